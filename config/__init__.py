@@ -1,0 +1,1 @@
+"""The files users edit: config.py names a dataset, a variant and a network of the dictionaries beside it."""

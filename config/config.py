@@ -1,0 +1,14 @@
+"""Edit me, then: python trainer.py.  Everything that can be set, with its meaning, is in lsd/spec."""
+
+from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401  (names for the command line: dataset.augment=light)
+from config.networks import NETWORKS
+from config.variants import VARIANTS
+from lsd.spec import Config, Train
+
+config = Config(
+    name="synthetic_mtlsd",
+    dataset=DATASETS["synthetic"],
+    variant=VARIANTS["mtlsd"],
+    network=NETWORKS["small"],
+    train=Train(iterations=1000, learning_rate=1e-3),
+)

@@ -1,0 +1,44 @@
+"""NETWORKS: trunks and the sizes they are trained with.  The first three are the paper's."""
+
+from lsd.spec import Network, ResidualUNet, UNet
+
+FLAT, FULL = ((1, 3, 3), (1, 3, 3)), ((3, 3, 3), (3, 3, 3))
+
+NETWORKS = {
+    # fib25, hemi: 196^3 -> 92^3, predicts 268^3 -> 164^3
+    "iso": Network(trunk=UNet(features_out=14), train_shape=(196, 196, 196), predict_shape=(268, 268, 268)),
+    # zebrafinch, cremi: 84x268x268 -> 48x56x56, predicts 96x484x484 -> 60x272x272
+    "aniso": Network(
+        trunk=UNet(
+            features_out=14,
+            factors=((1, 3, 3), (1, 3, 3), (3, 3, 3)),
+            kernels=FULL,
+        ),
+        train_shape=(84, 268, 268),
+        predict_shape=(96, 484, 484),
+    ),
+    "iso2d": Network(
+        trunk=UNet(features_out=14, factors=((2, 2), (2, 2), (3, 3)), kernels=((3, 3), (3, 3))),
+        train_shape=(196, 196),
+    ),
+    # Lee et al. 2017, for serial sections
+    "residual": Network(
+        trunk=ResidualUNet(first_kernel=(1, 5, 5), context=(4, 24, 24)),
+        train_shape=(18, 160, 160),
+    ),
+    # networks that train on a laptop's cores
+    "small": Network(
+        trunk=ResidualUNet(widths=(12, 24, 48), factors=((2, 2, 2), (2, 2, 2)), context=(12, 12, 12)),
+        train_shape=(64, 64, 64),
+    ),
+    "small_aniso": Network(
+        trunk=ResidualUNet(
+            widths=(12, 24, 48, 64), factors=((1, 2, 2), (1, 2, 2), (2, 2, 2)), first_kernel=(1, 3, 3), context=(4, 16, 16)
+        ),
+        train_shape=(16, 128, 128),
+    ),
+    "small2d": Network(
+        trunk=ResidualUNet(widths=(16, 32, 64), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(16, 16)),
+        train_shape=(192, 192),
+    ),
+}

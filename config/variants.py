@@ -1,0 +1,40 @@
+"""VARIANTS: what is learnt.  A new head, neighbourhood or cascade is a new value here."""
+
+from lsd.spec import NEAREST, Affinities, Descriptors, Head, Loss, Stage, Variant
+
+LONG_RANGE = (
+    *NEAREST,
+    (-3, 0, 0),
+    (0, -3, 0),
+    (0, 0, -3),
+    (-5, 0, 0),
+    (0, -5, 0),
+    (0, 0, -5),
+    (-13, 0, 0),
+    (0, -13, 0),
+    (0, 0, -13),
+)
+
+AFFS = Head(target=Affinities(), loss=Loss(balance=True))
+LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Loss(balance=True))
+LSDS = Head(target=Descriptors(sigma=80, downsample=2))
+
+
+def one(**heads: Head) -> Variant:
+    """One network that reads raw and has these heads."""
+    return Variant(stages=(Stage(heads=heads),))
+
+
+def auto_context(*reads: str) -> Variant:
+    """Descriptors first; affinities from `reads` (raw, lsds) second."""
+    return Variant(stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=reads, heads={"affs": AFFS})))
+
+
+VARIANTS = {
+    "aff": one(affs=AFFS),
+    "lr": one(affs=LONG_AFFS),
+    "lsd": one(lsds=LSDS),
+    "mtlsd": one(lsds=LSDS, affs=AFFS),
+    "aclsd": auto_context("lsds"),
+    "acrlsd": auto_context("raw", "lsds"),
+}

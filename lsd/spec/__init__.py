@@ -1,0 +1,51 @@
+"""The frozen types of a config: plain data, no callables, standard library and pydantic only."""
+
+from lsd.spec.augment import Augmentation, Defects, Elastic, GrowBoundary, Intensity, Noise, Simple
+from lsd.spec.base import Range, Region, Shape, Spec
+from lsd.spec.config import Config
+from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
+from lsd.spec.run import Evaluate, Fragments, Mutex, Precision, Predict, Schedule, Segment, Train
+from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
+from lsd.spec.variants import Head, Loss, Stage, Variant
+from lsd.spec.volumes import Dataset, Part, Synthetic, Volume
+
+__all__ = [
+    "NEAREST",
+    "Affinities",
+    "Augmentation",
+    "Boundary",
+    "Config",
+    "Dataset",
+    "Defects",
+    "Descriptors",
+    "Elastic",
+    "Evaluate",
+    "Fragments",
+    "GrowBoundary",
+    "Head",
+    "Intensity",
+    "Loss",
+    "Mask",
+    "Mutex",
+    "Network",
+    "Noise",
+    "Part",
+    "Precision",
+    "Predict",
+    "Range",
+    "Region",
+    "ResidualUNet",
+    "Schedule",
+    "Segment",
+    "Shape",
+    "Simple",
+    "Spec",
+    "Stage",
+    "Synthetic",
+    "Target",
+    "Train",
+    "Trunk",
+    "UNet",
+    "Variant",
+    "Volume",
+]

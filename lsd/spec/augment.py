@@ -1,0 +1,83 @@
+"""What is done to a training batch before targets are computed; a dataset lists these values in order.
+
+Values are in voxels, axes z y x; where a network is 2D the z entries are dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lsd.spec.base import Floats, Positive, Probability, Range, Shape, Spec
+
+
+PositiveScale = Annotated[float, Field(gt=0, le=1)]
+
+
+class Elastic(Spec):
+    """Deformation by a grid of random displacements, rotation, and displaced sections.
+
+    spacing:   voxels between control points
+    jitter:    standard deviation of their displacement, voxels
+    rotation:  angle drawn from this range, radians; about z (in the plane) where isotropic=False, else about a random axis
+    subsample: the field is computed on a grid this much coarser and interpolated
+    slip, shift: probability that one section is displaced, that all sections from one on are
+    misalign:  largest such displacement, voxels
+    """
+
+    kind: Literal["elastic"] = "elastic"
+    spacing: Shape = (40, 40, 40)
+    jitter: Floats = (0.0, 0.0, 0.0)
+    rotation: Range = (0.0, math.pi / 2)
+    isotropic: bool = False
+    subsample: Positive = 8
+    slip: Probability = 0.0
+    shift: Probability = 0.0
+    misalign: Annotated[int, Field(ge=0)] = 0
+
+
+class Simple(Spec):
+    """Random mirroring of, and transposition among, the named axes."""
+
+    kind: Literal["simple"] = "simple"
+    mirror: Annotated[str, Field(pattern="^[zyx]*$")] = "zyx"
+    transpose: Annotated[str, Field(pattern="^[zyx]*$")] = "zyx"
+
+
+class Intensity(Spec):
+    """raw in [0, 1] becomes (raw - mean) * scale + mean + shift, per section or for the whole batch."""
+
+    kind: Literal["intensity"] = "intensity"
+    scale: Range = (0.9, 1.1)
+    shift: Range = (-0.1, 0.1)
+    per_section: bool = False
+
+
+class Noise(Spec):
+    """Gaussian noise on raw in [0, 1], with a standard deviation drawn from the range."""
+
+    kind: Literal["noise"] = "noise"
+    sigma: Range = (0.0, 0.05)
+
+
+class Defects(Spec):
+    """Sections that are missing (0), of low contrast, or that carry a dark stain; probabilities per section."""
+
+    kind: Literal["defects"] = "defects"
+    missing: Probability = 0.03
+    low_contrast: Probability = 0.01
+    stained: Probability = 0.01
+    contrast_scale: PositiveScale = 0.5
+
+
+class GrowBoundary(Spec):
+    """Erodes every label by `steps` voxels, so that neurons are apart; in the plane where in_xy is set."""
+
+    kind: Literal["grow_boundary"] = "grow_boundary"
+    steps: Positive = 1
+    in_xy: bool = False
+
+
+Augmentation = Annotated[Elastic | Simple | Intensity | Noise | Defects | GrowBoundary, Field(discriminator="kind")]

@@ -1,0 +1,48 @@
+"""The whole of a run in one value."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from lsd.spec.base import Spec
+from lsd.spec.networks import Network
+from lsd.spec.run import Evaluate, Predict, Segment, Train
+from lsd.spec.variants import Variant
+from lsd.spec.volumes import Dataset
+
+
+class Config(Spec):
+    """What config/config.py holds.
+
+    name:      of the run; its folder is <runs>/<name>
+    data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
+    """
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00]+$")]
+    dataset: Dataset
+    variant: Variant
+    network: Network
+    train: Train = Train()
+    predict: Predict = Predict()
+    segment: Segment = Segment()
+    evaluate: Evaluate = Evaluate()
+    runs: str = "runs"
+    data_root: str | None = None
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Config:
+        stages = [stage.name for stage in self.variant.stages]
+        for name in (*self.train.init, *self.train.frozen):
+            if name not in stages:
+                raise ValueError(f"train.init or train.frozen names stage {name!r}; the variant has: {', '.join(stages)}")
+        heads = self.variant.heads()
+        for name in self.predict.heads:
+            if name not in heads:
+                raise ValueError(f"predict.heads names {name!r}; the variant has: {', '.join(heads)}")
+        volumes = self.dataset.volumes()
+        for name in self.predict.volumes:
+            if name not in (*volumes, "train", "validate", "test"):
+                raise ValueError(f"predict.volumes names {name!r}; allowed: train, validate, test, {', '.join(volumes)}")
+        return self

@@ -1,0 +1,114 @@
+"""Trunks of a network and the sizes it is fed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lsd.spec.base import Ints, Positive, Shape, Spec
+
+Kernels = tuple[Shape, ...]
+
+
+class UNet(Spec):
+    """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from level to level.
+
+    kernels:       convolutions of one level and side; or one such list per level (`level_kernels`)
+    features_out:  maps before the heads; None: `features` (the paper's MtLSD: 14)
+    padding:       "valid", or "same" with an explicit `context`
+    context:       voxels a side that a same-padded trunk discards when it predicts; None: its receptive field's half
+    upsample:      "transposed" (the paper) or "nearest" followed by a 1x1x1 convolution
+    norm:          None (the paper), or "group": blocks then equal the whole only nearly, statistics depend on the extent
+    """
+
+    kind: Literal["unet"] = "unet"
+    features: Positive = 12
+    multiplier: Positive = 5
+    factors: tuple[Shape, ...] = ((2, 2, 2), (2, 2, 2), (3, 3, 3))
+    kernels: Kernels = ((3, 3, 3), (3, 3, 3))
+    level_kernels: tuple[Kernels, ...] | None = None
+    features_out: Positive | None = None
+    activation: Literal["relu", "elu", "gelu"] = "relu"
+    padding: Literal["valid", "same"] = "valid"
+    context: Ints | None = None
+    upsample: Literal["transposed", "nearest"] = "transposed"
+    norm: Literal["group"] | None = None
+
+    @model_validator(mode="after")
+    def _levels_match(self) -> UNet:
+        dims = {len(f) for f in self.factors} | {len(k) for k in self.kernels}
+        if self.level_kernels is not None:
+            dims |= {len(k) for level in self.level_kernels for k in level}
+            if len(self.level_kernels) != len(self.factors) + 1:
+                raise ValueError(f"level_kernels names {len(self.level_kernels)} levels, factors give {len(self.factors) + 1}")
+        if len(dims) != 1 or not dims <= {2, 3}:
+            raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+        return self
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return len(self.kernels[0])
+
+
+class ResidualUNet(Spec):
+    """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same padding.
+
+    widths:     maps of each level; factors: from each level to the next, one fewer
+    kernel:     of the residual modules; first_kernel: of the first and last convolution and of the first level
+                (flat for anisotropic voxels); None: `kernel`
+    context:    voxels a side discarded when it predicts; None: half its receptive field
+    """
+
+    kind: Literal["residual"] = "residual"
+    widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (28, 36, 48, 64, 80)
+    factors: tuple[Shape, ...] = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
+    kernel: Shape = (3, 3, 3)
+    first_kernel: Shape | None = None
+    features_out: Positive | None = None
+    activation: Literal["relu", "elu", "gelu"] = "elu"
+    context: Ints | None = None
+    norm: Literal["group"] | None = None
+
+    @model_validator(mode="after")
+    def _levels_match(self) -> ResidualUNet:
+        if len(self.widths) != len(self.factors) + 1:
+            raise ValueError(f"{len(self.widths)} widths need {len(self.widths) - 1} factors, got {len(self.factors)}")
+        dims = {len(f) for f in self.factors} | {len(self.kernel)} | ({len(self.first_kernel)} if self.first_kernel else set())
+        if len(dims) != 1 or not dims <= {2, 3}:
+            raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+        return self
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return len(self.kernel)
+
+
+Trunk = Annotated[UNet | ResidualUNet, Field(discriminator="kind")]
+
+
+class Network(Spec):
+    """A trunk, used by every stage, and the shape it is trained with.
+
+    train_shape:   voxels that enter a stage in training (earlier stages see what this needs)
+    predict_shape: voxels that enter it in prediction; None: the largest that fits predict.memory
+    """
+
+    trunk: Trunk
+    train_shape: Shape
+    predict_shape: Shape | None = None
+
+    @model_validator(mode="after")
+    def _same_axes(self) -> Network:
+        for field in ("train_shape", "predict_shape"):
+            shape = getattr(self, field)
+            if shape is not None and len(shape) != self.trunk.dims:
+                raise ValueError(f"{field} {shape} has {len(shape)} axes, the trunk {self.trunk.dims}; give one size an axis")
+        return self
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return self.trunk.dims

@@ -1,0 +1,53 @@
+"""Where a run keeps its files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lsd.spec.config import Config
+
+
+def data_root(config: Config) -> Path:
+    """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else ./data."""
+    return Path(config.data_root or os.environ.get("LSD_DATA") or "data")
+
+
+def run_folder(config: Config) -> Path:
+    """<runs>/<name>."""
+    return Path(config.runs) / config.name
+
+
+def config_file(config: Config) -> Path:
+    """The resolved config of the run, as JSON."""
+    return run_folder(config) / "config.json"
+
+
+def checkpoints(config: Config, stage: str) -> Path:
+    """Folder of a stage's checkpoints."""
+    return run_folder(config) / stage / "checkpoints"
+
+
+def validation_file(config: Config) -> Path:
+    """What the best validation during training found: iteration, threshold, scores."""
+    return run_folder(config) / "validation.json"
+
+
+def prediction(config: Config, volume: str) -> Path:
+    """Zarr container with one array per head."""
+    return run_folder(config) / "prediction" / f"{volume}.zarr"
+
+
+def segmentation(config: Config, volume: str) -> Path:
+    """Zarr container with fragments and segmentation/<threshold>."""
+    return run_folder(config) / "segmentation" / f"{volume}.zarr"
+
+
+def tables(config: Config, volume: str) -> Path:
+    """Region graph and look-up tables, beside the segmentation."""
+    return run_folder(config) / "segmentation" / f"{volume}.npz"
+
+
+def evaluation_file(config: Config) -> Path:
+    """Scores of the run."""
+    return run_folder(config) / "evaluation.json"

@@ -1,0 +1,176 @@
+"""How a run trains, validates, predicts, segments and evaluates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
+
+NonNegative = Annotated[int, Field(ge=0)]
+Precision = Literal["fp32", "bf16", "fp16"]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+Thresholds = Annotated[tuple[Probability, ...], Field(min_length=1)]
+
+
+class Schedule(Spec):
+    """Learning rate over a stage: linear warm-up, then constant, or down to `final` of it by cosine or linearly."""
+
+    kind: Literal["constant", "cosine", "linear"] = "constant"
+    warmup: NonNegative = 0
+    final: Probability = 0.0
+
+
+class Train(Spec):
+    """Training of every stage in turn.
+
+    iterations:    per stage; learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay > 0)
+    accumulate:    batches summed up for one step; clip: largest norm of the gradient, None: not clipped
+    ema:           decay of the averaged weights that are validated and predicted with, e.g. 0.999; None: none
+    precision:     fp32, bf16 or fp16 (with a gradient scaler) inside the network; weights stay fp32
+    channels_last: memory layout; compile: torch.compile the network
+    seed:          everything random follows from it and the iteration; workers: processes that make batches
+    threads:       of the CPU inside the network; None: torch's choice.  Part of what a result depends on
+    checkpoint_every, keep: iterations between checkpoints, and how many are kept (the best and the latest always)
+    log_every, snapshot_every: iterations between scalars, and between pictures, in tensorboard; 0: never
+    validate_every: iterations between validations; 0: never
+    init:          stage name -> checkpoint to start from: continues from its weights (fine-tuning)
+    frozen:        stages that are not trained; their weights come from init
+    min_masked:    a training location is drawn again until this fraction of it is labelled
+    """
+
+    iterations: NonNegative = 400_000
+    batch_size: Positive = 1
+    accumulate: Positive = 1
+    learning_rate: PositiveFloat = 5e-5
+    betas: tuple[Probability, Probability] = (0.95, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Schedule = Schedule()
+    clip: PositiveFloat | None = None
+    ema: Probability | None = None
+    precision: Precision = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    device: Device = "auto"
+    threads: Positive | None = None
+    seed: int = 0
+    workers: NonNegative = 2
+    min_masked: Probability = 0.5
+    checkpoint_every: Positive = 1000
+    keep: Positive = 3
+    log_every: NonNegative = 10
+    snapshot_every: NonNegative = 1000
+    validate_every: NonNegative = 0
+    init: dict[str, str] = {}
+    frozen: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _frozen_stages_have_weights(self) -> Train:
+        without = [stage for stage in self.frozen if stage not in self.init]
+        if without:
+            raise ValueError(f"frozen stage {without[0]!r} has no weights; name its checkpoint in train.init")
+        return self
+
+
+class Predict(Spec):
+    """From raw to heads on disk.
+
+    checkpoint:  "best", "latest", or a path
+    volumes:     names of volumes, or parts of the dataset ("validate", "test")
+    region:      part of each volume to predict; empty: the volume's own region
+    heads:       which to write; empty: those of the last stage
+    dtype:       uint8 (0..255 for 0..1) or float32
+    augment:     test-time augmentation: mean over "flips", or over flips and "transposes" (8 and 16, or 48, passes)
+    memory:      GB a block may take where the network has no predict_shape
+    shape:       input of one block in voxels, instead of either
+    small:       where a volume is smaller than one input: pad it (by reflection) or refuse
+    """
+
+    checkpoint: str = "best"
+    volumes: Annotated[tuple[str, ...], Field(min_length=1)] = ("validate", "test")
+    region: Region = ()
+    heads: tuple[str, ...] = ()
+    dtype: Literal["uint8", "float32"] = "uint8"
+    augment: Literal["none", "flips", "transposes"] = "none"
+    precision: Precision = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    device: Device = "auto"
+    threads: Positive | None = None
+    memory: PositiveFloat = 4.0
+    shape: Shape | None = None
+    small: Literal["pad", "refuse"] = "pad"
+
+
+class Fragments(Spec):
+    """Supervoxels by watershed; see lsd.segmentation.fragments.
+
+    in_xy:             every section on its own (serial sections)
+    threshold:         mean affinity (0..1) above which a voxel is inside
+    min_seed_distance: size of the maximum filter, voxels
+    foreground_only:   leave boundaries 0 instead of flooding them
+    filter_fragments:  drop fragments whose mean affinity is lower
+    epsilon_agglomerate: merge up to this score at once; 0: do not
+    min_size:          drop fragments of fewer voxels
+    blank_sections:    z of sections to leave 0
+    """
+
+    in_xy: bool = False
+    threshold: Probability = 0.5
+    min_seed_distance: Positive = 10
+    foreground_only: bool = False
+    filter_fragments: Probability = 0.0
+    epsilon_agglomerate: Probability = 0.0
+    min_size: NonNegative = 0
+    blank_sections: tuple[NonNegative, ...] = ()
+
+
+class Mutex(Spec):
+    """Mutex watershed on the affinities of the head: offsets of length 1 attract, longer ones repel.
+
+    bias:    added to (affinity - 0.5) of attractive and of repulsive edges
+    stride:  every n-th repulsive edge an axis is used, voxels
+    """
+
+    bias: tuple[float, float] = (-0.2, -0.2)
+    stride: Shape = (1, 1, 1)
+    min_size: NonNegative = 0
+
+
+class Segment(Spec):
+    """From affinities to segmentations, one for each threshold.
+
+    affinities: the head that holds them
+    decoder:    "watershed" (fragments, then agglomeration) or "mutex"
+    scoring:    how an edge is scored: "mean", "hist_quant_10" .. "hist_quant_90", with "_max" for the initial maximum
+    thresholds: scores (0..1) up to which fragments are joined
+    """
+
+    affinities: str = "affs"
+    decoder: Literal["watershed", "mutex"] = "watershed"
+    fragments: Fragments = Fragments()
+    mutex: Mutex = Mutex()
+    scoring: Annotated[str, Field(pattern=r"^(mean|hist_quant_\d\d)(_max)?$")] = "hist_quant_75"
+    thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    use_mask: bool = False
+
+
+class Evaluate(Spec):
+    """Scoring against the truth.
+
+    ignore:      truth labels left out
+    background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a "singleton"
+    use_mask:    score only where labels_mask is set
+    connected:   relabel the truth into connected components inside the region first
+    region:      part of each volume to score; empty: all of it
+    """
+
+    ignore: tuple[NonNegative, ...] = (0,)
+    background: Literal["label", "ignore", "singletons"] = "label"
+    use_mask: bool = True
+    connected: bool = False
+    region: Region = ()
+
+
+__all__ = ["Evaluate", "Floats", "Fragments", "Mutex", "Precision", "Predict", "Schedule", "Segment", "Thresholds", "Train"]

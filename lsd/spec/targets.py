@@ -1,0 +1,68 @@
+"""What a head learns from labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from lsd.spec.base import Ints, Positive, PositiveFloat, Spec
+
+NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+
+
+class Affinities(Spec):
+    """1 where a voxel and its neighbour at an offset (voxels, z y x) are one neuron.
+
+    In 2D, offsets along z are dropped and the others lose their z.
+    """
+
+    kind: Literal["affinities"] = "affinities"
+    neighborhood: Annotated[tuple[Ints, ...], Field(min_length=1)] = NEAREST
+
+    @field_validator("neighborhood")
+    @classmethod
+    def _offsets(cls, offsets: tuple[Ints, ...]) -> tuple[Ints, ...]:
+        for offset in offsets:
+            if len(offset) != len(offsets[0]) or len(offset) not in (2, 3) or not any(offset):
+                raise ValueError(
+                    f"offset {offset} of the neighborhood is not a step of 2 or 3 whole numbers, z y x, other than 0"
+                )
+        if len(set(offsets)) != len(offsets):
+            raise ValueError("neighborhood holds an offset twice; each gives one channel, so name it once")
+        return offsets
+
+
+class Descriptors(Spec):
+    """Local shape descriptors: 10 channels in 3D, 6 in 2D.
+
+    sigma:      nm, one value or one per axis (z y x)
+    components: digits of the channels to keep, e.g. "0129"; None: all
+    background: label 0 inside the mask is ignored (fib25, hemi) or trained to 0 (zebrafinch)
+    connected:  pieces of one label that are apart get statistics of their own
+    """
+
+    kind: Literal["descriptors"] = "descriptors"
+    sigma: PositiveFloat | tuple[PositiveFloat, ...] = 80.0
+    downsample: Positive = 1
+    components: Annotated[str, Field(pattern="^[0-9]+$")] | None = None
+    mode: Literal["gaussian", "sphere"] = "gaussian"
+    background: Literal["ignore", "zero"] = "ignore"
+    connected: bool = False
+
+
+class Boundary(Spec):
+    """1 within `width` voxels of another label or of background, 0 inside a neuron; one channel."""
+
+    kind: Literal["boundary"] = "boundary"
+    width: Positive = 1
+
+
+class Mask(Spec):
+    """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one channel."""
+
+    kind: Literal["mask"] = "mask"
+    array: str
+
+
+Target = Annotated[Affinities | Descriptors | Boundary | Mask, Field(discriminator="kind")]

@@ -1,0 +1,62 @@
+"""A variant: stages that run one after another, the heads of each, and what each head learns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lsd.spec.base import PositiveFloat, Spec
+from lsd.spec.targets import Target
+
+
+class Loss(Spec):
+    """kind: weighted mean squared error, or binary cross entropy on logits; weight: factor in the sum over heads.
+
+    balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets).
+    """
+
+    kind: Literal["mse", "bce"] = "mse"
+    weight: PositiveFloat = 1.0
+    balance: bool = False
+
+
+class Head(Spec):
+    """An output of a stage: what it learns and by which loss.  Networks give logits; the activation is a sigmoid."""
+
+    target: Target
+    loss: Loss = Loss()
+
+
+class Stage(Spec):
+    """One network: the arrays it reads (channels in this order) and its heads."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")] = "main"
+    reads: Annotated[tuple[str, ...], Field(min_length=1)] = ("raw",)
+    heads: Annotated[dict[Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")], Head], Field(min_length=1)]
+
+
+class Variant(Spec):
+    """Stages in the order they run; a stage reads raw and heads of earlier stages."""
+
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _stages_read_what_is_there(self) -> Variant:
+        known, names = ["raw"], set()
+        for index, stage in enumerate(self.stages):
+            for read in stage.reads:
+                if read not in known:
+                    raise ValueError(f"stage {index} reads {read!r}; earlier stages give: {', '.join(known)}")
+            for head in stage.heads:
+                if head in known:
+                    raise ValueError(f"head {head!r} of stage {index} exists already; give it another name")
+            if stage.name in names:
+                raise ValueError(f"two stages are called {stage.name!r}; checkpoints are kept by stage name, so rename one")
+            names.add(stage.name)
+            known += stage.heads
+        return self
+
+    def heads(self) -> dict[str, Head]:
+        """Every head of every stage by name."""
+        return {name: head for stage in self.stages for name, head in stage.heads.items()}

@@ -1,0 +1,124 @@
+"""Where data comes from: volumes on disk or synthetic, and the datasets that group them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lsd.spec.augment import Augmentation
+from lsd.spec.base import Floats, Ints, PositiveFloat, Range, Region, Shape, Spec
+
+VoxelSize = tuple[PositiveFloat, ...]
+Part = Literal["train", "validate", "test"]
+
+
+class Synthetic(Spec):
+    """A made-up piece of neuropil, grown from a seed; see lsd.volumes.synthetic."""
+
+    kind: Literal["isotropic", "anisotropic"] = "isotropic"
+    shape: Shape = (128, 128, 128)
+    voxel_size: VoxelSize = (10.0, 10.0, 10.0)
+    seed: int = 0
+
+
+class Volume(Spec):
+    """Arrays that belong together: raw, and for training and scoring also labels and masks.
+
+    path:       container (zarr folder, HDF5 file, TIFF file), absolute or below the data root
+    raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or "other.zarr:volumes/x"
+                (container, colon, array) names an array of another container.  None: there is none.
+                arrays: further voxel-wise truth by name, e.g. {"mitochondria": "volumes/labels/mito"}
+    voxel_size: nm, z y x; needed where the file gives none.  Where both give one they must agree
+    offset:     nm, of arrays whose file gives none; whole voxels
+    axes:       names of the axes on disk, for files that do not say, e.g. "zyx", "zyxc"; z y x by default
+    region:     the part that may be used (see Region).  Raw may be read outside it as context, labels never
+    raw_range:  raw values that become -1 and 1; None: 0..255 for uint8, otherwise an error
+    invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
+    unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
+    fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
+    weight:     how often this volume is drawn in training, relative to the others
+    name:       names the outputs; "<file stem>_<part>" by default
+    """
+
+    path: str | None = None
+    synthetic: Synthetic | None = None
+    raw: str = "volumes/raw"
+    labels: str | None = None
+    labels_mask: str | None = None
+    arrays: dict[str, str] = {}
+    voxel_size: VoxelSize | None = None
+    offset: Floats | None = None
+    axes: str | None = None
+    region: Region = ()
+    raw_range: Range | None = None
+    invalid: Literal["refuse", "mask"] = "refuse"
+    unknown: Annotated[int, Field(ge=0)] | None = None
+    fit: Literal["refuse", "intersect"] = "refuse"
+    weight: PositiveFloat = 1.0
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Volume:
+        if (self.path is None) == (self.synthetic is None):
+            raise ValueError(
+                "a volume has either a path or synthetic=Synthetic(...), got " + ("both" if self.path else "neither")
+            )
+        return self
+
+    @property
+    def stem(self) -> str:
+        """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
+        return PurePath(self.path).stem if self.path else "synthetic"
+
+
+with warnings.catch_warnings():
+    # `validate` is the field's name for its part of the data; pydantic warns of its own, deprecated method of that name
+    warnings.filterwarnings("ignore", message='Field name "validate"', category=UserWarning)
+
+    class Dataset(Spec):
+        """Volumes for training, validation and test.
+
+        voxel_size: nm, z y x, of every volume; None: the files (or the volumes) say
+        augment:    what is done to training batches, in this order
+        """
+
+        train: tuple[Volume, ...] = ()
+        validate: tuple[Volume, ...] = ()  # type: ignore[assignment]
+        test: tuple[Volume, ...] = ()
+        voxel_size: VoxelSize | None = None
+        augment: tuple[Augmentation, ...] = ()
+
+        @model_validator(mode="after")
+        def _names_are_unique(self) -> Dataset:
+            counts = Counter(name for part in ("train", "validate", "test") for name in self._names(part))
+            twice = sorted(name for name, count in counts.items() if count > 1)
+            if twice:
+                raise ValueError(
+                    f"several volumes are called {', '.join(twice)}; give each a name=, outputs are named after it"
+                )
+            return self
+
+        def part(self, part: Part) -> dict[str, Volume]:
+            """Volumes of one part by name, with the dataset's voxel size where they have none of their own."""
+            return {name: self._complete(volume) for name, volume in zip(self._names(part), getattr(self, part), strict=True)}
+
+        def volumes(self) -> dict[str, Volume]:
+            """All volumes by name: train, then validate, then test."""
+            return {**self.part("train"), **self.part("validate"), **self.part("test")}
+
+        def _names(self, part: str) -> list[str]:
+            return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
+
+        def _complete(self, volume: Volume) -> Volume:
+            return (
+                volume
+                if volume.voxel_size or not self.voxel_size
+                else volume.model_copy(update={"voxel_size": self.voxel_size})
+            )
+
+
+__all__ = ["Dataset", "Ints", "Part", "Synthetic", "Volume", "VoxelSize"]

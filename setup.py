@@ -1,0 +1,50 @@
+"""Packaging: only `lsd` is installed; config/, the scripts and the tests are used from a checkout."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "lsd" / "__init__.py").read_text()).group(1)
+
+setup(
+    name="lsd-framework",
+    version=VERSION,
+    description="Local shape descriptors for neuron segmentation: train, predict, segment, evaluate from one config",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11,<3.12",
+    packages=find_packages(include=["lsd", "lsd.*"]),
+    package_data={"lsd": ["py.typed"]},
+    # exact versions that work together: constraints.txt
+    install_requires=[
+        "torch>=2.10",
+        "numpy>=2",
+        "scipy",
+        "numba",
+        "scikit-image",
+        "zarr>=2.18,<3",
+        "numcodecs",
+        "h5py",
+        "tifffile",
+        "gunpowder>=1.4.4,<1.5",
+        "funlib.geometry",
+        "funlib.persistence",
+        "daisy>=2",
+        "waterz>=0.10.1",
+        "connected-components-3d",
+        "fastremap",
+        "edt",
+        "pydantic>=2",
+        "tensorboard",
+        "matplotlib",
+        "tqdm",
+    ],
+    extras_require={
+        "mutex": ["mwatershed"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "mwatershed", "mahotas"],
+        "bench": ["mahotas", "psutil"],
+    },
+)
