@@ -12,7 +12,6 @@ from pydantic import Field
 
 from lsd.spec.base import Floats, Positive, Probability, Range, Shape, Spec
 
-
 PositiveScale = Annotated[float, Field(gt=0, le=1)]
 
 
