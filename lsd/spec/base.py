@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+_collected: ContextVar[list[ValidationError] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[ValidationError]]:
+    """Inside, a spec that is wrong is noted and stands in as it is, so that all mistakes of a file are found at once.
+
+    Yields the list of errors.  Specs built inside are only to be used if it stays empty.
+    """
+    errors: list[ValidationError] = []
+    token = _collected.set(errors)
+    try:
+        yield errors
+    finally:
+        _collected.reset(token)
 
 
 class Spec(BaseModel):
     """Base of all specs: an immutable value that equals itself after a round trip through JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            errors = _collected.get()
+            if errors is None:
+                raise
+            errors.append(error)
+            stand_in = type(self).model_construct(**data)
+            object.__setattr__(self, "__dict__", stand_in.__dict__)
+            object.__setattr__(self, "__pydantic_fields_set__", stand_in.model_fields_set)
+            object.__setattr__(self, "__pydantic_extra__", None)
+            object.__setattr__(self, "__pydantic_private__", None)
 
 
 Ints = tuple[int, ...]

@@ -1,0 +1,239 @@
+"""The command line: reads a config file and overrides, says what is wrong in a sentence, sets the exit status.
+
+A config file is Python and is executed: only run files you wrote.  The config.json of a run folder is data, and can be
+given in its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import logging
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from lsd.spec import Config, Spec
+from lsd.spec.base import collecting
+
+DICTIONARIES = {
+    "dataset": "DATASETS",
+    "variant": "VARIANTS",
+    "network": "NETWORKS",
+    "dataset.augment": "AUGMENTATIONS",
+}
+DEFAULT_CONFIG = Path("config") / "config.py"
+
+
+class ConfigError(ValueError):
+    """A config file or an override that cannot be used; the message says why, a line for each mistake."""
+
+
+def main(command: Callable[[Config], object], description: str, *, argv: Sequence[str] | None = None) -> None:
+    """Runs `command` with the config that the command line names, and exits.
+
+    Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence; --debug adds the traceback.
+    """
+    arguments = _parse(description, argv)
+    logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
+    logging.captureWarnings(True)
+    _quiet_libraries()
+    try:
+        command(load(arguments.config, arguments.overrides))
+    except ConfigError as error:
+        _fail(error, 2, debug=arguments.debug)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+    except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
+        _fail(error, 1, debug=arguments.debug)
+    sys.exit(0)
+
+
+def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
+    """The config of a file (.py with a variable `config`, or .json) with "key=value" overrides applied.
+
+    Names (dataset=fib25) come from the file's own DATASETS, VARIANTS, NETWORKS and AUGMENTATIONS.
+    Raises ConfigError with every mistake found.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"no config file {str(path)!r}; name one with -c, or start in the folder that holds {DEFAULT_CONFIG}")
+    if path.suffix == ".json":
+        return override(_from_json(path), overrides, {})
+    names = _execute(path)
+    config = names.get("config")
+    if not isinstance(config, Config):
+        raise ConfigError(f"{path} sets no `config = Config(...)`, found {type(config).__name__}")
+    return override(config, overrides, {key: names.get(name, {}) for key, name in DICTIONARIES.items()})
+
+
+def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str, Mapping[str, Any]]) -> Config:
+    """`config` with "key=value" applied and validated again; a value may be a name of the dictionary for its key."""
+    pairs = [_split(text) for text in overrides]
+    data = _plain(config)
+    mistakes = []
+    for key, text in sorted(pairs, key=lambda pair: pair[0].count(".")):
+        try:
+            # the names of a path are checked on the config as it is by now: dataset=x changes what dataset.train.0 is
+            _check_path(Config.model_validate(data), key)
+            _put(data, key.split("."), _value(key, text, dictionaries))
+        except ConfigError as error:
+            mistakes.append(str(error))
+        except ValidationError:
+            # an earlier override is wrong; the last validation names it
+            _put(data, key.split("."), _value(key, text, dictionaries))
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        mistakes += explain(error)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line for each mistake: where, what is wrong, what was found."""
+    return [_explain(error.title, detail) for detail in error.errors()]
+
+
+def _parse(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, type=Path, help="config file (default: %(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2")
+    return parser.parse_args(argv)
+
+
+def _quiet_libraries() -> None:
+    for name in ("gunpowder", "matplotlib", "numba", "PIL", "asyncio", "fontTools"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _fail(error: object, status: int, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    print(f"error: {text or type(error).__name__}", file=sys.stderr)  # noqa: T201  (the one place that speaks to the terminal)
+    sys.exit(status)
+
+
+def _from_json(path: Path) -> Config:
+    try:
+        return Config.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in explain(error))) from error
+
+
+def _execute(path: Path) -> dict[str, Any]:
+    with collecting() as errors:
+        try:
+            names = runpy.run_path(str(path))
+        except Exception as error:
+            if not errors:
+                raise ConfigError(f"{path}: {_where(error, path)}{type(error).__name__}: {error}") from error
+    if errors:
+        raise ConfigError("\n".join(f"{path}: {line}" for error in errors for line in explain(error)))
+    return names
+
+
+def _where(error: Exception, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return f"line {lines[-1]}: " if lines else ""
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"{text!r} is no override; write key=value, as in train.batch_size=2")
+    return key.strip(), value
+
+
+def _check_path(config: Config, key: str) -> None:
+    node: Any = config
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        where = ".".join(parts[:depth])
+        if isinstance(node, BaseModel):
+            fields = list(type(node).model_fields)
+            if part not in fields:
+                raise ConfigError(_unknown(part, fields, where))
+            node = getattr(node, part)
+        elif isinstance(node, tuple):
+            if not part.isdecimal() or int(part) >= len(node):
+                raise ConfigError(f"{where} has entries 0..{len(node) - 1}, got {part!r}")
+            node = node[int(part)]
+        elif isinstance(node, dict):
+            node = node.get(part)
+        else:
+            raise ConfigError(f"{where} is {node!r} and has no field {part!r}; set {where} itself")
+
+
+def _put(data: Any, parts: list[str], value: Any) -> None:
+    for part in parts[:-1]:
+        data = data[int(part)] if isinstance(data, list) else data[part]
+    last = parts[-1]
+    if isinstance(data, list):
+        data[int(last)] = value
+    else:
+        data[last] = value
+
+
+def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -> Any:
+    names = dictionaries.get(key)
+    if names and text in names:
+        return _plain(names[text])
+    if names and text.isidentifier():
+        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}; there are: {', '.join(names)}")
+    if text.lower() in ("none", "null", "true", "false"):
+        return {"none": None, "null": None, "true": True, "false": False}[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _plain(value: Any) -> Any:
+    """Nested specs as dictionaries and lists, which overrides can change."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def _explain(title: str, detail: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return _unknown(
+            str(detail["loc"][-1]), _fields(title if len(detail["loc"]) == 1 else None), where.rpartition(".")[0] or title
+        )
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] in ("value_error", "missing"):
+        return f"{where or title}: {message}"
+    return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
+
+
+def _unknown(name: str, fields: Iterable[str], where: str) -> str:
+    prefix = f"{where}: " if where else ""
+    return f"{prefix}no field {name!r}{_meant(name, fields)}"
+
+
+def _meant(name: str, allowed: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(allowed)}"
+
+
+def _fields(title: str | None) -> list[str]:
+    """Fields of the spec called `title`, or of all specs."""
+    specs = [spec for spec in _subclasses(Spec) if title in (None, spec.__name__)]
+    return sorted({field for spec in specs for field in spec.model_fields})
+
+
+def _subclasses(base: type[Spec]) -> list[type[Spec]]:
+    return [spec for child in base.__subclasses__() for spec in (child, *_subclasses(child))]

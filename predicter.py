@@ -1,0 +1,18 @@
+"""Predict the heads of the volumes that predict.volumes names, in blocks, in this process.
+
+python predicter.py [-c my_config.py] [key=value ...]
+"""
+
+from lsd import cli
+from lsd.spec import Config
+
+
+def command(config: Config) -> None:
+    """Imports late, so that a wrong config is refused at once."""
+    from lsd.prediction.run import predict
+
+    predict(config)
+
+
+if __name__ == "__main__":
+    cli.main(command, __doc__)

@@ -1,0 +1,18 @@
+"""Train every stage of the config's variant; goes on where a killed run stopped.
+
+python trainer.py [-c my_config.py] [key=value ...]
+"""
+
+from lsd import cli
+from lsd.spec import Config
+
+
+def command(config: Config) -> None:
+    """Imports late, so that a wrong config is refused at once."""
+    from lsd.training.loop import train
+
+    train(config)
+
+
+if __name__ == "__main__":
+    cli.main(command, __doc__)
