@@ -98,8 +98,9 @@ def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str
 
 
 def explain(error: ValidationError) -> list[str]:
-    """One line for each mistake: where, what is wrong, what was found."""
-    return [_explain(error.title, detail) for detail in error.errors()]
+    """One line for each mistake: where (from the spec that was built, unless it is the whole config), what, what was found."""
+    inside = "" if error.title == Config.__name__ else f"{error.title}."
+    return [_explain(error.title, inside, detail) for detail in error.errors()]
 
 
 def _parse(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -207,15 +208,14 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
-def _explain(title: str, detail: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
+def _explain(title: str, inside: str, detail: Mapping[str, Any]) -> str:
+    where = inside + ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return _unknown(
-            str(detail["loc"][-1]), _fields(title if len(detail["loc"]) == 1 else None), where.rpartition(".")[0] or title
-        )
+        fields = _fields(title if len(detail["loc"]) == 1 else None)
+        return _unknown(str(detail["loc"][-1]), fields, where.rpartition(".")[0])
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] in ("value_error", "missing"):
-        return f"{where or title}: {message}"
+        return f"{where.rstrip('.') or title}: {message}"
     return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
 
 

@@ -63,10 +63,10 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
 
 def _parse_region(value: Any) -> Any:
     """Reads "0:170, :, 10:" as ((0, 170), (None, None), (10, None)); anything else passes through."""
-    if not isinstance(value, str):
+    if not isinstance(value, str | int):
         return value
-    text = value.strip()
-    return tuple(_parse_slice(part.strip(), value) for part in text.split(",")) if text else ()
+    text = str(value).strip()
+    return tuple(_parse_slice(part.strip(), text) for part in text.split(",")) if text else ()
 
 
 def _parse_slice(part: str, whole: str) -> tuple[int | None, int | None]:

@@ -1,0 +1,139 @@
+"""The command line: overrides, suggestions, all mistakes at once, exit status."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lsd import cli
+from lsd.spec import Config
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "config" / "config.py"
+
+
+def test_the_default_config_loads() -> None:
+    assert cli.load(CONFIG).name == "synthetic_mtlsd"
+
+
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        ("train.batch_size=2", lambda c: c.train.batch_size == 2),
+        ("variant=acrlsd", lambda c: [s.name for s in c.variant.stages] == ["lsds", "affs"]),
+        ("variant.stages.0.heads.lsds.target.sigma=120", lambda c: c.variant.stages[0].heads["lsds"].target.sigma == 120),
+        ("predict.region=0:50, :, 3:", lambda c: c.predict.region == ((0, 50), (None, None), (3, None))),
+        ("train.clip=none", lambda c: c.train.clip is None),
+        ("segment.thresholds=(0.1, 0.25)", lambda c: c.segment.thresholds == (0.1, 0.25)),
+        ("train.init.main=a=b: ü c.pt", lambda c: c.train.init == {"main": "a=b: ü c.pt"}),
+        ("dataset.test.0.synthetic.seed=9", lambda c: c.dataset.test[0].synthetic.seed == 9),
+        ("dataset.augment=none", lambda c: c.dataset.augment == ()),
+        ("name=größe = 3: x", lambda c: c.name == "größe = 3: x"),
+    ],
+)
+def test_overrides(override, read) -> None:
+    assert read(cli.load(CONFIG, [override]))
+
+
+def test_wider_overrides_come_first() -> None:
+    config = cli.load(CONFIG, ["variant.stages.1.heads.affs.loss.kind=bce", "variant=aclsd"])
+    assert config.variant.stages[1].heads["affs"].loss.kind == "bce"
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.itertions=3", "train: no field 'itertions'; did you mean 'iterations'?"),
+        ("variant=acrlds", "no variant 'acrlds'; did you mean 'acrlsd'?"),
+        ("variant=zzzz", "there are: aff, lr, lsd, mtlsd, aclsd, acrlsd"),
+        ("train.batch_size=-2", "train.batch_size"),
+        ("train", "write key=value"),
+        ("dataset.train.7.weight=1", "entries 0..0"),
+        ("segment.scoring=median", "segment.scoring"),
+        ("predict.region=5", "region '5'"),
+        ("predict.volumes=('nowhere',)", "allowed: train, validate, test, synthetic_train"),
+        ("train.frozen=('main',)", "name its checkpoint in train.init"),
+        ("name.x=3", "set name itself"),
+    ],
+)
+def test_mistakes_are_explained(override, says) -> None:
+    with pytest.raises(cli.ConfigError) as error:
+        cli.load(CONFIG, [override])
+    assert says in str(error.value)
+
+
+def test_all_mistakes_of_the_command_line_at_once() -> None:
+    with pytest.raises(cli.ConfigError) as error:
+        cli.load(CONFIG, ["train.batch_size=0", "train.learning_rate=fast", "train.itertions=3", "segment.decoder=x"])
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
+    text = CONFIG.read_text().replace("train=Train(", "predict=Predict(dtype='u8'), train=Train(itertions=1, batch_size=0, ")
+    path = tmp_path / "wrong.py"
+    path.write_text(text.replace("import Config, Train", "import Config, Predict, Train"))
+    with pytest.raises(cli.ConfigError) as error:
+        cli.load(path)
+    text = str(error.value)
+    assert "Train.batch_size" in text
+    assert "did you mean 'iterations'" in text
+    assert "Predict.dtype" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config = 3", "found int"),
+        ("x = 1 / 0", "line 1: ZeroDivisionError"),
+        ("config = (", "SyntaxError"),
+        ("x = 1", "NoneType"),
+    ],
+)
+def test_a_file_that_is_no_config(tmp_path, text, says) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text(text)
+    with pytest.raises(cli.ConfigError, match=says):
+        cli.load(path)
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path) -> None:
+    with pytest.raises(cli.ConfigError, match="-c"):
+        cli.load(tmp_path / "none.py")
+
+
+def test_the_record_of_a_run_is_a_config_too(tmp_path) -> None:
+    config = cli.load(CONFIG, ["variant=acrlsd", "dataset=fib25"])
+    path = tmp_path / "config.json"
+    path.write_text(config.model_dump_json())
+    assert cli.load(path) == config
+    path.write_text('{"name": "x", "evil": 1}')
+    with pytest.raises(cli.ConfigError, match="evil"):
+        cli.load(path)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"), [(None, 0), (ValueError("broken"), 1), (KeyboardInterrupt(), 130), (cli.ConfigError("wrong"), 2)]
+)
+def test_exit_status(raised, status, capsys) -> None:
+    def command(config: Config) -> None:
+        if raised is not None:
+            raise raised
+
+    with pytest.raises(SystemExit) as end:
+        cli.main(command, "", argv=["-c", str(CONFIG)])
+    assert end.value.code == status
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_wrong_config_is_refused_fast() -> None:
+    """Without torch: its import alone takes longer than this sentence may."""
+    begin = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "trainer.py", "train.itertions=3"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "did you mean 'iterations'" in result.stderr
+    assert not any(line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines())
+    assert time.monotonic() - begin < 10
