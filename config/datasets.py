@@ -27,28 +27,71 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "light": (Simple(), Intensity(), Noise(), GrowBoundary()),
 }
 
-FIB25 = Volume(path="fib25.zarr", labels="volumes/labels/neuron_ids", unknown=0)
-SNEMI3D = Volume(path="snemi3d.hdf", labels="volumes/labels/neuron_ids")
-CREMI = Volume(path="cremi", labels="volumes/labels/neuron_ids")
-PUBLISHED = Volume(path="", labels="volumes/labels/neuron_ids", labels_mask="volumes/labels/labels_mask")
+IDS = "volumes/labels/neuron_ids"
+FIB25 = Volume(path="fib25.zarr", labels=IDS, unknown=0)
+SNEMI3D = Volume(path="snemi3d.hdf", labels=IDS)
+
+
+def part(volume: Volume, region: str) -> tuple[Volume, ...]:
+    """The volume, confined to a region."""
+    return (Volume.model_validate({**volume.model_dump(), "region": region}),)
+
+
+def synthetic(seed: int, *shape: int) -> tuple[Volume, ...]:
+    """A made-up volume with its truth."""
+    return (Volume(synthetic=Synthetic(seed=seed, shape=shape), labels=IDS),)
+
+
+def cremi(region: str) -> tuple[Volume, ...]:
+    """Sections of the three CREMI samples (the unpadded files), 40x4x4 nm."""
+    return tuple(
+        Volume(path=f"cremi/sample_{name}_20160501.hdf", labels=IDS, region=region, name=f"{name}_{region.replace(':', '-')}")
+        for name in "ABC"
+    )
+
+
+def published(folder: str) -> tuple[Volume, ...]:
+    """Every zarr in a folder, laid out as Sheridan et al. published their training volumes."""
+    return (Volume(path=f"{folder}/*.zarr", labels=IDS, labels_mask="volumes/labels/labels_mask"),)
+
 
 DATASETS = {
     "synthetic": Dataset(
-        train=(Volume(synthetic=Synthetic(seed=1), labels="volumes/labels/neuron_ids"),),
-        validate=(Volume(synthetic=Synthetic(seed=2, shape=(64, 96, 96)), labels="volumes/labels/neuron_ids"),),
-        test=(Volume(synthetic=Synthetic(seed=3, shape=(64, 128, 128)), labels="volumes/labels/neuron_ids"),),
+        train=synthetic(1, 128, 128, 128),
+        validate=synthetic(2, 64, 96, 96),
+        test=synthetic(3, 64, 128, 128),
         augment=AUGMENTATIONS["light"],
     ),
+    # FIB-SEM, fly medulla, 10 nm: one volume of 250^3
     "fib25": Dataset(
-        train=(FIB25.model_copy(update={"region": ((0, 170),)}),),
-        validate=(FIB25.model_copy(update={"region": ((170, 200),)}),),
-        test=(FIB25.model_copy(update={"region": ((200, 250),)}),),
+        train=part(FIB25, "0:170"),
+        validate=part(FIB25, "170:200"),
+        test=part(FIB25, "200:250"),
         augment=AUGMENTATIONS["isotropic"],
     ),
+    # serial sections, mouse cortex, 30x6x6 nm: one volume of 70x1024x1024
     "snemi3d": Dataset(
-        train=(SNEMI3D.model_copy(update={"region": ((0, 50),)}),),
-        validate=(SNEMI3D.model_copy(update={"region": ((50, 60),)}),),
-        test=(SNEMI3D.model_copy(update={"region": ((60, 70),)}),),
+        train=part(SNEMI3D, "0:50"),
+        validate=part(SNEMI3D, "50:60"),
+        test=part(SNEMI3D, "60:70"),
+        augment=AUGMENTATIONS["anisotropic"],
+    ),
+    # serial sections, fly, 40x4x4 nm
+    "cremi": Dataset(
+        train=cremi("0:80"), validate=cremi("80:100"), test=cremi("100:125"), augment=AUGMENTATIONS["anisotropic"]
+    ),
+    # FIB-SEM, hemibrain, 8 nm
+    "hemi": Dataset(
+        train=published("hemi/training"),
+        validate=published("hemi/validation"),
+        test=published("hemi/testing"),
+        augment=AUGMENTATIONS["isotropic"],
+    ),
+    # serial block face, zebra finch, 20x9x9 nm; the paper's descriptors have sigma=120 here
+    "zebrafinch": Dataset(
+        train=published("zebrafinch/training"),
+        validate=published("zebrafinch/validation"),
+        test=published("zebrafinch/testing"),
         augment=AUGMENTATIONS["anisotropic"],
     ),
 }
