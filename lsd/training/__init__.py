@@ -1,0 +1,1 @@
+"""Training: batches from volumes (gunpowder), the loop, checkpoints and resuming, validation."""

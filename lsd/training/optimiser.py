@@ -1,0 +1,39 @@
+"""Adam as in the paper, and the learning rate over a stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from lsd.spec import Train
+
+
+def optimizer(parameters: Iterable[torch.nn.Parameter], train: Train) -> torch.optim.Optimizer:
+    """Adam, or AdamW where weight decay is asked for, over the parameters that are not frozen."""
+    kind = torch.optim.AdamW if train.weight_decay > 0 else torch.optim.Adam
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    return kind(trained, lr=train.learning_rate, betas=train.betas, weight_decay=train.weight_decay)
+
+
+def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:
+    """Sets the learning rate of `optimizer` to `train.learning_rate` times `factor`, step by step."""
+    return LambdaLR(optimizer, lambda iteration: factor(iteration, train))
+
+
+def factor(iteration: int, train: Train) -> float:
+    """What the learning rate of this iteration (from 0) is multiplied by, in [0, 1].
+
+    Rises linearly over the warm-up; then stays at 1, or falls to `final` at the last iteration, linearly or along half a
+    cosine.
+    """
+    schedule = train.schedule
+    if iteration < schedule.warmup:
+        return (iteration + 1) / (schedule.warmup + 1)
+    if schedule.kind == "constant":
+        return 1.0
+    done = min(1.0, (iteration - schedule.warmup) / max(1, train.iterations - schedule.warmup))
+    left = 1 - done if schedule.kind == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return schedule.final + (1 - schedule.final) * left

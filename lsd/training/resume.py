@@ -1,0 +1,63 @@
+"""What of a config may change between a run and its continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lsd.spec import Config
+
+FREE = (
+    "name",
+    "runs",
+    "data_root",
+    "predict",
+    "segment",
+    "evaluate",
+    *(
+        f"train.{field}"
+        for field in (
+            "iterations",
+            "checkpoint_every",
+            "keep",
+            "log_every",
+            "snapshot_every",
+            "validate_every",
+            "workers",
+            "device",
+        )
+    ),
+)
+
+
+def check_same(recorded: Config, config: Config, *, where: str) -> None:
+    """Raises ValueError, naming every field with both values, if `config` cannot continue the run `recorded` in `where`."""
+    differing = list(differences(recorded, config))
+    if differing:
+        lines = "\n".join(f"  {key}: was {old!r}, now {new!r}" for key, old, new in differing)
+        raise ValueError(
+            f"the config differs from the one {where} was trained with:\n{lines}\n"
+            "take these values back, or give the run another name=; "
+            f"only these may change: {', '.join(FREE)}"
+        )
+
+
+def differences(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
+    """(field, old value, new value) of every field that differs and must not."""
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key) and not _is_free(key):
+            yield key, before.get(key), after.get(key)
+
+
+def _is_free(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries and lists as one, by dotted path; an empty one is a value."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    return {path: leaf for key, item in value.items() for path, leaf in _flat(item, f"{prefix}.{key}".lstrip(".")).items()}

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from lsd.spec import Schedule, Train
+from lsd.training.optimiser import factor, optimizer, scheduler
+
+
+def _train(**schedule):
+    return Train(iterations=100, learning_rate=0.1, schedule=Schedule(**schedule))
+
+
+def test_betas_of_the_paper_and_no_decay() -> None:
+    adam = optimizer(torch.nn.Linear(2, 2).parameters(), Train())
+    assert type(adam) is torch.optim.Adam
+    assert adam.defaults["betas"] == (0.95, 0.999)
+    assert adam.defaults["lr"] == 5e-5
+
+
+def test_weight_decay_takes_adamw_and_frozen_parameters_stay_out() -> None:
+    layer = torch.nn.Linear(2, 2)
+    layer.bias.requires_grad_(False)
+    adam = optimizer(layer.parameters(), Train(weight_decay=0.01))
+    assert type(adam) is torch.optim.AdamW
+    assert [len(group["params"]) for group in adam.param_groups] == [1]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "iteration", "expected"),
+    [
+        ({}, 0, 1.0),
+        ({}, 99, 1.0),
+        ({"warmup": 9}, 0, 0.1),
+        ({"warmup": 9}, 8, 0.9),
+        ({"warmup": 9}, 9, 1.0),
+        ({"kind": "linear"}, 50, 0.5),
+        ({"kind": "linear", "final": 0.2}, 100, 0.2),
+        ({"kind": "cosine"}, 50, 0.5),
+        ({"kind": "cosine", "final": 0.1}, 100, 0.1),
+        ({"kind": "cosine"}, 500, 0.0),
+    ],
+)
+def test_factor(schedule, iteration, expected) -> None:
+    assert factor(iteration, _train(**schedule)) == pytest.approx(expected)
+
+
+def test_scheduler_follows_factor() -> None:
+    train = _train(kind="cosine", warmup=5)
+    adam = optimizer(torch.nn.Linear(2, 2).parameters(), train)
+    steps = scheduler(adam, train)
+    for iteration in range(20):
+        assert adam.param_groups[0]["lr"] == pytest.approx(0.1 * factor(iteration, train))
+        adam.step()
+        steps.step()
