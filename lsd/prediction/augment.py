@@ -1,0 +1,160 @@
+"""Test-time augmentation: the mean of what a network says about mirrored and transposed raw.
+
+Mirrored back, an output lies on the grid of the block again, but what its channels mean was mirrored too.  So each channel of
+each head is looked up as an `Opinion`: the channel that now holds it, its sign, and where.  An affinity of offset j is found in
+the channel of the turned offset j'; or in the channel of -j', one voxel pair being the same edge from both of its ends:
+a_j(v) = a_-j(v + j).  Descriptors turn as vectors and tensors do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lsd.spec import Affinities, Descriptors, Target
+
+Mode = Literal["none", "flips", "transposes"]
+Offset = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A block turned: axis i of the result is axis axes[i] of the block, mirrored where flips[i]."""
+
+    axes: tuple[int, ...]
+    flips: tuple[bool, ...]
+
+    def apply(self, array: Tensor) -> Tensor:
+        """The array turned; its last axes are the spatial ones."""
+        lead = array.ndim - len(self.axes)
+        turned = array.permute(*range(lead), *(lead + axis for axis in self.axes))
+        return turned.flip([lead + axis for axis, flipped in enumerate(self.flips) if flipped])
+
+    def undo(self, array: Tensor) -> Tensor:
+        """The inverse of `apply`."""
+        lead = array.ndim - len(self.axes)
+        mirrored = array.flip([lead + axis for axis, flipped in enumerate(self.flips) if flipped])
+        return mirrored.permute(*range(lead), *(lead + self.axes.index(axis) for axis in range(len(self.axes))))
+
+    def turn(self, offset: Sequence[int]) -> Offset:
+        """An offset of the block as it is in the turned block."""
+        return tuple(-offset[axis] if flip else offset[axis] for axis, flip in zip(self.axes, self.flips, strict=True))
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Where a turned prediction holds a channel: at `channel`, `shift` voxels on, as 1 - x where inverted."""
+
+    channel: int
+    shift: Offset
+    inverted: bool = False
+
+
+def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
+    """The turns to predict, the identity first.
+
+    alike: one key an axis; only axes of equal keys are swapped (their voxel size, sigma and legal sizes must agree)
+    """
+    dims = len(alike)
+    identity = tuple(range(dims))
+    orders = itertools.permutations(identity) if mode == "transposes" else [identity]
+    allowed = [order for order in orders if all(alike[axis] == alike[i] for i, axis in enumerate(order))]
+    flips = itertools.product((False, True), repeat=0 if mode == "none" else dims)
+    return tuple(Transform(order, flip or (False,) * dims) for flip in flips for order in allowed)
+
+
+def opinions(target: Target, transform: Transform) -> tuple[Opinion | None, ...]:
+    """Where each channel of a head that learnt `target` is found after `transform`, None where it is not."""
+    if isinstance(target, Affinities):
+        return _affinity_opinions(target.neighborhood, transform)
+    if isinstance(target, Descriptors):
+        return _descriptor_opinions(target, transform)
+    return (Opinion(0, (0,) * len(transform.axes)),)
+
+
+def margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
+    """Voxels (below, above) that a block must compute around what it keeps for all opinions to exist there."""
+    shifts = [(0,) * dims, *(opinion.shift for opinion in opinions if opinion)]
+    return tuple(max(-s[a] for s in shifts) for a in range(dims)), tuple(max(s[a] for s in shifts) for a in range(dims))
+
+
+def average(
+    forward: Callable[[Tensor], Mapping[str, Tensor]],
+    raw: Tensor,
+    *,
+    targets: Mapping[str, Target],
+    turns: Sequence[Transform],
+    kept: tuple[slice, ...],
+) -> dict[str, Tensor]:
+    """Mean over `turns` of the opinions on raw (b, 1, *spatial): (b, c, *kept) for each head, float32.
+
+    forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a margin within its borders
+    """
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, list[int]] = {}
+    for turn in turns:
+        for name, head in forward(turn.apply(raw)).items():
+            said = opinions(targets[name], turn)
+            undone = turn.undo(head)
+            if name not in sums:
+                shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
+                sums[name] = torch.zeros(shape, dtype=torch.float32, device=undone.device)
+                counts[name] = [0] * len(said)
+            for channel, opinion in enumerate(said):
+                if opinion:
+                    sums[name][:, channel] += _look_up(undone, opinion, kept)
+                    counts[name][channel] += 1
+    for name, total in sums.items():
+        total /= total.new_tensor(counts[name]).view(-1, *(1,) * len(kept))
+    return sums
+
+
+def _look_up(head: Tensor, opinion: Opinion, kept: tuple[slice, ...]) -> Tensor:
+    values = head[:, opinion.channel]
+    for axis, (window, shift) in enumerate(zip(kept, opinion.shift, strict=True)):
+        values = values.narrow(1 + axis, window.start + shift, window.stop - window.start)
+    return 1 - values if opinion.inverted else values
+
+
+def _affinity_opinions(neighborhood: Sequence[Offset], transform: Transform) -> tuple[Opinion | None, ...]:
+    found: list[Opinion | None] = []
+    for offset in neighborhood:
+        turned = transform.turn(offset)
+        opposite = tuple(-step for step in turned)
+        if turned in neighborhood:
+            found.append(Opinion(neighborhood.index(turned), (0,) * len(offset)))
+        elif opposite in neighborhood:
+            found.append(Opinion(neighborhood.index(opposite), tuple(offset)))
+        else:
+            found.append(None)
+    return tuple(found)
+
+
+def _descriptor_opinions(target: Descriptors, transform: Transform) -> tuple[Opinion | None, ...]:
+    dims = len(transform.axes)
+    layout = _descriptor_layout(dims)
+    channels = [layout[int(digit)] for digit in target.components] if target.components else layout
+    found: list[Opinion | None] = []
+    for kind, axes in channels:
+        places = tuple(sorted(transform.axes.index(axis) for axis in axes))
+        inverted = math.prod(-1 if transform.flips[place] else 1 for place in places) < 0
+        # trained to 0 on background in every channel, which 1 - x would turn into 1
+        spoils_background = inverted and target.background == "zero"
+        there = (kind, places) in channels and not spoils_background
+        found.append(Opinion(channels.index((kind, places)), (0,) * dims, inverted) if there else None)
+    return tuple(found)
+
+
+def _descriptor_layout(dims: int) -> list[tuple[str, tuple[int, ...]]]:
+    """What each channel is, and the axes its sign depends on: offsets, variances, Pearson coefficients, size."""
+    axes = range(dims)
+    offsets = [("offset", (axis,)) for axis in axes]
+    variances = [("variance", (axis, axis)) for axis in axes]
+    pearson = [("pearson", pair) for pair in itertools.combinations(axes, 2)]
+    return [*offsets, *variances, *pearson, ("size", ())]
