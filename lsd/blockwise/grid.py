@@ -5,9 +5,9 @@
     write           |<---------------->|             what is kept: each voxel of the region in exactly one block
 
 Along an axis, write ROIs follow one another from the begin of the region and the last one is cropped, so arrays that begin
-with the region may have any chunk that divides `write_shape`.  Compute ROIs begin at multiples of `step` (plus `origin`) in
-world voxels, whatever the region: a network that is equivariant to shifts by `step` only gives a voxel the same value in
-every block and for every region.
+with the region may have any chunk that divides `write_shape`.  Compute ROIs begin at multiples of `step` in world voxels,
+whatever the region: a network that is equivariant to shifts by `step` only gives a voxel the same value in every block and
+for every region.
 """
 
 from __future__ import annotations
@@ -75,36 +75,25 @@ class Grid:
         return Coordinate(reversed(position))
 
 
-def tile(
-    roi: Roi,
-    compute_shape: Sequence[int],
-    *,
-    step: Sequence[int],
-    context: tuple[Sequence[int], Sequence[int]],
-    margin: tuple[Sequence[int], Sequence[int]] | None = None,
-    origin: Sequence[int] | None = None,
-) -> Grid:
+def tile(roi: Roi, compute_shape: Sequence[int], *, step: Sequence[int], context: tuple[Sequence[int], Sequence[int]]) -> Grid:
     """The grid of blocks that covers `roi` (world voxels).
 
     compute_shape: what the function gives for one block
-    step:          compute ROIs begin at multiples of it, plus `origin` (default 0)
+    step:          compute ROIs begin at multiples of it
     context:       (below, above): voxels read around what is computed
-    margin:        (below, above): voxels computed that must not be kept; default none
 
     Write blocks are multiples of step, or the whole extent of an axis where one block covers it.
-    Raises ValueError for an empty roi, and where margin and step leave nothing to write.
+    Raises ValueError for an empty roi, and where blocks are too small to hold a multiple of step.
     """
     if not roi.size:
         raise ValueError(f"region {roi} holds no voxel; name one that does")
-    zero = Coordinate((0,) * roi.dims)
-    below, above = (Coordinate(m) for m in margin) if margin else (zero, zero)
-    lead = below + (roi.begin - below - (Coordinate(origin) if origin else zero)) % Coordinate(step)
-    room = Coordinate(compute_shape) - lead - above
+    lead = roi.begin % Coordinate(step)
+    room = Coordinate(compute_shape) - lead
     write = Coordinate(n if n <= r else r // s * s for n, r, s in zip(roi.shape, room, step, strict=True))
     if min(write) <= 0:
         raise ValueError(
-            f"blocks of {tuple(compute_shape)} leave nothing to write: {tuple(lead)} voxels before and {tuple(above)} after "
-            f"are dropped, and the rest is cut to multiples of {tuple(step)}; take larger blocks"
+            f"blocks of {tuple(compute_shape)} hold no multiple of {tuple(step)} after the {tuple(lead)} voxels that "
+            f"align them with {roi}; take larger blocks"
         )
     return Grid(roi, write, Coordinate(compute_shape), (Coordinate(context[0]), Coordinate(context[1])), lead)
 
