@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from lsd.spec import Affinities, Descriptors, Target
+from lsd.targets.offsets import Offset, flipped, for_dims, transposed
 
 Mode = Literal["none", "flips", "transposes"]
-Offset = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Transform:
 
     def turn(self, offset: Sequence[int]) -> Offset:
         """An offset of the block as it is in the turned block."""
-        return tuple(-offset[axis] if flip else offset[axis] for axis, flip in zip(self.axes, self.flips, strict=True))
+        mirrored = [axis for axis, flip in enumerate(self.flips) if flip]
+        return flipped(transposed(offset, self.axes), mirrored)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
 def opinions(target: Target, transform: Transform) -> tuple[Opinion | None, ...]:
     """Where each channel of a head that learnt `target` is found after `transform`, None where it is not."""
     if isinstance(target, Affinities):
-        return _affinity_opinions(target.neighborhood, transform)
+        return _affinity_opinions(for_dims(target.neighborhood, len(transform.axes)), transform)
     if isinstance(target, Descriptors):
         return _descriptor_opinions(target, transform)
     return (Opinion(0, (0,) * len(transform.axes)),)
@@ -130,7 +131,7 @@ def _affinity_opinions(neighborhood: Sequence[Offset], transform: Transform) -> 
         if turned in neighborhood:
             found.append(Opinion(neighborhood.index(turned), (0,) * len(offset)))
         elif opposite in neighborhood:
-            found.append(Opinion(neighborhood.index(opposite), tuple(offset)))
+            found.append(Opinion(neighborhood.index(opposite), offset))
         else:
             found.append(None)
     return tuple(found)

@@ -61,7 +61,7 @@ def right(target, dims):
 
     def truth(labels):
         if isinstance(target, Affinities):
-            return true_affinities(labels, target.neighborhood)
+            return true_affinities(labels, [offset[-dims:] for offset in target.neighborhood if any(offset[-dims:])])
         if isinstance(target, Descriptors):
             found = true_descriptors(labels, target.sigma)
             return found[[int(d) for d in target.components]] if target.components else found
@@ -79,6 +79,7 @@ CASES = [
     (Affinities(neighborhood=LONG), 3, "transposes"),
     (Affinities(neighborhood=LONG), 3, "flips"),
     (Affinities(neighborhood=((-1, 0), (0, -1), (-2, 3))), 2, "transposes"),
+    (Affinities(), 2, "transposes"),
     (Boundary(), 3, "transposes"),
     (Mask(array="mitochondria"), 2, "flips"),
 ]
