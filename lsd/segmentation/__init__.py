@@ -1,0 +1,1 @@
+"""Fragments, agglomeration, look-up tables: from affinities to neurons."""
