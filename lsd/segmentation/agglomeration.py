@@ -69,7 +69,7 @@ def _ascending(edges: Edges, scores: Scores) -> tuple[Edges, Scores]:
 def _agglomerate(affs: NDArray[Any], fragments: NDArray[Any], scoring: str) -> tuple[Edges, Scores]:
     # waterz takes memory for every id up to the largest, and writes into the array it is given.  In ascending order:
     # among equal scores it goes by id
-    ids = np.union1d(fastremap.unique(fragments), [0]).astype(np.uint64)
+    ids = np.union1d(fastremap.unique(fragments).astype(np.uint64), np.zeros(1, np.uint64))
     labels = relabel(fragments, ids, np.arange(len(ids)))
     edges = touching(labels)
     if len(edges) == 0:

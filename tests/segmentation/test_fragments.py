@@ -112,7 +112,7 @@ def test_foreground_only() -> None:
 def test_filter_drops_by_mean_affinity() -> None:
     affs = _affs()
     everything = fragments(affs, min_seed_distance=5)
-    means = ndimage.mean(affs.mean(axis=0), everything, np.arange(everything.max() + 1))
+    means = np.append(0, ndimage.mean(affs.mean(axis=0), everything, np.arange(1, everything.max() + 1)))
     threshold = float(np.median(means[1:]))
     kept = fragments(affs, min_seed_distance=5, filter_fragments=threshold)
     np.testing.assert_array_equal(kept > 0, means[everything] >= threshold)
