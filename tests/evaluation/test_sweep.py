@@ -1,0 +1,48 @@
+"""A sweep over tables equals scoring every segmentation itself."""
+
+import numpy as np
+import pytest
+
+from lsd.evaluation.contingency import Contingency
+from lsd.evaluation.partition import Partition, compare
+from lsd.evaluation.sweep import best, pooled, sweep
+from lsd.segmentation.lookup import components, relabel
+
+THRESHOLDS = (0.9, 0.1, 0.5)
+
+
+def _case(seed=0):
+    rng = np.random.default_rng(seed)
+    fragments = rng.integers(0, 12, (5, 9, 9)).astype(np.uint64)
+    truth = rng.integers(0, 4, (5, 9, 9)).astype(np.uint64)
+    edges = np.array([(u, v) for u in range(1, 12) for v in range(u + 1, 14)], np.uint64)
+    return fragments, truth, edges, rng.random(len(edges)) ** 0.2
+
+
+@pytest.mark.parametrize("background", ["label", "ignore", "singletons"])
+def test_equals_scoring_the_arrays(background) -> None:
+    fragments, truth, edges, scores = _case()
+    found = sweep(Contingency.of(fragments, truth), edges, scores, THRESHOLDS, background=background)
+    assert list(found) == sorted(THRESHOLDS)
+    nodes = np.arange(14)
+    for threshold, partition in found.items():
+        segmentation = relabel(fragments, nodes, components(nodes, edges, scores, threshold))
+        assert partition == compare(segmentation, truth, background=background)
+
+
+def _with(voi_split, voi_merge):
+    return Partition(voi_split, voi_merge, (1.0, 2.0, 3.0), voxels=10, segments=1, objects=1)
+
+
+def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
+    assert best({0.3: _with(1, 1), 0.5: _with(0.5, 0.75), 0.7: _with(0.75, 0.5)}) == 0.5
+    assert best({0.7: _with(0.75, 0.5), 0.5: _with(0.5, 0.75)}) == 0.5
+    with pytest.raises(ValueError, match="no threshold"):
+        best({})
+
+
+def test_volumes_are_pooled_where_both_were_swept() -> None:
+    both = pooled([{0.1: _with(1, 0), 0.2: _with(2, 0)}, {0.2: _with(4, 1), 0.3: _with(9, 9)}])
+    assert list(both) == [0.2]
+    assert (both[0.2].voi_split, both[0.2].voi_merge) == (3, 0.5)
+    assert pooled([]) == {}
