@@ -143,15 +143,17 @@ class Segment(Spec):
 
     affinities: the head that holds them
     decoder:    "watershed" (fragments, then agglomeration) or "mutex"
-    scoring:    how an edge is scored: "mean", "hist_quant_10" .. "hist_quant_90", with "_max" for the initial maximum
+    scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95", with "_max"
+                where a contact starts as its highest affinity alone
     thresholds: scores (0..1) up to which fragments are joined
+    use_mask:   no fragments where labels_mask is 0
     """
 
     affinities: str = "affs"
     decoder: Literal["watershed", "mutex"] = "watershed"
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
-    scoring: Annotated[str, Field(pattern=r"^(mean|hist_quant_\d\d)(_max)?$")] = "hist_quant_75"
+    scoring: Annotated[str, Field(pattern=r"^(mean|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
 

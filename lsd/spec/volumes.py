@@ -110,6 +110,11 @@ with warnings.catch_warnings():
             """All volumes by name: train, then validate, then test."""
             return {**self.part("train"), **self.part("validate"), **self.part("test")}
 
+        def named(self, names: tuple[str, ...]) -> dict[str, Volume]:
+            """The volumes that `names` mean, which may be parts of the dataset too; each once, in the dataset's order."""
+            parts = {name: part for part in ("train", "validate", "test") for name in self._names(part)}
+            return {name: volume for name, volume in self.volumes().items() if name in names or parts[name] in names}
+
         def _names(self, part: str) -> list[str]:
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
