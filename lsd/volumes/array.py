@@ -1,0 +1,184 @@
+"""An array on disk that is read and written by regions of the world, whatever its file.
+
+roi, offsets, shapes: integer voxels, z y x; voxel (0, 0, 0) of the world is where offsets are 0
+voxel_size:           nm, floats, never rounded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.volumes import containers
+from lsd.volumes.layout import Layout, resolve
+from lsd.volumes.source import Source
+
+Beyond = Literal["refuse", "zero", "reflect"]
+
+
+class Array:
+    """An array on disk with the axes (c) z y x or (c) y x; see `open_array` and `create_array`.
+
+    roi:   the voxels that may be read, at most those on disk
+    dtype: as read, in the byte order of this machine
+
+    Opened when first read in each process, so it is cheap to pickle.
+    """
+
+    def __init__(self, source: Source, layout: Layout, dtype: np.dtype[np.generic], *, roi: Roi | None = None) -> None:
+        self.source = source
+        self.layout = layout
+        self.dtype = dtype
+        self.roi = layout.roi if roi is None else roi
+        assert layout.roi.contains(self.roi), (layout.roi, self.roi)
+
+    def __repr__(self) -> str:
+        return f"Array({self.name!r}, {self.shape} {self.dtype}, voxel size {self.voxel_size} nm, offset {tuple(self.offset)})"
+
+    @property
+    def name(self) -> str:
+        """For messages: container, colon, name inside."""
+        return str(self.source)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """("c",) "z", "y", "x"."""
+        return self.layout.axes
+
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """In nm, z y x."""
+        return self.layout.voxel_size
+
+    @property
+    def offset(self) -> Coordinate:
+        """First voxel of the roi."""
+        return self.roi.begin
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(c,) z, y, x."""
+        return (*self.layout.shape[: len(self.axes) - self.roi.dims], *self.roi.shape)
+
+    @property
+    def channels(self) -> int | None:
+        """Number of channels, None where there is no such axis."""
+        return self.layout.shape[0] if "c" in self.axes else None
+
+    def cropped(self, roi: Roi) -> Array:
+        """The same array, confined to `roi`, which must lie within."""
+        return Array(self.source, self.layout, self.dtype, roi=roi)
+
+    def without_channel(self) -> Array:
+        """The same array without the axis of its only channel.  ValueError if there are several."""
+        if self.channels is None:
+            return self
+        if self.channels > 1:
+            raise ValueError(f"{self.name} has {self.channels} channels; one is needed: write the one to use on its own")
+        return Array(self.source, self.layout.without_channel(), self.dtype, roi=self.roi)
+
+    def read(self, roi: Roi, *, beyond: Beyond = "refuse") -> NDArray[np.generic]:
+        """The voxels of `roi`: (c?, z, y, x), C-contiguous, in a buffer of their own.
+
+        beyond: outside the array refuse, give zero, or mirror it at its outermost voxels (numpy's "reflect")
+        Raises ValueError where roi reaches beyond, or a chunk is missing or damaged; it names the chunk.
+        """
+        if self.roi.contains(roi):
+            return self._read(roi)
+        if beyond == "refuse":
+            raise ValueError(f"{self.name} covers {text(self.roi)}, asked for {text(roi)} (voxels); stay inside")
+        return self._reflected(roi) if beyond == "reflect" else self._padded(roi)
+
+    def write(self, data: NDArray[np.generic], roi: Roi) -> None:
+        """Puts `data` (c?, z, y, x) into `roi`.
+
+        Two processes may write at once where they write different chunks.  Raises ValueError if shape or dtype differ, or
+        roi reaches beyond the array.
+        """
+        expected = (*self.shape[: len(self.axes) - roi.dims], *roi.shape)
+        if not self.roi.contains(roi) or data.shape != expected:
+            raise ValueError(f"{self.name} covers {text(self.roi)}; {text(roi)} takes shape {expected}, got {data.shape}")
+        if data.dtype != self.dtype:
+            raise ValueError(f"{self.name} holds {self.dtype}, got {data.dtype}; convert it first")
+        assert self.layout.disk == self.axes, "only arrays in the usual order are written"
+        self.source.write(self.layout.slices(roi), data)
+
+    def missing_chunks(self) -> list[tuple[int, ...]]:
+        """Indices of the chunks of a zarr array that were never written."""
+        return self.source.missing()
+
+    def _read(self, roi: Roi) -> NDArray[np.generic]:
+        return self.layout.ordered(self.source.read(self.layout.slices(roi)))
+
+    def _padded(self, roi: Roi) -> NDArray[np.generic]:
+        data = np.zeros((*self.shape[: len(self.axes) - roi.dims], *roi.shape), dtype=self.dtype)
+        inside = self.roi.intersect(roi)
+        if not inside.empty:
+            data[..., *(inside - roi.begin).to_slices()] = self._read(inside)
+        return data
+
+    def _reflected(self, roi: Roi) -> NDArray[np.generic]:
+        places = [
+            _mirror(np.arange(begin, end) - first, size) + first
+            for begin, end, first, size in zip(roi.begin, roi.end, self.roi.begin, self.roi.shape, strict=True)
+        ]
+        begin = Coordinate(place.min() for place in places)
+        end = Coordinate(place.max() + 1 for place in places)
+        data = self._read(Roi(begin, end - begin))
+        for axis, (place, first, last) in enumerate(zip(places, begin, end, strict=True), start=data.ndim - roi.dims):
+            if len(place) != last - first or (np.diff(place) != 1).any():
+                data = data.take(place - first, axis=axis)
+        return data
+
+
+def open_array(
+    path: str | Path,
+    name: str = "",
+    *,
+    voxel_size: Sequence[float] | None = None,
+    offset: Sequence[float] | None = None,
+    axes: Sequence[str] | None = None,
+    writable: bool = False,
+) -> Array:
+    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout) or a TIFF file, told apart by content.
+
+    name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for TIFF
+    voxel_size: nm, z y x, where the file has none; otherwise both must agree.  TIFF files never have one
+    offset:     nm, z y x, where the file has none; default 0
+    axes:       names in the order on disk, e.g. "zyxc", where the file has none; z y x by default
+
+    Metadata are attributes `resolution` or `voxel_size`, `offset`, `axis_names`, `units`, or OME-Zarr 0.4 multiscales; axes in
+    another order are turned on reading.  Raises ValueError if the array is not there (and lists those that are), has no voxel
+    size, contradicts what is given, has an offset that is no whole number of voxels, or cannot be read.
+    """
+    container = Path(path)
+    found = containers.find(container, name)
+    if found is None:
+        raise containers.missing(container, name)
+    source = Source(container, found, writable=writable)
+    dtype = np.dtype(source.handle.dtype).newbyteorder("=")
+    try:
+        if dtype.kind not in "buif":
+            raise ValueError(f"its dtype is {dtype}; numbers are needed")
+        stated = containers.statement(container, found, source.handle)
+        layout = resolve(stated, source.handle.shape, voxel_size=voxel_size, offset=offset, axes=axes)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    return Array(source, layout, dtype)
+
+
+def text(roi: Roi) -> str:
+    """A ROI as it is written in configs: "0:170, 0:250, 0:250"."""
+    return ", ".join(f"{begin}:{end}" for begin, end in zip(roi.begin, roi.end, strict=True))
+
+
+def _mirror(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Places along an axis of `size` voxels, mirrored at the first and the last as often as needed."""
+    period = max(2 * size - 2, 1)
+    folded = places % period
+    return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(places)

@@ -1,0 +1,61 @@
+"""Synthetic volumes on disk: made once, named after all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from funlib.geometry import Roi
+
+from lsd.spec import Synthetic
+from lsd.volumes.create import create_array
+
+GENERATOR = Path(__file__).parent / "synthetic"
+
+
+def path(synthetic: Synthetic, data_root: Path) -> Path:
+    """Where the volume is kept: named by its spec, and by the code that makes it."""
+    shape = "x".join(map(str, synthetic.shape))
+    size = "x".join(f"{nm:g}" for nm in synthetic.voxel_size)
+    digest = hashlib.sha256(synthetic.model_dump_json().encode())
+    for file in sorted(GENERATOR.glob("*.py")):
+        digest.update(file.read_bytes())
+    return data_root / f"synthetic_{synthetic.kind}_{shape}_{size}nm_seed{synthetic.seed}_{digest.hexdigest()[:8]}.zarr"
+
+
+def generate(synthetic: Synthetic, data_root: Path) -> Path:
+    """The container of the volume, made if it is not there yet.
+
+    It is written beside its place and then renamed, so several processes may do this at once: the first one's is kept.
+    """
+    target = path(synthetic, data_root)
+    if target.exists():
+        return target
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        _write(synthetic, partial)
+        _settle(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _write(synthetic: Synthetic, container: Path) -> None:
+    from lsd.volumes.synthetic import synthesize  # loads numba, which takes a second
+
+    for name, data in synthesize(synthetic).items():
+        roi = Roi((0,) * data.ndim, data.shape)
+        array = create_array(container, name, roi=roi, voxel_size=synthetic.voxel_size, dtype=data.dtype)
+        array.write(data, roi)
+
+
+def _settle(partial: Path, target: Path) -> None:
+    try:
+        os.rename(partial, target)
+    except OSError:
+        # a folder that is not empty cannot be replaced: another process was first
+        if not target.exists():
+            raise

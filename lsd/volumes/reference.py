@@ -1,0 +1,47 @@
+"""Names of arrays in a config: "volumes/raw", or "other.zarr:volumes/raw" for an array of another container.
+
+Files and arrays may have colons in their names, so what exists decides: an array of the own container, then the longest
+part before a colon that is a container, then a part that ends like one (and is missed by name later).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lsd.spec import Volume
+from lsd.volumes import containers
+
+DEFAULT_RAW = Volume.model_fields["raw"].default
+
+
+def locate(path: str | Path, *, root: Path) -> Path:
+    """`path` if it is absolute, else below the data root; ~ is the home folder."""
+    return root / Path(path).expanduser()
+
+
+def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
+    """Container and name of the array that `reference` means in a volume with the container `own`."""
+    if containers.find(own, reference) is not None:
+        return own, reference
+    cuts = [place for place, letter in enumerate(reference) if letter == ":"]
+    pairs = [(locate(reference[:cut], root=root), reference[cut + 1 :]) for cut in cuts if reference[:cut].strip()]
+    for container, name in reversed(pairs):
+        if _is_container(container):
+            return container, name
+    for container, name in pairs:
+        if container.suffix.lower() in containers.SUFFIXES:
+            return container, name
+    return own, _single(own, reference)
+
+
+def _is_container(path: Path) -> bool:
+    try:
+        containers.kind(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _single(own: Path, reference: str) -> str:
+    """A TIFF file has one array and no names: the default name of raw stands for it."""
+    return "" if reference == DEFAULT_RAW and containers.kind(own) == "tiff" else reference

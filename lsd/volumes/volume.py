@@ -1,0 +1,178 @@
+"""A volume of a dataset: raw and truth that lie in one world, checked when opened, ready to be read.
+
+raw    |-----------------------------------|     may be read anywhere, and is mirrored beyond
+roi         |<------------------->|              the part that may be used (Volume.region)
+truth       |<------------------->|              labels, labels_mask, arrays: never read outside; unknown there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.spec import Region, Volume
+from lsd.volumes.array import Array, open_array, text
+from lsd.volumes.generated import generate
+from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
+from lsd.volumes.reference import locate, split
+from lsd.volumes.units import agree
+
+
+@dataclass(frozen=True)
+class OpenVolume:
+    """Arrays that belong together; see `open_volume`.  Cheap to pickle: files are opened again in each process.
+
+    raw:         (z, y, x); labels, labels_mask, arrays: the same, confined to roi
+    voxel_size:  nm; roi: the part that may be used, voxels
+    """
+
+    name: str
+    spec: Volume
+    raw: Array
+    labels: Array | None
+    labels_mask: Array | None
+    arrays: Mapping[str, Array]
+    roi: Roi
+
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """In nm, z y x."""
+        return self.raw.voxel_size
+
+    @property
+    def truth_roi(self) -> Roi | None:
+        """Where labels are, within `roi`; None without labels."""
+        return None if self.labels is None else self.labels.roi
+
+    def read_raw(self, roi: Roi) -> NDArray[np.float32]:
+        """Raw (z, y, x), float32 in 0..1, mirrored beyond the array.  ValueError for NaN and inf, unless they are masked."""
+        raw = self.raw.read(roi, beyond="reflect")
+        if self.spec.invalid == "mask" and self.spec.raw_range:
+            return to_unit(masked(raw, self.spec.raw_range[0]), self.spec.raw_range)
+        bad = first_not_finite(raw)
+        if bad is not None:
+            raise ValueError(
+                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at voxel {tuple(roi.begin + Coordinate(bad))}; "
+                "mend it, or set invalid='mask'"
+            )
+        return to_unit(raw, self.spec.raw_range)
+
+    def read_labels(self, roi: Roi) -> NDArray[np.uint64]:
+        """Labels (z, y, x), uint64, 0 where there are none.  ValueError for negative ids."""
+        return self.read_truth(roi)[0]
+
+    def read_known(self, roi: Roi) -> NDArray[np.bool_]:
+        """Where the truth is known, bool (z, y, x): inside labels and their mask, not the unknown label, raw finite."""
+        return self.read_truth(roi)[1]
+
+    def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """`read_labels` and `read_known`, each voxel read once."""
+        labels = self._labels(roi)
+        known = np.zeros(roi.shape, dtype=bool)
+        known[(roi.intersect(self.roi) - roi.begin).to_slices()] = True
+        if self.labels_mask is not None:
+            known &= self.labels_mask.read(roi, beyond="zero") != 0
+        if self.spec.unknown is not None and self.labels is not None:
+            known &= labels != np.uint64(self.spec.unknown)
+        if self.spec.invalid == "mask" and self.raw.dtype.kind == "f":
+            known &= np.isfinite(self.raw.read(roi, beyond="zero"))
+        return labels, known
+
+    def read_array(self, name: str, roi: Roi) -> NDArray[np.generic]:
+        """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""
+        if name not in self.arrays:
+            raise ValueError(f"volume {self.name!r} has no array {name!r}; its arrays: {', '.join(self.arrays) or 'none'}")
+        return self.arrays[name].read(roi, beyond="zero")
+
+    def _labels(self, roi: Roi) -> NDArray[np.uint64]:
+        if self.labels is None:
+            return np.zeros(roi.shape, dtype=np.uint64)
+        labels = self.labels.read(roi, beyond="zero")
+        if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+            raise ValueError(
+                f"volume {self.name!r}: {self.labels.name} holds the negative label {labels.min()} in {text(roi)}; "
+                "ids are 0 and above"
+            )
+        return labels.astype(np.uint64, copy=False)
+
+
+def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
+    """Opens the arrays of a volume and checks that they fit together.
+
+    name: for messages; data_root: where relative paths start.  A synthetic volume is made once and kept there.
+    Raises ValueError, beginning with the name of the volume, for whatever is missing or does not fit.
+    """
+    try:
+        own = generate(volume.synthetic, data_root) if volume.synthetic else locate(str(volume.path), root=data_root)
+        raw = _open(volume, volume.raw, own, data_root).without_channel()
+        truth = {
+            what: _open(volume, reference, own, data_root)
+            for what, reference in {"labels": volume.labels, "labels_mask": volume.labels_mask, **_arrays(volume)}.items()
+            if reference
+        }
+        check_range(raw.dtype, volume.raw_range)
+        roi = within(volume.region, _common_roi(raw, truth, volume.fit))
+        return OpenVolume(
+            name=name,
+            spec=volume,
+            raw=raw,
+            labels=_labels(truth["labels"]).cropped(roi) if volume.labels else None,
+            labels_mask=truth["labels_mask"].without_channel().cropped(roi) if volume.labels_mask else None,
+            arrays={what: truth[f"arrays.{what}"].cropped(roi) for what in volume.arrays},
+            roi=roi,
+        )
+    except ValueError as error:
+        raise ValueError(f"volume {name!r}: {error}") from error
+
+
+def within(region: Region, roi: Roi) -> Roi:
+    """The part of `roi` that `region` names.  ValueError if it reaches beyond."""
+    if len(region) > roi.dims:
+        raise ValueError(f"region has {len(region)} slices, the volume {roi.dims} axes")
+    open_ends = (*region, *((None, None),) * (roi.dims - len(region)))
+    begin = [first if a is None else a for (a, _), first in zip(open_ends, roi.begin, strict=True)]
+    end = [last if b is None else b for (_, b), last in zip(open_ends, roi.end, strict=True)]
+    extent = [b - a for a, b in zip(begin, end, strict=True)]
+    if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
+        asked = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
+        raise ValueError(f"region {asked} is not inside what there is, {text(roi)} (voxels, z y x, counted from offset 0)")
+    return Roi(begin, extent)
+
+
+def _arrays(volume: Volume) -> dict[str, str]:
+    return {f"arrays.{what}": reference for what, reference in volume.arrays.items()}
+
+
+def _open(volume: Volume, reference: str, own: Path, root: Path) -> Array:
+    container, name = split(reference, own, root=root)
+    return open_array(container, name, voxel_size=volume.voxel_size, offset=volume.offset, axes=volume.axes)
+
+
+def _labels(labels: Array) -> Array:
+    if labels.dtype.kind not in "bui":
+        raise ValueError(f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are not exact")
+    return labels.without_channel()
+
+
+def _common_roi(raw: Array, truth: Mapping[str, Array], fit: str) -> Roi:
+    for what, array in truth.items():
+        if not agree(raw.voxel_size, array.voxel_size):
+            raise ValueError(
+                f"voxel size of raw is {raw.voxel_size} nm, of {what} {array.voxel_size} nm ({raw.name}, {array.name}); "
+                "they must be the same"
+            )
+        if fit == "refuse" and array.roi != raw.roi:
+            raise ValueError(
+                f"raw covers {text(raw.roi)}, {what} {text(array.roi)} (voxels); set fit='intersect' to use what both cover"
+            )
+    roi = reduce(lambda common, array: common.intersect(array.roi), truth.values(), raw.roi)
+    if roi.empty:
+        extents = ", ".join(f"{what} {text(array.roi)}" for what, array in {"raw": raw, **truth}.items())
+        raise ValueError(f"its arrays have no voxel in common: {extents}")
+    return roi
