@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.targets.offsets import shift
+
 
 def nearest(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> NDArray[Any]:
     """The channels of `affs` (c, z, y, x) for the offsets (-1, 0, 0), (0, -1, 0), (0, 0, -1), in this order.
@@ -28,10 +30,7 @@ def _channel(affs: NDArray[Any], offsets: list[tuple[int, ...]], step: tuple[int
     opposite = tuple(-s for s in step)
     if opposite not in offsets:
         raise ValueError(f"the neighborhood has no offset {step} or {opposite}, only {offsets}; each axis needs one")
-    moved = np.zeros(affs.shape[1:], dtype=affs.dtype)
-    begin = tuple(slice(None) for _ in range(moved.ndim - len(step) + step.index(-1)))
-    moved[(*begin, slice(1, None))] = affs[offsets.index(opposite)][(*begin, slice(None, -1))]
-    return moved
+    return shift(affs[offsets.index(opposite)], step)
 
 
 def unit(affs: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,0 +1,50 @@
+"""The threshold that was picked on validation data, and what its arrays are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lsd.spec import Config
+from lsd.spec.paths import evaluation_file, validation_file
+
+
+def array_name(threshold: float) -> str:
+    """Of the segmentation at a threshold: the whole number is in it, so that 0.28 and 0.29 are two arrays."""
+    return f"segmentation/{float(threshold)!r}"
+
+
+def picked(config: Config) -> float | None:
+    """The threshold for volumes without truth; None if none was picked yet.
+
+    That of the evaluation, if it was picked on validation volumes segmented with the same settings, else that of the
+    validation during training.
+    """
+    found = _read(evaluation_file(config))
+    if found.get("threshold") is not None and found.get("segment") == scoring_settings(config):
+        return float(found["threshold"])
+    return validated(config)
+
+
+def validated(config: Config) -> float | None:
+    """The threshold that validation during training found best, None if there was none."""
+    found = _read(validation_file(config)).get("threshold")
+    return None if found is None else float(found)
+
+
+def scoring_settings(config: Config) -> dict[str, Any]:
+    """What a threshold depends on, as JSON: all settings of segmentation but the thresholds themselves."""
+    return config.segment.model_dump(mode="json", exclude={"thresholds"})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}; delete it, or write it again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds {type(content).__name__}, wanted: an object with a threshold; delete it")
+    return content

@@ -1,0 +1,135 @@
+"""Segmentation on disk: what is written, which thresholds, and what is said when something is missing."""
+
+import json
+
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+from scipy import ndimage
+
+from lsd.segmentation.decode import decode
+from lsd.segmentation.run import segment
+from lsd.segmentation.threshold import array_name
+from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec.paths import evaluation_file, prediction, segmentation, tables, validation_file
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+ROI = Roi((5, 0, 2), (12, 20, 24))
+VOXEL_SIZE = (40.0, 4.5, 4.0)
+THRESHOLDS = (0.28, 0.29, 0.6)
+
+
+def _affs():
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((3, *ROI.shape)), (0, 1.5, 1.5, 1.5))
+    low, high = np.percentile(noise, [5, 90])
+    return (255 * np.clip((noise - low) / (high - low), 0, 1)).astype(np.uint8)
+
+
+@pytest.fixture
+def config(tmp_path):
+    labels = np.ones(ROI.shape, np.uint64)
+    for what, data in (("raw", labels.astype(np.uint8)), ("labels", labels), ("mask", labels.astype(np.uint8))):
+        if what == "mask":
+            data[:, :, :7] = 0
+        create_array(tmp_path / "data.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype).write(data, ROI)
+    volume = Volume(path="data.zarr", raw="raw", labels="labels", labels_mask="mask")
+    config = Config(
+        name="run",
+        dataset=Dataset(validate=(volume,), test=(volume.model_copy(update={"labels": None}),)),
+        variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
+        network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
+        segment=Segment(thresholds=THRESHOLDS, fragments=Fragments(min_seed_distance=4)),
+        runs=str(tmp_path / "runs"),
+        data_root=str(tmp_path),
+    )
+    for name in ("data_validate", "data_test"):
+        create_array(prediction(config, name), "affs", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, channels=3).write(
+            _affs(), ROI
+        )
+    return config
+
+
+def _set(config, **segment):
+    return config.model_copy(update={"segment": config.segment.model_copy(update=segment)})
+
+
+def _names(config, volume):
+    folder = segmentation(config, volume) / "segmentation"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def test_what_is_written(config) -> None:
+    told = []
+    assert segment(config, progress=told.append) == [segmentation(config, name) for name in ("data_validate", "data_test")]
+    assert any("fragments" in line for line in told)
+    assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
+    expected = decode(_affs(), Affinities().neighborhood, config.segment)
+    path, graph = segmentation(config, "data_validate"), np.load(tables(config, "data_validate"))
+    fragments = open_array(path, "fragments")
+    assert fragments.roi == ROI
+    assert fragments.voxel_size == VOXEL_SIZE
+    assert fragments.dtype == np.uint64
+    np.testing.assert_array_equal(fragments.read(ROI), expected.fragments)
+    np.testing.assert_array_equal(graph["edges"], expected.edges)
+    np.testing.assert_array_equal(graph["scores"], expected.scores)
+    for threshold in THRESHOLDS:
+        np.testing.assert_array_equal(open_array(path, array_name(threshold)).read(ROI), expected.segmentation(threshold))
+        np.testing.assert_array_equal(graph[array_name(threshold)], expected.table(threshold))
+    assert expected.segmentation(0.6).max() < expected.fragments.max()
+
+
+def _write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_without_truth_the_picked_threshold_is_used(config) -> None:
+    _write(validation_file(config), {"threshold": 0.55})
+    segment(config)
+    assert _names(config, "data_test") == ["0.55"]
+    assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
+    settings = config.segment.model_dump(mode="json", exclude={"thresholds"})
+    _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean"}})
+    segment(config)
+    assert _names(config, "data_test") == ["0.55"], "picked with another scoring"
+    _write(evaluation_file(config), {"threshold": 0.29, "segment": settings})
+    segment(config)
+    assert _names(config, "data_test") == ["0.29"]
+
+
+def test_again_leaves_nothing_behind(config) -> None:
+    segment(config)
+    segment(_set(config, thresholds=(0.5,)))
+    assert _names(config, "data_validate") == ["0.5"]
+    assert not [path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name]
+
+
+def test_mask_blank_sections_and_mutex(config) -> None:
+    options = config.segment.fragments.model_copy(update={"blank_sections": (6, 100)})
+    segment(_set(config, use_mask=True, fragments=options))
+    fragments = open_array(segmentation(config, "data_test"), "fragments").read(ROI)
+    assert not fragments[:, :, :7].any()
+    assert not fragments[1].any()
+    assert fragments[0, :, 7:].all()
+    pytest.importorskip("mwatershed")
+    segment(_set(config, decoder="mutex"))
+    assert _names(config, "data_test") == ["mutex"]
+
+
+def test_sections_of_a_2d_network(config) -> None:
+    affs = _affs()
+    found = decode(affs[1:], ((-1, 0), (0, -1)), config.segment)
+    np.testing.assert_array_equal(found.fragments[3], found.segmentation(-1.0)[3])
+    assert not set(np.unique(found.segmentation(1.0)[0])) & set(np.unique(found.segmentation(1.0)[1])) - {0}
+
+
+def test_errors(config) -> None:
+    with pytest.raises(ValueError, match="heads with affinities: affs"):
+        segment(_set(config, affinities="lsds"))
+    no_mask = config.dataset.test[0].model_copy(update={"labels_mask": None})
+    alone = config.model_copy(update={"dataset": Dataset(test=(no_mask,))})
+    with pytest.raises(ValueError, match="no labels_mask"):
+        segment(_set(alone, use_mask=True))
+    with pytest.raises(ValueError, match=r"run predicter\.py first"):
+        segment(config.model_copy(update={"name": "another"}))
