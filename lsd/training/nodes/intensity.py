@@ -1,0 +1,56 @@
+"""Brightness and contrast."""
+
+from __future__ import annotations
+
+import gunpowder as gp
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd import spec
+from lsd.training.nodes.compiled import compiled
+from lsd.training.nodes.keys import RAW, Filter, array, generator
+
+
+def change_intensity(raw: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`raw` (z, y, x) as (raw - mean) * scale + mean + shift, kept in [0, 1].
+
+    scale, shift: one for every section, with the section's own mean; or of length 1, for the whole.
+    """
+    out = np.ascontiguousarray(raw)
+    out = out.copy() if out is raw else out
+    _change(out.reshape(len(scale), -1), scale, shift)
+    return out
+
+
+@compiled
+def _change(rows: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> None:
+    for row, factor, offset in zip(rows, scale, shift):  # noqa: B905  (numba knows no strict)
+        total = 0.0  # float64: millions of float32 summed in float32 would lose the small ones
+        for i in range(row.size):
+            total += row[i]
+        mean = np.float32(total / row.size)
+        offset += mean - mean * factor
+        for i in range(row.size):
+            row[i] = min(max(row[i] * factor + offset, np.float32(0)), np.float32(1))
+
+
+class Intensity(Filter):
+    """Changes raw by a random scale and shift, drawn for each section or once."""
+
+    def __init__(self, intensity: spec.Intensity) -> None:
+        self.intensity = intensity
+
+    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
+        """Needs raw."""
+        return gp.BatchRequest({RAW: request[RAW].copy()})
+
+    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
+        """Changes raw alone."""
+        rng, given = generator(request), batch[RAW]
+        count = given.spec.roi.shape[0] if self.intensity.per_section else 1
+        scale, shift = (
+            rng.uniform(*bounds, size=count).astype(np.float32) for bounds in (self.intensity.scale, self.intensity.shift)
+        )
+        changed = gp.Batch()
+        changed[RAW] = array(change_intensity(given.data, scale, shift), given.spec.roi)
+        return changed

@@ -1,0 +1,65 @@
+"""Names of the arrays that travel through the pipeline, and what every node has in common.
+
+gunpowder runs with voxel size 1: a ROI is in voxels, nanometres stay outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import gunpowder as gp
+import numpy as np
+from numpy.typing import NDArray
+
+VOXEL = gp.Coordinate(1, 1, 1)
+RAW = gp.ArrayKey("RAW")
+LABELS = gp.ArrayKey("LABELS")
+KNOWN = gp.ArrayKey("KNOWN")
+
+
+def extra(name: str) -> gp.ArrayKey:
+    """Key of a further array of the volumes, e.g. mitochondria."""
+    return gp.ArrayKey(f"EXTRA_{name}")
+
+
+def target(head: str) -> gp.ArrayKey:
+    """Key of what a head learns."""
+    return gp.ArrayKey(f"TARGET_{head}")
+
+
+def weight(head: str) -> gp.ArrayKey:
+    """Key of how much each voxel of it counts."""
+    return gp.ArrayKey(f"WEIGHT_{head}")
+
+
+def generator(request: gp.BatchRequest) -> np.random.Generator:
+    """Random numbers of the node that received `request`; gunpowder gives each node a seed of its own."""
+    return np.random.default_rng(request.random_seed)
+
+
+def array(data: NDArray[Any], roi: gp.Roi) -> gp.Array:
+    """`data` (channels before space) as gunpowder carries it."""
+    return gp.Array(data, gp.ArraySpec(roi=roi, voxel_size=VOXEL))
+
+
+def total(rois: Iterable[gp.Roi]) -> gp.Roi:
+    """The smallest ROI that holds all."""
+    first, *others = rois
+    for roi in others:
+        first = first.union(roi)
+    return first
+
+
+class Filter(gp.BatchFilter):  # type: ignore[misc]
+    """A node that changes batches.  Draws from generator(request) and leaves the process's random state alone."""
+
+    def set_seeds(self, request: gp.BatchRequest) -> None:
+        """Nothing: gunpowder would seed numpy's and Python's global state here."""
+
+
+class Provider(gp.BatchProvider):  # type: ignore[misc]
+    """A node that makes batches, or passes requests on to one of several."""
+
+    def set_seeds(self, request: gp.BatchRequest) -> None:
+        """Nothing: gunpowder would seed numpy's and Python's global state here."""

@@ -1,0 +1,247 @@
+"""Batches for training: batch i is a function of (seed, i), whatever the number of workers.
+
+    source (a volume) - location -+
+    source (a volume) - location -+- choice - geometry - intensity ... boundary - heads - scale, stack, balance
+
+The nodes are gunpowder's, run with voxel size 1; see lsd/training/nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import gunpowder as gp
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from gunpowder import BatchRequestError, PipelineRequestError
+from numpy.typing import NDArray
+
+from lsd import spec
+from lsd.spec import paths
+from lsd.targets.balance import balance
+from lsd.training.nodes import keys
+from lsd.training.nodes.choice import Choice
+from lsd.training.nodes.defects import Defects
+from lsd.training.nodes.deform import Deform
+from lsd.training.nodes.grow_boundary import GrowBoundary
+from lsd.training.nodes.heads import Heads, extras
+from lsd.training.nodes.intensity import Intensity
+from lsd.training.nodes.keys import LABELS, RAW
+from lsd.training.nodes.location import Location
+from lsd.training.nodes.noise import Noise
+from lsd.training.nodes.reject import Reject
+from lsd.training.nodes.simple import Simple
+from lsd.training.nodes.source import Source
+from lsd.training.nodes.unit import Unit
+from lsd.training.nodes.warp import Geometric, groups
+from lsd.training.workers import Workers
+from lsd.volumes.labelled import check_labels
+from lsd.volumes.units import agree
+from lsd.volumes.volume import OpenVolume, open_volume
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one iteration learns from; (b, c, z, y, x), in 2D without z.
+
+    raw:     float32 (b, 1, ...) in [-1, 1]
+    targets: by head, float32 (b, c, ...);  weights: of the same shape, 0 where the target is not known
+    labels:  uint64 (b, ...) at the output, as the targets were computed from them
+    """
+
+    index: int
+    raw: NDArray[np.float32]
+    targets: Arrays
+    weights: Arrays
+    labels: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network."""
+
+    config: spec.Config
+    stage: str
+    raw_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return len(self.output_shape)
+
+    @property
+    def heads(self) -> dict[str, spec.Head]:
+        """The heads to be trained."""
+        (stage,) = (stage for stage in self.config.variant.stages if stage.name == self.stage)
+        return stage.heads
+
+    def section(self, shape: Sequence[int]) -> Coordinate:
+        """A shape with z, of one section in 2D."""
+        return Coordinate((1,) * (3 - len(shape)) + tuple(shape))
+
+
+class Batches:
+    """Endless batches of a stage, from number `start` on; the same ones for any train.workers.
+
+    raw_shape, output_shape: voxels that enter the cascade and leave the stage; two axes for 2D networks, which are fed
+    sections of 3D volumes.  A context manager: leaving it ends the workers.
+    Raises ValueError for volumes that cannot be trained on.
+    """
+
+    def __init__(
+        self, config: spec.Config, stage: str, raw_shape: Sequence[int], output_shape: Sequence[int], *, start: int = 0
+    ) -> None:
+        recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
+        self._maker = Maker(recipe)
+        count = config.train.workers
+        self._workers: Workers[Batch] | None = Workers(Maker, recipe, count=count, start=start) if count else None
+        self._next = start
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        batch = next(self._workers) if self._workers else self._maker(self._next)
+        self._next += 1
+        return batch
+
+    def close(self) -> None:
+        """Ends the workers."""
+        if self._workers:
+            self._workers.close()
+        self._maker.close()
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Maker:
+    """Makes batch number i of a recipe in this process."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._pipeline = build(recipe)
+        self._request = request(recipe)
+        self._pipeline.setup()
+
+    def __call__(self, index: int) -> Batch:
+        """Batch `index`; sample j of it is a function of (seed, index, j)."""
+        train = self.recipe.config.train
+        samples = [self._sample(np.random.SeedSequence(train.seed, spawn_key=(index, j))) for j in range(train.batch_size)]
+        targets = {head: self._stack(samples, keys.target(head)) for head in self.recipe.heads}
+        weights = {head: self._stack(samples, keys.weight(head)) for head in self.recipe.heads}
+        for name, head in self.recipe.heads.items():
+            if head.loss.balance:
+                weights[name] = balance(targets[name], weights[name], channel_axis=1)
+        raw = self._stack(samples, RAW)[:, None]
+        raw *= 2
+        raw -= 1
+        return Batch(index, raw, targets, weights, self._stack(samples, LABELS))
+
+    def close(self) -> None:
+        """Takes the pipeline apart."""
+        self._pipeline.internal_teardown()
+
+    def _sample(self, seed: np.random.SeedSequence) -> gp.Batch:
+        wanted = gp.BatchRequest(self._request.array_specs, random_seed=int(seed.generate_state(1)[0]))
+        try:
+            return self._pipeline.request_batch(wanted)
+        except (PipelineRequestError, BatchRequestError) as error:
+            raise _cause(error) from None
+
+    def _stack(self, samples: Sequence[gp.Batch], key: gp.ArrayKey) -> NDArray[Any]:
+        """Data of all samples (b, ...), for 2D networks without z."""
+        return np.stack([s[key].data.squeeze(-3) if self.recipe.dims == 2 else s[key].data for s in samples])
+
+
+def request(recipe: Recipe) -> gp.BatchRequest:
+    """What one sample consists of: raw, and at the output in its middle labels, targets and weights."""
+    raw, output = recipe.section(recipe.raw_shape), recipe.section(recipe.output_shape)
+    inside = Roi((raw - output) / 2, output)
+    wanted = gp.BatchRequest({RAW: gp.ArraySpec(roi=Roi((0, 0, 0), raw)), LABELS: gp.ArraySpec(roi=inside)})
+    for head in recipe.heads:
+        for key in (keys.target(head), keys.weight(head)):
+            wanted[key] = gp.ArraySpec(roi=inside)
+    return wanted
+
+
+def build(recipe: Recipe) -> gp.Pipeline:
+    """The nodes of a recipe, chained but not set up.  Raises ValueError for volumes that cannot be trained on."""
+    config, output = recipe.config, recipe.section(recipe.output_shape)
+    volumes = _open(config)
+    sources = tuple(
+        Source(volume, extras=extras(recipe.heads)) + Location(volume, output=output, min_masked=config.train.min_masked)
+        for volume in volumes
+    )
+    pipeline = sources + Choice([volume.spec.weight for volume in volumes])
+    for node in _augment(recipe, volumes[0].voxel_size):
+        pipeline += node
+    return pipeline + Heads(recipe.heads, voxel_size=volumes[0].voxel_size, dims=recipe.dims)
+
+
+def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter]:
+    """The augmentations in the order of the dataset; raw is scaled before the first that computes with it."""
+    runs = groups(recipe.config.dataset.augment)
+    nodes = [_nodes(run, voxel_size, flat=recipe.dims == 2) for run in runs]
+    last = max((place for place, run in enumerate(runs) if isinstance(run[0], Geometric)), default=None)
+    if last is not None:
+        check = Reject(output=recipe.section(recipe.output_shape), min_masked=recipe.config.train.min_masked)
+        nodes[last].append(check)
+    first = next((place for place, run in enumerate(runs) if not isinstance(run[0], Geometric)), len(runs))
+    return [node for group in (*nodes[:first], [Unit()], *nodes[first:]) for node in group]
+
+
+def _open(config: spec.Config) -> list[OpenVolume]:
+    """The training volumes, each with something to learn from."""
+    root = paths.data_root(config)
+    volumes = [open_volume(volume, name=name, data_root=root) for name, volume in config.dataset.part("train").items()]
+    if not volumes:
+        raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
+    for volume in volumes:
+        check_labels(volume)
+        if not agree(volume.voxel_size, volumes[0].voxel_size):
+            raise ValueError(
+                f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes {volumes[0].voxel_size} and "
+                f"{volume.voxel_size} nm; a network learns one: resample, or train on one kind"
+            )
+    return volumes
+
+
+def _nodes(run: Sequence[spec.Augmentation], voxel_size: Sequence[float], *, flat: bool) -> list[gp.BatchFilter]:
+    """Nodes of a run of groups()."""
+    geometric = [step for step in run if isinstance(step, Geometric)]
+    if any(isinstance(step, spec.Elastic) for step in geometric):
+        return [Deform(geometric, voxel_size=voxel_size, flat=flat)]
+    return [_node(step, voxel_size, flat=flat) for step in run]
+
+
+def _node(augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat: bool) -> gp.BatchFilter:
+    match augmentation:
+        case spec.Simple():
+            return Simple(augmentation, voxel_size=voxel_size, flat=flat)
+        case spec.Intensity():
+            return Intensity(augmentation)
+        case spec.Noise():
+            return Noise(augmentation)
+        case spec.Defects():
+            return Defects(augmentation)
+        case spec.GrowBoundary():
+            return GrowBoundary(augmentation)
+        case spec.Elastic():
+            return Deform([augmentation], voxel_size=voxel_size, flat=flat)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a node raised; gunpowder wraps it once a node."""
+    while isinstance(error, (PipelineRequestError, BatchRequestError)) and error.__context__ is not None:
+        error = error.__context__
+    return error
