@@ -97,6 +97,8 @@ def average(
 
     forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a margin within its borders
     """
+    if len(turns) == 1:
+        return {name: _crop(turns[0].undo(head), kept) for name, head in forward(turns[0].apply(raw)).items()}
     sums: dict[str, Tensor] = {}
     counts: dict[str, list[int]] = {}
     for turn in turns:
@@ -117,10 +119,17 @@ def average(
 
 
 def _look_up(head: Tensor, opinion: Opinion, kept: tuple[slice, ...]) -> Tensor:
-    values = head[:, opinion.channel]
-    for axis, (window, shift) in enumerate(zip(kept, opinion.shift, strict=True)):
-        values = values.narrow(1 + axis, window.start + shift, window.stop - window.start)
+    window = tuple(slice(k.start + shift, k.stop + shift) for k, shift in zip(kept, opinion.shift, strict=True))
+    values = _crop(head[:, opinion.channel], window)
     return 1 - values if opinion.inverted else values
+
+
+def _crop(array: Tensor, window: tuple[slice, ...]) -> Tensor:
+    for axis, (size, part) in enumerate(zip(array.shape[-len(window) :], window, strict=True)):
+        # a negative start would wrap round
+        assert 0 <= part.start < part.stop <= size
+        array = array.narrow(axis - len(window), part.start, part.stop - part.start)
+    return array
 
 
 def _affinity_opinions(neighborhood: Sequence[Offset], transform: Transform) -> tuple[Opinion | None, ...]:

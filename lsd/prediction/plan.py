@@ -1,0 +1,148 @@
+"""How a region is predicted: the blocks, what enters the network for each, and the turns it is seen in.
+
+Blocks are as large as the config or memory allow and no larger than the region needs; along each axis they are as even as
+the step of the network permits, so that little is computed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from funlib.geometry import Coordinate, Roi
+
+from lsd.blockwise.grid import Grid, tile
+from lsd.network import cost, sizes
+from lsd.prediction.augment import Transform, margin, opinions, transforms
+from lsd.spec import Descriptors, Network, Predict, Target, Variant
+
+# more do not fill a device any better
+MOST_SECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of a region.
+
+    grid:  blocks in the axes of the volume; their `compute` is what `Predictor.block` gives for their `read`
+    turns: test-time augmentation, the identity first
+    kept:  the part of the network's output that has all opinions, in the axes of the network
+    """
+
+    grid: Grid
+    turns: tuple[Transform, ...]
+    kept: tuple[slice, ...]
+
+
+def plan(
+    network: Network,
+    variant: Variant,
+    *,
+    roi: Roi,
+    settings: Predict,
+    voxel_size: Sequence[float],
+    heads: Sequence[str],
+) -> Plan:
+    """The plan for `roi` (world voxels) of a volume with `voxel_size` (nm) and as many axes.
+
+    A 2D network on a 3D volume takes several sections at once.
+    Raises ValueError where the network has more axes than the volume, or a block does not fit memory.
+    """
+    check_axes(network, roi.dims)
+    trunk, sections = network.trunk, roi.dims - network.dims
+    targets = {name: variant.heads()[name].target for name in heads}
+    turns = _turns(network, variant, settings=settings, voxel_size=voxel_size[sections:], targets=targets)
+    below, above = _margin(targets, turns)
+    flat = Roi(roi.begin[sections:], roi.shape[sections:])
+    raw = _fit(network, variant, flat, largest=_largest(network, variant, flat, settings), margin=below + above)
+    output = sizes.cascade_output(variant, trunk, raw)
+    context = sizes.context(variant, trunk)
+    compute, step, before, after = output - below - above, sizes.step(trunk), context + below, context + above
+    if sections:
+        count = _sections(network, variant, raw, settings=settings, extent=roi.shape[0])
+        compute, step, before, after = (Coordinate(n, *c) for n, c in ((count, compute), (1, step), (0, before), (0, after)))
+    kept = tuple(slice(b, o - a) for b, a, o in zip(below, above, output, strict=True))
+    return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
+
+
+def check_axes(network: Network, dims: int) -> None:
+    """Raises ValueError if a volume of `dims` axes is nothing for the network."""
+    if dims not in (network.dims, network.dims + 1) or dims > 3:
+        raise ValueError(
+            f"a {network.dims}D network cannot predict a volume of {dims} axes; "
+            "3D networks take 3D volumes, 2D networks take 2D and 3D"
+        )
+
+
+def smallest(network: Network, variant: Variant) -> Coordinate:
+    """The smallest raw that a block can be predicted from without padding, in the axes of the network."""
+    return sizes.smallest_raw(variant, network.trunk)
+
+
+def _turns(
+    network: Network, variant: Variant, *, settings: Predict, voxel_size: Sequence[float], targets: Mapping[str, Target]
+) -> tuple[Transform, ...]:
+    """Axes may be swapped where voxels, legal sizes and the spread of descriptors are the same along both."""
+    trunk = network.trunk
+    legal = zip(sizes.step(trunk), sizes.smallest_raw(variant, trunk), sizes.context(variant, trunk), strict=True)
+    sigmas = [target.sigma for target in targets.values() if isinstance(target, Descriptors)]
+    spread = [tuple(s[axis - network.dims] for s in sigmas if isinstance(s, tuple)) for axis in range(network.dims)]
+    return transforms(settings.augment, list(zip(voxel_size, legal, spread, strict=True)))
+
+
+def _margin(targets: Mapping[str, Target], turns: Sequence[Transform]) -> tuple[Coordinate, Coordinate]:
+    found = [opinion for target in targets.values() for turn in turns for opinion in opinions(target, turn)]
+    below, above = margin(found, len(turns[0].axes))
+    return Coordinate(below), Coordinate(above)
+
+
+def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict) -> Coordinate:
+    """The largest raw of a block: what the config asks for, else what fits memory."""
+    shape = settings.shape or network.predict_shape
+    if shape is None:
+        return sizes.largest_input(
+            variant,
+            network.trunk,
+            memory_bytes=settings.memory * 1e9,
+            bytes_per_value=_bytes(settings),
+            limit=roi.shape + (sizes.context(variant, network.trunk) + sizes.step(network.trunk)) * 2,
+        )
+    if len(shape) != network.dims:
+        raise ValueError(f"predict.shape {shape} has {len(shape)} axes, the network {network.dims}; give one size an axis")
+    sizes.output_shape(network.trunk, shape)
+    return sizes.raw_shape(variant, network.trunk, shape)
+
+
+def _fit(network: Network, variant: Variant, roi: Roi, *, largest: Coordinate, margin: Coordinate) -> Coordinate:
+    """Raw of the smallest block that covers `roi` in as few blocks as the largest does."""
+    trunk = network.trunk
+    room = sizes.cascade_output(variant, trunk, largest) - margin
+    needed = Coordinate(
+        _even(extent, begin % step, most, step)
+        for extent, begin, most, step in zip(roi.shape, roi.begin, room, sizes.step(trunk), strict=True)
+    )
+    output = sizes.output_shape(trunk, sizes.smallest_input(trunk, needed + margin))
+    return Coordinate(min(a, b) for a, b in zip(output + sizes.context(variant, trunk) * 2, largest, strict=True))
+
+
+def _even(extent: int, lead: int, most: int, step: int) -> int:
+    """Voxels that a block must compute along an axis: `lead` to align it, then an even share of `extent`."""
+    if lead + extent <= most:
+        return lead + extent
+    room = (most - lead) // step * step
+    if room <= 0:
+        return most
+    share = -(-extent // -(-extent // room))
+    return lead + -(-share // step) * step
+
+
+def _sections(network: Network, variant: Variant, raw: Coordinate, *, settings: Predict, extent: int) -> int:
+    """Sections that a 2D network takes at once: an even share of what fits memory."""
+    inputs = sizes.stage_inputs(variant, network.trunk, raw)
+    each = cost.memory(network.trunk, inputs, variant, bytes_per_value=_bytes(settings))
+    most = int(min(max(settings.memory * 1e9 // each, 1), MOST_SECTIONS))
+    return -(-extent // -(-extent // most))
+
+
+def _bytes(settings: Predict) -> int:
+    return 4 if settings.precision == "fp32" else 2

@@ -1,0 +1,121 @@
+"""A trained cascade, loaded once, that predicts one block at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from funlib.geometry import Roi
+from torch import Tensor
+
+from lsd.network.cascade import Cascade
+from lsd.prediction.augment import average
+from lsd.prediction.plan import Plan, plan
+from lsd.spec import Head, Network, Predict
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+Array = npt.NDArray[Any]
+DType = Literal["uint8", "float32"]
+
+
+class Predictor:
+    """raw -> heads, block by block.
+
+    cascade:  is put on the device, and in eval mode while a block is predicted; afterwards every part of it is in the mode
+              it was in, so training may predict with what it trains
+    network:  gives predict_shape
+    settings: heads, precision, memory layout, device, threads, augmentation, size of blocks
+    """
+
+    def __init__(self, cascade: Cascade, network: Network, *, settings: Predict | None = None) -> None:
+        self.settings = settings or Predict()
+        self.network, self.variant = network, cascade.variant
+        self.heads = self.settings.heads or tuple(self.variant.stages[-1].heads)
+        self.targets = {name: self._head(name).target for name in self.heads}
+        self.device = choose_device(self.settings.device)
+        self.cascade = cascade.to(self.device)
+        if self.settings.channels_last:
+            layout = torch.channels_last_3d if network.dims == 3 else torch.channels_last
+            cast(Any, self.cascade).to(memory_format=layout)
+        self._run: Any = torch.compile(self.cascade) if self.settings.compile else self.cascade
+
+    def plan(self, roi: Roi, *, voxel_size: Sequence[float]) -> Plan:
+        """The blocks of `roi` (world voxels) in a volume with voxels of `voxel_size` nm."""
+        return plan(self.network, self.variant, roi=roi, settings=self.settings, voxel_size=voxel_size, heads=self.heads)
+
+    def block(
+        self, raw: npt.NDArray[np.float32], plan: Plan, *, dtype: Literal["uint8", "float32"] = "float32"
+    ) -> dict[str, Array]:
+        """Heads (c, *compute) in 0..1, or rounded to 0..255, of a block's raw (*read) in -1..1.
+
+        Raises MemoryError, saying what to change, where the device runs out of memory.
+        """
+        dims = self.network.dims
+        batch = torch.from_numpy(raw).reshape(-1, 1, *raw.shape[raw.ndim - dims :])
+        with self._running(), _out_of_memory(raw.shape):
+            heads = average(self._forward, batch.to(self.device), targets=self.targets, turns=plan.turns, kept=plan.kept)
+            return {name: _to_array(head, dtype, sections=raw.ndim > dims) for name, head in heads.items()}
+
+    def _head(self, name: str) -> Head:
+        heads = self.variant.heads()
+        if name not in heads:
+            raise ValueError(f"no head {name!r} to predict; the checkpoint has: {', '.join(heads)}")
+        return heads[name]
+
+    def _forward(self, raw: Tensor) -> Mapping[str, Tensor]:
+        settings = self.settings
+        with torch.autocast(self.device.type, DTYPES.get(settings.precision), enabled=settings.precision != "fp32"):
+            logits = self._run(raw, heads=self.heads)
+        return {name: logits[name].float().sigmoid_() for name in self.heads}
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        training = [module for module in self.cascade.modules() if module.training]
+        threads = torch.get_num_threads()
+        self.cascade.eval()
+        torch.set_num_threads(self.settings.threads or threads)
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            torch.set_num_threads(threads)
+            # one by one: a frozen stage of a cascade in training stays in eval mode
+            for module in training:
+                module.training = True
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that spec.Predict.device means: "auto" is cuda, else mps, else cpu.  Raises ValueError if it is not there."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available[name.partition(":")[0]]:
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
+        raise ValueError(f"device {name!r} is not available; this machine and torch {torch.__version__} have: {there}")
+    return torch.device(name)
+
+
+def _to_array(head: Tensor, dtype: str, *, sections: bool) -> Array:
+    """(b, c, *spatial) in 0..1 -> (c, *spatial) on the host; with `sections`, b becomes z."""
+    # rounded where it was computed, so that a quarter of the bytes leave the device
+    values = (head * 255).round_().to(torch.uint8) if dtype == "uint8" else head
+    values = values.transpose(0, 1) if sections else values[0]
+    return np.ascontiguousarray(values.cpu().numpy())
+
+
+@contextlib.contextmanager
+def _out_of_memory(shape: Sequence[int]) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not re.search("alloc.*memory", str(error)):
+            raise
+        raise MemoryError(
+            f"no memory left for a block of raw {'x'.join(map(str, shape))}; lower predict.memory (or predict.shape, "
+            "where that or network.predict_shape sets the block), or use predict.precision=bf16"
+        ) from error
