@@ -34,9 +34,9 @@ class Calibre:
 
 CALIBRES = (
     Calibre(radius=(170, 250), share=0.17, turn=0.12, wave=0.12, branches=0.5, spines=3.5),
-    Calibre(radius=(75, 135), share=0.36, turn=0.22, wave=0.25, branches=0.6, spines=1.0, boutons=0.3),
-    Calibre(radius=(38, 66), share=0.74, turn=0.3, wave=0.2, branches=0.35, boutons=1.2),
-    Calibre(radius=(27, 40), share=0.97, turn=0.4, wave=0.15, branches=0.2, boutons=0.5),
+    Calibre(radius=(80, 140), share=0.36, turn=0.22, wave=0.25, branches=0.6, spines=1.0, boutons=0.3),
+    Calibre(radius=(44, 74), share=0.74, turn=0.3, wave=0.2, branches=0.35, boutons=1.2),
+    Calibre(radius=(32, 46), share=0.97, turn=0.4, wave=0.15, branches=0.2, boutons=0.5),
 )
 
 
@@ -80,7 +80,7 @@ def grow(extent: tuple[float, ...], rng: np.random.Generator) -> list[Neurite]:
 def _fill(space: Space, calibre: Calibre, narrowest: float, neurites: list[Neurite], rng: np.random.Generator) -> None:
     """Grows one class until it has its share of the space, or finds no more room."""
     widest = max(30.0, 0.3 * narrowest)
-    reach = 2.5 * calibre.radius[1]
+    reach = 1.3 * calibre.radius[1] + 20
     np.minimum(space.clearance, reach, out=space.clearance)
     failures = 0
     while failures < 25 and float((space.clearance < 0).mean()) < calibre.share:

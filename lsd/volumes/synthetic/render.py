@@ -18,6 +18,7 @@ class Look:
     membrane, mitochondrion, outline: darkest values;  cytoplasm: mean and spread over neurites
     width:   half width of a membrane at half its darkness;  cleft: distance of its leaflets from the middle, 0: one line
     grain, cloud: fine and coarse texture of the cytoplasm
+    cristae: how much stripes of mitochondria differ;  rim: share of `outline` in a mitochondrion's membrane
     """
 
     membrane: float
@@ -28,6 +29,8 @@ class Look:
     cleft: float
     grain: float
     cloud: float
+    cristae: float
+    rim: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def _cytoplasm(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
     mean, spread = look.cytoplasm
     tone = mean + spread * np.clip(rng.standard_normal(count), -2, 1.5)
     tone[rng.random(count) < 0.12] -= 1.7 * spread  # a few neurites are dark all through
+    tone = np.maximum(tone, 0.6 * look.membrane + 0.4 * mean)
     rough = rng.uniform(0.5, 1.5, count)
     texture = look.grain * scene.noise(18, rng) + look.cloud * scene.noise(75, rng)
     specks = np.clip(scene.noise(32, rng) - 0.9, 0, None)
@@ -85,10 +89,10 @@ def _mitochondria(value: Floats, scene: Scene, look: Look, rng: np.random.Genera
     depth = -scene.mitochondrion
     phase = scene.stripe / 42 + 0.5 * scene.noise(60, rng)
     stripes = np.abs((phase % 1.0) * 2 - 1) - 0.5
-    body = look.mitochondrion + 20 * stripes + 5 * scene.noise(18, rng)
+    body = look.mitochondrion + look.cristae * stripes + 0.7 * look.grain * scene.noise(18, rng)
     inside = np.clip(0.5 + depth / 10, 0, 1)
     value = np.asarray(value + (body - value) * inside, np.float32)
-    return _blend(value, look.outline, 0.75 * _line(depth - 4, 6))
+    return _blend(value, look.outline, look.rim * _line(depth - 4, 6))
 
 
 def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator) -> Floats:

@@ -20,12 +20,34 @@ from lsd.volumes.synthetic.render import Look, Scene, grey
 SMALLEST = 100  # voxels; a smaller piece of a neurite joins a neighbour
 LEAST_SHAPE = 16
 WARP = ((14.0, 120.0), (5.0, 45.0))  # how far space is bent, and over which distance, nm
-REACH = 110.0  # nm beyond a neurite's own surface that it may fill
+REACH = 75.0  # nm beyond a neurite's own surface that it may fill
 LINING = 14.0  # nm of cytoplasm between a mitochondrion and the membrane
 
 LOOKS = {
-    "isotropic": Look(membrane=78, mitochondrion=92, outline=88, cytoplasm=(152, 15), width=12, cleft=0, grain=8, cloud=6),
-    "anisotropic": Look(membrane=45, mitochondrion=98, outline=55, cytoplasm=(176, 12), width=5.5, cleft=6, grain=15, cloud=10),
+    "isotropic": Look(
+        membrane=76,
+        mitochondrion=92,
+        outline=86,
+        cytoplasm=(152, 15),
+        width=12,
+        cleft=0,
+        grain=8,
+        cloud=6,
+        cristae=20,
+        rim=0.75,
+    ),
+    "anisotropic": Look(
+        membrane=32,
+        mitochondrion=104,
+        outline=28,
+        cytoplasm=(182, 13),
+        width=4.5,
+        cleft=5.5,
+        grain=20,
+        cloud=9,
+        cristae=60,
+        rim=1.0,
+    ),
 }
 IMAGING = {
     "isotropic": Imaging(blur=(0.6, 0.6, 0.6), noise=2.0, shot=0.55),
