@@ -130,7 +130,10 @@ def _json(path: Path) -> Mapping[str, Any]:
 
 
 def _hdf5(path: Path) -> Any:
-    return h5py.File(path, "r", locking="best-effort")
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened, it is damaged: {error}") from error
 
 
 def _tiff(path: Path) -> Any:

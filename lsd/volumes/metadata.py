@@ -93,7 +93,7 @@ def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None
 def plain_attributes(axes: Sequence[str], voxel_size: Sequence[float], offset: Sequence[int]) -> dict[str, Any]:
     """Plain attributes of an array whose last axes are those of space; offset in voxels.
 
-    `_ARRAY_DIMENSIONS` and `dimension_units` are what neuroglancer reads when it is given the array itself.
+    `types` is what funlib.persistence looks for, `_ARRAY_DIMENSIONS` and `dimension_units` what neuroglancer reads of an array.
     """
     channels = len(axes) - len(voxel_size)
     return {
@@ -101,7 +101,8 @@ def plain_attributes(axes: Sequence[str], voxel_size: Sequence[float], offset: S
         "resolution": list(voxel_size),
         "voxel_size": list(voxel_size),
         "offset": list(lengths(offset, voxel_size)),
-        "units": "nm",
+        "units": ["nm"] * len(voxel_size),
+        "types": ["channel"] * channels + ["space"] * len(voxel_size),
         "_ARRAY_DIMENSIONS": list(axes),
         "dimension_units": [""] * channels + [f"{size!r} nm" for size in voxel_size],
     }

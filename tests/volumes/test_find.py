@@ -1,0 +1,60 @@
+"""Paths with wildcards in a config."""
+
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+
+from lsd.spec import Config, Dataset, Volume
+from lsd.volumes.create import create_array
+from lsd.volumes.find import expand
+
+
+def config(folder, **parts):
+    from config.networks import NETWORKS
+    from config.variants import VARIANTS
+
+    dataset = Dataset(**{part: tuple(Volume(**volume) for volume in volumes) for part, volumes in parts.items()})
+    network = next(iter(NETWORKS.values()))
+    return Config(name="x", dataset=dataset, variant=VARIANTS["aff"], network=network, data_root=str(folder))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    roi = Roi((0, 0, 0), (2, 2, 2))
+    for name in ("hemi/b.zarr", "hemi/a.zarr", "more/a.zarr", "odd [1].zarr"):
+        array = create_array(tmp_path / name, "volumes/raw", roi=roi, voxel_size=(8, 8, 8), dtype="u1")
+        array.write(np.zeros((2, 2, 2), np.uint8), roi)
+    return tmp_path
+
+
+def test_one_volume_a_match(folder) -> None:
+    found = expand(
+        config(folder, train=[{"path": "hemi/*.zarr", "labels": "ids", "weight": 2}], test=[{"path": "more/a.zarr"}])
+    )
+    assert [volume.path for volume in found.dataset.train] == ["hemi/a.zarr", "hemi/b.zarr"]
+    assert all(volume.weight == 2 and volume.labels == "ids" for volume in found.dataset.train)
+    assert list(found.dataset.volumes()) == ["a_train", "b_train", "a_test"]
+    assert expand(found) == found
+    assert Config.model_validate_json(found.model_dump_json()) == found
+
+
+def test_absolute_pattern(folder) -> None:
+    found = expand(config("/nowhere", train=[{"path": f"{folder}/hemi/*.zarr"}]))
+    assert [volume.path for volume in found.dataset.train] == [str(folder / "hemi" / name) for name in ("a.zarr", "b.zarr")]
+
+
+def test_names_stay_different(folder) -> None:
+    found = expand(config(folder, train=[{"path": "*/*.zarr"}]))
+    assert list(found.dataset.volumes()) == ["hemi_a", "hemi_b", "more_a"]
+    found = expand(config(folder, train=[{"path": "hemi/*.zarr", "name": "cube"}], test=[{"path": "more/*", "name": "t"}]))
+    assert list(found.dataset.volumes()) == ["cube_a", "cube_b", "t"]
+
+
+def test_a_path_that_exists_is_no_pattern(folder) -> None:
+    given = config(folder, train=[{"path": "odd [1].zarr"}])
+    assert expand(given) is given
+
+
+def test_no_match_is_an_error(folder) -> None:
+    with pytest.raises(ValueError, match=r"no file matches 'hemy/\*.zarr' below"):
+        expand(config(folder, train=[{"path": "hemy/*.zarr"}]))
