@@ -1,0 +1,1 @@
+"""Labels to what a head learns: offsets, affinities, descriptors, boundaries, masks."""

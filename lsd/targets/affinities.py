@@ -1,0 +1,48 @@
+"""Affinities: 1 where a voxel and the voxel at an offset from it belong to one neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lsd.targets.offsets import views
+
+
+def affinities(
+    labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]], *, mask: npt.NDArray[Any] | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Affinities of `labels` (z, y, x) and where they are known, both (c, z, y, x), float32 and bool.
+
+    neighborhood: (c, 3) offsets in voxels; in 2D (c, 2) and no z
+    mask:         voxels that are known, not 0; None: all.  Label 0 inside is background, and joined to nothing
+
+    Channel k is 1 where label(v) == label(v + k) > 0.  It is known where v + k is inside the volume and both are known.
+    Raises ValueError if an offset or the mask has another dimension than labels.
+    Source: Turaga et al. 2010, "Convolutional networks can learn to generate affinity graphs", eq. 1.
+    """
+    _check(labels, neighborhood, mask)
+    known = None if mask is None else mask.astype(np.bool_)
+    foreground = labels != 0
+    affs = np.zeros((len(neighborhood), *labels.shape), np.float32)
+    valid = np.zeros(affs.shape, np.bool_)
+    for channel, offset in enumerate(neighborhood):
+        here, there = views(labels.shape, offset)
+        same = labels[here] == labels[there]
+        np.logical_and(same, foreground[here], out=same)
+        affs[channel][here] = same
+        valid[channel][here] = True if known is None else known[here] & known[there]
+    return affs, valid
+
+
+def _check(labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]], mask: npt.NDArray[Any] | None) -> None:
+    for offset in neighborhood:
+        if len(offset) != labels.ndim:
+            raise ValueError(
+                f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes (shape {labels.shape}); "
+                "give each offset one entry an axis, or drop z with lsd.targets.offsets.for_dims"
+            )
+    if mask is not None and mask.shape != labels.shape:
+        raise ValueError(f"mask has shape {mask.shape}, labels {labels.shape}; crop both to the same region")

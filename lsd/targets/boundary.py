@@ -1,0 +1,41 @@
+"""Boundaries: voxels near another object."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lsd.targets.offsets import views
+
+
+def boundary(
+    labels: npt.NDArray[Any], *, width: int = 1, mask: npt.NDArray[Any] | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """1 on background and within `width` steps (through faces) of another label; (1, z, y, x) float32, and bool where known.
+
+    mask: voxels that are known, not 0; None: all.  Near unknown voxels only what known ones prove is known.
+    Raises ValueError if the mask has another shape than labels.
+    """
+    if mask is not None and mask.shape != labels.shape:
+        raise ValueError(f"mask has shape {mask.shape}, labels {labels.shape}; crop both to the same region")
+    known = np.ones(labels.shape, np.bool_) if mask is None else mask.astype(np.bool_)
+    near = known & (labels == 0)
+    for offset in _within(width, labels.ndim):
+        here, there = views(labels.shape, offset)
+        differ = (labels[here] != labels[there]) & known[here] & known[there]
+        near[here] |= differ
+        near[there] |= differ
+    if mask is None:
+        return near[np.newaxis].astype(np.float32), known[np.newaxis]
+    unknown_near = ndimage.binary_dilation(~known, iterations=width)
+    return near[np.newaxis].astype(np.float32), (near | ~unknown_near)[np.newaxis]
+
+
+def _within(width: int, dims: int) -> list[tuple[int, ...]]:
+    """Offsets of at most `width` steps; of two opposite ones, the one above 0."""
+    offsets = itertools.product(range(-width, width + 1), repeat=dims)
+    return [offset for offset in offsets if sum(map(abs, offset)) <= width and offset > (0,) * dims]

@@ -1,0 +1,130 @@
+"""Local shape descriptors: statistics of an object around each of its voxels.
+
+For a voxel v of object l > 0, with m the mask of l, x the coordinate in nm and G a Gaussian window (truncated at 3 sigma,
+0 beyond the volume):
+
+    count = G(m)      mean = G(x m) / count      cov = G(x x^T m) / count - mean mean^T
+
+| channel 3D | 2D    | what                                  | in [0, 1] by               |
+| 0 1 2      | 0 1   | mean - x, for z y x                   | / sigma * 0.5 + 0.5        |
+| 3 4 5      | 2 3   | variances zz yy xx, at least 1e-3     | / sigma^2                  |
+| 6 7 8      | 4     | Pearson's coefficients zy zx yx       | * 0.5 + 0.5                |
+| 9          | 5     | count                                 |                            |
+
+mode="sphere" takes an ellipsoid of half axes sigma in place of the Gaussian: count by the number of its voxels, offsets by
+sigma / 2.  With downsample=f the statistics are those of labels[::f, ::f, ::f], and a voxel of l has the statistics of l at its
+cell v // f, whatever label was sampled there.  Where the window misses every sample of l, count is 1 and mean is 0.
+
+Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation", Nature Methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from lsd.targets import objects, tiles
+from lsd.targets.ball import probe
+from lsd.targets.blur import blur
+from lsd.targets.channels import Scale
+from lsd.targets.windows import Mode
+
+# the channels of 3D that are left in 2D
+FLAT = (1, 2, 4, 5, 8, 9)
+
+
+def descriptors(
+    labels: npt.NDArray[Any],
+    *,
+    voxel_size: Sequence[float],
+    sigma: float | Sequence[float],
+    downsample: int = 1,
+    components: str | None = None,
+    mode: Mode = "gaussian",
+    device: str | None = None,
+    threads: int | None = None,
+) -> npt.NDArray[np.float32]:
+    """Descriptors of `labels` (z, y, x) or (y, x): float32 (c, z, y, x) in [0, 1], 0 on label 0.
+
+    labels:     any integers >= 0; pieces of one label that are apart share statistics
+    voxel_size: nm, one an axis
+    sigma:      nm, one value or one an axis
+    downsample: statistics on every f-th voxel along each axis; no need for it to divide the shape
+    components: digits of the channels wanted, in their order: "0129"; None: all, 10 in 3D and 6 in 2D
+    mode:       window: "gaussian", or "sphere" for a ball of radius sigma
+    device:     a torch device ("cuda") to compute on; None: the cores of this machine
+    threads:    None: as many as numba would take (NUMBA_NUM_THREADS, by default all cores)
+
+    Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not fit them.
+    """
+    volume = _volume(labels)
+    at = scale(labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode)
+    found = objects.find(volume)
+    if device is None:
+        out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
+        kernel = blur if mode == "gaussian" else probe
+        if len(found.ids):
+            tiles.each(lambda part: kernel(part, found.runs, at, out), tiles.cut(found, at.factor), threads=threads)
+    else:
+        from lsd.targets.descriptors_torch import compute
+
+        out = compute(volume, found, at, mode=mode, device=device).numpy(force=True)
+    return out.reshape(-1, *labels.shape)
+
+
+def _volume(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if labels.ndim not in (2, 3) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels are 2D or 3D whole numbers, got {labels.ndim}D {labels.dtype}; one array of ids, no channels")
+    if np.issubdtype(labels.dtype, np.signedinteger) and labels.size and labels.min() < 0:
+        raise ValueError(f"labels are 0 (background) or positive, got {labels.min()}; set what is unknown to 0 and mask it out")
+    return np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)
+
+
+def scale(
+    dims: int,
+    voxel_size: Sequence[float],
+    sigma: float | Sequence[float],
+    *,
+    downsample: int = 1,
+    components: str | None = None,
+    mode: Mode = "gaussian",
+) -> Scale:
+    """Arguments of `descriptors` as what the kernels take: always 3D, and checked."""
+    sizes = _per_axis("voxel_size", voxel_size, dims)
+    widths = _per_axis("sigma", (sigma,) * dims if isinstance(sigma, (int, float)) else sigma, dims)
+    if downsample < 1 or downsample != int(downsample):
+        raise ValueError(f"downsample takes every f-th voxel, f = 1, 2, ..., got {downsample}")
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode is one of {', '.join(get_args(Mode))}, got {mode!r}")
+    # a section has one cell along z, and a window that ends within it
+    flat = 3 - dims
+    factor = (1,) * flat + (int(downsample),) * dims
+    cell = (1.0,) * flat + tuple(size * downsample for size in sizes)
+    width = (0.1,) * flat + widths
+    reach = tuple(s if mode == "gaussian" else s / 2 for s in width)
+    return Scale(cast(Any, factor), cast(Any, cell), cast(Any, width), cast(Any, reach), _slots(dims, components))
+
+
+def count(dims: int, components: str | None = None) -> int:
+    """Channels of descriptors in 2D or 3D."""
+    return sum(slot >= 0 for slot in _slots(dims, components))
+
+
+def _slots(dims: int, components: str | None) -> tuple[int, ...]:
+    channels = FLAT if dims == 2 else tuple(range(10))
+    names = "".join(str(channel) for channel in range(len(channels)))
+    wanted = names if components is None else components
+    if not wanted or set(wanted) - set(names) or len(set(wanted)) != len(wanted):
+        raise ValueError(f"components {components!r} names channels of {dims}D by digits, each once; there are: {names}")
+    places = {channels[int(digit)]: place for place, digit in enumerate(wanted)}
+    return tuple(places.get(channel, -1) for channel in range(10))
+
+
+def _per_axis(name: str, values: Sequence[float], dims: int) -> tuple[float, ...]:
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != dims or min(numbers) <= 0:
+        raise ValueError(f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}")
+    return numbers
