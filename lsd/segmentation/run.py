@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lsd.segmentation.decode import Decoded, decode
 from lsd.segmentation.lookup import relabel
+from lsd.segmentation.results import FRAGMENTS, MUTEX, digest, graph_columns, save_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Affinities, Config, Volume
 from lsd.spec.paths import data_root, prediction, segmentation, tables
@@ -25,9 +26,6 @@ from lsd.volumes.volume import open_volume
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
-
-FRAGMENTS = "fragments"
-MUTEX = "segmentation/mutex"
 
 
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
@@ -95,13 +93,13 @@ def _write(config: Config, name: str, thresholds: Sequence[float], affs: Array, 
     target, graph = segmentation(config, name), tables(config, name)
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    settings = {"settings": scoring_settings(config)}
+    columns = graph_columns(decoded)
+    made_by = {"settings": scoring_settings(config), "graph": digest(columns)}
 
     def save(what: str, data: NDArray[np.uint64]) -> None:
-        array = create_array(partial, what, roi=affs.roi, voxel_size=affs.voxel_size, dtype=np.uint64, attributes=settings)
+        array = create_array(partial, what, roi=affs.roi, voxel_size=affs.voxel_size, dtype=np.uint64, attributes=made_by)
         array.write(data, affs.roi)
 
-    columns: dict[str, NDArray[Any]] = {"nodes": decoded.nodes, "edges": decoded.edges, "scores": decoded.scores}
     if config.segment.decoder == "mutex":
         save(MUTEX, decoded.fragments)
     else:
@@ -111,15 +109,7 @@ def _write(config: Config, name: str, thresholds: Sequence[float], affs: Array, 
             save(array_name(threshold), relabel(decoded.fragments, decoded.nodes, columns[array_name(threshold)]))
             count = len(np.unique(columns[array_name(threshold)])) - 1
             progress(f"{name}: {count} segments at threshold {threshold}")
-    _save_tables(graph, columns)
+    save_tables(graph, columns)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
     return target
-
-
-def _save_tables(path: Path, columns: dict[str, NDArray[Any]]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        # mypy fears a column called allow_pickle
-        np.savez_compressed(file, **columns)  # type: ignore[arg-type]
-    os.replace(partial, path)

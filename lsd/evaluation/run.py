@@ -1,0 +1,103 @@
+"""Evaluation of a run: validation picks the threshold, everything is scored with it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from lsd.evaluation.counting import Counted, count
+from lsd.evaluation.partition import Partition, score
+from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
+from lsd.evaluation.sweep import Sweep, best, pooled, sweep
+from lsd.segmentation.threshold import scoring_settings, validated
+from lsd.spec import Config
+from lsd.spec.paths import evaluation_file
+from lsd.volumes.array import text
+from lsd.volumes.find import expand
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
+    """Scores the segmentations of all volumes of predict.volumes that have truth; writes runs/<name>/evaluation.json.
+
+    The threshold is the one with the lowest VOI sum on the volumes of the dataset's part "validate", taken as one volume
+    (see `partition.pool`).  Where none of these was segmented it is the one that validation during training found.  It is
+    never picked on test or training volumes: without either there is a sweep, but no threshold.  The mutex decoder has
+    none; its segmentation is scored as it is.
+
+    progress: told in a line what was done.  Raises ValueError if no volume has truth, nothing is left to score, or a
+    segmentation is missing or another run's.
+    """
+    config = expand(config)
+    volumes = {name: v for name, v in config.dataset.named(config.predict.volumes).items() if v.labels is not None}
+    if not volumes:
+        raise ValueError(
+            f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
+        )
+    parts = {name: part for part in PARTS for name in config.dataset.part(part)}
+    counted, sweeps = {}, {}
+    for name, volume in volumes.items():
+        counted[name] = count(config, name, volume)
+        progress(f"{name}: {counted[name].table.voxels.sum()} voxels counted in {text(counted[name].roi)}")
+        sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
+    threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
+    progress(f"threshold {threshold}, from {chosen_on}" if threshold is not None else f"no threshold: {chosen_on}")
+    scores = {name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold) for name in volumes}
+    evaluation = Evaluation(threshold, chosen_on, scores)
+    _write(config, evaluation)
+    return evaluation
+
+
+def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
+    if config.segment.decoder == "mutex":
+        return None, "the mutex decoder has none"
+    if validation:
+        return best(pooled(list(validation.values()))), f"validation volumes: {', '.join(validation)}"
+    threshold = validated(config)
+    if threshold is None:
+        return None, "no validation volume was segmented, and training validated nothing"
+    return threshold, "validation during training"
+
+
+def _scores(config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None) -> VolumeScores:
+    fragments = _named(name, lambda: score(counted.table, **_options(config)))
+    if config.segment.decoder == "mutex":
+        return VolumeScores(part, counted.roi, scored=fragments)
+    if threshold is None or threshold in swept:
+        scored = None if threshold is None else swept[threshold]
+    else:
+        scored = _sweep(config, name, counted, (threshold,))[threshold]
+    return VolumeScores(part, counted.roi, scored=scored, fragments=fragments, sweep=swept)
+
+
+def _sweep(config: Config, name: str, counted: Counted, thresholds: Iterable[float]) -> dict[float, Partition]:
+    if config.segment.decoder == "mutex":
+        return {}
+    edges, scores = counted.results.edges, counted.results.scores
+    return _named(name, lambda: sweep(counted.table, edges, scores, set(thresholds), **_options(config)))
+
+
+def _named(name: str, scoring: Callable[[], T]) -> T:
+    try:
+        return scoring()
+    except ValueError as error:
+        raise ValueError(f"volume {name!r}: {error}") from error
+
+
+def _options(config: Config) -> dict[str, Any]:
+    # where the truth was relabelled, what is ignored is not in the table
+    ignore = () if config.evaluate.connected else config.evaluate.ignore
+    return {"ignore": ignore, "background": config.evaluate.background}
+
+
+def _write(config: Config, evaluation: Evaluation) -> None:
+    path = evaluation_file(config)
+    options = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps({**evaluation.as_dict(), **options}, indent=2) + "\n")
+    os.replace(partial, path)

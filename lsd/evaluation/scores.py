@@ -1,0 +1,72 @@
+"""What an evaluation found, as values and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from funlib.geometry import Roi
+
+from lsd.evaluation.partition import Partition, pool
+from lsd.evaluation.sweep import Sweep
+from lsd.spec import Part
+
+PARTS: tuple[Part, ...] = ("train", "validate", "test")
+
+
+@dataclass(frozen=True)
+class VolumeScores:
+    """Scores of one volume.
+
+    part:      of the dataset it is in
+    roi:       that was scored, voxels
+    scored:    at the run's threshold; None where there is none
+    fragments: before anything was joined; None with the mutex decoder
+    sweep:     at every threshold of the config; empty with the mutex decoder
+    """
+
+    part: str
+    roi: Roi
+    scored: Partition | None
+    fragments: Partition | None = None
+    sweep: Sweep = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "part": self.part,
+            "begin": [int(i) for i in self.roi.begin],
+            "end": [int(i) for i in self.roi.end],
+            "scores": self.scored and self.scored.as_dict(),
+            "fragments": self.fragments and self.fragments.as_dict(),
+            "sweep": {repr(threshold): partition.as_dict() for threshold, partition in self.sweep.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a run.
+
+    threshold: that all volumes are scored at; None: there is none
+    chosen_on: where it comes from, or why there is none
+    volumes:   by name, in the dataset's order
+    """
+
+    threshold: float | None
+    chosen_on: str
+    volumes: dict[str, VolumeScores]
+
+    def part(self, part: str) -> Partition | None:
+        """Scores at the threshold of all volumes of a part of the dataset as one; None if none was scored."""
+        scored = [volume.scored for volume in self.volumes.values() if volume.part == part and volume.scored]
+        return pool(scored) if scored else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        parts = {part: self.part(part) for part in PARTS}
+        return {
+            "threshold": self.threshold,
+            "chosen_on": self.chosen_on,
+            "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
+            "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
+        }

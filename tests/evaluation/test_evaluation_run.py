@@ -1,0 +1,192 @@
+"""Evaluation on disk against scores of whole arrays; where the threshold comes from."""
+
+import json
+
+import cc3d
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+from scipy import ndimage
+
+from lsd.evaluation import counting
+from lsd.evaluation.partition import compare, pool
+from lsd.evaluation.run import evaluate
+from lsd.segmentation.run import segment
+from lsd.segmentation.threshold import array_name
+from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec.paths import evaluation_file, prediction, segmentation, tables, validation_file
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+ROI = Roi((3, 0, 5), (14, 22, 24))
+VOXEL_SIZE = (8.0, 8.0, 8.0)
+NAMES = ("a", "b", "c")
+
+
+def _truth(seed):
+    rng = np.random.default_rng(seed)
+    seeds = np.zeros(ROI.shape, int)
+    for i in range(14):
+        seeds[tuple(rng.integers(0, s) for s in ROI.shape)] = i % 6 + 1
+    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    labels = seeds[tuple(nearest)].astype(np.uint64)
+    labels[:, :, 20:] *= rng.random((*ROI.shape[:2], 4)) < 0.8
+    return labels
+
+
+def _affs(labels, seed):
+    affs = np.ones((3, *ROI.shape))
+    for axis in range(3):
+        affs[axis] = labels == np.roll(labels, 1, axis)
+    blurred = ndimage.gaussian_filter(ndimage.minimum_filter(affs, (1, 2, 2, 2)), (0, 0.7, 0.7, 0.7))
+    noisy = blurred + np.random.default_rng(seed).normal(0, 0.1, affs.shape)
+    return (255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+
+
+def _write(path, name, data, channels=None):
+    create_array(path, name, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype, channels=channels).write(data, ROI)
+
+
+@pytest.fixture
+def config(tmp_path):
+    for seed, name in enumerate(NAMES):
+        labels = _truth(seed)
+        mask = np.ones(ROI.shape, np.uint8)
+        mask[:, :4] = 0
+        for what, data in (("raw", mask), ("labels", labels), ("mask", mask)):
+            _write(tmp_path / f"{name}.zarr", what, data)
+    volumes = {n: Volume(path=f"{n}.zarr", name=n, raw="raw", labels="labels", labels_mask="mask") for n in NAMES}
+    config = Config(
+        name="run",
+        dataset=Dataset(validate=(volumes["a"], volumes["b"]), test=(volumes["c"],)),
+        variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
+        network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
+        segment=Segment(thresholds=(0.2, 0.4, 0.6, 0.8), fragments=Fragments(min_seed_distance=3), scoring="mean"),
+        runs=str(tmp_path / "runs"),
+        data_root=str(tmp_path),
+    )
+    for seed, name in enumerate(NAMES):
+        _write(prediction(config, name), "affs", _affs(_truth(seed), seed), channels=3)
+    segment(config)
+    return config
+
+
+def _set(config, **evaluate):
+    return config.model_copy(update={"evaluate": config.evaluate.model_copy(update=evaluate)})
+
+
+def _segments(config, name, what):
+    return open_array(segmentation(config, name), what).read(ROI)
+
+
+def _expected(config, name, threshold, where=(slice(None),) * 3, **options):
+    truth, segments = _truth(NAMES.index(name)), _segments(config, name, array_name(threshold))
+    mask = np.ones(ROI.shape, bool)
+    mask[:, :4] = False
+    return compare(segments[where], truth[where], mask=mask[where], **options)
+
+
+def test_scores_are_those_of_the_arrays(config, monkeypatch) -> None:
+    monkeypatch.setattr(counting, "SLAB_VOXELS", 3 * 22 * 24)
+    told = []
+    found = evaluate(config, progress=told.append)
+    assert list(found.volumes) == list(NAMES)
+    assert len(told) == 4
+    for name, scores in found.volumes.items():
+        assert scores.roi == ROI
+        assert scores.sweep == {t: _expected(config, name, t) for t in config.segment.thresholds}
+        assert scores.scored == scores.sweep[found.threshold]
+        assert scores.fragments == compare(_segments(config, name, "fragments")[:, 4:], _truth(NAMES.index(name))[:, 4:])
+
+
+def test_validation_picks_and_test_does_not(config) -> None:
+    found = evaluate(config)
+    sums = {t: pool([_expected(config, n, t) for n in "ab"]).voi_sum for t in config.segment.thresholds}
+    assert found.threshold == min(sums, key=sums.get)
+    assert found.chosen_on == "validation volumes: a, b"
+    assert found.part("validate").voi_sum == pytest.approx(sums[found.threshold])
+    assert found.part("test") == found.volumes["c"].scored
+    assert found.part("train") is None
+    written = json.loads(evaluation_file(config).read_text())
+    assert written["threshold"] == found.threshold
+    assert written["parts"]["test"] == found.part("test").as_dict()
+    assert written["volumes"]["c"]["sweep"]["0.4"]["voi_sum"] == found.volumes["c"].sweep[0.4].voi_sum
+    assert written["evaluate"]["background"] == "label"
+    assert written["segment"]["scoring"] == "mean"
+
+
+def _only(config, *names):
+    return config.model_copy(update={"predict": config.predict.model_copy(update={"volumes": names})})
+
+
+def test_threshold_of_the_training_run(config) -> None:
+    alone = _only(config, "c")
+    found = evaluate(alone)
+    assert found.threshold is None
+    assert "no validation volume" in found.chosen_on
+    assert found.volumes["c"].scored is None
+    assert found.part("test") is None
+    assert len(found.volumes["c"].sweep) == 4
+    validation_file(config).write_text('{"threshold": 0.35}')
+    found = evaluate(alone)
+    assert (found.threshold, found.chosen_on) == (0.35, "validation during training")
+    assert list(found.volumes["c"].sweep) == [0.2, 0.4, 0.6, 0.8]
+    other = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": (0.35,)})})
+    segment(_only(other, "c"))
+    assert found.volumes["c"].scored == _expected(config, "c", 0.35)
+
+
+@pytest.mark.parametrize("background", ["label", "ignore", "singletons"])
+def test_region_and_background(config, background) -> None:
+    options = config.segment.fragments.model_copy(update={"foreground_only": True})
+    config = config.model_copy(update={"segment": config.segment.model_copy(update={"fragments": options})})
+    segment(config)
+    found = evaluate(_set(config, region=((5, 9), (None, 20)), background=background))
+    assert found.volumes["c"].roi == Roi((5, 0, 5), (4, 20, 24))
+    where = (slice(2, 6), slice(0, 20), slice(None))
+    assert found.volumes["c"].sweep[0.4] == _expected(config, "c", 0.4, where, background=background)
+
+
+def test_truth_in_pieces(config) -> None:
+    found = evaluate(_set(config, connected=True, use_mask=False, ignore=(0, 3)))
+    truth = _truth(2)
+    pieces = cc3d.connected_components(np.where(truth == 3, 0, truth), connectivity=26)
+    expected = compare(_segments(config, "c", array_name(0.4)), pieces)
+    assert expected.objects > 5, "more than there are labels"
+    assert found.volumes["c"].sweep[0.4] == expected
+
+
+def test_mutex_has_no_threshold(config) -> None:
+    pytest.importorskip("mwatershed")
+    config = config.model_copy(update={"segment": config.segment.model_copy(update={"decoder": "mutex"})})
+    with pytest.raises(ValueError, match="mutex"):
+        evaluate(config)
+    segment(config)
+    found = evaluate(config)
+    assert found.threshold is None
+    expected = compare(_segments(config, "c", "segmentation/mutex")[:, 4:], _truth(2)[:, 4:])
+    assert found.volumes["c"].scored == expected
+    assert found.volumes["c"].sweep == {}
+    assert json.loads(evaluation_file(config).read_text())["volumes"]["c"]["fragments"] is None
+
+
+def test_errors(config, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"volume 'a': evaluate\.region"):
+        evaluate(_set(config, region=((0, 99),)))
+    with pytest.raises(ValueError, match=r"volume 'a': nothing to score"):
+        evaluate(_set(config, ignore=tuple(range(10))))
+    graph = tables(config, "b")
+    graph.write_bytes(tables(config, "c").read_bytes())
+    with pytest.raises(ValueError, match=r"b\.npz does not belong to"):
+        evaluate(config)
+    graph.write_bytes(graph.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"b\.npz cannot be read"):
+        evaluate(config)
+    graph.unlink()
+    with pytest.raises(ValueError, match=r"b\.npz cannot be read"):
+        evaluate(config)
+    with pytest.raises(ValueError, match=r"run segment\.py first"):
+        evaluate(config.model_copy(update={"name": "other"}))
+    without = Dataset(test=(config.dataset.test[0].model_copy(update={"labels": None}),))
+    with pytest.raises(ValueError, match="has labels to be scored"):
+        evaluate(config.model_copy(update={"dataset": without}))
