@@ -1,0 +1,91 @@
+"""Where a stage begins: at its newest checkpoint, else with the weights of train.init and of the stages before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lsd.network import checkpoint
+from lsd.network.cascade import Cascade
+from lsd.network.restore import config_of, load_weights, stage_weights
+from lsd.spec import Config, Stage
+from lsd.spec.paths import checkpoints
+from lsd.training import keeping
+from lsd.training.learner import Learner, new
+from lsd.training.resume import check_same
+
+
+def check(config: Config) -> None:
+    """Raises ValueError if the config leaves nothing to train, or cannot continue the checkpoints that the run has."""
+    last = config.variant.stages[-1].name
+    if last in config.train.frozen:
+        raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
+    for stage in reversed(config.variant.stages):
+        path = keeping.latest(config, stage)
+        if path:
+            check_same(config_of(checkpoint.load(path), where=path), config, where=str(path))
+            return
+
+
+def begin(config: Config, stage: Stage) -> Learner:
+    """A learner that goes on from the newest checkpoint of its stage, or starts.
+
+    Raises ValueError where a checkpoint is damaged (delete it to go on from the one before) or does not fit.
+    """
+    learner = new(config, stage)
+    path = keeping.latest(config, stage)
+    if path is None:
+        load(learner.cascade, sources(config, stage))
+        return learner
+    learner.restore(checkpoint.load(path), where=str(path))
+    if learner.best and learner.best["iteration"] == learner.iteration:
+        # the run may have been killed before it said so
+        keeping.publish_best(learner)
+    return learner
+
+
+def done(config: Config, stage: Stage) -> int:
+    """Iterations of a stage that are done, by the name of its newest checkpoint."""
+    path = keeping.latest(config, stage)
+    return int(path.stem.rpartition("_")[2]) if path else 0
+
+
+def finished(config: Config, stage: Stage) -> Path | None:
+    """The checkpoint that a stage ended with, the best if there is one; None while it is still to be trained.
+
+    It is finished with its last iteration, or once a later stage has been trained on it.
+    """
+    newest = keeping.latest(config, stage)
+    if newest is None or (done(config, stage) < config.train.iterations and not _is_built_on(config, stage)):
+        return None
+    return checkpoint.best(checkpoints(config, stage.name)) or newest
+
+
+def sources(config: Config, stage: Stage) -> dict[str, Path]:
+    """{stage: checkpoint} for each stage before `stage`, and for itself where train.init names one."""
+    found: dict[str, Path] = {}
+    for earlier in config.variant.stages:
+        if earlier == stage:
+            break
+        path = finished(config, earlier)
+        found[earlier.name] = path if path else Path(config.train.init[earlier.name])
+    if stage.name in config.train.init:
+        found[stage.name] = Path(config.train.init[stage.name])
+    return found
+
+
+def load(cascade: Cascade, paths: Mapping[str, Path]) -> None:
+    """Puts the weights of each stage's checkpoint in place, averaged ones where it has them.
+
+    A checkpoint that has no stage of that name gives its last one.  Raises ValueError where weights do not fit.
+    """
+    for name, path in paths.items():
+        content = checkpoint.load(path)
+        there = any(key.startswith(f"stage_{name}.") for key in content["model"])
+        weights = stage_weights(content, name if there else content["stage"], where=path)
+        load_weights(cascade.stage(name), weights, where=f"{path} (for stage {name!r})")
+
+
+def _is_built_on(config: Config, stage: Stage) -> bool:
+    names = [s.name for s in config.variant.stages]
+    return any(checkpoint.newest(checkpoints(config, later)) for later in names[names.index(stage.name) + 1 :])

@@ -1,0 +1,106 @@
+"""What training changes, iteration by iteration, and how a checkpoint holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from lsd.network import randomness
+from lsd.network.cascade import Cascade
+from lsd.network.restore import config_hash, load_weights, until
+from lsd.prediction.predictor import choose_device
+from lsd.spec import Config, Stage
+from lsd.training.average import Average
+from lsd.training.optimiser import optimizer, scheduler
+
+
+@dataclass
+class Learner:
+    """A stage in training; the stages before it are there, and frozen.
+
+    iteration: how many are done
+    best:      what the best validation so far found; see lsd.training.validation
+    """
+
+    config: Config
+    stage: Stage
+    cascade: Cascade
+    device: torch.device
+    optimizer: torch.optim.Optimizer
+    scheduler: LambdaLR
+    scaler: torch.amp.GradScaler
+    average: Average | None
+    iteration: int = 0
+    best: dict[str, Any] | None = None
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Those that are trained."""
+        return [parameter for parameter in self.cascade.parameters() if parameter.requires_grad]
+
+    def content(self) -> dict[str, Any]:
+        """All that a checkpoint holds: enough to go on as if nothing had happened."""
+        return {
+            "config": self.config.model_dump_json(),
+            "config_hash": config_hash(self.config),
+            "stage": self.stage.name,
+            "iteration": self.iteration,
+            "model": dict(self.cascade.state_dict()),
+            "ema": self.average.weights if self.average else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": randomness.capture(),
+            "normalisation": normalisation(self.config),
+            "best": self.best,
+        }
+
+    def restore(self, content: Mapping[str, Any], *, where: str) -> None:
+        """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not fit."""
+        load_weights(self.cascade, content["model"], where=where)
+        if self.average:
+            self.average.load(content["ema"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.scheduler.load_state_dict(content["scheduler"])
+        self.scaler.load_state_dict(content["scaler"])
+        randomness.restore(content["random"])
+        self.iteration, self.best = content["iteration"], content["best"]
+
+
+def new(config: Config, stage: Stage) -> Learner:
+    """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the device is not there."""
+    train = config.train
+    device = choose_device(train.device)
+    torch.manual_seed(train.seed)
+    cascade = Cascade(until(config.variant, stage.name), config.network.trunk)
+    if train.channels_last:
+        layout = torch.channels_last_3d if config.network.dims == 3 else torch.channels_last
+        cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
+    cascade = cascade.to(device).requires_grad_(False).train()
+    cascade.stage(stage.name).requires_grad_(True)
+    if train.compile:
+        cascade.compile()
+    adam = optimizer(cascade.parameters(), train)
+    return Learner(
+        config=config,
+        stage=stage,
+        cascade=cascade,
+        device=device,
+        optimizer=adam,
+        scheduler=scheduler(adam, train),
+        scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
+        average=Average(cascade, train.ema) if train.ema is not None else None,
+    )
+
+
+def normalisation(config: Config) -> dict[str, Any]:
+    """How raw became what the network reads: each training volume's raw_range (None: that of its dtype) goes to [-1, 1]."""
+    return {
+        "to": [-1.0, 1.0],
+        "raw_range": {
+            name: volume.raw_range and list(volume.raw_range) for name, volume in config.dataset.part("train").items()
+        },
+    }

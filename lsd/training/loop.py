@@ -1,0 +1,120 @@
+"""Training of every stage of a variant, one after another; a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from lsd.network import sizes
+from lsd.spec import Config, Stage, paths
+from lsd.training import initial, keeping
+from lsd.training.average import averaged
+from lsd.training.board import Board
+from lsd.training.faults import memory_advice
+from lsd.training.interrupt import Interrupt, interruptible
+from lsd.training.learner import Learner
+from lsd.training.pipeline import Batches
+from lsd.training.progress import Progress
+from lsd.training.record import write_text
+from lsd.training.report import pictures, scalars
+from lsd.training.step import step
+from lsd.training.validation import Validator
+from lsd.volumes.find import expand
+
+log = logging.getLogger(__name__)
+
+
+def train(config: Config, *, progress: bool = True) -> Path:
+    """Trains the stages that are neither frozen nor finished; gives the checkpoint of the last, the best if there is one.
+
+    Everything lies in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise KeyboardInterrupt.
+    Raises ValueError for a config that cannot be trained, or is not the one that the run was begun with.
+    """
+    config = expand(config)
+    initial.check(config)
+    write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
+    with interruptible() as interrupt, cpu_threads(config.train.threads):
+        for stage in config.variant.stages:
+            if stage.name not in config.train.frozen and initial.finished(config, stage) is None:
+                train_stage(config, stage, interrupt=interrupt, progress=progress)
+    path = initial.finished(config, config.variant.stages[-1])
+    assert path is not None
+    return path
+
+
+def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress: bool) -> None:
+    """Trains one stage to its last iteration, from its newest checkpoint if it has one."""
+    train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
+    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
+    output = sizes.output_shape(trunk, shape, training=True)
+    done = initial.done(config, stage)
+    voxels = math.prod(output) * train.batch_size * train.accumulate
+    # what is wrong with the data is said before any network is built
+    validator = Validator(config, stage)
+    with (
+        Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
+        Board(paths.run_folder(config) / stage.name, start=done) as board,
+        Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar,
+        memory_advice(config),
+    ):
+        learner = initial.begin(config, stage)
+        fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
+    if interrupt:
+        _explain(interrupt, learner)
+
+
+def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Board, bar: Progress, interrupt: Interrupt) -> None:
+    """The loop: from the learner's iteration to the last, or to an interrupt."""
+    train = learner.config.train
+    while learner.iteration < train.iterations and not interrupt:
+        update = step(learner, batches)
+        bar.advance(update.loss)
+        done, last = learner.iteration, learner.iteration == train.iterations
+        if _due(train.log_every, done):
+            board.scalars(scalars(learner, update) | bar.throughput(), iteration=done)
+        if _due(train.snapshot_every, done):
+            board.pictures(pictures(update), iteration=done)
+        if validator and (_due(train.validate_every, done) or last):
+            board.scalars(validate(learner, validator), iteration=done)
+        if _due(train.checkpoint_every, done):
+            keeping.save(learner)
+    keeping.save(learner)
+
+
+def validate(learner: Learner, validator: Validator) -> dict[str, float]:
+    """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
+    with averaged(learner.cascade, learner.average):
+        found = validator(learner.cascade)
+    log.debug("validation in iteration %d: %s", learner.iteration, found.record())
+    if learner.best is None or found.score < learner.best["score"]:
+        learner.best = {"stage": learner.stage.name, "iteration": learner.iteration, **found.record()}
+        keeping.save(learner)
+        keeping.publish_best(learner)
+    return found.curves()
+
+
+@contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Inside, torch computes with so many threads; None: as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _due(every: int, iteration: int) -> bool:
+    return every > 0 and iteration % every == 0
+
+
+def _explain(interrupt: Interrupt, learner: Learner) -> None:
+    path = keeping.latest(learner.config, learner.stage)
+    message = f"{interrupt.signal} in iteration {learner.iteration} of stage {learner.stage.name!r}: {path} is written"
+    log.warning("%s; the same command goes on from it", message)
+    raise KeyboardInterrupt(message)

@@ -1,0 +1,101 @@
+"""A run small enough for tests: a volume of Voronoi cells from a numpy Generator, networks of a few hundred weights."""
+
+from pathlib import Path
+
+import numpy as np
+from funlib.geometry import Roi
+
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Descriptors,
+    Fragments,
+    GrowBoundary,
+    Head,
+    Intensity,
+    Loss,
+    Network,
+    Predict,
+    Segment,
+    Simple,
+    Stage,
+    Train,
+    UNet,
+    Variant,
+    Volume,
+)
+from lsd.volumes.create import create_array
+
+SHAPE = (40, 40, 40)
+VOXEL_SIZE = (10.0, 10.0, 10.0)
+LSDS = Head(target=Descriptors(sigma=20, downsample=2))
+NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+FAR = (*NEAR, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
+AFFS = Head(target=Affinities(), loss=Loss(balance=True))
+LONG = Head(target=Affinities(neighborhood=FAR), loss=Loss(kind="bce"))
+
+
+def _one(**heads):
+    return Variant(stages=(Stage(heads=heads),))
+
+
+def _auto_context(*reads):
+    return Variant(stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=reads, heads={"affs": AFFS})))
+
+
+VARIANTS = {
+    "aff": _one(affs=AFFS),
+    "lr": _one(affs=LONG),
+    "lsd": _one(lsds=LSDS),
+    "mtlsd": _one(lsds=LSDS, affs=AFFS),
+    "aclsd": _auto_context("lsds"),
+    "acrlsd": _auto_context("raw", "lsds"),
+}
+NETWORKS = {
+    "3d": Network(
+        trunk=UNet(features=2, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),)),
+        train_shape=(18, 18, 18),
+        predict_shape=(22, 22, 22),
+    ),
+    "2d": Network(
+        trunk=UNet(features=3, multiplier=2, factors=((2, 2),), kernels=((3, 3),)), train_shape=(22, 22), predict_shape=(26, 26)
+    ),
+}
+
+
+def write_volume(path: Path) -> None:
+    """Twenty Voronoi cells; raw is dark and noisy where they touch."""
+    rng = np.random.default_rng(0)
+    seeds = rng.uniform(0, SHAPE, (20, 3))
+    voxels = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
+    distances = np.sort(np.linalg.norm(voxels[..., None, :] - seeds, axis=-1), axis=-1)
+    labels = np.argmin(np.linalg.norm(voxels[..., None, :] - seeds, axis=-1), axis=-1) + 1
+    near = np.clip((distances[..., 1] - distances[..., 0]) / 4, 0, 1)
+    raw = np.clip(60 + 140 * near + rng.normal(0, 12, SHAPE), 0, 255)
+    for name, data in {"raw": raw.astype(np.uint8), "labels": labels.astype(np.uint64)}.items():
+        roi = Roi((0, 0, 0), SHAPE)
+        create_array(path, name, roi=roi, voxel_size=VOXEL_SIZE, dtype=data.dtype).write(data, roi)
+
+
+def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = "tiny", **train) -> Config:
+    """A run in `folder`, whose volume is written if it is not there."""
+    path = folder / "tiny.zarr"
+    if not path.exists():
+        write_volume(path)
+    volume = Volume(path=str(path), raw="raw", labels="labels")
+    settings = {"iterations": 5, "learning_rate": 1e-2, "workers": 0, "threads": 1, "device": "cpu", "log_every": 1}
+    return Config(
+        name=name,
+        dataset=Dataset(
+            train=(volume.model_copy(update={"region": ((0, 28),)}),),
+            validate=(volume.model_copy(update={"region": ((28, 40), (0, 24), (0, 24))}),),
+            augment=(Simple(), Intensity(), GrowBoundary()),
+        ),
+        variant=VARIANTS[variant],
+        network=NETWORKS[dims],
+        train=Train(**(settings | {"snapshot_every": 0} | train)),
+        predict=Predict(device="cpu", threads=1),
+        segment=Segment(fragments=Fragments(min_seed_distance=4), thresholds=(0.2, 0.5, 0.8)),
+        runs=str(folder / "runs"),
+    )
