@@ -30,6 +30,7 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
     """The container of the volume, made if it is not there yet.
 
     It is written beside its place and then renamed, so several processes may do this at once: the first one's is kept.
+    Raises ValueError if the data root cannot be written.
     """
     target = path(synthetic, data_root)
     if target.exists():
@@ -38,6 +39,11 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
     try:
         _write(synthetic, partial)
         _settle(partial, target)
+    except OSError as error:
+        raise ValueError(
+            f"the synthetic volume is kept in the data root {data_root}, where it cannot be written: {error}; "
+            "set data_root (or $LSD_DATA) to a folder that can be"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target

@@ -86,10 +86,19 @@ def resolve(
 
 
 def _disk_axes(stated: Statement, extent: Sequence[int], axes: Sequence[str] | None) -> tuple[str, ...]:
-    given = axis_names([axis for axis in axes if axis != "c" or len(axes) == len(extent)], len(extent)) if axes else None
-    if stated.axes and given and stated.axes != given:
-        raise ValueError(f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given)} by the config")
-    return stated.axes or given or _usual_axes(tuple(extent))
+    if stated.axes:
+        _refuse_other_order(stated.axes, axes or stated.axes)
+        return stated.axes
+    named = [axis for axis in axes or () if axis != "c" or len(axes or ()) == len(extent)]
+    return (axis_names(named, len(extent)) if named else None) or _usual_axes(tuple(extent))
+
+
+def _refuse_other_order(stated: Sequence[str], given: Sequence[str]) -> None:
+    both = {*stated} & {*given}
+    if {*given} - {"c"} - both or [axis for axis in stated if axis in both] != [axis for axis in given if axis in both]:
+        raise ValueError(
+            f"its axes are {' '.join(stated)} by its file and {' '.join(given)} by the config; correct the wrong one"
+        )
 
 
 def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:

@@ -62,7 +62,10 @@ class Source:
     def write(self, slices: Slices, data: NDArray[np.generic]) -> None:
         """Puts `data` into `slices`; each chunk is written beside its place and then renamed."""
         assert self.writable, f"{self} was opened for reading"
-        self.handle[slices] = data
+        try:
+            self.handle[slices] = data
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}, while writing {self}; what is written so far stays") from error
 
     def missing(self) -> list[Chunk]:
         """Chunks of a zarr array that were never written."""

@@ -138,6 +138,17 @@ def test_hdf5_as_cremi_has_it(tmp_path) -> None:
     np.testing.assert_array_equal(array.read(Roi((5, 4, 3), (2, 3, 4))), ids[2:4, 2:5, 4:8])
 
 
+def test_hdf5_with_axes_of_its_own(tmp_path) -> None:
+    data = RNG.random((4, 5, 6, 2)).astype("f4")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = data
+        attributes = {"axis_names": [b"x", b"y", b"z", b"c"], "voxel_size": np.float32((4, 4, 5.24)), "units": b"nm"}
+        file["raw"].attrs.update(attributes)
+    array = open_array(tmp_path / "a.h5", "raw")
+    assert (array.axes, array.voxel_size) == (("c", "z", "y", "x"), (5.24, 4.0, 4.0))
+    np.testing.assert_array_equal(array.read(array.roi), data.transpose(3, 2, 1, 0))
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"metadata": {"axes": "ZYX"}}, {"metadata": None}, {"bigtiff": True}],

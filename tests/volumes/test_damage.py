@@ -1,5 +1,7 @@
 """Chunks that are lost, cut or flipped: an error that names them, never other voxels."""
 
+import resource
+
 import h5py
 import numpy as np
 import pytest
@@ -89,6 +91,19 @@ def test_damaged_tiff(tmp_path) -> None:
     file.write_bytes(file.read_bytes()[:-2000])
     with pytest.raises(ValueError, match=r"a\.tif"):
         open_array(file, voxel_size=(1, 1, 1)).read(ROI)
+
+
+def test_full_disk_is_named_and_leaves_the_chunk(tmp_path) -> None:
+    array = create_array(tmp_path / "a.zarr", "affs", roi=ROI, voxel_size=(1, 1, 1), dtype="u8")
+    array.write(ARRAYS["labels"], ROI)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"while writing .*a\.zarr:affs"):
+            array.write(np.random.default_rng(2).integers(0, 2**63, ROI.shape, dtype=np.uint64), ROI)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    np.testing.assert_array_equal(array.read(ROI), ARRAYS["labels"])
 
 
 def test_chunk_that_was_never_written(tmp_path) -> None:

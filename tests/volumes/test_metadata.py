@@ -118,6 +118,14 @@ def test_config_fills_what_the_file_does_not_say(tmp_path) -> None:
     assert array.shape == (3, 4, 5)
 
 
+def test_config_names_axes_of_those_that_do_not_say(tmp_path) -> None:
+    path = save(tmp_path, DATA[None], resolution=[1, 1, 1], axis_names=["c", "z", "y", "x"])
+    assert open_array(path, "raw", axes="zyx").axes == ("c", "z", "y", "x")
+    for other in ("zyxc", "xyz", "zyxt"):
+        with pytest.raises(ValueError, match="c z y x by its file and"):
+            open_array(path, "raw", axes=other)
+
+
 def test_four_axes_need_names(tmp_path) -> None:
     path = save(tmp_path, np.zeros((2, 3, 4, 5), np.uint8), resolution=[1, 1, 1])
     with pytest.raises(ValueError, match=r"axes='czyx' or 'zyxc'"):

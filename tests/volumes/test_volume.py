@@ -273,6 +273,13 @@ def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == list(names)
 
 
+def test_data_root_must_be_writable(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("lsd.volumes.synthetic.synthesize", fake)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"data root .*file, where it cannot be written.*set data_root"):
+        generate(Synthetic(shape=SHAPE), tmp_path / "file")
+
+
 def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
     def broken(_):
         raise ValueError("no")
