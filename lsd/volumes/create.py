@@ -121,6 +121,7 @@ def _group(container: Path, name: str) -> Any:
     for folder in parents:
         if (folder / ".zarray").exists():
             raise ValueError(f"{folder} is an array, it cannot hold {name!r}; name another output")
+        folder.mkdir(parents=True, exist_ok=True)  # zarr would name no folder in its error
         group = zarr.open_group(str(folder), mode="a")
     return group
 
