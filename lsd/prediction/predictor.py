@@ -17,6 +17,7 @@ from lsd.network.cascade import Cascade
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
 from lsd.spec import Head, Network, Predict
+from lsd.targets.target import channels
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Array = npt.NDArray[Any]
@@ -37,6 +38,7 @@ class Predictor:
         self.network, self.variant = network, cascade.variant
         self.heads = self.settings.heads or tuple(self.variant.stages[-1].heads)
         self.targets = {name: self._head(name).target for name in self.heads}
+        self.channels = {name: channels(target, network.dims) for name, target in self.targets.items()}
         self.device = choose_device(self.settings.device)
         self.cascade = cascade.to(self.device)
         if self.settings.channels_last:

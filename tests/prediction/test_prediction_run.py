@@ -1,0 +1,257 @@
+"""From a checkpoint and a volume on disk to heads on disk."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from funlib.geometry import Coordinate, Roi
+
+from lsd.network import checkpoint
+from lsd.network.cascade import Cascade
+from lsd.prediction.array import predict_array
+from lsd.prediction.predictor import Predictor
+from lsd.prediction.run import predict
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Descriptors,
+    Head,
+    Network,
+    Predict,
+    ResidualUNet,
+    Stage,
+    UNet,
+    Variant,
+    Volume,
+    paths,
+)
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+NEIGHBORHOOD = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 2))
+AFFS, LSDS = Head(target=Affinities(neighborhood=NEIGHBORHOOD)), Head(target=Descriptors())
+VARIANT = Variant(
+    stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}))
+)
+TRUNK = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
+FLAT = ResidualUNet(widths=(3, 4), factors=((2, 2),), kernel=(3, 3))
+OFFSET, SHAPE, VOXEL_SIZE = (10, -3, 5), (19, 23, 21), (5.24, 4.0, 4.0)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function that makes a run with a checkpoint of random weights and a volume, and gives its config."""
+
+    def make(*, trunk=TRUNK, variant=VARIANT, steps=3, stage=None, dtype=np.uint8, volume=None, **predict):
+        raw = np.random.default_rng(5).integers(0, 256, SHAPE).astype(dtype)
+        roi = Roi(OFFSET, SHAPE)
+        create_array(tmp_path / "em.zarr", "volumes/raw", roi=roi, voxel_size=VOXEL_SIZE, dtype=dtype).write(raw, roi)
+        shape = [18 if trunk.dims == 3 else n * steps for n in (2,) * trunk.dims]
+        config = Config(
+            name="run",
+            dataset=Dataset(test=(Volume(path="em.zarr", name="em", **(volume or {})),)),
+            variant=variant,
+            network=Network(trunk=trunk, train_shape=shape, predict_shape=shape if trunk.dims == 3 else None),
+            predict=Predict(volumes=("test",), checkpoint="latest", device="cpu", threads=1, **predict),
+            runs=str(tmp_path / "runs"),
+            data_root=str(tmp_path),
+        )
+        save(config, stage or variant.stages[-1].name)
+        return config, raw
+
+    return make
+
+
+def save(config, stage, *, seed=1):
+    torch.manual_seed(seed)
+    content = {
+        "config": config.model_dump_json(),
+        "stage": stage,
+        "iteration": 7,
+        "model": dict(Cascade(config.variant, config.network.trunk).state_dict()),
+        "normalisation": {"to": [-1.0, 1.0]},
+    }
+    return checkpoint.save(paths.checkpoints(config, stage) / checkpoint.file_name(7), content)
+
+
+def expected(config, raw, roi=None):
+    """The same weights over the array in memory, whose first voxel is at the world's OFFSET."""
+    torch.manual_seed(1)
+    cascade = Cascade(config.variant, config.network.trunk)
+    predictor = Predictor(cascade, config.network, settings=config.predict)
+    begin = Roi(OFFSET, SHAPE).begin
+    inside = (roi or Roi(OFFSET, SHAPE)) - begin
+    # blocks are aligned in the world: put the array there with what the world mirrors in front
+    pads = [(o % 12 + 24, 0) for o in OFFSET]
+    world = np.pad(raw.astype(np.float32) / 255 * 2 - 1, pads, mode="reflect")
+    placed = Roi(inside.begin + Coordinate(before for before, _ in pads), inside.shape)
+    return predict_array(predictor, world, roi=placed)
+
+
+def read(path, head):
+    array = open_array(path, head)
+    return array.read(array.roi), array
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_heads_on_disk_are_those_of_the_array(make, dtype):
+    config, raw = make(dtype=np.uint8, heads=("affs", "lsds"))
+    config = config.model_copy(update={"predict": config.predict.model_copy(update={"dtype": dtype})})
+    [path] = predict(config)
+    assert path == paths.prediction(config, "em")
+    for head, truth in expected(config, raw).items():
+        values, array = read(path, head)
+        assert array.roi == Roi(OFFSET, SHAPE)
+        assert array.voxel_size == VOXEL_SIZE
+        if dtype == "uint8":
+            assert np.abs(values - truth * 255).max() <= 0.5 + 1e-3
+        else:
+            np.testing.assert_allclose(values, truth, rtol=0, atol=1e-6)
+
+
+def test_a_region_is_predicted_alone(make):
+    config, raw = make(region=((12, 20), (0, 9)), dtype=np.uint8)
+    [path] = predict(config)
+    values, array = read(path, "affs")
+    assert array.roi == Roi((12, 0, 5), (8, 9, 21))
+    assert np.abs(values - expected(config, raw, array.roi)["affs"] * 255).max() <= 0.5 + 1e-3
+
+
+def test_the_region_of_the_volume_is_the_default(make):
+    config, _ = make(volume={"region": ((None, 15),)})
+    assert read(predict(config)[0], "affs")[1].roi == Roi(OFFSET, (5, 23, 21))
+
+
+def test_sections_of_a_2d_network(make):
+    config, raw = make(trunk=FLAT, augment="flips")
+    values, _ = read(predict(config)[0], "affs")
+    assert values.shape == (3, *SHAPE)
+    assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
+
+
+def test_attributes_say_where_it_is_from(make):
+    config, _ = make(trunk=FLAT, precision="bf16")
+    [path] = predict(config)
+    attributes = json.loads((path / "affs" / ".zattrs").read_text())
+    file = paths.checkpoints(config, "affs") / checkpoint.file_name(7)
+    assert attributes["neighborhood"] == [[0, -1, 0], [0, 0, -1], [0, -3, 2]]
+    record = attributes["prediction"]
+    assert record["checkpoint_sha256"] == checkpoint.verify(file)
+    assert Variant.model_validate(record["variant"]) == VARIANT
+    assert (record["iteration"], record["border"], record["precision"]) == (7, "reflect", "bf16")
+    assert record["roi"] == {"offset": list(OFFSET), "shape": list(SHAPE)}
+
+
+def test_network_and_variant_are_those_of_the_checkpoint(make):
+    config, raw = make()
+    other = Variant(stages=(Stage(name="affs", heads={"other": Head(target=Affinities())}),))
+    [path] = predict(config.model_copy(update={"variant": other, "network": config.network.model_copy(update={"trunk": FLAT})}))
+    values, _ = read(path, "affs")
+    assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
+
+
+def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
+    """An error on the way leaves the earlier prediction as it was, and no trace of the new one."""
+    config, _ = make()
+    [path] = predict(config)
+    before, _ = read(path, "affs")
+    save(config, "affs", seed=2)
+    with monkeypatch.context() as patch:
+        count = iter(range(100))
+        block = Predictor.block
+
+        def fail(*arguments, **options):
+            if next(count) == 2:
+                raise MemoryError("full")
+            return block(*arguments, **options)
+
+        patch.setattr(Predictor, "block", fail)
+        with pytest.raises(MemoryError):
+            predict(config)
+    np.testing.assert_array_equal(read(path, "affs")[0], before)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    predict(config)
+    assert (read(path, "affs")[0] != before).any()
+
+
+def test_a_killed_prediction_is_swept(make):
+    config, _ = make()
+    stray = paths.prediction(config, "em").with_name("em.zarr.partial") / "affs"
+    stray.mkdir(parents=True)
+    predict(config)
+    assert not stray.parent.exists()
+
+
+def no_inference(monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("inference began")
+
+    monkeypatch.setattr(Predictor, "block", fail)
+
+
+def test_an_output_that_cannot_be_written_fails_before_inference(make, monkeypatch):
+    config, _ = make()
+    no_inference(monkeypatch)
+    folder = paths.prediction(config, "em").parent
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=r"cannot write .*em\.zarr"):
+        predict(config)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_fails_before_inference(make, monkeypatch):
+    config, _ = make()
+    no_inference(monkeypatch)
+    folder = paths.prediction(config, "em").parent
+    folder.mkdir()
+    folder.chmod(0o500)
+    with pytest.raises(OSError, match=r"cannot write .*em\.zarr"):
+        predict(config)
+
+
+def test_the_output_may_not_be_the_input(make, monkeypatch):
+    config, _ = make()
+    no_inference(monkeypatch)
+    place = paths.prediction(config, "em")
+    place.parent.mkdir(parents=True)
+    os.symlink(Path(config.data_root) / "em.zarr", place)
+    with pytest.raises(ValueError, match="would be written into the input"):
+        predict(config)
+
+
+def test_a_small_volume_is_refused_by_option(make, monkeypatch):
+    deep = UNet(features=2, multiplier=1, factors=((2, 2, 2), (2, 2, 2)))
+    one = Variant(stages=(Stage(name="affs", heads={"affs": AFFS}),))
+    config, _ = make(trunk=deep, variant=one, small="refuse")
+    no_inference(monkeypatch)
+    with pytest.raises(ValueError, match=r"em.*reads at least 44x44x44 voxels; set predict.small=pad"):
+        predict(config)
+
+
+def test_a_region_beyond_the_volume_is_refused(make, monkeypatch):
+    config, _ = make(region=((0, 20),))
+    no_inference(monkeypatch)
+    with pytest.raises(ValueError, match=r"volume 'em': region 0:20, .* is not inside"):
+        predict(config)
+
+
+def test_a_bar_on_demand(make, capsys):
+    config, _ = make()
+    predict(config, progress=True)
+    assert "em: 100%" in capsys.readouterr().err
+    predict(config, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_every_chunk_is_written_and_belongs_to_one_block(make):
+    config, _ = make()
+    [path] = predict(config)
+    array = read(path, "affs")[1]
+    attributes = json.loads((path / "affs" / ".zattrs").read_text())["prediction"]
+    chunks = json.loads((path / "affs" / ".zarray").read_text())["chunks"]
+    assert array.missing_chunks() == []
+    assert not any(w % c for w, c in zip(attributes["block"]["write"], chunks[1:], strict=True))
