@@ -51,7 +51,7 @@ class Batch:
 
     raw:     float32 (b, 1, ...) in [-1, 1]
     targets: by head, float32 (b, c, ...);  weights: of the same shape, 0 where the target is not known
-    labels:  uint64 (b, ...) at the output, as the targets were computed from them
+    labels:  uint64 (b, 1, ...) at the output, as the targets were computed from them
     """
 
     index: int
@@ -142,10 +142,10 @@ class Maker:
         for name, head in self.recipe.heads.items():
             if head.loss.balance:
                 weights[name] = balance(targets[name], weights[name], channel_axis=1)
-        raw = self._stack(samples, RAW)[:, None]
+        raw = self._stack(samples, RAW)
         raw *= 2
         raw -= 1
-        return Batch(index, raw, targets, weights, self._stack(samples, LABELS))
+        return Batch(index, raw[:, None], targets, weights, self._stack(samples, LABELS)[:, None])
 
     def close(self) -> None:
         """Takes the pipeline apart."""
@@ -177,7 +177,7 @@ def request(recipe: Recipe) -> gp.BatchRequest:
 def build(recipe: Recipe) -> gp.Pipeline:
     """The nodes of a recipe, chained but not set up.  Raises ValueError for volumes that cannot be trained on."""
     config, output = recipe.config, recipe.section(recipe.output_shape)
-    volumes = _open(config)
+    volumes = _open(config, extras(recipe.heads))
     sources = tuple(
         Source(volume, extras=extras(recipe.heads)) + Location(volume, output=output, min_masked=config.train.min_masked)
         for volume in volumes
@@ -200,14 +200,16 @@ def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter
     return [node for group in (*nodes[:first], [Unit()], *nodes[first:]) for node in group]
 
 
-def _open(config: spec.Config) -> list[OpenVolume]:
-    """The training volumes, each with something to learn from."""
+def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
+    """The training volumes, each with something to learn from and with these further arrays."""
     root = paths.data_root(config)
     volumes = [open_volume(volume, name=name, data_root=root) for name, volume in config.dataset.part("train").items()]
     if not volumes:
         raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
     for volume in volumes:
         check_labels(volume)
+        for name in arrays:
+            volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
                 f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes {volumes[0].voxel_size} and "

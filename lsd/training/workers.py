@@ -127,8 +127,9 @@ class _Worker:
         status = self._process.returncode
         cause = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
         return (
-            f"process {self._process.pid}, which made batch {index}, {cause}; what it printed stands above.  If memory ran "
-            "out, lower train.workers, train.batch_size or network.train_shape; train.workers=0 makes batches in the main process"
+            f"process {self._process.pid}, which made batch {index}, {cause}; what it printed stands above.  "
+            "If memory ran out, lower train.workers, train.batch_size or network.train_shape; with train.workers=0 batches are "
+            "made in the main process"
         )
 
 

@@ -92,7 +92,7 @@ def _points(
 
 @compiled
 def _linear_row(flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    low = np.float32(0)
+    low, one = np.float32(0), np.float32(1)
     last_z, last_y, last_x = np.float32(shape[0] - 1), np.float32(shape[1] - 1), np.float32(shape[2] - 1)
     cell_z, cell_y, cell_x = max(shape[0] - 2, 0), max(shape[1] - 2, 0), max(shape[2] - 2, 0)
     # an axis of one voxel has no neighbour
@@ -103,17 +103,15 @@ def _linear_row(flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], ou
         x = min(max(points[2, i], low), last_x)
         iz, iy, ix = min(int(z), cell_z), min(int(y), cell_y), min(int(x), cell_x)
         z, y, x = z - np.float32(iz), y - np.float32(iy), x - np.float32(ix)
+        # near * (1 - t) + far * t is exact at both ends, near + (far - near) * t is not
+        p, q, r = one - z, one - y, one - x
         at = (iz * shape[1] + iy) * shape[2] + ix
-        a, b = np.float32(flat[at]), np.float32(flat[at + to_y])
-        a += (np.float32(flat[at + to_x]) - a) * x
-        b += (np.float32(flat[at + to_y + to_x]) - b) * x
-        a += (b - a) * y
+        a = np.float32(flat[at]) * r + np.float32(flat[at + to_x]) * x
+        b = np.float32(flat[at + to_y]) * r + np.float32(flat[at + to_y + to_x]) * x
         at += to_z
-        c, d = np.float32(flat[at]), np.float32(flat[at + to_y])
-        c += (np.float32(flat[at + to_x]) - c) * x
-        d += (np.float32(flat[at + to_y + to_x]) - d) * x
-        c += (d - c) * y
-        out[i] = a + (c - a) * z
+        c = np.float32(flat[at]) * r + np.float32(flat[at + to_x]) * x
+        d = np.float32(flat[at + to_y]) * r + np.float32(flat[at + to_y + to_x]) * x
+        out[i] = (a * q + b * y) * p + (c * q + d * y) * z
 
 
 @compiled
