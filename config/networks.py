@@ -21,19 +21,19 @@ NETWORKS = {
         trunk=UNet(features_out=14, factors=((2, 2), (2, 2), (3, 3)), kernels=((3, 3), (3, 3))),
         train_shape=(196, 196),
     ),
-    # Lee et al. 2017, for serial sections
+    # Lee et al. 2017, for serial sections: z is never pooled, so that 18 sections will do
     "residual": Network(
-        trunk=ResidualUNet(first_kernel=(1, 5, 5), context=(4, 24, 24)),
+        trunk=ResidualUNet(factors=((1, 2, 2),) * 4, first_kernel=(1, 5, 5), context=(4, 24, 24)),
         train_shape=(18, 160, 160),
     ),
     # networks that train on a laptop's cores
     "small": Network(
-        trunk=ResidualUNet(widths=(12, 24, 48), factors=((2, 2, 2), (2, 2, 2)), context=(12, 12, 12)),
+        trunk=ResidualUNet(widths=(16, 32, 64, 128), factors=((2, 2, 2),) * 3, context=(20, 20, 20)),
         train_shape=(64, 64, 64),
     ),
     "small_aniso": Network(
         trunk=ResidualUNet(
-            widths=(12, 24, 48, 64), factors=((1, 2, 2), (1, 2, 2), (2, 2, 2)), first_kernel=(1, 3, 3), context=(4, 16, 16)
+            widths=(16, 32, 64, 128), factors=((1, 2, 2), (1, 2, 2), (2, 2, 2)), first_kernel=(1, 3, 3), context=(4, 24, 24)
         ),
         train_shape=(16, 128, 128),
     ),

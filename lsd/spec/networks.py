@@ -11,6 +11,15 @@ from lsd.spec.base import Ints, Positive, Shape, Spec
 Kernels = tuple[Shape, ...]
 
 
+def _check_sizes(kernels: Kernels, context: Ints | None, *, dims: int) -> None:
+    """Outputs lie in the centre of their inputs, voxel by voxel: kernels are odd, and a context has one number an axis."""
+    for kernel in kernels:
+        if any(size % 2 == 0 for size in kernel):
+            raise ValueError(f"kernel {kernel} is even along an axis, so its output has no centre; take odd sizes")
+    if context is not None and (len(context) != dims or min(context) < 0):
+        raise ValueError(f"context {context} must be {dims} voxels a side, one an axis, each 0 or more")
+
+
 class UNet(Spec):
     """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from level to level.
 
@@ -44,6 +53,9 @@ class UNet(Spec):
                 raise ValueError(f"level_kernels names {len(self.level_kernels)} levels, factors give {len(self.factors) + 1}")
         if len(dims) != 1 or not dims <= {2, 3}:
             raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+        if self.padding == "valid" and self.context is not None:
+            raise ValueError("context belongs to padding='same'; valid convolutions discard what they must, so leave it out")
+        _check_sizes(self.kernels + sum(self.level_kernels or (), ()), self.context, dims=self.dims)
         return self
 
     @property
@@ -78,6 +90,7 @@ class ResidualUNet(Spec):
         dims = {len(f) for f in self.factors} | {len(self.kernel)} | ({len(self.first_kernel)} if self.first_kernel else set())
         if len(dims) != 1 or not dims <= {2, 3}:
             raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+        _check_sizes((self.kernel, self.first_kernel or self.kernel), self.context, dims=self.dims)
         return self
 
     @property

@@ -1,0 +1,1 @@
+"""What training minimises: dense losses of a head, and their sum over heads."""

@@ -1,0 +1,33 @@
+"""Several heads, one number to minimise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lsd.losses.dense import bce, mse
+from lsd.spec import Loss
+
+DENSE = {"mse": mse, "bce": bce}
+
+
+class Total(NamedTuple):
+    """value: what is minimised; heads: each head's own loss before its weight, without gradient."""
+
+    value: Tensor
+    heads: dict[str, Tensor]
+
+
+def total(
+    logits: Mapping[str, Tensor], targets: Mapping[str, Tensor], *, weights: Mapping[str, Tensor], losses: Mapping[str, Loss]
+) -> Total:
+    """Sum over the heads of losses, each times its fixed weight (MtLSD of the paper: all 1).
+
+    logits, targets, weights: {head: (b, c, *spatial)}; losses: {head: its spec}
+    """
+    heads = {name: DENSE[loss.kind](logits[name], targets[name], weights[name]) for name, loss in losses.items()}
+    value = torch.stack([losses[name].weight * loss for name, loss in heads.items()]).sum()
+    return Total(value, {name: loss.detach() for name, loss in heads.items()})

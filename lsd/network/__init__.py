@@ -1,0 +1,1 @@
+"""Trunks, the cascade of stages, the algebra of their sizes, and checkpoints."""

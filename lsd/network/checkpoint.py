@@ -1,0 +1,211 @@
+"""Checkpoints on disk: written whole or not at all, verified when read, loaded without executing anything.
+
+A file is what torch.save writes, an uncompressed zip archive, whose comment (the last bytes of the file) holds the sha256 of
+all bytes before it.  Data and checksum thus appear in one rename and stay together in a copy, and torch.load reads the file as
+it is.  A second file beside it would leave a moment at which only one of the two is new.
+
+It is written to a name of its own in the folder it is for, fsynced, renamed over the target, and the folder is fsynced: a
+process killed at any moment leaves the previous checkpoint or the new one, and at most a stray `*.partial` that `prune` sweeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+FORMAT = 1
+REQUIRED = {"config": str, "stage": str, "iteration": int, "model": dict, "normalisation": dict}
+_COMMENT = b"sha256 "
+# at the end of an archive without a comment: its signature, 16 bytes, the length of the comment
+_END, _END_SIZE = b"PK\x05\x06", 22
+_NAME = re.compile(r"iteration_(\d{8,})\.pt")
+
+
+def save(path: str | Path, content: Mapping[str, Any]) -> str:
+    """Writes content and gives its sha256; whoever reads `path` meanwhile finds the previous file, whole.
+
+    content: `config` (resolved, as JSON), `stage`, `iteration`, `model` (state of the cascade up to the stage) and
+             `normalisation` (how raw was scaled); `ema`, `optimizer`, `scheduler`, `scaler`, `random` and whatever else.
+             Dictionaries, lists, tuples, tensors, strings and Python's own numbers: what loads without running code.
+    Raises ValueError where content holds anything else, OSError where the disk does not take it.
+    """
+    content = {"format": FORMAT, **{key: value for key, value in content.items() if key != "sha256"}}
+    _check_keys(content, where=str(path))
+    _check_plain(content, "content")
+    with _replacing(Path(path)) as file:
+        torch.save(content, file)
+        return _seal(file)
+
+
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> dict[str, Any]:
+    """The content of a checkpoint, tensors on device, and the `sha256` of the file.
+
+    Raises ValueError where it is truncated, changed, no checkpoint, or holds anything but plain values; there is no fallback.
+    """
+    with _opened(path) as file:
+        digest = _verify(file, path)
+        file.seek(0)
+        try:
+            content = torch.load(file, map_location=device, weights_only=True)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{path} is no checkpoint: torch, loading weights only, says {str(error).splitlines()[0]!r}; nothing was "
+                "executed; take another checkpoint"
+            ) from error
+    _check_keys(content, where=str(path))
+    return {**content, "sha256": digest}
+
+
+def verify(path: str | Path) -> str:
+    """sha256 of a checkpoint, all bytes read and compared.  Raises ValueError where they differ from what was written."""
+    with _opened(path) as file:
+        return _verify(file, path)
+
+
+def publish(source: Path, target: Path) -> None:
+    """Gives a checkpoint a second name (such as best.pt), atomically; a link where the file system has links, else a copy."""
+    with _staged(target) as staged:
+        try:
+            os.link(source, staged)
+        except OSError:
+            staged.write_bytes(source.read_bytes())
+            with open(staged, "rb") as file:
+                os.fsync(file.fileno())
+
+
+def prune(folder: Path, *, keep: int) -> None:
+    """Deletes all but the newest `keep` checkpoints, and what killed processes left; best.pt stays.  For the one who writes."""
+    for path in [*listing(folder)[:-keep], *folder.glob("*.partial")]:
+        path.unlink(missing_ok=True)
+
+
+def file_name(iteration: int) -> str:
+    """Of the checkpoint after that many iterations."""
+    return f"iteration_{iteration:08d}.pt"
+
+
+def listing(folder: Path) -> list[Path]:
+    """Checkpoints in a folder, the oldest iteration first; best.pt and unfinished files are none of them."""
+    found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("iteration_*.pt"))
+    return [path for _, path in sorted((int(match[1]), path) for match, path in found if match)]
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint of the highest iteration; None if there is none.  It is whole: files appear only when they are."""
+    return next(reversed(listing(folder)), None)
+
+
+def best(folder: Path) -> Path | None:
+    """The checkpoint that validated best; None if there is none."""
+    path = folder / "best.pt"
+    return path if path.exists() else None
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    with _staged(path) as staged:
+        try:
+            with open(staged, "x+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except (OSError, RuntimeError) as error:
+            # torch turns an error of the disk into a RuntimeError
+            raise OSError(f"checkpoint {path} could not be written: {error}; earlier ones are untouched") from error
+
+
+@contextmanager
+def _staged(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    staged.unlink(missing_ok=True)
+    try:
+        yield staged
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise ValueError(f"{path} is no file; name a checkpoint (.pt), or 'best' or 'latest'") from error
+
+
+def _seal(file: BinaryIO) -> str:
+    """Appends the sha256 of file as the comment of the archive."""
+    file.seek(-2, os.SEEK_END)
+    file.write(struct.pack("<H", len(_COMMENT) + 64))
+    digest = _digest(file, file.tell())
+    file.write(_COMMENT + digest.encode())
+    return digest
+
+
+def _verify(file: BinaryIO, path: str | Path) -> str:
+    size = file.seek(0, os.SEEK_END)
+    body = size - len(_COMMENT) - 64
+    file.seek(max(body - _END_SIZE, 0))
+    tail = file.read()
+    if body < _END_SIZE or not (tail.startswith(_END) and tail[_END_SIZE:].startswith(_COMMENT)):
+        raise ValueError(f"{path} ends without a checksum, so it is truncated or no checkpoint; take another one")
+    digest = _digest(file, body)
+    if tail[-64:] != digest.encode():
+        raise ValueError(f"{path} is damaged: its sha256 is {digest}, not {tail[-64:].decode(errors='replace')} as recorded")
+    return digest
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    sha256 = hashlib.sha256()
+    file.seek(0)
+    while size > 0:
+        piece = file.read(min(size, 1 << 22))
+        if not piece:
+            break
+        sha256.update(piece)
+        size -= len(piece)
+    return sha256.hexdigest()
+
+
+def _check_keys(content: Any, *, where: str) -> None:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{where} holds no checkpoint of format {FORMAT}; take one that this version wrote")
+    for key, kind in REQUIRED.items():
+        if type(content.get(key)) is not kind:
+            raise ValueError(f"{where}: a checkpoint needs {key!r} ({kind.__name__}), got {type(content.get(key)).__name__}")
+
+
+def _check_plain(value: Any, where: str) -> None:
+    """Refuses what torch.load(weights_only=True) would; exact types, since numpy's float64 is a float, too."""
+    if isinstance(value, Tensor) or type(value) in (str, int, float, bool, type(None), bytes):
+        return
+    if type(value) not in (dict, OrderedDict, list, tuple):
+        kind = f"{type(value).__module__}.{type(value).__name__}"
+        raise ValueError(f"{where} is a {kind}, which would not load without running code; make it plain data")
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        _check_plain(key, f"key {key!r} of {where}")
+        _check_plain(item, f"{where}[{key!r}]")

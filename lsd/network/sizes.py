@@ -1,0 +1,221 @@
+"""What goes into a network and what comes out, in voxels, known before any network is built (no torch here).
+
+    raw      |<-------------------------------------------->|   what the first stage reads
+    stage    |    |<---------------------------------->|    |   what the last stage reads
+    output   |          |<---------------------->|          |   what it gives
+    write    |          |<--------------->|                 |   what a block keeps: a multiple of step, from output's begin on
+
+All of them but `write` share one centre.  Networks are equivariant only to shifts by `step`, so output ROIs begin at multiples
+of it in world voxels; then blocks equal the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from funlib.geometry import Coordinate
+
+from lsd.network import cost
+from lsd.network.levels import Extent, extent
+from lsd.spec import Trunk, Variant
+
+
+def step(trunk: Trunk) -> Coordinate:
+    """Product of the factors: shifts of the input by multiples of it shift the output and change nothing else."""
+    return extent(trunk).step
+
+
+def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = False) -> Coordinate:
+    """Voxels that come out of a trunk.  Raises ValueError, naming the nearest legal shapes, where input_shape does not fit.
+
+    Same-padded trunks keep the shape in training and lose their context a side in prediction.
+    """
+    below, above = nearest_legal(trunk, input_shape, training=training)
+    if above != Coordinate(input_shape):
+        raise ValueError(
+            f"input_shape {_text(input_shape)} does not fit the trunk; nearest that fit: {_text(below)}, {_text(above)} "
+            f"(in steps of {_text(step(trunk))})"
+        )
+    return Coordinate(input_shape) - extent(trunk, training=training).shrink
+
+
+def nearest_legal(trunk: Trunk, shape: Sequence[int], *, training: bool = False) -> tuple[Coordinate, Coordinate]:
+    """Of every axis, the largest legal input not above shape, and the smallest not below it: (below, above).
+
+    Where nothing legal lies below, below is the smallest legal input.
+    """
+    sizes = _fitting(trunk, shape, training=training)
+    above = Coordinate(sizes.smallest(n - s, axis) for axis, (n, s) in enumerate(zip(shape, sizes.shrink, strict=True)))
+    least = smallest_input(trunk, (1,) * trunk.dims, training=training)
+    below = (a if a == n else max(a - s, low) for a, n, s, low in zip(above, shape, sizes.step, least, strict=True))
+    return Coordinate(below), above
+
+
+def smallest_input(trunk: Trunk, output_shape: Sequence[int], *, training: bool = False) -> Coordinate:
+    """Smallest legal input whose output is at least output_shape."""
+    sizes = _fitting(trunk, output_shape, training=training)
+    return Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(output_shape))
+
+
+def stage_shapes(variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None) -> dict[str, Coordinate]:
+    """What enters each stage so that `shape` enters the last one: {stage: shape}, smallest that do, in order of stages.
+
+    stage: name of the stage that `shape` enters; then only it and the stages it depends on are given.
+    Earlier stages predict, so they lose their context; raw is as large as the largest.
+    Raises ValueError where `shape` is not legal.
+    """
+    last = _index(variant, stage)
+    output_shape(trunk, shape, training=True)
+    shapes = {last: Coordinate(shape)}
+    for earlier in reversed(range(last)):
+        heads = variant.stages[earlier].heads.keys()
+        readers = [shapes[later] for later in shapes if heads & set(variant.stages[later].reads)]
+        if readers:
+            shapes[earlier] = _cover(trunk, readers)
+        elif stage is None:
+            # nobody reads its heads, but they are predicted over the same output
+            shapes[earlier] = Coordinate(shape)
+    return {variant.stages[index].name: shapes[index] for index in sorted(shapes)}
+
+
+def raw_shape(variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None) -> Coordinate:
+    """Raw voxels that the cascade needs so that `shape` enters the last stage (or `stage`)."""
+    shapes = stage_shapes(variant, trunk, shape, stage=stage).values()
+    return Coordinate(max(sizes) for sizes in zip(*shapes, strict=True))
+
+
+def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict[str, Coordinate]:
+    """Raw voxels a side beyond what enters each stage, the same for every size: {stage: margin}."""
+    shape = smallest_input(trunk, (1,) * trunk.dims)
+    raw = raw_shape(variant, trunk, shape, stage=stage)
+    return {name: (raw - own) // 2 for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()}
+
+
+def context(variant: Variant, trunk: Trunk) -> Coordinate:
+    """Raw voxels a side beyond the output of the whole cascade: raw begins this much before the output and the write ROI."""
+    return margins(variant, trunk)[variant.stages[-1].name] + extent(trunk).shrink // 2
+
+
+def cascade_output(
+    variant: Variant, trunk: Trunk, raw_shape: Sequence[int], *, stage: str | None = None, training: bool = False
+) -> Coordinate:
+    """Voxels that the whole cascade gives in prediction, or `stage` in prediction or training.
+
+    Raises ValueError, naming the nearest legal shapes, where raw does not fit.
+    """
+    _fitting(trunk, raw_shape, training=training)
+    # Coordinate * 2: its 2 * (a, b) is (a, b, a, b)
+    margin = margins(variant, trunk, stage=stage)[variant.stages[_index(variant, stage)].name] * 2
+    below, above = nearest_legal(trunk, Coordinate(raw_shape) - margin, training=training)
+    if above + margin != Coordinate(raw_shape):
+        raise ValueError(
+            f"raw of {_text(raw_shape)} voxels does not fit the network; "
+            f"nearest that fit: {_text(below + margin)}, {_text(above + margin)} (in steps of {_text(step(trunk))})"
+        )
+    return Coordinate(raw_shape) - margin - extent(trunk, training=training).shrink
+
+
+def write_shape(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> Coordinate:
+    """What a block keeps of its output, from its begin on: the largest multiple of step.
+
+    Raises ValueError where that is nothing, naming the smallest raw shape that keeps something.
+    """
+    kept = cascade_output(variant, trunk, raw_shape) // step(trunk) * step(trunk)
+    if min(kept) == 0:
+        raise ValueError(
+            f"raw of {_text(raw_shape)} gives less than one step of {_text(step(trunk))} voxels, so a block keeps nothing; "
+            f"take at least {_text(smallest_raw(variant, trunk))}"
+        )
+    return kept
+
+
+def smallest_raw(variant: Variant, trunk: Trunk) -> Coordinate:
+    """Smallest raw of which a block keeps something."""
+    return smallest_input(trunk, step(trunk)) + margins(variant, trunk)[variant.stages[-1].name] * 2
+
+
+def largest_input(
+    variant: Variant,
+    trunk: Trunk,
+    *,
+    memory_bytes: float,
+    bytes_per_value: int = 4,
+    limit: Sequence[int] | None = None,
+) -> Coordinate:
+    """Raw shape of the largest block that predicts within memory_bytes, as `cost.memory` estimates it.
+
+    bytes_per_value: 4 in fp32, 2 in bf16 and fp16
+    limit:           raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
+    Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger budget never gives a
+    smaller block.  Raises ValueError where even the smallest does not fit.
+    """
+    largest, around = None, margins(variant, trunk)
+    for shape in _growing(variant, trunk, limit):
+        inputs = {name: shape - margin * 2 for name, margin in around.items()}
+        need = cost.memory(trunk, inputs, variant, bytes_per_value=bytes_per_value)
+        if need > memory_bytes:
+            break
+        largest = shape
+    if largest is None:
+        raise ValueError(
+            f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of {_text(shape)}, takes "
+            f"{need / 1e9:.2f} GB; allow more, or use bf16 or a smaller network"
+        )
+    return largest
+
+
+def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> dict[str, Coordinate]:
+    """What enters each stage when raw of raw_shape enters the cascade: {stage: shape}."""
+    _fitting(trunk, raw_shape, training=True)
+    return {name: Coordinate(raw_shape) - margin * 2 for name, margin in margins(variant, trunk).items()}
+
+
+def parameters(variant: Variant, trunk: Trunk) -> int:
+    """Weights and biases of all stages."""
+    return cost.parameters(trunk, variant)
+
+
+def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None) -> Iterator[Coordinate]:
+    """Legal raw shapes from the smallest on, each one step longer along one axis; up to `limit`, where one is given."""
+    by, lost = step(trunk), context(variant, trunk) * 2
+    shape = smallest_raw(variant, trunk)
+
+    def gain(axis: int) -> tuple[float, float]:
+        n, grown = shape[axis], shape[axis] + by[axis]
+        kept, more = (((size - lost[axis]) // by[axis] * by[axis]) / size for size in (n, grown))
+        return (round((more / kept - 1) / (grown / n - 1), 9), -n)
+
+    while True:
+        yield shape
+        axes = [axis for axis in range(trunk.dims) if limit is None or shape[axis] < limit[axis]]
+        if not axes:
+            return
+        longest = max(axes, key=gain)
+        shape = Coordinate(n + by[axis] * (axis == longest) for axis, n in enumerate(shape))
+
+
+def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
+    """Smallest legal input whose output covers all of `needed` and shares their centre voxel by voxel."""
+    sizes, shape = extent(trunk), []
+    for axis, most in enumerate(max(lengths) for lengths in zip(*needed, strict=True)):
+        size = sizes.smallest(most, axis)
+        # an odd rest has no centre; one more step (then odd, too) makes it even
+        shape.append(size if (size - most) % 2 == 0 else size + sizes.step[axis])
+    return Coordinate(shape)
+
+
+def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
+    if len(shape) != trunk.dims:
+        raise ValueError(f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an axis")
+    return extent(trunk, training=training)
+
+
+def _index(variant: Variant, stage: str | None) -> int:
+    names = [s.name for s in variant.stages]
+    if stage is not None and stage not in names:
+        raise ValueError(f"the variant has no stage {stage!r}; it has: {', '.join(names)}")
+    return len(names) - 1 if stage is None else names.index(stage)
+
+
+def _text(shape: Sequence[int]) -> str:
+    return "x".join(str(n) for n in shape)
