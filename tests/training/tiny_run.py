@@ -25,6 +25,8 @@ from lsd.spec import (
     Variant,
     Volume,
 )
+from lsd.spec.paths import run_folder
+from lsd.training.loop import train
 from lsd.volumes.create import create_array
 
 SHAPE = (40, 40, 40)
@@ -54,12 +56,12 @@ VARIANTS = {
 }
 NETWORKS = {
     "3d": Network(
-        trunk=UNet(features=2, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),)),
+        trunk=UNet(features=4, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),)),
         train_shape=(18, 18, 18),
         predict_shape=(22, 22, 22),
     ),
     "2d": Network(
-        trunk=UNet(features=3, multiplier=2, factors=((2, 2),), kernels=((3, 3),)), train_shape=(22, 22), predict_shape=(26, 26)
+        trunk=UNet(features=6, multiplier=2, factors=((2, 2),), kernels=((3, 3),)), train_shape=(22, 22), predict_shape=(26, 26)
     ),
 }
 
@@ -99,3 +101,19 @@ def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = 
         segment=Segment(fragments=Fragments(min_seed_distance=4), thresholds=(0.2, 0.5, 0.8)),
         runs=str(folder / "runs"),
     )
+
+
+def curve(config: Config, stage: str, tag: str = "loss/total") -> list[float]:
+    """Values of a curve in tensorboard, by iteration."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run_folder(config) / stage))
+    events.Reload()
+    return [event.value for event in sorted(events.Scalars(tag), key=lambda event: event.step)]
+
+
+def golden_losses(folder: Path, variant: str, dims: str) -> tuple[dict[str, list[float]], Path]:
+    """Five losses of each stage, fp32, one thread, from the real pipeline; and the last checkpoint."""
+    run = config(folder, variant, dims=dims, name=f"{variant}_{dims}", iterations=5, learning_rate=0.03, seed=7)
+    checkpoint = train(run, progress=False)
+    return {stage.name: curve(run, stage.name) for stage in run.variant.stages}, checkpoint
