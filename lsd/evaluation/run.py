@@ -67,12 +67,12 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None) -> VolumeScores:
     fragments = _named(name, lambda: score(counted.table, **_options(config)))
     if config.segment.decoder == "mutex":
-        return VolumeScores(part, counted.roi, scored=fragments)
+        return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
     if threshold is None or threshold in swept:
         scored = None if threshold is None else swept[threshold]
     else:
         scored = _sweep(config, name, counted, (threshold,))[threshold]
-    return VolumeScores(part, counted.roi, scored=scored, fragments=fragments, sweep=swept)
+    return VolumeScores(part, counted.roi, scored=scored, fragments=fragments, sweep=swept, table=counted.table)
 
 
 def _sweep(config: Config, name: str, counted: Counted, thresholds: Iterable[float]) -> dict[float, Partition]:

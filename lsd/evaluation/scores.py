@@ -7,6 +7,7 @@ from typing import Any
 
 from funlib.geometry import Roi
 
+from lsd.evaluation.contingency import Contingency
 from lsd.evaluation.partition import Partition, pool
 from lsd.evaluation.sweep import Sweep
 from lsd.spec import Part
@@ -23,6 +24,7 @@ class VolumeScores:
     scored:    at the run's threshold; None where there is none
     fragments: before anything was joined; None with the mutex decoder
     sweep:     at every threshold of the config; empty with the mutex decoder
+    table:     fragments (or segments of the mutex decoder) and truth, which all scores come from
     """
 
     part: str
@@ -30,6 +32,7 @@ class VolumeScores:
     scored: Partition | None
     fragments: Partition | None = None
     sweep: Sweep = field(default_factory=dict)
+    table: Contingency = field(default_factory=Contingency.empty, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

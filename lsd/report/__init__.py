@@ -1,0 +1,1 @@
+"""What a run found, for eyes: tables on the terminal, figures."""

@@ -1,0 +1,52 @@
+"""Sections as pictures: raw in grey, labels in colours laid over it, and where two partitions differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+
+SPLIT = (0.10, 0.45, 0.95)
+MERGED = (1.0, 0.45, 0.05)
+UNKNOWN = (0.93, 0.88, 0.55)
+
+
+def colours(ids: NDArray[Any]) -> Picture:
+    """A colour for each id, the same in every picture, of bright and well-spread hues: float32 (..., 3); 0 is black."""
+    mixed = np.asarray(ids).astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    parts = [((mixed >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.float32) / 65535 for shift in (48, 32, 16)]
+    hue, strength, light = parts[0], 0.55 + 0.4 * parts[1], 0.75 + 0.25 * parts[2]
+    ramp = np.abs((hue[..., None] * 6 + np.array([0, 4, 2], np.float32)) % 6 - 3) - 1
+    picture = light[..., None] * (1 - strength[..., None] * (1 - np.clip(ramp, 0, 1)))
+    return np.where(np.asarray(ids)[..., None] == 0, 0, picture).astype(np.float32)
+
+
+def grey(raw: NDArray[Any]) -> Picture:
+    """Raw (y, x) in 0..1 as (y, x, 3), its darkest and brightest hundredth cut off."""
+    low, high = np.percentile(raw, [0.5, 99.5])
+    return np.repeat(np.clip((raw - low) / max(high - low, 1e-6), 0, 1)[..., None], 3, axis=-1).astype(np.float32)
+
+
+def overlay(raw: NDArray[Any], labels: NDArray[Any], palette: Picture, *, alpha: float = 0.5) -> Picture:
+    """`palette` (y, x, 3), the colours of `labels` (y, x), over raw in 0..1; boundaries dark, label 0 left as it is."""
+    picture = grey(raw)
+    picture = np.where(labels[..., None] > 0, (1 - alpha) * picture + alpha * palette, picture)
+    return np.where(boundaries(labels)[..., None], 0.15 * picture, picture).astype(np.float32)
+
+
+def boundaries(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where the next voxel below or to the right has another label."""
+    found = np.zeros(labels.shape, dtype=bool)
+    found[:-1] |= labels[:-1] != labels[1:]
+    found[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return found
+
+
+def magnified(image: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Every voxel of (y, x, ...) as factor x factor pixels."""
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)

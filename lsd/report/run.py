@@ -1,0 +1,83 @@
+"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from funlib.geometry import Roi
+
+from lsd.evaluation.counting import count
+from lsd.evaluation.scores import Evaluation, VolumeScores
+from lsd.report.differences import Partners
+from lsd.report.figures import Section, headline, slices, sweep
+from lsd.segmentation.lookup import components
+from lsd.segmentation.results import Results, open_results
+from lsd.spec import Config
+from lsd.spec.paths import data_root, run_folder
+from lsd.volumes.find import expand
+from lsd.volumes.volume import OpenVolume, open_volume
+
+# sections a figure shows, and voxels of one: more would be smaller than a pixel
+ROWS = 2
+WINDOW = 512
+
+
+def draw(config: Config, evaluation: Evaluation) -> list[Path]:
+    """Draws what `evaluate` found into the run's folder; returns the files.
+
+    evaluation_sweep.png:    scores over thresholds, unless there are none
+    evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was scored
+    """
+    config = expand(config)
+    folder = run_folder(config)
+    files = [_draw(config, name, scores, evaluation.threshold) for name, scores in evaluation.volumes.items() if scores.scored]
+    if any(volume.sweep for volume in evaluation.volumes.values()):
+        files.insert(0, sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png"))
+    return files
+
+
+def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
+    volume = open_volume(config.dataset.volumes()[name], name=name, data_root=data_root(config))
+    results = open_results(config, name)
+    return slices(
+        [_section(volume, results, threshold, roi) for roi in _windows(scores.roi)],
+        _partners(config, name, scores, results, threshold),
+        run_folder(config) / f"evaluation_{name}.png",
+        title=headline(name, scores.scored, threshold),
+        voxel_size=volume.voxel_size[-2:],
+    )
+
+
+def _partners(config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None) -> Partners:
+    table = scores.table
+    if config.evaluate.connected:
+        # the pieces of the truth have other names than the labels on disk, which are drawn
+        whole = config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"connected": False})})
+        table = count(whole, name, whole.dataset.volumes()[name]).table
+    if threshold is not None:
+        table = table.relabelled(results.nodes, components(results.nodes, results.edges, results.scores, threshold))
+    return Partners.of(table)
+
+
+def _windows(roi: Roi) -> Sequence[Roi]:
+    """Evenly spaced sections of `roi`, of each the middle; a 2D volume is one section."""
+    size = [min(WINDOW, extent) for extent in roi.shape[-2:]]
+    corner = [begin + (extent - n) // 2 for begin, extent, n in zip(roi.begin[-2:], roi.shape[-2:], size, strict=True)]
+    if roi.dims == 2:
+        return [Roi(corner, size)]
+    rows = min(ROWS, roi.shape[0])
+    heights = [roi.begin[0] + (2 * row + 1) * roi.shape[0] // (2 * rows) for row in range(rows)]
+    return [Roi((z, *corner), (1, *size)) for z in heights]
+
+
+def _section(volume: OpenVolume, results: Results, threshold: float | None, roi: Roi) -> Section:
+    truth, known = volume.read_truth(roi)
+    flat = roi.shape[-2:]
+    return Section(
+        title=f"z = {roi.begin[0]}" if roi.dims == 3 else "",
+        raw=volume.read_raw(roi).reshape(flat),
+        truth=truth.reshape(flat),
+        segmentation=results.read(roi, threshold).reshape(flat),
+        known=known.reshape(flat),
+    )

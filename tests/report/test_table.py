@@ -1,0 +1,45 @@
+"""The table of scores, character by character."""
+
+from funlib.geometry import Roi
+
+from lsd.evaluation.partition import Partition
+from lsd.evaluation.scores import Evaluation, VolumeScores
+from lsd.report.table import scores_table, table
+
+SCORES = Partition(0.5, 0.25, (60.0, 80.0, 100.0), voxels=100, segments=3, objects=2)
+ROI = Roi((0, 0, 0), (1, 10, 10))
+
+
+def _volume(part, scored=SCORES, **more):
+    return VolumeScores(part, ROI, scored, **more)
+
+
+def test_columns_are_aligned() -> None:
+    text = table(("name", "voxels", "score"), [("a", 1000, 0.12345), ("longer", 5, 12.0)])
+    assert text.splitlines() == [
+        "name    voxels   score",
+        "----------------------",
+        "a         1000   0.123",
+        "longer       5  12.000",
+    ]
+
+
+def test_scores() -> None:
+    volumes = {"a": _volume("validate"), "b": _volume("validate", fragments=SCORES), "c": _volume("test")}
+    lines = scores_table(Evaluation(0.3, "validation volumes: a, b", volumes)).splitlines()
+    assert [line.split()[:2] for line in lines[2:6]] == [
+        ["a", "validate"],
+        ["b", "validate"],
+        ["c", "test"],
+        ["all", "validate"],
+    ]
+    assert lines[3].split()[2:] == ["0.500", "0.250", "0.750", "0.333", "0.500", "0.750"]
+    assert lines[2].split()[-1] == "-"
+    assert lines[-1] == "threshold 0.3, from validation volumes: a, b; VOI in bits"
+
+
+def test_without_threshold_the_sweep_is_shown() -> None:
+    volumes = {"c": _volume("test", None, sweep={0.1: SCORES, 0.2: SCORES})}
+    lines = scores_table(Evaluation(None, "nothing was validated", volumes)).splitlines()
+    assert [line.split()[2] for line in lines[2:4]] == ["0.100", "0.200"]
+    assert lines[-1].startswith("no threshold: nothing was validated")
