@@ -22,7 +22,7 @@ $(VENV)/.done: setup.py constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python demo.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -35,12 +35,14 @@ class ConfigError(ValueError):
     """A config file or an override that cannot be used; the message says why, a line for each mistake."""
 
 
-def main(command: Callable[[Config], object], description: str, *, argv: Sequence[str] | None = None) -> None:
-    """Runs `command` with the config that the command line names, and exits.
+def main(
+    command: Callable[[Config], object], description: str, *, argv: Sequence[str] | None = None, default: Path = DEFAULT_CONFIG
+) -> None:
+    """Runs `command` with the config that the command line names (by default `default`), and exits.
 
     Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence; --debug adds the traceback.
     """
-    arguments = _parse(description, argv)
+    arguments = _parse(description, argv, default)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
     _quiet_libraries()
@@ -103,9 +105,9 @@ def explain(error: ValidationError) -> list[str]:
     return [_explain(error.title, inside, detail) for detail in error.errors()]
 
 
-def _parse(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, type=Path, help="config file (default: %(default)s)")
+    parser.add_argument("-c", "--config", default=default, type=Path, help="config file (default: %(default)s)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2")
     return parser.parse_args(argv)

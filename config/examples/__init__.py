@@ -1,0 +1,1 @@
+"""Whole configs to start from; each is run with -c."""

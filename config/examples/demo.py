@@ -1,0 +1,16 @@
+"""What `make demo` runs: the synthetic volume, the small network, a few minutes."""
+
+from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401
+from config.examples.fib25_mtlsd import config as fib25
+from config.networks import NETWORKS
+from lsd.spec import Config
+
+config = Config(
+    name="demo",
+    dataset=DATASETS["synthetic"],
+    variant=fib25.variant,
+    network=NETWORKS["small"],
+    train=fib25.train.model_copy(update={"iterations": 600, "ema": 0.99, "validate_every": 300}),
+    predict=fib25.predict,
+    segment=fib25.segment,
+)

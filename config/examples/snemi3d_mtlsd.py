@@ -1,0 +1,16 @@
+"""SNEMI3D (serial sections) on a laptop's cores: fib25_mtlsd.py with a network and fragments for anisotropic voxels."""
+
+from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401
+from config.examples.fib25_mtlsd import config as fib25
+from config.networks import NETWORKS
+from lsd.spec import Fragments
+
+config = fib25.model_copy(
+    update={
+        "name": "snemi3d_mtlsd",
+        "dataset": DATASETS["snemi3d"],
+        "network": NETWORKS["small_aniso"],
+        "train": fib25.train.model_copy(update={"iterations": 2000}),
+        "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True)}),
+    }
+)
