@@ -194,7 +194,7 @@ def _check_keys(content: Any, *, where: str) -> None:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{where} holds no checkpoint of format {FORMAT}; take one that this version wrote")
     for key, kind in REQUIRED.items():
-        if type(content.get(key)) is not kind:
+        if not isinstance(content.get(key), kind):
             raise ValueError(f"{where}: a checkpoint needs {key!r} ({kind.__name__}), got {type(content.get(key)).__name__}")
 
 

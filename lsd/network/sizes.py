@@ -11,7 +11,9 @@ of it in world voxels; then blocks equal the whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from funlib.geometry import Coordinate
 
@@ -149,19 +151,19 @@ def largest_input(
     Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger budget never gives a
     smaller block.  Raises ValueError where even the smallest does not fit.
     """
-    largest, around = None, margins(variant, trunk)
-    for shape in _growing(variant, trunk, limit):
+    around = margins(variant, trunk)
+
+    def need(shape: Coordinate) -> int:
         inputs = {name: shape - margin * 2 for name, margin in around.items()}
-        need = cost.memory(trunk, inputs, variant, bytes_per_value=bytes_per_value)
-        if need > memory_bytes:
-            break
-        largest = shape
-    if largest is None:
+        return cost.memory(trunk, inputs, variant, bytes_per_value=bytes_per_value)
+
+    smallest = smallest_raw(variant, trunk)
+    if need(smallest) > memory_bytes:
         raise ValueError(
-            f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of {_text(shape)}, takes "
-            f"{need / 1e9:.2f} GB; allow more, or use bf16 or a smaller network"
+            f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of {_text(smallest)}, takes "
+            f"{need(smallest) / 1e9:.2f} GB; allow more, or use bf16 or a smaller network"
         )
-    return largest
+    return _last(_growing(variant, trunk, limit), lambda shape: need(shape) <= memory_bytes)
 
 
 def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> dict[str, Coordinate]:
@@ -192,6 +194,14 @@ def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None) -> Ite
             return
         longest = max(axes, key=gain)
         shape = Coordinate(n + by[axis] * (axis == longest) for axis, n in enumerate(shape))
+
+
+def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> Coordinate:
+    """The last shape that fits, where the first does and none does behind one that does not; in few tries."""
+    seen = [next(shapes)]
+    while fits(seen[-1]) and (more := list(islice(shapes, len(seen)))):
+        seen += more
+    return seen[bisect_left(seen, True, key=lambda shape: not fits(shape)) - 1]
 
 
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
