@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -74,7 +76,7 @@ def new(config: Config, stage: Stage) -> Learner:
     """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the device is not there."""
     train = config.train
     device = choose_device(train.device)
-    torch.manual_seed(train.seed)
+    _seed(train.seed)
     cascade = Cascade(until(config.variant, stage.name), config.network.trunk)
     if train.channels_last:
         layout = torch.channels_last_3d if config.network.dims == 3 else torch.channels_last
@@ -104,3 +106,10 @@ def normalisation(config: Config) -> dict[str, Any]:
             name: volume.raw_range and list(volume.raw_range) for name, volume in config.dataset.part("train").items()
         },
     }
+
+
+def _seed(seed: int) -> None:
+    """Every generator that a checkpoint records, so that checkpoints of equal runs are equal."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  (the global state, of which randomness.capture keeps a copy)
+    torch.manual_seed(seed)

@@ -20,7 +20,7 @@ def scalars(learner: Learner, update: Update) -> dict[str, float]:
 def pictures(update: Update) -> dict[str, Picture]:
     """Middle sections of the first sample: raw, labels, and of each head the target and the prediction."""
     batch = update.batch
-    shown = {"1_raw": grey(batch.raw[0]), "2_labels": colours(batch.labels[0])}
+    shown = {"1_raw": grey(batch.raw[0]), "2_labels": colours(batch.labels[0, 0])}
     for name, logits in update.logits.items():
         shown[f"{name}/target"] = channels(batch.targets[name][0])
         shown[f"{name}/prediction"] = channels(logits[0].detach().float().sigmoid().cpu().numpy())

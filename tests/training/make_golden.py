@@ -13,7 +13,7 @@ def main() -> None:
         for variant in VARIANTS:
             for dims in NETWORKS:
                 losses, _ = golden_losses(Path(folder), variant, dims)
-                golden[f"{variant}_{dims}"] = {stage: [float(f"{loss:.7g}") for loss in curve] for stage, curve in losses.items()}
+                golden[f"{variant}_{dims}"] = {stage: [round(loss, 8) for loss in curve] for stage, curve in losses.items()}
     text = json.dumps(golden, indent=1)
     Path(__file__).with_name("golden.json").write_text(text + "\n")
 

@@ -1,0 +1,114 @@
+"""Validation against the same chain put together by hand, and its loss against brute force."""
+
+import numpy as np
+import pytest
+import torch
+from funlib.geometry import Roi
+from tiny_run import config
+
+from lsd.evaluation.partition import compare
+from lsd.network.restore import from_checkpoint
+from lsd.prediction.array import predict_array
+from lsd.prediction.predictor import Predictor
+from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.fragments import fragments
+from lsd.segmentation.lookup import components, relabel
+from lsd.spec import Evaluate, Segment
+from lsd.targets.target import compute
+from lsd.training.loop import train
+from lsd.training.validation import Validator, predict_region
+from lsd.volumes.array import open_array
+
+
+def _trained(folder, variant, **fields):
+    run = config(folder, variant, iterations=3, validate_every=1, **fields)
+    return run, from_checkpoint(train(run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": ()})})))
+
+
+def _arrays(folder):
+    arrays = [open_array(folder / "tiny.zarr", name) for name in ("raw", "labels")]
+    return [array.read(array.roi) for array in arrays]
+
+
+def test_score_is_that_of_the_chain_put_together_by_hand(tmp_path) -> None:
+    run, restored = _trained(tmp_path, "mtlsd")
+    found = Validator(run, run.variant.stages[0])(restored.cascade)
+    raw, labels = _arrays(tmp_path)
+    roi = Roi((28, 0, 0), (12, 24, 24))
+    predictor = Predictor(restored.cascade, run.network)
+    affs = predict_array(predictor, (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
+    affs = np.rint(affs * 255).astype(np.uint8)
+    parts = fragments(affs, min_seed_distance=4)
+    edges, scores = agglomerate(affs, parts, scoring="hist_quant_75")
+    ids = np.unique(parts)
+    for threshold, partition in found.sweep.items():
+        segmentation = relabel(parts, ids, components(ids, edges, scores, threshold))
+        assert partition == compare(segmentation, labels[roi.to_slices()])
+    assert found.score == min(partition.voi_sum for partition in found.sweep.values())
+    assert found.scores == found.sweep[found.threshold]
+    assert restored.cascade.training is False
+
+
+def test_a_region_is_predicted_as_in_the_whole_volume(tmp_path) -> None:
+    run, restored = _trained(tmp_path, "aff")
+    predictor = Predictor(restored.cascade, run.network)
+    volume = Validator(run, run.variant.stages[0])._volumes[0]
+    whole = predict_region(predictor, volume, Roi((0, 0, 0), (40, 40, 40)))["affs"]
+    part = predict_region(predictor, volume, Roi((29, 3, 5), (11, 20, 17)))["affs"]
+    np.testing.assert_allclose(part, whole[:, 29:40, 3:23, 5:22], atol=1e-6)
+
+
+@pytest.mark.parametrize("dims", ["2d", "3d"])
+def test_a_stage_without_affinities_is_scored_by_its_loss(tmp_path, dims) -> None:
+    run, restored = _trained(tmp_path, "lsd", dims=dims)
+    found = Validator(run, run.variant.stages[0])(restored.cascade)
+    raw, labels = _arrays(tmp_path)
+    roi = Roi((28, 0, 0), (12, 24, 24))
+    predicted = predict_array(Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi)["lsds"]
+    inside, target = labels[roi.to_slices()], run.variant.heads()["lsds"].target
+    if dims == "3d":
+        wanted, _ = compute(target, inside, voxel_size=(10, 10, 10))
+    else:
+        wanted = np.stack([compute(target, section, voxel_size=(10, 10))[0] for section in inside], axis=1)
+    assert found.score == pytest.approx(np.mean((predicted - wanted) ** 2), rel=1e-4)
+    assert found.threshold is None
+    assert found.record() == {"score": found.score, "losses": {"lsds": found.score}}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"segment": Segment(decoder="mutex")},
+        {"segment": Segment(use_mask=True, thresholds=(0.5,))},
+        {"evaluate": Evaluate(connected=True, background="singletons", use_mask=False)},
+        {"evaluate": Evaluate(region=((30, 40), (2, 20)))},
+    ],
+)
+def test_other_settings(tmp_path, settings) -> None:
+    run, restored = _trained(tmp_path, "lr")
+    run = run.model_copy(update=settings)
+    found = Validator(run, run.variant.stages[0])(restored.cascade)
+    assert np.isfinite(found.score)
+    assert set(found.sweep) == (set() if run.segment.decoder == "mutex" else set(run.segment.thresholds))
+    assert all(np.isfinite(value) for value in found.curves().values())
+
+
+def test_volumes_without_truth_are_refused_and_none_are_no_validation(tmp_path) -> None:
+    run = config(tmp_path, validate_every=1)
+    bare = run.dataset.validate[0].model_copy(update={"labels": None})
+    wrong = run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": (bare,)})})
+    with pytest.raises(ValueError, match="has no labels"):
+        Validator(wrong, run.variant.stages[0])
+    assert not Validator(config(tmp_path), run.variant.stages[0])
+    assert Validator(run, run.variant.stages[0])
+
+
+def test_training_goes_on_where_validation_began(tmp_path) -> None:
+    """Validation leaves mode, weights and gradients as they were."""
+    run, restored = _trained(tmp_path, "aff")
+    cascade = restored.cascade.train()
+    before = {key: value.clone() for key, value in cascade.state_dict().items()}
+    Validator(run, run.variant.stages[0])(cascade)
+    assert cascade.training
+    assert all(torch.equal(value, before[key]) for key, value in cascade.state_dict().items())
+    assert not any(parameter.is_inference() for parameter in cascade.parameters())
