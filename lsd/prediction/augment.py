@@ -33,19 +33,21 @@ class Transform:
     def apply(self, array: Tensor) -> Tensor:
         """The array turned; its last axes are the spatial ones."""
         lead = array.ndim - len(self.axes)
-        turned = array.permute(*range(lead), *(lead + axis for axis in self.axes))
-        return turned.flip([lead + axis for axis, flipped in enumerate(self.flips) if flipped])
+        return self._mirror(array.permute(*range(lead), *(lead + axis for axis in self.axes)))
 
     def undo(self, array: Tensor) -> Tensor:
         """The inverse of `apply`."""
         lead = array.ndim - len(self.axes)
-        mirrored = array.flip([lead + axis for axis, flipped in enumerate(self.flips) if flipped])
-        return mirrored.permute(*range(lead), *(lead + self.axes.index(axis) for axis in range(len(self.axes))))
+        return self._mirror(array).permute(*range(lead), *(lead + self.axes.index(axis) for axis in range(len(self.axes))))
 
     def turn(self, offset: Sequence[int]) -> Offset:
         """An offset of the block as it is in the turned block."""
-        mirrored = [axis for axis, flip in enumerate(self.flips) if flip]
-        return flipped(transposed(offset, self.axes), mirrored)
+        return flipped(transposed(offset, self.axes), [axis for axis, flip in enumerate(self.flips) if flip])
+
+    def _mirror(self, array: Tensor) -> Tensor:
+        # flip copies, even where nothing is to be flipped
+        axes = [axis - len(self.flips) for axis, flip in enumerate(self.flips) if flip]
+        return array.flip(axes) if axes else array
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def predict(config: Config, *, progress: bool | None = None) -> list[Path]:
 
     runs/<name>/prediction/<volume>.zarr holds an array (c, z, y, x) for each head, uint8 or float32.  Its attributes say which
     checkpoint (sha256), variant and settings it is from; those of affinities hold their `neighborhood`.  A volume's earlier
-    prediction stays until the new one is whole, then all of it is replaced.  progress: show a bar; None: on a terminal only.
+    prediction stays until the new one is whole, then all of it is replaced.  Memory: what a block takes in the network, and
+    raw and heads of two blocks, whatever the volume.  progress: show a bar; None: on a terminal only.
 
     Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or OSError before anything is
     predicted where checkpoint, volumes or outputs are not as they should be; MemoryError where a block does not fit.

@@ -8,8 +8,10 @@ from funlib.geometry import Roi
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array, reflected
+from lsd.prediction.augment import transforms
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Head, Network, Predict, ResidualUNet, Stage, UNet, Variant
+from lsd.targets.offsets import restore, turn
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-2, 0, 0), (0, -3, 1))))
@@ -98,6 +100,26 @@ def test_a_region_has_the_values_of_the_whole(trunk, augment):
     roi = Roi((1, 3, 5), (4, 6, 7))
     whole = predict_array(predict, raw)
     assert_same(predict_array(predict, raw, roi=roi), {"affs": whole["affs"][:, *roi.to_slices()]})
+
+
+@pytest.mark.parametrize("augment", ["flips", "transposes"])
+def test_augmentation_is_the_mean_over_turned_volumes(augment):
+    """Against whole volumes, turned by numpy and restored by lsd.targets.offsets; a network without pooling has step 1."""
+    trunk = UNet(features=3, factors=(), kernels=((3, 3, 3), (3, 3, 3)))
+    raw = noise((6, 9, 8))
+    neighborhood = VARIANTS["lr"].heads()["affs"].target.neighborhood
+    plain = predictor(VARIANTS["lr"], trunk)
+    total, count = np.zeros((5, *raw.shape)), np.zeros((5, *raw.shape))
+    for turned in transforms(augment, (1, 1, 1)):
+        how = {"order": turned.axes, "flips": [axis for axis, flip in enumerate(turned.flips) if flip]}
+        affs = predict_array(plain, np.ascontiguousarray(turn(raw, **how)))["affs"]
+        restored, valid = restore(affs, neighborhood, **how)
+        total += np.where(valid, restored, 0)
+        count += valid
+    got = predict_array(predictor(VARIANTS["lr"], trunk, blocks=9, augment=augment), raw)["affs"]
+    whole = count == count.max(axis=(1, 2, 3), keepdims=True)
+    assert whole.mean() > 0.5
+    np.testing.assert_allclose(got[whole], (total / count)[whole], rtol=0, atol=1e-6)
 
 
 def test_heads_of_any_stage_come_in_one_pass():
