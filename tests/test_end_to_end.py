@@ -1,0 +1,113 @@
+"""From one config to a score: the scripts as a user runs them, on a small synthetic volume."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsd.evaluation.run import evaluate
+from lsd.prediction.run import predict
+from lsd.report.run import draw
+from lsd.report.table import scores_table
+from lsd.segmentation.run import segment
+from lsd.spec import (
+    Affinities,
+    Boundary,
+    Config,
+    Dataset,
+    Head,
+    Loss,
+    Mask,
+    Network,
+    Predict,
+    ResidualUNet,
+    Segment,
+    Simple,
+    Stage,
+    Synthetic,
+    Train,
+    Variant,
+    Volume,
+    paths,
+)  # fmt: skip
+from lsd.training.loop import train
+from lsd.volumes.array import open_array
+
+ROOT = Path(__file__).parents[1]
+LABELS, MITOCHONDRIA = "volumes/labels/neuron_ids", "volumes/labels/mitochondria"
+
+# a user's own variant: affinities, and two heads that no variant of the paper has
+WITH_EXTRA_HEADS = Variant(
+    stages=(
+        Stage(
+            heads={
+                "affs": Head(target=Affinities(), loss=Loss(balance=True)),
+                "boundary": Head(target=Boundary(), loss=Loss(kind="bce")),
+                "mitochondria": Head(target=Mask(array="mitochondria"), loss=Loss(kind="bce", weight=0.5)),
+            }
+        ),
+    )
+)
+
+
+def volume(seed: int) -> Volume:
+    return Volume(synthetic=Synthetic(shape=(24, 40, 40), seed=seed), labels=LABELS, arrays={"mitochondria": MITOCHONDRIA})
+
+
+def small(tmp_path: Path, *, dims: int) -> Config:
+    trunk = ResidualUNet(widths=(4, 8), factors=((2,) * dims,), kernel=(3,) * dims, context=(4,) * dims)
+    return Config(
+        name="größe=1: x",
+        dataset=Dataset(train=(volume(1),), validate=(volume(2),), test=(volume(3),), augment=(Simple(),)),
+        variant=WITH_EXTRA_HEADS,
+        network=Network(trunk=trunk, train_shape=(16,) * dims),
+        train=Train(iterations=3, workers=0, validate_every=2, learning_rate=1e-3, threads=1),
+        predict=Predict(heads=("affs", "boundary", "mitochondria"), threads=1),
+        segment=Segment(thresholds=(0.3, 0.7)),
+        runs=str(tmp_path / "runs"),
+        data_root=str(tmp_path / "data"),
+    )
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_variant_with_extra_heads(tmp_path, dims) -> None:
+    config = small(tmp_path, dims=dims)
+    train(config, progress=False)
+    predict(config)
+    segment(config)
+    evaluation = evaluate(config)
+    container = paths.prediction(config, "synthetic_test")
+    for head, channels in {"affs": dims, "boundary": 1, "mitochondria": 1}.items():
+        array = open_array(container, head)
+        assert array.shape == (channels, 24, 40, 40)
+        assert np.ptp(array.read(array.roi)) > 0
+    found = json.loads(paths.evaluation_file(config).read_text())
+    assert found["threshold"] in config.segment.thresholds
+    assert evaluation.volumes["synthetic_test"].scored.voi_sum > 0
+    assert "synthetic_test" in scores_table(evaluation)
+    assert all(path.stat().st_size > 1000 for path in draw(config, evaluation))
+
+
+def test_the_scripts(tmp_path) -> None:
+    """As the README says it: the same config, four commands; then a wrong one."""
+    config = tmp_path / "my config.json"
+    config.write_text(small(tmp_path, dims=3).model_dump_json())
+    printed = {name: run(name, "-c", str(config)) for name in ("trainer", "predicter", "segment", "evaluate")}
+    assert all(result.returncode == 0 for result in printed.values()), [r.stderr for r in printed.values()]
+    assert "VOI sum" in printed["evaluate"].stdout
+    assert (tmp_path / "runs" / "größe=1: x" / "evaluation_sweep.png").exists()
+    wrong = run("predicter", "-c", str(config), "predict.checkpoint=nowhere.pt")
+    assert wrong.returncode == 1
+    assert "nowhere.pt" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, f"{script}.py", *arguments], cwd=ROOT, capture_output=True, text=True, env=environment, check=False
+    )
