@@ -27,7 +27,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def run(*, multiplier: int = 5, side: int = 124, repeats: int = 1) -> dict[str, Any]:
-    """Seconds a step of each way, the best of `repeats` after one that is not counted; multiplier: of maps from level to level."""
+    """Seconds a step of each way, the best of `repeats` after one that does not count; multiplier: of maps, per level."""
     with cpu_threads(1):
         seconds = {f"{name}, s/step": _seconds(_config(multiplier, side, options), repeats) for name, options in WAYS.items()}
     plain, *_, ours = seconds.values()
