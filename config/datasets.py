@@ -51,8 +51,8 @@ def cremi(region: str) -> tuple[Volume, ...]:
 
 
 def published(folder: str) -> tuple[Volume, ...]:
-    """Every zarr in a folder, laid out as Sheridan et al. published their training volumes."""
-    return (Volume(path=f"{folder}/*.zarr", labels=IDS, labels_mask="volumes/labels/labels_mask"),)
+    """Every zarr in a folder, laid out as Sheridan et al. published their training volumes: raw reaches beyond labels."""
+    return (Volume(path=f"{folder}/*.zarr", labels=IDS, labels_mask="volumes/labels/labels_mask", fit="intersect"),)
 
 
 DATASETS = {

@@ -90,7 +90,7 @@ def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
     with averaged(learner.cascade, learner.average):
         found = validator(learner.cascade)
-    log.debug("validation in iteration %d: %s", learner.iteration, found.record())
+    log.info("validation in iteration %d: %s", learner.iteration, found.record())
     if learner.best is None or found.score < learner.best["score"]:
         learner.best = {"stage": learner.stage.name, "iteration": learner.iteration, **found.record()}
         keeping.save(learner)
