@@ -37,11 +37,12 @@ def _tiles(tiles: Array, runs: Array, scale: Scale, halves: Array, reach_x: int,
     rows = height + halves.shape[1] - 1
     sums, filled = np.empty(depth * rows * 3 * (width + 2 * reach_x + 1)), np.empty((depth, rows), np.bool_)
     row, block = np.empty(MOMENTS * width), np.empty(MOMENTS * LANES)
-    line = np.empty((MOMENTS, width * fx), np.float32)
+    line = np.empty(MOMENTS * width * fx, np.float32)
     starts, taps = np.empty((3, 2 * halves.size + GROUP), np.uintp), np.empty((6, 2 * halves.size + GROUP))
-    for tile in tiles:
+    flat = out.reshape(-1)
+    for whole in tiles:
+        tile = index_rows(whole, runs, scale.factor, first, needed)
         w = -(-(tile[7] - tile[6]) // LANES) * LANES
-        index_rows(tile, runs, scale.factor, first, needed)
         _prefix_sums(tile, w, runs, scale.factor, reach_x, halves.shape[1] // 2, sums, filled)
         for z in range(tile[2], tile[3]):
             for y in range(tile[4], tile[5]):
@@ -49,7 +50,7 @@ def _tiles(tiles: Array, runs: Array, scale: Scale, halves: Array, reach_x: int,
                     _gather(tile, w, z, y, halves, reach_x, sums, filled, starts, taps, row)
                     _centre(row, w, reach_x, unit)
                     describe(row, w, scale, (z, y, tile[6]), block, line)
-                    scatter(line, tile, runs, first, scale, (z, y), out)
+                    scatter(line, tile, w, runs, first, scale, (z, y), flat, out.shape[1:])
 
 
 @jit
@@ -113,9 +114,9 @@ def _gather(
                     taps[0, count], taps[1, count], taps[2, count] = sign, sign * dy, sign * dz
                     taps[3, count], taps[4, count], taps[5, count] = sign * dy * dy, sign * dz * dy, sign * dz * dz
                     count += 1
-    # 1, x, y, yx, xx, yy, z, zx, zy, zz: which prefix sum, and which factor
+    # 1, x, xx, y, yx, yy, z, zx, zy, zz: which prefix sum, and which factor
     for k, (power, factor) in enumerate(
-        ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 3), (0, 2), (1, 2), (0, 4), (0, 5)),
+        ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (0, 3), (0, 2), (1, 2), (0, 4), (0, 5)),
     ):
         weighted_sum(row, k * w, w, sums, starts[power], taps[factor], count)
 
@@ -125,9 +126,9 @@ def _centre(row: Array, w: int, reach_x: int, unit: float) -> None:
     """Moves the moments along x to each cell, and divides all by the ball's voxels."""
     for x in range(w):
         u = x + reach_x
-        row[4 * w + x] += u * (u * row[x] - 2 * row[w + x])
+        row[2 * w + x] += u * (u * row[x] - 2 * row[w + x])
         row[w + x] -= u * row[x]
-        row[3 * w + x] -= u * row[2 * w + x]
+        row[4 * w + x] -= u * row[3 * w + x]
         row[7 * w + x] -= u * row[6 * w + x]
     for x in range(MOMENTS * w):
         row[x] *= unit

@@ -2,8 +2,8 @@
 
 Ten moments of an object's mask about each of its cells make the descriptors.  Gaussian weights g are separable, so that g, t g
 and t^2 g along each axis give them all in 19 passes, with t counted from the cell, so that nothing large cancels.  Along
-x the mask consists of runs, and a pass is a difference of two cumulated weights for each run.  Along y and z a pass
-is a weighted sum of rows, of those rows only that hold the object.
+x the mask consists of runs, and a pass is a difference of two cumulated weights for each run.  Along y and z a pass is
+a weighted sum of rows, from the first to the last that holds the object.
 
 Everything is float64: thin objects, seen from beside, have a variance that float32 does not resolve.
 """
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lsd.targets.channels import MOMENTS, Scale, describe, scatter
-from lsd.targets.rows import GROUP, index_rows, jit, weighted_sum, widen
-from lsd.targets.tiles import LANES, LARGEST, Tiles
+from lsd.targets.rows import index_rows, jit, widen
+from lsd.targets.tiles import LANES, WIDEST, Tiles
 from lsd.targets.windows import Weights, gaussian, moments
 
 Array = npt.NDArray[Any]
@@ -30,12 +30,12 @@ def blur(tiles: Tiles, runs: npt.NDArray[np.int32], scale: Scale, out: npt.NDArr
 
 
 def _cumulated(weights: Weights) -> Weights:
-    """Cumulated weights (3, 2 middle + 1): table[:, middle + x - edge] is the weight of all below `edge`, seen from x."""
+    """Cumulated weights (3 * (2 middle + 1),): at [middle + x - edge] of each third is the weight below `edge`, seen from x."""
     reach = weights.shape[1] // 2
-    middle = LARGEST + LANES + reach
+    middle = WIDEST + reach
     number = np.clip(middle - np.arange(2 * middle + 1) + reach, 0, weights.shape[1])
     sums = np.concatenate([np.zeros((3, 1)), np.cumsum(weights, axis=1)], axis=1)
-    return np.ascontiguousarray(sums[:, number])
+    return np.asarray(sums[:, number]).reshape(-1)
 
 
 @jit
@@ -45,22 +45,23 @@ def _tiles(tiles: Array, runs: Array, scale: Scale, table: Array, along_y: Array
     width = -(-(tiles[:, 7] - tiles[:, 6]).max() // LANES) * LANES
     first = np.empty(depth * fz * height * fy, np.int64)
     needed, near = np.empty((depth, height), np.bool_), np.empty((depth, height), np.bool_)
-    filled = np.empty((height, depth), np.bool_)
     rows = np.empty((height + along_y.shape[1]) * 3 * width)
-    plane = np.empty(height * depth * 6 * width)
+    plane, extent = np.empty(height * depth * 6 * width), np.empty((height, 2), np.int64)
     row, block = np.empty(MOMENTS * width), np.empty(MOMENTS * LANES)
-    line = np.empty((MOMENTS, width * fx), np.float32)
-    for tile in tiles:
+    line = np.empty(MOMENTS * width * fx, np.float32)
+    flat = out.reshape(-1)
+    for whole in tiles:
+        tile = index_rows(whole, runs, scale.factor, first, needed)
         w = -(-(tile[7] - tile[6]) // LANES) * LANES
-        index_rows(tile, runs, scale.factor, first, needed)
-        widen(needed, tile[3] - tile[2], tile[5] - tile[4], along_z.shape[1] // 2, near)
-        _along_x_and_y(tile, w, runs, scale.factor, table, along_y, near, rows, plane, filled)
-        for y in range(tile[4], tile[5]):
-            for z in range(tile[2], tile[3]):
-                if needed[z - tile[2], y - tile[4]]:
-                    _along_z(tile, w, z, y, along_z, plane, filled, row)
-                    describe(row, w, scale, (z, y, tile[6]), block, line)
-                    scatter(line, tile, runs, first, scale, (z, y), out)
+        if w > 0:
+            widen(needed, tile[3] - tile[2], tile[5] - tile[4], along_z.shape[1] // 2, near)
+            _along_x_and_y(tile, w, runs, scale.factor, table, along_y, near, rows, plane, extent)
+            for y in range(tile[4], tile[5]):
+                for z in range(tile[2], tile[3]):
+                    if needed[z - tile[2], y - tile[4]]:
+                        _along_z(tile, w, z, y, along_z, plane, extent, row)
+                        describe(row, w, scale, (z, y, tile[6]), block, line)
+                        scatter(line, tile, w, runs, first, scale, (z, y), flat, out.shape[1:])
 
 
 @jit
@@ -74,36 +75,32 @@ def _along_x_and_y(
     near: Array,
     rows: Array,
     plane: Array,
-    filled: Array,
+    extent: Array,
 ) -> None:
-    """Fills plane (y, z, 6, w) with the moments 1, x, y, yx, xx, yy within each section; filled (y, z): where there are any."""
+    """Fills plane (y, z, 6, w) with the moments 1, x, xx, y, yx, yy within each section.
+
+    extent (y, 2): the first z that holds any, and the end; what is between and `near` no cell is left as it was.
+    """
     begin, end, z0, z1, y0, y1, _, _ = tile
     depth, reach = z1 - z0, weights.shape[1] // 2
-    places = np.empty(y1 - y0 + 2 * reach, np.int64)
-    starts, taps = np.empty(2 * reach + 1 + GROUP, np.uintp), np.empty((3, 2 * reach + 1 + GROUP))
+    extent[:] = -1
     run = begin
     for z in range(z0, z1):
         while run < end and runs[run, 0] < z * factor[0]:
             run += 1
-        run, number = _along_x(tile, w, runs, run, z * factor[0], factor, table, reach, rows, places)
+        run, bottom, top = _along_x(tile, w, runs, run, z * factor[0], factor, table, reach, rows)
         for y in range(y0, y1):
-            count = 0
-            if near[z - z0, y - y0]:
-                for k in range(number):
-                    if -reach <= places[k] - y <= reach:
-                        starts[count] = k * 3 * w
-                        for moment in range(3):
-                            taps[moment, count] = weights[moment, places[k] - y + reach]
-                        count += 1
-            filled[y - y0, z - z0] = count > 0
-            if count > 0:
-                at = ((y - y0) * depth + z - z0) * 6 * w
-                weighted_sum(plane, at, 2 * w, rows, starts, taps[0], count)
-                weighted_sum(plane, at + 2 * w, 2 * w, rows, starts, taps[1], count)
-                weighted_sum(plane, at + 5 * w, w, rows, starts, taps[2], count)
-                for k in range(count + GROUP):
-                    starts[k] += np.uintp(2 * w)
-                weighted_sum(plane, at + 4 * w, w, rows, starts, taps[0], count)
+            low, high = max(bottom, y - reach), min(top, y + reach + 1)
+            if low < high and near[z - z0, y - y0]:
+                at, start, tap = ((y - y0) * depth + z - z0) * 6 * w, (low - y0 + reach) * 3 * w, low - y + reach
+                if extent[y - y0, 0] < 0:
+                    extent[y - y0, 0] = z
+                else:
+                    plane[((y - y0) * depth + extent[y - y0, 1] - z0) * 6 * w : at] = 0.0
+                extent[y - y0, 1] = z + 1
+                _sum(plane, at, 3 * w, rows, start, 3 * w, weights, 0, tap, high - low)
+                _sum(plane, at + 3 * w, 2 * w, rows, start, 3 * w, weights, 1, tap, high - low)
+                _sum(plane, at + 5 * w, w, rows, start, 3 * w, weights, 2, tap, high - low)
 
 
 @jit
@@ -117,52 +114,83 @@ def _along_x(
     table: Array,
     reach_y: int,
     rows: Array,
-    places: Array,
-) -> tuple[int, int]:
-    """Fills rows (n, 3, w) with the moments 1, x, xx within each row of a section, from `run` on; places: the rows' y.
+) -> tuple[int, int, int]:
+    """Fills rows (y, 3, w) with the moments 1, x, xx within each row of a section, whose runs begin at `run`.
 
-    Samples are the first voxels of cells.  Returns the first run after the section, and n.
+    rows begins `reach_y` before the tile.  Samples are the first voxels of cells.  Returns the first run after the section,
+    the first y that holds a sample, and the end.
     """
     _, end, _, _, y0, y1, x0, _ = tile
-    fx, middle = factor[2], table.shape[1] // 2
-    reach = middle - LARGEST - LANES
-    number = 0
+    fx, middle = factor[2], len(table) // 6
+    reach = middle - WIDEST
+    bottom, top = 0, 0
     while run < end and runs[run, 0] == section:
         y = runs[run, 1] // factor[1]
         if runs[run, 1] % factor[1] == 0 and y0 - reach_y <= y < y1 + reach_y:
             begin = max(-(-runs[run, 2] // fx) - x0, -reach)
             stop = min(-(-runs[run, 3] // fx) - x0, w + reach)
             if begin < stop:
-                if number == 0 or places[number - 1] != y:
-                    rows[number * 3 * w : (number + 1) * 3 * w] = 0.0
-                    places[number] = y
-                    number += 1
+                if bottom == top:
+                    bottom, top = y, y
+                at = (y - y0 + reach_y) * 3 * w
+                if y >= top:
+                    rows[(top - y0 + reach_y) * 3 * w : at + 3 * w] = 0.0
+                    top = y + 1
                 for moment in range(3):
-                    _add_run(rows, ((number - 1) * 3 + moment) * w, w, table[moment], middle - begin, middle - stop)
+                    _add_run(rows, at + moment * w, w, table, moment * (2 * middle + 1) + middle, begin, stop)
         run += 1
-    return run, number
+    return run, bottom, top
 
 
 @jit
-def _add_run(rows: Array, at: int, w: int, table: Array, below: int, above: int) -> None:
-    a, b, c = np.uintp(at), np.uintp(above), np.uintp(below)
+def _add_run(rows: Array, at: int, w: int, table: Array, middle: int, begin: int, stop: int) -> None:
+    a, b, c = np.uintp(at), np.uintp(middle - stop), np.uintp(middle - begin)
     for x in range(np.uintp(w)):
         rows[a + x] += table[b + x] - table[c + x]
 
 
 @jit
-def _along_z(tile: Array, w: int, z: int, y: int, weights: Array, plane: Array, filled: Array, row: Array) -> None:
-    """Fills row (10, w) with the moments of the cells at z, y."""
+def _along_z(tile: Array, w: int, z: int, y: int, weights: Array, plane: Array, extent: Array, row: Array) -> None:
+    """Fills row (10, w) with the moments 1, x, xx, y, yx, yy, z, zx, zy, zz of the cells at z, y."""
     z0, z1, y0 = tile[2], tile[3], tile[4]
     reach = weights.shape[1] // 2
-    starts, taps = np.empty(2 * reach + 1 + GROUP, np.uintp), np.empty((3, 2 * reach + 1 + GROUP))
-    count = 0
-    for other in range(max(z0, z - reach), min(z1, z + reach + 1)):
-        if filled[y - y0, other - z0]:
-            starts[count] = ((y - y0) * (z1 - z0) + other - z0) * 6 * w
-            for moment in range(3):
-                taps[moment, count] = weights[moment, other - z + reach]
-            count += 1
-    weighted_sum(row, 0, 6 * w, plane, starts, taps[0], count)
-    weighted_sum(row, 6 * w, 3 * w, plane, starts, taps[1], count)
-    weighted_sum(row, 9 * w, w, plane, starts, taps[2], count)
+    low, high = max(extent[y - y0, 0], z - reach), min(extent[y - y0, 1], z + reach + 1)
+    start, tap, count = ((y - y0) * (z1 - z0) + low - z0) * 6 * w, low - z + reach, max(high - low, 0)
+    _sum(row, 0, 6 * w, plane, start, 6 * w, weights, 0, tap, count)
+    _sum(row, 6 * w, 2 * w, plane, start, 6 * w, weights, 1, tap, count)
+    _sum(row, 8 * w, w, plane, start + 3 * w, 6 * w, weights, 1, tap, count)
+    _sum(row, 9 * w, w, plane, start, 6 * w, weights, 2, tap, count)
+
+
+@jit
+def _sum(
+    out: Array, begin: int, length: int, source: Array, start: int, step: int, weights: Array, moment: int, tap: int, count: int
+) -> None:
+    """out[begin + x] = sum over k < count of weights[moment, tap + k] * source[start + k * step + x], for x < length."""
+    # unsigned: a signed index may be negative, which keeps loops from being vectorised
+    at, size, s0, one = np.uintp(begin), np.uintp(length), np.uintp(start), np.uintp(step)
+    for x in range(size):
+        out[at + x] = 0.0
+    k = 0
+    while count - k >= 8:
+        s1, s2, s3 = s0 + one, s0 + np.uintp(2) * one, s0 + np.uintp(3) * one
+        s4, s5, s6, s7 = s0 + np.uintp(4) * one, s1 + np.uintp(4) * one, s2 + np.uintp(4) * one, s3 + np.uintp(4) * one
+        i = tap + k
+        w0, w1, w2, w3 = weights[moment, i], weights[moment, i + 1], weights[moment, i + 2], weights[moment, i + 3]
+        w4, w5, w6, w7 = weights[moment, i + 4], weights[moment, i + 5], weights[moment, i + 6], weights[moment, i + 7]
+        for x in range(size):
+            total = w0 * source[s0 + x] + w1 * source[s1 + x] + w2 * source[s2 + x] + w3 * source[s3 + x]
+            total += w4 * source[s4 + x] + w5 * source[s5 + x] + w6 * source[s6 + x] + w7 * source[s7 + x]
+            out[at + x] += total
+        s0 += np.uintp(8) * one
+        k += 8
+    while count - k >= 2:
+        w0, w1, s1 = weights[moment, tap + k], weights[moment, tap + k + 1], s0 + one
+        for x in range(size):
+            out[at + x] += w0 * source[s0 + x] + w1 * source[s1 + x]
+        s0 += np.uintp(2) * one
+        k += 2
+    if k < count:
+        w0 = weights[moment, tap + k]
+        for x in range(size):
+            out[at + x] += w0 * source[s0 + x]

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 # nm^2: the least variance, by which Pearson's coefficients are divided safely
 FLOOR = 1e-3
-# of 1, x, y, yx, xx, yy, z, zx, zy, zz, in the order in which the passes make them
+# of 1, x, xx, y, yx, yy, z, zx, zy, zz, in the order in which the passes make them
 MOMENTS = 10
 
 
@@ -36,22 +36,26 @@ class Scale(NamedTuple):
 
 
 @jit
-def describe(row: Array, width: int, scale: Scale, place: tuple[int, int, int], block: Array, line: Array) -> None:
-    """Writes to line (10, voxels in x) the channels of a row of cells whose moments lie in row (10 * width,).
+def describe(row: Array, w: int, scale: Scale, place: tuple[int, int, int], block: Array, line: Array) -> None:
+    """Writes to line (10 * voxels in x,) the channels of a row of w cells whose moments lie in row (10 * w,).
 
     place: the row's first cell, z y x;  block: float64 (10 * LANES,) to work in.
     """
-    repeat = scale.factor[2]
-    for begin in range(0, width, LANES):
-        for k in range(MOMENTS):
-            for x in range(LANES):
-                block[k * LANES + x] = row[k * width + begin + x]
+    repeat = np.uintp(scale.factor[2])
+    for begin in range(np.uintp(0), np.uintp(w), np.uintp(LANES)):
+        for k in range(np.uintp(MOMENTS)):
+            for x in range(np.uintp(LANES)):
+                block[k * np.uintp(LANES) + x] = row[k * np.uintp(w) + begin + x]
         _normalise(block, scale, (place[0], place[1], place[2] + begin))
-        for k in range(MOMENTS):
-            for x in range(LANES):
-                value = min(max(block[k * LANES + x], 0.0), 1.0)
-                for i in range(repeat):
-                    line[k, (begin + x) * repeat + i] = value
+        for k in range(np.uintp(MOMENTS)):
+            at = k * np.uintp(w) + begin
+            if repeat == 1:
+                for x in range(np.uintp(LANES)):
+                    line[at + x] = block[k * np.uintp(LANES) + x]
+            else:
+                for x in range(np.uintp(LANES)):
+                    for i in range(repeat):
+                        line[(at + x) * repeat + i] = block[k * np.uintp(LANES) + x]
 
 
 @jit
@@ -61,11 +65,11 @@ def _normalise(block: Array, scale: Scale, place: tuple[int, int, int]) -> None:
     # constant strides, and LANES of them: this loop is a handful of vector instructions
     for x in range(LANES):
         count = block[x] if block[x] != 0.0 else 1.0
-        mx, my, mz = block[LANES + x] / count * cx, block[2 * LANES + x] / count * cy, block[6 * LANES + x] / count * cz
-        xx = max(block[4 * LANES + x] / count * cx * cx - mx * mx, FLOOR)
+        mx, my, mz = block[LANES + x] / count * cx, block[3 * LANES + x] / count * cy, block[6 * LANES + x] / count * cz
+        xx = max(block[2 * LANES + x] / count * cx * cx - mx * mx, FLOOR)
         yy = max(block[5 * LANES + x] / count * cy * cy - my * my, FLOOR)
         zz = max(block[9 * LANES + x] / count * cz * cz - mz * mz, FLOOR)
-        yx = (block[3 * LANES + x] / count * cy * cx - my * mx) / np.sqrt(yy * xx)
+        yx = (block[4 * LANES + x] / count * cy * cx - my * mx) / np.sqrt(yy * xx)
         zx = (block[7 * LANES + x] / count * cz * cx - mz * mx) / np.sqrt(zz * xx)
         zy = (block[8 * LANES + x] / count * cz * cy - mz * my) / np.sqrt(zz * yy)
         # by the definition an object that the window misses has its mean at the origin
@@ -73,21 +77,39 @@ def _normalise(block: Array, scale: Scale, place: tuple[int, int, int]) -> None:
         mz = -place[0] * cz if missed else mz
         my = -place[1] * cy if missed else my
         mx = -(place[2] + x) * cx if missed else mx
-        block[x] = mz / scale.reach[0] * 0.5 + 0.5
-        block[LANES + x] = my / scale.reach[1] * 0.5 + 0.5
-        block[2 * LANES + x] = mx / scale.reach[2] * 0.5 + 0.5
-        block[3 * LANES + x] = zz / scale.sigma[0] ** 2
-        block[4 * LANES + x] = yy / scale.sigma[1] ** 2
-        block[5 * LANES + x] = xx / scale.sigma[2] ** 2
-        block[6 * LANES + x] = zy * 0.5 + 0.5
-        block[7 * LANES + x] = zx * 0.5 + 0.5
-        block[8 * LANES + x] = yx * 0.5 + 0.5
-        block[9 * LANES + x] = count
+        block[x] = _clip(mz / scale.reach[0] * 0.5 + 0.5)
+        block[LANES + x] = _clip(my / scale.reach[1] * 0.5 + 0.5)
+        block[2 * LANES + x] = _clip(mx / scale.reach[2] * 0.5 + 0.5)
+        block[3 * LANES + x] = _clip(zz / scale.sigma[0] ** 2)
+        block[4 * LANES + x] = _clip(yy / scale.sigma[1] ** 2)
+        block[5 * LANES + x] = _clip(xx / scale.sigma[2] ** 2)
+        block[6 * LANES + x] = _clip(zy * 0.5 + 0.5)
+        block[7 * LANES + x] = _clip(zx * 0.5 + 0.5)
+        block[8 * LANES + x] = _clip(yx * 0.5 + 0.5)
+        block[9 * LANES + x] = _clip(count)
 
 
 @jit
-def scatter(line: Array, tile: Array, runs: Array, first: Array, scale: Scale, cell: tuple[int, int], out: Array) -> None:
-    """Copies the channels of a row of cells (z, y) to those voxels of it that belong to the tile's object."""
+def _clip(value: float) -> float:
+    return min(max(value, 0.0), 1.0)
+
+
+@jit
+def scatter(
+    line: Array,
+    tile: Array,
+    w: int,
+    runs: Array,
+    first: Array,
+    scale: Scale,
+    cell: tuple[int, int],
+    out: Array,
+    shape: tuple[int, int, int],
+) -> None:
+    """Copies the channels of a row of cells (z, y) to those voxels of it that belong to the tile's object.
+
+    out: (c, z, y, x) of `shape` z y x, flat as all arrays here: slices are counted references, dearer than a short copy.
+    """
     _, _, z0, _, y0, y1, x0, x1 = tile
     fz, fy, fx = scale.factor
     for z in range(cell[0] * fz, (cell[0] + 1) * fz):
@@ -96,8 +118,15 @@ def scatter(line: Array, tile: Array, runs: Array, first: Array, scale: Scale, c
             while 0 <= i < tile[1] and runs[i, 0] == z and runs[i, 1] == y:
                 begin, end = max(runs[i, 2], x0 * fx), min(runs[i, 3], x1 * fx)
                 for channel in range(MOMENTS):
-                    slot = scale.slots[channel]
-                    if slot >= 0:
-                        for x in range(begin, end):
-                            out[slot, z, y, x] = line[channel, x - x0 * fx]
+                    if scale.slots[channel] >= 0:
+                        place = ((scale.slots[channel] * shape[0] + z) * shape[1] + y) * shape[2] + begin
+                        _copy(line, (channel * w - x0) * fx + begin, out, place, end - begin)
                 i += 1
+
+
+@jit
+def _copy(source: Array, start: int, target: Array, begin: int, length: int) -> None:
+    # unsigned: a signed index may be negative, which keeps loops from being vectorised
+    here, there = np.uintp(start), np.uintp(begin)
+    for x in range(np.uintp(length)):
+        target[there + x] = source[here + x]

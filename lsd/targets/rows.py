@@ -48,14 +48,15 @@ def weighted_sum(out: Array, begin: int, length: int, source: Array, starts: Arr
 
 
 @jit
-def index_rows(tile: Array, runs: Array, factor: tuple[int, int, int], first: Array, needed: Array) -> None:
-    """Finds the tile's rows of voxels and cells that hold its object.
+def index_rows(tile: Array, runs: Array, factor: tuple[int, int, int], first: Array, needed: Array) -> Array:
+    """Finds the tile's rows of voxels and cells that hold its object; returns the tile, only as wide in x as the object there.
 
     first:  (voxels in z * voxels in y,) becomes the first run of each row that reaches into the tile, or -1
     needed: (cells in z, cells in y) becomes True where a row of cells holds a voxel of the object
     """
     _, _, z0, z1, y0, y1, x0, x1 = tile
     height = (y1 - y0) * factor[1]
+    begin, end = x1, x0
     first[: (z1 - z0) * factor[0] * height] = -1
     needed[: z1 - z0, : y1 - y0] = False
     for i in range(tile[0], tile[1]):
@@ -64,6 +65,10 @@ def index_rows(tile: Array, runs: Array, factor: tuple[int, int, int], first: Ar
             if first[z * height + y] < 0:
                 first[z * height + y] = i
             needed[z // factor[0], y // factor[1]] = True
+            begin, end = min(begin, runs[i, 2] // factor[2]), max(end, (runs[i, 3] - 1) // factor[2] + 1)
+    narrow = tile.copy()
+    narrow[6], narrow[7] = max(begin, x0), min(end, x1)
+    return narrow
 
 
 @jit

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from lsd.targets.objects import Objects
 
 FIELDS = ("first run", "end of runs", "z0", "z1", "y0", "y1", "x0", "x1")
-# what a tile needs stays in the cache of one core; the halo around it is worth its computation
-LARGEST = 32
+# cells of a tile in y and in x: what it needs stays in the cache of one core, and the halo around it is worth its while
+HIGHEST, WIDEST = 32, 32
 # float64 of a vector register: rows are padded to it, so that loops over x have no remainder
 LANES = 8
 CHUNKS_PER_THREAD = 8
@@ -29,14 +29,15 @@ def cut(objects: Objects, factor: tuple[int, int, int]) -> Tiles:
     """The tiles (n, 8) of all objects."""
     boxes = objects.boxes(factor)
     tiles = np.column_stack([objects.first[:-1], objects.first[1:], boxes])
-    return _split(_split(tiles, 4), 6)
+    return _split(_split(tiles, 4, HIGHEST, 1), 6, WIDEST, LANES)
 
 
-def _split(tiles: Tiles, column: int) -> Tiles:
-    """Cuts each range tiles[:, column:column + 2] into the fewest equal parts of at most LARGEST cells."""
+def _split(tiles: Tiles, column: int, largest: int, unit: int) -> Tiles:
+    """Cuts the ranges tiles[:, column:column + 2] into the fewest parts of at most `largest` cells, of whole units."""
     begin, end = tiles[:, column], tiles[:, column + 1]
-    parts = -(-(end - begin) // LARGEST)
-    step = -(-(end - begin) // np.maximum(parts, 1))
+    parts = -(-(end - begin) // largest)
+    step = -(-(end - begin) // (parts * unit)) * unit
+    parts = -(-(end - begin) // step)
     pieces = np.repeat(tiles, parts, axis=0)
     part = np.arange(len(pieces)) - np.repeat(np.cumsum(parts) - parts, parts)
     step, end = np.repeat(step, parts), np.repeat(end, parts)
