@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from lsd.network import randomness
@@ -24,6 +25,7 @@ from lsd.training.optimiser import optimizer, scheduler
 class Learner:
     """A stage in training; the stages before it are there, and frozen.
 
+    run:       the cascade, compiled where that is asked for
     iteration: how many are done
     best:      what the best validation so far found; see lsd.training.validation
     """
@@ -31,6 +33,7 @@ class Learner:
     config: Config
     stage: Stage
     cascade: Cascade
+    run: Callable[..., dict[str, Tensor]]
     device: torch.device
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
@@ -83,13 +86,13 @@ def new(config: Config, stage: Stage) -> Learner:
         cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
     cascade = cascade.to(device).requires_grad_(False).train()
     cascade.stage(stage.name).requires_grad_(True)
-    if train.compile:
-        cascade.compile()
     adam = optimizer(cascade.parameters(), train)
     return Learner(
         config=config,
         stage=stage,
         cascade=cascade,
+        # static shapes: those of training never change, and validation runs the cascade as it is
+        run=torch.compile(cascade, dynamic=False) if train.compile else cascade,
         device=device,
         optimizer=adam,
         scheduler=scheduler(adam, train),

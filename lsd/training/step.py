@@ -59,8 +59,7 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
     """Logits of the stage's heads for a batch."""
     precision = learner.config.train.precision
     with torch.autocast(learner.device.type, DTYPES.get(precision), enabled=precision != "fp32"):
-        logits: dict[str, Tensor] = learner.cascade(_tensor(learner, batch.raw), stage=learner.stage.name)
-    return logits
+        return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 
 def losses(learner: Learner, logits: Mapping[str, Tensor], batch: Batch) -> Total:
