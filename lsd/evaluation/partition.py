@@ -107,15 +107,20 @@ def _score(segments: NDArray[np.uint64], objects: NDArray[np.uint64], shared: ND
     # what a voxel's own cell and segment hold; a voxel of the background is alone in both, if it is a singleton
     single = (segments == 0) & apart
     cell, segment = np.where(single, 1.0, shared), np.where(single, 1.0, in_segment)
-    total = shared.sum()
+    total = float(shared.sum())
     return Partition(
-        voi_split=float(shared @ np.log2(in_object / cell) / total),
-        voi_merge=float(shared @ np.log2(segment / cell) / total),
-        pairs=(float(shared @ (cell - 1)), float(shared @ (segment - 1)), float(shared @ (in_object - 1))),
+        voi_split=_sum(shared, np.log2(in_object / cell)) / total,
+        voi_merge=_sum(shared, np.log2(segment / cell)) / total,
+        pairs=(_sum(shared, cell - 1), _sum(shared, segment - 1), _sum(shared, in_object - 1)),
         voxels=int(total),
         segments=len(np.unique(segments[segments > 0])),
         objects=len(np.unique(objects)),
     )
+
+
+def _sum(weights: NDArray[np.float64], values: NDArray[Any]) -> float:
+    # not `@`: BLAS would wake all cores for a few thousand numbers, and its order of adding depends on their number
+    return float((weights * values).sum())
 
 
 def pool(partitions: Sequence[Partition]) -> Partition:

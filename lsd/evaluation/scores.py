@@ -42,7 +42,7 @@ class VolumeScores:
             "end": [int(i) for i in self.roi.end],
             "scores": self.scored and self.scored.as_dict(),
             "fragments": self.fragments and self.fragments.as_dict(),
-            "sweep": {repr(threshold): partition.as_dict() for threshold, partition in self.sweep.items()},
+            "sweep": {repr(float(threshold)): partition.as_dict() for threshold, partition in self.sweep.items()},
         }
 
 

@@ -19,7 +19,8 @@ def components(
     matter.  Raises ValueError if a used edge ends outside `nodes`.
     """
     ids, position = np.unique(np.asarray(nodes, dtype=np.uint64), return_inverse=True)
-    used = np.asarray(edges, dtype=np.uint64).reshape(-1, 2)[np.asarray(scores) <= threshold]
+    # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
+    used = np.asarray(edges, dtype=np.uint64).reshape(-1, 2)[np.asarray(scores) <= float(threshold)]
     used = used[(used != 0).all(axis=1)]
     ends = np.searchsorted(ids, used)
     unknown = used[(ends == len(ids)) | (ids[np.minimum(ends, len(ids) - 1)] != used)] if len(ids) else used.reshape(-1)

@@ -112,16 +112,17 @@ def _count(a, b, begin, first, second, counts, used):  # type: ignore[no-untyped
     Returns where it stopped: at the end, or earlier because the table is half full.
     """
     held = used[0]
-    for i in range(begin + 1, a.size + 1):
-        if i == a.size or a[i] != a[begin] or b[i] != b[begin]:
-            slot = _slot(first, second, counts, a[begin], b[begin])
-            if counts[slot] == 0:
-                first[slot], second[slot] = a[begin], b[begin]
-                held += 1
-            counts[slot] += i - begin
-            begin = i
-            if 2 * held > counts.size:
-                break
+    while begin < a.size and 2 * held <= counts.size:
+        x, y = a[begin], b[begin]
+        end = begin + 1
+        while end < a.size and a[end] == x and b[end] == y:
+            end += 1
+        slot = _slot(first, second, counts, x, y)
+        if counts[slot] == 0:
+            first[slot], second[slot] = x, y
+            held += 1
+        counts[slot] += end - begin
+        begin = end
     used[0] = held
     return begin
 

@@ -1,4 +1,6 @@
-"""Perfect affinities give the labels back, through every decoder."""
+"""Perfect affinities give the labels back, through every decoder; real ones come near."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from lsd.evaluation.partition import compare
 from lsd.segmentation.decode import decode
 from lsd.segmentation.pairs import count_pairs
 from lsd.spec import NEAREST, Fragments, Mutex, Segment
 from lsd.targets.affinities import affinities
+
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 
 
 def _neurons(seed, shape=(18, 24, 26), count=7):
@@ -24,10 +29,6 @@ def _neurons(seed, shape=(18, 24, 26), count=7):
     return np.where(edge, 0, labels * np.uint64(2**60 + 1)).astype(np.uint64)
 
 
-def _same_partition(a, b) -> bool:
-    return len(count_pairs(a, b).first) == len(np.unique(a)) == len(np.unique(b))
-
-
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["mean", "hist_quant_50", "hist_quant_75", "hist_quant_75_max"]))
 def test_watershed_and_agglomeration(seed, scoring) -> None:
@@ -38,7 +39,9 @@ def test_watershed_and_agglomeration(seed, scoring) -> None:
     found = decode(affs, NEAREST, Segment(scoring=scoring, fragments=options))
     inside = (labels > 0) & (found.fragments > 0)
     assert inside.sum() > 0.6 * (labels > 0).sum()
-    assert _same_partition(found.segmentation(0.5)[inside], _pieces(labels, inside))
+    segments, pieces = found.segmentation(0.5)[inside], _pieces(labels, inside)
+    assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)), "no segment in two neurons"
+    assert len(count_pairs(segments, pieces).first) == pieces.max(), "no piece in two segments"
 
 
 def _pieces(labels, inside):
@@ -64,3 +67,15 @@ def test_mutex(seed) -> None:
     segments = found.segmentation(0.5)[inside]
     # long offsets reach from piece to piece of a neuron, but not over every gap
     assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)) <= _pieces(labels, inside).max()
+
+
+def test_boundaries_of_another_system() -> None:
+    zarr = pytest.importorskip("zarr")
+    if not (DATA / "gala_fib.zarr").exists():
+        pytest.skip("gala_fib.zarr is not here")
+    volumes = zarr.open(str(DATA / "gala_fib.zarr"), "r")["volumes"]
+    affs = np.stack([1 - volumes["predictions/boundary_probability"][:]] * 3)
+    truth = volumes["labels/neuron_ids"][:]
+    found = decode(affs, NEAREST, Segment())
+    assert compare(found.fragments, truth).voi_sum > 2.5
+    assert compare(found.segmentation(0.92), truth).voi_sum < 0.4

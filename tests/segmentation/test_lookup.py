@@ -46,6 +46,14 @@ def test_empty_graph() -> None:
     assert components([4, 2], np.zeros((0, 2), np.uint64), np.zeros(0), 1.0).tolist() == [4, 2]
 
 
+@pytest.mark.parametrize("threshold", [0.3, np.float64(0.3), np.float32(0.3)])
+def test_equal_scores_join_whatever_their_precision(threshold) -> None:
+    edges = np.array([[1, 2]], np.uint64)
+    for dtype in (np.float32, np.float64):
+        assert components([1, 2], edges, np.array([0.3], dtype), 0.3).tolist() == [1, 1]
+    assert components([1, 2], edges, np.array([0.3], np.float32), threshold).tolist() == [1, 1]
+
+
 def test_edge_to_nowhere() -> None:
     with pytest.raises(ValueError, match="fragment 9"):
         components(np.array([1, 2]), np.array([[1, 9]]), np.array([0.5]), 0.5)
