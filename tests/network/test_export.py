@@ -1,0 +1,48 @@
+"""An exported checkpoint predicts what the trained one does, from half the bytes and without what only training needs."""
+
+import json
+
+import torch
+
+from config.config import config
+from lsd.network import checkpoint
+from lsd.network.cascade import Cascade
+from lsd.network.export import export
+from lsd.network.restore import from_checkpoint
+from lsd.spec import Network, ResidualUNet
+
+SMALL = Network(trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=(2, 2, 2)), train_shape=(16, 16, 16))
+
+
+def test_export(tmp_path) -> None:
+    small = config.model_copy(update={"network": SMALL})
+    torch.manual_seed(0)
+    trained, averaged = Cascade(small.variant, SMALL.trunk), Cascade(small.variant, SMALL.trunk)
+    source, target = tmp_path / "full.pt", tmp_path / "given away.pt"
+    optimizer = {"moments": torch.zeros(10_000)}
+    checkpoint.save(
+        source,
+        {
+            "config": small.model_dump_json(),
+            "stage": "main",
+            "iteration": 7,
+            "model": dict(trained.state_dict()),
+            "ema": dict(averaged.state_dict()),
+            "normalisation": {"to": [-1.0, 1.0]},
+            "optimizer": optimizer,
+        },
+    )
+    sha256 = export(source, target)
+
+    given = from_checkpoint(target)
+    assert given.sha256 == sha256
+    assert given.iteration == 7
+    assert given.config == small
+    assert "optimizer" not in checkpoint.load(target)
+    weights = sum(value.numel() for value in averaged.state_dict().values())
+    assert target.stat().st_size < 2 * weights + 40_000 + len(json.dumps(small.model_dump(mode="json")))
+    raw = torch.randn(1, 1, 16, 16, 16)
+    with torch.no_grad():
+        for head, logits in averaged.eval()(raw).items():
+            assert given.cascade(raw)[head].dtype == torch.float32
+            torch.testing.assert_close(given.cascade(raw)[head], logits, atol=5e-3, rtol=5e-3)
