@@ -29,7 +29,7 @@ from lsd.training.nodes.deform import Deform
 from lsd.training.nodes.grow_boundary import GrowBoundary
 from lsd.training.nodes.heads import Heads, extras
 from lsd.training.nodes.intensity import Intensity
-from lsd.training.nodes.keys import LABELS, RAW
+from lsd.training.nodes.keys import LABELS, RAW, At
 from lsd.training.nodes.location import Location
 from lsd.training.nodes.noise import Noise
 from lsd.training.nodes.reject import Reject
@@ -167,10 +167,10 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     """What one sample consists of: raw, and at the output in its middle labels, targets and weights."""
     raw, output = recipe.section(recipe.raw_shape), recipe.section(recipe.output_shape)
     inside = Roi((raw - output) / 2, output)
-    wanted = gp.BatchRequest({RAW: gp.ArraySpec(roi=Roi((0, 0, 0), raw)), LABELS: gp.ArraySpec(roi=inside)})
+    wanted = gp.BatchRequest({RAW: At(Roi((0, 0, 0), raw)), LABELS: At(inside)})
     for head in recipe.heads:
         for key in (keys.target(head), keys.weight(head)):
-            wanted[key] = gp.ArraySpec(roi=inside)
+            wanted[key] = At(inside)
     return wanted
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gunpowder as gp
+import numpy as np
 
-from lsd.training.nodes.keys import RAW, Filter, array, generator, total
+from lsd.training.nodes.keys import KNOWN, RAW, Filter, array, generator, total
 from lsd.training.nodes.warp import Geometric, Warp, draw
 
 
@@ -33,6 +34,9 @@ class Deform(Filter):
         read = gp.Batch()
         for key, wanted in request.items():
             given = batch[key]
-            data = self.warp.read(given.data, given.spec.roi, wanted.roi, interpolate=key == RAW)
+            if key == KNOWN and given.data.all():  # nothing to look for
+                data = np.ones(wanted.roi.shape, np.bool_)
+            else:
+                data = self.warp.read(given.data, given.spec.roi, wanted.roi, interpolate=key == RAW)
             read[key] = array(data, wanted.roi)
         return read

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsd import spec
 from lsd.training.nodes.compiled import compiled
-from lsd.training.nodes.keys import KNOWN, LABELS, Filter, array
+from lsd.training.nodes.keys import KNOWN, LABELS, At, Filter, array
 
 Steps = NDArray[np.int64]
 
@@ -72,7 +72,7 @@ class GrowBoundary(Filter):
         steps = self.grow.steps
         margin = gp.Coordinate(0 if self.grow.in_xy else steps, steps, steps)
         roi = request[LABELS].roi.grow(margin, margin)
-        return gp.BatchRequest({LABELS: gp.ArraySpec(roi=roi), KNOWN: gp.ArraySpec(roi=roi)})
+        return gp.BatchRequest({LABELS: At(roi), KNOWN: At(roi)})
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """Changes labels alone."""

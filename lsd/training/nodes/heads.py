@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.targets import target
 from lsd.training.nodes import keys
-from lsd.training.nodes.keys import KNOWN, LABELS, VOXEL, Filter, array, extra
+from lsd.training.nodes.keys import KNOWN, LABELS, At, Filter, array, extra
 
 
 class Heads(Filter):
@@ -24,7 +24,7 @@ class Heads(Filter):
         """Announces the targets."""
         for name in self.heads:
             for key in (keys.target(name), keys.weight(name)):
-                self.provides(key, gp.ArraySpec(voxel_size=VOXEL, roi=self.spec[LABELS].roi))
+                self.provides(key, At(self.spec[LABELS].roi))
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
         """Needs labels, with the widest context."""
@@ -35,7 +35,7 @@ class Heads(Filter):
             wanted = [LABELS, KNOWN, *(extra(array) for array in extras({name: head}))]
             for key in wanted:
                 grown = roi.grow(margin, margin)
-                needed[key] = gp.ArraySpec(roi=needed[key].roi.union(grown) if key in needed else grown)
+                needed[key] = At(needed[key].roi.union(grown) if key in needed else grown)
         return needed
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:

@@ -5,6 +5,7 @@ gunpowder runs with voxel size 1: a ROI is in voxels, nanometres stay outside.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,9 +39,20 @@ def generator(request: gp.BatchRequest) -> np.random.Generator:
     return np.random.default_rng(request.random_seed)
 
 
+class At(gp.ArraySpec):  # type: ignore[misc]
+    """Where an array lies."""
+
+    def __init__(self, roi: gp.Roi) -> None:
+        super().__init__(roi=roi, voxel_size=VOXEL)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> At:
+        # gunpowder copies each spec about fifty times a batch; what it holds never changes in place
+        return copy.copy(self)
+
+
 def array(data: NDArray[Any], roi: gp.Roi) -> gp.Array:
     """`data` (channels before space) as gunpowder carries it."""
-    return gp.Array(data, gp.ArraySpec(roi=roi, voxel_size=VOXEL))
+    return gp.Array(data, At(roi))
 
 
 def total(rois: Iterable[gp.Roi]) -> gp.Roi:

@@ -8,7 +8,7 @@ import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.training.nodes.keys import KNOWN, LABELS, RAW, VOXEL, Provider, array, extra, total
+from lsd.training.nodes.keys import KNOWN, LABELS, RAW, At, Provider, array, extra, total
 from lsd.volumes.volume import OpenVolume
 
 EVERYWHERE = gp.Roi((None, None, None), (None, None, None))
@@ -28,7 +28,7 @@ class Source(Provider):
     def setup(self) -> None:
         """Announces the arrays."""
         for key in (RAW, LABELS, KNOWN, *self.extras):
-            self.provides(key, gp.ArraySpec(roi=EVERYWHERE, voxel_size=VOXEL))
+            self.provides(key, At(EVERYWHERE))
 
     def provide(self, request: gp.BatchRequest) -> gp.Batch:
         """Reads what is requested."""

@@ -1,0 +1,91 @@
+"""Training batches: our pipeline against stock gunpowder with lsds, one core each.
+
+Raw 196^3, output 92^3, isotropic 10 nm, both elastic augmentations of the paper's set-up, mirrors and transpositions,
+intensity, grown boundaries, descriptors (80 nm, downsampled by 2), affinities, balancing.  Ours rotates about any axis,
+stock about z.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from funlib.geometry import Roi
+
+from benchmarks.environment import environment, run_in
+from config.datasets import AUGMENTATIONS, IDS
+from config.networks import NETWORKS
+from config.variants import VARIANTS
+from lsd.spec import Config, Dataset, Synthetic, Train, Volume
+from lsd.training.pipeline import Maker, Recipe
+from lsd.training.workers import Workers
+from lsd.volumes.create import create_array
+from lsd.volumes.generated import generate
+
+STOCK = ("gunpowder==1.4.4", "lsds==0.1.3", "zarr==2.18.7", "numpy<2.4")
+RAW, OUTPUT = (196, 196, 196), (92, 92, 92)
+PEER = Path(__file__).parent / "peers" / "stock_batches.py"
+MASK = "volumes/labels/labels_mask"
+
+
+def run(*, batches: int = 30, stock_batches: int = 5, size: int = 250) -> dict[str, Any]:
+    """Seconds a batch of both, and how many times faster ours is; size: voxels a side of the synthetic volume."""
+    with tempfile.TemporaryDirectory() as folder:
+        container = _volume(Path(folder), size)
+        python = environment("stock", STOCK)
+        stock = json.loads(run_in(python, PEER, str(container), "10", str(stock_batches)))
+        ours = _ours(_recipe(container), batches)
+    seconds, cpu = statistics.fmean(wall for wall, _ in stock), statistics.fmean(cpu for _, cpu in stock)
+    return {
+        "stock, s/batch": seconds,
+        "stock, CPU s/batch": cpu,
+        "ours, s/batch": ours,
+        "ours, batches/s": 1 / ours,
+        "ratio": seconds / ours,
+    }
+
+
+def main() -> None:
+    """Prints what was measured; about three minutes."""
+    for name, value in run().items():
+        print(f"{name:20} {value:8.3f}")
+
+
+def _ours(recipe: Recipe, batches: int) -> float:
+    """Seconds a batch of one worker, whose first batches are not counted."""
+    with Workers(Maker, recipe, count=1) as workers:
+        for _ in range(4):
+            next(workers)
+        begin = time.perf_counter()
+        for _ in range(batches):
+            next(workers)
+        return (time.perf_counter() - begin) / batches
+
+
+def _recipe(container: Path) -> Recipe:
+    volume = Volume(path=str(container), labels=IDS, labels_mask=MASK)
+    config = Config(
+        name="batches",
+        dataset=Dataset(train=(volume,), augment=AUGMENTATIONS["isotropic"]),
+        variant=VARIANTS["mtlsd"],
+        network=NETWORKS["iso"],
+        train=Train(),
+    )
+    return Recipe(config, "main", RAW, OUTPUT)
+
+
+def _volume(folder: Path, size: int) -> Path:
+    """Synthetic neuropil with a mask of ones, which stock needs in order to know where labels end."""
+    container = generate(Synthetic(shape=(size, size, size), seed=1), folder)
+    roi = Roi((0, 0, 0), (size, size, size))
+    create_array(container, MASK, roi=roi, voxel_size=(10, 10, 10), dtype=np.uint8).write(np.ones(roi.shape, np.uint8), roi)
+    return container
+
+
+if __name__ == "__main__":
+    main()
