@@ -91,7 +91,8 @@ def test_sweep(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("shape", "voxel_size"), [((40, 60), (10.0, 10.0)), ((20, 20), (20.0, 5.24))])
-def test_slices(tmp_path, shape, voxel_size) -> None:
+def test_slices(tmp_path, monkeypatch, shape, voxel_size) -> None:
+    monkeypatch.setattr("lsd.report.figures._PIXELS", 100)  # fast
     rng = np.random.default_rng(0)
     truth = np.repeat(np.repeat(rng.integers(0, 4, (shape[0] // 10, shape[1] // 10)), 10, 0), 10, 1).astype(np.uint64)
     segments = np.where(truth == 3, 2, truth).astype(np.uint64)

@@ -16,7 +16,8 @@ VOXEL_SIZE = (30.0, 6.0, 6.0)
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr("lsd.report.figures._PIXELS", 50)  # fast
     labels = np.ones(ROI.shape, np.uint64)
     labels[:, 10:] += 1
     labels[:, :, 12:] += 2
