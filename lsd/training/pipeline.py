@@ -160,7 +160,8 @@ class Maker:
 
     def _stack(self, samples: Sequence[gp.Batch], key: gp.ArrayKey) -> NDArray[Any]:
         """Data of all samples (b, ...), for 2D networks without z."""
-        return np.stack([s[key].data.squeeze(-3) if self.recipe.dims == 2 else s[key].data for s in samples])
+        data = [sample[key].data.squeeze(-3) if self.recipe.dims == 2 else sample[key].data for sample in samples]
+        return np.stack(data) if len(data) > 1 else np.ascontiguousarray(data[0])[None]  # spares a copy
 
 
 def request(recipe: Recipe) -> gp.BatchRequest:
