@@ -8,6 +8,7 @@ from pathlib import Path
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
 from lsd.network.restore import config_of, load_weights, stage_weights
+from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints
 from lsd.training import keeping
@@ -16,15 +17,17 @@ from lsd.training.resume import check_same
 
 
 def check(config: Config) -> None:
-    """Raises ValueError if the config leaves nothing to train, or cannot continue the checkpoints that the run has."""
-    last = config.variant.stages[-1].name
-    if last in config.train.frozen:
+    """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to train, another config."""
+    train, last = config.train, config.variant.stages[-1].name
+    choose_device(train.device)
+    for stage, path in train.init.items():
+        if not Path(path).is_file():
+            raise ValueError(f"train.init names {path!r} for stage {stage!r}, which is no file; name a checkpoint (.pt)")
+    if last in train.frozen:
         raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
-    for stage in reversed(config.variant.stages):
-        path = keeping.latest(config, stage)
-        if path:
-            check_same(config_of(checkpoint.load(path), where=path), config, where=str(path))
-            return
+    newest = [path for path in (keeping.latest(config, stage) for stage in config.variant.stages) if path]
+    if newest:
+        check_same(config_of(checkpoint.load(newest[-1]), where=newest[-1]), config, where=str(newest[-1]))
 
 
 def begin(config: Config, stage: Stage) -> Learner:
@@ -40,7 +43,7 @@ def begin(config: Config, stage: Stage) -> Learner:
     learner.restore(checkpoint.load(path), where=str(path))
     if learner.best and learner.best["iteration"] == learner.iteration:
         # the run may have been killed before it said so
-        keeping.publish_best(learner)
+        keeping.save_best(learner)
     return learner
 
 

@@ -12,19 +12,27 @@ from lsd.spec.paths import checkpoints, validation_file
 from lsd.training.learner import Learner
 from lsd.training.record import write_text
 
+BEST = "best.pt"
+
 
 def save(learner: Learner) -> None:
-    """Writes a checkpoint of this iteration if there is none, and deletes those that are too old; the best stays."""
+    """Writes a checkpoint of this iteration if there is none, and deletes those that are too old; the best stays.
+
+    While nothing has been validated, the latest counts as the best.
+    """
     path = _path(learner)
     if not path.exists():
         checkpoint.save(path, learner.content())
+    if learner.best is None:
+        checkpoint.publish(path, path.with_name(BEST))
     checkpoint.prune(path.parent, keep=learner.config.train.keep)
 
 
-def publish_best(learner: Learner) -> None:
+def save_best(learner: Learner) -> None:
     """Names the checkpoint of this iteration the best, and records what its validation found."""
+    save(learner)
     path = _path(learner)
-    checkpoint.publish(path, path.with_name("best.pt"))
+    checkpoint.publish(path, path.with_name(BEST))
     record = {**(learner.best or {}), "segment": scoring_settings(learner.config)}
     write_text(validation_file(learner.config), json.dumps(record, indent=2) + "\n")
 

@@ -38,7 +38,9 @@ def train(config: Config, *, progress: bool = True) -> Path:
     config = expand(config)
     initial.check(config)
     write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
-    with interruptible() as interrupt, cpu_threads(config.train.threads):
+    # on a GPU, what is fastest for the shapes of a run is tried out once
+    fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
+    with interruptible() as interrupt, cpu_threads(config.train.threads), fastest:
         for stage in config.variant.stages:
             if stage.name not in config.train.frozen and initial.finished(config, stage) is None:
                 train_stage(config, stage, interrupt=interrupt, progress=progress)
@@ -72,7 +74,13 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
     """The loop: from the learner's iteration to the last, or to an interrupt."""
     train = learner.config.train
     while learner.iteration < train.iterations and not interrupt:
-        update = step(learner, batches)
+        try:
+            update = step(learner, batches)
+        except RuntimeError:
+            # whoever stops us may have ended the processes that make batches, too
+            if interrupt:
+                break
+            raise
         bar.advance(update.loss)
         done, last = learner.iteration, learner.iteration == train.iterations
         if _due(train.log_every, done):
@@ -81,6 +89,7 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
             board.pictures(pictures(update), iteration=done)
         if validator and (_due(train.validate_every, done) or last):
             board.scalars(validate(learner, validator), iteration=done)
+            bar.pause()
         if _due(train.checkpoint_every, done):
             keeping.save(learner)
     keeping.save(learner)
@@ -90,11 +99,12 @@ def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
     with averaged(learner.cascade, learner.average):
         found = validator(learner.cascade)
-    log.info("validation in iteration %d: %s", learner.iteration, found.record())
-    if learner.best is None or found.score < learner.best["score"]:
-        learner.best = {"stage": learner.stage.name, "iteration": learner.iteration, **found.record()}
-        keeping.save(learner)
-        keeping.publish_best(learner)
+    best = learner.best is None or found.score < learner.best["score"]
+    name, iteration = learner.stage.name, learner.iteration
+    log.info("stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else "")
+    if best:
+        learner.best = {"stage": name, "iteration": iteration, **found.record()}
+        keeping.save_best(learner)
     return found.curves()
 
 

@@ -49,6 +49,12 @@ class Validation:
     sweep: Sweep = field(default_factory=dict)
     losses: Mapping[str, float] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        if self.scores is None:
+            return f"validation loss {self.score:.4f}"
+        at = "" if self.threshold is None else f" at threshold {self.threshold:g}"
+        return f"VOI split {self.scores.voi_split:.3f} + merge {self.scores.voi_merge:.3f} = {self.score:.3f} bits{at}"
+
     def record(self) -> dict[str, Any]:
         """What is worth keeping, as plain data."""
         if self.scores is None:

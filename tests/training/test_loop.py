@@ -146,13 +146,12 @@ def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path) -> Non
     assert train(config(tmp_path, iterations=2), progress=False) == path
     assert path.stat().st_mtime_ns == before
     longer = train(config(tmp_path, iterations=4), progress=False)
-    assert longer.name == "iteration_00000004.pt"
     _same(_content(longer), _content(train(config(tmp_path, name="straight", iterations=4), progress=False)))
 
 
 def test_no_iterations_gives_the_weights_of_the_seed(tmp_path) -> None:
     path = train(config(tmp_path, iterations=0), progress=False)
-    assert path.name == "iteration_00000000.pt"
+    assert _last(config(tmp_path), "main").name == "iteration_00000000.pt"
     assert train(config(tmp_path, iterations=0), progress=False) == path
 
 
@@ -171,10 +170,25 @@ def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:
     assert record["voi_split"] + record["voi_merge"] == pytest.approx(record["score"])
 
 
+def test_without_validation_the_latest_is_the_best(tmp_path) -> None:
+    run = config(tmp_path, iterations=3)
+    path = train(run, progress=False)
+    assert path.name == "best.pt"
+    assert path.samefile(_last(run, "main"))
+    assert not paths.validation_file(run).exists()
+    validated = config(tmp_path, iterations=4, validate_every=1)
+    assert checkpoint.load(train(validated, progress=False))["best"]["iteration"] == 4
+
+
 def test_best_is_named_again_if_the_run_was_killed_before(tmp_path, monkeypatch) -> None:
     run = config(tmp_path, "aff", iterations=2, validate_every=2)
+
+    def killed(learner):
+        loop.keeping.save(learner)
+        raise ZeroDivisionError
+
     with monkeypatch.context() as patch:
-        patch.setattr(loop.keeping, "publish_best", lambda learner: os.kill(os.getpid(), signal.SIGINT) or 1 / 0)
+        patch.setattr(loop.keeping, "save_best", killed)
         with pytest.raises(ZeroDivisionError):
             train(run, progress=False)
     assert not paths.validation_file(run).exists()
@@ -215,7 +229,9 @@ def test_fine_tuning_begins_with_the_weights_and_nothing_else(tmp_path) -> None:
 
 
 def test_a_damaged_checkpoint_is_refused_not_skipped(tmp_path) -> None:
-    path = train(config(tmp_path), progress=False)
+    run = config(tmp_path)
+    train(run, progress=False)
+    path = _last(run, "main")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ValueError, match="truncated"):
         train(config(tmp_path, iterations=9), progress=False)
@@ -244,6 +260,11 @@ def test_an_absent_device_is_said_before_training(tmp_path) -> None:
         train(config(tmp_path, device="cuda"), progress=False)
 
 
+def test_a_missing_checkpoint_is_said_before_training(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"train\.init names 'no\.pt' for stage 'affs', which is no file"):
+        train(config(tmp_path, "acrlsd", init={"affs": "no.pt"}), progress=False)
+
+
 def test_missing_data_is_said_before_a_network_is_built(tmp_path, monkeypatch) -> None:
     run = config(tmp_path)
     volume = run.dataset.train[0].model_copy(update={"labels": "wrong"})
@@ -253,8 +274,10 @@ def test_missing_data_is_said_before_a_network_is_built(tmp_path, monkeypatch) -
 
 
 def test_frozen_last_stage_is_refused(tmp_path) -> None:
+    there = tmp_path / "a.pt"
+    there.touch()
     with pytest.raises(ValueError, match="nothing is left to train"):
-        train(config(tmp_path, init={"main": "a.pt"}, frozen=("main",)), progress=False)
+        train(config(tmp_path, init={"main": str(there)}, frozen=("main",)), progress=False)
 
 
 def test_what_the_run_folder_holds(tmp_path) -> None:
