@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """Scalars and pictures of one stage, as events in `folder`; those of iterations from `start` on are replaced."""
+    """Scalars and pictures of one stage, as events in `folder`; what a killed run showed `after` this iteration is dropped."""
 
-    def __init__(self, folder: Path, *, start: int) -> None:
-        self._writer = _writer(folder, start)
+    def __init__(self, folder: Path, *, after: int) -> None:
+        self._writer = _writer(folder, after + 1)
 
     def scalars(self, values: Mapping[str, float], *, iteration: int) -> None:
         """One point on each curve."""

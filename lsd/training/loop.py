@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def train(config: Config, *, progress: bool = True) -> Path:
-    """Trains the stages that are neither frozen nor finished; gives the checkpoint of the last, the best if there is one.
+    """Trains the stages that are neither frozen nor finished; gives the best checkpoint of the last.
 
     Everything lies in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise KeyboardInterrupt.
     Raises ValueError for a config that cannot be trained, or is not the one that the run was begun with.
@@ -60,9 +60,8 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
     validator = Validator(config, stage)
     with (
         Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
-        Board(paths.run_folder(config) / stage.name, start=done) as board,
+        Board(paths.run_folder(config) / stage.name, after=done) as board,
         Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar,
-        memory_advice(config),
     ):
         learner = initial.begin(config, stage)
         fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
@@ -75,7 +74,8 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
     train = learner.config.train
     while learner.iteration < train.iterations and not interrupt:
         try:
-            update = step(learner, batches)
+            with memory_advice(learner.config):
+                update = step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended the processes that make batches, too
             if interrupt:

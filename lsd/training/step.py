@@ -52,7 +52,8 @@ def step(learner: Learner, batches: Iterator[Batch]) -> Update:
     norm = _gradient_norm(learner)
     _apply(learner)
     loss_, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
-    return Update(loss_, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, logits)
+    shown = {name: head.detach() for name, head in logits.items()}
+    return Update(loss_, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
 
 
 def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:

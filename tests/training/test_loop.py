@@ -145,7 +145,9 @@ def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path) -> Non
     before = path.stat().st_mtime_ns
     assert train(config(tmp_path, iterations=2), progress=False) == path
     assert path.stat().st_mtime_ns == before
-    longer = train(config(tmp_path, iterations=4), progress=False)
+    run = config(tmp_path, iterations=4)
+    longer = train(run, progress=False)
+    assert len(curve(run, "main")) == 4
     _same(_content(longer), _content(train(config(tmp_path, name="straight", iterations=4), progress=False)))
 
 
