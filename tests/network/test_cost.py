@@ -1,0 +1,67 @@
+"""What networks cost: the paper's numbers, and memory as it is measured."""
+
+import sys
+from math import prod
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_networks import TINY_VARIANTS
+
+from config.networks import NETWORKS
+from lsd.network import cost, sizes
+from lsd.network.cascade import Cascade
+from lsd.spec import ResidualUNet, UNet
+
+
+@pytest.mark.parametrize(("network", "shape", "megaflop"), [("aniso", (96, 484, 484), 0.91), ("iso", (196,) * 3, 1.63)])
+def test_operations_of_the_paper(network, shape, megaflop):
+    trunk, variant = NETWORKS[network].trunk, TINY_VARIANTS["aff"]
+    flop = 2 * cost.macs(trunk, {"main": shape}, variant)
+    assert flop / prod(sizes.output_shape(trunk, shape)) / 1e6 == pytest.approx(megaflop, rel=0.02)
+
+
+def test_operations_are_those_that_torch_counts():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    for trunk in (UNet(features=2, multiplier=2, padding="same"), ResidualUNet(widths=(3, 5), factors=((1, 2, 2),))):
+        variant = TINY_VARIANTS["acrlsd"]
+        raw = sizes.smallest_raw(variant, trunk)
+        cascade = Cascade(variant, trunk).eval().to("meta")
+        with FlopCounterMode(display=False) as counter:
+            cascade(torch.empty(1, 1, *raw, device="meta"))
+        assert counter.get_total_flops() == 2 * cost.macs(trunk, sizes.stage_inputs(variant, trunk, raw), variant)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("trunk", "shape"),
+    [
+        (ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)), (88, 88, 88)),
+        (UNet(features=12, multiplier=2, factors=((2, 2, 2),)), (92, 92, 92)),
+    ],
+)
+def test_a_prediction_stays_within_the_memory_that_was_estimated(trunk, shape, precision):
+    variant, bytes_per_value = TINY_VARIANTS["mtlsd"], precision.itemsize
+    cascade = Cascade(variant, trunk).eval()
+    _forget_peak()
+    before = _memory("VmRSS")
+    with torch.inference_mode(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        heads = cascade(torch.rand(1, 1, *shape))
+        probabilities = {name: logits.float().sigmoid() for name, logits in heads.items()}
+    assert probabilities
+    inputs = sizes.stage_inputs(variant, trunk, shape)
+    assert _memory("VmHWM") - before <= cost.memory(trunk, inputs, variant, bytes_per_value=bytes_per_value)
+
+
+def _forget_peak():
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pytest.skip("the peak of memory cannot be reset here")
+
+
+def _memory(field):
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
