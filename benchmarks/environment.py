@@ -10,6 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# what the reference's users run today
+STOCK = ("gunpowder==1.4.4", "lsds==0.1.3", "zarr==2.18.7", "numpy<2.4")
+
 
 def environment(name: str, requirements: Sequence[str]) -> Path:
     """The python of a virtual environment that holds `requirements`; made on the first call, found again later.

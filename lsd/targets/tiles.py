@@ -17,7 +17,7 @@ from lsd.targets.objects import Objects
 
 FIELDS = ("first run", "end of runs", "z0", "z1", "y0", "y1", "x0", "x1")
 # cells of a tile in y and in x: what it needs stays in the cache of one core, and the halo around it is worth its while
-HIGHEST, WIDEST = 32, 32
+HIGHEST, WIDEST = 16, 48
 # float64 of a vector register: rows are padded to it, so that loops over x have no remainder
 LANES = 8
 CHUNKS_PER_THREAD = 8

@@ -1,0 +1,101 @@
+"""`python -m benchmarks [name ...]`: runs the benchmarks, prints ratios, writes results/<date>.json and .md.
+
+A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its peer ours is, and a `main`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import json
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+# at least this many times as fast as the peer
+WANTED = {"descriptors": 100, "batches": 10, "fragments": 3, "partition": 10, "prediction": 3, "step": 2}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(names: list[str]) -> int:
+    """Runs what is named, or all; returns 1 if one failed or fell short of what is wanted, else 0."""
+    unknown = sorted(set(names) - set(WANTED))
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(WANTED)}", file=sys.stderr)
+        return 2
+    results = {name: measure(name) for name in names or WANTED}
+    write(results)
+    return int(any(short(name, result) for name, result in results.items()))
+
+
+def measure(name: str) -> dict[str, Any]:
+    """What the benchmark found, or its error; printed as it comes."""
+    print(f"{name} ...", flush=True)
+    try:
+        result = importlib.import_module(f"benchmarks.{name}").run()
+    except Exception as error:
+        # one peer that cannot be installed leaves the other benchmarks alone
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+    for key, value in result.items():
+        print(f"    {key:36} {shown(value)}", flush=True)
+    return dict(result)
+
+
+def write(results: dict[str, dict[str, Any]]) -> None:
+    """Adds to today's results; what was not run today stays out, what was run again is replaced."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{datetime.date.today().isoformat()}.json"
+    before = json.loads(path.read_text())["results"] if path.exists() else {}
+    content = {"machine": machine(), "results": before | results}
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.with_suffix(".md").write_text(markdown(path.stem, content))
+
+
+def markdown(date: str, content: dict[str, Any]) -> str:
+    """The results as a table a benchmark, after the machine they were found on."""
+    lines = [f"# Benchmarks, {date}", "", "; ".join(f"{key} {value}" for key, value in content["machine"].items())]
+    for name, result in content["results"].items():
+        wanted = f", wanted {WANTED[name]}" if name in WANTED else ""
+        lines += [
+            "",
+            f"## {name}: {shown(result.get('ratio', '-'))} times its peer{wanted}",
+            "",
+            "| what | value |",
+            "|---|---|",
+        ]
+        lines += [f"| {key} | {shown(value)} |" for key, value in result.items()]
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on; load: processes that wanted a core during the last 15 minutes, ours among them."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[2], 1),
+    }
+
+
+def short(name: str, result: dict[str, Any]) -> bool:
+    """Whether the benchmark failed or fell short."""
+    return "error" in result or result.get("ratio", WANTED[name]) < WANTED[name]
+
+
+def shown(value: object) -> str:
+    """A number in four digits, anything else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
