@@ -33,6 +33,7 @@ from lsd.training.nodes.keys import LABELS, RAW, At
 from lsd.training.nodes.location import Location
 from lsd.training.nodes.noise import Noise
 from lsd.training.nodes.reject import Reject
+from lsd.training.nodes.remembered import Memory, remember
 from lsd.training.nodes.simple import Simple
 from lsd.training.nodes.source import Source
 from lsd.training.nodes.unit import Unit
@@ -204,7 +205,11 @@ def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter
 def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
     """The training volumes, each with something to learn from and with these further arrays."""
     root = paths.data_root(config)
-    volumes = [open_volume(volume, name=name, data_root=root) for name, volume in config.dataset.part("train").items()]
+    memory = Memory()
+    volumes = [
+        remember(open_volume(volume, name=name, data_root=root), memory)
+        for name, volume in config.dataset.part("train").items()
+    ]
     if not volumes:
         raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
     for volume in volumes:
