@@ -15,7 +15,9 @@ def optimizer(parameters: Iterable[torch.nn.Parameter], train: Train) -> torch.o
     """Adam, or AdamW where weight decay is asked for, over the parameters that are not frozen."""
     kind = torch.optim.AdamW if train.weight_decay > 0 else torch.optim.Adam
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    return kind(trained, lr=train.learning_rate, betas=train.betas, weight_decay=train.weight_decay)
+    # one pass over the weights instead of ten: a tenth of a step of the paper's network
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in trained)
+    return kind(trained, lr=train.learning_rate, betas=train.betas, weight_decay=train.weight_decay, fused=fused)
 
 
 def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:
