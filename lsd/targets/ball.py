@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lsd.targets import windows
-from lsd.targets.channels import MOMENTS, Scale, describe, scatter
-from lsd.targets.rows import GROUP, index_rows, jit, weighted_sum
-from lsd.targets.tiles import LANES, Tiles
+from lsd.targets.channels import Scale, describe, scatter
+from lsd.targets.rows import GROUP, MOMENTS, Workspace, clear, index_rows, jit, weighted_sum, workspace
+from lsd.targets.tiles import Tiles, largest
 
 Array = npt.NDArray[Any]
 
@@ -25,32 +25,42 @@ def probe(tiles: Tiles, runs: npt.NDArray[np.int32], scale: Scale, out: npt.NDAr
     # voxels to either side in the row at (dz, dy) of the ball; -1: none
     halves = (inside.sum(-1) - 1) // 2
     halves[inside.sum(-1) == 0] = -1
-    _tiles(tiles, runs, scale, halves.astype(np.int64), inside.shape[2] // 2, 1.0 / inside.sum(), out)
+    depth, height, width = largest(tiles)
+    reach, rows = inside.shape[2] // 2, height + inside.shape[1] - 1
+    sums, filled = np.empty(depth * rows * 3 * (width + 2 * reach + 1)), np.empty((depth, rows), np.bool_)
+    starts, taps = np.empty((3, 2 * halves.size + GROUP), np.uintp), np.empty((6, 2 * halves.size + GROUP))
+    work, unit = workspace(tiles, scale.factor), 1.0 / inside.sum()
+    flat, shape = out.reshape(-1), out.shape[1:]
+    _tiles(tiles, runs, scale, halves.astype(np.int64), reach, unit, sums, filled, starts, taps, work, flat, shape)
 
 
 @jit
-def _tiles(tiles: Array, runs: Array, scale: Scale, halves: Array, reach_x: int, unit: float, out: Array) -> None:
-    fz, fy, fx = scale.factor
-    depth, height = (tiles[:, 3] - tiles[:, 2]).max(), (tiles[:, 5] - tiles[:, 4]).max()
-    width = -(-(tiles[:, 7] - tiles[:, 6]).max() // LANES) * LANES
-    first, needed = np.empty(depth * fz * height * fy, np.int64), np.empty((depth, height), np.bool_)
-    rows = height + halves.shape[1] - 1
-    sums, filled = np.empty(depth * rows * 3 * (width + 2 * reach_x + 1)), np.empty((depth, rows), np.bool_)
-    row, block = np.empty(MOMENTS * width), np.empty(MOMENTS * LANES)
-    line = np.empty(MOMENTS * width * fx, np.float32)
-    starts, taps = np.empty((3, 2 * halves.size + GROUP), np.uintp), np.empty((6, 2 * halves.size + GROUP))
-    flat = out.reshape(-1)
+def _tiles(
+    tiles: Array,
+    runs: Array,
+    scale: Scale,
+    halves: Array,
+    reach: int,
+    unit: float,
+    sums: Array,
+    filled: Array,
+    starts: Array,
+    taps: Array,
+    work: Workspace,
+    out: Array,
+    shape: tuple[int, int, int],
+) -> None:
     for whole in tiles:
-        tile = index_rows(whole, runs, scale.factor, first, needed)
-        w = -(-(tile[7] - tile[6]) // LANES) * LANES
-        _prefix_sums(tile, w, runs, scale.factor, reach_x, halves.shape[1] // 2, sums, filled)
-        for z in range(tile[2], tile[3]):
-            for y in range(tile[4], tile[5]):
-                if needed[z - tile[2], y - tile[4]]:
-                    _gather(tile, w, z, y, halves, reach_x, sums, filled, starts, taps, row)
-                    _centre(row, w, reach_x, unit)
-                    describe(row, w, scale, (z, y, tile[6]), block, line)
-                    scatter(line, tile, w, runs, first, scale, (z, y), flat, out.shape[1:])
+        w, tile = index_rows(whole, runs, scale.factor, work), work.tile
+        if w > 0:
+            _prefix_sums(tile, w, runs, scale.factor, reach, halves.shape[1] // 2, sums, filled)
+            for z in range(tile[2], tile[3]):
+                for y in range(tile[4], tile[5]):
+                    if work.needed[z - tile[2], y - tile[4]]:
+                        _gather(tile, w, z, y, halves, reach, sums, filled, starts, taps, work.row)
+                        _centre(work.row, w, reach, unit)
+                        describe(work.row, w, scale, (z, y, tile[6]), work.block, work.line)
+                        scatter(work.line, tile, w, runs, work.first, scale, (z, y), out, shape)
 
 
 @jit
@@ -61,28 +71,30 @@ def _prefix_sums(
 
     y runs over the tile and `reach_y` rows on either side of it; filled (z, y): where there are samples at all.
     """
-    begin, end, z0, z1, y0, y1, x0, _ = tile
+    z0, z1, y0, y1, x0 = tile[2], tile[3], tile[4], tile[5], tile[6]
     length, height = w + 2 * reach_x + 1, y1 - y0 + 2 * reach_y
-    filled[: z1 - z0, :height] = False
-    for i in range(begin, end):
+    for z in range(z1 - z0):
+        for y in range(height):
+            filled[z, y] = False
+    for i in range(tile[0], tile[1]):
         if runs[i, 0] % factor[0] == 0 and runs[i, 1] % factor[1] == 0:
             z, y = runs[i, 0] // factor[0] - z0, runs[i, 1] // factor[1] - y0 + reach_y
             start = max(-(-runs[i, 2] // factor[2]) - x0 + reach_x, 0)
             stop = min(-(-runs[i, 3] // factor[2]) - x0 + reach_x, length - 1)
             if 0 <= y < height and start < stop:
-                row = sums[(z * height + y) * 3 * length :][: 3 * length]
+                at = (z * height + y) * 3 * length
                 if not filled[z, y]:
-                    row[:] = 0.0
+                    clear(sums, at, at + 3 * length)
                     filled[z, y] = True
                 for u in range(start, stop):
-                    row[u + 1], row[length + u + 1], row[2 * length + u + 1] = 1.0, u, u * u
+                    sums[at + u + 1], sums[at + length + u + 1], sums[at + 2 * length + u + 1] = 1.0, u, u * u
     for z in range(z1 - z0):
         for y in range(height):
             if filled[z, y]:
                 for k in range(3):
-                    row = sums[((z * height + y) * 3 + k) * length :][:length]
-                    for u in range(1, length):
-                        row[u] += row[u - 1]
+                    at = ((z * height + y) * 3 + k) * length
+                    for u in range(at + 1, at + length):
+                        sums[u] += sums[u - 1]
 
 
 @jit

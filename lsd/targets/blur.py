@@ -15,18 +15,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lsd.targets.channels import MOMENTS, Scale, describe, scatter
-from lsd.targets.rows import index_rows, jit, widen
-from lsd.targets.tiles import LANES, WIDEST, Tiles
+from lsd.targets.channels import Scale, describe, scatter
+from lsd.targets.rows import Workspace, clear, index_rows, jit, widen, workspace
+from lsd.targets.tiles import WIDEST, Tiles, largest
 from lsd.targets.windows import Weights, gaussian, moments
 
 Array = npt.NDArray[Any]
+
+# what is summed along y with weights g, t g, t^2 g, in rows of w: where to, how many rows, moment of the weights
+PASSES_Y = ((0, 3, 0), (3, 2, 1), (5, 1, 2))
+# the same along z, and where from
+PASSES_Z = ((0, 6, 0, 0), (6, 2, 1, 0), (8, 1, 1, 3), (9, 1, 2, 0))
 
 
 def blur(tiles: Tiles, runs: npt.NDArray[np.int32], scale: Scale, out: npt.NDArray[np.float32]) -> None:
     """Writes the descriptors of the tiles' objects to `out` (c, z, y, x), with a Gaussian window."""
     z, y, x = (moments(gaussian(sigma / cell)) for sigma, cell in zip(scale.sigma, scale.cell, strict=True))
-    _tiles(tiles, runs, scale, _cumulated(x), y, z, out)
+    depth, height, width = largest(tiles)
+    rows = np.empty((height + y.shape[1]) * 3 * width)
+    plane, extent = np.empty(height * depth * 6 * width), np.empty((height, 2), np.int64)
+    near, work = np.empty((depth, height), np.bool_), workspace(tiles, scale.factor)
+    _tiles(tiles, runs, scale, _cumulated(x), y, z, near, rows, plane, extent, work, out.reshape(-1), out.shape[1:])
 
 
 def _cumulated(weights: Weights) -> Weights:
@@ -39,29 +48,32 @@ def _cumulated(weights: Weights) -> Weights:
 
 
 @jit
-def _tiles(tiles: Array, runs: Array, scale: Scale, table: Array, along_y: Array, along_z: Array, out: Array) -> None:
-    fz, fy, fx = scale.factor
-    depth, height = (tiles[:, 3] - tiles[:, 2]).max(), (tiles[:, 5] - tiles[:, 4]).max()
-    width = -(-(tiles[:, 7] - tiles[:, 6]).max() // LANES) * LANES
-    first = np.empty(depth * fz * height * fy, np.int64)
-    needed, near = np.empty((depth, height), np.bool_), np.empty((depth, height), np.bool_)
-    rows = np.empty((height + along_y.shape[1]) * 3 * width)
-    plane, extent = np.empty(height * depth * 6 * width), np.empty((height, 2), np.int64)
-    row, block = np.empty(MOMENTS * width), np.empty(MOMENTS * LANES)
-    line = np.empty(MOMENTS * width * fx, np.float32)
-    flat = out.reshape(-1)
+def _tiles(
+    tiles: Array,
+    runs: Array,
+    scale: Scale,
+    table: Array,
+    along_y: Array,
+    along_z: Array,
+    near: Array,
+    rows: Array,
+    plane: Array,
+    extent: Array,
+    work: Workspace,
+    out: Array,
+    shape: tuple[int, int, int],
+) -> None:
     for whole in tiles:
-        tile = index_rows(whole, runs, scale.factor, first, needed)
-        w = -(-(tile[7] - tile[6]) // LANES) * LANES
+        w, tile = index_rows(whole, runs, scale.factor, work), work.tile
         if w > 0:
-            widen(needed, tile[3] - tile[2], tile[5] - tile[4], along_z.shape[1] // 2, near)
+            widen(work.needed, tile[3] - tile[2], tile[5] - tile[4], along_z.shape[1] // 2, near)
             _along_x_and_y(tile, w, runs, scale.factor, table, along_y, near, rows, plane, extent)
             for y in range(tile[4], tile[5]):
                 for z in range(tile[2], tile[3]):
-                    if needed[z - tile[2], y - tile[4]]:
-                        _along_z(tile, w, z, y, along_z, plane, extent, row)
-                        describe(row, w, scale, (z, y, tile[6]), block, line)
-                        scatter(line, tile, w, runs, first, scale, (z, y), flat, out.shape[1:])
+                    if work.needed[z - tile[2], y - tile[4]]:
+                        _along_z(tile, w, z, y, along_z, plane, extent, work.row)
+                        describe(work.row, w, scale, (z, y, tile[6]), work.block, work.line)
+                        scatter(work.line, tile, w, runs, work.first, scale, (z, y), out, shape)
 
 
 @jit
@@ -81,10 +93,10 @@ def _along_x_and_y(
 
     extent (y, 2): the first z that holds any, and the end; what is between and `near` no cell is left as it was.
     """
-    begin, end, z0, z1, y0, y1, _, _ = tile
+    run, end, z0, z1, y0, y1 = tile[0], tile[1], tile[2], tile[3], tile[4], tile[5]
     depth, reach = z1 - z0, weights.shape[1] // 2
-    extent[:] = -1
-    run = begin
+    for y in range(y1 - y0):
+        extent[y, 0] = -1
     for z in range(z0, z1):
         while run < end and runs[run, 0] < z * factor[0]:
             run += 1
@@ -96,11 +108,10 @@ def _along_x_and_y(
                 if extent[y - y0, 0] < 0:
                     extent[y - y0, 0] = z
                 else:
-                    plane[((y - y0) * depth + extent[y - y0, 1] - z0) * 6 * w : at] = 0.0
+                    clear(plane, ((y - y0) * depth + extent[y - y0, 1] - z0) * 6 * w, at)
                 extent[y - y0, 1] = z + 1
-                _sum(plane, at, 3 * w, rows, start, 3 * w, weights, 0, tap, high - low)
-                _sum(plane, at + 3 * w, 2 * w, rows, start, 3 * w, weights, 1, tap, high - low)
-                _sum(plane, at + 5 * w, w, rows, start, 3 * w, weights, 2, tap, high - low)
+                for place, length, moment in PASSES_Y:
+                    _sum(plane, at + place * w, length * w, rows, start, 3 * w, weights, moment, tap, high - low)
 
 
 @jit
@@ -120,7 +131,7 @@ def _along_x(
     rows begins `reach_y` before the tile.  Samples are the first voxels of cells.  Returns the first run after the section,
     the first y that holds a sample, and the end.
     """
-    _, end, _, _, y0, y1, x0, _ = tile
+    end, y0, y1, x0 = tile[1], tile[4], tile[5], tile[6]
     fx, middle = factor[2], len(table) // 6
     reach = middle - WIDEST
     bottom, top = 0, 0
@@ -134,7 +145,7 @@ def _along_x(
                     bottom, top = y, y
                 at = (y - y0 + reach_y) * 3 * w
                 if y >= top:
-                    rows[(top - y0 + reach_y) * 3 * w : at + 3 * w] = 0.0
+                    clear(rows, (top - y0 + reach_y) * 3 * w, at + 3 * w)
                     top = y + 1
                 for moment in range(3):
                     _add_run(rows, at + moment * w, w, table, moment * (2 * middle + 1) + middle, begin, stop)
@@ -155,11 +166,10 @@ def _along_z(tile: Array, w: int, z: int, y: int, weights: Array, plane: Array, 
     z0, z1, y0 = tile[2], tile[3], tile[4]
     reach = weights.shape[1] // 2
     low, high = max(extent[y - y0, 0], z - reach), min(extent[y - y0, 1], z + reach + 1)
-    start, tap, count = ((y - y0) * (z1 - z0) + low - z0) * 6 * w, low - z + reach, max(high - low, 0)
-    _sum(row, 0, 6 * w, plane, start, 6 * w, weights, 0, tap, count)
-    _sum(row, 6 * w, 2 * w, plane, start, 6 * w, weights, 1, tap, count)
-    _sum(row, 8 * w, w, plane, start + 3 * w, 6 * w, weights, 1, tap, count)
-    _sum(row, 9 * w, w, plane, start, 6 * w, weights, 2, tap, count)
+    count = max(high - low, 0) if extent[y - y0, 0] >= 0 else 0
+    start, tap = ((y - y0) * (z1 - z0) + low - z0) * 6 * w, low - z + reach
+    for place, length, moment, origin in PASSES_Z:
+        _sum(row, place * w, length * w, plane, start + origin * w, 6 * w, weights, moment, tap, count)
 
 
 @jit

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lsd.targets.rows import jit
+from lsd.targets.rows import MOMENTS, jit
 from lsd.targets.tiles import LANES
 
 Array = npt.NDArray[Any]
 
 # nm^2: the least variance, by which Pearson's coefficients are divided safely
 FLOOR = 1e-3
-# of 1, x, xx, y, yx, yy, z, zx, zy, zz, in the order in which the passes make them
-MOMENTS = 10
 
 
 class Scale(NamedTuple):
@@ -37,9 +35,9 @@ class Scale(NamedTuple):
 
 @jit
 def describe(row: Array, w: int, scale: Scale, place: tuple[int, int, int], block: Array, line: Array) -> None:
-    """Writes to line (10 * voxels in x,) the channels of a row of w cells whose moments lie in row (10 * w,).
+    """Fills line (10 * voxels in x,) with the channels of the w cells whose moments lie in row (10 * w,).
 
-    place: the row's first cell, z y x;  block: float64 (10 * LANES,) to work in.
+    place: the first cell, z y x;  block: float64 (10 * LANES,) to work in.
     """
     repeat = np.uintp(scale.factor[2])
     for begin in range(np.uintp(0), np.uintp(w), np.uintp(LANES)):
@@ -110,12 +108,12 @@ def scatter(
 
     out: (c, z, y, x) of `shape` z y x, flat as all arrays here: slices are counted references, dearer than a short copy.
     """
-    _, _, z0, _, y0, y1, x0, x1 = tile
+    stop, z0, y0, x0, x1 = tile[1], tile[2], tile[4], tile[6], tile[7]
     fz, fy, fx = scale.factor
     for z in range(cell[0] * fz, (cell[0] + 1) * fz):
         for y in range(cell[1] * fy, (cell[1] + 1) * fy):
-            i = first[(z - z0 * fz) * (y1 - y0) * fy + y - y0 * fy]
-            while 0 <= i < tile[1] and runs[i, 0] == z and runs[i, 1] == y:
+            i = first[z - z0 * fz, y - y0 * fy]
+            while 0 <= i < stop and runs[i, 0] == z and runs[i, 1] == y:
                 begin, end = max(runs[i, 2], x0 * fx), min(runs[i, 3], x1 * fx)
                 for channel in range(MOMENTS):
                     if scale.slots[channel] >= 0:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from lsd.targets.tiles import FIELDS, LANES, Tiles, largest
 
 Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -19,8 +21,17 @@ def jit(function: Function) -> Function:
     return cast(Function, numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")(function))
 
 
+# of 1, x, xx, y, yx, yy, z, zx, zy, zz, in the order in which the passes make them
+MOMENTS = 10
 # taps that a sum takes in one go over its rows
 GROUP = 8
+
+
+@jit
+def clear(array: Array, begin: int, end: int) -> None:
+    """array[begin:end] = 0."""
+    for i in range(np.uintp(begin), np.uintp(end)):
+        array[i] = 0.0
 
 
 @jit
@@ -47,28 +58,59 @@ def weighted_sum(out: Array, begin: int, length: int, source: Array, starts: Arr
             out[at + x] += total
 
 
-@jit
-def index_rows(tile: Array, runs: Array, factor: tuple[int, int, int], first: Array, needed: Array) -> Array:
-    """Finds the tile's rows of voxels and cells that hold its object; returns the tile, only as wide in x as the object there.
+class Workspace(NamedTuple):
+    """What a tile is worked on with, of the size of the largest.
 
-    first:  (voxels in z * voxels in y,) becomes the first run of each row that reaches into the tile, or -1
-    needed: (cells in z, cells in y) becomes True where a row of cells holds a voxel of the object
+    Inner kernels take its arrays one by one: out of a tuple the compiler cannot tell that they are apart.
+
+    tile:   (8,) the tile, only as wide in x as its object is there
+    first:  (voxels in z, voxels in y) first run of each row that reaches into the tile, or -1
+    needed: (cells in z, cells in y) True where a row of cells holds a voxel of the object
+    row:    moments of a row of cells;  block: of LANES cells;  line: channels of a row of voxels
     """
-    _, _, z0, z1, y0, y1, x0, x1 = tile
-    height = (y1 - y0) * factor[1]
+
+    tile: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    needed: npt.NDArray[np.bool_]
+    row: npt.NDArray[np.float64]
+    block: npt.NDArray[np.float64]
+    line: npt.NDArray[np.float32]
+
+
+def workspace(tiles: Tiles, factor: tuple[int, int, int]) -> Workspace:
+    """Made here and not in the kernels, which compile the faster for it."""
+    depth, height, width = largest(tiles)
+    return Workspace(
+        np.empty(len(FIELDS), np.int64),
+        np.empty((depth * factor[0], height * factor[1]), np.int64),
+        np.empty((depth, height), np.bool_),
+        np.empty(MOMENTS * width),
+        np.empty(MOMENTS * LANES),
+        np.empty(MOMENTS * width * factor[2], np.float32),
+    )
+
+
+@jit
+def index_rows(whole: Array, runs: Array, factor: tuple[int, int, int], work: Workspace) -> int:
+    """Fills the workspace's tile, first and needed for a tile; returns its width in whole LANES, or 0 if it is empty."""
+    z0, y0, x0, x1 = whole[2], whole[4], whole[6], whole[7]
+    depth, height = whole[3] - z0, whole[5] - y0
+    for z in range(depth * factor[0]):
+        for y in range(height * factor[1]):
+            work.first[z, y] = -1
+            work.needed[z // factor[0], y // factor[1]] = False
     begin, end = x1, x0
-    first[: (z1 - z0) * factor[0] * height] = -1
-    needed[: z1 - z0, : y1 - y0] = False
-    for i in range(tile[0], tile[1]):
+    for i in range(whole[0], whole[1]):
         z, y = runs[i, 0] - z0 * factor[0], runs[i, 1] - y0 * factor[1]
-        if 0 <= y < height and runs[i, 3] > x0 * factor[2] and runs[i, 2] < x1 * factor[2]:
-            if first[z * height + y] < 0:
-                first[z * height + y] = i
-            needed[z // factor[0], y // factor[1]] = True
+        if 0 <= y < height * factor[1] and runs[i, 3] > x0 * factor[2] and runs[i, 2] < x1 * factor[2]:
+            if work.first[z, y] < 0:
+                work.first[z, y] = i
+            work.needed[z // factor[0], y // factor[1]] = True
             begin, end = min(begin, runs[i, 2] // factor[2]), max(end, (runs[i, 3] - 1) // factor[2] + 1)
-    narrow = tile.copy()
-    narrow[6], narrow[7] = max(begin, x0), min(end, x1)
-    return narrow
+    for field in range(len(whole)):
+        work.tile[field] = whole[field]
+    work.tile[6], work.tile[7] = max(begin, x0), min(end, x1)
+    return int(max(0, -(-(work.tile[7] - work.tile[6]) // LANES) * LANES))
 
 
 @jit

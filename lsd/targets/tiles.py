@@ -32,6 +32,12 @@ def cut(objects: Objects, factor: tuple[int, int, int]) -> Tiles:
     return _split(_split(tiles, 4, HIGHEST, 1), 6, WIDEST, LANES)
 
 
+def largest(tiles: Tiles) -> tuple[int, int, int]:
+    """Cells of the deepest, the highest and the widest tile, the last padded to whole LANES."""
+    depth, height, width = (int((tiles[:, i + 1] - tiles[:, i]).max()) for i in (2, 4, 6))
+    return depth, height, -(-width // LANES) * LANES
+
+
 def _split(tiles: Tiles, column: int, largest: int, unit: int) -> Tiles:
     """Cuts the ranges tiles[:, column:column + 2] into the fewest parts of at most `largest` cells, of whole units."""
     begin, end = tiles[:, column], tiles[:, column + 1]
