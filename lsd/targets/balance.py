@@ -24,6 +24,6 @@ def balance(target: npt.NDArray[Any], mask: npt.NDArray[Any], *, channel_axis: i
     # float64 on purpose: float32 counts stop at 2**24
     fraction = positive.sum(axes, keepdims=True) / np.maximum(known.sum(axes, keepdims=True), 1)
     fraction = np.clip(fraction, *CLIP)
-    weights: npt.NDArray[np.float32] = np.where(positive, 0.5 / fraction, 0.5 / (1 - fraction)).astype(np.float32)
-    weights[~known] = 0
-    return weights
+    up, down = (0.5 / fraction).astype(np.float32), (0.5 / (1 - fraction)).astype(np.float32)
+    weights: npt.NDArray[np.float32] = np.where(positive, up, down)
+    return np.multiply(weights, known, out=weights)
