@@ -50,7 +50,8 @@ def along(path: NDArray[np.floating], radius: NDArray[np.floating], owner: int) 
 def join(parts: list[Capsules]) -> Capsules:
     """All capsules in one value, in order."""
     if not parts:
-        return Capsules(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32), np.zeros((0, 2), np.float32), _no_owners())
+        nowhere = np.zeros((0, 3), np.float32)
+        return Capsules(nowhere, nowhere, nowhere[:, :2].copy(), np.zeros(0, np.int32))
     return Capsules(
         np.concatenate([part.begin for part in parts]),
         np.concatenate([part.end for part in parts]),
@@ -67,8 +68,7 @@ def nearest_two(capsules: Capsules, positions: Floats, *, voxel_size: tuple[floa
     """
     shape = positions.shape[1:]
     found = Nearest(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
-    grid = np.indices((1, 1, 1)).astype(np.float32)  # keeps the kernel's types fixed where there are no capsules
-    assert grid.dtype == positions.dtype
+    assert positions.dtype == np.float32
     displaced = _largest_displacement(positions, voxel_size)
     size = np.asarray(voxel_size, np.float64)
     _stamp(capsules.begin, capsules.end, capsules.radius, capsules.owner, positions, size, displaced, reach, *found)
@@ -83,10 +83,6 @@ def _largest_displacement(positions: Floats, voxel_size: tuple[float, ...]) -> N
         regular = (np.arange(positions.shape[1 + axis], dtype=np.float32) * np.float32(size)).reshape(line)
         largest[axis] = float(np.abs(positions[axis] - regular).max())
     return largest
-
-
-def _no_owners() -> NDArray[np.int32]:
-    return np.zeros(0, np.int32)
 
 
 @njit(cache=True)

@@ -35,8 +35,8 @@ class Calibre:
 CALIBRES = (
     Calibre(radius=(170, 250), share=0.17, turn=0.12, wave=0.12, branches=0.5, spines=3.5),
     Calibre(radius=(80, 140), share=0.36, turn=0.22, wave=0.25, branches=0.6, spines=1.0, boutons=0.3),
-    Calibre(radius=(44, 74), share=0.74, turn=0.3, wave=0.2, branches=0.35, boutons=1.2),
-    Calibre(radius=(32, 46), share=0.97, turn=0.4, wave=0.15, branches=0.2, boutons=0.5),
+    Calibre(radius=(46, 78), share=0.74, turn=0.3, wave=0.2, branches=0.35, boutons=1.2),
+    Calibre(radius=(33, 48), share=0.97, turn=0.4, wave=0.15, branches=0.2, boutons=0.5),
 )
 
 

@@ -29,7 +29,7 @@ def connected(owners: NDArray[np.int32], *, smallest: int) -> Ids:
 
 
 def wall_distance(labels: Ids, spacing: tuple[float, ...]) -> Floats:
-    """Distance of each voxel's centre to the nearest face between two labels along a straight line, nm (z, y, x)."""
+    """Distance of each voxel's centre to the border of its label (z, y, x), nm, to about half a voxel."""
     distance = edt.edt(labels, anisotropy=spacing, black_border=False, parallel=1)
     return np.asarray(np.minimum(distance, 1e6) - 0.5 * min(spacing), np.float32)
 

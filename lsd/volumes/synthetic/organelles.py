@@ -29,7 +29,7 @@ def mitochondria(neurites: list[Neurite], rng: np.random.Generator) -> Mitochond
             for site in _sites(path, 52.0, 1.3, rng):
                 wide = float(path.radii[site])
                 stretch = _stretch(path, site, rng.uniform(100, 330), rng)
-                radius = min(rng.uniform(0.5, 0.72) * wide, rng.uniform(75, 140))
+                radius = min(rng.uniform(0.45, 0.66) * wide, rng.uniform(75, 140))
                 shifted = _offset(stretch, rng.uniform(0, 0.9) * max(wide - radius - 25, 0.0), rng)
                 parts.append(along(shifted, np.full(len(shifted), radius), len(host)))
                 host.append(neurite.owner)
@@ -51,7 +51,7 @@ def contents(neurites: list[Neurite], rng: np.random.Generator) -> Contents:
     synapses: list[Capsules] = []
     for neurite in neurites:
         for path in neurite.paths:
-            for site in _sites(path, 48.0, 0.9, rng):
+            for site in _sites(path, 48.0, 0.6, rng):
                 ball, vesicles = _synapse(path, site, neurite.owner, rng)
                 synapses.append(ball)
                 walls += vesicles

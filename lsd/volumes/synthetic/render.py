@@ -69,8 +69,8 @@ def _cytoplasm(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
     count = int(scene.owner.max(initial=0)) + 1
     mean, spread = look.cytoplasm
     tone = mean + spread * np.clip(rng.standard_normal(count), -2, 1.5)
-    tone[rng.random(count) < 0.12] -= 1.7 * spread  # a few neurites are dark all through
-    tone = np.maximum(tone, 0.6 * look.membrane + 0.4 * mean)
+    tone[rng.random(count) < 0.12] -= 1.5 * spread  # a few neurites are dark all through
+    tone = np.maximum(tone, 0.4 * look.membrane + 0.6 * mean)
     rough = rng.uniform(0.5, 1.5, count)
     texture = look.grain * scene.noise(18, rng) + look.cloud * scene.noise(75, rng)
     specks = np.clip(scene.noise(32, rng) - 0.9, 0, None)
@@ -97,7 +97,7 @@ def _mitochondria(value: Floats, scene: Scene, look: Look, rng: np.random.Genera
 
 def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
     """Two leaflets and the cleft between them; dense and thick where there is a synapse; here and there faint."""
-    strength = np.clip(0.9 + 0.2 * scene.noise(80, rng), 0.4, 1.0)
+    strength = np.clip(0.92 + 0.17 * scene.noise(80, rng), 0.5, 1.0)
     width = look.width * (1 + 0.12 * scene.noise(130, rng))
     dark = strength * _line(np.abs(scene.wall - look.cleft), width)
     thick = np.where(scene.postsynaptic, np.float32(1.9), np.float32(1.2))

@@ -21,20 +21,20 @@ SMALLEST = 100  # voxels; a smaller piece of a neurite joins a neighbour
 LEAST_SHAPE = 16
 WARP = ((14.0, 120.0), (5.0, 45.0))  # how far space is bent, and over which distance, nm
 REACH = 75.0  # nm beyond a neurite's own surface that it may fill
-LINING = 14.0  # nm of cytoplasm between a mitochondrion and the membrane
+LINING = 20.0  # nm of cytoplasm between a mitochondrion and the membrane
 
 LOOKS = {
     "isotropic": Look(
-        membrane=76,
-        mitochondrion=92,
-        outline=86,
-        cytoplasm=(152, 15),
+        membrane=56,
+        mitochondrion=88,
+        outline=96,
+        cytoplasm=(160, 18),
         width=12,
         cleft=0,
         grain=8,
         cloud=6,
         cristae=20,
-        rim=0.75,
+        rim=0.35,
     ),
     "anisotropic": Look(
         membrane=32,
@@ -50,7 +50,7 @@ LOOKS = {
     ),
 }
 IMAGING = {
-    "isotropic": Imaging(blur=(0.6, 0.6, 0.6), noise=2.0, shot=0.55),
+    "isotropic": Imaging(blur=(0.6, 0.6, 0.6), noise=2.0, shot=0.38),
     "anisotropic": Imaging(blur=(0.0, 0.7, 0.7), noise=2.0, shot=0.8),
 }
 
@@ -181,7 +181,7 @@ def _mitochondria(
     bodies = mitochondria(neurites, rng)
     field = nearest_two(bodies.capsules, positions, voxel_size=size, reach=25.0)
     host = np.array([*bodies.host, -1], np.int32)[field.owner]
-    lining = np.float32(max(LINING, 1.5 * min(size)))
+    lining = np.float32(max(LINING, 2 * min(size)))
     distance = np.where(host == owner, np.maximum(field.first, lining - wall), FAR)
     axis = np.concatenate([bodies.axis, np.zeros((1, 3), np.float32)])[field.owner]
     stripe = axis[..., 0] * positions[0] + axis[..., 1] * positions[1] + axis[..., 2] * positions[2]
