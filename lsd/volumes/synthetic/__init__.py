@@ -4,7 +4,8 @@ growth     where neurites run: branching paths that fill the space (walk: one of
 capsules   paths as tapered capsules, and which two of them are nearest to every voxel
 labels     connected ids
 organelles mitochondria, vesicles, microtubules, synapses, along the paths
-render     grey values;  sections: what serial sectioning adds;  noise: smooth random fields
+scene      all of it, seen on a grid of voxels
+render     its grey values;  microscope: what imaging and serial sectioning add;  noise: smooth random fields
 """
 
 from lsd.volumes.synthetic.synthesize import synthesize

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lsd.volumes.synthetic.capsules import Floats
 
 Ids = NDArray[np.uint64]
+SMALLEST = 100  # voxels; a smaller piece of a neurite joins a neighbour
 
 
-def connected(owners: NDArray[np.int32], *, smallest: int) -> Ids:
+def connected(owners: NDArray[np.int32], *, smallest: int = SMALLEST) -> Ids:
     """6-connected components of equal owners (z, y, x), ids 1..n; those below `smallest` voxels join a neighbour.
 
     A small component joins the one it shares most faces with, again and again, until none is small.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsd.volumes.synthetic.capsules import Floats
-from lsd.volumes.synthetic.noise import smooth_noise
+from lsd.volumes.synthetic.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -31,30 +30,6 @@ class Look:
     cloud: float
     cristae: float
     rim: float
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is where, per voxel (z, y, x); distances in nm.
-
-    owner: neurite;  wall: to the border of the neurite;  mitochondrion: to the surface of one, negative inside;
-    stripe: position along its axis, nm;  outline: to the wall of a vesicle or tubule;  synapse: 0..1;
-    postsynaptic: whether the voxel is on the receiving side
-    """
-
-    owner: NDArray[np.int32]
-    wall: Floats
-    mitochondrion: Floats
-    stripe: Floats
-    outline: Floats
-    synapse: Floats
-    postsynaptic: NDArray[np.bool_]
-    voxel_size: tuple[float, ...]
-
-    def noise(self, nm: float, rng: np.random.Generator) -> Floats:
-        """Normal noise that is smooth over so many nm."""
-        spacing = (nm / self.voxel_size[0], nm / self.voxel_size[1], nm / self.voxel_size[2])
-        return smooth_noise(rng, self.owner.shape, spacing=spacing)
 
 
 def grey(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:

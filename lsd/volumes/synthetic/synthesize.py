@@ -6,22 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lsd.spec.volumes import Synthetic
-from lsd.volumes.synthetic.capsules import FAR, Floats, join, nearest_two
-from lsd.volumes.synthetic.growth import Neurite, grow
-from lsd.volumes.synthetic.labels import Ids, connected, wall_distance
+from lsd.volumes.synthetic.capsules import Floats
+from lsd.volumes.synthetic.growth import grow
+from lsd.volumes.synthetic.labels import connected
 from lsd.volumes.synthetic.microscope import Imaging, damage, displacements, image
 from lsd.volumes.synthetic.noise import smooth_noise
-from lsd.volumes.synthetic.organelles import contents, mitochondria
-from lsd.volumes.synthetic.render import Look, Scene, grey
+from lsd.volumes.synthetic.render import Look, grey
+from lsd.volumes.synthetic.scene import build
 
-SMALLEST = 100  # voxels; a smaller piece of a neurite joins a neighbour
 LEAST_SHAPE = 16
 WARP = ((14.0, 120.0), (5.0, 45.0))  # how far space is bent, and over which distance, nm
-REACH = 75.0  # nm beyond a neurite's own surface that it may fill
-LINING = 20.0  # nm of cytoplasm between a mitochondrion and the membrane
 
 LOOKS = {
     "isotropic": Look(
@@ -69,7 +65,7 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     planes = _planes(synthetic)
     extent = tuple(n * size for n, size in zip(synthetic.shape, synthetic.voxel_size, strict=True))
     neurites = grow(extent, grown)
-    scene = _scene(neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled)
+    scene = build(neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled)
     value = grey(scene, LOOKS[synthetic.kind], painted)
     value = value.reshape(-1, planes, *value.shape[1:]).mean(axis=1, dtype=np.float32)
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
@@ -78,7 +74,7 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     middle = slice(planes // 2, None, planes)
     return {
         "volumes/raw": np.clip(value + 0.5, 0, 255).astype(np.uint8),
-        "volumes/labels/neuron_ids": connected(scene.owner[middle], smallest=SMALLEST),
+        "volumes/labels/neuron_ids": connected(scene.owner[middle]),
         "volumes/labels/mitochondria": (scene.mitochondrion[middle] < 0).astype(np.uint8),
     }
 
@@ -118,71 +114,3 @@ def _positions(synthetic: Synthetic, planes: int, rng: np.random.Generator) -> F
         moved = displacements(synthetic.shape[0], min(synthetic.voxel_size[1:]), rng)
         positions[1:] += np.repeat(moved, planes, axis=0).T[:, :, None, None]
     return positions
-
-
-def _scene(neurites: list[Neurite], positions: Floats, size: tuple[float, ...], planes: int, rng: np.random.Generator) -> Scene:
-    """Everything that is grown, seen on the grid of positions."""
-    field = nearest_two(join([neurite.capsules for neurite in neurites]), positions, voxel_size=size, reach=REACH)
-    owner = _everywhere(field.owner, size)
-    wall = _wall(field.second - field.first, connected(owner, smallest=SMALLEST), size, planes)
-    mito, stripe = _mitochondria(neurites, owner, wall, positions, size, rng)
-    inside = contents(neurites, rng)
-    outline = nearest_two(inside.walls, positions, voxel_size=size, reach=25.0)
-    shown = (outline.owner == owner) & (wall > 10) & (mito > 6)
-    synapse = nearest_two(inside.synapses, positions, voxel_size=size, reach=0.0)
-    return Scene(
-        owner=owner,
-        wall=wall,
-        mitochondrion=mito,
-        stripe=stripe,
-        outline=np.where(shown, outline.first, FAR),
-        synapse=np.clip(-synapse.first / 25, 0, 1),
-        postsynaptic=synapse.owner != owner,
-        voxel_size=size,
-    )
-
-
-def _everywhere(owner: NDArray[np.int32], size: tuple[float, ...]) -> NDArray[np.int32]:
-    """Voxels that no neurite reached take the owner of the nearest voxel that one did."""
-    if (owner >= 0).all():
-        return owner
-    nearest = ndimage.distance_transform_edt(owner < 0, sampling=size, return_distances=False, return_indices=True)
-    filled: NDArray[np.int32] = owner[tuple(nearest)]
-    return filled
-
-
-def _wall(margin: Floats, labels: Ids, size: tuple[float, ...], planes: int) -> Floats:
-    """Distance to the border of the neurite, nm, finer than a voxel.
-
-    margin: how much nearer the voxel's own neurite is than the next; over its slope that is a distance.  Kept within a
-    voxel of the distance to the nearest voxel of another label, so that membranes are where labels end, and nowhere else.
-    """
-    margin = np.minimum(margin, np.float32(300))
-    squared = np.zeros_like(margin)
-    sections = margin.reshape(-1, planes, *margin.shape[1:]) if planes > 1 else margin[None]
-    for axis in (1, 2, 3):
-        if sections.shape[axis] > 1:
-            squared += (np.gradient(sections, size[axis - 1], axis=axis) ** 2).reshape(margin.shape)
-    distance = margin / np.maximum(np.sqrt(squared), np.float32(0.7))
-    voxels = wall_distance(labels, size)
-    voxel = np.float32(max(size))
-    return np.clip(distance, voxels - voxel, np.maximum(voxels + np.float32(0.5) * voxel, 0)).astype(np.float32)
-
-
-def _mitochondria(
-    neurites: list[Neurite],
-    owner: NDArray[np.int32],
-    wall: Floats,
-    positions: Floats,
-    size: tuple[float, ...],
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Distance to the surface of a mitochondrion (nm, negative inside), and position along its axis (nm)."""
-    bodies = mitochondria(neurites, rng)
-    field = nearest_two(bodies.capsules, positions, voxel_size=size, reach=25.0)
-    host = np.array([*bodies.host, -1], np.int32)[field.owner]
-    lining = np.float32(max(LINING, 2 * min(size)))
-    distance = np.where(host == owner, np.maximum(field.first, lining - wall), FAR)
-    axis = np.concatenate([bodies.axis, np.zeros((1, 3), np.float32)])[field.owner]
-    stripe = axis[..., 0] * positions[0] + axis[..., 1] * positions[1] + axis[..., 2] * positions[2]
-    return distance, stripe
