@@ -27,13 +27,18 @@ def command(config: Config) -> None:
     segment(config)
     evaluation = evaluate(config)
     figures = draw(config, evaluation)
-    print(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
 
     raw = config.model_copy(update={"name": f"{config.name}_raw"})
     predict_raw(raw)
-    segment(raw)
-    print(f"\n{raw.name}: raw intensity as affinities\n{scores_table(evaluate(raw))}")
+    segment(raw, progress=_quietly)
+    baseline = evaluate(raw, progress=_quietly)
+    print(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
+    print(f"\n{raw.name}: raw intensity as affinities\n{scores_table(baseline)}")
     print("\npictures:", *(str(path) for path in figures))
+
+
+def _quietly(_: str) -> None:
+    """Says nothing of the baseline's progress."""
 
 
 def predict_raw(config: Config) -> None:
