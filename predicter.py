@@ -11,7 +11,7 @@ def command(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
     from lsd.prediction.run import predict
 
-    predict(config)
+    print("written:", *(str(path) for path in predict(config)))
 
 
 if __name__ == "__main__":

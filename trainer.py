@@ -11,7 +11,7 @@ def command(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
     from lsd.training.loop import train
 
-    train(config)
+    print("trained:", train(config))
 
 
 if __name__ == "__main__":

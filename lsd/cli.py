@@ -114,7 +114,7 @@ def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argpa
 
 
 def _quiet_libraries() -> None:
-    for name in ("gunpowder", "matplotlib", "numba", "PIL", "asyncio", "fontTools"):
+    for name in ("gunpowder", "matplotlib", "numba", "numexpr", "PIL", "asyncio", "fontTools"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

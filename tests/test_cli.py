@@ -29,6 +29,7 @@ def test_the_default_config_loads() -> None:
         ("segment.thresholds=(0.1, 0.25)", lambda c: c.segment.thresholds == (0.1, 0.25)),
         ("train.init.main=a=b: ü c.pt", lambda c: c.train.init == {"main": "a=b: ü c.pt"}),
         ("dataset.test.0.synthetic.seed=9", lambda c: c.dataset.test[0].synthetic.seed == 9),
+        ("predict.volumes=test", lambda c: c.predict.volumes == ("test",)),
         ("dataset.augment=none", lambda c: c.dataset.augment == ()),
         ("name=größe = 3: x", lambda c: c.name == "größe = 3: x"),
     ],

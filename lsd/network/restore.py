@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
 from lsd.spec import Config, Variant
-from lsd.spec.paths import checkpoints
+from lsd.spec.paths import checkpoints, config_file, run_folder
 
 
 @dataclass(frozen=True)
@@ -123,4 +123,12 @@ def resolve(name: str, config: Config) -> Path:
 def _what_there_is(config: Config) -> str:
     there = {stage.name: checkpoint.newest(checkpoints(config, stage.name)) for stage in config.variant.stages}
     found = ", ".join(f"{path} (stage {name})" for name, path in there.items() if path)
-    return f"the run has: {found}; name one, or predict.checkpoint=latest" if found else f"train {config.name!r} first"
+    if found:
+        return f"the run has: {found}; name one, or predict.checkpoint=latest"
+    others = sorted({path.parents[1].name for path in run_folder(config).glob("*/checkpoints/*.pt")})
+    if others:
+        return (
+            f"the run has stages {', '.join(others)}, the config's variant has {', '.join(there)}; repeat the overrides it was "
+            f"trained with, or take -c {config_file(config)}"
+        )
+    return f"train {config.name!r} first"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
 
@@ -12,6 +12,11 @@ NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["fp32", "bf16", "fp16"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Thresholds = Annotated[tuple[Probability, ...], Field(min_length=1)]
+
+
+def _several(names: Any) -> Any:
+    """One name stands for a tuple of it."""
+    return (names,) if isinstance(names, str) else names
 
 
 class Schedule(Spec):
@@ -88,9 +93,9 @@ class Predict(Spec):
     """
 
     checkpoint: str = "best"
-    volumes: Annotated[tuple[str, ...], Field(min_length=1)] = ("validate", "test")
+    volumes: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] = ("validate", "test")
     region: Region = ()
-    heads: tuple[str, ...] = ()
+    heads: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     dtype: Literal["uint8", "float32"] = "uint8"
     augment: Literal["none", "flips", "transposes"] = "none"
     precision: Precision = "fp32"

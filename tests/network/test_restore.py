@@ -119,3 +119,10 @@ def test_resolving_names(config, tmp_path):
     assert restore.resolve(str(first), config) == first
     with pytest.raises(ValueError, match="is no file; allowed: 'best', 'latest', or the path"):
         restore.resolve(str(tmp_path), config)
+
+
+def test_a_run_of_another_variant_is_told_apart(config) -> None:
+    _save(config, "lsds")
+    other = config.model_copy(update={"variant": TINY_VARIANTS["mtlsd"]})
+    with pytest.raises(ValueError, match=r"has stages lsds, the config's variant has main; repeat .*config\.json"):
+        restore.resolve("best", other)
