@@ -165,7 +165,7 @@ def _check_path(config: Config, key: str) -> None:
         if isinstance(node, BaseModel):
             fields = list(type(node).model_fields)
             if part not in fields:
-                raise ConfigError(_unknown(part, fields, where))
+                raise ConfigError(_unknown(part, [*fields, *_nested(config, part)] if not where else fields, where))
             node = getattr(node, part)
         elif isinstance(node, tuple):
             if not part.isdecimal() or int(part) >= len(node):
@@ -175,6 +175,11 @@ def _check_path(config: Config, key: str) -> None:
             node = node.get(part)
         else:
             raise ConfigError(f"{where} is {node!r} and has no field {part!r}; set {where} itself")
+
+
+def _nested(config: Config, name: str) -> list[str]:
+    """Fields of that name one level down, as keys: train.iterations for iterations."""
+    return [f"{key}.{name}" for key, value in config if isinstance(value, BaseModel) and name in type(value).model_fields]
 
 
 def _put(data: Any, parts: list[str], value: Any) -> None:
@@ -192,7 +197,7 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
     if names and text in names:
         return _plain(names[text])
     if names and text.isidentifier():
-        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}; there are: {', '.join(names)}")
+        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}")
     if text.lower() in ("none", "null", "true", "false"):
         return {"none": None, "null": None, "true": True, "false": False}[text.lower()]
     try:
@@ -227,8 +232,10 @@ def _unknown(name: str, fields: Iterable[str], where: str) -> str:
 
 
 def _meant(name: str, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(allowed)}"
+    allowed = list(allowed)
+    same = [key for key in allowed if key.endswith(f".{name}")]
+    close = same or difflib.get_close_matches(name, allowed, n=1)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {', '.join(allowed)}"
 
 
 def _fields(title: str | None) -> list[str]:

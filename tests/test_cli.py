@@ -47,6 +47,7 @@ def test_wider_overrides_come_first() -> None:
     ("override", "says"),
     [
         ("train.itertions=3", "train: no field 'itertions'; did you mean 'iterations'?"),
+        ("iterations=3", "did you mean 'train.iterations'?"),
         ("variant=acrlds", "no variant 'acrlds'; did you mean 'acrlsd'?"),
         ("variant=zzzz", "there are: aff, lr, lsd, mtlsd, aclsd, acrlsd"),
         ("train.batch_size=-2", "train.batch_size"),
