@@ -19,7 +19,7 @@ config = Config(
     variant=one(lsds=LSDS, affs=AFFS),
     network=NETWORKS["small"],
     train=Train(
-        iterations=10000,
+        iterations=8000,
         learning_rate=1e-3,
         schedule=Schedule(kind="cosine", warmup=100, final=0.02),
         weight_decay=0.01,
