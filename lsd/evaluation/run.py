@@ -12,9 +12,10 @@ from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
-from lsd.segmentation.threshold import scoring_settings, validated
+from lsd.segmentation.results import MUTEX
+from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
-from lsd.spec.paths import evaluation_file
+from lsd.spec.paths import evaluation_file, segmentation
 from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
@@ -30,11 +31,12 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     never picked on test or training volumes: without either there is a sweep, but no threshold.  The mutex decoder has
     none; its segmentation is scored as it is.
 
-    progress: told in a line what was done.  Raises ValueError if no volume has truth, nothing is left to score, or a
-    segmentation is missing or another run's.
+    progress: told in a line what was done, and of each volume without truth where its segmentation is.
+    Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is missing or another run's.
     """
     config = expand(config)
-    volumes = {name: v for name, v in config.dataset.named(config.predict.volumes).items() if v.labels is not None}
+    named = config.dataset.named(config.predict.volumes)
+    volumes = {name: volume for name, volume in named.items() if volume.labels is not None}
     if not volumes:
         raise ValueError(
             f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
@@ -46,7 +48,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         progress(f"{name}: {counted[name].table.voxels.sum()} voxels counted in {text(counted[name].roi)}")
         sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
     threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
-    progress(f"threshold {threshold}, from {chosen_on}" if threshold is not None else f"no threshold: {chosen_on}")
+    for name in [name for name in named if name not in volumes]:
+        progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
     scores = {name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold) for name in volumes}
     evaluation = Evaluation(threshold, chosen_on, scores)
     _write(config, evaluation)
@@ -73,6 +76,17 @@ def _scores(config: Config, name: str, part: str, counted: Counted, swept: Sweep
     else:
         scored = _sweep(config, name, counted, (threshold,))[threshold]
     return VolumeScores(part, counted.roi, scored=scored, fragments=fragments, sweep=swept, table=counted.table)
+
+
+def _kept(config: Config, name: str, threshold: float | None) -> str:
+    """Where the segmentation of a volume is, or how to have it written; nothing where no threshold says which."""
+    if threshold is None and config.segment.decoder != "mutex":
+        return ""
+    array, at = (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
+    path = segmentation(config, name)
+    if (path / array).exists():
+        return f"; its segmentation{at} is in {path}"
+    return f"; {path} holds no segmentation{at} yet: run segment.py again to write it"
 
 
 def _sweep(config: Config, name: str, counted: Counted, thresholds: Iterable[float]) -> dict[float, Partition]:
