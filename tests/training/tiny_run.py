@@ -104,12 +104,21 @@ def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = 
 
 
 def curve(config: Config, stage: str, tag: str = "loss/total") -> list[float]:
-    """Values of a curve in tensorboard, by iteration."""
+    """Values of a curve in tensorboard, by iteration; of an iteration that was done twice the later."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(run_folder(config) / stage))
-    events.Reload()
-    return [event.value for event in sorted(events.Scalars(tag), key=lambda event: event.step)]
+    values = {}
+    for file in sorted((run_folder(config) / stage).glob("events*"), key=_age):
+        events = EventAccumulator(str(file))
+        events.Reload()
+        values |= {event.step: event.value for event in events.Scalars(tag)} if tag in events.Tags()["scalars"] else {}
+    return [values[step] for step in sorted(values)]
+
+
+def _age(file: Path) -> tuple[int, int]:
+    """Second, and number of the writer in its process: tensorboard, which goes by name, reads the tenth before the ninth."""
+    _, _, _, second, *_, number = file.name.split(".")
+    return int(second), int(number)
 
 
 def golden_losses(folder: Path, variant: str, dims: str) -> tuple[dict[str, list[float]], Path]:
