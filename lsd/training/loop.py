@@ -42,8 +42,12 @@ def train(config: Config, *, progress: bool = True) -> Path:
     fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
     with interruptible() as interrupt, cpu_threads(config.train.threads), fastest:
         for stage in config.variant.stages:
-            if stage.name not in config.train.frozen and initial.finished(config, stage) is None:
+            if stage.name in config.train.frozen:
+                continue
+            if initial.finished(config, stage) is None:
                 train_stage(config, stage, interrupt=interrupt, progress=progress)
+            else:
+                log.info("%s: %s", stage.name, _finished(config, stage))
     path = initial.finished(config, config.variant.stages[-1])
     assert path is not None
     return path
@@ -56,15 +60,18 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
     output = sizes.output_shape(trunk, shape, training=True)
     done = initial.done(config, stage)
     voxels = math.prod(output) * train.batch_size * train.accumulate
-    # what is wrong with the data is said before any network is built
-    validator = Validator(config, stage)
-    with (
-        Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
-        Board(paths.run_folder(config) / stage.name, after=done) as board,
-        Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar,
-    ):
-        learner = initial.begin(config, stage)
-        fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
+    with Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar:
+        # what is wrong with the data is said before any network is built
+        validator = Validator(config, stage)
+        with (
+            Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
+            Board(paths.run_folder(config) / stage.name, after=done) as board,
+        ):
+            learner = initial.begin(config, stage)
+            if learner.iteration:
+                log.info("%s: going on from iteration %d", stage.name, learner.iteration)
+            bar.leave_out()
+            fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
     if interrupt:
         _explain(interrupt, learner)
 
@@ -88,8 +95,8 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
         if _due(train.snapshot_every, done):
             board.pictures(pictures(update), iteration=done)
         if validator and (_due(train.validate_every, done) or last):
-            board.scalars(validate(learner, validator), iteration=done)
-            bar.pause()
+            with bar.doing("validating"):
+                board.scalars(validate(learner, validator), iteration=done)
         if _due(train.checkpoint_every, done):
             keeping.save(learner)
     keeping.save(learner)
@@ -117,6 +124,18 @@ def cpu_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _finished(config: Config, stage: Stage) -> str:
+    """Why a stage is not trained, and what would change that."""
+    done = initial.done(config, stage)
+    if done < config.train.iterations:
+        return (
+            f"{done} iterations are done, and a later stage is trained on them; to train it longer, give the run another name="
+        )
+    # with more iterations, a stage before it need not go on
+    last = stage == config.variant.stages[-1]
+    return f"all {done} iterations are done{'; raise train.iterations to go on' if last else ''}"
 
 
 def _due(every: int, iteration: int) -> bool:

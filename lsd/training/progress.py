@@ -1,9 +1,10 @@
-"""The bar on the terminal: iterations, time left, loss, voxels per second."""
+"""The bar on the terminal: what training is doing, iterations, time left, loss, voxels per second."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from tqdm import tqdm
@@ -11,7 +12,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 
 class Progress:
-    """Counts iterations of a stage and measures throughput between readings.
+    """Counts iterations of a stage and measures throughput between readings.  It says "starting" until the first is done.
 
     voxels: of output in one iteration
     """
@@ -19,25 +20,40 @@ class Progress:
     def __init__(self, stage: str, *, done: int, total: int, voxels: int, show: bool) -> None:
         self._bar = tqdm(initial=done, total=total, desc=stage, unit="it", disable=not show, dynamic_ncols=True)
         self._voxels = voxels
-        self.pause()
+        self._say("starting")
+        self._read()
 
     def advance(self, loss: float) -> None:
         """One more iteration, with this loss."""
         self._count += 1
         if not self._bar.disable:
-            rate = self._bar.format_dict["rate"] or 0.0
-            self._bar.set_postfix_str(f"loss {loss:.4f}, {rate * self._voxels / 1e6:.2f} Mvoxels/s", refresh=False)
+            # there is none before the bar was drawn with an iteration
+            rate = self._bar.format_dict["rate"]
+            speed = f", {tqdm.format_sizeof(rate * self._voxels, 'voxel/s')}" if rate else ""
+            self._say(f"loss {loss:.4f}{speed}", refresh=False)
             self._bar.update()
 
     def throughput(self) -> dict[str, float]:
         """Iterations and output voxels per second since the last reading."""
         rate = self._count / max(time.perf_counter() - self._since, 1e-9)
-        self.pause()
+        self._read()
         return {"iterations_per_second": rate, "voxels_per_second": rate * self._voxels}
 
-    def pause(self) -> None:
-        """What was counted since the last reading, and the time it took, are left out of the next."""
-        self._since, self._count = time.perf_counter(), 0
+    def leave_out(self) -> None:
+        """Leaves out what was counted since the last reading, and out of the bar's rate the time since it was drawn."""
+        self._bar.unpause()
+        self._read()
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Inside, the bar says `what`; the time it takes is left out."""
+        before = self._text
+        self._say(what)
+        try:
+            yield
+        finally:
+            self._say(before, refresh=False)
+            self.leave_out()
 
     def __enter__(self) -> Progress:
         # messages go above the bar, not into it
@@ -49,3 +65,10 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.close()
         self._open.close()
+
+    def _read(self) -> None:
+        self._since, self._count = time.perf_counter(), 0
+
+    def _say(self, text: str, *, refresh: bool = True) -> None:
+        self._text = text
+        self._bar.set_postfix_str(text, refresh=refresh)

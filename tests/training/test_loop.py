@@ -140,15 +140,36 @@ def test_a_changed_config_is_refused_with_both_values(tmp_path) -> None:
         train(config(tmp_path, learning_rate=0.5, iterations=9), progress=False)
 
 
-def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path) -> None:
+def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path, caplog) -> None:
+    caplog.set_level("INFO")
     path = train(config(tmp_path, iterations=2), progress=False)
+    assert not caplog.messages
     before = path.stat().st_mtime_ns
     assert train(config(tmp_path, iterations=2), progress=False) == path
+    assert caplog.messages == ["main: all 2 iterations are done; raise train.iterations to go on"]
     assert path.stat().st_mtime_ns == before
     run = config(tmp_path, iterations=4)
     longer = train(run, progress=False)
+    assert caplog.messages[1:] == ["main: going on from iteration 2"]
     assert len(curve(run, "main")) == 4
     _same(_content(longer), _content(train(config(tmp_path, name="straight", iterations=4), progress=False)))
+
+
+def test_what_is_said_of_finished_stages_is_so(tmp_path, caplog) -> None:
+    """Raising train.iterations helps the last stage only: the first stays what the last was trained on."""
+    train(config(tmp_path, "acrlsd", iterations=1), progress=False)
+    caplog.set_level("INFO")
+    train(config(tmp_path, "acrlsd", iterations=1), progress=False)
+    assert caplog.messages == [
+        "lsds: all 1 iterations are done",
+        "affs: all 1 iterations are done; raise train.iterations to go on",
+    ]
+    caplog.clear()
+    run = config(tmp_path, "acrlsd", iterations=2)
+    train(run, progress=False)
+    assert caplog.messages[0].startswith("lsds: 1 iterations are done, and a later stage is trained on them; ")
+    assert caplog.messages[1] == "affs: going on from iteration 1"
+    assert (_last(run, "lsds").stem, _last(run, "affs").stem) == ("iteration_00000001", "iteration_00000002")
 
 
 def test_no_iterations_gives_the_weights_of_the_seed(tmp_path) -> None:
