@@ -76,7 +76,10 @@ def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Co
 
 
 def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str, Mapping[str, Any]]) -> Config:
-    """`config` with "key=value" applied and validated again; a value may be a name of the dictionary for its key."""
+    """`config` with "key=value" applied and validated again; a value may be a name of the dictionary for its key.
+
+    Raises ConfigError with every mistake found.
+    """
     pairs = [_split(text) for text in overrides]
     data = _plain(config)
     mistakes = []
@@ -193,11 +196,22 @@ def _put(data: Any, parts: list[str], value: Any) -> None:
 
 
 def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -> Any:
-    names = dictionaries.get(key)
-    if names and text in names:
+    names = dictionaries.get(key, {})
+    if text in names:
         return _plain(names[text])
-    if names and text.isidentifier():
+    value = _literal(text)
+    # what has a dictionary is a structure: anything plainer was meant as a name
+    if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
+        return value
+    if names:
         raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}")
+    raise ConfigError(
+        f"{key}: the name {text!r} is looked up in {DICTIONARIES[key]} of a .py config, and this config holds none (a .json "
+        f"never does); name a .py config with -c that imports it, as in -c {DEFAULT_CONFIG} {key}={text}"
+    )
+
+
+def _literal(text: str) -> Any:
     if text.lower() in ("none", "null", "true", "false"):
         return {"none": None, "null": None, "true": True, "false": False}[text.lower()]
     try:

@@ -58,6 +58,9 @@ def test_wider_overrides_come_first() -> None:
         ("predict.volumes=('nowhere',)", "allowed: train, validate, test, synthetic_train"),
         ("train.frozen=('main',)", "name its checkpoint in train.init"),
         ("name.x=3", "set name itself"),
+        ("name=a/b", "name: a run's name is one folder name, got 'a/b'; the folder above it is set with runs="),
+        ("name=..", "one folder name, got '..'"),
+        ("network=3d", "no network '3d'; there are: "),
     ],
 )
 def test_mistakes_are_explained(override, says) -> None:
@@ -113,6 +116,22 @@ def test_the_record_of_a_run_is_a_config_too(tmp_path) -> None:
     path.write_text('{"name": "x", "evil": 1}')
     with pytest.raises(cli.ConfigError, match="evil"):
         cli.load(path)
+
+
+@pytest.mark.parametrize("override", ["dataset=fib25", "variant=aff", "network=3d", "dataset.augment=none"])
+def test_names_need_dictionaries(tmp_path, override) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(cli.load(CONFIG).model_dump_json())
+    bare = tmp_path / "bare.py"
+    bare.write_text("from config.config import config")
+    key, name = override.split("=")
+    for file in (path, bare):
+        with pytest.raises(cli.ConfigError) as error:
+            cli.load(file, [override])
+        says = f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, and this config holds none"
+        assert str(error.value).startswith(says)
+        assert str(error.value).endswith(f"-c {cli.DEFAULT_CONFIG} {override}")
+    assert cli.load(path, ["dataset.augment=()"]).dataset.augment == ()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field, model_validator
+from pydantic import field_validator, model_validator
 
 from lsd.spec.base import Spec
 from lsd.spec.networks import Network
@@ -16,11 +14,11 @@ from lsd.spec.volumes import Dataset
 class Config(Spec):
     """What config/config.py holds.
 
-    name:      of the run; its folder is <runs>/<name>
+    name:      of the run, one folder name; its folder is <runs>/<name>
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     """
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00]+$")]
+    name: str
     dataset: Dataset
     variant: Variant
     network: Network
@@ -30,6 +28,13 @@ class Config(Spec):
     evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, name: str) -> str:
+        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+            raise ValueError(f"a run's name is one folder name, got {name!r}; the folder above it is set with runs=")
+        return name
 
     @model_validator(mode="after")
     def _names_exist(self) -> Config:
