@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from lsd.network.restore import Restored
 from lsd.prediction.plan import Plan
-from lsd.prediction.predictor import Predictor
-from lsd.spec import Affinities
+from lsd.spec import Affinities, Predict, Target
 from lsd.targets.offsets import for_dims
 from lsd.volumes.volume import OpenVolume
 
 
-def attributes(head: str, volume: OpenVolume, *, plan: Plan, predictor: Predictor, restored: Restored) -> dict[str, Any]:
-    """Attributes of the array of `head`: all that its values depend on, and the neighborhood of affinities (voxels)."""
-    settings, target, block = predictor.settings, predictor.targets[head], plan.grid.block(0)
-    dims = predictor.network.dims
+def attributes(target: Target, volume: OpenVolume, *, plan: Plan, settings: Predict, restored: Restored) -> dict[str, Any]:
+    """Attributes of the array of a head: all that its values depend on, and the neighborhood of affinities (voxels)."""
+    block, network = plan.grid.block(0), restored.config.network
     record = {
         "volume": volume.name,
         "raw": volume.raw.name,
@@ -25,8 +21,8 @@ def attributes(head: str, volume: OpenVolume, *, plan: Plan, predictor: Predicto
         "checkpoint_sha256": restored.sha256,
         "stage": restored.stage,
         "iteration": restored.iteration,
-        "variant": predictor.variant.model_dump(mode="json"),
-        "trunk": predictor.network.trunk.model_dump(mode="json"),
+        "variant": restored.cascade.variant.model_dump(mode="json"),
+        "trunk": network.trunk.model_dump(mode="json"),
         "roi": {"offset": list(plan.grid.roi.begin), "shape": list(plan.grid.roi.shape)},
         "block": {"read": list(block.read.shape), "write": list(plan.grid.write_shape)},
         "border": "reflect",
@@ -35,10 +31,10 @@ def attributes(head: str, volume: OpenVolume, *, plan: Plan, predictor: Predicto
         "augment": settings.augment,
         "turns": len(plan.turns),
         "precision": settings.precision,
-        "device": predictor.device.type,
-        "threads": settings.threads or torch.get_num_threads(),
+        "device": settings.device,
+        "threads": settings.threads,
     }
     if not isinstance(target, Affinities):
         return {"prediction": record}
-    flat = (0,) * (volume.roi.dims - dims)
-    return {"prediction": record, "neighborhood": [[*flat, *offset] for offset in for_dims(target.neighborhood, dims)]}
+    flat = (0,) * (volume.roi.dims - network.dims)
+    return {"prediction": record, "neighborhood": [[*flat, *offset] for offset in for_dims(target.neighborhood, network.dims)]}

@@ -1,149 +1,182 @@
-"""Prediction of a run's volumes: raw from disk, heads to disk."""
+"""Prediction of a run's volumes: raw from disk, heads to disk, in one process or many."""
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import torch
 from funlib.geometry import Roi
-from tqdm import tqdm
 
+from lsd.blockwise.container import working
 from lsd.blockwise.grid import chunk_shape
+from lsd.blockwise.run import prepare, run
+from lsd.blockwise.step import Step
 from lsd.network.restore import Restored, from_checkpoint, resolve
-from lsd.prediction.array import Heads, Raw, predict_blocks
-from lsd.prediction.plan import Plan, check_axes, smallest
-from lsd.prediction.predictor import Predictor
+from lsd.prediction.blocks import FUNCTION
+from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.record import attributes
-from lsd.spec import Config, Volume
+from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
-from lsd.volumes.array import Array, text
+from lsd.targets.target import channels
+from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
 
+# noted in fingerprints: to be raised whenever the same settings would give other values
+VERSION = 1
+STEP = "heads"
+
 
 @dataclass(frozen=True)
-class Job:
-    """A volume that is ready to be predicted: its arrays, in the container `partial`, will move to `target` when whole."""
+class Wanted:
+    """What is predicted, by which network, and how; network and variant are the checkpoint's."""
 
-    volume: OpenVolume
-    plan: Plan
-    arrays: Mapping[str, Array]
-    partial: Path
-    target: Path
+    restored: Restored
+    checkpoint: Path
+    settings: Predict
+
+    @property
+    def variant(self) -> Variant:
+        """Of the checkpoint, up to its stage."""
+        return self.restored.cascade.variant
+
+    def targets(self) -> dict[str, Target]:
+        """Of the heads to predict.  Raises ValueError for one that the checkpoint does not have."""
+        heads = self.variant.heads()
+        names = self.settings.heads or tuple(self.variant.stages[-1].heads)
+        unknown = [name for name in names if name not in heads]
+        if unknown:
+            raise ValueError(f"no head {unknown[0]!r} to predict; the checkpoint has: {', '.join(heads)}")
+        return {name: heads[name].target for name in names}
+
+    def plan(self, roi: Roi, volume: OpenVolume) -> Plan:
+        """The blocks of a part of a volume."""
+        network = self.restored.config.network
+        return plan(
+            network, self.variant, roi=roi, settings=self.settings, voxel_size=volume.voxel_size, heads=tuple(self.targets())
+        )
 
 
-def predict(config: Config, *, progress: bool | None = None) -> list[Path]:
+def predict(config: Config, *, workers: Workers | None = None, progress: bool | None = None) -> list[Path]:
     """Predicts every volume that predict.volumes names; returns the containers, in that order.
 
     runs/<name>/prediction/<volume>.zarr holds an array (c, z, y, x) for each head, uint8 or float32.  Its attributes say which
     checkpoint (sha256), variant and settings it is from; those of affinities hold their `neighborhood`.  A volume's earlier
-    prediction stays until the new one is whole, then all of it is replaced.  Memory: what a block takes in the network, and
-    raw and heads of two blocks, whatever the volume.  progress: show a bar; None: on a terminal only.
+    prediction stays until the new one is whole, then all of it is replaced.  Blocks that are done stay done: a run that was
+    killed goes on where it was, and only with the same checkpoint, settings and data.  Memory, in each process: what a block
+    takes in the network, and raw and heads of two blocks, whatever the volume.
+
+    workers:  processes that share the blocks; None: this one alone.  Their number changes no value
+    progress: show a bar; None: on a terminal only
 
     Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or OSError before anything is
-    predicted where checkpoint, volumes or outputs are not as they should be; MemoryError where a block does not fit.
+    predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
     """
     config = expand(config)
-    restored = from_checkpoint(resolve(config.predict.checkpoint, config))
-    predictor = Predictor(restored.cascade, restored.config.network, settings=config.predict)
-    with _prepared(config, predictor, restored) as jobs:
-        for job in jobs:
-            _run(job, predictor, progress=progress)
-    return [job.target for job in jobs]
+    settings = config.predict.model_copy(update={"threads": config.predict.threads or _threads(workers)})
+    config = config.model_copy(update={"predict": settings})
+    path = resolve(settings.checkpoint, config)
+    wanted = Wanted(from_checkpoint(path), path, settings)
+    named = config.dataset.named(settings.volumes)
+    # all are looked at before the first is begun, so that nothing is wrong with the last
+    opened = {name: _open(config, name, volume, wanted) for name, volume in named.items()}
+    return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in opened.values()]
 
 
-@contextmanager
-def _prepared(config: Config, predictor: Predictor, restored: Restored) -> Iterator[list[Job]]:
-    """All volumes opened and all arrays made, so that nothing is wrong with the last one; unfinished ones go again."""
-    jobs: list[Job] = []
-    try:
-        for name, volume in config.dataset.named(config.predict.volumes).items():
-            jobs.append(_prepare(config, name, volume, predictor, restored))
-        yield jobs
-    finally:
-        for job in jobs:
-            shutil.rmtree(job.partial, ignore_errors=True)
+def _threads(workers: Workers | None) -> int:
+    """Sums differ in the last bits with the number of threads, so it must not follow from the number of workers."""
+    return torch.get_num_threads() if workers is None else 1
 
 
-def _prepare(config: Config, name: str, spec: Volume, predictor: Predictor, restored: Restored) -> Job:
+def _open(config: Config, name: str, spec: Volume, wanted: Wanted) -> tuple[OpenVolume, Plan]:
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    target = prediction(config, name)
-    refuse_same(target, [volume.raw.source.path])
+    refuse_same(prediction(config, name), [volume.raw.source.path])
     try:
-        _check_size(volume, predictor)
+        _check_size(volume, wanted)
         roi = within(config.predict.region, volume.raw.roi) if config.predict.region else volume.roi
-        plan = predictor.plan(roi, voxel_size=volume.voxel_size)
+        return volume, wanted.plan(roi, volume)
     except ValueError as error:
         raise ValueError(f"volume {name!r}: {error}") from error
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        arrays = {head: _create(partial, head, volume, plan, predictor, restored) for head in predictor.heads}
-    except OSError as error:
-        raise OSError(f"cannot write {target}: {error}; mend that, or set runs= to another folder") from error
-    return Job(volume, plan, arrays, partial, target)
 
 
-def _check_size(volume: OpenVolume, predictor: Predictor) -> None:
-    check_axes(predictor.network, volume.roi.dims)
-    least = smallest(predictor.network, predictor.variant)
+def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
+    network = wanted.restored.config.network
+    check_axes(network, volume.roi.dims)
+    least = smallest(network, wanted.variant)
     extent = volume.raw.roi.shape[-len(least) :]
-    if predictor.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
+    if wanted.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
         raise ValueError(
             f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least {'x'.join(map(str, least))} voxels; "
             "set predict.small=pad to continue it by reflection"
         )
 
 
-def _create(container: Path, head: str, volume: OpenVolume, plan: Plan, predictor: Predictor, restored: Restored) -> Array:
-    return create_array(
+def _predict(
+    config: Config, volume: OpenVolume, wanted: Wanted, plan: Plan, workers: Workers | None, progress: bool | None
+) -> Path:
+    target = prediction(config, volume.name)
+    step = _step(config, target, volume, wanted, plan)
+    with working(target, step) as container:
+        step = replace(step, container=container)
+        prepare(step)
+        for head, kind in wanted.targets().items():
+            _create(container, head, kind, volume, wanted, plan)
+        log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
+    return target
+
+
+def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+    settings = wanted.settings.model_dump(
+        mode="json",
+        include={"dtype", "augment", "precision", "channels_last", "compile", "device", "threads"},
+    )
+    roi = plan.grid.roi
+    arguments: dict[str, Any] = {
+        "volume": volume.spec.model_dump(mode="json"),
+        "name": volume.name,
+        "data_root": str(data_root(config)),
+        "settings": wanted.settings.model_dump(mode="json"),
+        "checkpoint": str(wanted.checkpoint),
+        "sha256": wanted.restored.sha256,
+        "roi": [[int(n) for n in roi.begin], [int(n) for n in roi.shape]],
+    }
+    depends_on = {
+        "version": VERSION,
+        "checkpoint": wanted.restored.sha256,
+        "heads": sorted(wanted.targets()),
+        "settings": settings,
+        "raw": {**volume.raw.identity(), "range": volume.spec.raw_range, "invalid": volume.spec.invalid},
+    }
+    return Step(STEP, target, plan.grid, FUNCTION, arguments, depends_on, arrays=tuple(wanted.targets()))
+
+
+def _create(container: Path, head: str, kind: Target, volume: OpenVolume, wanted: Wanted, plan: Plan) -> None:
+    network = wanted.restored.config.network
+    create_array(
         container,
         head,
         roi=plan.grid.roi,
         voxel_size=volume.voxel_size,
-        dtype=predictor.settings.dtype,
-        channels=predictor.channels[head],
+        dtype=wanted.settings.dtype,
+        channels=channels(kind, network.dims),
         chunks=chunk_shape(plan.grid.write_shape),
-        attributes=attributes(head, volume, plan=plan, predictor=predictor, restored=restored),
+        attributes=attributes(kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored),
     )
 
 
-def _run(job: Job, predictor: Predictor, *, progress: bool | None) -> None:
-    roi, since = job.plan.grid.roi, time.perf_counter()
-
-    def read(part: Roi) -> Raw:
-        raw = job.volume.read_raw(part)
-        raw *= 2
-        raw -= 1
-        return raw
-
-    def write(part: Roi, heads: Heads) -> None:
-        for name, head in heads.items():
-            job.arrays[name].write(head, part)
-
-    blocks = predict_blocks(predictor, job.plan, read=read, write=write, dtype=predictor.settings.dtype)
-    hidden = None if progress is None else not progress
-    with tqdm(total=int(roi.size), desc=job.volume.name, unit="voxel", unit_scale=True, disable=hidden) as bar:
-        for block in blocks:
-            bar.update(int(block.write.size))
-    shutil.rmtree(job.target, ignore_errors=True)
-    os.replace(job.partial, job.target)
-    seconds = time.perf_counter() - since
-    log.info(
-        "%s: %s in %d blocks, %.0f s, %.2f Mvoxels/s",
-        job.volume.name,
-        text(roi),
-        len(job.plan.grid),
-        seconds,
-        roi.size / seconds / 1e6,
-    )
+def crowd(settings: Predict) -> Workers:
+    """The workers of the config; where it names no number, one for each GPU here, or each core without any."""
+    if settings.workers.count:
+        return settings.workers
+    if settings.workers.launch:
+        raise ValueError("predict.workers.launch is set, but not how many workers; set predict.workers.count")
+    on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
+    count = (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
+    return settings.workers.model_copy(update={"count": max(1, count)})

@@ -4,7 +4,7 @@ from lsd.spec.augment import Augmentation, Defects, Elastic, GrowBoundary, Inten
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
-from lsd.spec.run import Evaluate, Fragments, Mutex, Precision, Predict, Schedule, Segment, Train
+from lsd.spec.run import Evaluate, Fragments, Mutex, Precision, Predict, Schedule, Segment, Train, Workers
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Head, Loss, Stage, Variant
 from lsd.spec.volumes import Dataset, Part, Synthetic, Volume
@@ -48,4 +48,5 @@ __all__ = [
     "UNet",
     "Variant",
     "Volume",
+    "Workers",
 ]

@@ -78,6 +78,37 @@ class Train(Spec):
         return self
 
 
+class Workers(Spec):
+    """Who does the blocks of a step.
+
+    count:   processes; 0: this one, without a scheduler
+    launch:  None: on this machine; "slurm" or "lsf": through sbatch or bsub; else a shell command that starts a worker and
+             lasts as long as it does: {command} is the worker's command line, {quoted} the same as one word, {options},
+             {name}, {log}, {worker} its number
+    options: for the scheduler, e.g. "--partition=gpu --gres=gpu:1 --cpus-per-task=4 --mem=32G"
+    host:    name or address of this machine that workers elsewhere connect to; None: found out
+    timeout: seconds a block may take before its worker is killed
+    retries: how often a block that failed is tried again
+    """
+
+    count: NonNegative = 0
+    launch: Annotated[str, Field(min_length=1)] | None = None
+    options: str = ""
+    host: str | None = None
+    timeout: PositiveFloat = 3600.0
+    retries: NonNegative = 2
+
+    @model_validator(mode="after")
+    def _launches_a_worker(self) -> Workers:
+        preset = self.launch in (None, "slurm", "lsf")
+        if not preset and not any(name in str(self.launch) for name in ("{command}", "{quoted}")):
+            raise ValueError(
+                f"launch {self.launch!r} starts no worker; allowed: slurm, lsf, or a command with {{command}} or {{quoted}}, "
+                "e.g. 'ssh node{worker} {quoted}'"
+            )
+        return self
+
+
 class Predict(Spec):
     """From raw to heads on disk.
 
@@ -90,6 +121,7 @@ class Predict(Spec):
     memory:      GB a block may take where the network has no predict_shape
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
+    workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
 
     checkpoint: str = "best"
@@ -106,6 +138,7 @@ class Predict(Spec):
     memory: PositiveFloat = 4.0
     shape: Shape | None = None
     small: Literal["pad", "refuse"] = "pad"
+    workers: Workers = Workers()
 
 
 class Fragments(Spec):
@@ -152,6 +185,9 @@ class Segment(Spec):
                 where a contact starts as its highest affinity alone
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
+    block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
+    context:    voxels around a block that its fragments and the scores of its edges are computed with
+    workers:    processes that do the blocks
     """
 
     affinities: str = "affs"
@@ -161,6 +197,9 @@ class Segment(Spec):
     scoring: Annotated[str, Field(pattern=r"^(mean|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
+    block: Shape = (256, 256, 256)
+    context: tuple[NonNegative, ...] = (32, 32, 32)
+    workers: Workers = Workers()
 
 
 class Evaluate(Spec):
@@ -171,6 +210,8 @@ class Evaluate(Spec):
     use_mask:    score only where labels_mask is set
     connected:   relabel the truth into connected components inside the region first
     region:      part of each volume to score; empty: all of it
+    block:       voxels that are counted at once
+    workers:     processes that count
     """
 
     ignore: tuple[NonNegative, ...] = (0,)
@@ -178,6 +219,20 @@ class Evaluate(Spec):
     use_mask: bool = True
     connected: bool = False
     region: Region = ()
+    block: Shape = (256, 256, 256)
+    workers: Workers = Workers()
 
 
-__all__ = ["Evaluate", "Floats", "Fragments", "Mutex", "Precision", "Predict", "Schedule", "Segment", "Thresholds", "Train"]
+__all__ = [
+    "Evaluate",
+    "Floats",
+    "Fragments",
+    "Mutex",
+    "Precision",
+    "Predict",
+    "Schedule",
+    "Segment",
+    "Thresholds",
+    "Train",
+    "Workers",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
@@ -69,6 +69,13 @@ class Array:
     def channels(self) -> int | None:
         """Number of channels, None where there is no such axis."""
         return self.layout.shape[0] if "c" in self.axes else None
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this array from others without reading it: place, extent, and when it was made.  JSON."""
+        made = containers.made(self.source.path, self.source.name)
+        extent = {"begin": [int(n) for n in self.layout.roi.begin], "shape": [int(n) for n in self.layout.shape]}
+        place = {"path": str(self.source.path.resolve()), "array": self.source.name, "made": made}
+        return {**place, **extent, "dtype": str(self.dtype), "voxel_size": list(self.voxel_size)}
 
     def cropped(self, roi: Roi) -> Array:
         """The same array, confined to `roi`, which must lie within."""

@@ -1,0 +1,49 @@
+"""Where a run writes: beside an earlier result until the new one is whole, or into it where it goes on with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from lsd.blockwise.lock import exclusive
+from lsd.blockwise.step import Step, differences, load_step
+
+
+@contextmanager
+def working(target: Path, first: Step) -> Iterator[Path]:
+    """The container to write for `target`: <target>.partial if there is one, `target` if its first step is the one of this
+    run, else <target>.partial anew.  When the body ends without an error, it stands at `target`.
+
+    Holds the lock of `target`.  first: the step that decides; its container is of no matter.
+    Raises RuntimeError where another run writes, OSError where the folder cannot be written.
+    """
+    with exclusive(target) as killed:
+        partial = target.with_name(f"{target.name}.partial")
+        container = target if not partial.exists() and _same(target, first) else partial
+        if killed:
+            sweep(container)
+        container.mkdir(parents=True, exist_ok=True)
+        yield container
+        if container != target:
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(container, target)
+
+
+def sweep(container: Path) -> int:
+    """Deletes what writers that were killed left half written; returns how many files.  No other may be at work."""
+    count = 0
+    for folder, _, files in os.walk(container):
+        for name in files:
+            if name.endswith(".partial"):
+                (Path(folder) / name).unlink(missing_ok=True)
+                count += 1
+    return count
+
+
+def _same(target: Path, first: Step) -> bool:
+    folder = replace(first, container=target).folder
+    return (folder / "step.json").exists() and not differences(load_step(folder).fingerprint, first.depends_on())

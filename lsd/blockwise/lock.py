@@ -1,0 +1,96 @@
+"""One run at a time on one output: a lock file that says who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def exclusive(target: Path) -> Iterator[bool]:
+    """Holds <target>.lock; yields whether an earlier holder was killed without giving it back.
+
+    A lock is stale if its process, told by host, pid and start time, is gone.  Raises RuntimeError naming host and pid where
+    it is not, or where it was taken on another machine: whether that one still runs cannot be seen from here.  OSError where
+    nothing can be written.
+    """
+    path = target.with_name(f"{target.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stale = _take(path)
+    except OSError as error:
+        raise OSError(f"cannot write {target}: {error}; mend that, or set runs= to another folder") from error
+    try:
+        yield stale
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> bool:
+    own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
+    own.write_text(json.dumps(_here()))
+    stale = False
+    try:
+        while True:
+            try:
+                # a link is made whole or not at all, on network file systems too
+                os.link(own, path)
+                return stale
+            except FileExistsError:
+                holder = _read(path)
+                if holder is None:
+                    continue
+                if not _is_gone(holder):
+                    raise RuntimeError(_refusal(path, holder)) from None
+                stale = True
+                path.unlink(missing_ok=True)
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Who holds the lock; None if it was given back just now."""
+    try:
+        content = json.loads(path.read_bytes())
+        return content if isinstance(content, dict) else {}
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+
+
+def _here() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def _is_gone(holder: dict[str, Any]) -> bool:
+    if holder.get("host") != socket.gethostname() or not isinstance(holder.get("pid"), int):
+        return False
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    # another process may have been given the number since
+    return bool(_started(holder["pid"]) != holder.get("started"))
+
+
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since the machine did; None where that cannot be told."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _refusal(path: Path, holder: dict[str, Any]) -> str:
+    return (
+        f"{path.with_suffix('')} is being written by process {holder.get('pid', '?')} on host {holder.get('host', '?')}; "
+        f"wait for it, or, if you know that it is gone, delete {path}"
+    )

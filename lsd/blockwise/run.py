@@ -1,0 +1,187 @@
+"""A step, run to its end: what is done is left alone, what fails is tried again, and then named."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from lsd.blockwise.container import sweep
+from lsd.blockwise.here import run_here
+from lsd.blockwise.ledger import clear_failures, read_failures, read_ledger
+from lsd.blockwise.scheduler import run_workers
+from lsd.blockwise.step import Step, differences, load_step
+from lsd.spec import Workers
+from lsd.volumes.array import open_array, text
+
+log = logging.getLogger(__name__)
+
+# blocks that a message names
+_NAMED = 5
+
+
+class BlocksFailed(RuntimeError):
+    """Blocks that are not done though they were tried again and again; the others are."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the blocks of a step.
+
+    done: in this run; skipped: done before; retried: attempts beyond the first; voxels: written in this run
+    """
+
+    name: str
+    done: int
+    skipped: int
+    retried: int
+    voxels: int
+    seconds: float
+
+    def __str__(self) -> str:
+        blocks = f"{self.name}: {self.done} block{'' if self.done == 1 else 's'} done"
+        skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
+        retried = f", {self.retried} retried" if self.retried else ""
+        return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s, {self.voxels / max(self.seconds, 1e-9) / 1e6:.2f} Mvoxels/s"
+
+
+def prepare(step: Step) -> None:
+    """Opens the step's folder for this run; what it writes to may be made after.
+
+    A step of another fingerprint that is whole is forgotten, with its arrays.  Raises ValueError where it is not whole,
+    naming what differs.
+    """
+    folder = step.folder
+    if (folder / "step.json").exists():
+        there = load_step(folder)
+        found = differences(there.fingerprint, step.depends_on())
+        if found and len(read_ledger(folder)) < len(there.grid):
+            raise ValueError(
+                f"{step.container} holds unfinished blocks that this run cannot go on with: {'; '.join(found)}; "
+                f"run it as before to finish it, or delete {step.container} to start afresh"
+            )
+        if found:
+            for written in (folder, *(step.container / name for name in there.arrays)):
+                shutil.rmtree(written, ignore_errors=True)
+    step.save()
+
+
+def is_whole(step: Step) -> bool:
+    """Whether all blocks of exactly this step are done."""
+    if not (step.folder / "step.json").exists():
+        return False
+    same = not differences(load_step(step.folder).fingerprint, step.depends_on())
+    return same and len(read_ledger(step.folder)) == len(step.grid)
+
+
+def run(step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None) -> Summary:
+    """Does every block of the step that is not done yet, in this process or, where workers.count > 0, in so many others.
+
+    Blocks that fail are tried workers.retries times more, one at a time in a worker and with nothing else in its memory.
+    title: for the bar; progress: show it; None: on a terminal only.
+
+    Raises BlocksFailed with the blocks that still fail, when all others are done; OSError where nothing can be written any
+    more (disk full); ValueError as `prepare`, and where two
+    blocks would share a chunk.
+    """
+    workers = workers or Workers()
+    prepare(step)
+    _check_chunks(step)
+    clear_failures(step.folder)
+    pending = read_ledger(step.folder).missing(len(step.grid))
+    summary = _Counted(step, pending)
+    died = ""
+    with _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress) as bar:
+        for attempt in range(workers.retries + 1):
+            if not len(pending):
+                break
+            summary.attempts += len(pending)
+            if workers.count:
+                died = run_workers(step, pending, workers=workers, progress=bar, overlap=attempt == 0) or died
+            else:
+                run_here(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
+            pending = read_ledger(step.folder).missing(len(step.grid))
+            _stop_if_fatal(step)
+    if died:
+        sweep(step.container)
+    if len(pending):
+        raise BlocksFailed(_failed(step, pending, died))
+    clear_failures(step.folder)
+    return summary.finished()
+
+
+class _Counted:
+    """Counts for the summary."""
+
+    def __init__(self, step: Step, pending: NDArray[np.uint64]) -> None:
+        self.step, self.pending, self.attempts, self.since = step, pending, 0, time.perf_counter()
+
+    def finished(self) -> Summary:
+        grid, seconds = self.step.grid, time.perf_counter() - self.since
+        whole = len(self.pending) == len(grid)
+        voxels = int(grid.roi.size) if whole else sum(int(grid.block(int(index)).write.size) for index in self.pending)
+        skipped = len(grid) - len(self.pending)
+        return Summary(self.step.name, len(self.pending), skipped, self.attempts - len(self.pending), voxels, seconds)
+
+
+def _check_chunks(step: Step) -> None:
+    for name in step.arrays:
+        array = open_array(step.container, name)
+        chunks = array.source.chunks[-step.grid.roi.dims :]
+        for size, chunk, extent in zip(step.grid.write_shape, chunks, array.roi.shape, strict=True):
+            if size % chunk and size < extent:
+                raise ValueError(
+                    f"blocks of {tuple(step.grid.write_shape)} voxels share chunks of {array.name} ({tuple(chunks)}), so two "
+                    "writers would lose each other's voxels; take blocks that are multiples of the chunks, or delete the array"
+                )
+        if array.roi.begin != step.grid.roi.begin:
+            raise ValueError(
+                f"{array.name} begins at {tuple(array.roi.begin)}, its blocks at {tuple(step.grid.roi.begin)}; delete it"
+            )
+
+
+def _stop_if_fatal(step: Step) -> None:
+    fatal = [failure for failure in read_failures(step.folder) if failure.fatal]
+    if fatal:
+        raise OSError(f"{fatal[0].error}; make room, then the same command goes on from here")
+
+
+def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
+    failures = {failure.index: failure for failure in read_failures(step.folder)}
+    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed, the others are done:"]
+    silent = f"its worker was killed (out of memory?) or the block took too long{': ' + _last_line(died) if died else ''}"
+    for index in pending[:_NAMED]:
+        failure = failures.get(int(index))
+        lines.append(f"  block {index} ({text(step.grid.block(int(index)).write)}): {failure.error if failure else silent}")
+    if len(pending) > _NAMED:
+        lines.append(f"  and {len(pending) - _NAMED} more")
+    traces = step.folder / "failures.txt"
+    try:
+        traces.write_text("\n".join(f"block {f.index}\n{f.trace}" for f in failures.values()))
+        lines.append(f"tracebacks are in {traces}; the same command tries them again")
+    except OSError:
+        lines.append("the same command tries them again")
+    return "\n".join(lines)
+
+
+def _last_line(error: str) -> str:
+    return next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
+
+
+@contextmanager
+def _bar(title: str, total: int, done: int, progress: bool | None) -> Iterator[Callable[[int | None], None]]:
+    """A bar of blocks; called with how many this attempt has done, or with None for one more."""
+    hidden = None if progress is None else not progress
+    with tqdm(total=total, initial=done, desc=title, unit="block", disable=hidden) as bar:
+
+        def update(count: int | None) -> None:
+            bar.update(1 if count is None else max(0, done + count - bar.n))
+
+        yield update

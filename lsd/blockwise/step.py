@@ -1,0 +1,177 @@
+"""A step: one function over the blocks of a region, and all that another process must know to take part.
+
+A step belongs to a container (a zarr folder) and leaves there, for each block, its part of some arrays, or rows of a table,
+or both.  What is known of its blocks stands in <container>/blocks/<name>: see `ledger`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.grid import Block, Grid
+
+Arrays = Mapping[str, NDArray[Any]]
+Rows = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a block gives: its part of each of the step's arrays, (c?, *block.write.shape), and rows of the step's table."""
+
+    arrays: Arrays = field(default_factory=dict)
+    rows: Rows | None = None
+
+    def digest(self) -> int:
+        """64 bits of a hash of all of it, which the ledger notes and `verify` computes again."""
+        content = hashlib.blake2b(digest_size=8)
+        for name in sorted(self.arrays):
+            content.update(np.ascontiguousarray(self.arrays[name]).data.cast("B") if self.arrays[name].size else b"")
+        if self.rows is not None:
+            content.update(self.rows.tobytes())
+        return int.from_bytes(content.digest(), "little")
+
+
+class Function(Protocol):
+    """What is done with a block.  Reading, computing and writing overlap, each in one block at a time."""
+
+    def read(self, block: Block) -> Any:
+        """All that the block needs from disk."""
+
+    def compute(self, block: Block, source: Any) -> Output:
+        """The block's output from what `read` gave: the same wherever, whenever and in whatever order it is called."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One function over the blocks of a grid.
+
+    name:        of the step within its container, also of its folder
+    container:   zarr folder that holds the arrays
+    function:    "package.module:factory"; factory(container, worker, **arguments) -> Function, called once in each worker
+                 process; worker: its number, 0 and up, which picks its device
+    arguments:   JSON
+    fingerprint: JSON, everything that the output depends on: settings, input, checkpoint, version of the function
+    arrays:      names in the container; their chunks lie within one block each
+    rows:        dtype of the table, None: there is none
+    """
+
+    name: str
+    container: Path
+    grid: Grid
+    function: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    arrays: tuple[str, ...] = ()
+    rows: np.dtype[Any] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """What is known of the blocks."""
+        return step_folder(self.container, self.name)
+
+    def depends_on(self) -> dict[str, Any]:
+        """The fingerprint with the blocks themselves, as it is compared and stored."""
+        blocks = {"roi": _roi(self.grid.roi), "blocks": list(self.grid.write_shape), "context": _context(self.grid)}
+        return cast(dict[str, Any], json.loads(json.dumps({"step": self.name, **blocks, **self.fingerprint})))
+
+    def save(self) -> None:
+        """Writes step.json, whole or not at all."""
+        content = {
+            "depends_on": self.depends_on(),
+            "arrays": self.arrays,
+            "rows": None if self.rows is None else self.rows.descr,
+            "grid": {
+                "roi": _roi(self.grid.roi),
+                "write_shape": list(self.grid.write_shape),
+                "compute_shape": list(self.grid.compute_shape),
+                "context": [list(side) for side in self.grid.context],
+                "lead": list(self.grid.lead),
+            },
+            "arguments": self.arguments,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / "step.json.partial"
+        partial.write_text(json.dumps(content, indent=1))
+        os.replace(partial, self.folder / "step.json")
+
+    def open(self, worker: int) -> Function:
+        """The function, set up in this process."""
+        module, _, factory = self.function.partition(":")
+        return cast(Function, getattr(importlib.import_module(module), factory)(self.container, worker, **self.arguments))
+
+
+def load_step(folder: Path, function: str = "") -> Step:
+    """The step whose step.json lies in `folder`.
+
+    function: what to run; it is never read from an output folder.  Without it the step can only be looked at.
+    Raises ValueError if there is none, or it cannot be read.
+    """
+    try:
+        content = json.loads((folder / "step.json").read_bytes())
+        grid = content["grid"]
+        return Step(
+            name=content["depends_on"]["step"],
+            container=container_of(folder),
+            grid=Grid(
+                roi=Roi(*grid["roi"]),
+                write_shape=Coordinate(grid["write_shape"]),
+                compute_shape=Coordinate(grid["compute_shape"]),
+                context=(Coordinate(grid["context"][0]), Coordinate(grid["context"][1])),
+                lead=Coordinate(grid["lead"]),
+            ),
+            function=function,
+            arguments=content["arguments"],
+            fingerprint=content["depends_on"],
+            arrays=tuple(content["arrays"]),
+            rows=None if content["rows"] is None else np.dtype([(name, kind) for name, kind in content["rows"]]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / 'step.json'} cannot be read ({error}); delete {folder} and run the step again") from error
+
+
+def step_folder(container: Path, name: str) -> Path:
+    """<container>/blocks/<name>."""
+    return container / "blocks" / name
+
+
+def container_of(folder: Path) -> Path:
+    """The container that a step's folder lies in."""
+    return folder.parent.parent
+
+
+def digest(depends_on: Mapping[str, Any]) -> str:
+    """sha256 of a fingerprint, to stand for it in the fingerprints of later steps."""
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+
+
+def differences(there: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What two fingerprints differ in: "settings.precision: fp32 there, bf16 asked for"."""
+    found = []
+    for key in sorted({*there, *asked}):
+        a, b = there.get(key), asked.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key}: {a} there, {b} asked for")
+    return found
+
+
+def _roi(roi: Roi) -> list[list[int]]:
+    return [[int(n) for n in roi.begin], [int(n) for n in roi.shape]]
+
+
+def _context(grid: Grid) -> list[list[int]]:
+    first = grid.block(0)
+    below, above = first.write.begin - first.read.begin, first.read.end - first.write.begin - grid.write_shape
+    return [[int(n) for n in below], [int(n) for n in above]]

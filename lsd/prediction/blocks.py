@@ -1,0 +1,68 @@
+"""One block of a volume: raw from disk, through the network; what workers run, wherever they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from funlib.geometry import Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.grid import Block
+from lsd.blockwise.step import Output
+from lsd.network.restore import from_checkpoint
+from lsd.prediction.predictor import Predictor
+from lsd.spec import Predict, Volume
+from lsd.volumes.volume import open_volume
+
+FUNCTION = "lsd.prediction.blocks:Heads"
+
+
+class Heads:
+    """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once.
+
+    volume: JSON of its spec; name: its name; data_root: where its paths start; settings: JSON of Predict, threads a number
+    checkpoint: file, whose sha256 must be that; roi: (begin, shape) of all that is predicted
+    """
+
+    def __init__(
+        self,
+        container: Path,
+        worker: int,
+        *,
+        volume: Any,
+        name: str,
+        data_root: str,
+        settings: Any,
+        checkpoint: str,
+        sha256: str,
+        roi: tuple[Any, Any],
+    ) -> None:
+        restored = from_checkpoint(checkpoint)
+        if restored.sha256 != sha256:
+            raise ValueError(f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
+        self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
+        self.settings = on_device(Predict.model_validate(settings), worker)
+        self.predictor = Predictor(restored.cascade, restored.config.network, settings=self.settings)
+        self.plan = self.predictor.plan(Roi(*roi), voxel_size=self.volume.voxel_size)
+
+    def read(self, block: Block) -> NDArray[np.float32]:
+        """Raw (*block.read.shape) in -1..1, mirrored beyond the volume."""
+        raw = self.volume.read_raw(block.read)
+        raw *= 2
+        raw -= 1
+        return raw
+
+    def compute(self, block: Block, source: NDArray[np.float32]) -> Output:
+        """The heads where the block is written."""
+        heads = self.predictor.block(source, self.plan, dtype=self.settings.dtype)
+        return Output({name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()})
+
+
+def on_device(settings: Predict, worker: int) -> Predict:
+    """Settings with a device for this worker: the GPUs that it sees (a cluster shows it its own) are dealt out in turn."""
+    if settings.device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return settings
+    return settings.model_copy(update={"device": f"cuda:{worker % torch.cuda.device_count()}"})
