@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from lsd.spec import Config, Dataset, Volume
 from lsd.spec.paths import data_root
-from lsd.volumes.reference import locate
+from lsd.volumes.reference import locate, way_out
 
 PARTS = ("train", "validate", "test")
 
@@ -33,7 +33,7 @@ def _matches(volume: Volume, root: Path) -> list[Volume]:
     pattern = str(Path(volume.path).expanduser())
     found = sorted(glob.glob(pattern, root_dir=root, recursive=True))
     if not found:
-        raise ValueError(f"no file matches {volume.path!r} below {root.resolve()}; correct the path, or data_root")
+        raise ValueError(f"no file matches {volume.path!r}; correct it{way_out(locate(pattern, root=root), root=root)}")
     return [
         volume.model_copy(update={"path": path, "name": name}) for path, name in zip(found, _names(volume, found), strict=True)
     ]

@@ -145,8 +145,10 @@ def _checked(values: Sequence[float] | None, dims: int, what: str) -> tuple[floa
 def _voxel_size(stated: tuple[float, ...] | None, given: Sequence[float] | None, dims: int) -> tuple[float, ...]:
     given = _checked(given, dims, "voxel size")
     if stated is None and given is None:
+        form = "(z, y, x)" if dims == 3 else "(y, x)"
         raise ValueError(
-            "its file states no voxel size; give it in nm, z y x, as voxel_size=(40.0, 4.0, 4.0) of the volume or the dataset"
+            f"its file states no voxel size, and none is assumed; look it up and set voxel_size={form} in nm, of the volume or "
+            f"the dataset (of the form {(40.0, 4.0, 4.0)[-dims:]}, which is an example and no advice)"
         )
     if stated and given and not agree(stated, given):
         raise ValueError(

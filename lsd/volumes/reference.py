@@ -19,6 +19,25 @@ def locate(path: str | Path, *, root: Path) -> Path:
     return root / Path(path).expanduser()
 
 
+def check_there(container: Path, *, root: Path) -> None:
+    """Raises ValueError if there is no such file or folder; it says what is near, and what sets the data root."""
+    if not container.exists():
+        try:
+            containers.kind(container)
+        except ValueError as error:
+            raise ValueError(f"{error}{way_out(container, root=root)}") from error
+
+
+def way_out(path: Path, *, root: Path) -> str:
+    """How a message ends that misses a located path: what sets the data root, if it lies there."""
+    if not path.is_relative_to(root):
+        return ""
+    return (
+        f"; relative paths start from {root.resolve()} (data_root of the config, else $LSD_DATA, else ./data): "
+        "set data_root or $LSD_DATA to the folder that holds your files"
+    )
+
+
 def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
     """Container and name of the array that `reference` means in a volume with the container `own`."""
     if containers.find(own, reference) is not None:

@@ -20,7 +20,7 @@ from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
-from lsd.volumes.reference import locate, split
+from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.units import agree
 
 
@@ -110,6 +110,7 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     """
     try:
         own = generate(volume.synthetic, data_root) if volume.synthetic else locate(str(volume.path), root=data_root)
+        check_there(own, root=data_root)
         raw = _open(volume, volume.raw, own, data_root).without_channel()
         truth = {
             what: _open(volume, reference, own, data_root)
@@ -151,6 +152,7 @@ def _arrays(volume: Volume) -> dict[str, str]:
 
 def _open(volume: Volume, reference: str, own: Path, root: Path) -> Array:
     container, name = split(reference, own, root=root)
+    check_there(container, root=root)
     return open_array(container, name, voxel_size=volume.voxel_size, offset=volume.offset, axes=volume.axes)
 
 

@@ -56,5 +56,5 @@ def test_a_path_that_exists_is_no_pattern(folder) -> None:
 
 
 def test_no_match_is_an_error(folder) -> None:
-    with pytest.raises(ValueError, match=r"no file matches 'hemy/\*.zarr' below"):
+    with pytest.raises(ValueError, match=r"no file matches 'hemy/\*.zarr'; .*start from /.*set data_root or \$LSD_DATA"):
         expand(config(folder, train=[{"path": "hemy/*.zarr"}]))

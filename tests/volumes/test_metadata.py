@@ -79,7 +79,7 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "given", "says"),
     [
-        ({}, {}, "states no voxel size.*voxel_size="),
+        ({}, {}, r"states no voxel size.*look it up and set voxel_size=\(z, y, x\) in nm.*an example and no advice"),
         ({"resolution": [40, 4, 4]}, {"voxel_size": (40, 8, 8)}, r"\(40.0, 4.0, 4.0\) nm by its file and \(40.0, 8.0, 8.0\)"),
         ({"resolution": [40, 4, 4], "voxel_size": [1, 1, 1]}, {}, r"resolution is \(40, 4, 4\) but voxel_size is \(1, 1, 1\)"),
         ({"resolution": [40, 4, 4], "offset": [40, 2, 0]}, {}, r"\(1, 0.5, 0\) voxels"),
