@@ -63,6 +63,8 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # of a start that failed the error says all
+        self._bar.leave = error is None or self._text != "starting"
         self._bar.close()
         self._open.close()
 

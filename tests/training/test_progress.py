@@ -46,6 +46,13 @@ def test_time_that_is_left_out_is_no_part_of_throughput() -> None:
         assert found["voxels_per_second"] == pytest.approx(1000 * found["iterations_per_second"])
 
 
+def test_a_start_that_failed_leaves_no_bar(capsys) -> None:
+    with pytest.raises(ValueError), _bar():
+        raise ValueError
+    *_, cleared, end = capsys.readouterr().err.split("\r")
+    assert (cleared.strip(), end) == ("", "")
+
+
 def test_what_is_not_shown_says_nothing(capsys) -> None:
     with _bar(show=False) as bar:
         bar.advance(0.5)
