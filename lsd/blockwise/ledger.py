@@ -159,14 +159,15 @@ class Ledger:
 
     def _read(self, name: str, piece: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         path = self.folder / f"{name}.rows"
-        begin, end = int(piece["begin"][0]), int(piece["begin"][-1] + piece["count"][-1])
+        begins, counts = piece["begin"].astype(np.int64), piece["count"].astype(np.int64)
+        begin, end = int(begins[0]), int(begins[-1] + counts[-1])
         try:
             rows = np.fromfile(path, dtype=dtype, count=end - begin, offset=begin * dtype.itemsize)
         except OSError as error:
             raise ValueError(f"{path} cannot be read ({error}); verify the run, and run the step again") from error
         if len(rows) != end - begin:
             raise ValueError(f"{path} is too short: {end} rows are noted; verify the run, and run the step again")
-        held = np.repeat(piece["begin"] - begin, piece["count"]) + _within(piece["count"])
+        held = np.repeat(begins - begin, counts) + _within(counts)
         return rows if len(held) == len(rows) else rows[held]
 
 
@@ -217,10 +218,10 @@ def _pieces(records: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:
         yield from np.split(records, np.flatnonzero(np.diff(number)) + 1)
 
 
-def _within(counts: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _within(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """0 .. n - 1 for each of `counts`, one after another."""
     ends = np.cumsum(counts)
-    return np.arange(int(ends[-1]), dtype=np.uint64) - np.repeat(ends - counts, counts)
+    return np.arange(int(ends[-1])) - np.repeat(ends - counts, counts)
 
 
 def _write_all(file: IO[bytes], data: bytes) -> int:

@@ -1,9 +1,9 @@
-"""A segmented volume beside its truth: read from disk slab by slab and counted."""
+"""A segmented volume beside its truth: read from disk block by block and counted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cc3d
@@ -11,16 +11,21 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
+from lsd.blockwise.grid import Block, tile
+from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.lock import exclusive
+from lsd.blockwise.run import run
+from lsd.blockwise.step import Output, Step
 from lsd.evaluation.contingency import Contingency
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config, Evaluate, Volume
-from lsd.spec.paths import data_root
-from lsd.volumes.array import text
+from lsd.spec.paths import data_root, run_folder
+from lsd.volumes.array import open_array, text
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
-# a slab of segmentation, truth and mask takes about 17 bytes a voxel
-SLAB_VOXELS = 2**25
+PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
+VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,32 +36,104 @@ class Counted:
     table: Contingency
     results: Results
 
+    def at(self, threshold: float) -> Contingency:
+        """The table of the segmentation at a threshold."""
+        fragments = np.unique(self.table.segments)
+        return self.table.relabelled(fragments, self.results.table(threshold).look_up(fragments))
+
 
 def count(config: Config, name: str, spec: Volume) -> Counted:
-    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, in bounded memory.
+    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, block by block, in bounded memory.
 
-    With evaluate.connected the whole region is read at once: its truth is relabelled into pieces that touch by a face,
-    edge or corner.  Raises ValueError if voxel sizes differ, nothing overlaps, or fragments are not those of the graph.
+    Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the same segmentation.
+    With evaluate.connected the whole region is one block: its truth is relabelled into pieces that touch by a face, edge or
+    corner.  Raises ValueError if voxel sizes differ, nothing overlaps, or fragments are not those of the graph.
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
     results = open_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
-    slabs = [roi] if config.evaluate.connected else slabs_of(roi)
-    table = sum((_count_slab(config.evaluate, volume, results, slab) for slab in slabs), Contingency.empty())
-    strangers = np.setdiff1d(table.segments, results.nodes)
-    if len(strangers):
-        raise ValueError(
-            f"{results.array.name} holds fragment {strangers[0]}, unknown to its region graph; run segment.py again"
-        )
+    target = run_folder(config) / "evaluation" / name
+    step = _step(config, name, volume, results, roi, target)
+    with exclusive(target):
+        run(step, workers=config.evaluate.workers, title=f"{name} counts")
+        pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR))
+        tables = [Contingency(rows["segment"], rows["object"], rows["voxels"]) for rows in pieces]
+    table = sum(tables, Contingency.empty())
+    _check_fragments(results, table)
     return Counted(roi, table, results)
 
 
-def slabs_of(roi: Roi) -> Iterator[Roi]:
-    """Pieces of `roi` along its first axis, a whole number of usual chunks thick where they can be."""
-    sections = max(1, SLAB_VOXELS * roi.shape[0] // roi.size)
-    sections = sections // 64 * 64 or sections
-    for begin in range(roi.begin[0], roi.end[0], sections):
-        yield Roi((begin, *roi.begin[1:]), (min(sections, roi.end[0] - begin), *roi.shape[1:]))
+class Counts:
+    """Rows: the pairs of ids that occur in each block, and their voxels; what workers run.
+
+    volume: JSON of its spec; name, data_root: of the volume; segmentation: (container, array); settings: JSON of Evaluate
+    """
+
+    def __init__(
+        self,
+        container: Path,
+        worker: int,
+        *,
+        volume: Any,
+        name: str,
+        data_root: str,
+        segmentation: tuple[str, str],
+        settings: Any,
+    ) -> None:
+        self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
+        self.segmentation = open_array(*segmentation)
+        self.settings = Evaluate.model_validate(settings)
+
+    def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
+        """Segmentation, truth and where it is known."""
+        return self.segmentation.read(block.write, beyond="zero"), *self.volume.read_truth(block.write)
+
+    def compute(self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]) -> Output:
+        """Their pairs, in ascending order."""
+        segmentation, truth, known = source
+        mask = known if self.settings.use_mask else np.ones_like(known)
+        if self.settings.connected:
+            # pieces get new names, so what is ignored must be left out before
+            mask &= ~np.isin(truth, np.array(self.settings.ignore, dtype=np.uint64))
+            truth = _pieces(np.where(mask, truth, np.uint64(0)))
+        table = Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
+        rows = np.empty(len(table.voxels), PAIR)
+        rows["segment"], rows["object"], rows["voxels"] = table.segments, table.objects, table.voxels
+        return Output(rows=rows)
+
+
+def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path) -> Step:
+    settings, source = config.evaluate, results.array.source
+    none = (0,) * roi.dims
+    shape = roi.shape if settings.connected else settings.block[-roi.dims :]
+    arguments = {
+        "volume": volume.spec.model_dump(mode="json"),
+        "name": name,
+        "data_root": str(data_root(config)),
+        "segmentation": [str(source.path.resolve()), source.name],
+        "settings": settings.model_dump(mode="json"),
+    }
+    assert volume.labels is not None
+    matters = {"use_mask", "connected", "ignore"} if settings.connected else {"use_mask", "connected"}
+    depends_on = {
+        "version": VERSION,
+        "segmentation": results.made_from,
+        "truth": volume.labels.identity(),
+        "volume": volume.spec.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", include=matters),
+    }
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
+    step = "counts_connected" if settings.connected else "counts"
+    return Step(step, target, grid, "lsd.evaluation.counting:Counts", arguments, depends_on, rows=PAIR)
+
+
+def _check_fragments(results: Results, table: Contingency) -> None:
+    if results.places is None:
+        return
+    try:
+        results.places.place_of(table.segments[table.segments > 0])
+    except ValueError as error:
+        raise ValueError(f"{results.array.name}: {error} Run segment.py again") from error
 
 
 def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi:
@@ -77,16 +154,6 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             "(voxels); predict and segment a region that overlaps it"
         )
     return roi
-
-
-def _count_slab(settings: Evaluate, volume: OpenVolume, results: Results, slab: Roi) -> Contingency:
-    truth, known = volume.read_truth(slab)
-    mask = known if settings.use_mask else np.ones_like(known)
-    if settings.connected:
-        # pieces get new names, so what is ignored must be left out before
-        mask &= ~np.isin(truth, np.array(settings.ignore, dtype=np.uint64))
-        truth = _pieces(np.where(mask, truth, np.uint64(0)))
-    return Contingency.of(results.read(slab, None), truth, mask=None if mask.all() else mask)
 
 
 def _pieces(truth: NDArray[np.uint64]) -> NDArray[Any]:

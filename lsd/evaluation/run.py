@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
-from lsd.evaluation.sweep import Sweep, best, pooled, sweep
-from lsd.segmentation.results import MUTEX
+from lsd.evaluation.sweep import Sweep, best, pooled
+from lsd.segmentation.blocks import MUTEX
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
@@ -92,8 +92,8 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
 def _sweep(config: Config, name: str, counted: Counted, thresholds: Iterable[float]) -> dict[float, Partition]:
     if config.segment.decoder == "mutex":
         return {}
-    edges, scores = counted.results.edges, counted.results.scores
-    return _named(name, lambda: sweep(counted.table, edges, scores, set(thresholds), **_options(config)))
+    ordered = sorted(set(thresholds))
+    return _named(name, lambda: {threshold: score(counted.at(threshold), **_options(config)) for threshold in ordered})
 
 
 def _named(name: str, scoring: Callable[[], T]) -> T:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.counting import count
+from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import Section, headline, slices, sweep
-from lsd.segmentation.lookup import components
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config
 from lsd.spec.paths import data_root, run_folder
@@ -50,13 +49,12 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
 
 
 def _partners(config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None) -> Partners:
-    table = scores.table
+    counted = Counted(scores.roi, scores.table, results)
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn
         whole = config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"connected": False})})
-        table = count(whole, name, whole.dataset.volumes()[name]).table
-    if threshold is not None:
-        table = table.relabelled(results.nodes, components(results.nodes, results.edges, results.scores, threshold))
+        counted = count(whole, name, whole.dataset.volumes()[name])
+    table = counted.table if threshold is None else counted.at(threshold)
     return Partners.of(table)
 
 

@@ -59,10 +59,22 @@ def decode(
     if settings.decoder == "mutex":
         segments = mutex(affs, neighborhood, mask=mask, **settings.mutex.model_dump())
         return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
+    found = decode_fragments(affs, neighborhood, settings, mask=mask, first_section=first_section)
+    return Decoded(found, *agglomerate(nearest(affs, neighborhood), found, scoring=settings.scoring))
+
+
+def decode_fragments(
+    affs: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    settings: Segment,
+    *,
+    mask: NDArray[Any] | None = None,
+    first_section: int = 0,
+) -> NDArray[np.uint64]:
+    """Fragments (z, y, x) alone, by the config's `settings`; arguments as of `decode`."""
     near = nearest(affs, neighborhood)
     options = settings.fragments.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
     options["blank_sections"] = [z - first_section for z in options["blank_sections"] if z in sections]
     options["in_xy"] |= len(neighborhood[0]) < near.ndim - 1
-    found = fragments(near, mask=mask, **options)
-    return Decoded(found, *agglomerate(near, found, scoring=settings.scoring))
+    return fragments(near, mask=mask, **options)

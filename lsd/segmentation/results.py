@@ -1,90 +1,84 @@
-"""What segmentation leaves on disk: fragments, the region graph beside them, segmentations."""
+"""What segmentation left on disk, read by regions."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.segmentation.decode import Decoded
-from lsd.segmentation.lookup import components, relabel
+from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.step import digest, load_step, step_folder
+from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces
+from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
 from lsd.spec import Config
-from lsd.spec.paths import segmentation, tables
+from lsd.spec.paths import segmentation
 from lsd.volumes.array import Array, open_array
-
-FRAGMENTS = "fragments"
-MUTEX = "segmentation/mutex"
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A segmented volume, read by regions.
+    """A segmented volume.
 
-    array:  fragments; the segmentation itself where there is no graph (mutex decoder)
-    nodes, edges, scores: the region graph, see `agglomerate`; without edges the fragments are the segmentation
+    array:     fragments, or the segmentation itself (mutex decoder)
+    places:    the fragments; None with the mutex decoder
+    made_from: digest of what array is made from
     """
 
+    container: Path
     array: Array
-    nodes: NDArray[np.uint64]
-    edges: NDArray[np.uint64]
-    scores: NDArray[np.float32]
+    places: Places | None
+    made_from: str
+    _tables: dict[float, Table] = field(default_factory=dict)
+
+    def table(self, threshold: float) -> Table:
+        """The segment of each fragment, from disk, or, for a threshold that was not asked for before, from the edges."""
+        assert self.places is not None, "the mutex decoder leaves nothing to join"
+        if threshold not in self._tables:
+            folder = step_folder(self.container, "edges")
+            name, made_from = repr(float(threshold)), digest(load_step(folder).fingerprint)
+            if have_tables(self.container, (name,), made_from):
+                self._tables[threshold] = open_table(self.container, name, made_from=made_from)
+            else:
+                self._tables[threshold] = Table(self.places, segments_of(self.places, edge_pieces(folder), threshold))
+        return self._tables[threshold]
 
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold, of all the world 0 where there are none; None: fragments."""
         fragments = self.array.read(roi, beyond="zero").astype(np.uint64, copy=False)
-        if threshold is None or not len(self.edges):
-            return fragments
-        return relabel(fragments, self.nodes, components(self.nodes, self.edges, self.scores, threshold))
+        return fragments if threshold is None or self.places is None else self.table(threshold).look_up(fragments)
 
 
 def open_results(config: Config, volume: str) -> Results:
     """What `segment` wrote for a volume with the config's decoder.
 
-    Raises ValueError if it is missing, or if graph and fragments are not from the same run.
+    Raises ValueError, naming the file or folder, if it is missing, not whole, or its edges or tables are another run's.
     """
-    path, graph = segmentation(config, volume), tables(config, volume)
+    path = segmentation(config, volume)
     if not path.exists():
         raise ValueError(f"there is no segmentation of volume {volume!r} at {path}; run segment.py first")
-    array = open_array(path, MUTEX if config.segment.decoder == "mutex" else FRAGMENTS)
-    columns = _load_graph(graph)
-    if array.source.handle.attrs.get("graph") != digest(columns):
-        raise ValueError(f"{graph} does not belong to {array.name}, it is from another run; run segment.py again")
-    return Results(array, columns["nodes"], columns["edges"], columns["scores"])
+    mutex = config.segment.decoder == "mutex"
+    steps = ("mutex",) if mutex else ("fragments", "edges")
+    found = {name: _whole(step_folder(path, name)) for name in steps}
+    array = open_array(path, MUTEX if mutex else FRAGMENTS)
+    if mutex:
+        return Results(path, array, None, digest(found["mutex"]))
+    made_from = digest(found["fragments"])
+    if found["edges"].get("fragments") != made_from:
+        raise ValueError(f"{step_folder(path, 'edges')} does not belong to {array.name}, it is from another run; segment again")
+    folder = step_folder(path, "fragments")
+    apart = int(np.prod([int(n) for n in load_step(folder).grid.write_shape], dtype=object))
+    return Results(path, array, Places.of(read_ledger(folder).records["count"], apart), made_from)
 
 
-def graph_columns(decoded: Decoded) -> dict[str, NDArray[Any]]:
-    """The region graph as named columns."""
-    return {"nodes": decoded.nodes, "edges": decoded.edges, "scores": decoded.scores}
-
-
-def digest(columns: Mapping[str, NDArray[Any]]) -> str:
-    """Of the region graph among `columns`, noted on the arrays that it belongs to."""
-    content = hashlib.sha256()
-    for name in ("nodes", "edges", "scores"):
-        content.update(np.ascontiguousarray(columns[name]).tobytes())
-    return content.hexdigest()
-
-
-def save_tables(path: Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Write graph and look-up tables whole, or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        # mypy fears a column called allow_pickle
-        np.savez_compressed(file, **columns)  # type: ignore[arg-type]
-    os.replace(partial, path)
-
-
-def _load_graph(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in ("nodes", "edges", "scores")}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"the region graph {path} cannot be read ({error}); run segment.py again") from error
+def _whole(folder: Path) -> dict[str, object]:
+    """The fingerprint of a step that is whole."""
+    if not (folder / "step.json").exists():
+        raise ValueError(f"{folder} is missing; run segment.py again with the decoder of the config")
+    step = load_step(folder)
+    left = len(step.grid) - len(read_ledger(folder))
+    if left:
+        raise ValueError(f"{left} of {len(step.grid)} blocks of {folder} are not done; run segment.py again")
+    return dict(step.fingerprint)

@@ -1,23 +1,25 @@
-"""Segmentation of a run's volumes: predictions from disk, fragments, tables and segmentations to disk."""
+"""Segmentation of a run's volumes: predictions from disk, fragments, tables and segmentations to disk, block by block."""
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lsd.segmentation.decode import Decoded, decode
-from lsd.segmentation.lookup import relabel
-from lsd.segmentation.results import FRAGMENTS, MUTEX, digest, graph_columns, save_tables
+from lsd.blockwise.container import working
+from lsd.blockwise.grid import Grid, chunk_shape, tile
+from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.run import prepare, run
+from lsd.blockwise.step import Step, digest, load_step, step_folder
+from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
+from lsd.segmentation.tables import Places, have_tables, open_table, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Affinities, Config, Volume
-from lsd.spec.paths import data_root, prediction, segmentation, tables
+from lsd.spec.paths import data_root, prediction, segmentation
 from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.create import create_array
@@ -27,23 +29,51 @@ from lsd.volumes.volume import open_volume
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
+# noted in fingerprints: to be raised whenever the same settings would give other fragments, edges or segments
+VERSION = 1
+HERE = "lsd.segmentation.blocks"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A volume with predicted affinities, ready to be segmented.
+
+    made_from: what the affinities are, for fingerprints
+    """
+
+    config: Config
+    name: str
+    affs: Array
+    neighborhood: Sequence[Sequence[int]]
+    mask: tuple[Any, str, str] | None
+    thresholds: tuple[float, ...]
+    made_from: Mapping[str, Any]
+
+    def arguments(self) -> dict[str, Any]:
+        """What every function that reads affinities is told."""
+        source = self.affs.source
+        return {"affinities": [str(source.path.resolve()), source.name], "neighborhood": self.neighborhood}
+
 
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Segments every volume of predict.volumes from its predicted affinities; returns the containers, in that order.
 
-    runs/<name>/segmentation/<volume>.zarr holds `fragments` and `segmentation/<threshold>`, or `segmentation/mutex`;
-    <volume>.npz beside it the region graph (nodes, edges, scores) and a table of segments for each threshold.  A volume
-    with truth gets every threshold of the config, one without the threshold that validation picked, if there is one.
-    A volume's earlier results stay until the new ones are whole.  progress: told in a line what was done.
+    runs/<name>/segmentation/<volume>.zarr holds `fragments` and `segmentation/<threshold>`, or `segmentation/mutex`; in it,
+    blocks/edges the region graph and tables/<threshold>.npy the segment of each fragment.  A volume with truth gets every
+    threshold of the config, one without the threshold that validation picked, if there is one.
 
-    Raises ValueError if a prediction is missing or the config's head holds no affinities.
+    Blocks of segment.block voxels, done by segment.workers; neither their number nor an interruption changes a value, the
+    size of blocks and their context do a little.  What is done stays done: after other thresholds were asked for, fragments
+    and edges are still there.  A volume's earlier results stay until new fragments are whole.  The mutex decoder takes a
+    volume whole.  progress: told in a line what was done.
+
+    Raises ValueError if a prediction is missing or the config's head holds no affinities; BlocksFailed where blocks failed.
     """
     config = expand(config)
     neighborhood = _neighborhood(config)
-    return [
-        _segment(config, name, volume, neighborhood, progress)
-        for name, volume in config.dataset.named(config.predict.volumes).items()
-    ]
+    volumes = config.dataset.named(config.predict.volumes)
+    jobs = [_job(config, name, volume, neighborhood) for name, volume in volumes.items()]
+    return [(_mutex if config.segment.decoder == "mutex" else _watershed)(job, progress) for job in jobs]
 
 
 def _neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
@@ -55,14 +85,9 @@ def _neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
     return for_dims(target.neighborhood, config.network.dims)
 
 
-def _segment(config: Config, name: str, volume: Volume, neighborhood: Sequence[Sequence[int]], progress: Progress) -> Path:
+def _job(config: Config, name: str, volume: Volume, neighborhood: Sequence[Sequence[int]]) -> Job:
     affs = _prediction(config, name)
-    first = affs.offset[0] if affs.roi.dims == 3 else 0
-    decoded = decode(
-        affs.read(affs.roi), neighborhood, config.segment, mask=_mask(config, name, volume, affs), first_section=first
-    )
-    progress(f"{name}: {len(decoded.nodes) - 1} fragments, {len(decoded.edges)} edges in {text(affs.roi)}")
-    return _write(config, name, _thresholds(config, volume), affs, decoded, progress)
+    return Job(config, name, affs, neighborhood, _mask(config, name, volume), _thresholds(config, volume), _made_from(affs))
 
 
 def _prediction(config: Config, name: str) -> Array:
@@ -75,41 +100,130 @@ def _prediction(config: Config, name: str) -> Array:
     return affs
 
 
-def _mask(config: Config, name: str, volume: Volume, affs: Array) -> NDArray[Any] | None:
+def _made_from(affs: Array) -> dict[str, Any]:
+    """The fingerprint of the prediction, where it is ours; else what can be told of the array."""
+    folder = step_folder(affs.source.path, "heads")
+    if (folder / "step.json").exists():
+        step = load_step(folder)
+        left = len(step.grid) - len(read_ledger(folder))
+        if left:
+            raise ValueError(f"{affs.name} is not whole, {left} of its {len(step.grid)} blocks are not done; predict it again")
+        return {"prediction": digest(step.fingerprint), "array": affs.source.name}
+    return affs.identity()
+
+
+def _mask(config: Config, name: str, volume: Volume) -> tuple[Any, str, str] | None:
     if not config.segment.use_mask:
         return None
-    mask = open_volume(volume, name=name, data_root=data_root(config)).labels_mask
-    if mask is None:
+    root = data_root(config)
+    if open_volume(volume, name=name, data_root=root).labels_mask is None:
         raise ValueError(f"segment.use_mask is set, but volume {name!r} has no labels_mask; name its array, or unset it")
-    return np.asarray(mask.read(affs.roi, beyond="zero") != 0)
+    return volume.model_dump(mode="json"), name, str(root)
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
     alone = picked(config) if volume.labels is None else None
-    return config.segment.thresholds if alone is None else (alone,)
+    return tuple(sorted(set(config.segment.thresholds))) if alone is None else (alone,)
 
 
-def _write(config: Config, name: str, thresholds: Sequence[float], affs: Array, decoded: Decoded, progress: Progress) -> Path:
-    target, graph = segmentation(config, name), tables(config, name)
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    columns = graph_columns(decoded)
-    made_by = {"settings": scoring_settings(config), "graph": digest(columns)}
-
-    def save(what: str, data: NDArray[np.uint64]) -> None:
-        array = create_array(partial, what, roi=affs.roi, voxel_size=affs.voxel_size, dtype=np.uint64, attributes=made_by)
-        array.write(data, affs.roi)
-
-    if config.segment.decoder == "mutex":
-        save(MUTEX, decoded.fragments)
-    else:
-        save(FRAGMENTS, decoded.fragments)
-        for threshold in sorted(set(thresholds)):
-            columns[array_name(threshold)] = decoded.table(threshold)
-            save(array_name(threshold), relabel(decoded.fragments, decoded.nodes, columns[array_name(threshold)]))
-            count = len(np.unique(columns[array_name(threshold)])) - 1
-            progress(f"{name}: {count} segments at threshold {threshold}")
-    save_tables(graph, columns)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(partial, target)
+def _watershed(job: Job, progress: Progress) -> Path:
+    config, target = job.config, segmentation(job.config, job.name)
+    grid = blocks(job.affs.roi, config.segment)
+    fragments = _fragments(job, target, grid)
+    with working(target, fragments) as container:
+        fragments = _run(job, fragments, container, progress)
+        places = Places.of(read_ledger(fragments.folder).records["count"], voxels(grid))
+        edges = _run(job, _edges(job, container, grid, fragments), container, progress)
+        count = int(read_ledger(edges.folder).records["count"].sum())
+        progress(f"{job.name}: {len(places)} fragments, {count} edges in {text(job.affs.roi)}")
+        names = {array_name(threshold): repr(float(threshold)) for threshold in job.thresholds}
+        made_from = digest(edges.depends_on())
+        if not have_tables(container, names.values(), made_from):
+            write_tables(
+                container,
+                job.thresholds,
+                places=places,
+                edges=lambda: edge_pieces(edges.folder),
+                names=lambda threshold: repr(float(threshold)),
+                made_from=made_from,
+            )
+        _run(job, _segments(job, container, grid, names, made_from), container, progress)
+        for threshold in job.thresholds:
+            progress(f"{job.name}: {_count(container, repr(float(threshold)))} segments at threshold {threshold}")
     return target
+
+
+def _mutex(job: Job, progress: Progress) -> Path:
+    target, roi = segmentation(job.config, job.name), job.affs.roi
+    none = (0,) * roi.dims
+    grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
+    arguments = {**job.arguments(), "settings": _settings(job), "mask": job.mask}
+    step = Step("mutex", target, grid, f"{HERE}:Mutex", arguments, _depends_on(job), arrays=(MUTEX,))
+    with working(target, step) as container:
+        _run(job, step, container, progress)
+    return target
+
+
+def _fragments(job: Job, target: Path, grid: Grid) -> Step:
+    arguments = {**job.arguments(), "settings": _settings(job), "apart": voxels(grid), "mask": job.mask}
+    return Step("fragments", target, grid, f"{HERE}:Fragments", arguments, _depends_on(job), (FRAGMENTS,), SIZE)
+
+
+def _depends_on(job: Job) -> dict[str, Any]:
+    settings = job.config.segment
+    decoder = settings.mutex if settings.decoder == "mutex" else settings.fragments
+    return {
+        "version": VERSION,
+        "affinities": dict(job.made_from),
+        "neighborhood": job.neighborhood,
+        "settings": decoder.model_dump(mode="json"),
+        "mask": job.mask and [job.mask[0]["path"], job.mask[0]["labels_mask"]],
+    }
+
+
+def _edges(job: Job, container: Path, grid: Grid, fragments: Step) -> Step:
+    # the neighbours' side of a contact is always looked at
+    context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
+    wider = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context[0], context[1]))
+    scoring = job.config.segment.scoring
+    arguments = {**job.arguments(), "scoring": scoring, "apart": voxels(grid)}
+    depends_on = {"version": VERSION, "fragments": digest(fragments.depends_on()), "scoring": scoring}
+    return Step("edges", container, wider, f"{HERE}:Edges", arguments, depends_on, rows=EDGE)
+
+
+def _segments(job: Job, container: Path, grid: Grid, names: Mapping[str, str], made_from: str) -> Step:
+    depends_on = {"version": VERSION, "edges": made_from, "thresholds": sorted(names.values())}
+    arguments = {"arrays": dict(names), "apart": voxels(grid)}
+    return Step("segmentation", container, grid, f"{HERE}:Segments", arguments, depends_on, arrays=tuple(names))
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return job.config.segment.model_dump(mode="json")
+
+
+def _run(job: Job, step: Step, container: Path, progress: Progress) -> Step:
+    step = replace(step, container=container)
+    prepare(step)
+    for name in step.arrays:
+        create_array(
+            container,
+            name,
+            roi=step.grid.roi,
+            voxel_size=job.affs.voxel_size,
+            dtype=np.uint64,
+            chunks=chunk_shape(step.grid.write_shape),
+            attributes={"settings": scoring_settings(job.config)},
+        )
+    summary = run(step, workers=job.config.segment.workers, title=f"{job.name} {step.name}")
+    if len(step.grid) > 1:
+        progress(f"{job.name}: {summary}")
+    return step
+
+
+def _count(container: Path, name: str) -> int:
+    """Segments in a table: each is named by one of its fragments."""
+    table = open_table(container, name)
+    return sum(
+        int((table.segments[begin:end] == table.places.ids(begin, end)).sum())
+        for begin, end in ((begin, min(begin + (1 << 22), len(table.places))) for begin in range(0, len(table.places), 1 << 22))
+    )

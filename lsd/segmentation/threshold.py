@@ -34,8 +34,8 @@ def validated(config: Config) -> float | None:
 
 
 def scoring_settings(config: Config) -> dict[str, Any]:
-    """What a threshold depends on, as JSON: all settings of segmentation but the thresholds themselves."""
-    return config.segment.model_dump(mode="json", exclude={"thresholds"})
+    """What a threshold depends on, as JSON: all settings of segmentation but thresholds and workers."""
+    return config.segment.model_dump(mode="json", exclude={"thresholds", "workers"})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -43,11 +43,6 @@ def segmentation(config: Config, volume: str) -> Path:
     return run_folder(config) / "segmentation" / f"{volume}.zarr"
 
 
-def tables(config: Config, volume: str) -> Path:
-    """Region graph and look-up tables, beside the segmentation."""
-    return run_folder(config) / "segmentation" / f"{volume}.npz"
-
-
 def evaluation_file(config: Config) -> Path:
     """Scores of the run."""
     return run_folder(config) / "evaluation.json"

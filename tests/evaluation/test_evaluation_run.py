@@ -1,6 +1,7 @@
 """Evaluation on disk against scores of whole arrays; where the threshold comes from."""
 
 import json
+import shutil
 
 import cc3d
 import numpy as np
@@ -8,13 +9,13 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
-from lsd.evaluation import counting
+from lsd.blockwise.step import step_folder
 from lsd.evaluation.partition import compare, pool
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
-from lsd.spec.paths import evaluation_file, prediction, segmentation, tables, validation_file
+from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
@@ -86,8 +87,8 @@ def _expected(config, name, threshold, where=(slice(None),) * 3, **options):
     return compare(segments[where], truth[where], mask=mask[where], **options)
 
 
-def test_scores_are_those_of_the_arrays(config, monkeypatch) -> None:
-    monkeypatch.setattr(counting, "SLAB_VOXELS", 3 * 22 * 24)
+def test_scores_are_those_of_the_arrays(config) -> None:
+    config = _set(config, block=(5, 22, 10))
     told = []
     found = evaluate(config, progress=told.append)
     assert list(found.volumes) == list(NAMES)
@@ -192,15 +193,27 @@ def test_errors(config, tmp_path) -> None:
         evaluate(_set(config, region=((0, 99),)))
     with pytest.raises(ValueError, match=r"volume 'a': nothing to score"):
         evaluate(_set(config, ignore=tuple(range(10))))
-    graph = tables(config, "b")
-    graph.write_bytes(tables(config, "c").read_bytes())
-    with pytest.raises(ValueError, match=r"b\.npz does not belong to"):
+    edges = step_folder(segmentation(config, "b"), "edges")
+    table = sorted((segmentation(config, "b") / "tables").glob("0.*.npy"))[0]
+    table.write_bytes(table.read_bytes()[:200])
+    with pytest.raises(ValueError, match=rf"tables/{table.name}"):
         evaluate(config)
-    graph.write_bytes(graph.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"b\.npz cannot be read"):
+    shutil.rmtree(table.parent)
+    evaluate(config)
+    kept = (edges / "step.json").read_bytes()
+    (edges / "step.json").write_bytes((step_folder(segmentation(config, "a"), "edges") / "step.json").read_bytes())
+    with pytest.raises(ValueError, match=r"b\.zarr/blocks/edges does not belong to"):
         evaluate(config)
-    graph.unlink()
-    with pytest.raises(ValueError, match=r"b\.npz cannot be read"):
+    (edges / "step.json").write_bytes(kept)
+    [rows] = edges.glob("*.rows")
+    rows.write_bytes(rows.read_bytes()[:10])
+    with pytest.raises(ValueError, match=rf"{rows.name} is too short"):
+        evaluate(config)
+    rows.unlink()
+    with pytest.raises(ValueError, match=rf"{rows.name} cannot be read"):
+        evaluate(config)
+    shutil.rmtree(edges)
+    with pytest.raises(ValueError, match=r"blocks/edges is missing"):
         evaluate(config)
     with pytest.raises(ValueError, match=r"run segment\.py first"):
         evaluate(config.model_copy(update={"name": "other"}))

@@ -7,11 +7,13 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
+from lsd.segmentation.blocks import edge_pieces
 from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
+from lsd.segmentation.tables import open_table
 from lsd.segmentation.threshold import array_name
 from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
-from lsd.spec.paths import evaluation_file, prediction, segmentation, tables, validation_file
+from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
@@ -65,17 +67,18 @@ def test_what_is_written(config) -> None:
     assert any("fragments" in line for line in told)
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
     expected = decode(_affs(), Affinities().neighborhood, config.segment)
-    path, graph = segmentation(config, "data_validate"), np.load(tables(config, "data_validate"))
+    path = segmentation(config, "data_validate")
+    edges = np.concatenate(list(edge_pieces(path / "blocks" / "edges")))
     fragments = open_array(path, "fragments")
     assert fragments.roi == ROI
     assert fragments.voxel_size == VOXEL_SIZE
     assert fragments.dtype == np.uint64
     np.testing.assert_array_equal(fragments.read(ROI), expected.fragments)
-    np.testing.assert_array_equal(graph["edges"], expected.edges)
-    np.testing.assert_array_equal(graph["scores"], expected.scores)
+    np.testing.assert_array_equal(np.stack([edges["u"], edges["v"]], axis=1), expected.edges)
+    np.testing.assert_array_equal(edges["score"], expected.scores)
     for threshold in THRESHOLDS:
         np.testing.assert_array_equal(open_array(path, array_name(threshold)).read(ROI), expected.segmentation(threshold))
-        np.testing.assert_array_equal(graph[array_name(threshold)], expected.table(threshold))
+        np.testing.assert_array_equal(open_table(path, repr(threshold)).segments, expected.table(threshold)[1:])
     assert expected.segmentation(0.6).max() < expected.fragments.max()
 
 
@@ -89,7 +92,7 @@ def test_without_truth_the_picked_threshold_is_used(config) -> None:
     segment(config)
     assert _names(config, "data_test") == ["0.55"]
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
-    settings = config.segment.model_dump(mode="json", exclude={"thresholds"})
+    settings = config.segment.model_dump(mode="json", exclude={"thresholds", "workers"})
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean"}})
     segment(config)
     assert _names(config, "data_test") == ["0.55"], "picked with another scoring"

@@ -1,0 +1,208 @@
+"""One block of a volume's segmentation: its fragments, the edges it owns, its part of the segmentations.
+
+Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id tells its block, and fragments
+end where their block does.  An edge belongs to the later of the two blocks that its ends are in, which reads over its faces:
+each edge is scored once, from the whole contact of its ends, in the block's context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import fastremap
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.grid import Block, Grid, tile
+from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.step import Output
+from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.decode import decode, decode_fragments
+from lsd.segmentation.lookup import compact, relabel
+from lsd.segmentation.nearest import nearest
+from lsd.segmentation.tables import open_table
+from lsd.spec import Segment, Volume
+from lsd.volumes.array import open_array
+from lsd.volumes.volume import open_volume
+
+FRAGMENTS = "fragments"
+MUTEX = "segmentation/mutex"
+
+# rows: a fragment's voxels, in the order of their ids; an edge
+SIZE = np.dtype([("size", "<u8")])
+EDGE = np.dtype([("u", "<u8"), ("v", "<u8"), ("score", "<f4")])
+
+# sizes of blocks are rounded up to it, so that chunks have handy sizes
+_STEP = 32
+
+Neighborhood = Sequence[Sequence[int]]
+Source = dict[str, NDArray[Any]]
+
+
+def blocks(roi: Roi, settings: Segment) -> Grid:
+    """Blocks of about the size of the config, as even as they can be, with its context."""
+    shape = [_even(n, most) for n, most in zip(roi.shape, settings.block[-roi.dims :], strict=True)]
+    context = settings.context[-roi.dims :]
+    return tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
+
+
+def voxels(grid: Grid) -> int:
+    """Of a whole block: how far the ids of two blocks are apart."""
+    return int(np.prod([int(n) for n in grid.write_shape], dtype=object))
+
+
+def edge_pieces(folder: Path) -> Iterator[NDArray[Any]]:
+    """The edges of a step's folder, rows of EDGE, in pieces."""
+    return (rows for _, rows in read_ledger(folder).rows(EDGE))
+
+
+class Fragments:
+    """Fragments (*block.write.shape) of each block; rows: their sizes.
+
+    affinities: (container, array); roi: (begin, shape) of all of it; settings: JSON of Segment
+    mask:       volume (JSON of its spec), name and data root, where settings.use_mask is set
+    """
+
+    def __init__(
+        self,
+        container: Path,
+        worker: int,
+        *,
+        affinities: tuple[str, str],
+        neighborhood: Neighborhood,
+        settings: Any,
+        apart: int,
+        mask: tuple[Any, str, str] | None = None,
+    ) -> None:
+        self.affs = open_array(*affinities)
+        self.neighborhood, self.apart = neighborhood, apart
+        self.settings = Segment.model_validate(settings)
+        self.mask = _mask(*mask) if mask else None
+
+    def read(self, block: Block) -> Source | None:
+        """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
+        roi = block.read.intersect(self.affs.roi)
+        found: Source = {}
+        if self.mask is not None:
+            found["mask"] = np.asarray(self.mask.read(roi, beyond="zero") != 0)
+            if not found["mask"][(block.write - roi.begin).to_slices()].any():
+                return None
+        return {**found, "affs": self.affs.read(roi)}
+
+    def compute(self, block: Block, source: Source | None) -> Output:
+        """Only what lies in the block is kept, under ids of its own."""
+        if source is None:
+            return Output({FRAGMENTS: np.zeros(block.write.shape, np.uint64)}, np.empty(0, SIZE))
+        begin = block.read.intersect(self.affs.roi).begin
+        found = decode_fragments(
+            source["affs"], self.neighborhood, self.settings, mask=source.get("mask"), first_section=_section(begin)
+        )
+        own = compact(np.ascontiguousarray(found[(block.write - begin).to_slices()]))
+        sizes = np.bincount(own.reshape(-1).astype(np.int64))[1:].astype(np.uint64)
+        own[own > 0] += np.uint64(block.index * self.apart)
+        return Output({FRAGMENTS: own}, sizes.view(SIZE))
+
+
+class Edges:
+    """Rows: the edges (u < v) that each block owns, and their scores, in ascending order."""
+
+    def __init__(
+        self, container: Path, worker: int, *, affinities: tuple[str, str], neighborhood: Neighborhood, scoring: str, apart: int
+    ) -> None:
+        self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
+        self.neighborhood, self.scoring, self.apart = neighborhood, scoring, apart
+
+    def read(self, block: Block) -> Source | None:
+        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
+        roi = block.read.intersect(self.affs.roi)
+        fragments = self.fragments.read(roi)
+        if not fragments[(block.write - roi.begin).to_slices()].any():
+            return None
+        return {"fragments": fragments, "affs": self.affs.read(roi)}
+
+    def compute(self, block: Block, source: Source | None) -> Output:
+        """Scores in the order in which regions join around the block."""
+        if source is None:
+            return Output(rows=np.empty(0, EDGE))
+        ids = fastremap.unique(source["fragments"])
+        numbers = compact(source["fragments"])
+        ids = ids[ids > 0]
+        pairs, scores = agglomerate(nearest(source["affs"], self.neighborhood), numbers, scoring=self.scoring)
+        ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
+        # ids ascend with the blocks, so the later block is that of the larger id
+        own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index
+        rows = np.empty(int(own.sum()), EDGE)
+        rows["u"], rows["v"], rows["score"] = ends[own, 0], ends[own, 1], scores[own]
+        return Output(rows=rows)
+
+
+class Segments:
+    """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each threshold."""
+
+    def __init__(self, container: Path, worker: int, *, arrays: dict[str, str], apart: int) -> None:
+        self.fragments, self.apart = open_array(container, FRAGMENTS), apart
+        self.tables = {name: open_table(container, table) for name, table in arrays.items()}
+
+    def read(self, block: Block) -> NDArray[Any]:
+        """The block's fragments."""
+        return self.fragments.read(block.write)
+
+    def compute(self, block: Block, source: NDArray[Any]) -> Output:
+        """A block's fragments are its own, so a slice of each table is all it needs."""
+        nodes = [table.of_block(block.index) for table in self.tables.values()]
+        first = np.uint64(block.index * self.apart)
+        return Output(
+            {
+                name: relabel(source, np.arange(1, len(segments) + 1, dtype=np.uint64) + first, segments)
+                for name, segments in zip(self.tables, nodes, strict=True)
+            }
+        )
+
+
+class Mutex:
+    """The segmentation of the mutex decoder, which knows no blocks: one for the whole volume."""
+
+    def __init__(
+        self,
+        container: Path,
+        worker: int,
+        *,
+        affinities: tuple[str, str],
+        neighborhood: Neighborhood,
+        settings: Any,
+        mask: tuple[Any, str, str] | None = None,
+    ) -> None:
+        self.affs, self.neighborhood = open_array(*affinities), neighborhood
+        self.settings = Segment.model_validate(settings)
+        self.mask = _mask(*mask) if mask else None
+
+    def read(self, block: Block) -> Source:
+        """All affinities, and the mask."""
+        found: Source = {"affs": self.affs.read(block.write)}
+        if self.mask is not None:
+            found["mask"] = np.asarray(self.mask.read(block.write, beyond="zero") != 0)
+        return found
+
+    def compute(self, block: Block, source: Source) -> Output:
+        """Its segments are final."""
+        return Output({MUTEX: decode(source["affs"], self.neighborhood, self.settings, mask=source.get("mask")).fragments})
+
+
+def _even(extent: int, most: int) -> int:
+    """An even share of `extent` for as few blocks as there can be of at most `most`, in handy steps."""
+    if extent <= most:
+        return extent
+    share = -(-extent // -(-extent // most))
+    return min(most, -(-share // _STEP) * _STEP)
+
+
+def _section(begin: Coordinate) -> int:
+    """z of the first section; a plane has none."""
+    return int(begin[0]) if begin.dims == 3 else 0
+
+
+def _mask(volume: Any, name: str, data_root: str) -> Any:
+    return open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root)).labels_mask

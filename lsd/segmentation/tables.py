@@ -1,0 +1,245 @@
+"""Look-up tables: which segment each fragment of a volume belongs to, at a threshold.
+
+Fragments are numbered twice.  Their ids tell blocks apart and have gaps; their places 0, 1, 2 .. follow the blocks without
+gaps.  A table is an array over places, so a block's part of it is a slice, and it is read from disk as one.
+
+    <container>/tables/first.npy          place of the first fragment of each block, and the number of all
+    <container>/tables/<threshold>.npy    segment of each fragment, by place
+    <container>/tables/tables.json        what they were made from, and a checksum of each
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Edges = Iterable[NDArray[Any]]
+
+# places that are turned into ids at once
+_PIECE = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Fragments in the order of their ids.
+
+    first: place of the first fragment of each block, and in the end the number of all; apart: distance of two blocks' ids
+    """
+
+    first: NDArray[np.int64]
+    apart: int
+
+    @classmethod
+    def of(cls, counts: NDArray[Any], apart: int) -> Places:
+        """From the number of fragments in each block."""
+        return cls(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), apart)
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def ids(self, begin: int, end: int) -> NDArray[np.uint64]:
+        """Ids of the fragments at begin .. end - 1."""
+        return self.id_of(np.arange(begin, end))
+
+    def id_of(self, places: NDArray[Any]) -> NDArray[np.uint64]:
+        """Ids of the fragments at these places."""
+        block = np.searchsorted(self.first, places, side="right") - 1
+        return np.asarray(block.astype(np.uint64) * np.uint64(self.apart) + (places - self.first[block] + 1).astype(np.uint64))
+
+    def place_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """Places of fragments (not 0).  Raises ValueError for an id that is none of them."""
+        ids = np.asarray(ids, dtype=np.uint64)
+        block = (ids - np.uint64(1)) // np.uint64(self.apart)
+        inside = (ids > 0) & (block < len(self.first) - 1)
+        block = np.where(inside, block, 0).astype(np.int64)
+        within = (ids - np.uint64(1)) % np.uint64(self.apart)
+        inside &= within < (self.first[block + 1] - self.first[block]).astype(np.uint64)
+        if not inside.all():
+            raise ValueError(f"fragment {ids[~inside][0]} is none of the {len(self)} there are; are they of another run?")
+        return np.asarray(self.first[block] + within.astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Segments of fragments at one threshold, read from disk where they are asked for."""
+
+    places: Places
+    segments: NDArray[np.uint64]
+
+    def of_block(self, index: int) -> NDArray[np.uint64]:
+        """Segments of the fragments of a block, in the order of their ids."""
+        return np.array(self.segments[self.places.first[index] : self.places.first[index + 1]])
+
+    def look_up(self, fragments: NDArray[Any]) -> NDArray[np.uint64]:
+        """Segment of each id; 0 stays 0."""
+        ids = np.asarray(fragments, dtype=np.uint64)
+        found = np.zeros(ids.shape, np.uint64)
+        found[ids > 0] = self.segments[self.places.place_of(ids[ids > 0])]
+        return found
+
+
+def write_tables(
+    container: Path,
+    thresholds: Sequence[float],
+    *,
+    places: Places,
+    edges: Callable[[], Edges],
+    names: Callable[[float], str],
+    made_from: str,
+) -> None:
+    """Writes the table of each threshold; made_from: what edges and fragments are, to tell tables of another run.
+
+    edges: called for each threshold; rows with u, v (ids) and score, in pieces, in any order.  Memory: 4 bytes a fragment (8
+    above 4 billion) and one piece, however many edges there are.  Segments are named by their smallest fragment.
+    """
+    folder = container / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "first.npy", np.append(places.first, places.apart))
+    digests = {}
+    roots = np.arange(len(places), dtype=np.uint32 if len(places) < 2**32 else np.uint64)
+    below = -np.inf
+    # a segmentation at a higher threshold is the one below it with more joined
+    for threshold in sorted(set(thresholds)):
+        for piece in edges():
+            _join(roots, places, piece, below, threshold)
+        _flatten(roots)
+        digests[names(threshold)] = _write_table(folder / f"{names(threshold)}.npy", roots, places)
+        below = threshold
+    partial = folder / "tables.json.partial"
+    partial.write_text(json.dumps({"made_from": made_from, "digests": digests}, indent=1))
+    os.replace(partial, folder / "tables.json")
+
+
+def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.uint64]:
+    """The table of one threshold, in memory."""
+    roots = np.arange(len(places), dtype=np.uint32 if len(places) < 2**32 else np.uint64)
+    for piece in edges:
+        _join(roots, places, piece, -np.inf, threshold)
+    _flatten(roots)
+    return places.id_of(roots.astype(np.int64))
+
+
+def have_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
+    """Whether there are tables of these names, made from the same."""
+    try:
+        found = _description(container)
+    except ValueError:
+        return False
+    there = all((container / "tables" / f"{name}.npy").exists() for name in names)
+    return there and found["made_from"] == made_from and set(names) <= set(found["digests"])
+
+
+def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
+    """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from something else."""
+    found = _description(container)
+    if made_from is not None and found["made_from"] != made_from:
+        raise ValueError(f"{container / 'tables'} is from another run than the edges beside it; run segment.py again")
+    if name not in found["digests"]:
+        raise ValueError(f"{container / 'tables'} has no table {name}; there are: {', '.join(found['digests'])}")
+    first, segments = _load(container / "tables" / "first.npy"), _load(container / "tables" / f"{name}.npy")
+    places = Places(np.array(first[:-1]), int(first[-1]))
+    if len(segments) != len(places):
+        raise ValueError(
+            f"{container / 'tables' / name}.npy has {len(segments)} entries for {len(places)} fragments; segment again"
+        )
+    return Table(places, segments)
+
+
+def damaged_tables(container: Path) -> list[Path]:
+    """Tables whose content is not what was written."""
+    found = []
+    for name, digest in _description(container)["digests"].items():
+        path = container / "tables" / f"{name}.npy"
+        try:
+            intact = _digest(_load(path)) == digest
+        except ValueError:
+            intact = False
+        found += [] if intact else [path]
+    return found
+
+
+def _join(roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float, threshold: float) -> None:
+    # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
+    scores = edges["score"]
+    used = edges[(scores <= float(threshold)) & ~(scores <= float(above))]
+    _union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
+
+
+def _write_table(path: Path, roots: NDArray[Any], places: Places) -> str:
+    partial = path.with_name(f"{path.name}.partial")
+    out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint64, shape=(len(places),)) if len(places) else None
+    if out is None:
+        return _write(path, np.empty(0, np.uint64))
+    for begin in range(0, len(places), _PIECE):
+        out[begin : begin + _PIECE] = places.id_of(roots[begin : begin + _PIECE].astype(np.int64))
+    out.flush()
+    digest = _digest(out)
+    os.replace(partial, path)
+    return digest
+
+
+def _write(path: Path, array: NDArray[Any]) -> str:
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        np.save(file, array)
+    os.replace(partial, path)
+    return _digest(array)
+
+
+def _digest(array: NDArray[Any]) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for begin in range(0, len(array), _PIECE):
+        content.update(np.ascontiguousarray(array[begin : begin + _PIECE]).tobytes())
+    return content.hexdigest()
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        # an empty file cannot be mapped
+        return np.asarray(np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"table {path} cannot be read ({error}); run segment.py again") from error
+
+
+def _description(container: Path) -> dict[str, Any]:
+    path = container / "tables" / "tables.json"
+    try:
+        content = json.loads(path.read_bytes())
+        return {"made_from": str(content["made_from"]), "digests": dict(content["digests"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"the tables' {path} cannot be read ({error}); run segment.py again") from error
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(roots, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    while roots[node] != node:
+        roots[node] = roots[roots[node]]
+        node = np.int64(roots[node])
+    return node
+
+
+@numba.njit(cache=True, nogil=True)
+def _union(roots, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Joins pairs of places; the smaller root stays."""
+    for i in range(len(first)):
+        u, v = _find(roots, first[i]), _find(roots, second[i])
+        if u < v:
+            roots[v] = u
+        elif v < u:
+            roots[u] = v
+
+
+@numba.njit(cache=True, nogil=True)
+def _flatten(roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Every place points at its root; roots are smaller than what they hold, so one pass is enough."""
+    for node in range(len(roots)):
+        roots[node] = roots[roots[node]]
