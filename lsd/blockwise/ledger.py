@@ -183,13 +183,24 @@ def read_ledger(folder: Path) -> Ledger:
 
 def read_failures(folder: Path) -> list[Failure]:
     """What went wrong since the failures were last cleared."""
-    found = []
-    for path in sorted(folder.glob("*.failed")):
-        with suppress(OSError):
-            for line in path.read_bytes().rstrip(b"\0").splitlines():
-                with suppress(ValueError, TypeError):
-                    found.append(Failure(**json.loads(line)))
-    return found
+    return [failure for path in sorted(folder.glob("*.failed")) for failure in _failures(path)]
+
+
+class Failures:
+    """What goes wrong while workers are at work; files that did not change are not read again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: dict[Path, tuple[int, list[Failure]]] = {}
+
+    def all(self) -> list[Failure]:
+        """All so far."""
+        for path in self.folder.glob("*.failed"):
+            with suppress(OSError):
+                changed = path.stat().st_mtime_ns
+                if self._seen.get(path, (None,))[0] != changed:
+                    self._seen[path] = (changed, _failures(path))
+        return [failure for _, failures in self._seen.values() for failure in failures]
 
 
 def clear_failures(folder: Path) -> None:
@@ -204,6 +215,15 @@ def rewrite(ledger: Ledger, kept: NDArray[np.bool_]) -> None:
         partial = ledger.folder / f"{name}.done.partial"
         partial.write_bytes(ledger.records[(ledger.files == number) & kept].tobytes())
         os.replace(partial, ledger.folder / f"{name}.done")
+
+
+def _failures(path: Path) -> list[Failure]:
+    found = []
+    with suppress(OSError):
+        for line in path.read_bytes().rstrip(b"\0").splitlines():
+            with suppress(ValueError, TypeError):
+                found.append(Failure(**json.loads(line)))
+    return found
 
 
 def _records(path: Path) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, read_failures, read_ledger
-from lsd.blockwise.scheduler import run_workers
+from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, differences, load_step
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
@@ -98,7 +98,10 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     pending = read_ledger(step.folder).missing(len(step.grid))
     summary = _Counted(step, pending)
     died = ""
-    with _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress) as bar:
+    with (
+        aside(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
+        _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress) as bar,
+    ):
         for attempt in range(workers.retries + 1):
             if not len(pending):
                 break

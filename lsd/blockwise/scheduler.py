@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.blockwise.launch import Launch, cancel
-from lsd.blockwise.ledger import read_failures
+from lsd.blockwise.ledger import Failure, Failures
 from lsd.blockwise.step import Step
 from lsd.blockwise.worker import PENDING, Worker
 from lsd.spec import Workers
@@ -35,8 +37,6 @@ def run_workers(
     progress: told now and then how many are done.  Raises RuntimeError with the first reason where workers cannot start, and
     KeyboardInterrupt on Ctrl-C and SIGTERM; workers are gone, and jobs cancelled, before it does.
     """
-    # its own log lines repeat what is in the journals
-    os.environ.setdefault("RUST_LOG", "error")
     import daisy
 
     daisy.logging.set_log_basedir(str(step.folder / "logs"))
@@ -59,63 +59,80 @@ def run_workers(
         max_worker_restarts=len(indices) + 10 * count,
         timeout=workers.timeout,
     )
-    observer = _Observer(step, count, progress)
     cancel(step)
+    watch = _Watch(step, count)
     try:
-        with _terminable():
+        with _terminable(), watch:
             states = daisy.run_blockwise(
                 task,
-                progress=observer,
+                progress=_Progress(step.name, progress),
                 summary=False,
                 return_states=True,
                 block_tracking=False,
                 host=workers.host or (None if launch else "127.0.0.1"),
             )
     except KeyboardInterrupt:
-        if observer.reason:
-            raise RuntimeError(observer.reason) from None
+        if watch.reason:
+            raise RuntimeError(watch.reason) from None
         raise
     finally:
         cancel(step)
     return str(states[step.name].last_worker_error or "")
 
 
-class _Observer:
-    """Watches a run from the thread that started it, twice a second."""
+class _Watch:
+    """Ends a run that cannot go on: workers die at their start, or nothing can be written.  Looks once a second."""
 
-    def __init__(self, step: Step, count: int, progress: Callable[[int], object]) -> None:
-        self.step, self.count, self.progress = step, count, progress
-        self.reason = ""
-        self._seen = (0, 0)
+    def __init__(self, step: Step, count: int) -> None:
+        self.step, self.count, self.reason = step, count, ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        failures = Failures(self.step.folder)
+        while not self._ended.wait(1.0):
+            self.reason = _hopeless(self.step, failures.all(), self.count)
+            if self.reason:
+                # the scheduler, which the main thread is in, ends its workers on it
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+
+def _hopeless(step: Step, failures: Sequence[Failure], count: int) -> str:
+    """Why the run cannot go on; "" if it can."""
+    fatal = [failure for failure in failures if failure.fatal]
+    if fatal:
+        return f"{fatal[0].error}; make room, then the same command goes on from here"
+    starts = [failure for failure in failures if failure.index is None]
+    if len(starts) < min(_START_FAILURES, count + 1) or len(starts) < len(failures) or any(step.folder.glob("*.done")):
+        return ""
+    return f"workers of {step.name} cannot start: {starts[0].error}\n{starts[0].trace}"
+
+
+class _Progress:
+    """Passes on how many blocks are done."""
+
+    def __init__(self, name: str, told: Callable[[int], object]) -> None:
+        self.name, self.told = name, told
 
     def on_start(self, states: Mapping[str, Any]) -> None:
         """Nothing is done yet."""
 
     def on_progress(self, states: Mapping[str, Any]) -> None:
-        """Ends a run that cannot go on: workers die at their start, or nothing can be written."""
-        state = states[self.step.name]
-        self.progress(state.completed_count)
-        seen = (state.failed_count, state.worker_failure_count)
-        if seen != self._seen and not self.reason:
-            self._seen = seen
-            self.reason = self._hopeless(state)
-            if self.reason:
-                os.kill(os.getpid(), signal.SIGINT)
+        """Now and then."""
+        self.told(states[self.name].completed_count)
 
     def on_finish(self, states: Mapping[str, Any]) -> None:
         """The last count."""
-        self.progress(states[self.step.name].completed_count)
-
-    def _hopeless(self, state: Any) -> str:
-        failures = read_failures(self.step.folder)
-        fatal = [failure for failure in failures if failure.fatal]
-        if fatal:
-            return f"{fatal[0].error}; make room, then the same command goes on from here"
-        if state.completed_count or state.failed_count or state.worker_failure_count < min(_START_FAILURES, self.count + 1):
-            return ""
-        starts = [failure for failure in failures if failure.index is None]
-        reason = f"{starts[0].error}\n{starts[0].trace}" if starts else state.first_worker_error
-        return f"workers of {self.step.name} cannot start: {reason}"
+        self.told(states[self.name].completed_count)
 
 
 @contextmanager
@@ -133,6 +150,36 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[None]:
+    """What the scheduler itself says on stderr goes to a file: it repeats, with tracebacks, what is in the journals.
+
+    What Python says inside, a progress bar, still goes where it went.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before, terminal = sys.stderr, os.dup(2)
+    with path.open("ab") as log:
+        sys.stderr.flush()
+        os.dup2(log.fileno(), 2)
+    try:
+        if _number(before) == 2:
+            sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        if sys.stderr is not before:
+            sys.stderr.close()
+            sys.stderr = before
+
+
+def _number(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 def _save(step: Step, indices: NDArray[np.uint64]) -> None:

@@ -43,7 +43,11 @@ class Worker:
             import daisy
 
             context = daisy.Context.from_env()
-            self.launch(context.to_env(), int(context["worker_id"]))
+            try:
+                self.launch(context.to_env(), int(context["worker_id"]))
+            except (OSError, RuntimeError) as error:
+                _note_start(self.folder, error)
+                raise
 
 
 def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
@@ -65,10 +69,20 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
     except Stopped:
         pass
     except Exception as error:
-        journal.fail(Failure(None, f"{type(error).__name__}: {error}", traceback.format_exc()))
+        journal.fail(_at_start(error))
         raise
     finally:
         journal.close()
+
+
+def _note_start(folder: Path, error: Exception) -> None:
+    journal = Journal(folder)
+    journal.fail(_at_start(error))
+    journal.close()
+
+
+def _at_start(error: Exception) -> Failure:
+    return Failure(None, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _client(pending: Any, number: int) -> Take:

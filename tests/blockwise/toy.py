@@ -1,0 +1,79 @@
+"""A function over blocks that doubles an array, and can be told to go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+from funlib.geometry import Roi
+
+from lsd.blockwise.grid import tile
+from lsd.blockwise.step import Output, Step
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+ROWS = np.dtype([("value", "<u8")])
+ROI = Roi((3, 0, -4), (20, 12, 16))
+
+
+class Toy:
+    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" (the first time), "hang", "full"."""
+
+    def __init__(self, container: Path, worker: int, *, source: tuple[str, str], wrong=None, broken=False, seconds=0.0) -> None:
+        if broken:
+            raise ImportError("no module named 'elephant'")
+        self.container, self.source, self.seconds = container, open_array(*source), seconds
+        self.wrong = {int(key): value for key, value in (wrong or {}).items()}
+
+    def read(self, block):
+        return self.source.read(block.read.intersect(self.source.roi))
+
+    def compute(self, block, source) -> Output:
+        what = self.wrong.get(block.index)
+        time.sleep(self.seconds)
+        if what == "raise" or (what == "once" and self._first(block)):
+            raise RuntimeError(f"an elephant in block {block.index}")
+        if what == "kill" and self._first(block):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what == "hang":
+            time.sleep(1000)
+        if what == "full":
+            raise OSError(28, "No space left on device")
+        begin = block.read.intersect(self.source.roi).begin
+        own = source[(block.write - begin).to_slices()]
+        rows = np.full(block.index % 4, block.index, ROWS["value"]).view(ROWS)
+        return Output({"out": own * 2 + np.uint64(source.sum() % 7)}, rows)
+
+    def _first(self, block) -> bool:
+        try:
+            (self.container / f"tried-{block.index}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+def step(folder: Path, *, shape=(6, 4, 8), context=(1, 2, 0), **arguments) -> Step:
+    """Toy over an array of random numbers in `folder`, made if it is not there, as its output."""
+    source = folder / "source.zarr"
+    if not source.exists():
+        data = np.random.default_rng(0).integers(0, 1 << 60, ROI.shape).astype(np.uint64)
+        create_array(source, "in", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64).write(data, ROI)
+    grid = tile(ROI, shape, step=(1, 1, 1), context=(context, context))
+    container = folder / "result.zarr"
+    create_array(container, "out", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=grid.write_shape)
+    return Step("toy", container, grid, "toy:Toy", {"source": [str(source), "in"], **arguments}, {"version": 1}, ("out",), ROWS)
+
+
+def expected(step: Step) -> np.ndarray:
+    """The same without blocks of another file."""
+    source = open_array(step.container.parent / "source.zarr", "in")
+    whole = source.read(ROI)
+    out = np.empty_like(whole)
+    for block in step.grid:
+        read = whole[(block.read.intersect(ROI) - ROI.begin).to_slices()]
+        here = (block.write - ROI.begin).to_slices()
+        out[here] = whole[here] * 2 + np.uint64(read.sum() % 7)
+    return out
