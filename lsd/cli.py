@@ -46,14 +46,19 @@ def main(
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
     _quiet_libraries()
+    guarded(lambda: command(load(arguments.config, arguments.overrides)), debug=arguments.debug)
+
+
+def guarded(action: Callable[[], object], *, debug: bool) -> None:
+    """Does it and exits, with the exit status and the one sentence that `main` promises."""
     try:
-        command(load(arguments.config, arguments.overrides))
+        action()
     except ConfigError as error:
-        _fail(error, 2, debug=arguments.debug)
+        _fail(error, 2, debug=debug)
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
     except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
-        _fail(error, 1, debug=arguments.debug)
+        _fail(error, 1, debug=debug)
     sys.exit(0)
 
 

@@ -132,7 +132,7 @@ class Ledger:
     def missing(self, count: int) -> NDArray[np.uint64]:
         """Indices below `count` of the blocks that are not done."""
         is_done = np.zeros(count, dtype=bool)
-        is_done[self.done] = True
+        is_done[self.done[self.done < count]] = True
         return np.flatnonzero(~is_done).astype(np.uint64)
 
     def rows(self, dtype: np.dtype[Any], *, most: int = 1 << 22) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:

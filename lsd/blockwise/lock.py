@@ -31,6 +31,12 @@ def exclusive(target: Path) -> Iterator[bool]:
         path.unlink(missing_ok=True)
 
 
+def holder(target: Path) -> str:
+    """Who holds the lock of `target`, in words; "" if no one does, or the process is gone."""
+    found = _read(target.with_name(f"{target.name}.lock"))
+    return "" if found is None or _is_gone(found) else f"run by process {found.get('pid', '?')} on {found.get('host', '?')}"
+
+
 def _take(path: Path) -> bool:
     own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
     own.write_text(json.dumps(_here()))
@@ -42,11 +48,11 @@ def _take(path: Path) -> bool:
                 os.link(own, path)
                 return stale
             except FileExistsError:
-                holder = _read(path)
-                if holder is None:
+                there = _read(path)
+                if there is None:
                     continue
-                if not _is_gone(holder):
-                    raise RuntimeError(_refusal(path, holder)) from None
+                if not _is_gone(there):
+                    raise RuntimeError(_refusal(path, there)) from None
                 stale = True
                 path.unlink(missing_ok=True)
     finally:
@@ -68,17 +74,17 @@ def _here() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
-def _is_gone(holder: dict[str, Any]) -> bool:
-    if holder.get("host") != socket.gethostname() or not isinstance(holder.get("pid"), int):
+def _is_gone(there: dict[str, Any]) -> bool:
+    if there.get("host") != socket.gethostname() or not isinstance(there.get("pid"), int):
         return False
     try:
-        os.kill(holder["pid"], 0)
+        os.kill(there["pid"], 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         pass
     # another process may have been given the number since
-    return bool(_started(holder["pid"]) != holder.get("started"))
+    return bool(_started(there["pid"]) != there.get("started"))
 
 
 def _started(pid: int) -> int | None:
@@ -89,8 +95,8 @@ def _started(pid: int) -> int | None:
         return None
 
 
-def _refusal(path: Path, holder: dict[str, Any]) -> str:
+def _refusal(path: Path, there: dict[str, Any]) -> str:
     return (
-        f"{path.with_suffix('')} is being written by process {holder.get('pid', '?')} on host {holder.get('host', '?')}; "
+        f"{path.with_suffix('')} is being written by process {there.get('pid', '?')} on host {there.get('host', '?')}; "
         f"wait for it, or, if you know that it is gone, delete {path}"
     )

@@ -115,6 +115,10 @@ class Array:
         assert self.layout.disk == self.axes, "only arrays in the usual order are written"
         self.source.write(self.layout.slices(roi), data)
 
+    def delete(self, roi: Roi) -> None:
+        """Deletes the chunks of a zarr array that `roi` touches; reading them is an error then, until they are written."""
+        self.source.delete(self.layout.slices(roi))
+
     def missing_chunks(self) -> list[tuple[int, ...]]:
         """Indices of the chunks of a zarr array that were never written."""
         return self.source.missing()

@@ -67,6 +67,12 @@ class Source:
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror}, while writing {self}; what is written so far stays") from error
 
+    def delete(self, slices: Slices) -> None:
+        """Deletes the chunks of a zarr array that `slices` touch."""
+        assert self.writable, f"{self} was opened for reading"
+        for chunk in self._grid(slices):
+            self._chunk_file(chunk).unlink(missing_ok=True)
+
     def missing(self) -> list[Chunk]:
         """Chunks of a zarr array that were never written."""
         whole = tuple(slice(0, n) for n in self.handle.shape)

@@ -1,0 +1,140 @@
+"""What a run folder holds: how far its steps are, and whether what says done is there and is what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lsd.blockwise.ledger import Ledger, read_ledger, rewrite
+from lsd.blockwise.lock import exclusive, holder
+from lsd.blockwise.step import Output, Step, load_step
+from lsd.volumes.array import Array, open_array, text
+
+Progress = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a step is.  seconds: that workers spent on the blocks that are done; running: who is at it, "" if no one is"""
+
+    folder: Path
+    name: str
+    done: int
+    blocks: int
+    voxels: int
+    seconds: float
+    running: str
+
+    def __str__(self) -> str:
+        share = 100 * self.done / self.blocks
+        state = f", {self.running}" if self.running else "" if self.done == self.blocks else ", not running"
+        speed = f", {self.voxels / self.seconds / 1e6:.2f} Mvoxels/s a worker" if self.done and self.seconds else ""
+        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){speed}{state}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A block that said done and is not."""
+
+    folder: Path
+    index: int
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}: block {self.index} ({self.place}): {self.reason}"
+
+
+def steps(folder: Path) -> Iterator[Path]:
+    """Folders of all steps below a run's folder, in the order of their names."""
+    for root, below, files in os.walk(folder):
+        below.sort()
+        if "step.json" in files:
+            below.clear()
+            yield Path(root)
+
+
+def status(folder: Path) -> list[Status]:
+    """How far every step below a folder is.  Raises ValueError if there is none."""
+    found = [_status(load_step(path)) for path in steps(folder)]
+    if not found:
+        raise ValueError(f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: runs/<name>")
+    return found
+
+
+def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
+    """Reads what every block below a folder that says done has left, and compares it with its checksum.
+
+    Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
+    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work.
+    """
+    found: list[Finding] = []
+    for path in steps(folder):
+        step = load_step(path)
+        with exclusive(step.container.with_name(step.container.name.removesuffix(".partial"))):
+            findings = _verify(step)
+        found += findings
+        if progress:
+            progress(f"{path}: {len(step.grid) - len(findings)} of {len(step.grid)} blocks are there and intact")
+    return found
+
+
+def _status(step: Step) -> Status:
+    ledger = read_ledger(step.folder)
+    done, blocks = len(ledger), len(step.grid)
+    voxels = int(step.grid.roi.size) * done // blocks
+    target = step.container.with_name(step.container.name.removesuffix(".partial"))
+    return Status(step.folder, step.name, done, blocks, voxels, float(ledger.records["seconds"].sum()), holder(target))
+
+
+def _verify(step: Step) -> list[Finding]:
+    ledger = read_ledger(step.folder)
+    arrays = {name: _open(step, name) for name in step.arrays}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reasons = list(pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records))
+    bad = np.array([bool(reason) for reason in reasons], dtype=bool)
+    if bad.any():
+        rewrite(ledger, ~bad)
+        for index in ledger.done[bad & (ledger.done < len(step.grid))]:
+            for array in arrays.values():
+                if isinstance(array, Array):
+                    # a chunk that cannot be read cannot be written in part either
+                    array.delete(step.grid.block(int(index)).write)
+    said = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
+    said |= {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
+    return [_finding(step, index, reason) for index, reason in sorted(said.items())]
+
+
+def _finding(step: Step, index: int, reason: str) -> Finding:
+    place = text(step.grid.block(index).write) if index < len(step.grid) else "nowhere"
+    return Finding(step.folder, index, place, reason)
+
+
+def _open(step: Step, name: str) -> Array | str:
+    try:
+        return open_array(step.container, name, writable=True)
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: np.void) -> str:
+    """What is wrong with a block that says done, "" if nothing is."""
+    index = int(record["index"])
+    if index >= len(step.grid):
+        return f"there are only {len(step.grid)} blocks"
+    write, found = step.grid.block(index).write, {}
+    try:
+        for name, array in arrays.items():
+            if isinstance(array, str):
+                return array
+            found[name] = array.read(write)
+        rows = None if step.rows is None else ledger.block_rows(index, step.rows)
+    except (ValueError, OSError) as error:
+        return str(error)
+    same = Output(found, rows).digest() == int(record["digest"])
+    return "" if same else "its data are not what was written: another checksum"

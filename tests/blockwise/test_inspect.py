@@ -1,0 +1,108 @@
+"""status and verify: what says done is there, or is done again."""
+
+import shutil
+
+import numpy as np
+import pytest
+from test_run import check
+from toy import step
+
+from lsd.blockwise.inspect import status, steps, verify
+from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.lock import exclusive
+from lsd.blockwise.run import BlocksFailed, run
+from lsd.volumes.array import open_array
+
+
+def chunk(made, index):
+    """The file of a block's only chunk."""
+    array = open_array(made.container, "out")
+    begin = made.grid.block(index).write.begin - array.roi.begin
+    place = [b // n for b, n in zip(begin, made.grid.write_shape, strict=True)]
+    return made.container / "out" / "/".join(map(str, place))
+
+
+def test_status_counts_blocks(tmp_path) -> None:
+    made = step(tmp_path, wrong={5: "raise"})
+    with pytest.raises(BlocksFailed):
+        run(made)
+    [found] = status(tmp_path)
+    assert (found.name, found.done, found.blocks, found.running) == ("toy", 23, 24, "")
+    assert "23 of 24 blocks (96%)" in str(found)
+    assert "not running" in str(found)
+    with exclusive(made.container):
+        assert "run by process" in str(status(tmp_path)[0])
+    with pytest.raises(ValueError, match="holds no blocks"):
+        status(tmp_path / "source.zarr")
+
+
+def test_what_is_intact_stays(tmp_path) -> None:
+    made = step(tmp_path)
+    run(made)
+    told = []
+    assert verify(tmp_path, progress=told.append) == []
+    assert told == [f"{made.folder}: 24 of 24 blocks are there and intact"]
+    assert len(read_ledger(made.folder)) == 24
+
+
+def _truncate(made) -> None:
+    file = chunk(made, 2)
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def _flip(made) -> None:
+    file = chunk(made, 2)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 16
+    file.write_bytes(bytes(data))
+
+
+def _swap(made) -> None:
+    """A chunk of another block of the same shape: readable, and wrong."""
+    shutil.copy(chunk(made, 0), chunk(made, 2))
+
+
+def _lose(made) -> None:
+    chunk(made, 2).unlink()
+
+
+def _rows(made) -> None:
+    """Block 2 has two rows."""
+    ledger = read_ledger(made.folder)
+    record = ledger.records[2]
+    file = made.folder / f"{ledger.names[ledger.files[2]]}.rows"
+    data = np.fromfile(file, "<u8")
+    data[int(record["begin"])] += 1
+    data.tofile(file)
+
+
+@pytest.mark.parametrize("damage", [_truncate, _flip, _swap, _lose, _rows], ids=lambda f: f.__name__[1:])
+def test_what_is_damaged_is_named_and_made_again(tmp_path, damage) -> None:
+    made = step(tmp_path)
+    run(made)
+    damage(made)
+    [found] = verify(tmp_path)
+    assert found.index == 2
+    assert "block 2 (3:9, 4:8, -4:4)" in str(found)
+    assert read_ledger(made.folder).missing(24).tolist() == [2]
+    assert not chunk(made, 2).exists()
+    assert run(made).done == 1
+    check(made)
+    assert verify(tmp_path) == []
+
+
+def test_an_array_that_is_gone(tmp_path) -> None:
+    made = step(tmp_path)
+    run(made)
+    shutil.rmtree(made.container / "out")
+    assert len(verify(tmp_path)) == 24
+    assert list(steps(tmp_path)) == [made.folder]
+    run(step(tmp_path))
+    check(made)
+
+
+def test_nothing_is_verified_while_it_is_written(tmp_path) -> None:
+    made = step(tmp_path)
+    run(made)
+    with exclusive(made.container), pytest.raises(RuntimeError, match="is being written by process"):
+        verify(tmp_path)
