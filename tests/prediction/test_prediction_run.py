@@ -9,6 +9,7 @@ import pytest
 import torch
 from funlib.geometry import Coordinate, Roi
 
+from lsd.blockwise.run import BlocksFailed
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
@@ -155,7 +156,7 @@ def test_network_and_variant_are_those_of_the_checkpoint(make):
 
 
 def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
-    """An error on the way leaves the earlier prediction as it was, and no trace of the new one."""
+    """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits beside it, and is no other's."""
     config, _ = make()
     [path] = predict(config)
     before, _ = read(path, "affs")
@@ -165,17 +166,22 @@ def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
         block = Predictor.block
 
         def fail(*arguments, **options):
-            if next(count) == 2:
+            if next(count) >= 2:
                 raise MemoryError("full")
             return block(*arguments, **options)
 
         patch.setattr(Predictor, "block", fail)
-        with pytest.raises(MemoryError):
+        with pytest.raises(BlocksFailed, match="out of memory: full"):
             predict(config)
     np.testing.assert_array_equal(read(path, "affs")[0], before)
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    save(config, "affs", seed=3)
+    with pytest.raises(ValueError, match=r"checkpoint: \w+ there, \w+ asked for"):
+        predict(config)
+    np.testing.assert_array_equal(read(path, "affs")[0], before)
+    save(config, "affs", seed=2)
     predict(config)
     assert (read(path, "affs")[0] != before).any()
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
 def test_a_killed_prediction_is_swept(make):
