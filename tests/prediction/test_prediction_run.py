@@ -156,7 +156,7 @@ def test_network_and_variant_are_those_of_the_checkpoint(make):
 
 
 def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
-    """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits beside it, and is no other's."""
+    """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits, for the same run only."""
     config, _ = make()
     [path] = predict(config)
     before, _ = read(path, "affs")

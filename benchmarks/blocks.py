@@ -1,0 +1,164 @@
+"""Blocks against the whole: what segmenting in blocks costs in VOI, over the size of blocks and their context.
+
+Affinities are made from the truth of real volumes, with noise that leaves the whole-volume segmentation as good as a good
+network's; or they are the prediction of a run named by $LSD_RUN (its folder).  Each way of segmenting picks its threshold on
+one part of the volume and is scored on the other.  Needs the real volumes below $LSD_DATA, ./data or ../shared/data.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from funlib.geometry import Roi
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lsd.evaluation.run import evaluate
+from lsd.segmentation.run import segment
+from lsd.spec import Affinities, Config, Dataset, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec import Fragments as FragmentOptions
+from lsd.spec.paths import prediction
+from lsd.targets.affinities import affinities
+from lsd.training.nodes.grow_boundary import grow_boundary
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+NEIGHBORHOOD = Affinities().neighborhood
+THRESHOLDS = tuple(n / 20 for n in range(1, 20))
+LABELS = "volumes/labels/neuron_ids"
+CONTEXTS = (0, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A volume, how it is split, and the blocks that are tried.
+
+    parts: sections that pick the threshold, and those that are scored; blocks: voxels, z y x
+    """
+
+    path: str
+    parts: tuple[tuple[int, int], tuple[int, int]]
+    blocks: tuple[tuple[int, int, int], ...]
+    in_xy: bool
+
+
+CASES = {
+    "fib25": Case("fib25.zarr", ((0, 100), (100, 250)), ((64, 64, 64), (96, 96, 96), (128, 128, 128)), in_xy=False),
+    "snemi3d": Case("snemi3d.hdf", ((0, 30), (30, 70)), ((40, 128, 128), (40, 256, 256), (20, 512, 512)), in_xy=True),
+}
+
+
+def run(names: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
+    """VOI sums: of the whole, and for each size and context what blocks add to it."""
+    root = _root()
+    if root is None:
+        return {"skipped": "the real volumes are not at hand; set LSD_DATA"}
+    found: dict[str, Any] = {}
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            for what, scores in _measured(name, CASES[name], root, Path(folder)):
+                found[f"{name} {what}"] = scores
+                print(f"    {name} {what}: {scores}", flush=True)
+    return found
+
+
+def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple[str, str]]:
+    config = _config(name, case, root, folder)
+    for part, volume in config.dataset.volumes().items():
+        array = open_array(root / case.path, LABELS)
+        truth = array.read(Roi((volume.region[0][0], *array.roi.begin[1:]), (_length(volume), *array.roi.shape[1:])))
+        _write(config, part, truth.astype(np.uint64), array.voxel_size)
+    whole = _score(config)
+    yield "whole", f"VOI {whole:.3f}"
+    for block in case.blocks:
+        for context in CONTEXTS:
+            tried = config.segment.model_copy(update={"block": block, "context": _context(context, block)})
+            added = _score(config.model_copy(update={"segment": tried})) - whole
+            yield f"blocks {'x'.join(map(str, block))}, context {context}", f"{added:+.3f}"
+
+
+def _config(name: str, case: Case, root: Path, folder: Path) -> Config:
+    pick, score = ((Volume(path=case.path, labels=LABELS, region=((begin, end),), unknown=None),) for begin, end in case.parts)
+    return Config(
+        name=name,
+        dataset=Dataset(validate=pick, test=score),
+        variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
+        network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
+        segment=Segment(
+            thresholds=(0.5,), fragments=FragmentOptions(in_xy=case.in_xy), block=(4096,) * 3, scoring="hist_quant_75"
+        ),
+        runs=str(folder),
+        data_root=str(root),
+    )
+
+
+def _length(volume: Volume) -> int:
+    begin, end = volume.region[0]
+    assert begin is not None
+    assert end is not None
+    return end - begin
+
+
+def _context(context: int, block: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The same in the plane; across thick sections a quarter of it."""
+    return (context, context, context) if block[0] == block[1] else (context // 4, context, context)
+
+
+def _write(config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...]) -> None:
+    begin = config.dataset.volumes()[part].region[0][0] or 0
+    roi = Roi((begin, 0, 0), truth.shape)
+    affs = noisy(truth, in_xy=config.segment.fragments.in_xy)
+    create_array(prediction(config, part), "affs", roi=roi, voxel_size=voxel_size, dtype=np.uint8, channels=3).write(affs, roi)
+
+
+def noisy(truth: NDArray[np.uint64], *, in_xy: bool, seed: int = 0) -> NDArray[np.uint8]:
+    """Affinities (3, z, y, x) as a network might give them: blurred at boundaries, with holes and false boundaries."""
+    rng = np.random.default_rng(seed)
+    apart = grow_boundary(truth, steps=1, in_xy=in_xy)
+    blur = (0.0, 1.0, 1.0) if in_xy else (1.0, 1.0, 1.0)
+    spots = (0.5, 3.0, 3.0) if in_xy else (2.0, 2.0, 2.0)
+    # one field for all channels: where a membrane is hard to see it is so in every direction
+    field = ndimage.gaussian_filter(rng.standard_normal(truth.shape, dtype=np.float32), spots)
+    field *= np.float32(NOISE / field.std())
+    found = np.empty((3, *truth.shape), np.uint8)
+    for channel, aff in enumerate(affinities(apart, NEIGHBORHOOD)[0]):
+        smooth = ndimage.gaussian_filter(aff.astype(np.float32), blur)
+        found[channel] = np.clip(smooth + field, 0, 1) * 255
+    return found
+
+
+NOISE = 0.15
+
+
+def _score(config: Config) -> float:
+    segment(config, progress=_silent)
+    wanted = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": THRESHOLDS})})
+    scores = evaluate(wanted, progress=_silent).part("test")
+    assert scores is not None
+    return float(scores.voi_sum)
+
+
+def _silent(_: str) -> None:
+    """Says nothing."""
+
+
+def _root() -> Path | None:
+    for root in (os.environ.get("LSD_DATA", "data"), Path(__file__).parents[2] / "shared" / "data"):
+        if (Path(root) / "fib25.zarr").exists():
+            return Path(root)
+    return None
+
+
+def main() -> None:
+    """Prints the table; several minutes."""
+    run()
+
+
+if __name__ == "__main__":
+    main()
