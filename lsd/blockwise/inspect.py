@@ -12,6 +12,7 @@ import numpy as np
 
 from lsd.blockwise.ledger import Ledger, read_ledger, rewrite
 from lsd.blockwise.lock import exclusive, holder
+from lsd.blockwise.run import speed
 from lsd.blockwise.step import Output, Step, load_step
 from lsd.volumes.array import Array, open_array, text
 
@@ -33,8 +34,8 @@ class Status:
     def __str__(self) -> str:
         share = 100 * self.done / self.blocks
         state = f", {self.running}" if self.running else "" if self.done == self.blocks else ", not running"
-        speed = f", {self.voxels / self.seconds / 1e6:.2f} Mvoxels/s a worker" if self.done and self.seconds else ""
-        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){speed}{state}"
+        fast = f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
+        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){fast}{state}"
 
 
 @dataclass(frozen=True)

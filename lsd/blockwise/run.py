@@ -46,10 +46,17 @@ class Summary:
     seconds: float
 
     def __str__(self) -> str:
+        if not self.done:
+            return f"{self.name}: {self.skipped} block{'' if self.skipped == 1 else 's'}, all done before"
         blocks = f"{self.name}: {self.done} block{'' if self.done == 1 else 's'} done"
         skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
         retried = f", {self.retried} retried" if self.retried else ""
-        return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s, {self.voxels / max(self.seconds, 1e-9) / 1e6:.2f} Mvoxels/s"
+        return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s, {speed(self.voxels, self.seconds)}"
+
+
+def speed(voxels: int, seconds: float) -> str:
+    """Voxels per second, in a unit that fits."""
+    return f"{tqdm.format_sizeof(voxels / max(seconds, 1e-9))}voxels/s"
 
 
 def prepare(step: Step) -> None:
