@@ -11,10 +11,14 @@ import ast
 import difflib
 import logging
 import runpy
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -52,7 +56,8 @@ def main(
 def guarded(action: Callable[[], object], *, debug: bool) -> None:
     """Does it and exits, with the exit status and the one sentence that `main` promises."""
     try:
-        action()
+        with _terminable():
+            action()
     except ConfigError as error:
         _fail(error, 2, debug=debug)
     except KeyboardInterrupt:
@@ -119,6 +124,23 @@ def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argpa
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2")
     return parser.parse_args(argv)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: locks are given back, and it is said how to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _quiet_libraries() -> None:
