@@ -16,7 +16,7 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, load_step, step_folder
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
-from lsd.segmentation.tables import Places, have_tables, open_table, write_tables
+from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Affinities, Config, Volume
 from lsd.spec.paths import data_root, prediction, segmentation
@@ -138,7 +138,7 @@ def _watershed(job: Job, progress: Progress) -> Path:
         progress(f"{job.name}: {len(places)} fragments, {count} edges in {text(job.affs.roi)}")
         names = {array_name(threshold): repr(float(threshold)) for threshold in job.thresholds}
         made_from = digest(edges.depends_on())
-        if not have_tables(container, names.values(), made_from):
+        if not whole_tables(container, names.values(), made_from):
             write_tables(
                 container,
                 job.thresholds,

@@ -5,7 +5,7 @@ gaps.  A table is an array over places, so a block's part of it is a slice, and 
 
     <container>/tables/first.npy          place of the first fragment of each block, and the number of all
     <container>/tables/<threshold>.npy    segment of each fragment, by place
-    <container>/tables/tables.json        what they were made from, and a checksum of each
+    <container>/tables/tables.json        what they were made from, and a checksum of each file
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Edges = Iterable[NDArray[Any]]
 
 # places that are turned into ids at once
-_PIECE = 1 << 22
+_PIECE = 1 << 20
+
+# fragments up to which a place takes 4 bytes
+_NARROW = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,43 +102,50 @@ def write_tables(
     """Writes the table of each threshold; made_from: what edges and fragments are, to tell tables of another run.
 
     edges: called for each threshold; rows with u, v (ids) and score, in pieces, in any order.  Memory: 4 bytes a fragment (8
-    above 4 billion) and one piece, however many edges there are.  Segments are named by their smallest fragment.
+    above 4 billion) and a few times one piece, however many edges there are.  Segments are named by their smallest fragment.
     """
     folder = container / "tables"
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "first.npy", np.append(places.first, places.apart))
+    first = _write(folder / "first.npy", len(places.first) + 1, np.int64, [np.append(places.first, np.int64(places.apart))])
     digests = {}
-    roots = np.arange(len(places), dtype=np.uint32 if len(places) < 2**32 else np.uint64)
+    roots = _alone(places)
     below = -np.inf
     # a segmentation at a higher threshold is the one below it with more joined
     for threshold in sorted(set(thresholds)):
         for piece in edges():
             _join(roots, places, piece, below, threshold)
         _flatten(roots)
-        digests[names(threshold)] = _write_table(folder / f"{names(threshold)}.npy", roots, places)
+        digests[names(threshold)] = _write(folder / f"{names(threshold)}.npy", len(places), np.uint64, _segments(roots, places))
         below = threshold
     partial = folder / "tables.json.partial"
-    partial.write_text(json.dumps({"made_from": made_from, "digests": digests}, indent=1))
+    partial.write_text(json.dumps({"made_from": made_from, "first": first, "digests": digests}, indent=1))
     os.replace(partial, folder / "tables.json")
 
 
 def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.uint64]:
     """The table of one threshold, in memory."""
-    roots = np.arange(len(places), dtype=np.uint32 if len(places) < 2**32 else np.uint64)
+    roots = _alone(places)
     for piece in edges:
         _join(roots, places, piece, -np.inf, threshold)
     _flatten(roots)
-    return places.id_of(roots.astype(np.int64))
+    return np.concatenate([np.empty(0, np.uint64), *_segments(roots, places)])
 
 
 def have_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
-    """Whether there are tables of these names, made from the same."""
+    """Whether tables of these names are noted, made from the same."""
     try:
         found = _description(container)
     except ValueError:
         return False
-    there = all((container / "tables" / f"{name}.npy").exists() for name in names)
-    return there and found["made_from"] == made_from and set(names) <= set(found["digests"])
+    return found["made_from"] == made_from and set(names) <= set(found["digests"])
+
+
+def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
+    """Whether they also are there, with nothing cut off."""
+    try:
+        return all(open_table(container, name, made_from=made_from) for name in names)
+    except ValueError:
+        return False
 
 
 def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
@@ -155,9 +165,9 @@ def open_table(container: Path, name: str, *, made_from: str | None = None) -> T
 
 
 def damaged_tables(container: Path) -> list[Path]:
-    """Tables whose content is not what was written."""
-    found = []
-    for name, digest in _description(container)["digests"].items():
+    """Files of tables whose content is not what was written.  Raises ValueError if tables.json cannot be read."""
+    found, described = [], _description(container)
+    for name, digest in {"first": described["first"], **described["digests"]}.items():
         path = container / "tables" / f"{name}.npy"
         try:
             intact = _digest(_load(path)) == digest
@@ -174,25 +184,29 @@ def _join(roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float
     _union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
 
 
-def _write_table(path: Path, roots: NDArray[Any], places: Places) -> str:
-    partial = path.with_name(f"{path.name}.partial")
-    out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint64, shape=(len(places),)) if len(places) else None
-    if out is None:
-        return _write(path, np.empty(0, np.uint64))
-    for begin in range(0, len(places), _PIECE):
-        out[begin : begin + _PIECE] = places.id_of(roots[begin : begin + _PIECE].astype(np.int64))
-    out.flush()
-    digest = _digest(out)
-    os.replace(partial, path)
-    return digest
+def _alone(places: Places) -> NDArray[Any]:
+    """Every fragment a root."""
+    return np.arange(len(places), dtype=np.uint32 if len(places) < _NARROW else np.uint64)
 
 
-def _write(path: Path, array: NDArray[Any]) -> str:
-    partial = path.with_name(f"{path.name}.partial")
+def _segments(roots: NDArray[Any], places: Places) -> Iterator[NDArray[np.uint64]]:
+    """Ids of the roots, in pieces."""
+    for begin in range(0, len(roots), _PIECE):
+        yield places.id_of(roots[begin : begin + _PIECE].astype(np.int64))
+
+
+def _write(path: Path, count: int, dtype: DTypeLike, pieces: Iterable[NDArray[Any]]) -> str:
+    """Writes an array of `count` numbers; returns its checksum.  Not through a map of the file: a full disk would kill us."""
+    content, partial = hashlib.blake2b(digest_size=16), path.with_name(f"{path.name}.partial")
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": (count,)}
     with partial.open("wb") as file:
-        np.save(file, array)
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces:
+            data = piece.tobytes()
+            content.update(data)
+            file.write(data)
     os.replace(partial, path)
-    return _digest(array)
+    return content.hexdigest()
 
 
 def _digest(array: NDArray[Any]) -> str:
@@ -214,7 +228,7 @@ def _description(container: Path) -> dict[str, Any]:
     path = container / "tables" / "tables.json"
     try:
         content = json.loads(path.read_bytes())
-        return {"made_from": str(content["made_from"]), "digests": dict(content["digests"])}
+        return {name: kind(content[name]) for name, kind in (("made_from", str), ("first", str), ("digests", dict))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the tables' {path} cannot be read ({error}); run segment.py again") from error
 

@@ -1,0 +1,269 @@
+"""Segmentation in blocks: one block is the whole, many leave no contact out, and perfect affinities give the truth back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from lsd.blockwise.grid import Grid, tile
+from lsd.segmentation.blocks import FRAGMENTS, Edges, Fragments, Segments, blocks, voxels
+from lsd.segmentation.decode import decode
+from lsd.segmentation.pairs import count_pairs, touching
+from lsd.segmentation.tables import Places, write_tables
+from lsd.spec import NEAREST, Segment, Volume
+from lsd.spec import Fragments as Options
+from lsd.targets.affinities import affinities
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+
+THRESHOLDS = (0.28, 0.29, 0.5)
+FLAT = ((-1, 0), (0, -1))
+BEGIN, SHAPE = (5, -3, 40), (14, 22, 26)
+
+# name -> (neighborhood, shape, options): the ways in which a volume can be segmented
+WAYS = {
+    "3d": (NEAREST, SHAPE, Options(min_seed_distance=3)),
+    "in_xy": (NEAREST, SHAPE, Options(min_seed_distance=3, in_xy=True)),
+    "2d network": (FLAT, SHAPE, Options(min_seed_distance=3)),
+    "plane": (FLAT, SHAPE[1:], Options(min_seed_distance=3)),
+    "blank, foreground": (NEAREST, SHAPE, Options(min_seed_distance=3, foreground_only=True, blank_sections=(7, 11))),
+}
+
+
+@dataclass
+class Found:
+    """What blocks left: fragments, edges, the sizes of each block's fragments, segmentations."""
+
+    grid: Grid
+    fragments: np.ndarray
+    edges: np.ndarray
+    sizes: list
+    segments: dict
+
+    @property
+    def pairs(self):
+        return np.stack([self.edges["u"], self.edges["v"]], axis=1)
+
+
+def each(grid, function, seed):
+    """(block, output) in any order."""
+    for index in np.random.default_rng(seed).permutation(len(grid)):
+        block = grid.block(int(index))
+        yield block, function.compute(block, function.read(block))
+
+
+def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0):
+    """`affs` (c, z, y, x) segmented in blocks, as the steps of a run do it."""
+    dims = affs.ndim - 1
+    roi = Roi(BEGIN[-dims:], affs.shape[1:])
+    size = (1.0,) * dims
+    given = create_array(folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=affs.dtype, channels=len(affs))
+    given.write(affs, roi)
+    grid = blocks(roi, asked)
+    # the context that the edges' step reads
+    context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
+    wider = tile(roi, grid.compute_shape, step=(1,) * dims, context=context)
+    options = {"affinities": (str(folder / "in.zarr"), "affs"), "neighborhood": neighborhood, "apart": voxels(grid)}
+    fragments = create_array(folder / "out.zarr", FRAGMENTS, roi=roi, voxel_size=size, dtype=np.uint64, chunks=grid.write_shape)
+    sizes, edges = [None] * len(grid), []
+    where = masked(folder, roi, mask) if mask is not None else None
+    for block, found in each(grid, Fragments(folder, 0, **options, settings=asked.model_dump(mode="json"), mask=where), seed):
+        fragments.write(found.arrays[FRAGMENTS], block.write)
+        sizes[block.index] = found.rows["size"].tolist()
+    for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scoring=asked.scoring), seed + 1):
+        edges.append(found.rows)
+    places = Places.of([len(rows) for rows in sizes], voxels(grid))
+    write_tables(folder / "out.zarr", THRESHOLDS, places=places, edges=lambda: edges, names=str, made_from="")
+    segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in THRESHOLDS}
+    step = Segments(folder / "out.zarr", 0, arrays={str(t): str(t) for t in THRESHOLDS}, apart=voxels(grid))
+    for block, found in each(grid, step, seed + 2):
+        for threshold, whole in segments.items():
+            whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
+    return Found(grid, fragments.read(roi), np.concatenate(edges), sizes, segments)
+
+
+def masked(folder, roi, mask):
+    """A volume with that mask."""
+    for name, data in (("raw", mask), ("mask", mask)):
+        create_array(folder / "volume.zarr", name, roi=roi, voxel_size=(1.0,) * roi.dims, dtype=np.uint8).write(
+            data.astype(np.uint8), roi
+        )
+    return Volume(path="volume.zarr", raw="raw", labels_mask="mask").model_dump(mode="json"), "volume", str(folder)
+
+
+def noise(channels, shape, seed):
+    """Affinities that look like some."""
+    data = ndimage.gaussian_filter(np.random.default_rng(seed).random((channels, *shape)), (0, *[1.2] * len(shape)))
+    low, high = np.percentile(data, [5, 90])
+    return (255 * np.clip((data - low) / (high - low), 0, 1)).astype(np.uint8)
+
+
+def contacts(fragments, neighborhood):
+    """All pairs that touch where affinities say how surely: within sections, of a 2D network."""
+    planes = fragments if len(neighborhood[0]) < fragments.ndim else [fragments]
+    return {pair for plane in planes for pair in map(tuple, touching(plane).tolist())}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("with_mask", [False, True], ids=["", "mask"])
+def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
+    neighborhood, shape, options = WAYS[way]
+    affs = noise(len(neighborhood), shape, 0)
+    mask = np.random.default_rng(1).random(shape) < 0.9 if with_mask else None
+    asked = Segment(fragments=options, block=(32, 32, 32), thresholds=THRESHOLDS)
+    found = segmented(tmp_path, affs, neighborhood, asked, mask=mask)
+    assert len(found.grid) == 1
+    expected = decode(affs, neighborhood, asked, mask=mask, first_section=BEGIN[0])
+    np.testing.assert_array_equal(found.fragments, expected.fragments)
+    np.testing.assert_array_equal(found.pairs, expected.edges)
+    np.testing.assert_array_equal(found.edges["score"], expected.scores)
+    for threshold in THRESHOLDS:
+        np.testing.assert_array_equal(found.segments[threshold], expected.segmentation(threshold))
+    assert len(np.unique(expected.segmentation(0.28))) < len(np.unique(expected.fragments))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(sorted(WAYS)),
+    st.tuples(*[st.integers(4, 15)] * 3),
+    st.tuples(*[st.integers(0, 5)] * 3),
+    st.integers(0, 1000),
+    st.sampled_from(["mean", "hist_quant_75"]),
+)
+def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
+    tmp_path_factory, way, block, context, seed, scoring
+) -> None:
+    neighborhood, shape, options = WAYS[way]
+    asked = Segment(fragments=options, block=block, context=context, scoring=scoring, thresholds=THRESHOLDS)
+    affs = noise(len(neighborhood), shape, seed)
+    found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed)
+    pairs = list(map(tuple, found.pairs.tolist()))
+    assert len(set(pairs)) == len(pairs)
+    assert set(pairs) == contacts(found.fragments, neighborhood)
+    scores = found.edges["score"]
+    assert ((scores >= 0) & (scores <= 1) | np.isinf(scores)).all()
+    for number in found.grid:
+        here = found.fragments[(number.write - found.grid.roi.begin).to_slices()]
+        ids, sizes = np.unique(here[here > 0], return_counts=True)
+        assert ids.tolist() == [number.index * voxels(found.grid) + n + 1 for n in range(len(ids))]
+        assert sizes.tolist() == found.sizes[number.index]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_order_of_blocks_changes_nothing(tmp_path, way) -> None:
+    neighborhood, shape, options = WAYS[way]
+    asked = Segment(fragments=options, block=(8, 10, 12), context=(2, 3, 4), thresholds=THRESHOLDS)
+    affs = noise(len(neighborhood), shape, 3)
+    one, other = (segmented(tmp_path / str(seed), affs, neighborhood, asked, seed=seed) for seed in (0, 10))
+    np.testing.assert_array_equal(one.fragments, other.fragments)
+    np.testing.assert_array_equal(np.sort(one.edges), np.sort(other.edges))
+    for threshold in THRESHOLDS:
+        np.testing.assert_array_equal(one.segments[threshold], other.segments[threshold])
+
+
+def neurons(shape, seed):
+    """Cells around random points, apart by background."""
+    rng = np.random.default_rng(seed)
+    seeds = np.zeros(shape, int)
+    for i in range(6):
+        seeds[tuple(rng.integers(0, s) for s in shape)] = i + 1
+    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    labels = seeds[tuple(nearest)].astype(np.uint64)
+    edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
+    return np.where(edge, 0, labels * np.uint64(2**60 + 1)).astype(np.uint64)
+
+
+def pieces(labels, inside, *, in_sections):
+    """Labels of what hangs together."""
+    structure = ndimage.generate_binary_structure(labels.ndim, 1)
+    if in_sections:
+        structure[[0, 2]] = False
+    found, last = np.zeros(labels.shape, int), 0
+    for label in np.unique(labels[inside]):
+        piece, count = ndimage.label(inside & (labels == label), structure)
+        found[piece > 0] = piece[piece > 0] + last
+        last += count
+    return found
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(["3d", "in_xy", "2d network", "plane"]),
+    st.tuples(*[st.integers(5, 15)] * 3),
+    st.integers(0, 4),
+    st.integers(0, 1000),
+    st.booleans(),
+)
+def test_perfect_affinities_give_the_truth_back(tmp_path_factory, way, block, context, seed, with_mask) -> None:
+    neighborhood, shape, options = WAYS[way]
+    labels = neurons(shape, seed)
+    sections = labels if way == "2d network" else [labels]
+    affs = np.stack([affinities(part, neighborhood)[0] for part in sections], axis=1)
+    affs = affs if way == "2d network" else affs[:, 0]
+    mask = np.ones(shape, bool)
+    mask[..., 17:] = not with_mask
+    asked = Segment(
+        fragments=options.model_copy(update={"foreground_only": True}),
+        block=block,
+        context=(context,) * 3,
+        thresholds=THRESHOLDS,
+    )
+    found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, mask=mask if with_mask else None, seed=seed)
+    inside = (labels > 0) & (found.fragments > 0)
+    assert not found.fragments[~mask].any()
+    assert inside.sum() > 0.6 * ((labels > 0) & mask).sum()
+    segments = found.segments[0.5]
+    assert len(count_pairs(segments[inside], labels[inside]).first) == len(np.unique(segments[inside])), "in one neuron each"
+    truth = pieces(labels, inside, in_sections=way == "2d network")
+    assert len(count_pairs(segments[inside], truth[inside]).first) == truth.max(), "in one segment each"
+
+
+class Counting:
+    """An array that counts how often it is read."""
+
+    def __init__(self, array) -> None:
+        self.array, self.roi, self.reads = array, array.roi, []
+
+    def read(self, roi, **options):
+        self.reads.append(roi)
+        return self.array.read(roi, **options)
+
+
+def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
+    asked = Segment(fragments=WAYS["3d"][2], block=(7, 11, 13), context=(3, 3, 3), use_mask=True)
+    mask = np.zeros(SHAPE, bool)
+    mask[:7, :11, :13] = True
+    mask[13, 21, 25] = True
+    segmented(tmp_path, noise(3, SHAPE, 0), NEAREST, asked, mask=mask)
+    grid = blocks(Roi(BEGIN, SHAPE), asked)
+    options = {"affinities": (str(tmp_path / "in.zarr"), "affs"), "neighborhood": NEAREST, "apart": voxels(grid)}
+    given = Volume(path="volume.zarr", raw="raw", labels_mask="mask").model_dump(mode="json"), "volume", str(tmp_path)
+    fragments = Fragments(tmp_path, 0, **options, settings=asked.model_dump(mode="json"), mask=given)
+    edges = Edges(tmp_path / "out.zarr", 0, **options, scoring="mean")
+    with_fragments = set()
+    for function in (fragments, edges):
+        function.affs = Counting(function.affs)
+        for block, found in each(grid, function, 0):
+            if len(function.affs.reads) == 0:
+                assert len(found.rows) == 0
+                assert not any(array.any() for array in found.arrays.values())
+            elif function is fragments:
+                with_fragments.add(block.index)
+            function.affs.reads.clear()
+    assert len(grid) == 8
+    assert with_fragments == {0, 7}
+    assert set(np.unique(open_array(tmp_path / "out.zarr", FRAGMENTS).read(grid.roi)) > 0) == {False, True}
+
+
+@given(st.tuples(*[st.integers(1, 3000)] * 3), st.tuples(*[st.integers(1, 600)] * 3), st.integers(2, 3))
+def test_blocks_are_even_and_as_few_as_they_can_be(shape, most, dims) -> None:
+    grid = blocks(Roi((7,) * dims, shape[-dims:]), Segment(block=most, context=(4, 5, 6)))
+    most = most[-dims:]
+    assert all(n <= m for n, m in zip(grid.write_shape, most, strict=True))
+    assert tuple(grid.shape) == tuple(-(-n // m) for n, m in zip(shape[-dims:], most, strict=True))
+    assert grid.context == ((4, 5, 6)[-dims:],) * 2
+    assert all(n in (s, m) or n % 32 == 0 for n, s, m in zip(grid.write_shape, shape[-dims:], most, strict=True))
