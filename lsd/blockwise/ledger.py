@@ -149,9 +149,9 @@ class Ledger:
         """
         order = np.lexsort((self.records["begin"], self.files))
         order = order[self.records["count"][order] > 0]
-        ends = np.searchsorted(self.files[order], np.arange(len(self.names)), side="right")
-        for name, here in zip(self.names, np.split(order, ends[:-1]), strict=True):
-            for piece in _pieces(self.records[here], most):
+        bounds = np.searchsorted(self.files[order], np.arange(len(self.names) + 1))
+        for number, name in enumerate(self.names):
+            for piece in _pieces(self.records[order[bounds[number] : bounds[number + 1]]], most):
                 yield piece, self._read(name, piece, dtype)
 
     def block_rows(self, index: int, dtype: np.dtype[Any]) -> NDArray[Any]:
