@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def holder(target: Path) -> str:
 
 def _take(path: Path) -> bool:
     own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
-    own.write_text(json.dumps(_here()))
     stale = False
     try:
+        own.write_text(json.dumps(_here()))
         while True:
             try:
                 # a link is made whole or not at all, on network file systems too
@@ -53,10 +54,21 @@ def _take(path: Path) -> bool:
                     continue
                 if not _is_gone(there):
                     raise RuntimeError(_refusal(path, there)) from None
-                stale = True
-                path.unlink(missing_ok=True)
+                stale = _break(path) or stale
     finally:
         own.unlink(missing_ok=True)
+
+
+def _break(path: Path) -> bool:
+    """Deletes a stale lock; False where another process was faster, whose lock may stand there by now."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        # what is open and locked is what is deleted: its number is not given away while it is open
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()) and _is_gone(_read(path) or {}):
+            path.unlink()
+            return True
+    return False
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
 
 import numpy as np
+from faulty import tear_next_chunk
 from funlib.geometry import Roi
 
 from lsd.blockwise.grid import tile
@@ -20,7 +22,8 @@ ROI = Roi((3, 0, -4), (20, 12, 16))
 
 
 class Toy:
-    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" (the first time), "hang", "full"."""
+    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
+    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have)."""
 
     def __init__(self, container: Path, worker: int, *, source: tuple[str, str], wrong=None, broken=False, seconds=0.0) -> None:
         if broken:
@@ -38,6 +41,14 @@ class Toy:
             raise RuntimeError(f"an elephant in block {block.index}")
         if what == "kill" and self._first(block):
             os.kill(os.getpid(), signal.SIGKILL)
+        if what == "tear" and self._first(block):
+            tear_next_chunk()
+        if what == "memory":
+            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (1 << 30), resource.RLIM_INFINITY))
+            try:
+                np.ones(1 << 31, np.uint8)
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if what == "hang":
             time.sleep(1000)
         if what == "full":
@@ -53,6 +64,11 @@ class Toy:
         except FileExistsError:
             return False
         return True
+
+
+def _address_space() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def step(folder: Path, *, shape=(6, 4, 8), context=(1, 2, 0), **arguments) -> Step:
