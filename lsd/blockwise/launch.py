@@ -1,22 +1,40 @@
 """Starting workers elsewhere, by a command template: a cluster's submit command, or one's own.
 
-The command is expected to last as long as its worker.  Jobs that a preset submits are noted in <step>/jobs, so that they are
-cancelled when the run ends, however it ends: at once where it can, else by the next run.
+The command is expected to last as long as its worker.  A process here waits for each.  Jobs that a preset submits are noted in
+<step>/jobs while they last, so that each is cancelled when the run ends, however it ends: by the process that waits for it,
+which sees that the scheduler is gone; if that was killed too, by the next run.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsd.blockwise.ledger import Failure, Journal, read_failures
 from lsd.blockwise.step import Step
 from lsd.spec import Workers
+
+# seconds between two looks at whether the scheduler is still there
+_LOOK = 1.0
+# seconds that a worker has to end by itself, told that there is nothing left to do
+_GRACE = 2.0
+# failures of a step after which the next command waits so many seconds: a cluster that refuses is not to be flooded
+_FAILURES, _REST = 3, 30.0
+# jobs that one command cancels
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,27 @@ class Launch:
     overlap: bool
     workers: Workers
 
+    def __call__(self) -> None:
+        """In a process of its own, which the scheduler gave its context: returns when the worker, or the scheduler, has ended.
+
+        What goes wrong is noted in the step's folder, and raised: RuntimeError, with what the command said, unless it exits
+        with 0.
+        """
+        import daisy
+
+        # a run that is interrupted ends its scheduler; a job is cancelled when that is seen, and not left alone before
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        context = daisy.Context.from_env()
+        scheduler = _Scheduler(int(context["port"]))
+        try:
+            self._wait(context.to_env(), int(context["worker_id"]), scheduler)
+        except (OSError, RuntimeError) as error:
+            self._note(at_start(error))
+            if len(read_failures(self.folder)) > _FAILURES:
+                scheduler.wait(_REST)
+            raise
+
     def command(self, context: str, worker: int) -> str:
         """What a shell here is given, for a worker that finds the scheduler by `context`."""
         words = [sys.executable, "-m", "lsd.blockwise.worker", str(self.folder.resolve()), self.function]
@@ -56,7 +95,7 @@ class Launch:
         inner = shlex.join(words)
         preset = PRESETS.get(self.workers.launch or "")
         template = preset.template if preset else str(self.workers.launch)
-        log = self.folder.resolve() / "logs" / f"worker-{worker}.log"
+        log = self._log(worker)
         log.parent.mkdir(parents=True, exist_ok=True)
         values = {
             "command": inner,
@@ -68,53 +107,155 @@ class Launch:
         }
         return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
 
-    def __call__(self, context: str, worker: int) -> None:
-        """Starts it and waits.  RuntimeError, with what the command said, unless it exits with 0."""
-        process = subprocess.Popen(
-            ["sh", "-c", self.command(context, worker)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout is not None
-        said, job = [], ""
-        for line in process.stdout:
-            said.append(line)
-            job = job or self._note(line)
-        status = process.wait()
-        if job:
-            _append(self.folder / "jobs", f"ended {job}")
-        if status:
-            raise RuntimeError(
-                f"the command that starts workers exited with {status}: {''.join(said[-20:]).strip() or 'no output'}"
-            )
+    def _note(self, failure: Failure) -> None:
+        journal = Journal(self.folder)
+        journal.fail(failure)
+        journal.close()
 
-    def _note(self, line: str) -> str:
-        preset = PRESETS.get(self.workers.launch or "")
-        match = re.search(preset.submitted, line) if preset else None
-        if preset is None or match is None:
-            return ""
-        job = f"{preset.cancel} {match[1]}"
-        _append(self.folder / "jobs", job)
-        return job
+    def _log(self, worker: int) -> Path:
+        return self.folder.resolve() / "logs" / f"worker-{worker}.log"
+
+    def _wait(self, context: str, worker: int, scheduler: _Scheduler) -> None:
+        preset, jobs = PRESETS.get(self.workers.launch or ""), list[str]()
+
+        def hear(line: str) -> None:
+            # to <step>/logs/<step>/worker_<number>.out
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            match = re.search(preset.submitted, line) if preset and not jobs else None
+            if preset and match:
+                jobs.append(f"{preset.cancel} {match[1]}")
+                _append(self.folder / "jobs", jobs[0])
+
+        # what an earlier run left there is not to be quoted
+        self._log(worker).unlink(missing_ok=True)
+        command, status = _Command(self.command(context, worker), hear), None
+        while status is None and not scheduler.is_gone():
+            status = command.wait(_LOOK)
+        if status is None and command.wait(_GRACE) is None:
+            _cancel(jobs)
+            command.end()
+        for job in jobs:
+            _append(self.folder / "jobs", f"ended {job}")
+        if status and not scheduler.is_gone():
+            said = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
+            raise RuntimeError(f"the command that starts workers exited with {status}: {said or 'no output'}")
+
+
+def at_start(error: Exception) -> Failure:
+    """What is noted of a worker that could not start; to be called where `error` is handled."""
+    return Failure(None, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def cancel(step: Step) -> list[str]:
-    """Cancels the jobs of a step that have not ended; returns the commands that did so."""
+    """Cancels the jobs of a step that have not ended; returns them."""
     file = step.folder / "jobs"
     if not file.exists():
         return []
-    noted = file.read_text().splitlines()
+    noted = file.read_text(errors="replace").splitlines()
     ended = {line.removeprefix("ended ") for line in noted if line.startswith("ended ")}
-    left = [line for line in dict.fromkeys(noted) if not line.startswith("ended ") and line not in ended]
-    for command in left:
-        _cancel(command.split())
+    # the file lies in an output folder: nothing but the presets' commands and a number is run from it
+    left = [line for line in dict.fromkeys(noted) if line not in ended and _is_job(line)]
+    _cancel(left)
     file.unlink()
     return left
 
 
-def _cancel(words: Sequence[str]) -> None:
-    # the file lies in an output folder: nothing but the presets' commands and a number is run from it
-    if len(words) == 2 and words[0] in {preset.cancel for preset in PRESETS.values()} and words[1].isdecimal():
-        with suppress(OSError):
-            subprocess.run(words, capture_output=True, check=False)
+class _Scheduler:
+    """Tells whether the scheduler, of the process that started this one, still listens on its port; never connects to it."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.parent = port, os.getppid()
+
+    def is_gone(self) -> bool:
+        """Whether nothing listens any more."""
+        if os.getppid() != self.parent:
+            return True
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", self.port))
+            except OSError:
+                return False
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Until it is gone, `seconds` at most."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.is_gone():
+            time.sleep(_LOOK)
+
+
+class _Command:
+    """A shell command that runs, in a session of its own, so that Ctrl-C leaves it alone, and on a terminal of its own.
+
+    hear: told each line that it prints, at once.  On a pipe, sbatch keeps the number of its job to itself until that has ended.
+    """
+
+    def __init__(self, command: str, hear: Callable[[str], object]) -> None:
+        mine, its = os.openpty()
+        try:
+            self._process = subprocess.Popen(
+                ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=its, stderr=its, start_new_session=True
+            )
+        except OSError:
+            os.close(mine)
+            raise
+        finally:
+            os.close(its)
+        self._said: deque[str] = deque(maxlen=20)
+        self._ended = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(mine, hear), daemon=True)
+        self._reader.start()
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it has said."""
+        self._reader.join(_LOOK)
+        return "".join(self._said).strip()
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status; None if it still runs after `seconds`."""
+        self._ended.wait(seconds)
+        return self._process.poll()
+
+    def end(self) -> None:
+        """Ends it and what it started here."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            if self.wait(_GRACE) is not None:
+                return
+
+    def _read(self, mine: int, hear: Callable[[str], object]) -> None:
+        # EIO: nobody holds the other end any more
+        with open(mine, errors="replace") as said, suppress(OSError):
+            for line in said:
+                self._said.append(line)
+                hear(line)
+        self._process.wait()
+        self._ended.set()
+
+
+def _is_job(line: str) -> bool:
+    command, _, number = line.partition(" ")
+    return command in {preset.cancel for preset in PRESETS.values()} and re.fullmatch("[0-9]+", number) is not None
+
+
+def _cancel(jobs: list[str]) -> None:
+    for command in sorted({job.split()[0] for job in jobs}):
+        numbers = [job.split()[1] for job in jobs if job.split()[0] == command]
+        for begin in range(0, len(numbers), _AT_ONCE):
+            with suppress(OSError):
+                subprocess.run([command, *numbers[begin : begin + _AT_ONCE]], capture_output=True, check=False)
+
+
+def _last_line(log: Path) -> str:
+    """What a log ends with, and where it is; "" if there is none."""
+    with suppress(OSError):
+        lines = log.read_text(errors="replace").split("\n")
+        return next((f"{line.strip()} ({log})" for line in reversed(lines) if line.strip()), "")
+    return ""
 
 
 def _append(path: Path, line: str) -> None:

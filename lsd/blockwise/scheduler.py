@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import numpy as np
@@ -44,6 +44,7 @@ def run_workers(
     daisy.logging.set_log_level("ERROR")
     _save(step, indices)
     launch = Launch(step.folder, step.name, step.function, overlap, workers) if workers.launch else None
+    local = Worker(step.folder, step.function, overlap)
     count = min(workers.count, len(indices))
     roi, one = daisy.Roi((0,), (len(indices),)), daisy.Roi((0,), (1,))
     task = daisy.Task(
@@ -51,7 +52,7 @@ def run_workers(
         roi,
         one,
         one,
-        Worker(step.folder, step.function, overlap, launch),
+        launch or local,
         read_write_conflict=False,
         max_workers=count,
         max_retries=0,
@@ -85,6 +86,7 @@ class _Watch:
 
     def __init__(self, step: Step, count: int) -> None:
         self.step, self.count, self.reason = step, count, ""
+        self.before = set(step.folder.glob("*.done"))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
@@ -96,25 +98,28 @@ class _Watch:
         self._ended.set()
         self._thread.join()
 
+    def _has_begun(self) -> bool:
+        return any(path not in self.before for path in self.step.folder.glob("*.done"))
+
     def _look(self) -> None:
         failures = Failures(self.step.folder)
         while not self._ended.wait(1.0):
-            self.reason = _hopeless(self.step, failures.all(), self.count)
+            self.reason = _hopeless(self.step.name, failures.all(), self.count, begun=self._has_begun())
             if self.reason:
                 # the scheduler, which the main thread is in, ends its workers on it
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
 
-def _hopeless(step: Step, failures: Sequence[Failure], count: int) -> str:
-    """Why the run cannot go on; "" if it can."""
+def _hopeless(name: str, failures: Sequence[Failure], count: int, *, begun: bool) -> str:
+    """Why the run cannot go on; "" if it can.  begun: whether a block of it is done."""
     fatal = [failure for failure in failures if failure.fatal]
     if fatal:
         return f"{fatal[0].error}; make room, then the same command goes on from here"
     starts = [failure for failure in failures if failure.index is None]
-    if len(starts) < min(_START_FAILURES, count + 1) or len(starts) < len(failures) or any(step.folder.glob("*.done")):
+    if len(starts) < min(_START_FAILURES, count + 1) or len(starts) < len(failures) or begun:
         return ""
-    return f"workers of {step.name} cannot start: {starts[0].error}\n{starts[0].trace}"
+    return f"workers of {name} cannot start: {starts[0].error}\n{starts[0].trace}"
 
 
 class _Progress:
@@ -137,19 +142,31 @@ class _Progress:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM as Ctrl-C, which the scheduler ends cleanly on."""
+    """SIGTERM as Ctrl-C, which the scheduler ends cleanly on; at once, while the main thread is in it and hears nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    listener = threading.Thread(target=_interrupt, args=(heard,), name="terminable", daemon=True)
+    listener.start()
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGTERM, before)
+        told.close()
+        listener.join()
+        heard.close()
+
+
+def _interrupt(heard: socket.socket) -> None:
+    """Sends SIGINT for each SIGTERM that is heard of, until the other end is closed."""
+    while number := heard.recv(1):
+        if number[0] == signal.SIGTERM:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 @contextmanager

@@ -1,59 +1,58 @@
 """A worker process: connects to the scheduler, does the blocks it is given.
 
-Local ones are started by the scheduler; those elsewhere by a command that a template wraps (see `launch`):
+Those on this machine are started by the scheduler, those elsewhere by a command that a template wraps (see `launch`):
 python -m lsd.blockwise.worker FOLDER package.module:factory --context CONTEXT --cwd FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lsd.blockwise.launch import Launch
-from lsd.blockwise.ledger import Failure, Journal
+from lsd.blockwise.launch import at_start
+from lsd.blockwise.ledger import Journal
 from lsd.blockwise.step import load_step
 from lsd.blockwise.work import Stopped, Take, Taken, work
 
+log = logging.getLogger(__name__)
+
 PENDING = "pending.npy"
+_REACHABLE = "set workers.host to an address of the machine that runs the script which workers can reach"
 
 
 @dataclass(frozen=True)
 class Worker:
-    """What the scheduler sends to a fresh process, which calls it: serves here, or launches a worker elsewhere."""
+    """What the scheduler sends to a fresh process on this machine, which calls it."""
 
     folder: Path
     function: str
     overlap: bool
-    launch: Launch | None = None
 
     def __call__(self) -> None:
         """Returns when there is no block left."""
-        if self.launch is None:
+        # the others were faster
+        with suppress(Unreachable):
             serve(self.folder, self.function, os.environ["DAISY_CONTEXT"], overlap=self.overlap)
-        else:
-            import daisy
 
-            context = daisy.Context.from_env()
-            try:
-                self.launch(context.to_env(), int(context["worker_id"]))
-            except (OSError, RuntimeError) as error:
-                _note_start(self.folder, error)
-                raise
+
+class Unreachable(RuntimeError):
+    """Nothing listens where the scheduler should be."""
 
 
 def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
-    """Does blocks of the step in `folder` until the scheduler that `context` names has none left.
+    """Does blocks of the step in `folder` until the scheduler that `context` names has none left, or is gone.
 
-    What goes wrong at the start is noted there too, and raised.
+    What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has ended is as well, is raised
+    only.
     """
     import daisy
 
@@ -68,21 +67,13 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
         work(step, opened, lambda: _client(pending, next(numbers)), journal=journal, overlap=overlap)
     except Stopped:
         pass
+    except Unreachable:
+        raise
     except Exception as error:
-        journal.fail(_at_start(error))
+        journal.fail(at_start(error))
         raise
     finally:
         journal.close()
-
-
-def _note_start(folder: Path, error: Exception) -> None:
-    journal = Journal(folder)
-    journal.fail(_at_start(error))
-    journal.close()
-
-
-def _at_start(error: Exception) -> Failure:
-    return Failure(None, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _client(pending: Any, number: int) -> Take:
@@ -92,12 +83,31 @@ def _client(pending: Any, number: int) -> Take:
     """
     import daisy
 
-    client = daisy.Client(daisy.Context(**{**dict(daisy.Context.from_env().items()), "worker_id": number}))
+    context = daisy.Context(**{**dict(daisy.Context.from_env().items()), "worker_id": number})
+    where = f"{context['hostname']}:{context['port']}"
+    try:
+        client = daisy.Client(context)
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}") from None
+    if not client.connected:
+        raise Unreachable(f"nothing listens at {where}; if the run has not ended, {_REACHABLE}")
+    begun = False
 
     @contextmanager
     def take() -> Iterator[Taken | None]:
-        with client.acquire_block() as block:
-            yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, lambda: client.connected)
+        nonlocal begun
+        handed = False
+        try:
+            with client.acquire_block() as block:
+                begun = handed = True
+                yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, lambda: client.connected)
+        except (OSError, RuntimeError) as error:
+            if not begun:
+                raise
+            # nothing to be noted: the next run may be at work there already
+            log.warning("the scheduler is gone: %s", error)
+            if not handed:
+                yield None
 
     return take
 
@@ -129,7 +139,12 @@ def main(argv: list[str] | None = None) -> None:
     os.chdir(arguments.cwd)
     # as when the scripts are run: modules of the working folder can be imported
     sys.path.insert(0, str(arguments.cwd))
-    serve(arguments.folder, arguments.function, arguments.context, overlap=not arguments.one_at_a_time)
+    # what it says of a scheduler that is not there is said better here
+    logging.getLogger("daisy").setLevel(logging.ERROR)
+    try:
+        serve(arguments.folder, arguments.function, arguments.context, overlap=not arguments.one_at_a_time)
+    except Unreachable as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
