@@ -1,0 +1,153 @@
+"""A step on disk and back, and what tells two of them apart."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lsd.blockwise.grid import tile
+from lsd.blockwise.step import Output, Step, container_of, differences, digest, load_step, step_folder
+
+ROWS = np.dtype([("u", "<u8"), ("score", "<f4")])
+
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+values = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+json_objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
+fingerprints = st.dictionaries(st.sampled_from(["version", "settings", "ä b:="]), values)
+
+
+def grid(begin=(3, -2, 2**40), shape=(70, 9, 40), compute=(20, 12, 16), context=((1, 0, 2), (5, 3, 0))):
+    return tile(Roi(begin, shape), compute, step=(1, 2, 4), context=context)
+
+
+def made(folder, **changes):
+    arguments, fingerprint = {"a": [1, "ä"]}, {"version": 1}
+    step = Step("some step", folder / "out.zarr", grid(), "module:Function", arguments, fingerprint, ("x", "y/z"), ROWS)
+    return replace(step, **changes)
+
+
+@settings(max_examples=30, deadline=None)
+@given(json_objects, fingerprints, st.lists(st.text("abc/", min_size=1), max_size=3), st.sampled_from([None, ROWS]))
+def test_a_step_comes_back_as_it_was(tmp_path_factory, arguments, fingerprint, arrays, rows) -> None:
+    step = made(tmp_path_factory.mktemp("step"), arguments=arguments, fingerprint=fingerprint, arrays=tuple(arrays), rows=rows)
+    step.save()
+    there = load_step(step.folder, "module:Function")
+    assert there.fingerprint == step.depends_on()
+    assert not differences(there.fingerprint, step.depends_on())
+    assert there.depends_on() == step.depends_on(), "also when it is saved again"
+    for field in ("name", "container", "grid", "function", "arguments", "arrays", "rows"):
+        assert getattr(there, field) == getattr(step, field), field
+    assert [there.grid.block(index) for index in range(len(there.grid))] == list(step.grid)
+
+
+def test_its_place(tmp_path) -> None:
+    step = made(tmp_path)
+    assert step.folder == step_folder(step.container, "some step") == tmp_path / "out.zarr" / "blocks" / "some step"
+    assert container_of(step.folder) == step.container
+    step.save()
+    assert [path.name for path in step.folder.iterdir()] == ["step.json"]
+
+
+CHANGES = {
+    "begin": (grid(begin=(4, -2, 2**40)), r"roi: \[\[3, -2, \d+\], \[70, 9, 40\]\] there, \[\[4, "),
+    "extent": (grid(shape=(71, 9, 40)), r"roi: .*\[71, 9, 40\]\] asked for"),
+    "blocks": (grid(compute=(24, 12, 16)), r"blocks: \[20, 9, 16\] there, \[24, 9, 16\] asked for"),
+    "context": (grid(context=((1, 0, 2), (5, 3, 1))), r"context: "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_other_blocks_are_another_step(tmp_path, change) -> None:
+    there, asked = made(tmp_path), made(tmp_path, grid=CHANGES[change][0])
+    found = differences(there.depends_on(), asked.depends_on())
+    assert found
+    assert any(re.search(CHANGES[change][1], line) for line in found), found
+    assert digest(there.depends_on()) != digest(asked.depends_on())
+
+
+def test_what_a_step_does_not_depend_on(tmp_path) -> None:
+    other = made(tmp_path / "elsewhere", function="other:F", arguments={"b": 2})
+    assert not differences(made(tmp_path).depends_on(), other.depends_on())
+
+
+def test_differences_name_the_field() -> None:
+    there = {"version": 1, "settings": {"precision": "fp32", "threads": 1}, "gone": 3}
+    asked = {"version": 1, "settings": {"precision": "bf16", "threads": 1}, "new": None, "also": [1]}
+    assert differences(there, asked) == [
+        "also: None there, [1] asked for",
+        "gone: 3 there, None asked for",
+        "settings.precision: fp32 there, bf16 asked for",
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(json_objects, json_objects)
+def test_differences_of_equals_only_are_none(one, other) -> None:
+    assert differences(one, json.loads(json.dumps(one))) == []
+    if not differences(one, other):
+        assert _without_none(one) == _without_none(other)
+        return
+    assert one != other
+
+
+def _without_none(value):
+    return {k: _without_none(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def test_a_digest_is_of_the_content_not_of_the_order(tmp_path) -> None:
+    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
+    assert digest({"a": 1, "b": [2, 3]}) != digest({"a": 1, "b": [3, 2]})
+    # the same in every process
+    command = "from lsd.blockwise.step import digest; print(digest({'a': 1, 'b': [2, 3]}), end='')"
+    found = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert found == digest({"a": 1, "b": [2, 3]})
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"depends_on": {}, "grid": {}}'])
+def test_a_description_that_cannot_be_read(tmp_path, content) -> None:
+    step = made(tmp_path)
+    step.save()
+    (step.folder / "step.json").write_text(content)
+    with pytest.raises(ValueError, match=r"some step/step\.json cannot be read .*; delete .*run the step again"):
+        load_step(step.folder)
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_step(tmp_path)
+
+
+def test_no_code_comes_from_an_output_folder(tmp_path) -> None:
+    step = made(tmp_path)
+    step.save()
+    assert "module:Function" not in (step.folder / "step.json").read_text()
+    assert load_step(step.folder).function == ""
+    with pytest.raises(ValueError, match="module"):
+        load_step(step.folder).open(0)
+
+
+def outputs():
+    ones, rows = np.ones((2, 3), np.uint8), np.zeros(2, ROWS)
+    yield Output()
+    yield Output(rows=rows)
+    yield Output(rows=np.array([(1, 0), (0, 0)], ROWS))
+    yield Output({"x": ones})
+    yield Output({"x": ones * 2})
+    yield Output({"x": ones, "y": ones})
+    yield Output({"x": ones, "y": ones}, rows)
+
+
+def test_digests_of_outputs() -> None:
+    assert len({output.digest() for output in outputs()}) == len(list(outputs()))
+    strided = np.arange(24, dtype=np.uint16).reshape(4, 6)[::2, 1::2]
+    assert Output({"x": strided}).digest() == Output({"x": strided.copy()}).digest()
+    assert Output({"x": strided, "y": strided + 1}).digest() == Output({"y": strided + 1, "x": strided}).digest()
+    assert 0 <= Output({"x": np.empty((0, 3))}).digest() < 2**64
