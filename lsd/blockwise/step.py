@@ -59,7 +59,7 @@ class Step:
     name:        of the step within its container, also of its folder
     container:   zarr folder that holds the arrays
     function:    "package.module:factory"; factory(container, worker, **arguments) -> Function, called once in each worker
-                 process; worker: its number, 0 and up, which picks its device
+                 process; worker: its number on its machine, 0 and up, which picks its device
     arguments:   JSON
     fingerprint: JSON, everything that the output depends on: settings, input, checkpoint, version of the function
     arrays:      names in the container; their chunks lie within one block each

@@ -20,6 +20,7 @@ import numpy as np
 
 from lsd.blockwise.launch import at_start
 from lsd.blockwise.ledger import Journal
+from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import load_step
 from lsd.blockwise.work import Stopped, Take, Taken, work
 
@@ -62,7 +63,7 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
     try:
         step = load_step(folder, function)
         pending = np.load(folder / PENDING, mmap_mode="r")
-        opened = step.open(number)
+        opened = step.open(take_slot(str(step.folder.resolve())))
         numbers = iter((number, -1))
         work(step, opened, lambda: _client(pending, next(numbers)), journal=journal, overlap=overlap)
     except Stopped:
