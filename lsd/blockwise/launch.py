@@ -30,7 +30,7 @@ from lsd.spec import Workers
 # seconds between two looks at whether the scheduler is still there
 _LOOK = 1.0
 # seconds that a worker has to end by itself, told that there is nothing left to do
-_GRACE = 2.0
+_GRACE = 5.0
 # failures of a step after which the next command waits so many seconds: a cluster that refuses is not to be flooded
 _FAILURES, _REST = 3, 30.0
 # jobs that one command cancels
@@ -70,7 +70,7 @@ class Launch:
     def __call__(self) -> None:
         """In a process of its own, which the scheduler gave its context: returns when the worker, or the scheduler, has ended.
 
-        What goes wrong is noted in the step's folder, and raised: RuntimeError, with what the command said, unless it exits
+        What goes wrong is noted in the step's folder, and raised: CannotStart, with what the command said, unless it exits
         with 0.
         """
         import daisy
@@ -79,7 +79,7 @@ class Launch:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         context = daisy.Context.from_env()
-        scheduler = _Scheduler(int(context["port"]))
+        scheduler = Scheduler(int(context["port"]))
         try:
             self._wait(context.to_env(), int(context["worker_id"]), scheduler)
         except (OSError, RuntimeError) as error:
@@ -115,7 +115,7 @@ class Launch:
     def _log(self, worker: int) -> Path:
         return self.folder.resolve() / "logs" / f"worker-{worker}.log"
 
-    def _wait(self, context: str, worker: int, scheduler: _Scheduler) -> None:
+    def _wait(self, context: str, worker: int, scheduler: Scheduler) -> None:
         preset, jobs = PRESETS.get(self.workers.launch or ""), list[str]()
 
         def hear(line: str) -> None:
@@ -139,11 +139,17 @@ class Launch:
             _append(self.folder / "jobs", f"ended {job}")
         if status and not scheduler.is_gone():
             said = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
-            raise RuntimeError(f"the command that starts workers exited with {status}: {said or 'no output'}")
+            raise CannotStart(f"the command that starts workers exited with {status}: {said or 'no output'}")
+
+
+class CannotStart(RuntimeError):
+    """Why a worker could not start, in a sentence that needs no traceback."""
 
 
 def at_start(error: Exception) -> Failure:
     """What is noted of a worker that could not start; to be called where `error` is handled."""
+    if isinstance(error, CannotStart):
+        return Failure(None, str(error), "")
     return Failure(None, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
@@ -161,7 +167,7 @@ def cancel(step: Step) -> list[str]:
     return left
 
 
-class _Scheduler:
+class Scheduler:
     """Tells whether the scheduler, of the process that started this one, still listens on its port; never connects to it."""
 
     def __init__(self, port: int) -> None:

@@ -119,7 +119,7 @@ def _hopeless(name: str, failures: Sequence[Failure], count: int, *, begun: bool
     starts = [failure for failure in failures if failure.index is None]
     if len(starts) < min(_START_FAILURES, count + 1) or len(starts) < len(failures) or begun:
         return ""
-    return f"workers of {name} cannot start: {starts[0].error}\n{starts[0].trace}"
+    return f"workers of {name} cannot start: {starts[0].error}\n{starts[0].trace}".rstrip()
 
 
 class _Progress:
