@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 # at least this many times as fast as the peer
-WANTED = {"descriptors": 100, "batches": 10, "fragments": 3, "partition": 10, "prediction": 3, "step": 2}
+WANTED = {"descriptors": 100, "batches": 10, "fragments": 3, "partition": 10, "prediction": 3, "scale": 10, "step": 2}
 RESULTS = Path(__file__).parent / "results"
 
 

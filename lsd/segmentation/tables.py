@@ -156,7 +156,7 @@ def open_table(container: Path, name: str, *, made_from: str | None = None) -> T
     if name not in found["digests"]:
         raise ValueError(f"{container / 'tables'} has no table {name}; there are: {', '.join(found['digests'])}")
     first, segments = _load(container / "tables" / "first.npy"), _load(container / "tables" / f"{name}.npy")
-    places = Places(np.array(first[:-1]), int(first[-1]))
+    places = Places(first[:-1], int(first[-1]))
     if len(segments) != len(places):
         raise ValueError(
             f"{container / 'tables' / name}.npy has {len(segments)} entries for {len(places)} fragments; segment again"

@@ -1,0 +1,36 @@
+"""What blocks cost: bookkeeping, a simulated petabyte, a second worker, memory and speed of segmentation.
+
+$LSD_BENCHMARK_SCALE: 1 (everything, about a quarter of an hour on two idle cores, 5 GB on disk) or less, e.g. 0.01
+$LSD_BENCHMARK_PARTS: some of scheduling, petabyte, workers, volume; default: all
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+from typing import Any
+
+PARTS = ("scheduling", "petabyte", "workers", "volume")
+
+
+def run() -> dict[str, Any]:
+    """What each part found.  ratio: one Parquet file a block over our ledger, in CPU seconds to write and read edges."""
+    scale = float(os.environ.get("LSD_BENCHMARK_SCALE", "1"))
+    parts = os.environ.get("LSD_BENCHMARK_PARTS", ",".join(PARTS)).split(",")
+    found: dict[str, Any] = {} if scale == 1 else {"scale": scale}
+    for part in parts:
+        print(f"  {part} ...", flush=True)
+        try:
+            found |= importlib.import_module(f"benchmarks.scale.{part}").run(scale)
+        except Exception as error:
+            # the others take minutes, too
+            traceback.print_exc()
+            found[f"{part} failed"] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def main() -> None:
+    """Prints what was measured."""
+    for name, value in run().items():
+        print(f"{name:48} {value if isinstance(value, (str, int)) else format(value, '10.4g')}")
