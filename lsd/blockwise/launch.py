@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsd.blockwise.ledger import Failure, Journal, read_failures
+from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import Step
 from lsd.spec import Workers
 
@@ -88,8 +89,11 @@ class Launch:
                 scheduler.wait(_REST)
             raise
 
-    def command(self, context: str, worker: int) -> str:
-        """What a shell here is given, for a worker that finds the scheduler by `context`."""
+    def command(self, context: str, worker: int, *, place: int) -> str:
+        """What a shell here is given, for a worker that finds the scheduler by `context`.
+
+        worker: its number, which names its log; place: 0 .. workers.count - 1, that of the one it replaces
+        """
         words = [sys.executable, "-m", "lsd.blockwise.worker", str(self.folder.resolve()), self.function]
         words += ["--context", context, "--cwd", str(Path.cwd())] + ([] if self.overlap else ["--one-at-a-time"])
         inner = shlex.join(words)
@@ -103,7 +107,7 @@ class Launch:
             "name": shlex.quote(f"lsd-{self.name}"),
             "log": shlex.quote(str(log)),
             "options": self.workers.options,
-            "worker": str(worker),
+            "worker": str(place),
         }
         return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
 
@@ -129,7 +133,7 @@ class Launch:
 
         # what an earlier run left there is not to be quoted
         self._log(worker).unlink(missing_ok=True)
-        command, status = _Command(self.command(context, worker), hear), None
+        command, status = _Command(self.command(context, worker, place=take_slot(f"launch {self.folder}")), hear), None
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
         if status is None and command.wait(_GRACE) is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import fake_cluster
 import numpy as np
 import pytest
+from daisy._daisy import BlockStatus, SyncClient
 from toy import ROI, expected, step
 
 from lsd.blockwise import launch
@@ -23,6 +25,7 @@ from lsd.blockwise.launch import Launch, cancel
 from lsd.blockwise.ledger import read_failures, read_ledger
 from lsd.blockwise.run import BlocksFailed, is_whole, run
 from lsd.blockwise.step import load_step
+from lsd.prediction.blocks import FUNCTION
 from lsd.spec import Workers
 from lsd.volumes.array import open_array
 
@@ -228,6 +231,27 @@ def test_a_cluster_that_refuses_is_not_flooded(tmp_path, monkeypatch) -> None:
     assert rests == [30.0, 30.0]
 
 
+CLUSTER = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("number", "begin"), [(0, "sbatch "), (1, "bsub ")], ids=["slurm", "lsf"])
+def test_the_documented_command(tmp_path, monkeypatch, number, begin) -> None:
+    names: dict = {}
+    exec(re.findall(r"^```python\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE)[number], names)
+    (text,) = (text for text in re.findall(r"^```\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE) if text.startswith(begin))
+    words = shlex.split(text.replace("/data/me/lsd", str(tmp_path)))
+    worker = words[-1].removeprefix("--wrap=").split()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    start = Launch(Path(worker[3]).relative_to(tmp_path), "heads", FUNCTION, True, names["GPU"])
+    given = shlex.split(start.command(worker[worker.index("--context") + 1], 0, place=0))
+    assert given[:-1] == words[:-1]
+    assert given[-1].split() == words[-1].split()
+    if number == 0:
+        config = names["config"]
+        assert (config.predict.workers, config.segment.workers, config.evaluate.workers) == (names["GPU"], *[names["CPU"]] * 2)
+
+
 @pytest.mark.parametrize("template", ["sh -c {quoted}", "env FOO=1 {command} > {log} 2>&1"])
 def test_templates(tmp_path, cluster, template) -> None:
     made = step(tmp_path)
@@ -275,8 +299,9 @@ def listening() -> set[tuple[str, int]]:
 class Stranger(threading.Thread):
     """Finds the scheduler of this process as soon as it listens, and talks to it; where: what it listens on."""
 
-    def __init__(self, *words: bytes) -> None:
+    def __init__(self, *words: bytes, then=lambda: None) -> None:
         super().__init__(daemon=True)
+        self.then = then
         self.words, self.before, self.where, self.told = words, listening(), [], 0
         self.start()
 
@@ -288,6 +313,7 @@ class Stranger(threading.Thread):
                 self.told += 1
                 line.shutdown(socket.SHUT_WR)
                 line.recv(100)
+        self.then()
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc/net/tcp")
@@ -314,6 +340,26 @@ def test_a_scheduler_for_this_machine_is_heard_nowhere_else_and_a_stranger_distu
 
 
 @needs_proc
+def test_a_stranger_that_takes_blocks_and_says_they_are_done_changes_nothing(tmp_path) -> None:
+    made, stolen = step(tmp_path, seconds=0.1), []
+
+    def steal() -> None:
+        client = SyncClient("127.0.0.1", stranger.where[0][1], "toy")
+        for _ in range(3):
+            block = client.acquire_block()
+            block.status = BlockStatus.SUCCESS
+            client.release_block(block)
+            stolen.append(block)
+        client.disconnect()
+
+    stranger = Stranger(then=steal)
+    summary = run(made, workers=Workers(count=2, timeout=60))
+    stranger.join(60)
+    assert len(stolen) == summary.retried == 3
+    check(made)
+
+
+@needs_proc
 def test_workers_elsewhere_are_told_the_host(tmp_path, cluster) -> None:
     # means this machine to who connects to it, but is no loopback address
     workers = SLURM.model_copy(update={"host": "0.0.0.0", "count": 1})
@@ -328,7 +374,8 @@ def test_workers_elsewhere_are_told_the_host(tmp_path, cluster) -> None:
 @pytest.fixture
 def namespace():
     """Name of a network namespace, the address by which it sees this one, and its own."""
-    name, mine, its = f"lsd{os.getpid()}", "10.213.7.1", "10.213.7.2"
+    net = f"10.213.{os.getpid() % 256}"
+    name, mine, its = f"lsd{os.getpid()}", f"{net}.1", f"{net}.2"
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("network namespaces need root, and the command ip")
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
