@@ -42,8 +42,8 @@ CASES = (
     Case("whole", 128, (2, 4, 4), (2, 4, 4), 0),
     Case("in blocks", 128, (4, 8, 8), (2, 2, 2), 2),
     # the same blocks, some with others on all sides
-    Case("memory", 96, (3, 3, 3), (1, 1, 1), 1),
-    Case("memory, four times larger", 96, (3, 6, 6), (1, 1, 1), 1),
+    Case("memory", 96, (4, 4, 4), (1, 1, 1), 1),
+    Case("memory, four times larger", 96, (4, 8, 8), (1, 1, 1), 1),
 )
 
 
