@@ -17,7 +17,7 @@ from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, read_failures, read_ledger
 from lsd.blockwise.scheduler import aside, run_workers
-from lsd.blockwise.step import Step, differences, load_step
+from lsd.blockwise.step import Step, differences, digest, load_step
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
 
@@ -62,14 +62,14 @@ def speed(voxels: int, seconds: float) -> str:
 def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
-    A step of another fingerprint that is whole is forgotten, with its arrays.  Raises ValueError where it is not whole,
-    naming what differs.
+    A step of another fingerprint is forgotten, with its arrays.  Raises ValueError, naming what differs, where it, or a step
+    that is made from it, is not whole.
     """
     folder = step.folder
     if (folder / "step.json").exists():
         there = load_step(folder)
         found = differences(there.fingerprint, step.depends_on())
-        if found and len(read_ledger(folder)) < len(there.grid):
+        if found and _is_awaited(there):
             raise ValueError(
                 f"{step.container} holds unfinished blocks that this run cannot go on with: {'; '.join(found)}; "
                 f"run it as before to finish it, or delete {step.container} to start afresh"
@@ -86,6 +86,14 @@ def is_whole(step: Step) -> bool:
         return False
     same = not differences(load_step(step.folder).fingerprint, step.depends_on())
     return same and len(read_ledger(step.folder)) == len(step.grid)
+
+
+def _is_awaited(step: Step) -> bool:
+    """Whether a step on disk, or one that is made from it, is not whole."""
+    if len(read_ledger(step.folder)) < len(step.grid):
+        return True
+    others = [load_step(path.parent) for path in step.folder.parent.glob("*/step.json")]
+    return any(digest(step.fingerprint) in other.fingerprint.values() and _is_awaited(other) for other in others)
 
 
 def run(step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None) -> Summary:

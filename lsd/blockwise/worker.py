@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from lsd.blockwise.launch import at_start
+from lsd.blockwise.launch import CannotStart, Scheduler, at_start
 from lsd.blockwise.ledger import Journal
 from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import load_step
@@ -27,6 +30,8 @@ from lsd.blockwise.work import Stopped, Take, Taken, work
 log = logging.getLogger(__name__)
 
 PENDING = "pending.npy"
+# seconds that a worker here has for its last block when the scheduler is gone
+_GRACE = 5.0
 _REACHABLE = "set workers.host to an address of the machine that runs the script which workers can reach"
 
 
@@ -39,19 +44,32 @@ class Worker:
     overlap: bool
 
     def __call__(self) -> None:
-        """Returns when there is no block left."""
+        """Returns when there is no block left; soon after the scheduler has ended, the process does too, whatever it is at."""
+        import daisy
+
+        scheduler = Scheduler(int(daisy.Context.from_env()["port"]))
+        threading.Thread(target=_end_after, args=(scheduler,), name="end", daemon=True).start()
         # the others were faster
         with suppress(Unreachable):
-            serve(self.folder, self.function, os.environ["DAISY_CONTEXT"], overlap=self.overlap)
+            context = os.environ["DAISY_CONTEXT"]
+            serve(self.folder, self.function, context, overlap=self.overlap, wanted=lambda: not scheduler.is_gone())
 
 
-class Unreachable(RuntimeError):
+class Unreachable(CannotStart):
     """Nothing listens where the scheduler should be."""
 
 
-def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
+def _end_after(scheduler: Scheduler) -> None:
+    # a run that is interrupted waits for its workers; blocks may take an hour
+    scheduler.wait(math.inf)
+    time.sleep(_GRACE)
+    os._exit(0)
+
+
+def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: Callable[[], bool] = lambda: True) -> None:
     """Does blocks of the step in `folder` until the scheduler that `context` names has none left, or is gone.
 
+    wanted: whether results are still waited for, where that can be told; else they are written, which does no harm
     What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has ended is as well, is raised
     only.
     """
@@ -65,7 +83,7 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
         pending = np.load(folder / PENDING, mmap_mode="r")
         opened = step.open(take_slot(str(step.folder.resolve())))
         numbers = iter((number, -1))
-        work(step, opened, lambda: _client(pending, next(numbers)), journal=journal, overlap=overlap)
+        work(step, opened, lambda: _client(pending, next(numbers), wanted), journal=journal, overlap=overlap)
     except Stopped:
         pass
     except Unreachable:
@@ -77,7 +95,7 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool) -> None:
         journal.close()
 
 
-def _client(pending: Any, number: int) -> Take:
+def _client(pending: Any, number: int, wanted: Callable[[], bool]) -> Take:
     """A connection to the scheduler, as a context manager that hands out a block.
 
     number: of the worker; a second connection of it has -1, since the scheduler follows one for each worker it started
@@ -89,7 +107,7 @@ def _client(pending: Any, number: int) -> Take:
     try:
         client = daisy.Client(context)
     except (OSError, RuntimeError) as error:
-        raise RuntimeError(f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}") from None
+        raise CannotStart(f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}") from None
     if not client.connected:
         raise Unreachable(f"nothing listens at {where}; if the run has not ended, {_REACHABLE}")
     begun = False
@@ -101,7 +119,7 @@ def _client(pending: Any, number: int) -> Take:
         try:
             with client.acquire_block() as block:
                 begun = handed = True
-                yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, lambda: client.connected)
+                yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, wanted)
         except (OSError, RuntimeError) as error:
             if not begun:
                 raise
@@ -117,7 +135,7 @@ def _client(pending: Any, number: int) -> Take:
 class _Taken:
     index: int
     block: Any
-    connected: Callable[[], bool]
+    is_wanted: Callable[[], bool]
 
     def failed(self) -> None:
         import daisy
@@ -125,7 +143,7 @@ class _Taken:
         self.block.status = daisy.BlockStatus.FAILED
 
     def wanted(self) -> bool:
-        return self.connected()
+        return self.is_wanted()
 
 
 def main(argv: list[str] | None = None) -> None:

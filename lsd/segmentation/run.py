@@ -22,7 +22,7 @@ from lsd.spec import Affinities, Config, Volume
 from lsd.spec.paths import data_root, prediction, segmentation
 from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array, text
-from lsd.volumes.create import create_array
+from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 from lsd.volumes.volume import open_volume
 
@@ -87,6 +87,7 @@ def _neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
 
 def _job(config: Config, name: str, volume: Volume, neighborhood: Sequence[Sequence[int]]) -> Job:
     affs = _prediction(config, name)
+    refuse_same(segmentation(config, name), [affs.source.path, *([data_root(config) / volume.path] if volume.path else [])])
     return Job(config, name, affs, neighborhood, _mask(config, name, volume), _thresholds(config, volume), _made_from(affs))
 
 
