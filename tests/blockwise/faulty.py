@@ -6,6 +6,7 @@ step's function and the number of the block.
     kill     SIGKILL to the process that computes it
     driver   SIGKILL to the script, which is another process where there are workers
     tear     SIGKILL to the process that computes it, in the middle of the next chunk that it writes
+    crash    the same, and to the script at the same time
     term     SIGTERM to the script
     wait     goes on for ever
 
@@ -57,17 +58,20 @@ def meet(what: str) -> None:
         os.kill(driver, signal.SIGTERM)
     elif what == "tear":
         tear_next_chunk()
+    elif what == "crash":
+        tear_next_chunk(driver)
     else:
         threading.Event().wait()
 
 
-def tear_next_chunk() -> None:
-    """Half of the next chunk that this process writes reaches the disk, and nothing after."""
+def tear_next_chunk(*others: int) -> None:
+    """Half of the next chunk that this process writes reaches the disk, and nothing after; then others are killed too."""
     from zarr.storage import DirectoryStore
 
     def torn(data, path: str) -> None:
         Path(path).write_bytes(bytes(data)[: len(data) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
+        for pid in (*others, os.getpid()):
+            os.kill(pid, signal.SIGKILL)
 
     DirectoryStore._tofile = staticmethod(torn)
 
