@@ -179,7 +179,7 @@ class Ledger:
 
 
 def read_ledger(folder: Path) -> Ledger:
-    """The blocks that are done; a record that is torn or damaged is none.  Memory: about 200 bytes a block."""
+    """The blocks that are done; a record that is torn or damaged is none.  Memory: about 150 bytes a block."""
     names = tuple(sorted(path.stem for path in folder.glob("*.done")))
     parts = [_records(folder / f"{name}.done") for name in names]
     records = np.concatenate([np.empty(0, RECORD), *parts])
