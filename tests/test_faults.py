@@ -95,9 +95,10 @@ def save_weights(config: Config, path: Path, *, seed: int) -> None:
     checkpoint.save(path, content)
 
 
-def of(config: Config, name: str, **segment) -> Config:
-    """The same in another run's folder, with other settings of segment."""
-    return config.model_copy(update={"name": name, "segment": config.segment.model_copy(update=segment)})
+def other(config: Config, *, runs: Path | str = "", **changes) -> Config:
+    """The same in another folder, with other settings: {"segment": {"block": (1, 2, 3)}}."""
+    sections = {name: getattr(config, name).model_copy(update=update) for name, update in changes.items()}
+    return config.model_copy(update={"runs": str(runs or config.runs), **sections})
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def copy(undisturbed, tmp_path):
     def copy():
         config, expected = undisturbed("synthetic")
         shutil.copytree(config.runs, tmp_path / "runs")
-        return config.model_copy(update={"runs": str(tmp_path / "runs")}), expected
+        return other(config, runs=tmp_path / "runs"), expected
 
     return copy
 
@@ -218,14 +219,13 @@ volumes = pytest.mark.parametrize("volume", ["synthetic", pytest.param("fib25", 
 
 @volumes
 @pytest.mark.parametrize("count", [1, 2])
-def test_workers_change_nothing(undisturbed, volume, count) -> None:
+def test_workers_change_nothing(undisturbed, tmp_path, volume, count) -> None:
     config, expected = undisturbed(volume)
-    config = of(config, f"workers{count}", workers=workers(count))
+    config = other(config, runs=tmp_path, segment={"workers": workers(count)})
     predict(config, workers=workers(count))
     segment(config)
     evaluate(config)
     check(config, expected)
-    shutil.rmtree(paths.run_folder(config))
 
 
 KILLED = {
@@ -247,10 +247,10 @@ def half_written(config: Config) -> list[Path]:
 
 
 @volumes
-def test_killed_three_times_and_resumed(undisturbed, start, volume) -> None:
+def test_killed_three_times_and_resumed(undisturbed, start, tmp_path, volume) -> None:
     """A worker, and then the script, while others are at work; once in the middle of a chunk."""
     config, expected = undisturbed(volume)
-    config = with_workers(of(config, "killed"))
+    config = with_workers(other(config, runs=tmp_path / "runs"))
     for command, plans in KILLED.items():
         planned: dict[str, str] = {}
         for plan in plans:
@@ -263,12 +263,10 @@ def test_killed_three_times_and_resumed(undisturbed, start, volume) -> None:
         assert all((last.folder / block).exists() for block in planned), "all of it happened"
     evaluate(config)
     check(config, expected)
-    shutil.rmtree(paths.run_folder(config))
 
 
 def with_workers(config: Config) -> Config:
-    predicting = config.predict.model_copy(update={"workers": workers(2)})
-    return of(config, config.name, workers=workers(2)).model_copy(update={"predict": predicting})
+    return other(config, predict={"workers": workers(2)}, segment={"workers": workers(2)})
 
 
 def interrupted(script: Script) -> bool:
@@ -278,10 +276,10 @@ def interrupted(script: Script) -> bool:
     return "Traceback" not in script.said()
 
 
-def test_ctrl_c_while_workers_are_busy_and_a_second_run(undisturbed, start) -> None:
+def test_ctrl_c_while_workers_are_busy_and_a_second_run(undisturbed, start, tmp_path) -> None:
     """A terminal sends it to all processes of the script."""
     config, expected = undisturbed("synthetic")
-    config = with_workers(of(config, "interrupted"))
+    config = with_workers(other(config, runs=tmp_path / "runs"))
     script = start("super_predicter_daisy.py", config, {"Heads 3": "wait"})
     script.meets()
     writer = rf"em\.zarr is being written by process {script.process.pid} on host {socket.gethostname()}"
@@ -291,7 +289,6 @@ def test_ctrl_c_while_workers_are_busy_and_a_second_run(undisturbed, start) -> N
     assert interrupted(script)
     predict(config)
     check(config, expected, "prediction")
-    shutil.rmtree(paths.run_folder(config))
 
 
 def test_sigterm_while_workers_are_busy(copy, start) -> None:
@@ -302,17 +299,16 @@ def test_sigterm_while_workers_are_busy(copy, start) -> None:
     script.meets()
     script.process.terminate()
     assert interrupted(script)
-    segment(of(config, config.name, workers=workers(0)))
+    segment(other(config, segment={"workers": workers(0)}))
     check(config, expected)
 
 
-def test_sigterm_without_workers(undisturbed, start) -> None:
+def test_sigterm_without_workers(undisturbed, start, tmp_path) -> None:
     config, expected = undisturbed("synthetic")
-    config = of(config, "terminated")
+    config = other(config, runs=tmp_path / "runs")
     assert interrupted(start("predicter.py", config, {"Heads 3": "term"}))
     predict(config)
     check(config, expected, "prediction")
-    shutil.rmtree(paths.run_folder(config))
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -402,10 +398,8 @@ def another(undisturbed, tmp_path_factory):
     config, _ = undisturbed("synthetic")
     folder = tmp_path_factory.mktemp("another") / "runs"
     shutil.copytree(config.runs, folder)
-    other = of(config, config.name, fragments=config.segment.fragments.model_copy(update={"min_seed_distance": 4}))
-    other = other.model_copy(update={"runs": str(folder)})
-    segment(other)
-    return paths.segmentation(other, "em")
+    fragments = config.segment.fragments.model_copy(update={"min_seed_distance": 4})
+    return segment(other(config, runs=folder, segment={"fragments": fragments}))[0]
 
 
 DAMAGES = {
@@ -424,7 +418,7 @@ def test_graphs_and_tables_that_are_missing_or_from_another_run(copy, another, d
     config, expected = copy()
     damage(paths.segmentation(config, "em"), another)
     # a threshold without a table needs the edges
-    asked = of(config, config.name, thresholds=(*THRESHOLDS, 0.45))
+    asked = other(config, segment={"thresholds": (*THRESHOLDS, 0.45)})
     with pytest.raises(ValueError, match=DAMAGES[damage]) if DAMAGES[damage] else nullcontext():
         evaluate(asked)
     verify(paths.run_folder(config))
@@ -463,12 +457,8 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_computed(
     config, _ = copy()
     no_block(monkeypatch)
     read_only(Path(config.runs))
-    changed = of(config, config.name, block=(10, 16, 16)).model_copy(
-        update={
-            "predict": config.predict.model_copy(update={"dtype": "uint8"}),
-            "evaluate": config.evaluate.model_copy(update={"block": (10, 16, 16)}),
-        }
-    )
+    block = {"block": (10, 16, 16)}
+    changed = other(config, predict={"dtype": "uint8"}, segment=block, evaluate=block)
     for work, what in {predict: r"prediction/em\.zarr", segment: r"segmentation/em\.zarr", evaluate: "evaluation/em"}.items():
         with pytest.raises(OSError, match=rf"cannot write .*{what}: .*Read-only file system.*set runs= to another folder"):
             work(changed)
@@ -476,7 +466,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_computed(
 
 def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(undisturbed, tmp_path, small_disk) -> None:
     config, expected = undisturbed("synthetic")
-    config = config.model_copy(update={"runs": str(tmp_path / "small")})
+    config = other(config, runs=tmp_path / "small")
     small_disk(Path(config.runs), 128 << 10)
     (tmp_path / "config.json").write_text(config.model_dump_json())
     failed = run("predicter.py", "-c", str(tmp_path / "config.json"))
@@ -494,12 +484,10 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(un
 def test_other_weights_at_the_same_place_are_other_results(copy, undisturbed, tmp_path) -> None:
     config, before = copy()
     save_weights(config, tmp_path / "weights.pt", seed=2)
-    config = config.model_copy(
-        update={"predict": config.predict.model_copy(update={"checkpoint": str(tmp_path / "weights.pt")})}
-    )
+    config = other(config, predict={"checkpoint": str(tmp_path / "weights.pt")})
     found = {}
     for runs in (config.runs, str(tmp_path / "fresh")):
-        asked = config.model_copy(update={"runs": runs})
+        asked = other(config, runs=runs)
         predict(asked)
         segment(asked)
         evaluate(asked)
@@ -512,10 +500,10 @@ def test_unfinished_blocks_are_gone_on_with_in_the_same_size_only(copy, monkeypa
     config, expected = copy()
     shutil.rmtree(paths.run_folder(config))
     cases = {
-        predict: (Heads, {"predict": config.predict.model_copy(update={"shape": (22, 22, 22)})}),
-        segment: (Edges, {"segment": config.segment.model_copy(update={"block": (10, 16, 16)})}),
+        predict: (Heads, {"predict": {"shape": (22, 22, 22)}}),
+        segment: (Edges, {"segment": {"block": (10, 16, 16)}}),
     }
-    for work, (function, other) in cases.items():
+    for work, (function, change) in cases.items():
         with monkeypatch.context() as patch:
             patch.setattr(function, "compute", failing(function.compute, 5))
             with pytest.raises(BlocksFailed, match=r"1 of \d+ blocks of .* failed, the others are done"):
@@ -523,7 +511,7 @@ def test_unfinished_blocks_are_gone_on_with_in_the_same_size_only(copy, monkeypa
         with pytest.raises(
             ValueError, match=r"blocks: \[.*\] there, \[.*\] asked for; run it as before to finish it, or delete"
         ):
-            work(config.model_copy(update=other))
+            work(other(config, **change))
         work(config)
     evaluate(config)
     check(config, expected)

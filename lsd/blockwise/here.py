@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lsd.blockwise.ledger import Journal
@@ -27,7 +27,7 @@ class _Taken:
 def run_here(step: Step, indices: Iterable[int], *, progress: Callable[[], object], overlap: bool) -> None:
     """Does the blocks `indices`; what fails is in the journal.  progress: called after each.
 
-    Ctrl-C ends it after the blocks that are under way, which are done then.
+    Ctrl-C ends it after the blocks that are under way, which are done then.  Raises OSError where nothing more can be written.
     """
     waiting, stop, handing = iter(indices), threading.Event(), threading.Lock()
 
@@ -41,7 +41,7 @@ def run_here(step: Step, indices: Iterable[int], *, progress: Callable[[], objec
 
     function, journal = step.open(0), Journal(step.folder)
     try:
-        with ThreadPoolExecutor(1, step.name) as pool, suppress(Stopped):
+        with ThreadPoolExecutor(1, step.name) as pool:
             worker = pool.submit(work, step, function, lambda: take, journal=journal, overlap=overlap)
             try:
                 # a thread that waits without end hears no Ctrl-C
@@ -50,5 +50,8 @@ def run_here(step: Step, indices: Iterable[int], *, progress: Callable[[], objec
             finally:
                 stop.set()
             worker.result()
+    except Stopped:
+        # it may not have been noted on a full disk
+        raise OSError(next(failure.end for failure in journal.failures if failure.fatal)) from None
     finally:
         journal.close()

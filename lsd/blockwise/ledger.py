@@ -46,6 +46,11 @@ class Failure:
     trace: str
     fatal: bool = False
 
+    @property
+    def end(self) -> str:
+        """What is said where it ends a run."""
+        return f"{self.error}; make room, then the same command goes on from here"
+
 
 class Journal:
     """What one worker writes.  Not for several threads at once."""

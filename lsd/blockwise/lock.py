@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -18,7 +19,7 @@ def exclusive(target: Path) -> Iterator[bool]:
 
     A lock is stale if its process, told by host, pid and start time, is gone.  Raises RuntimeError naming host and pid where
     it is not, or where it was taken on another machine: whether that one still runs cannot be seen from here.  OSError where
-    nothing can be written.
+    nothing can be written, or nothing more.
     """
     path = target.with_name(f"{target.name}.lock")
     try:
@@ -28,6 +29,10 @@ def exclusive(target: Path) -> Iterator[bool]:
         raise OSError(f"cannot write {target}: {error}; mend that, or set runs= to another folder") from error
     try:
         yield stale
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(f"cannot write {target}: {error}; make room, then the same command goes on from here") from error
     finally:
         path.unlink(missing_ok=True)
 

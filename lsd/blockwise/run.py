@@ -168,7 +168,7 @@ def _check_chunks(step: Step) -> None:
 def _stop_if_fatal(step: Step) -> None:
     fatal = [failure for failure in read_failures(step.folder) if failure.fatal]
     if fatal:
-        raise OSError(f"{fatal[0].error}; make room, then the same command goes on from here")
+        raise OSError(fatal[0].end)
 
 
 def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:

@@ -12,9 +12,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def _hopeless(name: str, failures: Sequence[Failure], count: int, *, begun: bool
     """Why the run cannot go on; "" if it can.  begun: whether a block of it is done."""
     fatal = [failure for failure in failures if failure.fatal]
     if fatal:
-        return f"{fatal[0].error}; make room, then the same command goes on from here"
+        return fatal[0].end
     starts = [failure for failure in failures if failure.index is None]
     if len(starts) < min(_START_FAILURES, count + 1) or len(starts) < len(failures) or begun:
         return ""
@@ -176,10 +176,13 @@ def aside(path: Path) -> Iterator[None]:
     What Python says inside, a progress bar, still goes where it went.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    before, terminal = sys.stderr, os.dup(2)
-    with path.open("ab") as log:
-        sys.stderr.flush()
-        os.dup2(log.fileno(), 2)
+    log, before, terminal, (heard, said) = path.open("ab", buffering=0), sys.stderr, os.dup(2), os.pipe()
+    # through a pipe: a scheduler that cannot write what it says, since the disk is full, panics
+    keeper = threading.Thread(target=_keep, args=(heard, log), name="log", daemon=True)
+    keeper.start()
+    sys.stderr.flush()
+    os.dup2(said, 2)
+    os.close(said)
     try:
         if _number(before) == 2:
             sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
@@ -187,9 +190,18 @@ def aside(path: Path) -> Iterator[None]:
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)
+        keeper.join(1.0)
         if sys.stderr is not before:
             sys.stderr.close()
             sys.stderr = before
+
+
+def _keep(heard: int, log: IO[bytes]) -> None:
+    """Writes all that is heard to a file, as long as there is room."""
+    with open(heard, "rb", buffering=0) as source, log:
+        while said := source.read(1 << 16):
+            with suppress(OSError):
+                log.write(said)
 
 
 def _number(stream: TextIO) -> int | None:

@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> None:
     logging.getLogger("daisy").setLevel(logging.ERROR)
     try:
         serve(arguments.folder, arguments.function, arguments.context, overlap=not arguments.one_at_a_time)
-    except Unreachable as error:
+    except CannotStart as error:
         sys.exit(str(error))
 
 
