@@ -23,14 +23,15 @@ def main() -> None:
 def show(what: str, folder: Path) -> None:
     """Prints what there is."""
     from lsd.blockwise.inspect import status, verify
+    from lsd.segmentation.tables import verify_tables
 
     if what == "status":
         print(*status(folder), sep="\n")
         return
-    findings = verify(folder, progress=print)
+    findings = [*verify(folder, progress=print), *verify_tables(folder)]
     if findings:
         print(*findings, sep="\n")
-        raise RuntimeError(f"{len(findings)} blocks are not as they should be; run the script that made them again")
+        raise RuntimeError(f"{len(findings)} blocks or tables are not as they should be; run the script that made them again")
 
 
 if __name__ == "__main__":

@@ -177,6 +177,20 @@ def damaged_tables(container: Path) -> list[Path]:
     return found
 
 
+def verify_tables(folder: Path) -> list[str]:
+    """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes them anew; says which."""
+    found = []
+    for description in sorted(folder.rglob("tables/tables.json")):
+        try:
+            damaged = damaged_tables(description.parents[1])
+        except ValueError:
+            damaged = [description]
+        for path in damaged:
+            path.unlink(missing_ok=True)
+            found.append(f"{path}: not what was written: another checksum")
+    return found
+
+
 def _join(roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float, threshold: float) -> None:
     # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
     scores = edges["score"]

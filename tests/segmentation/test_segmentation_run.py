@@ -10,7 +10,7 @@ from scipy import ndimage
 from lsd.segmentation.blocks import edge_pieces
 from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
-from lsd.segmentation.tables import open_table
+from lsd.segmentation.tables import open_table, verify_tables
 from lsd.segmentation.threshold import array_name
 from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
@@ -106,6 +106,18 @@ def test_again_leaves_nothing_behind(config) -> None:
     segment(_set(config, thresholds=(0.5,)))
     assert _names(config, "data_validate") == ["0.5"]
     assert not [path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name]
+
+
+def test_a_damaged_table_is_found_and_written_again(config) -> None:
+    segment(config)
+    folder = segmentation(config, "data_validate")
+    assert verify_tables(folder.parent) == []
+    table = folder / "tables" / "0.6.npy"
+    intact = table.read_bytes()
+    table.write_bytes(intact[:-8] + b"elephant")
+    assert verify_tables(folder.parent) == [f"{table}: not what was written: another checksum"]
+    segment(config)
+    assert table.read_bytes() == intact
 
 
 def test_mask_blank_sections_and_mutex(config) -> None:
