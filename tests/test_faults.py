@@ -64,7 +64,7 @@ def begin(folder: Path, volume: Volume) -> Config:
     variant = Variant(stages=(Stage(name="affs", heads={"affs": Head(target=Affinities())}),))
     trunk = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
     config = Config(
-        name="undisturbed",
+        name="größe = 1: x",
         dataset=Dataset(test=(volume,)),
         variant=variant,
         network=Network(trunk=trunk, train_shape=(18, 18, 18), predict_shape=(18, 18, 18)),

@@ -82,12 +82,12 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     config = expand(config)
     settings = config.predict.model_copy(update={"threads": config.predict.threads or _threads(workers)})
     config = config.model_copy(update={"predict": settings})
+    # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
+    volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
     path = resolve(settings.checkpoint, config)
     wanted = Wanted(from_checkpoint(path), path, settings)
-    named = config.dataset.named(settings.volumes)
-    # all are looked at before the first is begun, so that nothing is wrong with the last
-    opened = {name: _open(config, name, volume, wanted) for name, volume in named.items()}
-    return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in opened.values()]
+    planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
+    return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
 
 
 def _threads(workers: Workers | None) -> int:
@@ -95,15 +95,19 @@ def _threads(workers: Workers | None) -> int:
     return torch.get_num_threads() if workers is None else 1
 
 
-def _open(config: Config, name: str, spec: Volume, wanted: Wanted) -> tuple[OpenVolume, Plan]:
+def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
     volume = open_volume(spec, name=name, data_root=data_root(config))
     refuse_same(prediction(config, name), [volume.raw.source.path])
+    return volume
+
+
+def _plan(config: Config, volume: OpenVolume, wanted: Wanted) -> Plan:
     try:
         _check_size(volume, wanted)
         roi = within(config.predict.region, volume.raw.roi) if config.predict.region else volume.roi
-        return volume, wanted.plan(roi, volume)
+        return wanted.plan(roi, volume)
     except ValueError as error:
-        raise ValueError(f"volume {name!r}: {error}") from error
+        raise ValueError(f"volume {volume.name!r}: {error}") from error
 
 
 def _check_size(volume: OpenVolume, wanted: Wanted) -> None:

@@ -100,6 +100,18 @@ def test_scores_are_those_of_the_arrays(config) -> None:
         assert scores.fragments == compare(_segments(config, name, "fragments")[:, 4:], _truth(NAMES.index(name))[:, 4:])
 
 
+def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
+    """Through the whole chain: 2**64 - 1 and its neighbours, which are one float and negative as int64."""
+    before = evaluate(config).volumes["c"]
+    labels = _truth(2)
+    labels[labels > 0] += np.uint64(2**64 - 1) - labels.max()
+    stored = create_array(tmp_path / "c.zarr", "labels", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint64, overwrite=True)
+    stored.write(labels, ROI)
+    after = evaluate(config).volumes["c"]
+    assert int(after.table.objects.max()) == 2**64 - 1
+    assert after.sweep == before.sweep
+
+
 def test_validation_picks_and_test_does_not(config) -> None:
     found = evaluate(config)
     sums = {t: pool([_expected(config, n, t) for n in "ab"]).voi_sum for t in config.segment.thresholds}

@@ -12,6 +12,7 @@ from funlib.geometry import Coordinate, Roi
 from lsd.blockwise.run import BlocksFailed
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.prediction import run
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
@@ -216,6 +217,13 @@ def test_a_read_only_folder_fails_before_inference(make, monkeypatch):
     folder.mkdir()
     folder.chmod(0o500)
     with pytest.raises(OSError, match=r"cannot write .*em\.zarr"):
+        predict(config)
+
+
+def test_missing_data_is_said_before_the_network_is_built(make, monkeypatch):
+    config, _ = make(volume={"raw": "volumes/row"})
+    monkeypatch.setattr(run, "from_checkpoint", lambda _: pytest.fail("a network was built"))
+    with pytest.raises(ValueError, match=r"'em': .*holds no array 'volumes/row'; it holds: volumes/raw"):
         predict(config)
 
 
