@@ -1,4 +1,4 @@
-"""The scripts, with blocks that go wrong as planned: python tests/faulty.py script.py arguments, with $FAULTS naming a folder.
+"""The scripts, with blocks that go wrong as planned: python faulty.py script.py arguments, with $FAULTS naming a folder.
 
 <folder>/plan.json says what a block meets when it is computed for the first time, {"Heads 3": "kill"}: by the class of the
 step's function and the number of the block.
