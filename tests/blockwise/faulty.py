@@ -24,6 +24,9 @@ import threading
 from pathlib import Path
 
 
+TEARING = threading.Event()
+
+
 class Faulty:
     """A step's function, where blocks go wrong before they are computed."""
 
@@ -52,6 +55,9 @@ class Faulty:
 def meet(what: str) -> None:
     """Does what the plan says."""
     driver = int(os.environ["FAULTS_DRIVER"])
+    if TEARING.is_set():
+        # this process ends in the middle of the chunk that its other thread is about to write, not before
+        threading.Event().wait()
     if what in ("kill", "driver"):
         os.kill(os.getpid() if what == "kill" else driver, signal.SIGKILL)
     elif what == "term":
@@ -67,6 +73,8 @@ def meet(what: str) -> None:
 def tear_next_chunk(*others: int) -> None:
     """Half of the next chunk that this process writes reaches the disk, and nothing after; then others are killed too."""
     from zarr.storage import DirectoryStore
+
+    TEARING.set()
 
     def torn(data, path: str) -> None:
         Path(path).write_bytes(bytes(data)[: len(data) // 2])
