@@ -1,8 +1,9 @@
 """Blocks against the whole: what segmenting in blocks costs in VOI, over the size of blocks and their context.
 
 Affinities are made from the truth of real volumes, with noise that leaves the whole-volume segmentation as good as a good
-network's; or they are the prediction of a run named by $LSD_RUN (its folder).  Each way of segmenting picks its threshold on
-one part of the volume and is scored on the other.  Needs the real volumes below $LSD_DATA, ./data or ../shared/data.
+network's.  Each way of segmenting picks its threshold on one part of the volume and is scored on the other.  Whether two large
+bodies are joined decides a score, and chance decides that now and then, in blocks or not: so the mean over several draws
+of the noise is given, and the range.  Needs the real volumes below $LSD_DATA, ./data or ../shared/data.
 """
 
 from __future__ import annotations
@@ -32,25 +33,27 @@ from lsd.volumes.create import create_array
 NEIGHBORHOOD = Affinities().neighborhood
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 LABELS = "volumes/labels/neuron_ids"
-CONTEXTS = (0, 8, 16, 32)
+CONTEXTS = (0, 16, 32)
+SEEDS = 4
 
 
 @dataclass(frozen=True)
 class Case:
     """A volume, how it is split, and the blocks that are tried.
 
-    parts: sections that pick the threshold, and those that are scored; blocks: voxels, z y x
+    parts: sections that pick the threshold, and those that are scored; most: voxels along y and x; blocks: voxels, z y x
     """
 
     path: str
     parts: tuple[tuple[int, int], tuple[int, int]]
+    most: int
     blocks: tuple[tuple[int, int, int], ...]
     in_xy: bool
 
 
 CASES = {
-    "fib25": Case("fib25.zarr", ((0, 100), (100, 250)), ((64, 64, 64), (96, 96, 96), (128, 128, 128)), in_xy=False),
-    "snemi3d": Case("snemi3d.hdf", ((0, 30), (30, 70)), ((40, 128, 128), (40, 256, 256), (20, 512, 512)), in_xy=True),
+    "fib25": Case("fib25.zarr", ((0, 100), (100, 250)), 250, ((64, 64, 64), (128, 128, 128)), in_xy=False),
+    "snemi3d": Case("snemi3d.hdf", ((0, 30), (30, 70)), 768, ((40, 128, 128), (20, 256, 256)), in_xy=True),
 }
 
 
@@ -69,18 +72,30 @@ def run(names: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
 
 
 def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    config = _config(name, case, root, folder)
-    for part, volume in config.dataset.volumes().items():
-        array = open_array(root / case.path, LABELS)
-        truth = array.read(Roi((volume.region[0][0], *array.roi.begin[1:]), (_length(volume), *array.roi.shape[1:])))
-        _write(config, part, truth.astype(np.uint64), array.voxel_size)
-    whole = _score(config)
-    yield "whole", f"VOI {whole:.3f}"
+    runs = [_noisy_run(name, case, root, folder, seed) for seed in range(SEEDS)]
+    whole = np.array([_score(config) for config in runs])
+    yield "whole", f"VOI {whole.mean():.3f} ({whole.min():.3f} .. {whole.max():.3f})"
     for block in case.blocks:
         for context in CONTEXTS:
-            tried = config.segment.model_copy(update={"block": block, "context": _context(context, block)})
-            added = _score(config.model_copy(update={"segment": tried})) - whole
-            yield f"blocks {'x'.join(map(str, block))}, context {context}", f"{added:+.3f}"
+            tried = {"block": block, "context": _context(context, block)}
+            added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
+            said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
+            yield f"blocks {'x'.join(map(str, block))}, context {context}", said
+
+
+def _noisy_run(name: str, case: Case, root: Path, folder: Path, seed: int) -> Config:
+    """A run whose predictions are there."""
+    config = _config(f"{name}_{seed}", case, root, folder)
+    for part, volume in config.dataset.volumes().items():
+        array = open_array(root / case.path, LABELS)
+        shape = [min(n, case.most) for n in array.roi.shape[1:]]
+        truth = array.read(Roi((volume.region[0][0], *array.roi.begin[1:]), (_length(volume), *shape)))
+        _write(config, part, truth.astype(np.uint64), array.voxel_size, seed)
+    return config
+
+
+def _set(config: Config, **segment: Any) -> Config:
+    return config.model_copy(update={"segment": config.segment.model_copy(update=segment)})
 
 
 def _config(name: str, case: Case, root: Path, folder: Path) -> Config:
@@ -110,10 +125,10 @@ def _context(context: int, block: tuple[int, int, int]) -> tuple[int, int, int]:
     return (context, context, context) if block[0] == block[1] else (context // 4, context, context)
 
 
-def _write(config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...]) -> None:
+def _write(config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...], seed: int) -> None:
     begin = config.dataset.volumes()[part].region[0][0] or 0
     roi = Roi((begin, 0, 0), truth.shape)
-    affs = noisy(truth, in_xy=config.segment.fragments.in_xy)
+    affs = noisy(truth, in_xy=config.segment.fragments.in_xy, seed=seed)
     create_array(prediction(config, part), "affs", roi=roi, voxel_size=voxel_size, dtype=np.uint8, channels=3).write(affs, roi)
 
 
@@ -138,8 +153,7 @@ NOISE = 0.15
 
 def _score(config: Config) -> float:
     segment(config, progress=_silent)
-    wanted = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": THRESHOLDS})})
-    scores = evaluate(wanted, progress=_silent).part("test")
+    scores = evaluate(_set(config, thresholds=THRESHOLDS), progress=_silent).part("test")
     assert scores is not None
     return float(scores.voi_sum)
 
