@@ -11,13 +11,15 @@ from pathlib import Path
 import torch
 
 from lsd.network import checkpoint
-from lsd.network.restore import weights
+from lsd.network.restore import config_hash, config_of, weights
 
-KEPT = ("config", "config_hash", "stage", "iteration", "normalisation", "best")
+KEPT = ("stage", "iteration", "normalisation", "best")
 
 
 def export(source: str | Path, target: str | Path) -> str:
     """Writes the averaged weights of a checkpoint as float16 to target, and gives its sha256.
+
+    The config goes with them, but for the folders of the machine it was trained on.
 
     The result is a checkpoint like any other: predict.checkpoint and train.init take it.  Networks compute with float32 made
     of these weights, which differ from the trained ones by a relative 2^-11.  Raises ValueError if
@@ -25,7 +27,11 @@ def export(source: str | Path, target: str | Path) -> str:
     """
     content = checkpoint.load(source)
     half = {key: value.to(torch.float16) for key, value in weights(content).items()}
-    return checkpoint.save(target, {**{key: content[key] for key in KEPT if key in content}, "model": half})
+    # where it was trained is no one else's matter
+    config = config_of(content, where=source).model_copy(update={"runs": "runs", "data_root": None})
+    kept = {key: content[key] for key in KEPT if key in content}
+    named = {"config": config.model_dump_json(), "config_hash": config_hash(config)}
+    return checkpoint.save(target, {**kept, **named, "model": half})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ import sys
 import threading
 from pathlib import Path
 
-
 TEARING = threading.Event()
 
 
