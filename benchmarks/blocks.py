@@ -77,7 +77,7 @@ def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple
     yield "whole", f"VOI {whole.mean():.3f} ({whole.min():.3f} .. {whole.max():.3f})"
     for block in case.blocks:
         for context in CONTEXTS:
-            tried = {"block": block, "context": _context(context, block)}
+            tried = {"block": block, "context": _context(context, block), "edge_context": _context(2 * context, block)}
             added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
             said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
             yield f"blocks {'x'.join(map(str, block))}, context {context}", said

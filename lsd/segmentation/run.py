@@ -184,8 +184,8 @@ def _depends_on(job: Job) -> dict[str, Any]:
 
 def _edges(job: Job, container: Path, grid: Grid, fragments: Step) -> Step:
     # the neighbours' side of a contact is always looked at
-    context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
-    wider = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context[0], context[1]))
+    context = tuple(max(1, n) for n in job.config.segment.edge_context[-grid.roi.dims :])
+    wider = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context, context))
     scoring = job.config.segment.scoring
     arguments = {**job.arguments(), "scoring": scoring, "apart": voxels(grid)}
     depends_on = {"version": VERSION, "fragments": digest(fragments.depends_on()), "scoring": scoring}

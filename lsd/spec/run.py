@@ -186,7 +186,8 @@ class Segment(Spec):
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
-    context:    voxels around a block that its fragments and the scores of its edges are computed with
+    context:    voxels around a block that its fragments are computed with
+    edge_context: voxels around a block that the scores of its edges are computed with: regions must be seen to be told apart
     workers:    processes that do the blocks
     """
 
@@ -199,6 +200,7 @@ class Segment(Spec):
     use_mask: bool = False
     block: Shape = (256, 256, 256)
     context: tuple[NonNegative, ...] = (32, 32, 32)
+    edge_context: tuple[NonNegative, ...] = (64, 64, 64)
     workers: Workers = Workers()
 
 
