@@ -80,12 +80,9 @@ def prepare(step: Step) -> None:
     step.save()
 
 
-def is_whole(step: Step) -> bool:
-    """Whether all blocks of exactly this step are done."""
-    if not (step.folder / "step.json").exists():
-        return False
-    same = not differences(load_step(step.folder).fingerprint, step.depends_on())
-    return same and len(read_ledger(step.folder)) == len(step.grid)
+def left(step: Step) -> int:
+    """How many blocks of a step are not done."""
+    return len(step.grid) - len(read_ledger(step.folder))
 
 
 def _is_awaited(step: Step) -> bool:

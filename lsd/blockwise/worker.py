@@ -85,6 +85,7 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: C
         numbers = iter((number, -1))
         work(step, opened, lambda: _client(pending, next(numbers), wanted), journal=journal, overlap=overlap)
     except Stopped:
+        # the journal says why
         pass
     except Unreachable:
         raise

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.run import left
 from lsd.blockwise.step import digest, load_step, step_folder
 from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces
 from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
@@ -78,7 +79,7 @@ def _whole(folder: Path) -> dict[str, object]:
     if not (folder / "step.json").exists():
         raise ValueError(f"{folder} is missing; run segment.py again with the decoder of the config")
     step = load_step(folder)
-    left = len(step.grid) - len(read_ledger(folder))
-    if left:
-        raise ValueError(f"{left} of {len(step.grid)} blocks of {folder} are not done; run segment.py again")
+    undone = left(step)
+    if undone:
+        raise ValueError(f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again")
     return dict(step.fingerprint)

@@ -13,7 +13,7 @@ import numpy as np
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import Grid, chunk_shape, tile
 from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import prepare, run
+from lsd.blockwise.run import left, prepare, run
 from lsd.blockwise.step import Step, digest, load_step, step_folder
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
@@ -106,9 +106,11 @@ def _made_from(affs: Array) -> dict[str, Any]:
     folder = step_folder(affs.source.path, "heads")
     if (folder / "step.json").exists():
         step = load_step(folder)
-        left = len(step.grid) - len(read_ledger(folder))
-        if left:
-            raise ValueError(f"{affs.name} is not whole, {left} of its {len(step.grid)} blocks are not done; predict it again")
+        undone = left(step)
+        if undone:
+            raise ValueError(
+                f"{affs.name} is not whole, {undone} of its {len(step.grid)} blocks are not done; predict it again"
+            )
         return {"prediction": digest(step.fingerprint), "array": affs.source.name}
     return affs.identity()
 

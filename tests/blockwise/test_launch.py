@@ -23,7 +23,7 @@ from toy import ROI, expected, step
 from lsd.blockwise import launch
 from lsd.blockwise.launch import Launch, cancel
 from lsd.blockwise.ledger import read_failures, read_ledger
-from lsd.blockwise.run import BlocksFailed, is_whole, run
+from lsd.blockwise.run import BlocksFailed, left, run
 from lsd.blockwise.step import load_step
 from lsd.prediction.blocks import FUNCTION
 from lsd.spec import Workers
@@ -99,7 +99,8 @@ def cluster(tmp_path, monkeypatch):
 def check(made) -> None:
     """The result is whole and what it should be."""
     np.testing.assert_array_equal(open_array(made.container, "out").read(ROI), expected(made))
-    assert is_whole(made)
+    assert left(made) == 0
+    assert load_step(made.folder).fingerprint == made.depends_on()
 
 
 def until(condition, what: str, seconds: float = 120.0):

@@ -5,7 +5,8 @@ import pytest
 from toy import ROI, ROWS, expected, step
 
 from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import BlocksFailed, is_whole, prepare, run
+from lsd.blockwise.run import BlocksFailed, left, prepare, run
+from lsd.blockwise.step import load_step
 from lsd.spec import Workers
 from lsd.volumes.array import open_array
 
@@ -24,7 +25,8 @@ def check(made) -> None:
     array, rows = result(made)
     np.testing.assert_array_equal(array, expected(made))
     assert rows == [[index] * (index % 4) for index in range(len(made.grid))]
-    assert is_whole(made)
+    assert left(made) == 0
+    assert load_step(made.folder).fingerprint == made.depends_on()
 
 
 @pytest.mark.parametrize("workers", [HERE, TWO], ids=["here", "two"])
