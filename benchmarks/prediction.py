@@ -1,7 +1,7 @@
 """Prediction of a volume with the paper's U-Net (12 maps, times 5 a level): ours against a plain loop over blocks.
 
 plain: fp32, raw 196^3 -> 92^3 at a time, as every tutorial does it
-ours:  `lsd.prediction` from disk to disk in bf16, channels-last, larger blocks
+ours:  `lsd.prediction` from disk to disk in bf16 where the processor has it, channels-last, larger blocks
 bare:  the forward passes of our blocks alone: what reading, cropping, rounding and writing add to them is the overhead
 """
 
@@ -92,7 +92,7 @@ def _prepare(folder: Path, trunk: UNet, shape: int, blocks: Sequence[int]) -> tu
         dataset=Dataset(test=(Volume(path="raw.zarr", name="raw"),)),
         variant=AFF,
         network=Network(trunk=trunk, train_shape=(shape,) * 3, predict_shape=(shape,) * 3),
-        predict=Predict(volumes=("test",), checkpoint="latest", precision="bf16", channels_last=True, device="cpu"),
+        predict=Predict(volumes=("test",), checkpoint="latest", precision="auto", channels_last=True, device="cpu"),
         runs=str(folder / "runs"),
         data_root=str(folder),
     )

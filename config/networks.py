@@ -26,14 +26,21 @@ NETWORKS = {
         trunk=ResidualUNet(factors=((1, 2, 2),) * 4, first_kernel=(1, 5, 5), context=(4, 24, 24)),
         train_shape=(18, 160, 160),
     ),
-    # networks that train on a laptop's cores
+    # networks that train on a laptop's cores: folded, they do a quarter of the work a voxel and see twice as far
     "small": Network(
-        trunk=ResidualUNet(widths=(16, 32, 64, 128), factors=((2, 2, 2),) * 3, context=(20, 20, 20)),
-        train_shape=(64, 64, 64),
+        trunk=ResidualUNet(
+            widths=(24, 48, 64, 96), factors=((2, 2, 2),) * 3, fold=(2, 2, 2), features_out=16, context=(32, 32, 32)
+        ),
+        train_shape=(80, 80, 80),
     ),
     "small_aniso": Network(
         trunk=ResidualUNet(
-            widths=(16, 32, 64, 128), factors=((1, 2, 2), (1, 2, 2), (2, 2, 2)), first_kernel=(1, 3, 3), context=(4, 24, 24)
+            widths=(24, 40, 64, 96),
+            factors=((1, 2, 2), (2, 2, 2), (2, 2, 2)),
+            first_kernel=(1, 3, 3),
+            fold=(1, 2, 2),
+            features_out=16,
+            context=(4, 32, 32),
         ),
         train_shape=(16, 128, 128),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from lsd.network.levels import discarded, is_padded, kernels
+from lsd.network.levels import discarded, fold, is_padded, kernels
 from lsd.spec import ResidualUNet, Shape, Stage, Trunk, UNet, Variant
 from lsd.targets.target import channels
 
@@ -39,6 +39,11 @@ class Walk:
         self.macs += read * prod(kernel) * self.values
         self.parameters += (read * prod(kernel) + 1 + 2 * (norm and self.norm)) * channels
         self._alive(max(before, self.values * (norm and self.norm)) + self.values)
+
+    def fold(self, fold: Sequence[int]) -> None:
+        """Voxels become channels."""
+        self.channels *= prod(fold)
+        self.shape = tuple(n // f for n, f in zip(self.shape, fold, strict=True))
 
     def pool(self, factor: Shape) -> None:
         """Maximum over factor; the array before stays alive as a skip."""
@@ -156,6 +161,7 @@ def _through_unet(trunk: UNet, steps: Walk) -> None:
 
 def _through_residual(trunk: ResidualUNet, steps: Walk) -> None:
     sides, skips = kernels(trunk), []
+    steps.fold(fold(trunk))
     steps.convolve(trunk.widths[0], sides[0][0], norm=True)
     for level, factor in enumerate(trunk.factors):
         _module(steps, trunk.widths[level], sides[level][-1])
@@ -166,7 +172,9 @@ def _through_residual(trunk: ResidualUNet, steps: Walk) -> None:
         steps.upsample(trunk.widths[level], trunk.factors[level], nearest=False)
         steps.held -= skips.pop().values
         _module(steps, trunk.widths[level], sides[level][-1])
-    steps.convolve(features_out(trunk), sides[0][0], norm=True)
+    steps.convolve(trunk.widths[0] if trunk.fold else features_out(trunk), sides[0][0], norm=True)
+    if trunk.fold:
+        steps.upsample(features_out(trunk), trunk.fold, nearest=False)
 
 
 def _module(steps: Walk, width: int, kernel: Shape) -> None:
@@ -179,4 +187,4 @@ def _module(steps: Walk, width: int, kernel: Shape) -> None:
 
 
 def _product(trunk: Trunk) -> tuple[int, ...]:
-    return tuple(prod(factors) for factors in zip(*trunk.factors, strict=True)) or (1,) * trunk.dims
+    return tuple(prod(factors) for factors in zip(fold(trunk), *trunk.factors, strict=True))

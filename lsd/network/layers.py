@@ -63,26 +63,53 @@ def upsampling(channels: int, out: int, factor: Shape) -> nn.Module:
     return cast(nn.Module, layer)
 
 
+class Pointwise(nn.Module):
+    """1x1x1 convolution as the matrix product that it is: (b, channels, *spatial) -> (b, out, *spatial), in the layout of x.
+
+    torch has no fast convolution of this size on a CPU, and rearranges its input before and after a slow one.
+    """
+
+    def __init__(self, channels: int, out: int, *, dims: int, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out, channels, *(1,) * dims))
+        self.bias = nn.Parameter(torch.empty(out))
+        initialise(self, fan=channels, gain=gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features or logits."""
+        matrix = self.weight.flatten(1)
+        if x.is_contiguous():
+            product = torch.baddbmm(self.bias[:, None], matrix.expand(len(x), -1, -1), x.flatten(2))
+            return product.reshape(len(x), -1, *x.shape[2:])
+        return functional.linear(x.movedim(1, -1), matrix, self.bias).movedim(-1, 1)
+
+
 class Nearest(nn.Module):
     """1x1x1 convolution and repetition by `factor`: the two commute, and the coarse side is the cheaper one."""
 
     def __init__(self, channels: int, out: int, factor: Shape) -> None:
         super().__init__()
-        self.convolution = CONV[len(factor)](channels, out, 1)
+        self.convolution = Pointwise(channels, out, dims=len(factor), gain=1.0)
         self.factor = tuple(float(f) for f in factor)
-        initialise(self.convolution, fan=channels, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, *coarse) -> (b, out, *(coarse * factor))."""
         return functional.interpolate(self.convolution(x), scale_factor=self.factor, mode="nearest")
 
 
+def folded(x: Tensor, fold: Sequence[int]) -> Tensor:
+    """(b, c, *spatial) -> (b, c * voxels of fold, *(spatial / fold)): the voxels of each box of `fold` become channels."""
+    if max(fold) == 1:
+        return x
+    parts = [size for n, f in zip(x.shape[2:], fold, strict=True) for size in (n // f, f)]
+    axes = range(2, 2 + len(parts))
+    return x.reshape(*x.shape[:2], *parts).permute(0, 1, *axes[1::2], *axes[::2]).flatten(1, 1 + len(fold))
+
+
 def heads(channels: int, outs: dict[str, int], *, dims: int) -> Iterator[tuple[str, nn.Module]]:
     """A 1x1x1 convolution for each head; small weights, so that training starts near probability 1/2."""
     for name, out in outs.items():
-        layer = CONV[dims](channels, out, 1)
-        initialise(layer, fan=channels, gain=0.1)
-        yield name, layer
+        yield name, Pointwise(channels, out, dims=dims, gain=0.1)
 
 
 def initialise(layer: nn.Module, *, fan: int, gain: float) -> None:

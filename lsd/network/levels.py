@@ -8,7 +8,8 @@ A trunk with factors f_0, f_1, ... between its levels loses s_l voxels to the va
 
 an input of n voxels divides without rest at every level if and only if n = descent (modulo step), and gives n - shrink.
 196 voxels through 2, 2, 3 and two 3x3x3 convolutions a level: step 12, descent 28, shrink 104, hence 92.  Same-padded trunks
-lose nothing inside, so their input is a multiple of step; their shrink is what they discard when they predict.
+lose nothing inside, so their input is a multiple of step; their shrink is what they discard when they predict.  A trunk that
+folds f voxels into channels is one on a grid f times coarser: step and reach are f times as large.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ def kernels(trunk: Trunk) -> tuple[tuple[Shape, ...], ...]:
     return ((first,) * 4, *((trunk.kernel,) * 3 for _ in trunk.factors))
 
 
+def fold(trunk: Trunk) -> Coordinate:
+    """Voxels an axis that are folded into channels."""
+    folded = trunk.fold if isinstance(trunk, ResidualUNet) else None
+    return Coordinate(folded or (1,) * trunk.dims)
+
+
 def is_padded(trunk: Trunk) -> bool:
     """Whether convolutions keep the extent (same padding)."""
     return isinstance(trunk, ResidualUNet) or trunk.padding == "same"
@@ -56,7 +63,7 @@ def is_padded(trunk: Trunk) -> bool:
 def extent(trunk: Trunk, *, training: bool = False) -> Extent:
     """Step, remainder and shrink of a trunk; a same-padded one keeps its extent in training."""
     dims = trunk.dims
-    step = Coordinate(_product(trunk, axis) for axis in range(dims))
+    step = fold(trunk) * Coordinate(_product(trunk, axis) for axis in range(dims))
     zero = Coordinate((0,) * dims)
     if is_padded(trunk):
         return Extent(step, zero, zero if training else discarded(trunk) * 2)
@@ -78,7 +85,8 @@ def receptive_field(trunk: Trunk) -> Coordinate:
         places = range(_product(trunk, axis))
         fields = [_field(trunk, axis, 0, place, place) for place in places]
         reach.append(max(max(p - low, high - p) for p, (low, high) in zip(places, fields, strict=True)))
-    return Coordinate(reach)
+    # from the last voxel of a folded cell to the first of another, or the other way round
+    return Coordinate(reach) * fold(trunk) + fold(trunk) - 1
 
 
 def _field(trunk: Trunk, axis: int, level: int, low: int, high: int) -> tuple[int, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import cast
 
 from torch import Tensor, nn
 
 from lsd.network.cost import features_out
-from lsd.network.layers import POOL, Convolution, upsampling
-from lsd.network.levels import kernels
+from lsd.network.layers import POOL, Convolution, activate, folded, upsampling
+from lsd.network.levels import fold, kernels
 from lsd.spec import ResidualUNet, Shape
 
 
@@ -22,19 +23,25 @@ class ResidualTrunk(nn.Module):
         super().__init__()
         maps, inner = trunk.widths, range(len(trunk.factors))
         first = kernels(trunk)[0][0]
-        self.embed = _convolution(trunk, in_channels, maps[0], first)
+        self._fold = tuple(fold(trunk))
+        self.embed = _convolution(trunk, in_channels * prod(self._fold), maps[0], first)
         self.down = nn.ModuleList(_module(trunk, maps[max(level - 1, 0)], level) for level in inner)
         self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
         self.lowest = _module(trunk, maps[-2:][0], len(inner))
         self.ups = nn.ModuleList(upsampling(maps[level + 1], maps[level], trunk.factors[level]) for level in reversed(inner))
         self.up = nn.ModuleList(_module(trunk, maps[level], level) for level in reversed(inner))
-        self.out = _convolution(trunk, maps[0], features_out(trunk), first)
+        self.out = _convolution(trunk, maps[0], maps[0] if trunk.fold else features_out(trunk), first)
+        self.unfold = (
+            nn.Sequential(upsampling(maps[0], features_out(trunk), trunk.fold), activate(trunk.activation))
+            if trunk.fold
+            else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Features before the heads."""
         # one name for all that flows, and no calls that hold it: arrays are freed as soon as they have been read
         skips = []
-        x = self.embed(x)
+        x = self.embed(folded(x, self._fold))
         for module, pool in zip(self.down, self.pools, strict=True):
             for layer in cast(nn.ModuleList, module):
                 x = layer(x)
@@ -47,7 +54,7 @@ class ResidualTrunk(nn.Module):
             x = upsample(x).add_(skips.pop())
             for layer in cast(nn.ModuleList, module):
                 x = layer(x)
-        return cast(Tensor, self.out(x))
+        return cast(Tensor, self.unfold(self.out(x)))
 
 
 class Shortcut(nn.Module):

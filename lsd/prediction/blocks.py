@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block
 from lsd.blockwise.step import Output
+from lsd.network.allocator import keep_freed_memory
 from lsd.network.restore import from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict, Volume
@@ -40,6 +41,7 @@ class Heads:
         sha256: str,
         roi: tuple[Any, Any],
     ) -> None:
+        keep_freed_memory()
         restored = from_checkpoint(checkpoint)
         if restored.sha256 != sha256:
             raise ValueError(f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")

@@ -145,4 +145,4 @@ def _sections(network: Network, variant: Variant, raw: Coordinate, *, settings: 
 
 
 def _bytes(settings: Predict) -> int:
-    return 4 if settings.precision == "fp32" else 2
+    return 2 if settings.precision in ("bf16", "fp16") else 4

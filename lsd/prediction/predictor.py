@@ -14,12 +14,12 @@ from funlib.geometry import Roi
 from torch import Tensor
 
 from lsd.network.cascade import Cascade
+from lsd.network.precision import autocast
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
 from lsd.spec import Head, Network, Predict
 from lsd.targets.target import channels
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Array = npt.NDArray[Any]
 DType = Literal["uint8", "float32"]
 
@@ -70,8 +70,7 @@ class Predictor:
         return heads[name]
 
     def _forward(self, raw: Tensor) -> Mapping[str, Tensor]:
-        settings = self.settings
-        with torch.autocast(self.device.type, DTYPES.get(settings.precision), enabled=settings.precision != "fp32"):
+        with autocast(self.settings.precision, self.device):
             logits = self._run(raw, heads=self.heads)
         return {name: logits[name].float().sigmoid_() for name in self.heads}
 

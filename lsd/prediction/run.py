@@ -156,7 +156,7 @@ def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan
         "checkpoint": wanted.restored.sha256,
         "heads": sorted(wanted.targets()),
         "settings": settings,
-        "raw": {**volume.raw.identity(), "range": volume.spec.raw_range, "invalid": volume.spec.invalid},
+        "raw": {**volume.raw.identity(), **volume.spec.model_dump(mode="json", include={"raw_range", "invalid", "sharpen"})},
     }
     return Step(STEP, target, plan.grid, FUNCTION, arguments, depends_on, arrays=tuple(wanted.targets()))
 

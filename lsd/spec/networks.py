@@ -68,6 +68,8 @@ class ResidualUNet(Spec):
     """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same padding.
 
     widths:     maps of each level; factors: from each level to the next, one fewer
+    fold:       voxels an axis that become channels before the first level and voxels again after the last, so that the
+                network works on a coarser grid: (2, 2, 2) does about a quarter of the work and sees twice as far; None: none
     kernel:     of the residual modules; first_kernel: of the first and last convolution and of the first level
                 (flat for anisotropic voxels); None: `kernel`
     context:    voxels a side discarded when it predicts; None: half its receptive field
@@ -78,6 +80,7 @@ class ResidualUNet(Spec):
     factors: tuple[Shape, ...] = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
     kernel: Shape = (3, 3, 3)
     first_kernel: Shape | None = None
+    fold: Shape | None = None
     features_out: Positive | None = None
     activation: Literal["relu", "elu", "gelu"] = "elu"
     context: Ints | None = None
@@ -87,9 +90,10 @@ class ResidualUNet(Spec):
     def _levels_match(self) -> ResidualUNet:
         if len(self.widths) != len(self.factors) + 1:
             raise ValueError(f"{len(self.widths)} widths need {len(self.widths) - 1} factors, got {len(self.factors)}")
-        dims = {len(f) for f in self.factors} | {len(self.kernel)} | ({len(self.first_kernel)} if self.first_kernel else set())
+        shapes = (*self.factors, self.kernel, self.first_kernel or self.kernel, self.fold or self.kernel)
+        dims = {len(shape) for shape in shapes}
         if len(dims) != 1 or not dims <= {2, 3}:
-            raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+            raise ValueError(f"factors, kernels and fold have {sorted(dims)} axes; all must have 2, or all 3")
         _check_sizes((self.kernel, self.first_kernel or self.kernel), self.context, dims=self.dims)
         return self
 

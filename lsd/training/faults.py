@@ -48,7 +48,7 @@ def memory_advice(config: Config) -> Iterator[None]:
             f"no memory left on {train.device} for a step with network.train_shape={tuple(shape)}, "
             f"train.batch_size={train.batch_size}; try network.train_shape={smaller(config)}"
             + ("" if train.batch_size == 1 else ", train.batch_size=1 with train.accumulate for the rest")
-            + ("" if train.precision != "fp32" else " or train.precision=bf16")
+            + ("" if train.precision in ("bf16", "fp16") else " or train.precision=bf16")
         ) from error
 
 

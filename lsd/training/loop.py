@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from lsd.network import sizes
+from lsd.network.allocator import keep_freed_memory
 from lsd.spec import Config, Stage, paths
 from lsd.training import initial, keeping
 from lsd.training.average import averaged
@@ -38,6 +39,7 @@ def train(config: Config, *, progress: bool = True) -> Path:
     config = expand(config)
     initial.check(config)
     write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
+    keep_freed_memory()
     # on a GPU, what is fastest for the shapes of a run is tried out once
     fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
     with interruptible() as interrupt, cpu_threads(config.train.threads), fastest:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsd.losses.tasks import Total, total
-from lsd.prediction.predictor import DTYPES
+from lsd.network.precision import autocast
 from lsd.training import keeping
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
@@ -58,8 +58,7 @@ def step(learner: Learner, batches: Iterator[Batch]) -> Update:
 
 def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
     """Logits of the stage's heads for a batch."""
-    precision = learner.config.train.precision
-    with torch.autocast(learner.device.type, DTYPES.get(precision), enabled=precision != "fp32"):
+    with autocast(learner.config.train.precision, learner.device):
         return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 

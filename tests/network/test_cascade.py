@@ -80,16 +80,19 @@ def test_shifts_off_the_step_do_change_the_output():
 def test_context_smaller_than_the_receptive_field_is_an_approximation():
     for context, exact in ((None, True), ((4, 4), False)):
         trunk = TINY_TRUNKS["residual2d"].model_copy(update={"context": context})
-        cascade = lively(Cascade(TINY_VARIANTS["aff"], trunk)).eval()
+        # in float64: these logits reach 50, where float32 leaves differences of the size that is asked for
+        cascade = lively(Cascade(TINY_VARIANTS["aff"], trunk)).eval().double()
         with torch.inference_mode():
             small, step = _smallest(cascade.variant, trunk, steps=2), sizes.step(trunk)
-            raw = _raw(small + step)
+            raw = _raw(small + step).double()
             block, whole = cascade(raw[..., : small[0], : small[1]])["affs"], cascade(raw)["affs"]
         difference = (block - whole[..., : block.shape[-2], : block.shape[-1]]).abs().max()
         assert (difference < 1e-5) == exact
 
 
 def test_second_stage_reads_what_would_lie_on_disk():
+    # with seed 0 a descriptor lies between two of the 256 levels, where sigmoids in float32 and float64 round apart
+    torch.manual_seed(1)
     variant, trunk = TINY_VARIANTS["acrlsd"], TINY_TRUNKS["unet3d"]
     cascade = lively(Cascade(variant, trunk)).eval()
     raw = _raw(_smallest(variant, trunk))

@@ -96,6 +96,7 @@ def trunks(draw):
             factors=factors,
             kernel=draw(kernel),
             first_kernel=first,
+            fold=draw(st.none() | _shapes(dims, 1, 3)),
             context=context,
             features_out=features_out,
         )

@@ -34,6 +34,7 @@ TINY_TRUNKS = {
     "unet2d": UNet(features=3, multiplier=2, factors=((3, 3),), kernels=((3, 3), (3, 3))),
     "same3d": UNet(features=3, multiplier=2, factors=((2, 3, 2),), kernels=((3, 3, 3),), padding="same", upsample="nearest"),
     "residual3d": ResidualUNet(widths=(3, 4), factors=((1, 2, 2),), first_kernel=(1, 3, 3)),
+    "folded3d": ResidualUNet(widths=(3, 4), factors=((2, 1, 2),), fold=(1, 2, 2), features_out=4),
     "residual2d": ResidualUNet(widths=(3, 4, 5), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(7, 5)),
 }
 
