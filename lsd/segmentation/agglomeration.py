@@ -1,7 +1,9 @@
-"""Agglomeration: which fragments belong together, and how surely (waterz underneath)."""
+"""Agglomeration: which fragments belong together, and how surely (waterz underneath, or linkage over far affinities)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import fastremap
@@ -9,14 +11,20 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.segmentation.linkage import linkage, links
 from lsd.segmentation.lookup import relabel
-from lsd.segmentation.nearest import unit
+from lsd.segmentation.nearest import nearest, unit
 from lsd.segmentation.pairs import touching
 from lsd.segmentation.quiet import quiet
+from lsd.spec import NEAREST
+from lsd.targets.offsets import for_dims
 
 Edges = NDArray[np.uint64]
 Scores = NDArray[np.float32]
+# labels 0..n -> pairs of ids that stand for the regions that join, and the heights, in their order
+Merges = Callable[[NDArray[np.uint64]], tuple[NDArray[np.int64], Scores]]
 
+LINKAGE = "mean_all"
 QUANTILES = tuple(range(10, 100, 5))
 
 # name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of a histogram already,
@@ -31,34 +39,53 @@ SCORINGS: dict[str, tuple[str, int]] = {
 }
 
 
-def agglomerate(affs: NDArray[Any], fragments: NDArray[Any], *, scoring: str = "mean") -> tuple[Edges, Scores]:
+def agglomerate(
+    affs: NDArray[Any],
+    fragments: NDArray[Any],
+    *,
+    scoring: str = "mean",
+    neighborhood: Sequence[Sequence[int]] | None = None,
+) -> tuple[Edges, Scores]:
     """Join `fragments` (z, y, x) in the order of their scores: edges uint64 (n, 2), scores float32 (n,).
 
     Edges are all pairs u < v of fragments that share a face, in ascending order, with their original ids; 0 has none.
     A score is the height in the merge tree at which the two first share a region, 0 (surely one) to 1; inf if never.
     So one run serves every threshold: `lookup.components` joins edges with score <= threshold.
 
-    affs:    (c, z, y, x), floats in [0, 1] or uint8; channels of z, y, x first, between a voxel and the one before.
-             Two channels (y, x), of a 2D network: every section on its own.  2D drops z
-    scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the affinities on the contact of two regions.  "_max":
-             a contact of two fragments starts as its highest affinity alone
+    affs:    (c, z, y, x), floats in [0, 1] or uint8; a channel for each offset of neighborhood
+    neighborhood: offsets in voxels, None: those of z, y, x, between a voxel and the one before.  Offsets without z (or, without
+             a neighborhood, two channels), of a 2D network: every section on its own.  2D drops z
+    scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the nearest affinities on the contact of two regions.  "_max":
+             a contact of two fragments starts as its highest affinity alone.  "mean_all": 1 - mean over all offsets, so that
+             far affinities keep apart what a hole in a boundary would join
     Neither array is changed.  Raises ValueError for an unknown scoring and for shapes that do not fit.
-    Source: Funke et al. 2019 (waterz).
+    Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (linkage over all offsets).
     """
-    if scoring not in SCORINGS:
-        raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join(SCORINGS)}")
+    if scoring not in (*SCORINGS, LINKAGE):
+        raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*SCORINGS, LINKAGE))}")
     if fragments.ndim not in (2, 3) or affs.shape[1:] != fragments.shape or len(affs) < 2:
         raise ValueError(f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and (z, y, x)")
-    if len(affs) >= fragments.ndim == 3:
-        return _agglomerate(affs[:3], fragments, scoring)
-    planes = [(affs[:2], fragments)] if fragments.ndim == 2 else [(affs[:2, z], f) for z, f in enumerate(fragments)]
-    edges, scores = zip(*(_agglomerate(_on_top(plane), labels[None], scoring) for plane, labels in planes), strict=True)
+    if neighborhood is None:
+        neighborhood = for_dims(NEAREST, min(len(affs), fragments.ndim))
+        affs = affs[: len(neighborhood)]
+    if scoring != LINKAGE:
+        affs = nearest(affs, neighborhood)
+    if len(neighborhood[0]) == fragments.ndim:
+        return _agglomerate(fragments, _ordered(affs, neighborhood, scoring))
+    planes = (_agglomerate(labels, _ordered(affs[:, z], neighborhood, scoring)) for z, labels in enumerate(fragments))
+    edges, scores = zip(*planes, strict=True)
     return _ascending(np.concatenate(edges), np.concatenate(scores))
 
 
-def _on_top(plane: NDArray[Any]) -> NDArray[Any]:
-    """Affinities (2, y, x) as (3, 1, y, x): a single section has no affinity in z."""
-    return np.concatenate([np.zeros_like(plane[:1]), plane])[:, None]
+def _ordered(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], scoring: str) -> Merges:
+    return partial(_linked, affs, neighborhood) if scoring == LINKAGE else partial(_merged, affs, scoring)
+
+
+def _linked(
+    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], labels: NDArray[np.uint64]
+) -> tuple[NDArray[np.int64], Scores]:
+    pairs, heights = linkage(int(labels.max()) + 1, links(affs, neighborhood, labels))
+    return pairs, np.maximum.accumulate(heights)
 
 
 def _ascending(edges: Edges, scores: Scores) -> tuple[Edges, Scores]:
@@ -66,7 +93,7 @@ def _ascending(edges: Edges, scores: Scores) -> tuple[Edges, Scores]:
     return edges[order], scores[order]
 
 
-def _agglomerate(affs: NDArray[Any], fragments: NDArray[Any], scoring: str) -> tuple[Edges, Scores]:
+def _agglomerate(fragments: NDArray[Any], merges: Merges) -> tuple[Edges, Scores]:
     # waterz takes memory for every id up to the largest, and writes into the array it is given.  In ascending order:
     # among equal scores it goes by id
     ids = np.union1d(fastremap.unique(fragments).astype(np.uint64), np.zeros(1, np.uint64))
@@ -74,20 +101,24 @@ def _agglomerate(affs: NDArray[Any], fragments: NDArray[Any], scoring: str) -> t
     edges = touching(labels)
     if len(edges) == 0:
         return edges, np.zeros(0, dtype=np.float32)
-    pairs, heights = _merges(np.ascontiguousarray(unit(affs)), labels, scoring)
+    pairs, heights = merges(labels)
     reached = np.append(heights, np.float32(np.inf))[_meetings(len(ids), pairs, edges.astype(np.int64))]
     return _ascending(np.sort(ids[edges], axis=1), reached)
 
 
-def _merges(affs: NDArray[np.float32], labels: NDArray[np.uint64], scoring: str) -> tuple[NDArray[np.int64], Scores]:
+def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], Scores]:
     """Merges in their order: (n, 2) ids, each of which stands for the region it is in by then; (n,) scores, ascending."""
     import waterz
 
     function, bins = SCORINGS[scoring]
+    near, volume = unit(affs), labels
+    if labels.ndim == 2:
+        # a single section has no affinity in z
+        near, volume = np.concatenate([np.zeros_like(near[:1]), near])[:, None], labels[None]
     steps = waterz.agglomerate(
-        affs,
+        np.ascontiguousarray(near),
         thresholds=[float("inf")],
-        fragments=labels,
+        fragments=volume,
         scoring_function=function,
         discretize_queue=bins,
         return_merge_history=True,

@@ -22,7 +22,6 @@ from lsd.blockwise.step import Output
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode, decode_fragments
 from lsd.segmentation.lookup import compact, relabel
-from lsd.segmentation.nearest import nearest
 from lsd.segmentation.tables import open_table
 from lsd.spec import Segment, Volume
 from lsd.volumes.array import open_array
@@ -130,7 +129,7 @@ class Edges:
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = agglomerate(nearest(source["affs"], self.neighborhood), numbers, scoring=self.scoring)
+        pairs, scores = agglomerate(source["affs"], numbers, scoring=self.scoring, neighborhood=self.neighborhood)
         ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
         # ids ascend with the blocks, so the later block is that of the larger id
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index

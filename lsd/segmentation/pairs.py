@@ -93,16 +93,16 @@ def _sorted(table: _Table) -> Pairs:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _slot(first, second, counts, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Where the pair stands, or the free place where it belongs."""
+def slot(first, second, counts, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Where the pair stands in a table, or the free place (count 0) where it belongs."""
     mixed = (a * np.uint64(0x9E3779B97F4A7C15)) ^ (b * np.uint64(0xC2B2AE3D27D4EB4F))
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     last = counts.size - 1
-    slot = np.int64((mixed >> np.uint64(32)) & np.uint64(last))
-    while counts[slot] and (first[slot] != a or second[slot] != b):
-        slot = (slot + 1) & last
-    return slot
+    place = np.int64((mixed >> np.uint64(32)) & np.uint64(last))
+    while counts[place] and (first[place] != a or second[place] != b):
+        place = (place + 1) & last
+    return place
 
 
 @numba.njit(cache=True, nogil=True)
@@ -117,11 +117,11 @@ def _count(a, b, begin, first, second, counts, used):  # type: ignore[no-untyped
         end = begin + 1
         while end < a.size and a[end] == x and b[end] == y:
             end += 1
-        slot = _slot(first, second, counts, x, y)
-        if counts[slot] == 0:
-            first[slot], second[slot] = x, y
+        place = slot(first, second, counts, x, y)
+        if counts[place] == 0:
+            first[place], second[place] = x, y
             held += 1
-        counts[slot] += end - begin
+        counts[place] += end - begin
         begin = end
     used[0] = held
     return begin
@@ -131,8 +131,8 @@ def _count(a, b, begin, first, second, counts, used):  # type: ignore[no-untyped
 def _sum(a, b, weights, first, second, counts, used):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count pairs with their weights; the table must have room for them."""
     for i in range(a.size):
-        slot = _slot(first, second, counts, a[i], b[i])
-        if counts[slot] == 0:
-            first[slot], second[slot] = a[i], b[i]
+        place = slot(first, second, counts, a[i], b[i])
+        if counts[place] == 0:
+            first[place], second[place] = a[i], b[i]
             used[0] += 1
-        counts[slot] += weights[i]
+        counts[place] += weights[i]

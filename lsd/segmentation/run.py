@@ -35,6 +35,14 @@ HERE = "lsd.segmentation.blocks"
 
 
 @dataclass(frozen=True)
+class Mask:
+    """A volume's labels_mask: what a worker opens it with, and what it is, for fingerprints."""
+
+    arguments: tuple[Any, str, str]
+    made_from: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Job:
     """A volume with predicted affinities, ready to be segmented.
 
@@ -45,7 +53,7 @@ class Job:
     name: str
     affs: Array
     neighborhood: Sequence[Sequence[int]]
-    mask: tuple[Any, str, str] | None
+    mask: Mask | None
     thresholds: tuple[float, ...]
     made_from: Mapping[str, Any]
 
@@ -53,6 +61,11 @@ class Job:
         """What every function that reads affinities is told."""
         source = self.affs.source
         return {"affinities": [str(source.path.resolve()), source.name], "neighborhood": self.neighborhood}
+
+    def decoding(self) -> dict[str, Any]:
+        """What one that decodes them is told beyond."""
+        settings = self.config.segment.model_dump(mode="json")
+        return {**self.arguments(), "settings": settings, "mask": self.mask and self.mask.arguments}
 
 
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
@@ -115,13 +128,14 @@ def _made_from(affs: Array) -> dict[str, Any]:
     return affs.identity()
 
 
-def _mask(config: Config, name: str, volume: Volume) -> tuple[Any, str, str] | None:
+def _mask(config: Config, name: str, volume: Volume) -> Mask | None:
     if not config.segment.use_mask:
         return None
     root = data_root(config)
-    if open_volume(volume, name=name, data_root=root).labels_mask is None:
+    mask = open_volume(volume, name=name, data_root=root).labels_mask
+    if mask is None:
         raise ValueError(f"segment.use_mask is set, but volume {name!r} has no labels_mask; name its array, or unset it")
-    return volume.model_dump(mode="json"), name, str(root)
+    return Mask((volume.model_dump(mode="json"), name, str(root)), mask.identity())
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
@@ -160,15 +174,14 @@ def _mutex(job: Job, progress: Progress) -> Path:
     target, roi = segmentation(job.config, job.name), job.affs.roi
     none = (0,) * roi.dims
     grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
-    arguments = {**job.arguments(), "settings": _settings(job), "mask": job.mask}
-    step = Step("mutex", target, grid, f"{HERE}:Mutex", arguments, _depends_on(job), arrays=(MUTEX,))
+    step = Step("mutex", target, grid, f"{HERE}:Mutex", job.decoding(), _depends_on(job), arrays=(MUTEX,))
     with working(target, step) as container:
         _run(job, step, container, progress)
     return target
 
 
 def _fragments(job: Job, target: Path, grid: Grid) -> Step:
-    arguments = {**job.arguments(), "settings": _settings(job), "apart": voxels(grid), "mask": job.mask}
+    arguments = {**job.decoding(), "apart": voxels(grid)}
     return Step("fragments", target, grid, f"{HERE}:Fragments", arguments, _depends_on(job), (FRAGMENTS,), SIZE)
 
 
@@ -180,7 +193,7 @@ def _depends_on(job: Job) -> dict[str, Any]:
         "affinities": dict(job.made_from),
         "neighborhood": job.neighborhood,
         "settings": decoder.model_dump(mode="json"),
-        "mask": job.mask and [job.mask[0]["path"], job.mask[0]["labels_mask"]],
+        "mask": job.mask and dict(job.mask.made_from),
     }
 
 
@@ -198,10 +211,6 @@ def _segments(job: Job, container: Path, grid: Grid, names: Mapping[str, str], m
     depends_on = {"version": VERSION, "edges": made_from, "thresholds": sorted(names.values())}
     arguments = {"arrays": dict(names), "apart": voxels(grid)}
     return Step("segmentation", container, grid, f"{HERE}:Segments", arguments, depends_on, arrays=tuple(names))
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    return job.config.segment.model_dump(mode="json")
 
 
 def _run(job: Job, step: Step, container: Path, progress: Progress) -> Step:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
 
 NonNegative = Annotated[int, Field(ge=0)]
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Thresholds = Annotated[tuple[Probability, ...], Field(min_length=1)]
 
@@ -33,7 +33,8 @@ class Train(Spec):
     iterations:    per stage; learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay > 0)
     accumulate:    batches summed up for one step; clip: largest norm of the gradient, None: not clipped
     ema:           decay of the averaged weights that are validated and predicted with, e.g. 0.999; None: none
-    precision:     fp32, bf16 or fp16 (with a gradient scaler) inside the network; weights stay fp32
+    precision:     fp32, bf16 or fp16 (with a gradient scaler) inside the network; weights stay fp32.  auto: bf16 where
+                   the device has its arithmetic built in, else fp32, so other machines may give other numbers
     channels_last: memory layout; compile: torch.compile the network
     seed:          everything random follows from it and the iteration; workers: processes that make batches
     threads:       of the CPU inside the network; None: torch's choice.  Part of what a result depends on
@@ -121,6 +122,7 @@ class Predict(Spec):
     memory:      GB a block may take where the network has no predict_shape
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
+    precision:   as in training
     workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
 
@@ -182,7 +184,7 @@ class Segment(Spec):
     affinities: the head that holds them
     decoder:    "watershed" (fragments, then agglomeration) or "mutex"
     scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95", with "_max"
-                where a contact starts as its highest affinity alone
+                where a contact starts as its highest affinity alone; "mean_all": over all offsets of the head, far ones too
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
@@ -195,7 +197,7 @@ class Segment(Spec):
     decoder: Literal["watershed", "mutex"] = "watershed"
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
-    scoring: Annotated[str, Field(pattern=r"^(mean|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
+    scoring: Annotated[str, Field(pattern=r"^(mean|mean_all|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
     block: Shape = (256, 256, 256)

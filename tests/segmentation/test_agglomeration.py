@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lsd.segmentation.agglomeration import SCORINGS, agglomerate
+from lsd.segmentation.agglomeration import LINKAGE, SCORINGS, agglomerate
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.pairs import count_pairs, touching
@@ -120,7 +120,7 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
         assert _same_partition(ours, segmentation)
 
 
-@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("scoring", [*SCORINGS, LINKAGE])
 def test_every_scoring(scoring) -> None:
     affs, labels = _random(3)
     edges, scores = agglomerate(affs, labels, scoring=scoring)

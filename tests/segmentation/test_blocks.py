@@ -27,6 +27,7 @@ BEGIN, SHAPE = (5, -3, 40), (14, 22, 26)
 # name -> (neighborhood, shape, options): the ways in which a volume can be segmented
 WAYS = {
     "3d": (NEAREST, SHAPE, Options(min_seed_distance=3)),
+    "long range": ((*NEAREST, (-4, 0, 0), (0, -5, 3)), SHAPE, Options(min_seed_distance=3)),
     "in_xy": (NEAREST, SHAPE, Options(min_seed_distance=3, in_xy=True)),
     "2d network": (FLAT, SHAPE, Options(min_seed_distance=3)),
     "plane": (FLAT, SHAPE[1:], Options(min_seed_distance=3)),
@@ -132,7 +133,7 @@ def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
     st.tuples(*[st.integers(4, 15)] * 3),
     st.tuples(*[st.integers(0, 5)] * 3),
     st.integers(0, 1000),
-    st.sampled_from(["mean", "hist_quant_75"]),
+    st.sampled_from(["mean", "hist_quant_75", "mean_all"]),
 )
 def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
     tmp_path_factory, way, block, context, seed, scoring

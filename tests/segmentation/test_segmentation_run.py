@@ -1,6 +1,7 @@
 """Segmentation on disk: what is written, which thresholds, and what is said when something is missing."""
 
 import json
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -130,6 +131,18 @@ def test_mask_blank_sections_and_mutex(config) -> None:
     pytest.importorskip("mwatershed")
     segment(_set(config, decoder="mutex"))
     assert _names(config, "data_test") == ["mutex"]
+
+
+def test_another_mask_in_the_same_place_is_another_segmentation(config, tmp_path) -> None:
+    masked = _set(config, use_mask=True)
+    segment(masked)
+    rmtree(tmp_path / "data.zarr" / "mask")
+    other = np.ones(ROI.shape, np.uint8)
+    other[:, :5] = 0
+    create_array(tmp_path / "data.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8).write(other, ROI)
+    segment(masked)
+    fragments = open_array(segmentation(config, "data_test"), "fragments").read(ROI)
+    np.testing.assert_array_equal(fragments > 0, other > 0)
 
 
 def test_sections_of_a_2d_network(config) -> None:

@@ -1,0 +1,175 @@
+"""Average linkage over near and far affinities: which regions join, in the order of the mean affinity between them.
+
+A near affinity says whether a membrane was seen, a far one whether two places are one neuron.  Where a boundary has a hole, as
+between a neuron and a dark sheath, near affinities alone join what the far ones around it keep apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd.segmentation.nearest import unit
+from lsd.segmentation.pairs import slot
+from lsd.targets.offsets import views
+
+
+class Links(NamedTuple):
+    """Pairs u < v of ids in ascending order: (n, 2); of each the sum of its weighted affinities, the sum of the weights, and
+    whether the two share a face."""
+
+    pairs: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    touch: NDArray[np.bool_]
+
+
+def links(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], labels: NDArray[Any]) -> Links:
+    """What the affinities (c, z, y, x) of any offsets say of each pair of ids other than 0 in `labels` (z, y, x).
+
+    An affinity weighs 1 / length of its offset, so that every offset counts a contact by its area.  labels: ids 0..n,
+    without gaps.  Offsets of a 2D network have no z.
+    """
+    table = _Table.empty(1 << 12)
+    for channel, offset in zip(affs, neighborhood, strict=True):
+        here, there = views(labels.shape, (0,) * (labels.ndim - len(offset)) + tuple(offset))
+        near = sum(abs(step) for step in offset) == 1
+        weight = 1 / np.sqrt(sum(step * step for step in offset))
+        first, second, values = (np.ascontiguousarray(array) for array in (labels[here], labels[there], unit(channel[here])))
+        begin, arrays = 0, (first.reshape(-1), second.reshape(-1), values.reshape(-1))
+        while begin < first.size:
+            begin = _add(*arrays, begin, weight, near, *table)
+            table = table if begin == first.size else table.grown()
+    used = np.flatnonzero(table.weights)
+    used = used[np.lexsort((table.second[used], table.first[used]))]
+    pairs = np.stack([table.first[used], table.second[used]], axis=1).astype(np.int64)
+    return Links(pairs, table.sums[used], table.weights[used], table.touch[used])
+
+
+def linkage(count: int, found: Links) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its region; (n,) 1 - mean.
+
+    count: of ids.  What regions know of each other is added up as they join, so the mean is over all of their affinities.
+    Source: Bailoni et al. 2022, GASP (average linkage).
+    """
+    pairs, heights = _join(count, found.pairs.copy(), found.sums.copy(), found.weights.copy(), found.touch.copy())
+    return pairs, heights.astype(np.float32)
+
+
+class _Table(NamedTuple):
+    """A hash table of pairs, open addressing; weight 0: free place; used[0]: pairs it holds."""
+
+    first: NDArray[np.uint64]
+    second: NDArray[np.uint64]
+    sums: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    touch: NDArray[np.bool_]
+    used: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, size: int) -> _Table:
+        """With `size` places, a power of two."""
+        first, second = np.zeros((2, size), np.uint64)
+        return cls(first, second, np.zeros(size), np.zeros(size), np.zeros(size, np.bool_), np.zeros(1, np.int64))
+
+    def grown(self) -> _Table:
+        """The same pairs in four times the places."""
+        larger = _Table.empty(4 * len(self.first))
+        _move(*self, *larger)
+        return larger
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(here, there, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Adds the pairs from `begin` on; where it stopped, since the table is half full, or the end."""
+    for i in range(begin, len(here)):
+        u, v = np.uint64(min(here[i], there[i])), np.uint64(max(here[i], there[i]))
+        if u == v or u == 0:
+            continue
+        place = slot(first, second, weights, u, v)
+        if weights[place] == 0:
+            if 2 * used[0] >= len(first):
+                return i
+            first[place], second[place] = u, v
+            used[0] += 1
+        sums[place] += weight * values[i]
+        weights[place] += weight
+        touch[place] |= near
+    return len(here)
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(a, b, old_sums, old_weights, old_touch, old_used, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(len(a)):
+        if old_weights[i] != 0:
+            place = slot(first, second, weights, a[i], b[i])
+            first[place], second[place], sums[place] = a[i], b[i], old_sums[i]
+            weights[place], touch[place] = old_weights[i], old_touch[i]
+    used[0] = old_used[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(count, ends, sums, weights, touch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Regions are lists of their links: entry 2 link + side.  A link that was added to another is dead; one that changed has
+    a new version, and what the heap holds of older ones is passed over."""
+    number = len(ends)
+    following = np.full(2 * number, -1)
+    head, tail, degree = np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64)
+    for link in range(number):
+        for side in range(2):
+            node, entry = ends[link, side], 2 * link + side
+            if tail[node] < 0:
+                head[node] = entry
+            else:
+                following[tail[node]] = entry
+            tail[node] = entry
+            degree[node] += 1
+    version, dead = np.zeros(number, np.int64), np.zeros(number, np.bool_)
+    heap = [(1 - sums[link] / weights[link], link, version[link]) for link in range(number) if touch[link]]
+    heapify(heap)
+    to = np.full(count, -1)  # the link from the region that grows to each other
+    merges, heights, done = np.empty((count, 2), np.int64), np.empty(count, np.float64), 0
+    while heap:
+        height, link, known = heappop(heap)
+        if dead[link] or known != version[link]:
+            continue
+        large, small = ends[link]
+        if degree[large] < degree[small]:
+            large, small = small, large
+        merges[done, 0], merges[done, 1], heights[done] = large, small, height
+        done += 1
+        dead[link] = True
+        entry = head[large]
+        while entry >= 0:
+            if not dead[entry >> 1]:
+                to[ends[entry >> 1, 1 - (entry & 1)]] = entry >> 1
+            entry = following[entry]
+        entry = head[small]
+        while entry >= 0:
+            moved, side = entry >> 1, entry & 1
+            if not dead[moved]:
+                other = ends[moved, 1 - side]
+                kept = to[other]
+                ends[moved, side] = large
+                if kept >= 0:
+                    sums[kept] += sums[moved]
+                    weights[kept] += weights[moved]
+                    touch[kept] |= touch[moved]
+                    dead[moved] = True
+                    version[kept] += 1
+                    if touch[kept]:
+                        heappush(heap, (1 - sums[kept] / weights[kept], kept, version[kept]))
+            entry = following[entry]
+        following[tail[large]] = head[small]
+        tail[large] = tail[small]
+        degree[large] += degree[small]
+        entry = head[large]
+        while entry >= 0:
+            to[ends[entry >> 1, 1 - (entry & 1)]] = -1
+            entry = following[entry]
+    return merges[:done], heights[:done]

@@ -1,0 +1,129 @@
+"""Average linkage against brute force over voxels, against waterz, and where a boundary has a hole."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.linkage import linkage, links
+from lsd.segmentation.lookup import components
+from lsd.targets.affinities import affinities
+
+NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+FAR = (*NEAR, (-2, 0, 0), (0, 3, -1), (0, 0, 4))
+FLAT = ((-1, 0), (0, -1), (-3, 2))
+
+
+def _made(seed, shape, channels):
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(40)[np.kron(rng.integers(0, 40, [-(-n // 3) for n in shape]), np.ones([3] * len(shape), int))]
+    return rng.random((channels, *shape)), labels[tuple(slice(n) for n in shape)].astype(np.uint64)
+
+
+def _between(affs, neighborhood, labels, one, other):
+    """Sum of weighted affinities and of weights between two sets of ids, voxel by voxel; whether they touch."""
+    total, weights, touch = 0.0, 0.0, False
+    for channel, offset in zip(affs, neighborhood, strict=True):
+        length = np.linalg.norm(offset)
+        for here in np.ndindex(labels.shape):
+            there = tuple(int(n) for n in np.add(here, offset))
+            if all(0 <= n < size for n, size in zip(there, labels.shape, strict=True)):
+                u, v = int(labels[here]), int(labels[there])
+                if (u in one and v in other) or (u in other and v in one):
+                    total, weights, touch = total + channel[here] / length, weights + 1 / length, touch or length == 1
+    return total, weights, touch
+
+
+def _joined(affs, neighborhood, labels):
+    """Heights of the merges, each found by looking at all pairs of regions anew."""
+    regions, heights = [{int(i)} for i in np.unique(labels) if i], []
+    while True:
+        found = []
+        for a in range(len(regions)):
+            for b in range(a):
+                total, weights, touch = _between(affs, neighborhood, labels, regions[a], regions[b])
+                if touch:
+                    found.append((1 - total / weights, a, b))
+        if not found:
+            return heights
+        height, a, b = min(found)
+        heights.append(height)
+        regions[b] |= regions.pop(a)
+
+
+@pytest.mark.parametrize(("shape", "neighborhood"), [((6, 5, 9), FAR), ((9, 12), FLAT)])
+@pytest.mark.parametrize("seed", range(3))
+def test_links_against_brute_force(seed, shape, neighborhood):
+    affs, labels = _made(seed, shape, len(neighborhood))
+    found = links(affs, neighborhood, labels)
+    known = {tuple(pair): values for pair, *values in zip(found.pairs.tolist(), *found[1:], strict=True)}
+    ids = [int(i) for i in np.unique(labels) if i]
+    for u in ids:
+        for v in ids:
+            total, weights, touch = _between(affs, neighborhood, labels, {u}, {v})
+            if u < v and weights:
+                assert known.pop((u, v)) == [pytest.approx(total), pytest.approx(weights), touch]
+    assert not known
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_heights_against_brute_force(seed):
+    affs, labels = _made(seed, (4, 6, 6), len(FAR))
+    labels %= 9
+    _, heights = linkage(9, links(affs, FAR, labels))
+    np.testing.assert_allclose(heights, _joined(affs, FAR, labels), rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_near_affinities_alone_give_the_means_of_waterz(seed):
+    affs, labels = _made(seed, (12, 15, 15), 3)
+    affs = affs.astype(np.float32)
+    edges, scores = agglomerate(affs, labels, scoring="mean_all", neighborhood=NEAR)
+    theirs, expected = agglomerate(affs, labels, scoring="mean")
+    np.testing.assert_array_equal(edges, theirs)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+def test_far_affinities_keep_apart_what_a_hole_would_join():
+    """Two bars and between them a third whose walls the near affinities miss."""
+    truth = np.zeros((4, 14, 8), np.uint64)
+    truth[:, :6], truth[:, 6:8], truth[:, 8:] = 1, 2, 3
+    neighborhood = (*NEAR, (0, -6, 0))
+    affs, _ = affinities(truth, neighborhood)
+    affs = affs.astype(np.float32)
+    affs[:3] = 0.95
+    edges, near = agglomerate(affs[:3], truth, scoring="mean")
+    _, all_ = agglomerate(affs, truth, scoring="mean_all", neighborhood=neighborhood)
+    nodes = np.arange(4, dtype=np.uint64)
+    assert len(set(components(nodes, edges, near, 0.3)[1:])) == 1
+    assert len(set(components(nodes, edges, all_, 0.3)[1:])) > 1
+
+
+def test_ids_dtypes_and_flat_networks():
+    affs, labels = _made(0, (5, 12, 12), len(FLAT))
+    labels = np.where(labels > 0, labels + np.arange(5, dtype=np.uint64)[:, None, None] * np.uint64(100), 0)
+    large = np.where(labels > 0, labels + np.uint64(2**63), 0)
+    kept = affs.copy(), large.copy()
+    edges, scores = agglomerate(affs, large, scoring="mean_all", neighborhood=FLAT)
+    np.testing.assert_array_equal(kept[0], affs)
+    np.testing.assert_array_equal(kept[1], large)
+    sections = [agglomerate(affs[:, z], labels[z], scoring="mean_all", neighborhood=FLAT) for z in range(5)]
+    np.testing.assert_array_equal(edges - np.uint64(2**63), np.concatenate([found for found, _ in sections]))
+    np.testing.assert_array_equal(scores, np.concatenate([found for _, found in sections]))
+    stored = (affs * 255).round().astype(np.uint8)
+    np.testing.assert_allclose(
+        agglomerate(stored, large, scoring="mean_all", neighborhood=FLAT)[1],
+        agglomerate(stored / 255, large, scoring="mean_all", neighborhood=FLAT)[1],
+        atol=1e-6,
+    )
+
+
+def test_many_pairs_and_none():
+    labels = ndimage.zoom(np.arange(20 * 30 * 30).reshape(20, 30, 30), 2, order=0).astype(np.uint64)
+    affs = np.random.default_rng(0).random((3, *labels.shape)).astype(np.float32)
+    found = links(affs, NEAR, labels)
+    assert len(found.pairs) > 40_000
+    assert (np.diff(found.pairs[:, 0] * (1 << 32) + found.pairs[:, 1]) > 0).all()
+    assert len(links(affs, NEAR, np.ones_like(labels)).pairs) == 0
+    pairs, _ = linkage(int(labels.max()) + 1, found)
+    assert len(pairs) == labels.max() - 1, "all of them in the end"
