@@ -6,7 +6,20 @@ pattern ("training/*.zarr"): each match is a volume.
 
 from math import pi
 
-from lsd.spec import Augmentation, Dataset, Defects, Elastic, GrowBoundary, Intensity, Noise, Simple, Synthetic, Volume
+from lsd.spec import (
+    Augmentation,
+    Contrast,
+    Dataset,
+    Defects,
+    Elastic,
+    GrowBoundary,
+    Intensity,
+    Noise,
+    Sharpen,
+    Simple,
+    Synthetic,
+    Volume,
+)
 
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "none": (),
@@ -25,6 +38,15 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
         GrowBoundary(in_xy=True),
     ),
     "light": (Simple(), Intensity(), Noise(), GrowBoundary()),
+    # where the volumes to predict may have membranes of another contrast than those trained on
+    "robust": (Simple(), Contrast(), Intensity(), Noise(), GrowBoundary()),
+    "robust_sections": (
+        Simple(mirror="zyx", transpose="yx"),
+        Contrast(in_xy=True),
+        Intensity(per_section=True),
+        Noise(),
+        GrowBoundary(in_xy=True),
+    ),
 }
 
 IDS = "volumes/labels/neuron_ids"
@@ -35,6 +57,11 @@ SNEMI3D = Volume(path="snemi3d.hdf", labels=IDS)
 def part(volume: Volume, region: str) -> tuple[Volume, ...]:
     """The volume, confined to a region."""
     return (Volume.model_validate({**volume.model_dump(), "region": region}),)
+
+
+def sharpened(volumes: tuple[Volume, ...], amount: float) -> tuple[Volume, ...]:
+    """The volumes with membranes made darker as they are read, for a network that trained on darker ones."""
+    return tuple(volume.model_copy(update={"sharpen": Sharpen(amount=amount)}) for volume in volumes)
 
 
 def synthetic(seed: int, *shape: int) -> tuple[Volume, ...]:

@@ -8,11 +8,27 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lsd.spec.base import Floats, Positive, Probability, Range, Shape, Spec
 
 PositiveScale = Annotated[float, Field(gt=0, le=1)]
+
+
+def _odd(width: int) -> int:
+    if width % 2 == 0:
+        raise ValueError(f"an average over {width} voxels has no middle; widths are odd, for instance {width + 1}")
+    return width
+
+
+def _above_zero(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] <= 0:
+        raise ValueError(f"gains are above 0, got {bounds}; 1 leaves a detail as it is")
+    return bounds
+
+
+Odd = Annotated[int, Field(gt=1), AfterValidator(_odd)]
+Gains = Annotated[Range, AfterValidator(_above_zero)]
 
 
 class Elastic(Spec):
@@ -54,6 +70,22 @@ class Intensity(Spec):
     per_section: bool = False
 
 
+class Contrast(Spec):
+    """Details of raw, from fine to coarse, become stronger or weaker, so that no network relies on how dark a membrane is.
+
+    Raw is averaged over cubes of each of `widths`, one after the other; what an average takes away is a detail.
+
+    widths: of the cubes, voxels, odd
+    gain:   details are scaled by factors drawn from this range, evenly in their logarithm, one for each width
+    in_xy:  averages in the plane alone, for serial sections
+    """
+
+    kind: Literal["contrast"] = "contrast"
+    widths: tuple[Odd, ...] = (3, 5, 9, 17)
+    gain: Gains = (0.6, 1.6)
+    in_xy: bool = False
+
+
 class Noise(Spec):
     """Gaussian noise on raw in [0, 1], with a standard deviation drawn from the range."""
 
@@ -79,4 +111,4 @@ class GrowBoundary(Spec):
     in_xy: bool = False
 
 
-Augmentation = Annotated[Elastic | Simple | Intensity | Noise | Defects | GrowBoundary, Field(discriminator="kind")]
+Augmentation = Annotated[Elastic | Simple | Contrast | Intensity | Noise | Defects | GrowBoundary, Field(discriminator="kind")]

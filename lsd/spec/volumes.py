@@ -25,6 +25,21 @@ class Synthetic(Spec):
     seed: int = 0
 
 
+class Sharpen(Spec):
+    """Unsharp masking as raw is read: raw + amount * (raw - raw smoothed by a Gaussian), in 0..1.
+
+    For what is to be predicted and has fainter membranes than what was trained on.
+
+    amount: how much stronger details become that are finer than sigma; about 1
+    sigma:  standard deviation, nm
+    in_xy:  each section by itself, for serial sections
+    """
+
+    amount: PositiveFloat = 1.0
+    sigma: PositiveFloat = 30.0
+    in_xy: bool = False
+
+
 class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
@@ -38,6 +53,7 @@ class Volume(Spec):
     region:     the part that may be used (see Region).  Raw may be read outside it as context, labels never
     raw_range:  raw values that become -1 and 1; None: 0..255 for uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
+    sharpen:    what is done to raw as it is read; None: nothing
     unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
     fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
     weight:     how often this volume is drawn in training, relative to the others
@@ -56,6 +72,7 @@ class Volume(Spec):
     region: Region = ()
     raw_range: Range | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
+    sharpen: Sharpen | None = None
     unknown: Annotated[int, Field(ge=0)] | None = None
     fit: Literal["refuse", "intersect"] = "refuse"
     weight: PositiveFloat = 1.0
@@ -126,4 +143,4 @@ with warnings.catch_warnings():
             )
 
 
-__all__ = ["Dataset", "Ints", "Part", "Synthetic", "Volume", "VoxelSize"]
+__all__ = ["Dataset", "Ints", "Part", "Sharpen", "Synthetic", "Volume", "VoxelSize"]

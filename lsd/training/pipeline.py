@@ -24,6 +24,7 @@ from lsd.spec import paths
 from lsd.targets.balance import balance
 from lsd.training.nodes import keys
 from lsd.training.nodes.choice import Choice
+from lsd.training.nodes.contrast import Contrast
 from lsd.training.nodes.defects import Defects
 from lsd.training.nodes.deform import Deform
 from lsd.training.nodes.grow_boundary import GrowBoundary
@@ -236,6 +237,8 @@ def _node(augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat:
     match augmentation:
         case spec.Simple():
             return Simple(augmentation, voxel_size=voxel_size, flat=flat)
+        case spec.Contrast():
+            return Contrast(augmentation)
         case spec.Intensity():
             return Intensity(augmentation)
         case spec.Noise():

@@ -21,6 +21,7 @@ from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.reference import check_there, locate, split
+from lsd.volumes.sharpen import margin, sharpened
 from lsd.volumes.units import agree
 
 
@@ -51,17 +52,16 @@ class OpenVolume:
         return None if self.labels is None else self.labels.roi
 
     def read_raw(self, roi: Roi) -> NDArray[np.float32]:
-        """Raw (z, y, x), float32 in 0..1, mirrored beyond the array.  ValueError for NaN and inf, unless they are masked."""
-        raw = self.raw.read(roi, beyond="reflect")
-        if self.spec.invalid == "mask" and self.spec.raw_range:
-            return to_unit(masked(raw, self.spec.raw_range[0]), self.spec.raw_range)
-        bad = first_not_finite(raw)
-        if bad is not None:
-            raise ValueError(
-                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at voxel {tuple(roi.begin + Coordinate(bad))}; "
-                "mend it, or set invalid='mask'"
-            )
-        return to_unit(raw, self.spec.raw_range)
+        """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says so.
+
+        Raises ValueError for NaN and inf, unless they are masked.
+        """
+        if self.spec.sharpen is None:
+            return self._raw(roi)
+        around = margin(self.spec.sharpen, self.voxel_size)
+        wide = roi.grow(around, around)
+        found = sharpened(self._raw(wide), self.spec.sharpen, self.voxel_size)
+        return np.ascontiguousarray(found[(roi - wide.begin).to_slices()])
 
     def read_labels(self, roi: Roi) -> NDArray[np.uint64]:
         """Labels (z, y, x), uint64, 0 where there are none.  ValueError for negative ids."""
@@ -89,6 +89,18 @@ class OpenVolume:
         if name not in self.arrays:
             raise ValueError(f"volume {self.name!r} has no array {name!r}; its arrays: {', '.join(self.arrays) or 'none'}")
         return self.arrays[name].read(roi, beyond="zero")
+
+    def _raw(self, roi: Roi) -> NDArray[np.float32]:
+        raw = self.raw.read(roi, beyond="reflect")
+        if self.spec.invalid == "mask" and self.spec.raw_range:
+            return to_unit(masked(raw, self.spec.raw_range[0]), self.spec.raw_range)
+        bad = first_not_finite(raw)
+        if bad is not None:
+            raise ValueError(
+                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at voxel {tuple(roi.begin + Coordinate(bad))}; "
+                "mend it, or set invalid='mask'"
+            )
+        return to_unit(raw, self.spec.raw_range)
 
     def _labels(self, roi: Roi) -> NDArray[np.uint64]:
         if self.labels is None:

@@ -21,6 +21,7 @@ FULL = (
     spec.Elastic(spacing=(8, 8, 8), isotropic=True),
     spec.Simple(),
     spec.Elastic(spacing=(8, 8, 8), jitter=(1, 1, 1), rotation=(0, 0), slip=0.1, shift=0.1, misalign=2),
+    spec.Contrast(widths=(3, 5)),
     spec.Intensity(),
     spec.Noise(),
     spec.Defects(),

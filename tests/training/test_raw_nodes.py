@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lsd import spec
+from lsd.training.nodes.contrast import change_contrast
 from lsd.training.nodes.defects import spoil, stain
 from lsd.training.nodes.intensity import change_intensity
 from lsd.training.nodes.noise import add_noise
@@ -90,3 +91,37 @@ def test_unit():
     half = np.full((2, 3, 4), 0.5, np.float32)
     assert unit(half) is half
     assert unit(half.T).flags["C_CONTIGUOUS"]
+
+
+def averaged(raw, width):
+    """Mean over cubes of `width`, voxel by voxel; beyond a border raw is mirrored, the border itself repeated."""
+    padded = np.pad(raw.astype(np.float64), width // 2, mode="symmetric")
+    cubes = np.lib.stride_tricks.sliding_window_view(padded, (width,) * raw.ndim)
+    return cubes.mean(axis=tuple(range(raw.ndim, 2 * raw.ndim)))
+
+
+def test_details_of_each_width_are_scaled(raw):
+    fine = averaged(raw, 3)
+    coarse = averaged(fine, 5)
+    expected = np.clip(1.5 * (raw - fine) + 0.5 * (fine - coarse) + coarse, 0, 1)
+    np.testing.assert_allclose(change_contrast(raw, (1.5, 0.5), (3, 5)), expected, atol=1e-6)
+
+
+def test_details_of_sections_apart(raw):
+    fine = np.stack([averaged(section, 5) for section in raw])
+    np.testing.assert_allclose(change_contrast(raw, (0,), (5,), in_xy=True), fine, atol=1e-6)
+    alone = change_contrast(raw[2:3], (1.6,), (5,), in_xy=True)
+    np.testing.assert_array_equal(change_contrast(raw, (1.6,), (5,), in_xy=True)[2:3], alone)
+
+
+def test_gains_of_one_change_nothing(raw):
+    before = raw.copy()
+    np.testing.assert_allclose(change_contrast(raw, (1, 1, 1, 1), (3, 5, 9, 17)), raw, atol=1e-6)
+    np.testing.assert_array_equal(raw, before)
+    assert change_contrast(raw, (9,), (3,)).max() <= 1
+
+
+@pytest.mark.parametrize(("wrong", "says"), [({"widths": (3, 4)}, "for instance 5"), ({"gain": (0, 1)}, "above 0")])
+def test_contrast_that_means_nothing_is_refused(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        spec.Contrast(**wrong)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from lsd import spec
-from lsd.training.nodes.keys import RAW, Filter, array, generator
+from lsd.training.nodes.keys import RawFilter
 
 Sections = NDArray[np.float32]
 
@@ -37,19 +36,12 @@ def stain(shape: tuple[int, ...], rng: np.random.Generator) -> Sections:
     return np.asarray(np.clip(smooth.astype(np.float32) - 1, 0, 1))
 
 
-class Defects(Filter):
+class Defects(RawFilter):
     """Spoils random sections of raw."""
 
     def __init__(self, defects: spec.Defects) -> None:
         self.defects = defects
 
-    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
-        return gp.BatchRequest({RAW: request[RAW].copy()})
-
-    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """Changes raw alone."""
-        given = batch[RAW]
-        changed = gp.Batch()
-        changed[RAW] = array(spoil(given.data, self.defects, generator(request)), given.spec.roi)
-        return changed
+    def change(self, raw: Sections, rng: np.random.Generator) -> Sections:
+        """Raw with sections drawn to be spoilt."""
+        return spoil(raw, self.defects, rng)

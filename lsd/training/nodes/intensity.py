@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
 from lsd.training.nodes.compiled import compiled
-from lsd.training.nodes.keys import RAW, Filter, array, generator
+from lsd.training.nodes.keys import RawFilter
 
 
 def change_intensity(raw: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,23 +33,16 @@ def _change(rows: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArra
             row[i] = min(max(row[i] * factor + offset, np.float32(0)), np.float32(1))
 
 
-class Intensity(Filter):
+class Intensity(RawFilter):
     """Changes raw by a random scale and shift, drawn for each section or once."""
 
     def __init__(self, intensity: spec.Intensity) -> None:
         self.intensity = intensity
 
-    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
-        return gp.BatchRequest({RAW: request[RAW].copy()})
-
-    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """Changes raw alone."""
-        rng, given = generator(request), batch[RAW]
-        count = given.spec.roi.shape[0] if self.intensity.per_section else 1
+    def change(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Raw with a scale and a shift that are drawn."""
+        count = len(raw) if self.intensity.per_section else 1
         scale, shift = (
             rng.uniform(*bounds, size=count).astype(np.float32) for bounds in (self.intensity.scale, self.intensity.shift)
         )
-        changed = gp.Batch()
-        changed[RAW] = array(change_intensity(given.data, scale, shift), given.spec.roi)
-        return changed
+        return change_intensity(raw, scale, shift)

@@ -6,6 +6,7 @@ gunpowder runs with voxel size 1: a ROI is in voxels, nanometres stay outside.
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,6 +69,25 @@ class Filter(gp.BatchFilter):  # type: ignore[misc]
 
     def set_seeds(self, request: gp.BatchRequest) -> None:
         """Nothing: gunpowder would seed numpy's and Python's global state here."""
+
+
+class RawFilter(Filter):
+    """A node that changes raw alone."""
+
+    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
+        """Needs raw."""
+        return gp.BatchRequest({RAW: request[RAW].copy()})
+
+    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
+        """What `change` makes of raw."""
+        given = batch[RAW]
+        changed = gp.Batch()
+        changed[RAW] = array(self.change(given.data, generator(request)), given.spec.roi)
+        return changed
+
+    @abstractmethod
+    def change(self, raw: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+        """New raw (z, y, x); the given one stays as it is."""
 
 
 class Provider(gp.BatchProvider):  # type: ignore[misc]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
-from lsd.training.nodes.keys import RAW, Filter, array, generator
+from lsd.training.nodes.keys import RawFilter
 
 
 def add_noise(raw: NDArray[np.float32], sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -18,19 +17,12 @@ def add_noise(raw: NDArray[np.float32], sigma: float, rng: np.random.Generator) 
     return noise.clip(0, 1, out=noise)
 
 
-class Noise(Filter):
+class Noise(RawFilter):
     """Adds noise of a random strength to raw."""
 
     def __init__(self, noise: spec.Noise) -> None:
         self.noise = noise
 
-    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
-        return gp.BatchRequest({RAW: request[RAW].copy()})
-
-    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """Changes raw alone."""
-        rng, given = generator(request), batch[RAW]
-        changed = gp.Batch()
-        changed[RAW] = array(add_noise(given.data, rng.uniform(*self.noise.sigma), rng), given.spec.roi)
-        return changed
+    def change(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Raw with noise of a strength that is drawn."""
+        return add_noise(raw, rng.uniform(*self.noise.sigma), rng)

@@ -49,5 +49,6 @@ class Source(Provider):
 
 def read_raw(volume: OpenVolume, roi: gp.Roi) -> NDArray[np.generic]:
     """Raw as it lies on disk where that is 0..255 in uint8, else in [0, 1]."""
-    plain = volume.raw.dtype == np.uint8 and volume.spec.raw_range in (None, (0.0, 255.0))
+    spec = volume.spec
+    plain = volume.raw.dtype == np.uint8 and spec.raw_range in (None, (0.0, 255.0)) and spec.sharpen is None
     return volume.raw.read(roi, beyond="reflect") if plain else volume.read_raw(roi)

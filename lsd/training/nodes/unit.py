@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.training.nodes.keys import RAW, Filter, array
+from lsd.training.nodes.keys import RawFilter
 
 
 def unit(raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -18,15 +17,9 @@ def unit(raw: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(raw, dtype=np.float32)
 
 
-class Unit(Filter):
+class Unit(RawFilter):
     """Scales raw that is still uint8."""
 
-    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
-        return gp.BatchRequest({RAW: request[RAW].copy()})
-
-    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """Changes raw alone."""
-        scaled = gp.Batch()
-        scaled[RAW] = array(unit(batch[RAW].data), batch[RAW].spec.roi)
-        return scaled
+    def change(self, raw: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Raw in [0, 1]; nothing is drawn."""
+        return unit(raw)
