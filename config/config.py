@@ -10,5 +10,5 @@ config = Config(
     dataset=DATASETS["synthetic"],
     variant=VARIANTS["mtlsd"],
     network=NETWORKS["small"],
-    train=Train(iterations=1000, learning_rate=1e-3, precision="bf16", channels_last=True),
+    train=Train(iterations=1000, batch_size=2, learning_rate=1e-3, precision="auto", channels_last=True),
 )

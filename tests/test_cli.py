@@ -76,9 +76,8 @@ def test_all_mistakes_of_the_command_line_at_once() -> None:
 
 
 def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
-    text = CONFIG.read_text().replace("train=Train(", "predict=Predict(dtype='u8'), train=Train(itertions=1, batch_size=0, ")
     path = tmp_path / "wrong.py"
-    path.write_text(text.replace("import Config, Train", "import Config, Predict, Train"))
+    path.write_text("from lsd.spec import Predict, Train\nconfig = (Predict(dtype='u8'), Train(itertions=1, batch_size=0))\n")
     with pytest.raises(cli.ConfigError) as error:
         cli.load(path)
     text = str(error.value)

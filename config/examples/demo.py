@@ -9,8 +9,8 @@ config = Config(
     name="demo",
     dataset=DATASETS["synthetic"],
     variant=fib25.variant,
-    network=NETWORKS["small"],
-    train=fib25.train.model_copy(update={"iterations": 600, "ema": 0.99, "validate_every": 300}),
-    predict=fib25.predict,
+    network=NETWORKS["small"].model_copy(update={"train_shape": (64, 64, 64)}),
+    train=fib25.train.model_copy(update={"iterations": 220, "ema": 0.98, "validate_every": 110}),
+    predict=fib25.predict.model_copy(update={"augment": "none"}),
     segment=fib25.segment,
 )

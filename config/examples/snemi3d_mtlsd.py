@@ -1,6 +1,6 @@
 """SNEMI3D (serial sections) on a laptop's cores: fib25_mtlsd.py with a network and fragments for anisotropic voxels."""
 
-from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401
+from config.datasets import AUGMENTATIONS, DATASETS
 from config.examples.fib25_mtlsd import config as fib25
 from config.networks import NETWORKS
 from lsd.spec import Fragments
@@ -8,9 +8,9 @@ from lsd.spec import Fragments
 config = fib25.model_copy(
     update={
         "name": "snemi3d_mtlsd",
-        "dataset": DATASETS["snemi3d"],
+        "dataset": DATASETS["snemi3d"].model_copy(update={"augment": AUGMENTATIONS["robust_sections"]}),
         "network": NETWORKS["small_aniso"],
-        "train": fib25.train.model_copy(update={"iterations": 2000}),
+        "train": fib25.train.model_copy(update={"iterations": 500, "validate_every": 250}),
         "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True)}),
     }
 )
