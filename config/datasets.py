@@ -38,6 +38,12 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
         GrowBoundary(in_xy=True),
     ),
     "light": (Simple(), Intensity(), Noise(), GrowBoundary()),
+    "light_sections": (
+        Simple(mirror="zyx", transpose="yx"),
+        Intensity(per_section=True),
+        Noise(),
+        GrowBoundary(in_xy=True),
+    ),
     # where the volumes to predict may have membranes of another contrast than those trained on
     "robust": (Simple(), Contrast(), Intensity(), Noise(), GrowBoundary()),
     "robust_sections": (

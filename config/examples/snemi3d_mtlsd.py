@@ -8,7 +8,7 @@ from lsd.spec import Fragments
 config = fib25.model_copy(
     update={
         "name": "snemi3d_mtlsd",
-        "dataset": DATASETS["snemi3d"].model_copy(update={"augment": AUGMENTATIONS["robust_sections"]}),
+        "dataset": DATASETS["snemi3d"].model_copy(update={"augment": AUGMENTATIONS["light_sections"]}),
         "network": NETWORKS["small_aniso"],
         "train": fib25.train.model_copy(update={"iterations": 500, "validate_every": 250}),
         "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True)}),
