@@ -26,6 +26,7 @@ def test_the_default_config_loads() -> None:
         ("variant.stages.0.heads.lsds.target.sigma=120", lambda c: c.variant.stages[0].heads["lsds"].target.sigma == 120),
         ("predict.region=0:50, :, 3:", lambda c: c.predict.region == ((0, 50), (None, None), (3, None))),
         ("train.clip=none", lambda c: c.train.clip is None),
+        ("predict.augment=none", lambda c: c.predict.augment == "none"),
         ("segment.thresholds=(0.1, 0.25)", lambda c: c.segment.thresholds == (0.1, 0.25)),
         ("train.init.main=a=b: ü c.pt", lambda c: c.train.init == {"main": "a=b: ü c.pt"}),
         ("dataset.test.0.synthetic.seed=9", lambda c: c.dataset.test[0].synthetic.seed == 9),

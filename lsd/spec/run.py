@@ -19,6 +19,11 @@ def _several(names: Any) -> Any:
     return (names,) if isinstance(names, str) else names
 
 
+def _named_none(value: object) -> object:
+    """None, as a command line reads the word, is the choice of that name."""
+    return "none" if value is None else value
+
+
 class Schedule(Spec):
     """Learning rate over a stage: linear warm-up, then constant, or down to `final` of it by cosine or linearly."""
 
@@ -131,7 +136,7 @@ class Predict(Spec):
     region: Region = ()
     heads: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     dtype: Literal["uint8", "float32"] = "uint8"
-    augment: Literal["none", "flips", "transposes"] = "none"
+    augment: Annotated[Literal["none", "flips", "transposes"], BeforeValidator(_named_none)] = "none"
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
