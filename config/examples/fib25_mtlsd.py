@@ -27,7 +27,7 @@ config = Config(
     variant=one(lsds=LSDS, affs=AFFS),
     network=NETWORKS["small"],
     train=Train(
-        iterations=1600,
+        iterations=1000,
         batch_size=2,
         learning_rate=2e-3,
         schedule=Schedule(kind="cosine", warmup=100, final=0.02),
@@ -38,7 +38,7 @@ config = Config(
         channels_last=True,
         threads=2,
         checkpoint_every=100,
-        validate_every=400,
+        validate_every=250,
     ),
     predict=Predict(precision="auto", channels_last=True, threads=2, augment="flips"),
     segment=Segment(thresholds=tuple(n / 20 for n in range(2, 19))),

@@ -21,7 +21,7 @@ from lsd.spec.paths import checkpoints, config_file, run_folder
 class Restored:
     """What a checkpoint holds for prediction; cascade has the stages up to `stage`, in eval mode.
 
-    config: the checkpoint's own; sha256: of the file; normalisation: how raw was scaled in training
+    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was scaled in training
     """
 
     cascade: Cascade
