@@ -11,6 +11,8 @@ config = fib25.model_copy(
         "dataset": DATASETS["snemi3d"].model_copy(update={"augment": AUGMENTATIONS["light_sections"]}),
         "network": NETWORKS["small_aniso"],
         "train": fib25.train.model_copy(update={"iterations": 500, "validate_every": 250}),
-        "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True)}),
+        "predict": fib25.predict.model_copy(update={"augment": "none"}),
+        # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the default of 10
+        "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True, min_seed_distance=20)}),
     }
 )
