@@ -6,7 +6,7 @@ python trainer.py -c config/examples/fib25_mtlsd.py, then predicter.py, segment.
 from config.datasets import AUGMENTATIONS, DATASETS, sharpened
 from config.networks import NETWORKS
 from config.variants import one
-from lsd.spec import Affinities, Config, Descriptors, Head, Loss, Predict, Schedule, Segment, Train
+from lsd.spec import Affinities, Config, Descriptors, Fragments, Head, Loss, Predict, Schedule, Segment, Train
 
 # cross entropy learns faster than the paper's squared error where iterations are few
 LSDS = Head(target=Descriptors(sigma=80, downsample=2), loss=Loss(weight=10))
@@ -41,5 +41,6 @@ config = Config(
         validate_every=250,
     ),
     predict=Predict(precision="auto", channels_last=True, threads=2, augment="flips"),
-    segment=Segment(thresholds=tuple(n / 20 for n in range(2, 19))),
+    # truth is dense here: boundary voxels count, so the affinities say whose they are
+    segment=Segment(thresholds=tuple(n / 20 for n in range(2, 20)), fragments=Fragments(boundaries="affinity")),
 )

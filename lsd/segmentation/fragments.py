@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ def fragments(
     in_xy: bool = False,
     threshold: float = 0.5,
     min_seed_distance: int = 10,
+    boundaries: Literal["nearest", "affinity"] = "nearest",
     foreground_only: bool = False,
     filter_fragments: float = 0.0,
     epsilon_agglomerate: float = 0.0,
@@ -38,6 +39,8 @@ def fragments(
     in_xy:  every section on its own, from the mean of the channels of y and x
     threshold: mean affinity above which a voxel is inside; distances are counted in voxels from the others
     min_seed_distance: width of the box in which a seed has the largest distance
+    boundaries:        voxels that are not inside go to the fragment that is "nearest", or to the one that reaches them over the
+                       higher mean "affinity" (in steps of 1/255): dark and thin neurites, of which little is inside, stay whole
     foreground_only:   leave boundaries 0; otherwise fragments flood them too
     filter_fragments:  drop fragments whose mean affinity is lower
     epsilon_agglomerate: join fragments up to this score (hist_quant_25); 0: do not
@@ -45,12 +48,13 @@ def fragments(
     blank_sections:    indices in z to leave 0
 
     Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Raises ValueError for shapes that do not fit.
-    Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity).
+    Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity; "nearest").
     """
     mean = mean_affinity(affs, in_xy=in_xy)
     allowed = _allowed(mean.shape, mask, blank_sections)
     foreground = (mean > threshold) & allowed
-    labels = _watershed(foreground, min_seed_distance, in_xy=in_xy and mean.ndim == 3)
+    height = np.rint(mean * 255).astype(np.int32) if boundaries == "affinity" else None
+    labels = _watershed(foreground, height, min_seed_distance, in_xy=in_xy and mean.ndim == 3)
     labels *= foreground if foreground_only else allowed
     if filter_fragments > 0:
         labels = _drop(labels, _means(labels, mean) < filter_fragments)
@@ -69,18 +73,24 @@ def _allowed(shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[
     return allowed
 
 
-def _watershed(foreground: NDArray[np.bool_], distance: int, *, in_xy: bool) -> NDArray[np.int32]:
+def _watershed(
+    foreground: NDArray[np.bool_], affinity: NDArray[np.int32] | None, distance: int, *, in_xy: bool
+) -> NDArray[np.int32]:
+    """affinity: what fragments flood the rest by; None: the distance to them."""
     if in_xy:
         labels, last = np.empty(foreground.shape, dtype=np.int32), 0
         for z, section in enumerate(foreground):
-            labels[z] = _watershed(section, distance, in_xy=False)
+            labels[z] = _watershed(section, None if affinity is None else affinity[z], distance, in_xy=False)
             labels[z][labels[z] > 0] += last
             last = max(last, int(labels[z].max(initial=0)))
         return labels
     if not foreground.any():
         return np.zeros(foreground.shape, dtype=np.int32)
     height = squared_distance(foreground)
-    return flood(height, seeds(height, distance))
+    starts = seeds(height, distance)
+    if affinity is None:
+        return flood(height, starts)
+    return flood(affinity, flood(height, starts, within=foreground))
 
 
 def _means(labels: NDArray[np.int32], mean: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 _LARGEST = 2**31 - 1
 
 
-def flood(height: NDArray[np.int32], seeds: NDArray[np.integer]) -> NDArray[np.int32]:
+def flood(
+    height: NDArray[np.int32], seeds: NDArray[np.integer], *, within: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
     """Grow `seeds` over all of `height`, from high to low: int32, of the same shape.
 
     height: (z, y, x) or (y, x), not negative; seeds: 0, or the label that starts there.  Neighbours share a face.
+    within: where seeds may grow; 0 is left outside, and where no way from a seed leads.  None: everywhere
     A voxel takes the label of the neighbour that reaches it first; of voxels equally high, the one that was
-    reached first spreads first, seeds in raster order: no chance is involved.  0 only where there is no seed at all.
+    reached first spreads first, seeds in raster order: no chance is involved.
 
     Source: Meyer 1994, topographic distance and watershed lines (flooding from markers); the order of mahotas.cwatershed.
     """
@@ -23,7 +26,7 @@ def flood(height: NDArray[np.int32], seeds: NDArray[np.integer]) -> NDArray[np.i
         raise ValueError(f"height has {height.size} voxels, allowed: {_LARGEST}; segment it in blocks")
     cells = np.zeros(tuple(size + 2 for size in height.shape), dtype=np.int32)
     inside = tuple(slice(1, -1) for _ in height.shape)
-    cells[inside] = np.where(seeds > 0, seeds, ~height)
+    cells[inside] = np.where(seeds > 0, seeds, ~height if within is None else np.where(within, ~height, 0))
     _spread(cells.reshape(-1), _started(cells, height, seeds), np.bincount(height.reshape(-1)), _steps(cells.shape))
     return np.maximum(cells[inside], 0)
 

@@ -154,6 +154,7 @@ class Fragments(Spec):
     in_xy:             every section on its own (serial sections)
     threshold:         mean affinity (0..1) above which a voxel is inside
     min_seed_distance: size of the maximum filter, voxels
+    boundaries:        what is not inside goes to the "nearest" fragment (the paper), or along the highest "affinity"
     foreground_only:   leave boundaries 0 instead of flooding them
     filter_fragments:  drop fragments whose mean affinity is lower
     epsilon_agglomerate: merge up to this score at once; 0: do not
@@ -164,6 +165,7 @@ class Fragments(Spec):
     in_xy: bool = False
     threshold: Probability = 0.5
     min_seed_distance: Positive = 10
+    boundaries: Literal["nearest", "affinity"] = "nearest"
     foreground_only: bool = False
     filter_fragments: Probability = 0.0
     epsilon_agglomerate: Probability = 0.0

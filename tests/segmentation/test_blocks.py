@@ -27,6 +27,7 @@ BEGIN, SHAPE = (5, -3, 40), (14, 22, 26)
 # name -> (neighborhood, shape, options): the ways in which a volume can be segmented
 WAYS = {
     "3d": (NEAREST, SHAPE, Options(min_seed_distance=3)),
+    "by affinity": (NEAREST, SHAPE, Options(min_seed_distance=3, boundaries="affinity")),
     "long range": ((*NEAREST, (-4, 0, 0), (0, -5, 3)), SHAPE, Options(min_seed_distance=3)),
     "in_xy": (NEAREST, SHAPE, Options(min_seed_distance=3, in_xy=True)),
     "2d network": (FLAT, SHAPE, Options(min_seed_distance=3)),

@@ -100,6 +100,45 @@ def test_mask_counts_before_and_after() -> None:
     assert ours[0, 0, 0] != ours[0, 0, -1]
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_boundaries_by_affinity_equal_mahotas(seed) -> None:
+    mahotas = pytest.importorskip("mahotas")
+    inside = np.zeros((11, 11), bool)
+    inside[1:3, 1:3] = inside[1:3, 7:9] = inside[7:9, 4:6] = True
+    levels = np.full(inside.shape, 250, np.uint8)
+    levels[~inside] = np.random.default_rng(seed).permutation(127)[: np.count_nonzero(~inside)]  # no two are equally high
+    starts, _ = ndimage.label(inside)
+    ours = fragments(np.stack([levels] * 2), boundaries="affinity")
+    assert _same_partition(ours, mahotas.cwatershed(255 - levels.astype(int), starts))
+    assert not _same_partition(ours, fragments(np.stack([levels] * 2)))
+
+
+def test_dark_sheets_stay_whole_by_affinity() -> None:
+    truth = np.zeros((12, 40, 40), int)
+    truth[:, :17], truth[:, 17:24], truth[:, 24:] = 1, 2, 3
+    affs = np.full((3, *truth.shape), 0.9, np.float32)
+    affs[:, :, 17:24] = 0.4  # a network sure of nothing inside the sheet,
+    affs[:, 4:8, 19:22, 10:20] = 0.9  # but for a piece,
+    affs[:, :, [16, 17, 23, 24]] = 0.05  # and of the membranes around it
+    nearest, affinity = (
+        fragments(affs, boundaries=boundaries) for boundaries in ("nearest", "affinity")
+    )
+    sheet = truth == 2
+    sheet[:, [17, 23]] = False
+    assert len(np.unique(nearest[sheet])) == 3
+    assert len(np.unique(affinity[sheet])) == 1
+    assert len(np.unique(affinity)) == 3
+
+
+def test_sections_on_their_own_by_affinity() -> None:
+    affs = _affs()
+    ours = fragments(affs, in_xy=True, min_seed_distance=5, boundaries="affinity")
+    assert _contiguous(ours)
+    for z in range(len(ours)):
+        alone = fragments(affs[1:, z], min_seed_distance=5, boundaries="affinity")
+        assert np.array_equal(alone, ours[z] - ours[z].min() + 1)
+
+
 def test_foreground_only() -> None:
     affs = _affs()
     inside = affs.mean(axis=0) > 0.5

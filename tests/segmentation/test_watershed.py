@@ -35,6 +35,20 @@ def test_higher_basin_behind_a_lower_pass_is_reached() -> None:
     np.testing.assert_array_equal(flood(height, start), [[1, 1, 1, 1, 2, 2]])
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_within_equals_skimage(seed) -> None:
+    segmentation = pytest.importorskip("skimage.segmentation")
+    rng = np.random.default_rng(seed)
+    shape = (9, 14, 13)
+    height = rng.permutation(np.prod(shape)).reshape(shape).astype(np.int32)
+    inside = ndimage.gaussian_filter(rng.random(shape), 1) > 0.5
+    markers = np.where(inside & (rng.random(shape) < 0.02), rng.integers(1, 9, shape), 0)
+    found = flood(height, markers, within=inside)
+    np.testing.assert_array_equal(found, segmentation.watershed(-height, markers, mask=inside))
+    reached, _ = ndimage.label(inside)
+    np.testing.assert_array_equal(found > 0, np.isin(reached, np.unique(reached[markers > 0])))
+
+
 def test_more_voxels_than_positions_are_refused() -> None:
     endless = np.broadcast_to(np.int32(1), (2**11, 2**10, 2**10))
     with pytest.raises(ValueError, match="segment it in blocks"):
