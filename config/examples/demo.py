@@ -11,6 +11,6 @@ config = Config(
     variant=fib25.variant,
     network=NETWORKS["small"].model_copy(update={"train_shape": (64, 64, 64)}),
     train=fib25.train.model_copy(update={"iterations": 220, "ema": 0.98, "validate_every": 110}),
-    predict=fib25.predict.model_copy(update={"augment": "none"}),
+    predict=fib25.predict.model_copy(update={"augment": "none", "opinions": "mean"}),
     segment=fib25.segment,
 )

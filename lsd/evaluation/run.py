@@ -27,9 +27,9 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes runs/<name>/evaluation.json.
 
     The threshold is the one with the lowest VOI sum on the volumes of the dataset's part "validate", taken as one volume
-    (see `partition.pool`).  Where none of these was segmented it is the one that validation during training found.  It is
-    never picked on test or training volumes: without either there is a sweep, but no threshold.  The mutex decoder has
-    none; its segmentation is scored as it is.
+    (see `partition.pool`), or the lowest that is as good but for evaluate.tolerance.  Where none of these was segmented it is
+    the one that validation during training found.  It is never picked on test or training volumes: without either there is a
+    sweep, but no threshold.  The mutex decoder has none; its segmentation is scored as it is.
 
     progress: told in a line what was done, and of each volume without truth where its segmentation is.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is missing or another run's.
@@ -60,7 +60,10 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
     if config.segment.decoder == "mutex":
         return None, "the mutex decoder has none"
     if validation:
-        return best(pooled(list(validation.values()))), f"validation volumes: {', '.join(validation)}"
+        tolerance = config.evaluate.tolerance
+        picked = best(pooled(list(validation.values())), tolerance=tolerance)
+        within = f" (the lowest within {100 * tolerance:g}% of the best)" if tolerance else ""
+        return picked, f"validation volumes: {', '.join(validation)}{within}"
     threshold = validated(config)
     if threshold is None:
         return None, "no validation volume was segmented, and training validated nothing"

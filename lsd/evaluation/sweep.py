@@ -44,8 +44,12 @@ def pooled(sweeps: Sequence[Sweep]) -> dict[float, Partition]:
     return {threshold: pool([sweep[threshold] for sweep in sweeps]) for threshold in shared}
 
 
-def best(sweep: Sweep) -> float:
-    """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises ValueError if empty."""
+def best(sweep: Sweep, *, tolerance: float = 0.0) -> float:
+    """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises ValueError if empty.
+
+    tolerance: sums count as equal to the lowest up to this fraction above it
+    """
     if not sweep:
         raise ValueError("no threshold to choose from")
-    return min(sweep, key=lambda threshold: (sweep[threshold].voi_sum, threshold))
+    equal = (1 + tolerance) * min(partition.voi_sum for partition in sweep.values())
+    return min(threshold for threshold, partition in sweep.items() if partition.voi_sum <= equal)

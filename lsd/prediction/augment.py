@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean of what a network says about mirrored and transposed raw.
+"""Test-time augmentation: the mean, or the lowest, of what a network says about mirrored and transposed raw.
 
 Mirrored back, an output lies on the grid of the block again, but what its channels mean was mirrored too.  So each channel of
 each head is looked up as an `Opinion`: the channel that now holds it, its sign, and where.  An affinity of offset j is found in
@@ -94,30 +94,40 @@ def average(
     targets: Mapping[str, Target],
     turns: Sequence[Transform],
     kept: tuple[slice, ...],
+    lowest: bool = False,
 ) -> dict[str, Tensor]:
     """Mean over `turns` of the opinions on raw (b, 1, *spatial): (b, c, *kept) for each head, float32.
 
     forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a margin within its borders
+    lowest:  of affinities the lowest opinion instead
     """
     if len(turns) == 1:
         return {name: _crop(turns[0].undo(head), kept) for name, head in forward(turns[0].apply(raw)).items()}
-    sums: dict[str, Tensor] = {}
+    strict = {name for name, target in targets.items() if lowest and isinstance(target, Affinities)}
+    found: dict[str, Tensor] = {}
     counts: dict[str, list[int]] = {}
     for turn in turns:
         for name, head in forward(turn.apply(raw)).items():
             said = opinions(targets[name], turn)
             undone = turn.undo(head)
-            if name not in sums:
+            if name not in found:
                 shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
-                sums[name] = torch.zeros(shape, dtype=torch.float32, device=undone.device)
+                found[name] = torch.full(shape, float(name in strict), dtype=torch.float32, device=undone.device)
                 counts[name] = [0] * len(said)
             for channel, opinion in enumerate(said):
                 if opinion:
-                    sums[name][:, channel] += _look_up(undone, opinion, kept)
+                    _take_in(found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict)
                     counts[name][channel] += 1
-    for name, total in sums.items():
-        total /= total.new_tensor(counts[name]).view(-1, *(1,) * len(kept))
-    return sums
+    for name in found.keys() - strict:
+        found[name] /= found[name].new_tensor(counts[name]).view(-1, *(1,) * len(kept))
+    return found
+
+
+def _take_in(found: Tensor, opinion: Tensor, *, lowest: bool) -> None:
+    if lowest:
+        torch.minimum(found, opinion, out=found)
+    else:
+        found += opinion
 
 
 def _look_up(head: Tensor, opinion: Opinion, kept: tuple[slice, ...]) -> Tensor:

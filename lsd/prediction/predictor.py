@@ -60,7 +60,14 @@ class Predictor:
         dims = self.network.dims
         batch = torch.from_numpy(raw).reshape(-1, 1, *raw.shape[raw.ndim - dims :])
         with self._running(), _out_of_memory(raw.shape):
-            heads = average(self._forward, batch.to(self.device), targets=self.targets, turns=plan.turns, kept=plan.kept)
+            heads = average(
+                self._forward,
+                batch.to(self.device),
+                targets=self.targets,
+                turns=plan.turns,
+                kept=plan.kept,
+                lowest=self.settings.opinions == "lowest",
+            )
             return {name: _to_array(head, dtype, sections=raw.ndim > dims) for name, head in heads.items()}
 
     def _head(self, name: str) -> Head:

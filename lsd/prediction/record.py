@@ -29,6 +29,7 @@ def attributes(target: Target, volume: OpenVolume, *, plan: Plan, settings: Pred
         "normalisation": {"raw_range": volume.spec.raw_range, "to": [-1.0, 1.0], "trained_with": restored.normalisation},
         "range": [0, 255] if settings.dtype == "uint8" else [0, 1],
         "augment": settings.augment,
+        "opinions": settings.opinions,
         "turns": len(plan.turns),
         "precision": settings.precision,
         "device": settings.device,

@@ -123,7 +123,9 @@ class Predict(Spec):
     region:      part of each volume to predict; empty: the volume's own region
     heads:       which to write; empty: those of the last stage
     dtype:       uint8 (0..255 for 0..1) or float32
-    augment:     test-time augmentation: mean over "flips", or over flips and "transposes" (8 and 16, or 48, passes)
+    augment:     test-time augmentation: passes over "flips", or over flips and "transposes" (8 and 16, or 48, passes)
+    opinions:    what the passes say of an affinity becomes their "mean", or the "lowest": joined only where all of them agree;
+                 of other heads always the mean
     memory:      GB a block may take where the network has no predict_shape
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
@@ -137,6 +139,7 @@ class Predict(Spec):
     heads: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     dtype: Literal["uint8", "float32"] = "uint8"
     augment: Annotated[Literal["none", "flips", "transposes"], BeforeValidator(_named_none)] = "none"
+    opinions: Literal["mean", "lowest"] = "mean"
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
@@ -220,6 +223,8 @@ class Evaluate(Spec):
     background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a "singleton"
     use_mask:    score only where labels_mask is set
     connected:   relabel the truth into connected components inside the region first
+    tolerance:   thresholds whose VOI sum on validation is above the best by no more than this fraction are as good, and the
+                 lowest of them is picked: chance decides between them, and a wrong merge is dearer than a split
     region:      part of each volume to score; empty: all of it
     block:       voxels that are counted at once
     workers:     processes that count
@@ -229,6 +234,7 @@ class Evaluate(Spec):
     background: Literal["label", "ignore", "singletons"] = "label"
     use_mask: bool = True
     connected: bool = False
+    tolerance: Probability = 0.0
     region: Region = ()
     block: Shape = (256, 256, 256)
     workers: Workers = Workers()

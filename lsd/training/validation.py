@@ -95,7 +95,9 @@ class Validator:
         regions = zip(self._volumes, self._rois, strict=True)
         if self.config.segment.affinities in self.stage.heads:
             sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
-            return _by_partition(sweeps, choose=self.config.segment.decoder != "mutex")
+            return _by_partition(
+                sweeps, choose=self.config.segment.decoder != "mutex", tolerance=self.config.evaluate.tolerance
+            )
         return _by_loss([self._losses(predictor, volume, roi) for volume, roi in regions], self.stage.heads)
 
     def _predictor(self, cascade: Cascade) -> Predictor:
@@ -156,10 +158,10 @@ def _count(decoded: Decoded, volume: OpenVolume, roi: Roi, settings: Evaluate) -
     return Contingency.of(decoded.fragments, truth, mask=scored)
 
 
-def _by_partition(sweeps: Sequence[Sweep], *, choose: bool) -> Validation:
+def _by_partition(sweeps: Sequence[Sweep], *, choose: bool, tolerance: float) -> Validation:
     """choose: thresholds differ, so the best is worth knowing."""
     together = pooled(sweeps)
-    threshold = best(together)
+    threshold = best(together, tolerance=tolerance)
     scores = together[threshold]
     return Validation(scores.voi_sum, scores, threshold if choose else None, together if choose else {})
 

@@ -41,6 +41,12 @@ def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
         best({})
 
 
+@pytest.mark.parametrize(("tolerance", "picked"), [(0.0, 0.7), (0.04, 0.7), (0.06, 0.5), (0.3, 0.5), (1.0, 0.3)])
+def test_the_lowest_of_those_that_are_as_good_is_best(tolerance, picked) -> None:
+    found = {0.7: _with(0.5, 0.5), 0.9: _with(0.25, 0.75), 0.5: _with(0.75, 0.3), 0.3: _with(1.5, 0.25)}
+    assert best(found, tolerance=tolerance) == picked
+
+
 def test_volumes_are_pooled_where_both_were_swept() -> None:
     both = pooled([{0.1: _with(1, 0), 0.2: _with(2, 0)}, {0.2: _with(4, 1), 0.3: _with(9, 9)}])
     assert list(both) == [0.2]

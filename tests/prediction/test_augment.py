@@ -123,6 +123,16 @@ def test_the_mean_is_of_all_opinions():
     torch.testing.assert_close(got, (raw[:, :, 1:] + raw[:, :, :-1]) / 2)
 
 
+def test_the_lowest_of_all_opinions_is_of_affinities_alone():
+    target = Affinities(neighborhood=((-1, 0),))
+    raw = torch.rand(1, 1, 8, 5)
+    turns, kept = transforms("flips", (1, 1)), (slice(1, 8), slice(0, 5))
+    targets = {"affs": target, "mask": Mask(array="mito")}
+    got = average(lambda x: {"affs": x, "mask": x}, raw, targets=targets, turns=turns, kept=kept, lowest=True)
+    assert torch.equal(got["affs"], torch.minimum(raw[:, :, 1:], raw[:, :, :-1]))
+    torch.testing.assert_close(got["mask"], raw[:, :, 1:])
+
+
 @pytest.mark.parametrize(("mode", "dims", "count"), [("none", 3, 1), ("flips", 3, 8), ("transposes", 3, 48), ("flips", 2, 4)])
 def test_number_of_turns(mode, dims, count):
     turns = transforms(mode, (1,) * dims)

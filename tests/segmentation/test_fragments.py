@@ -120,9 +120,7 @@ def test_dark_sheets_stay_whole_by_affinity() -> None:
     affs[:, :, 17:24] = 0.4  # a network sure of nothing inside the sheet,
     affs[:, 4:8, 19:22, 10:20] = 0.9  # but for a piece,
     affs[:, :, [16, 17, 23, 24]] = 0.05  # and of the membranes around it
-    nearest, affinity = (
-        fragments(affs, boundaries=boundaries) for boundaries in ("nearest", "affinity")
-    )
+    nearest, affinity = (fragments(affs, boundaries=boundaries) for boundaries in ("nearest", "affinity"))
     sheet = truth == 2
     sheet[:, [17, 23]] = False
     assert len(np.unique(nearest[sheet])) == 3
