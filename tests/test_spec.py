@@ -17,6 +17,7 @@ from lsd.spec import (
     Network,
     Region,
     ResidualUNet,
+    Segment,
     Spec,
     Stage,
     Synthetic,
@@ -68,6 +69,16 @@ def test_regions_read_what_slices_say(bounds) -> None:
         assert adapter.validate_python(text) == tuple(bounds)
 
 
+def _mutex(target):
+    return Config(
+        name="a",
+        dataset=DATASETS["synthetic"],
+        variant=Variant(stages=(Stage(heads={"affs": Head(target=target)}),)),
+        network=NETWORKS["small"],
+        segment=Segment(decoder="mutex"),
+    )
+
+
 @pytest.mark.parametrize(
     ("build", "says"),
     [
@@ -85,6 +96,7 @@ def test_regions_read_what_slices_say(bounds) -> None:
         (lambda: Network(trunk=UNet(), train_shape=(100, 100)), "one size an axis"),
         (lambda: Train(frozen=("main",)), "train.init"),
         (lambda: Volume(path="a", raw_range=(5, 1)), "swap"),
+        (lambda: _mutex(Affinities()), "far affinities"),
     ],
 )
 def test_nonsense_is_refused(build, says) -> None:

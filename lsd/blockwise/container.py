@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.step import Step, differences, load_step
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -23,7 +26,10 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     """
     with exclusive(target) as killed:
         partial = target.with_name(f"{target.name}.partial")
-        container = target if not partial.exists() and _same(target, first) else partial
+        found = None if partial.exists() else _differences(target, first)
+        container = target if found == [] else partial
+        if found:
+            log.info("%s is made anew, and stays until that is done: %s", target, "; ".join(found))
         if killed:
             sweep(container)
         container.mkdir(parents=True, exist_ok=True)
@@ -44,6 +50,9 @@ def sweep(container: Path) -> int:
     return count
 
 
-def _same(target: Path, first: Step) -> bool:
+def _differences(target: Path, first: Step) -> list[str] | None:
+    """What the step at `target` differs in; None if there is none."""
     folder = replace(first, container=target).folder
-    return (folder / "step.json").exists() and not differences(load_step(folder).fingerprint, first.depends_on())
+    if not (folder / "step.json").exists():
+        return None
+    return differences(load_step(folder).fingerprint, first.depends_on())

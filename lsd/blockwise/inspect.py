@@ -62,26 +62,30 @@ def steps(folder: Path) -> Iterator[Path]:
 
 def status(folder: Path) -> list[Status]:
     """How far every step below a folder is.  Raises ValueError if there is none."""
-    found = [_status(load_step(path)) for path in steps(folder)]
-    if not found:
-        raise ValueError(f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: runs/<name>")
-    return found
+    return [_status(load_step(path)) for path in _some(folder)]
 
 
 def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its checksum.
 
     Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
-    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work.
+    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work, ValueError if there is none.
     """
     found: list[Finding] = []
-    for path in steps(folder):
+    for path in _some(folder):
         step = load_step(path)
         with exclusive(step.container.with_name(step.container.name.removesuffix(".partial"))):
             findings = _verify(step)
         found += findings
         if progress:
             progress(f"{path}: {len(step.grid) - len(findings)} of {len(step.grid)} blocks are there and intact")
+    return found
+
+
+def _some(folder: Path) -> list[Path]:
+    found = list(steps(folder))
+    if not found:
+        raise ValueError(f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: runs/<name>")
     return found
 
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # blocks that a message names
 _NAMED = 5
+# seconds between lines of progress where there is no terminal for a bar
+_SAID_EVERY = 30
 
 
 class BlocksFailed(RuntimeError):
@@ -108,6 +110,9 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     _check_chunks(step)
     clear_failures(step.folder)
     pending = read_ledger(step.folder).missing(len(step.grid))
+    if 0 < len(pending) < workers.count:
+        few = "1 block is" if len(pending) == 1 else f"{len(pending)} blocks are"
+        log.info("%s: %s left for %d workers; smaller blocks would give work to all", title or step.name, few, workers.count)
     summary = _Counted(step, pending)
     died = ""
     with (
@@ -195,8 +200,15 @@ def _bar(title: str, total: int, done: int, progress: bool | None) -> Iterator[C
     """A bar of blocks; called with how many this attempt has done, or with None for one more."""
     hidden = None if progress is None else not progress
     with tqdm(total=total, initial=done, desc=title, unit="block", disable=hidden) as bar:
+        said, at = time.monotonic(), done
 
         def update(count: int | None) -> None:
-            bar.update(1 if count is None else max(0, done + count - bar.n))
+            nonlocal said, at
+            at = at + 1 if count is None else max(at, done + count)
+            bar.update(at - bar.n)
+            # a log that nobody sees a bar in says now and then how far it is
+            if bar.disable and progress is None and at < total and time.monotonic() - said > _SAID_EVERY:
+                said = time.monotonic()
+                log.info("%s: %d of %d blocks", title, at, total)
 
         yield update

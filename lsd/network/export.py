@@ -13,7 +13,7 @@ import torch
 from lsd.network import checkpoint
 from lsd.network.restore import config_hash, config_of, weights
 
-KEPT = ("stage", "iteration", "normalisation", "best")
+KEPT = ("stage", "iteration", "normalisation", "voxel_size", "best")
 
 
 def export(source: str | Path, target: str | Path) -> str:

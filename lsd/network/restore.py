@@ -21,7 +21,8 @@ from lsd.spec.paths import checkpoints, config_file, run_folder
 class Restored:
     """What a checkpoint holds for prediction; cascade has the stages up to `stage`, in eval mode.
 
-    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was scaled in training
+    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was scaled in training;
+    voxel_size: of what it was trained on, nm, where the checkpoint says
     """
 
     cascade: Cascade
@@ -29,6 +30,7 @@ class Restored:
     stage: str
     iteration: int
     normalisation: Mapping[str, Any]
+    voxel_size: tuple[float, ...] | None
     sha256: str
 
 
@@ -48,6 +50,7 @@ def from_checkpoint(path: str | Path, *, averaged: bool = True) -> Restored:
         stage=content["stage"],
         iteration=content["iteration"],
         normalisation=content["normalisation"],
+        voxel_size=None if content.get("voxel_size") is None else tuple(content["voxel_size"]),
         sha256=content["sha256"],
     )
 

@@ -25,6 +25,7 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
 def _plan(config: Config, volume: OpenVolume, wanted: Wanted) -> Plan:
     try:
         _check_size(volume, wanted)
+        _compare_voxels(volume, wanted.restored)
         roi = within(config.predict.region, volume.raw.roi) if config.predict.region else volume.roi
         return wanted.plan(roi, volume)
     except ValueError as error:
@@ -122,6 +124,19 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
         )
 
 
+def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
+    """Other voxels than those trained on may be meant, so they are no error."""
+    if restored.voxel_size and not agree(volume.voxel_size, restored.voxel_size):
+        here, there = ("x".join(f"{n:g}" for n in size) for size in (volume.voxel_size, restored.voxel_size))
+        log.warning(
+            "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of another size than what it knows; "
+            "resample the volume, unless that is meant",
+            volume.name,
+            here,
+            there,
+        )
+
+
 def _predict(
     config: Config, volume: OpenVolume, wanted: Wanted, plan: Plan, workers: Workers | None, progress: bool | None
 ) -> Path:
@@ -132,6 +147,7 @@ def _predict(
         prepare(step)
         for head, kind in wanted.targets().items():
             _create(container, head, kind, volume, wanted, plan)
+        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), "x".join(map(str, plan.grid.write_shape)))
         log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
     return target
 
@@ -139,7 +155,7 @@ def _predict(
 def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
     settings = wanted.settings.model_dump(
         mode="json",
-        include={"dtype", "augment", "precision", "channels_last", "compile", "device", "threads"},
+        include={"dtype", "augment", "opinions", "precision", "channels_last", "compile", "device", "threads"},
     )
     roi = plan.grid.roi
     arguments: dict[str, Any] = {

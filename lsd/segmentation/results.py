@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from funlib.geometry import Roi
@@ -11,11 +14,12 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import left
-from lsd.blockwise.step import digest, load_step, step_folder
+from lsd.blockwise.step import differences, digest, load_step, step_folder
 from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces
+from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
 from lsd.spec import Config
-from lsd.spec.paths import segmentation
+from lsd.spec.paths import prediction, segmentation
 from lsd.volumes.array import Array, open_array
 
 
@@ -55,7 +59,8 @@ class Results:
 def open_results(config: Config, volume: str) -> Results:
     """What `segment` wrote for a volume with the config's decoder.
 
-    Raises ValueError, naming the file or folder, if it is missing, not whole, or its edges or tables are another run's.
+    Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables are another run's, or it was
+    made from another prediction than there is now, or with other settings than the config's (blocks and context aside).
     """
     path = segmentation(config, volume)
     if not path.exists():
@@ -64,17 +69,35 @@ def open_results(config: Config, volume: str) -> Results:
     steps = ("mutex",) if mutex else ("fragments", "edges")
     found = {name: _whole(step_folder(path, name)) for name in steps}
     array = open_array(path, MUTEX if mutex else FRAGMENTS)
+    _check_current(config, volume, found)
     if mutex:
         return Results(path, array, None, digest(found["mutex"]))
-    made_from = digest(found["fragments"])
-    if found["edges"].get("fragments") != made_from:
+    origin = digest(found["fragments"])
+    if found["edges"].get("fragments") != origin:
         raise ValueError(f"{step_folder(path, 'edges')} does not belong to {array.name}, it is from another run; segment again")
     folder = step_folder(path, "fragments")
     apart = int(np.prod([int(n) for n in load_step(folder).grid.write_shape], dtype=object))
-    return Results(path, array, Places.of(read_ledger(folder).records["count"], apart), made_from)
+    return Results(path, array, Places.of(read_ledger(folder).records["count"], apart), origin)
 
 
-def _whole(folder: Path) -> dict[str, object]:
+def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
+    asked = config.segment.model_dump(mode="json")
+    first = "mutex" if config.segment.decoder == "mutex" else "fragments"
+    other = differences(found[first]["settings"], asked[first], f"segment.{first}.")
+    if "edges" in found:
+        other += differences({"scoring": found["edges"]["scoring"]}, {"scoring": asked["scoring"]}, "segment.")
+    if prediction(config, volume).exists():
+        source = origin_of(predicted(config, volume), whole=False)
+        if json.loads(json.dumps(source)) != found[first]["affinities"]:
+            other.append("the prediction was made anew since")
+    if other:
+        raise ValueError(
+            f"{segmentation(config, volume)} is not what segment.py would give now: {'; '.join(other)}; run segment.py again"
+        )
+
+
+def _whole(folder: Path) -> dict[str, Any]:
     """The fingerprint of a step that is whole."""
     if not (folder / "step.json").exists():
         raise ValueError(f"{folder} is missing; run segment.py again with the decoder of the config")

@@ -13,15 +13,16 @@ import numpy as np
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import Grid, chunk_shape, tile
 from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import left, prepare, run
-from lsd.blockwise.step import Step, digest, load_step, step_folder
+from lsd.blockwise.run import prepare, run
+from lsd.blockwise.step import Step, digest
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
+from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Affinities, Config, Volume
-from lsd.spec.paths import data_root, prediction, segmentation
+from lsd.spec.paths import data_root, segmentation
 from lsd.targets.offsets import for_dims
-from lsd.volumes.array import Array, open_array, text
+from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 from lsd.volumes.volume import open_volume
@@ -99,33 +100,9 @@ def _neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
 
 
 def _job(config: Config, name: str, volume: Volume, neighborhood: Sequence[Sequence[int]]) -> Job:
-    affs = _prediction(config, name)
+    affs = predicted(config, name)
     refuse_same(segmentation(config, name), [affs.source.path, *([data_root(config) / volume.path] if volume.path else [])])
-    return Job(config, name, affs, neighborhood, _mask(config, name, volume), _thresholds(config, volume), _made_from(affs))
-
-
-def _prediction(config: Config, name: str) -> Array:
-    path, head = prediction(config, name), config.segment.affinities
-    if not path.exists():
-        raise ValueError(f"there is no prediction of volume {name!r} at {path}; run predicter.py first")
-    affs = open_array(path, head)
-    if affs.channels is None:
-        raise ValueError(f"{affs.name} has axes {' '.join(affs.axes)}; affinities need a channel for each offset")
-    return affs
-
-
-def _made_from(affs: Array) -> dict[str, Any]:
-    """The fingerprint of the prediction, where it is ours; else what can be told of the array."""
-    folder = step_folder(affs.source.path, "heads")
-    if (folder / "step.json").exists():
-        step = load_step(folder)
-        undone = left(step)
-        if undone:
-            raise ValueError(
-                f"{affs.name} is not whole, {undone} of its {len(step.grid)} blocks are not done; predict it again"
-            )
-        return {"prediction": digest(step.fingerprint), "array": affs.source.name}
-    return affs.identity()
+    return Job(config, name, affs, neighborhood, _mask(config, name, volume), _thresholds(config, volume), origin_of(affs))
 
 
 def _mask(config: Config, name: str, volume: Volume) -> Mask | None:

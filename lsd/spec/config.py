@@ -7,6 +7,7 @@ from pydantic import field_validator, model_validator
 from lsd.spec.base import Spec
 from lsd.spec.networks import Network
 from lsd.spec.run import Evaluate, Predict, Segment, Train
+from lsd.spec.targets import Affinities
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
 
@@ -50,4 +51,16 @@ class Config(Spec):
         for name in self.predict.volumes:
             if name not in (*volumes, "train", "validate", "test"):
                 raise ValueError(f"predict.volumes names {name!r}; allowed: train, validate, test, {', '.join(volumes)}")
+        return self
+
+    @model_validator(mode="after")
+    def _mutex_has_far_affinities(self) -> Config:
+        head = self.variant.heads().get(self.segment.affinities)
+        if self.segment.decoder != "mutex" or head is None or not isinstance(head.target, Affinities):
+            return self
+        if all(sum(map(abs, offset)) == 1 for offset in head.target.neighborhood):
+            raise ValueError(
+                f"segment.decoder='mutex' wants far affinities, to repel; those of head {self.segment.affinities!r} are of the "
+                "nearest voxels alone; take variant=lr, or segment.decoder=watershed"
+            )
         return self

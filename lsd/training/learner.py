@@ -28,6 +28,7 @@ class Learner:
     run:       the cascade, compiled where that is asked for
     iteration: how many are done
     best:      what the best validation so far found; see lsd.training.validation
+    voxel_size: of what it learns from, nm
     """
 
     config: Config
@@ -41,6 +42,7 @@ class Learner:
     average: Average | None
     iteration: int = 0
     best: dict[str, Any] | None = None
+    voxel_size: tuple[float, ...] | None = None
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """Those that are trained."""
@@ -60,6 +62,7 @@ class Learner:
             "scaler": self.scaler.state_dict(),
             "random": randomness.capture(),
             "normalisation": normalisation(self.config),
+            "voxel_size": self.voxel_size and list(self.voxel_size),
             "best": self.best,
         }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from lsd.blockwise.lock import exclusive
 from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
 from lsd.spec import Config, Stage, paths
@@ -34,15 +35,17 @@ def train(config: Config, *, progress: bool = True) -> Path:
     """Trains the stages that are neither frozen nor finished; gives the best checkpoint of the last.
 
     Everything lies in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise KeyboardInterrupt.
-    Raises ValueError for a config that cannot be trained, or is not the one that the run was begun with.
+    Raises ValueError for a config that cannot be trained, or is not the one that the run was begun with, RuntimeError where
+    another process trains this run.
     """
     config = expand(config)
     initial.check(config)
-    write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
     keep_freed_memory()
     # on a GPU, what is fastest for the shapes of a run is tried out once
     fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
-    with interruptible() as interrupt, cpu_threads(config.train.threads), fastest:
+    alone = exclusive(paths.run_folder(config) / "training")
+    with alone, interruptible() as interrupt, cpu_threads(config.train.threads), fastest:
+        write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
         for stage in config.variant.stages:
             if stage.name in config.train.frozen:
                 continue
@@ -70,6 +73,7 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
             Board(paths.run_folder(config) / stage.name, after=done) as board,
         ):
             learner = initial.begin(config, stage)
+            learner.voxel_size = batches.voxel_size
             if learner.iteration:
                 log.info("%s: going on from iteration %d", stage.name, learner.iteration)
             bar.leave_out()

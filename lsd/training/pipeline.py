@@ -105,6 +105,11 @@ class Batches:
         self._workers: Workers[Batch] | None = Workers(Maker, recipe, count=count, start=start) if count else None
         self._next = start
 
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """Of all that is trained on, nm."""
+        return tuple(float(size) for size in self._maker.voxel_size)
+
     def __iter__(self) -> Iterator[Batch]:
         return self
 
@@ -131,7 +136,9 @@ class Maker:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._pipeline = build(recipe)
+        volumes = _open(recipe.config, extras(recipe.heads))
+        self.voxel_size = volumes[0].voxel_size
+        self._pipeline = build(recipe, volumes)
         self._request = request(recipe)
         self._pipeline.setup()
 
@@ -177,10 +184,9 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     return wanted
 
 
-def build(recipe: Recipe) -> gp.Pipeline:
-    """The nodes of a recipe, chained but not set up.  Raises ValueError for volumes that cannot be trained on."""
+def build(recipe: Recipe, volumes: Sequence[OpenVolume]) -> gp.Pipeline:
+    """The nodes of a recipe, chained but not set up."""
     config, output = recipe.config, recipe.section(recipe.output_shape)
-    volumes = _open(config, extras(recipe.heads))
     sources = tuple(
         Source(volume, extras=extras(recipe.heads)) + Location(volume, output=output, min_masked=config.train.min_masked)
         for volume in volumes

@@ -87,7 +87,10 @@ class OpenVolume:
     def read_array(self, name: str, roi: Roi) -> NDArray[np.generic]:
         """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""
         if name not in self.arrays:
-            raise ValueError(f"volume {self.name!r} has no array {name!r}; its arrays: {', '.join(self.arrays) or 'none'}")
+            raise ValueError(
+                f"volume {self.name!r} has no array {name!r}; its further arrays: {', '.join(self.arrays) or 'none'}; "
+                f"say where it lies: Volume(..., arrays={{{name!r}: 'path/in/the/file'}})"
+            )
         return self.arrays[name].read(roi, beyond="zero")
 
     def _raw(self, roi: Roi) -> NDArray[np.float32]:

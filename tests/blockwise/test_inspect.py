@@ -36,6 +36,11 @@ def test_status_counts_blocks(tmp_path) -> None:
         status(tmp_path / "source.zarr")
 
 
+def test_nothing_to_verify_is_said(tmp_path) -> None:
+    with pytest.raises(ValueError, match="nope holds no blocks"):
+        verify(tmp_path / "nope")
+
+
 def test_what_is_intact_stays(tmp_path) -> None:
     made = step(tmp_path)
     run(made)

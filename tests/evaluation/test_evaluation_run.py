@@ -112,6 +112,33 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
     assert after.sweep == before.sweep
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"scoring": "hist_quant_75"}, "segment.scoring: mean there, hist_quant_75 asked for"),
+        ({"fragments": Fragments(min_seed_distance=4)}, "segment.fragments.min_seed_distance: 3 there, 4 asked for"),
+    ],
+)
+def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> None:
+    other = config.model_copy(update={"segment": config.segment.model_copy(update=changed)})
+    with pytest.raises(ValueError, match=says):
+        evaluate(other)
+    segment(other)
+    assert evaluate(other).threshold is not None
+
+
+def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) -> None:
+    before = evaluate(config)
+    path = prediction(config, "c")
+    shutil.rmtree(path)
+    assert evaluate(config).part("test") == before.part("test"), "a prediction may be deleted once it is segmented"
+    _write(path, "affs", _affs(_truth(2), 9), channels=3)
+    with pytest.raises(ValueError, match=r"c\.zarr .*the prediction was made anew since; run segment\.py again"):
+        evaluate(config)
+    segment(config)
+    assert evaluate(config).part("test") != before.part("test")
+
+
 def test_validation_picks_and_test_does_not(config) -> None:
     found = evaluate(config)
     sums = {t: pool([_expected(config, n, t) for n in "ab"]).voi_sum for t in config.segment.thresholds}

@@ -68,7 +68,7 @@ def make(tmp_path):
     return make
 
 
-def save(config, stage, *, seed=1):
+def save(config, stage, *, seed=1, voxel_size=None):
     torch.manual_seed(seed)
     content = {
         "config": config.model_dump_json(),
@@ -76,6 +76,7 @@ def save(config, stage, *, seed=1):
         "iteration": 7,
         "model": dict(Cascade(config.variant, config.network.trunk).state_dict()),
         "normalisation": {"to": [-1.0, 1.0]},
+        "voxel_size": voxel_size,
     }
     return checkpoint.save(paths.checkpoints(config, stage) / checkpoint.file_name(7), content)
 
@@ -154,6 +155,14 @@ def test_network_and_variant_are_those_of_the_checkpoint(make):
     [path] = predict(config.model_copy(update={"variant": other, "network": config.network.model_copy(update={"trunk": FLAT})}))
     values, _ = read(path, "affs")
     assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(("trained_on", "said"), [(None, False), (VOXEL_SIZE, False), ((30.0, 8.0, 8.0), True)])
+def test_voxels_of_another_size_are_told(make, caplog, trained_on, said):
+    config, _ = make()
+    save(config, config.variant.stages[-1].name, voxel_size=trained_on)
+    predict(config)
+    assert said == any("the network was trained on 30x8x8" in message for message in caplog.messages)
 
 
 def test_nothing_half_written_is_left_or_taken(make, monkeypatch):

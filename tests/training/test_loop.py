@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import tiny_run
 import torch
-from tiny_run import config, curve
+from tiny_run import VOXEL_SIZE, config, curve
 
+from lsd.blockwise.lock import exclusive
 from lsd.network import checkpoint
+from lsd.network.restore import from_checkpoint
 from lsd.spec import Config, Schedule, paths
 from lsd.training import loop
 from lsd.training.faults import NoMemoryError, NotFiniteError
@@ -138,6 +140,13 @@ def test_a_changed_config_is_refused_with_both_values(tmp_path) -> None:
     train(config(tmp_path), progress=False)
     with pytest.raises(ValueError, match=r"train\.learning_rate: was 0\.01, now 0\.5"):
         train(config(tmp_path, learning_rate=0.5, iterations=9), progress=False)
+
+
+def test_two_do_not_train_one_run(tmp_path) -> None:
+    run = config(tmp_path)
+    with exclusive(paths.run_folder(run) / "training"), pytest.raises(RuntimeError, match="is being written by process"):
+        train(run, progress=False)
+    assert train(run, progress=False).exists()
 
 
 def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path, caplog) -> None:
@@ -307,6 +316,7 @@ def test_what_the_run_folder_holds(tmp_path) -> None:
     run = config(tmp_path, "mtlsd", iterations=4, snapshot_every=2, validate_every=4, schedule=Schedule(warmup=3))
     train(run, progress=True)
     assert Config.model_validate_json(paths.config_file(run).read_text()) == run
+    assert from_checkpoint(_last(run, "main")).voxel_size == VOXEL_SIZE
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(paths.run_folder(run) / "main"))

@@ -1,0 +1,37 @@
+"""The affinities that segmentation starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsd.blockwise.run import left
+from lsd.blockwise.step import digest, load_step, step_folder
+from lsd.spec import Config
+from lsd.spec.paths import prediction
+from lsd.volumes.array import Array, open_array
+
+
+def predicted(config: Config, volume: str) -> Array:
+    """A volume's affinities (c, z, y, x).  Raises ValueError if there are none."""
+    path, head = prediction(config, volume), config.segment.affinities
+    if not path.exists():
+        raise ValueError(f"there is no prediction of volume {volume!r} at {path}; run predicter.py first")
+    affs = open_array(path, head)
+    if affs.channels is None:
+        raise ValueError(f"{affs.name} has axes {' '.join(affs.axes)}; affinities need a channel for each offset")
+    return affs
+
+
+def origin_of(affs: Array, *, whole: bool = True) -> dict[str, Any]:
+    """What tells affinities from others, JSON: the fingerprint of the prediction, where it is ours, else what the array says.
+
+    whole: raise ValueError if blocks of it are not done
+    """
+    folder = step_folder(affs.source.path, "heads")
+    if not (folder / "step.json").exists():
+        return affs.identity()
+    step = load_step(folder)
+    undone = left(step) if whole else 0
+    if undone:
+        raise ValueError(f"{affs.name} is not whole, {undone} of its {len(step.grid)} blocks are not done; predict it again")
+    return {"prediction": digest(step.fingerprint), "array": affs.source.name}
