@@ -169,7 +169,8 @@ def _execute(path: Path) -> dict[str, Any]:
             names = runpy.run_path(str(path))
         except Exception as error:
             if not errors:
-                raise ConfigError(f"{path}: {_where(error, path)}{type(error).__name__}: {error}") from error
+                what = f"{type(error).__name__}: {error}{_close_to(error)}"
+                raise ConfigError(f"{path}: {_where(error, path)}{what}") from error
     if errors:
         raise ConfigError("\n".join(f"{path}: {line}" for error in errors for line in explain(error)))
     return names
@@ -178,6 +179,17 @@ def _execute(path: Path) -> dict[str, Any]:
 def _where(error: Exception, path: Path) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
     return f"line {lines[-1]}: " if lines else ""
+
+
+def _close_to(error: Exception) -> str:
+    """A name like the one that a dictionary of the failing file does not have."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if not (trace and isinstance(error, KeyError) and isinstance(error.args[0], str)):
+        return ""
+    there = [name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())]
+    return _meant(error.args[0], there) if there else ""
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -92,6 +92,11 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
     [
         ("config = 3", "found int"),
         ("x = 1 / 0", "line 1: ZeroDivisionError"),
+        (
+            "from config.datasets import DATASETS\nDATASETS['synthetc']",
+            "line 2: KeyError: 'synthetc'; did you mean 'synthetic'?",
+        ),
+        ("{}['a']", "line 1: KeyError: 'a'"),
         ("config = (", "SyntaxError"),
         ("x = 1", "NoneType"),
     ],
