@@ -44,11 +44,11 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
         Noise(),
         GrowBoundary(in_xy=True),
     ),
-    # where the volumes to predict may have membranes of another contrast than those trained on, or are sharpened
-    "robust": (Simple(), Contrast(gain=(0.5, 3.0)), Intensity(), Noise(), GrowBoundary()),
+    # where the volumes to predict may have membranes of another contrast than those trained on
+    "robust": (Simple(), Contrast(), Intensity(), Noise(), GrowBoundary()),
     "robust_sections": (
         Simple(mirror="zyx", transpose="yx"),
-        Contrast(gain=(0.5, 3.0), in_xy=True),
+        Contrast(in_xy=True),
         Intensity(per_section=True),
         Noise(),
         GrowBoundary(in_xy=True),

@@ -3,7 +3,7 @@
 from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401
 from config.examples.fib25_mtlsd import config as fib25
 from config.networks import NETWORKS
-from lsd.spec import Config
+from lsd.spec import Config, Fragments, Segment
 
 config = Config(
     name="demo",
@@ -11,6 +11,6 @@ config = Config(
     variant=fib25.variant,
     network=NETWORKS["small"].model_copy(update={"train_shape": (64, 64, 64)}),
     train=fib25.train.model_copy(update={"iterations": 220, "ema": 0.98, "validate_every": 110}),
-    predict=fib25.predict.model_copy(update={"augment": "none", "opinions": "mean"}),
-    segment=fib25.segment,
+    predict=fib25.predict.model_copy(update={"augment": "none"}),
+    segment=Segment(thresholds=fib25.segment.thresholds, fragments=Fragments(boundaries="affinity")),
 )

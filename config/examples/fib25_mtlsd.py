@@ -27,7 +27,7 @@ config = Config(
     variant=one(lsds=LSDS, affs=AFFS),
     network=NETWORKS["small"],
     train=Train(
-        iterations=1000,
+        iterations=1600,
         batch_size=2,
         learning_rate=2e-3,
         schedule=Schedule(kind="cosine", warmup=100, final=0.02),
@@ -38,14 +38,14 @@ config = Config(
         channels_last=True,
         threads=2,
         checkpoint_every=100,
-        validate_every=250,
+        validate_every=400,
     ),
-    # a leak joins neurons, a doubt splits a fragment: where passes over flips disagree, the doubt counts
-    predict=Predict(precision="auto", channels_last=True, threads=2, augment="flips", opinions="lowest"),
+    predict=Predict(precision="auto", channels_last=True, threads=2, augment="flips"),
     # truth is dense here: boundary voxels count, so the affinities say whose they are
     segment=Segment(
-        thresholds=(*(n / 20 for n in range(2, 18)), *(n / 50 for n in range(45, 50))),
-        fragments=Fragments(boundaries="affinity"),
+        thresholds=tuple(n / 20 for n in range(2, 20)),
+        fragments=Fragments(boundaries="affinity", min_seed_distance=6),
+        scoring="mean",
     ),
     # few neurons are in the validation sections: chance decides between thresholds
     evaluate=Evaluate(tolerance=0.05),
