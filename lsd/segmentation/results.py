@@ -69,12 +69,12 @@ def open_results(config: Config, volume: str) -> Results:
     steps = ("mutex",) if mutex else ("fragments", "edges")
     found = {name: _whole(step_folder(path, name)) for name in steps}
     array = open_array(path, MUTEX if mutex else FRAGMENTS)
+    origin = digest(found[steps[0]])
+    if not mutex and found["edges"].get("fragments") != origin:
+        raise ValueError(f"{step_folder(path, 'edges')} does not belong to {array.name}, it is from another run; segment again")
     _check_current(config, volume, found)
     if mutex:
-        return Results(path, array, None, digest(found["mutex"]))
-    origin = digest(found["fragments"])
-    if found["edges"].get("fragments") != origin:
-        raise ValueError(f"{step_folder(path, 'edges')} does not belong to {array.name}, it is from another run; segment again")
+        return Results(path, array, None, origin)
     folder = step_folder(path, "fragments")
     apart = int(np.prod([int(n) for n in load_step(folder).grid.write_shape], dtype=object))
     return Results(path, array, Places.of(read_ledger(folder).records["count"], apart), origin)

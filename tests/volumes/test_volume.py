@@ -61,7 +61,7 @@ def test_reads_raw_labels_and_what_is_known(tmp_path) -> None:
     known = np.pad((mask > 0) & (IDS[4, 4, 4] != IDS), ((2, 0), (0, 0), (0, 5)))[:6, 3:7, 5:17]
     np.testing.assert_array_equal(volume.read_known(roi), known)
     np.testing.assert_array_equal(volume.read_array("mito", Roi((1, 1, 1), (2, 2, 2))), mask[None, 1:3, 1:3, 1:3])
-    with pytest.raises(ValueError, match="no array 'mitos'; its arrays: mito"):
+    with pytest.raises(ValueError, match="no array 'mitos'; its further arrays: mito; say where"):
         volume.read_array("mitos", roi)
 
 
