@@ -69,7 +69,8 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its checksum.
 
     Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
-    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work, ValueError if there is none.
+    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work, ValueError where there is
+    no step.
     """
     found: list[Finding] = []
     for path in _some(folder):

@@ -32,7 +32,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     sweep, but no threshold.  The mutex decoder has none; its segmentation is scored as it is.
 
     progress: told in a line what was done, and of each volume without truth where its segmentation is.
-    Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is missing or another run's.
+    Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is missing, another run's, or of
+    another prediction or other settings than there are now.
     """
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)
