@@ -125,9 +125,10 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    """Other voxels than those trained on may be meant, so they are no error."""
-    if restored.voxel_size and not agree(volume.voxel_size, restored.voxel_size):
-        here, there = ("x".join(f"{n:g}" for n in size) for size in (volume.voxel_size, restored.voxel_size))
+    """Other voxels than those trained on may be meant, so they are no error.  What a 2D network does not see is no matter."""
+    dims = restored.config.network.dims
+    if restored.voxel_size and not agree(volume.voxel_size[-dims:], restored.voxel_size[-dims:]):
+        here, there = ("x".join(f"{n:g}" for n in size[-dims:]) for size in (volume.voxel_size, restored.voxel_size))
         log.warning(
             "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of another size than what it knows; "
             "resample the volume, unless that is meant",

@@ -165,6 +165,13 @@ def test_voxels_of_another_size_are_told(make, caplog, trained_on, said):
     assert said == any("the network was trained on 30x8x8" in message for message in caplog.messages)
 
 
+def test_a_2d_network_does_not_mind_how_far_sections_are_apart(make, caplog):
+    config, _ = make(trunk=FLAT)
+    save(config, config.variant.stages[-1].name, voxel_size=(30.0, *VOXEL_SIZE[1:]))
+    predict(config)
+    assert not any("trained on" in message for message in caplog.messages)
+
+
 def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
     """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits, for the same run only."""
     config, _ = make()
