@@ -33,7 +33,8 @@ from lsd.volumes.create import create_array
 NEIGHBORHOOD = Affinities().neighborhood
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 LABELS = "volumes/labels/neuron_ids"
-CONTEXTS = (0, 16, 32)
+# voxels around fragments, twice as many around edges; None: what Segment has by default
+CONTEXTS = (0, 16, None)
 SEEDS = 4
 
 
@@ -77,10 +78,10 @@ def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple
     yield "whole", f"VOI {whole.mean():.3f} ({whole.min():.3f} .. {whole.max():.3f})"
     for block in case.blocks:
         for context in CONTEXTS:
-            tried = {"block": block, "context": _context(context, block), "edge_context": _context(2 * context, block)}
+            tried = {"block": block, **_contexts(context, block)}
             added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
             said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
-            yield f"blocks {'x'.join(map(str, block))}, context {context}", said
+            yield f"blocks {'x'.join(map(str, block))}, context {'default' if context is None else context}", said
 
 
 def _noisy_run(name: str, case: Case, root: Path, folder: Path, seed: int) -> Config:
@@ -120,9 +121,12 @@ def _length(volume: Volume) -> int:
     return end - begin
 
 
-def _context(context: int, block: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The same in the plane; across thick sections a quarter of it."""
-    return (context, context, context) if block[0] == block[1] else (context // 4, context, context)
+def _contexts(context: int | None, block: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
+    """Of fragments and of edges: the same along all axes, or across thick sections a quarter of it."""
+    if context is None:
+        return {"context": Segment().context, "edge_context": Segment().edge_context}
+    first = context if block[0] == block[1] else context // 4
+    return {"context": (first, context, context), "edge_context": (2 * first, 2 * context, 2 * context)}
 
 
 def _write(config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...], seed: int) -> None:

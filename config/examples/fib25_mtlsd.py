@@ -43,9 +43,10 @@ config = Config(
     predict=Predict(precision="auto", channels_last=True, threads=2, augment="flips"),
     # truth is dense here: boundary voxels count, so the affinities say whose they are
     segment=Segment(
-        thresholds=tuple(n / 20 for n in range(2, 20)),
+        thresholds=(*(n / 20 for n in range(2, 18)), *(n / 100 for n in range(90, 99))),
         fragments=Fragments(boundaries="affinity", min_seed_distance=6),
         scoring="mean",
+        caution=0.25,
     ),
     # few neurons are in the validation sections: chance decides between thresholds
     evaluate=Evaluate(tolerance=0.05),

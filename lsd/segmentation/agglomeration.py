@@ -25,6 +25,7 @@ Scores = NDArray[np.float32]
 Merges = Callable[[NDArray[np.uint64]], tuple[NDArray[np.int64], Scores]]
 
 LINKAGE = "mean_all"
+CAUTIOUS = ("mean", LINKAGE)
 QUANTILES = tuple(range(10, 100, 5))
 
 # name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of a histogram already,
@@ -44,6 +45,8 @@ def agglomerate(
     fragments: NDArray[Any],
     *,
     scoring: str = "mean",
+    caution: float = 0.0,
+    cautious_above: int = 1,
     neighborhood: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Edges, Scores]:
     """Join `fragments` (z, y, x) in the order of their scores: edges uint64 (n, 2), scores float32 (n,).
@@ -58,11 +61,15 @@ def agglomerate(
     scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the nearest affinities on the contact of two regions.  "_max":
              a contact of two fragments starts as its highest affinity alone.  "mean_all": 1 - mean over all offsets, so that
              far affinities keep apart what a hole in a boundary would join
-    Neither array is changed.  Raises ValueError for an unknown scoring and for shapes that do not fit.
+    caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
+             smaller) ** caution, so that large regions join later than small ones between which as much was seen
+    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, and shapes that do not fit.
     Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (linkage over all offsets).
     """
     if scoring not in (*SCORINGS, LINKAGE):
         raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*SCORINGS, LINKAGE))}")
+    if caution and scoring not in CAUTIOUS:
+        raise ValueError(f"caution {caution} goes with scoring {' or '.join(CAUTIOUS)}, got {scoring!r}; set one of them, or 0")
     if fragments.ndim not in (2, 3) or affs.shape[1:] != fragments.shape or len(affs) < 2:
         raise ValueError(f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and (z, y, x)")
     if neighborhood is None:
@@ -70,21 +77,24 @@ def agglomerate(
         affs = affs[: len(neighborhood)]
     if scoring != LINKAGE:
         affs = nearest(affs, neighborhood)
+        neighborhood = for_dims(NEAREST, len(affs))
+    linked = scoring == LINKAGE or caution > 0
+
+    def merges(affs: NDArray[Any]) -> Merges:
+        return partial(_linked, affs, neighborhood, caution, cautious_above) if linked else partial(_merged, affs, scoring)
+
     if len(neighborhood[0]) == fragments.ndim:
-        return _agglomerate(fragments, _ordered(affs, neighborhood, scoring))
-    planes = (_agglomerate(labels, _ordered(affs[:, z], neighborhood, scoring)) for z, labels in enumerate(fragments))
+        return _agglomerate(fragments, merges(affs))
+    planes = (_agglomerate(labels, merges(affs[:, z])) for z, labels in enumerate(fragments))
     edges, scores = zip(*planes, strict=True)
     return _ascending(np.concatenate(edges), np.concatenate(scores))
 
 
-def _ordered(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], scoring: str) -> Merges:
-    return partial(_linked, affs, neighborhood) if scoring == LINKAGE else partial(_merged, affs, scoring)
-
-
 def _linked(
-    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], labels: NDArray[np.uint64]
+    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], caution: float, above: int, labels: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], Scores]:
-    pairs, heights = linkage(int(labels.max()) + 1, links(affs, neighborhood, labels))
+    sizes = np.bincount(labels.reshape(-1).astype(np.int64))
+    pairs, heights = linkage(links(affs, neighborhood, labels), sizes, caution=caution, above=above)
     return pairs, np.maximum.accumulate(heights)
 
 

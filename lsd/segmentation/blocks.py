@@ -106,13 +106,23 @@ class Fragments:
 
 
 class Edges:
-    """Rows: the edges (u < v) that each block owns, and their scores, in ascending order."""
+    """Rows: the edges (u < v) that each block owns, and their scores, in ascending order.
+
+    scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and its context show.
+    """
 
     def __init__(
-        self, container: Path, worker: int, *, affinities: tuple[str, str], neighborhood: Neighborhood, scoring: str, apart: int
+        self,
+        container: Path,
+        worker: int,
+        *,
+        affinities: tuple[str, str],
+        neighborhood: Neighborhood,
+        scores: dict[str, Any],
+        apart: int,
     ) -> None:
         self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
-        self.neighborhood, self.scoring, self.apart = neighborhood, scoring, apart
+        self.neighborhood, self.scores, self.apart = neighborhood, scores, apart
 
     def read(self, block: Block) -> Source | None:
         """Fragments of the block and around it, and affinities; None where the block has no fragment."""
@@ -129,7 +139,7 @@ class Edges:
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = agglomerate(source["affs"], numbers, scoring=self.scoring, neighborhood=self.neighborhood)
+        pairs, scores = agglomerate(source["affs"], numbers, neighborhood=self.neighborhood, **self.scores)
         ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
         # ids ascend with the blocks, so the later block is that of the larger id
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index

@@ -60,7 +60,7 @@ def decode(
         segments = mutex(affs, neighborhood, mask=mask, **settings.mutex.model_dump())
         return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
     found = decode_fragments(affs, neighborhood, settings, mask=mask, first_section=first_section)
-    return Decoded(found, *agglomerate(affs, found, scoring=settings.scoring, neighborhood=neighborhood))
+    return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
 
 
 def decode_fragments(

@@ -18,6 +18,9 @@ from lsd.segmentation.nearest import unit
 from lsd.segmentation.pairs import slot
 from lsd.targets.offsets import views
 
+# planes that are copied at once
+_SLAB = 16
+
 
 class Links(NamedTuple):
     """Pairs u < v of ids in ascending order: (n, 2); of each the sum of its weighted affinities, the sum of the weights, and
@@ -40,24 +43,32 @@ def links(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], labels: NDA
         here, there = views(labels.shape, (0,) * (labels.ndim - len(offset)) + tuple(offset))
         near = sum(abs(step) for step in offset) == 1
         weight = 1 / np.sqrt(sum(step * step for step in offset))
-        first, second, values = (np.ascontiguousarray(array) for array in (labels[here], labels[there], unit(channel[here])))
-        begin, arrays = 0, (first.reshape(-1), second.reshape(-1), values.reshape(-1))
-        while begin < first.size:
-            begin = _add(*arrays, begin, weight, near, *table)
-            table = table if begin == first.size else table.grown()
+        first, second, values = labels[here], labels[there], channel[here]
+        for top in range(0, len(first), _SLAB):
+            slab = slice(top, top + _SLAB)
+            arrays = tuple(array.reshape(-1) for array in (first[slab], second[slab], unit(values[slab])))
+            begin, end = 0, arrays[0].size
+            while begin < end:
+                begin = _add(*arrays, begin, weight, near, *table)
+                table = table if begin == end else table.grown()
     used = np.flatnonzero(table.weights)
     used = used[np.lexsort((table.second[used], table.first[used]))]
     pairs = np.stack([table.first[used], table.second[used]], axis=1).astype(np.int64)
     return Links(pairs, table.sums[used], table.weights[used], table.touch[used])
 
 
-def linkage(count: int, found: Links) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def linkage(
+    found: Links, sizes: NDArray[Any], *, caution: float = 0.0, above: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its region; (n,) 1 - mean.
 
-    count: of ids.  What regions know of each other is added up as they join, so the mean is over all of their affinities.
-    Source: Bailoni et al. 2022, GASP (average linkage).
+    sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller region) ** caution where that
+    region has more than `above`.  What regions know of each other is added up as they join, so the mean is over all of their
+    affinities.  Heights need not ascend.
+    Source: Bailoni et al. 2022, GASP (average linkage); the dependence on size is our own.
     """
-    pairs, heights = _join(count, found.pairs.copy(), found.sums.copy(), found.weights.copy(), found.touch.copy())
+    arrays = found.pairs.copy(), found.sums.copy(), found.weights.copy(), found.touch.copy(), sizes.astype(np.float64)
+    pairs, heights = _join(*arrays, float(caution), float(above))
     return pairs, heights.astype(np.float32)
 
 
@@ -114,10 +125,17 @@ def _move(a, b, old_sums, old_weights, old_touch, old_used, first, second, sums,
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(count, ends, sums, weights, touch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _height(ends, mean, sizes, caution, above):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    smaller = min(sizes[ends[0]], sizes[ends[1]])
+    return 1 - mean * (above / smaller) ** caution if smaller > above else 1 - mean
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Regions are lists of their links: entry 2 link + side.  A link that was added to another is dead; one that changed has
-    a new version, and what the heap holds of older ones is passed over."""
-    number = len(ends)
+    a new version, and what the heap holds of older ones is passed over.  Heights rise with sizes, so a link whose regions grew
+    stands too low in the heap: it is put back at its height when its turn comes."""
+    number, count = len(ends), len(sizes)
     following = np.full(2 * number, -1)
     head, tail, degree = np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64)
     for link in range(number):
@@ -138,11 +156,16 @@ def _join(count, ends, sums, weights, touch):  # type: ignore[no-untyped-def]  #
         height, link, known = heappop(heap)
         if dead[link] or known != version[link]:
             continue
+        higher = _height(ends[link], sums[link] / weights[link], sizes, caution, above)
+        if higher > height:
+            heappush(heap, (higher, link, known))
+            continue
         large, small = ends[link]
         if degree[large] < degree[small]:
             large, small = small, large
         merges[done, 0], merges[done, 1], heights[done] = large, small, height
         done += 1
+        sizes[large] += sizes[small]
         dead[link] = True
         entry = head[large]
         while entry >= 0:

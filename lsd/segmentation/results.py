@@ -86,7 +86,7 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
     first = "mutex" if config.segment.decoder == "mutex" else "fragments"
     other = differences(found[first]["settings"], asked[first], f"segment.{first}.")
     if "edges" in found:
-        other += differences({"scoring": found["edges"]["scoring"]}, {"scoring": asked["scoring"]}, "segment.")
+        other += differences(found["edges"].get("scores", {}), config.segment.scores, "segment.")
     if prediction(config, volume).exists():
         source = origin_of(predicted(config, volume), whole=False)
         if json.loads(json.dumps(source)) != found[first]["affinities"]:

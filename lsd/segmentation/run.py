@@ -178,9 +178,9 @@ def _edges(job: Job, container: Path, grid: Grid, fragments: Step) -> Step:
     # the neighbours' side of a contact is always looked at
     context = tuple(max(1, n) for n in job.config.segment.edge_context[-grid.roi.dims :])
     wider = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context, context))
-    scoring = job.config.segment.scoring
-    arguments = {**job.arguments(), "scoring": scoring, "apart": voxels(grid)}
-    depends_on = {"version": VERSION, "fragments": digest(fragments.depends_on()), "scoring": scoring}
+    scores = job.config.segment.scores
+    arguments = {**job.arguments(), "scores": scores, "apart": voxels(grid)}
+    depends_on = {"version": VERSION, "fragments": digest(fragments.depends_on()), "scores": scores}
     return Step("edges", container, wider, f"{HERE}:Edges", arguments, depends_on, rows=EDGE)
 
 

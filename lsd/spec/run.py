@@ -195,6 +195,9 @@ class Segment(Spec):
     decoder:    "watershed" (fragments, then agglomeration) or "mutex"
     scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95", with "_max"
                 where a contact starts as its highest affinity alone; "mean_all": over all offsets of the head, far ones too
+    caution:    with a mean: the affinity between two regions counts (cautious_above / voxels of the smaller) ** caution where
+                that is below 1: a wrong join of two large neurons is dear.  0: sizes do not count
+    cautious_above: voxels up to which a region joins as readily as a small one
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
@@ -208,12 +211,27 @@ class Segment(Spec):
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
     scoring: Annotated[str, Field(pattern=r"^(mean|mean_all|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
+    caution: Annotated[float, Field(ge=0)] = 0.0
+    cautious_above: Positive = 3000
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
     block: Shape = (256, 256, 256)
     context: tuple[NonNegative, ...] = (32, 32, 32)
     edge_context: tuple[NonNegative, ...] = (64, 64, 64)
     workers: Workers = Workers()
+
+    @model_validator(mode="after")
+    def _caution_wants_a_mean(self) -> Segment:
+        if self.caution and not self.scoring.startswith("mean"):
+            raise ValueError(
+                f"caution {self.caution} wants scoring 'mean' or 'mean_all', got {self.scoring!r}; set one of them"
+            )
+        return self
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """What the scores of edges follow from, beside affinities and fragments."""
+        return {"scoring": self.scoring, "caution": self.caution, "cautious_above": self.cautious_above}
 
 
 class Evaluate(Spec):

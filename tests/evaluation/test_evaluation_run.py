@@ -116,6 +116,7 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
     ("changed", "says"),
     [
         ({"scoring": "hist_quant_75"}, "segment.scoring: mean there, hist_quant_75 asked for"),
+        ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
         ({"fragments": Fragments(min_seed_distance=4)}, "segment.fragments.min_seed_distance: 3 there, 4 asked for"),
     ],
 )

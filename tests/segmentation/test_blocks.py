@@ -76,7 +76,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0):
     for block, found in each(grid, Fragments(folder, 0, **options, settings=asked.model_dump(mode="json"), mask=where), seed):
         fragments.write(found.arrays[FRAGMENTS], block.write)
         sizes[block.index] = found.rows["size"].tolist()
-    for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scoring=asked.scoring), seed + 1):
+    for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scores=asked.scores), seed + 1):
         edges.append(found.rows)
     places = Places.of([len(rows) for rows in sizes], voxels(grid))
     write_tables(folder / "out.zarr", THRESHOLDS, places=places, edges=lambda: edges, names=str, made_from="")
@@ -134,13 +134,15 @@ def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
     st.tuples(*[st.integers(4, 15)] * 3),
     st.tuples(*[st.integers(0, 5)] * 3),
     st.integers(0, 1000),
-    st.sampled_from(["mean", "hist_quant_75", "mean_all"]),
+    st.sampled_from([("mean", 0.0), ("hist_quant_75", 0.0), ("mean_all", 0.0), ("mean", 0.3), ("mean_all", 0.3)]),
 )
 def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
     tmp_path_factory, way, block, context, seed, scoring
 ) -> None:
     neighborhood, shape, options = WAYS[way]
-    asked = Segment(fragments=options, block=block, context=context, scoring=scoring, thresholds=THRESHOLDS)
+    kind, caution = scoring
+    how = {"scoring": kind, "caution": caution, "cautious_above": 20}
+    asked = Segment(fragments=options, block=block, context=context, thresholds=THRESHOLDS, **how)
     affs = noise(len(neighborhood), shape, seed)
     found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed)
     pairs = list(map(tuple, found.pairs.tolist()))
@@ -245,7 +247,7 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     options = {"affinities": (str(tmp_path / "in.zarr"), "affs"), "neighborhood": NEAREST, "apart": voxels(grid)}
     given = Volume(path="volume.zarr", raw="raw", labels_mask="mask").model_dump(mode="json"), "volume", str(tmp_path)
     fragments = Fragments(tmp_path, 0, **options, settings=asked.model_dump(mode="json"), mask=given)
-    edges = Edges(tmp_path / "out.zarr", 0, **options, scoring="mean")
+    edges = Edges(tmp_path / "out.zarr", 0, **options, scores={"scoring": "mean"})
     with_fragments = set()
     for function in (fragments, edges):
         function.affs = Counting(function.affs)

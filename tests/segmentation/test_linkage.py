@@ -34,7 +34,7 @@ def _between(affs, neighborhood, labels, one, other):
     return total, weights, touch
 
 
-def _joined(affs, neighborhood, labels):
+def _joined(affs, neighborhood, labels, caution=0.0, above=1):
     """Heights of the merges, each found by looking at all pairs of regions anew."""
     regions, heights = [{int(i)} for i in np.unique(labels) if i], []
     while True:
@@ -43,7 +43,8 @@ def _joined(affs, neighborhood, labels):
             for b in range(a):
                 total, weights, touch = _between(affs, neighborhood, labels, regions[a], regions[b])
                 if touch:
-                    found.append((1 - total / weights, a, b))
+                    smaller = min(int(np.isin(labels, list(regions[n])).sum()) for n in (a, b))
+                    found.append((1 - total / weights * min(1.0, above / smaller) ** caution, a, b))
         if not found:
             return heights
         height, a, b = min(found)
@@ -66,12 +67,33 @@ def test_links_against_brute_force(seed, shape, neighborhood):
     assert not known
 
 
+@pytest.mark.parametrize("caution", [0.0, 0.2, 1.5])
 @pytest.mark.parametrize("seed", range(4))
-def test_heights_against_brute_force(seed):
+def test_heights_against_brute_force(seed, caution):
     affs, labels = _made(seed, (4, 6, 6), len(FAR))
     labels %= 9
-    _, heights = linkage(9, links(affs, FAR, labels))
-    np.testing.assert_allclose(heights, _joined(affs, FAR, labels), rtol=1e-5)
+    _, heights = linkage(links(affs, FAR, labels), np.bincount(labels.reshape(-1).astype(int)), caution=caution, above=10)
+    np.testing.assert_allclose(heights, _joined(affs, FAR, labels, caution, 10), rtol=1e-5)
+
+
+def test_large_regions_join_later_than_small_ones_of_the_same_affinity():
+    """Two halves of a bar with crumbs on the contact of one half; all affinities are the same."""
+    labels = np.ones((4, 4, 40), np.uint64)
+    labels[..., 20:] = 2
+    labels[:, 0, :20:2] = np.arange(3, 13, dtype=np.uint64)
+    affs = np.full((3, *labels.shape), 0.8, np.float32)
+    edges, scores = agglomerate(affs, labels, scoring="mean", caution=0.5, cautious_above=20)
+    score = dict(zip(map(tuple, edges.tolist()), scores.tolist(), strict=True))
+    smaller = min((labels == 1).sum() + (labels > 2).sum(), (labels == 2).sum())
+    assert score.pop((1, 2)) == pytest.approx(1 - 0.8 * (20 / smaller) ** 0.5)
+    assert set(np.round(list(score.values()), 6)) == {0.2}, "crumbs join as they would without"
+    _, careless = agglomerate(affs, labels, scoring="mean", caution=0.5, cautious_above=10_000)
+    np.testing.assert_allclose(careless, 0.2, atol=1e-6)
+
+
+def test_caution_wants_a_mean():
+    with pytest.raises(ValueError, match=r"caution 0\.2 goes with scoring mean or mean_all, got 'hist_quant_75'"):
+        agglomerate(np.zeros((3, 2, 2, 2)), np.ones((2, 2, 2), np.uint64), scoring="hist_quant_75", caution=0.2)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -125,5 +147,5 @@ def test_many_pairs_and_none():
     assert len(found.pairs) > 40_000
     assert (np.diff(found.pairs[:, 0] * (1 << 32) + found.pairs[:, 1]) > 0).all()
     assert len(links(affs, NEAR, np.ones_like(labels)).pairs) == 0
-    pairs, _ = linkage(int(labels.max()) + 1, found)
+    pairs, _ = linkage(found, np.bincount(labels.reshape(-1).astype(int)))
     assert len(pairs) == labels.max() - 1, "all of them in the end"
