@@ -55,7 +55,7 @@ def test_wider_overrides_come_first() -> None:
         ("train", "write key=value"),
         ("dataset.train.7.weight=1", "entries 0..0"),
         ("segment.scoring=median", "segment.scoring"),
-        ("segment.caution=0.2", "caution 0.2 wants scoring 'mean' or 'mean_all', got 'hist_quant_75'"),
+        ("segment.agglomeration=some", "segment.agglomeration"),
         ("predict.region=5", "region '5'"),
         ("predict.volumes=('nowhere',)", "allowed: train, validate, test, synthetic_train"),
         ("train.frozen=('main',)", "name its checkpoint in train.init"),

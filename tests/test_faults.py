@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
-from lsd.segmentation.blocks import Edges, Fragments
+from lsd.segmentation.blocks import Fragments
 from lsd.segmentation.run import segment
+from lsd.segmentation.whole import Contacts
 from lsd.spec import (
     Affinities,
     Config,
@@ -56,10 +58,15 @@ VOLUMES = {
     "synthetic": Volume(synthetic=Synthetic(shape=(20, 32, 36), seed=3), labels=LABELS, name="em"),
     "fib25": Volume(path=str(FIB25), labels=LABELS, name="em", region="200:220, 100:132, 100:136"),
 }
+# name -> volume, and where regions grow
+RUNS = {
+    **{name: (volume, "whole") for name, volume in VOLUMES.items()},
+    **{f"{name}, in blocks": (volume, "blocks") for name, volume in VOLUMES.items()},
+}
 THRESHOLDS = (0.3, 0.4, 0.5)
 
 
-def begin(folder: Path, volume: Volume) -> Config:
+def begin(folder: Path, volume: Volume, agglomeration: str) -> Config:
     """A config of weights that nobody trained."""
     variant = Variant(stages=(Stage(name="affs", heads={"affs": Head(target=Affinities())}),))
     trunk = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
@@ -69,7 +76,16 @@ def begin(folder: Path, volume: Volume) -> Config:
         variant=variant,
         network=Network(trunk=trunk, train_shape=(18, 18, 18), predict_shape=(18, 18, 18)),
         predict=Predict(volumes=("test",), checkpoint=str(folder / "weights.pt"), device="cpu", threads=1, dtype="float32"),
-        segment=Segment(block=(12, 16, 16), context=(4, 4, 4), thresholds=THRESHOLDS, fragments={"min_seed_distance": 3}),
+        segment=Segment(
+            block=(12, 16, 16),
+            context=(4, 4, 4),
+            edge_context=(8, 8, 8),
+            agglomeration=agglomeration,
+            caution=0.2,
+            cautious_above=100,
+            thresholds=THRESHOLDS,
+            fragments={"min_seed_distance": 3},
+        ),
         evaluate=Evaluate(block=(12, 16, 16)),
         runs=str(folder / "runs"),
         data_root=str(folder),
@@ -103,12 +119,12 @@ def other(config: Config, *, runs: Path | str = "", **changes) -> Config:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """A function: the config and the digests of a run of a volume without workers, that nothing happened to."""
+    """A function: the config and the digests of one of RUNS without workers, that nothing happened to."""
     made = {}
 
     def undisturbed(name):
         if name not in made:
-            config = begin(tmp_path_factory.mktemp(name), VOLUMES[name])
+            config = begin(tmp_path_factory.mktemp("run"), *RUNS[name])
             predict(config)
             segment(config)
             evaluate(config)
@@ -214,13 +230,15 @@ def check(config: Config, expected: dict[str, str], part: str = "") -> None:
 
 
 needs_fib25 = pytest.mark.skipif(not FIB25.exists(), reason=f"there is no {FIB25}")
-volumes = pytest.mark.parametrize("volume", ["synthetic", pytest.param("fib25", marks=[needs_fib25, pytest.mark.faults])])
+runs = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[needs_fib25, pytest.mark.faults] if "fib25" in name else []) for name in RUNS]
+)
 
 
-@volumes
+@runs
 @pytest.mark.parametrize("count", [1, 2])
-def test_workers_change_nothing(undisturbed, tmp_path, volume, count) -> None:
-    config, expected = undisturbed(volume)
+def test_workers_change_nothing(undisturbed, tmp_path, name, count) -> None:
+    config, expected = undisturbed(name)
     config = other(config, runs=tmp_path, segment={"workers": workers(count)})
     predict(config, workers=workers(count))
     segment(config)
@@ -228,6 +246,10 @@ def test_workers_change_nothing(undisturbed, tmp_path, volume, count) -> None:
     check(config, expected)
 
 
+EDGES = {
+    "whole": ({"Contacts 2": "kill", "Contacts 6": "driver"}, {"Whole 0": "kill"}),
+    "blocks": ({"Edges 2": "kill", "Edges 6": "driver"},),
+}
 KILLED = {
     "super_predicter_daisy.py": (
         {"Heads 2": "kill", "Heads 7": "driver"},
@@ -236,24 +258,30 @@ KILLED = {
     ),
     "segment.py": (
         {"Fragments 2": "kill", "Fragments 6": "driver"},
-        {"Edges 2": "kill", "Edges 6": "driver"},
+        ...,
         {"Segments 4": "crash"},
     ),
 }
+
+
+def plans_of(command: str, agglomeration: str) -> Iterator[dict[str, str]]:
+    """What is to happen, start by start; ... stands for the steps that score edges."""
+    for plan in KILLED[command]:
+        yield from EDGES[agglomeration] if plan is ... else [plan]
 
 
 def half_written(config: Config) -> list[Path]:
     return [path for path in paths.run_folder(config).rglob("*.partial") if path.is_file()]
 
 
-@volumes
-def test_killed_three_times_and_resumed(undisturbed, start, tmp_path, volume) -> None:
+@runs
+def test_killed_three_times_and_resumed(undisturbed, start, tmp_path, name) -> None:
     """A worker, and then the script, while others are at work; once in the middle of a chunk."""
-    config, expected = undisturbed(volume)
+    config, expected = undisturbed(name)
     config = with_workers(other(config, runs=tmp_path / "runs"))
-    for command, plans in KILLED.items():
+    for command in KILLED:
         planned: dict[str, str] = {}
-        for plan in plans:
+        for plan in plans_of(command, config.segment.agglomeration):
             # where the script died before a worker did, that worker still will
             planned |= plan
             assert start(command, config, planned).ends() == -signal.SIGKILL
@@ -297,7 +325,7 @@ def test_sigterm_while_workers_are_busy(copy, start) -> None:
     config, expected = copy()
     config = with_workers(config)
     shutil.rmtree(paths.segmentation(config, "em"))
-    script = start("segment.py", config, {"Edges 3": "wait"})
+    script = start("segment.py", config, {"Contacts 3": "wait"})
     script.meets()
     script.process.terminate()
     assert interrupted(script)
@@ -503,7 +531,7 @@ def test_unfinished_blocks_are_gone_on_with_in_the_same_size_only(copy, monkeypa
     shutil.rmtree(paths.run_folder(config))
     cases = {
         predict: (Heads, {"predict": {"shape": (22, 22, 22)}}),
-        segment: (Edges, {"segment": {"block": (10, 16, 16)}}),
+        segment: (Contacts, {"segment": {"block": (10, 16, 16)}}),
     }
     for work, (function, change) in cases.items():
         with monkeypatch.context() as patch:

@@ -97,6 +97,11 @@ def _mutex(target):
         (lambda: Train(frozen=("main",)), "train.init"),
         (lambda: Volume(path="a", raw_range=(5, 1)), "swap"),
         (lambda: _mutex(Affinities()), "far affinities"),
+        (
+            lambda: Segment(scoring="hist_quant_75", caution=0.2),
+            "caution 0.2 wants scoring 'mean' or 'mean_all', got 'hist_quant_75'",
+        ),
+        (lambda: Segment(scoring="hist_quant_75", agglomeration="whole"), "set one of them, or agglomeration=blocks"),
     ],
 )
 def test_nonsense_is_refused(build, says) -> None:

@@ -41,9 +41,9 @@ class Case:
 CASES = (
     Case("whole", 128, (2, 4, 4), (2, 4, 4), 0),
     Case("in blocks", 128, (4, 8, 8), (2, 2, 2), 2),
-    # the same blocks, some with others on all sides
-    Case("memory", 96, (4, 4, 4), (1, 1, 1), 1),
-    Case("memory, four times larger", 96, (4, 8, 8), (1, 1, 1), 1),
+    # the same blocks, some with all of their context around them
+    Case("memory", 64, (4, 4, 4), (1, 1, 1), 1),
+    Case("memory, four times larger", 64, (4, 8, 8), (1, 1, 1), 1),
 )
 
 
@@ -56,7 +56,10 @@ def run(scale: float) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
             fresh(f"{_HERE}:make", folder=folder, shape=shape, tile=tile)
             cost = fresh(f"{_HERE}:segmented", folder=folder, block=block, workers=case.workers)
-        found |= _shown(case, "x".join(map(str, shape)), cost, int(np.prod(shape)))
+        shown = _shown(case, "x".join(map(str, shape)), cost, int(np.prod(shape)))
+        for what, value in shown.items():
+            print(f"    {what}: {value if isinstance(value, str) else format(value, '.4g')}", flush=True)
+        found |= shown
     return found
 
 

@@ -1,4 +1,4 @@
-"""Agglomeration: which fragments belong together, and how surely (waterz underneath, or linkage over far affinities)."""
+"""Agglomeration: which fragments belong together, and how surely (waterz underneath for quantiles, linkage for means)."""
 
 from __future__ import annotations
 
@@ -24,19 +24,17 @@ Scores = NDArray[np.float32]
 # labels 0..n -> pairs of ids that stand for the regions that join, and the heights, in their order
 Merges = Callable[[NDArray[np.uint64]], tuple[NDArray[np.int64], Scores]]
 
-LINKAGE = "mean_all"
-CAUTIOUS = ("mean", LINKAGE)
+# of the nearest affinities, and of all
+MEANS = ("mean", "mean_all")
 QUANTILES = tuple(range(10, 100, 5))
 
-# name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of a histogram already,
-# so a queue with the same bins orders them exactly; means are put in their exact order by a heap (0)
-SCORINGS: dict[str, tuple[str, int]] = {
-    "mean": ("OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>", 0),
-    **{
-        f"hist_quant_{q}{suffix}": (f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,256,{initial}>>", 256)
-        for q in QUANTILES
-        for suffix, initial in (("", "false"), ("_max", "true"))
-    },
+# name -> the C++ type that waterz ships compiled.  Quantiles are bins of a histogram already, so a queue with the same bins
+# orders them exactly
+BINS = 256
+SCORINGS = {
+    f"hist_quant_{q}{suffix}": f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,{BINS},{initial}>>"
+    for q in QUANTILES
+    for suffix, initial in (("", "false"), ("_max", "true"))
 }
 
 
@@ -64,24 +62,23 @@ def agglomerate(
     caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
              smaller) ** caution, so that large regions join later than small ones between which as much was seen
     Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, and shapes that do not fit.
-    Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (linkage over all offsets).
+    Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (average linkage).
     """
-    if scoring not in (*SCORINGS, LINKAGE):
-        raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*SCORINGS, LINKAGE))}")
-    if caution and scoring not in CAUTIOUS:
-        raise ValueError(f"caution {caution} goes with scoring {' or '.join(CAUTIOUS)}, got {scoring!r}; set one of them, or 0")
+    if scoring not in (*MEANS, *SCORINGS):
+        raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*MEANS, *SCORINGS))}")
+    if caution and scoring not in MEANS:
+        raise ValueError(f"caution {caution} goes with scoring {' or '.join(MEANS)}, got {scoring!r}; set one of them, or 0")
     if fragments.ndim not in (2, 3) or affs.shape[1:] != fragments.shape or len(affs) < 2:
         raise ValueError(f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and (z, y, x)")
     if neighborhood is None:
         neighborhood = for_dims(NEAREST, min(len(affs), fragments.ndim))
         affs = affs[: len(neighborhood)]
-    if scoring != LINKAGE:
-        affs = nearest(affs, neighborhood)
-        neighborhood = for_dims(NEAREST, len(affs))
-    linked = scoring == LINKAGE or caution > 0
+    affs, neighborhood = looked_at(affs, neighborhood, scoring)
 
     def merges(affs: NDArray[Any]) -> Merges:
-        return partial(_linked, affs, neighborhood, caution, cautious_above) if linked else partial(_merged, affs, scoring)
+        if scoring in MEANS:
+            return partial(_linked, affs, neighborhood, caution, cautious_above)
+        return partial(_merged, affs, scoring)
 
     if len(neighborhood[0]) == fragments.ndim:
         return _agglomerate(fragments, merges(affs))
@@ -90,12 +87,21 @@ def agglomerate(
     return _ascending(np.concatenate(edges), np.concatenate(scores))
 
 
+def looked_at(
+    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], scoring: str
+) -> tuple[NDArray[Any], Sequence[Sequence[int]]]:
+    """The affinities (c, ...) that a scoring looks at, and their offsets: the nearest, or all."""
+    if scoring == "mean_all":
+        return affs, neighborhood
+    near = nearest(affs, neighborhood)
+    return near, for_dims(NEAREST, len(near))
+
+
 def _linked(
     affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], caution: float, above: int, labels: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], Scores]:
     sizes = np.bincount(labels.reshape(-1).astype(np.int64))
-    pairs, heights = linkage(links(affs, neighborhood, labels), sizes, caution=caution, above=above)
-    return pairs, np.maximum.accumulate(heights)
+    return linkage(links(affs, neighborhood, labels), sizes, caution=caution, above=above)
 
 
 def _ascending(edges: Edges, scores: Scores) -> tuple[Edges, Scores]:
@@ -112,15 +118,23 @@ def _agglomerate(fragments: NDArray[Any], merges: Merges) -> tuple[Edges, Scores
     if len(edges) == 0:
         return edges, np.zeros(0, dtype=np.float32)
     pairs, heights = merges(labels)
-    reached = np.append(heights, np.float32(np.inf))[_meetings(len(ids), pairs, edges.astype(np.int64))]
-    return _ascending(np.sort(ids[edges], axis=1), reached)
+    return _ascending(np.sort(ids[edges], axis=1), meetings(len(ids), pairs, heights, edges.astype(np.int64)))
+
+
+def meetings(count: int, merges: NDArray[np.int64], heights: Scores, edges: NDArray[np.int64]) -> Scores:
+    """Height at which the two ends of each edge (n, 2) first share a region, (n,); inf if they never do.
+
+    count: of ids; merges: (m, 2) ids that stand for the regions that join, in their order; heights: (m,) of these.  One that is
+    lower than an earlier one counts as that.
+    """
+    reached = np.maximum.accumulate(heights) if len(heights) else heights
+    return np.asarray(np.append(reached, np.float32(np.inf))[_meetings(count, merges, edges)])
 
 
 def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], Scores]:
-    """Merges in their order: (n, 2) ids, each of which stands for the region it is in by then; (n,) scores, ascending."""
+    """Merges in their order: (n, 2) ids, each of which stands for the region it is in by then; (n,) scores."""
     import waterz
 
-    function, bins = SCORINGS[scoring]
     near, volume = unit(affs), labels
     if labels.ndim == 2:
         # a single section has no affinity in z
@@ -129,16 +143,15 @@ def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tup
         np.ascontiguousarray(near),
         thresholds=[float("inf")],
         fragments=volume,
-        scoring_function=function,
-        discretize_queue=bins,
+        scoring_function=SCORINGS[scoring],
+        discretize_queue=BINS,
         return_merge_history=True,
     )
     with quiet():
         _, history = next(steps)
         del steps
     pairs = np.array([(merge["a"], merge["b"]) for merge in history], dtype=np.int64).reshape(-1, 2)
-    scores = np.array([merge["score"] for merge in history], dtype=np.float32)
-    return pairs, np.maximum.accumulate(scores) if len(scores) else scores
+    return pairs, np.array([merge["score"] for merge in history], dtype=np.float32)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -34,6 +34,9 @@ MUTEX = "segmentation/mutex"
 SIZE = np.dtype([("size", "<u8")])
 EDGE = np.dtype([("u", "<u8"), ("v", "<u8"), ("score", "<f4")])
 
+# edges that are handed on at once
+_PIECE = 1 << 20
+
 # sizes of blocks are rounded up to it, so that chunks have handy sizes
 _STEP = 32
 
@@ -55,7 +58,8 @@ def voxels(grid: Grid) -> int:
 
 def edge_pieces(folder: Path) -> Iterator[NDArray[Any]]:
     """The edges of a step's folder, rows of EDGE, in pieces."""
-    return (rows for _, rows in read_ledger(folder).rows(EDGE))
+    for _, rows in read_ledger(folder).rows(EDGE):
+        yield from np.split(rows, range(_PIECE, len(rows), _PIECE))
 
 
 class Fragments:
@@ -105,7 +109,22 @@ class Fragments:
         return Output({FRAGMENTS: own}, sizes.view(SIZE))
 
 
-class Edges:
+class Around:
+    """Reads what a block's edges follow from."""
+
+    def __init__(self, container: Path, affinities: tuple[str, str]) -> None:
+        self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
+
+    def read(self, block: Block) -> Source | None:
+        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
+        roi = block.read.intersect(self.affs.roi)
+        fragments = self.fragments.read(roi)
+        if not fragments[(block.write - roi.begin).to_slices()].any():
+            return None
+        return {"fragments": fragments, "affs": self.affs.read(roi)}
+
+
+class Edges(Around):
     """Rows: the edges (u < v) that each block owns, and their scores, in ascending order.
 
     scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and its context show.
@@ -121,16 +140,8 @@ class Edges:
         scores: dict[str, Any],
         apart: int,
     ) -> None:
-        self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
+        super().__init__(container, affinities)
         self.neighborhood, self.scores, self.apart = neighborhood, scores, apart
-
-    def read(self, block: Block) -> Source | None:
-        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
-        roi = block.read.intersect(self.affs.roi)
-        fragments = self.fragments.read(roi)
-        if not fragments[(block.write - roi.begin).to_slices()].any():
-            return None
-        return {"fragments": fragments, "affs": self.affs.read(roi)}
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Scores in the order in which regions join around the block."""

@@ -32,15 +32,25 @@ class Links(NamedTuple):
     touch: NDArray[np.bool_]
 
 
-def links(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], labels: NDArray[Any]) -> Links:
+def links(
+    affs: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    labels: NDArray[Any],
+    *,
+    within: tuple[slice, ...] | None = None,
+) -> Links:
     """What the affinities (c, z, y, x) of any offsets say of each pair of ids other than 0 in `labels` (z, y, x).
 
     An affinity weighs 1 / length of its offset, so that every offset counts a contact by its area.  labels: ids 0..n,
-    without gaps.  Offsets of a 2D network have no z.
+    without gaps.  Offsets of a 2D network have no z.  within: a box; only affinities that stand in it count.
     """
     table = _Table.empty(1 << 12)
     for channel, offset in zip(affs, neighborhood, strict=True):
-        here, there = views(labels.shape, (0,) * (labels.ndim - len(offset)) + tuple(offset))
+        whole = (0,) * (labels.ndim - len(offset)) + tuple(offset)
+        here = views(labels.shape, whole)[0]
+        if within is not None:
+            here = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(here, within, strict=True))
+        there = tuple(slice(a.start + step, a.stop + step) for a, step in zip(here, whole, strict=True))
         near = sum(abs(step) for step in offset) == 1
         weight = 1 / np.sqrt(sum(step * step for step in offset))
         first, second, values = labels[here], labels[there], channel[here]

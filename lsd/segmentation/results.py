@@ -86,7 +86,9 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
     first = "mutex" if config.segment.decoder == "mutex" else "fragments"
     other = differences(found[first]["settings"], asked[first], f"segment.{first}.")
     if "edges" in found:
-        other += differences(found["edges"].get("scores", {}), config.segment.scores, "segment.")
+        asked_edges = {**config.segment.scores, "agglomeration": "whole" if config.segment.whole else "blocks"}
+        there = {**found["edges"].get("scores", {}), "agglomeration": found["edges"].get("agglomeration")}
+        other += differences(there, asked_edges, "segment.")
     if prediction(config, volume).exists():
         source = origin_of(predicted(config, volume), whole=False)
         if json.loads(json.dumps(source)) != found[first]["affinities"]:

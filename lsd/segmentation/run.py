@@ -19,9 +19,10 @@ from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_p
 from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
-from lsd.spec import Affinities, Config, Volume
+from lsd.segmentation.whole import CONTACT
+from lsd.spec import Affinities, Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
-from lsd.targets.offsets import for_dims
+from lsd.targets.offsets import for_dims, reach
 from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
@@ -33,6 +34,7 @@ Progress = Callable[[str], object]
 # noted in fingerprints: to be raised whenever the same settings would give other fragments, edges or segments
 VERSION = 1
 HERE = "lsd.segmentation.blocks"
+WHOLE = "lsd.segmentation.whole"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def _watershed(job: Job, progress: Progress) -> Path:
     with working(target, fragments) as container:
         fragments = _run(job, fragments, container, progress)
         places = Places.of(read_ledger(fragments.folder).records["count"], voxels(grid))
-        edges = _run(job, _edges(job, container, grid, fragments), container, progress)
+        edges = _agglomerated(job, container, grid, fragments, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
         progress(f"{job.name}: {len(places)} fragments, {count} edges in {text(job.affs.roi)}")
         names = {array_name(threshold): repr(float(threshold)) for threshold in job.thresholds}
@@ -174,14 +176,31 @@ def _depends_on(job: Job) -> dict[str, Any]:
     }
 
 
-def _edges(job: Job, container: Path, grid: Grid, fragments: Step) -> Step:
-    # the neighbours' side of a contact is always looked at
-    context = tuple(max(1, n) for n in job.config.segment.edge_context[-grid.roi.dims :])
-    wider = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context, context))
-    scores = job.config.segment.scores
-    arguments = {**job.arguments(), "scores": scores, "apart": voxels(grid)}
-    depends_on = {"version": VERSION, "fragments": digest(fragments.depends_on()), "scores": scores}
-    return Step("edges", container, wider, f"{HERE}:Edges", arguments, depends_on, rows=EDGE)
+def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progress: Progress) -> Step:
+    """Edges and their scores."""
+    settings, dims, apart = job.config.segment, grid.roi.dims, voxels(grid)
+    made_from = {"version": VERSION, "fragments": digest(fragments.depends_on())}
+    depends_on = {**made_from, "scores": settings.scores, "agglomeration": "whole" if settings.whole else "blocks"}
+    if not settings.whole:
+        # the neighbours' side of a contact is always looked at
+        around = _with_context(grid, tuple(max(1, n) for n in settings.edge_context[-dims:]))
+        arguments = {**job.arguments(), "scores": settings.scores, "apart": apart}
+        edges = Step("edges", container, around, f"{HERE}:Edges", arguments, depends_on, rows=EDGE)
+        return _run(job, edges, container, progress)
+    every = settings.scoring == "mean_all"
+    far = reach(job.neighborhood) if every else (1,) * dims
+    around = _with_context(grid, (0,) * (dims - len(far)) + far)
+    arguments = {**job.arguments(), "scoring": settings.scoring}
+    contacts = Step("contacts", container, around, f"{WHOLE}:Contacts", arguments, {**made_from, "every": every}, rows=CONTACT)
+    _run(job, contacts, container, progress)
+    one = tile(grid.roi, grid.roi.shape, step=(1,) * dims, context=((0,) * dims,) * 2)
+    arguments = {"apart": apart, "caution": settings.caution, "cautious_above": settings.cautious_above}
+    edges = Step("edges", container, one, f"{WHOLE}:Whole", arguments, depends_on, rows=EDGE)
+    return _run(job, edges, container, progress, workers=Workers())
+
+
+def _with_context(grid: Grid, context: tuple[int, ...]) -> Grid:
+    return tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context, context))
 
 
 def _segments(job: Job, container: Path, grid: Grid, names: Mapping[str, str], made_from: str) -> Step:
@@ -190,7 +209,7 @@ def _segments(job: Job, container: Path, grid: Grid, names: Mapping[str, str], m
     return Step("segmentation", container, grid, f"{HERE}:Segments", arguments, depends_on, arrays=tuple(names))
 
 
-def _run(job: Job, step: Step, container: Path, progress: Progress) -> Step:
+def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: Workers | None = None) -> Step:
     step = replace(step, container=container)
     prepare(step)
     for name in step.arrays:
@@ -203,7 +222,7 @@ def _run(job: Job, step: Step, container: Path, progress: Progress) -> Step:
             chunks=chunk_shape(step.grid.write_shape),
             attributes={"settings": scoring_settings(job.config)},
         )
-    summary = run(step, workers=job.config.segment.workers, title=f"{job.name} {step.name}")
+    summary = run(step, workers=workers or job.config.segment.workers, title=f"{job.name} {step.name}")
     if len(step.grid) > 1:
         progress(f"{job.name}: {summary}")
     return step

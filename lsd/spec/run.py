@@ -193,16 +193,20 @@ class Segment(Spec):
 
     affinities: the head that holds them
     decoder:    "watershed" (fragments, then agglomeration) or "mutex"
-    scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95", with "_max"
-                where a contact starts as its highest affinity alone; "mean_all": over all offsets of the head, far ones too
+    scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95" (75 is the
+                paper's), with "_max" where a contact starts as its highest affinity alone; "mean_all": over all offsets of the
+                head, far ones too
     caution:    with a mean: the affinity between two regions counts (cautious_above / voxels of the smaller) ** caution where
                 that is below 1: a wrong join of two large neurons is dear.  0: sizes do not count
     cautious_above: voxels up to which a region joins as readily as a small one
+    agglomeration: regions grow over the "whole" volume in one process, from what all blocks say of their fragments (a mean;
+                about 200 bytes of memory for each two that touch), or in "blocks", each with its edge_context.  "auto": over
+                the whole with a mean
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
-    edge_context: voxels around a block that the scores of its edges are computed with: regions must be seen to be told apart
+    edge_context: voxels around a block that its edges are scored with where regions grow in blocks
     workers:    processes that do the blocks
     """
 
@@ -210,9 +214,10 @@ class Segment(Spec):
     decoder: Literal["watershed", "mutex"] = "watershed"
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
-    scoring: Annotated[str, Field(pattern=r"^(mean|mean_all|hist_quant_[1-9][05](_max)?)$")] = "hist_quant_75"
+    scoring: Annotated[str, Field(pattern=r"^(mean|mean_all|hist_quant_[1-9][05](_max)?)$")] = "mean"
     caution: Annotated[float, Field(ge=0)] = 0.0
     cautious_above: Positive = 3000
+    agglomeration: Literal["auto", "whole", "blocks"] = "auto"
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
     block: Shape = (256, 256, 256)
@@ -221,12 +226,18 @@ class Segment(Spec):
     workers: Workers = Workers()
 
     @model_validator(mode="after")
-    def _caution_wants_a_mean(self) -> Segment:
+    def _wants_a_mean(self) -> Segment:
+        wanted = f"wants scoring 'mean' or 'mean_all', got {self.scoring!r}"
         if self.caution and not self.scoring.startswith("mean"):
-            raise ValueError(
-                f"caution {self.caution} wants scoring 'mean' or 'mean_all', got {self.scoring!r}; set one of them"
-            )
+            raise ValueError(f"caution {self.caution} {wanted}; set one of them")
+        if self.agglomeration == "whole" and not self.scoring.startswith("mean"):
+            raise ValueError(f"agglomeration 'whole' {wanted}; set one of them, or agglomeration=blocks")
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether regions grow over the whole volume."""
+        return self.agglomeration != "blocks" and self.scoring.startswith("mean")
 
     @property
     def scores(self) -> dict[str, Any]:

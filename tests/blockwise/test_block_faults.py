@@ -133,7 +133,7 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
         output = make.compute(block, make.read(block))
         written.write(output.arrays["fragments"], block.write)
     ids = written.read(Roi(corner.begin + Coordinate((SIZE,) * 3), (2 * SIZE,) * 3))
-    join = Edges(folder, 0, **arguments, scoring="mean", apart=apart)
+    join = Edges(folder, 0, **arguments, scores={"scoring": "mean"}, apart=apart)
     edges = [join.compute(block, join.read(block)).rows for block in blocks]
     named = [[(_name(u, apart, place), _name(v, apart, place), score) for u, v, score in part.tolist()] for part in edges]
     return ids, np.array([(int(n) - 1) % apart for n in ids.flat if n]), named

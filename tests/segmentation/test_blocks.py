@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lsd.blockwise.grid import Grid, tile
+from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.blocks import FRAGMENTS, Edges, Fragments, Segments, blocks, voxels
 from lsd.segmentation.decode import decode
 from lsd.segmentation.pairs import count_pairs, touching
 from lsd.segmentation.tables import Places, write_tables
+from lsd.segmentation.whole import Contacts, Graph, Whole
 from lsd.spec import NEAREST, Segment, Volume
 from lsd.spec import Fragments as Options
 from lsd.targets.affinities import affinities
+from lsd.targets.offsets import reach
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
@@ -76,9 +79,12 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0):
     for block, found in each(grid, Fragments(folder, 0, **options, settings=asked.model_dump(mode="json"), mask=where), seed):
         fragments.write(found.arrays[FRAGMENTS], block.write)
         sizes[block.index] = found.rows["size"].tolist()
-    for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scores=asked.scores), seed + 1):
-        edges.append(found.rows)
     places = Places.of([len(rows) for rows in sizes], voxels(grid))
+    if asked.whole:
+        edges.append(grown(folder / "out.zarr", grid, options, asked, places, np.concatenate(sizes), seed + 1))
+    else:
+        for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scores=asked.scores), seed + 1):
+            edges.append(found.rows)
     write_tables(folder / "out.zarr", THRESHOLDS, places=places, edges=lambda: edges, names=str, made_from="")
     segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in THRESHOLDS}
     step = Segments(folder / "out.zarr", 0, arrays={str(t): str(t) for t in THRESHOLDS}, apart=voxels(grid))
@@ -86,6 +92,18 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0):
         for threshold, whole in segments.items():
             whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
     return Found(grid, fragments.read(roi), np.concatenate(edges), sizes, segments)
+
+
+def grown(container, grid, options, asked, places, sizes, seed):
+    """Edges of the whole volume from the contacts of its blocks."""
+    far = reach(options["neighborhood"])
+    far = (0,) * (grid.roi.dims - len(far)) + far
+    around = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(far, far))
+    source = {name: options[name] for name in ("affinities", "neighborhood")}
+    contacts = [found.rows for _, found in each(around, Contacts(container, 0, **source, scoring=asked.scoring), seed)]
+    caution = {name: value for name, value in asked.scores.items() if name != "scoring"}
+    whole = Whole(container, 0, apart=voxels(grid), **caution)
+    return whole.compute(None, Graph(places, sizes, np.concatenate(contacts))).rows
 
 
 def masked(folder, roi, mask):
@@ -135,13 +153,14 @@ def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
     st.tuples(*[st.integers(0, 5)] * 3),
     st.integers(0, 1000),
     st.sampled_from([("mean", 0.0), ("hist_quant_75", 0.0), ("mean_all", 0.0), ("mean", 0.3), ("mean_all", 0.3)]),
+    st.sampled_from(["auto", "blocks"]),
 )
 def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
-    tmp_path_factory, way, block, context, seed, scoring
+    tmp_path_factory, way, block, context, seed, scoring, agglomeration
 ) -> None:
     neighborhood, shape, options = WAYS[way]
     kind, caution = scoring
-    how = {"scoring": kind, "caution": caution, "cautious_above": 20}
+    how = {"scoring": kind, "caution": caution, "cautious_above": 20, "agglomeration": agglomeration}
     asked = Segment(fragments=options, block=block, context=context, thresholds=THRESHOLDS, **how)
     affs = noise(len(neighborhood), shape, seed)
     found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed)
@@ -157,10 +176,31 @@ def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
         assert sizes.tolist() == found.sizes[number.index]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_order_of_blocks_changes_nothing(tmp_path, way) -> None:
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(sorted(WAYS)),
+    st.tuples(*[st.integers(4, 15)] * 3),
+    st.sampled_from(["mean", "mean_all"]),
+    st.integers(0, 99),
+)
+def test_over_the_whole_volume_blocks_change_no_score(tmp_path_factory, way, block, scoring, seed) -> None:
     neighborhood, shape, options = WAYS[way]
-    asked = Segment(fragments=options, block=(8, 10, 12), context=(2, 3, 4), thresholds=THRESHOLDS)
+    how = {"scoring": scoring, "caution": 0.3, "cautious_above": 20}
+    asked = Segment(fragments=options, block=block, thresholds=THRESHOLDS, **how)
+    affs = noise(len(neighborhood), shape, seed)
+    found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed)
+    edges, scores = agglomerate(affs, found.fragments, neighborhood=neighborhood, **how)
+    np.testing.assert_array_equal(found.pairs, edges)
+    # the same numbers, added in another order where several blocks hold affinities of one pair
+    np.testing.assert_allclose(found.edges["score"], scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("agglomeration", ["auto", "blocks"])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_order_of_blocks_changes_nothing(tmp_path, way, agglomeration) -> None:
+    neighborhood, shape, options = WAYS[way]
+    how = {"scoring": "mean_all", "agglomeration": agglomeration}
+    asked = Segment(fragments=options, block=(8, 10, 12), context=(2, 3, 4), thresholds=THRESHOLDS, **how)
     affs = noise(len(neighborhood), shape, 3)
     one, other = (segmented(tmp_path / str(seed), affs, neighborhood, asked, seed=seed) for seed in (0, 10))
     np.testing.assert_array_equal(one.fragments, other.fragments)

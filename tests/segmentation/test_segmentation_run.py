@@ -94,7 +94,7 @@ def test_without_truth_the_picked_threshold_is_used(config) -> None:
     assert _names(config, "data_test") == ["0.55"]
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
     settings = config.segment.model_dump(mode="json", exclude={"thresholds", "workers"})
-    _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean"}})
+    _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean_all"}})
     segment(config)
     assert _names(config, "data_test") == ["0.55"], "picked with another scoring"
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings})
