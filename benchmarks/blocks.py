@@ -33,8 +33,11 @@ from lsd.volumes.create import create_array
 NEIGHBORHOOD = Affinities().neighborhood
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 LABELS = "volumes/labels/neuron_ids"
-# voxels around fragments, twice as many around edges; None: what Segment has by default
-CONTEXTS = (0, 16, None)
+# how edges are scored -> settings, and contexts: voxels around fragments, twice as many around edges; None: what is the default
+WAYS: dict[str, tuple[dict[str, Any], tuple[int | None, ...]]] = {
+    "mean": ({"scoring": "mean"}, (0, None)),
+    "quantile 75, in blocks": ({"scoring": "hist_quant_75"}, (0, 16, None)),
+}
 SEEDS = 4
 
 
@@ -74,14 +77,17 @@ def run(names: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
 
 def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple[str, str]]:
     runs = [_noisy_run(name, case, root, folder, seed) for seed in range(SEEDS)]
-    whole = np.array([_score(config) for config in runs])
-    yield "whole", f"VOI {whole.mean():.3f} ({whole.min():.3f} .. {whole.max():.3f})"
-    for block in case.blocks:
-        for context in CONTEXTS:
-            tried = {"block": block, **_contexts(context, block)}
-            added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
-            said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
-            yield f"blocks {'x'.join(map(str, block))}, context {'default' if context is None else context}", said
+    for way, (settings, contexts) in WAYS.items():
+        runs = [_set(config, **settings) for config in runs]
+        whole = np.array([_score(config) for config in runs])
+        yield f"{way}: whole", f"VOI {whole.mean():.3f} ({whole.min():.3f} .. {whole.max():.3f})"
+        for block in case.blocks:
+            for context in contexts:
+                tried = {"block": block, **_contexts(context, block)}
+                added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
+                said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
+                where = f"{'x'.join(map(str, block))}, context {'default' if context is None else context}"
+                yield f"{way}: blocks {where}", said
 
 
 def _noisy_run(name: str, case: Case, root: Path, folder: Path, seed: int) -> Config:
@@ -106,9 +112,7 @@ def _config(name: str, case: Case, root: Path, folder: Path) -> Config:
         dataset=Dataset(validate=pick, test=score),
         variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
-        segment=Segment(
-            thresholds=(0.5,), fragments=FragmentOptions(in_xy=case.in_xy), block=(4096,) * 3, scoring="hist_quant_75"
-        ),
+        segment=Segment(thresholds=(0.5,), fragments=FragmentOptions(in_xy=case.in_xy), block=(4096,) * 3),
         runs=str(folder),
         data_root=str(root),
     )

@@ -3,7 +3,7 @@
 from config.datasets import AUGMENTATIONS, DATASETS
 from config.examples.fib25_mtlsd import config as fib25
 from config.networks import NETWORKS
-from lsd.spec import Evaluate, Fragments, Segment
+from lsd.spec import Evaluate, Fragments
 
 config = fib25.model_copy(
     update={
@@ -13,7 +13,7 @@ config = fib25.model_copy(
         "train": fib25.train.model_copy(update={"iterations": 500, "validate_every": 250}),
         "predict": fib25.predict.model_copy(update={"augment": "none"}),
         # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the default of 10
-        "segment": Segment(thresholds=fib25.segment.thresholds, fragments=Fragments(in_xy=True, min_seed_distance=20)),
+        "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True, min_seed_distance=20)}),
         "evaluate": Evaluate(),
     }
 )
