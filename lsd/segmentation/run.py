@@ -13,6 +13,7 @@ import numpy as np
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import Grid, chunk_shape, tile
 from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
@@ -35,6 +36,9 @@ Progress = Callable[[str], object]
 VERSION = 1
 HERE = "lsd.segmentation.blocks"
 WHOLE = "lsd.segmentation.whole"
+
+# bytes for each contact where regions grow over the whole volume, as benchmarks.scale measures it
+CONTACT_MEMORY = 150
 
 
 @dataclass(frozen=True)
@@ -192,11 +196,21 @@ def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progre
     around = _with_context(grid, (0,) * (dims - len(far)) + far)
     arguments = {**job.arguments(), "scoring": settings.scoring}
     contacts = Step("contacts", container, around, f"{WHOLE}:Contacts", arguments, {**made_from, "every": every}, rows=CONTACT)
-    _run(job, contacts, container, progress)
+    contacts = _run(job, contacts, container, progress)
+    _check_memory(job, int(read_ledger(contacts.folder).records["count"].sum()))
     one = tile(grid.roi, grid.roi.shape, step=(1,) * dims, context=((0,) * dims,) * 2)
     arguments = {"apart": apart, "caution": settings.caution, "cautious_above": settings.cautious_above}
     edges = Step("edges", container, one, f"{WHOLE}:Whole", arguments, depends_on, rows=EDGE)
     return _run(job, edges, container, progress, workers=Workers())
+
+
+def _check_memory(job: Job, contacts: int) -> None:
+    needed, there = contacts * CONTACT_MEMORY, available()
+    if there is not None and needed > there:
+        raise ValueError(
+            f"{job.name}: to join {contacts} contacts over the whole volume about {needed / 1e9:.2g} GB of memory are needed, "
+            f"{there / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the fragments, or find more memory"
+        )
 
 
 def _with_context(grid: Grid, context: tuple[int, ...]) -> Grid:

@@ -8,6 +8,8 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
+from lsd.segmentation import run
+from lsd.segmentation.blocks import Fragments as Fragments_
 from lsd.segmentation.blocks import edge_pieces
 from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
@@ -161,3 +163,31 @@ def test_errors(config) -> None:
         segment(_set(alone, use_mask=True))
     with pytest.raises(ValueError, match=r"run predicter\.py first"):
         segment(config.model_copy(update={"name": "another"}))
+
+
+def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(config, monkeypatch) -> None:
+    one = config.predict.model_copy(update={"volumes": ("validate",)})
+    config = _set(config.model_copy(update={"predict": one}), block=(6, 10, 24))
+    monkeypatch.setattr(run, "available", lambda: 1000)
+    with pytest.raises(ValueError, match=r"to join \d+ contacts .* GB .*, 1e-06 GB are free; set segment\.aggl"):
+        segment(config)
+    monkeypatch.setattr(Fragments_, "compute", None)
+    segment(_set(config, agglomeration="blocks"))
+    with pytest.raises(ValueError, match="to join"):
+        segment(config)
+    monkeypatch.setattr(run, "available", lambda: None)
+    segment(config)
+
+
+def test_blocks_and_whole_are_not_taken_for_each_other(config) -> None:
+    """Over the whole volume, blocks change no score; on their own they do."""
+    config = _set(config, block=(6, 10, 24), context=(1, 1, 1), edge_context=(1, 1, 1), scoring="mean")
+    found = {}
+    for agglomeration in ("whole", "blocks", "auto"):
+        asked = _set(config, agglomeration=agglomeration)
+        segment(asked)
+        edges = np.concatenate(list(edge_pieces(segmentation(asked, "data_validate") / "blocks" / "edges")))
+        found[agglomeration] = np.sort(edges, order=["u", "v"])
+    np.testing.assert_array_equal(found["whole"], found["auto"])
+    assert (found["whole"][["u", "v"]] == found["blocks"][["u", "v"]]).all()
+    assert (found["whole"]["score"] != found["blocks"]["score"]).any()
