@@ -10,6 +10,6 @@ config = Config(
     dataset=DATASETS["synthetic"],
     variant=VARIANTS["mtlsd"],
     network=NETWORKS["small"],
-    train=Train(iterations=1000, batch_size=2, learning_rate=1e-3, precision="auto", channels_last=True),
+    train=Train(iterations=1000, batch_size=2, learning_rate=1e-3, precision="auto", channels_last=True, validate_every=250),
     segment=Segment(fragments=Fragments(boundaries="affinity")),
 )

@@ -32,7 +32,7 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     ),
     "anisotropic": (
         Elastic(spacing=(4, 4, 10), jitter=(0, 2, 2), rotation=(0, pi / 2), slip=0.05, shift=0.05, misalign=10),
-        Simple(mirror="zyx", transpose="yx"),
+        Simple(mirror="yx", transpose="yx"),
         Intensity(per_section=True),
         Defects(),
         GrowBoundary(in_xy=True),

@@ -28,4 +28,6 @@ def test_the_network_is_that_of_the_example() -> None:
     restored = from_checkpoint(FOLDER / "fib25_mtlsd.pt")
     assert restored.config.network == config.network
     assert restored.config.variant == config.variant
+    assert restored.config.segment == config.segment
+    assert restored.voxel_size == (10, 10, 10)
     assert round(sum(weight.numel() for weight in restored.cascade.parameters()) / 1e6, 1) == 1.8

@@ -13,6 +13,7 @@ two records, equal but for their place; either will do.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -146,18 +147,23 @@ class Ledger:
         is_done[self.done[self.done < count]] = True
         return np.flatnonzero(~is_done).astype(np.uint64)
 
-    def rows(self, dtype: np.dtype[Any], *, most: int = 1 << 20) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    def rows(
+        self, dtype: np.dtype[Any], *, most: int = 1 << 20, alone: bool = False
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """All rows, in pieces of at most about `most`: (records of the piece, their rows one block after another).
 
-        Pieces come file by file as they were written, so that disks read forward.  Raises ValueError naming a file that is
-        missing or too short.
+        Pieces come file by file as they were written, so that disks read forward.  alone: rows are all that blocks gave, so
+        that their digests tell what is damaged.  Raises ValueError naming a file that is missing, too short or damaged.
         """
         order = np.lexsort((self.records["begin"], self.files))
         order = order[self.records["count"][order] > 0]
         bounds = np.searchsorted(self.files[order], np.arange(len(self.names) + 1))
         for number, name in enumerate(self.names):
             for piece in _pieces(self.records[order[bounds[number] : bounds[number + 1]]], most):
-                yield piece, self._read(name, piece, dtype)
+                rows = self._read(name, piece, dtype)
+                if alone:
+                    self._check(name, piece, rows)
+                yield piece, rows
 
     def block_rows(self, index: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The rows of one block.  KeyError if it is not done."""
@@ -168,6 +174,14 @@ class Ledger:
         if not record["count"][0]:
             return np.empty(0, dtype)
         return self._read(self.names[self.files[place]], record, dtype)
+
+    def _check(self, name: str, piece: NDArray[Any], rows: NDArray[Any]) -> None:
+        ends = np.cumsum(piece["count"].astype(np.int64))
+        for record, end in zip(piece, ends, strict=True):
+            content = rows[end - int(record["count"]) : end].tobytes()
+            if int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little") != record["digest"]:
+                path = self.folder / f"{name}.rows"
+                raise ValueError(f"{path} is damaged: block {record['index']}; verify the run, and run the step again")
 
     def _read(self, name: str, piece: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         path = self.folder / f"{name}.rows"

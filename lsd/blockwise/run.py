@@ -88,9 +88,10 @@ def left(step: Step) -> int:
 
 
 def _is_awaited(step: Step) -> bool:
-    """Whether a step on disk, or one that is made from it, is not whole."""
-    if len(read_ledger(step.folder)) < len(step.grid):
-        return True
+    """Whether a step on disk, or one that is made from it, is begun and not whole."""
+    done = len(read_ledger(step.folder))
+    if done < len(step.grid):
+        return done > 0
     others = [load_step(path.parent) for path in step.folder.parent.glob("*/step.json")]
     return any(digest(step.fingerprint) in other.fingerprint.values() and _is_awaited(other) for other in others)
 
@@ -175,7 +176,8 @@ def _stop_if_fatal(step: Step) -> None:
 
 def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
     failures = {failure.index: failure for failure in read_failures(step.folder)}
-    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed, the others are done:"]
+    rest = ", the others are done" if len(pending) < len(step.grid) else ""
+    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed{rest}:"]
     silent = f"its worker was killed (out of memory?) or the block took too long{': ' + _last_line(died) if died else ''}"
     for index in pending[:_NAMED]:
         failure = failures.get(int(index))

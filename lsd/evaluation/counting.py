@@ -56,7 +56,7 @@ def count(config: Config, name: str, spec: Volume) -> Counted:
     step = _step(config, name, volume, results, roi, target)
     with exclusive(target):
         run(step, workers=config.evaluate.workers, title=f"{name} counts")
-        pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR))
+        pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR, alone=True))
         tables = [Contingency(rows["segment"], rows["object"], rows["voxels"]) for rows in pieces]
     table = sum(tables, Contingency.empty())
     _check_fragments(results, table)

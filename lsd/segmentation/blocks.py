@@ -1,7 +1,8 @@
 """One block of a volume's segmentation: its fragments, the edges it owns, its part of the segmentations.
 
 Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id tells its block, and fragments
-end where their block does.  An edge belongs to the later of the two blocks that its ends are in, which reads over its faces:
+end where their block does.  Each block notes where it would have gone on over its faces, so that what was cut is one again when
+edges are scored.  An edge belongs to the later of the two blocks that its ends are in, which reads over its faces:
 each edge is scored once, from the whole contact of its ends, in the block's context.
 """
 
@@ -28,6 +29,8 @@ from lsd.volumes.array import open_array
 from lsd.volumes.volume import open_volume
 
 FRAGMENTS = "fragments"
+# uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel before are one fragment
+UNCUT = "uncut"
 MUTEX = "segmentation/mutex"
 
 # rows: a fragment's voxels, in the order of their ids; an edge
@@ -58,12 +61,12 @@ def voxels(grid: Grid) -> int:
 
 def edge_pieces(folder: Path) -> Iterator[NDArray[Any]]:
     """The edges of a step's folder, rows of EDGE, in pieces."""
-    for _, rows in read_ledger(folder).rows(EDGE):
+    for _, rows in read_ledger(folder).rows(EDGE, alone=True):
         yield from np.split(rows, range(_PIECE, len(rows), _PIECE))
 
 
 class Fragments:
-    """Fragments (*block.write.shape) of each block; rows: their sizes.
+    """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows: their sizes.
 
     affinities: (container, array); roi: (begin, shape) of all of it; settings: JSON of Segment
     mask:       volume (JSON of its spec), name and data root, where settings.use_mask is set
@@ -98,15 +101,17 @@ class Fragments:
     def compute(self, block: Block, source: Source | None) -> Output:
         """Only what lies in the block is kept, under ids of its own."""
         if source is None:
-            return Output({FRAGMENTS: np.zeros(block.write.shape, np.uint64)}, np.empty(0, SIZE))
+            nothing = {FRAGMENTS: np.zeros(block.write.shape, np.uint64), UNCUT: np.zeros(block.write.shape, np.uint8)}
+            return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.affs.roi).begin
         found = decode_fragments(
             source["affs"], self.neighborhood, self.settings, mask=source.get("mask"), first_section=_section(begin)
         )
-        own = compact(np.ascontiguousarray(found[(block.write - begin).to_slices()]))
+        inside = (block.write - begin).to_slices()
+        own = compact(np.ascontiguousarray(found[inside]))
         sizes = np.bincount(own.reshape(-1).astype(np.int64))[1:].astype(np.uint64)
         own[own > 0] += np.uint64(block.index * self.apart)
-        return Output({FRAGMENTS: own}, sizes.view(SIZE))
+        return Output({FRAGMENTS: own, UNCUT: _uncut(found, inside)}, sizes.view(SIZE))
 
 
 class Around:
@@ -114,14 +119,37 @@ class Around:
 
     def __init__(self, container: Path, affinities: tuple[str, str]) -> None:
         self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
+        self.uncut = open_array(container, UNCUT)
 
     def read(self, block: Block) -> Source | None:
-        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
+        """Fragments of the block and around it, affinities, the block's uncut; None where the block has no fragment."""
         roi = block.read.intersect(self.affs.roi)
         fragments = self.fragments.read(roi)
-        if not fragments[(block.write - roi.begin).to_slices()].any():
+        if not fragments[self.inside(block)].any():
             return None
-        return {"fragments": fragments, "affs": self.affs.read(roi)}
+        return {"fragments": fragments, "affs": self.affs.read(roi), "uncut": self.uncut.read(block.write)}
+
+    def inside(self, block: Block) -> tuple[slice, ...]:
+        """The block in what is read."""
+        return tuple((block.write - block.read.intersect(self.affs.roi).begin).to_slices())
+
+    def cut(self, block: Block, source: Source) -> NDArray[np.uint64]:
+        """Pairs u < v of ids, in ascending order, that were one fragment until the block's faces cut it: (n, 2).
+
+        Most of their contact must be so: at a face, two blocks may see a boundary a voxel apart.
+        """
+        found = []
+        for axis, part in enumerate(self.inside(block)):
+            if part.start == 0:
+                continue
+            plane = list(self.inside(block))
+            here, before = ([*plane[:axis], slice(at, at + 1), *plane[axis + 1 :]] for at in (part.start, part.start - 1))
+            v, u = (source["fragments"][tuple(where)].reshape(-1) for where in (here, before))
+            bits = source["uncut"].take([0], axis=axis).reshape(-1) >> axis & 1
+            pairs, inverse = np.unique(np.stack([u, v], axis=1)[(u > 0) & (v > 0)], axis=0, return_inverse=True)
+            same = np.bincount(inverse.reshape(-1), bits[(u > 0) & (v > 0)], minlength=len(pairs))
+            found.append(pairs[2 * same > np.bincount(inverse.reshape(-1), minlength=len(pairs))])
+        return np.unique(np.concatenate([np.empty((0, 2), np.uint64), *found]), axis=0)
 
 
 class Edges(Around):
@@ -156,6 +184,7 @@ class Edges(Around):
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index
         rows = np.empty(int(own.sum()), EDGE)
         rows["u"], rows["v"], rows["score"] = ends[own, 0], ends[own, 1], scores[own]
+        rows["score"][are_among(ends[own], self.cut(block, source))] = 0
         return Output(rows=rows)
 
 
@@ -209,6 +238,26 @@ class Mutex:
     def compute(self, block: Block, source: Source) -> Output:
         """Its segments are final."""
         return Output({MUTEX: decode(source["affs"], self.neighborhood, self.settings, mask=source.get("mask")).fragments})
+
+
+def are_among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
+    kind = [("u", np.uint64), ("v", np.uint64)]
+    one, other = (np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others))
+    return np.isin(one, other)
+
+
+def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:
+    """UNCUT of a block, from its fragments and those around it."""
+    bits = np.zeros([part.stop - part.start for part in inside], np.uint8)
+    for axis, part in enumerate(inside):
+        if part.start > 0:
+            first, before = (
+                found[(*inside[:axis], slice(at, at + 1), *inside[axis + 1 :])] for at in (part.start, part.start - 1)
+            )
+            where = (slice(None),) * axis + (slice(0, 1),)
+            bits[where] |= ((first == before) & (first > 0)).astype(np.uint8) << np.uint8(axis)
+    return bits
 
 
 def _even(extent: int, most: int) -> int:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from lsd.blockwise.grid import Grid, chunk_shape, tile
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
-from lsd.blockwise.step import Step, digest
-from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, blocks, edge_pieces, voxels
+from lsd.blockwise.step import Step, digest, step_folder
+from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_pieces, voxels
 from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
@@ -33,12 +34,15 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 # noted in fingerprints: to be raised whenever the same settings would give other fragments, edges or segments
-VERSION = 1
+VERSION = 2
 HERE = "lsd.segmentation.blocks"
 WHOLE = "lsd.segmentation.whole"
 
 # bytes for each contact where regions grow over the whole volume, as benchmarks.scale measures it
 CONTACT_MEMORY = 150
+# contacts that are joined in more than a few seconds; seconds that it may take
+LONG = 1_000_000
+LONGEST = 7 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def _mutex(job: Job, progress: Progress) -> Path:
 
 def _fragments(job: Job, target: Path, grid: Grid) -> Step:
     arguments = {**job.decoding(), "apart": voxels(grid)}
-    return Step("fragments", target, grid, f"{HERE}:Fragments", arguments, _depends_on(job), (FRAGMENTS,), SIZE)
+    return Step("fragments", target, grid, f"{HERE}:Fragments", arguments, _depends_on(job), (FRAGMENTS, UNCUT), SIZE)
 
 
 def _depends_on(job: Job) -> dict[str, Any]:
@@ -186,6 +190,8 @@ def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progre
     made_from = {"version": VERSION, "fragments": digest(fragments.depends_on())}
     depends_on = {**made_from, "scores": settings.scores, "agglomeration": "whole" if settings.whole else "blocks"}
     if not settings.whole:
+        # of an earlier run; nothing would mend them
+        rmtree(step_folder(container, "contacts"), ignore_errors=True)
         # the neighbours' side of a contact is always looked at
         around = _with_context(grid, tuple(max(1, n) for n in settings.edge_context[-dims:]))
         arguments = {**job.arguments(), "scores": settings.scores, "apart": apart}
@@ -197,11 +203,14 @@ def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progre
     arguments = {**job.arguments(), "scoring": settings.scoring}
     contacts = Step("contacts", container, around, f"{WHOLE}:Contacts", arguments, {**made_from, "every": every}, rows=CONTACT)
     contacts = _run(job, contacts, container, progress)
-    _check_memory(job, int(read_ledger(contacts.folder).records["count"].sum()))
+    count = int(read_ledger(contacts.folder).records["count"].sum())
+    _check_memory(job, count)
     one = tile(grid.roi, grid.roi.shape, step=(1,) * dims, context=((0,) * dims,) * 2)
     arguments = {"apart": apart, "caution": settings.caution, "cautious_above": settings.cautious_above}
     edges = Step("edges", container, one, f"{WHOLE}:Whole", arguments, depends_on, rows=EDGE)
-    return _run(job, edges, container, progress, workers=Workers())
+    # one that takes long is a process of its own, so that the script hears what it is told
+    own = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
+    return _run(job, edges, container, progress, workers=own)
 
 
 def _check_memory(job: Job, contacts: int) -> None:
@@ -232,7 +241,7 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
             name,
             roi=step.grid.roi,
             voxel_size=job.affs.voxel_size,
-            dtype=np.uint64,
+            dtype=np.uint8 if name == UNCUT else np.uint64,
             chunks=chunk_shape(step.grid.write_shape),
             attributes={"settings": scoring_settings(job.config)},
         )

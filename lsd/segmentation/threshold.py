@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, validation_file
+
+log = logging.getLogger(__name__)
 
 
 def array_name(threshold: float) -> str:
@@ -28,14 +31,28 @@ def picked(config: Config) -> float | None:
 
 
 def validated(config: Config) -> float | None:
-    """The threshold that validation during training found best, None if there was none."""
-    found = _read(validation_file(config)).get("threshold")
-    return None if found is None else float(found)
+    """The threshold that validation during training found best; None if there was none, or it was segmented otherwise."""
+    found = _read(validation_file(config))
+    if found.get("threshold") is None:
+        return None
+    if "segment" in found and _compared(found["segment"]) != _compared(scoring_settings(config)):
+        log.warning("%s is of other settings of segmentation than the config's: not used", validation_file(config))
+        return None
+    return float(found["threshold"])
+
+
+def _compared(settings: dict[str, Any]) -> dict[str, Any]:
+    """Validation takes its volumes whole: blocks and contexts are nothing to it."""
+    blocks = ("block", "context", "edge_context", "agglomeration")
+    return {name: value for name, value in settings.items() if name not in blocks}
 
 
 def scoring_settings(config: Config) -> dict[str, Any]:
-    """What a threshold depends on, as JSON: all settings of segmentation but thresholds and workers."""
-    return config.segment.model_dump(mode="json", exclude={"thresholds", "workers"})
+    """What a threshold depends on, as JSON: all settings of segmentation but thresholds, workers and what is not used."""
+    settings = config.segment
+    unused = {"edge_context"} if settings.whole else set()
+    found = settings.model_dump(mode="json", exclude={"thresholds", "workers", *unused})
+    return {**found, "agglomeration": "whole" if settings.whole else "blocks"}
 
 
 def _read(path: Path) -> dict[str, Any]:

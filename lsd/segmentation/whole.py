@@ -17,13 +17,13 @@ from lsd.blockwise.grid import Block
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.step import Output, step_folder
 from lsd.segmentation.agglomeration import looked_at, meetings
-from lsd.segmentation.blocks import EDGE, SIZE, Around, Neighborhood, Source
+from lsd.segmentation.blocks import EDGE, SIZE, Around, Neighborhood, Source, are_among
 from lsd.segmentation.linkage import Links, linkage, links
-from lsd.segmentation.lookup import compact
+from lsd.segmentation.lookup import compact, components
 from lsd.segmentation.tables import Places
 
 # rows: what one block's affinities say of a pair of fragments
-CONTACT = np.dtype([("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?")])
+CONTACT = np.dtype([("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?"), ("uncut", "?")])
 
 
 class Contacts(Around):
@@ -42,10 +42,10 @@ class Contacts(Around):
         ids = fastremap.unique(source["fragments"])
         ids = ids[ids > 0]
         affs, neighborhood = looked_at(source["affs"], self.neighborhood, self.scoring)
-        own = (block.write - block.read.intersect(self.affs.roi).begin).to_slices()
-        found = links(affs, neighborhood, compact(source["fragments"]), within=own)
-        rows = np.empty(len(found.pairs), CONTACT)
-        rows["u"], rows["v"] = ids[found.pairs - 1].reshape(-1, 2).T
+        found = links(affs, neighborhood, compact(source["fragments"]), within=self.inside(block))
+        ends = ids[found.pairs - 1].reshape(-1, 2)
+        rows = np.empty(len(ends), CONTACT)
+        rows["u"], rows["v"], rows["uncut"] = ends[:, 0], ends[:, 1], are_among(ends, self.cut(block, source))
         rows["sum"], rows["weight"], rows["touch"] = found.sums, found.weights, found.touch
         return Output(rows=rows)
 
@@ -75,28 +75,55 @@ class Whole:
             for index, begin, end in zip(records["index"], ends - records["count"].astype(np.int64), ends, strict=True):
                 first = places.first[index]
                 sizes[first : first + end - begin] = rows["size"][begin:end]
-        pieces = [rows for _, rows in read_ledger(step_folder(self.container, "contacts")).rows(CONTACT)]
-        return Graph(places, sizes, np.concatenate([np.empty(0, CONTACT), *pieces]))
+        ledger = read_ledger(step_folder(self.container, "contacts"))
+        contacts, begin = np.empty(int(ledger.records["count"].sum()), CONTACT), 0
+        for _, rows in ledger.rows(CONTACT, alone=True):
+            contacts[begin : begin + len(rows)] = rows
+            begin += len(rows)
+        return Graph(places, sizes, contacts)
 
     def compute(self, block: Block, source: Graph) -> Output:
-        """Scores in the order in which regions join."""
-        found = summed(source.places, source.contacts)
-        pairs, heights = linkage(found, source.sizes, caution=self.caution, above=self.above)
+        """Scores in the order in which regions join; 0 where a face cut what is one."""
+        found, uncut = summed(source.places, source.contacts)
+        regions = _regions(len(source.sizes), found.pairs[uncut])
+        sizes = np.bincount(regions, source.sizes, minlength=1)
+        pairs, heights = linkage(_between(found, regions), sizes, caution=self.caution, above=self.above)
         edges = found.pairs[found.touch]
+        ends = regions[edges]
         rows = np.empty(len(edges), EDGE)
         rows["u"], rows["v"] = source.places.id_of(edges[:, 0]), source.places.id_of(edges[:, 1])
-        rows["score"] = meetings(len(source.sizes), pairs, heights, edges)
+        rows["score"] = np.where(ends[:, 0] == ends[:, 1], 0, meetings(len(sizes), pairs, heights, ends))
         return Output(rows=rows)
 
 
-def summed(places: Places, contacts: NDArray[Any]) -> Links:
+def summed(places: Places, contacts: NDArray[Any]) -> tuple[Links, NDArray[np.bool_]]:
     """What all rows of CONTACT, in any order, say of each pair of places: the same to the bit for any order."""
-    u, v = places.place_of(contacts["u"]), places.place_of(contacts["v"])
-    # far affinities of one pair may be several blocks': their sums are added in the order of their size
-    order = np.lexsort((contacts["weight"], contacts["sum"], v, u))
-    pairs, rows = np.stack([u[order], v[order]], axis=1), contacts[order]
+    pairs = np.stack([places.place_of(contacts["u"]), places.place_of(contacts["v"])], axis=1)
+    return _added(Links(pairs, contacts["sum"], contacts["weight"], contacts["touch"]), contacts["uncut"])
+
+
+def _added(found: Links, uncut: NDArray[np.bool_]) -> tuple[Links, NDArray[np.bool_]]:
+    """Each pair once, in ascending order.  Far affinities of one may be several blocks': added in the order of their sums."""
+    order = np.lexsort((found.weights, found.sums, found.pairs[:, 1], found.pairs[:, 0]))
+    pairs, sums, weights, touch = found.pairs[order], found.sums[order], found.weights[order], found.touch[order]
     first = np.flatnonzero(np.concatenate([np.ones(min(len(pairs), 1), bool), (np.diff(pairs, axis=0) != 0).any(axis=1)]))
-    if len(first) == 0:
-        return Links(pairs, rows["sum"], rows["weight"], rows["touch"])
-    sums, weights = np.add.reduceat(rows["sum"], first), np.add.reduceat(rows["weight"], first)
-    return Links(pairs[first], sums, weights, np.logical_or.reduceat(rows["touch"], first))
+    if len(first) == len(pairs):
+        return Links(pairs, sums, weights, touch), uncut[order]
+    sums, weights = np.add.reduceat(sums, first), np.add.reduceat(weights, first)
+    touch, uncut = np.logical_or.reduceat(touch, first), np.logical_or.reduceat(uncut[order], first)
+    return Links(pairs[first], sums, weights, touch), uncut
+
+
+def _regions(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the region of each of 0 .. count - 1 where these pairs are one, without gaps."""
+    nodes = np.arange(1, count + 1, dtype=np.uint64)
+    named = components(nodes, pairs.astype(np.uint64) + np.uint64(1), np.zeros(len(pairs), np.float32), 0)
+    return np.asarray(np.unique(named, return_inverse=True)[1].reshape(-1), np.int64)
+
+
+def _between(found: Links, regions: NDArray[np.int64]) -> Links:
+    """What is said of pairs of regions."""
+    ends = np.sort(regions[found.pairs], axis=1)
+    apart = ends[:, 0] != ends[:, 1]
+    kept = Links(ends[apart], found.sums[apart], found.weights[apart], found.touch[apart])
+    return _added(kept, np.zeros(len(kept.pairs), np.bool_))[0]

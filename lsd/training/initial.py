@@ -20,7 +20,9 @@ def check(config: Config) -> None:
     """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to train, another config."""
     train, last = config.train, config.variant.stages[-1].name
     choose_device(train.device)
-    for stage, path in train.init.items():
+    # once the last stage has begun, its checkpoint holds all of them
+    needed = {} if keeping.latest(config, config.variant.stages[-1]) else train.init
+    for stage, path in needed.items():
         if not Path(path).is_file():
             raise ValueError(f"train.init names {path!r} for stage {stage!r}, which is no file; name a checkpoint (.pt)")
     if last in train.frozen:

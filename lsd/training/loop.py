@@ -101,8 +101,13 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
         if _due(train.snapshot_every, done):
             board.pictures(pictures(update), iteration=done)
         if validator and (_due(train.validate_every, done) or last):
-            with bar.doing("validating"):
-                board.scalars(validate(learner, validator), iteration=done)
+            try:
+                with bar.doing("validating"):
+                    board.scalars(validate(learner, validator), iteration=done)
+            except BaseException:
+                # what was learned since the last checkpoint is not lost with it
+                keeping.save(learner)
+                raise
         if _due(train.checkpoint_every, done):
             keeping.save(learner)
     keeping.save(learner)

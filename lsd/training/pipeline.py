@@ -220,6 +220,11 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
     if not volumes:
         raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
     for volume in volumes:
+        if volume.roi.dims != 3:
+            raise ValueError(
+                f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; store a plane as one "
+                "section, (1, y, x)"
+            )
         check_labels(volume)
         for name in arrays:
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none

@@ -17,6 +17,7 @@ FREE = (
     *(
         f"train.{field}"
         for field in (
+            "init",
             "iterations",
             "checkpoint_every",
             "keep",

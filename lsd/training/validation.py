@@ -29,6 +29,7 @@ from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.targets.offsets import for_dims
+from lsd.volumes.labelled import check_labels
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -85,6 +86,8 @@ class Validator:
         root = paths.data_root(config)
         self._volumes = [open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()]
         self._rois = [_region(volume, config) for volume in self._volumes]
+        for volume in self._volumes:
+            check_labels(volume)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)

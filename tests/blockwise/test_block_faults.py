@@ -19,6 +19,7 @@ from lsd.blockwise.lock import exclusive
 from lsd.blockwise.run import BlocksFailed, run
 from lsd.segmentation.blocks import Edges, Fragments, voxels
 from lsd.segmentation.tables import Places, open_table, write_tables
+from lsd.segmentation.whole import Contacts
 from lsd.spec import Affinities, Segment
 from lsd.volumes.create import create_array
 
@@ -117,7 +118,9 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
     """(ids, ids as number in their block, edges as ((position, number), ...)) of the last 2x2x2 blocks of `whole`."""
     source = create_array(folder, "affs", roi=whole, voxel_size=(4, 4, 4), dtype=np.uint8, channels=3, chunks=(SIZE,) * 3)
     source.write(affs, corner)
-    written = create_array(folder, "fragments", roi=whole, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=(SIZE,) * 3)
+    options = {"roi": whole, "voxel_size": (4, 4, 4), "chunks": (SIZE,) * 3}
+    written = create_array(folder, "fragments", dtype=np.uint64, **options)
+    uncut = create_array(folder, "uncut", dtype=np.uint8, **options)
     grid = tile(whole, (SIZE,) * 3, step=(1, 1, 1), context=((4, 4, 4), (4, 4, 4)))
     apart, arguments = voxels(grid), {"affinities": (str(folder), "affs"), "neighborhood": Affinities().neighborhood}
     settings = Segment(fragments={"min_seed_distance": 4}).model_dump(mode="json")
@@ -132,10 +135,12 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
     for block in blocks:
         output = make.compute(block, make.read(block))
         written.write(output.arrays["fragments"], block.write)
+        uncut.write(output.arrays["uncut"], block.write)
     ids = written.read(Roi(corner.begin + Coordinate((SIZE,) * 3), (2 * SIZE,) * 3))
     join = Edges(folder, 0, **arguments, scores={"scoring": "mean"}, apart=apart)
-    edges = [join.compute(block, join.read(block)).rows for block in blocks]
-    named = [[(_name(u, apart, place), _name(v, apart, place), score) for u, v, score in part.tolist()] for part in edges]
+    contacts = Contacts(folder, 0, **arguments, scoring="mean")
+    found = [step.compute(block, step.read(block)).rows for step in (join, contacts) for block in blocks]
+    named = [[(_name(u, apart, place), _name(v, apart, place), *said) for u, v, *said in part.tolist()] for part in found]
     return ids, np.array([(int(n) - 1) % apart for n in ids.flat if n]), named
 
 

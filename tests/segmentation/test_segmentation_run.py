@@ -8,13 +8,16 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
+from lsd.blockwise.inspect import verify
+from lsd.blockwise.run import BlocksFailed
 from lsd.segmentation import run
 from lsd.segmentation.blocks import Fragments as Fragments_
 from lsd.segmentation.blocks import edge_pieces
 from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
 from lsd.segmentation.tables import open_table, verify_tables
-from lsd.segmentation.threshold import array_name
+from lsd.segmentation.threshold import array_name, scoring_settings
+from lsd.segmentation.whole import Whole
 from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes.array import open_array
@@ -95,13 +98,21 @@ def test_without_truth_the_picked_threshold_is_used(config) -> None:
     segment(config)
     assert _names(config, "data_test") == ["0.55"]
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
-    settings = config.segment.model_dump(mode="json", exclude={"thresholds", "workers"})
+    settings = scoring_settings(config)
+    _write(validation_file(config), {"threshold": 0.55, "segment": settings | {"block": [1, 2, 3], "agglomeration": "blocks"}})
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean_all"}})
     segment(config)
     assert _names(config, "data_test") == ["0.55"], "picked with another scoring"
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings})
     segment(config)
     assert _names(config, "data_test") == ["0.29"]
+    unused = _set(config, agglomeration="whole", edge_context=(1, 1, 1))
+    segment(unused)
+    assert _names(unused, "data_test") == ["0.29"]
+    for path in (evaluation_file(config), validation_file(config)):
+        _write(path, {"threshold": 0.55, "segment": settings | {"caution": 0.5}})
+    segment(config)
+    assert _names(config, "data_test") == ["0.28", "0.29", "0.6"], "picked otherwise"
 
 
 def test_again_leaves_nothing_behind(config) -> None:
@@ -191,3 +202,30 @@ def test_blocks_and_whole_are_not_taken_for_each_other(config) -> None:
     np.testing.assert_array_equal(found["whole"], found["auto"])
     assert (found["whole"][["u", "v"]] == found["blocks"][["u", "v"]]).all()
     assert (found["whole"]["score"] != found["blocks"]["score"]).any()
+
+
+def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(config, monkeypatch) -> None:
+    one = config.predict.model_copy(update={"volumes": ("validate",)})
+    config = _set(config.model_copy(update={"predict": one}), block=(6, 10, 24))
+    with monkeypatch.context() as patch:
+        patch.setattr(Whole, "compute", _out_of_memory)
+        with pytest.raises(BlocksFailed, match=r"1 of 1 blocks of edges failed:"):
+            segment(config)
+    [container] = segment(_set(config, agglomeration="blocks"))
+    assert verify(container.parents[1]) == []
+    assert not (container / "blocks" / "contacts").exists(), "nothing would mend them"
+    monkeypatch.setattr(run, "LONG", 10)
+    segment(config)
+    [rows] = (container / "blocks" / "contacts").glob("*.rows")
+    content = bytearray(rows.read_bytes())
+    content[20] ^= 8
+    rows.write_bytes(content)
+    rmtree(container / "blocks" / "edges")
+    with pytest.raises(BlocksFailed, match=r"contacts/.*\.rows is damaged: block \d; verify the run"):
+        segment(config)
+    assert [finding.folder.name for finding in verify(container.parents[1])] == ["contacts", "edges"]
+    segment(config)
+
+
+def _out_of_memory(*_):
+    raise MemoryError

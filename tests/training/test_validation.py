@@ -39,7 +39,7 @@ def test_score_is_that_of_the_chain_put_together_by_hand(tmp_path) -> None:
     affs = predict_array(predictor, (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
     affs = np.rint(affs * 255).astype(np.uint8)
     parts = fragments(affs, min_seed_distance=4)
-    edges, scores = agglomerate(affs, parts, scoring="hist_quant_75")
+    edges, scores = agglomerate(affs, parts)
     ids = np.unique(parts)
     for threshold, partition in found.sweep.items():
         segmentation = relabel(parts, ids, components(ids, edges, scores, threshold))
