@@ -1,9 +1,9 @@
 """One block of a volume's segmentation: its fragments, the edges it owns, its part of the segmentations.
 
 Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id tells its block, and fragments
-end where their block does.  Each block notes where it would have gone on over its faces, so that what was cut is one again when
-edges are scored.  An edge belongs to the later of the two blocks that its ends are in, which reads over its faces:
-each edge is scored once, from the whole contact of its ends, in the block's context.
+end where their block does.  Each block notes where it would have gone on over its faces, so that what was cut is one again
+where regions grow over the whole volume (`whole`).  Where they grow in blocks, an edge belongs to the later of the two that its
+ends are in, which reads over its faces: each edge is scored once, from the whole contact of its ends, in the block's context.
 """
 
 from __future__ import annotations
@@ -184,7 +184,6 @@ class Edges(Around):
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index
         rows = np.empty(int(own.sum()), EDGE)
         rows["u"], rows["v"], rows["score"] = ends[own, 0], ends[own, 1], scores[own]
-        rows["score"][are_among(ends[own], self.cut(block, source))] = 0
         return Output(rows=rows)
 
 

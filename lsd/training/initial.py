@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.network.precision import choose
 from lsd.network.restore import config_of, load_weights, stage_weights
 from lsd.prediction.predictor import choose_device
-from lsd.spec import Config, Stage
+from lsd.spec import Config, ResidualUNet, Stage
 from lsd.spec.paths import checkpoints
 from lsd.training import keeping
 from lsd.training.learner import Learner, new
@@ -19,7 +21,7 @@ from lsd.training.resume import check_same
 def check(config: Config) -> None:
     """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to train, another config."""
     train, last = config.train, config.variant.stages[-1].name
-    choose_device(train.device)
+    _check_bf16(config, choose_device(train.device).type)
     # once the last stage has begun, its checkpoint holds all of them
     needed = {} if keeping.latest(config, config.variant.stages[-1]) else train.init
     for stage, path in needed.items():
@@ -30,6 +32,19 @@ def check(config: Config) -> None:
     newest = [path for path in (keeping.latest(config, stage) for stage in config.variant.stages) if path]
     if newest:
         check_same(config_of(checkpoint.load(newest[-1]), where=newest[-1]), config, where=str(newest[-1]))
+
+
+def _check_bf16(config: Config, device: str) -> None:
+    """Gradients of a convolution over two voxels in bf16 hold what was in memory before (torch 2.13, oneDNN on AVX-512)."""
+    trunk, shape = config.network.trunk, config.network.train_shape
+    if device != "cpu" or choose(config.train.precision, device) != "bf16" or not isinstance(trunk, ResidualUNet):
+        return
+    steps = [math.prod(axis) for axis in zip(*trunk.factors, trunk.fold or (1,) * trunk.dims, strict=True)]
+    if min(n // step for n, step in zip(shape, steps, strict=True)) <= 2:
+        raise ValueError(
+            f"network.train_shape {shape} leaves two voxels or fewer on the lowest level, where gradients in bf16 are wrong on "
+            f"processors; take at least {tuple(4 * step for step in steps)}, or train.precision=fp32"
+        )
 
 
 def begin(config: Config, stage: Stage) -> Learner:

@@ -11,11 +11,12 @@ import tiny_run
 import torch
 from tiny_run import VOXEL_SIZE, config, curve
 
+from config.networks import NETWORKS
 from lsd.blockwise.lock import exclusive
 from lsd.network import checkpoint
 from lsd.network.restore import from_checkpoint
 from lsd.spec import Config, Schedule, paths
-from lsd.training import loop
+from lsd.training import initial, loop
 from lsd.training.faults import NoMemoryError, NotFiniteError
 from lsd.training.loop import train
 from lsd.training.progress import Progress
@@ -372,3 +373,14 @@ def test_tiny_variants_are_those_of_the_house() -> None:
     assert {name: [s.reads for s in v.stages] for name, v in VARIANTS.items()} == {
         name: [s.reads for s in v.stages] for name, v in tiny_run.VARIANTS.items()
     }
+
+
+def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
+    """Gradients then hold whatever was in memory."""
+    monkeypatch.setattr(initial, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32")
+    asked = config(tmp_path, precision="bf16")
+    small = NETWORKS["small"].model_copy(update={"train_shape": (32, 64, 64)})
+    with pytest.raises(ValueError, match=r"leaves two voxels or fewer .*take at least \(64, 64, 64\), or train.precision=fp32"):
+        initial.check(asked.model_copy(update={"network": small}))
+    initial.check(asked.model_copy(update={"network": small.model_copy(update={"train_shape": (64, 64, 64)})}))
+    initial.check(config(tmp_path, precision="fp32").model_copy(update={"network": small}))
