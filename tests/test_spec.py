@@ -101,7 +101,7 @@ def _mutex(target):
             lambda: Segment(scoring="hist_quant_75", caution=0.2),
             "caution 0.2 wants scoring 'mean' or 'mean_all', got 'hist_quant_75'",
         ),
-        (lambda: Segment(scoring="hist_quant_75", agglomeration="whole"), "set one of them, or agglomeration=blocks"),
+        (lambda: Segment(scoring="hist_quant_75", agglomeration="whole"), "set scoring=mean, or agglomeration=blocks"),
     ],
 )
 def test_nonsense_is_refused(build, says) -> None:

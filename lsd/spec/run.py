@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
 
 NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-Thresholds = Annotated[tuple[Probability, ...], Field(min_length=1)]
+Thresholds = Annotated[
+    tuple[Probability, ...],
+    BeforeValidator(lambda given: (given,) if isinstance(given, int | float) else given),
+    Field(min_length=1),
+]
+_QUANTILE = re.compile(r"hist_quant_([1-9][05])(_max)?")
+
+
+def _scoring(name: str) -> str:
+    if name not in ("mean", "mean_all") and not _QUANTILE.fullmatch(name):
+        raise ValueError(
+            f"scoring {name!r} is unknown; allowed: mean, mean_all, hist_quant_10, hist_quant_15 .. hist_quant_95, "
+            "and these with _max"
+        )
+    return name
 
 
 def _several(names: Any) -> Any:
@@ -214,7 +229,7 @@ class Segment(Spec):
     decoder: Literal["watershed", "mutex"] = "watershed"
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
-    scoring: Annotated[str, Field(pattern=r"^(mean|mean_all|hist_quant_[1-9][05](_max)?)$")] = "mean"
+    scoring: Annotated[str, AfterValidator(_scoring)] = "mean"
     caution: Annotated[float, Field(ge=0)] = 0.0
     cautious_above: Positive = 3000
     agglomeration: Literal["auto", "whole", "blocks"] = "auto"
@@ -229,9 +244,9 @@ class Segment(Spec):
     def _wants_a_mean(self) -> Segment:
         wanted = f"wants scoring 'mean' or 'mean_all', got {self.scoring!r}"
         if self.caution and not self.scoring.startswith("mean"):
-            raise ValueError(f"caution {self.caution} {wanted}; set one of them")
+            raise ValueError(f"caution {self.caution} {wanted}; set scoring=mean, or caution=0")
         if self.agglomeration == "whole" and not self.scoring.startswith("mean"):
-            raise ValueError(f"agglomeration 'whole' {wanted}; set one of them, or agglomeration=blocks")
+            raise ValueError(f"agglomeration 'whole' {wanted}; set scoring=mean, or agglomeration=blocks")
         return self
 
     @property
