@@ -74,11 +74,10 @@ def linkage(
 
     sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller region) ** caution where that
     region has more than `above`.  What regions know of each other is added up as they join, so the mean is over all of their
-    affinities.  Heights need not ascend.
+    affinities.  Heights need not ascend.  `found` is used up: regions are joined in its arrays.
     Source: Bailoni et al. 2022, GASP (average linkage); the dependence on size is our own.
     """
-    arrays = found.pairs.copy(), found.sums.copy(), found.weights.copy(), found.touch.copy(), sizes.astype(np.float64)
-    pairs, heights = _join(*arrays, float(caution), float(above))
+    pairs, heights = _join(*found, sizes.astype(np.float64), float(caution), float(above))
     return pairs, heights.astype(np.float32)
 
 

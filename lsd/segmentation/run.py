@@ -39,7 +39,7 @@ HERE = "lsd.segmentation.blocks"
 WHOLE = "lsd.segmentation.whole"
 
 # bytes for each contact where regions grow over the whole volume, as benchmarks.scale measures it
-CONTACT_MEMORY = 150
+CONTACT_MEMORY = 160
 # contacts that are joined in more than a few seconds; seconds that it may take
 LONG = 1_000_000
 LONGEST = 7 * 86400.0

@@ -87,8 +87,10 @@ class Whole:
         found, uncut = summed(source.places, source.contacts)
         regions = _regions(len(source.sizes), found.pairs[uncut])
         sizes = np.bincount(regions, source.sizes, minlength=1)
-        pairs, heights = linkage(_between(found, regions), sizes, caution=self.caution, above=self.above)
-        edges = found.pairs[found.touch]
+        edges, joined = found.pairs[found.touch], _between(found, regions)
+        del found
+        pairs, heights = linkage(joined, sizes, caution=self.caution, above=self.above)
+        del joined
         ends = regions[edges]
         rows = np.empty(len(edges), EDGE)
         rows["u"], rows["v"] = source.places.id_of(edges[:, 0]), source.places.id_of(edges[:, 1])
@@ -126,4 +128,5 @@ def _between(found: Links, regions: NDArray[np.int64]) -> Links:
     ends = np.sort(regions[found.pairs], axis=1)
     apart = ends[:, 0] != ends[:, 1]
     kept = Links(ends[apart], found.sums[apart], found.weights[apart], found.touch[apart])
+    del ends
     return _added(kept, np.zeros(len(kept.pairs), np.bool_))[0]

@@ -215,7 +215,7 @@ class Segment(Spec):
                 that is below 1: a wrong join of two large neurons is dear.  0: sizes do not count
     cautious_above: voxels up to which a region joins as readily as a small one
     agglomeration: regions grow over the "whole" volume in one process, from what all blocks say of their fragments (a mean;
-                about 150 bytes of memory for each two that touch), or in "blocks", each with its edge_context.  "auto": over
+                about 160 bytes of memory for each two that touch), or in "blocks", each with its edge_context.  "auto": over
                 the whole with a mean
     thresholds: scores (0..1) up to which fragments are joined
     use_mask:   no fragments where labels_mask is 0
