@@ -6,20 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_run
 import torch
+from funlib.geometry import Roi
 from tiny_run import VOXEL_SIZE, config, curve
 
 from config.networks import NETWORKS
 from lsd.blockwise.lock import exclusive
 from lsd.network import checkpoint
 from lsd.network.restore import from_checkpoint
-from lsd.spec import Config, Schedule, paths
+from lsd.spec import Config, Dataset, Schedule, Volume, paths
 from lsd.training import initial, loop
 from lsd.training.faults import NoMemoryError, NotFiniteError
 from lsd.training.loop import train
 from lsd.training.progress import Progress
+from lsd.volumes.create import create_array
 
 FULL = {
     "accumulate": 2,
@@ -384,3 +387,42 @@ def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
         initial.check(asked.model_copy(update={"network": small}))
     initial.check(asked.model_copy(update={"network": small.model_copy(update={"train_shape": (64, 64, 64)})}))
     initial.check(config(tmp_path, precision="fp32").model_copy(update={"network": small}))
+
+
+def test_a_validation_that_fails_loses_nothing(tmp_path, monkeypatch) -> None:
+    def fails(*_):
+        raise ValueError("an elephant")
+
+    monkeypatch.setattr(loop, "validate", fails)
+    run = config(tmp_path, iterations=4, validate_every=3, checkpoint_every=100)
+    with pytest.raises(ValueError, match="an elephant"):
+        train(run)
+    assert [path.name for path in paths.run_folder(run).rglob("iteration_*.pt")] == ["iteration_3.pt"]
+
+
+def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:
+    first = config(tmp_path, iterations=1, validate_every=0)
+    [stage] = first.variant.stages
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(train(first).read_bytes())
+    run = config(tmp_path, name="second", iterations=1, validate_every=0, init={stage.name: str(weights)})
+    train(run)
+    weights.unlink()
+    longer = {"iterations": 2, "init": {stage.name: "elsewhere.pt"}}
+    train(run.model_copy(update={"train": run.train.model_copy(update=longer)}))
+    with pytest.raises(ValueError, match=r"train\.init names .*weights\.pt.* which is no file"):
+        train(run.model_copy(update={"name": "third"}))
+
+
+def test_planes_are_refused_by_training(tmp_path) -> None:
+    run = config(tmp_path, iterations=1)
+    for name in ("raw", "labels"):
+        write_plane(tmp_path / "plane.zarr", name)
+    plane = Volume(path=str(tmp_path / "plane.zarr"), raw="raw", labels="labels")
+    with pytest.raises(ValueError, match=r"has 2 axes, wanted: z, y and x; store a plane as one section, \(1, y, x\)"):
+        train(run.model_copy(update={"dataset": Dataset(train=(plane,))}))
+
+
+def write_plane(path: Path, name: str) -> None:
+    roi, dtype = Roi((0, 0), (40, 40)), np.uint8 if name == "raw" else np.uint64
+    create_array(path, name, roi=roi, voxel_size=(4, 4), dtype=dtype).write(np.ones(roi.shape, dtype), roi)
