@@ -397,7 +397,7 @@ def test_a_validation_that_fails_loses_nothing(tmp_path, monkeypatch) -> None:
     run = config(tmp_path, iterations=4, validate_every=3, checkpoint_every=100)
     with pytest.raises(ValueError, match="an elephant"):
         train(run)
-    assert [path.name for path in paths.run_folder(run).rglob("iteration_*.pt")] == ["iteration_3.pt"]
+    assert [path.name for path in paths.run_folder(run).rglob("iteration_*.pt")] == ["iteration_00000003.pt"]
 
 
 def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:
