@@ -13,7 +13,6 @@ two records, equal but for their place; either will do.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -27,6 +26,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lsd.blockwise.step import Output
 
 RECORD = np.dtype(
     [("index", "<u8"), ("digest", "<u8"), ("begin", "<u8"), ("count", "<u8"), ("seconds", "<f4"), ("check", "<u4")]
@@ -178,8 +179,7 @@ class Ledger:
     def _check(self, name: str, piece: NDArray[Any], rows: NDArray[Any]) -> None:
         ends = np.cumsum(piece["count"].astype(np.int64))
         for record, end in zip(piece, ends, strict=True):
-            content = rows[end - int(record["count"]) : end].tobytes()
-            if int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little") != record["digest"]:
+            if Output(rows=rows[end - int(record["count"]) : end]).digest() != record["digest"]:
                 path = self.folder / f"{name}.rows"
                 raise ValueError(f"{path} is damaged: block {record['index']}; verify the run, and run the step again")
 

@@ -65,7 +65,7 @@ def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
     A step of another fingerprint is forgotten, with its arrays.  Raises ValueError, naming what differs, where it, or a step
-    that is made from it, is not whole.
+    that is made from it, is begun and not whole.
     """
     folder = step.folder
     if (folder / "step.json").exists():

@@ -119,37 +119,18 @@ class Around:
 
     def __init__(self, container: Path, affinities: tuple[str, str]) -> None:
         self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
-        self.uncut = open_array(container, UNCUT)
 
     def read(self, block: Block) -> Source | None:
-        """Fragments of the block and around it, affinities, the block's uncut; None where the block has no fragment."""
+        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
         roi = block.read.intersect(self.affs.roi)
         fragments = self.fragments.read(roi)
         if not fragments[self.inside(block)].any():
             return None
-        return {"fragments": fragments, "affs": self.affs.read(roi), "uncut": self.uncut.read(block.write)}
+        return {"fragments": fragments, "affs": self.affs.read(roi)}
 
     def inside(self, block: Block) -> tuple[slice, ...]:
         """The block in what is read."""
         return tuple((block.write - block.read.intersect(self.affs.roi).begin).to_slices())
-
-    def cut(self, block: Block, source: Source) -> NDArray[np.uint64]:
-        """Pairs u < v of ids, in ascending order, that were one fragment until the block's faces cut it: (n, 2).
-
-        Most of their contact must be so: at a face, two blocks may see a boundary a voxel apart.
-        """
-        found = []
-        for axis, part in enumerate(self.inside(block)):
-            if part.start == 0:
-                continue
-            plane = list(self.inside(block))
-            here, before = ([*plane[:axis], slice(at, at + 1), *plane[axis + 1 :]] for at in (part.start, part.start - 1))
-            v, u = (source["fragments"][tuple(where)].reshape(-1) for where in (here, before))
-            bits = source["uncut"].take([0], axis=axis).reshape(-1) >> axis & 1
-            pairs, inverse = np.unique(np.stack([u, v], axis=1)[(u > 0) & (v > 0)], axis=0, return_inverse=True)
-            same = np.bincount(inverse.reshape(-1), bits[(u > 0) & (v > 0)], minlength=len(pairs))
-            found.append(pairs[2 * same > np.bincount(inverse.reshape(-1), minlength=len(pairs))])
-        return np.unique(np.concatenate([np.empty((0, 2), np.uint64), *found]), axis=0)
 
 
 class Edges(Around):
@@ -237,13 +218,6 @@ class Mutex:
     def compute(self, block: Block, source: Source) -> Output:
         """Its segments are final."""
         return Output({MUTEX: decode(source["affs"], self.neighborhood, self.settings, mask=source.get("mask")).fragments})
-
-
-def are_among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
-    kind = [("u", np.uint64), ("v", np.uint64)]
-    one, other = (np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others))
-    return np.isin(one, other)
 
 
 def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:

@@ -86,7 +86,7 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
     first = "mutex" if config.segment.decoder == "mutex" else "fragments"
     other = differences(found[first]["settings"], asked[first], f"segment.{first}.")
     if "edges" in found:
-        asked_edges = {**config.segment.scores, "agglomeration": "whole" if config.segment.whole else "blocks"}
+        asked_edges = {**config.segment.scores, "agglomeration": config.segment.grown}
         there = {**found["edges"].get("scores", {}), "agglomeration": found["edges"].get("agglomeration")}
         other += differences(there, asked_edges, "segment.")
     if prediction(config, volume).exists():

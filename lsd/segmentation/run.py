@@ -188,8 +188,8 @@ def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progre
     """Edges and their scores."""
     settings, dims, apart = job.config.segment, grid.roi.dims, voxels(grid)
     made_from = {"version": VERSION, "fragments": digest(fragments.depends_on())}
-    depends_on = {**made_from, "scores": settings.scores, "agglomeration": "whole" if settings.whole else "blocks"}
-    if not settings.whole:
+    depends_on = {**made_from, "scores": settings.scores, "agglomeration": settings.grown}
+    if settings.grown == "blocks":
         # of an earlier run; nothing would mend them
         rmtree(step_folder(container, "contacts"), ignore_errors=True)
         # the neighbours' side of a contact is always looked at

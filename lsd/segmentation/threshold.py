@@ -50,9 +50,9 @@ def _compared(settings: dict[str, Any]) -> dict[str, Any]:
 def scoring_settings(config: Config) -> dict[str, Any]:
     """What a threshold depends on, as JSON: all settings of segmentation but thresholds, workers and what is not used."""
     settings = config.segment
-    unused = {"edge_context"} if settings.whole else set()
+    unused = {"edge_context"} if settings.grown == "whole" else set()
     found = settings.model_dump(mode="json", exclude={"thresholds", "workers", *unused})
-    return {**found, "agglomeration": "whole" if settings.whole else "blocks"}
+    return {**found, "agglomeration": settings.grown}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from lsd.blockwise.grid import Block
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.step import Output, step_folder
 from lsd.segmentation.agglomeration import looked_at, meetings
-from lsd.segmentation.blocks import EDGE, SIZE, Around, Neighborhood, Source, are_among
+from lsd.segmentation.blocks import EDGE, SIZE, UNCUT, Around, Neighborhood, Source
 from lsd.segmentation.linkage import Links, linkage, links
 from lsd.segmentation.lookup import compact, components
 from lsd.segmentation.tables import Places
+from lsd.volumes.array import open_array
 
 # rows: what one block's affinities say of a pair of fragments
 CONTACT = np.dtype([("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?"), ("uncut", "?")])
@@ -33,7 +34,13 @@ class Contacts(Around):
         self, container: Path, worker: int, *, affinities: tuple[str, str], neighborhood: Neighborhood, scoring: str
     ) -> None:
         super().__init__(container, affinities)
+        self.uncut = open_array(container, UNCUT)
         self.neighborhood, self.scoring = neighborhood, scoring
+
+    def read(self, block: Block) -> Source | None:
+        """The block's `uncut` beside what is around it."""
+        source = super().read(block)
+        return None if source is None else {**source, "uncut": self.uncut.read(block.write)}
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Sums over the affinities that are the block's."""
@@ -45,9 +52,27 @@ class Contacts(Around):
         found = links(affs, neighborhood, compact(source["fragments"]), within=self.inside(block))
         ends = ids[found.pairs - 1].reshape(-1, 2)
         rows = np.empty(len(ends), CONTACT)
-        rows["u"], rows["v"], rows["uncut"] = ends[:, 0], ends[:, 1], are_among(ends, self.cut(block, source))
+        rows["u"], rows["v"], rows["uncut"] = ends[:, 0], ends[:, 1], _among(ends, self._cut(block, source))
         rows["sum"], rows["weight"], rows["touch"] = found.sums, found.weights, found.touch
         return Output(rows=rows)
+
+    def _cut(self, block: Block, source: Source) -> NDArray[np.uint64]:
+        """Pairs u < v of ids, in ascending order, that were one fragment until the block's faces cut it: (n, 2).
+
+        Most of their contact must be so: at a face, two blocks may see a boundary a voxel apart.
+        """
+        found = []
+        for axis, part in enumerate(self.inside(block)):
+            if part.start == 0:
+                continue
+            plane = list(self.inside(block))
+            here, before = ([*plane[:axis], slice(at, at + 1), *plane[axis + 1 :]] for at in (part.start, part.start - 1))
+            v, u = (source["fragments"][tuple(where)].reshape(-1) for where in (here, before))
+            bits = source["uncut"].take([0], axis=axis).reshape(-1) >> axis & 1
+            pairs, inverse = np.unique(np.stack([u, v], axis=1)[(u > 0) & (v > 0)], axis=0, return_inverse=True)
+            same = np.bincount(inverse.reshape(-1), bits[(u > 0) & (v > 0)], minlength=len(pairs))
+            found.append(pairs[2 * same > np.bincount(inverse.reshape(-1), minlength=len(pairs))])
+        return np.unique(np.concatenate([np.empty((0, 2), np.uint64), *found]), axis=0)
 
 
 class Graph(NamedTuple):
@@ -130,3 +155,10 @@ def _between(found: Links, regions: NDArray[np.int64]) -> Links:
     kept = Links(ends[apart], found.sums[apart], found.weights[apart], found.touch[apart])
     del ends
     return _added(kept, np.zeros(len(kept.pairs), np.bool_))[0]
+
+
+def _among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
+    kind = [("u", np.uint64), ("v", np.uint64)]
+    one, other = (np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others))
+    return np.isin(one, other)

@@ -250,9 +250,9 @@ class Segment(Spec):
         return self
 
     @property
-    def whole(self) -> bool:
-        """Whether regions grow over the whole volume."""
-        return self.agglomeration != "blocks" and self.scoring.startswith("mean")
+    def grown(self) -> Literal["whole", "blocks"]:
+        """Where regions grow: what agglomeration "auto" stands for."""
+        return "whole" if self.agglomeration != "blocks" and self.scoring.startswith("mean") else "blocks"
 
     @property
     def scores(self) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
         uncut.write(found.arrays[UNCUT] * np.uint8(noting), block.write)
         sizes[block.index] = found.rows["size"].tolist()
     places = Places.of([len(rows) for rows in sizes], voxels(grid))
-    if asked.whole:
+    if asked.grown == "whole":
         edges.append(grown(folder / "out.zarr", grid, options, asked, places, np.concatenate(sizes), seed + 1))
     else:
         for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scores=asked.scores), seed + 1):
