@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guide import variants
 
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
@@ -15,19 +16,13 @@ from lsd.report.run import draw
 from lsd.report.table import scores_table
 from lsd.segmentation.run import segment
 from lsd.spec import (
-    Affinities,
-    Boundary,
     Config,
     Dataset,
-    Head,
-    Loss,
-    Mask,
     Network,
     Predict,
     ResidualUNet,
     Segment,
     Simple,
-    Stage,
     Synthetic,
     Train,
     Variant,
@@ -40,33 +35,23 @@ from lsd.volumes.array import open_array
 ROOT = Path(__file__).parents[1]
 LABELS, MITOCHONDRIA = "volumes/labels/neuron_ids", "volumes/labels/mitochondria"
 
-# a user's own variant: affinities, and two heads that no variant of the paper has
-WITH_EXTRA_HEADS = Variant(
-    stages=(
-        Stage(
-            heads={
-                "affs": Head(target=Affinities(), loss=Loss(balance=True)),
-                "boundary": Head(target=Boundary(), loss=Loss(kind="bce")),
-                "mitochondria": Head(target=Mask(array="mitochondria"), loss=Loss(kind="bce", weight=0.5)),
-            }
-        ),
-    )
-)
+# those of a user, with heads that no variant of the paper has
+OWN = variants()
 
 
 def volume(seed: int) -> Volume:
     return Volume(synthetic=Synthetic(shape=(24, 40, 40), seed=seed), labels=LABELS, arrays={"mitochondria": MITOCHONDRIA})
 
 
-def small(tmp_path: Path, *, dims: int) -> Config:
+def small(tmp_path: Path, variant: Variant, *, dims: int) -> Config:
     trunk = ResidualUNet(widths=(4, 8), factors=((2,) * dims,), kernel=(3,) * dims, context=(4,) * dims)
     return Config(
         name="größe=1: x",
         dataset=Dataset(train=(volume(1),), validate=(volume(2),), test=(volume(3),), augment=(Simple(),)),
-        variant=WITH_EXTRA_HEADS,
+        variant=variant,
         network=Network(trunk=trunk, train_shape=(16,) * dims),
         train=Train(iterations=3, workers=0, validate_every=2, learning_rate=1e-3, threads=1),
-        predict=Predict(heads=("affs", "boundary", "mitochondria"), threads=1),
+        predict=Predict(threads=1),
         segment=Segment(thresholds=(0.3, 0.7)),
         runs=str(tmp_path / "runs"),
         data_root=str(tmp_path / "data"),
@@ -74,16 +59,20 @@ def small(tmp_path: Path, *, dims: int) -> Config:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_a_variant_with_extra_heads(tmp_path, dims) -> None:
-    config = small(tmp_path, dims=dims)
+@pytest.mark.parametrize("name", OWN)
+def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
+    """As docs/guide.md writes them, from training to scores; each of their heads is there."""
+    config = small(tmp_path, OWN[name], dims=dims)
     train(config, progress=False)
     predict(config)
     segment(config)
     evaluation = evaluate(config)
     container = paths.prediction(config, "synthetic_test")
-    for head, channels in {"affs": dims, "boundary": 1, "mitochondria": 1}.items():
+    channels = {"affs": dims, "lsds": 10 if dims == 3 else 6, "boundary": 1, "mitochondria": 1}
+    assert {"affs", "boundary"} < set(OWN[name].heads()) <= set(channels)
+    for head in OWN[name].heads():
         array = open_array(container, head)
-        assert array.shape == (channels, 24, 40, 40)
+        assert array.shape == (channels[head], 24, 40, 40)
         assert np.ptp(array.read(array.roi)) > 0
     found = json.loads(paths.evaluation_file(config).read_text())
     assert found["threshold"] in config.segment.thresholds
@@ -95,7 +84,7 @@ def test_a_variant_with_extra_heads(tmp_path, dims) -> None:
 def test_the_scripts(tmp_path) -> None:
     """As the README says it: the same config, four commands; then a wrong one."""
     config = tmp_path / "my config.json"
-    config.write_text(small(tmp_path, dims=3).model_dump_json())
+    config.write_text(small(tmp_path, OWN["mine"], dims=3).model_dump_json())
     printed = {name: run(name, "-c", str(config)) for name in ("trainer", "predicter", "segment", "evaluate")}
     assert all(result.returncode == 0 for result in printed.values()), [r.stderr for r in printed.values()]
     assert "VOI sum" in printed["evaluate"].stdout
