@@ -28,14 +28,15 @@ Merges = Callable[[NDArray[np.uint64]], tuple[NDArray[np.int64], Scores]]
 MEANS = ("mean", "mean_all")
 QUANTILES = tuple(range(10, 100, 5))
 
-# name -> the C++ type that waterz ships compiled.  Quantiles are bins of a histogram already, so a queue with the same bins
-# orders them exactly
+# name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of a histogram already, so a
+# queue with the same bins orders them exactly; 0: a heap
 BINS = 256
+LARGER, SMALLER = "MaxSize<RegionGraphType>", "MinSize<RegionGraphType>"
 SCORINGS = {
-    f"hist_quant_{q}{suffix}": f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,{BINS},{initial}>>"
+    f"hist_quant_{q}{suffix}": (f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,{BINS},{initial}>>", BINS)
     for q in QUANTILES
     for suffix, initial in (("", "false"), ("_max", "true"))
-}
+} | {"size_difference": (f"Divide<Subtract<{LARGER},{SMALLER}>,Add<{LARGER},{SMALLER}>>", 0)}
 
 
 def agglomerate(
@@ -58,7 +59,8 @@ def agglomerate(
              a neighborhood, two channels), of a 2D network: every section on its own.  2D drops z
     scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the nearest affinities on the contact of two regions.  "_max":
              a contact of two fragments starts as its highest affinity alone.  "mean_all": 1 - mean over all offsets, so that
-             far affinities keep apart what a hole in a boundary would join
+             far affinities keep apart what a hole in a boundary would join.  "size_difference": (larger - smaller) / their sum,
+             voxels of the two; it looks at no affinity, for controls
     caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
              smaller) ** caution, so that large regions join later than small ones between which as much was seen
     Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, and shapes that do not fit.
@@ -139,12 +141,13 @@ def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tup
     if labels.ndim == 2:
         # a single section has no affinity in z
         near, volume = np.concatenate([np.zeros_like(near[:1]), near])[:, None], labels[None]
+    function, bins = SCORINGS[scoring]
     steps = waterz.agglomerate(
         np.ascontiguousarray(near),
         thresholds=[float("inf")],
         fragments=volume,
-        scoring_function=SCORINGS[scoring],
-        discretize_queue=BINS,
+        scoring_function=function,
+        discretize_queue=bins,
         return_merge_history=True,
     )
     with quiet():

@@ -21,10 +21,10 @@ _QUANTILE = re.compile(r"hist_quant_([1-9][05])(_max)?")
 
 
 def _scoring(name: str) -> str:
-    if name not in ("mean", "mean_all") and not _QUANTILE.fullmatch(name):
+    if name not in ("mean", "mean_all", "size_difference") and not _QUANTILE.fullmatch(name):
         raise ValueError(
-            f"scoring {name!r} is unknown; allowed: mean, mean_all, hist_quant_10, hist_quant_15 .. hist_quant_95, "
-            "and these with _max"
+            f"scoring {name!r} is unknown; allowed: mean, mean_all, hist_quant_10, hist_quant_15 .. hist_quant_95, these "
+            "with _max, size_difference"
         )
     return name
 
@@ -210,7 +210,7 @@ class Segment(Spec):
     decoder:    "watershed" (fragments, then agglomeration) or "mutex"
     scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" .. "hist_quant_95" (75 is the
                 paper's), with "_max" where a contact starts as its highest affinity alone; "mean_all": over all offsets of the
-                head, far ones too
+                head, far ones too; "size_difference": of the regions, without a look at affinities (a control)
     caution:    with a mean: the affinity between two regions counts (cautious_above / voxels of the smaller) ** caution where
                 that is below 1: a wrong join of two large neurons is dear.  0: sizes do not count
     cautious_above: voxels up to which a region joins as readily as a small one

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lsd.segmentation.agglomeration import BINS, MEANS, SCORINGS, agglomerate
+from lsd.segmentation.agglomeration import MEANS, SCORINGS, agglomerate
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.pairs import count_pairs, touching
@@ -112,7 +112,7 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
     nodes = np.unique(labels)
     # a heap puts means in their exact order
     mean = "OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>", 0
-    function, bins = mean if scoring == "mean" else (SCORINGS[scoring], BINS)
+    function, bins = mean if scoring == "mean" else SCORINGS[scoring]
     thresholds = [0.2, 0.4, 0.6, 0.8]
     theirs = waterz.agglomerate(affs, thresholds, fragments=labels.copy(), scoring_function=function, discretize_queue=bins)
     for threshold, segmentation in zip(thresholds, theirs, strict=True):
@@ -120,6 +120,24 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
         below = np.nextafter(np.float32(threshold), np.float32(-1))
         ours = relabel(labels, nodes, components(nodes, edges, scores, float(below)))
         assert _same_partition(ours, segmentation)
+
+
+def test_sizes_alone() -> None:
+    """Regions of 2, 2, 3 and 15 voxels in a row: equals join first, whatever the affinities say."""
+    labels = np.repeat(np.array([4, 1, 7, 2], np.uint64), [2, 2, 3, 15])[None, None]
+    for affs in (np.zeros((3, 1, 1, 22), np.float32), np.random.default_rng(0).random((3, 1, 1, 22)).astype(np.float32)):
+        edges, scores = agglomerate(affs, labels, scoring="size_difference")
+        assert edges.tolist() == [[1, 4], [1, 7], [2, 7]]
+        np.testing.assert_allclose(scores, [0, 1 / 7, 8 / 22], rtol=1e-6)
+
+
+def test_every_scoring_that_comes_compiled_is_there() -> None:
+    from waterz._prebuilt.agglomerate import SPECS
+
+    assert {function for function, _ in SPECS} == {
+        "OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>",
+        *(function for function, _ in SCORINGS.values()),
+    }
 
 
 @pytest.mark.parametrize("scoring", [*MEANS, *SCORINGS])
