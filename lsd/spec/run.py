@@ -64,6 +64,7 @@ class Train(Spec):
     init:          stage name -> checkpoint to start from: continues from its weights (fine-tuning)
     frozen:        stages that are not trained; their weights come from init
     min_masked:    a training location is drawn again until this fraction of it is labelled
+    small:         where a volume has less raw than enters the network: pad it (by reflection) or refuse
     """
 
     iterations: NonNegative = 400_000
@@ -83,6 +84,7 @@ class Train(Spec):
     seed: int = 0
     workers: NonNegative = 2
     min_masked: Probability = 0.5
+    small: Literal["pad", "refuse"] = "pad"
     checkpoint_every: Positive = 1000
     keep: Positive = 3
     log_every: NonNegative = 10

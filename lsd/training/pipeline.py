@@ -8,10 +8,11 @@ The nodes are gunpowder's, run with voxel size 1; see lsd/training/nodes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import gunpowder as gp
 import numpy as np
@@ -43,6 +44,8 @@ from lsd.training.workers import Workers
 from lsd.volumes.labelled import check_labels
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
+
+log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -101,6 +104,7 @@ class Batches:
     ) -> None:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
+        _check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
         count = config.train.workers
         self._workers: Workers[Batch] | None = Workers(Maker, recipe, count=count, start=start) if count else None
         self._next = start
@@ -136,9 +140,9 @@ class Maker:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        volumes = _open(recipe.config, extras(recipe.heads))
-        self.voxel_size = volumes[0].voxel_size
-        self._pipeline = build(recipe, volumes)
+        self.volumes = _open(recipe.config, extras(recipe.heads))
+        self.voxel_size = self.volumes[0].voxel_size
+        self._pipeline = build(recipe, self.volumes)
         self._request = request(recipe)
         self._pipeline.setup()
 
@@ -234,6 +238,17 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
                 f"{volume.voxel_size} nm; a network learns one: resample, or train on one kind"
             )
     return volumes
+
+
+def _check_size(volumes: Sequence[OpenVolume], wanted: Coordinate, small: Literal["pad", "refuse"]) -> None:
+    """Says which volumes have less raw than a sample; raises ValueError for the first of them where they are refused."""
+    for volume in volumes:
+        if any(has < needs for has, needs in zip(volume.raw.roi.shape, wanted, strict=True)):
+            there, needed = ("x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted))
+            what = f"training volume {volume.name!r} has raw of {there} voxels, a sample takes {needed}"
+            if small == "refuse":
+                raise ValueError(f"{what}; take a smaller network.train_shape, or continue raw by reflection, train.small=pad")
+            log.warning("%s: what lies beyond is its reflection; a smaller network.train_shape needs less of it", what)
 
 
 def _nodes(run: Sequence[spec.Augmentation], voxel_size: Sequence[float], *, flat: bool) -> list[gp.BatchFilter]:

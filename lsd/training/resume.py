@@ -26,6 +26,7 @@ FREE = (
             "validate_every",
             "workers",
             "device",
+            "small",
         )
     ),
 )

@@ -91,6 +91,25 @@ def place(arrays, labels, margin):
     return tuple(slice(c - margin, c + n + margin) for c, n in zip(found[0], labels.shape, strict=True))
 
 
+def test_raw_smaller_than_a_sample_is_told_or_refused(root, caplog) -> None:
+    """Volumes are 40x44x48: a sample as large as that is nothing to tell, one voxel more is, along one axis or all."""
+    made = config(root, volumes=(volume(), volume("two.zarr")))
+    batches(made, raw=(40, 44, 48), count=1)
+    assert not caplog.messages
+    (batch,) = batches(made, raw=(40, 45, 47), count=1)
+    assert [text.partition(":")[0] for text in caplog.messages] == [
+        f"training volume '{name}_train' has raw of 40x44x48 voxels, a sample takes 40x45x47" for name in ("one", "two")
+    ]
+    # what is beyond is there, and is no constant
+    assert batch.raw.shape[2:] == (40, 45, 47)
+    assert all(np.ptp(batch.raw[..., y, :]) > 0 for y in range(45))
+    with pytest.raises(
+        ValueError, match=r"'one_train' has raw of 40x44x48.*takes 52x48x48; take a smaller network.train_shape"
+    ):
+        batches(config(root, small="refuse"), raw=(52, 48, 48), count=1)
+    batches(config(root, small="refuse"), raw=(40, 44, 48), count=1)
+
+
 def test_without_augmentation_batches_are_crops(root):
     arrays = make_volume(root / "crop.zarr", seed=3)
     for batch in batches(config(root, volumes=(volume("crop.zarr"),), min_masked=1.0), 4):
