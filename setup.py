@@ -31,7 +31,6 @@ setup(
         "tifffile",
         "gunpowder>=1.4.4,<1.5",
         "funlib.geometry",
-        "funlib.persistence",
         "daisy>=2",
         "waterz>=0.10.1",
         "connected-components-3d",
@@ -44,7 +43,7 @@ setup(
     ],
     extras_require={
         "mutex": ["mwatershed"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "mwatershed", "mahotas"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "mwatershed", "mahotas", "funlib.persistence"],
         "bench": ["mahotas", "psutil"],
     },
 )
