@@ -105,6 +105,7 @@ def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict) ->
             network.trunk,
             memory_bytes=settings.memory * 1e9,
             bytes_per_value=_bytes(settings),
+            averaged=settings.augment != "none",
             limit=roi.shape + (sizes.context(variant, network.trunk) + sizes.step(network.trunk)) * 2,
         )
     if len(shape) != network.dims:
@@ -139,7 +140,8 @@ def _even(extent: int, lead: int, most: int, step: int) -> int:
 def _sections(network: Network, variant: Variant, raw: Coordinate, *, settings: Predict, extent: int) -> int:
     """Sections that a 2D network takes at once: an even share of what fits memory."""
     inputs = sizes.stage_inputs(variant, network.trunk, raw)
-    each = cost.memory(network.trunk, inputs, variant, bytes_per_value=_bytes(settings))
+    averaged = settings.augment != "none"
+    each = cost.memory(network.trunk, inputs, variant, bytes_per_value=_bytes(settings), averaged=averaged)
     most = int(min(max(settings.memory * 1e9 // each, 1), MOST_SECTIONS))
     return -(-extent // -(-extent // most))
 
