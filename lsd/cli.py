@@ -97,7 +97,7 @@ def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str
         try:
             # the names of a path are checked on the config as it is by now: dataset=x changes what dataset.train.0 is
             _check_path(Config.model_validate(data), key)
-            _put(data, key.split("."), _value(key, text, dictionaries))
+            _put(data, key.split("."), _value(key, text, dictionaries, now=_get(data, key.split("."))))
         except ConfigError as error:
             mistakes.append(str(error))
         except ValidationError:
@@ -207,7 +207,7 @@ def _check_path(config: Config, key: str) -> None:
         if isinstance(node, BaseModel):
             fields = list(type(node).model_fields)
             if part not in fields:
-                raise ConfigError(_unknown(part, [*fields, *_nested(config, part)] if not where else fields, where))
+                raise ConfigError(_unknown(part, fields, where, deeper=_deeper(node)))
             node = getattr(node, part)
         elif isinstance(node, tuple):
             if not part.isdecimal() or int(part) >= len(node):
@@ -219,9 +219,14 @@ def _check_path(config: Config, key: str) -> None:
             raise ConfigError(f"{where} is {node!r} and has no field {part!r}; set {where} itself")
 
 
-def _nested(config: Config, name: str) -> list[str]:
-    """Fields of that name one level down, as keys: train.iterations for iterations."""
-    return [f"{key}.{name}" for key, value in config if isinstance(value, BaseModel) and name in type(value).model_fields]
+def _deeper(node: BaseModel) -> list[str]:
+    """Fields of the specs that a spec holds, as keys from it on: train.iterations."""
+    return [
+        f"{key}.{name}"
+        for key, value in node
+        if isinstance(value, BaseModel)
+        for name in (*type(value).model_fields, *_deeper(value))
+    ]
 
 
 def _put(data: Any, parts: list[str], value: Any) -> None:
@@ -234,14 +239,21 @@ def _put(data: Any, parts: list[str], value: Any) -> None:
         data[last] = value
 
 
-def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -> Any:
+def _get(data: Any, parts: Sequence[str]) -> Any:
+    for part in parts:
+        data = data[int(part)] if isinstance(data, list) else data.get(part)
+    return data
+
+
+def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]], *, now: Any = None) -> Any:
+    """What the text stands for; now: the value that it replaces, since a number may be meant as a name."""
     names = dictionaries.get(key, {})
     if text in names:
         return _plain(names[text])
     value = _literal(text)
     # what has a dictionary is a structure: anything plainer was meant as a name
     if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
-        return value
+        return text if isinstance(now, str) and isinstance(value, (int, float)) else value
     if names:
         raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}")
     raise ConfigError(
@@ -279,16 +291,19 @@ def _explain(title: str, inside: str, detail: Mapping[str, Any]) -> str:
     return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
 
 
-def _unknown(name: str, fields: Iterable[str], where: str) -> str:
+def _unknown(name: str, fields: Sequence[str], where: str, *, deeper: Sequence[str] = ()) -> str:
     prefix = f"{where}: " if where else ""
-    return f"{prefix}no field {name!r}{_meant(name, fields)}"
+    return f"{prefix}no field {name!r}{_meant(name, fields, deeper)}"
 
 
-def _meant(name: str, allowed: Iterable[str]) -> str:
-    allowed = list(allowed)
-    same = [key for key in allowed if key.endswith(f".{name}")]
-    close = same or difflib.get_close_matches(name, allowed, n=1)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {', '.join(allowed)}"
+def _meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
+    """What a name may stand for: one of these, or the end of one of the deeper keys."""
+    keys = {key: [key] for key in allowed}
+    listed = ", ".join(keys)
+    for key in deeper:
+        keys.setdefault(key.rpartition(".")[2], []).append(key)
+    close = keys.get(name) or [key for like in difflib.get_close_matches(name, keys, n=1) for key in keys[like]]
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {listed}"
 
 
 def _fields(title: str | None) -> list[str]:

@@ -33,6 +33,8 @@ def test_the_default_config_loads() -> None:
         ("predict.volumes=test", lambda c: c.predict.volumes == ("test",)),
         ("dataset.augment=none", lambda c: c.dataset.augment == ()),
         ("name=größe = 3: x", lambda c: c.name == "größe = 3: x"),
+        ("name=5", lambda c: c.name == "5"),
+        ("train.clip=5", lambda c: c.train.clip == 5),
     ],
 )
 def test_overrides(override, read) -> None:
@@ -49,6 +51,13 @@ def test_wider_overrides_come_first() -> None:
     [
         ("train.itertions=3", "train: no field 'itertions'; did you mean 'iterations'?"),
         ("iterations=3", "did you mean 'train.iterations'?"),
+        ("itertions=3", "did you mean 'train.iterations'?"),
+        ("min_seed_distance=3", "did you mean 'segment.fragments.min_seed_distance'?"),
+        ("segment.min_seed_distanc=3", "segment: no field 'min_seed_distanc'; did you mean 'fragments.min_seed_distance'?"),
+        ("zzzz=3", "no field 'zzzz'; there are: name, dataset, variant, network, train, predict, segment, evaluate, runs"),
+        ("train.betas=(0.9, 1)", "train.betas.1: input should be less than 1, got 1"),
+        ("train.device=cuda:x", "train.device: device 'cuda:x' is unknown; allowed: auto, cpu, mps, cuda, cuda:0"),
+        ("train.frozen=main", "frozen stage 'main' has no weights; name its checkpoint in train.init"),
         ("variant=acrlds", "no variant 'acrlds'; did you mean 'acrlsd'?"),
         ("variant=zzzz", "there are: aff, lr, lsd, mtlsd, aclsd, acrlsd"),
         ("train.batch_size=-2", "train.batch_size"),

@@ -11,7 +11,8 @@ from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, 
 
 NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+Device = Annotated[str, AfterValidator(lambda name: _device(name))]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Thresholds = Annotated[
     tuple[Probability, ...],
     BeforeValidator(lambda given: (given,) if isinstance(given, int | float) else given),
@@ -26,6 +27,12 @@ def _scoring(name: str) -> str:
             f"scoring {name!r} is unknown; allowed: mean, mean_all, hist_quant_10, hist_quant_15 .. hist_quant_95, these "
             "with _max, size_difference"
         )
+    return name
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError(f"device {name!r} is unknown; allowed: auto, cpu, mps, cuda, cuda:0, cuda:1 ..")
     return name
 
 
@@ -71,11 +78,11 @@ class Train(Spec):
     batch_size: Positive = 1
     accumulate: Positive = 1
     learning_rate: PositiveFloat = 5e-5
-    betas: tuple[Probability, Probability] = (0.95, 0.999)
+    betas: tuple[Decay, Decay] = (0.95, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Schedule = Schedule()
     clip: PositiveFloat | None = None
-    ema: Probability | None = None
+    ema: Decay | None = None
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
@@ -91,7 +98,7 @@ class Train(Spec):
     snapshot_every: NonNegative = 1000
     validate_every: NonNegative = 0
     init: dict[str, str] = {}
-    frozen: tuple[str, ...] = ()
+    frozen: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
 
     @model_validator(mode="after")
     def _frozen_stages_have_weights(self) -> Train:
