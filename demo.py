@@ -14,7 +14,10 @@ EXAMPLE = Path(__file__).parent / "config" / "examples" / "demo.py"
 
 
 def command(config: Config) -> None:
-    """Imports late, so that a wrong config is refused at once."""
+    """Imports late, so that a wrong config or file is refused at once."""
+    from lsd.volumes.find import check_volumes
+
+    check_volumes(config, ("train", "validate", "test"))
     from lsd.evaluation.run import evaluate
     from lsd.prediction.run import predict
     from lsd.report.run import draw

@@ -8,7 +8,10 @@ from lsd.spec import Config
 
 
 def command(config: Config) -> None:
-    """Imports late, so that a wrong config is refused at once."""
+    """Imports late, so that a wrong config or file is refused at once."""
+    from lsd.volumes.find import check_volumes
+
+    check_volumes(config, config.predict.volumes)
     from lsd.prediction.run import predict
 
     print("written:", *(str(path) for path in predict(config)))

@@ -8,7 +8,10 @@ from lsd.spec import Config
 
 
 def command(config: Config) -> None:
-    """Imports late, so that a wrong config is refused at once."""
+    """Imports late, so that a wrong config or file is refused at once."""
+    from lsd.volumes.find import check_volumes
+
+    check_volumes(config, ("train", "validate") if config.train.validate_every else ("train",))
     from lsd.training.loop import train
 
     print("trained:", train(config))

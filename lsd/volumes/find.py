@@ -1,4 +1,4 @@
-"""Paths with wildcards: one volume of the config for every container that matches."""
+"""The volumes of a config as they are on disk: one for every container that a path with wildcards matches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 
 from lsd.spec import Config, Dataset, Volume
 from lsd.spec.paths import data_root
-from lsd.volumes.reference import locate, way_out
+from lsd.volumes.reference import locate
+from lsd.volumes.volume import open_volume
 
 PARTS = ("train", "validate", "test")
 
@@ -16,8 +17,9 @@ PARTS = ("train", "validate", "test")
 def expand(config: Config) -> Config:
     """`config` with each volume whose path has wildcards (*, ?, [..], **) replaced by one for each match, sorted.
 
-    A path that exists as it is written is left alone.  Volumes are named after their containers; where the pattern's volume
-    has a name, it comes first.  Raises ValueError if nothing matches.
+    A path that exists as it is written is left alone.  So is one that nothing matches, for who opens it to refuse: to predict,
+    no training volumes are needed.  Volumes are named after their containers; where the pattern's volume has a name, it comes
+    first.
     """
     root = data_root(config)
     parts = {part: [one for volume in getattr(config.dataset, part) for one in _matches(volume, root)] for part in PARTS}
@@ -27,13 +29,21 @@ def expand(config: Config) -> Config:
     return Config.model_validate({**config.model_dump(), "dataset": dataset.model_dump()})
 
 
+def check_volumes(config: Config, names: tuple[str, ...]) -> None:
+    """Opens the volumes that `names` (of volumes, or parts of the dataset) mean, as `open_volume` does, and lets them go.
+
+    For scripts, so that a file that is not there or does not fit is told before anything heavy is imported.
+    """
+    for name, volume in expand(config).dataset.named(names).items():
+        open_volume(volume, name=name, data_root=data_root(config))
+
+
 def _matches(volume: Volume, root: Path) -> list[Volume]:
     if volume.path is None or not glob.has_magic(volume.path) or locate(volume.path, root=root).exists():
         return [volume]
-    pattern = str(Path(volume.path).expanduser())
-    found = sorted(glob.glob(pattern, root_dir=root, recursive=True))
+    found = sorted(glob.glob(str(Path(volume.path).expanduser()), root_dir=root, recursive=True))
     if not found:
-        raise ValueError(f"no file matches {volume.path!r}; correct it{way_out(locate(pattern, root=root), root=root)}")
+        return [volume]
     return [
         volume.model_copy(update={"path": path, "name": name}) for path, name in zip(found, _names(volume, found), strict=True)
     ]

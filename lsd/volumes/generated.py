@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import uuid
@@ -12,6 +13,8 @@ from funlib.geometry import Roi
 
 from lsd.spec import Synthetic
 from lsd.volumes.create import create_array
+
+log = logging.getLogger(__name__)
 
 GENERATOR = Path(__file__).parent / "synthetic"
 
@@ -35,6 +38,7 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
     target = path(synthetic, data_root)
     if target.exists():
         return target
+    log.info("making the synthetic volume %s, for this and every later run", target)
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
     try:
         _write(synthetic, partial)

@@ -6,6 +6,7 @@ part before a colon that is a container, then a part that ends like one (and is 
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from lsd.spec import Volume
@@ -22,6 +23,8 @@ def locate(path: str | Path, *, root: Path) -> Path:
 def check_there(container: Path, *, root: Path) -> None:
     """Raises ValueError if there is no such file or folder; it says what is near, and what sets the data root."""
     if not container.exists():
+        if glob.has_magic(str(container)):
+            raise ValueError(f"no file matches {str(container)!r}; correct it{way_out(container, root=root)}")
         try:
             containers.kind(container)
         except ValueError as error:

@@ -6,7 +6,7 @@ from funlib.geometry import Roi
 
 from lsd.spec import Config, Dataset, Volume
 from lsd.volumes.create import create_array
-from lsd.volumes.find import expand
+from lsd.volumes.find import check_volumes, expand
 
 
 def config(folder, **parts):
@@ -55,6 +55,16 @@ def test_a_path_that_exists_is_no_pattern(folder) -> None:
     assert expand(given) is given
 
 
-def test_no_match_is_an_error(folder) -> None:
-    with pytest.raises(ValueError, match=r"no file matches 'hemy/\*.zarr'; .*start from /.*set data_root or \$LSD_DATA"):
-        expand(config(folder, train=[{"path": "hemy/*.zarr"}]))
+def test_what_nothing_matches_is_refused_by_who_opens_it(folder) -> None:
+    made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
+    assert list(expand(made).dataset.volumes()) == ["*_train", "a_test", "b_test"]
+    with pytest.raises(ValueError, match=r"'\*_train': no file matches '.*hemy/\*.zarr'; .*set data_root or \$LSD_DATA"):
+        check_volumes(made, ("train", "test"))
+
+
+def test_volumes_are_checked_as_far_as_they_are_named(folder) -> None:
+    made = config(folder, train=[{"path": "hemi/a.zarr", "region": "0:9"}], test=[{"path": "hemi/*.zarr"}])
+    check_volumes(made, ("test",))
+    check_volumes(made, ("b_test",))
+    with pytest.raises(ValueError, match=r"'a_train': region 0:9.*0:2"):
+        check_volumes(made, ("test", "train"))
