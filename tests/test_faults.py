@@ -337,6 +337,9 @@ def test_sigterm_without_workers(undisturbed, start, tmp_path) -> None:
     config, expected = undisturbed("synthetic")
     config = other(config, runs=tmp_path / "runs")
     assert interrupted(start("predicter.py", config, {"Heads 3": "term"}))
+    with pytest.raises(ValueError, match=r"prediction of volume 'em' is not whole, \d+ of its \d+ blocks are not done"):
+        segment(config)
+    assert verify(paths.run_folder(config)) == []
     predict(config)
     check(config, expected, "prediction")
 

@@ -69,17 +69,19 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its checksum.
 
     Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
-    again makes them anew.  progress: told each step.  Raises RuntimeError where a run is at work, ValueError where there is
-    no step.
+    again makes them anew.  Blocks that a run which is not whole yet has not done are no finding.  progress: told each step.
+    Raises RuntimeError where a run is at work, ValueError where there is no step.
     """
     found: list[Finding] = []
     for path in _some(folder):
         step = load_step(path)
-        with exclusive(step.container.with_name(step.container.name.removesuffix(".partial"))):
-            findings = _verify(step)
+        with exclusive(_target(step)):
+            findings, undone = _verify(step)
         found += findings
         if progress:
-            progress(f"{path}: {len(step.grid) - len(findings)} of {len(step.grid)} blocks are there and intact")
+            later = f", {undone} are not done yet" if undone else ""
+            blocks = len(step.grid)
+            progress(f"{path}: {blocks - undone - len(findings)} of {blocks} blocks are there and intact{later}")
     return found
 
 
@@ -94,11 +96,17 @@ def _status(step: Step) -> Status:
     ledger = read_ledger(step.folder)
     done, blocks = len(ledger), len(step.grid)
     voxels = int(step.grid.roi.size) * done // blocks
-    target = step.container.with_name(step.container.name.removesuffix(".partial"))
-    return Status(step.folder, step.name, done, blocks, voxels, float(ledger.records["seconds"].sum()), holder(target))
+    seconds = float(ledger.records["seconds"].sum())
+    return Status(step.folder, step.name, done, blocks, voxels, seconds, holder(_target(step)))
 
 
-def _verify(step: Step) -> list[Finding]:
+def _target(step: Step) -> Path:
+    """What a container is called once it is whole."""
+    return step.container.with_name(step.container.name.removesuffix(".partial"))
+
+
+def _verify(step: Step) -> tuple[list[Finding], int]:
+    """What is wrong, and how many blocks are yet to be done."""
     ledger = read_ledger(step.folder)
     arrays = {name: _open(step, name) for name in step.arrays}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -111,9 +119,11 @@ def _verify(step: Step) -> list[Finding]:
                 if isinstance(array, Array):
                     # a chunk that cannot be read cannot be written in part either
                     array.delete(step.grid.block(int(index)).write)
-    said = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
-    said |= {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
-    return [_finding(step, index, reason) for index, reason in sorted(said.items())]
+    said = {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
+    missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
+    begun = step.container != _target(step)
+    found = said if begun else {**missing, **said}
+    return [_finding(step, index, reason) for index, reason in sorted(found.items())], len(missing) if begun else 0
 
 
 def _finding(step: Step, index: int, reason: str) -> Finding:

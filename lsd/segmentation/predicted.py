@@ -12,9 +12,16 @@ from lsd.volumes.array import Array, open_array
 
 
 def predicted(config: Config, volume: str) -> Array:
-    """A volume's affinities (c, z, y, x).  Raises ValueError if there are none."""
+    """A volume's affinities (c, z, y, x).  Raises ValueError if there are none, or not all yet."""
     path, head = prediction(config, volume), config.segment.affinities
     if not path.exists():
+        begun = step_folder(path.with_name(f"{path.name}.partial"), "heads")
+        if (begun / "step.json").exists():
+            step = load_step(begun)
+            raise ValueError(
+                f"the prediction of volume {volume!r} is not whole, {left(step)} of its {len(step.grid)} blocks are not done; "
+                "the script that predicts it goes on from there"
+            )
         raise ValueError(f"there is no prediction of volume {volume!r} at {path}; run predicter.py first")
     affs = open_array(path, head)
     if affs.channels is None:

@@ -1,5 +1,6 @@
 """status and verify: what says done is there, or is done again."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -94,6 +95,22 @@ def test_what_is_damaged_is_named_and_made_again(tmp_path, damage) -> None:
     assert run(made).done == 1
     check(made)
     assert verify(tmp_path) == []
+
+
+def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:
+    made = step(tmp_path, wrong={5: "raise", 7: "raise"})
+    begun = dataclasses.replace(made, container=made.container.with_name("made.zarr.partial"))
+    shutil.move(made.container, begun.container)
+    with pytest.raises(BlocksFailed):
+        run(begun)
+    told = []
+    assert verify(tmp_path, progress=told.append) == []
+    assert told == [f"{begun.folder}: 22 of 24 blocks are there and intact, 2 are not done yet"]
+    _lose(begun)
+    assert [found.index for found in verify(tmp_path)] == [2]
+    # where a whole result should be, they are missed
+    shutil.move(begun.container, made.container)
+    assert [(found.index, found.reason) for found in verify(tmp_path)] == [(n, "was not done") for n in (2, 5, 7)]
 
 
 def test_an_array_that_is_gone(tmp_path) -> None:
