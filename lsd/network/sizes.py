@@ -35,7 +35,7 @@ def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = F
     below, above = nearest_legal(trunk, input_shape, training=training)
     if above != Coordinate(input_shape):
         raise ValueError(
-            f"input_shape {_text(input_shape)} does not fit the trunk; nearest that fit: {_text(below)}, {_text(above)} "
+            f"input_shape {_text(input_shape)} does not fit the trunk; nearest that fit: {_either(below, above)} "
             f"(in steps of {_text(step(trunk))})"
         )
     return Coordinate(input_shape) - extent(trunk, training=training).shrink
@@ -112,7 +112,7 @@ def cascade_output(
     if above + margin != Coordinate(raw_shape):
         raise ValueError(
             f"raw of {_text(raw_shape)} voxels does not fit the network; "
-            f"nearest that fit: {_text(below + margin)}, {_text(above + margin)} (in steps of {_text(step(trunk))})"
+            f"nearest that fit: {_either(below + margin, above + margin)} (in steps of {_text(step(trunk))})"
         )
     return Coordinate(raw_shape) - margin - extent(trunk, training=training).shrink
 
@@ -226,6 +226,10 @@ def _index(variant: Variant, stage: str | None) -> int:
     if stage is not None and stage not in names:
         raise ValueError(f"the variant has no stage {stage!r}; it has: {', '.join(names)}")
     return len(names) - 1 if stage is None else names.index(stage)
+
+
+def _either(below: Sequence[int], above: Sequence[int]) -> str:
+    return ", ".join(dict.fromkeys((_text(below), _text(above))))
 
 
 def _text(shape: Sequence[int]) -> str:

@@ -54,6 +54,11 @@ def blocks(roi: Roi, settings: Segment) -> Grid:
     return tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
 
 
+def edge_context(settings: Segment, dims: int) -> tuple[int, ...]:
+    """Voxels around a block that its edges are scored with: the neighbours' side of a contact is always looked at."""
+    return tuple(max(1, n) for n in settings.edge_context[-dims:])
+
+
 def voxels(grid: Grid) -> int:
     """Of a whole block: how far the ids of two blocks are apart."""
     return int(np.prod([int(n) for n in grid.write_shape], dtype=object))

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import left
 from lsd.blockwise.step import differences, digest, load_step, step_folder
-from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces
+from lsd.segmentation.blocks import FRAGMENTS, MUTEX, blocks, edge_context, edge_pieces
 from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
-from lsd.spec import Config
+from lsd.spec import Config, Segment
 from lsd.spec.paths import prediction, segmentation
 from lsd.volumes.array import Array, open_array
 
@@ -60,7 +60,7 @@ def open_results(config: Config, volume: str) -> Results:
     """What `segment` wrote for a volume with the config's decoder.
 
     Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables are another run's, or it was
-    made from another prediction than there is now, or with other settings than the config's (blocks and context aside).
+    made from another prediction than there is now, or with other settings or blocks than the config's.
     """
     path = segmentation(config, volume)
     if not path.exists():
@@ -82,13 +82,16 @@ def open_results(config: Config, volume: str) -> Results:
 
 def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str, Any]]) -> None:
     """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
-    asked = config.segment.model_dump(mode="json")
-    first = "mutex" if config.segment.decoder == "mutex" else "fragments"
-    other = differences(found[first]["settings"], asked[first], f"segment.{first}.")
+    settings = config.segment
+    first = "mutex" if settings.decoder == "mutex" else "fragments"
+    other = differences(found[first]["settings"], settings.model_dump(mode="json")[first], f"segment.{first}.")
     if "edges" in found:
-        asked_edges = {**config.segment.scores, "agglomeration": config.segment.grown}
-        there = {**found["edges"].get("scores", {}), "agglomeration": found["edges"].get("agglomeration")}
-        other += differences(there, asked_edges, "segment.")
+        other += differences(found["edges"].get("scores", {}), settings.scores, "segment.")
+        other += differences(_blocks_there(found), _blocks_now(found, settings), "segment.")
+        grown = found["edges"].get("agglomeration")
+        if grown != settings.grown:
+            chosen = ", by auto" if settings.agglomeration == "auto" else ""
+            other.append(f"segment.agglomeration: {grown} there, {settings.grown} asked for{chosen}")
     if prediction(config, volume).exists():
         source = origin_of(predicted(config, volume), whole=False)
         if json.loads(json.dumps(source)) != found[first]["affinities"]:
@@ -97,6 +100,21 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
         raise ValueError(
             f"{segmentation(config, volume)} is not what segment.py would give now: {'; '.join(other)}; run segment.py again"
         )
+
+
+def _blocks_there(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The blocks that a segmentation was made in, as the config would say them."""
+    there = {"block": found["fragments"]["blocks"], "context": found["fragments"]["context"][0]}
+    return there | ({"edge_context": found["edges"]["context"][0]} if found["edges"].get("agglomeration") == "blocks" else {})
+
+
+def _blocks_now(found: Mapping[str, Mapping[str, Any]], settings: Segment) -> dict[str, Any]:
+    """What these would be with the settings."""
+    grid = blocks(Roi(*found["fragments"]["roi"]), settings)
+    now = {"block": [int(n) for n in grid.write_shape], "context": [int(n) for n in grid.context[0]]}
+    if found["edges"].get("agglomeration") != "blocks":
+        return now
+    return {**now, "edge_context": [int(n) for n in edge_context(settings, grid.roi.dims)]}
 
 
 def _whole(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
-from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_pieces, voxels
+from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
 from lsd.segmentation.predicted import origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
@@ -192,8 +192,7 @@ def _agglomerated(job: Job, container: Path, grid: Grid, fragments: Step, progre
     if settings.grown == "blocks":
         # of an earlier run; nothing would mend them
         rmtree(step_folder(container, "contacts"), ignore_errors=True)
-        # the neighbours' side of a contact is always looked at
-        around = _with_context(grid, tuple(max(1, n) for n in settings.edge_context[-dims:]))
+        around = _with_context(grid, edge_context(settings, dims))
         arguments = {**job.arguments(), "scores": settings.scores, "apart": apart}
         edges = Step("edges", container, around, f"{HERE}:Edges", arguments, depends_on, rows=EDGE)
         return _run(job, edges, container, progress)
@@ -243,7 +242,8 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
             voxel_size=job.affs.voxel_size,
             dtype=np.uint8 if name == UNCUT else np.uint64,
             chunks=chunk_shape(step.grid.write_shape),
-            attributes={"settings": scoring_settings(job.config)},
+            # of fragments, those of fragments: they stay when they are joined in another way
+            attributes={"settings": step.fingerprint.get("settings", scoring_settings(job.config))},
         )
     summary = run(step, workers=workers or job.config.segment.workers, title=f"{job.name} {step.name}")
     if len(step.grid) > 1:

@@ -117,6 +117,9 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
     [
         ({"scoring": "hist_quant_75"}, "segment.scoring: mean there, hist_quant_75 asked for"),
         ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
+        ({"block": (7, 22, 24)}, r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run segment.py again"),
+        ({"context": (4, 4, 4)}, r"segment.context: \[32, 32, 32\] there, \[4, 4, 4\] asked for"),
+        ({"agglomeration": "blocks"}, "segment.agglomeration: whole there, blocks asked for;"),
         ({"fragments": Fragments(min_seed_distance=4)}, "segment.fragments.min_seed_distance: 3 there, 4 asked for"),
     ],
 )
@@ -126,6 +129,18 @@ def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> No
         evaluate(other)
     segment(other)
     assert evaluate(other).threshold is not None
+
+
+def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
+    inside = {"agglomeration": "blocks", "block": (7, 22, 24)}
+    made = config.model_copy(update={"segment": config.segment.model_copy(update=inside)})
+    segment(made)
+    evaluate(made)
+    other = made.model_copy(update={"segment": made.segment.model_copy(update={"edge_context": (0, 9, 9)})})
+    with pytest.raises(ValueError, match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run segment.py"):
+        evaluate(other)
+    with pytest.raises(ValueError, match=r"segment.agglomeration: blocks there, whole asked for, by auto"):
+        evaluate(config)
 
 
 def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) -> None:

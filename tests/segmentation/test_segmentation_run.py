@@ -88,6 +88,17 @@ def test_what_is_written(config) -> None:
     assert expected.segmentation(0.6).max() < expected.fragments.max()
 
 
+def test_arrays_say_with_which_settings_they_were_made(config) -> None:
+    def said(array):
+        path = segmentation(config, "data_validate") / array / ".zattrs"
+        return json.loads(path.read_text())["settings"]
+
+    for changed in (config, _set(config, scoring="hist_quant_75")):
+        segment(changed)
+        assert said("fragments") == config.segment.fragments.model_dump(mode="json")
+        assert all(said(array_name(threshold)) == scoring_settings(changed) for threshold in THRESHOLDS)
+
+
 def _write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
