@@ -71,8 +71,14 @@ def sharpened(volumes: tuple[Volume, ...], amount: float) -> tuple[Volume, ...]:
 
 
 def synthetic(seed: int, *shape: int) -> tuple[Volume, ...]:
-    """A made-up volume with its truth."""
+    """A made-up volume with its truth, 10 nm."""
     return (Volume(synthetic=Synthetic(seed=seed, shape=shape), labels=IDS),)
+
+
+def synthetic_sections(seed: int, *shape: int) -> tuple[Volume, ...]:
+    """Made-up serial sections with their truth, 40x8x8 nm."""
+    made = Synthetic(kind="anisotropic", seed=seed, shape=shape, voxel_size=(40, 8, 8))
+    return (Volume(synthetic=made, labels=IDS),)
 
 
 def cremi(region: str) -> tuple[Volume, ...]:
@@ -94,6 +100,12 @@ DATASETS = {
         validate=synthetic(2, 64, 96, 96),
         test=synthetic(3, 64, 128, 128),
         augment=AUGMENTATIONS["light"],
+    ),
+    "synthetic_sections": Dataset(
+        train=synthetic_sections(1, 40, 224, 224),
+        validate=synthetic_sections(2, 16, 192, 192),
+        test=synthetic_sections(3, 20, 224, 224),
+        augment=AUGMENTATIONS["light_sections"],
     ),
     # FIB-SEM, fly medulla, 10 nm: one volume of 250^3
     "fib25": Dataset(

@@ -80,8 +80,8 @@ def resolve(
     is no whole number of voxels.
     """
     disk = _dropped(_disk_axes(stated, extent, axes), extent)
-    size = _voxel_size(_sorted(stated.voxel_size, disk, "voxel size"), voxel_size, _dims(disk))
-    place = _sorted(stated.offset, disk, "offset") or _checked(offset, _dims(disk), "offset") or (0.0,) * len(size)
+    size = _voxel_size(_sorted(stated.voxel_size, disk, "voxel size"), voxel_size, disk)
+    place = _sorted(stated.offset, disk, "offset") or _checked(offset, disk, "offset") or (0.0,) * len(size)
     return Layout(disk, tuple(int(n) for n in extent), size, voxels(place, size))
 
 
@@ -96,8 +96,10 @@ def _disk_axes(stated: Statement, extent: Sequence[int], axes: Sequence[str] | N
 def _refuse_other_order(stated: Sequence[str], given: Sequence[str]) -> None:
     both = {*stated} & {*given}
     if {*given} - {"c"} - both or [axis for axis in stated if axis in both] != [axis for axis in given if axis in both]:
+        stack = "z" in {*given} - {*stated}
+        hint = " (programs may save a stack of sections as channels or times: save it with z)" if stack else ""
         raise ValueError(
-            f"its axes are {' '.join(stated)} by its file and {' '.join(given)} by the config; correct the wrong one"
+            f"its axes are {' '.join(stated)} by its file and {' '.join(given)} by the config; correct the wrong one{hint}"
         )
 
 
@@ -131,19 +133,23 @@ def _sorted(values: Sequence[float] | None, disk: Sequence[str], what: str) -> t
         return None
     if len(values) == len(disk) > _dims(disk):
         values = [value for value, axis in zip(values, disk, strict=True) if axis in SPACE]
-    _checked(values, _dims(disk), what)
+    _checked(values, disk, what)
     by_axis = dict(zip([axis for axis in disk if axis in SPACE], values, strict=True))
     return tuple(float(by_axis[axis]) for axis in SPACE if axis in by_axis)
 
 
-def _checked(values: Sequence[float] | None, dims: int, what: str) -> tuple[float, ...] | None:
-    if values is not None and len(values) != dims:
-        raise ValueError(f"its {what} is {tuple(values)}, its axes of space are {dims}; give one number for each")
+def _checked(values: Sequence[float] | None, disk: Sequence[str], what: str) -> tuple[float, ...] | None:
+    if values is not None and len(values) != _dims(disk):
+        axes = " ".join(axis for axis in disk if axis)
+        raise ValueError(
+            f"its {what} is {tuple(values)}, its axes are {axes}, of which {_dims(disk)} are of space; give one number for each "
+            "of these, or correct the axes in the file"
+        )
     return None if values is None else tuple(float(value) for value in values)
 
 
-def _voxel_size(stated: tuple[float, ...] | None, given: Sequence[float] | None, dims: int) -> tuple[float, ...]:
-    given = _checked(given, dims, "voxel size")
+def _voxel_size(stated: tuple[float, ...] | None, given: Sequence[float] | None, disk: Sequence[str]) -> tuple[float, ...]:
+    given, dims = _checked(given, disk, "voxel size"), _dims(disk)
     if stated is None and given is None:
         form = "(z, y, x)" if dims == 3 else "(y, x)"
         raise ValueError(

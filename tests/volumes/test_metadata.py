@@ -83,7 +83,7 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
         ({"resolution": [40, 4, 4]}, {"voxel_size": (40, 8, 8)}, r"\(40.0, 4.0, 4.0\) nm by its file and \(40.0, 8.0, 8.0\)"),
         ({"resolution": [40, 4, 4], "voxel_size": [1, 1, 1]}, {}, r"resolution is \(40, 4, 4\) but voxel_size is \(1, 1, 1\)"),
         ({"resolution": [40, 4, 4], "offset": [40, 2, 0]}, {}, r"\(1, 0.5, 0\) voxels"),
-        ({"resolution": [4, 4]}, {}, "voxel size is .* axes of space are 3"),
+        ({"resolution": [4, 4]}, {}, "voxel size is .* of which 3 are of space"),
         ({"resolution": [4, 4, 0]}, {}, "positive"),
         ({"resolution": ["4", 4, 4]}, {}, "finite numbers"),
         ({"resolution": [4, 4, float("nan")]}, {}, "finite numbers"),
