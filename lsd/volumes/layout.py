@@ -142,8 +142,8 @@ def _checked(values: Sequence[float] | None, disk: Sequence[str], what: str) -> 
     if values is not None and len(values) != _dims(disk):
         axes = " ".join(axis for axis in disk if axis)
         raise ValueError(
-            f"its {what} is {tuple(values)}, its axes are {axes}, of which {_dims(disk)} are of space; give one number for each "
-            "of these, or correct the axes in the file"
+            f"its {what} is {tuple(values)}, its axes are {axes}, of which {_dims(disk)} are of space; give one number for "
+            "each of these, or correct the axes in the file"
         )
     return None if values is None else tuple(float(value) for value in values)
 
