@@ -90,26 +90,43 @@ def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str
 
     Raises ConfigError with every mistake found.
     """
-    pairs = [_split(text) for text in overrides]
-    data = _plain(config)
-    mistakes = []
-    for key, text in sorted(pairs, key=lambda pair: pair[0].count(".")):
+    mistakes, texts = [], {}
+    for text in overrides:
         try:
-            # the names of a path are checked on the config as it is by now: dataset=x changes what dataset.train.0 is
-            _check_path(Config.model_validate(data), key)
-            _put(data, key.split("."), _value(key, text, dictionaries, now=_get(data, key.split("."))))
+            key, texts[key] = _split(text)
         except ConfigError as error:
             mistakes.append(str(error))
-        except ValidationError:
-            # an earlier override is wrong; the last validation names it
-            _put(data, key.split("."), _value(key, text, dictionaries))
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        mistakes += explain(error)
+    data, wrong = _plain(config), None
+    for key in sorted(texts, key=lambda key: key.count(".")):
+        try:
+            # against the last config that was right: dataset=x changes what dataset.train.0 is
+            _check_path(config, key)
+            _put(data, key, _value(key, texts[key], dictionaries))
+        except ConfigError as error:
+            mistakes.append(str(error))
+            continue
+        # what is wrong now may be right with an override that is yet to come
+        config, wrong = _validated(config, data, texts)
+        data = data if wrong else _plain(config)
+    if wrong:
+        mistakes += explain(wrong)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return config
+
+
+def _validated(config: Config, data: dict[str, Any], texts: Mapping[str, str]) -> tuple[Config, ValidationError | None]:
+    """The config of the data, or the one given, and what is wrong.  Where text is wanted, what reads like a number is text."""
+    try:
+        return Config.model_validate(data), None
+    except ValidationError as error:
+        keys = [".".join(map(str, detail["loc"])) for detail in error.errors() if detail["type"] == "string_type"]
+        if not any(key in texts for key in keys):
+            return config, error
+        for key in keys:
+            if key in texts:
+                _put(data, key, texts[key])
+        return _validated(config, data, {key: text for key, text in texts.items() if key not in keys})
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -229,31 +246,25 @@ def _deeper(node: BaseModel) -> list[str]:
     ]
 
 
-def _put(data: Any, parts: list[str], value: Any) -> None:
-    for part in parts[:-1]:
-        data = data[int(part)] if isinstance(data, list) else data[part]
-    last = parts[-1]
-    if isinstance(data, list):
-        data[int(last)] = value
-    else:
-        data[last] = value
+def _put(data: Any, key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    try:
+        for part in parents:
+            data = data[int(part)] if isinstance(data, list) else data[part]
+        data[int(last) if isinstance(data, list) else last] = value
+    except (LookupError, TypeError, ValueError):
+        # an earlier override, which is wrong, made something else of what holds it
+        raise ConfigError(f"{key}: there is nothing of that name to set") from None
 
 
-def _get(data: Any, parts: Sequence[str]) -> Any:
-    for part in parts:
-        data = data[int(part)] if isinstance(data, list) else data.get(part)
-    return data
-
-
-def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]], *, now: Any = None) -> Any:
-    """What the text stands for; now: the value that it replaces, since a number may be meant as a name."""
+def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -> Any:
     names = dictionaries.get(key, {})
     if text in names:
         return _plain(names[text])
     value = _literal(text)
     # what has a dictionary is a structure: anything plainer was meant as a name
     if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
-        return text if isinstance(now, str) and isinstance(value, (int, float)) else value
+        return value
     if names:
         raise ConfigError(f"no {key.split('.')[-1]} {text!r}{_meant(text, names)}")
     raise ConfigError(
@@ -298,12 +309,14 @@ def _unknown(name: str, fields: Sequence[str], where: str, *, deeper: Sequence[s
 
 def _meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     """What a name may stand for: one of these, or the end of one of the deeper keys."""
-    keys = {key: [key] for key in allowed}
-    listed = ", ".join(keys)
+    own = list(allowed)
+    keys = {key: [key] for key in own}
     for key in deeper:
-        keys.setdefault(key.rpartition(".")[2], []).append(key)
+        last = key.rpartition(".")[2]
+        if last not in own:
+            keys.setdefault(last, []).append(key)
     close = keys.get(name) or [key for like in difflib.get_close_matches(name, keys, n=1) for key in keys[like]]
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {listed}"
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {', '.join(own)}"
 
 
 def _fields(title: str | None) -> list[str]:

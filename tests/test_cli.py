@@ -34,6 +34,9 @@ def test_the_default_config_loads() -> None:
         ("dataset.augment=none", lambda c: c.dataset.augment == ()),
         ("name=größe = 3: x", lambda c: c.name == "größe = 3: x"),
         ("name=5", lambda c: c.name == "5"),
+        ("data_root=2026", lambda c: c.data_root == "2026"),
+        ("dataset.train.0.name=7", lambda c: c.dataset.train[0].name == "7"),
+        ("train.init.main=5.0", lambda c: c.train.init == {"main": "5.0"}),
         ("train.clip=5", lambda c: c.train.clip == 5),
     ],
 )
@@ -85,6 +88,39 @@ def test_all_mistakes_of_the_command_line_at_once() -> None:
     with pytest.raises(cli.ConfigError) as error:
         cli.load(CONFIG, ["train.batch_size=0", "train.learning_rate=fast", "train.itertions=3", "segment.decoder=x"])
     assert len(str(error.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (
+            ["train.batch_size=-2", "dataset.train.9.region=0:5"],
+            ["entries 0..0, got '9'", "train.batch_size"],
+        ),
+        (["train.batch_size=-2", "trian.foo.bar=3"], ["no field 'trian'; did you mean 'train'?", "train.batch_size"]),
+        (["train.batch_size=-2", "name.a=5"], ["set name itself", "train.batch_size"]),
+        (
+            ["train.batch_size=-2", "train.zz=3"],
+            ["train: no field 'zz'; there are: iterations", "train.batch_size"],
+        ),
+        (["foo", "bar", "train.clip=-1"], ["'foo' is no override", "'bar' is no override", "train.clip"]),
+        (["dataset.train=5", "dataset.train.0.weight=2"], ["dataset.train.0.weight: there is nothing", "dataset.train: input"]),
+        (["name=5", "train.clip=-1", "data_root=7"], ["train.clip"]),
+    ],
+)
+def test_one_mistake_hides_no_other(overrides, says) -> None:
+    with pytest.raises(cli.ConfigError) as error:
+        cli.load(CONFIG, overrides)
+    lines = str(error.value).splitlines()
+    assert len(lines) == len(says)
+    assert all(any(text in line for line in lines) for text in says)
+
+
+def test_overrides_that_are_right_together(tmp_path) -> None:
+    config = cli.load(CONFIG, ["train.frozen=main", "train.init.main=x.pt", "segment.caution=0.2", "segment.scoring=mean_all"])
+    assert (config.train.frozen, config.segment.caution) == (("main",), 0.2)
+    config = cli.load(CONFIG, ["predict.region=0:5", "predict.region.0=(1, 2)"])
+    assert config.predict.region == ((1, 2),)
 
 
 def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
