@@ -119,6 +119,7 @@ def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: 
         "version": VERSION,
         "segmentation": results.made_from,
         "truth": volume.labels.identity(),
+        "known": [array.identity() for array in (volume.labels_mask, volume.raw) if array] if settings.use_mask else [],
         "volume": volume.spec.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json", include=matters),
     }

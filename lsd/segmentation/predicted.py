@@ -6,9 +6,20 @@ from typing import Any
 
 from lsd.blockwise.run import left
 from lsd.blockwise.step import digest, load_step, step_folder
-from lsd.spec import Config
+from lsd.spec import Affinities, Config
 from lsd.spec.paths import prediction
+from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array
+
+
+def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
+    """Offsets of the head that segment.affinities names, in the axes of the network.  Raises ValueError if it has none."""
+    heads, head = config.variant.heads(), config.segment.affinities
+    target = heads[head].target if head in heads else None
+    if not isinstance(target, Affinities):
+        there = [name for name, other in heads.items() if isinstance(other.target, Affinities)]
+        raise ValueError(f"segment.affinities names {head!r}; heads with affinities: {', '.join(there) or 'none'}")
+    return for_dims(target.neighborhood, config.network.dims)
 
 
 def predicted(config: Config, volume: str) -> Array:

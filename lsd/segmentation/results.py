@@ -16,7 +16,8 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import left
 from lsd.blockwise.step import differences, digest, load_step, step_folder
 from lsd.segmentation.blocks import FRAGMENTS, MUTEX, blocks, edge_context, edge_pieces
-from lsd.segmentation.predicted import origin_of, predicted
+from lsd.segmentation.mask import Mask, mask_of
+from lsd.segmentation.predicted import neighborhood, origin_of, predicted
 from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
 from lsd.spec import Config, Segment
 from lsd.spec.paths import prediction, segmentation
@@ -85,6 +86,9 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
     settings = config.segment
     first = "mutex" if settings.decoder == "mutex" else "fragments"
     other = differences(found[first]["settings"], settings.model_dump(mode="json")[first], f"segment.{first}.")
+    there, asked = (list(map(list, offsets)) for offsets in (found[first]["neighborhood"], neighborhood(config)))
+    other += differences({"offsets of affinities": there}, {"offsets of affinities": asked})
+    other += _masks(found[first]["mask"], mask_of(config, volume))
     if "edges" in found:
         other += differences(found["edges"].get("scores", {}), settings.scores, "segment.")
         other += differences(_blocks_there(found), _blocks_now(found, settings), "segment.")
@@ -92,14 +96,25 @@ def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str,
         if grown != settings.grown:
             chosen = ", by auto" if settings.agglomeration == "auto" else ""
             other.append(f"segment.agglomeration: {grown} there, {settings.grown} asked for{chosen}")
-    if prediction(config, volume).exists():
-        source = origin_of(predicted(config, volume), whole=False)
-        if json.loads(json.dumps(source)) != found[first]["affinities"]:
-            other.append("the prediction was made anew since")
+    kept = prediction(config, volume).exists()
+    if kept and _json(origin_of(predicted(config, volume), whole=False)) != found[first]["affinities"]:
+        other.append("the prediction was made anew since")
     if other:
         raise ValueError(
             f"{segmentation(config, volume)} is not what segment.py would give now: {'; '.join(other)}; run segment.py again"
         )
+
+
+def _masks(there: Mapping[str, Any] | None, asked: Mask | None) -> list[str]:
+    """What the mask of a segmentation and the one to use differ in."""
+    if there is None or asked is None:
+        return differences({"use_mask": there is not None}, {"use_mask": asked is not None}, "segment.")
+    return [] if there == _json(asked.made_from) else ["labels_mask is another one, or was made anew since"]
+
+
+def _json(value: Mapping[str, Any]) -> Any:
+    """As it is read again."""
+    return json.loads(json.dumps(dict(value)))
 
 
 def _blocks_there(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,17 +18,17 @@ from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
-from lsd.segmentation.predicted import origin_of, predicted
+from lsd.segmentation.mask import Mask, mask_of
+from lsd.segmentation.predicted import neighborhood, origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.segmentation.whole import CONTACT
-from lsd.spec import Affinities, Config, Volume, Workers
+from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
-from lsd.targets.offsets import for_dims, reach
+from lsd.targets.offsets import reach
 from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
-from lsd.volumes.volume import open_volume
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -43,14 +43,6 @@ CONTACT_MEMORY = 160
 # contacts that are joined in more than a few seconds; seconds that it may take
 LONG = 1_000_000
 LONGEST = 7 * 86400.0
-
-
-@dataclass(frozen=True)
-class Mask:
-    """A volume's labels_mask: what a worker opens it with, and what it is, for fingerprints."""
-
-    arguments: tuple[Any, str, str]
-    made_from: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,35 +86,16 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     Raises ValueError if a prediction is missing or the config's head holds no affinities; BlocksFailed where blocks failed.
     """
     config = expand(config)
-    neighborhood = _neighborhood(config)
+    offsets = neighborhood(config)
     volumes = config.dataset.named(config.predict.volumes)
-    jobs = [_job(config, name, volume, neighborhood) for name, volume in volumes.items()]
+    jobs = [_job(config, name, volume, offsets) for name, volume in volumes.items()]
     return [(_mutex if config.segment.decoder == "mutex" else _watershed)(job, progress) for job in jobs]
 
 
-def _neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
-    heads, head = config.variant.heads(), config.segment.affinities
-    target = heads[head].target if head in heads else None
-    if not isinstance(target, Affinities):
-        there = [name for name, other in heads.items() if isinstance(other.target, Affinities)]
-        raise ValueError(f"segment.affinities names {head!r}; heads with affinities: {', '.join(there) or 'none'}")
-    return for_dims(target.neighborhood, config.network.dims)
-
-
-def _job(config: Config, name: str, volume: Volume, neighborhood: Sequence[Sequence[int]]) -> Job:
+def _job(config: Config, name: str, volume: Volume, offsets: Sequence[Sequence[int]]) -> Job:
     affs = predicted(config, name)
     refuse_same(segmentation(config, name), [affs.source.path, *([data_root(config) / volume.path] if volume.path else [])])
-    return Job(config, name, affs, neighborhood, _mask(config, name, volume), _thresholds(config, volume), origin_of(affs))
-
-
-def _mask(config: Config, name: str, volume: Volume) -> Mask | None:
-    if not config.segment.use_mask:
-        return None
-    root = data_root(config)
-    mask = open_volume(volume, name=name, data_root=root).labels_mask
-    if mask is None:
-        raise ValueError(f"segment.use_mask is set, but volume {name!r} has no labels_mask; name its array, or unset it")
-    return Mask((volume.model_dump(mode="json"), name, str(root)), mask.identity())
+    return Job(config, name, affs, offsets, mask_of(config, name), _thresholds(config, volume), origin_of(affs))
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:

@@ -118,6 +118,7 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
         ({"scoring": "hist_quant_75"}, "segment.scoring: mean there, hist_quant_75 asked for"),
         ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
         ({"block": (7, 22, 24)}, r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run segment.py again"),
+        ({"use_mask": True}, "segment.use_mask: False there, True asked for; run segment.py again"),
         ({"context": (4, 4, 4)}, r"segment.context: \[32, 32, 32\] there, \[4, 4, 4\] asked for"),
         ({"agglomeration": "blocks"}, "segment.agglomeration: whole there, blocks asked for;"),
         ({"fragments": Fragments(min_seed_distance=4)}, "segment.fragments.min_seed_distance: 3 there, 4 asked for"),
@@ -129,6 +130,33 @@ def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> No
         evaluate(other)
     segment(other)
     assert evaluate(other).threshold is not None
+
+
+def test_another_mask_is_counted_anew(config, tmp_path) -> None:
+    before = evaluate(config).volumes["c"]
+    mask = create_array(tmp_path / "c.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True)
+    mask.write(np.ones(ROI.shape, np.uint8), ROI)
+    after = evaluate(config).volumes["c"]
+    assert before.fragments == compare(_segments(config, "c", "fragments")[:, 4:], _truth(2)[:, 4:])
+    assert after.fragments == compare(_segments(config, "c", "fragments"), _truth(2))
+
+
+def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path) -> None:
+    masked = config.model_copy(update={"segment": config.segment.model_copy(update={"use_mask": True})})
+    segment(masked)
+    evaluate(masked)
+    with pytest.raises(ValueError, match=r"segment.use_mask: True there, False asked for; run segment.py again"):
+        evaluate(config)
+    create_array(tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True).write(
+        np.ones(ROI.shape, np.uint8), ROI
+    )
+    with pytest.raises(ValueError, match=r"b\.zarr is not what .* labels_mask is another one, or was made anew since"):
+        evaluate(masked)
+    segment(masked)
+    evaluate(masked)
+    heads = {"affs": Head(target=Affinities(neighborhood=((0, 0, -1), (0, -1, 0), (-1, 0, 0))))}
+    with pytest.raises(ValueError, match=r"offsets of affinities: \[\[-1, 0, 0\], .* there, \[\[0, 0, -1\], .* asked for"):
+        evaluate(masked.model_copy(update={"variant": Variant(stages=(Stage(heads=heads),))}))
 
 
 def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
