@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from lsd.network.levels import discarded, fold, is_padded, kernels
@@ -11,18 +12,34 @@ from lsd.targets.target import channels
 
 # measured on the CPU: convolutions reorder and pad what they read unless it is in channels_last, and load kernels once
 OVERHEAD, START = 1.7, 150_000_000
+# outputs of a transposed convolution that are alive at once unless it is in channels_last: its own, and copies on the way to it
+COPIES = 2.5
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How a network predicts, as far as its memory depends on it.
+
+    bytes_per_value: 4 in fp32, 2 in bf16 and fp16
+    channels_last:   the memory layout, which spares copies
+    averaged:        over passes that see raw turned: turned raw and sums of all heads are held during each
+    """
+
+    bytes_per_value: int = 4
+    channels_last: bool = False
+    averaged: bool = False
 
 
 class Walk:
     """One pass through a trunk, on paper: what each operation multiplies, what it stores, what is alive meanwhile.
 
-    channels, shape: of the array that flows; held: values kept for later (skips, the input)
+    channels, shape: of the array that flows; held: values kept for later (skips, the input); copies: see COPIES
     macs, parameters: so far; peak: most values alive at once.  Activations work in place.
     """
 
-    def __init__(self, channels: int, shape: Sequence[int], *, padded: bool, norm: bool) -> None:
+    def __init__(self, channels: int, shape: Sequence[int], *, padded: bool, norm: bool, copies: float) -> None:
         self.channels, self.shape = channels, tuple(shape)
-        self.padded, self.norm = padded, norm
+        self.padded, self.norm, self.copies = padded, norm, copies
         self.held = self.macs = self.parameters = self.peak = 0
 
     @property
@@ -59,7 +76,7 @@ class Walk:
         self.parameters += (self.channels * taps + 1) * channels
         self.shape = tuple(n * f for n, f in zip(self.shape, factor, strict=True))
         self.channels = channels
-        self._alive(before + self.values)
+        self._alive(before + (self.values if nearest else round(self.copies * self.values)))
 
     def join(self, skip: Walk) -> None:
         """Concatenates the crop of a skip, and lets it go."""
@@ -70,15 +87,15 @@ class Walk:
 
     def copy(self) -> Walk:
         """The array as it flows now, to be a skip."""
-        return Walk(self.channels, self.shape, padded=self.padded, norm=self.norm)
+        return Walk(self.channels, self.shape, padded=self.padded, norm=self.norm, copies=self.copies)
 
     def _alive(self, values: int) -> None:
         self.peak = max(self.peak, self.held + values)
 
 
-def walk(trunk: Trunk, stage: Stage, read_channels: int, shape: Sequence[int]) -> Walk:
+def walk(trunk: Trunk, stage: Stage, read_channels: int, shape: Sequence[int], *, copies: float = COPIES) -> Walk:
     """The pass of a trunk and the heads of a stage over read_channels x shape, in prediction."""
-    steps = Walk(read_channels, shape, padded=is_padded(trunk), norm=trunk.norm is not None)
+    steps = Walk(read_channels, shape, padded=is_padded(trunk), norm=trunk.norm is not None, copies=copies)
     if isinstance(trunk, UNet):
         _through_unet(trunk, steps)
     else:
@@ -107,34 +124,26 @@ def macs(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant) ->
     )
 
 
-def memory(
-    trunk: Trunk,
-    inputs: Mapping[str, Sequence[int]],
-    variant: Variant,
-    *,
-    bytes_per_value: int = 4,
-    averaged: bool = False,
-) -> int:
+def memory(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant, run: Pass = Pass()) -> int:
     """Bytes that one prediction of the cascade takes at its peak, weights included, the process itself (0.4 GB) not.
 
-    inputs: what enters each stage, {stage: shape}; bytes_per_value: 4 in fp32, 2 in bf16 and fp16; averaged: over passes that
-    see raw turned, so that the turned raw, and sums of all heads, are held during each.
-    An upper bound: on the CPU, measured peaks of 3D networks were 66 to 94% of it, in channels_last 53 to 90%.
+    inputs: what enters each stage, {stage: shape}.
+    An upper bound: on the CPU, measured peaks of 3D networks were 41 to 97% of it.
     """
     raw = 4 * max(prod(shape) for shape in inputs.values())
-    kept, peak = START + raw * (2 if averaged else 1), 0
+    kept, peak = START + raw * (2 if run.averaged else 1), 0
     outputs = 0
     for stage in variant.stages:
         read = read_channels(variant, stage, trunk.dims)
-        steps = walk(trunk, stage, read, inputs[stage.name])
+        steps = walk(trunk, stage, read, inputs[stage.name], copies=1 if run.channels_last else COPIES)
         entering = 4 * read * prod(inputs[stage.name])
-        peak = max(peak, kept + entering + round(OVERHEAD * bytes_per_value * steps.peak))
+        peak = max(peak, kept + entering + round(OVERHEAD * run.bytes_per_value * steps.peak))
         # logits stay, and their sigmoids in fp32
         said = sum(channels(head.target, trunk.dims) for head in stage.heads.values()) * prod(steps.shape) * 4
         kept, outputs = kept + 2 * said, outputs + said
-    peak = max(peak, kept) + (outputs if averaged else 0)
+    peak = max(peak, kept) + (outputs if run.averaged else 0)
     # lower precision keeps a copy of the weights
-    return peak + parameters(trunk, variant) * (4 if bytes_per_value == 4 else 4 + bytes_per_value)
+    return peak + parameters(trunk, variant) * (4 if run.bytes_per_value == 4 else 4 + run.bytes_per_value)
 
 
 def read_channels(variant: Variant, stage: Stage, dims: int) -> int:

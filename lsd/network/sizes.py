@@ -141,14 +141,12 @@ def largest_input(
     trunk: Trunk,
     *,
     memory_bytes: float,
-    bytes_per_value: int = 4,
-    averaged: bool = False,
+    run: cost.Pass = cost.Pass(),  # noqa: B008
     limit: Sequence[int] | None = None,
 ) -> Coordinate:
     """Raw shape of the largest block that predicts within memory_bytes, as `cost.memory` estimates it.
 
-    bytes_per_value: 4 in fp32, 2 in bf16 and fp16; averaged: over passes that see raw turned
-    limit:           raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
+    limit: raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
     Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger budget never gives a
     smaller block.  Raises ValueError where even the smallest does not fit.
     """
@@ -156,7 +154,7 @@ def largest_input(
 
     def need(shape: Coordinate) -> int:
         inputs = {name: shape - margin * 2 for name, margin in around.items()}
-        return cost.memory(trunk, inputs, variant, bytes_per_value=bytes_per_value, averaged=averaged)
+        return cost.memory(trunk, inputs, variant, run)
 
     smallest = smallest_raw(variant, trunk)
     if need(smallest) > memory_bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,20 +107,34 @@ def average(
     found: dict[str, Tensor] = {}
     counts: dict[str, list[int]] = {}
     for turn in turns:
-        for name, head in forward(turn.apply(raw)).items():
-            said = opinions(targets[name], turn)
-            undone = turn.undo(head)
-            if name not in found:
-                shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
-                found[name] = torch.full(shape, float(name in strict), dtype=torch.float32, device=undone.device)
-                counts[name] = [0] * len(said)
-            for channel, opinion in enumerate(said):
-                if opinion:
-                    _take_in(found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict)
-                    counts[name][channel] += 1
+        # what a turn gave is let go before the next one is computed
+        _hear(turn, forward(turn.apply(raw)), targets, kept, strict, found, counts)
     for name in found.keys() - strict:
         found[name] /= found[name].new_tensor(counts[name]).view(-1, *(1,) * len(kept))
     return found
+
+
+def _hear(
+    turn: Transform,
+    heads: Mapping[str, Tensor],
+    targets: Mapping[str, Target],
+    kept: tuple[slice, ...],
+    strict: Set[str],
+    found: dict[str, Tensor],
+    counts: dict[str, list[int]],
+) -> None:
+    """Adds the opinions of one turn to `found`, and their number to `counts`; of `strict` heads the lowest counts."""
+    for name, head in heads.items():
+        said = opinions(targets[name], turn)
+        undone = turn.undo(head)
+        if name not in found:
+            shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
+            found[name] = torch.full(shape, float(name in strict), dtype=torch.float32, device=undone.device)
+            counts[name] = [0] * len(said)
+        for channel, opinion in enumerate(said):
+            if opinion:
+                _take_in(found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict)
+                counts[name][channel] += 1
 
 
 def _take_in(found: Tensor, opinion: Tensor, *, lowest: bool) -> None:

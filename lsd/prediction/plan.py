@@ -104,8 +104,7 @@ def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict) ->
             variant,
             network.trunk,
             memory_bytes=settings.memory * 1e9,
-            bytes_per_value=_bytes(settings),
-            averaged=settings.augment != "none",
+            run=_pass(settings),
             limit=roi.shape + (sizes.context(variant, network.trunk) + sizes.step(network.trunk)) * 2,
         )
     if len(shape) != network.dims:
@@ -140,11 +139,14 @@ def _even(extent: int, lead: int, most: int, step: int) -> int:
 def _sections(network: Network, variant: Variant, raw: Coordinate, *, settings: Predict, extent: int) -> int:
     """Sections that a 2D network takes at once: an even share of what fits memory."""
     inputs = sizes.stage_inputs(variant, network.trunk, raw)
-    averaged = settings.augment != "none"
-    each = cost.memory(network.trunk, inputs, variant, bytes_per_value=_bytes(settings), averaged=averaged)
+    each = cost.memory(network.trunk, inputs, variant, _pass(settings))
     most = int(min(max(settings.memory * 1e9 // each, 1), MOST_SECTIONS))
     return -(-extent // -(-extent // most))
 
 
-def _bytes(settings: Predict) -> int:
-    return 2 if settings.precision in ("bf16", "fp16") else 4
+def _pass(settings: Predict) -> cost.Pass:
+    return cost.Pass(
+        bytes_per_value=2 if settings.precision in ("bf16", "fp16") else 4,
+        channels_last=settings.channels_last,
+        averaged=settings.augment != "none",
+    )
