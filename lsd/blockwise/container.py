@@ -25,7 +25,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     Raises RuntimeError where another run writes, OSError where the folder cannot be written.
     """
     with exclusive(target) as killed:
-        partial = target.with_name(f"{target.name}.partial")
+        partial = beside(target)
         found = None if partial.exists() else _differences(target, first)
         container = target if found == [] else partial
         if found:
@@ -37,6 +37,16 @@ def working(target: Path, first: Step) -> Iterator[Path]:
         if container != target:
             shutil.rmtree(target, ignore_errors=True)
             os.replace(container, target)
+
+
+def beside(target: Path) -> Path:
+    """Where the container of `target` is written until it is whole."""
+    return target.with_name(f"{target.name}.partial")
+
+
+def target_of(container: Path) -> Path:
+    """What a container is called once it is whole."""
+    return container.with_name(container.name.removesuffix(".partial"))
 
 
 def sweep(container: Path) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lsd.blockwise.ledger import Ledger, read_ledger, rewrite
+from lsd.blockwise.container import target_of
+from lsd.blockwise.ledger import Ledger, read_ledger, rewrite, was_whole
 from lsd.blockwise.lock import exclusive, holder
 from lsd.blockwise.run import speed
 from lsd.blockwise.step import Output, Step, load_step
@@ -69,13 +70,13 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its checksum.
 
     Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
-    again makes them anew.  Blocks that a run which is not whole yet has not done are no finding.  progress: told each step.
-    Raises RuntimeError where a run is at work, ValueError where there is no step.
+    again makes them anew.  Blocks that are yet to be done, of a step that was never whole, are no finding.  progress: told
+    each step.  Raises RuntimeError where a run is at work, ValueError where there is no step.
     """
     found: list[Finding] = []
     for path in _some(folder):
         step = load_step(path)
-        with exclusive(_target(step)):
+        with exclusive(target_of(step.container)):
             findings, undone = _verify(step)
         found += findings
         if progress:
@@ -97,12 +98,7 @@ def _status(step: Step) -> Status:
     done, blocks = len(ledger), len(step.grid)
     voxels = int(step.grid.roi.size) * done // blocks
     seconds = float(ledger.records["seconds"].sum())
-    return Status(step.folder, step.name, done, blocks, voxels, seconds, holder(_target(step)))
-
-
-def _target(step: Step) -> Path:
-    """What a container is called once it is whole."""
-    return step.container.with_name(step.container.name.removesuffix(".partial"))
+    return Status(step.folder, step.name, done, blocks, voxels, seconds, holder(target_of(step.container)))
 
 
 def _verify(step: Step) -> tuple[list[Finding], int]:
@@ -121,9 +117,9 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
                     array.delete(step.grid.block(int(index)).write)
     said = {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
     missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
-    begun = step.container != _target(step)
-    found = said if begun else {**missing, **said}
-    return [_finding(step, index, reason) for index, reason in sorted(found.items())], len(missing) if begun else 0
+    if was_whole(step.folder):
+        return [_finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())], 0
+    return [_finding(step, index, reason) for index, reason in sorted(said.items())], len(missing)
 
 
 def _finding(step: Step, index: int, reason: str) -> Finding:

@@ -4,6 +4,7 @@
     <folder>/<writer>.done     records of 40 bytes, one for each block that is done
     <folder>/<writer>.rows     the rows of these blocks, one after another; a record says where
     <folder>/<writer>.failed   what went wrong, a line of JSON each
+    <folder>/whole             all blocks were done once: what is not there now was lost
 
 Every worker appends to files of its own, so nothing is locked, nothing is served, and a million blocks are as many files as
 there were workers.  Rows are written before the record that points to them: a killed worker leaves at most a tail that no
@@ -195,6 +196,16 @@ class Ledger:
             raise ValueError(f"{path} is too short: {end} rows are noted; verify the run, and run the step again")
         # what lies between is of blocks that are not done, or done elsewhere too
         return rows if counts.sum() == len(rows) else rows[np.repeat(begins - begin, counts) + _within(counts)]
+
+
+def note_whole(folder: Path) -> None:
+    """Notes that all blocks of a step are done."""
+    (folder / "whole").touch()
+
+
+def was_whole(folder: Path) -> bool:
+    """Whether all blocks of a step were done once."""
+    return (folder / "whole").exists()
 
 
 def read_ledger(folder: Path) -> Ledger:

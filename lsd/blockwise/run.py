@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
-from lsd.blockwise.ledger import clear_failures, read_failures, read_ledger
+from lsd.blockwise.ledger import clear_failures, note_whole, read_failures, read_ledger
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, differences, digest, load_step
 from lsd.spec import Workers
@@ -135,6 +135,7 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     if len(pending):
         raise BlocksFailed(_failed(step, pending, died))
     clear_failures(step.folder)
+    note_whole(step.folder)
     return summary.finished()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lsd.blockwise.container import beside
 from lsd.blockwise.run import left
 from lsd.blockwise.step import digest, load_step, step_folder
 from lsd.spec import Affinities, Config
@@ -26,7 +27,7 @@ def predicted(config: Config, volume: str) -> Array:
     """A volume's affinities (c, z, y, x).  Raises ValueError if there are none, or not all yet."""
     path, head = prediction(config, volume), config.segment.affinities
     if not path.exists():
-        begun = step_folder(path.with_name(f"{path.name}.partial"), "heads")
+        begun = step_folder(beside(path), "heads")
         if (begun / "step.json").exists():
             step = load_step(begun)
             raise ValueError(
