@@ -12,6 +12,8 @@ from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, 
 NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
+# of a 2D volume the last two count
+OfEachAxis = AfterValidator(lambda sizes: _of_each_axis(sizes))
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Thresholds = Annotated[
     tuple[Probability, ...],
@@ -34,6 +36,12 @@ def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise ValueError(f"device {name!r} is unknown; allowed: auto, cpu, mps, cuda, cuda:0, cuda:1 ..")
     return name
+
+
+def _of_each_axis(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if len(sizes) != 3:
+        raise ValueError(f"give z, y and x (of a 2D volume the last two count), got {sizes}")
+    return sizes
 
 
 def _several(names: Any) -> Any:
@@ -208,7 +216,7 @@ class Mutex(Spec):
     """
 
     bias: tuple[float, float] = (-0.2, -0.2)
-    stride: Shape = (1, 1, 1)
+    stride: Annotated[Shape, OfEachAxis] = (1, 1, 1)
     min_size: NonNegative = 0
 
 
@@ -244,9 +252,9 @@ class Segment(Spec):
     agglomeration: Literal["auto", "whole", "blocks"] = "auto"
     thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     use_mask: bool = False
-    block: Shape = (256, 256, 256)
-    context: tuple[NonNegative, ...] = (32, 32, 32)
-    edge_context: tuple[NonNegative, ...] = (64, 64, 64)
+    block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
+    context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
+    edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
     workers: Workers = Workers()
 
     @model_validator(mode="after")
@@ -289,7 +297,7 @@ class Evaluate(Spec):
     connected: bool = False
     tolerance: Probability = 0.0
     region: Region = ()
-    block: Shape = (256, 256, 256)
+    block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
     workers: Workers = Workers()
 
 
