@@ -47,10 +47,13 @@ class Config(Spec):
         for name in self.predict.heads:
             if name not in heads:
                 raise ValueError(f"predict.heads names {name!r}; the variant has: {', '.join(heads)}")
-        volumes = self.dataset.volumes()
-        for name in self.predict.volumes:
-            if name not in (*volumes, "train", "validate", "test"):
-                raise ValueError(f"predict.volumes names {name!r}; allowed: train, validate, test, {', '.join(volumes)}")
+        dataset = self.dataset
+        # what a pattern stands for is known on disk only: there, those who want the volumes ask again
+        if not any(volume.is_pattern for part in (dataset.train, dataset.validate, dataset.test) for volume in part):
+            try:
+                dataset.named(self.predict.volumes)
+            except ValueError as error:
+                raise ValueError(f"predict.volumes: {error}") from error
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import warnings
 from collections import Counter
 from pathlib import PurePath
@@ -91,6 +92,11 @@ class Volume(Spec):
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
         return PurePath(self.path).stem if self.path else "synthetic"
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether its path has wildcards, so that what it stands for, and is called, is known on disk only."""
+        return self.path is not None and glob.has_magic(self.path)
+
 
 with warnings.catch_warnings():
     # `validate` is the field's name for its part of the data; pydantic warns of its own, deprecated method of that name
@@ -111,7 +117,13 @@ with warnings.catch_warnings():
 
         @model_validator(mode="after")
         def _names_are_unique(self) -> Dataset:
-            counts = Counter(name for part in ("train", "validate", "test") for name in self._names(part))
+            plain = (
+                name
+                for part in ("train", "validate", "test")
+                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                if not volume.is_pattern
+            )
+            counts = Counter(plain)
             twice = sorted(name for name, count in counts.items() if count > 1)
             if twice:
                 raise ValueError(
@@ -128,9 +140,16 @@ with warnings.catch_warnings():
             return {**self.part("train"), **self.part("validate"), **self.part("test")}
 
         def named(self, names: tuple[str, ...]) -> dict[str, Volume]:
-            """The volumes that `names` mean, which may be parts of the dataset too; each once, in the dataset's order."""
+            """The volumes that `names` mean, which may be parts of the dataset too; each once, in the dataset's order.
+
+            Raises ValueError for a name that is neither.
+            """
+            volumes = self.volumes()
+            for name in names:
+                if name not in (*volumes, "train", "validate", "test"):
+                    raise ValueError(f"there is no volume {name!r}; allowed: train, validate, test, {', '.join(volumes)}")
             parts = {name: part for part in ("train", "validate", "test") for name in self._names(part)}
-            return {name: volume for name, volume in self.volumes().items() if name in names or parts[name] in names}
+            return {name: volume for name, volume in volumes.items() if name in names or parts[name] in names}
 
         def _names(self, part: str) -> list[str]:
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]

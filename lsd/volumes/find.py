@@ -6,6 +6,8 @@ import glob
 from collections import Counter
 from pathlib import Path, PurePath
 
+from pydantic import ValidationError
+
 from lsd.spec import Config, Dataset, Volume
 from lsd.spec.paths import data_root
 from lsd.volumes.reference import locate
@@ -19,14 +21,17 @@ def expand(config: Config) -> Config:
 
     A path that exists as it is written is left alone.  So is one that nothing matches, for who opens it to refuse: to predict,
     no training volumes are needed.  Volumes are named after their containers; where the pattern's volume has a name, it comes
-    first.
+    first.  Raises ValueError where two get one name, or predict.volumes names none of them.
     """
     root = data_root(config)
     parts = {part: [one for volume in getattr(config.dataset, part) for one in _matches(volume, root)] for part in PARTS}
     if all(parts[part] == list(getattr(config.dataset, part)) for part in PARTS):
         return config
-    dataset = Dataset.model_validate({**config.dataset.model_dump(), **parts})
-    return Config.model_validate({**config.model_dump(), "dataset": dataset.model_dump()})
+    try:
+        dataset = Dataset.model_validate({**config.dataset.model_dump(), **parts})
+        return Config.model_validate({**config.model_dump(), "dataset": dataset.model_dump()})
+    except ValidationError as error:
+        raise ValueError("; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())) from error
 
 
 def check_volumes(config: Config, names: tuple[str, ...]) -> None:
@@ -39,7 +44,7 @@ def check_volumes(config: Config, names: tuple[str, ...]) -> None:
 
 
 def _matches(volume: Volume, root: Path) -> list[Volume]:
-    if volume.path is None or not glob.has_magic(volume.path) or locate(volume.path, root=root).exists():
+    if volume.path is None or not volume.is_pattern or locate(volume.path, root=root).exists():
         return [volume]
     found = sorted(glob.glob(str(Path(volume.path).expanduser()), root_dir=root, recursive=True))
     if not found:

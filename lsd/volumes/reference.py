@@ -23,7 +23,8 @@ def locate(path: str | Path, *, root: Path) -> Path:
 def check_there(container: Path, *, root: Path) -> None:
     """Raises ValueError if there is no such file or folder; it says what is near, and what sets the data root."""
     if not container.exists():
-        if glob.has_magic(str(container)):
+        inside = container.relative_to(root) if container.is_relative_to(root) else container
+        if glob.has_magic(str(inside)):
             raise ValueError(f"no file matches {str(container)!r}; correct it{way_out(container, root=root)}")
         try:
             containers.kind(container)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.spec import Config, Dataset, Volume
+from lsd.spec import Config, Dataset, Predict, Volume
 from lsd.volumes.create import create_array
 from lsd.volumes.find import check_volumes, expand
 
@@ -60,6 +60,31 @@ def test_what_nothing_matches_is_refused_by_who_opens_it(folder) -> None:
     assert list(expand(made).dataset.volumes()) == ["*_train", "a_test", "b_test"]
     with pytest.raises(ValueError, match=r"'\*_train': no file matches '.*hemy/\*.zarr'; .*set data_root or \$LSD_DATA"):
         check_volumes(made, ("train", "test"))
+
+
+def test_volumes_of_a_pattern_are_named_as_they_are_found(folder) -> None:
+    made = config(folder, train=[{"path": "hemi/*.zarr"}, {"path": "more/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
+    with pytest.raises(ValueError, match=r"^several volumes are called a_train; give each a name="):
+        expand(made)
+    made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
+    for name, found in (("a_test", ["a_test"]), ("test", ["a_test", "b_test"])):
+        asked = made.model_copy(update={"predict": Predict(volumes=name)})
+        assert list(expand(asked).dataset.named(asked.predict.volumes)) == found
+    for name in ("*_test", "c_test"):
+        asked = made.model_copy(update={"predict": Predict(volumes=name)})
+        with pytest.raises(
+            ValueError, match=r"^there is no volume '.*_test'; allowed: .*, \*_train, a_test, b_test$"
+        ):
+            check_volumes(asked, asked.predict.volumes)
+        alone = asked.model_copy(update={"dataset": asked.dataset.model_copy(update={"train": ()})})
+        with pytest.raises(ValueError, match=r"^predict.volumes: there is no volume '.*_test'; allowed: .*, a_test, b_test$"):
+            expand(alone)
+
+
+def test_wildcards_above_the_data_root_are_none(tmp_path) -> None:
+    (tmp_path / "[lab]").mkdir()
+    with pytest.raises(ValueError, match=r"there is no .*none\.zarr"):
+        check_volumes(config(tmp_path / "[lab]", test=[{"path": "none.zarr"}]), ("test",))
 
 
 def test_volumes_are_checked_as_far_as_they_are_named(folder) -> None:
