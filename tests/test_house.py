@@ -17,7 +17,7 @@ ONLY_IN = {
     "h5py": {"volumes"},
     "numcodecs": {"volumes"},
     "tifffile": {"volumes"},
-    "funlib.persistence": {"volumes"},
+    "funlib.persistence": set(),
     "torch": {"targets", "network", "losses", "prediction", "training"},
     "config": set(),
 }

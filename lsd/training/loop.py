@@ -68,6 +68,8 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
     with Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar:
         # what is wrong with the data is said before any network is built
         validator = Validator(config, stage)
+        if train.validate_every and not validator:
+            log.warning("dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best")
         with (
             Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
             Board(paths.run_folder(config) / stage.name, after=done) as board,

@@ -119,10 +119,6 @@ class Array:
         """Deletes the chunks of a zarr array that `roi` touches; reading them is an error then, until they are written."""
         self.source.delete(self.layout.slices(roi))
 
-    def missing_chunks(self) -> list[tuple[int, ...]]:
-        """Indices of the chunks of a zarr array that were never written."""
-        return self.source.missing()
-
     def _read(self, roi: Roi) -> NDArray[np.generic]:
         return self.layout.ordered(self.source.read(self.layout.slices(roi)))
 

