@@ -491,8 +491,11 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_computed(
     no_block(monkeypatch)
     read_only(Path(config.runs))
     block = {"block": (10, 16, 16)}
-    changed = other(config, predict={"dtype": "uint8"}, segment=block, evaluate=block)
-    for work, what in {predict: r"prediction/em\.zarr", segment: r"segmentation/em\.zarr", evaluate: "evaluation/em"}.items():
+    for work, changed, what in (
+        (predict, other(config, predict={"dtype": "uint8"}), r"prediction/em\.zarr"),
+        (segment, other(config, segment=block), r"segmentation/em\.zarr"),
+        (evaluate, other(config, evaluate=block), "evaluation/em"),
+    ):
         with pytest.raises(OSError, match=rf"cannot write .*{what}: .*Read-only file system.*set runs= to another folder"):
             work(changed)
 
