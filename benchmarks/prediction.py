@@ -7,11 +7,13 @@ bare:  the forward passes of our blocks alone: what reading, cropping, rounding 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -29,56 +31,62 @@ PAPER = UNet()
 
 
 def run(
-    *, trunk: UNet = PAPER, plain_shape: int = 196, shape: int = 268, blocks: Sequence[int] = (1, 2, 2), repeats: int = 1
+    *, trunk: UNet = PAPER, plain_shape: int = 196, shape: int = 268, blocks: Sequence[int] = (1, 2, 2), repeats: int = 3
 ) -> dict[str, Any]:
     """Output voxels per second of both, their ratio, and what ours takes over its bare passes.
 
     plain_shape, shape: raw voxels a side of a block; blocks: how many of ours the volume takes along each axis
+    repeats: all three in turn, so that a machine whose speed changes is as fast for each; ratios are medians
     """
     with tempfile.TemporaryDirectory() as folder:
         config, cascade = _prepare(Path(folder), trunk, shape, blocks)
-        # the first pass of a process pays for memory and kernels
-        _plain(cascade, min(sizes.smallest_raw(AFF, trunk)))
-        plain = _fastest(lambda: _plain(cascade, plain_shape), repeats)
-        ours = _fastest(lambda: predict(config, progress=False), repeats)
-        bare = _fastest(lambda: _bare(cascade, shape, prod(blocks)), repeats)
-    kept = prod(sizes.output_shape(trunk, (plain_shape,) * 3)) / plain
-    written = prod(blocks) * prod(sizes.write_shape(AFF, trunk, (shape,) * 3)) / ours
+        rounds = [_round(config, cascade, plain_shape, shape, prod(blocks)) for _ in range(repeats)]
+    plain, ours, bare = (median(seconds) for seconds in zip(*rounds, strict=True))
+    kept = prod(sizes.output_shape(trunk, (plain_shape,) * 3))
+    written = prod(blocks) * prod(sizes.write_shape(AFF, trunk, (shape,) * 3))
     return {
-        "plain fp32, voxels/s": kept,
-        "ours, voxels/s": written,
-        "ratio": written / kept,
+        "plain fp32, voxels/s": kept / plain,
+        "ours, voxels/s": written / ours,
+        "ratio": median((written / ours) / (kept / plain) for plain, ours, _ in rounds),
         "bare passes, s": bare,
-        "ours over bare passes": ours / bare,
+        "ours over bare passes": median(ours / bare for _, ours, bare in rounds),
         "threads": torch.get_num_threads(),
     }
 
 
 def main() -> None:
-    """Prints what was measured; about ten minutes on two cores."""
+    """Prints what was measured; some ten minutes on two cores."""
     for name, value in run().items():
         print(f"{name:24} {value:10.4g}")
 
 
-def _fastest(call: Callable[[], object], repeats: int) -> float:
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
+def _round(config: Config, cascade: Cascade, plain: int, shape: int, passes: int) -> tuple[float, float, float]:
+    """Seconds of a plain pass, of our prediction, and of its bare passes."""
+    # what a layout's first pass pays for memory and kernels is no part of any
+    _plain(cascade.to(memory_format=torch.contiguous_format), min(sizes.smallest_raw(AFF, config.network.trunk)))
+    seconds = [_seconds(lambda: _plain(cascade, plain))]
+    shutil.rmtree(paths.run_folder(config) / "prediction", ignore_errors=True)
+    seconds.append(_seconds(lambda: predict(config, progress=False)))
+    seconds.append(_seconds(lambda: _bare(cascade, shape, passes)))
+    return seconds[0], seconds[1], seconds[2]
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
 
 
 def _plain(cascade: Cascade, size: int) -> None:
     with torch.no_grad():
-        torch.sigmoid(cascade(torch.zeros(1, 1, size, size, size))["affs"])
+        torch.sigmoid(cascade(torch.rand(1, 1, size, size, size))["affs"])
 
 
 def _bare(cascade: Cascade, size: int, passes: int) -> None:
     fast = cascade.to(memory_format=torch.channels_last_3d)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         for _ in range(passes):
-            fast(torch.zeros(1, 1, size, size, size))
+            fast(torch.rand(1, 1, size, size, size))
 
 
 def _prepare(folder: Path, trunk: UNet, shape: int, blocks: Sequence[int]) -> tuple[Config, Cascade]:
