@@ -298,7 +298,8 @@ def _explain(title: str, inside: str, detail: Mapping[str, Any]) -> str:
         return _unknown(str(detail["loc"][-1]), fields, where.rpartition(".")[0])
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] in ("value_error", "missing"):
-        return f"{where.rstrip('.') or title}: {message}"
+        place = where.rstrip(".") or ("" if title == Config.__name__ else title)
+        return f"{place}: {message}" if place else message
     return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
 
 

@@ -49,6 +49,10 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         progress(f"{name}: {counted[name].table.voxels.sum()} voxels counted in {text(counted[name].roi)}")
         sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
     threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
+    for name in volumes:
+        # scores come from the table of fragments, so they say nothing of what is written
+        if threshold is not None and not (segmentation(config, name) / array_name(threshold)).exists():
+            progress(f"{name}: scored{_kept(config, name, threshold)}")
     for name in [name for name in named if name not in volumes]:
         progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
     scores = {name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold) for name in volumes}

@@ -132,6 +132,20 @@ def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> No
     assert evaluate(other).threshold is not None
 
 
+def test_a_threshold_that_is_scored_and_not_written_is_told(config) -> None:
+    other = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": (0.45,)})})
+    told = []
+    assert evaluate(other, progress=told.append).threshold == 0.45
+    missing = "holds no segmentation at threshold 0.45 yet: run segment.py again to write it"
+    assert [line for line in told if "0.45" in line] == [
+        f"{name}: scored; {segmentation(config, name)} {missing}" for name in NAMES
+    ]
+    segment(other)
+    told.clear()
+    evaluate(other, progress=told.append)
+    assert not any("0.45" in line for line in told)
+
+
 def test_another_mask_is_counted_anew(config, tmp_path) -> None:
     before = evaluate(config).volumes["c"]
     mask = create_array(tmp_path / "c.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True)
