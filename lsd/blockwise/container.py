@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lsd.blockwise.lock import exclusive
-from lsd.blockwise.step import Step, differences, load_step
+from lsd.blockwise.step import Step, load_step
 
 log = logging.getLogger(__name__)
 
@@ -65,4 +65,4 @@ def _differences(target: Path, first: Step) -> list[str] | None:
     folder = replace(first, container=target).folder
     if not (folder / "step.json").exists():
         return None
-    return differences(load_step(folder).fingerprint, first.depends_on())
+    return first.differs(load_step(folder))

@@ -43,8 +43,8 @@ def run_workers(
     daisy.logging.set_log_mode("file")
     daisy.logging.set_log_level("ERROR")
     _save(step, indices)
-    launch = Launch(step.folder, step.name, step.function, overlap, workers) if workers.launch else None
-    local = Worker(step.folder, step.function, overlap)
+    launch = Launch(step.folder, step.name, step.job.function, overlap, workers) if workers.launch else None
+    local = Worker(step.folder, step.job.function, overlap)
     count = min(workers.count, len(indices))
     roi, one = daisy.Roi((0,), (len(indices),)), daisy.Roi((0,), (1,))
     task = daisy.Task(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lsd.blockwise.container import beside
 from lsd.blockwise.run import left
 from lsd.blockwise.step import digest, load_step, step_folder
@@ -11,6 +9,7 @@ from lsd.spec import Affinities, Config
 from lsd.spec.paths import prediction
 from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array
+from lsd.volumes.inputs import ArrayInput, ArrayState
 
 
 def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
@@ -41,16 +40,19 @@ def predicted(config: Config, volume: str) -> Array:
     return affs
 
 
-def origin_of(affs: Array, *, whole: bool = True) -> dict[str, Any]:
-    """What tells affinities from others, JSON: the fingerprint of the prediction, where it is ours, else what the array says.
+def affinities_input(affs: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:
+    """Affinities as what segmentation depends on: which prediction they are of, and what their chunks hold now.
 
-    whole: raise ValueError if blocks of it are not done
+    revision: stands for the chunks (see Segment.revision).  whole: raise ValueError if blocks of the prediction are not done
     """
-    folder = step_folder(affs.source.path, "heads")
-    if not (folder / "step.json").exists():
-        return affs.identity()
-    step = load_step(folder)
-    undone = left(step) if whole else 0
-    if undone:
-        raise ValueError(f"{affs.name} is not whole, {undone} of its {len(step.grid)} blocks are not done; predict it again")
-    return {"prediction": digest(step.fingerprint), "array": affs.source.name}
+    folder, made_from = step_folder(affs.source.path, "heads"), ""
+    if (folder / "step.json").exists():
+        step = load_step(folder)
+        undone = left(step) if whole else 0
+        if undone:
+            of_all = f"{undone} of its {len(step.grid)} blocks"
+            raise ValueError(f"{affs.name} is not whole, {of_all} are not done; predict it again")
+        made_from = digest(step.depends_on())
+    where = f"{affs.source.name} of the prediction"
+    state = ArrayState.of(affs, where=where, revision=revision)
+    return ArrayInput(path=str(affs.source.path.resolve()), name=affs.source.name, made_from=made_from, state=state)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
+from lsd.spec.effect import NoEffect
 
 NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -20,6 +21,7 @@ Thresholds = Annotated[
     BeforeValidator(lambda given: (given,) if isinstance(given, int | float) else given),
     Field(min_length=1),
 ]
+_IN_BLOCKS = NoEffect("the blocks that follow from it are part of every fingerprint")
 _QUANTILE = re.compile(r"hist_quant_([1-9][05])(_max)?")
 
 
@@ -165,9 +167,14 @@ class Predict(Spec):
     workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
 
-    checkpoint: str = "best"
-    volumes: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] = ("validate", "test")
-    region: Region = ()
+    checkpoint: Annotated[str, NoEffect("the sha256 of the file that it names says what it holds")] = "best"
+    volumes: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_several),
+        Field(min_length=1),
+        NoEffect("it chooses among volumes and changes none"),
+    ] = ("validate", "test")
+    region: Annotated[Region, _IN_BLOCKS] = ()
     heads: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     dtype: Literal["uint8", "float32"] = "uint8"
     augment: Annotated[Literal["none", "flips", "transposes"], BeforeValidator(_named_none)] = "none"
@@ -177,10 +184,10 @@ class Predict(Spec):
     compile: bool = False
     device: Device = "auto"
     threads: Positive | None = None
-    memory: PositiveFloat = 4.0
-    shape: Shape | None = None
-    small: Literal["pad", "refuse"] = "pad"
-    workers: Workers = Workers()
+    memory: Annotated[PositiveFloat, _IN_BLOCKS] = 4.0
+    shape: Annotated[Shape | None, _IN_BLOCKS] = None
+    small: Annotated[Literal["pad", "refuse"], NoEffect("it decides whether to begin")] = "pad"
+    workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
 
 
 class Fragments(Spec):
@@ -239,6 +246,9 @@ class Segment(Spec):
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
     edge_context: voxels around a block that its edges are scored with where regions grow in blocks
+    revision:   names the state of the prediction, and of what was segmented from it.  Without one, chunks that were changed in
+                place are noticed by their sizes and times; with one they are not looked at, which spares a look at each of many
+                millions, and whoever changes one gives it another name
     workers:    processes that do the blocks
     """
 
@@ -255,6 +265,7 @@ class Segment(Spec):
     block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
     context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
     edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
+    revision: Annotated[str, Field(min_length=1)] | None = None
     workers: Workers = Workers()
 
     @model_validator(mode="after")

@@ -58,6 +58,9 @@ class Volume(Spec):
     unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
     fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
     weight:     how often this volume is drawn in training, relative to the others
+    revision:   names the state of the data.  Without one, what was made from an array is made anew where a chunk of it was
+                changed in place, by the sizes and times of its chunks; with one they are not looked at, for data that does
+                not change, lies on a slow network, or has many millions of chunks: whoever changes it gives it another name
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
@@ -77,6 +80,7 @@ class Volume(Spec):
     unknown: Annotated[int, Field(ge=0)] | None = None
     fit: Literal["refuse", "intersect"] = "refuse"
     weight: PositiveFloat = 1.0
+    revision: Annotated[str, Field(min_length=1)] | None = None
     name: str | None = None
 
     @model_validator(mode="after")
