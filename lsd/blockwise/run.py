@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
-from lsd.blockwise.ledger import clear_failures, note_whole, read_failures, read_ledger, was_whole
+from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, digest, load_step
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
+from lsd.volumes.state import content
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +137,25 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
         raise BlocksFailed(_failed(step, pending, died))
     _check_inputs(step)
     clear_failures(step.folder)
-    note_whole(step.folder)
+    if len(summary.pending) or not was_whole(step.folder):
+        note_whole(step.folder, {name: _content(step, name) for name in step.arrays})
+    else:
+        for name in edited(step):
+            log.warning(
+                "%s was changed since %s wrote it, and stays so; delete %s to make it anew", name, step.name, step.folder
+            )
     return summary.finished()
+
+
+def edited(step: Step) -> list[str]:
+    """Arrays of a step that are not what they were when its last block was done."""
+    noted = noted_arrays(step.folder)
+    return [name for name in step.arrays if name in noted and noted[name] != _content(step, name)]
+
+
+def _content(step: Step, name: str) -> str:
+    array = open_array(step.container, name)
+    return content(array.source, array.layout.slices(array.roi))
 
 
 class _Counted:

@@ -188,8 +188,9 @@ def differences(
 
 
 def _shown(value: Any) -> str:
-    """A value in a message; what is long says no more than that it is there."""
-    text = str(value)
+    """A value in a message; what is long says no more than that it is there, and a context that is alike on both sides one."""
+    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], list) and value[0] == value[1]
+    text = str(value[0] if is_pair else value)
     return text if len(text) <= _LONGEST else "another" if isinstance(value, dict) else f"{text[:_LONGEST]}..."
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import left
-from lsd.blockwise.step import Step, digest, load_step, step_folder
+from lsd.blockwise.step import Step, differences, digest, load_step, step_folder
 from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces, voxels
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import affinities_input, neighborhood, predicted
@@ -78,7 +78,7 @@ def open_results(config: Config, volume: str) -> Results:
     if _fragments_of(edges) != origin and not edges.is_older:
         raise ValueError(f"{edges.folder} does not belong to {array.name}, it is from another run; segment again")
     other = _named(parts.fragments(path).differs(first), "fragments", "context")
-    _refuse(path, other or _other_edges(parts, path, edges))
+    _refuse(path, [*other, *_other_scores(parts, edges)] or _other_inputs(parts, path, edges))
     return Results(path, array, Places.of(read_ledger(first.folder).records["count"], voxels(first.grid)), origin)
 
 
@@ -93,21 +93,23 @@ def _asked(config: Config, volume: str, first: Step) -> Segmented:
     return Segmented(config.segment, roi, source, neighborhood(config), mask_of(config, volume, roi=roi))
 
 
-def _other_edges(parts: Segmented, path: Path, edges: Step) -> list[str]:
-    """What the edges on disk differ in from those that segmenting would give."""
-    grown, there = parts.settings.grown, edges.job.fingerprint().get("agglomeration")
-    if there is not None and grown != there:
+def _other_scores(parts: Segmented, edges: Step) -> list[str]:
+    """What the config says of edges otherwise than those on disk were made."""
+    grown, there = parts.settings.grown, edges.job.fingerprint()
+    found = differences({"scores": there.get("scores", {})}, {"scores": parts.settings.scores})
+    if not edges.is_older and grown != there["agglomeration"]:
         chosen = ", by auto" if parts.settings.agglomeration == "auto" else ""
-        return [f"segment.agglomeration: {there} there, {grown} asked for{chosen}"]
-    if grown == "blocks":
+        found.append(f"segment.agglomeration: {there['agglomeration']} there, {grown} asked for{chosen}")
+    return _named(found, "scores", "context")
+
+
+def _other_inputs(parts: Segmented, path: Path, edges: Step) -> list[str]:
+    """What edges were made from that is not there any more, where their settings are the config's."""
+    if parts.settings.grown == "blocks":
         return _named(parts.edges(path).differs(edges), "scores", "edge_context")
-    contacts = parts.contacts(path)
-    found = parts.whole_edges(path, contacts).differs(edges)
-    # with other scores the steps that they are made from are others too, which says no more
-    scores = [line for line in found if line.startswith("scores.")]
-    folder = step_folder(path, "contacts")
+    contacts, folder = parts.contacts(path), step_folder(path, "contacts")
     before = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
-    return _named(scores or before or found, "scores", "context")
+    return _named(before or parts.whole_edges(path, contacts).differs(edges), "scores", "context")
 
 
 def _fragments_of(edges: Step) -> Any:
