@@ -75,10 +75,10 @@ def open_results(config: Config, volume: str) -> Results:
         _refuse(path, _named(parts.mutex(path).differs(first), "mutex", "context"))
         return Results(path, array, None, origin)
     edges = _whole(step_folder(path, "edges"))
-    if _fragments_of(edges) != origin and not edges.is_older:
+    if not edges.is_older and _fragments_of(edges) != origin:
         raise ValueError(f"{edges.folder} does not belong to {array.name}, it is from another run; segment again")
-    other = _named(parts.fragments(path).differs(first), "fragments", "context")
-    _refuse(path, [*other, *_other_scores(parts, edges)] or _other_inputs(parts, path, edges))
+    other = [*_named(parts.fragments(path).differs(first), "fragments", "context"), *_other_scores(parts, edges)]
+    _refuse(path, list(dict.fromkeys(other)) or _other_inputs(parts, path, edges))
     return Results(path, array, Places.of(read_ledger(first.folder).records["count"], voxels(first.grid)), origin)
 
 
@@ -95,9 +95,11 @@ def _asked(config: Config, volume: str, first: Step) -> Segmented:
 
 def _other_scores(parts: Segmented, edges: Step) -> list[str]:
     """What the config says of edges otherwise than those on disk were made."""
+    if edges.is_older:
+        return parts.fragments(edges.container).differs(edges)
     grown, there = parts.settings.grown, edges.job.fingerprint()
-    found = differences({"scores": there.get("scores", {})}, {"scores": parts.settings.scores})
-    if not edges.is_older and grown != there["agglomeration"]:
+    found = differences({"scores": there["scores"]}, {"scores": parts.settings.scores})
+    if grown != there["agglomeration"]:
         chosen = ", by auto" if parts.settings.agglomeration == "auto" else ""
         found.append(f"segment.agglomeration: {there['agglomeration']} there, {grown} asked for{chosen}")
     return _named(found, "scores", "context")
