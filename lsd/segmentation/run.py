@@ -213,6 +213,7 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
             name,
             roi=step.grid.roi,
             voxel_size=job.affs.voxel_size,
+            remainder=job.affs.remainder,
             dtype=np.uint8 if name == UNCUT else np.uint64,
             chunks=chunk_shape(step.grid.write_shape),
             # of fragments, those of fragments: they stay when they are joined in another way
