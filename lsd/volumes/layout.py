@@ -139,14 +139,9 @@ def _disk_axes(
     if stated.axes and (not given or _same_order(stated.axes, given)):
         return _checked_axes(stated.axes, extent)
     axes = _named_axes(given, extent)
-    if stated.axes:
-        if axes is None:
-            raise ValueError(
-                f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the config, which are not as "
-                "many; name each axis on disk"
-            )
+    if stated.axes and axes:
         say(f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the config, which is used")
-    return _checked_axes(axes or _usual_axes(tuple(extent)), extent)
+    return _checked_axes(axes or stated.axes or _usual_axes(tuple(extent)), extent)
 
 
 def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
