@@ -43,7 +43,20 @@ setup(
     ],
     extras_require={
         "mutex": ["mwatershed"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "mwatershed", "mahotas", "funlib.persistence"],
+        # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
+        "formats": ["imagecodecs", "hdf5plugin"],
+        "test": [
+            "pytest",
+            "pytest-xdist",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "mwatershed",
+            "mahotas",
+            "funlib.persistence",
+            "imagecodecs",
+            "hdf5plugin",
+        ],
         "bench": ["mahotas", "psutil"],
     },
 )

@@ -86,7 +86,8 @@ class Counts:
     """Rows: the pairs of ids that occur in each block, and their voxels; what workers run."""
 
     def __init__(self, job: CountsJob) -> None:
-        self.segmentation, self.volume, self.job = job.segmentation.open(), job.truth.open(), job
+        self.volume, self.job = job.truth.open(), job
+        self.segmentation = job.segmentation.open().on_grid(self.volume.raw.remainder)
 
     def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
         """Segmentation, truth and where it is known."""
@@ -146,7 +147,10 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
         asked = within(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
-    roi = asked.intersect(results.array.roi)
+    try:
+        roi = asked.intersect(results.array.on_grid(volume.raw.remainder).roi)
+    except ValueError as error:
+        raise ValueError(f"volume {volume.name!r}: against raw, {error}; or predict and segment it again") from error
     if roi.empty:
         raise ValueError(
             f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation {text(results.array.roi)} "

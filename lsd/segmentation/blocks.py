@@ -29,6 +29,7 @@ from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Mutex as MutexSettings
 from lsd.spec import Segment
 from lsd.spec.effect import NoEffect, Told
+from lsd.volumes.array import Array
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 from lsd.volumes.volume import OpenVolume
 
@@ -151,7 +152,7 @@ class Fragments:
     def __init__(self, job: FragmentsJob) -> None:
         self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
         self.settings, self.apart = job.settings, job.apart
-        self.mask = _mask(job.mask)
+        self.mask = _mask(job.mask, self.affs)
 
     def read(self, block: Block) -> Source | None:
         """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
@@ -249,7 +250,7 @@ class Mutex:
 
     def __init__(self, job: MutexJob) -> None:
         self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
-        self.settings, self.mask = job.settings, _mask(job.mask)
+        self.settings, self.mask = job.settings, _mask(job.mask, self.affs)
 
     def read(self, block: Block) -> Source:
         """All affinities, and the mask."""
@@ -289,5 +290,5 @@ def _section(begin: Coordinate) -> int:
     return int(begin[0]) if begin.dims == 3 else 0
 
 
-def _mask(volume: VolumeInput | None) -> OpenVolume | None:
-    return volume.open() if volume else None
+def _mask(volume: VolumeInput | None, affs: Array) -> OpenVolume | None:
+    return volume.open().on_grid(affs.remainder) if volume else None

@@ -147,6 +147,7 @@ def _run(task: Task, step: Step, progress: Progress, *, workers: Workers | None 
             name,
             roi=step.grid.roi,
             voxel_size=task.affs.voxel_size,
+            remainder=task.affs.remainder,
             dtype=np.uint8 if name == UNCUT else np.uint64,
             chunks=chunk_shape(step.grid.write_shape),
             # of fragments, those of fragments: they stay when they are joined in another way

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.metadata import SPACE, multiscale_entry, plain_attributes
+from lsd.volumes.units import exact
 
 CHUNK = {2: 512, 3: 64}
 _LARGEST_CHUNK = 1 << 24
@@ -31,6 +32,7 @@ def create_array(
     chunks: Sequence[int] | None = None,
     attributes: Mapping[str, Any] | None = None,
     fill: int | float | None = None,
+    remainder: Sequence[Any] | None = None,
     overwrite: bool = False,
 ) -> Array:
     """Makes the array `name` of the zarr folder `path`, open for writing: (c?, z, y, x) with the offset of `roi` (voxels).
@@ -38,6 +40,7 @@ def create_array(
     voxel_size: nm, z y x; chunks: voxels, with or without the channels (default: 64 each way and all channels)
     attributes: more to note on the array, as JSON
     fill:       what chunks hold that were never written; None: reading one is an error that names it
+    remainder:  nm, z y x, of the array that it is made from (Array.remainder): what its offset is beyond whole voxels
     overwrite:  delete what is there.  Otherwise an array of the same shape, dtype, chunks and place is opened as it is
 
     A chunk is written to a temporary file and renamed; it is compressed by zstd with its content checksum on, so a flipped bit
@@ -55,7 +58,16 @@ def create_array(
     wanted = _chunks(shape, roi.dims, np.dtype(dtype), chunks)
     container, name = Path(path), name.strip("/")
     if (container / name / ".zarray").exists() and not overwrite:
-        return _reopen(container, name, roi=roi, shape=shape, voxel_size=voxel_size, dtype=np.dtype(dtype), chunks=wanted)
+        return _reopen(
+            container,
+            name,
+            roi=roi,
+            shape=shape,
+            voxel_size=voxel_size,
+            dtype=np.dtype(dtype),
+            chunks=wanted,
+            remainder=remainder,
+        )
     group = _group(container, name)
     array = zarr.open_array(
         str(container / name),
@@ -68,9 +80,15 @@ def create_array(
         dimension_separator="/",
     )
     size = [float(nm) for nm in voxel_size]
-    array.attrs.put({**plain_attributes(axes, size, roi.begin), **(attributes or {})})
-    _announce(group, multiscale_entry(name.rpartition("/")[2], axes, size, roi.begin))
-    return open_array(container, name, writable=True)
+    array.attrs.put({**plain_attributes(axes, size, roi.begin, remainder=remainder), **(attributes or {})})
+    _announce(group, multiscale_entry(name.rpartition("/")[2], axes, size, roi.begin, remainder=remainder))
+    return _opened(container, name, remainder)
+
+
+def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
+    """On the grid that is asked for."""
+    array = open_array(path, name, writable=True)
+    return array.on_grid(tuple(exact(nm) for nm in remainder or (0,) * array.roi.dims))
 
 
 def refuse_same(output: str | Path, inputs: Iterable[str | Path]) -> None:
@@ -102,8 +120,9 @@ def _reopen(
     voxel_size: Sequence[float],
     dtype: np.dtype[Any],
     chunks: tuple[int, ...],
+    remainder: Sequence[Any] | None,
 ) -> Array:
-    found = open_array(path, name, writable=True)
+    found = _opened(path, name, remainder)
     there = (found.shape, found.roi, found.dtype, found.source.chunks, found.voxel_size)
     asked = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
     if there != asked:

@@ -188,8 +188,8 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
 
 
 def _layout(array: Array) -> dict[str, Any]:
-    """Every field of an array's layout, as JSON."""
-    return {field.name: _plain(getattr(array.layout, field.name)) for field in fields(array.layout)}
+    """Every field that tells an array's layout from others, as JSON."""
+    return {field.name: _plain(getattr(array.layout, field.name)) for field in fields(array.layout) if field.compare}
 
 
 def _plain(value: Any) -> Any:
