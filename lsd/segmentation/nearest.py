@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def checked(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]] | None = N
     """Affinities (c, z, y, x) or (c, y, x) as decoders take them, in this machine's byte order: uint8, or floats in [0, 1].
 
     neighborhood: an offset for each channel; in 2D, or of a 2D network, without z
-    Raises ValueError for other axes, dtypes and values, naming the first channel and voxel that is wrong.
+    Raises ValueError for other axes, dtypes (unsigned bytes and floats alone are known to mean 0..1) and values, naming the first channel and voxel that is wrong.
     """
     affs = np.asarray(affs)
     if affs.ndim not in (3, 4):
@@ -74,6 +75,15 @@ def _wrong(affs: NDArray[Any]) -> str:
         f"affinities are {affs[(channel, *voxel)]} in channel {channel} at voxel {tuple(voxel)}, and not finite at "
         f"{np.count_nonzero(~finite)} places in all, allowed: 0..1; predict them again, or set these to 0, which joins nothing"
     )
+
+
+def warn_of_a_mask(affs: NDArray[Any]) -> None:
+    """Warns of uint8 affinities of 0 and 1 alone, as a mask is saved: they mean 0/255 and 1/255."""
+    if affs.dtype == np.uint8 and affs.size and affs.max() == 1:
+        warnings.warn(
+            "affinities are uint8 and none is above 1, so all are read as 1/255 or less; if 1 means 'one neuron', multiply by 255",
+            stacklevel=3,
+        )
 
 
 def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
