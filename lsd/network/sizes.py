@@ -183,9 +183,7 @@ def parameters(variant: Variant, trunk: Trunk) -> int:
     return cost.parameters(trunk, variant)
 
 
-def _growing(
-    variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate
-) -> Iterator[Coordinate]:
+def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate) -> Iterator[Coordinate]:
     """Legal raw shapes from the smallest on, each one step longer along one axis; up to `limit`, where one is given."""
     by, lost = step(trunk), context(variant, trunk) * 2
     shape = smallest

@@ -84,9 +84,7 @@ def predict_array(
 
 def _check(raw: npt.NDArray[Any]) -> None:
     if raw.dtype != np.uint8 and raw.dtype.kind != "f":
-        raise ValueError(
-            f"raw is {raw.dtype}; allowed: uint8 (0..255), or floats in -1..1, where -1 is black and 1 is white"
-        )
+        raise ValueError(f"raw is {raw.dtype}; allowed: uint8 (0..255), or floats in -1..1, where -1 is black and 1 is white")
     if not raw.size:
         raise ValueError(f"raw of shape {raw.shape} holds no voxel")
     if raw.dtype == np.uint8:
@@ -101,7 +99,10 @@ def _check(raw: npt.NDArray[Any]) -> None:
             "scale others: (raw - black) / (white - black) * 2 - 1"
         )
     if 0 <= low < high:
-        warnings.warn(f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is black to the network", stacklevel=3)
+        warnings.warn(
+            f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is black to the network",
+            stacklevel=3,
+        )
 
 
 def _signed(raw: npt.NDArray[Any]) -> Raw:

@@ -109,7 +109,9 @@ def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict, *,
     output = sizes.cascade_output(variant, trunk, found)
     if all(n >= m for n, m in zip(output, least, strict=True)):
         return found
-    return sizes.largest_input(variant, trunk, **asked, output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)])
+    return sizes.largest_input(
+        variant, trunk, **asked, output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)]
+    )
 
 
 def _least(network: Network, roi: Roi, margin: Coordinate) -> Coordinate:

@@ -68,8 +68,9 @@ def agglomerate(
     caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
              smaller) ** caution, so that large regions join later than small ones between which as much was seen
     fragments: any integers >= 0
-    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, shapes that do not fit, another
-    number of channels than offsets and affinities that are none; warns of more channels than axes, without a neighborhood.
+    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, shapes that do not fit,
+    another number of channels than offsets, and affinities that are none; warns of more channels than axes where there is no
+    neighborhood, and with "mean_all" of offsets that are longer than the volume.
     Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (average linkage).
     """
     if scoring not in (*MEANS, *SCORINGS):
@@ -87,6 +88,19 @@ def agglomerate(
     elif scoring == "mean_all":
         warn_beyond(affs.shape, neighborhood)
     affs = checked(affs, neighborhood)
+    return joined(affs, fragments, neighborhood, scoring=scoring, caution=caution, cautious_above=cautious_above)
+
+
+def joined(
+    affs: NDArray[Any],
+    fragments: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    *,
+    scoring: str = _DEFAULT.scoring,
+    caution: float = _DEFAULT.caution,
+    cautious_above: int = _DEFAULT.cautious_above,
+) -> tuple[Edges, Scores]:
+    """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are sound."""
     affs, neighborhood = looked_at(affs, neighborhood, scoring)
 
     def merges(affs: NDArray[Any]) -> Merges:
@@ -108,8 +122,8 @@ def _first(affs: NDArray[Any], scoring: str) -> tuple[NDArray[Any], tuple[tuple[
         raise ValueError(f"scoring 'mean_all' looks at all {len(affs)} channels, so name the offset of each with neighborhood=")
     if len(affs) > len(offsets):
         warnings.warn(
-            f"{len(affs)} channels of affinities and no neighborhood: the first {len(offsets)} are taken for the offsets {offsets}, "
-            "the others left; name the offset of each with neighborhood=",
+            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the offsets {offsets}, the others "
+            "are left; name the offset of each with neighborhood=",
             stacklevel=3,
         )
     return affs[: len(offsets)], offsets

@@ -86,9 +86,7 @@ def _sections(
     return labels
 
 
-def _decode(
-    weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]
-) -> NDArray[np.uint64]:
+def _decode(weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]) -> NDArray[np.uint64]:
     """Segments, named by one of their voxels, counted from 1; 0 where nothing would join a voxel to another."""
     try:
         import mwatershed

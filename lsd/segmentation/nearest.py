@@ -41,7 +41,7 @@ def checked(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]] | None = N
     """Affinities (c, z, y, x) or (c, y, x) as decoders take them, in this machine's byte order: uint8, or floats in [0, 1].
 
     neighborhood: an offset for each channel; in 2D, or of a 2D network, without z
-    Raises ValueError for other axes, dtypes (unsigned bytes and floats alone are known to mean 0..1) and values, naming the first channel and voxel that is wrong.
+    Raises ValueError for other axes, dtypes and values, naming the first channel and voxel that is wrong.
     """
     affs = np.asarray(affs)
     if affs.ndim not in (3, 4):
@@ -55,7 +55,8 @@ def checked(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]] | None = N
             )
     if affs.dtype.kind != "f" and affs.dtype != np.uint8:
         raise ValueError(
-            f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1); convert them with .astype(np.float32)"
+            f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1); use .astype(np.float32) where "
+            "they are in 0..1"
         )
     if affs.dtype.kind == "f" and affs.size and not (affs.min() >= -_HAIR and affs.max() <= 1 + _HAIR):
         raise ValueError(_wrong(affs))
@@ -67,8 +68,8 @@ def _wrong(affs: NDArray[Any]) -> str:
     if finite.all():
         channel, *voxel = (int(i) for i in np.argwhere((affs < -_HAIR) | (affs > 1 + _HAIR))[0])
         return (
-            f"affinities lie in {affs.min():.4g}..{affs.max():.4g} (the first outside is {affs[(channel, *voxel)]:.4g}, in channel "
-            f"{channel} at voxel {tuple(voxel)}), allowed: 0..1; apply a sigmoid to logits, or divide by 255"
+            f"affinities lie in {affs.min():.4g}..{affs.max():.4g}, allowed: 0..1; apply a sigmoid to logits, or divide by 255 "
+            f"(the first outside is {affs[(channel, *voxel)]:.4g}, in channel {channel} at voxel {tuple(voxel)})"
         )
     channel, *voxel = (int(i) for i in np.argwhere(~finite)[0])
     return (
@@ -81,7 +82,7 @@ def warn_of_a_mask(affs: NDArray[Any]) -> None:
     """Warns of uint8 affinities of 0 and 1 alone, as a mask is saved: they mean 0/255 and 1/255."""
     if affs.dtype == np.uint8 and affs.size and affs.max() == 1:
         warnings.warn(
-            "affinities are uint8 and none is above 1, so all are read as 1/255 or less; if 1 means 'one neuron', multiply by 255",
+            "affinities are uint8 and none is above 1, so all are 1/255 or less; where 1 means one neuron, multiply by 255",
             stacklevel=3,
         )
 

@@ -17,8 +17,9 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
-from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
+from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, _mask, blocks, edge_context, edge_pieces, voxels
 from lsd.segmentation.mask import Mask, mask_of
+from lsd.segmentation.nothing import highest_id, why
 from lsd.segmentation.predicted import neighborhood, origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
@@ -26,7 +27,7 @@ from lsd.segmentation.whole import CONTACT
 from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
 from lsd.targets.offsets import reach
-from lsd.volumes.array import Array, text
+from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 
@@ -113,6 +114,7 @@ def _watershed(job: Job, progress: Progress) -> Path:
         edges = _agglomerated(job, container, grid, fragments, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
         progress(f"{job.name}: {len(places)} fragments, {count} edges in {text(job.affs.roi)}")
+        _warn_of_nothing(job, len(places), "fragments")
         names = {array_name(threshold): repr(float(threshold)) for threshold in job.thresholds}
         made_from = digest(edges.depends_on())
         if not whole_tables(container, names.values(), made_from):
@@ -137,7 +139,16 @@ def _mutex(job: Job, progress: Progress) -> Path:
     step = Step("mutex", target, grid, f"{HERE}:Mutex", job.decoding(), _depends_on(job), arrays=(MUTEX,))
     with working(target, step) as container:
         _run(job, step, container, progress)
+        count = highest_id(open_array(container, MUTEX))
+        progress(f"{job.name}: {count} segments in {text(roi)}")
+        _warn_of_nothing(job, count, "segments")
     return target
+
+
+def _warn_of_nothing(job: Job, count: int, what: str) -> None:
+    if not count:
+        mask = _mask(*job.mask.arguments) if job.mask else None
+        log.warning("%s: no %s: %s", job.name, what, why(job.affs, job.neighborhood, job.config.segment, mask=mask))
 
 
 def _fragments(job: Job, target: Path, grid: Grid) -> Step:

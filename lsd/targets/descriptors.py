@@ -88,12 +88,14 @@ def _warn_coarse(shape: tuple[int, ...], at: Scale) -> None:
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
             warnings.warn(
-                f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all of them",
+                f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all",
                 stacklevel=3,
             )
         if sigma < cell and extent > 1:
             voxels = f"{factor} voxels, {cell:g} nm (downsample={factor})" if factor > 1 else f"a voxel, {cell:g} nm"
-            warnings.warn(f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself", stacklevel=3)
+            warnings.warn(
+                f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself", stacklevel=3
+            )
 
 
 def scale(
