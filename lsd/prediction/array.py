@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from lsd.blockwise.grid import Block
 from lsd.blockwise.stream import stream
 from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import DType, Predictor
+from lsd.targets.told import tell
 from lsd.volumes.intensity import first_not_finite, to_unit
 
 Raw = npt.NDArray[np.float32]
@@ -99,10 +99,7 @@ def _check(raw: npt.NDArray[Any]) -> None:
             "scale others: (raw - black) / (white - black) * 2 - 1"
         )
     if 0 <= low < high:
-        warnings.warn(
-            f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is black to the network",
-            stacklevel=3,
-        )
+        tell(f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is black to the network")
 
 
 def _signed(raw: npt.NDArray[Any]) -> Raw:

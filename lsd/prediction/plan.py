@@ -129,8 +129,8 @@ def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name:
     if above != Coordinate(shape):
         nearest = " or ".join(dict.fromkeys(f"{name}={tuple(int(n) for n in fit)}" for fit in (below, above)))
         raise ValueError(
-            f"{name} {tuple(shape)} does not fit the network or leaves a block of this region nothing to keep; nearest that fit: "
-            f"{nearest} (each axis in steps of {tuple(int(n) for n in sizes.step(trunk))}, from "
+            f"{name} {tuple(shape)} does not fit the network, or leaves a block of this region nothing to keep; nearest that "
+            f"fit: {nearest} (each axis in steps of {tuple(int(n) for n in sizes.step(trunk))}, from "
             f"{tuple(int(n) for n in sizes.smallest_input(trunk, least))} on)"
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from lsd.segmentation.quiet import quiet
 from lsd.spec import NEAREST, Segment
 from lsd.targets.ids import ids as whole_numbers
 from lsd.targets.offsets import for_dims, warn_beyond
+from lsd.targets.told import tell
 
 _DEFAULT = Segment()
 
@@ -121,10 +121,9 @@ def _first(affs: NDArray[Any], scoring: str) -> tuple[NDArray[Any], tuple[tuple[
     if len(affs) > len(offsets) and scoring == "mean_all":
         raise ValueError(f"scoring 'mean_all' looks at all {len(affs)} channels, so name the offset of each with neighborhood=")
     if len(affs) > len(offsets):
-        warnings.warn(
-            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the offsets {offsets}, the others "
-            "are left; name the offset of each with neighborhood=",
-            stacklevel=3,
+        tell(
+            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the offsets {offsets}, others "
+            "are left; name the offset of each with neighborhood="
         )
     return affs[: len(offsets)], offsets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.targets.offsets import check, shift
+from lsd.targets.told import tell
 
 # what a network may miss 0..1 by, rounding
 _HAIR = 1e-3
@@ -81,10 +81,7 @@ def _wrong(affs: NDArray[Any]) -> str:
 def warn_of_a_mask(affs: NDArray[Any]) -> None:
     """Warns of uint8 affinities of 0 and 1 alone, as a mask is saved: they mean 0/255 and 1/255."""
     if affs.dtype == np.uint8 and affs.size and affs.max() == 1:
-        warnings.warn(
-            "affinities are uint8 and none is above 1, so all are 1/255 or less; where 1 means one neuron, multiply by 255",
-            stacklevel=3,
-        )
+        tell("affinities are uint8 and none is above 1, so all are 1/255 or less; where 1 means one neuron, multiply by 255")
 
 
 def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
@@ -106,5 +103,4 @@ def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.floa
     if channels < dims and not in_xy:
         raise ValueError(f"affs of shape {affs.shape} have channels for y and x only; segment section by section: in_xy=True")
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    last = min(channels, dims)
-    return np.asarray(unit(affs[first:last]).mean(axis=0))
+    return np.asarray(unit(affs[first:dims]).mean(axis=0))

@@ -24,7 +24,8 @@ def boundary(
     mask: voxels that are known, not 0; None: all.  Near unknown voxels only what known ones prove is known.
     Raises ValueError if the mask has another shape than labels, for a width below 1, and labels that are no ids.
     """
-    labels, inside = ids(labels, "labels"), set_voxels(mask, labels.shape)
+    labels = ids(labels, "labels", dims=(2, 3))
+    inside = set_voxels(mask, labels.shape)
     if width < 1 or width != int(width):
         raise ValueError(f"width is a number of voxels, 1, 2, ..., got {width}")
     known = np.ones(labels.shape, np.bool_) if inside is None else inside

@@ -21,7 +21,6 @@ Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation",
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, cast, get_args
 
@@ -34,6 +33,7 @@ from lsd.targets.ball import probe
 from lsd.targets.blur import blur
 from lsd.targets.channels import Scale
 from lsd.targets.ids import ids
+from lsd.targets.told import tell
 from lsd.targets.windows import Mode
 
 # the channels of 3D that are left in 2D
@@ -87,15 +87,10 @@ def _warn_coarse(shape: tuple[int, ...], at: Scale) -> None:
     """Where statistics say little of the labels, though nothing is wrong with the arguments."""
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
-            warnings.warn(
-                f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all",
-                stacklevel=3,
-            )
+            tell(f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all")
         if sigma < cell and extent > 1:
             voxels = f"{factor} voxels, {cell:g} nm (downsample={factor})" if factor > 1 else f"a voxel, {cell:g} nm"
-            warnings.warn(
-                f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself", stacklevel=3
-            )
+            tell(f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself")
 
 
 def scale(

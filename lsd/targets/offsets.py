@@ -6,12 +6,13 @@ first its axes are put in another order, then some of the new ones are mirrored.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from lsd.targets.told import tell
 
 Offset = tuple[int, ...]
 Array = npt.NDArray[Any]
@@ -61,10 +62,7 @@ def warn_beyond(shape: Sequence[int], neighborhood: Sequence[Sequence[int]]) -> 
     """Warns of offsets that reach over all of `shape` (its last axes are those of the offsets): no pair of voxels has them."""
     for offset in neighborhood:
         if any(abs(k) >= n for k, n in zip(offset, shape[len(shape) - len(offset) :], strict=True)):
-            warnings.warn(
-                f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its channel says nothing here",
-                stacklevel=3,
-            )
+            tell(f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its channel says nothing here")
 
 
 def views(shape: Sequence[int], offset: Sequence[int]) -> tuple[Slices, Slices]:
