@@ -342,6 +342,27 @@ def test_raw_that_looks_like_0_to_1_is_told() -> None:
         predict_array(PREDICTOR, RAW, voxel_size=(8, 8))
 
 
+def test_rounding_is_forgiven_and_no_more() -> None:
+    for value in (-9e-4, 1 + 9e-4):
+        assert checked(_wrong(AFFS, (1, 2, 3, 4), value)) is not None
+        predict_array(PREDICTOR, _wrong(RAW, (1, 2, 3), value if value > 0 else value - 1))
+    for value in (-2e-3, 1 + 2e-3):
+        with pytest.raises(ValueError, match=r"in channel 1 at voxel \(2, 3, 4\)"):
+            checked(_wrong(AFFS, (1, 2, 3, 4), value))
+        with pytest.raises(ValueError, match="raw lies in"):
+            predict_array(PREDICTOR, _wrong(RAW, (1, 2, 3), value if value > 0 else value - 1))
+
+
+@pytest.mark.parametrize(("largest", "told"), [(0, False), (1, True), (2, False), (255, False)])
+def test_bytes_that_look_like_a_mask_are_told(largest, told) -> None:
+    affs = np.zeros((3, 4, 5, 6), np.uint8)
+    affs[:, 2:] = largest
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fragments(affs)
+    assert bool(found) == told
+
+
 def test_checked_gives_what_it_was_given() -> None:
     assert checked(AFFS) is AFFS or np.shares_memory(checked(AFFS), AFFS)
     assert checked(AFFS, FAR).dtype == np.float32

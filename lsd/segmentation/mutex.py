@@ -52,7 +52,7 @@ def mutex(
         _cut(weights, offsets, inside)
     strides = [(1,) * len(steps) if is_near else steps for is_near in near]
     labels = _sections(weights, offsets, strides) if flat else _decode(weights, offsets, strides)
-    return compact(labels if inside is None else labels * inside, min_size=min_size)
+    return compact(labels, min_size=min_size)
 
 
 def _stride(stride: Sequence[int], dims: int) -> tuple[int, ...]:

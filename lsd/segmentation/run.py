@@ -36,6 +36,8 @@ Progress = Callable[[str], object]
 
 # noted in fingerprints: to be raised whenever the same settings would give other fragments, edges or segments
 VERSION = 2
+# of what a mask confines
+MASKED_VERSION = 3
 HERE = "lsd.segmentation.blocks"
 WHOLE = "lsd.segmentation.whole"
 
@@ -160,7 +162,7 @@ def _depends_on(job: Job) -> dict[str, Any]:
     settings = job.config.segment
     decoder = settings.mutex if settings.decoder == "mutex" else settings.fragments
     return {
-        "version": VERSION,
+        "version": MASKED_VERSION if job.mask else VERSION,
         "affinities": dict(job.made_from),
         "neighborhood": job.neighborhood,
         "settings": decoder.model_dump(mode="json"),

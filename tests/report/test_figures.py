@@ -65,6 +65,10 @@ def test_of_equal_partners_the_smaller_id_is_taken_whatever_the_order() -> None:
         partners = Partners.of(Contingency.of(segments[order], truth[order]))
         assert partners.main_segment(np.unique(truth)).tolist() == [7] * 4
         assert partners.main_object(np.unique(segments)).tolist() == [3] * 3
+    table = Contingency.of(segments, truth)
+    backwards = Partners.of(Contingency(table.segments[::-1], table.objects[::-1], table.voxels[::-1]))
+    assert backwards.main_segment(np.unique(truth)).tolist() == [7] * 4
+    assert backwards.main_object(np.unique(segments)).tolist() == [3] * 3
     # more voxels count before a smaller id
     more = Partners.of(Contingency.of(np.append(segments, np.uint64(8)), np.append(truth, np.uint64(9))))
     assert more.main_segment(np.array([9, 3])).tolist() == [8, 7]

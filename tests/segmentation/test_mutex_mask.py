@@ -106,6 +106,14 @@ def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(seed, shape, nei
             assert same(found, plain(affs, fitting, mask, stride=stride))
 
 
+def test_an_empty_section_between_others_keeps_their_ids_apart() -> None:
+    affs = np.ones((2, 5, 6, 7), np.float32)
+    mask = np.ones(affs.shape[1:], bool)
+    mask[[0, 2]] = False
+    found = mutex(affs, ((-1, 0), (0, -1)), mask=mask)
+    assert [np.unique(section).tolist() for section in found] == [[0], [1], [0], [2], [3]]
+
+
 @pytest.mark.parametrize("stored", [0, 255])
 def test_what_is_stored_outside_the_mask_is_no_matter(stored) -> None:
     rng = np.random.default_rng(0)
@@ -139,19 +147,17 @@ def test_no_mask_is_a_mask_of_everything_and_any_dtype_of_it_serves() -> None:
         np.testing.assert_array_equal(mutex(affs, FAR, mask=mask, bias=BIAS), plain_)
 
 
-def test_the_first_voxel_is_a_segment_like_any_other() -> None:
-    """All voxels would join and none may: each is a segment of its own, in any corner."""
-    affs = np.zeros((2, 2, 2))
-    affs[0] = 0.7
-    for offsets in (((0, -1), (-1, 0)), ((0, 1), (1, 0))):
-        found = mutex(np.stack([affs[0], affs[0]]), offsets, bias=(0.3, -0.3))
-        assert len(np.unique(found)) == 1
-        far = (*offsets, (1, 1), (1, -1))
-        kept = mutex(np.stack([affs[0], affs[0] * 0, affs[1], affs[1]]), far, bias=(-0.1, -0.5))
-        assert kept[0, 0] == kept[0, 1] != kept[1, 0] == kept[1, 1] != 0
-    # strong edges that repel come first and leave the two that attract nothing to join
-    alone = mutex(np.array([[[0.6, 0.6, 0.6]], [[0.0, 0.0, 0.0]]]), ((0, 1), (0, 2)), bias=(0.0, -0.5))
-    assert alone.tolist() == [[1, 1, 2]] or alone.tolist() == [[1, 2, 2]]
+@pytest.mark.parametrize(("one", "two"), [((0, 1), (0, 2)), ((0, -1), (0, -2))])
+def test_a_voxel_alone_in_the_first_place_is_a_segment_as_anywhere_else(one, two) -> None:
+    """Two may join the one between them, and not each other: the stronger gets it, the other is alone."""
+    for strong, alone in ((0, 2), (1, 0)):
+        affs = np.zeros((2, 1, 3))
+        first = 0 if one[1] > 0 else 1
+        affs[0, 0, first : first + 2] = 0.7
+        affs[0, 0, first + strong] = 0.9
+        found = mutex(affs, (one, two), bias=(0.0, -0.5))
+        assert np.count_nonzero(found == found[0, alone]) == 1
+        assert sorted(found[0].tolist()) in ([1, 1, 2], [1, 2, 2])
 
 
 def test_offsets_longer_than_the_volume_say_nothing_and_are_told() -> None:

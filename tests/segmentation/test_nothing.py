@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -121,3 +122,22 @@ def test_bytes_of_0_and_1_are_told() -> None:
     with pytest.warns(UserWarning, match="uint8 and none is above 1"):
         assert not fragments(affs).any()
     assert fragments(affs * np.uint8(255)).all()
+
+
+def test_affinities_of_other_offsets_than_the_config_s_are_refused(tmp_path) -> None:
+    config = made(tmp_path, cells(255, 0)[:3], BLOCKS["watershed"])
+    with pytest.raises(ValueError, match=r"has 3 channels, and there are 5 offsets in head 'affs' of the config's variant"):
+        segment(config)
+    path = prediction(config, "data_test")
+    other = [list(offset) for offset in (*FAR[1:], FAR[0])]
+    for stated, right in ((other, False), ([list(offset) for offset in FAR], True)):
+        shutil.rmtree(path)
+        array = create_array(
+            path, "affs", roi=ROI, voxel_size=SIZE, dtype=np.uint8, channels=5, attributes={"neighborhood": stated}
+        )
+        array.write(cells(255, 0), ROI)
+        if right:
+            segment(config)
+        else:
+            with pytest.raises(ValueError, match=r"of the offsets \[\[0, -1, 0\], .*predict again"):
+                segment(config)
