@@ -21,9 +21,10 @@ from lsd.blockwise.grid import Block, Grid, tile
 from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.step import Output
-from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.agglomeration import joined
 from lsd.segmentation.decode import decode_fragments, decode_mutex
 from lsd.segmentation.lookup import compact, relabel
+from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import open_table
 from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Mutex as MutexSettings
@@ -213,7 +214,7 @@ class Edges(Around):
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = agglomerate(source["affs"], numbers, neighborhood=self.neighborhood, **self.scores)
+        pairs, scores = joined(checked(source["affs"], self.neighborhood), numbers, self.neighborhood, **self.scores)
         ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
         # ids ascend with the blocks, so the later block is that of the larger id
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsd.blockwise.container import beside
 from lsd.blockwise.run import left
 from lsd.blockwise.step import digest, load_step, step_folder
@@ -23,7 +25,10 @@ def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
 
 
 def predicted(config: Config, volume: str) -> Array:
-    """A volume's affinities (c, z, y, x).  Raises ValueError if there are none, or not all yet."""
+    """A volume's affinities (c, z, y, x).
+
+    Raises ValueError if there are none, or not all yet, or if they are of other offsets than those of the config's head.
+    """
     path, head = prediction(config, volume), config.segment.affinities
     if not path.exists():
         begun = step_folder(beside(path), "heads")
@@ -37,7 +42,19 @@ def predicted(config: Config, volume: str) -> Array:
     affs = open_array(path, head)
     if affs.channels is None:
         raise ValueError(f"{affs.name} has axes {' '.join(affs.axes)}; affinities need a channel for each offset")
+    _check_offsets(affs, neighborhood(config), head)
     return affs
+
+
+def _check_offsets(affs: Array, offsets: Sequence[Sequence[int]], head: str) -> None:
+    """What the network that predicted learnt is not always what the config says: it may be another's checkpoint."""
+    head = f"head {head!r} of the config's variant; predict again, or take the variant that they were predicted with"
+    if affs.channels != len(offsets):
+        raise ValueError(f"{affs.name} has {affs.channels} channels, and there are {len(offsets)} offsets in {head}")
+    stated = affs.source.handle.attrs.get("neighborhood")
+    wanted = [[*(0,) * (affs.roi.dims - len(offset)), *offset] for offset in offsets]
+    if stated is not None and [list(offset) for offset in stated] != wanted:
+        raise ValueError(f"{affs.name} holds affinities of the offsets {stated}, and there are {wanted} in {head}")
 
 
 def affinities_input(affs: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:

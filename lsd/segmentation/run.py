@@ -16,15 +16,16 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
-from lsd.segmentation.blocks import UNCUT, edge_pieces, voxels
+from lsd.segmentation.blocks import MUTEX, UNCUT, edge_pieces, voxels
 from lsd.segmentation.mask import mask_of
+from lsd.segmentation.nothing import highest_id, why
 from lsd.segmentation.predicted import affinities_input, neighborhood, predicted
 from lsd.segmentation.steps import Segmented
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
-from lsd.volumes.array import Array, text
+from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 
@@ -91,6 +92,7 @@ def _watershed(task: Task, progress: Progress) -> Path:
         edges = _agglomerated(task, container, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
         progress(f"{task.name}: {len(places)} fragments, {count} edges in {text(parts.roi)}")
+        _warn_of_nothing(task, len(places), "fragments")
         names = {array_name(threshold): repr(float(threshold)) for threshold in task.thresholds}
         made_from = digest(edges.depends_on())
         if not whole_tables(container, names.values(), made_from):
@@ -113,7 +115,17 @@ def _mutex(task: Task, progress: Progress) -> Path:
     step = task.parts.mutex(target)
     with working(target, step) as container:
         _run(task, replace(step, container=container), progress)
+        count = highest_id(open_array(container, MUTEX))
+        progress(f"{task.name}: {count} segments in {text(task.parts.roi)}")
+        _warn_of_nothing(task, count, "segments")
     return target
+
+
+def _warn_of_nothing(task: Task, count: int, what: str) -> None:
+    if not count:
+        parts = task.parts
+        mask = parts.mask.open().on_grid(task.affs.remainder) if parts.mask else None
+        log.warning("%s: no %s: %s", task.name, what, why(task.affs, parts.neighborhood, parts.settings, mask=mask))
 
 
 def _agglomerated(task: Task, container: Path, progress: Progress) -> Step:

@@ -21,6 +21,7 @@ from lsd.segmentation.agglomeration import looked_at, meetings
 from lsd.segmentation.blocks import EDGE, SIZE, Apart, Around, OnAffinities, Source
 from lsd.segmentation.linkage import Links, linkage, links
 from lsd.segmentation.lookup import compact, components
+from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import Places
 from lsd.spec.effect import Told
 from lsd.volumes.inputs import OwnArray
@@ -83,7 +84,7 @@ class Contacts(Around):
             return Output(rows=np.empty(0, CONTACT))
         ids = fastremap.unique(source["fragments"])
         ids = ids[ids > 0]
-        affs, neighborhood = looked_at(source["affs"], self.neighborhood, self.scoring)
+        affs, neighborhood = looked_at(checked(source["affs"], self.neighborhood), self.neighborhood, self.scoring)
         found = links(affs, neighborhood, compact(source["fragments"]), within=self.inside(block))
         ends = ids[found.pairs - 1].reshape(-1, 2)
         rows = np.empty(len(ends), CONTACT)
