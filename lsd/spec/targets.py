@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from lsd.spec.base import Ints, Positive, PositiveFloat, Spec
+from lsd.spec.base import Ints, OneOrEachAxis, Positive, Spec
+from lsd.spec.names import Word
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+
+
+def _several(offsets: Any) -> Any:
+    """One offset stands for a tuple of it."""
+    alone = isinstance(offsets, tuple | list) and offsets and all(isinstance(step, int) for step in offsets)
+    return (offsets,) if alone else offsets
 
 
 class Affinities(Spec):
@@ -18,7 +25,7 @@ class Affinities(Spec):
     """
 
     kind: Literal["affinities"] = "affinities"
-    neighborhood: Annotated[tuple[Ints, ...], Field(min_length=1)] = NEAREST
+    neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = NEAREST
 
     @field_validator("neighborhood")
     @classmethod
@@ -43,7 +50,7 @@ class Descriptors(Spec):
     """
 
     kind: Literal["descriptors"] = "descriptors"
-    sigma: PositiveFloat | tuple[PositiveFloat, ...] = 80.0
+    sigma: OneOrEachAxis = 80.0
     downsample: Positive = 1
     components: Annotated[str, Field(pattern="^[0-9]+$")] | None = None
     mode: Literal["gaussian", "sphere"] = "gaussian"
@@ -62,7 +69,7 @@ class Mask(Spec):
     """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one channel."""
 
     kind: Literal["mask"] = "mask"
-    array: str
+    array: Word
 
 
 Target = Annotated[Affinities | Descriptors | Boundary | Mask, Field(discriminator="kind")]
