@@ -107,7 +107,10 @@ def test_all_mistakes_of_the_command_line_at_once() -> None:
             ["train: no field 'zz'; there are: iterations", "train.batch_size"],
         ),
         (["foo", "bar", "train.clip=-1"], ["'foo' is no override", "'bar' is no override", "train.clip"]),
-        (["dataset.train=5", "dataset.train.0.weight=2"], ["dataset.train.0.weight: there is nothing", "dataset.train: wants a tuple"]),
+        (
+            ["dataset.train=5", "dataset.train.0.weight=2"],
+            ["dataset.train.0.weight: there is nothing", "dataset.train: wants a tuple"],
+        ),
         (["name=5", "train.clip=-1", "data_root=7"], ["train.clip"]),
     ],
 )

@@ -48,7 +48,7 @@ class Beside(MetaPathFinder):
         return [name for name in sys.modules if name.partition(".")[0] in self._found]
 
     def forget(self) -> None:
-        """Has all that was imported meanwhile, but for what is installed, imported anew next time: it may hold what is wrong."""
+        """Has all that was imported meanwhile imported anew next time, unless it is installed: it may hold what is wrong."""
         installed = tuple(f"{folder}/" for folder in sysconfig.get_paths().values())
         for name in set(sys.modules) - self._before:
             file = getattr(sys.modules[name], "__file__", None) or ""

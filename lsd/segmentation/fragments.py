@@ -50,6 +50,8 @@ def fragments(
     Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Raises ValueError for shapes that do not fit.
     Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity; "nearest").
     """
+    if boundaries not in ("nearest", "affinity"):
+        raise ValueError(f"boundaries is {boundaries!r}; allowed: nearest, affinity")
     mean = mean_affinity(affs, in_xy=in_xy)
     allowed = _allowed(mean.shape, mask, blank_sections)
     foreground = (mean > threshold) & allowed

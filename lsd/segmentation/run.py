@@ -29,6 +29,7 @@ from lsd.targets.offsets import reach
 from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.reference import locate
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -89,12 +90,15 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     offsets = neighborhood(config)
     volumes = config.dataset.named(config.predict.volumes)
     jobs = [_job(config, name, volume, offsets) for name, volume in volumes.items()]
-    return [(_mutex if config.segment.decoder == "mutex" else _watershed)(job, progress) for job in jobs]
+    decode = {"mutex": _mutex, "watershed": _watershed}[config.segment.decoder]
+    return [decode(job, progress) for job in jobs]
 
 
 def _job(config: Config, name: str, volume: Volume, offsets: Sequence[Sequence[int]]) -> Job:
     affs = predicted(config, name)
-    refuse_same(segmentation(config, name), [affs.source.path, *([data_root(config) / volume.path] if volume.path else [])])
+    refuse_same(
+        segmentation(config, name), [affs.source.path, *([locate(volume.path, root=data_root(config))] if volume.path else [])]
+    )
     return Job(config, name, affs, offsets, mask_of(config, name), _thresholds(config, volume), origin_of(affs))
 
 

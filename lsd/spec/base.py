@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, NoReturn, Self
+from typing import Annotated, Any, NoReturn, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -40,7 +40,7 @@ class Spec(BaseModel):
     # pydantic validates specs inside of specs by itself, so that errors say where in the whole they are
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
-    def __iter__(self) -> NoReturn:  # type: ignore[override]
+    def __iter__(self) -> NoReturn:
         """A spec is one value: where several are wanted, its fields are never what was meant."""
         raise TypeError(f"{type(self).__name__} is one value; write a tuple of it, as in ({type(self).__name__}(...),)")
 
@@ -93,8 +93,8 @@ def _changed(spec: Spec, changes: Mapping[str, Any]) -> Changed:
     merged = Changed(spec, changes)
     for name, change in changes.items():
         there = spec.__dict__.get(name)
-        same = isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
-        merged[name] = _changed(there, change) if same else change
+        within = isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
+        merged[name] = _changed(cast(Spec, there), change) if within else change
     return merged
 
 

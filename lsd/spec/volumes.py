@@ -98,11 +98,13 @@ class Volume(Spec):
 
     @model_validator(mode="after")
     def _one_value_an_axis(self) -> Volume:
-        given = {field: getattr(self, field) for field in ("voxel_size", "offset") if getattr(self, field) is not None}
-        axes = min(map(len, given.values()), default=3)
-        for field, values in {**given, "region": self.region}.items():
-            if len(values) > axes:
-                raise ValueError(f"{field} {values} is of {len(values)} axes, {min(given, key=lambda name: len(given[name]))} of {axes}; give both alike")
+        if self.voxel_size is None:
+            return self
+        axes = len(self.voxel_size)
+        for field, values in (("offset", self.offset or self.voxel_size), ("region", self.region)):
+            # a region may leave its last axes out
+            if len(values) > axes or (len(values) < axes and field == "offset"):
+                raise ValueError(f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both alike")
         return self
 
     @property
@@ -178,11 +180,7 @@ with warnings.catch_warnings():
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:
-            return (
-                volume
-                if volume.voxel_size or not self.voxel_size
-                else volume.derive(voxel_size=self.voxel_size)
-            )
+            return volume if volume.voxel_size or not self.voxel_size else volume.derive(voxel_size=self.voxel_size)
 
 
-__all__ = ["Dataset", "Ints", "Part", "Sharpen", "Synthetic", "Volume", "VoxelSize"]
+__all__ = ["Dataset", "Part", "Sharpen", "Synthetic", "Volume", "VoxelSize"]

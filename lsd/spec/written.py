@@ -19,9 +19,11 @@ def expanded(path: str | Path, *, root: Path = Path()) -> Path:
     Raises ValueError where there is none.
     """
     found = root / meant(path)
-    unset = re.search(r"\$(\w+|\{[^}]*\})", str(found))
+    unset = re.search(r"\$(\w+|\{[^}]*\})", meant(path))
     if unset and not os.path.lexists(found):
-        raise ValueError(f"path {str(path)!r}: there is no variable {unset[0]} in the environment; set it, or write the path out")
+        raise ValueError(
+            f"path {str(path)!r}: there is no variable {unset[0]} in the environment; set it, or write the path out"
+        )
     if meant(path).startswith("~") and not os.path.lexists(found):
         raise ValueError(f"path {str(path)!r}: there is no user {meant(path).split('/')[0]!r} here; write the path out")
     return found
