@@ -42,6 +42,9 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
     """The mistakes of building `spec`, each at the place of the field that is wrong, once."""
     found: dict[tuple[int | str, ...], InitErrorDetails] = {}
     for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            # pydantic counts what was right in it; what was not has a line of its own
+            continue
         where = place(spec, detail["loc"])
         kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
         message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})

@@ -33,7 +33,7 @@ def expand(config: Config) -> Config:
         parts = {part: [one for volume in getattr(config.dataset, part) for one in _matches(volume, root)] for part in PARTS}
         if all(parts[part] == list(getattr(config.dataset, part)) for part in PARTS):
             return config
-        return config.derive(dataset=config.dataset.derive(**parts))
+        return config.derive(dataset=parts)
     except ValidationError as error:
         raise ValueError("; ".join(lines(error))) from error
 

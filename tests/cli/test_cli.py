@@ -10,7 +10,7 @@ import pytest
 from lsd import cli
 from lsd.spec import Config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
 
 
