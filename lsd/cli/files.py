@@ -76,9 +76,10 @@ def _from_json(path: Path) -> Config:
 
 def _checked(config: Config, path: Path) -> Config:
     try:
-        return config.checked()
-    except ValueError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        # not of a class that only the file knows: configs go to other processes
+        return Config.model_validate(config)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
 
 
 def _execute(path: Path) -> dict[str, Any]:

@@ -89,7 +89,10 @@ def deeper(spec: type[BaseModel]) -> list[str]:
 
 def brief(value: object) -> str:
     """The value as it is written, cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from lsd.spec.base import Ints, OneOrEachAxis, Positive, Spec
-from lsd.spec.names import Word
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
@@ -69,7 +68,7 @@ class Mask(Spec):
     """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one channel."""
 
     kind: Literal["mask"] = "mask"
-    array: Word
+    array: str
 
 
 Target = Annotated[Affinities | Descriptors | Boundary | Mask, Field(discriminator="kind")]

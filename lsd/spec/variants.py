@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lsd.spec.base import PositiveFloat, Several, SeveralSpecs, Spec
 from lsd.spec.names import Hyphenated, Word
@@ -35,6 +35,13 @@ class Stage(Spec):
     name: Hyphenated = "main"
     reads: Annotated[tuple[str, ...], Several, Field(min_length=1)] = ("raw",)
     heads: Annotated[dict[Word, Head], Field(min_length=1)]
+
+    @field_validator("heads")
+    @classmethod
+    def _beside_records(cls, heads: dict[str, Head]) -> dict[str, Head]:
+        if "blocks" in heads:
+            raise ValueError("a head called 'blocks' would lie where the record of a prediction's blocks does; rename it")
+        return heads
 
 
 class Variant(Spec):

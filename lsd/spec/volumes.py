@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Range, Region, SeveralSpecs, Shape, Spec
-from lsd.spec.names import Word, fault
+from lsd.spec.names import fault
 from lsd.spec.written import meant
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
@@ -68,7 +68,7 @@ class Volume(Spec):
     raw: str = "volumes/raw"
     labels: str | None = None
     labels_mask: str | None = None
-    arrays: dict[Word, str] = {}
+    arrays: dict[str, str] = {}
     voxel_size: VoxelSize | None = None
     offset: Annotated[tuple[float, ...], PerAxis] | None = None
     axes: str | None = None

@@ -10,6 +10,7 @@ import pytest
 
 from config.config import config
 from lsd import cli
+from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,6 +117,15 @@ def test_python_that_is_no_config(tmp_path, text, says) -> None:
         cli.load(path)
     else:
         assert says in refused(path)
+
+
+def test_a_config_of_a_class_of_its_own_is_a_config(tmp_path) -> None:
+    path = tmp_path / "my.py"
+    path.write_text(
+        "from config.config import config as base\nfrom lsd.spec import Config\nclass Mine(Config): pass\n"
+        "config = Mine.model_validate(base.model_dump())\n"
+    )
+    assert type(cli.load(path)) is Config
 
 
 def test_all_mistakes_of_derived_configs_at_once(tmp_path) -> None:

@@ -18,7 +18,6 @@ from lsd.spec import (
     Evaluate,
     Fragments,
     Head,
-    Mask,
     Predict,
     Segment,
     Stage,
@@ -40,8 +39,6 @@ def test_names_that_are_no_files(name) -> None:
         lambda: config.derive(name=name),
         lambda: Stage(name=name, heads={"a": Head(target=Affinities())}),
         lambda: Stage(heads={name: Head(target=Affinities())}),
-        lambda: Mask(array=name),
-        lambda: Volume(path="a", arrays={name: "x"}),
         lambda: Segment(affinities=name),
     ):
         with pytest.raises(ValidationError):
@@ -160,6 +157,16 @@ def test_numbers_of_json_fit_too() -> None:
         Config.model_validate_json(json.dumps(data))
     [line] = lines(error.value)
     assert line.startswith("dataset.train.0.unknown: input should be less than or equal to 18446744073709551615")
+
+
+def test_a_number_that_cannot_be_shown_is_refused_all_the_same() -> None:
+    with pytest.raises(ValidationError, match="thousands of digits"):
+        Train(iterations=10**5000)
+
+
+def test_no_head_takes_the_place_of_records() -> None:
+    with pytest.raises(ValidationError, match="rename it"):
+        Stage(heads={"blocks": Head(target=Affinities())})
 
 
 def test_a_seed_is_one_that_generators_take() -> None:
