@@ -121,6 +121,8 @@ def _way_out(detail: ErrorDetails, where: Place) -> str:
         return ", 0 for none or never"
     if kind in _BOUNDS and where.may_be_none:
         return ", or None"
+    if kind == "tuple_type" and where.held:
+        return f" of {' or '.join(spec.__name__ for spec in where.held)}"
     if kind == "tuple_type" and isinstance(value, int | float):
         return f", as in ({value}, {value})"
     return ""

@@ -39,12 +39,15 @@ class Place:
         """Whether it is a number for which 0 is the least, and so stands for none."""
         return self.field is not None and any(getattr(limit, "ge", None) == 0 for limit in self.field.metadata)
 
+    @property
+    def held(self) -> list[type[BaseModel]]:
+        """The specs that a tuple of them holds there."""
+        return [spec for kind in self.types if get_origin(kind) is tuple for spec in specs(get_args(kind)[0])]
+
     def at(self, part: int | str) -> Place:
         """One step further along pydantic's path."""
-        held = [spec for kind in self.types for spec in specs(kind)]
-        if isinstance(part, str):
-            # one alone is checked as a tuple of one, and named without an index
-            held += [spec for kind in self.types if get_origin(kind) is tuple for spec in specs(get_args(kind)[0])]
+        # one alone is checked as a tuple of one, and named without an index
+        held = [spec for kind in self.types for spec in specs(kind)] + (self.held if isinstance(part, str) else [])
         owner = next((spec for spec in held if part in spec.model_fields), None)
         if owner is not None:
             field = owner.model_fields[str(part)]

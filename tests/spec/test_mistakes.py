@@ -54,7 +54,7 @@ from lsd.spec.mistakes import lines, meant
         (lambda: Network(trunk=UNet()), "Network.train_shape: it has no default, so give it"),
         (lambda: Dataset(train={"path": "a", "weigth": 2}), "Dataset.train: no field 'weigth'; did you mean 'weight'?"),
         (lambda: Dataset(train=({"path": "a", "weigth": 2},)), "Dataset.train.0: no field 'weigth'; did you mean 'weight'?"),
-        (lambda: Dataset(train=5), "Dataset.train: wants a tuple"),
+        (lambda: Dataset(train="fib25.zarr"), "Dataset.train: wants a tuple of Volume, got 'fib25.zarr'"),
         (
             lambda: Dataset(augment={"kind": "simple", "miror": "z"}),
             "Dataset.augment: no field 'miror'; did you mean 'mirror'?",
