@@ -69,4 +69,4 @@ def on_device(settings: Predict, worker: int) -> Predict:
     """Settings with a device for this worker: the GPUs that it sees (a cluster shows it its own) are dealt out in turn."""
     if settings.device not in ("auto", "cuda") or not torch.cuda.is_available():
         return settings
-    return settings.model_copy(update={"device": f"cuda:{worker % torch.cuda.device_count()}"})
+    return settings.derive(device=f"cuda:{worker % torch.cuda.device_count()}")

@@ -81,8 +81,8 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
     """
     config = expand(config)
-    settings = config.predict.model_copy(update={"threads": config.predict.threads or _threads(workers)})
-    config = config.model_copy(update={"predict": settings})
+    settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
+    config = config.derive(predict=settings)
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
     volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
     path = resolve(settings.checkpoint, config)
@@ -197,4 +197,4 @@ def crowd(settings: Predict) -> Workers:
         raise ValueError("predict.workers.launch is set, but not how many workers; set predict.workers.count")
     on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
     count = (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
-    return settings.workers.model_copy(update={"count": max(1, count)})
+    return settings.workers.derive(count=max(1, count))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,15 @@ def decode(
     mask:          (z, y, x), 0 where there are to be no fragments
     first_section: z of the first section in the world, from which blank_sections are counted
     """
-    if settings.decoder == "mutex":
-        segments = decode_mutex(affs, neighborhood, settings.mutex, mask=mask)
-        return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
-    found = decode_fragments(affs, neighborhood, settings.fragments, mask=mask, first_section=first_section)
-    return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
+    match settings.decoder:
+        case "mutex":
+            segments = decode_mutex(affs, neighborhood, settings.mutex, mask=mask)
+            return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
+        case "watershed":
+            found = decode_fragments(affs, neighborhood, settings.fragments, mask=mask, first_section=first_section)
+            return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
+        case _:
+            assert_never(settings.decoder)
 
 
 def decode_fragments(

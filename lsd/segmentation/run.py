@@ -28,6 +28,7 @@ from lsd.spec.paths import data_root, segmentation
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.reference import locate
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -68,12 +69,14 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     offsets = neighborhood(config)
     volumes = config.dataset.named(config.predict.volumes)
     tasks = [_task(config, name, volume, offsets) for name, volume in volumes.items()]
-    return [(_mutex if config.segment.decoder == "mutex" else _watershed)(task, progress) for task in tasks]
+    decode = {"mutex": _mutex, "watershed": _watershed}[config.segment.decoder]
+    return [decode(task, progress) for task in tasks]
 
 
 def _task(config: Config, name: str, volume: Volume, offsets: Sequence[Sequence[int]]) -> Task:
     affs = predicted(config, name)
-    refuse_same(segmentation(config, name), [affs.source.path, *([data_root(config) / volume.path] if volume.path else [])])
+    own = [locate(volume.path, root=data_root(config))] if volume.path else []
+    refuse_same(segmentation(config, name), [affs.source.path, *own])
     source, mask = affinities_input(affs, revision=config.segment.revision), mask_of(config, name, roi=affs.roi)
     return Task(config, name, affs, _thresholds(config, volume), Segmented(config.segment, affs.roi, source, offsets, mask))
 
