@@ -18,8 +18,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -144,8 +144,8 @@ class Launch:
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
         if status is None and command.wait(_GRACE) is None:
-            _cancel(jobs)
-            command.end()
+            with command.ending():
+                _cancel(jobs)
         for job in jobs:
             _append(self.folder / "jobs", f"ended {job}")
         if status and not scheduler.is_gone():
@@ -239,9 +239,12 @@ class _Command:
         self._ended.wait(seconds)
         return self._process.poll()
 
-    def end(self) -> None:
-        """Ends it and what it started here, in whatever session, frozen or not."""
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Ends it and what it started here, in whatever session, frozen or not, after what is done inside."""
+        # before any of it ends: what a process that has ended started cannot be found
         below = {pid: started(pid) for pid in descendants(self._process.pid)}
+        yield
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         self.wait(_END)

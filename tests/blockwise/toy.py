@@ -23,9 +23,14 @@ ROI = Roi((3, 0, -4), (20, 12, 16))
 
 class Toy:
     """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
-    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have)."""
+    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have), "freeze" (the
+    first time: SIGSTOP); frozen: SIGSTOP before any block.  frozen-<pid> beside the container names those."""
 
-    def __init__(self, container: Path, worker: int, *, source: tuple[str, str], wrong=None, broken=False, seconds=0.0) -> None:
+    def __init__(
+        self, container: Path, worker: int, *, source: tuple[str, str], wrong=None, broken=False, frozen=False, seconds=0.0
+    ) -> None:
+        if frozen:
+            freeze(container)
         if broken:
             raise ImportError("no module named 'elephant'")
         self.container, self.source, self.seconds = container, open_array(*source), seconds
@@ -49,6 +54,8 @@ class Toy:
                 np.ones(1 << 31, np.uint8)
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        if what == "freeze" and self._first(block):
+            freeze(self.container)
         if what == "hang":
             time.sleep(1000)
         if what == "full":
@@ -64,6 +71,12 @@ class Toy:
         except FileExistsError:
             return False
         return True
+
+
+def freeze(container: Path) -> None:
+    """As a control group's freezer does it, or Ctrl-Z."""
+    (container.parent / f"frozen-{os.getpid()}").touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _address_space() -> int:
