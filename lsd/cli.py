@@ -10,6 +10,7 @@ import argparse
 import ast
 import difflib
 import logging
+import os
 import runpy
 import signal
 import sys
@@ -32,6 +33,8 @@ DICTIONARIES = {
     "network": "NETWORKS",
     "dataset.augment": "AUGMENTATIONS",
 }
+# how threads are called that do blocks in this process
+_BLOCKS = "blocks"
 DEFAULT_CONFIG = Path("config") / "config.py"
 
 
@@ -61,10 +64,39 @@ def guarded(action: Callable[[], object], *, debug: bool) -> None:
     except ConfigError as error:
         _fail(error, 2, debug=debug)
     except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+        _interrupted()
     except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
         _fail(error, 1, debug=debug)
     sys.exit(0)
+
+
+def _interrupted() -> None:
+    """Says so and exits, whatever signals come meanwhile.
+
+    A thread that computes a block, for minutes, would be waited for; it may be ended as any process may be killed.
+    """
+    with _deaf():
+        try:
+            _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+        finally:
+            if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
+                for stream in (sys.stdout, sys.stderr):
+                    stream.flush()
+                os._exit(130)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Inside, nobody hears Ctrl-C and SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:

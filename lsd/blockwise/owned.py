@@ -22,7 +22,7 @@ _HALF = re.compile(r".+\.[0-9a-f]{32}\.partial")
 # the parts of a container beside its arrays, and what stands in them
 _BLOCKS, _TABLES = "blocks", "tables"
 _NOTES = re.compile(rf"{re.escape(ARRAYS)}(\.partial)?|\.torn|\.replaced")
-_STEP = re.compile(r"(step\.json|pending\.npy|.+\.done)(\.partial)?|.+\.(rows|failed)|failures\.txt|jobs|whole|logs")
+_STEP = re.compile(r"(step\.json|pending\.npy|whole|.+\.done)(\.partial)?|.+\.(rows|failed)|failures\.txt|jobs|logs")
 _TABLE = re.compile(r"(.+\.npy|tables\.json)(\.partial)?")
 
 

@@ -242,3 +242,42 @@ def name(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text()
     return ""
+
+
+HERE = """
+import sys, threading
+from pathlib import Path
+from lsd.blockwise.lock import exclusive
+from lsd.blockwise.run import run
+from lsd.blockwise.step import load_step
+from lsd.cli import guarded
+
+def command():
+    step = load_step(Path(sys.argv[1]), "toy:Toy")
+    with exclusive(step.container):
+        run(step)
+
+guarded(command, debug=False)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_does_not_wait_for_a_block_in_this_process(tmp_path, number) -> None:
+    made = step(tmp_path, wrong={3: "hang"})
+    made.save()
+    command = [sys.executable, "-c", HERE, str(made.folder)]
+    with subprocess.Popen(command, stdout=-1, stderr=subprocess.STDOUT, text=True, env=environment()) as process:
+        try:
+            until(lambda: len(read_ledger(made.folder)) >= 3, "blocks are done")
+            assert (tmp_path / "result.zarr.lock").exists()
+            process.send_signal(number)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+            process.send_signal(number)
+            said, _ = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("error: interrupted; the same command goes on from")
+    assert not (tmp_path / "result.zarr.lock").exists()
+    assert list(made.folder.glob("*.failed")) == []
