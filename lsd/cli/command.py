@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,9 @@ from lsd.cli.files import load
 from lsd.cli.overrides import DEFAULT_CONFIG
 from lsd.spec import Config
 from lsd.spec.mistakes import lines
+
+# how threads are called that do blocks in this process
+_BLOCKS = "blocks"
 
 
 def main(
@@ -46,10 +50,39 @@ def guarded(action: Callable[[], object], *, debug: bool) -> None:
     except ValidationError as error:
         _fail("\n".join(lines(error)), 1, debug=debug)
     except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+        _interrupted()
     except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
         _fail(error, 1, debug=debug)
     sys.exit(0)
+
+
+def _interrupted() -> None:
+    """Says so and exits, whatever signals come meanwhile.
+
+    A thread that computes a block, for minutes, would be waited for; it may be ended as any process may be killed.
+    """
+    with _deaf():
+        try:
+            _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+        finally:
+            if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
+                for stream in (sys.stdout, sys.stderr):
+                    stream.flush()
+                os._exit(130)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Inside, nobody hears Ctrl-C and SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argparse.Namespace:

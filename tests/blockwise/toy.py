@@ -31,6 +31,7 @@ class ToyJob(Job):
     source: ArrayInput
     wrong: Annotated[dict[str, str], NoEffect("a block that went wrong is done again")] = {}
     broken: Annotated[bool, NoEffect("it does not start")] = False
+    frozen: Annotated[bool, NoEffect("it does not go on")] = False
     seconds: Annotated[float, NoEffect("it only takes longer")] = 0.0
 
     def open(self, container: Path, worker: int):
@@ -39,9 +40,12 @@ class ToyJob(Job):
 
 class Toy:
     """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
-    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have)."""
+    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have), "freeze" (the
+    first time: SIGSTOP); frozen: SIGSTOP before any block.  frozen-<pid> beside the container names those."""
 
     def __init__(self, job: ToyJob, container: Path) -> None:
+        if job.frozen:
+            freeze(container)
         if job.broken:
             raise ImportError("no module named 'elephant'")
         self.container, self.source, self.seconds = container, job.source.open(), job.seconds
@@ -65,6 +69,8 @@ class Toy:
                 np.ones(1 << 31, np.uint8)
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        if what == "freeze" and self._first(block):
+            freeze(self.container)
         if what == "hang":
             time.sleep(1000)
         if what == "full":
@@ -80,6 +86,12 @@ class Toy:
         except FileExistsError:
             return False
         return True
+
+
+def freeze(container: Path) -> None:
+    """As a control group's freezer does it, or Ctrl-Z."""
+    (container.parent / f"frozen-{os.getpid()}").touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _address_space() -> int:
