@@ -25,7 +25,6 @@ from lsd.blockwise.launch import Launch, cancel
 from lsd.blockwise.ledger import read_failures, read_ledger
 from lsd.blockwise.run import BlocksFailed, left, run
 from lsd.blockwise.step import load_step
-from lsd.prediction.blocks import FUNCTION
 from lsd.spec import Workers
 from lsd.volumes.array import open_array
 
@@ -245,7 +244,7 @@ def test_the_documented_command(tmp_path, monkeypatch, number, begin) -> None:
     worker = words[-1].removeprefix("--wrap=").split()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
-    start = Launch(Path(worker[3]).relative_to(tmp_path), "heads", FUNCTION, True, names["GPU"])
+    start = Launch(Path(worker[3]).relative_to(tmp_path), "heads", "lsd.prediction.blocks:HeadsJob", True, names["GPU"])
     given = shlex.split(start.command(worker[worker.index("--context") + 1], 0, place=0))
     assert given[:-1] == words[:-1]
     assert given[-1].split() == words[-1].split()
