@@ -60,9 +60,8 @@ class Beside(MetaPathFinder):
 def beside(path: Path) -> Iterator[Beside]:
     """Inside, what lies in the folder of the file can be imported; if that is a package, its whole by its name as well."""
     finder = Beside(_folders(path.resolve().parent))
-    aside = {name: module for name, module in list(sys.modules.items()) if _is_another(finder, name)}
-    for name in aside:
-        _drop(name)
+    others = {top for top in {name.partition(".")[0] for name in sys.modules} if _is_another(finder, top)}
+    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in others}
     sys.meta_path.insert(0, finder)
     try:
         yield finder
@@ -82,11 +81,10 @@ def _folders(folder: Path) -> list[Path]:
 
 def _is_another(finder: Beside, name: str) -> bool:
     """Whether a module that is loaded has the name of one in the folder, but is not that."""
-    top = name.partition(".")[0]
-    loaded = getattr(sys.modules.get(top), "__file__", None)
-    if loaded is None or top == "__main__":
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    if loaded is None or name == "__main__":
         return False
-    found = finder.find(top)
+    found = finder.find(name)
     return found is not None and found.origin is not None and Path(found.origin).resolve() != Path(loaded).resolve()
 
 

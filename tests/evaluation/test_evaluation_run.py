@@ -273,7 +273,8 @@ def test_of_volumes_without_truth_it_is_said_where_they_are(config) -> None:
 
 def test_mutex_has_no_threshold(config) -> None:
     pytest.importorskip("mwatershed")
-    config = config.model_copy(update={"segment": config.segment.model_copy(update={"decoder": "mutex"})})
+    far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
+    config = config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})})
     with pytest.raises(ValueError, match="mutex"):
         evaluate(config)
     segment(config)

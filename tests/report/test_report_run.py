@@ -55,7 +55,8 @@ def test_files(config, connected) -> None:
 
 def test_mutex_has_no_sweep(config) -> None:
     pytest.importorskip("mwatershed")
-    config = config.model_copy(update={"segment": config.segment.model_copy(update={"decoder": "mutex"})})
+    far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
+    config = config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})})
     segment(config)
     assert [path.name for path in draw(config, evaluate(config))] == ["evaluation_v_validate.png", "evaluation_v_test.png"]
 

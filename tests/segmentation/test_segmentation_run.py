@@ -153,7 +153,8 @@ def test_mask_blank_sections_and_mutex(config) -> None:
     assert not fragments[1].any()
     assert fragments[0, :, 7:].all()
     pytest.importorskip("mwatershed")
-    segment(_set(config, decoder="mutex"))
+    far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
+    segment(config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})}))
     assert _names(config, "data_test") == ["mutex"]
 
 
