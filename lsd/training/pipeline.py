@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal
 
@@ -32,8 +32,9 @@ from lsd.training.nodes.grow_boundary import GrowBoundary
 from lsd.training.nodes.heads import Heads, extras
 from lsd.training.nodes.intensity import Intensity
 from lsd.training.nodes.keys import LABELS, RAW, At
-from lsd.training.nodes.location import Location
+from lsd.training.nodes.location import Location, truth
 from lsd.training.nodes.noise import Noise
+from lsd.training.nodes.places import Places
 from lsd.training.nodes.reject import Reject
 from lsd.training.nodes.remembered import Memory, remember
 from lsd.training.nodes.simple import Simple
@@ -41,7 +42,6 @@ from lsd.training.nodes.source import Source
 from lsd.training.nodes.unit import Unit
 from lsd.training.nodes.warp import Geometric, groups
 from lsd.training.workers import Workers
-from lsd.volumes.labelled import check_labels
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -68,12 +68,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network."""
+    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network.
+
+    places: by volume, where its samples may lie; None where almost anywhere.  Not there: it is to be found out
+    """
 
     config: spec.Config
     stage: str
     raw_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    places: Mapping[str, Places | None] | None = None
 
     @property
     def dims(self) -> int:
@@ -105,7 +109,7 @@ class Batches:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
         _check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
-        count = config.train.workers
+        recipe, count = replace(recipe, places=self._maker.places), config.train.workers
         self._workers: Workers[Batch] | None = Workers(Maker, recipe, count=count, start=start) if count else None
         self._next = start
 
@@ -142,7 +146,9 @@ class Maker:
         self.recipe = recipe
         self.volumes = _open(recipe.config, extras(recipe.heads))
         self.voxel_size = self.volumes[0].voxel_size
-        self._pipeline = build(recipe, self.volumes)
+        locations = _locations(recipe, self.volumes)
+        self.places = recipe.places or {one.volume.name: one.scout() for one in locations}
+        self._pipeline = build(recipe, self.volumes, locations)
         self._request = request(recipe)
         self._pipeline.setup()
 
@@ -188,17 +194,20 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     return wanted
 
 
-def build(recipe: Recipe, volumes: Sequence[OpenVolume]) -> gp.Pipeline:
+def build(recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> gp.Pipeline:
     """The nodes of a recipe, chained but not set up."""
-    config, output = recipe.config, recipe.section(recipe.output_shape)
     sources = tuple(
-        Source(volume, extras=extras(recipe.heads)) + Location(volume, output=output, min_masked=config.train.min_masked)
-        for volume in volumes
+        Source(volume, extras=extras(recipe.heads)) + location for volume, location in zip(volumes, locations, strict=True)
     )
     pipeline = sources + Choice([volume.spec.weight for volume in volumes])
     for node in _augment(recipe, volumes[0].voxel_size):
         pipeline += node
     return pipeline + Heads(recipe.heads, voxel_size=volumes[0].voxel_size, dims=recipe.dims)
+
+
+def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:
+    output, least, places = recipe.section(recipe.output_shape), recipe.config.train.min_masked, recipe.places or {}
+    return [Location(volume, output=output, min_masked=least, places=places.get(volume.name)) for volume in volumes]
 
 
 def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter]:
@@ -229,7 +238,7 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
                 f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; store a plane as one "
                 "section, (1, y, x)"
             )
-        check_labels(volume)
+        truth(volume)
         for name in arrays:
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
         if not agree(volume.voxel_size, volumes[0].voxel_size):
