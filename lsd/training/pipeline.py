@@ -42,6 +42,7 @@ from lsd.training.nodes.source import Source
 from lsd.training.nodes.unit import Unit
 from lsd.training.nodes.warp import Geometric, groups
 from lsd.training.workers import Workers
+from lsd.volumes.plausible import check_raw
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -239,6 +240,7 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
                 "section, (1, y, x)"
             )
         truth(volume)
+        check_raw(volume)
         for name in arrays:
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
         if not agree(volume.voxel_size, volumes[0].voxel_size):

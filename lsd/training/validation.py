@@ -30,6 +30,7 @@ from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.targets.offsets import for_dims
 from lsd.volumes.labelled import check_labels
+from lsd.volumes.plausible import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -88,6 +89,7 @@ class Validator:
         self._rois = [_region(volume, config) for volume in self._volumes]
         for volume in self._volumes:
             check_labels(volume)
+            check_raw(volume)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)

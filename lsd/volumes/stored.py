@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from funlib.geometry import Coordinate
@@ -23,7 +22,8 @@ def stored(array: Array) -> tuple[Indices, Coordinate] | None:
     None where all of it is to be read: the format does not tell, or what was never written is not 0.
     """
     source = array.source
-    if source.handle.shape == () or not _is_zero(getattr(source.handle, "fill_value", None)):
+    fill = getattr(source.handle, "fillvalue" if source.kind == "hdf5" else "fill_value", None)
+    if fill is None or np.any(np.asarray(fill)):
         return None
     found = chunks(source)
     if found is None:
@@ -58,10 +58,6 @@ def lost(array: Array) -> str:
             f'"dimension_separator": "{other}" in it'
         )
     return f"; no chunk of {folder} is on disk: copy or compute it again"
-
-
-def _is_zero(fill: Any) -> bool:
-    return fill is not None and not np.any(np.asarray(fill))
 
 
 def _separator(source: Source) -> str:

@@ -230,9 +230,9 @@ def test_volumes_are_drawn_by_weight(root):
     rng_roi = Roi((0, 0, 0), (20, 20, 20))
     for name in ("raw", "labels"):
         dtype = np.uint8 if name == "raw" else np.uint64
-        create_array(root / "dark.zarr", name, roi=rng_roi, voxel_size=SIZE, dtype=dtype).write(
-            np.ones((20, 20, 20), dtype), rng_roi
-        )
+        data = np.ones((20, 20, 20), dtype) if name == "labels" else np.arange(8000, dtype=np.uint32).reshape(20, 20, 20)
+        array = create_array(root / "dark.zarr", name, roi=rng_roi, voxel_size=SIZE, dtype=dtype)
+        array.write((data % 251).astype(dtype), rng_roi)
     made = config(root, volumes=volumes, heads={"affs": AFFS}, min_masked=1.0)
     drawn = [which(batch) for batch in batches(made, 60, raw=(4, 4, 4), output=(4, 4, 4))]
     assert 33 < sum(drawn) < 57

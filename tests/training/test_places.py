@@ -237,7 +237,7 @@ def test_known_background_alone_is_told_apart(tmp_path):
     mask[0, 0, 57] = 1
     _write(tmp_path / "v.zarr", raw=np.arange(24000).reshape(labels.shape).astype(np.uint8), labels=labels, mask=mask)
     made = config(tmp_path, volumes=(volume("v.zarr", labels_mask="mask"),), heads={"affs": AFFS})
-    with pytest.raises(ValueError, match="'v_train': no output of 8x8x8 voxels .*0.5 .*the best is to 0.001953"):
+    with pytest.raises(ValueError, match=r"'v_train': no output of 8x8x8 voxels .*0\.5 .*the best is to 0\.001953"):
         Batches(made, "main", (8, 8, 8), (8, 8, 8))
 
 

@@ -130,7 +130,7 @@ class Places:
         """Looks for them; begins from low to high, both included."""
         places = cls(output, needed, low, high, look(volume, limit=limit))
         for index in sorted(places._candidates()):
-            begins, known = places._trimmed(index, volume.roi)
+            begins = places._trimmed(index, volume.roi)
             if begins.empty:
                 continue
             bits = places._bits(volume, index, begins)
@@ -208,17 +208,17 @@ class Places:
             found.update(itertools.product(*map(range, (first - low) // side, (last - low) // side + 1)))
         return found
 
-    def _trimmed(self, index: tuple[int, ...], truth: Roi) -> tuple[Roi, Roi]:
-        """Begins of a part that may suit, and a box of all that is known of what they see."""
+    def _trimmed(self, index: tuple[int, ...], truth: Roi) -> Roi:
+        """Begins of a part that may suit, by what is known at most of what they see."""
         begins = self._begins(index)
         known, most = self.truth.near(self._seen(begins), truth)
         if most < self.needed:
-            return Roi(begins.begin, (0, 0, 0)), known
+            return Roi(begins.begin, (0, 0, 0))
         shared = [min(n, m) for n, m in zip(known.shape, self.output, strict=True)]
         least = [-(-self.needed * n // int(np.prod(shared))) for n in shared]
         low = [b - n + m for b, n, m in zip(known.begin, self.output, least, strict=True)]
         high = [e - m + 1 for e, m in zip(known.end, least, strict=True)]
-        return begins.intersect(Roi(low, [max(0, h - b) for b, h in zip(low, high, strict=True)])), known
+        return begins.intersect(Roi(low, [max(0, h - b) for b, h in zip(low, high, strict=True)]))
 
     def _bits(self, volume: OpenVolume, index: tuple[int, ...], begins: Roi) -> NDArray[np.uint8]:
         """Which of `begins` suit, eight along x in a byte; not to be changed."""

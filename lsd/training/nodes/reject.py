@@ -43,8 +43,8 @@ class Reject(Filter):
     def _tell(self, most: float) -> None:
         if not self._told:
             log.warning(
-                "%d deformed batches had less than %.0f%% of the output %s labelled, as train.min_masked asks; the best of them, "
-                "with %.0f%%, is taken, and so from now on: lower train.min_masked, network.train_shape or the elastic "
+                "%d deformed batches had less than %.0f%% of the output %s labelled, as train.min_masked asks; the best of "
+                "them, with %.0f%%, is taken, and so from now on: lower train.min_masked, network.train_shape or the elastic "
                 "augmentation of the dataset, which is faster as well",
                 TRIES,
                 100 * self.min_masked,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,12 @@ from lsd.volumes.array import Array
 from lsd.volumes.source import Slices, Source
 from lsd.volumes.volume import OpenVolume
 
+log = logging.getLogger(__name__)
+
 # bytes a process: a volume of 250^3 with uint64 labels and a mask, whole
 MEMORY = 256 << 20
+# chunks from here on take long to unpack: so many of them are kept where there is memory for it
+LARGE, SEVERAL = 32 << 20, 16
 
 
 class Memory:
@@ -48,7 +53,7 @@ class Remembered(Source):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
-        if math.prod(self.chunks) * self.handle.dtype.itemsize > self._memory.size // 8:
+        if not self._is_packed() or chunk_bytes(self) > self._memory.size:
             return super().read(slices)
         spans = [range(n)[part] if isinstance(part, slice) else range(part, part + 1) for part, n in self._axes(slices)]
         out = np.empty([len(span) for span in spans], self.handle.dtype)
@@ -67,6 +72,10 @@ class Remembered(Source):
         here = tuple(slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True))
         out[there] = data[here]
 
+    def _is_packed(self) -> bool:
+        """Whether reading a part unpacks whole chunks; a large array that lies in one piece is read where it is wanted."""
+        return self.kind != "hdf5" or self.handle.chunks is not None or chunk_bytes(self) < LARGE
+
     def _axes(self, values: Any) -> Any:
         return zip(values, self.handle.shape, strict=True)
 
@@ -84,3 +93,47 @@ def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
         labels_mask=volume.labels_mask and kept(volume.labels_mask),
         arrays={name: kept(array) for name, array in volume.arrays.items()},
     )
+
+
+def budget(volumes: Sequence[OpenVolume], *, processes: int, free: int | None) -> int:
+    """Bytes of chunks that each of so many processes keeps: more than usual where chunks are large and `free` memory is left.
+
+    Of an array with large chunks it is to hold all, or several; together, processes take half of what is free.
+    """
+    wanted = sum(_wanted(array.source) for volume in volumes for array in _arrays(volume))
+    # without a word of what is free, no more than usual
+    return max(MEMORY, min(wanted, free // 2 // max(processes, 1) if free else MEMORY))
+
+
+def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
+    """Says which arrays have large chunks of which hardly any is kept in `size` bytes, so that each sample unpacks some."""
+    large = [array for volume in volumes for array in _arrays(volume) if chunk_bytes(array.source) >= LARGE]
+    for array in large:
+        source, shape = array.source, "x".join(map(str, array.source.chunks))
+        if source.kind == "hdf5" and source.handle.chunks is None:
+            continue
+        if sum(_wanted(other.source) for other in large) > size:
+            log.warning(
+                "%s lies in chunks of %s voxels, %d MB each once unpacked, and the %d MB that a process keeps hold too few of "
+                "them: each sample unpacks some anew, which is slow; store it in chunks of about 64 voxels a side, or take fewer "
+                "train.workers, so that each has more memory",
+                array.name,
+                shape,
+                chunk_bytes(source) >> 20,
+                size >> 20,
+            )
+
+
+def chunk_bytes(source: Source) -> int:
+    """Of one chunk, unpacked."""
+    return int(math.prod(source.chunks)) * int(source.handle.dtype.itemsize)
+
+
+def _wanted(source: Source) -> int:
+    """All of an array, or several of its chunks; chunks at its end count as whole."""
+    counts = [-(-n // size) for n, size in zip(source.handle.shape, source.chunks, strict=True)]
+    return chunk_bytes(source) * min(math.prod(counts), SEVERAL)
+
+
+def _arrays(volume: OpenVolume) -> list[Array]:
+    return [array for array in (volume.raw, volume.labels, volume.labels_mask, *volume.arrays.values()) if array]
