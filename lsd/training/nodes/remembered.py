@@ -53,7 +53,8 @@ class Remembered(Source):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
-        if not self._is_packed() or chunk_bytes(self) > self._memory.size:
+        size = chunk_bytes(self)
+        if size > self._memory.size or (size >= LARGE and in_one_piece(self)):
             return super().read(slices)
         spans = [range(n)[part] if isinstance(part, slice) else range(part, part + 1) for part, n in self._axes(slices)]
         out = np.empty([len(span) for span in spans], self.handle.dtype)
@@ -71,10 +72,6 @@ class Remembered(Source):
         there = tuple(slice(r.start - s.start, r.stop - s.start) for r, s in zip(common, spans, strict=True))
         here = tuple(slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True))
         out[there] = data[here]
-
-    def _is_packed(self) -> bool:
-        """Whether reading a part unpacks whole chunks; a large array that lies in one piece is read where it is wanted."""
-        return self.kind != "hdf5" or self.handle.chunks is not None or chunk_bytes(self) < LARGE
 
     def _axes(self, values: Any) -> Any:
         return zip(values, self.handle.shape, strict=True)
@@ -96,30 +93,27 @@ def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
 
 
 def budget(volumes: Sequence[OpenVolume], *, processes: int, free: int | None) -> int:
-    """Bytes of chunks that each of so many processes keeps: more than usual where chunks are large and `free` memory is left.
+    """Bytes of chunks that each of so many processes keeps: MEMORY, and more for large chunks where that is free.
 
-    Of an array with large chunks it is to hold all, or several; together, processes take half of what is free.
+    Of an array with large chunks it is to hold all, or SEVERAL; all processes together take half of what is `free`, and no
+    more than usual where nobody knows what is.
     """
-    wanted = sum(_wanted(array.source) for volume in volumes for array in _arrays(volume))
-    # without a word of what is free, no more than usual
-    return max(MEMORY, min(wanted, free // 2 // max(processes, 1) if free else MEMORY))
+    wanted = MEMORY + sum(_wanted(array.source) for array in _large(volumes))
+    return max(MEMORY, min(wanted, free // 2 // processes if free else MEMORY))
 
 
 def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
-    """Says which arrays have large chunks of which hardly any is kept in `size` bytes, so that each sample unpacks some."""
-    large = [array for volume in volumes for array in _arrays(volume) if chunk_bytes(array.source) >= LARGE]
-    for array in large:
-        source, shape = array.source, "x".join(map(str, array.source.chunks))
-        if source.kind == "hdf5" and source.handle.chunks is None:
-            continue
-        if sum(_wanted(other.source) for other in large) > size:
+    """Says which arrays have large chunks where `size` bytes do not hold what is wanted, so that samples unpack them anew."""
+    large = _large(volumes)
+    if sum(_wanted(array.source) for array in large) > size:
+        for array in large:
             log.warning(
-                "%s lies in chunks of %s voxels, %d MB each once unpacked, and the %d MB that a process keeps hold too few of "
-                "them: each sample unpacks some anew, which is slow; store it in chunks of about 64 voxels a side, or take fewer "
+                "%s lies in chunks of %s voxels, %d MB each once unpacked, and a process has %d MB to keep chunks in: most "
+                "samples unpack some anew, which is slow; store it in chunks of about 64 voxels a side, or take fewer "
                 "train.workers, so that each has more memory",
                 array.name,
-                shape,
-                chunk_bytes(source) >> 20,
+                "x".join(map(str, array.source.chunks)),
+                chunk_bytes(array.source) >> 20,
                 size >> 20,
             )
 
@@ -135,5 +129,12 @@ def _wanted(source: Source) -> int:
     return chunk_bytes(source) * min(math.prod(counts), SEVERAL)
 
 
-def _arrays(volume: OpenVolume) -> list[Array]:
-    return [array for array in (volume.raw, volume.labels, volume.labels_mask, *volume.arrays.values()) if array]
+def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
+    """Arrays that are unpacked in large chunks."""
+    arrays = [a for v in volumes for a in (v.raw, v.labels, v.labels_mask, *v.arrays.values()) if a]
+    return [array for array in arrays if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)]
+
+
+def in_one_piece(source: Source) -> bool:
+    """Whether an array lies on disk as it is, so that parts of it are read without the rest."""
+    return source.kind == "hdf5" and source.handle.chunks is None
