@@ -118,6 +118,7 @@ def test_all_places_that_suit_and_no_others(sparse, name, output, share):
     steps = [Coordinate(step) for step in ((0, 0, 0), (0, 1, 0), (-1, 0, 1))]
     tried += [Coordinate(at) + step for at in sorted(wanted)[:: len(wanted) // 50 + 1] for step in steps]
     assert [places.suits(opened, at) for at in tried] == [tuple(at) in wanted for at in tried]
+    assert places.first(opened, np.array(tried)) == next(at for at in tried if tuple(at) in wanted)
 
 
 def test_what_suits_is_counted_as_by_hand():
@@ -162,7 +163,7 @@ def test_draws_are_even():
     """A third of the places of a part is drawn a third of the time."""
     places = Places(Coordinate(2, 2, 2), 1, Coordinate(0, 0, 0), Coordinate(9, 9, 9), truth=None)
     places.parts = {(0, 0, 0): (Roi((0, 0, 0), (2, 2, 2)), 8), (0, 0, 1): (Roi((0, 0, 5), (2, 2, 4)), 16)}
-    places.ends = np.array([8, 24])
+    places.settle()
     rng = np.random.default_rng(0)
     drawn = [tuple(places.draw(None, rng)) for _ in range(4800)]
     counts = np.unique(drawn, axis=0, return_counts=True)[1]

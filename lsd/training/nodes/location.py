@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import gunpowder as gp
 import numpy as np
 from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
 
 from lsd.training.nodes.keys import LABELS, Filter, array, generator
 from lsd.training.nodes.places import Places
@@ -42,8 +43,8 @@ class Location(Filter):
         """The places that suit, None where they are so many that none need be known.  Raises ValueError if there are none."""
         if self.places is None:
             rng = np.random.default_rng(0)
-            suits = (self._suits(self._anywhere(rng)) for _ in range(PROBES))
-            if sum(itertools.islice((one for one in suits if one), ENOUGH)) < ENOUGH:
+            suit = (begin for begin in self._anywhere(rng, PROBES) if self._suits(begin))
+            if len(list(itertools.islice(suit, ENOUGH))) < ENOUGH:
                 self._look()
         return self.places
 
@@ -62,19 +63,20 @@ class Location(Filter):
         return moved
 
     def _draw(self, rng: np.random.Generator) -> Coordinate:
-        for _ in range(TRIES):
-            begin = self._anywhere(rng)
+        if self.places is not None and self.places.whole:
+            found = self.places.first(self.volume, self._anywhere(rng, TRIES))
+            return found or self.places.draw(self.volume, rng)
+        for begin in itertools.chain.from_iterable(self._anywhere(rng, 1) for _ in range(TRIES)):
             if self._suits(begin):
-                return begin
+                return Coordinate(begin.tolist())
         return (self.places or self._look()).draw(self.volume, rng)
 
-    def _anywhere(self, rng: np.random.Generator) -> Coordinate:
-        return Coordinate(rng.integers(self.low, self.high, endpoint=True).tolist())
+    def _anywhere(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Begins (count, 3); many at once are those that would be drawn one by one."""
+        return rng.integers(self.low, self.high, size=(count, 3), endpoint=True)
 
-    def _suits(self, begin: Coordinate) -> bool:
-        if self.places is not None and self.places.whole:
-            return self.places.suits(self.volume, begin)
-        inside = Roi(begin, self.output).intersect(truth(self.volume))
+    def _suits(self, begin: NDArray[np.int64]) -> bool:
+        inside = Roi(begin.tolist(), self.output).intersect(truth(self.volume))
         if inside.empty or inside.size < self.needed:  # spares reading
             return False
         labels, known = self.volume.read_truth(inside)

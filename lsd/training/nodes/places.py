@@ -121,7 +121,13 @@ class Places:
     memory: Memory = field(default_factory=lambda: Memory(BITS))
 
     def __post_init__(self) -> None:
-        self.ends: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.settle()
+
+    def settle(self) -> None:
+        """Sums up the parts: `ends`, how many begins suit up to each of them, and `bounds` (2, 3) of all of them."""
+        self.ends: NDArray[np.int64] = np.cumsum([count for _, count in self.parts.values()], dtype=np.int64)
+        ends = np.array([_ends(begins) for begins, _ in self.parts.values()], np.int64).reshape(-1, 2, 3)
+        self.bounds = np.stack([ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)]) if len(ends) else np.zeros((2, 3), np.int64)
 
     @classmethod
     def of(
@@ -137,7 +143,7 @@ class Places:
             count = int(np.bitwise_count(bits).sum())
             if count:
                 places.parts[index] = (begins, count)
-        places.ends = np.cumsum([count for _, count in places.parts.values()], dtype=np.int64)
+        places.settle()
         return places
 
     @property
@@ -149,6 +155,12 @@ class Places:
     def count(self) -> int:
         """How many begins suit."""
         return int(self.ends[-1]) if len(self.ends) else 0
+
+    def first(self, volume: OpenVolume, begins: NDArray[np.int64]) -> Coordinate | None:
+        """The first of `begins` (n, 3) that suits, None if none does."""
+        near = ((begins >= self.bounds[0]) & (begins < self.bounds[1])).all(axis=1)
+        candidates = (Coordinate(begin) for begin in begins[near].tolist())
+        return next((begin for begin in candidates if self.suits(volume, begin)), None)
 
     def suits(self, volume: OpenVolume, begin: Coordinate) -> bool:
         """Whether an output may begin here."""
