@@ -26,6 +26,7 @@ from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.plausible import check_raw
 from lsd.volumes.sharpen import margin
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
@@ -99,6 +100,7 @@ def _threads(workers: Workers | None) -> int:
 def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
     volume = open_volume(spec, name=name, data_root=data_root(config))
     refuse_same(prediction(config, name), [volume.raw.source.path])
+    check_raw(volume)
     return volume
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from funlib.geometry import Roi
@@ -11,6 +10,7 @@ from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import Section, headline, slices, sweep
+from lsd.report.shown import windows
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config
 from lsd.spec.paths import data_root, run_folder
@@ -39,8 +39,9 @@ def draw(config: Config, evaluation: Evaluation) -> list[Path]:
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
     volume = open_volume(config.dataset.volumes()[name], name=name, data_root=data_root(config))
     results = open_results(config, name)
+    shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
     return slices(
-        [_section(volume, results, threshold, roi) for roi in _windows(scores.roi)],
+        [_section(volume, results, threshold, roi) for roi in shown],
         _partners(config, name, scores, results, threshold),
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
@@ -56,17 +57,6 @@ def _partners(config: Config, name: str, scores: VolumeScores, results: Results,
         counted = count(whole, name, whole.dataset.volumes()[name])
     table = counted.table if threshold is None else counted.at(threshold)
     return Partners.of(table)
-
-
-def _windows(roi: Roi) -> Sequence[Roi]:
-    """Evenly spaced sections of `roi`, of each the middle; a 2D volume is one section."""
-    size = [min(WINDOW, extent) for extent in roi.shape[-2:]]
-    corner = [begin + (extent - n) // 2 for begin, extent, n in zip(roi.begin[-2:], roi.shape[-2:], size, strict=True)]
-    if roi.dims == 2:
-        return [Roi(corner, size)]
-    rows = min(ROWS, roi.shape[0])
-    heights = [roi.begin[0] + (2 * row + 1) * roi.shape[0] // (2 * rows) for row in range(rows)]
-    return [Roi((z, *corner), (1, *size)) for z in heights]
 
 
 def _section(volume: OpenVolume, results: Results, threshold: float | None, roi: Roi) -> Section:

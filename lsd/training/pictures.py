@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.float32]
 
 
-def grey(raw: NDArray[np.float32]) -> Picture:
-    """Middle section of raw (1, z, y, x) in [-1, 1] as (3, y, x) in [0, 1]."""
-    section = _middle(raw)[0]
+def grey(raw: NDArray[np.float32], *, above: int = 0) -> Picture:
+    """A section of raw (1, z, y, x) in [-1, 1], so many `above` the middle one, as (3, y, x) in [0, 1]."""
+    section = _section(raw, above)[0]
     return np.clip(np.stack([section] * 3) / 2 + 0.5, 0, 1)
 
 
-def channels(head: NDArray[np.float32]) -> Picture:
-    """Middle section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one channel is grey."""
-    section = _middle(head)[:3]
+def channels(head: NDArray[np.float32], *, above: int = 0) -> Picture:
+    """A section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one channel is grey."""
+    section = _section(head, above)[:3]
     if len(section) < 3:
         section = np.stack([section[0], section[-1], section[0]])
     return np.clip(section, 0, 1)
 
 
-def colours(labels: NDArray[np.uint64]) -> Picture:
-    """Middle section of labels (z, y, x) as (3, y, x): a colour for each label, the same in every picture; 0 is black."""
-    section = _middle(labels[None])[0]
+def colours(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:
+    """A section of labels (z, y, x) as (3, y, x): a colour for each label, the same in every picture; 0 is black."""
+    section = _section(labels[None], above)[0]
     # odd factors near 2**64 / golden ratio: neighbouring ids land far apart in the upper bits
     factors = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
     bits = np.stack([(section * np.uint64(factor)) >> np.uint64(56) for factor in factors]).astype(np.float32)
     return np.where(section == 0, np.float32(0), 0.15 + 0.85 * bits / 255).astype(np.float32)
 
 
-def _middle(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def most_known(weights: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
+    """The sample, and the section by its distance from the middle, of which most is known by weights (b, c, z, y, x) of heads.
+
+    The first sample's middle if all of it is known, or as much as of any other.
+    """
+    known = sum(_known(weight) for weight in weights)
+    assert isinstance(known, np.ndarray)
+    middle = known.shape[1] // 2
+    near = np.abs(np.arange(known.shape[1]) - middle)
+    sample, section = min(np.argwhere(known == known.max()).tolist(), key=lambda at: (near[at[1]], at))
+    return sample, section - middle
+
+
+def _known(weight: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Fraction of each section that counts, (b, z); in 2D of each sample, (b, 1)."""
+    sections = weight if weight.ndim == 5 else weight[:, :, None]
+    return np.asarray((sections > 0).mean(axis=(1, 3, 4)))
+
+
+def _section(array: NDArray[np.generic], above: int) -> NDArray[np.generic]:
     """(c, z, y, x) -> (c, y, x); (c, y, x) stays."""
-    return array if array.ndim == 3 else array[:, array.shape[1] // 2]
+    return array if array.ndim == 3 else array[:, array.shape[1] // 2 + above]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, assert_never
 
@@ -21,6 +21,7 @@ from gunpowder import BatchRequestError, PipelineRequestError
 from numpy.typing import NDArray
 
 from lsd import spec
+from lsd.blockwise.memory import available
 from lsd.spec import paths
 from lsd.targets.balance import balance
 from lsd.training.nodes import keys
@@ -32,16 +33,17 @@ from lsd.training.nodes.grow_boundary import GrowBoundary
 from lsd.training.nodes.heads import Heads, extras
 from lsd.training.nodes.intensity import Intensity
 from lsd.training.nodes.keys import LABELS, RAW, At
-from lsd.training.nodes.location import Location
+from lsd.training.nodes.location import Location, truth
 from lsd.training.nodes.noise import Noise
+from lsd.training.nodes.places import Places
 from lsd.training.nodes.reject import Reject
-from lsd.training.nodes.remembered import Memory, remember
+from lsd.training.nodes.remembered import Memory, budget, remember, warn_of_large
 from lsd.training.nodes.simple import Simple
 from lsd.training.nodes.source import Source
 from lsd.training.nodes.unit import Unit
 from lsd.training.nodes.warp import Geometric, groups
 from lsd.training.workers import Workers
-from lsd.volumes.labelled import check_labels
+from lsd.volumes.plausible import check_raw
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -68,12 +70,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network."""
+    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network.
+
+    places: by volume, where its samples may lie; None where almost anywhere.  Not there: it is to be found out
+    memory: bytes of chunks that a process keeps.  None: as many as is sensible here
+    """
 
     config: spec.Config
     stage: str
     raw_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    places: Mapping[str, Places | None] | None = None
+    memory: int | None = None
 
     @property
     def dims(self) -> int:
@@ -105,8 +113,8 @@ class Batches:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
         _check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
-        count = config.train.workers
-        self._workers: Workers[Batch] | None = Workers(Maker, recipe, count=count, start=start) if count else None
+        found, count = replace(recipe, places=self._maker.places, memory=self._maker.memory.size), config.train.workers
+        self._workers: Workers[Batch] | None = Workers(Maker, found, count=count, start=start) if count else None
         self._next = start
 
     @property
@@ -140,9 +148,13 @@ class Maker:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.volumes = _open(recipe.config, extras(recipe.heads))
+        opened = _open(recipe.config, extras(recipe.heads))
+        self.memory = Memory(recipe.memory or _memory(opened, recipe.config.train.workers))
+        self.volumes = [remember(volume, self.memory) for volume in opened]
         self.voxel_size = self.volumes[0].voxel_size
-        self._pipeline = build(recipe, self.volumes)
+        locations = _locations(recipe, self.volumes)
+        self.places = recipe.places or _look_at(self.volumes, locations)
+        self._pipeline = build(recipe, self.volumes, locations)
         self._request = request(recipe)
         self._pipeline.setup()
 
@@ -188,17 +200,20 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     return wanted
 
 
-def build(recipe: Recipe, volumes: Sequence[OpenVolume]) -> gp.Pipeline:
+def build(recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> gp.Pipeline:
     """The nodes of a recipe, chained but not set up."""
-    config, output = recipe.config, recipe.section(recipe.output_shape)
     sources = tuple(
-        Source(volume, extras=extras(recipe.heads)) + Location(volume, output=output, min_masked=config.train.min_masked)
-        for volume in volumes
+        Source(volume, extras=extras(recipe.heads)) + location for volume, location in zip(volumes, locations, strict=True)
     )
     pipeline = sources + Choice([volume.spec.weight for volume in volumes])
     for node in _augment(recipe, volumes[0].voxel_size):
         pipeline += node
     return pipeline + Heads(recipe.heads, voxel_size=volumes[0].voxel_size, dims=recipe.dims)
+
+
+def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:
+    output, least, places = recipe.section(recipe.output_shape), recipe.config.train.min_masked, recipe.places or {}
+    return [Location(volume, output=output, min_masked=least, places=places.get(volume.name)) for volume in volumes]
 
 
 def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter]:
@@ -216,11 +231,7 @@ def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter
 def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
     """The training volumes, each with something to learn from and with these further arrays."""
     root = paths.data_root(config)
-    memory = Memory()
-    volumes = [
-        remember(open_volume(volume, name=name, data_root=root), memory)
-        for name, volume in config.dataset.part("train").items()
-    ]
+    volumes = [open_volume(volume, name=name, data_root=root) for name, volume in config.dataset.part("train").items()]
     if not volumes:
         raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
     for volume in volumes:
@@ -229,7 +240,7 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
                 f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; store a plane as one "
                 "section, (1, y, x)"
             )
-        check_labels(volume)
+        truth(volume)
         for name in arrays:
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
         if not agree(volume.voxel_size, volumes[0].voxel_size):
@@ -238,6 +249,20 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
                 f"{volume.voxel_size} nm; a network learns one: train on volumes of one voxel size"
             )
     return volumes
+
+
+def _memory(volumes: Sequence[OpenVolume], workers: int) -> int:
+    """Bytes of chunks that each process keeps; says so where large chunks need more than there is."""
+    size = budget(volumes, processes=workers + 1, free=available())
+    warn_of_large(volumes, size)
+    return size
+
+
+def _look_at(volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> dict[str, Places | None]:
+    """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be learnt from."""
+    for volume in volumes:
+        check_raw(volume)
+    return {location.volume.name: location.scout() for location in locations}
 
 
 def _check_size(volumes: Sequence[OpenVolume], wanted: Coordinate, small: Literal["pad", "refuse"]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lsd.training.learner import Learner
-from lsd.training.pictures import Picture, channels, colours, grey
+from lsd.training.pictures import Picture, channels, colours, grey, most_known
 from lsd.training.step import Update
 
 
@@ -18,10 +18,13 @@ def scalars(learner: Learner, update: Update) -> dict[str, float]:
 
 
 def pictures(update: Update) -> dict[str, Picture]:
-    """Middle sections of the first sample: raw, labels, and of each head the target and the prediction."""
+    """Raw, labels, and of each head the target and the prediction: the section of the batch of which most is known."""
     batch = update.batch
-    shown = {"1_raw": grey(batch.raw[0]), "2_labels": colours(batch.labels[0, 0])}
+    sample, above = most_known(batch.weights.values())
+    labels = colours(batch.labels[sample, 0], above=above)
+    shown = {"1_raw": grey(batch.raw[sample], above=above), "2_labels": labels}
     for name, logits in update.logits.items():
-        shown[f"{name}/target"] = channels(batch.targets[name][0])
-        shown[f"{name}/prediction"] = channels(logits[0].detach().float().sigmoid().cpu().numpy())
+        predicted = logits[sample].detach().float().sigmoid().cpu().numpy()
+        shown[f"{name}/target"] = channels(batch.targets[name][sample], above=above)
+        shown[f"{name}/prediction"] = channels(predicted, above=above)
     return shown

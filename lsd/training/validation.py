@@ -29,7 +29,9 @@ from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.targets.offsets import for_dims
+from lsd.training.window import window
 from lsd.volumes.labelled import check_labels
+from lsd.volumes.plausible import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -85,9 +87,10 @@ class Validator:
         volumes = config.dataset.part("validate") if config.train.validate_every else {}
         root = paths.data_root(config)
         self._volumes = [open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()]
-        self._rois = [_region(volume, config) for volume in self._volumes]
+        self._rois = [window(volume, _region(volume, config), config, stage) for volume in self._volumes]
         for volume in self._volumes:
             check_labels(volume)
+            check_raw(volume)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
 
-import numpy as np
-from funlib.geometry import Coordinate, Roi
+from funlib.geometry import Roi
 
+from lsd.volumes.known import truth_blocks
+from lsd.volumes.stored import lost
 from lsd.volumes.volume import OpenVolume
-
-BLOCK = 128
 
 
 def check_labels(volume: OpenVolume) -> None:
     """ValueError if the volume has no labels, or no known voxel with a label above 0.  Stops reading at the first one."""
     if volume.labels is None:
         raise ValueError(f"volume {volume.name!r} has no labels; name the array in labels=")
-    if not any(_labelled(volume, block) for block in _blocks(volume.roi)):
+    if not any(_labelled(volume, block) for block in truth_blocks(volume, volume.roi, limit=sys.maxsize).rois):
         raise ValueError(
-            f"volume {volume.name!r}: {volume.labels.name} is empty or all background where it is known; "
-            "correct labels, labels_mask, unknown or region"
+            f"volume {volume.name!r}: {volume.labels.name} is empty or all background where it is known"
+            f"{_cause(volume) or '; correct labels, labels_mask, unknown or region'}"
         )
 
 
@@ -28,7 +27,5 @@ def _labelled(volume: OpenVolume, block: Roi) -> bool:
     return bool(labels[known].any())
 
 
-def _blocks(roi: Roi) -> Iterator[Roi]:
-    grid = Coordinate(-(-n // BLOCK) for n in roi.shape)
-    for index in np.ndindex(*grid):
-        yield Roi(roi.begin + Coordinate(index) * BLOCK, (BLOCK,) * roi.dims).intersect(roi)
+def _cause(volume: OpenVolume) -> str:
+    return next((cause for array in (volume.labels, volume.labels_mask) if array and (cause := lost(array))), "")

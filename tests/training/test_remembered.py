@@ -1,9 +1,11 @@
+import h5py
 import numpy as np
 import pytest
 from funlib.geometry import Roi
 
 from lsd.spec import Volume
-from lsd.training.nodes.remembered import Memory, Remembered, remember
+from lsd.training.nodes import remembered
+from lsd.training.nodes.remembered import Memory, Remembered, budget, remember, warn_of_large
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.source import Source
@@ -66,3 +68,72 @@ def test_what_is_read_may_be_changed(container):
     whole = (slice(0, 21), slice(0, 22), slice(0, 23))
     kept.read(whole)[:] = 0
     np.testing.assert_array_equal(kept.read(whole), open_array(container, "raw").read(ROI))
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory):
+    """Chunks of 2640 voxels, of which labels take eight times the bytes; an HDF5 file that is in one piece."""
+    folder = tmp_path_factory.mktemp("coarse")
+    for name, data in (("raw", DATA), ("labels", DATA.astype(np.uint64))):
+        array = create_array(folder / "one.zarr", name, roi=ROI, voxel_size=(1, 1, 1), dtype=data.dtype, chunks=(11, 12, 20))
+        array.write(data, ROI)
+    with h5py.File(folder / "one.h5", "w") as file:
+        file.create_dataset("raw", data=DATA).attrs["resolution"] = (1, 1, 1)
+    return folder
+
+
+def _opened(folder, path="one.zarr", **options):
+    return open_volume(Volume(path=path, raw="raw", **options), name="one", data_root=folder)
+
+
+def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
+    """Those of labels take 21 kB each, eight of them."""
+    read, original = [], Source.read
+    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(self.name) or original(self, slices))
+    size = 8 * 11 * 12 * 20 * 8
+    kept = remember(_opened(coarse, labels="labels"), Memory(size))
+    for _ in range(3):
+        kept.read_truth(ROI)
+    assert read == ["labels"] * 8
+    read.clear()
+    small = remember(_opened(coarse, labels="labels"), Memory(11 * 12 * 20 * 8 - 1))
+    for _ in range(3):
+        small.read_truth(ROI)
+    assert read == ["labels"] * 3  # not kept, so read as it is asked for
+
+
+def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):
+    """All 16 chunks of both arrays, 2640 and 21120 bytes each, if half of what is free holds them for every process."""
+    monkeypatch.setattr(remembered, "MEMORY", 10_000)
+    volume = _opened(coarse, labels="labels")
+    assert budget([volume], processes=1, free=1 << 40) == 10_000
+    monkeypatch.setattr(remembered, "LARGE", 20_000)
+    assert budget([volume], processes=3, free=1 << 40) == 10_000 + 8 * 21120
+    monkeypatch.setattr(remembered, "SEVERAL", 3)
+    assert budget([volume, volume], processes=3, free=1 << 40) == 10_000 + 6 * 21120
+    assert budget([volume], processes=3, free=120_000) == 20_000
+    assert budget([volume], processes=3, free=12_000) == budget([volume], processes=3, free=None) == 10_000
+
+
+def test_large_chunks_that_do_not_fit_are_told(coarse, monkeypatch, caplog):
+    monkeypatch.setattr(remembered, "LARGE", 20_000)
+    volume = _opened(coarse, labels="labels")
+    warn_of_large([volume], 8 * 21120)
+    assert not caplog.messages
+    warn_of_large([volume], 8 * 21120 - 1)
+    (told,) = caplog.messages
+    assert "one.zarr:labels lies in chunks of 11x12x20 voxels, 0 MB each" in told
+    assert "fewer train.workers" in told
+
+
+def test_what_lies_in_one_piece_is_no_chunk(coarse, monkeypatch, caplog):
+    """Of an HDF5 file without chunks any part is read by itself, so nothing is to be told, or read as a whole."""
+    monkeypatch.setattr(remembered, "LARGE", 1000)
+    volume = _opened(coarse, "one.h5")
+    warn_of_large([volume], 1)
+    assert not caplog.messages
+    read, original = [], Source.read
+    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
+    part = Roi((2, 3, 4), (5, 6, 7))
+    np.testing.assert_array_equal(remember(volume, Memory()).raw.read(part), DATA[part.to_slices()])
+    assert read == [part.to_slices()]

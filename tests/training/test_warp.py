@@ -154,6 +154,30 @@ def test_slipped_sections_move_alone_and_shifted_ones_with_all_that_follow():
     assert np.abs(slips).max() == 3
 
 
+@pytest.mark.parametrize("kind", ["slip", "shift"])
+def test_sections_are_misaligned_in_all_directions_alike(kind):
+    """Each whole number of voxels up to misalign, to either side and along either axis, is as likely, by itself."""
+    moved = elastic.displaced_sections(spec.Elastic(**{kind: 1.0}, misalign=2), 5000, np.random.default_rng(0))
+    steps = moved if kind == "slip" else np.diff(moved, axis=0, prepend=0)
+    assert not steps[:, 0].any()
+    pairs, counts = np.unique(steps[:, 1:], axis=0, return_counts=True)
+    np.testing.assert_array_equal(pairs, [(y, x) for y in range(-2, 3) for x in range(-2, 3)])
+    assert ((counts - 200) ** 2 / 200).sum() < 52  # chi-square of 24 degrees: one in a thousand
+
+
+def test_a_warp_of_serial_sections_moves_them_in_all_directions():
+    """What is read of a section lies on all sides of where it would be, in the labels as in raw."""
+    displaced, roi = spec.Elastic(rotation=(0, 0), slip=1.0, misalign=3), Roi((0, 0, 0), (60, 9, 9))
+    moved = warp(displaced, roi=roi)
+    ids = read(moved, roi, ids_of, interpolate=False) - np.uint64(2**63 + 1)
+    still = ids_of(roi) - np.uint64(2**63 + 1)
+    for unit in (1000, 1):  # of ids along y, and x
+        by = (ids // np.uint64(unit) % np.uint64(1000)).astype(int) - (still // np.uint64(unit) % np.uint64(1000)).astype(int)
+        by = by[:, 4, 4] - round(float(np.mean([by.max(), by.min()])))  # input points count from the beginning of the input
+        assert set(by) == set(range(-3, 4))
+        assert abs(np.mean(by > 0) - np.mean(by < 0)) < 0.35
+
+
 @pytest.mark.parametrize("transpose", ["", "zy"])
 def test_sections_are_those_of_the_data_after_it_is_turned(transpose):
     displaced = spec.Elastic(rotation=(0, 0), slip=0.5, misalign=5)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,12 @@ from lsd.volumes.array import Array
 from lsd.volumes.source import Slices, Source
 from lsd.volumes.volume import OpenVolume
 
+log = logging.getLogger(__name__)
+
 # bytes a process: a volume of 250^3 with uint64 labels and a mask, whole
 MEMORY = 256 << 20
+# chunks from here on take long to unpack: so many of them are kept where there is memory for it
+LARGE, SEVERAL = 32 << 20, 16
 
 
 class Memory:
@@ -48,7 +53,8 @@ class Remembered(Source):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
-        if math.prod(self.chunks) * self.handle.dtype.itemsize > self._memory.size // 8:
+        size = chunk_bytes(self)
+        if size > self._memory.size or (size >= LARGE and in_one_piece(self)):
             return super().read(slices)
         spans = [range(n)[part] if isinstance(part, slice) else range(part, part + 1) for part, n in self._axes(slices)]
         out = np.empty([len(span) for span in spans], self.handle.dtype)
@@ -84,3 +90,51 @@ def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
         labels_mask=volume.labels_mask and kept(volume.labels_mask),
         arrays={name: kept(array) for name, array in volume.arrays.items()},
     )
+
+
+def budget(volumes: Sequence[OpenVolume], *, processes: int, free: int | None) -> int:
+    """Bytes of chunks that each of so many processes keeps: MEMORY, and more for large chunks where that is free.
+
+    Of an array with large chunks it is to hold all, or SEVERAL; all processes together take half of what is `free`, and no
+    more than usual where nobody knows what is.
+    """
+    wanted = MEMORY + sum(_wanted(array.source) for array in _large(volumes))
+    return max(MEMORY, min(wanted, free // 2 // processes if free else MEMORY))
+
+
+def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
+    """Says which arrays have large chunks where `size` bytes do not hold what is wanted, so that samples unpack them anew."""
+    large = _large(volumes)
+    if sum(_wanted(array.source) for array in large) > size:
+        for array in large:
+            log.warning(
+                "%s lies in chunks of %s voxels, %d MB each once unpacked, and a process has %d MB to keep chunks in: most "
+                "samples unpack some anew, which is slow; store it in chunks of about 64 voxels a side, or take fewer "
+                "train.workers, so that each has more memory",
+                array.name,
+                "x".join(map(str, array.source.chunks)),
+                chunk_bytes(array.source) >> 20,
+                size >> 20,
+            )
+
+
+def chunk_bytes(source: Source) -> int:
+    """Of one chunk, unpacked."""
+    return int(math.prod(source.chunks)) * int(source.handle.dtype.itemsize)
+
+
+def _wanted(source: Source) -> int:
+    """All of an array, or several of its chunks; chunks at its end count as whole."""
+    counts = [-(-n // size) for n, size in zip(source.handle.shape, source.chunks, strict=True)]
+    return chunk_bytes(source) * min(math.prod(counts), SEVERAL)
+
+
+def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
+    """Arrays that are unpacked in large chunks."""
+    arrays = [a for v in volumes for a in (v.raw, v.labels, v.labels_mask, *v.arrays.values()) if a]
+    return [array for array in arrays if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)]
+
+
+def in_one_piece(source: Source) -> bool:
+    """Whether an array lies on disk as it is, so that parts of it are read without the rest."""
+    return source.kind == "hdf5" and source.handle.chunks is None
