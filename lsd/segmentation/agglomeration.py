@@ -86,7 +86,7 @@ def agglomerate(
     if neighborhood is None:
         affs, neighborhood = _first(affs, scoring)
     elif scoring == "mean_all":
-        warn_beyond(affs.shape, neighborhood)
+        warn_beyond(affs.shape[1:], neighborhood)
     affs = checked(affs, neighborhood)
     return joined(affs, fragments, neighborhood, scoring=scoring, caution=caution, cautious_above=cautious_above)
 

@@ -43,7 +43,7 @@ def mutex(
     affs = checked(affs, neighborhood)
     offsets = [(0,) * (affs.ndim - 1 - len(offset)) + tuple(offset) for offset in neighborhood]
     flat = len(neighborhood[0]) < affs.ndim - 1
-    warn_beyond(affs.shape, neighborhood)
+    warn_beyond(affs.shape[1:], neighborhood)
     inside = set_voxels(mask, affs.shape[1:], of="the affinities")
     steps = _stride(stride, affs.ndim - 1)
     near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])
