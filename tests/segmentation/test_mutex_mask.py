@@ -106,6 +106,17 @@ def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(seed, shape, nei
             assert same(found, plain(affs, fitting, mask, stride=stride))
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("way", ["3d", "2d"])
+def test_strides_are_those_of_the_last_axes(way, seed) -> None:
+    shape, offsets = ((4, 7, 9), FAR) if way == "3d" else ((9, 11), flat(FAR))
+    affs = np.random.default_rng(seed).random((len(offsets), *shape))
+    mask = np.random.default_rng(seed + 9).random(shape) < 0.9
+    found = mutex(affs, offsets, mask=mask, bias=(0.3, -0.1), stride=(1, 2, 3))
+    assert same(found, plain(affs, offsets, mask, bias=(0.3, -0.1), stride=(1, 2, 3)))
+    assert not same(found, plain(affs, offsets, mask, bias=(0.3, -0.1), stride=(1, 1, 2)))
+
+
 def test_an_empty_section_between_others_keeps_their_ids_apart() -> None:
     affs = np.ones((2, 5, 6, 7), np.float32)
     mask = np.ones(affs.shape[1:], bool)
