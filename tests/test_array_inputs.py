@@ -357,10 +357,12 @@ def test_rounding_is_forgiven_and_no_more() -> None:
 def test_bytes_that_look_like_a_mask_are_told(largest, told) -> None:
     affs = np.zeros((3, 4, 5, 6), np.uint8)
     affs[:, 2:] = largest
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        fragments(affs)
-    assert bool(found) == told
+    labels = np.arange(affs[0].size).reshape(affs[0].shape)
+    for function in (fragments, lambda affs: mutex(affs, NEAREST), lambda affs: agglomerate(affs, labels)):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            function(affs)
+        assert [warning.filename for warning in found] == [__file__] * told
 
 
 def test_checked_gives_what_it_was_given() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lsd.segmentation.linkage import linkage, links
 from lsd.segmentation.lookup import relabel
-from lsd.segmentation.nearest import checked, nearest, unit
+from lsd.segmentation.nearest import checked, nearest, unit, warn_of_a_mask
 from lsd.segmentation.pairs import touching
 from lsd.segmentation.quiet import quiet
 from lsd.spec import NEAREST, Segment
@@ -86,8 +86,9 @@ def agglomerate(
     if neighborhood is None:
         affs, neighborhood = _first(affs, scoring)
     elif scoring == "mean_all":
-        warn_beyond(affs.shape, neighborhood)
+        warn_beyond(affs.shape[1:], neighborhood)
     affs = checked(affs, neighborhood)
+    warn_of_a_mask(affs)
     return joined(affs, fragments, neighborhood, scoring=scoring, caution=caution, cautious_above=cautious_above)
 
 

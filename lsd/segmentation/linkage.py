@@ -138,8 +138,8 @@ def _move(a, b, old_sums, old_weights, old_touch, old_used, first, second, sums,
 
 @numba.njit(cache=True, nogil=True)
 def _height(ends, mean, sizes, caution, above):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    smaller = min(sizes[ends[0]], sizes[ends[1]])
-    return 1 - mean * (above / smaller) ** caution if smaller > above else 1 - mean
+    # of regions below `above` it is less than 1 - mean, where every link waits, and so counts for nothing
+    return 1 - mean * (above / min(sizes[ends[0]], sizes[ends[1]])) ** caution
 
 
 @numba.njit(cache=True, nogil=True)

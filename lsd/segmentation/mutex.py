@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsd import spec
 from lsd.segmentation.lookup import compact
-from lsd.segmentation.nearest import checked, unit
+from lsd.segmentation.nearest import checked, unit, warn_of_a_mask
 from lsd.targets.ids import set_voxels
 from lsd.targets.offsets import Offset, views, warn_beyond
 
@@ -41,9 +41,10 @@ def mutex(
     Source: Wolf et al. 2018 (mutex watershed).
     """
     affs = checked(affs, neighborhood)
+    warn_of_a_mask(affs)
     offsets = [(0,) * (affs.ndim - 1 - len(offset)) + tuple(offset) for offset in neighborhood]
     flat = len(neighborhood[0]) < affs.ndim - 1
-    warn_beyond(affs.shape, neighborhood)
+    warn_beyond(affs.shape[1:], neighborhood)
     inside = set_voxels(mask, affs.shape[1:], of="the affinities")
     steps = _stride(stride, affs.ndim - 1)
     near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])

@@ -21,7 +21,7 @@ Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation",
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -69,7 +69,8 @@ def descriptors(
     labels = ids(labels, "labels", dims=(2, 3))
     volume = np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)
     at = scale(labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode)
-    _warn_coarse(volume.shape, at)
+    for line in coarse(volume.shape, at):
+        tell(line)
     found = objects.find(volume)
     if device is None:
         out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
@@ -83,14 +84,14 @@ def descriptors(
     return out.reshape(-1, *labels.shape)
 
 
-def _warn_coarse(shape: tuple[int, ...], at: Scale) -> None:
-    """Where statistics say little of the labels, though nothing is wrong with the arguments."""
+def coarse(shape: Sequence[int], at: Scale, *, what: str = "volume") -> Iterator[str]:
+    """Where statistics say little of labels of `shape`, though nothing is wrong with the arguments: a line for each."""
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
-            tell(f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all")
+            yield f"downsample={factor} is larger than the {what}, {extent} voxels along an axis: one sample stands for all"
         if sigma < cell and extent > 1:
             voxels = f"{factor} voxels, {cell:g} nm (downsample={factor})" if factor > 1 else f"a voxel, {cell:g} nm"
-            tell(f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself")
+            yield f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself"
 
 
 def scale(

@@ -14,7 +14,7 @@ from lsd import spec
 from lsd.targets import windows
 from lsd.targets.affinities import affinities
 from lsd.targets.boundary import boundary
-from lsd.targets.descriptors import count, descriptors
+from lsd.targets.descriptors import coarse, count, descriptors, scale
 from lsd.targets.offsets import for_dims, reach
 
 Array = npt.NDArray[Any]
@@ -87,6 +87,15 @@ def compute(
             return (_array(target.array, arrays or {}) != 0)[np.newaxis].astype(np.float32), inside[np.newaxis]
         case _:
             assert_never(target)
+
+
+def remarks(target: spec.Target, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    """What is strange, but not wrong, about learning it from outputs of that shape (voxels); voxel_size in nm, as many axes."""
+    if not isinstance(target, spec.Descriptors):
+        return []
+    dims = len(output)
+    at = scale(dims, voxel_size, _sigma(target, dims), downsample=target.downsample, mode=target.mode)
+    return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
 
 
 def _descriptors(

@@ -14,6 +14,7 @@ from lsd.blockwise.lock import exclusive
 from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
 from lsd.spec import Config, Stage, paths
+from lsd.targets.target import remarks
 from lsd.training import initial, keeping
 from lsd.training.average import averaged
 from lsd.training.board import Board
@@ -76,6 +77,9 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
         ):
             learner = initial.begin(config, stage)
             learner.voxel_size = batches.voxel_size
+            for name, head in stage.heads.items():
+                for remark in remarks(head.target, output, batches.voxel_size[-trunk.dims :]):
+                    log.warning("%s: head %s: %s", stage.name, name, remark)
             if learner.iteration:
                 log.info("%s: going on from iteration %d", stage.name, learner.iteration)
             bar.leave_out()

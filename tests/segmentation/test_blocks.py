@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from lsd.blockwise.grid import Grid, tile
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Segments, blocks, voxels
+from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Segments, blocks, edge_context, voxels
 from lsd.segmentation.decode import decode
 from lsd.segmentation.pairs import count_pairs, touching
 from lsd.segmentation.predicted import affinities_input
@@ -298,6 +298,11 @@ class Counting:
     def read(self, roi, **options):
         self.reads.append(roi)
         return self.array.read(roi, **options)
+
+
+def test_the_neighbour_s_side_of_a_contact_is_looked_at_without_any_context() -> None:
+    assert edge_context(Segment(edge_context=(0, 5, 0)), 3) == (1, 5, 1)
+    assert edge_context(Segment(edge_context=(7, 0, 2)), 2) == (1, 2)
 
 
 def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:

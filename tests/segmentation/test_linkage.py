@@ -148,3 +148,13 @@ def test_many_pairs_and_none():
     assert len(links(affs, NEAR, np.ones_like(labels)).pairs) == 0
     pairs, _ = linkage(found, np.bincount(labels.reshape(-1).astype(int)))
     assert len(pairs) == labels.max() - 1, "all of them in the end"
+
+
+def test_a_region_that_grew_a_little_waits_a_little_longer():
+    """A bar of two halves, a crumb on each: the halves come up, wait, grow by a voxel, and wait again."""
+    labels = np.repeat(np.array([3, 1, 2, 4], np.uint64), [1, 20, 20, 1])[None, None]
+    affs = np.zeros((3, *labels.shape), np.float32)
+    affs[2, 0, 0, [1, 41]], affs[2, 0, 0, 21] = 0.75, 0.8
+    edges, scores = agglomerate(affs, labels, caution=0.2, cautious_above=10)
+    assert edges.tolist() == [[1, 2], [1, 3], [2, 4]]
+    assert scores.tolist() == pytest.approx([1 - 0.8 * (10 / 21) ** 0.2, 0.25, 0.25], abs=1e-6)

@@ -106,6 +106,17 @@ def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(seed, shape, nei
             assert same(found, plain(affs, fitting, mask, stride=stride))
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("way", ["3d", "2d"])
+def test_strides_are_those_of_the_last_axes(way, seed) -> None:
+    shape, offsets = ((4, 7, 9), FAR) if way == "3d" else ((9, 11), flat(FAR))
+    affs = np.random.default_rng(seed).random((len(offsets), *shape))
+    mask = np.random.default_rng(seed + 9).random(shape) < 0.9
+    found = mutex(affs, offsets, mask=mask, bias=(0.3, -0.1), stride=(1, 2, 3))
+    assert same(found, plain(affs, offsets, mask, bias=(0.3, -0.1), stride=(1, 2, 3)))
+    assert not same(found, plain(affs, offsets, mask, bias=(0.3, -0.1), stride=(1, 1, 2)))
+
+
 def test_an_empty_section_between_others_keeps_their_ids_apart() -> None:
     affs = np.ones((2, 5, 6, 7), np.float32)
     mask = np.ones(affs.shape[1:], bool)
@@ -163,7 +174,7 @@ def test_a_voxel_alone_in_the_first_place_is_a_segment_as_anywhere_else(one, two
 def test_offsets_longer_than_the_volume_say_nothing_and_are_told() -> None:
     affs = np.random.default_rng(2).random((4, 3, 6, 7))
     offsets = (*NEAR, (0, 0, -7))
-    with pytest.warns(UserWarning, match=r"offset \(0, 0, -7\) is longer than the volume of shape \(4, 3, 6, 7\)"):
+    with pytest.warns(UserWarning, match=r"offset \(0, 0, -7\) is longer than the volume of shape \(3, 6, 7\)"):
         found = mutex(affs, offsets, bias=BIAS)
     np.testing.assert_array_equal(found, mutex(affs[:3], NEAR, bias=BIAS))
     with pytest.warns(UserWarning, match="longer"):

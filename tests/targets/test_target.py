@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from lsd import spec
 from lsd.targets.affinities import affinities
 from lsd.targets.descriptors import descriptors
-from lsd.targets.target import channels, compute, context
+from lsd.targets.target import channels, compute, context, remarks
 
 LONG = (*spec.NEAREST, (-3, 0, 0), (0, -3, 2))
 TARGETS = {
@@ -121,3 +121,15 @@ def test_says_what_is_wrong():
         compute(TARGETS["affs"], labels, known=known[1:], voxel_size=(8, 8, 8))
     with pytest.raises(ValueError, match="mitochondria has shape"):
         compute(TARGETS["mask"], labels, arrays={"mitochondria": labels[1:]}, voxel_size=(8, 8, 8))
+
+
+def test_remarks_say_what_is_strange_about_an_output() -> None:
+    sections = spec.Descriptors(sigma=(30, 80, 80), downsample=2)
+    assert remarks(spec.Descriptors(), (44, 44, 44), (8, 8, 8)) == []
+    assert remarks(spec.Affinities(), (1, 1, 1), (8, 8, 8)) == []
+    assert remarks(sections, (92, 92), (4, 4)) == [], "a 2D network sees no z"
+    (said,) = remarks(sections, (44, 44, 44), (40, 4, 4))
+    assert said.startswith("sigma of 30 nm is less than 2 voxels, 80 nm (downsample=2)")
+    (said,) = remarks(spec.Descriptors(downsample=8), (7, 8, 9), (8, 8, 8))
+    assert said.startswith("downsample=8 is larger than the output, 7 voxels along an axis")
+    assert len(remarks(spec.Descriptors(sigma=3), (44, 44, 44), (8, 8, 8))) == 1, "each once"
