@@ -43,7 +43,19 @@ setup(
     ],
     extras_require={
         "mutex": ["mwatershed"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "mwatershed", "mahotas", "funlib.persistence"],
+        "test": [
+            "pytest",
+            "pytest-xdist",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "mwatershed",
+            "mahotas",
+            "funlib.persistence",
+            "tensorstore",
+            # later ones want zarr 3
+            "ngff-zarr[validate]<0.13",
+        ],
         "bench": ["mahotas", "psutil"],
     },
 )

@@ -214,6 +214,7 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
             roi=step.grid.roi,
             voxel_size=job.affs.voxel_size,
             dtype=np.uint8 if name == UNCUT else np.uint64,
+            labels=name != UNCUT,
             chunks=chunk_shape(step.grid.write_shape),
             # of fragments, those of fragments: they stay when they are joined in another way
             attributes={"settings": step.fingerprint.get("settings", scoring_settings(job.config))},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ import h5py
 import tifffile
 import zarr
 
+from lsd.volumes.codec import checked
 from lsd.volumes.metadata import Statement, axis_names, from_attributes, from_multiscale, joined
 
 Kind = Literal["zarr", "hdf5", "tiff"]
 SUFFIXES = (".zarr", ".h5", ".hdf", ".hdf5", ".tif", ".tiff")
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LISTED = 20
+_LEVEL = re.compile(r"s?\d+")
 
 
 def kind(path: Path) -> Kind:
@@ -46,19 +49,19 @@ def kind(path: Path) -> Kind:
 
 
 def arrays(path: Path) -> list[str]:
-    """Names of the arrays that a container holds; "" is the container itself."""
+    """Names of the arrays that a container holds, an image with its levels as one; "" is the container itself."""
     found: list[str] = []
     if kind(path) == "zarr":
         for folder, below, files in os.walk(path):
             if ".zarray" in files:
-                found.append(Path(folder).relative_to(path).as_posix().removeprefix("."))
+                found.append(_name(path, Path(folder)))
                 below.clear()
     elif kind(path) == "hdf5":
         with _hdf5(path) as file:
             file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
     else:
         found.append("")
-    return sorted(found)
+    return sorted(set(found))
 
 
 def find(path: Path, name: str) -> str | None:
@@ -75,7 +78,16 @@ def find(path: Path, name: str) -> str | None:
         return name
     for multiscale in _json(path / name / ".zattrs").get("multiscales", []):
         return find(path, "/".join(part for part in (name, multiscale["datasets"][0]["path"]) if part))
-    return None
+    # where the group lost its metadata, those of the array may do
+    return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
+
+
+def _name(path: Path, array: Path) -> str:
+    """What an array of a zarr folder is called: a level of an image by the image's name."""
+    images = _json(array.parent / ".zattrs").get("multiscales", []) if array != path and _LEVEL.fullmatch(array.name) else []
+    levels = {level.get("path") for image in images for level in image.get("datasets", [])}
+    named = array.parent if len(images) == 1 and array.name in levels else array
+    return named.relative_to(path).as_posix().removeprefix(".")
 
 
 def made(path: Path, name: str) -> int:
@@ -97,7 +109,8 @@ def handle(path: Path, name: str, *, writable: bool = False) -> Any:
     form = kind(path)
     try:
         if form == "zarr":
-            return zarr.open_array(str(path / name), mode="r+" if writable else "r")
+            array = zarr.open_array(str(path / name), mode="r+" if writable else "r")
+            return checked(array) if writable else array
         return _hdf5(path)[name] if form == "hdf5" else _tiff(path)
     except Exception as error:  # formats raise what they like for a damaged header
         raise ValueError(f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}") from error

@@ -139,7 +139,7 @@ def test_sections_of_a_2d_network(make):
 def test_attributes_say_where_it_is_from(make):
     config, _ = make(trunk=FLAT, precision="bf16")
     [path] = predict(config)
-    attributes = json.loads((path / "affs" / ".zattrs").read_text())
+    attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())
     file = paths.checkpoints(config, "affs") / checkpoint.file_name(7)
     assert attributes["neighborhood"] == [[0, -1, 0], [0, 0, -1], [0, -3, 2]]
     record = attributes["prediction"]
@@ -281,8 +281,8 @@ def test_every_chunk_is_written_and_belongs_to_one_block(make):
     config, _ = make()
     [path] = predict(config)
     array = read(path, "affs")[1]
-    attributes = json.loads((path / "affs" / ".zattrs").read_text())["prediction"]
-    chunks = json.loads((path / "affs" / ".zarray").read_text())["chunks"]
+    attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())["prediction"]
+    chunks = json.loads((path / "affs" / "0" / ".zarray").read_text())["chunks"]
     # one that was not written could not be read
     array.read(array.roi)
     assert not any(w % c for w, c in zip(attributes["block"]["write"], chunks[1:], strict=True))
