@@ -439,8 +439,8 @@ def another(undisturbed, tmp_path_factory):
 DAMAGES = {
     _lose_rows: r"blocks/edges/.*\.rows",
     _lose_edges: r"blocks/edges is missing; run segment\.py again",
-    _take_edges_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments/0, it is from another run",
-    _take_fragments_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments/0",
+    _take_edges_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments, it is from another run",
+    _take_fragments_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments",
     _cut_table: r"tables/0\.4\.npy",
     _take_tables_of_another_run: "",
 }

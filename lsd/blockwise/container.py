@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.step import Step, differences, load_step
+from lsd.blockwise.written import lost
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
         container.mkdir(parents=True, exist_ok=True)
         yield container
         if container != target:
+            _say_lost(target, container)
             shutil.rmtree(target, ignore_errors=True)
             os.replace(container, target)
 
@@ -58,6 +60,13 @@ def sweep(container: Path) -> int:
                 (Path(folder) / name).unlink(missing_ok=True)
                 count += 1
     return count
+
+
+def _say_lost(target: Path, container: Path) -> None:
+    """Tells what is not made anew and goes with the earlier result."""
+    gone = lost(target, container) if target.exists() else []
+    if gone:
+        log.info("%s: removed with the earlier result: %s", target, ", ".join(gone))
 
 
 def _differences(target: Path, first: Step) -> list[str] | None:

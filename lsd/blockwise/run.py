@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, note_whole, read_failures, read_ledger
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, differences, digest, load_step
+from lsd.blockwise.written import forget
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
 
@@ -64,8 +64,8 @@ def speed(voxels: int, seconds: float) -> str:
 def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
-    A step of another fingerprint is forgotten, with its arrays.  Raises ValueError, naming what differs, where it, or a step
-    that is made from it, is begun and not whole.
+    A step of another fingerprint is forgotten, with its arrays and all that was made from it, which is said.  Raises
+    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole.
     """
     folder = step.folder
     if (folder / "step.json").exists():
@@ -77,8 +77,9 @@ def prepare(step: Step) -> None:
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
         if found:
-            for written in (folder, *(step.container / name for name in there.arrays)):
-                shutil.rmtree(written, ignore_errors=True)
+            gone = sorted({*forget(there)} - {*step.arrays})
+            if gone:
+                log.info("%s: removed, for what they were made from is made anew: %s", step.container, ", ".join(gone))
     step.save()
 
 

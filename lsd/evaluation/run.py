@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from lsd.blockwise.written import is_written
 from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
@@ -51,7 +52,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
     for name in volumes:
         # scores come from the table of fragments, so they say nothing of what is written
-        if threshold is not None and not (segmentation(config, name) / array_name(threshold)).exists():
+        if threshold is not None and not is_written(segmentation(config, name), array_name(threshold)):
             progress(f"{name}: scored{_kept(config, name, threshold)}")
     for name in [name for name in named if name not in volumes]:
         progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
@@ -92,7 +93,7 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
         return ""
     array, at = (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
     path = segmentation(config, name)
-    if (path / array).exists():
+    if is_written(path, array):
         return f"; its segmentation{at} is in {path}"
     return f"; {path} holds no segmentation{at} yet: run segment.py again to write it"
 

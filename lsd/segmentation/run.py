@@ -18,6 +18,7 @@ from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
+from lsd.segmentation.lists import Asked, forget_others, yet_to_run
 from lsd.segmentation.mask import Mask, mask_of
 from lsd.segmentation.predicted import neighborhood, origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
@@ -79,9 +80,9 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     threshold of the config, one without the threshold that validation picked, if there is one.
 
     Blocks of segment.block voxels, done by segment.workers; neither their number nor an interruption changes a value, the
-    size of blocks and their context do a little.  What is done stays done: after other thresholds were asked for, fragments
-    and edges are still there.  A volume's earlier results stay until new fragments are whole.  The mutex decoder takes a
-    volume whole.  progress: told in a line what was done.
+    size of blocks and their context do a little.  What is done stays done: thresholds that are not there yet are written
+    beside those that are.  A volume's earlier results stay until new fragments are whole; what goes then is said.  The mutex
+    decoder takes a volume whole.  progress: told in a line what was done.
 
     Raises ValueError if a prediction is missing or the config's head holds no affinities; BlocksFailed where blocks failed.
     """
@@ -113,21 +114,32 @@ def _watershed(job: Job, progress: Progress) -> Path:
         edges = _agglomerated(job, container, grid, fragments, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
         progress(f"{job.name}: {len(places)} fragments, {count} edges in {text(job.affs.roi)}")
-        names = {array_name(threshold): repr(float(threshold)) for threshold in job.thresholds}
-        made_from = digest(edges.depends_on())
-        if not whole_tables(container, names.values(), made_from):
-            write_tables(
-                container,
-                job.thresholds,
-                places=places,
-                edges=lambda: edge_pieces(edges.folder),
-                names=lambda threshold: repr(float(threshold)),
-                made_from=made_from,
-            )
-        _run(job, _segments(job, container, grid, names, made_from), container, progress)
+        _write_segments(job, container, grid, edges, places, progress)
         for threshold in job.thresholds:
             progress(f"{job.name}: {_count(container, repr(float(threshold)))} segments at threshold {threshold}")
     return target
+
+
+def _write_segments(job: Job, container: Path, grid: Grid, edges: Step, places: Places, progress: Progress) -> None:
+    """Tables and segmentations that are not there yet; those of other thresholds stay."""
+    names, made_from = [repr(float(threshold)) for threshold in job.thresholds], digest(edges.depends_on())
+    gone = forget_others(container, made_from)
+    if gone:
+        progress(f"{job.name}: removed, for they were made from other edges: {', '.join(gone)}")
+    asked = yet_to_run(container, names)
+    wanted = {*names, *(name for step in asked for name in step.thresholds)}
+    missing = [float(name) for name in wanted if not whole_tables(container, (name,), made_from)]
+    if missing:
+        write_tables(
+            container,
+            missing,
+            places=places,
+            edges=lambda: edge_pieces(edges.folder),
+            names=lambda threshold: repr(float(threshold)),
+            made_from=made_from,
+        )
+    for step in asked:
+        _run(job, _segments(container, grid, step, made_from), container, progress)
 
 
 def _mutex(job: Job, progress: Progress) -> Path:
@@ -198,10 +210,11 @@ def _with_context(grid: Grid, context: tuple[int, ...]) -> Grid:
     return tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(context, context))
 
 
-def _segments(job: Job, container: Path, grid: Grid, names: Mapping[str, str], made_from: str) -> Step:
-    depends_on = {"version": VERSION, "edges": made_from, "thresholds": sorted(names.values())}
-    arguments = {"arrays": dict(names), "apart": voxels(grid)}
-    return Step("segmentation", container, grid, f"{HERE}:Segments", arguments, depends_on, arrays=tuple(names))
+def _segments(container: Path, grid: Grid, asked: Asked, made_from: str) -> Step:
+    names = {array_name(float(name)): name for name in asked.thresholds}
+    depends_on = {"version": VERSION, "edges": made_from, "thresholds": asked.thresholds}
+    arguments = {"arrays": names, "apart": voxels(grid)}
+    return Step(asked.step, container, grid, f"{HERE}:Segments", arguments, depends_on, arrays=tuple(names))
 
 
 def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: Workers | None = None) -> Step:

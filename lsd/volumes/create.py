@@ -109,7 +109,8 @@ def has_array(path: str | Path, name: str) -> bool:
 def remove_array(path: str | Path, name: str) -> None:
     """Deletes an array of a zarr folder with all its levels, or one level, and what the group above says of it."""
     folder = Path(path) / name.strip("/")
-    assert name.strip("/") and ".." not in folder.parts, folder
+    assert ".." not in folder.parts, folder
+    assert folder != Path(path), folder
     if folder.exists():
         shutil.rmtree(folder)
     _withdraw(folder)

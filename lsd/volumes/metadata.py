@@ -124,7 +124,7 @@ def image_attributes(
 
 
 def dataset(path: str, voxel_size: Sequence[float], place: Sequence[float], *, channels: int) -> dict[str, Any]:
-    """A level in an entry of `multiscales`; place: nm, of the centre of its first voxel, that of level 0 being at its offset."""
+    """A level in an entry of `multiscales`; place: nm, of the centre of its first voxel, which for level 0 is its offset."""
     scale, translation = [1.0] * channels + list(voxel_size), [0.0] * channels + list(place)
     transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
     return {"path": path, "coordinateTransformations": transformations}
