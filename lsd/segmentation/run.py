@@ -14,11 +14,12 @@ import numpy as np
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import Grid, chunk_shape, tile
 from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.levels import make_levels
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
-from lsd.segmentation.lists import Asked, forget_others, yet_to_run
+from lsd.segmentation.lists import Asked, begun, forget_others, yet_to_run
 from lsd.segmentation.mask import Mask, mask_of
 from lsd.segmentation.predicted import neighborhood, origin_of, predicted
 from lsd.segmentation.tables import Places, open_table, whole_tables, write_tables
@@ -28,8 +29,9 @@ from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
 from lsd.targets.offsets import reach
 from lsd.volumes.array import Array, text
-from lsd.volumes.create import create_array, refuse_same
+from lsd.volumes.create import create_array, has_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.levels import How
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -110,6 +112,7 @@ def _watershed(job: Job, progress: Progress) -> Path:
     fragments = _fragments(job, target, grid)
     with working(target, fragments) as container:
         fragments = _run(job, fragments, container, progress)
+        _levels(job, fragments, progress)
         places = Places.of(read_ledger(fragments.folder).records["count"], voxels(grid))
         edges = _agglomerated(job, container, grid, fragments, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
@@ -140,6 +143,9 @@ def _write_segments(job: Job, container: Path, grid: Grid, edges: Step, places: 
         )
     for step in asked:
         _run(job, _segments(container, grid, step, made_from), container, progress)
+    for written in begun(container):
+        if set(written.arrays) & {array_name(threshold) for threshold in job.thresholds}:
+            _levels(job, written, progress)
 
 
 def _mutex(job: Job, progress: Progress) -> Path:
@@ -148,7 +154,7 @@ def _mutex(job: Job, progress: Progress) -> Path:
     grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
     step = Step("mutex", target, grid, f"{HERE}:Mutex", job.decoding(), _depends_on(job), arrays=(MUTEX,))
     with working(target, step) as container:
-        _run(job, step, container, progress)
+        _levels(job, _run(job, step, container, progress), progress)
     return target
 
 
@@ -236,6 +242,14 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
     if len(step.grid) > 1:
         progress(f"{job.name}: {summary}")
     return step
+
+
+def _levels(job: Job, step: Step, progress: Progress) -> None:
+    """Coarser levels of the labels that a step wrote."""
+    how: dict[str, How] = {name: "majority" for name in step.arrays if name != UNCUT and has_array(step.container, name)}
+    settings = job.config.segment
+    for summary in make_levels(step, how, levels=settings.levels, workers=settings.workers, title=f"{job.name} {step.name}"):
+        progress(f"{job.name}: {summary}")
 
 
 def _count(container: Path, name: str) -> int:

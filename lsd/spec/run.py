@@ -161,6 +161,7 @@ class Predict(Spec):
     memory:      GB a block may take where the network has no predict_shape
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
+    levels:      how many of an image pyramid are written of each head; 1: level 0 alone
     precision:   as in training
     workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
@@ -180,6 +181,7 @@ class Predict(Spec):
     memory: PositiveFloat = 4.0
     shape: Shape | None = None
     small: Literal["pad", "refuse"] = "pad"
+    levels: Positive = 1
     workers: Workers = Workers()
 
 
@@ -239,6 +241,7 @@ class Segment(Spec):
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
     edge_context: voxels around a block that its edges are scored with where regions grow in blocks
+    levels:     how many of an image pyramid are written of fragments and segmentations; 1: level 0 alone
     workers:    processes that do the blocks
     """
 
@@ -255,6 +258,7 @@ class Segment(Spec):
     block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
     context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
     edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
+    levels: Positive = 1
     workers: Workers = Workers()
 
     @model_validator(mode="after")

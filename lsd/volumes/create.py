@@ -20,8 +20,8 @@ from numpy.typing import DTypeLike
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.codec import Checked
-from lsd.volumes.metadata import SPACE, image_attributes, plain_attributes
-from lsd.volumes.units import lengths
+from lsd.volumes.metadata import SPACE, dataset, image_attributes, plain_attributes
+from lsd.volumes.units import exact, lengths
 
 CHUNK = {2: 512, 3: 64}
 _LARGEST_CHUNK = 1 << 24
@@ -99,6 +99,40 @@ def new_array(
         dimension_separator="/",
     )
     array.attrs.put(dict(attributes))
+
+
+def create_level(
+    path: str | Path, name: str, level: int, *, factor: Sequence[int], chunks: Sequence[int] | None = None
+) -> Array:
+    """Makes level `level` of an image, each of its voxels `factor` (z, y, x) of level 0; what is there is opened as it is.
+
+    Its first voxel lies in the middle of those that it covers: half a voxel of its own less half of one of level 0 further on.
+    No viewer is told of it before `announce_level`.
+    """
+    base, folder = open_array(path, name), Path(path) / name / str(level)
+    if not (folder / ".zarray").exists():
+        size = [float(exact(nm) * f) for nm, f in zip(base.voxel_size, factor, strict=True)]
+        begin = base.source.handle.attrs["offset"]
+        place = [
+            float(exact(nm) + exact(voxel) * (f - 1) / 2) for nm, voxel, f in zip(begin, base.voxel_size, factor, strict=True)
+        ]
+        dims = len(size)
+        shape = (*base.shape[:-dims], *(-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)))
+        wanted = chunk_sizes(shape, dims, base.dtype, chunks)
+        said = plain_attributes(base.axes, size, place)
+        new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=said)
+    return open_array(path, f"{name}/{level}", writable=True)
+
+
+def announce_level(path: str | Path, name: str, level: int) -> None:
+    """Lists a level, which is whole, in the metadata of its image."""
+    group = zarr.open_group(str(Path(path) / name), mode="r+")
+    said = zarr.open_array(str(Path(path) / name / str(level)), mode="r").attrs
+    [image] = group.attrs["multiscales"]
+    others = [there for there in image["datasets"] if there["path"] != str(level)]
+    channels = len(said["axis_names"]) - len(said["resolution"])
+    levels = [*others, dataset(str(level), said["resolution"], said["offset"], channels=channels)]
+    group.attrs["multiscales"] = [{**image, "datasets": sorted(levels, key=lambda there: int(there["path"]))}]
 
 
 def has_array(path: str | Path, name: str) -> bool:

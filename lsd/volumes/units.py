@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -35,15 +36,21 @@ def nanometres(values: Iterable[Any], unit: str) -> tuple[float, ...]:
 
 
 def voxels(lengths: Sequence[float], voxel_size: Sequence[float]) -> Coordinate:
-    """Lengths (nm) in voxels.  ValueError if they are not whole numbers, to a thousandth of a voxel."""
+    """Lengths (nm) in voxels, down to the next.  ValueError if they are no whole numbers, to a thousandth of a voxel, and not
+    where levels of halved voxels begin: an odd number of quarters, eighths .."""
     counts = [exact(length) / exact(size) for length, size in zip(lengths, voxel_size, strict=True)]
-    whole = [round(count) for count in counts]
+    whole = [math.floor(count) if _is_of_level(count) else round(count) for count in counts]
+    counts = [Fraction(n) if _is_of_level(count) else count for count, n in zip(counts, whole, strict=True)]
     if any(abs(count - near) > WHOLE for count, near in zip(counts, whole, strict=True)):
         found = ", ".join(f"{float(count):g}" for count in counts)
         raise ValueError(
             f"offset {tuple(lengths)} nm is ({found}) voxels of {tuple(voxel_size)} nm; it must be a whole number of voxels"
         )
     return Coordinate(whole)
+
+
+def _is_of_level(count: Fraction) -> bool:
+    return 4 <= count.denominator <= 1 << 16 and count.denominator & (count.denominator - 1) == 0
 
 
 def lengths(counts: Sequence[int], voxel_size: Sequence[float]) -> tuple[float, ...]:

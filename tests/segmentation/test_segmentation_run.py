@@ -4,6 +4,7 @@ import json
 import shutil
 from shutil import rmtree
 
+import ngff_zarr
 import numpy as np
 import pytest
 from funlib.geometry import Roi
@@ -24,7 +25,8 @@ from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, Resi
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
-from lsd.volumes.create import create_array
+from lsd.volumes.create import create_array, has_array
+from lsd.volumes.levels import coarser
 
 ROI = Roi((5, 0, 2), (12, 20, 24))
 VOXEL_SIZE = (40.0, 4.5, 4.0)
@@ -236,6 +238,28 @@ def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
     gone = [record.getMessage() for record in caplog.records if "removed" in record.getMessage()]
     assert [line.rpartition(": ")[2] for line in gone] == ["segmentation/0.6"] * 2
     assert _names(config, "data_validate") == ["0.2"]
+
+
+def test_levels_are_majorities_and_come_when_they_are_asked_for(config) -> None:
+    segment(config)
+    before = _content(config)
+    told = []
+    segment(_set(config, levels=3, thresholds=(0.29, 0.4)), progress=told.append)
+    found = _content(config)
+    _same({name: found[name] for name in before}, before)
+    container = segmentation(config, "data_validate")
+    for name in ("fragments", "segmentation/0.28", "segmentation/0.29", "segmentation/0.4"):
+        image = ngff_zarr.from_ngff_zarr(str(container / name), validate=True)
+        assert len(image.images) == 3
+        for level, factor in ((1, (1, 2, 2)), (2, (1, 4, 4))):
+            expected = coarser(found[name], factor, "majority")
+            np.testing.assert_array_equal(image.images[level].data.compute(), expected, strict=True)
+            assert [image.images[level].scale[dim] for dim in "zyx"] == [40.0, 4.5 * factor[1], 4.0 * factor[2]]
+    assert not has_array(container, "uncut/1")
+    segment(_set(config, levels=3))
+    assert verify(container.parent) == []
+    # what is scored and picked does not depend on them
+    assert scoring_settings(_set(config, levels=3)) == scoring_settings(config)
 
 
 def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:

@@ -12,8 +12,11 @@ from funlib.geometry import Roi
 from ngff_zarr.validate import validate
 from numpy.typing import NDArray
 
+from lsd.spec import Synthetic
+from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.generated import generate
 from lsd.volumes.units import lengths
 
 ROI = Roi((3, -2, 10), (10, 20, 30))
@@ -107,6 +110,18 @@ def test_groups_lead_to_every_array(tmp_path) -> None:
         lambda name, item: found.append(name) if isinstance(item, zarr.Array) else None
     )
     assert sorted(found) == ["affs/0", "fragments/0", "segmentation/0.30000000000000004/0", "volumes/raw/0"]
+
+
+def test_the_synthetic_volume(tmp_path) -> None:
+    container = generate(Synthetic(shape=(24, 32, 32), voxel_size=(8.0, 5.24, 8.0)), tmp_path)
+    names = containers.arrays(container)
+    assert names == ["volumes/labels/mitochondria", "volumes/labels/neuron_ids", "volumes/raw"]
+    for name in names:
+        ours = open_array(container, name)
+        [image] = ngff_zarr.from_ngff_zarr(str(container / name), validate=True).images
+        np.testing.assert_array_equal(image.data.compute(), ours.read(ours.roi), strict=True)
+        assert image.scale == {"z": 8.0, "y": 5.24, "x": 8.0}
+        assert ("image-label" in json.loads((container / name / ".zattrs").read_text())) == ("labels" in name)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
