@@ -49,6 +49,11 @@ def _check_fields(fields: Mapping[str, Any], file: Path) -> None:
         raise ValueError(f"{file} is damaged: it has no {', '.join(missing)}")
     if fields["zarr_format"] != 2:
         raise ValueError(f"{file} is of zarr_format {shown(fields['zarr_format'])}; 2 is read")
+    for name, allowed in (("order", ("C", "F")), ("dimension_separator", (".", "/", None))):
+        if fields.get(name) not in allowed:
+            raise ValueError(
+                f"{file} is damaged: {name} is {shown(fields[name])}; it must be {' or '.join(filter(None, allowed))}"
+            )
     shape, chunks = fields["shape"], fields["chunks"]
     for name, value, least in (("shape", shape, 0), ("chunks", chunks, 1)):
         whole = isinstance(value, list) and all(type(n) is int and least <= n < LARGEST for n in value)
