@@ -43,6 +43,8 @@ setup(
     ],
     extras_require={
         "mutex": ["mwatershed"],
+        # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
+        "formats": ["imagecodecs", "hdf5plugin"],
         "test": [
             "pytest",
             "pytest-xdist",
@@ -55,6 +57,8 @@ setup(
             "tensorstore",
             # later ones want zarr 3
             "ngff-zarr[validate]<0.13",
+            "imagecodecs",
+            "hdf5plugin",
         ],
         "bench": ["mahotas", "psutil"],
     },

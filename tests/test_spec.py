@@ -95,7 +95,6 @@ def _mutex(target):
         (lambda: ResidualUNet(widths=(1, 2)), "need 1 factors"),
         (lambda: Network(trunk=UNet(), train_shape=(100, 100)), "one size an axis"),
         (lambda: Train(frozen=("main",)), "train.init"),
-        (lambda: Volume(path="a", raw_range=(5, 1)), "swap"),
         (lambda: _mutex(Affinities()), "far affinities"),
         (
             lambda: Segment(scoring="hist_quant_75", caution=0.2),

@@ -81,7 +81,7 @@ class Counts:
         settings: Any,
     ) -> None:
         self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
-        self.segmentation = open_array(*segmentation)
+        self.segmentation = open_array(*segmentation).on_grid(self.volume.raw.remainder)
         self.settings = Evaluate.model_validate(settings)
 
     def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
@@ -148,7 +148,10 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
         asked = within(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
-    roi = asked.intersect(results.array.roi)
+    try:
+        roi = asked.intersect(results.array.on_grid(volume.raw.remainder).roi)
+    except ValueError as error:
+        raise ValueError(f"volume {volume.name!r}: against raw, {error}; or predict and segment it again") from error
     if roi.empty:
         raise ValueError(
             f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation {text(results.array.roi)} "

@@ -133,7 +133,7 @@ def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
         here, there = ("x".join(f"{n:g}" for n in size[-dims:]) for size in (volume.voxel_size, restored.voxel_size))
         log.warning(
             "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of another size than what it knows; "
-            "resample the volume, unless that is meant",
+            "unless that is meant, predict data of its voxel size (a pyramid may hold it), or train on such voxels",
             volume.name,
             here,
             there,
@@ -193,6 +193,7 @@ def _create(container: Path, head: str, kind: Target, volume: OpenVolume, wanted
         dtype=wanted.settings.dtype,
         channels=channels(kind, network.dims),
         chunks=chunk_shape(plan.grid.write_shape),
+        remainder=volume.raw.remainder,
         attributes=attributes(kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored),
     )
 

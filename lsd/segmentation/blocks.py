@@ -91,7 +91,7 @@ class Fragments:
         self.affs = open_array(*affinities)
         self.neighborhood, self.apart = neighborhood, apart
         self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask) if mask else None
+        self.mask = _mask(*mask).on_grid(self.affs.remainder) if mask else None
 
     def read(self, block: Block) -> Source | None:
         """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
@@ -211,7 +211,7 @@ class Mutex:
     ) -> None:
         self.affs, self.neighborhood = open_array(*affinities), neighborhood
         self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask) if mask else None
+        self.mask = _mask(*mask).on_grid(self.affs.remainder) if mask else None
 
     def read(self, block: Block) -> Source:
         """All affinities, and the mask."""

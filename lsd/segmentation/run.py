@@ -232,6 +232,7 @@ def _run(job: Job, step: Step, container: Path, progress: Progress, *, workers: 
             name,
             roi=step.grid.roi,
             voxel_size=job.affs.voxel_size,
+            remainder=job.affs.remainder,
             dtype=np.uint8 if name == UNCUT else np.uint64,
             labels=name != UNCUT,
             chunks=chunk_shape(step.grid.write_shape),

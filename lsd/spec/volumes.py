@@ -11,9 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lsd.spec.augment import Augmentation
-from lsd.spec.base import Floats, Ints, PositiveFloat, Range, Region, Shape, Spec
+from lsd.spec.base import Floats, Ints, PositiveFloat, Region, Shape, Spec
 
 VoxelSize = tuple[PositiveFloat, ...]
+RawRange = tuple[float, float]
+Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
 
 
@@ -48,11 +50,13 @@ class Volume(Spec):
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or "other.zarr:volumes/x"
                 (container, colon, array) names an array of another container.  None: there is none.
                 arrays: further voxel-wise truth by name, e.g. {"mitochondria": "volumes/labels/mito"}
-    voxel_size: nm, z y x; needed where the file gives none.  Where both give one they must agree
-    offset:     nm, of arrays whose file gives none; whole voxels
-    axes:       names of the axes on disk, for files that do not say, e.g. "zyx", "zyxc"; z y x by default
+    voxel_size, offset, axes:  what the config says before the files do: of all arrays, or by name, as in
+                offset={"labels": (0, 0, 0)}.  Where it contradicts a file, a warning names both
+    voxel_size: nm, z y x; needed where a file gives none
+    offset:     nm, z y x; arrays must lie whole voxels apart
+    axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
     region:     the part that may be used (see Region).  Raw may be read outside it as context, labels never
-    raw_range:  raw values that become -1 and 1; None: 0..255 for uint8, otherwise an error
+    raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
     sharpen:    what is done to raw as it is read; None: nothing
     unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
@@ -61,20 +65,20 @@ class Volume(Spec):
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
-    path: str | None = None
+    path: Name | None = None
     synthetic: Synthetic | None = None
     raw: str = "volumes/raw"
-    labels: str | None = None
-    labels_mask: str | None = None
-    arrays: dict[str, str] = {}
-    voxel_size: VoxelSize | None = None
-    offset: Floats | None = None
-    axes: str | None = None
+    labels: Name | None = None
+    labels_mask: Name | None = None
+    arrays: dict[Name, Name] = {}
+    voxel_size: VoxelSize | dict[str, VoxelSize] | None = None
+    offset: Floats | dict[str, Floats] | None = None
+    axes: Name | dict[str, Name] | None = None
     region: Region = ()
-    raw_range: Range | None = None
+    raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
     sharpen: Sharpen | None = None
-    unknown: Annotated[int, Field(ge=0)] | None = None
+    unknown: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
     fit: Literal["refuse", "intersect"] = "refuse"
     weight: PositiveFloat = 1.0
     name: str | None = None
@@ -85,6 +89,16 @@ class Volume(Spec):
             raise ValueError(
                 "a volume has either a path or synthetic=Synthetic(...), got " + ("both" if self.path else "neither")
             )
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_arrays(self) -> Volume:
+        own = ["raw", *(what for what in ("labels", "labels_mask") if getattr(self, what)), *self.arrays]
+        for field in ("voxel_size", "offset", "axes"):
+            value = getattr(self, field)
+            wrong = [name for name in value if name not in own] if isinstance(value, dict) else []
+            if wrong:
+                raise ValueError(f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are {', '.join(own)}")
         return self
 
     @property
@@ -162,4 +176,4 @@ with warnings.catch_warnings():
             )
 
 
-__all__ = ["Dataset", "Ints", "Part", "Sharpen", "Synthetic", "Volume", "VoxelSize"]
+__all__ = ["Dataset", "Ints", "Part", "RawRange", "Sharpen", "Synthetic", "Volume", "VoxelSize"]

@@ -235,7 +235,7 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
                 f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes {volumes[0].voxel_size} and "
-                f"{volume.voxel_size} nm; a network learns one: resample, or train on one kind"
+                f"{volume.voxel_size} nm; a network learns one: train on volumes of one voxel size"
             )
     return volumes
 

@@ -6,7 +6,10 @@ voxel_size:           nm, floats, never rounded
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +20,9 @@ from numpy.typing import NDArray
 from lsd.volumes import containers
 from lsd.volumes.layout import Layout, resolve
 from lsd.volumes.source import Source
+from lsd.volumes.units import Remainder, shift
 
+log = logging.getLogger(__name__)
 Beyond = Literal["refuse", "zero", "reflect"]
 
 
@@ -70,12 +75,33 @@ class Array:
         """Number of channels, None where there is no such axis."""
         return self.layout.shape[0] if "c" in self.axes else None
 
+    @property
+    def remainder(self) -> Remainder:
+        """How far voxel 0 of the world lies from where nm are 0: nm, exact, z y x, less than a voxel.  Outputs take it over."""
+        return self.layout.remainder
+
+    def on_grid(self, remainder: Remainder) -> Array:
+        """The same array, its voxels counted on the grid with `remainder`.  ValueError if it lies between those."""
+        try:
+            layout = self.layout.on_grid(remainder)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+        return Array(self.source, layout, self.dtype, roi=self.roi + (layout.offset - self.layout.offset))
+
+    def index(self, voxel: Coordinate) -> tuple[int, ...]:
+        """Where a voxel of the world lies in the array on disk, z y x from 0; beyond its border, where reflection takes it."""
+        places = zip(voxel, self.roi.begin, self.roi.shape, self.layout.offset, strict=True)
+        return tuple(int(_mirror(np.array(n - first), size)) + first - begin for n, first, size, begin in places)
+
     def identity(self) -> dict[str, Any]:
         """What tells this array from others without reading it: place, extent, and when it was made.  JSON."""
         made = containers.made(self.source.path, self.source.name)
         extent = {"begin": [int(n) for n in self.layout.roi.begin], "shape": [int(n) for n in self.layout.shape]}
         place = {"path": str(self.source.path.resolve()), "array": self.source.name, "made": made}
-        return {**place, **extent, "dtype": str(self.dtype), "voxel_size": list(self.voxel_size)}
+        known = {**place, **extent, "dtype": str(self.dtype), "voxel_size": list(self.voxel_size)}
+        # only where there is one: arrays on whole voxels are those that they always were
+        whole = shift(self.remainder, (Fraction(0),) * self.roi.dims, self.voxel_size) is not None
+        return known if whole else {**known, "remainder": [str(nm) for nm in self.remainder]}
 
     def cropped(self, roi: Roi) -> Array:
         """The same array, confined to `roi`, which must lie within."""
@@ -155,28 +181,52 @@ def open_array(
     """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout) or a TIFF file, told apart by content.
 
     name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for TIFF
-    voxel_size: nm, z y x, where the file has none; otherwise both must agree.  TIFF files never have one
-    offset:     nm, z y x, where the file has none; default 0
-    axes:       names in the order on disk, e.g. "zyxc", where the file has none; z y x by default
+    voxel_size: nm, z y x; needed where the file has none
+    offset:     nm, z y x; default 0
+    axes:       names in the order on disk, e.g. "zyxc"; z y x by default
 
-    Metadata are attributes `resolution` or `voxel_size`, `offset`, `axis_names`, `units`, or OME-Zarr 0.4 multiscales; axes in
-    another order are turned on reading.  Raises ValueError if the array is not there (and lists those that are), has no voxel
-    size, contradicts what is given, has an offset that is no whole number of voxels, or cannot be read.
+    What is given is used before what the file says; where they differ, a warning names both.  Metadata are attributes of the
+    array or a group around it (`resolution` or `voxel_size`, `offset`, `axis_names`, `units`; `transform`, `pixelResolution`),
+    OME-Zarr 0.4 multiscales, or those of ImageJ and OME in TIFF; axes in another order are turned on reading.  An offset is
+    kept exactly: whole voxels, and a `remainder`.  Raises ValueError if the array is not there (and lists those that are), has
+    no voxel size, states what cannot be, or cannot be read here.
     """
     container = Path(path)
     found = containers.find(container, name)
     if found is None:
         raise containers.missing(container, name)
     source = Source(container, found, writable=writable)
-    dtype = np.dtype(source.handle.dtype).newbyteorder("=")
+    handle = source.handle
     try:
-        if dtype.kind not in "buif":
-            raise ValueError(f"its dtype is {dtype}; numbers are needed")
-        stated = containers.statement(container, found, source.handle)
-        layout = resolve(stated, source.handle.shape, voxel_size=voxel_size, offset=offset, axes=axes)
+        dtype = _number_type(handle)
+        layout = resolve(
+            containers.statement(container, found, handle),
+            handle.shape,
+            voxel_size=voxel_size,
+            offset=offset,
+            axes=axes,
+            say=lambda words: _warn(f"{source}: {words}"),
+        )
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     return Array(source, layout, dtype)
+
+
+@cache
+def _warn(words: str) -> None:
+    """Once a process: an array is opened many times."""
+    log.warning("%s", words)
+
+
+def _number_type(handle: Any) -> np.dtype[Any]:
+    """In the byte order of this machine.  ValueError for what is no array of numbers."""
+    try:
+        dtype: np.dtype[Any] = np.dtype(handle.dtype)
+    except Exception as error:  # types of HDF5 that numpy has not
+        raise ValueError(f"its dtype is none that numpy knows ({error}); numbers are needed") from error
+    if handle.shape is None or dtype.kind not in "buif":
+        raise ValueError(f"its dtype is {dtype}{', and it is empty' if handle.shape is None else ''}; numbers are needed")
+    return dtype.newbyteorder("=")
 
 
 def text(roi: Roi) -> str:

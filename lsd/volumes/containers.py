@@ -6,46 +6,57 @@ that tifffile gives, so pages, strips and tiles are read only where they are ask
 
 from __future__ import annotations
 
-import json
-import logging
+import errno
 import os
 import re
-import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import h5py
-import tifffile
-import zarr
 
-from lsd.volumes.codec import checked
-from lsd.volumes.metadata import Statement, axis_names, from_attributes, from_multiscale, joined
+from lsd.volumes.attributes import completed, from_attributes
+from lsd.volumes.checked import json_object, unreadable
+from lsd.volumes.foreign import refusal
+from lsd.volumes.hdf5 import groups, open_dataset, open_file
+from lsd.volumes.hdf5 import stated as stated_hdf5
+from lsd.volumes.metadata import Statement, joined
+from lsd.volumes.ngff import around, finest, levels
+from lsd.volumes.tiff import MAGIC, open_tiff
+from lsd.volumes.zarr2 import groups as zarr_groups
+from lsd.volumes.zarr2 import open_zarr
 
 Kind = Literal["zarr", "hdf5", "tiff"]
 SUFFIXES = (".zarr", ".h5", ".hdf", ".hdf5", ".tif", ".tiff")
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LISTED = 20
 _LEVEL = re.compile(r"s?\d+")
 
 
 def kind(path: Path) -> Kind:
     """The format of a container, by its content.  ValueError if there is none or it is none of those that are read."""
+    try:
+        found = _kind(path)
+        if found is not None:
+            return found
+        if not path.exists():
+            raise ValueError(f"there is no {path}{_neighbours(path)}")
+        raise refusal(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _kind(path: Path) -> Kind | None:
     if path.is_dir():
-        if (path / "zarr.json").exists():
-            raise ValueError(f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2")
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "permission denied", str(path))
         if any((path / marker).exists() for marker in (".zgroup", ".zarray")):
             return "zarr"
+        if (path / "zarr.json").exists():
+            raise ValueError(f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2")
     elif path.is_file():
-        if h5py.is_hdf5(path):
-            return "hdf5"
         with path.open("rb") as file:
-            if file.read(4) in TIFF_MAGIC:
-                return "tiff"
-    elif not path.exists():
-        raise ValueError(f"there is no {path}{_neighbours(path)}")
-    raise ValueError(f"{path} is no zarr v2 folder, HDF5 file or TIFF file; these are read")
+            begin = file.read(4)
+        return "tiff" if begin in MAGIC else "hdf5" if h5py.is_hdf5(path) else None
+    return None
 
 
 def arrays(path: Path) -> list[str]:
@@ -57,7 +68,7 @@ def arrays(path: Path) -> list[str]:
                 found.append(_name(path, Path(folder)))
                 below.clear()
     elif kind(path) == "hdf5":
-        with _hdf5(path) as file:
+        with open_file(path) as file:
             file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
     else:
         found.append("")
@@ -70,24 +81,30 @@ def find(path: Path, name: str) -> str | None:
     if kind(path) == "tiff":
         return "" if not name else None
     if kind(path) == "hdf5":
-        with _hdf5(path) as file:
-            return name if isinstance(file.get(name or "/"), h5py.Dataset) else None
+        with open_file(path) as file:
+            return name if _is_dataset(file, name or "/", path) else None
     if ".." in Path(name).parts:
         return None
     if (path / name / ".zarray").exists():
         return name
-    for multiscale in _json(path / name / ".zattrs").get("multiscales", []):
-        return find(path, "/".join(part for part in (name, multiscale["datasets"][0]["path"]) if part))
+    below = finest(path / name)
+    if below:
+        return find(path, "/".join(part for part in (name, below) if part))
     # where the group lost its metadata, those of the array may do
     return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
 
 
 def _name(path: Path, array: Path) -> str:
     """What an array of a zarr folder is called: a level of an image by the image's name."""
-    images = _json(array.parent / ".zattrs").get("multiscales", []) if array != path and _LEVEL.fullmatch(array.name) else []
-    levels = {level.get("path") for image in images for level in image.get("datasets", [])}
-    named = array.parent if len(images) == 1 and array.name in levels else array
-    return named.relative_to(path).as_posix().removeprefix(".")
+    is_level = array != path and _LEVEL.fullmatch(array.name) and array.name in levels(array.parent)
+    return (array.parent if is_level else array).relative_to(path).as_posix().removeprefix(".")
+
+
+def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:
+    try:
+        return isinstance(file.get(name), h5py.Dataset)
+    except Exception as error:  # links to other files, types that h5py does not know
+        raise ValueError(f"{path}:{name} cannot be opened: {error}") from error
 
 
 def made(path: Path, name: str) -> int:
@@ -105,13 +122,16 @@ def missing(path: Path, name: str) -> ValueError:
 
 
 def handle(path: Path, name: str, *, writable: bool = False) -> Any:
-    """An open array.  ValueError if the file is damaged.  Handles must not cross a fork."""
+    """An open array.  ValueError if the file is damaged, or needs what is not installed.  Handles must not cross a fork."""
     form = kind(path)
     try:
         if form == "zarr":
-            array = zarr.open_array(str(path / name), mode="r+" if writable else "r")
-            return checked(array) if writable else array
-        return _hdf5(path)[name] if form == "hdf5" else _tiff(path)
+            return open_zarr(path / name, writable=writable)
+        return open_dataset(path, name) if form == "hdf5" else open_tiff(path)
+    except ValueError as error:
+        raise ValueError(f"{path}:{name} cannot be opened: {error}" if name else f"{path} cannot be opened: {error}") from error
+    except PermissionError as error:
+        raise unreadable(path / name, error) from error
     except Exception as error:  # formats raise what they like for a damaged header
         raise ValueError(f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}") from error
 
@@ -120,76 +140,19 @@ def statement(path: Path, name: str, opened: Any) -> Statement:
     """What the container says of an array."""
     form = kind(path)
     if form == "tiff":
-        return _tiff_statement(opened)
-    plain = from_attributes(dict(opened.attrs), len(opened.shape))
-    return joined(plain, _ome(path / name)) if form == "zarr" else plain
-
-
-def _ome(array: Path) -> Statement:
-    """What OME-Zarr metadata of the groups around an array say of it."""
-    for group in array.parents:
-        if not (group / ".zgroup").exists():
-            break
-        for multiscale in _json(group / ".zattrs").get("multiscales", []):
-            for dataset in multiscale.get("datasets", []):
-                if dataset.get("path", "").strip("/") == array.relative_to(group).as_posix():
-                    return from_multiscale(multiscale, dataset)
-    return Statement()
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    return content if isinstance(content, Mapping) else {}
-
-
-def _hdf5(path: Path) -> Any:
-    try:
-        return h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be opened, it is damaged: {error}") from error
-
-
-def _tiff(path: Path) -> Any:
-    with _tifffile_errors() as errors:
-        file = tifffile.TiffFile(path)
-        if len(file.series) != 1:
-            errors.append(f"it holds {len(file.series)} images; a volume is one")
-    if errors:
-        file.close()
-        raise ValueError("; ".join(errors))
-    array = zarr.open(file.series[0].aszarr(level=0), mode="r")
-    array.series_axes = file.series[0].axes
-    weakref.finalize(array, file.close)
-    return array
-
-
-def _tiff_statement(opened: Any) -> Statement:
-    """Axes only: voxel sizes in TIFF files are too often those of a printer.  Q and I are axes that nobody named."""
-    named = not set(opened.series_axes) & {"Q", "I"}
-    return Statement(axes=axis_names(list(opened.series_axes), len(opened.shape)) if named else None)
-
-
-@contextmanager
-def _tifffile_errors() -> Iterator[list[str]]:
-    """Collects what tifffile logs as an error and passes over, such as the lost pages of a truncated file."""
-    errors: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: errors.append(record.getMessage())  # type: ignore[method-assign]
-    logger = tifffile.logger()
-    logger.addHandler(handler)
-    try:
-        yield errors
-    finally:
-        logger.removeHandler(handler)
+        stated: Statement = opened.stated
+        return stated
+    if form == "hdf5":
+        return completed(from_attributes(stated_hdf5(opened), len(opened.shape)), groups(opened), name, len(opened.shape))
+    array = path / name
+    plain = joined(from_attributes(json_object(array / ".zattrs"), len(opened.shape)), around(array))
+    return completed(plain, zarr_groups(array), name, len(opened.shape))
 
 
 def _neighbours(path: Path) -> str:
     folder = next(parent for parent in path.parents if parent.exists())
-    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return f"; {folder} is a file"
+    names = sorted(entry.name for entry in folder.iterdir())
     shown = ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
     return f"; {folder.resolve()} holds: {shown or 'nothing'}"

@@ -39,6 +39,7 @@ def create_array(
     chunks: Sequence[int] | None = None,
     attributes: Mapping[str, Any] | None = None,
     fill: int | float | None = None,
+    remainder: Sequence[Any] | None = None,
     overwrite: bool = False,
 ) -> Array:
     """Makes the array `name` of the zarr folder `path`, open for writing: (c?, z, y, x) with the offset of `roi` (voxels).
@@ -47,6 +48,7 @@ def create_array(
     labels:     its voxels are ids: viewers colour them, and coarser levels are majorities
     attributes: more to note on the array, as JSON
     fill:       what chunks hold that were never written; None: reading one is an error that names it
+    remainder:  nm, z y x, of the array that it is made from (Array.remainder): what its offset is beyond whole voxels
     overwrite:  delete what is there.  Otherwise an array of the same shape, dtype, chunks and place is opened as it is, also
                 one of an earlier version, which stands at <path>/<name> itself
 
@@ -61,21 +63,30 @@ def create_array(
         raise ValueError(f"an array needs a name and a voxel size for each of its {roi.dims} axes, got {name!r}, {voxel_size}")
     shape = ((channels,) if channels else ()) + tuple(roi.shape)
     wanted = chunk_sizes(shape, roi.dims, np.dtype(dtype), chunks)
-    size, place = [float(nm) for nm in voxel_size], lengths(roi.begin, voxel_size)
+    size, place = [float(nm) for nm in voxel_size], lengths(roi.begin, voxel_size, remainder)
     said = {**plain_attributes(axes, size, place), **(attributes or {})}
     container, name = Path(path), name.strip("/")
     _refuse_others(container, name)
     if overwrite and _is_array(container / name):
         remove_array(container, name)
     elif _is_array(container / name):
-        found = _reopen(container, name, roi=roi, shape=shape, voxel_size=voxel_size, dtype=np.dtype(dtype), chunks=wanted)
+        found = _reopen(
+            container,
+            name,
+            roi=roi,
+            shape=shape,
+            voxel_size=voxel_size,
+            dtype=np.dtype(dtype),
+            chunks=wanted,
+            remainder=remainder,
+        )
         if not dict(found.source.handle.attrs):
             # who made it was killed before it could say so
             found.source.handle.attrs.put(said)
         return found
     _group(container, name).attrs.put(image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels))
     new_array(container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=said, fill=fill)
-    return open_array(container, name, writable=True)
+    return _opened(container, name, remainder)
 
 
 def new_array(
@@ -180,8 +191,9 @@ def _reopen(
     voxel_size: Sequence[float],
     dtype: np.dtype[Any],
     chunks: tuple[int, ...],
+    remainder: Sequence[Any] | None,
 ) -> Array:
-    found = open_array(path, name, writable=True)
+    found = _opened(path, name, remainder)
     there = (found.shape, found.roi, found.dtype, found.source.chunks, found.voxel_size)
     asked = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
     if there != asked:
@@ -189,6 +201,12 @@ def _reopen(
         differ = [f"{what} {a} there, {b} asked for" for what, a, b in zip(labels, there, asked, strict=True) if a != b]
         raise ValueError(f"{found.name} is another array: {'; '.join(differ)}; delete it, name another output, or overwrite it")
     return found
+
+
+def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
+    """On the grid that is asked for."""
+    array = open_array(path, name, writable=True)
+    return array.on_grid(tuple(exact(nm) for nm in remainder or (0,) * array.roi.dims))
 
 
 def _is_array(folder: Path) -> bool:

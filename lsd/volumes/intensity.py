@@ -7,23 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.spec.base import Range
+from lsd.spec.volumes import RawRange
 
 
-def check_range(dtype: np.dtype[Any], raw_range: Range | None) -> None:
+def check_range(dtype: np.dtype[Any], raw_range: RawRange | None) -> None:
     """ValueError if raw of this dtype cannot be scaled to 0..1 by `raw_range`."""
     if raw_range is None and dtype != np.uint8:
-        usual = (0, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
+        usual = (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) if dtype.kind in "iu" else (0, 1)
         raise ValueError(
             f"raw is {dtype}; only uint8 is known to mean 0..255: give the values that stand for black and white, "
-            f"as in raw_range={usual}"
+            f"as in raw_range={usual}, or the two swapped if membranes are bright"
         )
     if raw_range is not None and raw_range[0] == raw_range[1]:
         raise ValueError(f"raw_range {raw_range} is a single value; give the values that stand for black and white")
 
 
-def to_unit(raw: NDArray[Any], raw_range: Range | None) -> NDArray[np.float32]:
-    """Raw scaled so that `raw_range` (default 0..255) becomes 0..1, float32; values outside it are clipped."""
+def to_unit(raw: NDArray[Any], raw_range: RawRange | None) -> NDArray[np.float32]:
+    """Raw scaled so that `raw_range` (default 0..255) becomes 0..1, float32; values outside it are clipped.
+
+    A range from a high to a low value inverts the contrast.
+    """
     if raw_range is None:
         unit: NDArray[np.float32] = np.divide(raw, np.float32(255), dtype=np.float32)
         return unit

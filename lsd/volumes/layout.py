@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.volumes.metadata import SPACE, Statement, axis_names
-from lsd.volumes.units import agree, voxels
+from lsd.volumes.metadata import SPACE, Statement, axis_names, named
+from lsd.volumes.units import WHOLE, Remainder, agree, exact, left_over, shift, voxels
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the file itself says, whatever the config says: axes on disk; voxel size and offset in nm, z y x; None: nothing."""
+
+    axes: tuple[str, ...] | None = None
+    voxel_size: tuple[float, ...] | None = None
+    offset: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,16 @@ class Layout:
     disk:       names of the axes on disk, in their order; "" for one of extent 1 that is dropped
     extent:     shape on disk
     voxel_size: nm, and offset: voxels; in the order z, y, x
+    remainder:  nm, exact: how far voxel 0 of the world lies from where nm are 0, less than a voxel
+    told:       what its file says of it
     """
 
     disk: tuple[str, ...]
     extent: tuple[int, ...]
     voxel_size: tuple[float, ...]
     offset: Coordinate
+    remainder: Remainder
+    told: Told = Told()
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -63,6 +77,23 @@ class Layout:
         assert "c" not in self.axes or self.shape[0] == 1, self
         return replace(self, disk=tuple("" if axis == "c" else axis for axis in self.disk))
 
+    def on_grid(self, remainder: Remainder) -> Layout:
+        """The same with its voxels counted on the grid with `remainder`.  ValueError if it does not lie on that."""
+        if remainder == self.remainder:
+            return self
+        if len(remainder) != len(self.remainder):
+            raise ValueError(f"it has {len(self.remainder)} axes of space, not {len(remainder)}")
+        moved = shift(self.remainder, remainder, self.voxel_size)
+        if moved is None:
+            apart = [
+                float((a - b) / exact(size)) for a, b, size in zip(self.remainder, remainder, self.voxel_size, strict=True)
+            ]
+            raise ValueError(
+                f"it is shifted by ({', '.join(f'{n:.3g}' for n in apart)}) voxels, which are no whole numbers; correct the "
+                "offset of one in its file, or say it in the config (offset=, nm, z y x)"
+            )
+        return replace(self, offset=self.offset + moved, remainder=remainder)
+
 
 def resolve(
     stated: Statement,
@@ -71,36 +102,63 @@ def resolve(
     voxel_size: Sequence[float] | None = None,
     offset: Sequence[float] | None = None,
     axes: Sequence[str] | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Layout:
     """The layout of an array of shape `extent` from what the file states and what the config gives.
 
-    voxel_size, offset: nm, z y x.  The offset is used where the file has none (default 0); the others must agree with the file.
-    axes: names in the order on disk; a "c" in it is skipped for an array with one axis less.
-    Raises ValueError where there is no voxel size, where file and config disagree, where axes are not known, where the offset
-    is no whole number of voxels.
+    voxel_size, offset: nm, z y x; used before what the file says
+    axes: names in the order on disk; a "c" in it is skipped for an array with one axis less
+    say:  told, in words, where the file says something else than the config
+    Raises ValueError where there is no voxel size, where what the file says is wrong and the config says nothing of it, or
+    where axes are not known.
     """
-    disk = _dropped(_disk_axes(stated, extent, axes), extent)
-    size = _voxel_size(_sorted(stated.voxel_size, disk, "voxel size"), voxel_size, disk)
-    place = _sorted(stated.offset, disk, "offset") or _checked(offset, disk, "offset") or (0.0,) * len(size)
-    return Layout(disk, tuple(int(n) for n in extent), size, voxels(place, size))
+    if min(extent, default=1) < 1:
+        raise ValueError(f"its shape is {tuple(extent)}: it holds no voxel; write it again, or name another array")
+    given = {"axes": axes, "voxel_size": voxel_size, "offset": offset}
+    for what, words in stated.wrong.items():
+        if given[what] is None:
+            raise ValueError(words)
+        say(f"{words}; {what} {_shown(given[what])} of the config is used")
+    disk = _disk_axes(stated, extent, axes, say)
+    file = {what: _of_file(stated, what, disk) for what in ("voxel_size", "offset")}
+    size = _voxel_size(stated, file["voxel_size"], _checked(voxel_size, disk, "voxel size"), disk, say)
+    place = _offset(stated, file["offset"], _checked(offset, disk, "offset"), size, say)
+    whole = voxels(place, size)
+    shape = tuple(int(n) for n in extent)
+    told = Told(stated.axes, *(_complete(file[what], disk) for what in ("voxel_size", "offset")))
+    return Layout(_dropped(disk, extent), shape, size, whole, left_over(place, whole, size), told)
 
 
-def _disk_axes(stated: Statement, extent: Sequence[int], axes: Sequence[str] | None) -> tuple[str, ...]:
-    if stated.axes:
-        _refuse_other_order(stated.axes, axes or stated.axes)
-        return stated.axes
-    named = [axis for axis in axes or () if axis != "c" or len(axes or ()) == len(extent)]
-    return (axis_names(named, len(extent)) if named else None) or _usual_axes(tuple(extent))
+def _shown(value: Sequence[Any] | None) -> str:
+    return repr(value if isinstance(value, str) else tuple(value or ()))
 
 
-def _refuse_other_order(stated: Sequence[str], given: Sequence[str]) -> None:
+def _disk_axes(
+    stated: Statement, extent: Sequence[int], given: Sequence[str] | None, say: Callable[[str], None]
+) -> tuple[str, ...]:
+    if stated.axes and (not given or _same_order(stated.axes, given)):
+        return _checked_axes(stated.axes, extent)
+    axes = _named_axes(given, extent)
+    if stated.axes and axes:
+        say(f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the config, which is used")
+    return _checked_axes(axes or stated.axes or _usual_axes(tuple(extent)), extent)
+
+
+def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
+    """The names that a config gives, for each axis on disk; "" for axes of extent 1 that it passes over."""
+    named = [axis for axis in given or () if axis != "c" or len(given or ()) == len(extent)]
+    if not named:
+        return None
+    if len(named) == len(extent) or sum(n > 1 for n in extent) != len(named):
+        return axis_names(named, len(extent))
+    names = iter(axis_names(named, len(named)) or named)
+    return tuple(next(names) if n > 1 else "" for n in extent)
+
+
+def _same_order(stated: Sequence[str], given: Sequence[str]) -> bool:
+    """Whether all axes of `given` are there in the same order; channels need not be."""
     both = {*stated} & {*given}
-    if {*given} - {"c"} - both or [axis for axis in stated if axis in both] != [axis for axis in given if axis in both]:
-        stack = "z" in {*given} - {*stated}
-        hint = " (programs may save a stack of sections as channels or times: save it with z)" if stack else ""
-        raise ValueError(
-            f"its axes are {' '.join(stated)} by its file and {' '.join(given)} by the config; correct the wrong one{hint}"
-        )
+    return not {*given} - {"c"} - both and [a for a in stated if a in both] == [a for a in given if a in both]
 
 
 def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:
@@ -108,59 +166,102 @@ def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:
         return SPACE[-len(extent) :]
     if len(extent) == 4 and 1 in (extent[0], extent[-1]):
         return ("c", *SPACE) if extent[0] == 1 else (*SPACE, "c")
+    if len(extent) < 2:
+        raise ValueError(f"its shape is {extent}; a volume has the axes z y x or y x: name another array")
     raise ValueError(
         f"nothing says what the axes of its shape {extent} are; name them in the config, as in axes='czyx' or 'zyxc'"
     )
 
 
-def _dropped(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
-    """Without the axis of time, which must have one point only."""
-    if "t" in disk and extent[disk.index("t")] != 1:
-        raise ValueError(f"its axes {' '.join(disk)} have {extent[disk.index('t')]} points in time; a volume has one")
+def _checked_axes(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
     space = [axis for axis in SPACE if axis in disk]
+    stack = " (a stack of sections that was saved as channels or times: say axes='zyx' in the config)"
+    if len(disk) != len(extent):
+        raise ValueError(f"its axes are called {' '.join(disk)}, its shape is {tuple(extent)}; correct the names")
+    if "t" in disk and extent[disk.index("t")] != 1:
+        times = extent[disk.index("t")]
+        hint = stack if "z" not in disk else ""
+        raise ValueError(f"its axes {' '.join(disk)} have {times} points in time; a volume has one{hint}")
     if space not in (["z", "y", "x"], ["y", "x"]):
         raise ValueError(f"its axes are {' '.join(disk)}; a volume has z y x or y x, and c for channels")
+    return disk
+
+
+def _dropped(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
+    """Without the axis of time, which has one point only."""
     return tuple("" if axis == "t" else axis for axis in disk)
 
 
-def _dims(disk: Sequence[str]) -> int:
-    return sum(axis in SPACE for axis in disk)
+def _space(disk: Sequence[str]) -> list[str]:
+    return [axis for axis in SPACE if axis in disk]
 
 
-def _sorted(values: Sequence[float] | None, disk: Sequence[str], what: str) -> tuple[float, ...] | None:
-    """Values given in the order on disk, in the order z, y, x."""
-    if values is None:
-        return None
-    if len(values) == len(disk) > _dims(disk):
-        values = [value for value, axis in zip(values, disk, strict=True) if axis in SPACE]
-    _checked(values, disk, what)
-    by_axis = dict(zip([axis for axis in disk if axis in SPACE], values, strict=True))
-    return tuple(float(by_axis[axis]) for axis in SPACE if axis in by_axis)
+def _of_file(stated: Statement, what: str, disk: tuple[str, ...]) -> dict[str, float]:
+    """What the file says of the axes of space, by name; of those that the config moves nothing, if it would change."""
+    values = named(getattr(stated, what), disk, what.replace("_", " ")) or {}
+    values = {axis: values[axis] for axis in _space(disk) if axis in values}
+    by_place = dict(zip(disk, stated.axes or disk, strict=False))
+    moved = any(by_place[axis] in SPACE and by_place[axis] != axis for axis in values)
+    same = all(values.get(by_place[axis], value) == value for axis, value in values.items())
+    return {} if moved and not same else values
+
+
+def _complete(values: Mapping[str, float], disk: Sequence[str]) -> tuple[float, ...] | None:
+    """In the order z, y, x; None unless all are there."""
+    return tuple(float(values[axis]) for axis in _space(disk)) if values and set(values) == set(_space(disk)) else None
 
 
 def _checked(values: Sequence[float] | None, disk: Sequence[str], what: str) -> tuple[float, ...] | None:
-    if values is not None and len(values) != _dims(disk):
-        axes = " ".join(axis for axis in disk if axis)
-        raise ValueError(
-            f"its {what} is {tuple(values)}, its axes are {axes}, of which {_dims(disk)} are of space; give one number for "
-            "each of these, or correct the axes in the file"
-        )
-    return None if values is None else tuple(float(value) for value in values)
+    """What the config gives, in the order z, y, x already."""
+    return None if values is None else tuple(float(nm) for nm in (named(tuple(values), _space(disk), what) or {}).values())
 
 
-def _voxel_size(stated: tuple[float, ...] | None, given: Sequence[float] | None, disk: Sequence[str]) -> tuple[float, ...]:
-    given, dims = _checked(given, disk, "voxel size"), _dims(disk)
-    if stated is None and given is None:
-        form = "(z, y, x)" if dims == 3 else "(y, x)"
-        raise ValueError(
-            f"its file states no voxel size, and none is assumed; look it up and set voxel_size={form} in nm, of the volume or "
-            f"the dataset (of the form {(40.0, 4.0, 4.0)[-dims:]}, which is an example and no advice)"
-        )
-    if stated and given and not agree(stated, given):
-        raise ValueError(
-            f"its voxel size is {stated} nm by its file and {given} nm by the config (z y x); correct the wrong one"
-        )
+def _voxel_size(
+    stated: Statement,
+    file: Mapping[str, float],
+    given: tuple[float, ...] | None,
+    disk: Sequence[str],
+    say: Callable[[str], None],
+) -> tuple[float, ...]:
+    whole = _complete(file, disk)
+    if given is None:
+        if whole is None:
+            raise _no_voxel_size(stated, file, len(_space(disk)))
+        return whole
+    by_file = [file.get(axis, nm) for axis, nm in zip(_space(disk), given, strict=True)]
+    if not agree(by_file, given):
+        said = whole or " ".join(f"{axis} {nm}" for axis, nm in file.items())
+        say(f"its voxel size is {said} nm by its file and {given} nm by the config (z y x), which is used")
+        return given
     # the file's number is kept: it may have digits more than the config
-    size = stated or given
-    assert size is not None
-    return size
+    return whole or given
+
+
+def _no_voxel_size(stated: Statement, file: Mapping[str, float], dims: int) -> ValueError:
+    form = "(z, y, x)" if dims == 3 else "(y, x)"
+    part = f"of {', '.join(f'{axis} {nm:g} nm' for axis, nm in file.items())} only" if file else stated.unused
+    if stated.voxel_size is not None and not file:
+        part = "it names other axes than the config"
+    return ValueError(
+        f"its file states no voxel size{f' that can be used ({part})' if part else ''}, and none is assumed; look it up and "
+        f"set voxel_size={form} in nm, of the volume or the dataset (of the form {(40.0, 4.0, 4.0)[-dims:]}, which is an "
+        "example and no advice)"
+    )
+
+
+def _offset(
+    stated: Statement,
+    file: Mapping[str, float],
+    given: tuple[float, ...] | None,
+    size: Sequence[float],
+    say: Callable[[str], None],
+) -> tuple[float, ...]:
+    by_file = tuple(file.values()) if len(file) == len(size) else None
+    if by_file is None and given is None and stated.offset:
+        raise ValueError("its offset is given for other axes than the config names; give offset= too, nm, z y x")
+    if given is None or by_file is None:
+        return given or by_file or (0.0,) * len(size)
+    if all(abs(exact(a) - exact(b)) <= WHOLE * exact(nm) for a, b, nm in zip(by_file, given, size, strict=True)):
+        return by_file
+    say(f"its offset is {by_file} nm by its file and {given} nm by the config (z y x), which is used")
+    return given

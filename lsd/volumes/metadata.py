@@ -1,20 +1,20 @@
-"""What a file says about an array: axes, voxel size and offset, from plain attributes or OME-Zarr 0.4.
+"""What a file says about an array: axes, voxel size and offset; and the metadata that are written.
 
-Plain attributes are `resolution` or `voxel_size`, `offset`, `axis_names` and `units` (nm where there is none), one entry an
-axis of space in the order on disk; entries for channels are left out or skipped.  OME-Zarr scales without a unit are no
-statement: converters write 1 there when they know nothing.
+Plain attributes are read in attributes, OME-Zarr in ngff, TIFF in tiff; each gives a `Statement`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from lsd.volumes.units import agree, exact, nanometres
+from lsd.volumes.units import agree
 
 SPACE = ("z", "y", "x")
 NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "sample": "c"}
+Lengths = Mapping[str, float] | tuple[float, ...]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -22,57 +22,57 @@ class Statement:
     """What is known of an array on disk; None where nothing is said.
 
     axes:       names in the order on disk: c, t, z, y, x
-    voxel_size: nm, and offset: nm; axes of space only, in the order on disk
+    voxel_size: nm, and offset: nm; by the names of axes of space, or in the order on disk where nothing names the axes
+    wrong:      what is said but cannot be right, by field: an error, unless the config says it
+    unused:     what is said too, but is no length, for messages: "its unit is 'pixel'"
     """
 
     axes: tuple[str, ...] | None = None
-    voxel_size: tuple[float, ...] | None = None
-    offset: tuple[float, ...] | None = None
+    voxel_size: Lengths | None = None
+    offset: Lengths | None = None
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    unused: str = ""
 
 
-def from_attributes(attributes: Mapping[str, Any], dims: int) -> Statement:
-    """What plain attributes say of an array with `dims` axes.  ValueError if they contradict each other."""
-    axes = axis_names(_listed(attributes, "axis_names", "_ARRAY_DIMENSIONS"), dims)
-    spatial = [axis in SPACE for axis in axes] if axes else None
-    unit = _unit(attributes.get("units"))
-    sizes = {key: _of_space(attributes[key], spatial, key) for key in ("resolution", "voxel_size") if key in attributes}
-    if len(sizes) == 2 and not agree(*sizes.values()):
-        raise ValueError(f"resolution is {sizes['resolution']} but voxel_size is {sizes['voxel_size']}; remove the wrong one")
-    size = next(iter(sizes.values()), None)
-    offset = _of_space(attributes["offset"], spatial, "offset") if "offset" in attributes else None
-    return Statement(
-        axes=axes,
-        voxel_size=nanometres(size, unit) if size is not None else None,
-        offset=nanometres(offset, unit) if offset is not None else None,
-    )
+def tried(read: Callable[[], Value], wrong: dict[str, str], what: str) -> Value | None:
+    """What `read` gives; where it raises ValueError None, and the reason noted as `wrong[what]`."""
+    try:
+        return read()
+    except ValueError as error:
+        wrong[what] = str(error)
+        return None
 
 
-def from_multiscale(multiscale: Mapping[str, Any], dataset: Mapping[str, Any]) -> Statement:
-    """What an entry of OME-Zarr `multiscales` (0.4) says of one of its datasets."""
-    described = multiscale.get("axes") or []
-    if not described or not all(isinstance(axis, Mapping) for axis in described):
-        return Statement()
-    axes = tuple(_canonical({"channel": "c", "time": "t"}.get(axis.get("type", ""), axis["name"])) for axis in described)
-    units = [axis.get("unit") for axis, name in zip(described, axes, strict=True) if name in SPACE]
-    scale, translation = _affine(dataset, multiscale, len(axes))
-    if not scale or None in units:
-        return Statement(axes)
-    keep = [i for i, name in enumerate(axes) if name in SPACE]
-    return Statement(
-        axes=axes,
-        voxel_size=tuple(nanometres([scale[i]], str(unit))[0] for i, unit in zip(keep, units, strict=True)),
-        offset=tuple(nanometres([translation[i]], str(unit))[0] for i, unit in zip(keep, units, strict=True)),
-    )
+def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, float] | None:
+    """Values in the order on disk by the names of their axes.  ValueError for another number than there are axes of space."""
+    if values is None or isinstance(values, Mapping):
+        return None if values is None else dict(values)
+    if len(values) == len(axes):
+        values = tuple(value for value, axis in zip(values, axes, strict=True) if axis in SPACE)
+    space = [axis for axis in axes if axis in SPACE]
+    if len(values) != len(space):
+        raise ValueError(
+            f"its {what} is {tuple(values)}, its axes are {' '.join(axis for axis in axes if axis)}, of which {len(space)} are "
+            "of space; give one number for each of these, or correct the axes in the file"
+        )
+    return dict(zip(space, values, strict=True))
 
 
 def joined(plain: Statement, ome: Statement) -> Statement:
-    """Both statements in one.  ValueError where they contradict each other; both are printed."""
-    for what in ("axes", "voxel_size", "offset"):
+    """Both statements in one; where they contradict each other, that is what is wrong, and both are printed."""
+    wrong = {what: words for what, words in ome.wrong.items() if getattr(plain, what) is None} | dict(plain.wrong)
+    axes = plain.axes or ome.axes
+    if plain.axes and ome.axes and plain.axes != ome.axes:
+        wrong["axes"] = _differ("axes", plain.axes, ome.axes)
+    both = Statement(axes, wrong=wrong, unused=plain.unused or ome.unused)
+    for what in ("voxel_size", "offset"):
         one, other = getattr(plain, what), getattr(ome, what)
-        same = one == other if what == "axes" else one is None or other is None or agree(one, other)
-        if one is not None and other is not None and not same:
-            raise ValueError(f"its attributes say {what} {one}, its OME-Zarr metadata {other}; correct the wrong one")
-    return Statement(plain.axes or ome.axes, plain.voxel_size or ome.voxel_size, plain.offset or ome.offset)
+        if axes:
+            one = tried(lambda one=one, what=what: named(one, axes, what.replace("_", " ")), wrong, what)  # type: ignore[misc]
+        if one is not None and other is not None and not _same(one, other):
+            wrong[what] = _differ(what, _values(one), _values(other))
+        both = replace(both, **{what: other if one is None else one})
+    return both
 
 
 def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None:
@@ -135,47 +135,15 @@ def _canonical(name: str) -> str:
     return NAMES.get(name, name)
 
 
-def _listed(attributes: Mapping[str, Any], *keys: str) -> list[str] | None:
-    names = next((attributes[key] for key in keys if key in attributes), None)
-    if names is None:
-        return None
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+def _differ(what: str, one: Any, other: Any) -> str:
+    return f"its attributes say {what} {one}, its OME-Zarr metadata {other}; correct the wrong one"
 
 
-def _unit(units: Any) -> str:
-    """The one unit of all axes; channels may have an empty one."""
-    if units is None:
-        return "nm"
-    listed = [units] if isinstance(units, str | bytes) else list(units)
-    found = {unit.decode() if isinstance(unit, bytes) else str(unit) for unit in listed} - {""}
-    if len(found) > 1:
-        raise ValueError(f"its axes have different units, {sorted(found)}; write them all in nm")
-    return found.pop() if found else "nm"
+def _values(lengths: Lengths) -> tuple[float, ...]:
+    return tuple(lengths.values()) if isinstance(lengths, Mapping) else lengths
 
 
-def _of_space(values: Any, spatial: Sequence[bool] | None, key: str) -> tuple[Any, ...]:
-    """The entries for axes of space, as they are written."""
-    entries = tuple(values) if hasattr(values, "__len__") else (values,)
-    if spatial and len(entries) == len(spatial):
-        entries = tuple(entry for entry, space in zip(entries, spatial, strict=True) if space)
-    try:
-        numbers = [exact(entry) for entry in entries]
-    except ValueError:
-        raise ValueError(f"its {key} is {list(entries)}; it must be finite numbers, one an axis") from None
-    if key != "offset" and min(numbers, default=1) <= 0:
-        raise ValueError(f"its {key} is {list(entries)}; voxel sizes are positive")
-    return entries
-
-
-def _affine(dataset: Mapping[str, Any], whole: Mapping[str, Any], dims: int) -> tuple[list[Any], list[Any]]:
-    """Scale and translation of a dataset: its own, then those of the whole; no scale where none is given."""
-    scale, translation = [exact(1)] * dims, [exact(0)] * dims
-    steps = [*dataset.get("coordinateTransformations", []), *whole.get("coordinateTransformations", [])]
-    for step in steps:
-        values = [exact(value) for value in step.get(step["type"], [])] if step["type"] != "identity" else []
-        if step["type"] == "scale":
-            scale = [a * b for a, b in zip(scale, values, strict=True)]
-            translation = [a * b for a, b in zip(translation, values, strict=True)]
-        elif step["type"] == "translation":
-            translation = [a + b for a, b in zip(translation, values, strict=True)]
-    return (scale if any(step["type"] == "scale" for step in steps) else [], translation)
+def _same(one: Lengths, other: Lengths) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and agree(list(one.values()), [other[axis] for axis in one])
+    return agree(_values(one), _values(other))

@@ -13,10 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.volumes import containers
+from lsd.volumes.checked import unreadable
 
 Slices = tuple[slice | int, ...]
 Chunk = tuple[int, ...]
 _BLOSC_SIZE = slice(12, 16)
+
+
+# what codecs raise that cannot decode here, whatever the bytes are
+MISSING = (ImportError, AttributeError, KeyError)
+
+
+class Unreadable(ValueError):
+    """A chunk that is not to be read, as a sentence."""
 
 
 class Source:
@@ -54,9 +63,13 @@ class Source:
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`.  ValueError naming the chunk where one is lost or damaged."""
-        self._refuse_unreadable(slices)
         try:
+            self._refuse_unreadable(slices)
             data: NDArray[np.generic] = self.handle[slices]
+        except PermissionError as error:
+            raise unreadable(self.path, error) from error
+        except ValueError as error:
+            raise (error if isinstance(error, Unreadable) else self._damaged(slices, error)) from error
         except Exception as error:  # each codec has errors of its own
             raise self._damaged(slices, error) from error
         return data
@@ -84,14 +97,18 @@ class Source:
         for chunk in self._grid(slices) if required or blosc else ():
             file = self._chunk_file(chunk)
             if required and not file.exists():
-                raise ValueError(f"{file} was never written: {self} is not complete; run what writes it again")
+                raise Unreadable(f"{file} was never written: {self} is not complete; run what writes it again")
             if blosc and file.exists() and _is_cut(file):
-                raise ValueError(f"{file} is truncated: copy or compute {self} again")
+                raise Unreadable(f"{file} is truncated: copy or compute {self} again")
 
     def _damaged(self, slices: Slices, error: Exception) -> ValueError:
         for chunk in self._grid(slices):
             try:
                 self.handle[tuple(slice(i * n, (i + 1) * n) for i, n in zip(chunk, self.chunks, strict=True))]
+            except MISSING as cause:
+                return ValueError(f"{self._chunk_name(chunk)} cannot be decoded here: {cause}")
+            except MemoryError:
+                return ValueError(f"{self._chunk_name(chunk)} does not fit into memory: chunks of {self} are {self.chunks}")
             except Exception as cause:
                 return ValueError(
                     f"{self._chunk_name(chunk)} cannot be read, it is damaged ({cause}): copy or compute it again"

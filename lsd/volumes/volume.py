@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
+from lsd.volumes.checked import unreadable
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.sharpen import margin, sharpened
-from lsd.volumes.units import agree
+from lsd.volumes.together import check_told, common_roi, given, on_one_grid
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,16 @@ class OpenVolume:
         bad = first_not_finite(raw)
         if bad is not None:
             raise ValueError(
-                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at voxel {tuple(roi.begin + Coordinate(bad))}; "
+                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at {self._place(roi.begin + Coordinate(bad))}; "
                 "mend it, or set invalid='mask'"
             )
         return to_unit(raw, self.spec.raw_range)
+
+    def _place(self, voxel: Coordinate) -> str:
+        """Where raw was read for a voxel, which may lie beyond its border, as people count."""
+        index = self.raw.index(voxel)
+        world = tuple(int(n) for n in self.raw.layout.offset + Coordinate(index))
+        return f"voxel {index}" + ("" if world == index else f" of the array, {world} of the world")
 
     def _labels(self, roi: Roi) -> NDArray[np.uint64]:
         if self.labels is None:
@@ -126,14 +132,13 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     try:
         own = generate(volume.synthetic, data_root) if volume.synthetic else locate(str(volume.path), root=data_root)
         check_there(own, root=data_root)
-        raw = _open(volume, volume.raw, own, data_root).without_channel()
-        truth = {
-            what: _open(volume, reference, own, data_root)
-            for what, reference in {"labels": volume.labels, "labels_mask": volume.labels_mask, **_arrays(volume)}.items()
-            if reference
-        }
+        references = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **_arrays(volume)}
+        found = {what: _open(volume, what, there, own, data_root) for what, there in references.items() if there is not None}
+        check_told(volume, found)
+        raw, *others = on_one_grid(found).values()
+        raw, truth = raw.without_channel(), dict(zip(list(found)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
-        roi = within(volume.region, _common_roi(raw, truth, volume.fit))
+        roi = within(volume.region, common_roi(volume, raw, truth))
         return OpenVolume(
             name=name,
             spec=volume,
@@ -143,6 +148,8 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             arrays={what: truth[f"arrays.{what}"].cropped(roi) for what in volume.arrays},
             roi=roi,
         )
+    except OSError as error:
+        raise ValueError(f"volume {name!r}: {unreadable(data_root, error)}") from error
     except ValueError as error:
         raise ValueError(f"volume {name!r}: {error}") from error
 
@@ -165,31 +172,19 @@ def _arrays(volume: Volume) -> dict[str, str]:
     return {f"arrays.{what}": reference for what, reference in volume.arrays.items()}
 
 
-def _open(volume: Volume, reference: str, own: Path, root: Path) -> Array:
+def _open(volume: Volume, what: str, reference: str, own: Path, root: Path) -> Array:
     container, name = split(reference, own, root=root)
     check_there(container, root=root)
-    return open_array(container, name, voxel_size=volume.voxel_size, offset=volume.offset, axes=volume.axes)
+    return open_array(
+        container,
+        name,
+        voxel_size=given(volume.voxel_size, what),
+        offset=given(volume.offset, what),
+        axes=given(volume.axes, what),
+    )
 
 
 def _labels(labels: Array) -> Array:
     if labels.dtype.kind not in "bui":
         raise ValueError(f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are not exact")
     return labels.without_channel()
-
-
-def _common_roi(raw: Array, truth: Mapping[str, Array], fit: str) -> Roi:
-    for what, array in truth.items():
-        if not agree(raw.voxel_size, array.voxel_size):
-            raise ValueError(
-                f"voxel size of raw is {raw.voxel_size} nm, of {what} {array.voxel_size} nm ({raw.name}, {array.name}); "
-                "they must be the same"
-            )
-        if fit == "refuse" and array.roi != raw.roi:
-            raise ValueError(
-                f"raw covers {text(raw.roi)}, {what} {text(array.roi)} (voxels); set fit='intersect' to use what both cover"
-            )
-    roi = reduce(lambda common, array: common.intersect(array.roi), truth.values(), raw.roi)
-    if roi.empty:
-        extents = ", ".join(f"{what} {text(array.roi)}" for what, array in {"raw": raw, **truth}.items())
-        raise ValueError(f"its arrays have no voxel in common: {extents}")
-    return roi

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 
 import ngff_zarr
 import numpy as np
@@ -96,6 +97,24 @@ def test_of_a_plane(tmp_path) -> None:
     step = source(tmp_path, Roi((5, -3), (33, 20)), (4.0, 4.0))
     make(step, levels=3)
     check(step, [(2, 2), (4, 4)], levels=3)
+
+
+def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
+    rest = (20, Fraction(131, 100), -1)
+    options = {"roi": ROI, "voxel_size": VOXEL_SIZE, "remainder": rest, "dtype": np.uint8, "chunks": (8, 8, 8)}
+    create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
+    none = (0, 0, 0)
+    grid = tile(ROI, ROI.shape, step=(1, 1, 1), context=(none, none))
+    step = Step("source", tmp_path / "vol.zarr", grid, "toy:Toy", {}, {"version": 1}, arrays=("affs",))
+    prepare(step)
+    for _ in range(2):
+        list(make_levels(step, {"affs": "mean"}, levels=3))
+    images = ngff_zarr.from_ngff_zarr(str(step.container / "affs"), validate=True).images
+    for image, f in zip(images, (1, 2, 4), strict=True):
+        first = [begin * nm + float(more) for begin, nm, more in zip(ROI.begin, VOXEL_SIZE, rest, strict=True)]
+        middle = [first[0], first[1] + 5.24 * (f - 1) / 2, first[2] + 4 * (f - 1) / 2]
+        assert [image.translation[dim] for dim in "zyx"] == pytest.approx(middle, rel=1e-12)
+    assert verify(tmp_path) == []
 
 
 def test_one_level_is_nothing_to_do_and_more_may_come_later(tmp_path) -> None:

@@ -80,9 +80,7 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
     ("attributes", "given", "says"),
     [
         ({}, {}, r"states no voxel size.*look it up and set voxel_size=\(z, y, x\) in nm.*an example and no advice"),
-        ({"resolution": [40, 4, 4]}, {"voxel_size": (40, 8, 8)}, r"\(40.0, 4.0, 4.0\) nm by its file and \(40.0, 8.0, 8.0\)"),
         ({"resolution": [40, 4, 4], "voxel_size": [1, 1, 1]}, {}, r"resolution is \(40, 4, 4\) but voxel_size is \(1, 1, 1\)"),
-        ({"resolution": [40, 4, 4], "offset": [40, 2, 0]}, {}, r"\(1, 0.5, 0\) voxels"),
         ({"resolution": [4, 4]}, {}, "voxel size is .* of which 3 are of space"),
         ({"resolution": [4, 4, 0]}, {}, "positive"),
         ({"resolution": ["4", 4, 4]}, {}, "finite numbers"),
@@ -92,7 +90,8 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
         ({"resolution": [4, 4, 4], "axis_names": ["t", "y", "x"]}, {}, "3 points in time"),
         ({"resolution": [4, 4, 4], "axis_names": ["z", "y", "y"]}, {}, "none twice"),
         ({"resolution": [4, 4, 4], "axis_names": ["a", "b", "x"]}, {}, "each must be one of"),
-        ({"resolution": [4, 4, 4], "axis_names": ["x", "y", "z"]}, {"axes": "zyx"}, "x y z by its file and z y x by"),
+        ({"resolution": [4, 4, 8], "axis_names": ["x", "y", "z"]}, {"axes": "zyx"}, r"can be used \(it names"),
+        ({"resolution": [4, 4, 4], "axis_names": ["z", "y", "x"]}, {"axes": "xy"}, "each must be one of"),
         ({"resolution": [4, 4, 4], "axis_names": ["c", "z", "x"]}, {}, "a volume has z y x"),
     ],
 )  # fmt: skip
@@ -121,9 +120,6 @@ def test_config_fills_what_the_file_does_not_say(tmp_path) -> None:
 def test_config_names_axes_of_those_that_do_not_say(tmp_path) -> None:
     path = save(tmp_path, DATA[None], resolution=[1, 1, 1], axis_names=["c", "z", "y", "x"])
     assert open_array(path, "raw", axes="zyx").axes == ("c", "z", "y", "x")
-    for other in ("zyxc", "xyz", "zyxt"):
-        with pytest.raises(ValueError, match="c z y x by its file and"):
-            open_array(path, "raw", axes=other)
 
 
 def test_four_axes_need_names(tmp_path) -> None:

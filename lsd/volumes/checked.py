@@ -1,0 +1,88 @@
+"""What files say of themselves, checked before it is used: a wrong type is an error that names the field.
+
+what: of the field, as messages begin, such as "its resolution"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsd.volumes.units import exact
+
+_SHOWN = 80
+
+
+def json_object(path: Path) -> Mapping[str, Any]:
+    """The JSON object in a file, empty without a file.  ValueError naming the file if it cannot be read, or is none."""
+    try:
+        if not path.is_file():
+            return {}
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} is damaged: it holds {shown(content)}; it must be an object, {{...}}")
+    return content
+
+
+def unreadable(path: Path, error: OSError) -> ValueError:
+    """The error that says why a file or folder cannot be read."""
+    return ValueError(f"{error.filename or path} cannot be read: {error.strerror or error}")
+
+
+def shown(value: Any) -> str:
+    """`value` as messages print it, not longer than a line."""
+    text = repr(list(value)) if isinstance(value, tuple | np.ndarray) and np.ndim(value) else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
+
+
+def listed(value: Any) -> tuple[Any, ...]:
+    """The entries of a list, tuple or array; anything else is one entry."""
+    if isinstance(value, np.ndarray):
+        return tuple(value) if value.ndim else (value[()],)
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction, ...]:
+    """The numbers of a list, exactly as they are written."""
+    try:
+        found = tuple(exact(entry) for entry in listed(value))
+    except ValueError:
+        raise ValueError(f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis") from None
+    if positive and min(found, default=Fraction(1)) <= 0:
+        raise ValueError(f"{what} is {shown(listed(value))}; voxel sizes are positive")
+    return found
+
+
+def texts(value: Any, what: str) -> list[str]:
+    """The words of a list, None among them as ""."""
+    found = [entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry for entry in listed(value)]
+    if not all(isinstance(entry, str | None) for entry in found):
+        raise ValueError(f"{what} is {shown(value)}; it must be a list of words")
+    return [str(entry or "") for entry in found]
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """An object with fields; None is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} is {shown(value)}; it must be an object, {{...}}")
+    return value
+
+
+def mappings(value: Any, what: str) -> list[Mapping[str, Any]]:
+    """A list of objects; None is an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ValueError(f"{what} is {shown(value)}; it must be a list of objects, [{{...}}, ...]")
+    return value

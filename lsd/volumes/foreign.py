@@ -1,0 +1,67 @@
+"""Formats that are not read, by how they look: so that a message names what a file is, not only what it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+READ = "zarr v2 folders, HDF5 files and TIFF files are read"
+FOLDERS = {
+    "attributes.json": "an N5 container",
+    "info": "a neuroglancer precomputed volume",
+    "header.wkw": "a webKnossos (WKW) data set",
+    "datasource-properties.json": "a webKnossos data set",
+}
+SUFFIXES = {
+    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file", ".nii": "a NIfTI file", ".nii.gz": "a NIfTI file",
+    ".nrrd": "an NRRD file", ".nhdr": "an NRRD file", ".czi": "a Zeiss CZI file", ".lif": "a Leica LIF file",
+    ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file", ".dm4": "a Gatan DM4 file",
+    ".npy": "a numpy file", ".npz": "a numpy file",
+    ".png": "a PNG image", ".jpg": "a JPEG image", ".jpeg": "a JPEG image", ".zip": "a zip file", ".tar": "a tar file",
+    ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file", ".json": "a JSON file",
+}  # fmt: skip
+MAGIC = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip file", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image",
+         b"NRRD": "an NRRD file", b"\x93NUMPY": "a numpy file"}  # fmt: skip
+
+
+def refusal(path: Path) -> ValueError:
+    """The error for a container that is there but none of those that are read."""
+    what = (_folder if path.is_dir() else _file)(path)
+    if what == "empty":
+        return ValueError(f"{path} is empty: it is still being written or copied, or it was lost; {READ}")
+    if what is None:
+        return ValueError(f"{path} is no zarr v2 folder, HDF5 file or TIFF file; these are read")
+    return ValueError(f"{path} is {what}, which is not read: {READ}; write it as one of these")
+
+
+def _folder(path: Path) -> str | None:
+    for folder in (path, *_below(path)):
+        what = next((what for marker, what in FOLDERS.items() if _marks(folder / marker)), None)
+        if what:
+            return what if folder == path else f"a folder that holds {what}, {folder.name!r}"
+    if (path / ".zattrs").exists():
+        return "a zarr folder without .zgroup or .zarray"
+    kinds = {entry.suffix.lower() for entry in path.iterdir() if entry.is_file()}
+    images = kinds & {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
+    if images:
+        return f"a folder of images ({', '.join(sorted(images))})"
+    return None if any(path.iterdir()) else "empty"
+
+
+def _marks(file: Path) -> bool:
+    """Whether the file is there; of the many that are called info, one that describes a volume."""
+    return file.is_file() and (file.name != "info" or b'"scales"' in file.read_bytes()[:100_000])
+
+
+def _below(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir())[:20]
+
+
+def _file(path: Path) -> str | None:
+    with path.open("rb") as file:
+        begin = file.read(8)
+    if not begin:
+        return "empty"
+    name = path.name.lower()
+    suffixes = sorted((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len)
+    by_content = next((what for magic, what in MAGIC.items() if begin.startswith(magic)), None)
+    return SUFFIXES[suffixes[-1]] if suffixes else by_content

@@ -1,0 +1,108 @@
+"""HDF5 files: opened for reading beside whatever else happens to them, or a sentence that says what that is."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from lsd.volumes.attributes import KEYS
+from lsd.volumes.checked import unreadable
+
+# registered at portal.hdfgroup.org; the names that people know
+FILTERS = {
+    4: "szip", 305: "LZO", 307: "bzip2", 32000: "LZF", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP",
+    32015: "Zstandard", 32017: "SZ", 32024: "SZ3", 32026: "Blosc2",
+}  # fmt: skip
+_TRUNCATED = re.compile(r"truncated file: eof = (\d+),.*stored_eof = (\d+)")
+
+
+def open_file(path: Path) -> h5py.File:
+    """The file, open for reading.  ValueError that says who else has it open, or what is wrong with it."""
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        raise ValueError(_why_closed(path, error)) from error
+
+
+def open_dataset(path: Path, name: str) -> h5py.Dataset:
+    """A dataset whose values can be read here: ValueError names a filter that is not there, or a file that it lies in."""
+    dataset = open_file(path)[name]
+    for code, known_as in _filters(dataset):
+        _need_filter(code, known_as)
+    for file in _other_files(dataset):
+        if not (path.parent / file).exists():
+            raise ValueError(f"its values lie in {file}, which is not beside it")
+    return dataset
+
+
+def stated(item: Any) -> Mapping[str, Any]:
+    """The attributes of a dataset or group that may say where its voxels lie."""
+    try:
+        return {key: item.attrs[key] for key in KEYS if key in item.attrs}
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"its attributes cannot be read: {error}") from error
+
+
+def groups(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
+    """Those of the groups around a dataset, the nearest first."""
+    found, item = [], dataset
+    while item.name and item.name != "/":
+        item = item.parent
+        found.append(stated(item))
+    return found
+
+
+def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
+    properties = dataset.id.get_create_plist()
+    found = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    return [(code, FILTERS.get(code) or name.decode("utf-8", "replace") or "unknown") for code, _, _, name in found]
+
+
+def _need_filter(code: int, known_as: str) -> None:
+    """Loads hdf5plugin, which brings most filters, if this one is not there."""
+    if h5py.h5z.filter_avail(code):
+        return
+    try:
+        importlib.import_module("hdf5plugin")
+    except ImportError:
+        raise ValueError(
+            f"it is compressed by {known_as} (HDF5 filter {code}), which h5py lacks: pip install hdf5plugin, which has it"
+        ) from None
+    if not h5py.h5z.filter_avail(code):
+        raise ValueError(
+            f"it is compressed by {known_as} (HDF5 filter {code}), which neither h5py nor hdf5plugin has: write it with gzip"
+        )
+
+
+def _other_files(dataset: h5py.Dataset) -> list[str]:
+    """Where values of virtual and external datasets lie; HDF5 reads fill values for those that are not there."""
+    virtual = [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
+    return [file for file in (*virtual, *(file for file, *_ in dataset.external or ())) if file != "."]
+
+
+def _why_closed(path: Path, error: OSError) -> str:
+    text = str(error)
+    cut = _TRUNCATED.search(text)
+    if "unable to lock file" in text:
+        return (
+            f"{path} is open for writing in another process: wait until that has closed it, or read a copy; where nobody "
+            "writes, and the file system cannot lock files, set HDF5_USE_FILE_LOCKING=FALSE in the environment"
+        )
+    if "already open for write" in text:
+        return (
+            f"{path} is open for writing in another process, or was left so by one that was killed: wait until it is closed; "
+            f"if nobody writes, 'h5clear -s {path}' of the HDF5 tools says so in the file"
+        )
+    if cut:
+        return (
+            f"{path} is not whole, it has {cut[1]} of its {cut[2]} bytes: it is still being written or copied, or damaged; "
+            "wait, or copy it again"
+        )
+    if isinstance(error, PermissionError):
+        return str(unreadable(path, PermissionError(error.errno, "permission denied", str(path))))
+    return f"{path} cannot be opened, it is damaged: {error}"
