@@ -54,6 +54,9 @@ setup(
             "mwatershed",
             "mahotas",
             "funlib.persistence",
+            "tensorstore",
+            # later ones want zarr 3
+            "ngff-zarr[validate]<0.13",
             "imagecodecs",
             "hdf5plugin",
         ],

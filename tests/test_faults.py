@@ -353,7 +353,7 @@ def test_damaged_predictions_are_named_found_and_mended(copy, tmp_path) -> None:
     """A chunk that is cut, one with a flipped bit, one that is gone: segment.py names them, blocks.py verify finds them."""
     config, expected = copy()
     shutil.rmtree(paths.segmentation(config, "em"))
-    cut, flipped, gone = (paths.prediction(config, "em") / "affs" / "0" / place for place in ("0/0/0", "1/3/3", "0/0/3"))
+    cut, flipped, gone = (paths.prediction(config, "em") / "affs" / "0" / "0" / place for place in ("0/0/0", "1/3/3", "0/0/3"))
     cut.write_bytes(cut.read_bytes()[:-50])
     content = bytearray(flipped.read_bytes())
     content[len(content) // 2] ^= 4
@@ -384,8 +384,8 @@ def test_damaged_predictions_are_named_found_and_mended(copy, tmp_path) -> None:
 def test_blocks_that_say_done_without_data(copy) -> None:
     config, expected = copy()
     container = paths.segmentation(config, "em")
-    (container / "segmentation" / "0.4" / "1" / "0" / "2").unlink()
-    shutil.rmtree(container / "fragments" / "0")
+    (container / "segmentation" / "0.4" / "0" / "1" / "0" / "2").unlink()
+    shutil.rmtree(container / "fragments" / "0" / "0")
     [rows] = (container / "blocks" / "edges").glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-16])
     found = {(finding.folder.name, finding.index) for finding in verify(paths.run_folder(config))}

@@ -17,6 +17,7 @@ from lsd.blockwise.interrupt import held_back
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.owned import is_torn, remember, strangers
 from lsd.blockwise.step import Step, load_step
+from lsd.blockwise.written import lost
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
         yield container
         if container != target:
             _refuse_strangers(target)
+            _say_lost(target, container)
             with held_back():
                 _swap(container, target)
             _remove_replaced(target)
@@ -124,6 +126,13 @@ def _remove_replaced(container: Path) -> None:
         shutil.rmtree(replaced)
     except OSError as error:
         log.warning("%s, an earlier result, cannot be removed (%s); the next run tries again", replaced, error)
+
+
+def _say_lost(target: Path, container: Path) -> None:
+    """Tells what is not made anew and goes with the earlier result."""
+    gone = lost(target, container) if target.exists() else []
+    if gone:
+        log.info("%s: removed with the earlier result: %s", target, ", ".join(gone))
 
 
 def _differences(target: Path, first: Step) -> list[str] | None:

@@ -97,7 +97,7 @@ def _is_note(parts: tuple[str, ...]) -> bool:
         return len(parts) == 2 and _TABLE.fullmatch(parts[1]) is not None
     if len(parts) == 2:
         # steps have no dots in their names
-        return _NOTES.fullmatch(parts[1]) is not None or parts[1].isidentifier()
+        return _NOTES.fullmatch(parts[1]) is not None or re.fullmatch(r"[A-Za-z_][\w-]*", parts[1]) is not None
     return len(parts) == 3 and _STEP.fullmatch(parts[2]) is not None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,9 +16,11 @@ from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
 from lsd.blockwise.scheduler import aside, run_workers
-from lsd.blockwise.step import Step, digest, load_step
+from lsd.blockwise.step import Step, load_step
+from lsd.blockwise.written import forget, made_of
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
+from lsd.volumes.create import has_array
 from lsd.volumes.state import content
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,8 @@ def speed(voxels: int, seconds: float) -> str:
 def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
-    A step of another fingerprint is forgotten, with its arrays.  Raises ValueError, naming what differs, where it, or a step
-    that is made from it, is begun and not whole.
+    A step of another fingerprint is forgotten, with its arrays and all that was made from it, which is said.  Raises
+    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole.
     """
     folder = step.folder
     if (folder / "step.json").exists():
@@ -78,8 +79,9 @@ def prepare(step: Step) -> None:
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
         if found:
-            for written in (folder, *(step.container / name for name in there.arrays)):
-                shutil.rmtree(written, ignore_errors=True)
+            gone = sorted({*forget(there)} - {*step.arrays})
+            if gone:
+                log.info("%s: removed, for what they were made from is made anew: %s", step.container, ", ".join(gone))
     step.save()
 
 
@@ -93,8 +95,7 @@ def _is_awaited(step: Step) -> bool:
     done = len(read_ledger(step.folder))
     if done < len(step.grid):
         return done > 0
-    others = [load_step(path.parent) for path in step.folder.parent.glob("*/step.json")]
-    return any(digest(step.depends_on()) in other.job.fingerprint().values() and _is_awaited(other) for other in others)
+    return any(_is_awaited(other) for other in made_of(step))
 
 
 def run(step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None) -> Summary:
@@ -140,17 +141,22 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     if len(summary.pending) or not was_whole(step.folder):
         note_whole(step.folder, {name: _content(step, name) for name in step.arrays})
     else:
-        for name in edited(step):
-            log.warning(
-                "%s was changed since %s wrote it, and stays so; delete %s to make it anew", name, step.name, step.folder
-            )
+        warn_of_edits(step)
     return summary.finished()
+
+
+def warn_of_edits(step: Step) -> None:
+    """Tells which arrays of a step were changed since it wrote them: they stay as somebody wanted them."""
+    for name in edited(step):
+        said = "%s was changed since %s wrote it, and stays so; delete %s to make it anew"
+        log.warning(said, name, step.name, step.folder)
 
 
 def edited(step: Step) -> list[str]:
     """Arrays of a step that are not what they were when its last block was done."""
     noted = noted_arrays(step.folder)
-    return [name for name in step.arrays if name in noted and noted[name] != _content(step, name)]
+    there = [name for name in step.arrays if name in noted and has_array(step.container, name)]
+    return [name for name in there if noted[name] != _content(step, name)]
 
 
 def _content(step: Step, name: str) -> str:

@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from lsd.blockwise.written import is_written
 from lsd.evaluation.counting import Counted, count
+from lsd.evaluation.earlier import keep
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
@@ -25,6 +27,9 @@ T = TypeVar("T")
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes runs/<name>/evaluation.json.
+
+    An earlier evaluation with other scores, settings, thresholds or volumes is kept as evaluation-1.json (-2, ..), with its
+    figures, which is said.
 
     The threshold is the one with the lowest VOI sum on the volumes of the dataset's part "validate", taken as one volume
     (see `partition.pool`), or the lowest that is as good but for evaluate.tolerance.  Where none of these was segmented it is
@@ -51,13 +56,15 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
     for name in volumes:
         # scores come from the table of fragments, so they say nothing of what is written
-        if threshold is not None and not (segmentation(config, name) / array_name(threshold)).exists():
+        if threshold is not None and not is_written(segmentation(config, name), array_name(threshold)):
             progress(f"{name}: scored{_kept(config, name, threshold)}")
     for name in [name for name in named if name not in volumes]:
         progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
     scores = {name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold) for name in volumes}
     evaluation = Evaluation(threshold, chosen_on, scores)
-    _write(config, evaluation)
+    kept = _write(config, evaluation)
+    if kept:
+        progress(kept)
     return evaluation
 
 
@@ -92,7 +99,7 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
         return ""
     array, at = (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
     path = segmentation(config, name)
-    if (path / array).exists():
+    if is_written(path, array):
         return f"; its segmentation{at} is in {path}"
     return f"; {path} holds no segmentation{at} yet: run segment.py again to write it"
 
@@ -117,9 +124,13 @@ def _options(config: Config) -> dict[str, Any]:
     return {"ignore": ignore, "background": config.evaluate.background}
 
 
-def _write(config: Config, evaluation: Evaluation) -> None:
+def _write(config: Config, evaluation: Evaluation) -> str:
+    """Writes evaluation.json; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    content = {**evaluation.as_dict(), **options}
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps({**evaluation.as_dict(), **options}, indent=2) + "\n")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    kept = keep(path, content)
     os.replace(partial, path)
+    return kept

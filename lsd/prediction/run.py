@@ -13,6 +13,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import chunk_shape
+from lsd.blockwise.levels import make_levels
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
 from lsd.network.restore import Restored, from_checkpoint, resolve
@@ -26,6 +27,7 @@ from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
 from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.levels import How
 from lsd.volumes.plausible import check_raw
 from lsd.volumes.sharpen import margin
 from lsd.volumes.units import agree
@@ -152,6 +154,9 @@ def _predict(
             _create(container, head, kind, volume, wanted, plan)
         log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), "x".join(map(str, plan.grid.write_shape)))
         log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
+        means: dict[str, How] = dict.fromkeys(wanted.targets(), "mean")
+        for summary in make_levels(step, means, levels=wanted.settings.levels, workers=workers, title=volume.name):
+            log.info("%s: %s", volume.name, summary)
     return target
 
 

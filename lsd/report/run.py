@@ -1,4 +1,4 @@
-"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json."""
+"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move with it."""
 
 from __future__ import annotations
 

@@ -13,10 +13,12 @@ import numpy as np
 from lsd.blockwise.container import working
 from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.levels import make_levels
 from lsd.blockwise.memory import available
-from lsd.blockwise.run import prepare, run
+from lsd.blockwise.run import prepare, run, warn_of_edits
 from lsd.blockwise.step import Step, digest, step_folder
 from lsd.segmentation.blocks import MUTEX, UNCUT, edge_pieces, voxels
+from lsd.segmentation.lists import begun, forget_others, yet_to_run
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.nothing import highest_id, why
 from lsd.segmentation.predicted import affinities_input, neighborhood, predicted
@@ -26,8 +28,9 @@ from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
 from lsd.volumes.array import Array, open_array, text
-from lsd.volumes.create import create_array, refuse_same
+from lsd.volumes.create import create_array, has_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.levels import How
 from lsd.volumes.reference import locate
 
 log = logging.getLogger(__name__)
@@ -59,9 +62,9 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     threshold of the config, one without the threshold that validation picked, if there is one.
 
     Blocks of segment.block voxels, done by segment.workers; neither their number nor an interruption changes a value, the
-    size of blocks and their context do a little.  What is done stays done: after other thresholds were asked for, fragments
-    and edges are still there.  A volume's earlier results stay until new fragments are whole.  The mutex decoder takes a
-    volume whole.  progress: told in a line what was done.
+    size of blocks and their context do a little.  What is done stays done: thresholds that are not there yet are written
+    beside those that are.  A volume's earlier results stay until new fragments are whole; what goes then is said.  The mutex
+    decoder takes a volume whole.  progress: told in a line what was done.
 
     Raises ValueError if a prediction is missing or the config's head holds no affinities; BlocksFailed where blocks failed.
     """
@@ -91,33 +94,51 @@ def _watershed(task: Task, progress: Progress) -> Path:
     fragments = parts.fragments(target)
     with working(target, fragments) as container:
         fragments = _run(task, replace(fragments, container=container), progress)
+        _levels(task, fragments, progress)
         places = Places.of(read_ledger(fragments.folder).records["count"], voxels(parts.grid))
         edges = _agglomerated(task, container, progress)
         count = int(read_ledger(edges.folder).records["count"].sum())
         progress(f"{task.name}: {len(places)} fragments, {count} edges in {text(parts.roi)}")
         _warn_of_nothing(task, len(places), "fragments")
-        names = {array_name(threshold): repr(float(threshold)) for threshold in task.thresholds}
-        made_from = digest(edges.depends_on())
-        if not whole_tables(container, names.values(), made_from):
-            write_tables(
-                container,
-                task.thresholds,
-                places=places,
-                edges=lambda: edge_pieces(edges.folder),
-                names=lambda threshold: repr(float(threshold)),
-                made_from=made_from,
-            )
-        _run(task, parts.segments(container, edges, names), progress)
+        _write_segments(task, edges, places, progress)
         for threshold in task.thresholds:
             progress(f"{task.name}: {_count(container, repr(float(threshold)))} segments at threshold {threshold}")
     return target
+
+
+def _write_segments(task: Task, edges: Step, places: Places, progress: Progress) -> None:
+    """Tables and segmentations that are not there yet; those of other thresholds stay."""
+    names, container, made_from = [repr(float(t)) for t in task.thresholds], edges.container, digest(edges.depends_on())
+    gone = forget_others(container, made_from)
+    if gone:
+        progress(f"{task.name}: removed, for they were made from other edges: {', '.join(gone)}")
+    asked = yet_to_run(container, names)
+    wanted = {*names, *(name for step in asked for name in step.thresholds)}
+    missing = [float(name) for name in wanted if not whole_tables(container, (name,), made_from)]
+    if missing:
+        write_tables(
+            container,
+            missing,
+            places=places,
+            edges=lambda: edge_pieces(edges.folder),
+            names=lambda threshold: repr(float(threshold)),
+            made_from=made_from,
+        )
+    for step in asked:
+        arrays = {array_name(float(name)): name for name in step.thresholds}
+        _run(task, task.parts.segments(container, edges, arrays, name=step.step), progress)
+    for written in begun(container):
+        if set(written.arrays) & {array_name(threshold) for threshold in task.thresholds}:
+            warn_of_edits(written)
+            _levels(task, written, progress)
 
 
 def _mutex(task: Task, progress: Progress) -> Path:
     target = segmentation(task.config, task.name)
     step = task.parts.mutex(target)
     with working(target, step) as container:
-        _run(task, replace(step, container=container), progress)
+        step = _run(task, replace(step, container=container), progress)
+        _levels(task, step, progress)
         count = highest_id(open_array(container, MUTEX))
         progress(f"{task.name}: {count} segments in {text(task.parts.roi)}")
         _warn_of_nothing(task, count, "segments")
@@ -164,6 +185,7 @@ def _run(task: Task, step: Step, progress: Progress, *, workers: Workers | None 
             voxel_size=task.affs.voxel_size,
             remainder=task.affs.remainder,
             dtype=np.uint8 if name == UNCUT else np.uint64,
+            labels=name != UNCUT,
             chunks=chunk_shape(step.grid.write_shape),
             # of fragments, those of fragments: they stay when they are joined in another way
             attributes={"settings": step.job.fingerprint().get("settings", scoring_settings(task.config))},
@@ -172,6 +194,14 @@ def _run(task: Task, step: Step, progress: Progress, *, workers: Workers | None 
     if len(step.grid) > 1:
         progress(f"{task.name}: {summary}")
     return step
+
+
+def _levels(task: Task, step: Step, progress: Progress) -> None:
+    """Coarser levels of the labels that a step wrote."""
+    how: dict[str, How] = {name: "majority" for name in step.arrays if name != UNCUT and has_array(step.container, name)}
+    settings = task.config.segment
+    for summary in make_levels(step, how, levels=settings.levels, workers=settings.workers, title=f"{task.name} {step.name}"):
+        progress(f"{task.name}: {summary}")
 
 
 def _count(container: Path, name: str) -> int:

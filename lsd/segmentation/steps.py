@@ -106,15 +106,15 @@ class Segmented:
         )
         return Step("edges", container, self._one(), job, rows=EDGE)
 
-    def segments(self, container: Path, edges: Step, names: Mapping[str, str]) -> Step:
-        """Segmentations; names: of the arrays, and of the tables that they are looked up in."""
+    def segments(self, container: Path, edges: Step, arrays: Mapping[str, str], *, name: str = "segmentation") -> Step:
+        """Segmentations; arrays: their names, and those of the tables that they are looked up in."""
         job = SegmentsJob(
             fragments=self._own(container, FRAGMENTS),
             made_from=digest(edges.depends_on()),
-            arrays=dict(names),
+            arrays=dict(arrays),
             apart=voxels(self.grid),
         )
-        return Step("segmentation", container, self.grid, job, arrays=tuple(names))
+        return Step(name, container, self.grid, job, arrays=tuple(arrays))
 
     def _read(self) -> dict[str, Any]:
         return {"affinities": self.affinities, "neighborhood": self.neighborhood}

@@ -101,6 +101,8 @@ def write_tables(
 ) -> None:
     """Writes the table of each threshold; made_from: what edges and fragments are, to tell tables of another run.
 
+    Tables of other thresholds stay where they are made from the same, and are deleted where they are not.
+
     edges: called for each threshold; rows with u, v (ids) and score, in pieces, in any order.  Memory: 4 bytes a fragment (8
     above 4 billion) and a few times one piece, however many edges there are.  Segments are named by their smallest fragment.
     """
@@ -117,9 +119,22 @@ def write_tables(
         _flatten(roots)
         digests[names(threshold)] = _write(folder / f"{names(threshold)}.npy", len(places), np.uint64, _segments(roots, places))
         below = threshold
+    digests = {**_made_from(container, made_from, first), **digests}
     partial = folder / "tables.json.partial"
     partial.write_text(json.dumps({"made_from": made_from, "first": first, "digests": digests}, indent=1))
     os.replace(partial, folder / "tables.json")
+    for path in folder.glob("*.npy"):
+        if path.stem not in {"first", *digests}:
+            path.unlink()
+
+
+def _made_from(container: Path, made_from: str, first: str) -> dict[str, str]:
+    """Checksums of the tables that are noted, where they are made from the same."""
+    try:
+        found = _description(container)
+    except ValueError:
+        return {}
+    return found["digests"] if (found["made_from"], found["first"]) == (made_from, first) else {}
 
 
 def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.uint64]:

@@ -48,10 +48,10 @@ def _compared(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def scoring_settings(config: Config) -> dict[str, Any]:
-    """What a threshold depends on, as JSON: all settings of segmentation but thresholds, workers and what is not used."""
+    """What a threshold depends on, as JSON: settings of segmentation but thresholds, levels, workers, and what is not used."""
     settings = config.segment
     unused = {"edge_context"} if settings.grown == "whole" else set()
-    found = settings.model_dump(mode="json", exclude={"thresholds", "workers", *unused})
+    found = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
     return {**found, "agglomeration": settings.grown}
 
 

@@ -35,12 +35,12 @@ def validation_file(config: Config) -> Path:
 
 
 def prediction(config: Config, volume: str) -> Path:
-    """Zarr container with one array per head."""
+    """Zarr container with an image for each head: <container>/<head>, its voxels in <container>/<head>/0."""
     return run_folder(config) / "prediction" / f"{volume}.zarr"
 
 
 def segmentation(config: Config, volume: str) -> Path:
-    """Zarr container with fragments and segmentation/<threshold>."""
+    """Zarr container with the images fragments and segmentation/<threshold>."""
     return run_folder(config) / "segmentation" / f"{volume}.zarr"
 
 

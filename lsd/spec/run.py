@@ -159,6 +159,7 @@ class Predict(Spec):
     memory:      GB a block may take where the network has no predict_shape
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
+    levels:      how many of an image pyramid are written of each head; 1: level 0 alone
     precision:   as in training
     workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
@@ -178,6 +179,7 @@ class Predict(Spec):
     memory: Annotated[PositiveFloat, _IN_BLOCKS] = 4.0
     shape: Annotated[Annotated[Shape, PerAxis] | None, _IN_BLOCKS] = None
     small: Annotated[Literal["pad", "refuse"], NoEffect("it decides whether to begin")] = "pad"
+    levels: Annotated[Positive, NoEffect("they are made from level 0, by a step of their own")] = 1
     workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
 
 
@@ -240,6 +242,7 @@ class Segment(Spec):
     revision:   names the state of the prediction, and of what was segmented from it.  Without one, chunks that were changed in
                 place are noticed by their sizes and times; with one they are not looked at, which spares a look at each of many
                 millions, and whoever changes one gives it another name
+    levels:     how many of an image pyramid are written of fragments and segmentations; 1: level 0 alone
     workers:    processes that do the blocks
     """
 
@@ -257,6 +260,7 @@ class Segment(Spec):
     context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
     edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
     revision: Annotated[str, Field(min_length=1)] | None = None
+    levels: Positive = 1
     workers: Workers = Workers()
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from lsd.volumes.foreign import refusal
 from lsd.volumes.hdf5 import groups, open_dataset, open_file
 from lsd.volumes.hdf5 import stated as stated_hdf5
 from lsd.volumes.metadata import Statement, joined
-from lsd.volumes.ngff import around, finest
+from lsd.volumes.ngff import around, finest, levels
 from lsd.volumes.tiff import MAGIC, open_tiff
 from lsd.volumes.zarr2 import groups as zarr_groups
 from lsd.volumes.zarr2 import open_zarr
@@ -27,6 +28,7 @@ from lsd.volumes.zarr2 import open_zarr
 Kind = Literal["zarr", "hdf5", "tiff"]
 SUFFIXES = (".zarr", ".h5", ".hdf", ".hdf5", ".tif", ".tiff")
 _LISTED = 20
+_LEVEL = re.compile(r"s?\d+")
 
 
 def kind(path: Path) -> Kind:
@@ -58,19 +60,19 @@ def _kind(path: Path) -> Kind | None:
 
 
 def arrays(path: Path) -> list[str]:
-    """Names of the arrays that a container holds; "" is the container itself."""
+    """Names of the arrays that a container holds, an image with its levels as one; "" is the container itself."""
     found: list[str] = []
     if kind(path) == "zarr":
         for folder, below, files in os.walk(path):
             if ".zarray" in files:
-                found.append(Path(folder).relative_to(path).as_posix().removeprefix("."))
+                found.append(_name(path, Path(folder)))
                 below.clear()
     elif kind(path) == "hdf5":
         with open_file(path) as file:
             file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
     else:
         found.append("")
-    return sorted(found)
+    return sorted(set(found))
 
 
 def find(path: Path, name: str) -> str | None:
@@ -86,7 +88,16 @@ def find(path: Path, name: str) -> str | None:
     if (path / name / ".zarray").exists():
         return name
     below = finest(path / name)
-    return find(path, "/".join(part for part in (name, below) if part)) if below else None
+    if below:
+        return find(path, "/".join(part for part in (name, below) if part))
+    # where the group lost its metadata, those of the array may do
+    return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
+
+
+def _name(path: Path, array: Path) -> str:
+    """What an array of a zarr folder is called: a level of an image by the image's name."""
+    is_level = array != path and _LEVEL.fullmatch(array.name) and array.name in levels(array.parent)
+    return (array.parent if is_level else array).relative_to(path).as_posix().removeprefix(".")
 
 
 def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:

@@ -58,7 +58,8 @@ def _write(synthetic: Synthetic, container: Path) -> None:
 
     for name, data in synthesize(synthetic).items():
         roi = Roi((0,) * data.ndim, data.shape)
-        array = create_array(container, name, roi=roi, voxel_size=synthetic.voxel_size, dtype=data.dtype)
+        labels = name.startswith("volumes/labels/")
+        array = create_array(container, name, roi=roi, voxel_size=synthetic.voxel_size, dtype=data.dtype, labels=labels)
         array.write(data, roi)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from lsd.volumes.units import agree, lengths
+from lsd.volumes.units import agree
 
 SPACE = ("z", "y", "x")
 NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "sample": "c"}
@@ -90,10 +90,8 @@ def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None
     return axes
 
 
-def plain_attributes(
-    axes: Sequence[str], voxel_size: Sequence[float], offset: Sequence[int], *, remainder: Sequence[Any] | None = None
-) -> dict[str, Any]:
-    """Plain attributes of an array whose last axes are those of space; offset in voxels, and nm left over (remainder).
+def plain_attributes(axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float]) -> dict[str, Any]:
+    """Plain attributes of an array whose last axes are those of space; place: nm, of its first voxel.
 
     `types` is what funlib.persistence looks for, `_ARRAY_DIMENSIONS` and `dimension_units` what neuroglancer reads of an array.
     """
@@ -102,7 +100,7 @@ def plain_attributes(
         "axis_names": list(axes),
         "resolution": list(voxel_size),
         "voxel_size": list(voxel_size),
-        "offset": list(lengths(offset, voxel_size, remainder)),
+        "offset": list(place),
         "units": ["nm"] * len(voxel_size),
         "types": ["channel"] * channels + ["space"] * len(voxel_size),
         "_ARRAY_DIMENSIONS": list(axes),
@@ -110,26 +108,26 @@ def plain_attributes(
     }
 
 
-def multiscale_entry(
-    name: str,
-    axes: Sequence[str],
-    voxel_size: Sequence[float],
-    offset: Sequence[int],
-    *,
-    remainder: Sequence[Any] | None = None,
+def image_attributes(
+    name: str, axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float], *, labels: bool
 ) -> dict[str, Any]:
-    """Entry of OME-Zarr 0.4 `multiscales` for an array `name` of the same group; offset in voxels, remainder in nm."""
+    """Attributes of the group of an image (OME-Zarr 0.4) that has level 0 so far; labels: its voxels are ids."""
     channels = len(axes) - len(voxel_size)
-    space = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in axes[channels:]]
-    scale = [1.0] * channels + list(voxel_size)
-    translation = [0.0] * channels + list(lengths(offset, voxel_size, remainder))
-    transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
-    return {
+    entry = {
         "version": "0.4",
         "name": name,
-        "axes": [{"name": axis, "type": "channel"} for axis in axes[:channels]] + space,
-        "datasets": [{"path": name, "coordinateTransformations": transformations}],
+        "axes": [{"name": axis, "type": "channel"} for axis in axes[:channels]]
+        + [{"name": axis, "type": "space", "unit": "nanometer"} for axis in axes[channels:]],
+        "datasets": [dataset("0", voxel_size, place, channels=channels)],
     }
+    return {"multiscales": [entry], **({"image-label": {"version": "0.4"}} if labels else {})}
+
+
+def dataset(path: str, voxel_size: Sequence[float], place: Sequence[float], *, channels: int) -> dict[str, Any]:
+    """A level in an entry of `multiscales`; place: nm, of the centre of its first voxel, which for level 0 is its offset."""
+    scale, translation = [1.0] * channels + list(voxel_size), [0.0] * channels + list(place)
+    transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
+    return {"path": path, "coordinateTransformations": transformations}
 
 
 def _canonical(name: str) -> str:

@@ -25,6 +25,15 @@ def finest(group: Path) -> str | None:
     return None
 
 
+def levels(group: Path) -> set[str]:
+    """The arrays of a group that are levels of its only image; none where it has several, or says what cannot be read."""
+    try:
+        found = [(multiscale, _path(dataset, where)) for multiscale, dataset, where in _datasets(group)]
+    except ValueError:
+        return set()
+    return {path for _, path in found} if len({id(multiscale) for multiscale, _ in found}) == 1 else set()
+
+
 def around(array: Path) -> Statement:
     """What the multiscales of the groups around an array say of it.  A sentence in `wrong` begins with the file."""
     for group in array.parents:

@@ -42,7 +42,9 @@ class Source:
         self._opened: tuple[int, Any] | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.name}" if self.name else str(self.path)
+        # level 0 goes by the name of its image
+        name = self.name.removesuffix("/0") if self.kind == "zarr" else self.name
+        return f"{self.path}:{name}" if name else str(self.path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": None}

@@ -13,6 +13,7 @@ import zarr
 from numcodecs import blosc, registry
 
 from lsd.volumes.checked import json_object, listed, mapping, shown
+from lsd.volumes.codec import checked
 from lsd.volumes.units import LARGEST
 
 FIELDS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
@@ -28,7 +29,8 @@ def open_zarr(array: Path, *, writable: bool = False) -> Any:
     for codec in (fields["compressor"], *listed(fields["filters"] or [])):
         _check_codec(mapping(codec, f"the codec in {file}"))
     try:
-        return zarr.open_array(str(array), mode="r+" if writable else "r")
+        opened = zarr.open_array(str(array), mode="r+" if writable else "r")
+        return checked(opened) if writable else opened
     except Exception as error:  # of whatever field is left
         raise ValueError(f"{file} is damaged, or says what zarr does not know: {error}") from error
 
@@ -49,6 +51,11 @@ def _check_fields(fields: Mapping[str, Any], file: Path) -> None:
         raise ValueError(f"{file} is damaged: it has no {', '.join(missing)}")
     if fields["zarr_format"] != 2:
         raise ValueError(f"{file} is of zarr_format {shown(fields['zarr_format'])}; 2 is read")
+    for name, allowed in (("order", ("C", "F")), ("dimension_separator", (".", "/", None))):
+        if fields.get(name) not in allowed:
+            raise ValueError(
+                f"{file} is damaged: {name} is {shown(fields[name])}; it must be {' or '.join(filter(None, allowed))}"
+            )
     shape, chunks = fields["shape"], fields["chunks"]
     for name, value, least in (("shape", shape, 0), ("chunks", chunks, 1)):
         whole = isinstance(value, list) and all(type(n) is int and least <= n < LARGEST for n in value)

@@ -19,7 +19,7 @@ def chunk(made, index):
     array = open_array(made.container, "out")
     begin = made.grid.block(index).write.begin - array.roi.begin
     place = [b // n for b, n in zip(begin, made.grid.write_shape, strict=True)]
-    return made.container / "out" / "/".join(map(str, place))
+    return made.container / "out" / "0" / "/".join(map(str, place))
 
 
 def test_status_counts_blocks(tmp_path) -> None:

@@ -14,7 +14,20 @@ from lsd.evaluation.partition import compare, pool
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
-from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Fragments,
+    Head,
+    Network,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Variant,
+    Volume,
+    Workers,
+)  # fmt: skip
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -318,3 +331,60 @@ def test_errors(config, tmp_path) -> None:
     without = Dataset(test=(config.dataset.test[0].model_copy(update={"labels": None}),))
     with pytest.raises(ValueError, match="has labels to be scored"):
         evaluate(config.model_copy(update={"dataset": without}))
+
+
+def test_earlier_scores_are_kept_and_named(config) -> None:
+    folder, told = evaluation_file(config).parent, []
+    evaluate(config, progress=told.append)
+    first = evaluation_file(config).read_bytes()
+    for name in ("sweep", "a"):
+        (folder / f"evaluation_{name}.png").write_bytes(b"first")
+    same = _set(config, block=(5, 22, 10), workers=Workers(count=1))
+    evaluate(same, progress=told.append)
+    assert not [line for line in told if "kept" in line], "the same scores"
+    assert json.loads(evaluation_file(config).read_bytes())["volumes"] == json.loads(first)["volumes"]
+    cases = [
+        (_set(config, background="ignore"), "evaluate.background: label there, ignore asked for"),
+        (_thresholds(config, (0.4,)), "evaluate.background: ignore there, label asked for; "
+         "thresholds: 0.2, 0.4, 0.6, 0.8 there, 0.4 asked for"),
+        (_thresholds(_only(config, "a"), (0.4,)), "volumes: a, b, c there, a asked for"),
+    ]  # fmt: skip
+    for number, (changed, says) in enumerate(cases, start=1):
+        told.clear()
+        before = evaluation_file(config).read_bytes()
+        evaluate(changed, progress=told.append)
+        kept = folder / f"evaluation-{number}.json"
+        [line] = [line for line in told if "kept" in line]
+        assert line.startswith(f"the earlier evaluation is kept as {kept}")
+        assert line.endswith(f": {says}")
+        assert kept.read_bytes() == before
+        assert ("its figures beside it" in line) == (number == 1)
+    for name in ("sweep", "a"):
+        assert (folder / f"evaluation-1_{name}.png").read_bytes() == b"first"
+    assert not list(folder.glob("evaluation_*.png")), "those of other scores"
+
+
+def test_other_scores_with_the_same_settings_replace_none(config) -> None:
+    before = evaluate(config)
+    path = prediction(config, "c")
+    shutil.rmtree(path)
+    _write(path, "affs", _affs(_truth(2), 9), channels=3)
+    segment(config)
+    told = []
+    evaluate(config, progress=told.append)
+    assert told[-1].endswith("evaluation-1.json: the same settings gave other scores")
+    kept = json.loads((evaluation_file(config).parent / "evaluation-1.json").read_bytes())
+    assert kept["parts"]["test"] == before.part("test").as_dict()
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"volumes": 3, "segment": []}'])
+def test_what_is_no_evaluation_is_kept_too(config, content) -> None:
+    evaluation_file(config).write_bytes(content)
+    told = []
+    evaluate(config, progress=told.append)
+    assert "evaluation-1.json" in told[-1]
+    assert (evaluation_file(config).parent / "evaluation-1.json").read_bytes() == content
+
+
+def _thresholds(config, thresholds):
+    return config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": thresholds})})

@@ -4,11 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import ngff_zarr
 import numpy as np
 import pytest
+import tensorstore
 import torch
 from funlib.geometry import Coordinate, Roi
 
+from lsd.blockwise.inspect import verify
 from lsd.blockwise.run import BlocksFailed
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
@@ -31,8 +34,11 @@ from lsd.spec import (
     Volume,
     paths,
 )
+from lsd.targets.target import channels
+from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.levels import coarser, factors
 
 NEIGHBORHOOD = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 2))
 AFFS, LSDS = Head(target=Affinities(neighborhood=NEIGHBORHOOD)), Head(target=Descriptors())
@@ -139,7 +145,7 @@ def test_sections_of_a_2d_network(make):
 def test_attributes_say_where_it_is_from(make):
     config, _ = make(trunk=FLAT, precision="bf16")
     [path] = predict(config)
-    attributes = json.loads((path / "affs" / ".zattrs").read_text())
+    attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())
     file = paths.checkpoints(config, "affs") / checkpoint.file_name(7)
     assert attributes["neighborhood"] == [[0, -1, 0], [0, 0, -1], [0, -3, 2]]
     record = attributes["prediction"]
@@ -282,8 +288,51 @@ def test_every_chunk_is_written_and_belongs_to_one_block(make):
     config, _ = make()
     [path] = predict(config)
     array = read(path, "affs")[1]
-    attributes = json.loads((path / "affs" / ".zattrs").read_text())["prediction"]
-    chunks = json.loads((path / "affs" / ".zarray").read_text())["chunks"]
+    attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())["prediction"]
+    chunks = json.loads((path / "affs" / "0" / ".zarray").read_text())["chunks"]
     # one that was not written could not be read
     array.read(array.roi)
     assert not any(w % c for w, c in zip(attributes["block"]["write"], chunks[1:], strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_others_open_every_head_with_its_levels(make, dtype):
+    config, _ = make(levels=2, heads=("affs", "lsds"))
+    config = config.model_copy(update={"predict": config.predict.model_copy(update={"dtype": dtype})})
+    [path] = predict(config)
+    for head, target in config.variant.heads().items():
+        values, array = read(path, head)
+        image = ngff_zarr.from_ngff_zarr(str(path / head), validate=True)
+        assert [axis.type for axis in image.metadata.axes] == ["channel", "space", "space", "space"]
+        assert [(found.data.shape[0], found.data.dtype) for found in image.images] == [(channels(target.target, 3), dtype)] * 2
+        for level, data in enumerate((values, coarser(values, *_factor(array)))):
+            np.testing.assert_array_equal(image.images[level].data.compute(), data, strict=True)
+            spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(path / head / str(level))}}
+            np.testing.assert_array_equal(tensorstore.open(spec).result().read().result(), data, strict=True)
+        assert [image.images[0].scale[dim] for dim in "zyx"] == list(VOXEL_SIZE)
+        assert [image.images[0].translation[dim] for dim in "zyx"] == [52.4, -12.0, 20.0]
+    assert verify(paths.run_folder(config)) == []
+
+
+def _factor(array):
+    return factors(array.voxel_size, array.roi.shape, 2)[0], "mean"
+
+
+def test_levels_do_not_make_a_prediction_another(make, monkeypatch):
+    config, _ = make()
+    [path] = predict(config)
+    before = read(path, "affs")[0]
+    no_inference(monkeypatch)
+    for levels in (3, 1, 2):
+        predict(config.model_copy(update={"predict": config.predict.model_copy(update={"levels": levels})}))
+        assert len(ngff_zarr.from_ngff_zarr(str(path / "affs")).images) == 3
+    np.testing.assert_array_equal(read(path, "affs")[0], before)
+
+
+def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
+    caplog.set_level("INFO")
+    config, _ = make(heads=("affs", "lsds"))
+    [path] = predict(config)
+    predict(config.model_copy(update={"predict": config.predict.model_copy(update={"heads": ("affs",)})}))
+    assert containers.arrays(path) == ["affs"]
+    assert "em.zarr: removed with the earlier result: lsds" in caplog.text

@@ -1,8 +1,10 @@
 """Segmentation on disk: what is written, which thresholds, and what is said when something is missing."""
 
 import json
+import shutil
 from shutil import rmtree
 
+import ngff_zarr
 import numpy as np
 import pytest
 from funlib.geometry import Roi
@@ -10,18 +12,21 @@ from scipy import ndimage
 
 from lsd.blockwise.inspect import verify
 from lsd.blockwise.run import BlocksFailed
+from lsd.blockwise.written import is_written
 from lsd.segmentation import run
 from lsd.segmentation.blocks import Fragments as Fragments_
-from lsd.segmentation.blocks import edge_pieces
+from lsd.segmentation.blocks import Segments, edge_pieces
 from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
-from lsd.segmentation.tables import open_table, verify_tables
+from lsd.segmentation.tables import damaged_tables, open_table, verify_tables
 from lsd.segmentation.threshold import array_name, scoring_settings
 from lsd.segmentation.whole import Whole
 from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
+from lsd.volumes import containers
 from lsd.volumes.array import open_array
-from lsd.volumes.create import create_array
+from lsd.volumes.create import create_array, has_array
+from lsd.volumes.levels import coarser
 
 ROI = Roi((5, 0, 2), (12, 20, 24))
 VOXEL_SIZE = (40.0, 4.5, 4.0)
@@ -90,7 +95,7 @@ def test_what_is_written(config) -> None:
 
 def test_arrays_say_with_which_settings_they_were_made(config) -> None:
     def said(array):
-        path = segmentation(config, "data_validate") / array / ".zattrs"
+        path = segmentation(config, "data_validate") / array / "0" / ".zattrs"
         return json.loads(path.read_text())["settings"]
 
     for changed in (config, _set(config, scoring="hist_quant_75")):
@@ -105,32 +110,174 @@ def _write(path, content):
 
 
 def test_without_truth_the_picked_threshold_is_used(config) -> None:
+    def asked():
+        told = []
+        segment(config, progress=told.append)
+        return [line.split()[-1] for line in told if line.startswith("data_test") and "segments at threshold" in line]
+
     _write(validation_file(config), {"threshold": 0.55})
-    segment(config)
+    assert asked() == ["0.55"]
     assert _names(config, "data_test") == ["0.55"]
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
     settings = scoring_settings(config)
     _write(validation_file(config), {"threshold": 0.55, "segment": settings | {"block": [1, 2, 3], "agglomeration": "blocks"}})
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean_all"}})
-    segment(config)
-    assert _names(config, "data_test") == ["0.55"], "picked with another scoring"
+    assert asked() == ["0.55"], "picked with another scoring"
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings})
-    segment(config)
-    assert _names(config, "data_test") == ["0.29"]
-    unused = _set(config, agglomeration="whole", edge_context=(1, 1, 1))
-    segment(unused)
-    assert _names(unused, "data_test") == ["0.29"]
+    assert asked() == ["0.29"]
+    config = _set(config, agglomeration="whole", edge_context=(1, 1, 1))
+    assert asked() == ["0.29"]
     for path in (evaluation_file(config), validation_file(config)):
         _write(path, {"threshold": 0.55, "segment": settings | {"caution": 0.5}})
+    assert asked() == ["0.28", "0.29", "0.6"], "picked otherwise"
+    assert _names(config, "data_test") == ["0.28", "0.29", "0.55", "0.6"]
+
+
+def _content(config, volume="data_validate"):
+    """Arrays and tables of a volume, by name."""
+    container = segmentation(config, volume)
+    arrays = {name: open_array(container, name).read(ROI) for name in containers.arrays(container)}
+    return arrays | {path.name: np.load(path) for path in (container / "tables").glob("*.npy")}
+
+
+def _same(found, expected) -> None:
+    assert set(found) == set(expected)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], strict=True, err_msg=name)
+
+
+def test_other_thresholds_are_written_beside_those_that_are_there(config, monkeypatch) -> None:
+    """However they are asked for, in whatever order, they are what one list of them all gives."""
+    everything = _set(config.model_copy(update={"name": "at_once"}), thresholds=(0.28, 0.29, 0.4, 0.5, 0.6))
+    shutil.copytree(prediction(config, "x").parent, prediction(everything, "x").parent)
+    segment(everything)
     segment(config)
-    assert _names(config, "data_test") == ["0.28", "0.29", "0.6"], "picked otherwise"
+    computed = []
+    monkeypatch.setattr(Segments, "compute", _noting(Segments.compute, computed))
+    for thresholds, written in (((0.5,), {"0.5"}), ((0.29, 0.5), set()), ((0.6, 0.4, 0.5), {"0.4"}), (THRESHOLDS, set())):
+        computed.clear()
+        segment(_set(config, thresholds=thresholds))
+        assert {threshold for name in computed for threshold in name} == written
+    assert _names(config, "data_validate") == ["0.28", "0.29", "0.4", "0.5", "0.6"]
+    assert not [path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name]
+    _same(_content(config), _content(everything))
+    assert verify(segmentation(config, "x").parent) == []
+    assert verify_tables(segmentation(config, "x").parent) == []
+    assert damaged_tables(segmentation(config, "data_validate")) == []
 
 
-def test_again_leaves_nothing_behind(config) -> None:
+def _noting(compute, noted):
+    def wrapped(self, block, source):
+        noted.append([name.removeprefix("segmentation/") for name in self.tables])
+        return compute(self, block, source)
+
+    return wrapped
+
+
+def test_a_list_that_was_killed_is_gone_on_with(config, monkeypatch) -> None:
+    """Asked for again, in part, or beside others: nothing of it is lost or done twice."""
+    config = _set(config, block=(6, 10, 24))
+    segment(config)
+    expected = _content(config)
+    for again in (THRESHOLDS, (0.29,), (0.29, 0.35), (0.35,)):
+        shutil.rmtree(segmentation(config, "x").parent)
+        with monkeypatch.context() as patch:
+            patch.setattr(Segments, "compute", _failing_at(Segments.compute, 2))
+            with pytest.raises(BlocksFailed):
+                segment(config)
+        segment(_set(config, thresholds=again))
+        if again == (0.35,):
+            assert not is_written(segmentation(config, "data_validate"), array_name(0.29))
+            assert is_written(segmentation(config, "data_validate"), array_name(0.35))
+        segment(_set(config, thresholds=(*THRESHOLDS, *again)))
+        found = _content(config)
+        _same({name: found[name] for name in expected}, expected)
+        assert verify(segmentation(config, "x").parent) == []
+
+
+def _failing_at(compute, index):
+    def wrapped(self, block, source):
+        if block.index == index:
+            raise RuntimeError("an elephant")
+        return compute(self, block, source)
+
+    return wrapped
+
+
+def test_an_array_that_was_deleted_by_hand_is_written_again(config) -> None:
+    segment(config)
+    expected = _content(config)
+    shutil.rmtree(segmentation(config, "data_validate") / "segmentation" / "0.29")
+    segment(_set(config, thresholds=(0.28,)))
+    assert _names(config, "data_validate") == ["0.28", "0.6"]
+    segment(config)
+    _same(_content(config), expected)
+    assert verify(segmentation(config, "x").parent) == []
+
+
+def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
+    caplog.set_level("INFO")
     segment(config)
     segment(_set(config, thresholds=(0.5,)))
-    assert _names(config, "data_validate") == ["0.5"]
-    assert not [path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name]
+    other = _set(config, scoring="hist_quant_75", thresholds=(0.6,))
+    segment(other)
+    gone = [record.getMessage() for record in caplog.records if "removed" in record.getMessage()]
+    names = ", ".join(map(array_name, (0.28, 0.29, 0.5, 0.6)))
+    assert [line.split("removed")[1] for line in gone] == [f", for what they were made from is made anew: {names}"] * 2
+    assert _names(config, "data_validate") == ["0.6"]
+    assert sorted(path.name for path in (segmentation(config, "data_validate") / "tables").glob("*.npy")) == [
+        "0.6.npy",
+        "first.npy",
+    ]
+    fresh = other.model_copy(update={"name": "fresh"})
+    shutil.copytree(prediction(config, "x").parent, prediction(fresh, "x").parent)
+    segment(fresh)
+    _same(_content(other), _content(fresh))
+    caplog.clear()
+    segment(_set(other, fragments=Fragments(min_seed_distance=3), thresholds=(0.2,)))
+    gone = [record.getMessage() for record in caplog.records if "removed" in record.getMessage()]
+    assert [line.rpartition(": ")[2] for line in gone] == ["segmentation/0.6"] * 2
+    assert _names(config, "data_validate") == ["0.2"]
+
+
+def test_levels_are_majorities_and_come_when_they_are_asked_for(config) -> None:
+    segment(config)
+    before = _content(config)
+    told = []
+    segment(_set(config, levels=3, thresholds=(0.29, 0.4)), progress=told.append)
+    found = _content(config)
+    _same({name: found[name] for name in before}, before)
+    container = segmentation(config, "data_validate")
+    for name in ("fragments", "segmentation/0.28", "segmentation/0.29", "segmentation/0.4"):
+        image = ngff_zarr.from_ngff_zarr(str(container / name), validate=True)
+        assert len(image.images) == 3
+        for level, factor in ((1, (1, 2, 2)), (2, (1, 4, 4))):
+            expected = coarser(found[name], factor, "majority")
+            np.testing.assert_array_equal(image.images[level].data.compute(), expected, strict=True)
+            assert [image.images[level].scale[dim] for dim in "zyx"] == [40.0, 4.5 * factor[1], 4.0 * factor[2]]
+    assert not has_array(container, "uncut/1")
+    segment(_set(config, levels=3))
+    assert verify(container.parent) == []
+    # what is scored and picked does not depend on them
+    assert scoring_settings(_set(config, levels=3)) == scoring_settings(config)
+
+
+def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:
+    """Its arrays stand at their names themselves, and one step wrote them all."""
+    segment(config)
+    expected = _content(config)
+    container = segmentation(config, "data_validate")
+    for name in containers.arrays(container):
+        (container / name).rename(container / "moved")
+        (container / "moved" / "0").rename(container / name)
+        shutil.rmtree(container / "moved")
+    _same(_content(config), expected)
+    segment(_set(config, thresholds=(0.28, 0.5)))
+    found = _content(config)
+    assert "segmentation/0.5" in found
+    _same({name: found[name] for name in expected}, expected)
+    assert (container / "segmentation" / "0.28" / ".zarray").exists(), "it stays where it is"
+    assert verify(container.parent) == []
 
 
 def test_a_damaged_table_is_found_and_written_again(config) -> None:

@@ -36,7 +36,7 @@ def test_it_reads_what_the_source_reads(container, size):
 
 
 def test_axes_of_one_are_dropped_and_channels_kept(container):
-    source = Source(container, "raw")
+    source = Source(container, "raw/0")
     kept = Remembered(source, Memory())
     for slices in ((0, slice(None), slice(3, 20)), (slice(None), 21, 22), (slice(2, 3), slice(None), slice(None))):
         np.testing.assert_array_equal(kept.read(slices), source.read(slices))
@@ -46,7 +46,7 @@ def test_each_chunk_is_read_once(container, monkeypatch):
     read = []
     original = Source.read
     monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
-    kept = Remembered(Source(container, "raw"), Memory())
+    kept = Remembered(Source(container, "raw/0"), Memory())
     for _ in range(3):
         kept.read((slice(0, 21), slice(0, 22), slice(0, 23)))
     assert len(read) == 3 * 3 * 3
@@ -64,7 +64,7 @@ def test_memory_forgets_what_was_used_longest_ago():
 
 
 def test_what_is_read_may_be_changed(container):
-    kept = Remembered(Source(container, "raw"), Memory())
+    kept = Remembered(Source(container, "raw/0"), Memory())
     whole = (slice(0, 21), slice(0, 22), slice(0, 23))
     kept.read(whole)[:] = 0
     np.testing.assert_array_equal(kept.read(whole), open_array(container, "raw").read(ROI))

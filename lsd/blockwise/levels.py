@@ -1,0 +1,161 @@
+"""Coarser levels of the arrays that a step wrote, block by block: resumable, by the same workers, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.grid import Block, chunk_shape, tile
+from lsd.blockwise.job import Job
+from lsd.blockwise.run import Summary, prepare, run
+from lsd.blockwise.step import Output, Step, digest, load_step, step_folder
+from lsd.blockwise.written import forget
+from lsd.spec import Workers
+from lsd.spec.effect import Told
+from lsd.volumes import containers
+from lsd.volumes.array import Array, open_array
+from lsd.volumes.create import announce_level, create_level, has_array
+from lsd.volumes.inputs import OwnArray
+from lsd.volumes.levels import Factor, How, coarser, factors
+
+log = logging.getLogger(__name__)
+
+# voxels of a level that are written at once, along each axis
+_BLOCK = {2: 1024, 3: 128}
+# bytes that level 0 takes in memory at once, its voxels as float64
+_PIECE = 1 << 26
+
+
+def make_levels(
+    source: Step, how: Mapping[str, How], *, levels: int, workers: Workers | None = None, title: str = ""
+) -> Iterator[Summary]:
+    """Levels 1 .. levels - 1 of arrays that `source`, which is whole, wrote; yields what was done for each level.
+
+    how: of each array to be made coarser, the mean or the majority; all are of one shape.  A level is listed in the metadata of
+    its image when it is whole.  Arrays of earlier versions stand where their levels would be: they get none, which is said.
+    """
+    how = {name: of for name, of in how.items() if not _is_plain(source.container, name, levels)}
+    if levels < 2 or not how:
+        return
+    base = open_array(source.container, next(iter(how)))
+    for level, factor in enumerate(factors(base.voxel_size, base.roi.shape, levels), start=1):
+        _forget_what_is_gone(source, how, level)
+        step = _step(source, how, level, factor, _create(source.container, how, level, factor, base))
+        prepare(step)
+        # anew, if it was forgotten
+        _create(source.container, how, level, factor, base)
+        yield run(step, workers=workers, title=f"{title} level {level}".strip())
+        for name in how:
+            announce_level(source.container, name, level)
+
+
+class LevelJob(Job):
+    """A level of each of several arrays, from their level 0; see `Level`.
+
+    arrays: level -> (array, how it is made coarser); factor: voxels of level 0 in one, along each axis
+    """
+
+    made_from: Annotated[str, Told("level 0 was made anew")]
+    sources: tuple[OwnArray, ...]
+    arrays: dict[str, tuple[str, How]]
+    factor: Factor
+
+    def open(self, container: Path, worker: int) -> Level:
+        """Ready to be called."""
+        return Level(self, container)
+
+
+class Level:
+    """A level of each of several arrays, from their level 0."""
+
+    def __init__(self, job: LevelJob, container: Path) -> None:
+        self.factor = job.factor
+        bases = {source.name: source.open(container) for source in job.sources}
+        self.parts = [_Part(level, bases[name], open_array(container, level), how) for level, (name, how) in job.arrays.items()]
+
+    def read(self, block: Block) -> dict[str, NDArray[Any]]:
+        """What the block holds, made coarser as it is read, so that level 0 is never in memory as a whole."""
+        return {part.name: part.read(block.write, self.factor) for part in self.parts}
+
+    def compute(self, block: Block, source: dict[str, NDArray[Any]]) -> Output:
+        """It is done by then."""
+        return Output(source)
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    base: Array
+    level: Array
+    how: How
+
+    def read(self, roi: Roi, factor: Factor) -> NDArray[Any]:
+        channels = self.level.shape[: len(self.level.axes) - roi.dims]
+        found = np.empty((*channels, *roi.shape), self.base.dtype)
+        voxel = 8 * int(np.prod(channels)) * int(np.prod(factor))
+        for piece in _pieces(roi, max(1, _PIECE // voxel)):
+            data = self.base.read(_covered(piece - self.level.roi.begin, factor, self.base.roi))
+            found[(..., *(piece - roi.begin).to_slices())] = coarser(data, factor, self.how)
+        return found
+
+
+def _covered(roi: Roi, factor: Factor, base: Roi) -> Roi:
+    """What `roi`, counted from the begin of a level, covers of level 0."""
+    return Roi(base.begin + roi.begin * Coordinate(factor), roi.shape * Coordinate(factor)).intersect(base)
+
+
+def _pieces(roi: Roi, most: int) -> Iterator[Roi]:
+    """`roi` in pieces of at most `most` voxels, halved along the longest axis as often as needed."""
+    shape = list(roi.shape)
+    while np.prod(shape) > most:
+        axis = int(np.argmax(shape))
+        shape[axis] = -(-shape[axis] // 2)
+    for begin in product(*(range(0, n, size) for n, size in zip(roi.shape, shape, strict=True))):
+        yield Roi(roi.begin + Coordinate(begin), shape).intersect(roi)
+
+
+def _forget_what_is_gone(source: Step, how: Mapping[str, How], level: int) -> None:
+    """A level that somebody deleted is made again."""
+    folder = step_folder(source.container, _name(source, level))
+    if (folder / "step.json").exists() and not all(has_array(source.container, f"{name}/{level}") for name in how):
+        forget(load_step(folder))
+
+
+def _name(source: Step, level: int) -> str:
+    return f"{source.name}-level{level}"
+
+
+def _create(container: Path, how: Mapping[str, How], level: int, factor: Factor, base: Array) -> Roi:
+    """Makes the arrays of a level, if they are not there; returns what they cover, in their voxels."""
+    shape = [-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)]
+    chunks = chunk_shape(_block(shape))
+    made = [create_level(container, name, level, factor=factor, chunks=chunks) for name in how]
+    return made[0].roi
+
+
+def _step(source: Step, how: Mapping[str, How], level: int, factor: Factor, roi: Roi) -> Step:
+    arrays = {f"{name}/{level}": (name, of) for name, of in how.items()}
+    sources = tuple(OwnArray.of(source.container, name) for name in how)
+    job = LevelJob(made_from=digest(source.depends_on()), sources=sources, arrays=arrays, factor=factor)
+    none = (0,) * roi.dims
+    grid = tile(roi, _block(roi.shape), step=(1,) * roi.dims, context=(none, none))
+    return Step(_name(source, level), source.container, grid, job, arrays=tuple(arrays))
+
+
+def _block(shape: Sequence[int]) -> Coordinate:
+    return Coordinate(min(n, _BLOCK[len(shape)]) for n in shape)
+
+
+def _is_plain(container: Path, name: str, levels: int) -> bool:
+    plain = containers.find(container, name) == name
+    if plain and levels > 1:
+        log.warning("%s:%s is of an earlier version, which has no room for levels", container, name)
+    return plain

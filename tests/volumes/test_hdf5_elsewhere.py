@@ -1,0 +1,94 @@
+"""HDF5 files that others write, copy or have lost: said as what it is."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+
+from lsd.volumes.array import open_array
+
+
+def save(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("raw", data=np.ones((32, 32, 32), "u1"), chunks=(8, 8, 8)).attrs["resolution"] = (40, 4, 4)
+    return path
+
+
+@contextmanager
+def another_process(code):
+    writer = subprocess.Popen(
+        [sys.executable, "-c", f"import h5py, sys\n{code}\nprint('open', flush=True)\nsys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        writer.stdout.readline()
+        yield
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+def test_open_for_writing_elsewhere(tmp_path) -> None:
+    path = save(tmp_path / "a.h5")
+    with another_process(f"file = h5py.File({str(path)!r}, 'r+')"), pytest.raises(ValueError, match=r"a\.h5") as caught:
+        open_array(path, "raw")
+    assert "is open for writing in another process: wait until" in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    assert open_array(path, "raw").shape == (32, 32, 32)
+
+
+def test_swmr_and_writers_that_were_killed(tmp_path) -> None:
+    path = tmp_path / "a.h5"
+    code = (
+        f"file = h5py.File({str(path)!r}, 'w', libver='latest')\n"
+        "file.create_dataset('raw', shape=(8, 8, 8), dtype='u1', chunks=(8, 8, 8))\n"
+        "file.swmr_mode = True"
+    )
+    says = r"a\.h5 is open for writing in another process, or was left so by one that was killed.*h5clear -s .*a\.h5"
+    with another_process(code), pytest.raises(ValueError, match=says):
+        open_array(path, "raw", voxel_size=(1, 1, 1))
+    with pytest.raises(ValueError, match=says):
+        open_array(path, "raw", voxel_size=(1, 1, 1))
+
+
+@pytest.mark.parametrize("part", [0.3, 0.99])
+def test_still_being_copied(tmp_path, part) -> None:
+    path = save(tmp_path / "a.h5")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    says = rf"a\.h5 is not whole, it has {int(len(content) * part)} of its {len(content)} bytes: it is still being"
+    with pytest.raises(ValueError, match=says):
+        open_array(path, "raw")
+
+
+def test_reading_does_not_keep_readers_out(tmp_path) -> None:
+    path = save(tmp_path / "a.h5")
+    with another_process(f"file = h5py.File({str(path)!r}, 'r')"):
+        assert open_array(path, "raw").read(open_array(path, "raw").roi).all()
+
+
+def test_virtual_datasets_without_their_files(tmp_path) -> None:
+    """HDF5 would read zeros."""
+    save(tmp_path / "part.h5")
+    layout = h5py.VirtualLayout(shape=(32, 32, 32), dtype="u1")
+    layout[...] = h5py.VirtualSource("part.h5", "raw", shape=(32, 32, 32))
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.create_virtual_dataset("raw", layout).attrs["resolution"] = (40, 4, 4)
+    array = open_array(tmp_path / "whole.h5", "raw")
+    assert array.read(array.roi).all()
+    (tmp_path / "part.h5").unlink()
+    with pytest.raises(ValueError, match=r"whole\.h5:raw cannot be opened: its values lie in part\.h5, which is not"):
+        open_array(tmp_path / "whole.h5", "raw")
+
+
+@pytest.mark.parametrize("target", ["gone.h5", "text.h5"])
+def test_links_that_lead_nowhere(tmp_path, target) -> None:
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = h5py.ExternalLink(target, "raw")
+    with pytest.raises(ValueError, match=r"a\.h5"):
+        open_array(tmp_path / "a.h5", "raw", voxel_size=(1, 1, 1))
