@@ -153,7 +153,7 @@ OTHERWISE = {
     "axes": {"axes": "xyz"},
     "raw_range": {"raw_range": (0.0, 128.0)},
     "sharpen": {"sharpen": {"amount": 1.0}},
-    "array": {"raw": "mask"},
+    "array": {"raw": "labels", "raw_range": (0.0, 10.0)},
 }
 
 
@@ -188,7 +188,7 @@ def test_data_that_change_while_blocks_are_computed_are_told(config, tmp_path, m
     block = Predictor.block
 
     def edited(*arguments, **options):
-        raw = zarr.open_array(str(tmp_path / "em.zarr" / "raw"), mode="r+")
+        raw = zarr.open_array(str(tmp_path / "em.zarr" / "raw" / "0"), mode="r+")
         raw[0, 0, 0] += 1
         time.sleep(0.02)
         return block(*arguments, **options)

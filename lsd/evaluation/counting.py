@@ -116,7 +116,7 @@ def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: 
             path=str(source.path.resolve()),
             name=source.name,
             made_from=results.made_from,
-            state=ArrayState.of(results.array, roi, where=f"{source.name} of the segmentation", revision=revision),
+            state=ArrayState.of(results.array, roi, where=f"{source.name.removesuffix('/0')} of the segmentation", revision=revision),
         ),
         truth=VolumeInput.truth(volume, data_root(config), roi=roi),
         use_mask=settings.use_mask,

@@ -70,6 +70,6 @@ def affinities_input(affs: Array, *, revision: str | None, whole: bool = True) -
             of_all = f"{undone} of its {len(step.grid)} blocks"
             raise ValueError(f"{affs.name} is not whole, {of_all} are not done; predict it again")
         made_from = digest(step.depends_on())
-    where = f"{affs.source.name} of the prediction"
+    where = f"{affs.source.name.removesuffix('/0')} of the prediction"
     state = ArrayState.of(affs, where=where, revision=revision)
     return ArrayInput(path=str(affs.source.path.resolve()), name=affs.source.name, made_from=made_from, state=state)

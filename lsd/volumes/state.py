@@ -70,5 +70,5 @@ def _stamps(files: Sequence[str]) -> bytes:
 
 
 def place(path: Path, name: str) -> str:
-    """Where an array lies, as messages say it."""
-    return f"{path}:{name}" if name else str(path)
+    """Where an array lies, as messages say it: level 0 of an image by the image's name."""
+    return f"{path}:{name.removesuffix('/0')}" if name else str(path)
