@@ -174,6 +174,7 @@ def test_voxels_of_another_size_are_told(make, caplog, trained_on, said):
     save(config, config.variant.stages[-1].name, voxel_size=trained_on)
     predict(config)
     assert said == any("the network was trained on 30x8x8" in message for message in caplog.messages)
+    assert not any("resample" in message for message in caplog.messages)
 
 
 def test_a_2d_network_does_not_mind_how_far_sections_are_apart(make, caplog):

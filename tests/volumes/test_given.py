@@ -98,6 +98,16 @@ def test_sections_that_are_stored_as_times_or_channels(tmp_path, stored) -> None
     np.testing.assert_array_equal(array.read(array.roi), RAW)
 
 
+@pytest.mark.parametrize("stored", ["TYX", "CYX"])
+def test_sections_that_ome_calls_times_or_channels(tmp_path, stored, caplog) -> None:
+    sizes = {f"PhysicalSize{axis}": size for axis, size in (("Z", 0.05), ("Y", 0.008), ("X", 0.004))}
+    tifffile.imwrite(tmp_path / "a.ome.tif", RAW, metadata={"axes": stored, **sizes})
+    array = open_array(tmp_path / "a.ome.tif", axes="zyx")
+    assert (array.axes, array.voxel_size) == (("z", "y", "x"), (50, 8, 4))
+    np.testing.assert_array_equal(array.read(array.roi), RAW)
+    assert f"its axes are {' '.join(stored.lower())} by its file and z y x by the config" in caplog.text
+
+
 def test_sections_stored_as_times_say_how_to_read_them(tmp_path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", RAW, imagej=True, metadata={"axes": "TYX"})
     with pytest.raises(ValueError, match=r"6 points in time; a volume has one .*say axes='zyx'"):
