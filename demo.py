@@ -31,7 +31,7 @@ def command(config: Config) -> None:
     evaluation = evaluate(config)
     figures = draw(config, evaluation)
 
-    raw = config.model_copy(update={"name": f"{config.name}_raw"})
+    raw = config.derive(name=f"{config.name}_raw")
     predict_raw(raw)
     segment(raw, progress=_quietly)
     baseline = evaluate(raw, progress=_quietly)

@@ -25,6 +25,7 @@ WANTED: dict[str, int | None] = {
     "step": 2,
     "scale": 10,
     "blocks": None,
+    "identity": None,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -102,7 +102,7 @@ def _noisy_run(name: str, case: Case, root: Path, folder: Path, seed: int) -> Co
 
 
 def _set(config: Config, **segment: Any) -> Config:
-    return config.model_copy(update={"segment": config.segment.model_copy(update=segment)})
+    return config.derive(segment=segment)
 
 
 def _config(name: str, case: Case, root: Path, folder: Path) -> Config:

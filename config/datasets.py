@@ -62,12 +62,12 @@ SNEMI3D = Volume(path="snemi3d.hdf", labels=IDS)
 
 def part(volume: Volume, region: str) -> tuple[Volume, ...]:
     """The volume, confined to a region."""
-    return (Volume.model_validate({**volume.model_dump(), "region": region}),)
+    return (volume.derive(region=region),)
 
 
 def sharpened(volumes: tuple[Volume, ...], amount: float) -> tuple[Volume, ...]:
     """The volumes with membranes made darker as they are read, for a network that trained on darker ones."""
-    return tuple(volume.model_copy(update={"sharpen": Sharpen(amount=amount)}) for volume in volumes)
+    return tuple(volume.derive(sharpen=Sharpen(amount=amount)) for volume in volumes)
 
 
 def synthetic(seed: int, *shape: int) -> tuple[Volume, ...]:

@@ -1,6 +1,7 @@
 """Who may import whom: rooms stand in the order in which data flows, and libraries stay in the rooms that know them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -65,4 +66,4 @@ def test_targets_import_torch_in_functions_only() -> None:
 def test_nothing_unfinished(path) -> None:
     text = path.read_text()
     assert "NotImplementedError" not in text
-    assert "print(" not in text or path.name == "cli.py"
+    assert not re.search(r"\bprint\(", text) or path.name == "cli.py"

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 
 from benchmarks.scale.process import fresh
 from lsd.blockwise.grid import Block, tile
+from lsd.blockwise.job import Job
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import run as run_step
 from lsd.blockwise.step import Output, Step
@@ -18,11 +19,15 @@ from lsd.spec import Workers
 WANTED_MS = 1.0
 
 
+class EmptyJob(Job):
+    """Has no arguments."""
+
+    def open(self, container: Path, worker: int) -> Empty:
+        return Empty()
+
+
 class Empty:
     """Reads nothing, gives nothing."""
-
-    def __init__(self, container: Path, worker: int) -> None:
-        pass
 
     def read(self, block: Block) -> None:
         """Nothing."""
@@ -50,6 +55,6 @@ def empty(*, count: int, workers: int) -> None:
     none = ((0,), (0,))
     with tempfile.TemporaryDirectory() as folder:
         grid = tile(Roi((0,), (count,)), (1,), step=(1,), context=none)
-        step = Step("empty", Path(folder) / "out.zarr", grid, "benchmarks.scale.scheduling:Empty")
+        step = Step("empty", Path(folder) / "out.zarr", grid, EmptyJob())
         run_step(step, workers=Workers(count=workers), progress=False)
         assert len(read_ledger(step.folder)) == count

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.scale.process import fresh
 from lsd.segmentation.tables import Places
-from lsd.segmentation.whole import CONTACT, Graph, Whole
+from lsd.segmentation.whole import CONTACT, Graph, Whole, WholeJob
+from lsd.spec import Segment
 
 # fragments along each axis of a lattice, each in contact with those before it: 10^7 contacts
 SIDE = 149
@@ -35,7 +37,9 @@ def make(*, side: int) -> int:
 
 def join(*, side: int) -> int:
     """Their edges."""
-    rows = Whole(None, 0, apart=side**3, caution=0.25, cautious_above=3000).compute(None, _graph(side)).rows  # type: ignore[arg-type]
+    scores = Segment(caution=0.25, cautious_above=3000).scores
+    job = WholeJob(made_from="", fragments="", scores=scores, apart=side**3)
+    rows = Whole(job, Path()).compute(None, _graph(side)).rows  # type: ignore[arg-type]
     assert rows is not None
     assert np.isfinite(rows["score"]).all()
     return len(rows)

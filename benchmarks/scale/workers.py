@@ -13,6 +13,7 @@ from funlib.geometry import Roi
 
 from benchmarks.scale.process import fresh
 from lsd.blockwise.grid import Block, tile
+from lsd.blockwise.job import Job
 from lsd.blockwise.run import run as run_step
 from lsd.blockwise.step import Output, Step
 from lsd.spec import Workers
@@ -20,10 +21,19 @@ from lsd.spec import Workers
 WANTED = 1.8
 
 
+class BusyJob(Job):
+    """Arguments of `Busy`."""
+
+    rounds: int
+
+    def open(self, container: Path, worker: int) -> Busy:
+        return Busy(self.rounds, container)
+
+
 class Busy:
     """Keeps one core busy; notes when."""
 
-    def __init__(self, container: Path, worker: int, *, rounds: int) -> None:
+    def __init__(self, rounds: int, container: Path) -> None:
         self.rounds, self.file = rounds, container / f"times-{os.getpid()}"
 
     def read(self, block: Block) -> None:
@@ -59,7 +69,7 @@ def rate(*, workers: int, count: int, rounds: int) -> dict[str, float]:
     seconds = time.process_time() - since
     with tempfile.TemporaryDirectory() as folder:
         grid = tile(Roi((0,), (count,)), (1,), step=(1,), context=((0,), (0,)))
-        step = Step("busy", Path(folder) / "out.zarr", grid, "benchmarks.scale.workers:Busy", {"rounds": rounds})
+        step = Step("busy", Path(folder) / "out.zarr", grid, BusyJob(rounds=rounds))
         run_step(step, workers=Workers(count=workers), progress=False)
         noted = [file.read_text().splitlines() for file in step.container.glob("times-*")]
     times = [[tuple(map(float, line.split())) for line in lines] for lines in noted]

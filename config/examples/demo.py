@@ -9,8 +9,8 @@ config = Config(
     name="demo",
     dataset=DATASETS["synthetic"],
     variant=fib25.variant,
-    network=NETWORKS["small"].model_copy(update={"train_shape": (64, 64, 64)}),
-    train=fib25.train.model_copy(update={"iterations": 220, "ema": 0.98, "validate_every": 110}),
-    predict=fib25.predict.model_copy(update={"augment": "none"}),
+    network=NETWORKS["small"].derive(train_shape=(64, 64, 64)),
+    train=fib25.train.derive(iterations=220, ema=0.98, validate_every=110),
+    predict=fib25.predict.derive(augment="none"),
     segment=Segment(thresholds=fib25.segment.thresholds, fragments=Fragments(boundaries="affinity")),
 )

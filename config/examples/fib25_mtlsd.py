@@ -13,12 +13,10 @@ LSDS = Head(target=Descriptors(sigma=80, downsample=2), loss=Loss(weight=10))
 AFFS = Head(target=Affinities(), loss=Loss(kind="bce", balance=True))
 # voxels as they are: deformation interpolates, which costs more than it gives where iterations are few.  Membranes become
 # fainter from section to section: training draws contrasts, and what is predicted is sharpened, as much as validation likes
-FIB25 = DATASETS["fib25"].model_copy(
-    update={
-        "augment": AUGMENTATIONS["robust"],
-        "validate": sharpened(DATASETS["fib25"].validate, 1.5),
-        "test": sharpened(DATASETS["fib25"].test, 1.5),
-    }
+FIB25 = DATASETS["fib25"].derive(
+    augment=AUGMENTATIONS["robust"],
+    validate=sharpened(DATASETS["fib25"].validate, 1.5),
+    test=sharpened(DATASETS["fib25"].test, 1.5),
 )
 
 config = Config(

@@ -5,4 +5,4 @@ from config.examples.fib25_mtlsd import AFFS
 from config.examples.snemi3d_mtlsd import config as mtlsd
 from config.variants import one
 
-config = mtlsd.model_copy(update={"name": "snemi3d_aff", "variant": one(affs=AFFS)})
+config = mtlsd.derive(name="snemi3d_aff", variant=one(affs=AFFS))

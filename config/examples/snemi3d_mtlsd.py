@@ -5,15 +5,13 @@ from config.examples.fib25_mtlsd import config as fib25
 from config.networks import NETWORKS
 from lsd.spec import Evaluate, Fragments
 
-config = fib25.model_copy(
-    update={
-        "name": "snemi3d_mtlsd",
-        "dataset": DATASETS["snemi3d"].model_copy(update={"augment": AUGMENTATIONS["light_sections"]}),
-        "network": NETWORKS["small_aniso"],
-        "train": fib25.train.model_copy(update={"iterations": 500, "validate_every": 250}),
-        "predict": fib25.predict.model_copy(update={"augment": "none"}),
-        # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the default of 10
-        "segment": fib25.segment.model_copy(update={"fragments": Fragments(in_xy=True, min_seed_distance=20)}),
-        "evaluate": Evaluate(),
-    }
+config = fib25.derive(
+    name="snemi3d_mtlsd",
+    dataset=DATASETS["snemi3d"].derive(augment=AUGMENTATIONS["light_sections"]),
+    network=NETWORKS["small_aniso"],
+    train={"iterations": 500, "validate_every": 250},
+    predict={"augment": "none"},
+    # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the default of 10
+    segment={"fragments": Fragments(in_xy=True, min_seed_distance=20)},
+    evaluate=Evaluate(),
 )

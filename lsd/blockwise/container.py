@@ -1,4 +1,7 @@
-"""Where a run writes: beside an earlier result until the new one is whole, or into it where it goes on with it."""
+"""Where a run writes: beside an earlier result until the new one is whole, or into it where it goes on with it.
+
+Nothing is removed but what this program wrote: see `strangers`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from lsd.blockwise.interrupt import held_back
 from lsd.blockwise.lock import exclusive
-from lsd.blockwise.step import Step, differences, load_step
+from lsd.blockwise.owned import is_torn, remember, strangers
+from lsd.blockwise.step import Step, load_step
 
 log = logging.getLogger(__name__)
+
+_PARTIAL = ".partial"
+# in <container>/blocks: an earlier result that is being removed, and a sign that writers were killed
+_REPLACED, _TORN = ".replaced", ".torn"
 
 
 @contextmanager
@@ -22,31 +31,41 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     run, else <target>.partial anew.  When the body ends without an error, it stands at `target`.
 
     Holds the lock of `target`.  first: the step that decides; its container is of no matter.
-    Raises RuntimeError where another run writes, OSError where the folder cannot be written.
+    Raises RuntimeError where another run writes, OSError where the folder cannot be written, ValueError where something would
+    be removed, or mixed with, that this program did not write.
     """
     with exclusive(target) as killed:
         partial = beside(target)
         found = None if partial.exists() else _differences(target, first)
         container = target if found == [] else partial
+        if container != target:
+            _refuse_strangers(partial)
+            _refuse_strangers(target)
         if found:
             log.info("%s is made anew, and stays until that is done: %s", target, "; ".join(found))
-        if killed:
+        if killed or _torn(container).exists():
             sweep(container)
+            _torn(container).unlink(missing_ok=True)
         container.mkdir(parents=True, exist_ok=True)
+        remember(container)
+        _remove_replaced(container)
         yield container
         if container != target:
-            shutil.rmtree(target, ignore_errors=True)
-            os.replace(container, target)
+            _refuse_strangers(target)
+            with held_back():
+                _swap(container, target)
+            _remove_replaced(target)
 
 
 def beside(target: Path) -> Path:
     """Where the container of `target` is written until it is whole."""
-    return target.with_name(f"{target.name}.partial")
+    return target.with_name(f"{target.name}{_PARTIAL}")
 
 
 def target_of(container: Path) -> Path:
-    """What a container is called once it is whole."""
-    return container.with_name(container.name.removesuffix(".partial"))
+    """What a container is called once it is whole.  A folder of a volume called "a.partial" is no container beside another."""
+    whole = container.with_name(container.name.removesuffix(_PARTIAL))
+    return whole if whole.suffix == ".zarr" else container
 
 
 def sweep(container: Path) -> int:
@@ -54,10 +73,57 @@ def sweep(container: Path) -> int:
     count = 0
     for folder, _, files in os.walk(container):
         for name in files:
-            if name.endswith(".partial"):
-                (Path(folder) / name).unlink(missing_ok=True)
+            path = Path(folder) / name
+            if is_torn(path.relative_to(container)):
+                path.unlink(missing_ok=True)
                 count += 1
     return count
+
+
+def note_torn(container: Path) -> None:
+    """Notes that a writer was killed, so that the next run sweeps, if this one does not come to it."""
+    _torn(container).touch()
+
+
+def _torn(container: Path) -> Path:
+    return container / "blocks" / _TORN
+
+
+def _refuse_strangers(container: Path) -> None:
+    found = strangers(container)
+    if found:
+        named = ", ".join(str(path) for path in found[:3]) + (" and more" if len(found) > 3 else "")
+        raise ValueError(
+            f"{container} holds what this program did not write: {named}; it is in the way and nothing of it is removed: move "
+            "it elsewhere, or give the volume, or the run, another name="
+        )
+
+
+def _swap(container: Path, target: Path) -> None:
+    """Puts a whole container in the place of an earlier one, which is kept in it until both stand.
+
+    Killed in between, the new one is still beside its place, and the next run puts it there.
+    """
+    replaced = container / "blocks" / _REPLACED
+    if target.exists():
+        replaced.parent.mkdir(exist_ok=True)
+        os.replace(target, replaced)
+    try:
+        os.replace(container, target)
+    except OSError:
+        if replaced.exists():
+            os.replace(replaced, target)
+        raise
+
+
+def _remove_replaced(container: Path) -> None:
+    replaced = container / "blocks" / _REPLACED
+    if not replaced.exists():
+        return
+    try:
+        shutil.rmtree(replaced)
+    except OSError as error:
+        log.warning("%s, an earlier result, cannot be removed (%s); the next run tries again", replaced, error)
 
 
 def _differences(target: Path, first: Step) -> list[str] | None:
@@ -65,4 +131,4 @@ def _differences(target: Path, first: Step) -> list[str] | None:
     folder = replace(first, container=target).folder
     if not (folder / "step.json").exists():
         return None
-    return differences(load_step(folder).fingerprint, first.depends_on())
+    return first.differs(load_step(folder))

@@ -55,7 +55,8 @@ class Finding:
 def steps(folder: Path) -> Iterator[Path]:
     """Folders of all steps below a run's folder, in the order of their names."""
     for root, below, files in os.walk(folder):
-        below.sort()
+        # what is being removed is hidden
+        below[:] = sorted(name for name in below if not name.startswith("."))
         if "step.json" in files:
             below.clear()
             yield Path(root)

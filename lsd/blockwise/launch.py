@@ -18,12 +18,14 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lsd.blockwise.ledger import Failure, Journal, read_failures
+from lsd.blockwise.process import descendants, kill, started
 from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import Step
 from lsd.spec import Workers
@@ -32,9 +34,12 @@ from lsd.spec import Workers
 _LOOK = 1.0
 # seconds that a worker has to end by itself, told that there is nothing left to do
 _GRACE = 5.0
+# seconds that a command has to end, told to
+_END = 2.0
 # failures of a step after which the next command waits so many seconds: a cluster that refuses is not to be flooded
 _FAILURES, _REST = 3, 30.0
-# jobs that one command cancels
+# seconds that such a command may take, and jobs that one cancels
+_CANCELLING = 20.0
 _AT_ONCE = 100
 
 
@@ -67,6 +72,8 @@ class Launch:
     function: str
     overlap: bool
     workers: Workers
+    # to cancel jobs takes a while
+    patience: ClassVar[float] = 30.0
 
     def __call__(self) -> None:
         """In a process of its own, which the scheduler gave its context: returns when the worker, or the scheduler, has ended.
@@ -137,8 +144,8 @@ class Launch:
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
         if status is None and command.wait(_GRACE) is None:
-            _cancel(jobs)
-            command.end()
+            with command.ending():
+                _cancel(jobs)
         for job in jobs:
             _append(self.folder / "jobs", f"ended {job}")
         if status and not scheduler.is_gone():
@@ -167,8 +174,19 @@ def cancel(step: Step) -> list[str]:
     # the file lies in an output folder: nothing but the presets' commands and a number is run from it
     left = [line for line in dict.fromkeys(noted) if line not in ended and _is_job(line)]
     _cancel(left)
-    file.unlink()
+    file.unlink(missing_ok=True)
     return left
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port of this machine; never connects to it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 class Scheduler:
@@ -179,15 +197,7 @@ class Scheduler:
 
     def is_gone(self) -> bool:
         """Whether nothing listens any more."""
-        if os.getppid() != self.parent:
-            return True
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", self.port))
-            except OSError:
-                return False
-        return True
+        return os.getppid() != self.parent or is_free(self.port)
 
     def wait(self, seconds: float) -> None:
         """Until it is gone, `seconds` at most."""
@@ -229,13 +239,18 @@ class _Command:
         self._ended.wait(seconds)
         return self._process.poll()
 
-    def end(self) -> None:
-        """Ends it and what it started here."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-            if self.wait(_GRACE) is not None:
-                return
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Ends it and what it started here, in whatever session, frozen or not, after what is done inside."""
+        # before any of it ends: what a process that has ended started cannot be found
+        below = {pid: started(pid) for pid in descendants(self._process.pid)}
+        yield
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        self.wait(_END)
+        if self._process.poll() is None:
+            self._process.kill()
+        kill(*(pid for pid, since in below.items() if since is not None and started(pid) == since))
 
     def _read(self, mine: int, hear: Callable[[str], object]) -> None:
         # EIO: nobody holds the other end any more
@@ -256,8 +271,10 @@ def _cancel(jobs: list[str]) -> None:
     for command in sorted({job.split()[0] for job in jobs}):
         numbers = [job.split()[1] for job in jobs if job.split()[0] == command]
         for begin in range(0, len(numbers), _AT_ONCE):
-            with suppress(OSError):
-                subprocess.run([command, *numbers[begin : begin + _AT_ONCE]], capture_output=True, check=False)
+            with suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(
+                    [command, *numbers[begin : begin + _AT_ONCE]], capture_output=True, check=False, timeout=_CANCELLING
+                )
 
 
 def _last_line(log: Path) -> str:

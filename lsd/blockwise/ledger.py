@@ -4,7 +4,7 @@
     <folder>/<writer>.done     records of 40 bytes, one for each block that is done
     <folder>/<writer>.rows     the rows of these blocks, one after another; a record says where
     <folder>/<writer>.failed   what went wrong, a line of JSON each
-    <folder>/whole             all blocks were done once: what is not there now was lost
+    <folder>/whole             all blocks were done once: what is not there now was lost, what is another was edited
 
 Every worker appends to files of its own, so nothing is locked, nothing is served, and a million blocks are as many files as
 there were workers.  Rows are written before the record that points to them: a killed worker leaves at most a tail that no
@@ -19,7 +19,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,11 @@ class Journal:
     def _reserve(self) -> IO[bytes]:
         file = (self.folder / f"{_unique()}.failed").open("w+b", buffering=0)
         with suppress(OSError):
-            os.posix_fallocate(file.fileno(), 0, _FAILURE_BYTES)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, _FAILURE_BYTES)
+            else:  # macOS
+                file.write(bytes(_FAILURE_BYTES))
+                file.seek(0)
         return file
 
     def _close(self) -> None:
@@ -198,14 +202,24 @@ class Ledger:
         return rows if counts.sum() == len(rows) else rows[np.repeat(begins - begin, counts) + _within(counts)]
 
 
-def note_whole(folder: Path) -> None:
-    """Notes that all blocks of a step are done."""
-    (folder / "whole").touch()
+def note_whole(folder: Path, arrays: Mapping[str, str]) -> None:
+    """Notes that all blocks of a step are done; arrays: names, and what tells their content from another."""
+    partial = folder / "whole.partial"
+    partial.write_text(json.dumps(dict(arrays)))
+    os.replace(partial, folder / "whole")
 
 
 def was_whole(folder: Path) -> bool:
     """Whether all blocks of a step were done once."""
     return (folder / "whole").exists()
+
+
+def noted_arrays(folder: Path) -> dict[str, str]:
+    """What was noted of the arrays when all blocks were done; nothing where an earlier version noted it."""
+    with suppress(OSError, ValueError):
+        content = json.loads((folder / "whole").read_bytes())
+        return content if isinstance(content, dict) else {}
+    return {}
 
 
 def read_ledger(folder: Path) -> Ledger:

@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
-from lsd.blockwise.ledger import clear_failures, note_whole, read_failures, read_ledger
+from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
 from lsd.blockwise.scheduler import aside, run_workers
-from lsd.blockwise.step import Step, differences, digest, load_step
+from lsd.blockwise.step import Step, digest, load_step
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
+from lsd.volumes.state import content
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def prepare(step: Step) -> None:
     folder = step.folder
     if (folder / "step.json").exists():
         there = load_step(folder)
-        found = differences(there.fingerprint, step.depends_on())
+        found = step.differs(there)
         if found and _is_awaited(there):
             raise ValueError(
                 f"{step.container} holds unfinished blocks that this run cannot go on with: {'; '.join(found)}; "
@@ -93,7 +94,7 @@ def _is_awaited(step: Step) -> bool:
     if done < len(step.grid):
         return done > 0
     others = [load_step(path.parent) for path in step.folder.parent.glob("*/step.json")]
-    return any(digest(step.fingerprint) in other.fingerprint.values() and _is_awaited(other) for other in others)
+    return any(digest(step.depends_on()) in other.job.fingerprint().values() and _is_awaited(other) for other in others)
 
 
 def run(step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None) -> Summary:
@@ -134,9 +135,27 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
         sweep(step.container)
     if len(pending):
         raise BlocksFailed(_failed(step, pending, died))
+    _check_inputs(step)
     clear_failures(step.folder)
-    note_whole(step.folder)
+    if len(summary.pending) or not was_whole(step.folder):
+        note_whole(step.folder, {name: _content(step, name) for name in step.arrays})
+    else:
+        for name in edited(step):
+            log.warning(
+                "%s was changed since %s wrote it, and stays so; delete %s to make it anew", name, step.name, step.folder
+            )
     return summary.finished()
+
+
+def edited(step: Step) -> list[str]:
+    """Arrays of a step that are not what they were when its last block was done."""
+    noted = noted_arrays(step.folder)
+    return [name for name in step.arrays if name in noted and noted[name] != _content(step, name)]
+
+
+def _content(step: Step, name: str) -> str:
+    array = open_array(step.container, name)
+    return content(array.source, array.layout.slices(array.roi))
 
 
 class _Counted:
@@ -167,6 +186,16 @@ def _check_chunks(step: Step) -> None:
             raise ValueError(
                 f"{array.name} begins at {tuple(array.roi.begin)}, its blocks at {tuple(step.grid.roi.begin)}; delete it"
             )
+
+
+def _check_inputs(step: Step) -> None:
+    """That blocks computed at the end saw what those at the beginning did; what is whole before is not looked at again."""
+    changed = step.job.changed(step.container) if not was_whole(step.folder) else []
+    if changed:
+        raise ValueError(
+            f"{'; '.join(changed)} while the blocks of {step.name} were computed, so they do not belong together; the same "
+            "command makes all of them anew"
+        )
 
 
 def _stop_if_fatal(step: Step) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,10 @@ from typing import IO, Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.blockwise.launch import Launch, cancel
+from lsd.blockwise.container import note_torn
+from lsd.blockwise.crew import Crew
+from lsd.blockwise.interrupt import Relay, held_back, relayed
+from lsd.blockwise.launch import Launch, cancel, is_free
 from lsd.blockwise.ledger import Failure, Failures
 from lsd.blockwise.step import Step
 from lsd.blockwise.worker import PENDING, Worker
@@ -43,49 +45,74 @@ def run_workers(
     daisy.logging.set_log_mode("file")
     daisy.logging.set_log_level("ERROR")
     _save(step, indices)
-    launch = Launch(step.folder, step.name, step.function, overlap, workers) if workers.launch else None
-    local = Worker(step.folder, step.function, overlap)
+    launch = Launch(step.folder, step.name, step.job.function, overlap, workers) if workers.launch else None
+    work = launch or Worker(step.folder, step.job.function, overlap)
     count = min(workers.count, len(indices))
-    roi, one = daisy.Roi((0,), (len(indices),)), daisy.Roi((0,), (1,))
+    crew = Crew(work, step.folder / "logs" / step.name, timeout=workers.timeout, is_over=is_free)
+    watch = _Watch(step, count, crew)
+    try:
+        with relayed() as relay:
+            cancel(step)
+            try:
+                with watch:
+                    _schedule(
+                        step, crew, len(indices), workers=workers, count=count, progress=_Progress(step.name, progress, relay)
+                    )
+            finally:
+                crew.end()
+                cancel(step)
+                # a worker elsewhere that comes to itself later sees by it that nobody waits for its block
+                (step.folder / PENDING).unlink(missing_ok=True)
+                if crew.error:
+                    note_torn(step.container)
+    except KeyboardInterrupt:
+        if watch.reason:
+            raise RuntimeError(watch.reason) from None
+        raise
+    return crew.error
+
+
+def _schedule(step: Step, crew: Crew, blocks: int, *, workers: Workers, count: int, progress: _Progress) -> None:
+    """Returns when all blocks were tried and the crew has ended."""
+    import daisy
+
+    # daisy's own way to start workers has no end for those that are frozen
+    from daisy import _daisy
+
+    def spawn(*, context: Any) -> None:
+        crew.run(context)
+
+    roi, one = daisy.Roi((0,), (blocks,)), daisy.Roi((0,), (1,))
     task = daisy.Task(
         step.name,
         roi,
         one,
         one,
-        launch or local,
+        spawn,
         read_write_conflict=False,
         max_workers=count,
         max_retries=0,
         # each block may cost a worker; workers that cannot even start are noticed by the observer
-        max_worker_restarts=len(indices) + 10 * count,
+        max_worker_restarts=blocks + 10 * count,
         timeout=workers.timeout,
     )
-    cancel(step)
-    watch = _Watch(step, count)
-    try:
-        with _terminable(), watch:
-            states = daisy.run_blockwise(
-                task,
-                progress=_Progress(step.name, progress),
-                summary=False,
-                return_states=True,
-                block_tracking=False,
-                host=workers.host or (None if launch else "127.0.0.1"),
-            )
-    except KeyboardInterrupt:
-        if watch.reason:
-            raise RuntimeError(watch.reason) from None
-        raise
-    finally:
-        cancel(step)
-    return str(states[step.name].last_worker_error or "")
+    _daisy._run_blockwise_orchestrator(
+        _daisy.Pipeline([task], []),
+        multiprocessing=True,
+        progress=progress,
+        block_tracking=False,
+        host=workers.host or (None if workers.launch else "127.0.0.1"),
+    )
 
 
 class _Watch:
-    """Ends a run that cannot go on: workers die at their start, or nothing can be written.  Looks once a second."""
+    """Ends a run that cannot go on, as workers die at their start, or nothing can be written; and workers that do not go on.
 
-    def __init__(self, step: Step, count: int) -> None:
-        self.step, self.count, self.reason = step, count, ""
+    Looks once a second.
+    """
+
+    def __init__(self, step: Step, count: int, crew: Crew) -> None:
+        self.step, self.count, self.crew, self.reason = step, count, crew, ""
         self.before = set(step.folder.glob("*.done"))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
@@ -104,11 +131,13 @@ class _Watch:
     def _look(self) -> None:
         failures = Failures(self.step.folder)
         while not self._ended.wait(1.0):
+            self.crew.look()
+            if self.reason:
+                continue
             self.reason = _hopeless(self.step.name, failures.all(), self.count, begun=self._has_begun())
             if self.reason:
-                # the scheduler, which the main thread is in, ends its workers on it
+                # the scheduler, which the main thread is in, ends on it
                 os.kill(os.getpid(), signal.SIGINT)
-                return
 
 
 def _hopeless(name: str, failures: Sequence[Failure], count: int, *, begun: bool) -> str:
@@ -123,13 +152,15 @@ def _hopeless(name: str, failures: Sequence[Failure], count: int, *, begun: bool
 
 
 class _Progress:
-    """Passes on how many blocks are done."""
+    """Passes on how many blocks are done, and to the relay when the scheduler begins and ends."""
 
-    def __init__(self, name: str, told: Callable[[int], object]) -> None:
-        self.name, self.told = name, told
+    def __init__(self, name: str, told: Callable[[int], object], relay: Relay | None) -> None:
+        self.name, self.told, self.relay = name, told, relay
 
     def on_start(self, states: Mapping[str, Any]) -> None:
         """Nothing is done yet."""
+        if self.relay:
+            self.relay.begin()
 
     def on_progress(self, states: Mapping[str, Any]) -> None:
         """Now and then."""
@@ -137,36 +168,9 @@ class _Progress:
 
     def on_finish(self, states: Mapping[str, Any]) -> None:
         """The last count."""
+        if self.relay:
+            self.relay.end()
         self.told(states[self.name].completed_count)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as Ctrl-C, which the scheduler ends cleanly on; at once, while the main thread is in it and hears nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    listener = threading.Thread(target=_interrupt, args=(heard,), name="terminable", daemon=True)
-    listener.start()
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        signal.signal(signal.SIGTERM, before)
-        told.close()
-        listener.join()
-        heard.close()
-
-
-def _interrupt(heard: socket.socket) -> None:
-    """Sends SIGINT for each SIGTERM that is heard of, until the other end is closed."""
-    while number := heard.recv(1):
-        if number[0] == signal.SIGTERM:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @contextmanager
@@ -188,12 +192,13 @@ def aside(path: Path) -> Iterator[None]:
             sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
         yield
     finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        keeper.join(1.0)
-        if sys.stderr is not before:
-            sys.stderr.close()
-            sys.stderr = before
+        with held_back():
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            keeper.join(1.0)
+            if sys.stderr is not before:
+                sys.stderr.close()
+                sys.stderr = before
 
 
 def _keep(heard: int, log: IO[bytes]) -> None:

@@ -20,6 +20,10 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block, Grid
+from lsd.blockwise.job import Job, Recorded
+
+# characters of a value in a message
+_LONGEST = 80
 
 Arrays = Mapping[str, NDArray[Any]]
 Rows = NDArray[Any]
@@ -56,22 +60,17 @@ class Function(Protocol):
 class Step:
     """One function over the blocks of a grid.
 
-    name:        of the step within its container, also of its folder
-    container:   zarr folder that holds the arrays
-    function:    "package.module:factory"; factory(container, worker, **arguments) -> Function, called once in each worker
-                 process; worker: its number on its machine, 0 and up, which picks its device
-    arguments:   JSON
-    fingerprint: JSON, everything that the output depends on: settings, input, checkpoint, version of the function
-    arrays:      names in the container; their chunks lie within one block each
-    rows:        dtype of the table, None: there is none
+    name:      of the step within its container, also of its folder
+    container: zarr folder that holds the arrays
+    job:       the function and all that it is given
+    arrays:    names in the container; their chunks lie within one block each
+    rows:      dtype of the table, None: there is none
     """
 
     name: str
     container: Path
     grid: Grid
-    function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    job: Job | Recorded
     arrays: tuple[str, ...] = ()
     rows: np.dtype[Any] | None = None
 
@@ -81,14 +80,26 @@ class Step:
         return step_folder(self.container, self.name)
 
     def depends_on(self) -> dict[str, Any]:
-        """The fingerprint with the blocks themselves, as it is compared and stored."""
+        """Everything that the output follows from, as it is compared and stored: the job and the blocks."""
         blocks = {"roi": _roi(self.grid.roi), "blocks": list(self.grid.write_shape), "context": _context(self.grid)}
-        return cast(dict[str, Any], json.loads(json.dumps({"step": self.name, **blocks, **self.fingerprint})))
+        return cast(dict[str, Any], json.loads(json.dumps({"step": self.name, **blocks, "inputs": self.job.fingerprint()})))
+
+    def differs(self, there: Step) -> list[str]:
+        """What a step on disk differs in from this one, in words; nothing where they are the same."""
+        if there.is_older:
+            return ["it is of an earlier version, which did not note all that its results depend on"]
+        return differences(there.depends_on(), self.depends_on(), words={f"inputs.{k}": v for k, v in self.job.words().items()})
+
+    @property
+    def is_older(self) -> bool:
+        """Whether it was written by a version that did not record jobs."""
+        return isinstance(self.job, Recorded) and not self.job.content
 
     def save(self) -> None:
         """Writes step.json, whole or not at all."""
         content = {
             "depends_on": self.depends_on(),
+            "job": self.job.record(),
             "arrays": self.arrays,
             "rows": None if self.rows is None else self.rows.descr,
             "grid": {
@@ -98,7 +109,6 @@ class Step:
                 "context": [list(side) for side in self.grid.context],
                 "lead": list(self.grid.lead),
             },
-            "arguments": self.arguments,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / "step.json.partial"
@@ -107,21 +117,20 @@ class Step:
 
     def open(self, worker: int) -> Function:
         """The function, set up in this process."""
-        module, _, factory = self.function.partition(":")
-        return cast(Function, getattr(importlib.import_module(module), factory)(self.container, worker, **self.arguments))
+        return self.job.open(self.container, worker)
 
 
 def load_step(folder: Path, function: str = "") -> Step:
     """The step whose step.json lies in `folder`.
 
-    function: what to run; it is never read from an output folder.  Without it the step can only be looked at.
-    Raises ValueError if there is none, or it cannot be read.
+    function: "package.module:Class" of its job; it is never read from an output folder.  Without it the step can only be
+    looked at.  Raises ValueError if there is none, or it cannot be read.
     """
     try:
         content = json.loads((folder / "step.json").read_bytes())
-        grid = content["grid"]
+        grid, depends_on = content["grid"], content["depends_on"]
         return Step(
-            name=content["depends_on"]["step"],
+            name=depends_on["step"],
             container=container_of(folder),
             grid=Grid(
                 roi=Roi(*grid["roi"]),
@@ -130,14 +139,20 @@ def load_step(folder: Path, function: str = "") -> Step:
                 context=(Coordinate(grid["context"][0]), Coordinate(grid["context"][1])),
                 lead=Coordinate(grid["lead"]),
             ),
-            function=function,
-            arguments=content["arguments"],
-            fingerprint=content["depends_on"],
+            job=_job(content, function),
             arrays=tuple(content["arrays"]),
             rows=None if content["rows"] is None else np.dtype([(name, kind) for name, kind in content["rows"]]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / 'step.json'} cannot be read ({error}); delete {folder} and run the step again") from error
+
+
+def _job(content: Mapping[str, Any], function: str) -> Job | Recorded:
+    if not function:
+        # a version that did not record jobs wrote its fingerprint beside the blocks
+        return Recorded(dict(content["depends_on"].get("inputs", {})), dict(content.get("job", {})))
+    module, _, name = function.partition(":")
+    return cast(Job, getattr(importlib.import_module(module), name).model_validate(content["job"]))
 
 
 def step_folder(container: Path, name: str) -> Path:
@@ -155,16 +170,28 @@ def digest(depends_on: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
-def differences(there: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What two fingerprints differ in: "settings.precision: fp32 there, bf16 asked for"."""
+def differences(
+    there: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "", *, words: Mapping[str, str] | None = None
+) -> list[str]:
+    """What two fingerprints differ in: "settings.precision: fp32 there, bf16 asked for".
+
+    words: what is said instead, by dotted path, of fields whose values tell a person nothing
+    """
     found = []
     for key in sorted({*there, *asked}):
-        a, b = there.get(key), asked.get(key)
+        a, b, path = there.get(key), asked.get(key), f"{prefix}{key}"
         if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{key}.")
+            found += differences(a, b, f"{path}.", words=words)
         elif a != b:
-            found.append(f"{prefix}{key}: {a} there, {b} asked for")
+            found.append((words or {}).get(path) or f"{path.removeprefix('inputs.')}: {_shown(a)} there, {_shown(b)} asked for")
     return found
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; what is long says no more than that it is there, and a context that is alike on both sides one."""
+    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], list) and value[0] == value[1]
+    text = str(value[0] if is_pair else value)
+    return text if len(text) <= _LONGEST else "another" if isinstance(value, dict) else f"{text[:_LONGEST]}..."
 
 
 def _roi(roi: Roi) -> list[list[int]]:

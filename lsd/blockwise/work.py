@@ -97,11 +97,14 @@ def _one(
     with turn:
         output = function.compute(block, source)
     del source
-    if not taken.wanted():
-        return
     _check(step, output)
     for name, data in output.arrays.items():
+        # asked each time: this process may have been frozen at any moment, and another run may be at work there by now
+        if not taken.wanted():
+            return
         arrays[name].write(data, block.write)
+    if not taken.wanted():
+        return
     with noting:
         journal.append(block.index, digest=output.digest(), rows=output.rows, seconds=time.perf_counter() - since)
 

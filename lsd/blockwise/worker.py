@@ -14,15 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsd.blockwise.launch import CannotStart, Scheduler, at_start
 from lsd.blockwise.ledger import Journal
+from lsd.blockwise.process import die_with_parent
+from lsd.blockwise.pulse import holding
 from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import load_step
 from lsd.blockwise.work import Stopped, Take, Taken, work
@@ -42,10 +46,16 @@ class Worker:
     folder: Path
     function: str
     overlap: bool
+    # a little more than it gives itself
+    patience: ClassVar[float] = 8.0
 
     def __call__(self) -> None:
         """Returns when there is no block left; soon after the scheduler has ended, the process does too, whatever it is at."""
         import daisy
+
+        die_with_parent()
+        # what it says of a scheduler that is not there is said better here
+        logging.getLogger("daisy").setLevel(logging.ERROR)
 
         scheduler = Scheduler(int(daisy.Context.from_env()["port"]))
         threading.Thread(target=_end_after, args=(scheduler,), name="end", daemon=True).start()
@@ -63,13 +73,14 @@ def _end_after(scheduler: Scheduler) -> None:
     # a run that is interrupted waits for its workers; blocks may take an hour
     scheduler.wait(math.inf)
     time.sleep(_GRACE)
-    os._exit(0)
+    # no clean end: what it was writing may be half written
+    os._exit(1)
 
 
 def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: Callable[[], bool] = lambda: True) -> None:
     """Does blocks of the step in `folder` until the scheduler that `context` names has none left, or is gone.
 
-    wanted: whether results are still waited for, where that can be told; else they are written, which does no harm
+    wanted: whether results are still waited for, where more can be told than that the run goes on
     What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has ended is as well, is raised
     only.
     """
@@ -80,10 +91,11 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: C
     journal = Journal(folder)
     try:
         step = load_step(folder, function)
-        pending = np.load(folder / PENDING, mmap_mode="r")
+        pending, goes_on = _pending(folder / PENDING)
         opened = step.open(take_slot(str(step.folder.resolve())))
         numbers = iter((number, -1))
-        work(step, opened, lambda: _client(pending, next(numbers), wanted), journal=journal, overlap=overlap)
+        take = partial(_client, pending, wanted=lambda: wanted() and goes_on())
+        work(step, opened, lambda: take(next(numbers)), journal=journal, overlap=overlap)
     except Stopped:
         # the journal says why
         pass
@@ -96,7 +108,30 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: C
         journal.close()
 
 
-def _client(pending: Any, number: int, wanted: Callable[[], bool]) -> Take:
+def _pending(path: Path) -> tuple[NDArray[np.uint64], Callable[[], bool]]:
+    """Numbers of the blocks that the run hands out, and a function: whether that run goes on, which may be long after.
+
+    Raises Unreachable where no run goes on.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise Unreachable(f"{path} is not there; the run has ended") from None
+    with file:
+        there = os.fstat(file.fileno())
+    pending: NDArray[np.uint64] = np.load(path, mmap_mode="r")
+
+    def goes_on() -> bool:
+        # opened, as network file systems may remember what a path was
+        with suppress(OSError), path.open("rb") as now:
+            found = os.fstat(now.fileno())
+            return os.path.samestat(found, there) and found.st_mtime_ns == there.st_mtime_ns
+        return False
+
+    return pending, goes_on
+
+
+def _client(pending: NDArray[np.uint64], number: int, *, wanted: Callable[[], bool]) -> Take:
     """A connection to the scheduler, as a context manager that hands out a block.
 
     number: of the worker; a second connection of it has -1, since the scheduler follows one for each worker it started
@@ -118,7 +153,7 @@ def _client(pending: Any, number: int, wanted: Callable[[], bool]) -> Take:
         nonlocal begun
         handed = False
         try:
-            with client.acquire_block() as block:
+            with client.acquire_block() as block, holding() if block is not None else nullcontext():
                 begun = handed = True
                 yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, wanted)
         except (OSError, RuntimeError) as error:

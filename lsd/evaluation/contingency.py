@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lsd.segmentation.lookup import relabel
 from lsd.segmentation.pairs import count_pairs, sum_pairs
+from lsd.targets.ids import ids, set_voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +27,14 @@ class Contingency:
 
     @classmethod
     def of(cls, segmentation: NDArray[Any], truth: NDArray[Any], *, mask: NDArray[Any] | None = None) -> Contingency:
-        """Count two arrays of one shape and any integer dtypes, exactly up to 2**64 - 1; only where `mask` is set.
+        """Count two arrays of one shape and any integer dtypes (or bool), exactly up to 2**64 - 1; only where `mask` is set.
 
         Raises ValueError for negative or fractional ids and for shapes that differ.
         """
-        for name, array in (("segmentation", segmentation), ("truth", truth), ("mask", mask)):
-            if array is not None and array.shape != segmentation.shape:
-                raise ValueError(f"{name} has shape {array.shape}, the segmentation {segmentation.shape}; they must agree")
-            if array is not None and name != "mask":
-                _check_ids(name, array)
-        return cls(*count_pairs(segmentation, truth, mask=mask))
+        segments, objects = ids(segmentation, "segmentation"), ids(truth, "truth")
+        if objects.shape != segments.shape:
+            raise ValueError(f"truth has shape {objects.shape}, the segmentation {segments.shape}; they must agree")
+        return cls(*count_pairs(segments, objects, mask=set_voxels(mask, segments.shape, of="the segmentation")))
 
     @classmethod
     def empty(cls) -> Contingency:
@@ -49,10 +48,3 @@ class Contingency:
     def relabelled(self, nodes: NDArray[Any], segments: NDArray[Any]) -> Contingency:
         """The table of the segmentation in which each of `nodes` has become its segment; the arrays are not needed."""
         return Contingency(*sum_pairs(relabel(self.segments, nodes, segments), self.objects, self.voxels))
-
-
-def _check_ids(name: str, array: NDArray[Any]) -> None:
-    if array.dtype.kind not in "uib":
-        raise ValueError(f"{name} has dtype {array.dtype}; ids are whole numbers, allowed: integer dtypes")
-    if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise ValueError(f"{name} holds {array.min()}; allowed: 0..2**64 - 1")

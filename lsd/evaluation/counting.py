@@ -12,6 +12,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block, tile
+from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.run import run
@@ -20,12 +21,12 @@ from lsd.evaluation.contingency import Contingency
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.volumes.array import open_array, text
+from lsd.volumes.array import text
+from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
-VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,26 +64,30 @@ def count(config: Config, name: str, spec: Volume) -> Counted:
     return Counted(roi, table, results)
 
 
-class Counts:
-    """Rows: the pairs of ids that occur in each block, and their voxels; what workers run.
+class CountsJob(Job):
+    """Pairs of ids of a segmentation and its truth in each block; see `Counts`.
 
-    volume: JSON of its spec; name, data_root: of the volume; segmentation: (container, array); settings: JSON of Evaluate
+    ignore: labels that are left out, where the truth is relabelled into pieces (`connected`)
     """
 
-    def __init__(
-        self,
-        container: Path,
-        worker: int,
-        *,
-        volume: Any,
-        name: str,
-        data_root: str,
-        segmentation: tuple[str, str],
-        settings: Any,
-    ) -> None:
-        self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
-        self.segmentation = open_array(*segmentation).on_grid(self.volume.raw.remainder)
-        self.settings = Evaluate.model_validate(settings)
+    version: Version = 2
+    segmentation: ArrayInput
+    truth: VolumeInput
+    use_mask: bool
+    connected: bool
+    ignore: tuple[int, ...]
+
+    def open(self, container: Path, worker: int) -> Counts:
+        """Ready to be called."""
+        return Counts(self)
+
+
+class Counts:
+    """Rows: the pairs of ids that occur in each block, and their voxels; what workers run."""
+
+    def __init__(self, job: CountsJob) -> None:
+        self.volume, self.job = job.truth.open(), job
+        self.segmentation = job.segmentation.open().on_grid(self.volume.raw.remainder)
 
     def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
         """Segmentation, truth and where it is known."""
@@ -91,10 +96,10 @@ class Counts:
     def compute(self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]) -> Output:
         """Their pairs, in ascending order."""
         segmentation, truth, known = source
-        mask = known if self.settings.use_mask else np.ones_like(known)
-        if self.settings.connected:
+        mask = known if self.job.use_mask else np.ones_like(known)
+        if self.job.connected:
             # pieces get new names, so what is ignored must be left out before
-            mask &= ~np.isin(truth, np.array(self.settings.ignore, dtype=np.uint64))
+            mask &= ~np.isin(truth, np.array(self.job.ignore, dtype=np.uint64))
             truth = _pieces(np.where(mask, truth, np.uint64(0)))
         table = Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
         rows = np.empty(len(table.voxels), PAIR)
@@ -103,29 +108,23 @@ class Counts:
 
 
 def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path) -> Step:
-    settings, source = config.evaluate, results.array.source
+    settings, source, revision = config.evaluate, results.array.source, config.segment.revision
     none = (0,) * roi.dims
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
-    arguments = {
-        "volume": volume.spec.model_dump(mode="json"),
-        "name": name,
-        "data_root": str(data_root(config)),
-        "segmentation": [str(source.path.resolve()), source.name],
-        "settings": settings.model_dump(mode="json"),
-    }
-    assert volume.labels is not None
-    matters = {"use_mask", "connected", "ignore"} if settings.connected else {"use_mask", "connected"}
-    depends_on = {
-        "version": VERSION,
-        "segmentation": results.made_from,
-        "truth": volume.labels.identity(),
-        "known": [array.identity() for array in (volume.labels_mask, volume.raw) if array] if settings.use_mask else [],
-        "volume": volume.spec.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json", include=matters),
-    }
+    job = CountsJob(
+        segmentation=ArrayInput(
+            path=str(source.path.resolve()),
+            name=source.name,
+            made_from=results.made_from,
+            state=ArrayState.of(results.array, roi, where=f"{source.name} of the segmentation", revision=revision),
+        ),
+        truth=VolumeInput.truth(volume, data_root(config), roi=roi),
+        use_mask=settings.use_mask,
+        connected=settings.connected,
+        ignore=settings.ignore if settings.connected else (),
+    )
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
-    step = "counts_connected" if settings.connected else "counts"
-    return Step(step, target, grid, "lsd.evaluation.counting:Counts", arguments, depends_on, rows=PAIR)
+    return Step("counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR)
 
 
 def _check_fragments(results: Results, table: Contingency) -> None:

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.evaluation.contingency import Contingency
+from lsd.spec import Evaluate
+from lsd.targets.ids import ids
 
 Background = Literal["label", "ignore", "singletons"]
+_DEFAULT = Evaluate()
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,10 @@ class Partition:
 
     @property
     def cremi(self) -> float:
-        """Geometric mean of the two: sqrt(VOI sum * adapted Rand error)."""
+        """Geometric mean of the two, sqrt(VOI sum * ARAND): the formula of the CREMI score, over all scored voxels.
+
+        cremi.org leaves out truth within 25 nm of a boundary, and counts segment 0 as single voxels in the Rand error only.
+        """
         return math.sqrt(self.voi_sum * self.arand)
 
     def as_dict(self) -> dict[str, float]:
@@ -69,8 +75,8 @@ def compare(
     segmentation: NDArray[Any],
     truth: NDArray[Any],
     *,
-    ignore: Collection[int] = (0,),
-    background: Background = "label",
+    ignore: Collection[int] = _DEFAULT.ignore,
+    background: Background = _DEFAULT.background,
     mask: NDArray[Any] | None = None,
 ) -> Partition:
     """Scores of `segmentation` against `truth`, integer arrays of one shape.
@@ -79,14 +85,19 @@ def compare(
     background: what label 0 of the segmentation is: a "label" like others, "ignore": its voxels are left out too,
                 "singletons": each of its voxels is a segment of its own
     mask:       score only where it is set
-    Raises ValueError if nothing is left to score.
+    Raises ValueError if nothing is left to score, for shapes that differ and arrays that are no ids.
     """
     return score(Contingency.of(segmentation, truth, mask=mask), ignore=ignore, background=background)
 
 
-def score(table: Contingency, *, ignore: Collection[int] = (0,), background: Background = "label") -> Partition:
+def score(
+    table: Contingency,
+    *,
+    ignore: Collection[int] = _DEFAULT.ignore,
+    background: Background = _DEFAULT.background,
+) -> Partition:
     """Scores of a table of counts; see `compare`."""
-    used = ~np.isin(table.objects, np.array(sorted(ignore), dtype=np.uint64))
+    used = ~np.isin(table.objects, ids(sorted(ignore), "ignore").astype(np.uint64))
     if background == "ignore":
         used &= table.segments > 0
     elif background not in ("label", "singletons"):

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from lsd.evaluation.contingency import Contingency
 from lsd.evaluation.partition import Background, Partition, pool, score
 from lsd.segmentation.lookup import components
+from lsd.spec import Evaluate
 
 Sweep = Mapping[float, Partition]
+_DEFAULT = Evaluate()
 
 
 def sweep(
@@ -21,8 +23,8 @@ def sweep(
     scores: NDArray[Any],
     thresholds: Iterable[float],
     *,
-    ignore: Collection[int] = (0,),
-    background: Background = "label",
+    ignore: Collection[int] = _DEFAULT.ignore,
+    background: Background = _DEFAULT.background,
 ) -> dict[float, Partition]:
     """Scores of the segmentation at each threshold, in ascending order.
 
@@ -44,7 +46,7 @@ def pooled(sweeps: Sequence[Sweep]) -> dict[float, Partition]:
     return {threshold: pool([sweep[threshold] for sweep in sweeps]) for threshold in shared}
 
 
-def best(sweep: Sweep, *, tolerance: float = 0.0) -> float:
+def best(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
     """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises ValueError if empty.
 
     tolerance: sums count as equal to the lowest up to this fraction above it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -12,6 +12,13 @@ from lsd.losses.dense import bce, mse
 from lsd.spec import Loss
 
 DENSE = {"mse": mse, "bce": bce}
+
+
+def dense(loss: Loss) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The function of (logits, target, weights) that a loss means.  Raises ValueError for a kind that has none."""
+    if loss.kind not in DENSE:
+        raise ValueError(f"loss {loss.kind!r} is unknown; there are: {', '.join(DENSE)}")
+    return DENSE[loss.kind]
 
 
 class Total(NamedTuple):
@@ -28,6 +35,6 @@ def total(
 
     logits, targets, weights: {head: (b, c, *spatial)}; losses: {head: its spec}
     """
-    heads = {name: DENSE[loss.kind](logits[name], targets[name], weights[name]) for name, loss in losses.items()}
+    heads = {name: dense(loss)(logits[name], targets[name], weights[name]) for name, loss in losses.items()}
     value = torch.stack([losses[name].weight * loss for name, loss in heads.items()]).sum()
     return Total(value, {name: loss.detach() for name, loss in heads.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import assert_never, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from lsd.network.layers import crop, heads
 from lsd.network.levels import extent, is_padded
 from lsd.network.residual import ResidualTrunk
 from lsd.network.unet import UNetTrunk
-from lsd.spec import Stage, Trunk, UNet, Variant
+from lsd.spec import ResidualUNet, Stage, Trunk, UNet, Variant
 from lsd.targets.target import channels
 
 
@@ -23,11 +23,7 @@ class StageNetwork(nn.Module):
 
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
-        self.trunk = (
-            UNetTrunk(trunk, in_channels=in_channels)
-            if isinstance(trunk, UNet)
-            else ResidualTrunk(trunk, in_channels=in_channels)
-        )
+        self.trunk = _trunk(trunk, in_channels)
         outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
         self.heads = nn.ModuleDict({f"head_{name}": layer for name, layer in heads(features_out(trunk), outs, dims=trunk.dims)})
 
@@ -116,6 +112,16 @@ class Cascade(nn.Module):
                 running.insert(0, name)
                 needed.update(self._reads[name])
         return running
+
+
+def _trunk(trunk: Trunk, in_channels: int) -> nn.Module:
+    match trunk:
+        case UNet():
+            return UNetTrunk(trunk, in_channels=in_channels)
+        case ResidualUNet():
+            return ResidualTrunk(trunk, in_channels=in_channels)
+        case _:
+            assert_never(trunk)
 
 
 def as_stored(logits: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import assert_never
 
 from lsd.network.levels import discarded, fold, is_padded, kernels
 from lsd.spec import ResidualUNet, Shape, Stage, Trunk, UNet, Variant
@@ -96,10 +97,13 @@ class Walk:
 def walk(trunk: Trunk, stage: Stage, read_channels: int, shape: Sequence[int], *, copies: float = COPIES) -> Walk:
     """The pass of a trunk and the heads of a stage over read_channels x shape, in prediction."""
     steps = Walk(read_channels, shape, padded=is_padded(trunk), norm=trunk.norm is not None, copies=copies)
-    if isinstance(trunk, UNet):
-        _through_unet(trunk, steps)
-    else:
-        _through_residual(trunk, steps)
+    match trunk:
+        case UNet():
+            _through_unet(trunk, steps)
+        case ResidualUNet():
+            _through_residual(trunk, steps)
+        case _:
+            assert_never(trunk)
     features = steps.channels
     if steps.padded:
         steps.shape = tuple(n - 2 * d for n, d in zip(steps.shape, discarded(trunk), strict=True))
@@ -154,9 +158,13 @@ def read_channels(variant: Variant, stage: Stage, dims: int) -> int:
 
 def widths(trunk: Trunk) -> tuple[int, ...]:
     """Feature maps of each level."""
-    if isinstance(trunk, ResidualUNet):
-        return trunk.widths
-    return tuple(trunk.features * trunk.multiplier**level for level in range(len(trunk.factors) + 1))
+    match trunk:
+        case UNet():
+            return tuple(trunk.features * trunk.multiplier**level for level in range(len(trunk.factors) + 1))
+        case ResidualUNet():
+            return trunk.widths
+        case _:
+            assert_never(trunk)
 
 
 def features_out(trunk: Trunk) -> int:

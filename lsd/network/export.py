@@ -28,7 +28,7 @@ def export(source: str | Path, target: str | Path) -> str:
     content = checkpoint.load(source)
     half = {key: value.to(torch.float16) for key, value in weights(content).items()}
     # where it was trained is no one else's matter
-    config = config_of(content, where=source).model_copy(update={"runs": "runs", "data_root": None})
+    config = config_of(content, where=source).derive(runs="runs", data_root=None)
     kept = {key: content[key] for key in KEPT if key in content}
     named = {"config": config.model_dump_json(), "config_hash": config_hash(config)}
     return checkpoint.save(target, {**kept, **named, "model": half})

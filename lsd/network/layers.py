@@ -37,7 +37,7 @@ class Convolution(nn.Module):
         super().__init__()
         padding = tuple(k // 2 for k in kernel) if padded else (0,) * len(kernel)
         self.convolution = CONV[len(kernel)](channels, out, kernel, padding=padding)
-        self.norm = nn.GroupNorm(gcd(out, 8), out) if norm else None
+        self.norm = normalisation(norm, out)
         self.activation = activate(activation)
         initialise(self.convolution, fan=channels * prod(kernel), gain=GAIN[activation] if gain is None else gain)
 
@@ -49,6 +49,15 @@ class Convolution(nn.Module):
         """Features before the activation."""
         x = self.convolution(x)
         return x if self.norm is None else self.norm(x)
+
+
+def normalisation(kind: str | None, channels: int) -> nn.Module | None:
+    """The norm of so many channels, None where there is none.  Raises ValueError for a kind that there is not."""
+    if kind is None:
+        return None
+    if kind != "group":
+        raise ValueError(f"norm is {kind!r}; allowed: None, group")
+    return nn.GroupNorm(gcd(channels, 8), channels)
 
 
 def activate(kind: str) -> nn.Module:

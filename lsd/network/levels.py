@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import assert_never
 
 from funlib.geometry import Coordinate
 
@@ -41,22 +42,37 @@ class Extent:
 
 def kernels(trunk: Trunk) -> tuple[tuple[Shape, ...], ...]:
     """Of each level, the kernels of one side in the order in which they are applied going down."""
-    if isinstance(trunk, UNet):
-        return trunk.level_kernels or (trunk.kernels,) * (len(trunk.factors) + 1)
-    first = trunk.first_kernel or trunk.kernel
-    # a residual module has three convolutions; the first level has the embedding as well
-    return ((first,) * 4, *((trunk.kernel,) * 3 for _ in trunk.factors))
+    match trunk:
+        case UNet():
+            return trunk.level_kernels or (trunk.kernels,) * (len(trunk.factors) + 1)
+        case ResidualUNet():
+            first = trunk.first_kernel or trunk.kernel
+            # a residual module has three convolutions; the first level has the embedding as well
+            return ((first,) * 4, *((trunk.kernel,) * 3 for _ in trunk.factors))
+        case _:
+            assert_never(trunk)
 
 
 def fold(trunk: Trunk) -> Coordinate:
     """Voxels an axis that are folded into channels."""
-    folded = trunk.fold if isinstance(trunk, ResidualUNet) else None
-    return Coordinate(folded or (1,) * trunk.dims)
+    match trunk:
+        case UNet():
+            return Coordinate((1,) * trunk.dims)
+        case ResidualUNet():
+            return Coordinate(trunk.fold or (1,) * trunk.dims)
+        case _:
+            assert_never(trunk)
 
 
 def is_padded(trunk: Trunk) -> bool:
     """Whether convolutions keep the extent (same padding)."""
-    return isinstance(trunk, ResidualUNet) or trunk.padding == "same"
+    match trunk:
+        case UNet():
+            return trunk.padding == "same"
+        case ResidualUNet():
+            return True
+        case _:
+            assert_never(trunk)
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,8 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """A context inside which layers on `device` compute in `precision`."""
     chosen = choose(precision, device.type)
-    return torch.autocast(device.type, DTYPES.get(chosen), enabled=chosen != "fp32")
+    # without a dtype torch takes one of its own
+    return torch.autocast(device.type, None if chosen == "fp32" else DTYPES[chosen], enabled=chosen != "fp32")
 
 
 @lru_cache(maxsize=8)

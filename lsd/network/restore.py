@@ -15,6 +15,7 @@ from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
 from lsd.spec import Config, Variant
 from lsd.spec.paths import checkpoints, config_file, run_folder
+from lsd.spec.written import expanded
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,9 @@ def resolve(name: str, config: Config) -> Path:
     Raises ValueError, naming what is there, where there is no such checkpoint.
     """
     if name not in ("best", "latest"):
-        if Path(name).is_file():
-            return Path(name)
+        named = expanded(name)
+        if named.is_file():
+            return named
         raise ValueError(f"checkpoint {name!r} is no file; allowed: 'best', 'latest', or the path of a checkpoint (.pt)")
     folder = checkpoints(config, config.variant.stages[-1].name)
     path = checkpoint.best(folder) if name == "best" else checkpoint.newest(folder)

@@ -11,6 +11,7 @@ of it in world voxels; then blocks equal the whole.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -41,14 +42,17 @@ def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = F
     return Coordinate(input_shape) - extent(trunk, training=training).shrink
 
 
-def nearest_legal(trunk: Trunk, shape: Sequence[int], *, training: bool = False) -> tuple[Coordinate, Coordinate]:
+def nearest_legal(
+    trunk: Trunk, shape: Sequence[int], *, training: bool = False, output: Sequence[int] | None = None
+) -> tuple[Coordinate, Coordinate]:
     """Of every axis, the largest legal input not above shape, and the smallest not below it: (below, above).
 
-    Where nothing legal lies below, below is the smallest legal input.
+    output: voxels an axis that must come out, by default 1.  Where nothing legal lies below, below is the smallest legal input.
     """
     sizes = _fitting(trunk, shape, training=training)
-    above = Coordinate(sizes.smallest(n - s, axis) for axis, (n, s) in enumerate(zip(shape, sizes.shrink, strict=True)))
-    least = smallest_input(trunk, (1,) * trunk.dims, training=training)
+    least = smallest_input(trunk, output or (1,) * trunk.dims, training=training)
+    wanted = (max(n, low) - s for n, low, s in zip(shape, least, sizes.shrink, strict=True))
+    above = Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(wanted))
     below = (a if a == n else max(a - s, low) for a, n, s, low in zip(above, shape, sizes.step, least, strict=True))
     return Coordinate(below), above
 
@@ -131,9 +135,9 @@ def write_shape(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> Coo
     return kept
 
 
-def smallest_raw(variant: Variant, trunk: Trunk) -> Coordinate:
-    """Smallest raw of which a block keeps something."""
-    return smallest_input(trunk, step(trunk)) + margins(variant, trunk)[variant.stages[-1].name] * 2
+def smallest_raw(variant: Variant, trunk: Trunk, *, output: Sequence[int] | None = None) -> Coordinate:
+    """Smallest raw of which a block keeps something; output: voxels that must come out, by default one step."""
+    return smallest_input(trunk, output or step(trunk)) + margins(variant, trunk)[variant.stages[-1].name] * 2
 
 
 def largest_input(
@@ -143,10 +147,12 @@ def largest_input(
     memory_bytes: float,
     run: cost.Pass = cost.Pass(),  # noqa: B008
     limit: Sequence[int] | None = None,
+    output: Sequence[int] | None = None,
 ) -> Coordinate:
     """Raw shape of the largest block that predicts within memory_bytes, as `cost.memory` estimates it.
 
-    limit: raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
+    limit:  raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
+    output: voxels an axis that must come out of it, by default one step
     Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger budget never gives a
     smaller block.  Raises ValueError where even the smallest does not fit.
     """
@@ -156,13 +162,14 @@ def largest_input(
         inputs = {name: shape - margin * 2 for name, margin in around.items()}
         return cost.memory(trunk, inputs, variant, run)
 
-    smallest = smallest_raw(variant, trunk)
+    smallest = smallest_raw(variant, trunk, output=output)
     if need(smallest) > memory_bytes:
+        # rounded up, so that who allows what is said has enough
         raise ValueError(
             f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of {_text(smallest)}, takes "
-            f"{need(smallest) / 1e9:.2f} GB; allow more, or use bf16 or a smaller network"
+            f"{math.ceil(need(smallest) / 1e7) / 100:.2f} GB; allow more, or use bf16 or a smaller network"
         )
-    return _last(_growing(variant, trunk, limit), lambda shape: need(shape) <= memory_bytes)
+    return _last(_growing(variant, trunk, limit, smallest), lambda shape: need(shape) <= memory_bytes)
 
 
 def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> dict[str, Coordinate]:
@@ -176,10 +183,10 @@ def parameters(variant: Variant, trunk: Trunk) -> int:
     return cost.parameters(trunk, variant)
 
 
-def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None) -> Iterator[Coordinate]:
+def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate) -> Iterator[Coordinate]:
     """Legal raw shapes from the smallest on, each one step longer along one axis; up to `limit`, where one is given."""
     by, lost = step(trunk), context(variant, trunk) * 2
-    shape = smallest_raw(variant, trunk)
+    shape = smallest
 
     def gain(axis: int) -> tuple[float, float]:
         n, grown = shape[axis], shape[axis] + by[axis]

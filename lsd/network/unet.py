@@ -25,7 +25,7 @@ class UNetTrunk(nn.Module):
         maps, inner = widths(trunk), range(len(trunk.factors))
         entering = (in_channels, *maps)
         leaving = (features_out(trunk), *maps[1:])
-        up = upsampling if trunk.upsample == "transposed" else Nearest
+        up = {"transposed": upsampling, "nearest": Nearest}[trunk.upsample]
         self.down = nn.ModuleList(_side(trunk, entering[level], maps[level], level) for level in inner)
         self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
         self.lowest = _side(trunk, entering[len(inner)], leaving[-1], len(inner))

@@ -12,12 +12,12 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor
 
-from lsd.spec import Affinities, Descriptors, Target
+from lsd.spec import Affinities, Boundary, Descriptors, Mask, Target
 from lsd.targets.offsets import Offset, flipped, for_dims, transposed
 
 Mode = Literal["none", "flips", "transposes"]
@@ -66,19 +66,30 @@ def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
     """
     dims = len(alike)
     identity = tuple(range(dims))
-    orders = itertools.permutations(identity) if mode == "transposes" else [identity]
+    match mode:
+        case "none":
+            return (Transform(identity, (False,) * dims),)
+        case "flips":
+            orders = [identity]
+        case "transposes":
+            orders = list(itertools.permutations(identity))
+        case _:
+            assert_never(mode)
     allowed = [order for order in orders if all(alike[axis] == alike[i] for i, axis in enumerate(order))]
-    flips = itertools.product((False, True), repeat=0 if mode == "none" else dims)
-    return tuple(Transform(order, flip or (False,) * dims) for flip in flips for order in allowed)
+    return tuple(Transform(order, flip) for flip in itertools.product((False, True), repeat=dims) for order in allowed)
 
 
 def opinions(target: Target, transform: Transform) -> tuple[Opinion | None, ...]:
     """Where each channel of a head that learnt `target` is found after `transform`, None where it is not."""
-    if isinstance(target, Affinities):
-        return _affinity_opinions(for_dims(target.neighborhood, len(transform.axes)), transform)
-    if isinstance(target, Descriptors):
-        return _descriptor_opinions(target, transform)
-    return (Opinion(0, (0,) * len(transform.axes)),)
+    match target:
+        case Affinities():
+            return _affinity_opinions(for_dims(target.neighborhood, len(transform.axes)), transform)
+        case Descriptors():
+            return _descriptor_opinions(target, transform)
+        case Boundary() | Mask():
+            return (Opinion(0, (0,) * len(transform.axes)),)
+        case _:
+            assert_never(target)
 
 
 def margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -11,44 +11,46 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block
+from lsd.blockwise.job import Job, Version
 from lsd.blockwise.step import Output
 from lsd.network.allocator import keep_freed_memory
 from lsd.network.restore import from_checkpoint
 from lsd.prediction.predictor import Predictor
-from lsd.spec import Predict, Volume
-from lsd.volumes.volume import open_volume
+from lsd.spec import Predict
+from lsd.spec.effect import NoEffect, Told
+from lsd.volumes.inputs import Box, VolumeInput
 
-FUNCTION = "lsd.prediction.blocks:Heads"
+
+class HeadsJob(Job):
+    """Heads of each block of a volume, by a network; see `Heads`.
+
+    sha256:   of the checkpoint
+    settings: with heads and threads named; roi: (begin, shape) of all that is predicted
+    """
+
+    version: Version = 2
+    volume: VolumeInput
+    checkpoint: Annotated[str, NoEffect("its sha256 says what it holds")]
+    sha256: Annotated[str, Told("the checkpoint is another one")]
+    settings: Predict
+    roi: Annotated[Box, NoEffect("the blocks are part of every fingerprint")]
+
+    def open(self, container: Path, worker: int) -> Heads:
+        """With a network of its own, on the device of the worker."""
+        return Heads(self, worker)
 
 
 class Heads:
-    """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once.
+    """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once."""
 
-    volume: JSON of its spec; name: its name; data_root: where its paths start; settings: JSON of Predict, threads a number
-    checkpoint: file, whose sha256 must be that; roi: (begin, shape) of all that is predicted
-    """
-
-    def __init__(
-        self,
-        container: Path,
-        worker: int,
-        *,
-        volume: Any,
-        name: str,
-        data_root: str,
-        settings: Any,
-        checkpoint: str,
-        sha256: str,
-        roi: tuple[Any, Any],
-    ) -> None:
+    def __init__(self, job: HeadsJob, worker: int) -> None:
         keep_freed_memory()
-        restored = from_checkpoint(checkpoint)
-        if restored.sha256 != sha256:
-            raise ValueError(f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
-        self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
-        self.settings = on_device(Predict.model_validate(settings), worker)
+        restored = from_checkpoint(job.checkpoint)
+        if restored.sha256 != job.sha256:
+            raise ValueError(f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
+        self.volume, self.settings = job.volume.open(), on_device(job.settings, worker)
         self.predictor = Predictor(restored.cascade, restored.config.network, settings=self.settings)
-        self.plan = self.predictor.plan(Roi(*roi), voxel_size=self.volume.voxel_size)
+        self.plan = self.predictor.plan(Roi(*job.roi), voxel_size=self.volume.voxel_size)
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Raw (*block.read.shape) in -1..1, mirrored beyond the volume."""
@@ -67,4 +69,4 @@ def on_device(settings: Predict, worker: int) -> Predict:
     """Settings with a device for this worker: the GPUs that it sees (a cluster shows it its own) are dealt out in turn."""
     if settings.device not in ("auto", "cuda") or not torch.cuda.is_available():
         return settings
-    return settings.model_copy(update={"device": f"cuda:{worker % torch.cuda.device_count()}"})
+    return settings.derive(device=f"cuda:{worker % torch.cuda.device_count()}")

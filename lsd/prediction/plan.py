@@ -14,7 +14,7 @@ from funlib.geometry import Coordinate, Roi
 from lsd.blockwise.grid import Grid, tile
 from lsd.network import cost, sizes
 from lsd.prediction.augment import Transform, margin, opinions, transforms
-from lsd.spec import Descriptors, Network, Predict, Target, Variant
+from lsd.spec import Descriptors, Network, Predict, Target, Trunk, Variant
 
 # more do not fill a device any better
 MOST_SECTIONS = 64
@@ -54,7 +54,8 @@ def plan(
     turns = _turns(network, variant, settings=settings, voxel_size=voxel_size[sections:], targets=targets)
     below, above = _margin(targets, turns)
     flat = Roi(roi.begin[sections:], roi.shape[sections:])
-    raw = _fit(network, variant, flat, largest=_largest(network, variant, flat, settings), margin=below + above)
+    largest = _largest(network, variant, flat, settings, margin=below + above)
+    raw = _fit(network, variant, flat, largest=largest, margin=below + above)
     output = sizes.cascade_output(variant, trunk, raw)
     context = sizes.context(variant, trunk)
     compute, step, before, after = output - below - above, sizes.step(trunk), context + below, context + above
@@ -96,21 +97,42 @@ def _margin(targets: Mapping[str, Target], turns: Sequence[Transform]) -> tuple[
     return Coordinate(below), Coordinate(above)
 
 
-def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict) -> Coordinate:
+def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict, *, margin: Coordinate) -> Coordinate:
     """The largest raw of a block: what the config asks for, else what fits memory."""
-    shape = settings.shape or network.predict_shape
-    if shape is None:
-        return sizes.largest_input(
-            variant,
-            network.trunk,
-            memory_bytes=settings.memory * 1e9,
-            run=_pass(settings),
-            limit=roi.shape + (sizes.context(variant, network.trunk) + sizes.step(network.trunk)) * 2,
+    shape, trunk, least = settings.shape or network.predict_shape, network.trunk, _least(network, roi, margin)
+    if shape is not None:
+        _check_shape(trunk, shape, least, name="predict.shape" if settings.shape else "network.predict_shape")
+        return sizes.raw_shape(variant, trunk, shape)
+    limit = roi.shape + (sizes.context(variant, trunk) + sizes.step(trunk)) * 2
+    asked = {"memory_bytes": settings.memory * 1e9, "run": _pass(settings), "limit": limit}
+    found = sizes.largest_input(variant, trunk, **asked)
+    output = sizes.cascade_output(variant, trunk, found)
+    if all(n >= m for n, m in zip(output, least, strict=True)):
+        return found
+    return sizes.largest_input(
+        variant, trunk, **asked, output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)]
+    )
+
+
+def _least(network: Network, roi: Roi, margin: Coordinate) -> Coordinate:
+    """Output of the smallest block of `roi` that keeps something: a step, or all there is, behind what aligns it."""
+    step = sizes.step(network.trunk)
+    return Coordinate(b % s + min(n, s) + m for b, n, s, m in zip(roi.begin, roi.shape, step, margin, strict=True))
+
+
+def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name: str) -> None:
+    """Raises ValueError, naming the nearest that do, where blocks of `shape` do not fit the trunk or keep nothing."""
+    if len(shape) != trunk.dims:
+        one = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
+        raise ValueError(f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size an axis{one}")
+    below, above = sizes.nearest_legal(trunk, shape, output=least)
+    if above != Coordinate(shape):
+        nearest = " or ".join(dict.fromkeys(f"{name}={tuple(int(n) for n in fit)}" for fit in (below, above)))
+        raise ValueError(
+            f"{name} {tuple(shape)} does not fit the network, or leaves a block of this region nothing to keep; nearest that "
+            f"fit: {nearest} (each axis in steps of {tuple(int(n) for n in sizes.step(trunk))}, from "
+            f"{tuple(int(n) for n in sizes.smallest_input(trunk, least))} on)"
         )
-    if len(shape) != network.dims:
-        raise ValueError(f"predict.shape {shape} has {len(shape)} axes, the network {network.dims}; give one size an axis")
-    sizes.output_shape(network.trunk, shape)
-    return sizes.raw_shape(variant, network.trunk, shape)
 
 
 def _fit(network: Network, variant: Variant, roi: Roi, *, largest: Coordinate, margin: Coordinate) -> Coordinate:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from lsd.network.restore import Restored
 from lsd.prediction.plan import Plan
-from lsd.spec import Affinities, Predict, Target
+from lsd.spec import Affinities, Boundary, Descriptors, Mask, Predict, Target
 from lsd.targets.offsets import for_dims
 from lsd.volumes.volume import OpenVolume
 
@@ -35,7 +35,12 @@ def attributes(target: Target, volume: OpenVolume, *, plan: Plan, settings: Pred
         "device": settings.device,
         "threads": settings.threads,
     }
-    if not isinstance(target, Affinities):
-        return {"prediction": record}
-    flat = (0,) * (volume.roi.dims - network.dims)
-    return {"prediction": record, "neighborhood": [[*flat, *offset] for offset in for_dims(target.neighborhood, network.dims)]}
+    match target:
+        case Affinities():
+            flat = (0,) * (volume.roi.dims - network.dims)
+            offsets = [[*flat, *offset] for offset in for_dims(target.neighborhood, network.dims)]
+            return {"prediction": record, "neighborhood": offsets}
+        case Descriptors() | Boundary() | Mask():
+            return {"prediction": record}
+        case _:
+            assert_never(target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import torch
 from funlib.geometry import Roi
@@ -16,7 +16,7 @@ from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
 from lsd.network.restore import Restored, from_checkpoint, resolve
-from lsd.prediction.blocks import FUNCTION
+from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.record import attributes
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
@@ -25,13 +25,13 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.sharpen import margin
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
 
-# noted in fingerprints: to be raised whenever the same settings would give other values
-VERSION = 1
 STEP = "heads"
 
 
@@ -81,8 +81,8 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
     """
     config = expand(config)
-    settings = config.predict.model_copy(update={"threads": config.predict.threads or _threads(workers)})
-    config = config.model_copy(update={"predict": settings})
+    settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
+    config = config.derive(predict=settings)
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
     volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
     path = resolve(settings.checkpoint, config)
@@ -154,28 +154,24 @@ def _predict(
 
 
 def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
-    settings = wanted.settings.model_dump(
-        mode="json",
-        include={"dtype", "augment", "opinions", "precision", "channels_last", "compile", "device", "threads"},
+    read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
+    job = HeadsJob(
+        volume=VolumeInput.raw(volume, data_root(config), roi=_seen(volume, read)),
+        checkpoint=str(wanted.checkpoint),
+        sha256=wanted.restored.sha256,
+        settings=Predict.model_validate({**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}),
+        roi=box(plan.grid.roi),
     )
-    roi = plan.grid.roi
-    arguments: dict[str, Any] = {
-        "volume": volume.spec.model_dump(mode="json"),
-        "name": volume.name,
-        "data_root": str(data_root(config)),
-        "settings": wanted.settings.model_dump(mode="json"),
-        "checkpoint": str(wanted.checkpoint),
-        "sha256": wanted.restored.sha256,
-        "roi": [[int(n) for n in roi.begin], [int(n) for n in roi.shape]],
-    }
-    depends_on = {
-        "version": VERSION,
-        "checkpoint": wanted.restored.sha256,
-        "heads": sorted(wanted.targets()),
-        "settings": settings,
-        "raw": {**volume.raw.identity(), **volume.spec.model_dump(mode="json", include={"raw_range", "invalid", "sharpen"})},
-    }
-    return Step(STEP, target, plan.grid, FUNCTION, arguments, depends_on, arrays=tuple(wanted.targets()))
+    return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
+
+
+def _seen(volume: OpenVolume, read: Roi) -> Roi:
+    """The part of raw that blocks which read `read` may look at: what sharpening reaches, and what is mirrored."""
+    around = margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+    wide = read.grow(around, around)
+    inside = wide.intersect(volume.raw.roi)
+    beyond = max(*(wide.shape - inside.shape), 0)
+    return inside.grow((beyond,) * read.dims, (beyond,) * read.dims).intersect(volume.raw.roi)
 
 
 def _create(container: Path, head: str, kind: Target, volume: OpenVolume, wanted: Wanted, plan: Plan) -> None:
@@ -201,4 +197,4 @@ def crowd(settings: Predict) -> Workers:
         raise ValueError("predict.workers.launch is set, but not how many workers; set predict.workers.count")
     on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
     count = (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
-    return settings.workers.model_copy(update={"count": max(1, count)})
+    return settings.workers.derive(count=max(1, count))

@@ -52,7 +52,7 @@ def _partners(config: Config, name: str, scores: VolumeScores, results: Results,
     counted = Counted(scores.roi, scores.table, results)
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn
-        whole = config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"connected": False})})
+        whole = config.derive(evaluate={"connected": False})
         counted = count(whole, name, whole.dataset.volumes()[name])
     table = counted.table if threshold is None else counted.at(threshold)
     return Partners.of(table)

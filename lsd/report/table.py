@@ -9,7 +9,11 @@ from lsd.evaluation.partition import Partition
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 
 Row = Sequence[Any]
-_COLUMNS = ("VOI split", "VOI merge", "VOI sum", "ARAND", "CREMI")
+# not "CREMI": that name belongs to what cremi.org computes
+_COLUMNS = ("VOI split", "VOI merge", "VOI sum", "ARAND", "sqrt(VOI*ARAND)")
+_NOTE = """\
+sqrt(VOI*ARAND) is the formula of the CREMI score, here over all scored voxels; cremi.org leaves out truth within 25 nm of
+a boundary, and counts segment 0 as single voxels in ARAND only, so its numbers are others"""
 _NOTHING = ("-",) * len(_COLUMNS)
 
 
@@ -39,7 +43,7 @@ def scores_table(evaluation: Evaluation) -> str:
     about = f"no threshold: {evaluation.chosen_on}"
     if evaluation.threshold is not None:
         about = f"threshold {evaluation.threshold:g}, from {evaluation.chosen_on}"
-    return f"{table(header, rows)}\n{about}; VOI in bits"
+    return f"{table(header, rows)}\n{_NOTE}\n{about}; VOI in bits"
 
 
 def _row(name: str, volume: VolumeScores) -> Row:

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from lsd.segmentation.linkage import linkage, links
 from lsd.segmentation.lookup import relabel
-from lsd.segmentation.nearest import nearest, unit
+from lsd.segmentation.nearest import checked, nearest, unit
 from lsd.segmentation.pairs import touching
 from lsd.segmentation.quiet import quiet
-from lsd.spec import NEAREST
-from lsd.targets.offsets import for_dims
+from lsd.spec import NEAREST, Segment
+from lsd.targets.ids import ids as whole_numbers
+from lsd.targets.offsets import for_dims, warn_beyond
+from lsd.targets.told import tell
+
+_DEFAULT = Segment()
 
 Edges = NDArray[np.uint64]
 Scores = NDArray[np.float32]
@@ -43,9 +47,9 @@ def agglomerate(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     *,
-    scoring: str = "mean",
-    caution: float = 0.0,
-    cautious_above: int = 1,
+    scoring: str = _DEFAULT.scoring,
+    caution: float = _DEFAULT.caution,
+    cautious_above: int = _DEFAULT.cautious_above,
     neighborhood: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Edges, Scores]:
     """Join `fragments` (z, y, x) in the order of their scores: edges uint64 (n, 2), scores float32 (n,).
@@ -63,18 +67,40 @@ def agglomerate(
              voxels of the two; it looks at no affinity, for controls
     caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
              smaller) ** caution, so that large regions join later than small ones between which as much was seen
-    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, and shapes that do not fit.
+    fragments: any integers >= 0
+    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, shapes that do not fit,
+    another number of channels than offsets, and affinities that are none; warns of more channels than axes where there is no
+    neighborhood, and with "mean_all" of offsets that are longer than the volume.
     Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (average linkage).
     """
     if scoring not in (*MEANS, *SCORINGS):
         raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*MEANS, *SCORINGS))}")
     if caution and scoring not in MEANS:
         raise ValueError(f"caution {caution} goes with scoring {' or '.join(MEANS)}, got {scoring!r}; set one of them, or 0")
-    if fragments.ndim not in (2, 3) or affs.shape[1:] != fragments.shape or len(affs) < 2:
+    if caution < 0 or cautious_above < 1:
+        raise ValueError(f"caution is 0 or more and cautious_above 1 or more, got {caution} and {cautious_above}")
+    fragments = whole_numbers(fragments, "fragments", dims=(2, 3))
+    affs = np.asarray(affs)
+    if affs.shape[1:] != fragments.shape or len(affs) < 2:
         raise ValueError(f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and (z, y, x)")
     if neighborhood is None:
-        neighborhood = for_dims(NEAREST, min(len(affs), fragments.ndim))
-        affs = affs[: len(neighborhood)]
+        affs, neighborhood = _first(affs, scoring)
+    elif scoring == "mean_all":
+        warn_beyond(affs.shape, neighborhood)
+    affs = checked(affs, neighborhood)
+    return joined(affs, fragments, neighborhood, scoring=scoring, caution=caution, cautious_above=cautious_above)
+
+
+def joined(
+    affs: NDArray[Any],
+    fragments: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    *,
+    scoring: str = _DEFAULT.scoring,
+    caution: float = _DEFAULT.caution,
+    cautious_above: int = _DEFAULT.cautious_above,
+) -> tuple[Edges, Scores]:
+    """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are sound."""
     affs, neighborhood = looked_at(affs, neighborhood, scoring)
 
     def merges(affs: NDArray[Any]) -> Merges:
@@ -87,6 +113,19 @@ def agglomerate(
     planes = (_agglomerate(labels, merges(affs[:, z])) for z, labels in enumerate(fragments))
     edges, scores = zip(*planes, strict=True)
     return _ascending(np.concatenate(edges), np.concatenate(scores))
+
+
+def _first(affs: NDArray[Any], scoring: str) -> tuple[NDArray[Any], tuple[tuple[int, ...], ...]]:
+    """The first channels as those of the nearest voxels, where no neighborhood says so."""
+    offsets = for_dims(NEAREST, min(len(affs), affs.ndim - 1))
+    if len(affs) > len(offsets) and scoring == "mean_all":
+        raise ValueError(f"scoring 'mean_all' looks at all {len(affs)} channels, so name the offset of each with neighborhood=")
+    if len(affs) > len(offsets):
+        tell(
+            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the offsets {offsets}, others "
+            "are left; name the offset of each with neighborhood="
+        )
+    return affs[: len(offsets)], offsets
 
 
 def looked_at(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import fastremap
 import numpy as np
@@ -18,15 +18,21 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block, Grid, tile
+from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.step import Output
-from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.decode import decode, decode_fragments
+from lsd.segmentation.agglomeration import joined
+from lsd.segmentation.decode import decode_fragments, decode_mutex
 from lsd.segmentation.lookup import compact, relabel
+from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import open_table
-from lsd.spec import Segment, Volume
-from lsd.volumes.array import open_array
-from lsd.volumes.volume import open_volume
+from lsd.spec import Fragments as FragmentSettings
+from lsd.spec import Mutex as MutexSettings
+from lsd.spec import Segment
+from lsd.spec.effect import NoEffect, Told
+from lsd.volumes.array import Array
+from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
+from lsd.volumes.volume import OpenVolume
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel before are one fragment
@@ -44,6 +50,7 @@ _PIECE = 1 << 20
 _STEP = 32
 
 Neighborhood = Sequence[Sequence[int]]
+Apart = Annotated[int, NoEffect("the size of the blocks, which are part of every fingerprint")]
 Source = dict[str, NDArray[Any]]
 
 
@@ -70,35 +77,90 @@ def edge_pieces(folder: Path) -> Iterator[NDArray[Any]]:
         yield from np.split(rows, range(_PIECE, len(rows), _PIECE))
 
 
-class Fragments:
-    """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows: their sizes.
+class OnAffinities(Job):
+    """What every job that reads affinities is given; neighborhood: an offset for each of their channels."""
 
-    affinities: (container, array); roi: (begin, shape) of all of it; settings: JSON of Segment
-    mask:       volume (JSON of its spec), name and data root, where settings.use_mask is set
+    affinities: ArrayInput
+    neighborhood: tuple[tuple[int, ...], ...]
+
+
+class FragmentsJob(OnAffinities):
+    """Fragments of each block; see `Fragments`.
+
+    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of two blocks
     """
 
-    def __init__(
-        self,
-        container: Path,
-        worker: int,
-        *,
-        affinities: tuple[str, str],
-        neighborhood: Neighborhood,
-        settings: Any,
-        apart: int,
-        mask: tuple[Any, str, str] | None = None,
-    ) -> None:
-        self.affs = open_array(*affinities)
-        self.neighborhood, self.apart = neighborhood, apart
-        self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask).on_grid(self.affs.remainder) if mask else None
+    version: Version = 3
+    settings: FragmentSettings
+    mask: VolumeInput | None = None
+    apart: Apart
+
+    def open(self, container: Path, worker: int) -> Fragments:
+        """Ready to be called."""
+        return Fragments(self)
+
+
+class EdgesJob(OnAffinities):
+    """Edges that each block owns, and their scores; see `Edges`.
+
+    scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and its context show.
+    """
+
+    version: Version = 3
+    fragments: OwnArray
+    made_from: Annotated[str, Told("the fragments were made anew")]
+    scores: dict[str, Any]
+    agglomeration: Literal["blocks"] = "blocks"
+    apart: Apart
+
+    def open(self, container: Path, worker: int) -> Edges:
+        """Ready to be called."""
+        return Edges(self, container)
+
+
+class SegmentsJob(Job):
+    """Segmentations of each block at some thresholds; see `Segments`.
+
+    arrays: names of the arrays and of their tables; made_from: digest of the edges' step
+    """
+
+    version: Version = 3
+    fragments: OwnArray
+    made_from: Annotated[str, Told("the edges were made anew")]
+    arrays: dict[str, str]
+    apart: Apart
+
+    def open(self, container: Path, worker: int) -> Segments:
+        """Ready to be called."""
+        return Segments(self, container)
+
+
+class MutexJob(OnAffinities):
+    """The segmentation of the mutex decoder; see `Mutex`."""
+
+    version: Version = 3
+    settings: MutexSettings
+    mask: VolumeInput | None = None
+
+    def open(self, container: Path, worker: int) -> Mutex:
+        """Ready to be called."""
+        return Mutex(self)
+
+
+class Fragments:
+    """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows: their sizes."""
+
+    def __init__(self, job: FragmentsJob) -> None:
+        self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
+        self.settings, self.apart = job.settings, job.apart
+        self.mask = _mask(job.mask, self.affs)
 
     def read(self, block: Block) -> Source | None:
         """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
         roi = block.read.intersect(self.affs.roi)
         found: Source = {}
         if self.mask is not None:
-            found["mask"] = np.asarray(self.mask.read(roi, beyond="zero") != 0)
+            found["mask"] = self.mask.read_known(roi)
             if not found["mask"][(block.write - roi.begin).to_slices()].any():
                 return None
         return {**found, "affs": self.affs.read(roi)}
@@ -122,8 +184,8 @@ class Fragments:
 class Around:
     """Reads what a block's edges follow from."""
 
-    def __init__(self, container: Path, affinities: tuple[str, str]) -> None:
-        self.affs, self.fragments = open_array(*affinities), open_array(container, FRAGMENTS)
+    def __init__(self, affinities: ArrayInput, fragments: OwnArray, container: Path) -> None:
+        self.affs, self.fragments = affinities.open(), fragments.open(container)
 
     def read(self, block: Block) -> Source | None:
         """Fragments of the block and around it, and affinities; None where the block has no fragment."""
@@ -139,23 +201,11 @@ class Around:
 
 
 class Edges(Around):
-    """Rows: the edges (u < v) that each block owns, and their scores, in ascending order.
+    """Rows: the edges (u < v) that each block owns, and their scores, in ascending order."""
 
-    scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and its context show.
-    """
-
-    def __init__(
-        self,
-        container: Path,
-        worker: int,
-        *,
-        affinities: tuple[str, str],
-        neighborhood: Neighborhood,
-        scores: dict[str, Any],
-        apart: int,
-    ) -> None:
-        super().__init__(container, affinities)
-        self.neighborhood, self.scores, self.apart = neighborhood, scores, apart
+    def __init__(self, job: EdgesJob, container: Path) -> None:
+        super().__init__(job.affinities, job.fragments, container)
+        self.neighborhood, self.scores, self.apart = job.neighborhood, job.scores, job.apart
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Scores in the order in which regions join around the block."""
@@ -164,7 +214,7 @@ class Edges(Around):
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = agglomerate(source["affs"], numbers, neighborhood=self.neighborhood, **self.scores)
+        pairs, scores = joined(checked(source["affs"], self.neighborhood), numbers, self.neighborhood, **self.scores)
         ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
         # ids ascend with the blocks, so the later block is that of the larger id
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index
@@ -176,9 +226,9 @@ class Edges(Around):
 class Segments:
     """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each threshold."""
 
-    def __init__(self, container: Path, worker: int, *, arrays: dict[str, str], apart: int) -> None:
-        self.fragments, self.apart = open_array(container, FRAGMENTS), apart
-        self.tables = {name: open_table(container, table) for name, table in arrays.items()}
+    def __init__(self, job: SegmentsJob, container: Path) -> None:
+        self.fragments, self.apart = job.fragments.open(container), job.apart
+        self.tables = {name: open_table(container, table, made_from=job.made_from) for name, table in job.arrays.items()}
 
     def read(self, block: Block) -> NDArray[Any]:
         """The block's fragments."""
@@ -199,30 +249,20 @@ class Segments:
 class Mutex:
     """The segmentation of the mutex decoder, which knows no blocks: one for the whole volume."""
 
-    def __init__(
-        self,
-        container: Path,
-        worker: int,
-        *,
-        affinities: tuple[str, str],
-        neighborhood: Neighborhood,
-        settings: Any,
-        mask: tuple[Any, str, str] | None = None,
-    ) -> None:
-        self.affs, self.neighborhood = open_array(*affinities), neighborhood
-        self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask).on_grid(self.affs.remainder) if mask else None
+    def __init__(self, job: MutexJob) -> None:
+        self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
+        self.settings, self.mask = job.settings, _mask(job.mask, self.affs)
 
     def read(self, block: Block) -> Source:
         """All affinities, and the mask."""
         found: Source = {"affs": self.affs.read(block.write)}
         if self.mask is not None:
-            found["mask"] = np.asarray(self.mask.read(block.write, beyond="zero") != 0)
+            found["mask"] = self.mask.read_known(block.write)
         return found
 
     def compute(self, block: Block, source: Source) -> Output:
         """Its segments are final."""
-        return Output({MUTEX: decode(source["affs"], self.neighborhood, self.settings, mask=source.get("mask")).fragments})
+        return Output({MUTEX: decode_mutex(source["affs"], self.neighborhood, self.settings, mask=source.get("mask"))})
 
 
 def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:
@@ -251,5 +291,5 @@ def _section(begin: Coordinate) -> int:
     return int(begin[0]) if begin.dims == 3 else 0
 
 
-def _mask(volume: Any, name: str, data_root: str) -> Any:
-    return open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root)).labels_mask
+def _mask(volume: VolumeInput | None, affs: Array) -> OpenVolume | None:
+    return volume.open().on_grid(affs.remainder) if volume else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.nearest import nearest
-from lsd.spec import Segment
+from lsd.spec import Fragments, Mutex, Segment
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,25 +56,36 @@ def decode(
     mask:          (z, y, x), 0 where there are to be no fragments
     first_section: z of the first section in the world, from which blank_sections are counted
     """
-    if settings.decoder == "mutex":
-        segments = mutex(affs, neighborhood, mask=mask, **settings.mutex.model_dump())
-        return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
-    found = decode_fragments(affs, neighborhood, settings, mask=mask, first_section=first_section)
-    return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
+    match settings.decoder:
+        case "mutex":
+            segments = decode_mutex(affs, neighborhood, settings.mutex, mask=mask)
+            return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
+        case "watershed":
+            found = decode_fragments(affs, neighborhood, settings.fragments, mask=mask, first_section=first_section)
+            return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
+        case _:
+            assert_never(settings.decoder)
 
 
 def decode_fragments(
     affs: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],
-    settings: Segment,
+    settings: Fragments,
     *,
     mask: NDArray[Any] | None = None,
     first_section: int = 0,
 ) -> NDArray[np.uint64]:
-    """Fragments (z, y, x) alone, by the config's `settings`; arguments as of `decode`."""
+    """Fragments (z, y, x) alone, by the config's `segment.fragments`; other arguments as of `decode`."""
     near = nearest(affs, neighborhood)
-    options = settings.fragments.model_dump()
+    options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
     options["blank_sections"] = [z - first_section for z in options["blank_sections"] if z in sections]
     options["in_xy"] |= len(neighborhood[0]) < near.ndim - 1
     return fragments(near, mask=mask, **options)
+
+
+def decode_mutex(
+    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], settings: Mutex, *, mask: NDArray[Any] | None = None
+) -> NDArray[np.uint64]:
+    """Segments (z, y, x) of the mutex decoder, by the config's `segment.mutex`; other arguments as of `decode`."""
+    return mutex(affs, neighborhood, mask=mask, **settings.model_dump())

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd import spec
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.lookup import compact, components, relabel
-from lsd.segmentation.nearest import mean_affinity
+from lsd.segmentation.nearest import checked, mean_affinity, warn_of_a_mask
 from lsd.segmentation.seeds import seeds, squared_distance
 from lsd.segmentation.watershed import flood
+from lsd.targets.ids import set_voxels
+
+Boundaries = Literal["nearest", "affinity"]
+
+_DEFAULT = spec.Fragments()
 
 # for epsilon_agglomerate: a low quantile joins only where nearly the whole contact is open
 EPSILON_SCORING = "hist_quant_25"
@@ -22,15 +28,15 @@ def fragments(
     affs: NDArray[Any],
     *,
     mask: NDArray[Any] | None = None,
-    in_xy: bool = False,
-    threshold: float = 0.5,
-    min_seed_distance: int = 10,
-    boundaries: Literal["nearest", "affinity"] = "nearest",
-    foreground_only: bool = False,
-    filter_fragments: float = 0.0,
-    epsilon_agglomerate: float = 0.0,
-    min_size: int = 0,
-    blank_sections: Sequence[int] = (),
+    in_xy: bool = _DEFAULT.in_xy,
+    threshold: float = _DEFAULT.threshold,
+    min_seed_distance: int = _DEFAULT.min_seed_distance,
+    boundaries: Boundaries = _DEFAULT.boundaries,
+    foreground_only: bool = _DEFAULT.foreground_only,
+    filter_fragments: float = _DEFAULT.filter_fragments,
+    epsilon_agglomerate: float = _DEFAULT.epsilon_agglomerate,
+    min_size: int = _DEFAULT.min_size,
+    blank_sections: Sequence[int] = _DEFAULT.blank_sections,
 ) -> NDArray[np.uint64]:
     """Fragments of `affs` (c, z, y, x): uint64 (z, y, x), ids 1..n, 0 where there is none; 2D drops z.
 
@@ -47,13 +53,19 @@ def fragments(
     min_size:          drop fragments of fewer voxels, in the end
     blank_sections:    indices in z to leave 0
 
-    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Raises ValueError for shapes that do not fit.
+    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is changed, and what affs hold
+    outside the mask is no matter.  Raises ValueError for shapes and options that do not fit and affinities that are none;
+    warns of uint8 affinities that are all 0 and 1.
     Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity; "nearest").
     """
+    affs = checked(affs)
+    warn_of_a_mask(affs)
+    _check_options(threshold, min_seed_distance, boundaries)
     mean = mean_affinity(affs, in_xy=in_xy)
     allowed = _allowed(mean.shape, mask, blank_sections)
     foreground = (mean > threshold) & allowed
-    height = np.rint(mean * 255).astype(np.int32) if boundaries == "affinity" else None
+    # fragments may flood what is masked, to be cut there, but last of all, whatever the affinities there
+    height = np.rint(mean * 255 * allowed).astype(np.int32) if boundaries == "affinity" else None
     labels = _watershed(foreground, height, min_seed_distance, in_xy=in_xy and mean.ndim == 3)
     labels *= foreground if foreground_only else allowed
     if filter_fragments > 0:
@@ -63,10 +75,18 @@ def fragments(
     return compact(labels, min_size=min_size)
 
 
+def _check_options(threshold: float, min_seed_distance: int, boundaries: str) -> None:
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is a mean affinity, 0..1 (also for uint8, where 255 is 1), got {threshold}")
+    if min_seed_distance < 1 or min_seed_distance != int(min_seed_distance):
+        raise ValueError(f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}")
+    if boundaries not in get_args(Boundaries):
+        raise ValueError(f"boundaries is one of {', '.join(get_args(Boundaries))}, got {boundaries!r}")
+
+
 def _allowed(shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]) -> NDArray[np.bool_]:
-    if mask is not None and mask.shape != shape:
-        raise ValueError(f"mask has shape {mask.shape}, the affinities {shape}; they must agree")
-    allowed = np.ones(shape, dtype=bool) if mask is None else mask.astype(bool)
+    inside = set_voxels(mask, shape, of="the affinities")
+    allowed = np.ones(shape, dtype=bool) if inside is None else inside
     if blank and (len(shape) != 3 or not all(0 <= z < shape[0] for z in blank)):
         raise ValueError(f"blank_sections {tuple(blank)} are not all sections of affinities of shape {shape}")
     allowed[list(blank)] = False
@@ -105,5 +125,5 @@ def _drop(labels: NDArray[np.int32], dropped: NDArray[np.bool_]) -> NDArray[np.i
 
 def _join(affs: NDArray[Any], labels: NDArray[np.int32], epsilon: float) -> NDArray[np.int32]:
     nodes = np.unique(labels).astype(np.uint64)
-    segments = components(nodes, *agglomerate(affs, labels, scoring=EPSILON_SCORING), epsilon)
+    segments = components(nodes, *agglomerate(affs[: labels.ndim], labels, scoring=EPSILON_SCORING), epsilon)
     return relabel(labels, nodes, segments).astype(np.int32)

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from lsd.segmentation.nearest import unit
 from lsd.segmentation.pairs import slot
+from lsd.spec import Segment
 from lsd.targets.offsets import views
 
+_DEFAULT = Segment()
 # planes that are copied at once
 _SLAB = 16
 
@@ -44,6 +46,7 @@ def links(
     An affinity weighs 1 / length of its offset, so that every offset counts a contact by its area.  labels: ids 0..n,
     without gaps.  Offsets of a 2D network have no z.  within: a box; only affinities that stand in it count.
     """
+    assert len(affs) == len(neighborhood), (affs.shape, neighborhood)
     table = _Table.empty(1 << 12)
     for channel, offset in zip(affs, neighborhood, strict=True):
         whole = (0,) * (labels.ndim - len(offset)) + tuple(offset)
@@ -68,7 +71,7 @@ def links(
 
 
 def linkage(
-    found: Links, sizes: NDArray[Any], *, caution: float = 0.0, above: int = 1
+    found: Links, sizes: NDArray[Any], *, caution: float = _DEFAULT.caution, above: int = _DEFAULT.cautious_above
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its region; (n,) 1 - mean.
 

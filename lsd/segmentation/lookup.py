@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.targets.ids import ids as whole_numbers
+
 
 def components(
     nodes: NDArray[Any], edges: NDArray[Any], scores: NDArray[np.floating[Any]], threshold: float
@@ -16,11 +18,17 @@ def components(
     """Segment of each of `nodes` (n,) when `edges` (m, 2) with score <= threshold join them: uint64 (n,).
 
     A segment is named by its smallest fragment; 0 stays 0 and joins nothing.  The order of nodes and edges does not
-    matter.  Raises ValueError if a used edge ends outside `nodes`.
+    matter.  Raises ValueError if a used edge ends outside `nodes`, for a score or threshold that is not a number, and where
+    there is not one score for each edge.
     """
-    ids, position = np.unique(np.asarray(nodes, dtype=np.uint64), return_inverse=True)
+    ids, position = np.unique(whole_numbers(nodes, "nodes").astype(np.uint64), return_inverse=True)
+    pairs, heights = whole_numbers(edges, "edges").astype(np.uint64).reshape(-1, 2), np.asarray(scores)
+    if heights.shape != (len(pairs),):
+        raise ValueError(f"edges have shape {np.shape(edges)}, scores {heights.shape}; wanted: (m, 2) and (m,)")
+    if np.isnan(threshold) or np.isnan(heights).any():
+        raise ValueError(f"threshold {threshold} and scores are numbers, inf where nothing joins two; got nan")
     # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
-    used = np.asarray(edges, dtype=np.uint64).reshape(-1, 2)[np.asarray(scores) <= float(threshold)]
+    used = pairs[heights <= float(threshold)]
     used = used[(used != 0).all(axis=1)]
     ends = np.searchsorted(ids, used)
     unknown = used[(ends == len(ids)) | (ids[np.minimum(ends, len(ids) - 1)] != used)] if len(ids) else used.reshape(-1)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from funlib.geometry import Roi
 
 from lsd.spec import Config
 from lsd.spec.paths import data_root
+from lsd.volumes.inputs import VolumeInput
 from lsd.volumes.volume import open_volume
 
 
-@dataclass(frozen=True)
-class Mask:
-    """A volume's labels_mask: what a worker opens it with, and what it is, for fingerprints."""
+def mask_of(config: Config, name: str, *, roi: Roi) -> VolumeInput | None:
+    """The volume whose known voxels within `roi` are segmented; None where the config uses no mask.
 
-    arguments: tuple[Any, str, str]
-    made_from: Mapping[str, Any]
-
-
-def mask_of(config: Config, name: str) -> Mask | None:
-    """The mask of a volume; None where the config uses none.  Raises ValueError if the volume has none."""
+    Raises ValueError if the volume has none.
+    """
     if not config.segment.use_mask:
         return None
-    volume, root = config.dataset.volumes()[name], data_root(config)
-    mask = open_volume(volume, name=name, data_root=root).labels_mask
-    if mask is None:
+    root = data_root(config)
+    volume = open_volume(config.dataset.volumes()[name], name=name, data_root=root)
+    if volume.labels_mask is None:
         raise ValueError(f"segment.use_mask is set, but volume {name!r} has no labels_mask; name its array, or unset it")
-    return Mask((volume.model_dump(mode="json"), name, str(root)), mask.identity())
+    return VolumeInput.known(volume, root, roi=roi)

@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd import spec
 from lsd.segmentation.lookup import compact
-from lsd.segmentation.nearest import unit
+from lsd.segmentation.nearest import checked, unit
+from lsd.targets.ids import set_voxels
+from lsd.targets.offsets import Offset, views, warn_beyond
+
+_DEFAULT = spec.Mutex()
 
 
 def mutex(
@@ -17,46 +22,95 @@ def mutex(
     neighborhood: Sequence[Sequence[int]],
     *,
     mask: NDArray[Any] | None = None,
-    bias: tuple[float, float] = (-0.2, -0.2),
-    stride: Sequence[int] = (1, 1, 1),
-    min_size: int = 0,
+    bias: tuple[float, float] = _DEFAULT.bias,
+    stride: Sequence[int] = _DEFAULT.stride,
+    min_size: int = _DEFAULT.min_size,
 ) -> NDArray[np.uint64]:
     """Segmentation of `affs` (c, z, y, x), one channel for each offset: uint64 (z, y, x), ids 1..n; 2D drops z.
 
     affs:   floats in [0, 1] or uint8, changed into affinity - 0.5 + bias: the strongest decide first, positive ones
             join, negative ones keep apart.  Both kinds of offset may do either
     neighborhood: offsets in voxels, those of length 1 attract, others repel; of a 2D network: every section on its own
-    mask:   (z, y, x), 0 where there is to be no segment
+    mask:   (z, y, x), 0 where there is to be no segment.  Affinities with an end there say nothing, whatever they are
     bias:   of offsets that attract, and of those that repel
     stride: every n-th voxel an axis has the offsets that repel
-    min_size: drop segments of fewer voxels; single voxels that nothing joins are 0 anyway
+    min_size: drop segments of fewer voxels; voxels that no affinity would join to another are 0 anyway
 
-    Raises ImportError without the package mwatershed, ValueError for shapes that do not fit.
+    None of the arrays is changed.  Raises ImportError without the package mwatershed, ValueError for shapes that do not fit and
+    affinities that are none; warns of offsets that are longer than the volume.
     Source: Wolf et al. 2018 (mutex watershed).
     """
-    dims = len(neighborhood[0])
-    if len(affs) != len(neighborhood) or affs.ndim - 1 not in (dims, 3):
-        raise ValueError(f"affs of shape {affs.shape} do not fit the {len(neighborhood)} offsets {tuple(neighborhood)}")
-    if mask is not None and mask.shape != affs.shape[1:]:
-        raise ValueError(f"mask has shape {mask.shape}, the affinities {affs.shape[1:]}; they must agree")
-    near = np.array([sum(abs(step) for step in offset) == 1 for offset in neighborhood])
+    affs = checked(affs, neighborhood)
+    offsets = [(0,) * (affs.ndim - 1 - len(offset)) + tuple(offset) for offset in neighborhood]
+    flat = len(neighborhood[0]) < affs.ndim - 1
+    warn_beyond(affs.shape, neighborhood)
+    inside = set_voxels(mask, affs.shape[1:], of="the affinities")
+    steps = _stride(stride, affs.ndim - 1)
+    near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])
     weights = unit(affs) - np.float64(0.5) + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
-    if mask is not None:
-        weights[:, mask == 0] = -1.0
-    strides = [[1] * dims if is_near else list(stride)[-dims:] for is_near in near]
-    labels = _decode(weights, [list(offset) for offset in neighborhood], strides)
-    return compact(labels if mask is None else labels * (mask != 0), min_size=min_size)
+    if inside is not None:
+        _cut(weights, offsets, inside)
+    strides = [(1,) * len(steps) if is_near else steps for is_near in near]
+    labels = _sections(weights, offsets, strides) if flat else _decode(weights, offsets, strides)
+    return compact(labels, min_size=min_size)
 
 
-def _decode(weights: NDArray[np.float64], offsets: list[list[int]], strides: list[list[int]]) -> NDArray[np.uint64]:
+def _stride(stride: Sequence[int], dims: int) -> tuple[int, ...]:
+    """Of the last `dims` axes."""
+    if len(stride) < dims or any(step < 1 or step != int(step) for step in stride):
+        raise ValueError(f"stride is every n-th voxel along each of {dims} axes, n = 1, 2, ..., got {tuple(stride)}")
+    return tuple(int(step) for step in stride[len(stride) - dims :])
+
+
+def _cut(weights: NDArray[np.float64], offsets: Sequence[Offset], inside: NDArray[np.bool_]) -> None:
+    """Takes the edges with an end outside the mask away.
+
+    mwatershed knows no missing edge, but one of weight 0 comes last and joins nothing; and it is no reason to keep a voxel.
+    """
+    for edges, offset in zip(weights, offsets, strict=True):
+        here, there = views(edges.shape, offset)
+        kept = np.zeros(edges.shape, np.bool_)
+        kept[here] = inside[here] & inside[there]
+        edges[~kept] = 0
+
+
+def _sections(
+    weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]
+) -> NDArray[np.uint64]:
+    """Every section on its own, with ids of its own."""
+    labels, last = np.zeros(weights.shape[1:], np.uint64), 0
+    for z in range(weights.shape[1]):
+        found = _decode(weights[:, z], [offset[1:] for offset in offsets], [stride[1:] for stride in strides])
+        labels[z] = np.where(found > 0, found + np.uint64(last), 0)
+        last = max(last, int(labels[z].max(initial=0)))
+    return labels
+
+
+def _decode(weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]) -> NDArray[np.uint64]:
+    """Segments, named by one of their voxels, counted from 1; 0 where nothing would join a voxel to another."""
     try:
         import mwatershed
     except ImportError as error:
         raise ImportError("the mutex decoder needs the package mwatershed; pip install 'lsd-framework[mutex]'") from error
-    sections = [weights] if weights.ndim - 1 == len(offsets[0]) else list(weights.swapaxes(0, 1))
-    labels, last = [], 0
-    for section in sections:
-        found = mwatershed.agglom(np.ascontiguousarray(section), offsets, strides=strides)
-        labels.append(np.where(found > 0, found + np.uint64(last), 0).astype(np.uint64))
-        last = max(last, int(labels[-1].max(initial=0)))
-    return labels[0] if len(sections) == 1 and sections[0] is weights else np.stack(labels)
+    shape = weights.shape[1:]
+    # it takes the end of a slice that is below 0 from behind
+    there = [c for c, offset in enumerate(offsets) if all(abs(k) < n for k, n in zip(offset, shape, strict=True))]
+    if not there:
+        return np.zeros(shape, np.uint64)
+    kept, ways = np.ascontiguousarray(weights[there]), [list(offsets[c]) for c in there]
+    found: NDArray[np.uint64] = mwatershed.agglom(kept, ways, strides=[list(strides[c]) for c in there]).astype(np.uint64)
+    # a segment is named by one of its voxels, and the first one is number 0, which is also what none is called
+    if found.flat[0] == 0 and _is_joined(kept, ways):
+        found.flat[0] = found.size
+    return found
+
+
+def _is_joined(weights: NDArray[np.float64], offsets: Sequence[Sequence[int]]) -> bool:
+    """Whether an edge of the first voxel would join it to another."""
+    first = (0,) * (weights.ndim - 1)
+    ends = {c: tuple(max(0, -k) for k in offset) for c, offset in enumerate(offsets)}
+    return any(
+        weights[(c, *end)] > 0
+        for c, end in ends.items()
+        if end == first or tuple(e + k for e, k in zip(end, offsets[c], strict=True)) == first
+    )

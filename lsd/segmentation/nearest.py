@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.targets.offsets import shift
+from lsd.targets.offsets import check, shift
+from lsd.targets.told import tell
+
+# what a network may miss 0..1 by, rounding
+_HAIR = 1e-3
 
 
 def nearest(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> NDArray[Any]:
     """The channels of `affs` (c, z, y, x) for the offsets (-1, 0, 0), (0, -1, 0), (0, 0, -1), in this order.
 
     A channel for an offset of +1 serves too, moved by a voxel.  Offsets of a 2D network have no z: (2, ...) comes back.
-    Raises ValueError if an axis has neither.
+    Raises ValueError if an axis has neither, or there is not one offset for each channel.
     """
-    dims = len(neighborhood[0])
-    offsets = [tuple(offset) for offset in neighborhood]
+    offsets = list(check(neighborhood, channels=len(affs)))
+    dims = len(offsets[0])
     steps = [tuple(-int(i == axis) for i in range(dims)) for axis in range(dims)]
     return affs[:dims] if offsets[:dims] == steps else np.stack([_channel(affs, offsets, step) for step in steps])
 
@@ -33,17 +37,58 @@ def _channel(affs: NDArray[Any], offsets: list[tuple[int, ...]], step: tuple[int
     return shift(affs[offsets.index(opposite)], step)
 
 
+def checked(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]] | None = None) -> NDArray[Any]:
+    """Affinities (c, z, y, x) or (c, y, x) as decoders take them, in this machine's byte order: uint8, or floats in [0, 1].
+
+    neighborhood: an offset for each channel; in 2D, or of a 2D network, without z
+    Raises ValueError for other axes, dtypes and values, naming the first channel and voxel that is wrong.
+    """
+    affs = np.asarray(affs)
+    if affs.ndim not in (3, 4):
+        raise ValueError(f"affs have shape {affs.shape}; wanted: (c, z, y, x) or (c, y, x), a channel for each offset")
+    if neighborhood is not None:
+        offsets = check(neighborhood, channels=len(affs))
+        if len(offsets[0]) not in (2, affs.ndim - 1):
+            raise ValueError(
+                f"affs of shape {affs.shape} do not fit the offsets {offsets}; give each offset {affs.ndim - 1} entries, "
+                "or 2 where sections are on their own"
+            )
+    if affs.dtype.kind != "f" and affs.dtype != np.uint8:
+        raise ValueError(
+            f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1); use .astype(np.float32) where "
+            "they are in 0..1"
+        )
+    if affs.dtype.kind == "f" and affs.size and not (affs.min() >= -_HAIR and affs.max() <= 1 + _HAIR):
+        raise ValueError(_wrong(affs))
+    return affs.astype(affs.dtype.newbyteorder("="), copy=False)
+
+
+def _wrong(affs: NDArray[Any]) -> str:
+    finite = np.isfinite(affs)
+    if finite.all():
+        channel, *voxel = (int(i) for i in np.argwhere((affs < -_HAIR) | (affs > 1 + _HAIR))[0])
+        return (
+            f"affinities lie in {affs.min():.4g}..{affs.max():.4g}, allowed: 0..1; apply a sigmoid to logits, or divide by 255 "
+            f"(the first outside is {affs[(channel, *voxel)]:.4g}, in channel {channel} at voxel {tuple(voxel)})"
+        )
+    channel, *voxel = (int(i) for i in np.argwhere(~finite)[0])
+    return (
+        f"affinities are {affs[(channel, *voxel)]} in channel {channel} at voxel {tuple(voxel)}, and not finite at "
+        f"{np.count_nonzero(~finite)} places in all, allowed: 0..1; predict them again, or set these to 0, which joins nothing"
+    )
+
+
+def warn_of_a_mask(affs: NDArray[Any]) -> None:
+    """Warns of uint8 affinities of 0 and 1 alone, as a mask is saved: they mean 0/255 and 1/255."""
+    if affs.dtype == np.uint8 and affs.size and affs.max() == 1:
+        tell("affinities are uint8 and none is above 1, so all are 1/255 or less; where 1 means one neuron, multiply by 255")
+
+
 def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
-    """Affinities as float32 in [0, 1]; uint8 is divided by 255.  Raises ValueError for values outside and other dtypes."""
+    """Affinities that are `checked` as float32 in [0, 1]; uint8 is divided by 255."""
     if affs.dtype == np.uint8:
         return affs.astype(np.float32) / np.float32(255)
-    if affs.dtype.kind in "iub":
-        raise ValueError(f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1)")
-    values = affs.astype(np.float32)
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    if not (low >= -1e-3 and high <= 1 + 1e-3):
-        raise ValueError(f"affinities lie in {low:.4g}..{high:.4g}, allowed: 0..1; apply a sigmoid to logits, or divide by 255")
-    return np.clip(values, 0, 1)
+    return np.clip(affs.astype(np.float32), 0, 1)
 
 
 def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.float32]:
@@ -58,5 +103,4 @@ def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.floa
     if channels < dims and not in_xy:
         raise ValueError(f"affs of shape {affs.shape} have channels for y and x only; segment section by section: in_xy=True")
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    last = min(channels, dims)
-    return np.asarray(unit(affs[first:last]).mean(axis=0))
+    return np.asarray(unit(affs[first:dims]).mean(axis=0))

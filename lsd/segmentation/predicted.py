@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from lsd.blockwise.container import beside
 from lsd.blockwise.run import left
@@ -11,6 +11,7 @@ from lsd.spec import Affinities, Config
 from lsd.spec.paths import prediction
 from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array
+from lsd.volumes.inputs import ArrayInput, ArrayState
 
 
 def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
@@ -24,7 +25,10 @@ def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
 
 
 def predicted(config: Config, volume: str) -> Array:
-    """A volume's affinities (c, z, y, x).  Raises ValueError if there are none, or not all yet."""
+    """A volume's affinities (c, z, y, x).
+
+    Raises ValueError if there are none, or not all yet, or if they are of other offsets than those of the config's head.
+    """
     path, head = prediction(config, volume), config.segment.affinities
     if not path.exists():
         begun = step_folder(beside(path), "heads")
@@ -38,19 +42,34 @@ def predicted(config: Config, volume: str) -> Array:
     affs = open_array(path, head)
     if affs.channels is None:
         raise ValueError(f"{affs.name} has axes {' '.join(affs.axes)}; affinities need a channel for each offset")
+    _check_offsets(affs, neighborhood(config), head)
     return affs
 
 
-def origin_of(affs: Array, *, whole: bool = True) -> dict[str, Any]:
-    """What tells affinities from others, JSON: the fingerprint of the prediction, where it is ours, else what the array says.
+def _check_offsets(affs: Array, offsets: Sequence[Sequence[int]], head: str) -> None:
+    """What the network that predicted learnt is not always what the config says: it may be another's checkpoint."""
+    head = f"head {head!r} of the config's variant; predict again, or take the variant that they were predicted with"
+    if affs.channels != len(offsets):
+        raise ValueError(f"{affs.name} has {affs.channels} channels, and there are {len(offsets)} offsets in {head}")
+    stated = affs.source.handle.attrs.get("neighborhood")
+    wanted = [[*(0,) * (affs.roi.dims - len(offset)), *offset] for offset in offsets]
+    if stated is not None and [list(offset) for offset in stated] != wanted:
+        raise ValueError(f"{affs.name} holds affinities of the offsets {stated}, and there are {wanted} in {head}")
 
-    whole: raise ValueError if blocks of it are not done
+
+def affinities_input(affs: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:
+    """Affinities as what segmentation depends on: which prediction they are of, and what their chunks hold now.
+
+    revision: stands for the chunks (see Segment.revision).  whole: raise ValueError if blocks of the prediction are not done
     """
-    folder = step_folder(affs.source.path, "heads")
-    if not (folder / "step.json").exists():
-        return affs.identity()
-    step = load_step(folder)
-    undone = left(step) if whole else 0
-    if undone:
-        raise ValueError(f"{affs.name} is not whole, {undone} of its {len(step.grid)} blocks are not done; predict it again")
-    return {"prediction": digest(step.fingerprint), "array": affs.source.name}
+    folder, made_from = step_folder(affs.source.path, "heads"), ""
+    if (folder / "step.json").exists():
+        step = load_step(folder)
+        undone = left(step) if whole else 0
+        if undone:
+            of_all = f"{undone} of its {len(step.grid)} blocks"
+            raise ValueError(f"{affs.name} is not whole, {of_all} are not done; predict it again")
+        made_from = digest(step.depends_on())
+    where = f"{affs.source.name} of the prediction"
+    state = ArrayState.of(affs, where=where, revision=revision)
+    return ArrayInput(path=str(affs.source.path.resolve()), name=affs.source.name, made_from=made_from, state=state)

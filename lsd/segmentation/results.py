@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,16 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.run import left
-from lsd.blockwise.step import differences, digest, load_step, step_folder
-from lsd.segmentation.blocks import FRAGMENTS, MUTEX, blocks, edge_context, edge_pieces
-from lsd.segmentation.mask import Mask, mask_of
-from lsd.segmentation.predicted import neighborhood, origin_of, predicted
+from lsd.blockwise.step import Step, differences, digest, load_step, step_folder
+from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces, voxels
+from lsd.segmentation.mask import mask_of
+from lsd.segmentation.predicted import affinities_input, neighborhood, predicted
+from lsd.segmentation.steps import Segmented
 from lsd.segmentation.tables import Places, Table, have_tables, open_table, segments_of
-from lsd.spec import Config, Segment
+from lsd.spec import Config
 from lsd.spec.paths import prediction, segmentation
 from lsd.volumes.array import Array, open_array
+from lsd.volumes.inputs import ArrayInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Results:
         assert self.places is not None, "the mutex decoder leaves nothing to join"
         if threshold not in self._tables:
             folder = step_folder(self.container, "edges")
-            name, made_from = repr(float(threshold)), digest(load_step(folder).fingerprint)
+            name, made_from = repr(float(threshold)), digest(load_step(folder).depends_on())
             if have_tables(self.container, (name,), made_from):
                 self._tables[threshold] = open_table(self.container, name, made_from=made_from)
             else:
@@ -60,84 +61,100 @@ class Results:
 def open_results(config: Config, volume: str) -> Results:
     """What `segment` wrote for a volume with the config's decoder.
 
-    Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables are another run's, or it was
-    made from another prediction than there is now, or with other settings or blocks than the config's.
+    Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables are another run's, or it is
+    not what segmenting again would give: of another prediction than there is now, other settings, blocks or another mask.
     """
     path = segmentation(config, volume)
     if not path.exists():
         raise ValueError(f"there is no segmentation of volume {volume!r} at {path}; run segment.py first")
     mutex = config.segment.decoder == "mutex"
-    steps = ("mutex",) if mutex else ("fragments", "edges")
-    found = {name: _whole(step_folder(path, name)) for name in steps}
+    first = _whole(step_folder(path, "mutex" if mutex else "fragments"))
     array = open_array(path, MUTEX if mutex else FRAGMENTS)
-    origin = digest(found[steps[0]])
-    if not mutex and found["edges"].get("fragments") != origin:
-        raise ValueError(f"{step_folder(path, 'edges')} does not belong to {array.name}, it is from another run; segment again")
-    _check_current(config, volume, found)
+    origin, parts = digest(first.depends_on()), _asked(config, volume, first)
     if mutex:
+        _refuse(path, _named(parts.mutex(path).differs(first), "mutex", "context"))
         return Results(path, array, None, origin)
-    folder = step_folder(path, "fragments")
-    apart = int(np.prod([int(n) for n in load_step(folder).grid.write_shape], dtype=object))
-    return Results(path, array, Places.of(read_ledger(folder).records["count"], apart), origin)
+    edges = _whole(step_folder(path, "edges"))
+    if not edges.is_older and _fragments_of(edges) != origin:
+        raise ValueError(f"{edges.folder} does not belong to {array.name}, it is from another run; segment again")
+    other = [*_named(parts.fragments(path).differs(first), "fragments", "context"), *_other_scores(parts, edges)]
+    _refuse(path, list(dict.fromkeys(other)) or _other_inputs(parts, path, edges))
+    return Results(path, array, Places.of(read_ledger(first.folder).records["count"], voxels(first.grid)), origin)
 
 
-def _check_current(config: Config, volume: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+def _asked(config: Config, volume: str, first: Step) -> Segmented:
+    """What segmenting now would start from; a prediction that was deleted since is taken as it was."""
+    if prediction(config, volume).exists() or first.is_older:
+        affs = predicted(config, volume)
+        roi, source = affs.roi, affinities_input(affs, revision=config.segment.revision, whole=False)
+    else:
+        source = ArrayInput.model_validate(first.job.record()["affinities"])
+        roi = first.grid.roi
+    return Segmented(config.segment, roi, source, neighborhood(config), mask_of(config, volume, roi=roi))
+
+
+def _other_scores(parts: Segmented, edges: Step) -> list[str]:
+    """What the config says of edges otherwise than those on disk were made."""
+    if edges.is_older:
+        return parts.fragments(edges.container).differs(edges)
+    grown, there = parts.settings.grown, edges.job.fingerprint()
+    found = differences({"scores": there["scores"]}, {"scores": parts.settings.scores})
+    if grown != there["agglomeration"]:
+        chosen = ", by auto" if parts.settings.agglomeration == "auto" else ""
+        found.append(f"segment.agglomeration: {there['agglomeration']} there, {grown} asked for{chosen}")
+    return _named(found, "scores", "context")
+
+
+def _other_inputs(parts: Segmented, path: Path, edges: Step) -> list[str]:
+    """What edges were made from that is not there any more, where their settings are the config's."""
+    if parts.settings.grown == "blocks":
+        return _named(parts.edges(path).differs(edges), "scores", "edge_context")
+    contacts, folder = parts.contacts(path), step_folder(path, "contacts")
+    before = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
+    return _named(before or parts.whole_edges(path, contacts).differs(edges), "scores", "context")
+
+
+def _fragments_of(edges: Step) -> Any:
+    """Digest of the fragments' step that edges are made from."""
+    made = edges.job.fingerprint()
+    return made.get("made_from") if made.get("agglomeration") == "blocks" else made.get("fragments")
+
+
+def _named(lines: Sequence[str], settings: str, context: str) -> list[str]:
+    """Differences by the names that the config has for them."""
+    names = {
+        "settings.": f"segment.{settings}.",
+        "scores.": "segment.",
+        "blocks:": "segment.block:",
+        "context:": f"segment.{context}:",
+        "neighborhood:": "offsets of affinities:",
+        "mask: None there": "segment.use_mask: False there",
+        "mask: another there": "segment.use_mask: True there",
+        "affinities.": "affinities: ",
+        "mask.": "labels_mask: ",
+    }
+    named = []
+    for line in lines:
+        begin = next((name for name in names if line.startswith(name)), "")
+        line = names.get(begin, "") + line.removeprefix(begin)
+        if line.startswith("segment.use_mask"):
+            line = line.replace("another asked", "True asked").replace("None asked", "False asked")
+        named.append(line)
+    return named
+
+
+def _refuse(path: Path, other: Sequence[str]) -> None:
     """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
-    settings = config.segment
-    first = "mutex" if settings.decoder == "mutex" else "fragments"
-    other = differences(found[first]["settings"], settings.model_dump(mode="json")[first], f"segment.{first}.")
-    there, asked = (list(map(list, offsets)) for offsets in (found[first]["neighborhood"], neighborhood(config)))
-    other += differences({"offsets of affinities": there}, {"offsets of affinities": asked})
-    other += _masks(found[first]["mask"], mask_of(config, volume))
-    if "edges" in found:
-        other += differences(found["edges"].get("scores", {}), settings.scores, "segment.")
-        other += differences(_blocks_there(found), _blocks_now(found, settings), "segment.")
-        grown = found["edges"].get("agglomeration")
-        if grown != settings.grown:
-            chosen = ", by auto" if settings.agglomeration == "auto" else ""
-            other.append(f"segment.agglomeration: {grown} there, {settings.grown} asked for{chosen}")
-    kept = prediction(config, volume).exists()
-    if kept and _json(origin_of(predicted(config, volume), whole=False)) != found[first]["affinities"]:
-        other.append("the prediction was made anew since")
     if other:
-        raise ValueError(
-            f"{segmentation(config, volume)} is not what segment.py would give now: {'; '.join(other)}; run segment.py again"
-        )
+        raise ValueError(f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again")
 
 
-def _masks(there: Mapping[str, Any] | None, asked: Mask | None) -> list[str]:
-    """What the mask of a segmentation and the one to use differ in."""
-    if there is None or asked is None:
-        return differences({"use_mask": there is not None}, {"use_mask": asked is not None}, "segment.")
-    return [] if there == _json(asked.made_from) else ["labels_mask is another one, or was made anew since"]
-
-
-def _json(value: Mapping[str, Any]) -> Any:
-    """As it is read again."""
-    return json.loads(json.dumps(dict(value)))
-
-
-def _blocks_there(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The blocks that a segmentation was made in, as the config would say them."""
-    there = {"block": found["fragments"]["blocks"], "context": found["fragments"]["context"][0]}
-    return there | ({"edge_context": found["edges"]["context"][0]} if found["edges"].get("agglomeration") == "blocks" else {})
-
-
-def _blocks_now(found: Mapping[str, Mapping[str, Any]], settings: Segment) -> dict[str, Any]:
-    """What these would be with the settings."""
-    grid = blocks(Roi(*found["fragments"]["roi"]), settings)
-    now = {"block": [int(n) for n in grid.write_shape], "context": [int(n) for n in grid.context[0]]}
-    if found["edges"].get("agglomeration") != "blocks":
-        return now
-    return {**now, "edge_context": [int(n) for n in edge_context(settings, grid.roi.dims)]}
-
-
-def _whole(folder: Path) -> dict[str, Any]:
-    """The fingerprint of a step that is whole."""
+def _whole(folder: Path) -> Step:
+    """A step that is whole."""
     if not (folder / "step.json").exists():
         raise ValueError(f"{folder} is missing; run segment.py again with the decoder of the config")
     step = load_step(folder)
     undone = left(step)
     if undone:
         raise ValueError(f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again")
-    return dict(step.fingerprint)
+    return step

@@ -7,35 +7,71 @@ like this, and the contacts of a volume must fit into the memory of one process.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block
+from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.step import Output, step_folder
 from lsd.segmentation.agglomeration import looked_at, meetings
-from lsd.segmentation.blocks import EDGE, SIZE, UNCUT, Around, Neighborhood, Source
+from lsd.segmentation.blocks import EDGE, SIZE, Apart, Around, OnAffinities, Source
 from lsd.segmentation.linkage import Links, linkage, links
 from lsd.segmentation.lookup import compact, components
+from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import Places
-from lsd.volumes.array import open_array
+from lsd.spec.effect import Told
+from lsd.volumes.inputs import OwnArray
 
 # rows: what one block's affinities say of a pair of fragments
 CONTACT = np.dtype([("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?"), ("uncut", "?")])
 
 
+class ContactsJob(OnAffinities):
+    """What each block says of its fragments; see `Contacts`.
+
+    scoring: "mean_all" looks at all offsets, others at the nearest ones
+    """
+
+    version: Version = 3
+    fragments: OwnArray
+    uncut: OwnArray
+    made_from: Annotated[str, Told("the fragments were made anew")]
+    scoring: Literal["mean", "mean_all"]
+
+    def open(self, container: Path, worker: int) -> Contacts:
+        """Ready to be called."""
+        return Contacts(self, container)
+
+
+class WholeJob(Job):
+    """Edges of the whole volume; see `Whole`.
+
+    made_from: digest of the contacts' step, whose rows it reads, beside those of the fragments that they are made from
+    """
+
+    version: Version = 3
+    made_from: Annotated[str, Told("what is between fragments was made anew")]
+    fragments: Annotated[str, Told("the fragments were made anew")]
+    scores: dict[str, Any]
+    agglomeration: Literal["whole"] = "whole"
+    apart: Apart
+
+    def open(self, container: Path, worker: int) -> Whole:
+        """Ready to be called."""
+        return Whole(self, container)
+
+
 class Contacts(Around):
     """Rows: what the affinities of each block say of pairs u < v, in ascending order; an affinity is its voxel's block's."""
 
-    def __init__(
-        self, container: Path, worker: int, *, affinities: tuple[str, str], neighborhood: Neighborhood, scoring: str
-    ) -> None:
-        super().__init__(container, affinities)
-        self.uncut = open_array(container, UNCUT)
-        self.neighborhood, self.scoring = neighborhood, scoring
+    def __init__(self, job: ContactsJob, container: Path) -> None:
+        super().__init__(job.affinities, job.fragments, container)
+        self.uncut = job.uncut.open(container)
+        self.neighborhood, self.scoring = job.neighborhood, job.scoring
 
     def read(self, block: Block) -> Source | None:
         """The block's `uncut` beside what is around it."""
@@ -48,7 +84,7 @@ class Contacts(Around):
             return Output(rows=np.empty(0, CONTACT))
         ids = fastremap.unique(source["fragments"])
         ids = ids[ids > 0]
-        affs, neighborhood = looked_at(source["affs"], self.neighborhood, self.scoring)
+        affs, neighborhood = looked_at(checked(source["affs"], self.neighborhood), self.neighborhood, self.scoring)
         found = links(affs, neighborhood, compact(source["fragments"]), within=self.inside(block))
         ends = ids[found.pairs - 1].reshape(-1, 2)
         rows = np.empty(len(ends), CONTACT)
@@ -86,9 +122,9 @@ class Graph(NamedTuple):
 class Whole:
     """Rows: the edges (u < v) of the volume and their scores, in ascending order.  One block: all of it."""
 
-    def __init__(self, container: Path, worker: int, *, apart: int, caution: float, cautious_above: int) -> None:
-        self.container, self.apart = container, apart
-        self.caution, self.above = caution, cautious_above
+    def __init__(self, job: WholeJob, container: Path) -> None:
+        self.container, self.apart = container, job.apart
+        self.caution, self.above = job.scores["caution"], job.scores["cautious_above"]
 
     def read(self, block: Block) -> Graph:
         """What the blocks left."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lsd.spec.base import Floats, Positive, Probability, Range, Shape, Spec
+from lsd.spec.base import MOST, NonNegative, PerAxis, Positive, Probability, Range, Several, Shape, Spec
 
 PositiveScale = Annotated[float, Field(gt=0, le=1)]
 
@@ -27,7 +27,8 @@ def _above_zero(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-Odd = Annotated[int, Field(gt=1), AfterValidator(_odd)]
+Deviation = Annotated[float, Field(ge=0)]
+Odd = Annotated[int, Field(gt=1, le=MOST), AfterValidator(_odd)]
 Gains = Annotated[Range, AfterValidator(_above_zero)]
 
 
@@ -43,14 +44,14 @@ class Elastic(Spec):
     """
 
     kind: Literal["elastic"] = "elastic"
-    spacing: Shape = (40, 40, 40)
-    jitter: Floats = (0.0, 0.0, 0.0)
+    spacing: Annotated[Shape, PerAxis] = (40, 40, 40)
+    jitter: Annotated[tuple[Deviation, ...], PerAxis] = (0.0, 0.0, 0.0)
     rotation: Range = (0.0, math.pi / 2)
     isotropic: bool = False
     subsample: Positive = 8
     slip: Probability = 0.0
     shift: Probability = 0.0
-    misalign: Annotated[int, Field(ge=0)] = 0
+    misalign: NonNegative = 0
 
 
 class Simple(Spec):
@@ -81,7 +82,7 @@ class Contrast(Spec):
     """
 
     kind: Literal["contrast"] = "contrast"
-    widths: tuple[Odd, ...] = (3, 5, 9, 17)
+    widths: Annotated[tuple[Odd, ...], Several] = (3, 5, 9, 17)
     gain: Gains = (0.6, 1.6)
     in_xy: bool = False
 

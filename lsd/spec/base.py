@@ -2,56 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Annotated, Any
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, NoReturn, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-_collected: ContextVar[list[ValidationError] | None] = ContextVar("collected", default=None)
-
-
-@contextmanager
-def collecting() -> Iterator[list[ValidationError]]:
-    """Inside, a spec that is wrong is noted and stands in as it is, so that all mistakes of a file are found at once.
-
-    Yields the list of errors.  Specs built inside are only to be used if it stays empty.
-    """
-    errors: list[ValidationError] = []
-    token = _collected.set(errors)
-    try:
-        yield errors
-    finally:
-        _collected.reset(token)
+from lsd.spec.collected import Changed, collected
+from lsd.spec.mistakes import explained, lines, without_index
 
 
 class Spec(BaseModel):
-    """Base of all specs: an immutable value that equals itself after a round trip through JSON."""
+    """Base of all specs: an immutable value that equals itself after a round trip through JSON.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    A spec is validated when it is built, and again whenever another spec takes it in, so it does not matter how it was made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
 
     def __init__(self, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
-            errors = _collected.get()
-            if errors is None:
-                raise
-            errors.append(error)
-            stand_in = type(self).model_construct(**data)
-            object.__setattr__(self, "__dict__", stand_in.__dict__)
-            object.__setattr__(self, "__pydantic_fields_set__", stand_in.model_fields_set)
-            object.__setattr__(self, "__pydantic_extra__", None)
-            object.__setattr__(self, "__pydantic_private__", None)
+            _stand_in(self, data, error)
+
+    # pydantic validates specs inside of specs by itself, so that errors say where in the whole they are
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __iter__(self) -> NoReturn:
+        """A spec is one value: where several are wanted, its fields are never what was meant."""
+        raise TypeError(f"{type(self).__name__} is one value; write a tuple of it, as in ({type(self).__name__}(...),)")
+
+    def derive(self, /, **changes: Any) -> Self:
+        """A spec like this one but for `changes`, validated as if it were written out; this one stays as it is.
+
+            config.derive(name="longer", train={"iterations": 800_000, "schedule": {"kind": "cosine"}})
+
+        A mapping for a field that holds a spec changes the fields it names and leaves the others (one that names another
+        `kind` stands for itself); anything else takes the field's place: values, tuples, dictionaries like train.init.
+        Raises ValidationError, a ValueError, that names all mistakes at once, by dotted path.
+        """
+        data = _changed(self, changes)
+        try:
+            return type(self).model_validate(data)
+        except ValidationError as error:
+            made = type(self).__new__(type(self))
+            _stand_in(made, data, error)
+            return made
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As `derive`: no copy of a spec is without validation."""
+        return self.derive(**(update or {}))
+
+    def checked(self) -> Self:
+        """This spec, validated anew, for those who cannot know how it was made.  ValueError, a line for each mistake."""
+        try:
+            return type(self).model_validate(self)
+        except ValidationError as error:
+            raise ValueError("\n".join(lines(error))) from None
 
 
-Ints = tuple[int, ...]
-Floats = tuple[float, ...]
-Positive = Annotated[int, Field(gt=0)]
+def _stand_in(spec: Spec, data: Mapping[str, Any], error: ValidationError) -> None:
+    """Notes the error and fills `spec` with what it was given, or raises where nobody collects.
+
+    It holds nothing but what was wrong, so whoever validates it later, in this process or another, finds the same mistakes.
+    """
+    noted = collected()
+    if noted is None:
+        raise explained(error, type(spec)) from None
+    noted.note(error, data, spec)
+    object.__setattr__(spec, "__dict__", dict(data))
+    object.__setattr__(spec, "__pydantic_fields_set__", set(data))
+    object.__setattr__(spec, "__pydantic_extra__", None)
+    object.__setattr__(spec, "__pydantic_private__", None)
+
+
+def _changed(spec: Spec, changes: Mapping[str, Any]) -> Changed:
+    """The fields of `spec` with the changes in their place."""
+    merged = Changed(spec, changes)
+    for name, change in changes.items():
+        there = spec.__dict__.get(name)
+        within = isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
+        merged[name] = _changed(cast(Spec, there), change) if within else change
+    return merged
+
+
+def _same_kind(spec: Spec, change: Mapping[str, Any]) -> bool:
+    return "kind" not in type(spec).model_fields or change.get("kind", spec.__dict__.get("kind")) == spec.__dict__.get("kind")
+
+
+# what int64 and uint64 hold: numbers of voxels, and ids
+MOST = 2**63 - 1
+MOST_ID = 2**64 - 1
+
+Whole = Annotated[int, Field(ge=-MOST, le=MOST)]
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+NonNegative = Annotated[int, Field(ge=0, le=MOST)]
+Id = Annotated[int, Field(ge=0, le=MOST_ID)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Ints = tuple[Whole, ...]
 Shape = tuple[Positive, ...]
+# one value an axis, z y x, or y x
+PerAxis = AfterValidator(lambda values: _per_axis(values))
+# of a 2D volume the last two count
+OfEachAxis = AfterValidator(lambda sizes: _of_each_axis(sizes))
+OneOrEachAxis = Annotated[
+    Annotated[PositiveFloat, Tag("one")] | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
+    # so that a mistake is told of the type that was meant
+    Discriminator(lambda given: "each" if isinstance(given, tuple | list) else "one"),
+]
+# one alone is a tuple of one
+Several = WrapValidator(lambda given, handler: several(given, handler, str | int | float))
+SeveralSpecs = WrapValidator(lambda given, handler: several(given, handler, BaseModel | Mapping))
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 
@@ -59,6 +133,28 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
         raise ValueError(f"a range is (low, high), got {bounds}; swap the two")
     return bounds
+
+
+def several(given: Any, handler: ValidatorFunctionWrapHandler, one: type | UnionType) -> Any:
+    """A tuple of what is `one` alone; errors name no index that nobody wrote."""
+    if not isinstance(given, one):
+        return handler(given)
+    try:
+        return handler((given,))
+    except ValidationError as error:
+        raise without_index(error) from None
+
+
+def _per_axis(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(values) not in (2, 3):
+        raise ValueError(f"give one value an axis, z, y and x, in 2D y and x, got {values}")
+    return values
+
+
+def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(sizes) != 3:
+        raise ValueError(f"give z, y and x (of a 2D volume the last two count), got {sizes}")
+    return sizes
 
 
 def _parse_region(value: Any) -> Any:
@@ -82,6 +178,8 @@ def _parse_slice(part: str, whole: str) -> tuple[int | None, int | None]:
 
 
 def _check_region(region: tuple[tuple[int | None, int | None], ...]) -> tuple[tuple[int | None, int | None], ...]:
+    if len(region) > 3:
+        raise ValueError(f"region has {len(region)} slices; give one an axis, z, y and x at most")
     for begin, end in region:
         if begin is not None and end is not None and begin >= end:
             raise ValueError(f"region holds the empty slice {begin}:{end}; begin must be below end")
@@ -89,7 +187,7 @@ def _check_region(region: tuple[tuple[int | None, int | None], ...]) -> tuple[tu
 
 
 Region = Annotated[
-    tuple[tuple[int | None, int | None], ...],
+    tuple[tuple[Whole | None, Whole | None], ...],
     BeforeValidator(_parse_region),
     AfterValidator(_check_region),
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import field_validator, model_validator
 
+from lsd.spec import fitting
 from lsd.spec.base import Spec
+from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.run import Evaluate, Predict, Segment, Train
 from lsd.spec.targets import Affinities
@@ -33,9 +35,23 @@ class Config(Spec):
     @field_validator("name")
     @classmethod
     def _one_folder(cls, name: str) -> str:
-        if name in ("", ".", "..") or set(name) & set("/\\\0"):
-            raise ValueError(f"a run's name is one folder name, got {name!r}; the folder above it is set with runs=")
+        wrong = fault(name)
+        if wrong:
+            raise ValueError(f"a run's name is one folder name, got {name!r}; {_way_out(name, wrong)}")
         return name
+
+    @model_validator(mode="after")
+    def _axes_agree(self) -> Config:
+        wrong = fitting.of_variant(self.variant, self.network.dims)
+        # a checkpoint that is named by its path has a network of its own
+        own = self.predict.checkpoint in ("best", "latest")
+        wrong += fitting.of_dataset(self.dataset, self.network.dims) if own else []
+        if own and self.predict.shape and len(self.predict.shape) != self.network.dims:
+            axes = f"{len(self.predict.shape)} axes, the network {self.network.dims}"
+            wrong.append(f"predict.shape: {self.predict.shape} has {axes}; give one size an axis")
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Config:
@@ -67,3 +83,7 @@ class Config(Spec):
                 "nearest voxels alone; take variant=lr, or segment.decoder=watershed"
             )
         return self
+
+
+def _way_out(name: str, wrong: str) -> str:
+    return "the folder above it is set with runs=" if set(name) <= {"."} or set(name) & set("/\\") else f"it {wrong}"

@@ -6,16 +6,17 @@ import os
 from pathlib import Path
 
 from lsd.spec.config import Config
+from lsd.spec.written import expanded
 
 
 def data_root(config: Config) -> Path:
     """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else ./data."""
-    return Path(config.data_root or os.environ.get("LSD_DATA") or "data")
+    return expanded(config.data_root or os.environ.get("LSD_DATA") or "data")
 
 
 def run_folder(config: Config) -> Path:
     """<runs>/<name>."""
-    return Path(config.runs) / config.name
+    return expanded(config.runs) / config.name
 
 
 def config_file(config: Config) -> Path:

@@ -7,19 +7,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lsd.spec.base import Floats, Positive, PositiveFloat, Probability, Region, Shape, Spec
+from lsd.spec.base import (
+    Id,
+    NonNegative,
+    OfEachAxis,
+    PerAxis,
+    Positive,
+    PositiveFloat,
+    Probability,
+    Region,
+    Several,
+    Shape,
+    Spec,
+)
+from lsd.spec.effect import NoEffect
+from lsd.spec.names import Word
 
-NonNegative = Annotated[int, Field(ge=0)]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
-# of a 2D volume the last two count
-OfEachAxis = AfterValidator(lambda sizes: _of_each_axis(sizes))
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Thresholds = Annotated[
-    tuple[Probability, ...],
-    BeforeValidator(lambda given: (given,) if isinstance(given, int | float) else given),
-    Field(min_length=1),
-]
+Thresholds = Annotated[tuple[Probability, ...], Several, Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Several]
+_IN_BLOCKS = NoEffect("the blocks that follow from it are part of every fingerprint")
 _QUANTILE = re.compile(r"hist_quant_([1-9][05])(_max)?")
 
 
@@ -36,17 +45,6 @@ def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise ValueError(f"device {name!r} is unknown; allowed: auto, cpu, mps, cuda, cuda:0, cuda:1 ..")
     return name
-
-
-def _of_each_axis(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    if len(sizes) != 3:
-        raise ValueError(f"give z, y and x (of a 2D volume the last two count), got {sizes}")
-    return sizes
-
-
-def _several(names: Any) -> Any:
-    """One name stands for a tuple of it."""
-    return (names,) if isinstance(names, str) else names
 
 
 def _named_none(value: object) -> object:
@@ -96,7 +94,7 @@ class Train(Spec):
     compile: bool = False
     device: Device = "auto"
     threads: Positive | None = None
-    seed: int = 0
+    seed: NonNegative = 0
     workers: NonNegative = 2
     min_masked: Probability = 0.5
     small: Literal["pad", "refuse"] = "pad"
@@ -106,7 +104,7 @@ class Train(Spec):
     snapshot_every: NonNegative = 1000
     validate_every: NonNegative = 0
     init: dict[str, str] = {}
-    frozen: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    frozen: Names = ()
 
     @model_validator(mode="after")
     def _frozen_stages_have_weights(self) -> Train:
@@ -165,10 +163,10 @@ class Predict(Spec):
     workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each core (and one thread each)
     """
 
-    checkpoint: str = "best"
-    volumes: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] = ("validate", "test")
-    region: Region = ()
-    heads: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    checkpoint: Annotated[str, NoEffect("the sha256 of the file that it names says what it holds")] = "best"
+    volumes: Annotated[Names, Field(min_length=1), NoEffect("it chooses among volumes and changes none")] = ("validate", "test")
+    region: Annotated[Region, _IN_BLOCKS] = ()
+    heads: Names = ()
     dtype: Literal["uint8", "float32"] = "uint8"
     augment: Annotated[Literal["none", "flips", "transposes"], BeforeValidator(_named_none)] = "none"
     opinions: Literal["mean", "lowest"] = "mean"
@@ -177,10 +175,10 @@ class Predict(Spec):
     compile: bool = False
     device: Device = "auto"
     threads: Positive | None = None
-    memory: PositiveFloat = 4.0
-    shape: Shape | None = None
-    small: Literal["pad", "refuse"] = "pad"
-    workers: Workers = Workers()
+    memory: Annotated[PositiveFloat, _IN_BLOCKS] = 4.0
+    shape: Annotated[Annotated[Shape, PerAxis] | None, _IN_BLOCKS] = None
+    small: Annotated[Literal["pad", "refuse"], NoEffect("it decides whether to begin")] = "pad"
+    workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
 
 
 class Fragments(Spec):
@@ -205,7 +203,7 @@ class Fragments(Spec):
     filter_fragments: Probability = 0.0
     epsilon_agglomerate: Probability = 0.0
     min_size: NonNegative = 0
-    blank_sections: tuple[NonNegative, ...] = ()
+    blank_sections: Annotated[tuple[NonNegative, ...], Several] = ()
 
 
 class Mutex(Spec):
@@ -239,10 +237,13 @@ class Segment(Spec):
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
     edge_context: voxels around a block that its edges are scored with where regions grow in blocks
+    revision:   names the state of the prediction, and of what was segmented from it.  Without one, chunks that were changed in
+                place are noticed by their sizes and times; with one they are not looked at, which spares a look at each of many
+                millions, and whoever changes one gives it another name
     workers:    processes that do the blocks
     """
 
-    affinities: str = "affs"
+    affinities: Word = "affs"
     decoder: Literal["watershed", "mutex"] = "watershed"
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
@@ -255,6 +256,7 @@ class Segment(Spec):
     block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
     context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
     edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
+    revision: Annotated[str, Field(min_length=1)] | None = None
     workers: Workers = Workers()
 
     @model_validator(mode="after")
@@ -291,7 +293,7 @@ class Evaluate(Spec):
     workers:     processes that count
     """
 
-    ignore: tuple[NonNegative, ...] = (0,)
+    ignore: Annotated[tuple[Id, ...], Several] = (0,)
     background: Literal["label", "ignore", "singletons"] = "label"
     use_mask: bool = True
     connected: bool = False
@@ -303,7 +305,6 @@ class Evaluate(Spec):
 
 __all__ = [
     "Evaluate",
-    "Floats",
     "Fragments",
     "Mutex",
     "Precision",

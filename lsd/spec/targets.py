@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from lsd.spec.base import Ints, Positive, PositiveFloat, Spec
+from lsd.spec.base import Ints, OneOrEachAxis, Positive, Spec
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+
+
+def _several(offsets: Any) -> Any:
+    """One offset stands for a tuple of it."""
+    alone = isinstance(offsets, tuple | list) and offsets and all(isinstance(step, int) for step in offsets)
+    return (offsets,) if alone else offsets
 
 
 class Affinities(Spec):
@@ -18,7 +24,7 @@ class Affinities(Spec):
     """
 
     kind: Literal["affinities"] = "affinities"
-    neighborhood: Annotated[tuple[Ints, ...], Field(min_length=1)] = NEAREST
+    neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = NEAREST
 
     @field_validator("neighborhood")
     @classmethod
@@ -43,7 +49,7 @@ class Descriptors(Spec):
     """
 
     kind: Literal["descriptors"] = "descriptors"
-    sigma: PositiveFloat | tuple[PositiveFloat, ...] = 80.0
+    sigma: OneOrEachAxis = 80.0
     downsample: Positive = 1
     components: Annotated[str, Field(pattern="^[0-9]+$")] | None = None
     mode: Literal["gaussian", "sphere"] = "gaussian"

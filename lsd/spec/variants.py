@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from lsd.spec.base import PositiveFloat, Spec
+from lsd.spec.base import PositiveFloat, Several, SeveralSpecs, Spec
+from lsd.spec.names import Hyphenated, Word
 from lsd.spec.targets import Target
 
 
@@ -31,15 +32,22 @@ class Head(Spec):
 class Stage(Spec):
     """One network: the arrays it reads (channels in this order) and its heads."""
 
-    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")] = "main"
-    reads: Annotated[tuple[str, ...], Field(min_length=1)] = ("raw",)
-    heads: Annotated[dict[Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")], Head], Field(min_length=1)]
+    name: Hyphenated = "main"
+    reads: Annotated[tuple[str, ...], Several, Field(min_length=1)] = ("raw",)
+    heads: Annotated[dict[Word, Head], Field(min_length=1)]
+
+    @field_validator("heads")
+    @classmethod
+    def _beside_records(cls, heads: dict[str, Head]) -> dict[str, Head]:
+        if "blocks" in heads:
+            raise ValueError("a head called 'blocks' would lie where the record of a prediction's blocks does; rename it")
+        return heads
 
 
 class Variant(Spec):
     """Stages in the order they run; a stage reads raw and heads of earlier stages."""
 
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    stages: Annotated[tuple[Stage, ...], SeveralSpecs, Field(min_length=1)]
 
     @model_validator(mode="after")
     def _stages_read_what_is_there(self) -> Variant:

@@ -8,12 +8,15 @@ from collections import Counter
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
-from lsd.spec.base import Floats, Ints, PositiveFloat, Region, Shape, Spec
+from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.names import fault
+from lsd.spec.written import meant
 
-VoxelSize = tuple[PositiveFloat, ...]
+VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
+Lengths = Annotated[tuple[float, ...], PerAxis]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
@@ -25,7 +28,7 @@ class Synthetic(Spec):
     kind: Literal["isotropic", "anisotropic"] = "isotropic"
     shape: Shape = (128, 128, 128)
     voxel_size: VoxelSize = (10.0, 10.0, 10.0)
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
 
 
 class Sharpen(Spec):
@@ -62,6 +65,9 @@ class Volume(Spec):
     unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
     fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
     weight:     how often this volume is drawn in training, relative to the others
+    revision:   names the state of the data.  Without one, what was made from an array is made anew where a chunk of it was
+                changed in place, by the sizes and times of its chunks; with one they are not looked at, for data that does
+                not change, lies on a slow network, or has many millions of chunks: whoever changes it gives it another name
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
@@ -72,16 +78,24 @@ class Volume(Spec):
     labels_mask: Name | None = None
     arrays: dict[Name, Name] = {}
     voxel_size: VoxelSize | dict[str, VoxelSize] | None = None
-    offset: Floats | dict[str, Floats] | None = None
+    offset: Lengths | dict[str, Lengths] | None = None
     axes: Name | dict[str, Name] | None = None
     region: Region = ()
     raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
     sharpen: Sharpen | None = None
-    unknown: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
+    unknown: Id | None = None
     fit: Literal["refuse", "intersect"] = "refuse"
     weight: PositiveFloat = 1.0
+    revision: Annotated[str, Field(min_length=1)] | None = None
     name: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _one_file(cls, name: str | None) -> str | None:
+        if name is not None and (wrong := fault(name)):
+            raise ValueError(f"a volume's name is one file name, of its outputs; {name!r} {wrong}")
+        return name
 
     @model_validator(mode="after")
     def _one_source(self) -> Volume:
@@ -101,16 +115,31 @@ class Volume(Spec):
                 raise ValueError(f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are {', '.join(own)}")
         return self
 
+    @model_validator(mode="after")
+    def _one_value_an_axis(self) -> Volume:
+        if not isinstance(self.voxel_size, tuple):
+            return self
+        axes = len(self.voxel_size)
+        offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
+        for field, values in (("offset", offset), ("region", self.region)):
+            # a region may leave its last axes out
+            if len(values) > axes or (len(values) < axes and field == "offset"):
+                raise ValueError(f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both alike")
+        return self
+
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(self.path).stem if self.path else "synthetic"
+        return PurePath(meant(self.path)).stem if self.path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
         """Whether its path has wildcards, so that what it stands for, and is called, is known on disk only."""
-        return self.path is not None and glob.has_magic(self.path)
+        return self.path is not None and glob.has_magic(meant(self.path))
 
+
+# one alone is a tuple of one
+Volumes = Annotated[tuple[Volume, ...], SeveralSpecs]
 
 with warnings.catch_warnings():
     # `validate` is the field's name for its part of the data; pydantic warns of its own, deprecated method of that name
@@ -123,22 +152,24 @@ with warnings.catch_warnings():
         augment:    what is done to training batches, in this order
         """
 
-        train: tuple[Volume, ...] = ()
-        validate: tuple[Volume, ...] = ()  # type: ignore[assignment]
-        test: tuple[Volume, ...] = ()
+        train: Volumes = ()
+        validate: Volumes = ()  # type: ignore[assignment]
+        test: Volumes = ()
         voxel_size: VoxelSize | None = None
-        augment: tuple[Augmentation, ...] = ()
+        augment: Annotated[tuple[Augmentation, ...], SeveralSpecs] = ()
 
         @model_validator(mode="after")
         def _names_are_unique(self) -> Dataset:
-            plain = (
+            plain = [
                 name
                 for part in ("train", "validate", "test")
                 for name, volume in zip(self._names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
-            )
-            counts = Counter(plain)
-            twice = sorted(name for name, count in counts.items() if count > 1)
+            ]
+            odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
+            if odd:
+                raise ValueError(f"a volume without a name gives its outputs that of its file, and {odd[0]}; give it a name=")
+            twice = sorted(name for name, count in Counter(plain).items() if count > 1)
             if twice:
                 raise ValueError(
                     f"several volumes are called {', '.join(twice)}; give each a name=, outputs are named after it"
@@ -169,11 +200,7 @@ with warnings.catch_warnings():
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:
-            return (
-                volume
-                if volume.voxel_size or not self.voxel_size
-                else volume.model_copy(update={"voxel_size": self.voxel_size})
-            )
+            return volume if volume.voxel_size or not self.voxel_size else volume.derive(voxel_size=self.voxel_size)
 
 
-__all__ = ["Dataset", "Ints", "Part", "RawRange", "Sharpen", "Synthetic", "Volume", "VoxelSize"]
+__all__ = ["Dataset", "Part", "RawRange", "Sharpen", "Synthetic", "Volume", "VoxelSize"]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lsd.targets.offsets import views
+from lsd.targets.ids import ids, set_voxels
+from lsd.targets.offsets import check, views, warn_beyond
 
 
 def affinities(
@@ -16,15 +17,19 @@ def affinities(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Affinities of `labels` (z, y, x) and where they are known, both (c, z, y, x), float32 and bool.
 
+    labels:       any integers >= 0, or bool
     neighborhood: (c, 3) offsets in voxels; in 2D (c, 2) and no z
     mask:         voxels that are known, not 0; None: all.  Label 0 inside is background, and joined to nothing
 
     Channel k is 1 where label(v) == label(v + k) > 0.  It is known where v + k is inside the volume and both are known.
-    Raises ValueError if an offset or the mask has another dimension than labels.
+    Raises ValueError if an offset or the mask has another dimension than labels, for offsets that are 0 or given twice, and
+    labels that are no ids; warns of offsets that are longer than the volume.
     Source: Turaga et al. 2010, "Convolutional networks can learn to generate affinity graphs", eq. 1.
     """
-    _check(labels, neighborhood, mask)
-    known = None if mask is None else mask.astype(np.bool_)
+    labels = ids(labels, "labels")
+    neighborhood = _checked(labels, neighborhood)
+    warn_beyond(labels.shape, neighborhood)
+    known = set_voxels(mask, labels.shape)
     foreground = labels != 0
     affs = np.zeros((len(neighborhood), *labels.shape), np.float32)
     valid = np.zeros(affs.shape, np.bool_)
@@ -37,12 +42,11 @@ def affinities(
     return affs, valid
 
 
-def _check(labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]], mask: npt.NDArray[Any] | None) -> None:
+def _checked(labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     for offset in neighborhood:
         if len(offset) != labels.ndim:
             raise ValueError(
                 f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes (shape {labels.shape}); "
                 "give each offset one entry an axis, or drop z with lsd.targets.offsets.for_dims"
             )
-    if mask is not None and mask.shape != labels.shape:
-        raise ValueError(f"mask has shape {mask.shape}, labels {labels.shape}; crop both to the same region")
+    return check(neighborhood)

@@ -166,7 +166,7 @@ def _along_z(tile: Array, w: int, z: int, y: int, weights: Array, plane: Array, 
     z0, z1, y0 = tile[2], tile[3], tile[4]
     reach = weights.shape[1] // 2
     low, high = max(extent[y - y0, 0], z - reach), min(extent[y - y0, 1], z + reach + 1)
-    count = max(high - low, 0) if extent[y - y0, 0] >= 0 else 0
+    count = high - low if extent[y - y0, 0] >= 0 else 0
     start, tap = ((y - y0) * (z1 - z0) + low - z0) * 6 * w, low - z + reach
     for place, length, moment, origin in PASSES_Z:
         _sum(row, place * w, length * w, plane, start + origin * w, 6 * w, weights, moment, tap, count)

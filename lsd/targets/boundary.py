@@ -9,27 +9,33 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from lsd import spec
+from lsd.targets.ids import ids, set_voxels
 from lsd.targets.offsets import views
+
+_DEFAULT = spec.Boundary()
 
 
 def boundary(
-    labels: npt.NDArray[Any], *, width: int = 1, mask: npt.NDArray[Any] | None = None
+    labels: npt.NDArray[Any], *, width: int = _DEFAULT.width, mask: npt.NDArray[Any] | None = None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """1 on background and within `width` steps (through faces) of another label; (1, z, y, x) float32, and bool where known.
 
     mask: voxels that are known, not 0; None: all.  Near unknown voxels only what known ones prove is known.
-    Raises ValueError if the mask has another shape than labels.
+    Raises ValueError if the mask has another shape than labels, for a width below 1, and labels that are no ids.
     """
-    if mask is not None and mask.shape != labels.shape:
-        raise ValueError(f"mask has shape {mask.shape}, labels {labels.shape}; crop both to the same region")
-    known = np.ones(labels.shape, np.bool_) if mask is None else mask.astype(np.bool_)
+    labels = ids(labels, "labels", dims=(2, 3))
+    inside = set_voxels(mask, labels.shape)
+    if width < 1 or width != int(width):
+        raise ValueError(f"width is a number of voxels, 1, 2, ..., got {width}")
+    known = np.ones(labels.shape, np.bool_) if inside is None else inside
     near = known & (labels == 0)
     for offset in _within(width, labels.ndim):
         here, there = views(labels.shape, offset)
         differ = (labels[here] != labels[there]) & known[here] & known[there]
         near[here] |= differ
         near[there] |= differ
-    if mask is None:
+    if inside is None:
         return near[np.newaxis].astype(np.float32), known[np.newaxis]
     unknown_near = ndimage.binary_dilation(~known, iterations=width)
     return near[np.newaxis].astype(np.float32), (near | ~unknown_near)[np.newaxis]

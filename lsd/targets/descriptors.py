@@ -20,20 +20,25 @@ Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation",
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from lsd import spec
 from lsd.targets import objects, tiles
 from lsd.targets.ball import probe
 from lsd.targets.blur import blur
 from lsd.targets.channels import Scale
+from lsd.targets.ids import ids
+from lsd.targets.told import tell
 from lsd.targets.windows import Mode
 
 # the channels of 3D that are left in 2D
 FLAT = (1, 2, 4, 5, 8, 9)
+_DEFAULT = spec.Descriptors()
 
 
 def descriptors(
@@ -41,15 +46,15 @@ def descriptors(
     *,
     voxel_size: Sequence[float],
     sigma: float | Sequence[float],
-    downsample: int = 1,
-    components: str | None = None,
-    mode: Mode = "gaussian",
+    downsample: int = _DEFAULT.downsample,
+    components: str | None = _DEFAULT.components,
+    mode: Mode = _DEFAULT.mode,
     device: str | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.float32]:
     """Descriptors of `labels` (z, y, x) or (y, x): float32 (c, z, y, x) in [0, 1], 0 on label 0.
 
-    labels:     any integers >= 0; pieces of one label that are apart share statistics
+    labels:     any integers >= 0, or bool; pieces of one label that are apart share statistics
     voxel_size: nm, one an axis
     sigma:      nm, one value or one an axis
     downsample: statistics on every f-th voxel along each axis; no need for it to divide the shape
@@ -58,10 +63,13 @@ def descriptors(
     device:     a torch device ("cuda") to compute on; None: the cores of this machine
     threads:    None: as many as numba would take (NUMBA_NUM_THREADS, by default all cores)
 
-    Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not fit them.
+    Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not fit them.  Warns where a
+    sigma is less than a voxel (than f of them, with downsample), or f voxels are more than the volume has along an axis.
     """
-    volume = _volume(labels)
+    labels = ids(labels, "labels", dims=(2, 3))
+    volume = np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)
     at = scale(labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode)
+    _warn_coarse(volume.shape, at)
     found = objects.find(volume)
     if device is None:
         out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
@@ -75,12 +83,14 @@ def descriptors(
     return out.reshape(-1, *labels.shape)
 
 
-def _volume(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if labels.ndim not in (2, 3) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels are 2D or 3D whole numbers, got {labels.ndim}D {labels.dtype}; one array of ids, no channels")
-    if np.issubdtype(labels.dtype, np.signedinteger) and labels.size and labels.min() < 0:
-        raise ValueError(f"labels are 0 (background) or positive, got {labels.min()}; set what is unknown to 0 and mask it out")
-    return np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)
+def _warn_coarse(shape: tuple[int, ...], at: Scale) -> None:
+    """Where statistics say little of the labels, though nothing is wrong with the arguments."""
+    for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
+        if factor > max(extent, 1) > 1:
+            tell(f"downsample={factor} is larger than the volume, {extent} voxels along an axis: one sample stands for all")
+        if sigma < cell and extent > 1:
+            voxels = f"{factor} voxels, {cell:g} nm (downsample={factor})" if factor > 1 else f"a voxel, {cell:g} nm"
+            tell(f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself")
 
 
 def scale(
@@ -88,13 +98,13 @@ def scale(
     voxel_size: Sequence[float],
     sigma: float | Sequence[float],
     *,
-    downsample: int = 1,
-    components: str | None = None,
-    mode: Mode = "gaussian",
+    downsample: int = _DEFAULT.downsample,
+    components: str | None = _DEFAULT.components,
+    mode: Mode = _DEFAULT.mode,
 ) -> Scale:
     """Arguments of `descriptors` as what the kernels take: always 3D, and checked."""
     sizes = _per_axis("voxel_size", voxel_size, dims)
-    widths = _per_axis("sigma", (sigma,) * dims if isinstance(sigma, (int, float)) else sigma, dims)
+    widths = _per_axis("sigma", cast(Any, (sigma,) * dims if np.ndim(sigma) == 0 else sigma), dims)
     if downsample < 1 or downsample != int(downsample):
         raise ValueError(f"downsample takes every f-th voxel, f = 1, 2, ..., got {downsample}")
     if mode not in get_args(Mode):
@@ -108,7 +118,7 @@ def scale(
     return Scale(cast(Any, factor), cast(Any, cell), cast(Any, width), cast(Any, reach), _slots(dims, components))
 
 
-def count(dims: int, components: str | None = None) -> int:
+def count(dims: int, components: str | None = _DEFAULT.components) -> int:
     """Channels of descriptors in 2D or 3D."""
     return sum(slot >= 0 for slot in _slots(dims, components))
 
@@ -125,6 +135,6 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
 
 def _per_axis(name: str, values: Sequence[float], dims: int) -> tuple[float, ...]:
     numbers = tuple(float(value) for value in values)
-    if len(numbers) != dims or min(numbers) <= 0:
+    if len(numbers) != dims or not all(0 < number < math.inf for number in numbers):
         raise ValueError(f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}")
     return numbers

@@ -51,8 +51,8 @@ def _indexed(volume: npt.NDArray[Any], found: Objects) -> npt.NDArray[np.int32]:
     """Labels as 1 .. k: torch compares no uint64."""
     if not len(found.ids):
         return np.zeros(volume.shape, np.int32)
-    place = np.minimum(np.searchsorted(found.ids, volume), len(found.ids) - 1)
-    return np.where(volume != 0, place + 1, 0).astype(np.int32)
+    # every label but 0 is among the ids
+    return np.where(volume != 0, np.searchsorted(found.ids, volume) + 1, 0).astype(np.int32)
 
 
 def _batches(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lsd.targets.told import tell
+
 Offset = tuple[int, ...]
 Array = npt.NDArray[Any]
 Slices = tuple[slice, ...]
@@ -31,6 +33,36 @@ def for_dims(neighborhood: Sequence[Sequence[int]], dims: int) -> tuple[Offset, 
     if not kept:
         raise ValueError(f"neighborhood {tuple(neighborhood)} holds no offset within {dims} dimensions; add one in y or x")
     return kept
+
+
+def check(neighborhood: Sequence[Sequence[int]], *, channels: int | None = None) -> tuple[Offset, ...]:
+    """The offsets as tuples.  channels: of the affinities that they belong to.
+
+    Raises ValueError if there are none, if they differ in length, hold fractions, are 0 or given twice, or if there is not one
+    for each channel.
+    """
+    offsets = [tuple(offset) for offset in neighborhood]
+    if not offsets:
+        raise ValueError("the neighborhood is empty; give an offset for each channel")
+    for offset in offsets:
+        if len(offset) != len(offsets[0]) or not any(offset) or any(step != int(step) for step in offset):
+            raise ValueError(f"offset {offset} of the neighborhood is no step of {len(offsets[0])} whole numbers other than 0")
+    twice = [offset for offset in offsets if offsets.count(offset) > 1]
+    if twice:
+        raise ValueError(f"the neighborhood holds offset {twice[0]} twice; each offset has one channel, so name it once")
+    if channels is not None and channels != len(offsets):
+        raise ValueError(
+            f"affinities have {channels} channels, which do not fit the {len(offsets)} offsets {tuple(offsets)}; give one "
+            "offset for each channel, in the order of the channels"
+        )
+    return tuple(tuple(int(step) for step in offset) for offset in offsets)
+
+
+def warn_beyond(shape: Sequence[int], neighborhood: Sequence[Sequence[int]]) -> None:
+    """Warns of offsets that reach over all of `shape` (its last axes are those of the offsets): no pair of voxels has them."""
+    for offset in neighborhood:
+        if any(abs(k) >= n for k, n in zip(offset, shape[len(shape) - len(offset) :], strict=True)):
+            tell(f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its channel says nothing here")
 
 
 def views(shape: Sequence[int], offset: Sequence[int]) -> tuple[Slices, Slices]:

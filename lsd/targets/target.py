@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import cc3d
 import numpy as np
@@ -28,8 +28,10 @@ def channels(target: spec.Target, dims: int) -> int:
             return len(for_dims(target.neighborhood, dims))
         case spec.Descriptors():
             return count(dims, target.components)
-        case _:
+        case spec.Boundary() | spec.Mask():
             return 1
+        case _:
+            assert_never(target)
 
 
 def context(target: spec.Target, voxel_size: Sequence[float]) -> Coordinate:
@@ -45,8 +47,10 @@ def context(target: spec.Target, voxel_size: Sequence[float]) -> Coordinate:
             return _window(target, voxel_size)
         case spec.Boundary():
             return Coordinate((target.width,) * dims)
-        case _:
+        case spec.Mask():
             return Coordinate((0,) * dims)
+        case _:
+            assert_never(target)
 
 
 def compute(
@@ -81,6 +85,8 @@ def compute(
             return boundary(labels, width=target.width, mask=known)
         case spec.Mask():
             return (_array(target.array, arrays or {}) != 0)[np.newaxis].astype(np.float32), inside[np.newaxis]
+        case _:
+            assert_never(target)
 
 
 def _descriptors(

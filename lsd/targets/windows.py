@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,14 @@ TRUNCATE = 3.0
 
 def radius(sigma: float, mode: Mode = "gaussian") -> int:
     """Voxels that the window reaches to either side along an axis; sigma in voxels."""
-    # the tolerance keeps a ball of 80 nm at 8 nm ten voxels wide, whatever the rounding of the division
-    return int(TRUNCATE * sigma + 0.5) if mode == "gaussian" else int(sigma * (1 + 1e-9))
+    match mode:
+        case "gaussian":
+            return int(TRUNCATE * sigma + 0.5)
+        case "sphere":
+            # the tolerance keeps a ball of 80 nm at 8 nm ten voxels wide, whatever the rounding of the division
+            return int(sigma * (1 + 1e-9))
+        case _:
+            assert_never(mode)
 
 
 def gaussian(sigma: float) -> Weights:

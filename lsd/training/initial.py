@@ -13,6 +13,7 @@ from lsd.network.restore import config_of, load_weights, stage_weights
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, ResidualUNet, Stage
 from lsd.spec.paths import checkpoints
+from lsd.spec.written import expanded
 from lsd.training import keeping
 from lsd.training.learner import Learner, new
 from lsd.training.resume import check_same
@@ -25,7 +26,7 @@ def check(config: Config) -> None:
     # once the last stage has begun, its checkpoint holds all of them
     needed = {} if keeping.latest(config, config.variant.stages[-1]) else train.init
     for stage, path in needed.items():
-        if not Path(path).is_file():
+        if not expanded(path).is_file():
             raise ValueError(f"train.init names {path!r} for stage {stage!r}, which is no file; name a checkpoint (.pt)")
     if last in train.frozen:
         raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
@@ -88,9 +89,9 @@ def sources(config: Config, stage: Stage) -> dict[str, Path]:
         if earlier == stage:
             break
         path = finished(config, earlier)
-        found[earlier.name] = path if path else Path(config.train.init[earlier.name])
+        found[earlier.name] = path if path else expanded(config.train.init[earlier.name])
     if stage.name in config.train.init:
-        found[stage.name] = Path(config.train.init[stage.name])
+        found[stage.name] = expanded(config.train.init[stage.name])
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import assert_never
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -34,8 +35,14 @@ def factor(iteration: int, train: Train) -> float:
     schedule = train.schedule
     if iteration < schedule.warmup:
         return (iteration + 1) / (schedule.warmup + 1)
-    if schedule.kind == "constant":
-        return 1.0
     done = min(1.0, (iteration - schedule.warmup) / max(1, train.iterations - schedule.warmup))
-    left = 1 - done if schedule.kind == "linear" else (1 + math.cos(math.pi * done)) / 2
+    match schedule.kind:
+        case "constant":
+            return 1.0
+        case "linear":
+            left = 1 - done
+        case "cosine":
+            left = (1 + math.cos(math.pi * done)) / 2
+        case _:
+            assert_never(schedule.kind)
     return schedule.final + (1 - schedule.final) * left

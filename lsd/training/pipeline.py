@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import gunpowder as gp
 import numpy as np
@@ -275,6 +275,8 @@ def _node(augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat:
             return GrowBoundary(augmentation)
         case spec.Elastic():
             return Deform([augmentation], voxel_size=voxel_size, flat=flat)
+        case _:
+            assert_never(augmentation)
 
 
 def _cause(error: BaseException) -> BaseException:

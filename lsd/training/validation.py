@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lsd.evaluation.contingency import Contingency
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
-from lsd.losses.tasks import DENSE
+from lsd.losses.tasks import dense
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
@@ -106,7 +106,7 @@ class Validator:
     def _predictor(self, cascade: Cascade) -> Predictor:
         train = self.config.train
         shared = {name: getattr(train, name) for name in ("precision", "channels_last", "device", "threads")}
-        settings = self.config.predict.model_copy(update={"heads": (), "augment": "none", "compile": False, **shared})
+        settings = self.config.predict.derive(heads=(), augment="none", compile=False, **shared)
         return Predictor(cascade, self.config.network, settings=settings)
 
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
@@ -181,7 +181,7 @@ def _loss(head: Head, predicted: Array, volume: OpenVolume, roi: Roi, *, flat: b
     weights = balance(target, known) if head.loss.balance else known.astype(np.float32)
     # probabilities that are 0 or 1 after rounding have no logit
     logits = torch.from_numpy(predicted).logit(eps=1e-6)
-    return DENSE[head.loss.kind](logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]).item()
+    return dense(head.loss)(logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]).item()
 
 
 def _target(target: Target, volume: OpenVolume, roi: Roi, *, flat: bool) -> tuple[Array, NDArray[np.bool_]]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from lsd.volumes import containers
 from lsd.volumes.layout import Layout, resolve
 from lsd.volumes.source import Source
+from lsd.volumes.state import content
 from lsd.volumes.units import Remainder, shift
 
 log = logging.getLogger(__name__)
@@ -94,8 +95,8 @@ class Array:
         return tuple(int(_mirror(np.array(n - first), size)) + first - begin for n, first, size, begin in places)
 
     def identity(self) -> dict[str, Any]:
-        """What tells this array from others without reading it: place, extent, and when it was made.  JSON."""
-        made = containers.made(self.source.path, self.source.name)
+        """What tells this array from others without reading it: place, extent, and the state of its chunks.  JSON."""
+        made = content(self.source, self.layout.slices(self.roi))
         extent = {"begin": [int(n) for n in self.layout.roi.begin], "shape": [int(n) for n in self.layout.shape]}
         place = {"path": str(self.source.path.resolve()), "array": self.source.name, "made": made}
         known = {**place, **extent, "dtype": str(self.dtype), "voxel_size": list(self.voxel_size)}

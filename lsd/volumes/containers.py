@@ -96,11 +96,6 @@ def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:
         raise ValueError(f"{path}:{name} cannot be opened: {error}") from error
 
 
-def made(path: Path, name: str) -> int:
-    """When an array was made, or its file last written: nanoseconds since 1970."""
-    return ((path / name / ".zarray") if kind(path) == "zarr" else path).stat().st_mtime_ns
-
-
 def missing(path: Path, name: str) -> ValueError:
     """The error that says that `path` has no array `name`, and what it has instead."""
     names = arrays(path)

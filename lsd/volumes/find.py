@@ -8,8 +8,10 @@ from pathlib import Path, PurePath
 
 from pydantic import ValidationError
 
-from lsd.spec import Config, Dataset, Volume
+from lsd.spec import Config, Volume
+from lsd.spec.mistakes import lines
 from lsd.spec.paths import data_root
+from lsd.spec.written import meant
 from lsd.volumes.reference import locate
 from lsd.volumes.volume import open_volume
 
@@ -21,17 +23,19 @@ def expand(config: Config) -> Config:
 
     A path that exists as it is written is left alone.  So is one that nothing matches, for who opens it to refuse: to predict,
     no training volumes are needed.  Volumes are named after their containers; where the pattern's volume has a name, it comes
-    first.  Raises ValueError where two get one name, or predict.volumes names none of them.
+    first.  All that works with a config begins here, so it is validated here, however it was made.
+
+    Raises ValueError for a config that is wrong, and where two volumes get one name, or predict.volumes names none of them.
     """
+    config = config.checked()
     root = data_root(config)
-    parts = {part: [one for volume in getattr(config.dataset, part) for one in _matches(volume, root)] for part in PARTS}
-    if all(parts[part] == list(getattr(config.dataset, part)) for part in PARTS):
-        return config
     try:
-        dataset = Dataset.model_validate({**config.dataset.model_dump(), **parts})
-        return Config.model_validate({**config.model_dump(), "dataset": dataset.model_dump()})
+        parts = {part: [one for volume in getattr(config.dataset, part) for one in _matches(volume, root)] for part in PARTS}
+        if all(parts[part] == list(getattr(config.dataset, part)) for part in PARTS):
+            return config
+        return config.derive(dataset=parts)
     except ValidationError as error:
-        raise ValueError("; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())) from error
+        raise ValueError("; ".join(lines(error))) from error
 
 
 def check_volumes(config: Config, names: tuple[str, ...]) -> None:
@@ -46,12 +50,10 @@ def check_volumes(config: Config, names: tuple[str, ...]) -> None:
 def _matches(volume: Volume, root: Path) -> list[Volume]:
     if volume.path is None or not volume.is_pattern or locate(volume.path, root=root).exists():
         return [volume]
-    found = sorted(glob.glob(str(Path(volume.path).expanduser()), root_dir=root, recursive=True))
+    found = sorted(glob.glob(str(Path(meant(volume.path))), root_dir=root, recursive=True))
     if not found:
         return [volume]
-    return [
-        volume.model_copy(update={"path": path, "name": name}) for path, name in zip(found, _names(volume, found), strict=True)
-    ]
+    return [volume.derive(path=path, name=name) for path, name in zip(found, _names(volume, found), strict=True)]
 
 
 def _names(volume: Volume, paths: list[str]) -> list[str | None]:

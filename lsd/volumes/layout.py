@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -40,7 +40,8 @@ class Layout:
     voxel_size: tuple[float, ...]
     offset: Coordinate
     remainder: Remainder
-    told: Told = Told()
+    # what a file says beside what it is read as is no part of what the array is
+    told: Told = field(default=Told(), compare=False)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:

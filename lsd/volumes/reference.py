@@ -10,14 +10,15 @@ import glob
 from pathlib import Path
 
 from lsd.spec import Volume
+from lsd.spec.written import expanded
 from lsd.volumes import containers
 
 DEFAULT_RAW = Volume.model_fields["raw"].default
 
 
 def locate(path: str | Path, *, root: Path) -> Path:
-    """`path` if it is absolute, else below the data root; ~ is the home folder."""
-    return root / Path(path).expanduser()
+    """`path` if it is absolute, else below the data root; ~ and $NAME are what they stand for."""
+    return expanded(path, root=root)
 
 
 def check_there(container: Path, *, root: Path) -> None:

@@ -113,13 +113,22 @@ class Source:
                 )
         return ValueError(f"{self} cannot be read: {error}")
 
-    def _grid(self, slices: Slices) -> Iterator[Chunk]:
-        """Indices of the chunks that `slices` touch."""
+    def chunk_ranges(self, slices: Slices) -> list[range]:
+        """Indices of the chunks that `slices` touch, along each axis on disk."""
         ranges = []
         for part, extent, size in zip(slices, self.handle.shape, self.chunks, strict=True):
             begin, end, _ = (part if isinstance(part, slice) else slice(part, part + 1)).indices(extent)
             ranges.append(range(begin // size, -(-end // size)))
-        return product(*ranges)
+        return ranges
+
+    @property
+    def separator(self) -> str:
+        """What stands between the indices in the name of a zarr chunk."""
+        return str(self.handle._dimension_separator)
+
+    def _grid(self, slices: Slices) -> Iterator[Chunk]:
+        """Indices of the chunks that `slices` touch."""
+        return product(*self.chunk_ranges(slices))
 
     def _chunk_name(self, chunk: Chunk) -> str:
         return str(self._chunk_file(chunk)) if self.kind == "zarr" else f"chunk {'.'.join(map(str, chunk))} of {self}"

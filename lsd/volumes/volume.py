@@ -8,7 +8,7 @@ truth       |<------------------->|              labels, labels_mask, arrays: ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.sharpen import margin, sharpened
 from lsd.volumes.together import check_told, common_roi, given, on_one_grid
+from lsd.volumes.units import Remainder
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class OpenVolume:
     def truth_roi(self) -> Roi | None:
         """Where labels are, within `roi`; None without labels."""
         return None if self.labels is None else self.labels.roi
+
+    def on_grid(self, remainder: Remainder) -> OpenVolume:
+        """The same volume, its voxels counted on the grid with `remainder`.  ValueError if it lies between those."""
+        raw = self.raw.on_grid(remainder)
+        labels, mask = (array and array.on_grid(remainder) for array in (self.labels, self.labels_mask))
+        arrays = {name: array.on_grid(remainder) for name, array in self.arrays.items()}
+        roi = self.roi + (raw.roi.begin - self.raw.roi.begin)
+        return replace(self, raw=raw, labels=labels, labels_mask=mask, arrays=arrays, roi=roi)
 
     def read_raw(self, roi: Roi) -> NDArray[np.float32]:
         """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says so.

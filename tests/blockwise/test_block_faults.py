@@ -17,9 +17,10 @@ from lsd.blockwise.grid import tile
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.run import BlocksFailed, run
-from lsd.segmentation.blocks import Edges, Fragments, voxels
+from lsd.segmentation.blocks import voxels
+from lsd.segmentation.predicted import affinities_input
+from lsd.segmentation.steps import Segmented
 from lsd.segmentation.tables import Places, open_table, write_tables
-from lsd.segmentation.whole import Contacts
 from lsd.spec import Affinities, Segment
 from lsd.volumes.create import create_array
 
@@ -122,9 +123,11 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
     written = create_array(folder, "fragments", dtype=np.uint64, **options)
     uncut = create_array(folder, "uncut", dtype=np.uint8, **options)
     grid = tile(whole, (SIZE,) * 3, step=(1, 1, 1), context=((4, 4, 4), (4, 4, 4)))
-    apart, arguments = voxels(grid), {"affinities": (str(folder), "affs"), "neighborhood": Affinities().neighborhood}
-    settings = Segment(fragments={"min_seed_distance": 4}).model_dump(mode="json")
-    make = Fragments(folder, 0, **arguments, settings=settings, apart=apart)
+    # a revision: nobody looks at 2**48 chunks
+    settings = Segment(fragments={"min_seed_distance": 4}, block=(SIZE,) * 3, context=(4, 4, 4), revision="this test")
+    given = affinities_input(source, revision=settings.revision)
+    parts = Segmented(settings, whole, given, Affinities().neighborhood, None)
+    apart, make = voxels(grid), parts.fragments(folder).open(0)
     rows = int(grid.shape[0])
     last = [
         ((z * rows) + y) * rows + x for z in (rows - 2, rows - 1) for y in (rows - 2, rows - 1) for x in (rows - 2, rows - 1)
@@ -137,8 +140,7 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
         written.write(output.arrays["fragments"], block.write)
         uncut.write(output.arrays["uncut"], block.write)
     ids = written.read(Roi(corner.begin + Coordinate((SIZE,) * 3), (2 * SIZE,) * 3))
-    join = Edges(folder, 0, **arguments, scores={"scoring": "mean"}, apart=apart)
-    contacts = Contacts(folder, 0, **arguments, scoring="mean")
+    join, contacts = parts.edges(folder).open(0), parts.contacts(folder).open(0)
     found = [step.compute(block, step.read(block)).rows for step in (join, contacts) for block in blocks]
     named = [[(_name(u, apart, place), _name(v, apart, place), *said) for u, v, *said in part.tolist()] for part in found]
     return ids, np.array([(int(n) - 1) % apart for n in ids.flat if n]), named

@@ -39,7 +39,7 @@ from pathlib import Path
 from lsd.blockwise.run import run
 from lsd.blockwise.step import load_step
 from lsd.spec import Workers
-run(load_step(Path(sys.argv[1]), "toy:Toy"), workers=Workers.model_validate_json(sys.argv[2]))
+run(load_step(Path(sys.argv[1]), "toy:ToyJob"), workers=Workers.model_validate_json(sys.argv[2]))
 """
 
 
@@ -100,7 +100,7 @@ def check(made) -> None:
     """The result is whole and what it should be."""
     np.testing.assert_array_equal(open_array(made.container, "out").read(ROI), expected(made))
     assert left(made) == 0
-    assert load_step(made.folder).fingerprint == made.depends_on()
+    assert load_step(made.folder).depends_on() == made.depends_on()
 
 
 def until(condition, what: str, seconds: float = 120.0):
@@ -140,7 +140,7 @@ def test_slurm(tmp_path, cluster) -> None:
     for number, call in enumerate(sorted(calls)):
         log = made.folder / "logs" / f"worker-{number}.log"
         assert call[:-1] == ["sbatch", "--wait", "--job-name=lsd-toy", f"--output={log}", "--partition=gpu", "--gres=gpu:1"]
-        worker = f"--wrap={sys.executable} -m lsd.blockwise.worker '{made.folder}' toy:Toy --context "
+        worker = f"--wrap={sys.executable} -m lsd.blockwise.worker '{made.folder}' toy:ToyJob --context "
         assert call[-1].startswith(worker)
         assert call[-1].endswith(f" --cwd {Path.cwd()}")
         assert log.exists()
@@ -157,7 +157,7 @@ def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     for number, call in enumerate(submitted):
         log = made.folder / "logs" / f"worker-{number}.log"
         assert call[:-1] == ["bsub", "-K", "-J", "lsd-toy", "-o", str(log), "-q", "gpu", "-gpu", "num=1"]
-        assert call[-1].startswith(f"{sys.executable} -m lsd.blockwise.worker {made.folder} toy:Toy --context ")
+        assert call[-1].startswith(f"{sys.executable} -m lsd.blockwise.worker {made.folder} toy:ToyJob --context ")
     assert cluster.calls("bkill") == [["bkill", "101"]]
     assert not cluster.running()
 
@@ -226,7 +226,7 @@ def test_a_cluster_that_refuses_is_not_flooded(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with socket.create_server(("127.0.0.1", 0)) as scheduler:
         monkeypatch.setenv("DAISY_CONTEXT", f"hostname=127.0.0.1:port={scheduler.getsockname()[1]}:task_id=toy:worker_id=0")
-        start = Launch(made.folder, "toy", "toy:Toy", True, Workers(count=1, launch="echo no room; false {command}"))
+        start = Launch(made.folder, "toy", "toy:ToyJob", True, Workers(count=1, launch="echo no room; false {command}"))
         for _ in range(5):
             with pytest.raises(RuntimeError, match="exited with 1: no room"):
                 start()

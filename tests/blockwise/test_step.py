@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsd.blockwise.grid import tile
+from lsd.blockwise.job import Job
 from lsd.blockwise.step import Output, Step, container_of, differences, digest, load_step, step_folder
+from lsd.spec import Spec
+from lsd.spec.effect import NoEffect, Told
 
 ROWS = np.dtype([("u", "<u8"), ("score", "<f4")])
 
@@ -24,7 +28,23 @@ values = st.recursive(
     max_leaves=8,
 )
 json_objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
-fingerprints = st.dictionaries(st.sampled_from(["version", "settings", "ä b:="]), values)
+
+
+class Inner(Spec):
+    precision: str = "fp32"
+    threads: Annotated[int, NoEffect("for this test")] = 1
+
+
+class Anything(Job):
+    """Anything as inputs, and anything else that has no effect."""
+
+    inputs: dict[str, Any] = {}
+    inner: Inner = Inner()
+    others: Annotated[dict[str, Any], NoEffect("for this test")] = {}
+    checkpoint: Annotated[str, Told("the checkpoint of {inputs} is another one")] = ""
+
+    def open(self, container, worker):
+        return (self, container, worker)
 
 
 def grid(begin=(3, -2, 2**40), shape=(70, 9, 40), compute=(20, 12, 16), context=((1, 0, 2), (5, 3, 0))):
@@ -32,23 +52,28 @@ def grid(begin=(3, -2, 2**40), shape=(70, 9, 40), compute=(20, 12, 16), context=
 
 
 def made(folder, **changes):
-    arguments, fingerprint = {"a": [1, "ä"]}, {"version": 1}
-    step = Step("some step", folder / "out.zarr", grid(), "module:Function", arguments, fingerprint, ("x", "y/z"), ROWS)
+    step = Step("some step", folder / "out.zarr", grid(), Anything(inputs={"a": [1, "ä"]}), ("x", "y/z"), ROWS)
     return replace(step, **changes)
 
 
 @settings(max_examples=30, deadline=None)
-@given(json_objects, fingerprints, st.lists(st.text("abc/", min_size=1), max_size=3), st.sampled_from([None, ROWS]))
-def test_a_step_comes_back_as_it_was(tmp_path_factory, arguments, fingerprint, arrays, rows) -> None:
-    step = made(tmp_path_factory.mktemp("step"), arguments=arguments, fingerprint=fingerprint, arrays=tuple(arrays), rows=rows)
+@given(json_objects, json_objects, st.lists(st.text("abc/", min_size=1), max_size=3), st.sampled_from([None, ROWS]))
+def test_a_step_comes_back_as_it_was(tmp_path_factory, inputs, others, arrays, rows) -> None:
+    job = Anything(inputs=inputs, others=others)
+    step = made(tmp_path_factory.mktemp("step"), job=job, arrays=tuple(arrays), rows=rows)
     step.save()
-    there = load_step(step.folder, "module:Function")
-    assert there.fingerprint == step.depends_on()
-    assert not differences(there.fingerprint, step.depends_on())
-    assert there.depends_on() == step.depends_on(), "also when it is saved again"
-    for field in ("name", "container", "grid", "function", "arguments", "arrays", "rows"):
-        assert getattr(there, field) == getattr(step, field), field
+    there = load_step(step.folder, f"{__name__}:Anything")
+    assert there.job == job, "arguments of a worker are those that were fingerprinted"
+    assert there.open(3) == (job, step.container, 3)
+    looked_at = load_step(step.folder)
+    for found in (there, looked_at):
+        assert found.depends_on() == step.depends_on()
+        assert step.differs(found) == []
+        for field in ("name", "container", "grid", "arrays", "rows"):
+            assert getattr(found, field) == getattr(step, field), field
     assert [there.grid.block(index) for index in range(len(there.grid))] == list(step.grid)
+    looked_at.save()
+    assert load_step(step.folder, f"{__name__}:Anything").job == job, "also when it is saved again"
 
 
 def test_its_place(tmp_path) -> None:
@@ -76,9 +101,42 @@ def test_other_blocks_are_another_step(tmp_path, change) -> None:
     assert digest(there.depends_on()) != digest(asked.depends_on())
 
 
-def test_what_a_step_does_not_depend_on(tmp_path) -> None:
-    other = made(tmp_path / "elsewhere", function="other:F", arguments={"b": 2})
-    assert not differences(made(tmp_path).depends_on(), other.depends_on())
+def test_every_field_counts_but_those_that_say_that_they_do_not(tmp_path) -> None:
+    asked = made(tmp_path)
+    same = [Anything(inputs={"a": [1, "ä"]}, others={"b": 2}), asked.job.model_copy(update={"inner": Inner(threads=7)})]
+    for job in same:
+        assert asked.differs(made(tmp_path / "elsewhere", job=job)) == []
+        assert job != asked.job
+    other = asked.job.model_copy(update={"inner": Inner(precision="bf16")})
+    assert asked.differs(made(tmp_path, job=other)) == ["inner.precision: bf16 there, fp32 asked for"]
+    [line] = asked.differs(made(tmp_path, job=asked.job.model_copy(update={"version": 2})))
+    assert line == "another version of this program made it, which computes it otherwise"
+    other = asked.job.model_copy(update={"checkpoint": "e3b0c442"})
+    assert asked.differs(made(tmp_path, job=other)) == ["the checkpoint of {'a': [1, 'ä']} is another one"]
+
+
+def test_a_job_that_gets_another_field_is_another_job() -> None:
+    """Nothing names the fields of a fingerprint, so none can be forgotten."""
+
+    class More(Anything):
+        contrast: float = 1.0
+        colour: Annotated[str, NoEffect("for this test")] = "red"
+
+    assert set(More().fingerprint()) - set(Anything().fingerprint()) == {"contrast"}
+    assert set(More().record()) - set(Anything().record()) == {"contrast", "colour"}
+
+
+def test_what_a_version_before_wrote_is_told_from_what_this_one_writes(tmp_path) -> None:
+    step = made(tmp_path)
+    step.save()
+    content = json.loads((step.folder / "step.json").read_text())
+    del content["job"]
+    content["arguments"] = {"a": 1}
+    content["depends_on"] |= content["depends_on"].pop("inputs")
+    (step.folder / "step.json").write_text(json.dumps(content))
+    there = load_step(step.folder)
+    assert [there.grid.block(index) for index in range(3)] == [step.grid.block(index) for index in range(3)]
+    assert step.differs(there) == ["it is of an earlier version, which did not note all that its results depend on"]
 
 
 def test_differences_name_the_field() -> None:
@@ -128,9 +186,9 @@ def test_a_description_that_cannot_be_read(tmp_path, content) -> None:
 def test_no_code_comes_from_an_output_folder(tmp_path) -> None:
     step = made(tmp_path)
     step.save()
-    assert "module:Function" not in (step.folder / "step.json").read_text()
-    assert load_step(step.folder).function == ""
-    with pytest.raises(ValueError, match="module"):
+    assert "Anything" not in (step.folder / "step.json").read_text()
+    assert load_step(step.folder).job.function == ""
+    with pytest.raises(ValueError, match="can only be looked at"):
         load_step(step.folder).open(0)
 
 

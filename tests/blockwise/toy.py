@@ -7,29 +7,49 @@ import resource
 import signal
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from faulty import tear_next_chunk
 from funlib.geometry import Roi
 
 from lsd.blockwise.grid import tile
+from lsd.blockwise.job import Job
 from lsd.blockwise.step import Output, Step
+from lsd.spec.effect import NoEffect
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.inputs import ArrayInput, ArrayState
 
 ROWS = np.dtype([("value", "<u8")])
 ROI = Roi((3, 0, -4), (20, 12, 16))
 
 
+class ToyJob(Job):
+    """Arguments of `Toy`: what it is to do wrong changes no value."""
+
+    source: ArrayInput
+    wrong: Annotated[dict[str, str], NoEffect("a block that went wrong is done again")] = {}
+    broken: Annotated[bool, NoEffect("it does not start")] = False
+    frozen: Annotated[bool, NoEffect("it does not go on")] = False
+    seconds: Annotated[float, NoEffect("it only takes longer")] = 0.0
+
+    def open(self, container: Path, worker: int):
+        return Toy(self, container)
+
+
 class Toy:
     """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
-    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have)."""
+    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have), "freeze" (the
+    first time: SIGSTOP); frozen: SIGSTOP before any block.  frozen-<pid> beside the container names those."""
 
-    def __init__(self, container: Path, worker: int, *, source: tuple[str, str], wrong=None, broken=False, seconds=0.0) -> None:
-        if broken:
+    def __init__(self, job: ToyJob, container: Path) -> None:
+        if job.frozen:
+            freeze(container)
+        if job.broken:
             raise ImportError("no module named 'elephant'")
-        self.container, self.source, self.seconds = container, open_array(*source), seconds
-        self.wrong = {int(key): value for key, value in (wrong or {}).items()}
+        self.container, self.source, self.seconds = container, job.source.open(), job.seconds
+        self.wrong = {int(key): value for key, value in job.wrong.items()}
 
     def read(self, block):
         return self.source.read(block.read.intersect(self.source.roi))
@@ -49,6 +69,8 @@ class Toy:
                 np.ones(1 << 31, np.uint8)
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        if what == "freeze" and self._first(block):
+            freeze(self.container)
         if what == "hang":
             time.sleep(1000)
         if what == "full":
@@ -66,6 +88,12 @@ class Toy:
         return True
 
 
+def freeze(container: Path) -> None:
+    """As a control group's freezer does it, or Ctrl-Z."""
+    (container.parent / f"frozen-{os.getpid()}").touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _address_space() -> int:
     """Bytes of this process."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -80,7 +108,9 @@ def step(folder: Path, *, shape=(6, 4, 8), context=(1, 2, 0), **arguments) -> St
     grid = tile(ROI, shape, step=(1, 1, 1), context=(context, context))
     container = folder / "result.zarr"
     create_array(container, "out", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=grid.write_shape)
-    return Step("toy", container, grid, "toy:Toy", {"source": [str(source), "in"], **arguments}, {"version": 1}, ("out",), ROWS)
+    arguments["wrong"] = {str(key): value for key, value in arguments.get("wrong", {}).items()}
+    given = ArrayInput(path=str(source), name="in", state=ArrayState.of(open_array(source, "in"), where="in"))
+    return Step("toy", container, grid, ToyJob(source=given, **arguments), ("out",), ROWS)
 
 
 def expected(step: Step) -> np.ndarray:

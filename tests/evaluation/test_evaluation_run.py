@@ -191,7 +191,7 @@ def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path
     create_array(tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True).write(
         np.ones(ROI.shape, np.uint8), ROI
     )
-    with pytest.raises(ValueError, match=r"b\.zarr is not what .* labels_mask is another one, or was made anew since"):
+    with pytest.raises(ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run segment"):
         evaluate(masked)
     segment(masked)
     evaluate(masked)
@@ -218,7 +218,7 @@ def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) 
     shutil.rmtree(path)
     assert evaluate(config).part("test") == before.part("test"), "a prediction may be deleted once it is segmented"
     _write(path, "affs", _affs(_truth(2), 9), channels=3)
-    with pytest.raises(ValueError, match=r"c\.zarr .*the prediction was made anew since; run segment\.py again"):
+    with pytest.raises(ValueError, match=r"c\.zarr .*affs of the prediction was changed since; run segment\.py again"):
         evaluate(config)
     segment(config)
     assert evaluate(config).part("test") != before.part("test")

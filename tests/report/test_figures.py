@@ -56,6 +56,25 @@ def test_partners_by_hand() -> None:
     assert partners.names(segments).tolist() == [[1, 1, 6, 2, 2, 2, 0, 9]]
 
 
+def test_of_equal_partners_the_smaller_id_is_taken_whatever_the_order() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.array([3, 9, 2**63 + 5, 2**63 + 4], np.uint64), 6)
+    segments = np.tile(np.repeat(np.array([8, 2**64 - 1, 7], np.uint64), 2), 4)
+    for _ in range(5):
+        order = rng.permutation(len(truth))
+        partners = Partners.of(Contingency.of(segments[order], truth[order]))
+        assert partners.main_segment(np.unique(truth)).tolist() == [7] * 4
+        assert partners.main_object(np.unique(segments)).tolist() == [3] * 3
+    table = Contingency.of(segments, truth)
+    backwards = Partners.of(Contingency(table.segments[::-1], table.objects[::-1], table.voxels[::-1]))
+    assert backwards.main_segment(np.unique(truth)).tolist() == [7] * 4
+    assert backwards.main_object(np.unique(segments)).tolist() == [3] * 3
+    # more voxels count before a smaller id
+    more = Partners.of(Contingency.of(np.append(segments, np.uint64(8)), np.append(truth, np.uint64(9))))
+    assert more.main_segment(np.array([9, 3])).tolist() == [8, 7]
+    assert more.main_object(np.array([8, 7])).tolist() == [9, 3]
+
+
 def test_nothing_in_common() -> None:
     partners = Partners.of(Contingency.empty())
     assert partners.names(np.array([0, 4])).tolist() == [0, 4]

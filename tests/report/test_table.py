@@ -43,3 +43,13 @@ def test_without_threshold_the_sweep_is_shown() -> None:
     lines = scores_table(Evaluation(None, "nothing was validated", volumes)).splitlines()
     assert [line.split()[2] for line in lines[2:4]] == ["0.100", "0.200"]
     assert lines[-1].startswith("no threshold: nothing was validated")
+
+
+def test_the_score_of_the_formula_of_cremi_says_that_it_is_not_theirs() -> None:
+    lines = scores_table(Evaluation(0.3, "validation volumes: a", {"a": _volume("validate")})).splitlines()
+    assert "CREMI" not in lines[0]
+    assert lines[0].split()[-3:-1] == ["sqrt(VOI*ARAND)", "fragments'"]
+    assert float(lines[2].split()[-2]) == round((SCORES.voi_sum * SCORES.arand) ** 0.5, 3)
+    note = " ".join(lines[3:-1])
+    assert "cremi.org leaves out truth within 25 nm of a boundary" in note
+    assert "segment 0 as single voxels in ARAND only" in note

@@ -11,17 +11,20 @@ from scipy import ndimage
 
 from lsd.blockwise.grid import Grid, tile
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Edges, Fragments, Segments, blocks, voxels
+from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Segments, blocks, voxels
 from lsd.segmentation.decode import decode
 from lsd.segmentation.pairs import count_pairs, touching
+from lsd.segmentation.predicted import affinities_input
+from lsd.segmentation.steps import Segmented
 from lsd.segmentation.tables import Places, write_tables
-from lsd.segmentation.whole import Contacts, Graph, Whole
+from lsd.segmentation.whole import Graph
 from lsd.spec import NEAREST, Segment, Volume
 from lsd.spec import Fragments as Options
 from lsd.targets.affinities import affinities
-from lsd.targets.offsets import reach
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.inputs import VolumeInput
+from lsd.volumes.volume import open_volume
 
 THRESHOLDS = (0.28, 0.29, 0.5)
 FLAT = ((-1, 0), (0, -1))
@@ -72,40 +75,37 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
     # the context that the edges' step reads
     context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
     wider = tile(roi, grid.compute_shape, step=(1,) * dims, context=context)
-    options = {"affinities": (str(folder / "in.zarr"), "affs"), "neighborhood": neighborhood, "apart": voxels(grid)}
     fragments = create_array(folder / "out.zarr", FRAGMENTS, roi=roi, voxel_size=size, dtype=np.uint64, chunks=grid.write_shape)
     sizes, edges = [None] * len(grid), []
     where = masked(folder, roi, mask) if mask is not None else None
+    parts = Segmented(asked, roi, affinities_input(given, revision=None), neighborhood, where)
     uncut = create_array(folder / "out.zarr", UNCUT, roi=roi, voxel_size=size, dtype=np.uint8, chunks=grid.write_shape)
-    for block, found in each(grid, Fragments(folder, 0, **options, settings=asked.model_dump(mode="json"), mask=where), seed):
+    for block, found in each(grid, parts.fragments(folder / "out.zarr").open(0), seed):
         fragments.write(found.arrays[FRAGMENTS], block.write)
         uncut.write(found.arrays[UNCUT] * np.uint8(noting), block.write)
         sizes[block.index] = found.rows["size"].tolist()
     places = Places.of([len(rows) for rows in sizes], voxels(grid))
     if asked.grown == "whole":
-        edges.append(grown(folder / "out.zarr", grid, options, asked, places, np.concatenate(sizes), seed + 1))
+        edges.append(grown(folder / "out.zarr", parts, places, np.concatenate(sizes), seed + 1))
     else:
-        for _, found in each(wider, Edges(folder / "out.zarr", 0, **options, scores=asked.scores), seed + 1):
+        for _, found in each(wider, parts.edges(folder / "out.zarr").open(0), seed + 1):
             edges.append(found.rows)
     write_tables(folder / "out.zarr", asked.thresholds, places=places, edges=lambda: edges, names=str, made_from="")
     segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in asked.thresholds}
-    step = Segments(folder / "out.zarr", 0, arrays={str(t): str(t) for t in asked.thresholds}, apart=voxels(grid))
-    for block, found in each(grid, step, seed + 2):
+    step = parts.segments(folder / "out.zarr", parts.mutex(folder), {str(t): str(t) for t in asked.thresholds})
+    job = step.job.model_copy(update={"made_from": ""})
+    for block, found in each(grid, Segments(job, folder / "out.zarr"), seed + 2):
         for threshold, whole in segments.items():
             whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
     return Found(grid, fragments.read(roi), np.concatenate(edges), sizes, segments)
 
 
-def grown(container, grid, options, asked, places, sizes, seed):
+def grown(container, parts, places, sizes, seed):
     """Edges of the whole volume from the contacts of its blocks."""
-    far = reach(options["neighborhood"])
-    far = (0,) * (grid.roi.dims - len(far)) + far
-    around = tile(grid.roi, grid.compute_shape, step=(1,) * grid.roi.dims, context=(far, far))
-    source = {name: options[name] for name in ("affinities", "neighborhood")}
-    contacts = [found.rows for _, found in each(around, Contacts(container, 0, **source, scoring=asked.scoring), seed)]
-    caution = {name: value for name, value in asked.scores.items() if name != "scoring"}
-    whole = Whole(container, 0, apart=voxels(grid), **caution)
-    return whole.compute(None, Graph(places, sizes, np.concatenate(contacts))).rows
+    contacts = parts.contacts(container)
+    rows = [found.rows for _, found in each(contacts.grid, contacts.open(0), seed)]
+    whole = parts.whole_edges(container, contacts).open(0)
+    return whole.compute(None, Graph(places, sizes, np.concatenate(rows))).rows
 
 
 def masked(folder, roi, mask):
@@ -114,7 +114,8 @@ def masked(folder, roi, mask):
         create_array(folder / "volume.zarr", name, roi=roi, voxel_size=(1.0,) * roi.dims, dtype=np.uint8).write(
             data.astype(np.uint8), roi
         )
-    return Volume(path="volume.zarr", raw="raw", labels_mask="mask").model_dump(mode="json"), "volume", str(folder)
+    spec = Volume(path="volume.zarr", raw="raw", labels_mask="mask")
+    return VolumeInput.known(open_volume(spec, name="volume", data_root=folder), folder, roi=roi)
 
 
 def noise(channels, shape, seed):
@@ -306,10 +307,9 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     mask[13, 21, 25] = True
     segmented(tmp_path, noise(3, SHAPE, 0), NEAREST, asked, mask=mask)
     grid = blocks(Roi(BEGIN, SHAPE), asked)
-    options = {"affinities": (str(tmp_path / "in.zarr"), "affs"), "neighborhood": NEAREST, "apart": voxels(grid)}
-    given = Volume(path="volume.zarr", raw="raw", labels_mask="mask").model_dump(mode="json"), "volume", str(tmp_path)
-    fragments = Fragments(tmp_path, 0, **options, settings=asked.model_dump(mode="json"), mask=given)
-    edges = Edges(tmp_path / "out.zarr", 0, **options, scores={"scoring": "mean"})
+    given = affinities_input(open_array(tmp_path / "in.zarr", "affs"), revision=None)
+    parts = Segmented(asked, Roi(BEGIN, SHAPE), given, NEAREST, masked(tmp_path, Roi(BEGIN, SHAPE), mask))
+    fragments, edges = (step.open(0) for step in (parts.fragments(tmp_path), parts.edges(tmp_path / "out.zarr")))
     with_fragments = set()
     for function in (fragments, edges):
         function.affs = Counting(function.affs)

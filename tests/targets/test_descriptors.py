@@ -216,6 +216,7 @@ def test_memory_beyond_the_output_is_bounded():
     assert peak - out.nbytes < out.nbytes
 
 
+@pytest.mark.filterwarnings("ignore:sigma of", "ignore:downsample=")
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_any_volume(data):

@@ -52,7 +52,7 @@ def test_names_stay_different(folder) -> None:
 
 def test_a_path_that_exists_is_no_pattern(folder) -> None:
     given = config(folder, train=[{"path": "odd [1].zarr"}])
-    assert expand(given) is given
+    assert expand(given) == given
 
 
 def test_what_nothing_matches_is_refused_by_who_opens_it(folder) -> None:
@@ -64,7 +64,7 @@ def test_what_nothing_matches_is_refused_by_who_opens_it(folder) -> None:
 
 def test_volumes_of_a_pattern_are_named_as_they_are_found(folder) -> None:
     made = config(folder, train=[{"path": "hemi/*.zarr"}, {"path": "more/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
-    with pytest.raises(ValueError, match=r"^several volumes are called a_train; give each a name="):
+    with pytest.raises(ValueError, match=r"^dataset: several volumes are called a_train; give each a name="):
         expand(made)
     made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
     for name, found in (("a_test", ["a_test"]), ("test", ["a_test", "b_test"])):

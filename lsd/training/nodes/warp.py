@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
@@ -90,12 +90,14 @@ def draw(
             turn = simple.draw(augmentation, rng, voxel_size=voxel_size, flat=flat)
             points, centre, axes = turn.before(points), turn.source(centre), turn.source(axes)
             shifts = [turn.before(shift.T).T for shift in shifts]
-        else:
+        elif isinstance(augmentation, spec.Elastic):
             bend = elastic.draw(augmentation, rng, voxel_size=voxel_size, flat=flat)
             points = bend.before(points)
             shifts = [shift @ bend.matrix.T for shift in shifts]
             if not flat:
                 shifts[axes[0]] += elastic.displaced_sections(augmentation, roi.shape[axes[0]], rng)
+        else:
+            assert_never(augmentation)
     points += np.reshape(centre, (3, 1, 1, 1))
     z, y, x = (shift.astype(np.float32) for shift in shifts)
     return Warp(roi, points, step, (z, y, x))

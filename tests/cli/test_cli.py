@@ -10,7 +10,7 @@ import pytest
 from lsd import cli
 from lsd.spec import Config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
 
 
@@ -36,6 +36,9 @@ def test_the_default_config_loads() -> None:
         ("name=5", lambda c: c.name == "5"),
         ("data_root=2026", lambda c: c.data_root == "2026"),
         ("dataset.train.0.name=7", lambda c: c.dataset.train[0].name == "7"),
+        ("predict.volumes=synthetic_test", lambda c: c.predict.volumes == ("synthetic_test",)),
+        ("dataset.test.0={'path': 'x.zarr', 'name': 'synthetic_test'}", lambda c: c.dataset.test[0].path == "x.zarr"),
+        ("dataset.test={'path': 'x.zarr'}", lambda c: [v.path for v in c.dataset.test] == ["x.zarr"]),
         ("train.init.main=5.0", lambda c: c.train.init == {"main": "5.0"}),
         ("train.clip=5", lambda c: c.train.clip == 5),
     ],
@@ -78,6 +81,17 @@ def test_wider_overrides_come_first() -> None:
         ("name.x=3", "set name itself"),
         ("name=a/b", "name: a run's name is one folder name, got 'a/b'; the folder above it is set with runs="),
         ("name=..", "one folder name, got '..'"),
+        ("name='a\\nb'", "name: a run's name is one folder name, got 'a\\nb'; it has the character '\\n'"),
+        (
+            "dataset.test.0.name=../../safe/keep",
+            "dataset.test.0.name: a volume's name is one file name, of its outputs; '../",
+        ),
+        ("dataset.test.0.unknown=18446744073709551616", "dataset.test.0.unknown: input should be less than or equal to 184467"),
+        ("segment.threshold=0.5", "segment: no field 'threshold'; did you mean 'thresholds' or 'fragments.threshold'?"),
+        ("train.validate_every=none", "train.validate_every: wants a whole number, 0 for none or never, got None"),
+        ("dataset.train=5", "dataset.train: wants a tuple of Volume, got 5"),
+        ("predict.heads.0=affs", "predict.heads has no entries yet; set predict.heads itself, got '0'"),
+        ("predict.shape=(64, 64)", "predict.shape: (64, 64) has 2 axes, the network 3; give one size an axis"),
         ("network=3d", "no network '3d'; there are: "),
     ],
 )
@@ -107,7 +121,10 @@ def test_all_mistakes_of_the_command_line_at_once() -> None:
             ["train: no field 'zz'; there are: iterations", "train.batch_size"],
         ),
         (["foo", "bar", "train.clip=-1"], ["'foo' is no override", "'bar' is no override", "train.clip"]),
-        (["dataset.train=5", "dataset.train.0.weight=2"], ["dataset.train.0.weight: there is nothing", "dataset.train: input"]),
+        (
+            ["dataset.train=5", "dataset.train.0.weight=2"],
+            ["dataset.train.0.weight: there is nothing", "dataset.train: wants a tuple"],
+        ),
         (["name=5", "train.clip=-1", "data_root=7"], ["train.clip"]),
     ],
 )
@@ -203,13 +220,20 @@ def test_exit_status(raised, status, capsys) -> None:
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_wrong_config_is_refused_fast() -> None:
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.itertions=3", "did you mean 'iterations'"),
+        ("variant.stages.0.heads.lsds.target.sigma=(80, 80)", "target.sigma: (80.0, 80.0) is of 2 axes, the network of 3"),
+    ],
+)
+def test_a_wrong_config_is_refused_fast(override, says) -> None:
     """Without torch: its import alone takes longer than this sentence may."""
     begin = time.monotonic()
     result = subprocess.run(
-        [sys.executable, "-X", "importtime", "trainer.py", "train.itertions=3"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-X", "importtime", "trainer.py", override], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 2
-    assert "did you mean 'iterations'" in result.stderr
+    assert says in result.stderr
     assert not any(line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines())
     assert time.monotonic() - begin < 10

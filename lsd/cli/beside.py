@@ -1,0 +1,97 @@
+"""What a config file finds beside it: its own folder is searched for modules while it runs, and only then."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+OURS = __name__.partition(".")[0]
+
+
+class Beside(MetaPathFinder):
+    """Finds modules in the folder of a config file before those of the same name elsewhere.
+
+    A file of the folder does not hide a package of the same name: `config.datasets` is found from a folder with a config.py.
+    Modules found here are as private to the run of the file as its own names: another config may have others so called.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = [str(folder) for folder in folders]
+        self._found: set[str] = set()
+        self._before = set(sys.modules)
+
+    def find_spec(self, fullname: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module of the folder, None where it has none of that name."""
+        found = self.find(fullname) if path is None else None
+        if found is not None:
+            self._found.add(fullname)
+        return found
+
+    def find(self, name: str) -> ModuleSpec | None:
+        """As find_spec, without a trace."""
+        if name == OURS or name in sys.stdlib_module_names:
+            return None
+        found = PathFinder.find_spec(name, self.folders)
+        if found is None or found.origin is None:
+            return None
+        elsewhere = None if found.submodule_search_locations else PathFinder.find_spec(name)
+        return None if elsewhere and elsewhere.submodule_search_locations and elsewhere.origin else found
+
+    def private(self) -> list[str]:
+        """Names of loaded modules that were found here, with those inside of them."""
+        return [name for name in sys.modules if name.partition(".")[0] in self._found]
+
+    def forget(self) -> None:
+        """Has all that was imported meanwhile imported anew next time, unless it is installed: it may hold what is wrong."""
+        installed = tuple(f"{folder}/" for folder in sysconfig.get_paths().values())
+        for name in set(sys.modules) - self._before:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.endswith(".py") and not file.startswith(installed) and name.partition(".")[0] != OURS:
+                _drop(name)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Beside]:
+    """Inside, what lies in the folder of the file can be imported; if that is a package, its whole by its name as well."""
+    finder = Beside(_folders(path.resolve().parent))
+    aside = {name: module for name, module in list(sys.modules.items()) if _is_another(finder, name)}
+    for name in aside:
+        _drop(name)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield finder
+    finally:
+        sys.meta_path.remove(finder)
+        for name in finder.private():
+            _drop(name)
+        sys.modules.update(aside)
+
+
+def _folders(folder: Path) -> list[Path]:
+    root = folder
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    return [root, folder] if root != folder else [folder]
+
+
+def _is_another(finder: Beside, name: str) -> bool:
+    """Whether a module that is loaded has the name of one in the folder, but is not that."""
+    top = name.partition(".")[0]
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if loaded is None or top == "__main__":
+        return False
+    found = finder.find(top)
+    return found is not None and found.origin is not None and Path(found.origin).resolve() != Path(loaded).resolve()
+
+
+def _drop(name: str) -> None:
+    module = sys.modules.pop(name, None)
+    package, _, last = name.rpartition(".")
+    if getattr(sys.modules.get(package), last, None) is module and module is not None:
+        delattr(sys.modules[package], last)

@@ -1,0 +1,123 @@
+"""A script: its arguments, how it logs and ends, and what it says where it fails."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from pydantic import ValidationError
+
+from lsd.cli.errors import ConfigError
+from lsd.cli.files import load
+from lsd.cli.overrides import DEFAULT_CONFIG
+from lsd.spec import Config
+from lsd.spec.mistakes import lines
+
+# how threads are called that do blocks in this process
+_BLOCKS = "blocks"
+
+
+def main(
+    command: Callable[[Config], object], description: str, *, argv: Sequence[str] | None = None, default: Path = DEFAULT_CONFIG
+) -> None:
+    """Runs `command` with the config that the command line names (by default `default`), and exits.
+
+    Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence; --debug adds the traceback.
+    """
+    arguments = _parse(description, argv, default)
+    logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
+    logging.captureWarnings(True)
+    _quiet_libraries()
+    guarded(lambda: command(load(arguments.config, arguments.overrides)), debug=arguments.debug)
+
+
+def guarded(action: Callable[[], object], *, debug: bool) -> None:
+    """Does it and exits, with the exit status and the one sentence that `main` promises."""
+    try:
+        with _terminable():
+            action()
+    except ConfigError as error:
+        _fail(error, 2, debug=debug)
+    except ValidationError as error:
+        _fail("\n".join(lines(error)), 1, debug=debug)
+    except KeyboardInterrupt:
+        _interrupted()
+    except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
+        _fail(error, 1, debug=debug)
+    sys.exit(0)
+
+
+def _interrupted() -> None:
+    """Says so and exits, whatever signals come meanwhile.
+
+    A thread that computes a block, for minutes, would be waited for; it may be ended as any process may be killed.
+    """
+    with _deaf():
+        try:
+            _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+        finally:
+            if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
+                for stream in (sys.stdout, sys.stderr):
+                    stream.flush()
+                os._exit(130)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Inside, nobody hears Ctrl-C and SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-c", "--config", default=default, type=Path, help="config file (default: %(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2")
+    return parser.parse_args(argv)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: locks are given back, and it is said how to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _quiet_libraries() -> None:
+    for name in ("gunpowder", "matplotlib", "numba", "numexpr", "PIL", "asyncio", "fontTools"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _fail(error: object, status: int, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    sys.stderr.write(f"error: {text or type(error).__name__}\n")
+    sys.exit(status)

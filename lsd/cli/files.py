@@ -1,0 +1,117 @@
+"""A config from its file: Python that sets `config`, or the config.json of a run."""
+
+from __future__ import annotations
+
+import runpy
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lsd.cli.beside import beside
+from lsd.cli.errors import ConfigError
+from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
+from lsd.spec import Config
+from lsd.spec.collected import collecting
+from lsd.spec.mistakes import brief, lines, meant
+from lsd.spec.written import expanded
+
+
+def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
+    """The config of a file (.py with a variable `config`, or .json) with "key=value" overrides applied.
+
+    Names (dataset=fib25) come from the file's own DATASETS, VARIANTS, NETWORKS and AUGMENTATIONS.  While the file runs, its
+    own folder is searched for what it imports, too.  Raises ConfigError with every mistake found.
+    """
+    path = _file(path)
+    if path.suffix == ".json":
+        return override(_from_json(path), overrides, {})
+    names = _execute(path)
+    config = names.get("config")
+    if not isinstance(config, Config):
+        raise ConfigError(f"{path} sets no `config = Config(...)`, found {type(config).__name__}")
+    dictionaries = {key: names.get(name, {}) for key, name in DICTIONARIES.items()}
+    odd = [DICTIONARIES[key] for key, value in dictionaries.items() if not isinstance(value, dict)]
+    if odd:
+        raise ConfigError(f"{path}: {odd[0]} is no dictionary of names")
+    return override(_checked(config, path), overrides, dictionaries)
+
+
+def _file(path: str | Path) -> Path:
+    try:
+        found = expanded(path)
+        if found.is_dir():
+            raise ConfigError(f"{str(path)!r} is a folder; name the config file in it with -c")
+        if found.is_file():
+            return found
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a config file that can be read with -c") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    raise ConfigError(f"no config file {str(path)!r}; name one with -c, or start in the folder that holds {DEFAULT_CONFIG}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a config file that can be read with -c") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from error
+
+
+def _from_json(path: Path) -> Config:
+    try:
+        return Config.model_validate_json(_read(path))
+    except ValidationError as error:
+        [first, *_] = error.errors(include_url=False)
+        if first["type"] == "json_invalid":
+            raise ConfigError(f"{path} is no JSON: {first['ctx']['error']}; take the config.json of a run, or a .py") from error
+        if not first["loc"] and first["type"] == "model_type":
+            raise ConfigError(f"{path} holds {brief(first['input'])}, wanted are the fields of a config, {{...}}") from error
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
+
+
+def _checked(config: Config, path: Path) -> Config:
+    try:
+        # not of a class that only the file knows: configs go to other processes
+        return Config.model_validate(config)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
+
+
+def _execute(path: Path) -> dict[str, Any]:
+    _read(path)  # whether it can be: what Python says of that does not name the file
+    with collecting() as errors, beside(path) as imported:
+        try:
+            names = runpy.run_path(str(path))
+        except (Exception, SystemExit) as error:
+            imported.forget()
+            if not errors:
+                what = f"{type(error).__name__}: {error}{_close_to(error)}"
+                raise ConfigError(f"{path}: {_where(error, path)}{what}") from error
+        if errors:
+            imported.forget()
+    if errors:
+        # a mistake in a helper that several files call is one
+        said = dict.fromkeys(f"{path}: {line}" for error in errors for line in lines(error))
+        raise ConfigError("\n".join(said))
+    return names
+
+
+def _where(error: BaseException, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return f"line {lines[-1]}: " if lines else ""
+
+
+def _close_to(error: BaseException) -> str:
+    """A name like the one that a dictionary of the failing file does not have."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if not (trace and isinstance(error, KeyError) and isinstance(error.args[0], str)):
+        return ""
+    there = [name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())]
+    return meant(error.args[0], there) if there else ""

@@ -1,0 +1,151 @@
+"""What the command line changes of a config: key=value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from lsd.cli.errors import ConfigError
+from lsd.spec import Config
+from lsd.spec.mistakes import lines, meant, unknown
+from lsd.spec.place import place
+
+DICTIONARIES = {
+    "dataset": "DATASETS",
+    "variant": "VARIANTS",
+    "network": "NETWORKS",
+    "dataset.augment": "AUGMENTATIONS",
+}
+DEFAULT_CONFIG = Path("config") / "config.py"
+
+
+def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str, Mapping[str, Any]]) -> Config:
+    """`config` with "key=value" applied and validated again; a value may be a name of the dictionary for its key.
+
+    Raises ConfigError with every mistake found.
+    """
+    mistakes, texts = [], {}
+    for text in overrides:
+        try:
+            key, texts[key] = _split(text)
+        except ConfigError as error:
+            mistakes.append(str(error))
+    data, wrong = _plain(config), None
+    for key in sorted(texts, key=lambda key: key.count(".")):
+        try:
+            # against the last config that was right: dataset=x changes what dataset.train.0 is
+            _check_path(config, key)
+            _put(data, key, _value(key, texts[key], dictionaries))
+        except ConfigError as error:
+            mistakes.append(str(error))
+            continue
+        # what is wrong now may be right with an override that is yet to come
+        config, wrong = _validated(config, data, texts)
+        data = data if wrong else _plain(config)
+    if wrong:
+        mistakes += lines(wrong)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def _validated(config: Config, data: dict[str, Any], texts: Mapping[str, str]) -> tuple[Config, ValidationError | None]:
+    """The config of the data, or the one given, and what is wrong.  Where text is wanted, what reads like a number is text."""
+    try:
+        return Config.model_validate(data), None
+    except ValidationError as error:
+        wanted = [place(Config, detail["loc"]).parts for detail in error.errors() if detail["type"] == "string_type"]
+        # one name stands for a tuple of it
+        keys = {".".join(map(str, parts[:end])) for parts in wanted for end in (len(parts), len(parts) - 1)} & texts.keys()
+        if not keys:
+            return config, error
+        for key in keys:
+            _put(data, key, texts[key])
+        return _validated(config, data, {key: text for key, text in texts.items() if key not in keys})
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"{text!r} is no override; write key=value, as in train.batch_size=2")
+    return key.strip(), value
+
+
+def _check_path(config: Config, key: str) -> None:
+    node: Any = config
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        where = ".".join(parts[:depth])
+        if isinstance(node, BaseModel):
+            fields = list(type(node).model_fields)
+            if part not in fields:
+                raise ConfigError(f"{where}: " * bool(where) + unknown(part, fields, _deeper(node)))
+            node = getattr(node, part)
+        elif isinstance(node, tuple):
+            if not part.isdecimal() or int(part) >= len(node):
+                there = f"entries 0..{len(node) - 1}" if node else f"no entries yet; set {where} itself"
+                raise ConfigError(f"{where} has {there}, got {part!r}")
+            node = node[int(part)]
+        elif isinstance(node, dict):
+            node = node.get(part)
+        else:
+            raise ConfigError(f"{where} is {node!r} and has no field {part!r}; set {where} itself")
+
+
+def _deeper(node: BaseModel) -> list[str]:
+    """Fields of the specs that a spec holds, as keys from it on: train.iterations."""
+    return [
+        f"{key}.{name}"
+        for key, value in node.__dict__.items()
+        if isinstance(value, BaseModel)
+        for name in (*type(value).model_fields, *_deeper(value))
+    ]
+
+
+def _put(data: Any, key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    try:
+        for part in parents:
+            data = data[int(part)] if isinstance(data, list) else data[part]
+        data[int(last) if isinstance(data, list) else last] = value
+    except (LookupError, TypeError, ValueError):
+        # an earlier override, which is wrong, made something else of what holds it
+        raise ConfigError(f"{key}: there is nothing of that name to set") from None
+
+
+def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -> Any:
+    names = dictionaries.get(key, {})
+    if text in names:
+        return _plain(names[text])
+    value = _literal(text)
+    # what has a dictionary is a structure: anything plainer was meant as a name
+    if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
+        return value
+    if names:
+        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{meant(text, names)}")
+    raise ConfigError(
+        f"{key}: the name {text!r} is looked up in {DICTIONARIES[key]} of a .py config, and this config holds none (a .json "
+        f"never does); name a .py config with -c that imports it, as in -c {DEFAULT_CONFIG} {key}={text}"
+    )
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("none", "null", "true", "false"):
+        return {"none": None, "null": None, "true": True, "false": False}[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _plain(value: Any) -> Any:
+    """Nested specs as dictionaries and lists, which overrides can change."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -1,0 +1,146 @@
+"""What is wrong with a spec, in a sentence for each mistake that names the field as the user wrote it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from lsd.spec.place import Place, place, specs
+
+Lines = list[InitErrorDetails]
+# the spec that fields are named from without saying so
+WHOLE = "Config"
+# the types of errors that have our words already; the second is pydantic's own for a field that is not there
+EXPLAINED = "explained"
+UNKNOWN = "extra_forbidden"
+_LONGEST = 120
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text", "tuple": "a tuple"}
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+
+def lines(error: ValidationError) -> list[str]:
+    """One line for each mistake: where (from the spec that was built, unless it is the whole config), what, what was found."""
+    top = () if error.title == WHOLE else (error.title,)
+    found = []
+    for detail in explained(error, _named(error.title)).errors(include_url=False):
+        # a field that is not there is named by the message
+        there = detail["loc"][:-1] if detail["type"] == UNKNOWN else detail["loc"]
+        where = ".".join(str(part) for part in (*top, *there))
+        found.append(f"{where}: {detail['msg']}" if where else detail["msg"])
+    return found
+
+
+def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
+    """The error with our words in the place of pydantic's."""
+    return ValidationError.from_exception_data(error.title, line_errors(error, spec))
+
+
+def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
+    """The mistakes of building `spec`, each at the place of the field that is wrong, once."""
+    found: dict[tuple[int | str, ...], InitErrorDetails] = {}
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            # pydantic counts what was right in it; what was not has a line of its own
+            continue
+        where = place(spec, detail["loc"])
+        kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
+        message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
+        # of a field that may be of several types each is tried, and the first says what is usual
+        found.setdefault(where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"]))
+    return list(found.values())
+
+
+def without_index(error: ValidationError) -> ValidationError:
+    """The same mistakes as those of the one element that was checked as a tuple."""
+    found: Lines = []
+    for detail in error.errors(include_url=False):
+        kind: str | PydanticCustomError = detail["type"]
+        if kind in (EXPLAINED, "value_error"):
+            kind = PydanticCustomError("value_error", "{message}", {"message": detail["msg"]})
+        found.append(InitErrorDetails(type=kind, loc=detail["loc"][1:], input=detail["input"], ctx=detail.get("ctx", {})))
+    return ValidationError.from_exception_data(error.title, found)
+
+
+def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:
+    """That there is no field of this name, and which was meant."""
+    return f"no field {name!r}{meant(name, fields, deeper)}"
+
+
+def meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
+    """What a name may stand for: one of these, or the end of one of the deeper keys."""
+    own = list(allowed)
+    ends: dict[str, list[str]] = {}
+    for key in deeper:
+        ends.setdefault(key.rpartition(".")[2], []).append(key)
+    # where a deeper field is called just so, only what looks much like it is as likely
+    close = difflib.get_close_matches(name, own, n=1, cutoff=0.8 if name in ends else 0.6) + ends.get(name, [])
+    close = close or [key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]]
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {', '.join(own)}"
+
+
+def deeper(spec: type[BaseModel]) -> list[str]:
+    """Fields of the specs that a spec holds, as keys from it on: train.iterations."""
+    held = ((name, kind) for name, field in spec.model_fields.items() for kind in specs(field.annotation))
+    return [f"{name}.{key}" for name, kind in held for key in (*kind.model_fields, *deeper(kind))]
+
+
+def brief(value: object) -> str:
+    """The value as it is written, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def _message(detail: ErrorDetails, where: Place) -> str:
+    kind, value = detail["type"], detail["input"]
+    message = detail["msg"].removeprefix("Value error, ")
+    if kind == UNKNOWN and detail["msg"].startswith("no field"):
+        return message
+    if kind == UNKNOWN:
+        owner = where.owner or BaseModel
+        return unknown(str(where.parts[-1]), owner.model_fields, deeper(owner))
+    if kind == "missing":
+        return "it has no default, so give it"
+    if kind.startswith("union_tag"):
+        return _of_a_kind(detail)
+    if kind in (EXPLAINED, "value_error"):
+        return message
+    wanted = _KINDS.get(kind.split("_")[0])
+    message = f"wants {wanted}" if wanted and kind.endswith(("_type", "_parsing")) else f"{message[:1].lower()}{message[1:]}"
+    return f"{message}{_way_out(detail, where)}, got {brief(value)}"
+
+
+def _way_out(detail: ErrorDetails, where: Place) -> str:
+    kind, value = detail["type"], detail["input"]
+    if value is None and where.may_be_zero:
+        return ", 0 for none or never"
+    if kind in _BOUNDS and where.may_be_none:
+        return ", or None"
+    if kind == "tuple_type" and where.held:
+        return f" of {' or '.join(spec.__name__ for spec in where.held)}"
+    if kind == "tuple_type" and isinstance(value, int | float):
+        return f", as in ({value}, {value})"
+    return ""
+
+
+def _of_a_kind(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] == "union_tag_invalid":
+        return f"kind {context['tag']!r} is unknown; allowed: {context['expected_tags'].replace(chr(39), '')}"
+    return f"wants one of several kinds, so name it: kind=...; got {brief(detail['input'])}"
+
+
+def _named(title: str) -> type[BaseModel]:
+    """The spec that an error is about."""
+    from lsd.spec.base import Spec  # which imports this file
+
+    return next((spec for spec in reversed(_subclasses(Spec)) if spec.__name__ == title), Spec)
+
+
+def _subclasses(base: type[BaseModel]) -> list[type[BaseModel]]:
+    return [spec for child in base.__subclasses__() for spec in (child, *_subclasses(child))]

@@ -1,0 +1,78 @@
+"""A default has one home: what a function takes where nothing is said is what the config takes."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+from lsd.spec import Boundary, Descriptors, Evaluate, Fragments, Mutex, Predict, Segment, Spec
+
+ROOMS = ("targets", "segmentation", "evaluation", "prediction")
+SPECS = (Descriptors, Boundary, Fragments, Mutex, Segment, Evaluate, Predict)
+
+# other things of the same name, and why
+OTHERS = {
+    "dtype": "of arrays in memory, which are exact; the config's is of files",
+    "device": "None: the cores, by numba; 'auto' of the config is torch's",
+}
+
+
+def _functions():
+    for room in ROOMS:
+        package = importlib.import_module(f"lsd.{room}")
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            loaded = importlib.import_module(module.name)
+            for value in vars(loaded).values():
+                if getattr(value, "__module__", None) != module.name:
+                    continue
+                if inspect.isfunction(value):
+                    yield value
+                elif inspect.isclass(value):
+                    yield from (method for method in vars(value).values() if inspect.isfunction(method))
+
+
+def _pairs():
+    """(function, parameter, its default, defaults of the fields of this name); sections of the config are no values."""
+    for function in _functions():
+        for name, parameter in inspect.signature(function).parameters.items():
+            fields = [spec.model_fields[name].get_default() for spec in SPECS if name in spec.model_fields]
+            homes = [value for value in fields if not isinstance(value, Spec)]
+            if homes and parameter.default is not parameter.empty and name not in OTHERS:
+                yield pytest.param(name, parameter.default, homes, id=f"{function.__module__}.{function.__qualname__}-{name}")
+
+
+@pytest.mark.parametrize(("name", "default", "homes"), list(_pairs()))
+def test_functions_and_the_config_agree(name, default, homes) -> None:
+    assert default in homes, name
+
+
+def test_the_functions_of_a_notebook_are_among_them() -> None:
+    """Each with every field of its own spec, so that none agrees by the spec of another."""
+    from lsd.evaluation.partition import compare, score
+    from lsd.evaluation.sweep import best, sweep
+    from lsd.segmentation.agglomeration import agglomerate
+    from lsd.segmentation.fragments import fragments
+    from lsd.segmentation.linkage import linkage
+    from lsd.segmentation.mutex import mutex
+    from lsd.targets.boundary import boundary
+    from lsd.targets.descriptors import descriptors
+
+    homes = {
+        fragments: (Fragments, set(Fragments.model_fields)),
+        mutex: (Mutex, set(Mutex.model_fields)),
+        agglomerate: (Segment, {"scoring", "caution", "cautious_above"}),
+        linkage: (Segment, {"caution"}),
+        descriptors: (Descriptors, {"downsample", "components", "mode"}),
+        boundary: (Boundary, {"width"}),
+        compare: (Evaluate, {"ignore", "background"}),
+        score: (Evaluate, {"ignore", "background"}),
+        sweep: (Evaluate, {"ignore", "background"}),
+        best: (Evaluate, {"tolerance"}),
+    }
+    for function, (spec, names) in homes.items():
+        parameters = inspect.signature(function).parameters
+        for name in names:
+            assert parameters[name].default == spec.model_fields[name].get_default(), (function, name)
+    assert inspect.signature(linkage).parameters["above"].default == Segment().cautious_above
+    assert len(list(_pairs())) >= 30
