@@ -180,6 +180,22 @@ def test_names_must_be_those_of_arrays(field) -> None:
         Volume.model_validate({"path": "a", "labels": "b", field: {"label": value}})
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"voxel_size": (0, 1, 1)}, r"voxel_size\.0\n.*greater than 0, got 0"),
+        ({"voxel_size": {"raw": (0, 1, 1)}}, r"voxel_size\.raw\.0\n.*greater than 0, got 0"),
+        ({"offset": "a"}, r"offset\n.*wants a tuple, got 'a'"),
+        ({"offset": {"raw": "a"}}, r"offset\.raw\n.*wants a tuple, got 'a'"),
+        ({"axes": 3}, r"axes\n.*wants text, got 3"),
+    ],
+)
+def test_a_wrong_value_is_told_once(given, line) -> None:
+    with pytest.raises(ValueError, match=line) as caught:
+        Volume(path="a", **given)
+    assert caught.value.error_count() == 1
+
+
 def test_by_name_in_hdf5(tmp_path) -> None:
     with h5py.File(tmp_path / "a.zarr", "w") as file:
         file["raw"] = RAW
