@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 # what pydantic's path ends with where a key of a dictionary is wrong
 KEY = "[key]"
+# how the tags begin that say which of several types was chosen
+CHOSEN = "<"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Place:
 
     def at(self, part: int | str) -> Place:
         """One step further along pydantic's path."""
+        if isinstance(part, str) and part.startswith(CHOSEN):
+            return self
         # one alone is checked as a tuple of one, and named without an index
         held = [spec for kind in self.types for spec in specs(kind)] + (self.held if isinstance(part, str) else [])
         owner = next((spec for spec in held if part in spec.model_fields), None)

@@ -6,13 +6,14 @@ import glob
 import warnings
 from collections import Counter
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
 from lsd.spec.names import fault
+from lsd.spec.place import CHOSEN
 from lsd.spec.written import meant
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
@@ -20,6 +21,11 @@ Lengths = Annotated[tuple[float, ...], PerAxis]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
+# one value for all arrays of a volume, or values by their names; what is wrong is told of the one that was meant
+Value = TypeVar("Value")
+_All = Annotated[Value, Tag(f"{CHOSEN}all")]
+_ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
+_CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
 
 
 class Synthetic(Spec):
@@ -77,9 +83,9 @@ class Volume(Spec):
     labels: Name | None = None
     labels_mask: Name | None = None
     arrays: dict[Name, Name] = {}
-    voxel_size: VoxelSize | dict[str, VoxelSize] | None = None
-    offset: Lengths | dict[str, Lengths] | None = None
-    axes: Name | dict[str, Name] | None = None
+    voxel_size: Annotated[_All[VoxelSize] | _ByName[VoxelSize], _CHOICE] | None = None
+    offset: Annotated[_All[Lengths] | _ByName[Lengths], _CHOICE] | None = None
+    axes: Annotated[_All[Name] | _ByName[Name], _CHOICE] | None = None
     region: Region = ()
     raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"

@@ -57,18 +57,23 @@ def _affs(labels, seed):
     return (255 * np.clip(noisy, 0, 1)).astype(np.uint8)
 
 
-def _write(path, name, data, channels=None):
-    create_array(path, name, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype, channels=channels).write(data, ROI)
+def _write(path, name, data, channels=None, remainder=None):
+    options = {"voxel_size": VOXEL_SIZE, "channels": channels, "remainder": remainder}
+    create_array(path, name, roi=ROI, dtype=data.dtype, **options).write(data, ROI)
 
 
 @pytest.fixture
 def config(tmp_path):
+    return _segmented(tmp_path)
+
+
+def _segmented(tmp_path, remainder=None):
     for seed, name in enumerate(NAMES):
         labels = _truth(seed)
         mask = np.ones(ROI.shape, np.uint8)
         mask[:, :4] = 0
         for what, data in (("raw", mask), ("labels", labels), ("mask", mask)):
-            _write(tmp_path / f"{name}.zarr", what, data)
+            _write(tmp_path / f"{name}.zarr", what, data, remainder=remainder)
     volumes = {n: Volume(path=f"{n}.zarr", name=n, raw="raw", labels="labels", labels_mask="mask") for n in NAMES}
     config = Config(
         name="run",
@@ -80,7 +85,7 @@ def config(tmp_path):
         data_root=str(tmp_path),
     )
     for seed, name in enumerate(NAMES):
-        _write(prediction(config, name), "affs", _affs(_truth(seed), seed), channels=3)
+        _write(prediction(config, name), "affs", _affs(_truth(seed), seed), channels=3, remainder=remainder)
     segment(config)
     return config
 
@@ -111,6 +116,28 @@ def test_scores_are_those_of_the_arrays(config) -> None:
         assert scores.sweep == {t: _expected(config, name, t) for t in config.segment.thresholds}
         assert scores.scored == scores.sweep[found.threshold]
         assert scores.fragments == compare(_segments(config, name, "fragments")[:, 4:], _truth(NAMES.index(name))[:, 4:])
+
+
+def test_between_voxels_all_is_as_on_them_and_lies_over_the_truth(config, tmp_path) -> None:
+    """Offsets that are no whole voxels, with a mask: the same scores, and segments at the place of the truth, in nm."""
+    moved = _segmented(tmp_path / "moved", (2, 0, -3.5))
+    assert {n: s.sweep for n, s in evaluate(moved).volumes.items()} == {n: s.sweep for n, s in evaluate(config).volumes.items()}
+    masked = {"segment": moved.segment.model_copy(update={"use_mask": True}), "name": "masked"}
+    masked = moved.model_copy(update=masked)
+    for name in NAMES:
+        shutil.copytree(prediction(moved, name), prediction(masked, name))
+    segment(masked)
+    for run in (moved, masked):
+        for array in ("fragments", array_name(0.4)):
+            found = open_array(segmentation(run, "c"), array)
+            assert (found.roi, found.remainder) == (ROI, (2, 0, -3.5))
+            assert found.read(ROI).any()
+    other = moved.dataset.test[0].model_copy(update={"offset": dict.fromkeys(("raw", "labels", "labels_mask"), (24, 0, 40))})
+    elsewhere = moved.model_copy(update={"dataset": moved.dataset.model_copy(update={"test": (other,)})})
+    with pytest.raises(
+        ValueError, match=r"volume 'c': against raw, .*fragments: it is shifted by \(0\.25, 0, -0\.438\) voxels"
+    ):
+        evaluate(elsewhere)
 
 
 def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:

@@ -122,6 +122,17 @@ def test_heads_on_disk_are_those_of_the_array(make, dtype):
             np.testing.assert_allclose(values, truth, rtol=0, atol=1e-6)
 
 
+def test_heads_lie_over_raw_that_is_between_voxels(make, caplog):
+    """Raw at no whole voxels: the same heads, at the place of raw in nm."""
+    place = [54.0, -13.0, 21.5]
+    config, raw = make(volume={"offset": place}, trunk=FLAT, augment="flips")
+    values, array = read(predict(config)[0], "affs")
+    assert "its offset is (52.4, -12.0, 20.0) nm by its file" in caplog.text
+    assert json.loads((array.source.path / array.source.name / ".zattrs").read_text())["offset"] == place
+    assert array.roi == Roi(OFFSET, SHAPE)
+    assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
+
+
 def test_a_region_is_predicted_alone(make):
     config, raw = make(region=((12, 20), (0, 9)), dtype=np.uint8)
     [path] = predict(config)
@@ -170,6 +181,7 @@ def test_voxels_of_another_size_are_told(make, caplog, trained_on, said):
     save(config, config.variant.stages[-1].name, voxel_size=trained_on)
     predict(config)
     assert said == any("the network was trained on 30x8x8" in message for message in caplog.messages)
+    assert not any("resample" in message for message in caplog.messages)
 
 
 def test_a_2d_network_does_not_mind_how_far_sections_are_apart(make, caplog):

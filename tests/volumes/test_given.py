@@ -98,6 +98,16 @@ def test_sections_that_are_stored_as_times_or_channels(tmp_path, stored) -> None
     np.testing.assert_array_equal(array.read(array.roi), RAW)
 
 
+@pytest.mark.parametrize("stored", ["TYX", "CYX"])
+def test_sections_that_ome_calls_times_or_channels(tmp_path, stored, caplog) -> None:
+    sizes = {f"PhysicalSize{axis}": size for axis, size in (("Z", 0.05), ("Y", 0.008), ("X", 0.004))}
+    tifffile.imwrite(tmp_path / "a.ome.tif", RAW, metadata={"axes": stored, **sizes})
+    array = open_array(tmp_path / "a.ome.tif", axes="zyx")
+    assert (array.axes, array.voxel_size) == (("z", "y", "x"), (50, 8, 4))
+    np.testing.assert_array_equal(array.read(array.roi), RAW)
+    assert f"its axes are {' '.join(stored.lower())} by its file and z y x by the config" in caplog.text
+
+
 def test_sections_stored_as_times_say_how_to_read_them(tmp_path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", RAW, imagej=True, metadata={"axes": "TYX"})
     with pytest.raises(ValueError, match=r"6 points in time; a volume has one .*say axes='zyx'"):
@@ -168,6 +178,22 @@ def test_names_must_be_those_of_arrays(field) -> None:
     Volume.model_validate({"path": "a", "labels": "b", "arrays": {"mito": "c"}, field: {"labels": value, "mito": value}})
     with pytest.raises(ValueError, match=f"{field} names 'label'; arrays of the volume are raw, labels"):
         Volume.model_validate({"path": "a", "labels": "b", field: {"label": value}})
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"voxel_size": (0, 1, 1)}, r"voxel_size\.0\n.*greater than 0, got 0"),
+        ({"voxel_size": {"raw": (0, 1, 1)}}, r"voxel_size\.raw\.0\n.*greater than 0, got 0"),
+        ({"offset": "a"}, r"offset\n.*wants a tuple, got 'a'"),
+        ({"offset": {"raw": "a"}}, r"offset\.raw\n.*wants a tuple, got 'a'"),
+        ({"axes": 3}, r"axes\n.*wants text, got 3"),
+    ],
+)
+def test_a_wrong_value_is_told_once(given, line) -> None:
+    with pytest.raises(ValueError, match=line) as caught:
+        Volume(path="a", **given)
+    assert caught.value.error_count() == 1
 
 
 def test_by_name_in_hdf5(tmp_path) -> None:

@@ -152,7 +152,6 @@ def test_raw_is_scaled_as_told(tmp_path, dtype, given, low, high) -> None:
         ({"raw": RAW}, {"path": "/no/w.zarr"}, "there is no /no/w.zarr; / holds: (?!.*LSD_DATA)"),
         ({"raw": RAW}, {"labels": "w.zarr:ids"}, r"there is no .*w.zarr; .*set data_root or \$LSD_DATA to the folder"),
         ({"raw": RAW}, {"region": "0:9"}, "region 0:9, 0:10, 0:12 is not inside what there is, 0:8, 0:10, 0:12"),
-        ({"raw": RAW}, {"region": "0:2,0:2,0:2,0:2"}, "region has 4 slices, the volume 3 axes"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(tmp_path, arrays, spec, says) -> None:
