@@ -120,6 +120,8 @@ def _options(config: Config) -> dict[str, Any]:
 def _write(config: Config, evaluation: Evaluation) -> None:
     path = evaluation_file(config)
     options = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    validation = config.dataset.part("validate")
+    options["picked_on"] = {name: validation[name].model_dump(mode="json") for name in evaluation.volumes if name in validation}
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps({**evaluation.as_dict(), **options}, indent=2) + "\n")
     os.replace(partial, path)

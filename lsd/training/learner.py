@@ -48,6 +48,11 @@ class Learner:
         """Those that are trained."""
         return [parameter for parameter in self.cascade.parameters() if parameter.requires_grad]
 
+    def restart_average(self) -> None:
+        """The average begins with the weights that are there now."""
+        if self.average:
+            self.average.load(dict(self.cascade.named_parameters()))
+
     def content(self) -> dict[str, Any]:
         """All that a checkpoint holds: enough to go on as if nothing had happened."""
         return {

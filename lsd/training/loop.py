@@ -15,6 +15,7 @@ from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
 from lsd.spec import Config, Stage, paths
 from lsd.training import initial, keeping
+from lsd.training.again import score_again
 from lsd.training.average import averaged
 from lsd.training.board import Board
 from lsd.training.faults import memory_advice
@@ -78,6 +79,8 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
             learner.voxel_size = batches.voxel_size
             if learner.iteration:
                 log.info("%s: going on from iteration %d", stage.name, learner.iteration)
+                with bar.doing("validating"):
+                    score_again(learner, validator)
             bar.leave_out()
             fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
     if interrupt:
@@ -119,11 +122,12 @@ def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
     with averaged(learner.cascade, learner.average):
         found = validator(learner.cascade)
+    assert learner.best is None or learner.best.get("yardstick") == validator.yardstick, "scored again before"
     best = learner.best is None or found.score < learner.best["score"]
     name, iteration = learner.stage.name, learner.iteration
     log.info("stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else "")
     if best:
-        learner.best = {"stage": name, "iteration": iteration, **found.record()}
+        learner.best = {"stage": name, "iteration": iteration, **found.record(), "yardstick": validator.yardstick}
         keeping.save_best(learner)
     return found.curves()
 

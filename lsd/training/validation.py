@@ -29,6 +29,7 @@ from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.targets.offsets import for_dims
+from lsd.training.yardstick import yardstick
 from lsd.volumes.labelled import check_labels
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
@@ -77,6 +78,7 @@ class Validation:
 class Validator:
     """Scores a stage on the validation volumes, which are opened (and refused, if they do not fit) at once.
 
+    yardstick: all that scores depend on, JSON; only scores of equal ones may be compared
     threads, precision and layout are those of training, blocks those of predict; nothing is averaged over turned blocks.
     """
 
@@ -88,6 +90,7 @@ class Validator:
         self._rois = [_region(volume, config) for volume in self._volumes]
         for volume in self._volumes:
             check_labels(volume)
+        self.yardstick = yardstick(config, stage, self._volumes)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)
