@@ -17,14 +17,17 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from lsd.report.log import RunLog
 from lsd.spec import Config, Spec
 from lsd.spec.base import collecting
+from lsd.spec.paths import log_file
 
 DICTIONARIES = {
     "dataset": "DATASETS",
@@ -33,6 +36,9 @@ DICTIONARIES = {
     "dataset.augment": "AUGMENTATIONS",
 }
 DEFAULT_CONFIG = Path("config") / "config.py"
+
+# the log of the run that a command works on
+_opened: ContextVar[RunLog | None] = ContextVar("opened", default=None)
 
 
 class ConfigError(ValueError):
@@ -50,7 +56,16 @@ def main(
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
     _quiet_libraries()
-    guarded(lambda: command(load(arguments.config, arguments.overrides)), debug=arguments.debug)
+    words = (sys.argv[0], *(sys.argv[1:] if argv is None else argv))
+    guarded(lambda: _logged(command, load(arguments.config, arguments.overrides), words), debug=arguments.debug)
+
+
+def say(*words: object) -> None:
+    """Prints the words, and has them in the log of the run."""
+    text = " ".join(map(str, words))
+    print(text)  # noqa: T201  (what a script was run for)
+    if opened := _opened.get():
+        opened.note(text)
 
 
 def guarded(action: Callable[[], object], *, debug: bool) -> None:
@@ -158,6 +173,15 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _logged(command: Callable[[Config], object], config: Config, words: Sequence[str]) -> None:
+    with RunLog(log_file(config), words) as log:
+        token = _opened.set(log)
+        try:
+            command(config)
+        finally:
+            _opened.reset(token)
 
 
 def _quiet_libraries() -> None:

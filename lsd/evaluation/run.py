@@ -12,6 +12,7 @@ from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
+from lsd.prediction.kept import keep_config
 from lsd.segmentation.blocks import MUTEX
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
@@ -42,6 +43,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         raise ValueError(
             f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
         )
+    keep_config(config)
     parts = {name: part for part in PARTS for name in config.dataset.part(part)}
     counted, sweeps = {}, {}
     for name, volume in volumes.items():

@@ -15,9 +15,12 @@ from lsd.blockwise.container import working
 from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
+from lsd.network.described import described, parameters, size
 from lsd.network.restore import Restored, from_checkpoint, resolve
 from lsd.prediction.blocks import FUNCTION
+from lsd.prediction.kept import keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
+from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
@@ -80,7 +83,7 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or OSError before anything is
     predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
     """
-    config = expand(config)
+    given = config = expand(config)
     settings = config.predict.model_copy(update={"threads": config.predict.threads or _threads(workers)})
     config = config.model_copy(update={"predict": settings})
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
@@ -88,7 +91,22 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     path = resolve(settings.checkpoint, config)
     wanted = Wanted(from_checkpoint(path), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
+    keep_config(given)
+    log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
+
+
+def _beginning(wanted: Wanted, workers: Workers | None) -> str:
+    """What predicts, and how."""
+    restored, settings = wanted.restored, wanted.settings
+    what = f"predicting {', '.join(wanted.targets())} with {wanted.checkpoint} (stage {restored.stage}, iteration {restored.iteration})"
+    if workers is None:
+        device = choose_device(settings.device)
+        how = described(restored.cascade, device=device, precision=settings.precision, threads=settings.threads)
+        return f"{what}: {how}, in this process"
+    # what they run on is theirs to find out
+    how = f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
+    return f"{what}: {how}, {workers.count} workers"
 
 
 def _threads(workers: Workers | None) -> int:
@@ -148,7 +166,8 @@ def _predict(
         prepare(step)
         for head, kind in wanted.targets().items():
             _create(container, head, kind, volume, wanted, plan)
-        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), "x".join(map(str, plan.grid.write_shape)))
+        blocks = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
+        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), blocks)
         log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
     return target
 

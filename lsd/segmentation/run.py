@@ -17,6 +17,7 @@ from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step, digest, step_folder
+from lsd.prediction.kept import keep_config
 from lsd.segmentation.blocks import EDGE, FRAGMENTS, MUTEX, SIZE, UNCUT, blocks, edge_context, edge_pieces, voxels
 from lsd.segmentation.mask import Mask, mask_of
 from lsd.segmentation.predicted import neighborhood, origin_of, predicted
@@ -89,6 +90,7 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     offsets = neighborhood(config)
     volumes = config.dataset.named(config.predict.volumes)
     jobs = [_job(config, name, volume, offsets) for name, volume in volumes.items()]
+    keep_config(config)
     return [(_mutex if config.segment.decoder == "mutex" else _watershed)(job, progress) for job in jobs]
 
 

@@ -10,7 +10,7 @@ from lsd.network import checkpoint
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints, validation_file
 from lsd.training.learner import Learner
-from lsd.training.record import write_text
+from lsd.blockwise.record import write_text
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from lsd.network import randomness
 from lsd.network.cascade import Cascade
 from lsd.network.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
+from lsd.report.versions import versions
 from lsd.spec import Config, Stage
 from lsd.training.average import Average
 from lsd.training.optimiser import optimizer, scheduler
@@ -58,6 +59,7 @@ class Learner:
         return {
             "config": self.config.model_dump_json(),
             "config_hash": config_hash(self.config),
+            "versions": dict(versions()),
             "stage": self.stage.name,
             "iteration": self.iteration,
             "model": dict(self.cascade.state_dict()),

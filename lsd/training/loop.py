@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from lsd.blockwise.lock import exclusive
 from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
+from lsd.network.described import described, size
 from lsd.spec import Config, Stage, paths
 from lsd.training import initial, keeping
 from lsd.training.again import score_again
@@ -23,7 +24,7 @@ from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
 from lsd.training.pipeline import Batches
 from lsd.training.progress import Progress
-from lsd.training.record import write_text
+from lsd.blockwise.record import write_text
 from lsd.training.report import pictures, scalars
 from lsd.training.step import step
 from lsd.training.validation import Validator
@@ -77,8 +78,8 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
         ):
             learner = initial.begin(config, stage)
             learner.voxel_size = batches.voxel_size
+            log.info("%s: %s", stage.name, _beginning(learner, raw, output))
             if learner.iteration:
-                log.info("%s: going on from iteration %d", stage.name, learner.iteration)
                 with bar.doing("validating"):
                     score_again(learner, validator)
             bar.leave_out()
@@ -89,7 +90,7 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
 
 def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Board, bar: Progress, interrupt: Interrupt) -> None:
     """The loop: from the learner's iteration to the last, or to an interrupt."""
-    train = learner.config.train
+    train, begun = learner.config.train, learner.iteration
     while learner.iteration < train.iterations and not interrupt:
         try:
             with memory_advice(learner.config):
@@ -100,10 +101,10 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
                 break
             raise
         bar.advance(update.loss)
-        done, last = learner.iteration, learner.iteration == train.iterations
-        if _due(train.log_every, done):
+        done, first, last = learner.iteration, learner.iteration == begun + 1, learner.iteration == train.iterations
+        if _shown(train.log_every, done, first=first, last=last):
             board.scalars(scalars(learner, update) | bar.throughput(), iteration=done)
-        if _due(train.snapshot_every, done):
+        if _shown(train.snapshot_every, done, first=first, last=last):
             board.pictures(pictures(update), iteration=done)
         if validator and (_due(train.validate_every, done) or last):
             try:
@@ -153,6 +154,21 @@ def _finished(config: Config, stage: Stage) -> str:
     # with more iterations, a stage before it need not go on
     last = stage == config.variant.stages[-1]
     return f"all {done} iterations are done{'; raise train.iterations to go on' if last else ''}"
+
+
+def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> str:
+    """What is trained, how, and from where on."""
+    train = learner.config.train
+    how = described(learner.cascade, device=learner.device, precision=train.precision, threads=train.threads)
+    batch = f"batches of {train.batch_size}" + (f", {train.accumulate} a step" if train.accumulate > 1 else "")
+    makers = "made in this process" if not train.workers else f"made by {train.workers} processes"
+    begun = f"going on from iteration {learner.iteration}" if learner.iteration else "training"
+    return f"{begun}, to iteration {train.iterations}: {how}; input {size(raw)}, output {size(output)}, {batch}, {makers}"
+
+
+def _shown(every: int, iteration: int, *, first: bool, last: bool) -> bool:
+    """Beside every so many, the first that is done and the last: a short run is to be seen, too."""
+    return every > 0 and (_due(every, iteration) or first or last)
 
 
 def _due(every: int, iteration: int) -> bool:

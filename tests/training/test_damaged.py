@@ -60,7 +60,7 @@ def test_the_run_goes_on_from_the_last_whole_one(tmp_path, harm, harmed, validat
     for iteration in range(4, 4 - harmed, -1):
         harm(_folder(run) / checkpoint.file_name(iteration))
     longer = config(tmp_path, name=name, iterations=5, validate_every=validate_every, **OFTEN)
-    with pytest.raises(ValueError, match="(truncated|damaged)") as error:
+    with pytest.raises(ValueError, match=r"(truncated|damaged)") as error:
         train(longer, progress=False)
     assert f"goes on from {_folder(run) / checkpoint.file_name(4 - harmed)}" in _follow(error)
     path = train(longer, progress=False)

@@ -99,7 +99,7 @@ def test_where_nothing_matches_it_is_refused(tmp_path, trained) -> None:
     with pytest.raises(ValueError, match=r"no layer in .* fits the network, e\.g\. .* has shape \(.*\) there, the network \("):
         train(run, progress=False)
     flat = _run(tmp_path, "flat", Stage(heads={"lsds": LSDS}), init={"main": trained[1]})
-    with pytest.raises(ValueError, match="no layer in .* fits the network"):
+    with pytest.raises(ValueError, match=r"no layer in .* fits the network"):
         train(flat.model_copy(update={"network": NETWORKS["2d"]}), progress=False)
 
 
