@@ -17,14 +17,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lsd.report.log import RunLog
+from lsd.report.log import RunLog, note
 from lsd.spec import Config, Spec
 from lsd.spec.base import collecting
 from lsd.spec.paths import log_file
@@ -36,9 +35,6 @@ DICTIONARIES = {
     "dataset.augment": "AUGMENTATIONS",
 }
 DEFAULT_CONFIG = Path("config") / "config.py"
-
-# the log of the run that a command works on
-_opened: ContextVar[RunLog | None] = ContextVar("opened", default=None)
 
 
 class ConfigError(ValueError):
@@ -64,8 +60,7 @@ def say(*words: object) -> None:
     """Prints the words, and has them in the log of the run."""
     text = " ".join(map(str, words))
     print(text)  # noqa: T201  (what a script was run for)
-    if opened := _opened.get():
-        opened.note(text)
+    note(text)
 
 
 def guarded(action: Callable[[], object], *, debug: bool) -> None:
@@ -176,12 +171,8 @@ def _terminable() -> Iterator[None]:
 
 
 def _logged(command: Callable[[Config], object], config: Config, words: Sequence[str]) -> None:
-    with RunLog(log_file(config), words) as log:
-        token = _opened.set(log)
-        try:
-            command(config)
-        finally:
-            _opened.reset(token)
+    with RunLog(log_file(config), words):
+        command(config)
 
 
 def _quiet_libraries() -> None:

@@ -22,8 +22,8 @@ def keep_config(config: Config) -> None:
     """Sees to it that there is a config.json; for commands other than training, which writes its own.
 
     Once a run is trained, config.json stays as it was trained, since training goes on with it; what a later command does
-    otherwise is said, and the log of the run has its command line.  Where nothing was trained, it is that of the latest command,
-    like the results beside it.
+    otherwise is said, and the log of the run has its command line.  Where nothing was trained, it is that of the latest
+    command, like the results beside it.
     """
     path = config_file(config)
     if not path.exists():

@@ -99,7 +99,8 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
 def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     """What predicts, and how."""
     restored, settings = wanted.restored, wanted.settings
-    what = f"predicting {', '.join(wanted.targets())} with {wanted.checkpoint} (stage {restored.stage}, iteration {restored.iteration})"
+    origin = f"{wanted.checkpoint} (stage {restored.stage}, iteration {restored.iteration})"
+    what = f"predicting {', '.join(wanted.targets())} with {origin}"
     if workers is None:
         device = choose_device(settings.device)
         how = described(restored.cascade, device=device, precision=settings.precision, threads=settings.threads)

@@ -12,10 +12,19 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 
 from lsd.report.versions import versions
+
+_opened: ContextVar[RunLog | None] = ContextVar("opened", default=None)
+
+
+def note(text: str) -> None:
+    """Adds what is on the terminal already to the log of the run that is worked on, if there is one."""
+    if log := _opened.get():
+        log.note(text)
 
 
 class RunLog(logging.Handler):
@@ -32,10 +41,12 @@ class RunLog(logging.Handler):
 
     def __enter__(self) -> RunLog:
         logging.getLogger().addHandler(self)
+        self._token = _opened.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         logging.getLogger().removeHandler(self)
+        _opened.reset(self._token)
         if error is None or isinstance(error, SystemExit):
             self.note("done")
         elif isinstance(error, KeyboardInterrupt):

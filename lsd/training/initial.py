@@ -37,8 +37,8 @@ def check(config: Config) -> None:
         raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
     begun = [stage for stage in config.variant.stages if keeping.latest(config, stage)]
     if begun:
-        path, content = newest(config, begun[-1])
-        check_same(config_of(content, where=path), config, where=str(path))
+        there, content = newest(config, begun[-1])
+        check_same(config_of(content, where=there), config, where=str(there))
 
 
 def _check_bf16(config: Config, device: str) -> None:

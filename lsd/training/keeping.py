@@ -6,11 +6,11 @@ import json
 import logging
 from pathlib import Path
 
+from lsd.blockwise.record import write_text
 from lsd.network import checkpoint
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints, validation_file
 from lsd.training.learner import Learner
-from lsd.blockwise.record import write_text
 
 log = logging.getLogger(__name__)
 

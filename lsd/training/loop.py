@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from lsd.blockwise.lock import exclusive
+from lsd.blockwise.record import write_text
 from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
 from lsd.network.described import described, size
@@ -24,7 +25,6 @@ from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
 from lsd.training.pipeline import Batches
 from lsd.training.progress import Progress
-from lsd.blockwise.record import write_text
 from lsd.training.report import pictures, scalars
 from lsd.training.step import step
 from lsd.training.validation import Validator

@@ -90,7 +90,9 @@ def test_processes_do_not_tear_each_others_lines(tmp_path) -> None:
         "from lsd.report.log import RunLog\n"
         "logging.getLogger().setLevel(logging.INFO)\n"
         "with RunLog(Path(sys.argv[1]), ('x',)):\n"
-        "    for i in range(200): logging.getLogger('lsd.x').info('%s %d %s\\n%s', sys.argv[2], i, sys.argv[2] * 4000, sys.argv[2] * 9)\n"
+        "    for i in range(200):\n"
+        "        name = sys.argv[2]\n"
+        "        logging.getLogger('lsd.x').info('%s %d %s\\n%s', name, i, name * 4000, name * 9)\n"
     )
     names = "abcd"
     processes = [subprocess.Popen([sys.executable, "-c", code, str(path), name], cwd=ROOT) for name in names]
