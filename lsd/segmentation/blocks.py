@@ -23,10 +23,10 @@ from lsd.blockwise.step import Output
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode, decode_fragments
 from lsd.segmentation.lookup import compact, relabel
+from lsd.segmentation.mask import known
 from lsd.segmentation.tables import open_table
-from lsd.spec import Segment, Volume
+from lsd.spec import Segment
 from lsd.volumes.array import open_array
-from lsd.volumes.volume import open_volume
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel before are one fragment
@@ -91,14 +91,14 @@ class Fragments:
         self.affs = open_array(*affinities)
         self.neighborhood, self.apart = neighborhood, apart
         self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask) if mask else None
+        self.mask = known(*mask) if mask else None
 
     def read(self, block: Block) -> Source | None:
         """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
         roi = block.read.intersect(self.affs.roi)
         found: Source = {}
         if self.mask is not None:
-            found["mask"] = np.asarray(self.mask.read(roi, beyond="zero") != 0)
+            found["mask"] = self.mask.read(roi)
             if not found["mask"][(block.write - roi.begin).to_slices()].any():
                 return None
         return {**found, "affs": self.affs.read(roi)}
@@ -211,13 +211,13 @@ class Mutex:
     ) -> None:
         self.affs, self.neighborhood = open_array(*affinities), neighborhood
         self.settings = Segment.model_validate(settings)
-        self.mask = _mask(*mask) if mask else None
+        self.mask = known(*mask) if mask else None
 
     def read(self, block: Block) -> Source:
         """All affinities, and the mask."""
         found: Source = {"affs": self.affs.read(block.write)}
         if self.mask is not None:
-            found["mask"] = np.asarray(self.mask.read(block.write, beyond="zero") != 0)
+            found["mask"] = self.mask.read(block.write)
         return found
 
     def compute(self, block: Block, source: Source) -> Output:
@@ -249,7 +249,3 @@ def _even(extent: int, most: int) -> int:
 def _section(begin: Coordinate) -> int:
     """z of the first section; a plane has none."""
     return int(begin[0]) if begin.dims == 3 else 0
-
-
-def _mask(volume: Any, name: str, data_root: str) -> Any:
-    return open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root)).labels_mask

@@ -109,7 +109,9 @@ def _masks(there: Mapping[str, Any] | None, asked: Mask | None) -> list[str]:
     """What the mask of a segmentation and the one to use differ in."""
     if there is None or asked is None:
         return differences({"use_mask": there is not None}, {"use_mask": asked is not None}, "segment.")
-    return [] if there == _json(asked.made_from) else ["labels_mask is another one, or was made anew since"]
+    now = _json(asked.made_from)
+    other = ", ".join(what for what in now if there.get(what) != now[what])
+    return [f"what is known of the volume: {other} is another one, or was made anew since"] if other else []
 
 
 def _json(value: Mapping[str, Any]) -> Any:
