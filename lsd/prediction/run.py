@@ -92,6 +92,7 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     wanted = Wanted(from_checkpoint(path), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
     keep_config(given)
+    _compare_heads(config.variant, wanted)
     log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
 
@@ -154,6 +155,15 @@ def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
             volume.name,
             here,
             there,
+        )
+
+
+def _compare_heads(variant: Variant, wanted: Wanted) -> None:
+    """What is predicted is the checkpoint's, and what comes after reads the config's."""
+    here, there = (", ".join(of.stages[-1].heads) for of in (variant, wanted.variant))
+    if here != there:
+        log.warning(
+            "the config's variant has the heads %s, the checkpoint %s: those of the checkpoint are predicted", here, there
         )
 
 

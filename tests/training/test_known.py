@@ -112,7 +112,9 @@ def _inside(said) -> tuple[slice, ...]:
     if not said["region"]:
         return (slice(None),) * 3
     ends = zip(REGION, ROI.begin, ROI.end, strict=True)
-    return tuple(slice(int((first if a is None else a) - first), int((last if b is None else b) - first)) for (a, b), first, last in ends)
+    return tuple(
+        slice(int((first if a is None else a) - first), int((last if b is None else b) - first)) for (a, b), first, last in ends
+    )
 
 
 @pytest.mark.parametrize("said", COMBINATIONS, ids=lambda said: "+".join(name for name in SAID if said[name]) or "nothing")
@@ -137,7 +139,9 @@ def test_one_meaning_everywhere(folder, tmp_path, monkeypatch, caplog, said) -> 
     assert evaluate(config).volumes["v"].scored == compare(segments, LABELS, mask=known, ignore=(0,))
     # the validation of training, which sees the region alone
     region = _inside(said)
-    monkeypatch.setattr(validation, "predict_region", lambda *_: {"affs": (AFFS[(slice(None), *region)] / 255).astype(np.float32)})
+    monkeypatch.setattr(
+        validation, "predict_region", lambda *_: {"affs": (AFFS[(slice(None), *region)] / 255).astype(np.float32)}
+    )
     scores = Validator(config, config.variant.stages[0])(Cascade(config.variant, config.network.trunk)).scores
     alone = decode(AFFS[(slice(None), *region)], Affinities().neighborhood, config.segment, mask=known[region])
     assert scores == compare(alone.segmentation(THRESHOLD), LABELS[region], mask=known[region], ignore=(0,))
@@ -172,7 +176,8 @@ def test_without_use_mask_all_is_used(folder, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"unknown": 1}, {"unknown": None}, {"invalid": "refuse", "raw": "raw"}, {"region": ((4, 14),)}, {"labels_mask": None}]
+    "changes",
+    [{"unknown": 1}, {"unknown": None}, {"invalid": "refuse", "raw": "raw"}, {"region": ((4, 14),)}, {"labels_mask": None}],
 )
 def test_what_is_known_otherwise_is_segmented_anew(folder, tmp_path, changes) -> None:
     said = dict.fromkeys(SAID, True)

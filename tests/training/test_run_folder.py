@@ -152,6 +152,14 @@ def test_prediction_begins_with_a_line(tmp_path, caplog) -> None:
     assert any("0:24, 0:24 in blocks of 12x" in m and ", each from 2" in m for m in caplog.messages)
 
 
+def test_heads_that_the_checkpoint_does_not_have_are_said(tmp_path, pretrained, caplog) -> None:
+    predict(pretrained)
+    assert "the config's variant" not in caplog.text
+    other = config(tmp_path, "lr", name="other").model_copy(update={"predict": pretrained.predict})
+    predict(other)
+    assert "the config's variant has the heads affs, the checkpoint lsds, affs: those of the checkpoint" in caplog.text
+
+
 @pytest.mark.parametrize(("iterations", "shown"), [(1, {1}), (3, {1, 3}), (5, {1, 4, 5})])
 def test_a_short_run_is_seen(tmp_path, iterations, shown) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -36,7 +36,9 @@ def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) ->
             raw=rng.uniform(-1, 1, (size, 1, 18, 18, 18)).astype(np.float32),
             labels=np.zeros((size, 1, 10, 10, 10), np.uint64),
             targets={name: (rng.random(out) < 0.4).astype(np.float32) for name in ("affs", "far")},
-            weights={name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32) for name in ("affs", "far")},
+            weights={
+                name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32) for name in ("affs", "far")
+            },
         )
         for index in range(count)
     ]
@@ -192,7 +194,9 @@ def test_two_batches_of_one_are_a_batch_of_two(tmp_path) -> None:
         part: {name: np.concatenate([getattr(one, part)[name] for one in ones]) for name in ("affs", "far")}
         for part in ("targets", "weights")
     }
-    both = Batch(index=0, raw=np.concatenate([one.raw for one in ones]), labels=np.concatenate([one.labels for one in ones]), **stacked)
+    both = Batch(
+        index=0, raw=np.concatenate([one.raw for one in ones]), labels=np.concatenate([one.labels for one in ones]), **stacked
+    )
     apart, _ = _gradient(tmp_path, "apart", ones, accumulate=2)
     together, _ = _gradient(tmp_path, "together", [both])
     torch.testing.assert_close(apart, together, rtol=1e-3, atol=1e-6)
