@@ -27,7 +27,7 @@ def keep_config(config: Config) -> None:
     """
     path = config_file(config)
     if not path.exists():
-        write_text(path, config.model_dump_json(indent=2) + "\n")
+        _write(path, config)
         return
     try:
         there = Config.model_validate_json(path.read_bytes())
@@ -37,9 +37,17 @@ def keep_config(config: Config) -> None:
     other = differences(_compared(there), _compared(config))
     if other and _trained(run_folder(config)):
         log.info("%s stays as the run was trained; this command differs: %s", path, "; ".join(other))
-    elif other:
+    elif other and _write(path, config):
         log.info("%s is that of this command now: %s", path, "; ".join(other))
+
+
+def _write(path: Path, config: Config) -> bool:
+    try:
         write_text(path, config.model_dump_json(indent=2) + "\n")
+    except OSError:
+        # where nothing can be written, those who write results say so, and how to mend it
+        return False
+    return True
 
 
 def _trained(folder: Path) -> bool:

@@ -235,8 +235,8 @@ class Segment(Spec):
                 about 160 bytes of memory for each two that touch), or in "blocks", each with its edge_context.  "auto": over
                 the whole with a mean
     thresholds: scores (0..1) up to which fragments are joined
-    use_mask:   no fragments where it is not known what is there: outside labels_mask and region, where labels are `unknown`, and
-                where raw is not finite (invalid="mask")
+    use_mask:   no fragments where it is not known what is there: outside labels_mask and region, where labels are `unknown`,
+                and where raw is not finite (invalid="mask")
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
     edge_context: voxels around a block that its edges are scored with where regions grow in blocks
