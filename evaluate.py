@@ -16,8 +16,8 @@ def command(config: Config) -> None:
 
     evaluation = evaluate(config)
     files = draw(config, evaluation)
-    print(scores_table(evaluation))
-    print("written:", *(str(path) for path in (evaluation_file(config), *files)))
+    cli.say(scores_table(evaluation))
+    cli.say("written:", *(str(path) for path in (evaluation_file(config), *files)))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def command(config: Config) -> None:
     check_volumes(config, config.predict.volumes)
     from lsd.prediction.run import predict
 
-    print("written:", *(str(path) for path in predict(config)))
+    cli.say("written:", *(str(path) for path in predict(config)))
 
 
 if __name__ == "__main__":

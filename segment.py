@@ -11,7 +11,7 @@ def command(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
     from lsd.segmentation.run import segment
 
-    print("written:", *(str(path) for path in segment(config)))
+    cli.say("written:", *(str(path) for path in segment(config)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def command(config: Config) -> None:
     check_volumes(config, config.predict.volumes)
     from lsd.prediction.run import crowd, predict
 
-    print("written:", *(str(path) for path in predict(config, workers=crowd(config.predict))))
+    cli.say("written:", *(str(path) for path in predict(config, workers=crowd(config.predict))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def command(config: Config) -> None:
     check_volumes(config, ("train", "validate") if config.train.validate_every else ("train",))
     from lsd.training.loop import train
 
-    print("trained:", train(config))
+    cli.say("trained:", train(config))
 
 
 if __name__ == "__main__":

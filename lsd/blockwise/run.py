@@ -15,6 +15,7 @@ from tqdm import tqdm
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
+from lsd.blockwise.rate import Bar, Rate
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, load_step
 from lsd.blockwise.written import forget, made_of
@@ -40,6 +41,7 @@ class Summary:
     """What became of the blocks of a step.
 
     done: in this run; skipped: done before; retried: attempts beyond the first; voxels: written in this run
+    rate: blocks per second, without what the start took; None where nothing else was done
     """
 
     name: str
@@ -48,6 +50,7 @@ class Summary:
     retried: int
     voxels: int
     seconds: float
+    rate: float | None = None
 
     def __str__(self) -> str:
         if not self.done:
@@ -55,7 +58,8 @@ class Summary:
         blocks = f"{self.name}: {self.done} block{'' if self.done == 1 else 's'} done"
         skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
         retried = f", {self.retried} retried" if self.retried else ""
-        return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s, {speed(self.voxels, self.seconds)}"
+        fast = "" if self.rate is None else f", {speed(self.voxels, self.done / self.rate)}"
+        return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s{fast}"
 
 
 def speed(voxels: int, seconds: float) -> str:
@@ -116,11 +120,11 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     if 0 < len(pending) < workers.count:
         few = "1 block is" if len(pending) == 1 else f"{len(pending)} blocks are"
         log.info("%s: %s left for %d workers; smaller blocks would give work to all", title or step.name, few, workers.count)
-    summary = _Counted(step, pending)
+    summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))
     died = ""
     with (
         aside(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
-        _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress) as bar,
+        _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress, rate=summary.rate) as bar,
     ):
         for attempt in range(workers.retries + 1):
             if not len(pending):
@@ -167,15 +171,17 @@ def _content(step: Step, name: str) -> str:
 class _Counted:
     """Counts for the summary."""
 
-    def __init__(self, step: Step, pending: NDArray[np.uint64]) -> None:
+    def __init__(self, step: Step, pending: NDArray[np.uint64], *, parallel: int) -> None:
         self.step, self.pending, self.attempts, self.since = step, pending, 0, time.perf_counter()
+        self.rate = Rate(parallel=parallel)
 
     def finished(self) -> Summary:
         grid, seconds = self.step.grid, time.perf_counter() - self.since
         whole = len(self.pending) == len(grid)
         voxels = int(grid.roi.size) if whole else sum(int(grid.block(int(index)).write.size) for index in self.pending)
         skipped = len(grid) - len(self.pending)
-        return Summary(self.step.name, len(self.pending), skipped, self.attempts - len(self.pending), voxels, seconds)
+        retried = self.attempts - len(self.pending)
+        return Summary(self.step.name, len(self.pending), skipped, retried, voxels, seconds, self.rate.overall)
 
 
 def _check_chunks(step: Step) -> None:
@@ -202,6 +208,10 @@ def _check_inputs(step: Step) -> None:
             f"{'; '.join(changed)} while the blocks of {step.name} were computed, so they do not belong together; the same "
             "command makes all of them anew"
         )
+
+
+def _left(blocks: int, rate: float | None) -> str:
+    return "" if rate is None else f", {tqdm.format_interval(blocks / rate)} left"
 
 
 def _stop_if_fatal(step: Step) -> None:
@@ -234,19 +244,20 @@ def _last_line(error: str) -> str:
 
 
 @contextmanager
-def _bar(title: str, total: int, done: int, progress: bool | None) -> Iterator[Callable[[int | None], None]]:
-    """A bar of blocks; called with how many this attempt has done, or with None for one more."""
+def _bar(title: str, total: int, done: int, progress: bool | None, *, rate: Rate) -> Iterator[Callable[[int | None], None]]:
+    """A bar of blocks; called with how many this attempt has done, or with None for one more.  rate: is told, and shown."""
     hidden = None if progress is None else not progress
-    with tqdm(total=total, initial=done, desc=title, unit="block", disable=hidden) as bar:
+    with Bar(total=total, initial=done, desc=title, unit="block", disable=hidden, speed=rate) as bar:
         said, at = time.monotonic(), done
 
         def update(count: int | None) -> None:
             nonlocal said, at
-            at = at + 1 if count is None else max(at, done + count)
+            before, at = at, at + 1 if count is None else max(at, done + count)
+            rate.add(at - before)
             bar.update(at - bar.n)
             # a log that nobody sees a bar in says now and then how far it is
             if bar.disable and progress is None and at < total and time.monotonic() - said > _SAID_EVERY:
                 said = time.monotonic()
-                log.info("%s: %d of %d blocks", title, at, total)
+                log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
 
         yield update

@@ -4,10 +4,10 @@ A config file is Python and is executed: only run files you wrote.  The config.j
 given in its place.
 """
 
-from lsd.cli.command import guarded, main
+from lsd.cli.command import guarded, main, say
 from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.spec.mistakes import lines as explain
 
-__all__ = ["DEFAULT_CONFIG", "DICTIONARIES", "ConfigError", "explain", "guarded", "load", "main", "override"]
+__all__ = ["DEFAULT_CONFIG", "DICTIONARIES", "ConfigError", "explain", "guarded", "load", "main", "override", "say"]

@@ -19,8 +19,10 @@ from pydantic import ValidationError
 from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
 from lsd.cli.overrides import DEFAULT_CONFIG
+from lsd.report.log import RunLog, note
 from lsd.spec import Config
 from lsd.spec.mistakes import lines
+from lsd.spec.paths import log_file
 
 # how threads are called that do blocks in this process
 _BLOCKS = "blocks"
@@ -37,7 +39,15 @@ def main(
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
     _quiet_libraries()
-    guarded(lambda: command(load(arguments.config, arguments.overrides)), debug=arguments.debug)
+    words = (sys.argv[0], *(sys.argv[1:] if argv is None else argv))
+    guarded(lambda: _logged(command, load(arguments.config, arguments.overrides), words), debug=arguments.debug)
+
+
+def say(*words: object) -> None:
+    """Prints the words, and has them in the log of the run."""
+    text = " ".join(map(str, words))
+    print(text)  # noqa: T201  (what a script was run for)
+    note(text)
 
 
 def guarded(action: Callable[[], object], *, debug: bool) -> None:
@@ -108,6 +118,11 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _logged(command: Callable[[Config], object], config: Config, words: Sequence[str]) -> None:
+    with RunLog(log_file(config), words):
+        command(config)
 
 
 def _quiet_libraries() -> None:

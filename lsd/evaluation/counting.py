@@ -109,14 +109,14 @@ class Counts:
 
 def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path) -> Step:
     settings, source, revision = config.evaluate, results.array.source, config.segment.revision
-    none = (0,) * roi.dims
+    none, where = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
         segmentation=ArrayInput(
             path=str(source.path.resolve()),
             name=source.name,
             made_from=results.made_from,
-            state=ArrayState.of(results.array, roi, where=f"{source.name.removesuffix('/0')} of the segmentation", revision=revision),
+            state=ArrayState.of(results.array, roi, where=where, revision=revision),
         ),
         truth=VolumeInput.truth(volume, data_root(config), roi=roi),
         use_mask=settings.use_mask,

@@ -14,6 +14,7 @@ from lsd.evaluation.earlier import keep
 from lsd.evaluation.partition import Partition, score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
+from lsd.prediction.kept import keep_config
 from lsd.segmentation.blocks import MUTEX
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
@@ -47,6 +48,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         raise ValueError(
             f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
         )
+    keep_config(config)
     parts = {name: part for part in PARTS for name in config.dataset.part(part)}
     counted, sweeps = {}, {}
     for name, volume in volumes.items():
@@ -128,6 +130,8 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     """Writes evaluation.json; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    validation = config.dataset.part("validate")
+    options["picked_on"] = {name: validation[name].model_dump(mode="json") for name in evaluation.volumes if name in validation}
     content = {**evaluation.as_dict(), **options}
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,8 +1,8 @@
 """Losses of a voxel by itself, averaged over those that count.
 
-logits, target, weights: (b, c, *spatial), weights broadcast.  A voxel of a channel counts where its weight is above 0; what
-logits and target hold elsewhere, NaN included, changes neither loss nor gradient.  Where nothing counts the loss is 0 and has
-a gradient, also 0.  Computed in fp32 whatever the logits are.
+logits, target, weights: (b, c, *spatial); weights are 0 or above, and broadcast.  A voxel of a channel counts where its weight
+is above 0; what logits and target hold elsewhere, NaN included, changes neither loss nor gradient.  Where nothing counts the
+loss is 0 and has a gradient, also 0.  Computed in fp32 whatever the logits are.
 """
 
 from __future__ import annotations
@@ -31,4 +31,4 @@ def _known(logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Ten
 
 
 def _mean(errors: Tensor, weights: Tensor, counts: Tensor) -> Tensor:
-    return (errors * weights.clamp(min=0)).sum() / counts.sum().clamp(min=1)
+    return (errors * weights).sum() / counts.sum().clamp(min=1)

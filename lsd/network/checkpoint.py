@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,14 @@ _COMMENT = b"sha256 "
 # at the end of an archive without a comment: its signature, 16 bytes, the length of the comment
 _END, _END_SIZE = b"PK\x05\x06", 22
 _NAME = re.compile(r"iteration_(\d{8,})\.pt")
+
+
+class Damaged(ValueError):
+    """A file that is no whole checkpoint.  what: what is wrong with it, without the way out that the message ends with."""
+
+    def __init__(self, what: str, way_out: str = "take another one") -> None:
+        super().__init__(f"{what}; {way_out}")
+        self.what = what
 
 
 def save(path: str | Path, content: Mapping[str, Any]) -> str:
@@ -50,8 +59,14 @@ def save(path: str | Path, content: Mapping[str, Any]) -> str:
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> dict[str, Any]:
     """The content of a checkpoint, tensors on device, and the `sha256` of the file.
 
-    Raises ValueError where it is truncated, changed, no checkpoint, or holds anything but plain values; there is no fallback.
+    Raises Damaged, a ValueError that names the whole ones beside it, where it is truncated, changed, no checkpoint, or holds
+    anything but plain values; there is no fallback.
     """
+    with _naming_others(path):
+        return _load(path, device)
+
+
+def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
     with _opened(path) as file:
         digest = _verify(file, path)
         file.seek(0)
@@ -60,17 +75,19 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> dict[str, A
         except MemoryError:
             raise
         except Exception as error:
-            raise ValueError(
-                f"{path} is no checkpoint: torch, loading weights only, says {str(error).splitlines()[0]!r}; nothing was "
-                "executed; take another checkpoint"
-            ) from error
-    _check_keys(content, where=str(path))
+            said = str(error).splitlines()[0]
+            what = f"{path} is no checkpoint: torch, loading weights only, says {said!r}; nothing was executed"
+            raise Damaged(what) from error
+    try:
+        _check_keys(content, where=str(path))
+    except ValueError as error:
+        raise Damaged(str(error)) from error
     return {**content, "sha256": digest}
 
 
 def verify(path: str | Path) -> str:
-    """sha256 of a checkpoint, all bytes read and compared.  Raises ValueError where they differ from what was written."""
-    with _opened(path) as file:
+    """sha256 of a checkpoint, all bytes read and compared.  Raises Damaged where they differ from what was written."""
+    with _naming_others(path), _opened(path) as file:
         return _verify(file, path)
 
 
@@ -89,6 +106,15 @@ def prune(folder: Path, *, keep: int) -> None:
     """Deletes all but the newest `keep` checkpoints, and what killed processes left; best.pt stays.  For the one who writes."""
     for path in [*listing(folder)[:-keep], *folder.glob("*.partial")]:
         path.unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether `load` would take it."""
+    try:
+        _load(path, "cpu")
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def file_name(iteration: int) -> str:
@@ -171,11 +197,37 @@ def _verify(file: BinaryIO, path: str | Path) -> str:
     file.seek(max(body - _END_SIZE, 0))
     tail = file.read()
     if body < _END_SIZE or not (tail.startswith(_END) and tail[_END_SIZE:].startswith(_COMMENT)):
-        raise ValueError(f"{path} ends without a checksum, so it is truncated or no checkpoint; take another one")
+        raise Damaged(f"{path} ends without a checksum, so it is truncated or no checkpoint")
     digest = _digest(file, body)
     if tail[-64:] != digest.encode():
-        raise ValueError(f"{path} is damaged: its sha256 is {digest}, not {tail[-64:].decode(errors='replace')} as recorded")
+        recorded = tail[-64:].decode(errors="replace")
+        raise Damaged(f"{path} is damaged: its sha256 is {digest}, not {recorded} as recorded")
     return digest
+
+
+@contextmanager
+def _naming_others(path: str | Path) -> Iterator[None]:
+    """A Damaged of `path` says which file may stand in for it."""
+    try:
+        yield
+    except Damaged as error:
+        raise Damaged(error.what, _way_out(Path(path))) from error
+
+
+def _way_out(path: Path) -> str:
+    beside = [other for other in (*reversed(listing(path.parent)), path.with_name("best.pt")) if other.name != path.name]
+    whole = next((other for other in beside if not _same_file(other, path) and is_whole(other)), None)
+    if whole is None:
+        return "no whole checkpoint lies beside it: take one from elsewhere"
+    if path.name != "best.pt":
+        return f"{whole} is whole: name that one"
+    # not over it: best.pt may be another name of a checkpoint that is to stay
+    taken = f"rm {shlex.quote(str(path))} && cp {shlex.quote(str(whole))} {shlex.quote(str(path))}"
+    return f"{whole} is whole: name that one, or make it the best with `{taken}`"
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _digest(file: BinaryIO, size: int) -> str:

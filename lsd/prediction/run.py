@@ -16,9 +16,12 @@ from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.levels import make_levels
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
+from lsd.network.described import described, parameters, size
 from lsd.network.restore import Restored, from_checkpoint, resolve
 from lsd.prediction.blocks import HeadsJob
+from lsd.prediction.kept import keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
+from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
@@ -83,7 +86,7 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or OSError before anything is
     predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
     """
-    config = expand(config)
+    given = config = expand(config)
     settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
     config = config.derive(predict=settings)
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
@@ -91,7 +94,24 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     path = resolve(settings.checkpoint, config)
     wanted = Wanted(from_checkpoint(path), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
+    keep_config(given)
+    _compare_heads(config.variant, wanted)
+    log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
+
+
+def _beginning(wanted: Wanted, workers: Workers | None) -> str:
+    """What predicts, and how."""
+    restored, settings = wanted.restored, wanted.settings
+    origin = f"{wanted.checkpoint} (stage {restored.stage}, iteration {restored.iteration})"
+    what = f"predicting {', '.join(wanted.targets())} with {origin}"
+    if workers is None:
+        device = choose_device(settings.device)
+        how = described(restored.cascade, device=device, precision=settings.precision, threads=settings.threads)
+        return f"{what}: {how}, in this process"
+    # what they run on is theirs to find out
+    how = f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
+    return f"{what}: {how}, {workers.count} workers"
 
 
 def _threads(workers: Workers | None) -> int:
@@ -142,6 +162,15 @@ def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
         )
 
 
+def _compare_heads(variant: Variant, wanted: Wanted) -> None:
+    """What is predicted is the checkpoint's, and what comes after reads the config's."""
+    here, there = (", ".join(of.stages[-1].heads) for of in (variant, wanted.variant))
+    if here != there:
+        log.warning(
+            "the config's variant has the heads %s, the checkpoint %s: those of the checkpoint are predicted", here, there
+        )
+
+
 def _predict(
     config: Config, volume: OpenVolume, wanted: Wanted, plan: Plan, workers: Workers | None, progress: bool | None
 ) -> Path:
@@ -152,7 +181,8 @@ def _predict(
         prepare(step)
         for head, kind in wanted.targets().items():
             _create(container, head, kind, volume, wanted, plan)
-        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), "x".join(map(str, plan.grid.write_shape)))
+        blocks = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
+        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), blocks)
         log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
         means: dict[str, How] = dict.fromkeys(wanted.targets(), "mean")
         for summary in make_levels(step, means, levels=wanted.settings.levels, workers=workers, title=volume.name):

@@ -17,6 +17,7 @@ from lsd.blockwise.levels import make_levels
 from lsd.blockwise.memory import available
 from lsd.blockwise.run import prepare, run, warn_of_edits
 from lsd.blockwise.step import Step, digest, step_folder
+from lsd.prediction.kept import keep_config
 from lsd.segmentation.blocks import MUTEX, UNCUT, edge_pieces, voxels
 from lsd.segmentation.lists import begun, forget_others, yet_to_run
 from lsd.segmentation.mask import mask_of
@@ -72,6 +73,7 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     offsets = neighborhood(config)
     volumes = config.dataset.named(config.predict.volumes)
     tasks = [_task(config, name, volume, offsets) for name, volume in volumes.items()]
+    keep_config(config)
     decode = {"mutex": _mutex, "watershed": _watershed}[config.segment.decoder]
     return [decode(task, progress) for task in tasks]
 

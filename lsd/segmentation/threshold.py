@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lsd.blockwise.step import differences
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, validation_file
 
 log = logging.getLogger(__name__)
+
+# settings of segmentation that are nothing to who takes a volume whole; of evaluation that change no score
+BLOCKS = ("block", "context", "edge_context", "agglomeration")
+COUNTING = ("block", "workers")
 
 
 def array_name(threshold: float) -> str:
@@ -21,30 +27,59 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, if it was picked on validation volumes segmented with the same settings, else that of the
-    validation during training.
+    That of the evaluation, if it was picked on what are validation volumes now, segmented and scored as the config says, else
+    that of the validation during training.
     """
-    found = _read(evaluation_file(config))
-    if found.get("threshold") is not None and found.get("segment") == scoring_settings(config):
-        return float(found["threshold"])
+    path = evaluation_file(config)
+    found = _read(path)
+    if found.get("threshold") is not None:
+        other = [*_other(found, config, blocks=True), *_other_volumes(found.get("picked_on", {}), config)]
+        if not other:
+            return float(found["threshold"])
+        _say_unused(path, other)
     return validated(config)
 
 
 def validated(config: Config) -> float | None:
-    """The threshold that validation during training found best; None if there was none, or it was segmented otherwise."""
-    found = _read(validation_file(config))
+    """The threshold that validation during training found best; None if there was none, or it was picked otherwise."""
+    path = validation_file(config)
+    found = _read(path)
     if found.get("threshold") is None:
         return None
-    if "segment" in found and _compared(found["segment"]) != _compared(scoring_settings(config)):
-        log.warning("%s is of other settings of segmentation than the config's: not used", validation_file(config))
+    # those of before noted the settings of segmentation alone
+    other = _other(found.get("yardstick", found), config, blocks=False)
+    if other:
+        _say_unused(path, other)
         return None
     return float(found["threshold"])
 
 
-def _compared(settings: dict[str, Any]) -> dict[str, Any]:
-    """Validation takes its volumes whole: blocks and contexts are nothing to it."""
-    blocks = ("block", "context", "edge_context", "agglomeration")
-    return {name: value for name, value in settings.items() if name not in blocks}
+def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[str]:
+    """What a threshold that was picked with the settings noted is not good for.
+
+    blocks: whether volumes were taken in blocks; validation during training takes them whole
+    """
+    now = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    left_out = {"segment": () if blocks else BLOCKS, "evaluate": COUNTING}
+    found = []
+    for part in (part for part in now if part in noted):
+        there, asked = (without(settings[part], left_out[part]) for settings in (noted, now))
+        found += differences(there, asked, f"{part}.")
+    return found
+
+
+def _other_volumes(noted: Mapping[str, Any], config: Config) -> list[str]:
+    now = {name: volume.model_dump(mode="json") for name, volume in config.dataset.part("validate").items()}
+    return [f"volume {name!r} is no validation volume, or another one now" for name in noted if noted[name] != now.get(name)]
+
+
+def _say_unused(path: Path, other: Sequence[str]) -> None:
+    log.warning(
+        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run evaluate.py on validation "
+        "volumes to pick one",
+        path,
+        "; ".join(other),
+    )
 
 
 def scoring_settings(config: Config) -> dict[str, Any]:
@@ -53,6 +88,11 @@ def scoring_settings(config: Config) -> dict[str, Any]:
     unused = {"edge_context"} if settings.grown == "whole" else set()
     found = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
     return {**found, "agglomeration": settings.grown}
+
+
+def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Settings but those of these names."""
+    return {name: value for name, value in settings.items() if name not in names}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -24,6 +24,11 @@ def config_file(config: Config) -> Path:
     return run_folder(config) / "config.json"
 
 
+def log_file(config: Config) -> Path:
+    """What the scripts said of the run, and when."""
+    return run_folder(config) / "log.txt"
+
+
 def checkpoints(config: Config, stage: str) -> Path:
     """Folder of a stage's checkpoints."""
     return run_folder(config) / stage / "checkpoints"

@@ -235,7 +235,8 @@ class Segment(Spec):
                 about 160 bytes of memory for each two that touch), or in "blocks", each with its edge_context.  "auto": over
                 the whole with a mean
     thresholds: scores (0..1) up to which fragments are joined
-    use_mask:   no fragments where labels_mask is 0
+    use_mask:   no fragments where it is not known what is there: outside labels_mask and region, where labels are `unknown`,
+                and where raw is not finite (invalid="mask")
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger than one is segmented whole
     context:    voxels around a block that its fragments are computed with
     edge_context: voxels around a block that its edges are scored with where regions grow in blocks
@@ -288,7 +289,7 @@ class Evaluate(Spec):
 
     ignore:      truth labels left out
     background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a "singleton"
-    use_mask:    score only where labels_mask is set
+    use_mask:    score only where it is known what is there, as with segment.use_mask
     connected:   relabel the truth into connected components inside the region first
     tolerance:   thresholds whose VOI sum on validation is above the best by no more than this fraction are as good, and the
                  lowest of them is picked: chance decides between them, and a wrong merge is dearer than a split

@@ -26,8 +26,9 @@ class Average:
         for name, parameter in _trained(module).items():
             self.weights[name].lerp_(parameter, 1 - decay)
 
+    @torch.no_grad()
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Goes on from `weights`, as found in a checkpoint."""
+        """Goes on from `weights`, as found in a checkpoint or a network."""
         for name, weight in self.weights.items():
             weight.copy_(weights[name])
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.network.matching import load_matching
 from lsd.network.precision import choose
 from lsd.network.restore import config_of, load_weights, stage_weights
 from lsd.prediction.predictor import choose_device
@@ -15,8 +18,11 @@ from lsd.spec import Config, ResidualUNet, Stage
 from lsd.spec.paths import checkpoints
 from lsd.spec.written import expanded
 from lsd.training import keeping
+from lsd.training.damaged import way_back
 from lsd.training.learner import Learner, new
 from lsd.training.resume import check_same
+
+log = logging.getLogger(__name__)
 
 
 def check(config: Config) -> None:
@@ -30,9 +36,10 @@ def check(config: Config) -> None:
             raise ValueError(f"train.init names {path!r} for stage {stage!r}, which is no file; name a checkpoint (.pt)")
     if last in train.frozen:
         raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
-    newest = [path for path in (keeping.latest(config, stage) for stage in config.variant.stages) if path]
-    if newest:
-        check_same(config_of(checkpoint.load(newest[-1]), where=newest[-1]), config, where=str(newest[-1]))
+    begun = [stage for stage in config.variant.stages if keeping.latest(config, stage)]
+    if begun:
+        there, content = newest(config, begun[-1])
+        check_same(config_of(content, where=there), config, where=str(there))
 
 
 def _check_bf16(config: Config, device: str) -> None:
@@ -51,18 +58,27 @@ def _check_bf16(config: Config, device: str) -> None:
 def begin(config: Config, stage: Stage) -> Learner:
     """A learner that goes on from the newest checkpoint of its stage, or starts.
 
-    Raises ValueError where a checkpoint is damaged (delete it to go on from the one before) or does not fit.
+    Raises ValueError where a checkpoint is damaged, with the way back to the one before, or does not fit.
     """
     learner = new(config, stage)
-    path = keeping.latest(config, stage)
-    if path is None:
-        load(learner.cascade, sources(config, stage))
+    if keeping.latest(config, stage) is None:
+        load(learner.cascade, sources(config, stage), stage=stage.name)
+        learner.restart_average()
         return learner
-    learner.restore(checkpoint.load(path), where=str(path))
-    if learner.best and learner.best["iteration"] == learner.iteration:
-        # the run may have been killed before it said so
-        keeping.save_best(learner)
+    path, content = newest(config, stage)
+    learner.restore(content, where=str(path))
+    keeping.mend_best(learner)
     return learner
+
+
+def newest(config: Config, stage: Stage) -> tuple[Path, dict[str, Any]]:
+    """The newest checkpoint of a stage that has one.  Raises ValueError where it is damaged, with the way back."""
+    path = keeping.latest(config, stage)
+    assert path is not None
+    try:
+        return path, checkpoint.load(path)
+    except checkpoint.Damaged as error:
+        raise ValueError(f"{error.what}; {way_back(path)}") from error
 
 
 def done(config: Config, stage: Stage) -> int:
@@ -95,16 +111,22 @@ def sources(config: Config, stage: Stage) -> dict[str, Path]:
     return found
 
 
-def load(cascade: Cascade, paths: Mapping[str, Path]) -> None:
+def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:
     """Puts the weights of each stage's checkpoint in place, averaged ones where it has them.
 
-    A checkpoint that has no stage of that name gives its last one.  Raises ValueError where weights do not fit.
+    A checkpoint that has no stage of that name gives its last one.  The stages before `stage` are used as they are, so theirs
+    must fit; of the one that is to be trained, what matches is loaded, and the rest is named.  Raises ValueError where weights
+    do not fit.
     """
     for name, path in paths.items():
         content = checkpoint.load(path)
         there = any(key.startswith(f"stage_{name}.") for key in content["model"])
         weights = stage_weights(content, name if there else content["stage"], where=path)
-        load_weights(cascade.stage(name), weights, where=f"{path} (for stage {name!r})")
+        where = f"{path} (for stage {name!r})"
+        if name == stage:
+            log.info("%s: from %s %s", name, path, load_matching(cascade.stage(name), weights, where=where))
+        else:
+            load_weights(cascade.stage(name), weights, where=where)
 
 
 def _is_built_on(config: Config, stage: Stage) -> bool:

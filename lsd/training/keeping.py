@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
+from lsd.blockwise.record import write_text
 from lsd.network import checkpoint
-from lsd.segmentation.threshold import scoring_settings
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints, validation_file
 from lsd.training.learner import Learner
-from lsd.training.record import write_text
+
+log = logging.getLogger(__name__)
 
 BEST = "best.pt"
 
@@ -33,8 +35,32 @@ def save_best(learner: Learner) -> None:
     save(learner)
     path = _path(learner)
     checkpoint.publish(path, path.with_name(BEST))
-    record = {**(learner.best or {}), "segment": scoring_settings(learner.config)}
-    write_text(validation_file(learner.config), json.dumps(record, indent=2) + "\n")
+    record_best(learner)
+
+
+def record_best(learner: Learner) -> None:
+    """Writes down what the validation of the best found, and what its score and threshold depend on."""
+    # a version that did not note it wrote the file itself
+    if learner.best and "yardstick" in learner.best:
+        write_text(validation_file(learner.config), json.dumps(learner.best, indent=2) + "\n")
+
+
+def mend_best(learner: Learner) -> None:
+    """What a kill or a damaged file left undone: best.pt and the record are those of the best that the learner knows.
+
+    Where its checkpoint is gone, there is no best any more.
+    """
+    if learner.best is None:
+        return
+    best = _path(learner).with_name(BEST)
+    kept = best.with_name(checkpoint.file_name(learner.best["iteration"]))
+    if learner.best["iteration"] == learner.iteration:
+        save_best(learner)
+    elif not best.exists() and kept.exists():
+        checkpoint.publish(kept, best)
+    elif not best.exists():
+        log.warning("%s is gone: the next validation begins anew, and the latest is the best until then", best)
+        learner.best = None
 
 
 def latest(config: Config, stage: Stage) -> Path | None:

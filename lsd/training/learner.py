@@ -16,6 +16,7 @@ from lsd.network import randomness
 from lsd.network.cascade import Cascade
 from lsd.network.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
+from lsd.report.versions import versions
 from lsd.spec import Config, Stage
 from lsd.training.average import Average
 from lsd.training.optimiser import optimizer, scheduler
@@ -48,11 +49,17 @@ class Learner:
         """Those that are trained."""
         return [parameter for parameter in self.cascade.parameters() if parameter.requires_grad]
 
+    def restart_average(self) -> None:
+        """The average begins with the weights that are there now."""
+        if self.average:
+            self.average.load(dict(self.cascade.named_parameters()))
+
     def content(self) -> dict[str, Any]:
         """All that a checkpoint holds: enough to go on as if nothing had happened."""
         return {
             "config": self.config.model_dump_json(),
             "config_hash": config_hash(self.config),
+            "versions": dict(versions()),
             "stage": self.stage.name,
             "iteration": self.iteration,
             "model": dict(self.cascade.state_dict()),

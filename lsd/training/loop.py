@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from lsd.blockwise.lock import exclusive
+from lsd.blockwise.record import write_text
 from lsd.network import sizes
 from lsd.network.allocator import keep_freed_memory
+from lsd.network.described import described, size
 from lsd.spec import Config, Stage, paths
 from lsd.targets.target import remarks
 from lsd.training import initial, keeping
+from lsd.training.again import score_again
 from lsd.training.average import averaged
 from lsd.training.board import Board
 from lsd.training.faults import memory_advice
@@ -23,7 +26,6 @@ from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
 from lsd.training.pipeline import Batches
 from lsd.training.progress import Progress
-from lsd.training.record import write_text
 from lsd.training.report import pictures, scalars
 from lsd.training.step import step
 from lsd.training.validation import Validator
@@ -80,8 +82,10 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
             for name, head in stage.heads.items():
                 for remark in remarks(head.target, output, batches.voxel_size[-trunk.dims :]):
                     log.warning("%s: head %s: %s", stage.name, name, remark)
+            log.info("%s: %s", stage.name, _beginning(learner, raw, output))
             if learner.iteration:
-                log.info("%s: going on from iteration %d", stage.name, learner.iteration)
+                with bar.doing("validating"):
+                    score_again(learner, validator)
             bar.leave_out()
             fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
     if interrupt:
@@ -90,7 +94,7 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
 
 def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Board, bar: Progress, interrupt: Interrupt) -> None:
     """The loop: from the learner's iteration to the last, or to an interrupt."""
-    train = learner.config.train
+    train, begun = learner.config.train, learner.iteration
     while learner.iteration < train.iterations and not interrupt:
         try:
             with memory_advice(learner.config):
@@ -101,10 +105,10 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
                 break
             raise
         bar.advance(update.loss)
-        done, last = learner.iteration, learner.iteration == train.iterations
-        if _due(train.log_every, done):
+        done, first, last = learner.iteration, learner.iteration == begun + 1, learner.iteration == train.iterations
+        if _shown(train.log_every, done, first=first, last=last):
             board.scalars(scalars(learner, update) | bar.throughput(), iteration=done)
-        if _due(train.snapshot_every, done):
+        if _shown(train.snapshot_every, done, first=first, last=last):
             board.pictures(pictures(update), iteration=done)
         if validator and (_due(train.validate_every, done) or last):
             try:
@@ -123,11 +127,12 @@ def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
     with averaged(learner.cascade, learner.average):
         found = validator(learner.cascade)
+    assert learner.best is None or learner.best.get("yardstick") == validator.yardstick, "scored again before"
     best = learner.best is None or found.score < learner.best["score"]
     name, iteration = learner.stage.name, learner.iteration
     log.info("stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else "")
     if best:
-        learner.best = {"stage": name, "iteration": iteration, **found.record()}
+        learner.best = {"stage": name, "iteration": iteration, **found.record(), "yardstick": validator.yardstick}
         keeping.save_best(learner)
     return found.curves()
 
@@ -153,6 +158,21 @@ def _finished(config: Config, stage: Stage) -> str:
     # with more iterations, a stage before it need not go on
     last = stage == config.variant.stages[-1]
     return f"all {done} iterations are done{'; raise train.iterations to go on' if last else ''}"
+
+
+def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> str:
+    """What is trained, how, and from where on."""
+    train = learner.config.train
+    how = described(learner.cascade, device=learner.device, precision=train.precision, threads=train.threads)
+    batch = f"batches of {train.batch_size}" + (f", {train.accumulate} a step" if train.accumulate > 1 else "")
+    makers = "made in this process" if not train.workers else f"made by {train.workers} processes"
+    begun = f"going on from iteration {learner.iteration}" if learner.iteration else "training"
+    return f"{begun}, to iteration {train.iterations}: {how}; input {size(raw)}, output {size(output)}, {batch}, {makers}"
+
+
+def _shown(every: int, iteration: int, *, first: bool, last: bool) -> bool:
+    """Beside every so many, the first that is done and the last: a short run is to be seen, too."""
+    return every > 0 and (_due(every, iteration) or first or last)
 
 
 def _due(every: int, iteration: int) -> bool:

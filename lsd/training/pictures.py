@@ -18,10 +18,8 @@ def grey(raw: NDArray[np.float32], *, above: int = 0) -> Picture:
 
 def channels(head: NDArray[np.float32], *, above: int = 0) -> Picture:
     """A section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one channel is grey."""
-    section = _section(head, above)[:3]
-    if len(section) < 3:
-        section = np.stack([section[0], section[-1], section[0]])
-    return np.clip(section, 0, 1)
+    section = np.asarray(_section(head, above)[:3], np.float32)
+    return np.stack([section[0], section[-1], section[0]]) if len(section) < 3 else section
 
 
 def colours(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:

@@ -10,6 +10,8 @@ from types import TracebackType
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from lsd.blockwise.rate import Bar
+
 
 class Progress:
     """Counts iterations of a stage and measures throughput between readings.  It says "starting" until the first is done.
@@ -18,30 +20,36 @@ class Progress:
     """
 
     def __init__(self, stage: str, *, done: int, total: int, voxels: int, show: bool) -> None:
-        self._bar = tqdm(initial=done, total=total, desc=stage, unit="it", disable=not show, dynamic_ncols=True)
+        self._bar = Bar(initial=done, total=total, desc=stage, unit="it", disable=not show, dynamic_ncols=True)
         self._voxels = voxels
+        self._first: float | None = None
         self._say("starting")
         self._read()
 
     def advance(self, loss: float) -> None:
         """One more iteration, with this loss."""
         self._count += 1
+        self._bar.speed.add()
+        if self._first is None:
+            # it is slower than all others, and no part of what is read
+            self._first = time.perf_counter() - self._since
+            self._read()
         if not self._bar.disable:
-            # there is none before the bar was drawn with an iteration
-            rate = self._bar.format_dict["rate"]
+            rate = self._bar.speed.now
             speed = f", {tqdm.format_sizeof(rate * self._voxels, 'voxel/s')}" if rate else ""
             self._say(f"loss {loss:.4f}{speed}", refresh=False)
             self._bar.update()
 
     def throughput(self) -> dict[str, float]:
-        """Iterations and output voxels per second since the last reading."""
-        rate = self._count / max(time.perf_counter() - self._since, 1e-9)
+        """Iterations and output voxels per second since the last reading, without the first iteration of all."""
+        count, seconds = (self._count, time.perf_counter() - self._since) if self._count else (1, self._first or 0.0)
+        rate = count / max(seconds, 1e-9)
         self._read()
         return {"iterations_per_second": rate, "voxels_per_second": rate * self._voxels}
 
     def leave_out(self) -> None:
-        """Leaves out what was counted since the last reading, and out of the bar's rate the time since it was drawn."""
-        self._bar.unpause()
+        """Leaves out what was counted since the last reading, and out of the bar's rate the time since the last iteration."""
+        self._bar.speed.leave_out()
         self._read()
 
     @contextmanager

@@ -30,6 +30,7 @@ from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.targets.offsets import for_dims
 from lsd.training.window import window
+from lsd.training.yardstick import yardstick
 from lsd.volumes.labelled import check_labels
 from lsd.volumes.plausible import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
@@ -79,6 +80,7 @@ class Validation:
 class Validator:
     """Scores a stage on the validation volumes, which are opened (and refused, if they do not fit) at once.
 
+    yardstick: all that scores depend on, JSON; only scores of equal ones may be compared
     threads, precision and layout are those of training, blocks those of predict; nothing is averaged over turned blocks.
     """
 
@@ -91,6 +93,7 @@ class Validator:
         for volume in self._volumes:
             check_labels(volume)
             check_raw(volume)
+        self.yardstick = yardstick(config, stage, self._volumes)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)

@@ -78,20 +78,25 @@ class OpenVolume:
 
     def read_known(self, roi: Roi) -> NDArray[np.bool_]:
         """Where the truth is known, bool (z, y, x): inside labels and their mask, not the unknown label, raw finite."""
-        return self.read_truth(roi)[1]
+        # labels say what is known where they say what is not
+        return self._known(roi, None if self.spec.unknown is None else self._labels(roi))
 
     def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """`read_labels` and `read_known`, each voxel read once."""
         labels = self._labels(roi)
+        return labels, self._known(roi, labels)
+
+    def _known(self, roi: Roi, labels: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
         known = np.zeros(roi.shape, dtype=bool)
         known[(roi.intersect(self.roi) - roi.begin).to_slices()] = True
         if self.labels_mask is not None:
             known &= self.labels_mask.read(roi, beyond="zero") != 0
         if self.spec.unknown is not None and self.labels is not None:
+            assert labels is not None
             known &= labels != np.uint64(self.spec.unknown)
         if self.spec.invalid == "mask" and self.raw.dtype.kind == "f":
             known &= np.isfinite(self.raw.read(roi, beyond="zero"))
-        return labels, known
+        return known
 
     def read_array(self, name: str, roi: Roi) -> NDArray[np.generic]:
         """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""

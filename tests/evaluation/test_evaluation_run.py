@@ -13,7 +13,7 @@ from lsd.blockwise.step import step_folder
 from lsd.evaluation.partition import compare, pool
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
-from lsd.segmentation.threshold import array_name
+from lsd.segmentation.threshold import array_name, picked
 from lsd.spec import (
     Affinities,
     Config,
@@ -251,6 +251,9 @@ def test_validation_picks_and_test_does_not(config) -> None:
     assert written["volumes"]["c"]["sweep"]["0.4"]["voi_sum"] == found.volumes["c"].sweep[0.4].voi_sum
     assert written["evaluate"]["background"] == "label"
     assert written["segment"]["scoring"] == "mean"
+    assert written["picked_on"] == {name: config.dataset.volumes()[name].model_dump(mode="json") for name in "ab"}
+    assert picked(config) == found.threshold
+    assert picked(_set(config, tolerance=0.3)) is None
 
 
 def _only(config, *names):

@@ -327,10 +327,6 @@ def test_sections_of_a_2d_network(config) -> None:
 def test_errors(config) -> None:
     with pytest.raises(ValueError, match="heads with affinities: affs"):
         segment(_set(config, affinities="lsds"))
-    no_mask = config.dataset.test[0].model_copy(update={"labels_mask": None})
-    alone = config.model_copy(update={"dataset": Dataset(test=(no_mask,))})
-    with pytest.raises(ValueError, match="no labels_mask"):
-        segment(_set(alone, use_mask=True))
     with pytest.raises(ValueError, match=r"run predicter\.py first"):
         segment(config.model_copy(update={"name": "another"}))
 

@@ -156,14 +156,16 @@ def test_two_do_not_train_one_run(tmp_path) -> None:
 def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path, caplog) -> None:
     caplog.set_level("INFO")
     path = train(config(tmp_path, iterations=2), progress=False)
-    assert not caplog.messages
+    assert [message.partition(":")[0] for message in caplog.messages] == ["main"]
+    caplog.clear()
     before = path.stat().st_mtime_ns
     assert train(config(tmp_path, iterations=2), progress=False) == path
     assert caplog.messages == ["main: all 2 iterations are done; raise train.iterations to go on"]
     assert path.stat().st_mtime_ns == before
     run = config(tmp_path, iterations=4)
     longer = train(run, progress=False)
-    assert caplog.messages[1:] == ["main: going on from iteration 2"]
+    [said] = caplog.messages[1:]
+    assert said.startswith("main: going on from iteration 2, to iteration 4: ")
     assert len(curve(run, "main")) == 4
     _same(_content(longer), _content(train(config(tmp_path, name="straight", iterations=4), progress=False)))
 
@@ -181,7 +183,7 @@ def test_what_is_said_of_finished_stages_is_so(tmp_path, caplog) -> None:
     run = config(tmp_path, "acrlsd", iterations=2)
     train(run, progress=False)
     assert caplog.messages[0].startswith("lsds: 1 iterations are done, and a later stage is trained on them; ")
-    assert caplog.messages[1] == "affs: going on from iteration 1"
+    assert caplog.messages[1].startswith("affs: going on from iteration 1, to iteration 2: ")
     assert (_last(run, "lsds").stem, _last(run, "affs").stem) == ("iteration_00000001", "iteration_00000002")
 
 
@@ -266,8 +268,6 @@ def test_fine_tuning_begins_with_the_weights_and_nothing_else(tmp_path) -> None:
     content = checkpoint.load(train(tuned, progress=False))
     _same(content["model"], checkpoint.load(start)["model"])
     assert not content["optimizer"]["state"]
-    with pytest.raises(ValueError, match=r"start.*stage 'main'.*do not fit the network: heads\.head_lsds"):
-        train(config(tmp_path, "mtlsd", name="other", init={"main": str(start)}), progress=False)
 
 
 def test_a_damaged_checkpoint_is_refused_not_skipped(tmp_path) -> None:

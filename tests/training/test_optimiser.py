@@ -36,7 +36,17 @@ def test_weight_decay_takes_adamw_and_frozen_parameters_stay_out() -> None:
         ({"kind": "linear", "final": 0.2}, 100, 0.2),
         ({"kind": "cosine"}, 50, 0.5),
         ({"kind": "cosine", "final": 0.1}, 100, 0.1),
-        ({"kind": "cosine"}, 500, 0.0),
+        ({"kind": "linear", "final": 0.2}, 50, 0.6),
+        # half of a cosine: a quarter of the way 1/2 + sqrt(2)/4 of it is left
+        ({"kind": "cosine", "final": 0.1}, 25, 0.1 + 0.9 * (0.5 + 0.5**1.5)),
+        ({"kind": "cosine", "warmup": 20, "final": 0.1}, 60, 0.55),
+        ({"kind": "linear", "warmup": 20}, 40, 0.75),
+        # a run that goes on for longer than it was to
+        ({"kind": "cosine"}, 150, 0.0),
+        ({"kind": "linear", "final": 0.2}, 150, 0.2),
+        # warm-up all the way
+        ({"kind": "linear", "warmup": 100}, 99, 100 / 101),
+        ({"kind": "linear", "warmup": 100}, 100, 1.0),
     ],
 )
 def test_factor(schedule, iteration, expected) -> None:

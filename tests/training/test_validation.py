@@ -1,5 +1,6 @@
 """Validation against the same chain put together by hand, and its loss against brute force."""
 
+import cc3d
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.lookup import components, relabel
+from lsd.segmentation.mutex import mutex
 from lsd.spec import Evaluate, Segment
 from lsd.targets.target import compute
 from lsd.training.loop import train
@@ -75,22 +77,78 @@ def test_a_stage_without_affinities_is_scored_by_its_loss(tmp_path, dims) -> Non
     assert found.record() == {"score": found.score, "losses": {"lsds": found.score}}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"segment": Segment(decoder="mutex")},
-        {"segment": Segment(use_mask=True, thresholds=(0.5,))},
-        {"evaluate": Evaluate(connected=True, background="singletons", use_mask=False)},
-        {"evaluate": Evaluate(region=((30, 40), (2, 20)))},
-    ],
-)
-def test_other_settings(tmp_path, settings) -> None:
+def _by_hand(run, restored, folder, roi) -> tuple[np.ndarray, np.ndarray]:
+    """Affinities of a region as they would lie on disk, and its labels."""
+    raw, labels = _arrays(folder)
+    affs = predict_array(Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
+    return np.rint(affs * 255).astype(np.uint8), labels[roi.to_slices()]
+
+
+WHOLE = Roi((28, 0, 0), (12, 24, 24))
+OTHER = {
+    "mutex": ({"segment": Segment(decoder="mutex")}, WHOLE),
+    "quantile": ({"segment": Segment(scoring="hist_quant_50", thresholds=(0.3, 0.6))}, WHOLE),
+    "far affinities": ({"segment": Segment(scoring="mean_all", thresholds=(0.4,))}, WHOLE),
+    "pieces, singletons": ({"evaluate": Evaluate(connected=True, background="singletons", use_mask=False)}, WHOLE),
+    "ignored": ({"evaluate": Evaluate(ignore=(3, 7))}, WHOLE),
+    "region": ({"evaluate": Evaluate(region=((30, 40), (2, 20)))}, Roi((30, 2, 0), (10, 18, 24))),
+    "tolerance": ({"evaluate": Evaluate(tolerance=0.5)}, WHOLE),
+}
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_other_settings(tmp_path, case) -> None:
+    """As array functions give it, one after another, with nothing of training between them."""
+    changes, roi = OTHER[case]
     run, restored = _trained(tmp_path, "lr")
-    run = run.model_copy(update=settings)
+    run = run.model_copy(update=changes)
     found = Validator(run, run.variant.stages[0])(restored.cascade)
-    assert np.isfinite(found.score)
-    assert set(found.sweep) == (set() if run.segment.decoder == "mutex" else set(run.segment.thresholds))
-    assert all(np.isfinite(value) for value in found.curves().values())
+    affs, labels = _by_hand(run, restored, tmp_path, roi)
+    settings, evaluated = run.segment, run.evaluate
+    offsets = run.variant.heads()["affs"].target.neighborhood
+    if evaluated.connected:
+        labels = cc3d.connected_components(labels, connectivity=26)
+    options = {"ignore": evaluated.ignore, "background": evaluated.background}
+    if settings.decoder == "mutex":
+        expected = compare(mutex(affs, offsets, **settings.mutex.model_dump()), labels, **options)
+        assert (found.scores, found.threshold, found.sweep) == (expected, None, {})
+        return
+    parts = fragments(affs[:3], **settings.fragments.model_dump())
+    edges, scores = agglomerate(affs, parts, neighborhood=offsets, **settings.scores)
+    ids = np.unique(parts)
+    expected = {
+        threshold: compare(relabel(parts, ids, components(ids, edges, scores, threshold)), labels, **options)
+        for threshold in settings.thresholds
+    }
+    assert found.sweep == expected
+    lowest = min(partition.voi_sum for partition in expected.values())
+    good = [t for t, partition in expected.items() if partition.voi_sum <= (1 + evaluated.tolerance) * lowest]
+    assert found.threshold == min(good)
+    assert found.score == expected[min(good)].voi_sum
+    curves = found.curves()
+    assert curves["validation/score"] == found.score
+    assert curves["validation/threshold"] == found.threshold
+    for threshold, partition in expected.items():
+        assert curves[f"validation/voi_split/{threshold:g}"] == partition.voi_split
+        assert curves[f"validation/voi_merge/{threshold:g}"] == partition.voi_merge
+
+
+def test_scores_of_several_volumes_are_those_of_one_made_of_them(tmp_path) -> None:
+    run, restored = _trained(tmp_path, "aff")
+    volume = run.dataset.validate[0]
+    halves = tuple(volume.model_copy(update={"name": f"part{y}", "region": ((28, 40), (y, y + 12), (0, 24))}) for y in (0, 12))
+    run = run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": halves})})
+    found = Validator(run, run.variant.stages[0])(restored.cascade)
+    sums = dict.fromkeys(run.segment.thresholds, 0.0)
+    for y in (0, 12):
+        affs, labels = _by_hand(run, restored, tmp_path, Roi((28, y, 0), (12, 12, 24)))
+        parts = fragments(affs, min_seed_distance=4)
+        edges, scores = agglomerate(affs, parts)
+        for threshold in sums:
+            ids = np.unique(parts)
+            segmentation = relabel(parts, ids, components(ids, edges, scores, threshold))
+            sums[threshold] += compare(segmentation, labels).voi_sum / 2
+    assert found.score == pytest.approx(min(sums.values()))
 
 
 def test_volumes_without_truth_are_refused_and_none_are_no_validation(tmp_path) -> None:

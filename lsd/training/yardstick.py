@@ -1,0 +1,41 @@
+"""What a score of validation is measured with: scores of two yardsticks are never compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lsd.network.precision import choose
+from lsd.prediction.predictor import choose_device
+from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
+from lsd.spec import Config, Stage
+from lsd.volumes.volume import OpenVolume
+
+# to be raised whenever the same settings would give other scores
+VERSION = 1
+
+
+def yardstick(config: Config, stage: Stage, volumes: Sequence[OpenVolume]) -> dict[str, Any]:
+    """All that the score of given weights depends on, as JSON: settings, and the volumes as they are on disk."""
+    train, evaluate = config.train, without(config.evaluate.model_dump(), COUNTING)
+    found = {
+        "version": VERSION,
+        "volumes": {volume.name: _identity(volume) for volume in volumes},
+        "precision": choose(train.precision, choose_device(train.device).type),
+        # blocks of a same-padded network with little context are not quite the whole
+        "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
+    }
+    if config.segment.affinities in stage.heads:
+        segment = without(scoring_settings(config), BLOCKS)
+        found |= {"score": "voi", "segment": segment, "thresholds": config.segment.thresholds, "evaluate": evaluate}
+    else:
+        found |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def _identity(volume: OpenVolume) -> dict[str, Any]:
+    arrays = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **volume.arrays}
+    on_disk = {name: array.identity() for name, array in arrays.items() if array is not None}
+    return {"spec": volume.spec.model_dump(mode="json"), **on_disk}
