@@ -112,7 +112,8 @@ class Journal:
     def _reserve(self) -> IO[bytes]:
         file = (self.folder / f"{_unique()}.failed").open("w+b", buffering=0)
         with suppress(OSError):
-            os.posix_fallocate(file.fileno(), 0, _FAILURE_BYTES)
+            # written, since not every system can allocate without
+            file.write(bytes(_FAILURE_BYTES))
         return file
 
     def _close(self) -> None:
