@@ -112,8 +112,11 @@ class Journal:
     def _reserve(self) -> IO[bytes]:
         file = (self.folder / f"{_unique()}.failed").open("w+b", buffering=0)
         with suppress(OSError):
-            # written, since not every system can allocate without
-            file.write(bytes(_FAILURE_BYTES))
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, _FAILURE_BYTES)
+            else:  # macOS
+                file.write(bytes(_FAILURE_BYTES))
+                file.seek(0)
         return file
 
     def _close(self) -> None:

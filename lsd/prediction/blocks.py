@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,14 @@ from numpy.typing import NDArray
 from lsd.blockwise.grid import Block
 from lsd.blockwise.step import Output
 from lsd.network.allocator import keep_freed_memory
-from lsd.network.restore import from_checkpoint
+from lsd.network.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict, Volume
 from lsd.volumes.volume import open_volume
 
 FUNCTION = "lsd.prediction.blocks:Heads"
+# what this thread has loaded, as long as somebody holds it
+_loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", default=lambda: None)
 
 
 class Heads:
@@ -42,7 +47,9 @@ class Heads:
         roi: tuple[Any, Any],
     ) -> None:
         keep_freed_memory()
-        restored = from_checkpoint(checkpoint)
+        restored = _loaded.get()()
+        if restored is None or restored.sha256 != sha256:
+            restored = from_checkpoint(checkpoint)
         if restored.sha256 != sha256:
             raise ValueError(f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
         self.volume = open_volume(Volume.model_validate(volume), name=name, data_root=Path(data_root))
@@ -61,6 +68,17 @@ class Heads:
         """The heads where the block is written."""
         heads = self.predictor.block(source, self.plan, dtype=self.settings.dtype)
         return Output({name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()})
+
+
+def at_hand(load: Callable[[], Restored]) -> Restored:
+    """What `load` gives; while the caller holds it, blocks that are done from this thread take it, rather than load it again.
+
+    To be called before anything is computed, see `one_arena`.
+    """
+    keep_freed_memory()
+    restored = load()
+    _loaded.set(weakref.ref(restored))
+    return restored
 
 
 def on_device(settings: Predict, worker: int) -> Predict:

@@ -16,6 +16,7 @@ from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
 from lsd.network.restore import Restored, from_checkpoint, resolve
+from lsd.prediction import blocks
 from lsd.prediction.blocks import FUNCTION
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.record import attributes
@@ -86,7 +87,7 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
     volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
     path = resolve(settings.checkpoint, config)
-    wanted = Wanted(from_checkpoint(path), path, settings)
+    wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
 

@@ -101,6 +101,24 @@ def taken(shape):
     return cost.memory(PAPER.trunk, {"main": shape}, AFF)
 
 
+def test_where_memory_is_plenty_one_block_is_enough():
+    network = PAPER.model_copy(update={"predict_shape": None})
+    for extent in ((3, 50, 61), (157, 90, 250)):
+        assert len(made(network, extent, memory=1e6).grid) == 1
+
+
+def test_a_2d_network_takes_a_section_by_itself_where_two_do_not_fit():
+    trunk = ISO2D.trunk
+    one = made(ISO2D, (5, 300, 200), memory=0.5)
+    shape = one.grid.block(0).read.shape[1:]
+    bytes_of_one = cost.memory(trunk, {"main": shape}, AFF)
+    for sections in (1, 2, 3):
+        some = made(
+            ISO2D.model_copy(update={"predict_shape": shape}), (6, 300, 200), memory=1.1 * sections * bytes_of_one / 1e9
+        )
+        assert some.grid.block(0).write.shape[0] == sections
+
+
 def test_a_2d_network_takes_sections_together():
     stack = made(ISO2D, (50, 300, 200), memory=0.5)
     first = stack.grid.block(0)
