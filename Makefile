@@ -1,39 +1,42 @@
-# make demo   sets up, trains, predicts, segments, evaluates on the synthetic volume: a table and a picture
-# make test   sets up, lints, type-checks, tests
-# make bench  ours beside peers, each in an environment of its own
+# make demo       sets up, trains, predicts, segments, evaluates on the synthetic volume: a table and a picture
+# make test       sets up, lints, type-checks, tests: some minutes
+# make test-all   the same with the long tests: real volumes, killed processes, other programs' readers
+# make bench      ours beside peers, each in an environment of its own
 #
-# TORCH chooses the build: "make demo TORCH=torch==2.13.0" takes the CUDA build.
-PYTHON ?= python3.11
-TORCH ?= torch==2.13.0+cpu
+# PYTHON       3.11, 3.12 or 3.13: "make test PYTHON=python3.12"; unnamed: that of the environment, else the first that is found
+# TORCH        the build: "make demo TORCH=torch==2.13.0" takes the registry's, on Linux the CUDA build; unnamed: the CPU build
+# TORCH_INDEX  where the CPU build is looked for when the registry does not have it
+# VENV         the environment's folder, made anew where another PYTHON or TORCH is named, or it is half made
+PYTHON ?=
+TORCH ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
+export PYTHON TORCH TORCH_INDEX VENV
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test test-all lint bench clean
 
-setup: $(VENV)/.done
-
-# torch first: left to the other packages, pip would take another build of it
-$(VENV)/.done: setup.py constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) "$(TORCH)" 2>/dev/null || $(PIP) "$(TORCH)" --extra-index-url $(TORCH_INDEX)
-	$(PIP) -c constraints.txt -e ".[test]"
-	touch $@
+setup:
+	@sh .ci/environment.sh
 
 demo: setup
-	$(BIN)/python demo.py
+	"$(BIN)/python" demo.py
 
+# macOS lacks functions that Linux has; the type checker knows which
 lint: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/mypy" --platform darwin --cache-dir .mypy_cache/darwin
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	"$(BIN)/python" -m pytest -n 2 -m "not slow and not faults"
+
+test-all: lint
+	"$(BIN)/python" -m pytest -n 2
 
 bench: setup
-	$(BIN)/python -m benchmarks
+	"$(BIN)/python" -m benchmarks
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf "$(VENV)" build *.egg-info .pytest_cache .mypy_cache .ruff_cache

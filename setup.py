@@ -15,7 +15,7 @@ setup(
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="MIT",
-    python_requires=">=3.11,<3.12",
+    python_requires=">=3.11,<3.14",
     packages=find_packages(include=["lsd", "lsd.*"]),
     package_data={"lsd": ["py.typed"]},
     # exact versions that work together: constraints.txt

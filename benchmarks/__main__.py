@@ -1,6 +1,7 @@
 """`python -m benchmarks [name ...]`: runs the benchmarks, prints ratios, writes results/<date>.json and .md.
 
 A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its peer ours is, and a `main`.
+`python -m benchmarks compare CHECKOUT` is another matter, see `compare`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from benchmarks import compare
+
 # at least this many times as fast as the peer; None: it has no peer
 WANTED: dict[str, int | None] = {
     "descriptors": 100,
@@ -26,12 +29,15 @@ WANTED: dict[str, int | None] = {
     "scale": 10,
     "blocks": None,
     "identity": None,
+    "blocks_empty": None,
 }
 RESULTS = Path(__file__).parent / "results"
 
 
 def main(names: list[str]) -> int:
     """Runs what is named, or all; returns 1 if one failed or fell short of what is wanted, else 0."""
+    if names[:1] == ["compare"]:
+        return compare.main(names[1:])
     unknown = sorted(set(names) - set(WANTED))
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(WANTED)}", file=sys.stderr)

@@ -1,16 +1,24 @@
 """Prediction of a volume with the paper's U-Net (12 maps, times 5 a level): ours against a plain loop over blocks.
 
-plain: fp32, raw 196^3 -> 92^3 at a time, as every tutorial does it
-ours:  `lsd.prediction` from disk to disk in bf16 where the processor has it, channels-last, larger blocks
-bare:  the forward passes of our blocks alone: what reading, cropping, rounding and writing add to them is the overhead
+plain:  fp32, raw 196^3 -> 92^3 at a time, as every tutorial does it
+ours:   `lsd.prediction` from disk to disk in bf16 where the processor has it, channels-last, larger blocks
+bare:   the forward passes of our blocks alone: what reading, cropping, rounding and writing add to them is the overhead
+
+The overhead is measured twice: of four blocks with all that comes before them (checkpoint, network, first pass), and in the
+steady state, from when a block begins to be computed to when the sixteenth after it does.  Each prediction has bare passes of
+the same shapes beside it in the same process, first and last in turn, as machines change their speed.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from statistics import median
@@ -20,55 +28,169 @@ import numpy as np
 import torch
 from funlib.geometry import Roi
 
-from lsd.network import checkpoint, sizes
+from lsd.network import checkpoint, precision, sizes
+from lsd.network.allocator import keep_freed_memory
 from lsd.network.cascade import Cascade
+from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
 from lsd.spec import Affinities, Config, Dataset, Head, Network, Predict, Stage, UNet, Variant, Volume, paths
 from lsd.volumes.create import create_array
 
 AFF = Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),))
 PAPER = UNet()
+# of the steady state
+WANTED = 1.05
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When it was, and what the process had used until then."""
+
+    wall: float
+    cpu: float
+    faults: int
+
+    @classmethod
+    def now(cls) -> Moment:
+        """This one."""
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        return cls(time.perf_counter(), sum(os.times()[:2]), faults)
+
+    def since(self, other: Moment) -> Moment:
+        """What lies between."""
+        return Moment(self.wall - other.wall, self.cpu - other.cpu, self.faults - other.faults)
 
 
 def run(
-    *, trunk: UNet = PAPER, plain_shape: int = 196, shape: int = 268, blocks: Sequence[int] = (1, 2, 2), repeats: int = 3
+    *,
+    trunk: UNet = PAPER,
+    plain_shape: int = 196,
+    shape: int = 268,
+    blocks: Sequence[int] = (1, 2, 2),
+    repeats: int = 3,
+    steady: int = 16,
+    left_out: int = 2,
+    pairs: int = 3,
 ) -> dict[str, Any]:
-    """Output voxels per second of both, their ratio, and what ours takes over its bare passes.
+    """Output voxels per second of plain and ours, their ratio, and what ours takes over its bare passes, both ways.
 
-    plain_shape, shape: raw voxels a side of a block; blocks: how many of ours the volume takes along each axis
-    repeats: all three in turn, so that a machine whose speed changes is as fast for each; ratios are medians
+    plain_shape, shape: raw voxels a side of a block; blocks: how many of ours a volume takes along each axis; repeats: of that
+    steady: blocks of the steady state, which begins after `left_out`; pairs: predictions of them beside bare passes
+    Ratios are medians.
     """
+    # as the script's first step, before any thread has memory of its own
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
-        config, cascade = _prepare(Path(folder), trunk, shape, blocks)
-        rounds = [_round(config, cascade, plain_shape, shape, prod(blocks)) for _ in range(repeats)]
-    plain, ours, bare = (median(seconds) for seconds in zip(*rounds, strict=True))
+        config, cascade = _prepare(Path(folder) / "few", trunk, shape, blocks)
+        rounds = [_round(config, cascade, plain_shape, prod(blocks), number) for number in range(repeats)]
+        long, _ = _prepare(Path(folder) / "many", trunk, shape, (1, 1, left_out + steady + 1))
+        found = [_pair(long, cascade, left_out, steady, number) for number in range(pairs)]
+    plain, ours, _ = (median(seconds) for seconds in zip(*rounds, strict=True))
     kept = prod(sizes.output_shape(trunk, (plain_shape,) * 3))
     written = prod(blocks) * prod(sizes.write_shape(AFF, trunk, (shape,) * 3))
     return {
         "plain fp32, voxels/s": kept / plain,
         "ours, voxels/s": written / ours,
         "ratio": median((written / ours) / (kept / plain) for plain, ours, _ in rounds),
-        "bare passes, s": bare,
-        "ours over bare passes": median(ours / bare for _, ours, bare in rounds),
+        **_over(f"{prod(blocks)} blocks with set-up", [(ours, bare) for _, ours, bare in rounds]),
+        **_steady(found, steady),
         "threads": torch.get_num_threads(),
     }
 
 
 def main() -> None:
-    """Prints what was measured; some ten minutes on two cores."""
+    """Prints what was measured; half an hour on two cores."""
     for name, value in run().items():
-        print(f"{name:24} {value:10.4g}")
+        print(f"{name:48} {value if isinstance(value, str) else format(value, '10.4g')}")
 
 
-def _round(config: Config, cascade: Cascade, plain: int, shape: int, passes: int) -> tuple[float, float, float]:
+def _steady(found: Sequence[tuple[Moment, Moment, Moment]], count: int) -> dict[str, Any]:
+    ours, bare = [each[0] for each in found], [each[1] for each in found]
+    shown = _over(f"steady state, {count} blocks", [(a.wall, b.wall) for a, b in zip(ours, bare, strict=True)])
+    for name, moments in (("ours", ours), ("bare", bare)):
+        shown[f"a block of {name}, s"] = median(each.wall for each in moments) / count
+        shown[f"a block of {name}, CPU s"] = median(each.cpu for each in moments) / count
+        shown[f"a block of {name}, pages that were new"] = median(each.faults for each in moments) / count
+    shown["CPU of ours over bare, steady state"] = median(a.cpu / b.cpu for a, b in zip(ours, bare, strict=True))
+    shown["before the first block is computed, s"] = median(before.wall for *_, before in found)
+    return {**shown, "ours over bare, steady state, at most wanted": WANTED}
+
+
+def _over(what: str, seconds: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Median of the ratios, their range, and how far the bare passes alone differ from each other."""
+    ratios, bare = [ours / bare for ours, bare in seconds], [bare for _, bare in seconds]
+    return {
+        f"ours over bare, {what}": median(ratios),
+        f"ours over bare, {what}, range": f"{min(ratios):.3f} .. {max(ratios):.3f}",
+        f"bare, {what}, slowest over fastest": max(bare) / min(bare),
+    }
+
+
+def _round(config: Config, cascade: Cascade, plain: int, passes: int, number: int) -> tuple[float, float, float]:
     """Seconds of a plain pass, of our prediction, and of its bare passes."""
     # what a layout's first pass pays for memory and kernels is no part of any
     _plain(cascade.to(memory_format=torch.contiguous_format), min(sizes.smallest_raw(AFF, config.network.trunk)))
-    seconds = [_seconds(lambda: _plain(cascade, plain))]
-    shutil.rmtree(paths.run_folder(config) / "prediction", ignore_errors=True)
-    seconds.append(_seconds(lambda: predict(config, progress=False)))
-    seconds.append(_seconds(lambda: _bare(cascade, shape, passes)))
-    return seconds[0], seconds[1], seconds[2]
+    plain_pass = _seconds(lambda: _plain(cascade, plain))
+    ours, bare = _beside(config, cascade, passes, number)
+    return plain_pass, ours.wall, bare.wall
+
+
+def _pair(config: Config, cascade: Cascade, left_out: int, count: int, number: int) -> tuple[Moment, Moment, Moment]:
+    """What `count` blocks took in the steady state, as many bare passes, and all before the first block is computed."""
+    begins: list[Moment] = []
+    since: list[Moment] = []
+    with _noted(begins):
+        _, bare = _beside(config, cascade, count, number, begun=since)
+    return begins[left_out + count].since(begins[left_out]), bare, begins[0].since(since[0])
+
+
+def _beside(
+    config: Config, cascade: Cascade, passes: int, number: int, *, begun: list[Moment] | None = None
+) -> tuple[Moment, Moment]:
+    """What a prediction took, and so many bare passes of its shape; which is first depends on the number."""
+
+    def ours() -> Moment:
+        shutil.rmtree(paths.run_folder(config) / "prediction", ignore_errors=True)
+        since = Moment.now()
+        if begun is not None:
+            begun.append(since)
+        predict(config, progress=False)
+        return Moment.now().since(since)
+
+    def bare() -> Moment:
+        fast = _fast(cascade, min(sizes.smallest_raw(AFF, config.network.trunk)))
+        shape = _read_shape(config)
+        since = Moment.now()
+        fast(shape, passes)
+        return Moment.now().since(since)
+
+    if number % 2:
+        second = bare()
+        return ours(), second
+    return ours(), bare()
+
+
+@contextmanager
+def _noted(begins: list[Moment]) -> Iterator[None]:
+    """Notes each moment at which a block begins to be computed."""
+    compute = Heads.compute
+
+    def noting(self: Heads, block: Any, source: Any) -> Any:
+        begins.append(Moment.now())
+        return compute(self, block, source)
+
+    Heads.compute = noting  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Heads.compute = compute  # type: ignore[method-assign]
+
+
+def _read_shape(config: Config) -> tuple[int, ...]:
+    """Of the raw of our blocks: as much as covers what they write, which may be less than the config's largest."""
+    trunk = config.network.trunk
+    assert config.network.predict_shape
+    return tuple(sizes.smallest_input(trunk, sizes.write_shape(AFF, trunk, config.network.predict_shape)))
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -82,11 +204,19 @@ def _plain(cascade: Cascade, size: int) -> None:
         torch.sigmoid(cascade(torch.rand(1, 1, size, size, size))["affs"])
 
 
-def _bare(cascade: Cascade, size: int, passes: int) -> None:
-    fast = cascade.to(memory_format=torch.channels_last_3d)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for _ in range(passes):
-            fast(torch.rand(1, 1, size, size, size))
+def _fast(cascade: Cascade, smallest: int) -> Callable[[Sequence[int], int], None]:
+    """The network as ours runs it, its layout paid for: does so many passes over raw of a shape."""
+    network = cascade.to(memory_format=torch.channels_last_3d)
+
+    def passes(shape: Sequence[int], count: int) -> None:
+        raw = torch.rand(1, 1, *shape)
+        # one context: weights are cast once
+        with torch.inference_mode(), precision.autocast("auto", torch.device("cpu")):
+            for _ in range(count):
+                network(raw)
+
+    passes((smallest,) * 3, 1)
+    return passes
 
 
 def _prepare(folder: Path, trunk: UNet, shape: int, blocks: Sequence[int]) -> tuple[Config, Cascade]:

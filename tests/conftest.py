@@ -1,8 +1,11 @@
-"""File systems that are small, or read only, for the time of a test."""
+"""File systems that are small, or read only, for the time of a test; and what tests take (see `tiers`)."""
 
 import subprocess
 
 import pytest
+from tiers import pytest_itemcollected, pytest_runtest_call, pytest_terminal_summary
+
+__all__ = ["pytest_itemcollected", "pytest_runtest_call", "pytest_terminal_summary"]
 
 
 @pytest.fixture

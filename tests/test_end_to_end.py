@@ -81,6 +81,7 @@ def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
     assert all(path.stat().st_size > 1000 for path in draw(config, evaluation))
 
 
+@pytest.mark.slow
 def test_the_scripts(tmp_path) -> None:
     """As the README says it: the same config, four commands; then a wrong one."""
     config = tmp_path / "my config.json"

@@ -50,6 +50,8 @@ from lsd.spec import (
     paths,
 )  # fmt: skip
 
+pytestmark = pytest.mark.faults
+
 ROOT = Path(__file__).parents[1]
 FIB25 = ROOT.parent / "shared" / "data" / "fib25.zarr"
 LABELS = "volumes/labels/neuron_ids"
@@ -230,9 +232,7 @@ def check(config: Config, expected: dict[str, str], part: str = "") -> None:
 
 
 needs_fib25 = pytest.mark.skipif(not FIB25.exists(), reason=f"there is no {FIB25}")
-runs = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[needs_fib25, pytest.mark.faults] if "fib25" in name else []) for name in RUNS]
-)
+runs = pytest.mark.parametrize("name", [pytest.param(name, marks=[needs_fib25] if "fib25" in name else []) for name in RUNS])
 
 
 @runs

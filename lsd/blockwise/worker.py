@@ -30,6 +30,7 @@ from lsd.blockwise.pulse import holding
 from lsd.blockwise.slot import take_slot
 from lsd.blockwise.step import load_step
 from lsd.blockwise.work import Stopped, Take, Taken, work
+from lsd.network.allocator import one_arena
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Worker:
 
     def __call__(self) -> None:
         """Returns when there is no block left; soon after the scheduler has ended, the process does too, whatever it is at."""
+        one_arena()
         import daisy
 
         die_with_parent()
@@ -184,6 +186,7 @@ class _Taken:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line of a worker elsewhere."""
+    one_arena()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("function")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from functools import cache
 
 # options of mallopt, as malloc.h of glibc numbers them
@@ -17,11 +18,24 @@ def keep_freed_memory() -> bool:
 
     By default each large buffer is mapped anew and its pages are filled with zeros at first touch: on a CPU, a fifth of a
     training step.  Only glibc is asked; elsewhere nothing changes.  A process holds its peak until it ends, so this is for
-    programs that predict or train, not for a library to do on import.
+    programs that predict or train, not for a library to do on import.  To be called as early as `one_arena`.
     """
+    return one_arena() and _set({MMAP_MAX: 0, TRIM_THRESHOLD: NEVER, TOP_PAD: STEP})
+
+
+@cache
+def one_arena() -> bool:
+    """Asks the C library for one arena, which all threads share; gives whether it will be so.
+
+    In any other, what is larger than 64 MB is mapped anew each time, whatever was asked for.  To be called before another
+    thread asks for memory: an arena that is there stays, and threads that begin later may be given it.
+    """
+    return _set({ARENA_MAX: 1})
+
+
+def _set(options: Mapping[int, int]) -> bool:
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library; Windows has no handle of its own
         return False
-    options = {MMAP_MAX: 0, TRIM_THRESHOLD: NEVER, TOP_PAD: STEP, ARENA_MAX: 1}
     return all(mallopt(option, value) == 1 for option, value in options.items())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +17,14 @@ from lsd.blockwise.grid import Block
 from lsd.blockwise.job import Job, Version
 from lsd.blockwise.step import Output
 from lsd.network.allocator import keep_freed_memory
-from lsd.network.restore import from_checkpoint
+from lsd.network.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
 from lsd.spec.effect import NoEffect, Told
 from lsd.volumes.inputs import Box, VolumeInput
+
+# what this thread has loaded, as long as somebody holds it
+_loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", default=lambda: None)
 
 
 class HeadsJob(Job):
@@ -45,7 +51,9 @@ class Heads:
 
     def __init__(self, job: HeadsJob, worker: int) -> None:
         keep_freed_memory()
-        restored = from_checkpoint(job.checkpoint)
+        restored = _loaded.get()()
+        if restored is None or restored.sha256 != job.sha256:
+            restored = from_checkpoint(job.checkpoint)
         if restored.sha256 != job.sha256:
             raise ValueError(f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
         self.volume, self.settings = job.volume.open(), on_device(job.settings, worker)
@@ -63,6 +71,17 @@ class Heads:
         """The heads where the block is written."""
         heads = self.predictor.block(source, self.plan, dtype=self.settings.dtype)
         return Output({name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()})
+
+
+def at_hand(load: Callable[[], Restored]) -> Restored:
+    """What `load` gives; while the caller holds it, blocks that are done from this thread take it, rather than load it again.
+
+    To be called before anything is computed, see `one_arena`.
+    """
+    keep_freed_memory()
+    restored = load()
+    _loaded.set(weakref.ref(restored))
+    return restored
 
 
 def on_device(settings: Predict, worker: int) -> Predict:

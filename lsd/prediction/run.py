@@ -18,6 +18,7 @@ from lsd.blockwise.run import prepare, run
 from lsd.blockwise.step import Step
 from lsd.network.described import described, parameters, size
 from lsd.network.restore import Restored, from_checkpoint, resolve
+from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.kept import keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
@@ -92,7 +93,7 @@ def predict(config: Config, *, workers: Workers | None = None, progress: bool | 
     # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
     volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
     path = resolve(settings.checkpoint, config)
-    wanted = Wanted(from_checkpoint(path), path, settings)
+    wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
     keep_config(given)
     _compare_heads(config.variant, wanted)
@@ -181,8 +182,8 @@ def _predict(
         prepare(step)
         for head, kind in wanted.targets().items():
             _create(container, head, kind, volume, wanted, plan)
-        blocks = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
-        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), blocks)
+        said = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
+        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), said)
         log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
         means: dict[str, How] = dict.fromkeys(wanted.targets(), "mean")
         for summary in make_levels(step, means, levels=wanted.settings.levels, workers=workers, title=volume.name):

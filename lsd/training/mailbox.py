@@ -70,7 +70,8 @@ def _memory(views: Sequence[memoryview]) -> int:
 
 def _nameless() -> int:
     if hasattr(os, "memfd_create"):  # Linux
-        return os.memfd_create("lsd")
+        descriptor: int = os.memfd_create("lsd")
+        return descriptor
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -93,6 +93,12 @@ def test_an_index_beyond_the_grid_is_refused():
         grid.block(3)
 
 
+def test_a_region_that_one_block_covers_to_the_voxel_is_written_whole():
+    for extent, written in ((6, 6), (7, 7), (8, 6)):
+        grid = tile(Roi((0,), (extent,)), (7,), step=(2,), context=((0,), (0,)))
+        assert grid.write_shape == Coordinate((written,))
+
+
 def test_an_empty_region_is_refused():
     with pytest.raises(ValueError, match="holds no voxel"):
         tile(Roi((0, 0), (0, 4)), (4, 4), step=(1, 1), context=((0, 0), (0, 0)))
@@ -103,6 +109,12 @@ def test_blocks_that_hold_no_step_are_refused():
         tile(Roi((5,), (40,)), (16,), step=(12,), context=((0,), (0,)))
 
 
-@pytest.mark.parametrize(("size", "chunk"), [(84, 84), (156, 78), (54, 54), (248, 62), (97, 97), (251, 251), (1, 1), (48, 48)])
+# a quarter of 64 and less than that, four times 64 and more than that: 257 and 251 are primes
+AT_THE_LIMITS = [(16 * 257, 16), (15 * 257, 15 * 257), (2 * 251, 251), (2 * 257, 2 * 257)]
+
+
+@pytest.mark.parametrize(
+    ("size", "chunk"), [(84, 84), (156, 78), (54, 54), (248, 62), (97, 97), (251, 251), (1, 1), (48, 48), *AT_THE_LIMITS]
+)
 def test_chunks_are_divisors_near_64(size, chunk):
     assert chunk_shape((size,)) == Coordinate((chunk,))

@@ -177,6 +177,19 @@ def test_failures_are_told_whole_and_cut_where_they_are_long(tmp_path) -> None:
     assert read_failures(tmp_path) == []
 
 
+def test_room_for_what_goes_wrong_is_taken_at_once_on_any_system(tmp_path, monkeypatch) -> None:
+    # macOS has no such function
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    journal = Journal(tmp_path)
+    [reserved] = tmp_path.iterdir()
+    # allocated, not a hole that a full disk could not fill any more
+    assert reserved.stat().st_blocks * 512 >= 1 << 14
+    assert read_failures(tmp_path) == []
+    journal.fail(Failure(3, "an error", "a trace\n"))
+    assert read_failures(tmp_path) == [Failure(3, "an error", "a trace\n")]
+    journal.close()
+
+
 def test_a_record_is_written_after_its_rows(tmp_path, monkeypatch) -> None:
     """A worker that is killed in between leaves rows without a record, never a record without rows."""
     files = []

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from funlib.geometry import Roi
@@ -35,23 +36,38 @@ def test_computes_in_the_calling_thread():
 
 
 def test_reading_and_writing_overlap_computing():
-    def slow(*_):
-        time.sleep(0.05)
+    """While block 2 is computed, 3 is read and 1 is written: each waits there for the other two, or breaks."""
+    meeting = threading.Barrier(3, timeout=60)
 
-    begin = time.perf_counter()
-    list(stream(BLOCKS, slow, read=slow, write=slow))
-    assert time.perf_counter() - begin < 0.05 * (len(BLOCKS) + 2) + 0.1
-
-
-def test_at_most_two_blocks_are_read_ahead_of_the_writes():
-    read, written, ahead = [], [], []
-
-    def compute(index):
-        ahead.append(len(read) - len(written))
+    def meet(who, index):
+        if (who, index) in {("read", 3), ("compute", 2), ("write", 1)}:
+            meeting.wait()
         return index
 
-    list(stream(BLOCKS, compute, read=lambda b: read.append(b.index) or b.index, write=lambda b, x: written.append(x)))
-    assert max(ahead) <= 4
+    done = stream(
+        BLOCKS, lambda i: meet("compute", i), read=lambda b: meet("read", b.index), write=lambda b, _: meet("write", b.index)
+    )
+    assert [block.index for block in done] == [0, 1, 2, 3, 4]
+
+
+def test_blocks_that_wait_to_be_written_stop_the_reading():
+    """While block 0 is not written, 1 is computed and 2 is read, and no other is."""
+    read, computed, go_on = [], [], threading.Event()
+    done = stream(
+        BLOCKS,
+        lambda index: computed.append(index) or index,
+        read=lambda b: read.append(b.index) or b.index,
+        write=lambda *_: go_on.wait(60),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        order = pool.submit(lambda: [block.index for block in done])
+        while len(read) < 3 or len(computed) < 2:
+            time.sleep(0.01)
+        # time for more, if more were read
+        time.sleep(0.2)
+        assert (read, computed) == ([0, 1, 2], [0, 1])
+        go_on.set()
+        assert order.result() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("where", ["read", "compute", "write"])

@@ -135,6 +135,7 @@ def test_errors() -> None:
         compare(labels, labels, background="none")
 
 
+@pytest.mark.faults
 def test_other_systems_on_fib25() -> None:
     zarr = pytest.importorskip("zarr")
     if not (DATA / "fib25.zarr").exists():

@@ -21,6 +21,15 @@ def _by_hand(kind, logits, target, weights):
     return total / max(count, 1)
 
 
+@pytest.mark.parametrize("loss", [mse, bce])
+def test_one_voxel_that_counts_is_the_mean_of_itself(loss):
+    logits, target, _ = _case(2)
+    weights = np.zeros_like(logits)
+    weights[1, 2, 0, 1, 3] = 0.7
+    found = loss(*map(torch.from_numpy, (logits, target, weights)))
+    assert found.item() == pytest.approx(_by_hand(loss, logits, target, weights), rel=1e-5)
+
+
 def _case(seed, *, channels_of_weights=3):
     rng = np.random.default_rng(seed)
     shape = (2, 3, 2, 3, 4)
@@ -88,4 +97,5 @@ def test_large_logits_do_not_overflow():
     value = bce(logits, torch.tensor([[0.0, 1.0]]), torch.ones(1, 2))
     value.backward()
     assert value.item() == pytest.approx(1e4)
-    assert logits.grad.isfinite().all()
+    # (sigmoid - target) / 2 voxels
+    assert logits.grad.tolist() == [[0.5, -0.5]]

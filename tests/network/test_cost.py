@@ -48,7 +48,7 @@ def test_operations_are_those_that_torch_counts():
         (ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)), "mtlsd", (88, 88, 88)),
         (UNet(features=12, multiplier=2, factors=((2, 2, 2),)), "mtlsd", (92, 92, 92)),
         (FOLDED, "lsd", (152, 152, 152)),
-        (NETWORKS["small"].trunk, "mtlsd", (160, 160, 160)),
+        pytest.param(NETWORKS["small"].trunk, "mtlsd", (160, 160, 160), marks=pytest.mark.slow),
     ],
 )
 def test_a_prediction_stays_within_the_memory_that_was_estimated(trunk, variant, shape, precision, averaged, channels_last):

@@ -57,11 +57,16 @@ def test_parameters_of_group_norm():
         assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(TINY_VARIANTS["mtlsd"], trunk)
 
 
-def test_configured_sizes_are_legal():
-    for name, network in NETWORKS.items():
-        sizes.output_shape(network.trunk, network.train_shape, training=True)
-        sizes.output_shape(network.trunk, network.train_shape)
-        assert network.predict_shape is None or sizes.output_shape(network.trunk, network.predict_shape), name
+@pytest.mark.parametrize("name", NETWORKS)
+def test_configured_sizes_are_what_the_network_takes_and_gives(name):
+    network = NETWORKS[name]
+    with torch.device("meta"):
+        cascade = Cascade(TINY_VARIANTS["mtlsd"], network.trunk)
+    cases = [(network.train_shape, True), (network.train_shape, False), (network.predict_shape, False)]
+    for shape, training in cases:
+        if shape is not None:
+            logits = cascade.train(training)(torch.empty(1, 1, *shape, device="meta"))["affs"]
+            assert logits.shape[2:] == sizes.output_shape(network.trunk, shape, training=training)
 
 
 def test_illegal_size_names_the_nearest():

@@ -7,7 +7,7 @@ from funlib.geometry import Coordinate, Roi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsd.network import sizes
+from lsd.network import cost, sizes
 from lsd.prediction.plan import check_axes, plan
 from lsd.spec import Affinities, Descriptors, Head, Network, Predict, ResidualUNet, Stage, UNet, Variant
 
@@ -36,7 +36,8 @@ def test_the_paper_sizes():
 def test_a_small_volume_takes_the_smallest_input_that_covers_it():
     one = made(PAPER, (50, 100, 156))
     assert len(one.grid) == 1
-    assert one.grid.block(0).read.shape == sizes.smallest_input(PAPER.trunk, (50, 100, 156))
+    # of the paper's U-Net: what fits is 104 and 8 n more than what comes out
+    assert [size - n for size, n in zip(one.grid.block(0).read.shape, (50, 100, 156), strict=True)] == [110, 108, 112]
 
 
 def test_blocks_share_evenly():
@@ -79,6 +80,43 @@ def test_memory_bounds_the_block():
     assert prod(little.write_shape) < prod(much.write_shape)
     half = made(network, (2000,) * 3, memory=2, precision="bf16").grid
     assert prod(half.write_shape) > prod(little.write_shape)
+
+
+@pytest.mark.parametrize("gigabytes", [1.5, 2, 5, 16])
+def test_a_block_takes_the_memory_there_is_and_one_longer_along_any_axis_takes_more(gigabytes):
+    network = PAPER.model_copy(update={"predict_shape": None})
+    extent = made(network, (5000,) * 3, memory=gigabytes)
+    # as large as memory allows, before blocks are evened out
+    largest = sizes.largest_input(AFF, PAPER.trunk, memory_bytes=gigabytes * 1e9, limit=(5000,) * 3)
+    assert taken(largest) <= gigabytes * 1e9
+    assert taken(extent.grid.block(0).read.shape) <= gigabytes * 1e9
+    longest = max(largest)
+    for axis, size in enumerate(largest):
+        longer = [n + 8 * (a == axis) for a, n in enumerate(largest)]
+        assert size == longest or taken(longer) > gigabytes * 1e9
+    assert taken([n + 8 for n in largest]) > gigabytes * 1e9
+
+
+def taken(shape):
+    return cost.memory(PAPER.trunk, {"main": shape}, AFF)
+
+
+def test_where_memory_is_plenty_one_block_is_enough():
+    network = PAPER.model_copy(update={"predict_shape": None})
+    for extent in ((3, 50, 61), (157, 90, 250)):
+        assert len(made(network, extent, memory=1e6).grid) == 1
+
+
+def test_a_2d_network_takes_a_section_by_itself_where_two_do_not_fit():
+    trunk = ISO2D.trunk
+    one = made(ISO2D, (5, 300, 200), memory=0.5)
+    shape = one.grid.block(0).read.shape[1:]
+    bytes_of_one = cost.memory(trunk, {"main": shape}, AFF)
+    for sections in (1, 2, 3):
+        some = made(
+            ISO2D.model_copy(update={"predict_shape": shape}), (6, 300, 200), memory=1.1 * sections * bytes_of_one / 1e9
+        )
+        assert some.grid.block(0).write.shape[0] == sections
 
 
 def test_a_2d_network_takes_sections_together():

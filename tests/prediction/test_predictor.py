@@ -141,9 +141,15 @@ def test_two_dimensional_volume():
 
 
 def test_a_volume_far_smaller_than_the_context():
-    raw = noise((1, 2, 3))
-    predict = predictor(VARIANTS["acrlsd"], TRUNKS["valid"])
-    assert predict_array(predict, raw)["affs"].shape == (3, 1, 2, 3)
+    trunk, raw = TRUNKS["valid"], noise((1, 2, 3))
+    predict = predictor(VARIANTS["acrlsd"], trunk)
+    before = sizes.context(VARIANTS["acrlsd"], trunk)
+    whole = sizes.raw_shape(VARIANTS["acrlsd"], trunk, sizes.smallest_input(trunk, raw.shape))
+    pads = [(b, n - b - size) for b, n, size in zip(before, whole, raw.shape, strict=True)]
+    with torch.no_grad():
+        truth = predict.cascade.eval()(torch.from_numpy(np.pad(raw, pads, mode="reflect"))[None, None])
+    expected = {name: torch.sigmoid(logits)[0, :, :1, :2, :3].numpy() for name, logits in truth.items()}
+    assert_same(predict_array(predict, raw), expected)
 
 
 def test_training_goes_on_as_it_was():

@@ -69,6 +69,7 @@ def test_mutex(seed) -> None:
     assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)) <= _pieces(labels, inside).max()
 
 
+@pytest.mark.faults
 def test_boundaries_of_another_system() -> None:
     zarr = pytest.importorskip("zarr")
     if not (DATA / "gala_fib.zarr").exists():

@@ -48,6 +48,7 @@ def test_partition_of_the_usual_recipe(seed, size) -> None:
     assert _same_partition(ours, _usual(affs, size))
 
 
+@pytest.mark.faults
 def test_partition_of_the_usual_recipe_on_real_data() -> None:
     zarr = pytest.importorskip("zarr")
     path = DATA / "gala_fib.zarr"

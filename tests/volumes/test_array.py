@@ -215,6 +215,7 @@ def test_is_read_in_other_processes(tmp_path, name, method) -> None:
         assert pool.map(_total, [array] * 4) == [data.sum()] * 4
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("name", "inside", "shape", "size"),
     [
@@ -230,6 +231,7 @@ def test_real_files(name, inside, shape, size) -> None:
     np.testing.assert_array_equal(array.read(roi), opened[60:67, 100:160, 90:140])
 
 
+@pytest.mark.faults
 def test_real_tiff_needs_a_voxel_size() -> None:
     with pytest.raises(ValueError, match="no voxel size"):
         open_array(real("nuclei3d/img3d.tif"))

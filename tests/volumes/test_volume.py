@@ -285,6 +285,7 @@ def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("path", "region"), [("fib25.zarr", "200:250"), ("snemi3d.hdf", "60:70")])
 def test_real_volumes(path, region) -> None:
     if not (DATA / path).exists():

@@ -1,0 +1,122 @@
+"""This checkout beside another one, such as a git worktree of the commit before: has anything become slower?
+
+`python -m benchmarks compare /path/to/other/checkout [pairs]`: each measurement runs in a fresh interpreter in the one, then in
+the other, so many times (7), first and last in turn.  What is said is the ratio of each pair: below 1 this checkout is faster.
+Both run with this interpreter and the packages in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).parents[1]
+
+# run in either checkout, so they name only what both have; each prints seconds and CPU seconds, start-up left out
+SAMPLES = """
+from pathlib import Path
+from benchmarks import batches
+make = batches.Timed(batches._recipe(batches._volume(Path(FOLDER), SIZE)))
+for index in range(2):
+    make(index)
+begin()
+for index in range(2, 2 + COUNT):
+    make(index)
+"""
+EMPTY_BLOCKS = """
+from benchmarks.scale.scheduling import empty
+empty(count=10, workers=0)
+begin()
+empty(count=COUNT, workers=0)
+"""
+AROUND = """
+import json, os, time
+now = lambda: (time.perf_counter(), sum(os.times()[:4]))
+def begin():
+    global since
+    since = now()
+{program}
+print(json.dumps([b - a for a, b in zip(since, now())]))
+"""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A program, and the names that it finds set."""
+
+    program: str
+    names: Mapping[str, Any]
+
+
+MEASUREMENTS = {
+    "samples with dense truth": Measurement(SAMPLES, {"SIZE": 250, "COUNT": 10}),
+    "empty blocks": Measurement(EMPTY_BLOCKS, {"COUNT": 10_000}),
+}
+
+
+def run(other: Path, *, pairs: int = 7, measurements: Mapping[str, Measurement] = MEASUREMENTS) -> dict[str, Any]:
+    """Of each measurement the median ratio of this checkout over the other, its range, and the same for CPU seconds."""
+    if not (other / "benchmarks" / "__main__.py").exists():
+        raise ValueError(f"{other} is no checkout of this repository; make one: git worktree add ../before HEAD~1")
+    found: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, measurement in measurements.items():
+            found |= _shown(name, [_pair(other, measurement, folder, number) for number in range(pairs)])
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints what was measured; a quarter of an hour."""
+    if len(arguments) not in (1, 2):
+        print("name the other checkout: python -m benchmarks compare /path/to/other/checkout [pairs]", file=sys.stderr)
+        return 2
+    for name, value in run(Path(arguments[0]).resolve(), pairs=int(arguments[1]) if arguments[1:] else 7).items():
+        print(f"{name:48} {format(value, '.4g') if isinstance(value, float) else value}")
+    return 0
+
+
+def _pair(other: Path, measurement: Measurement, folder: str, number: int) -> list[tuple[float, float]]:
+    """(seconds, CPU seconds) of this checkout, then of the other; which ran first depends on the number."""
+    order = [HERE, other] if number % 2 else [other, HERE]
+    found = {checkout: _measured(checkout, measurement, folder) for checkout in order}
+    return [found[HERE], found[other]]
+
+
+def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[float, float]:
+    names = {**measurement.names, "FOLDER": folder}
+    program = "\n".join(f"{name} = {value!r}" for name, value in names.items()) + AROUND.format(program=measurement.program)
+    # -P and PYTHONPATH: whatever is installed, packages of ours are those of the checkout, in its workers as well
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run([sys.executable, "-P", "-c", program], cwd=checkout, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{checkout} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}")
+    wall, cpu = json.loads(done.stdout.splitlines()[-1])
+    return wall, cpu
+
+
+def _shown(name: str, pairs: Sequence[Sequence[tuple[float, float]]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for place, what in enumerate(("s", "CPU s")):
+        ratios = [ours[place] / theirs[place] for ours, theirs in pairs]
+        found[f"{name}, {what}, this over other"] = median(ratios)
+        found[f"{name}, {what}, range"] = f"{min(ratios):.3f} .. {max(ratios):.3f}"
+        found[f"{name}, {what}, this"] = median(ours[place] for ours, _ in pairs)
+        found[f"{name}, {what}, other"] = median(theirs[place] for _, theirs in pairs)
+    return found
+
+
+def _commit(checkout: Path) -> str:
+    said = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=checkout, capture_output=True, text=True, check=False)
+    return said.stdout.strip() or str(checkout)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
