@@ -158,3 +158,11 @@ def test_the_memory_that_is_named_suffices(trunk, variant, begin, extent, augmen
         assert needed > memory
         memory = needed
     holds(planned(trunk, variant, roi, augment=augment, memory=memory), roi)
+
+
+def test_a_region_thinner_than_a_step_needs_no_whole_step() -> None:
+    """112 voxels give 8, less than the step of 12, but all of this region; from voxel 5 on they do not."""
+    thin = Roi((0, 12, 24), (3, 8, 7))
+    holds(planned(UNet(), VARIANTS["aff"], thin, shape=(112,) * 3), thin)
+    with pytest.raises(ValueError, match=r"predict.shape=\(124, 112, 112\)"):
+        planned(UNet(), VARIANTS["aff"], Roi((6, 12, 24), (3, 8, 7)), shape=(112,) * 3)
