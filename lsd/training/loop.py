@@ -74,7 +74,7 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
         if train.validate_every and not validator:
             log.warning("dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best")
         with (
-            Batches(config, stage.name, raw, output, start=done * train.accumulate) as batches,
+            Batches(config, stage.name, raw, output, start=done * train.accumulate, stop=lambda: bool(interrupt)) as batches,
             Board(paths.run_folder(config) / stage.name, after=done) as board,
         ):
             learner = initial.begin(config, stage)
@@ -100,7 +100,7 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
             with memory_advice(learner.config):
                 update = step(learner, batches)
         except RuntimeError:
-            # whoever stops us may have ended the processes that make batches, too
+            # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:
                 break
             raise

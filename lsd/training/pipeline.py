@@ -9,7 +9,7 @@ The nodes are gunpowder's, run with voxel size 1; see lsd/training/nodes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, assert_never
@@ -103,18 +103,26 @@ class Batches:
     """Endless batches of a stage, from number `start` on; the same ones for any train.workers.
 
     raw_shape, output_shape: voxels that enter the cascade and leave the stage; two axes for 2D networks, which are fed
-    sections of 3D volumes.  A context manager: leaving it ends the workers.
+    sections of 3D volumes.  A context manager: leaving it ends the workers.  stop: as of Workers.
     Raises ValueError for volumes that cannot be trained on.
     """
 
     def __init__(
-        self, config: spec.Config, stage: str, raw_shape: Sequence[int], output_shape: Sequence[int], *, start: int = 0
+        self,
+        config: spec.Config,
+        stage: str,
+        raw_shape: Sequence[int],
+        output_shape: Sequence[int],
+        *,
+        start: int = 0,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
         _check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
         found, count = replace(recipe, places=self._maker.places, memory=self._maker.memory.size), config.train.workers
-        self._workers: Workers[Batch] | None = Workers(Maker, found, count=count, start=start) if count else None
+        made = Workers(Maker, found, count=count, start=start, stop=stop) if count else None
+        self._workers: Workers[Batch] | None = made
         self._next = start
 
     @property

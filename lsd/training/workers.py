@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -29,17 +31,30 @@ Setup = Callable[[Argument], Callable[[int], Made]]
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS")
 # gunpowder imports it wherever it is installed, which takes a second and 200 MB; batches need none of it
 NOT_IMPORTED = ("torch",)
+# seconds that a process may take to end, or to make what it is at when it is to end; milliseconds between two looks
+ENDING, _LOOK = 5.0, 500
 
 
 class Workers(Generic[Made]):
     """Iterates over make(start), make(start + 1), ... where make = setup(argument) runs in `count` processes.
 
     setup must be importable by name, argument and results picklable.  An exception of a worker is raised here, with the
-    worker's traceback as a note; a worker that dies is a RuntimeError.
+    worker's traceback as a note; a worker that dies is a RuntimeError.  stop: asked while a thing is waited for; once it says
+    so, it is waited for some seconds only, then RuntimeError: the worker may be frozen.
     """
 
-    def __init__(self, setup: Setup[Any, Made], argument: object, *, count: int, start: int = 0, ahead: int = 2) -> None:
+    def __init__(
+        self,
+        setup: Setup[Any, Made],
+        argument: object,
+        *,
+        count: int,
+        start: int = 0,
+        ahead: int = 2,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         assert count > 0
+        self._stop = stop
         self._start, self._next, self._ahead = start, start, ahead
         self._crew: list[_Worker] = []
         try:
@@ -58,7 +73,7 @@ class Workers(Generic[Made]):
     def __next__(self) -> Made:
         index = self._next
         worker = self._crew[(index - self._start) % len(self._crew)]
-        made: Made = worker.take(index)
+        made: Made = worker.take(index, stop=self._stop)
         worker.send(index + self._ahead * len(self._crew))
         self._next += 1
         return made
@@ -67,8 +82,10 @@ class Workers(Generic[Made]):
         """Ends the processes; what they were making is dropped."""
         for worker in self._crew:
             worker.stop()
+        # together: frozen ones must be killed, each after it was waited for
+        until = time.monotonic() + ENDING
         for worker in self._crew:
-            worker.join()
+            worker.join(until)
         self._crew = []
 
     def __enter__(self) -> Workers[Made]:
@@ -98,9 +115,10 @@ class _Worker:
         with contextlib.suppress(Closed):
             send(self._socket, message)
 
-    def take(self, index: int) -> Any:
-        """Waits for the next result, which is number `index`."""
+    def take(self, index: int, *, stop: Callable[[], bool]) -> Any:
+        """Waits for the next result, which is number `index`; not much longer once `stop` says so."""
         try:
+            self._wait(index, stop)
             made, error, text = receive(self._socket)
         except Closed:
             raise RuntimeError(self._obituary(index)) from None
@@ -114,16 +132,25 @@ class _Worker:
         self._socket.close()
         self._process.terminate()
 
-    def join(self) -> None:
-        """Waits until it has ended."""
+    def _wait(self, index: int, stop: Callable[[], bool]) -> None:
+        coming = select.poll()
+        coming.register(self._socket, select.POLLIN)
+        until: float | None = None
+        while not coming.poll(_LOOK):
+            until = until or (time.monotonic() + ENDING if stop() else None)
+            if until and time.monotonic() > until:
+                raise RuntimeError(f"process {self._process.pid} does not make batch {index}, it may be frozen")
+
+    def join(self, until: float) -> None:
+        """Waits until it has ended; kills it when that time has come."""
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
     def _obituary(self, index: int) -> str:
-        self.join()
+        self.join(time.monotonic() + ENDING)
         status = self._process.returncode
         cause = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
         return (

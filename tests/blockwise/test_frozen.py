@@ -268,7 +268,9 @@ def test_a_second_interrupt_does_not_wait_for_a_block_in_this_process(tmp_path, 
     command = [sys.executable, "-c", HERE, str(made.folder)]
     with subprocess.Popen(command, stdout=-1, stderr=subprocess.STDOUT, text=True, env=environment()) as process:
         try:
-            until(lambda: len(read_ledger(made.folder)) >= 3, "blocks are done")
+            # two threads may come to blocks 2 and 3 in either order
+            until(lambda: len(read_ledger(made.folder)) >= 2, "blocks are done")
+            time.sleep(1)
             assert (tmp_path / "result.zarr.lock").exists()
             process.send_signal(number)
             with pytest.raises(subprocess.TimeoutExpired):

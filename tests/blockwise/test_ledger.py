@@ -231,3 +231,18 @@ def test_a_full_disk(tmp_path, little_room, room) -> None:
         append(journal, index)
     journal.close()
     check(tmp_path, range(1, 100))
+
+
+def test_room_for_failures_where_files_cannot_be_allocated(tmp_path, monkeypatch) -> None:
+    """On macOS."""
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    journal = Journal(tmp_path)
+    assert next(tmp_path.glob("*.failed")).stat().st_size == 1 << 14
+    failures = [Failure(index, f"an elephant in block {index}", "no trace") for index in range(3)]
+    for failure in failures:
+        journal.fail(failure)
+        assert read_failures(tmp_path)[-1] == failure
+    journal.close()
+    assert read_failures(tmp_path) == failures
+    Journal(tmp_path / "none").close()
+    assert list((tmp_path / "none").iterdir()) == []

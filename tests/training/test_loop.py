@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tiny_run import VOXEL_SIZE, config, curve
 
 from config.networks import NETWORKS
 from lsd.blockwise.lock import exclusive
+from lsd.blockwise.process import descendants, kill
 from lsd.network import checkpoint
 from lsd.network.restore import from_checkpoint
 from lsd.spec import Config, Dataset, Schedule, Volume, paths
@@ -432,3 +434,56 @@ def test_planes_are_refused_by_training(tmp_path) -> None:
 def write_plane(path: Path, name: str) -> None:
     roi, dtype = Roi((0, 0), (40, 40)), np.uint8 if name == "raw" else np.uint64
     create_array(path, name, roi=roi, voxel_size=(4, 4), dtype=dtype).write(np.ones(roi.shape, dtype), roi)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
+    """The first one ends the run; what was learned is kept."""
+    run = config(tmp_path, "aff", workers=2, **(FULL | {"iterations": 100_000}))
+    (tmp_path / "config.json").write_text(run.model_dump_json())
+    command = [sys.executable, "trainer.py", "-c", str(tmp_path / "config.json")]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            board = paths.run_folder(run)
+            _until(lambda: checkpoint.newest(paths.checkpoints(run, "main")), process)
+            for pid in descendants(process.pid):
+                os.kill(pid, signal.SIGSTOP)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=40)
+        finally:
+            kill(*descendants(process.pid), process.pid)
+    assert process.returncode == 130, said
+    assert "error: interrupted" in said
+    assert _last(run, "main").exists()
+    assert [path for path in board.rglob("*") if path.suffix in (".lock", ".partial")] == []
+
+
+def _until(condition, process) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+
+
+def test_a_second_ctrl_c_while_a_checkpoint_is_written(tmp_path, monkeypatch) -> None:
+    """The one before is whole, and nothing is left beside it."""
+    run = config(tmp_path, "aff", **FULL)
+    real = torch.save
+
+    def pressed(content, file) -> None:
+        if content["iteration"] == 4:
+            file.write(b"half of it")
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+        real(content, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, progress=False)
+    folder = paths.run_folder(run)
+    assert _last(run, "main").name == "iteration_00000002.pt"
+    assert [path for path in folder.rglob("*") if path.suffix in (".lock", ".partial")] == []
+    train(run, progress=False)
+    assert _last(run, "main").name == "iteration_00000006.pt"

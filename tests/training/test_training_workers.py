@@ -153,3 +153,28 @@ def test_no_descriptor_is_left_open():
             send(ours, np.arange(1000))
             assert receive(theirs).sum() == 499500
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+def freezing(_):
+    def make(index):
+        if index >= 2:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return os.getpid()
+
+    return make
+
+
+def test_frozen_processes_are_not_waited_for_once_training_is_to_stop():
+    """And all of them are killed in the time of one."""
+    stop, began = [], time.monotonic()
+    with Workers(freezing, None, count=3, stop=lambda: bool(stop)) as workers:
+        pids = [next(workers) for _ in range(2)]
+        threading.Timer(2.0, stop.append, [True]).start()
+        with pytest.raises(RuntimeError, match="does not make batch 2, it may be frozen"):
+            next(workers)
+        assert time.monotonic() - began > 2
+        pids += [worker._process.pid for worker in workers._crew]
+    assert time.monotonic() - began < 25
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
