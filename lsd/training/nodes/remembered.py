@@ -126,7 +126,7 @@ def chunk_bytes(source: Source) -> int:
 def _wanted(source: Source) -> int:
     """All of an array, or several of its chunks; chunks at its end count as whole."""
     counts = [-(-n // size) for n, size in zip(source.handle.shape, source.chunks, strict=True)]
-    return chunk_bytes(source) * min(math.prod(counts), SEVERAL)
+    return chunk_bytes(source) * min(int(math.prod(counts)), SEVERAL)
 
 
 def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
