@@ -76,7 +76,7 @@ class Train(Spec):
     validate_every: iterations between validations; 0: never
     init:          stage name -> checkpoint to start from: continues from its weights (fine-tuning)
     frozen:        stages that are not trained; their weights come from init
-    min_masked:    a training location is drawn again until this fraction of it is labelled
+    min_masked:    this fraction of each sample's output is labelled, at least; any such place is as likely as another
     small:         where a volume has less raw than enters the network: pad it (by reflection) or refuse
     """
 

@@ -348,3 +348,23 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     predict(config.model_copy(update={"predict": config.predict.model_copy(update={"heads": ("affs",)})}))
     assert containers.arrays(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text
+
+
+@pytest.mark.parametrize("value", [0, 200])
+def test_raw_that_is_one_value_is_refused_before_anything_is_predicted(make, tmp_path, value):
+    config, raw = make()
+    path, roi = tmp_path / "em.zarr", Roi(OFFSET, SHAPE)
+    open_array(path, "volumes/raw", writable=True).write(np.full_like(raw, value), roi)
+    with pytest.raises(ValueError, match=r"'em': raw, .*volumes/raw, is one value everywhere in 10:29"):
+        predict(config)
+    assert not paths.prediction(config, "em").exists()
+    speck = np.full_like(raw, value)
+    speck[3, 4, 5] = 90
+    open_array(path, "volumes/raw", writable=True).write(speck, roi)
+    predict(config)
+
+
+def test_raw_that_its_range_cuts_to_one_value_is_refused(make):
+    config, _ = make(volume={"raw_range": (0, 1)})
+    with pytest.raises(ValueError, match=r"'em': .*values lie in 0\.\.255, raw_range is 0\.\.1, and 99% of them lie outside"):
+        predict(config)

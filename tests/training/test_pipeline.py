@@ -279,6 +279,8 @@ def test_two_dimensional_batches_without_augmentation_are_crops(root):
         ({"volumes": ()}, "dataset.train is empty"),
         ({"volumes": (volume("zeros.zarr"),)}, "'zeros_train'.*background"),
         ({"volumes": (volume(labels=None),)}, "'one_train' has no labels"),
+        ({"volumes": (volume(raw="flat"),)}, "'one_train': raw, .*flat, is one value everywhere"),
+        ({"volumes": (volume(raw_range=(0, 1)),)}, "'one_train': raw, .* becomes one value by its raw_range"),
         ({"volumes": (volume(region="100:102"),)}, r"'one_train': at most 16\.7% of an output \(12, 12, 12\)"),
         ({"volumes": (volume(), volume("coarse.zarr"))}, r"'one_train' and 'coarse_train' have voxel sizes"),
         ({"volumes": (volume(),), "heads": {"m": Head(target=spec.Mask(array="mito"))}}, "'one_train' has no array 'mito'"),
@@ -288,6 +290,9 @@ def test_volumes_that_cannot_be_trained_on_are_refused_at_once(root, options, me
     if not (root / "zeros.zarr").exists():
         make_volume(root / "zeros.zarr", zeros=True)
         make_volume(root / "coarse.zarr", voxel_size=(16.0, 8.0, 8.0))
+        roi = Roi((100, -20, 7), (40, 44, 48))
+        flat = create_array(root / "one.zarr", "flat", roi=roi, voxel_size=SIZE, dtype=np.uint8)
+        flat.write(np.full(roi.shape, 128, np.uint8), roi)
     with pytest.raises(ValueError, match=message):
         Batches(config(root, **options), "main", (20, 20, 20), (12, 12, 12))
 

@@ -195,7 +195,7 @@ class Places:
             labels, known = volume.read_truth(self._seen(begins))
             sums = box_sums(known, self.output) * (box_sums(known & (labels > 0), self.output) > 0)
             most = max(most, int(sums.max()))
-        return most / int(math.prod(self.output))
+        return float(most / math.prod(self.output))
 
     @property
     def _side(self) -> Coordinate:
