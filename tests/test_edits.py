@@ -90,7 +90,7 @@ def run(config):
 
 def anew(config):
     """The same in an empty folder; affinities that were edited are taken as they are."""
-    other = config.model_copy(update={"name": "anew"})
+    other = config.derive(name="anew")
     shutil.copytree(paths.checkpoints(config, "main"), paths.checkpoints(other, "main"))
     return run(other)
 
@@ -175,7 +175,7 @@ def test_half_a_prediction_does_not_go_on_with_another_volume(config, tmp_path, 
         with pytest.raises(BlocksFailed):
             predict(half)
     volume = Volume.model_validate({**half.dataset.validate[0].model_dump(), **OTHERWISE[field]})
-    other = half.model_copy(update={"dataset": Dataset(validate=(volume,))})
+    other = half.derive(dataset=Dataset(validate=(volume,)))
     with pytest.raises(ValueError, match=r"cannot go on with: "):
         predict(other)
     predict(half)

@@ -115,8 +115,8 @@ def save_weights(config: Config, path: Path, *, seed: int) -> None:
 
 def other(config: Config, *, runs: Path | str = "", **changes) -> Config:
     """The same in another folder, with other settings: {"segment": {"block": (1, 2, 3)}}."""
-    sections = {name: getattr(config, name).model_copy(update=update) for name, update in changes.items()}
-    return config.model_copy(update={"runs": str(runs or config.runs), **sections})
+    sections = {name: getattr(config, name).derive(**update) for name, update in changes.items()}
+    return config.derive(runs=str(runs or config.runs), **sections)
 
 
 @pytest.fixture(scope="module")
@@ -432,7 +432,7 @@ def another(undisturbed, tmp_path_factory):
     config, _ = undisturbed("synthetic")
     folder = tmp_path_factory.mktemp("another") / "runs"
     shutil.copytree(config.runs, folder)
-    fragments = config.segment.fragments.model_copy(update={"min_seed_distance": 4})
+    fragments = config.segment.fragments.derive(min_seed_distance=4)
     return segment(other(config, runs=folder, segment={"fragments": fragments}))[0]
 
 
@@ -481,9 +481,9 @@ def test_the_segmentation_may_not_be_written_into_its_input(copy, monkeypatch) -
         segment(config)
     target.unlink()
     target.mkdir()
-    itself = config.dataset.test[0].model_copy(update={"synthetic": None, "path": str(target)})
+    itself = config.dataset.test[0].derive(synthetic=None, path=str(target))
     with pytest.raises(ValueError, match=r"segmentation/em\.zarr would be written into the input .*name another output"):
-        segment(config.model_copy(update={"dataset": Dataset(test=(itself,))}))
+        segment(config.derive(dataset=Dataset(test=(itself,))))
     assert list(target.iterdir()) == []
 
 

@@ -52,7 +52,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(tmp_path, small
     check(made)
 
 
-@pytest.mark.parametrize("workers", [HERE, TWO.model_copy(update={"retries": 0})], ids=["here", "two"])
+@pytest.mark.parametrize("workers", [HERE, TWO.derive(retries=0)], ids=["here", "two"])
 def test_a_block_without_memory_says_so(tmp_path, workers) -> None:
     made = step(tmp_path, wrong={5: "memory"})
     with pytest.raises(BlocksFailed, match=r"1 of 24 blocks of toy failed(.|\n)*block 5 .*out of memory: Unable to allocate"):

@@ -29,7 +29,7 @@ from lsd.spec import Workers
 from lsd.volumes.array import open_array
 
 SLURM = Workers(count=2, launch="slurm", timeout=60)
-LSF = SLURM.model_copy(update={"launch": "lsf"})
+LSF = SLURM.derive(launch="lsf")
 CANCEL = {"slurm": "scancel", "lsf": "bkill"}
 
 DRIVER = """
@@ -132,7 +132,7 @@ def jobs(made) -> list[str]:
 
 def test_slurm(tmp_path, cluster) -> None:
     made = step(tmp_path / "a:b=c dü")
-    assert run(made, workers=SLURM.model_copy(update={"options": "--partition=gpu --gres=gpu:1"})).done == len(made.grid)
+    assert run(made, workers=SLURM.derive(options="--partition=gpu --gres=gpu:1")).done == len(made.grid)
     check(made)
     calls = cluster.calls()
     assert len(calls) == 2
@@ -149,7 +149,7 @@ def test_slurm(tmp_path, cluster) -> None:
 def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     cluster.hold(101)
     made = step(tmp_path)
-    run(made, workers=LSF.model_copy(update={"options": "-q gpu -gpu num=1"}))
+    run(made, workers=LSF.derive(options="-q gpu -gpu num=1"))
     check(made)
     submitted = sorted(cluster.calls("bsub"))
     assert len(submitted) == 2
@@ -214,7 +214,7 @@ def test_a_cluster_that_refuses_is_quoted(tmp_path, cluster, resumed) -> None:
     with pytest.raises(
         RuntimeError, match=r"cannot start: .* exited with 1: sbatch: error: invalid partition specified: gpux$"
     ):
-        run(made, workers=SLURM.model_copy(update={"count": 1}))
+        run(made, workers=SLURM.derive(count=1))
     assert len(cluster.calls()) < 10
 
 
@@ -363,7 +363,7 @@ def test_a_stranger_that_takes_blocks_and_says_they_are_done_changes_nothing(tmp
 @needs_proc
 def test_workers_elsewhere_are_told_the_host(tmp_path, cluster) -> None:
     # means this machine to who connects to it, but is no loopback address
-    workers = SLURM.model_copy(update={"host": "0.0.0.0", "count": 1})
+    workers = SLURM.derive(host="0.0.0.0", count=1)
     made, stranger = step(tmp_path), Stranger()
     run(made, workers=workers)
     stranger.join(60)

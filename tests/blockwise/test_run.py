@@ -61,7 +61,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path) -> None:
 def test_a_block_that_hangs_is_given_up(tmp_path) -> None:
     made = step(tmp_path, wrong={3: "hang"})
     with pytest.raises(BlocksFailed, match=r"1 of 24 (.|\n)*block 3 .*took too long"):
-        run(made, workers=TWO.model_copy(update={"timeout": 2.0, "retries": 1}))
+        run(made, workers=TWO.derive(timeout=2.0, retries=1))
     assert len(read_ledger(made.folder)) == 23
 
 

@@ -103,15 +103,15 @@ def test_other_blocks_are_another_step(tmp_path, change) -> None:
 
 def test_every_field_counts_but_those_that_say_that_they_do_not(tmp_path) -> None:
     asked = made(tmp_path)
-    same = [Anything(inputs={"a": [1, "ä"]}, others={"b": 2}), asked.job.model_copy(update={"inner": Inner(threads=7)})]
+    same = [Anything(inputs={"a": [1, "ä"]}, others={"b": 2}), asked.job.derive(inner=Inner(threads=7))]
     for job in same:
         assert asked.differs(made(tmp_path / "elsewhere", job=job)) == []
         assert job != asked.job
-    other = asked.job.model_copy(update={"inner": Inner(precision="bf16")})
+    other = asked.job.derive(inner=Inner(precision="bf16"))
     assert asked.differs(made(tmp_path, job=other)) == ["inner.precision: bf16 there, fp32 asked for"]
-    [line] = asked.differs(made(tmp_path, job=asked.job.model_copy(update={"version": 2})))
+    [line] = asked.differs(made(tmp_path, job=asked.job.derive(version=2)))
     assert line == "another version of this program made it, which computes it otherwise"
-    other = asked.job.model_copy(update={"checkpoint": "e3b0c442"})
+    other = asked.job.derive(checkpoint="e3b0c442")
     assert asked.differs(made(tmp_path, job=other)) == ["the checkpoint of {'a': [1, 'ä']} is another one"]
 
 

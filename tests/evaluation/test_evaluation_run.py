@@ -91,7 +91,7 @@ def _segmented(tmp_path, remainder=None):
 
 
 def _set(config, **evaluate):
-    return config.model_copy(update={"evaluate": config.evaluate.model_copy(update=evaluate)})
+    return config.derive(evaluate=config.evaluate.derive(**evaluate))
 
 
 def _segments(config, name, what):
@@ -122,8 +122,8 @@ def test_between_voxels_all_is_as_on_them_and_lies_over_the_truth(config, tmp_pa
     """Offsets that are no whole voxels, with a mask: the same scores, and segments at the place of the truth, in nm."""
     moved = _segmented(tmp_path / "moved", (2, 0, -3.5))
     assert {n: s.sweep for n, s in evaluate(moved).volumes.items()} == {n: s.sweep for n, s in evaluate(config).volumes.items()}
-    masked = {"segment": moved.segment.model_copy(update={"use_mask": True}), "name": "masked"}
-    masked = moved.model_copy(update=masked)
+    masked = {"segment": moved.segment.derive(use_mask=True), "name": "masked"}
+    masked = moved.derive(**masked)
     for name in NAMES:
         shutil.copytree(prediction(moved, name), prediction(masked, name))
     segment(masked)
@@ -132,8 +132,8 @@ def test_between_voxels_all_is_as_on_them_and_lies_over_the_truth(config, tmp_pa
             found = open_array(segmentation(run, "c"), array)
             assert (found.roi, found.remainder) == (ROI, (2, 0, -3.5))
             assert found.read(ROI).any()
-    other = moved.dataset.test[0].model_copy(update={"offset": dict.fromkeys(("raw", "labels", "labels_mask"), (24, 0, 40))})
-    elsewhere = moved.model_copy(update={"dataset": moved.dataset.model_copy(update={"test": (other,)})})
+    other = moved.dataset.test[0].derive(offset=dict.fromkeys(("raw", "labels", "labels_mask"), (24, 0, 40)))
+    elsewhere = moved.derive(dataset=moved.dataset.derive(test=(other,)))
     with pytest.raises(
         ValueError, match=r"volume 'c': against raw, .*fragments: it is shifted by \(0\.25, 0, -0\.438\) voxels"
     ):
@@ -165,7 +165,7 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
     ],
 )
 def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> None:
-    other = config.model_copy(update={"segment": config.segment.model_copy(update=changed)})
+    other = config.derive(segment=config.segment.derive(**changed))
     with pytest.raises(ValueError, match=says):
         evaluate(other)
     segment(other)
@@ -173,7 +173,7 @@ def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> No
 
 
 def test_a_threshold_that_is_scored_and_not_written_is_told(config) -> None:
-    other = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": (0.45,)})})
+    other = config.derive(segment=config.segment.derive(thresholds=(0.45,)))
     told = []
     assert evaluate(other, progress=told.append).threshold == 0.45
     missing = "holds no segmentation at threshold 0.45 yet: run segment.py again to write it"
@@ -196,7 +196,7 @@ def test_another_mask_is_counted_anew(config, tmp_path) -> None:
 
 
 def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path) -> None:
-    masked = config.model_copy(update={"segment": config.segment.model_copy(update={"use_mask": True})})
+    masked = config.derive(segment=config.segment.derive(use_mask=True))
     segment(masked)
     evaluate(masked)
     with pytest.raises(ValueError, match=r"segment.use_mask: True there, False asked for; run segment.py again"):
@@ -210,15 +210,15 @@ def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path
     evaluate(masked)
     heads = {"affs": Head(target=Affinities(neighborhood=((0, 0, -1), (0, -1, 0), (-1, 0, 0))))}
     with pytest.raises(ValueError, match=r"offsets of affinities: \[\[-1, 0, 0\], .* there, \[\[0, 0, -1\], .* asked for"):
-        evaluate(masked.model_copy(update={"variant": Variant(stages=(Stage(heads=heads),))}))
+        evaluate(masked.derive(variant=Variant(stages=(Stage(heads=heads),))))
 
 
 def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
     inside = {"agglomeration": "blocks", "block": (7, 22, 24)}
-    made = config.model_copy(update={"segment": config.segment.model_copy(update=inside)})
+    made = config.derive(segment=config.segment.derive(**inside))
     segment(made)
     evaluate(made)
-    other = made.model_copy(update={"segment": made.segment.model_copy(update={"edge_context": (0, 9, 9)})})
+    other = made.derive(segment=made.segment.derive(edge_context=(0, 9, 9)))
     with pytest.raises(ValueError, match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run segment.py"):
         evaluate(other)
     with pytest.raises(ValueError, match=r"segment.agglomeration: blocks there, whole asked for, by auto"):
@@ -257,7 +257,7 @@ def test_validation_picks_and_test_does_not(config) -> None:
 
 
 def _only(config, *names):
-    return config.model_copy(update={"predict": config.predict.model_copy(update={"volumes": names})})
+    return config.derive(predict=config.predict.derive(volumes=names))
 
 
 def test_threshold_of_the_training_run(config) -> None:
@@ -272,15 +272,15 @@ def test_threshold_of_the_training_run(config) -> None:
     found = evaluate(alone)
     assert (found.threshold, found.chosen_on) == (0.35, "validation during training")
     assert list(found.volumes["c"].sweep) == [0.2, 0.4, 0.6, 0.8]
-    other = config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": (0.35,)})})
+    other = config.derive(segment=config.segment.derive(thresholds=(0.35,)))
     segment(_only(other, "c"))
     assert found.volumes["c"].scored == _expected(config, "c", 0.35)
 
 
 @pytest.mark.parametrize("background", ["label", "ignore", "singletons"])
 def test_region_and_background(config, background) -> None:
-    options = config.segment.fragments.model_copy(update={"foreground_only": True})
-    config = config.model_copy(update={"segment": config.segment.model_copy(update={"fragments": options})})
+    options = config.segment.fragments.derive(foreground_only=True)
+    config = config.derive(segment=config.segment.derive(fragments=options))
     segment(config)
     found = evaluate(_set(config, region=((5, 9), (None, 20)), background=background))
     assert found.volumes["c"].roi == Roi((5, 0, 5), (4, 20, 24))
@@ -298,12 +298,10 @@ def test_truth_in_pieces(config) -> None:
 
 
 def test_of_volumes_without_truth_it_is_said_where_they_are(config) -> None:
-    bare = config.dataset.test[0].model_copy(update={"labels": None, "labels_mask": None})
-    dataset = config.dataset.model_copy(update={"test": (bare,)})
+    bare = config.dataset.test[0].derive(labels=None, labels_mask=None)
+    dataset = config.dataset.derive(test=(bare,))
     # a threshold that nothing was written for
-    config = config.model_copy(
-        update={"dataset": dataset, "segment": config.segment.model_copy(update={"thresholds": (0.35,)})}
-    )
+    config = config.derive(dataset=dataset, segment=config.segment.derive(thresholds=(0.35,)))
     told = []
     assert list(evaluate(config, progress=told.append).volumes) == ["a", "b"]
     path = segmentation(config, "c")
@@ -357,10 +355,10 @@ def test_errors(config, tmp_path) -> None:
     with pytest.raises(ValueError, match=r"blocks/edges is missing"):
         evaluate(config)
     with pytest.raises(ValueError, match=r"run segment\.py first"):
-        evaluate(config.model_copy(update={"name": "other"}))
-    without = Dataset(test=(config.dataset.test[0].model_copy(update={"labels": None}),))
+        evaluate(config.derive(name="other"))
+    without = Dataset(test=(config.dataset.test[0].derive(labels=None),))
     with pytest.raises(ValueError, match="has labels to be scored"):
-        evaluate(config.model_copy(update={"dataset": without}))
+        evaluate(config.derive(dataset=without))
 
 
 def test_earlier_scores_are_kept_and_named(config) -> None:
@@ -417,4 +415,4 @@ def test_what_is_no_evaluation_is_kept_too(config, content) -> None:
 
 
 def _thresholds(config, thresholds):
-    return config.model_copy(update={"segment": config.segment.model_copy(update={"thresholds": thresholds})})
+    return config.derive(segment=config.segment.derive(thresholds=thresholds))

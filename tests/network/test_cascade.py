@@ -84,7 +84,7 @@ def test_shifts_off_the_step_do_change_the_output():
 
 def test_context_smaller_than_the_receptive_field_is_an_approximation():
     for context, exact in ((None, True), ((4, 4), False)):
-        trunk = TINY_TRUNKS["residual2d"].model_copy(update={"context": context})
+        trunk = TINY_TRUNKS["residual2d"].derive(context=context)
         # in float64: these logits reach 50, where float32 leaves differences of the size that is asked for
         cascade = lively(Cascade(TINY_VARIANTS["aff"], trunk)).eval().double()
         with torch.inference_mode():
@@ -180,7 +180,7 @@ def test_in_place_activations_leave_gradients_right():
     for trunk in TINY_TRUNKS.values():
         for activation in ("relu", "elu", "gelu"):
             for norm in (None, "group"):
-                small = trunk.model_copy(update={"activation": activation, "norm": norm})
+                small = trunk.derive(activation=activation, norm=norm)
                 cascade = lively(Cascade(TINY_VARIANTS["aff"], small)).double()
                 raw = _raw(_smallest(cascade.variant, small)).double()
                 _assert_slope(partial(_loss, cascade, raw), list(cascade.parameters()))

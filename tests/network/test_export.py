@@ -15,7 +15,7 @@ SMALL = Network(trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=
 
 
 def test_export(tmp_path) -> None:
-    small = config.model_copy(update={"network": SMALL, "runs": "/home/me/runs", "data_root": "/home/me"})
+    small = config.derive(network=SMALL, runs="/home/me/runs", data_root="/home/me")
     torch.manual_seed(0)
     trained, averaged = Cascade(small.variant, SMALL.trunk), Cascade(small.variant, SMALL.trunk)
     source, target = tmp_path / "full.pt", tmp_path / "given away.pt"
@@ -37,7 +37,7 @@ def test_export(tmp_path) -> None:
     given = from_checkpoint(target)
     assert given.sha256 == sha256
     assert given.iteration == 7
-    assert given.config == small.model_copy(update={"runs": "runs", "data_root": None}), "no folder of another machine"
+    assert given.config == small.derive(runs="runs", data_root=None), "no folder of another machine"
     assert "optimizer" not in checkpoint.load(target)
     weights = sum(value.numel() for value in averaged.state_dict().values())
     assert target.stat().st_size < 2 * weights + 40_000 + len(json.dumps(small.model_dump(mode="json")))

@@ -100,7 +100,7 @@ def test_stages_until():
 def test_equal_configs_have_equal_hashes(config):
     again = Config.model_validate_json(config.model_dump_json())
     assert restore.config_hash(config) == restore.config_hash(again)
-    assert restore.config_hash(config) != restore.config_hash(config.model_copy(update={"name": "other"}))
+    assert restore.config_hash(config) != restore.config_hash(config.derive(name="other"))
 
 
 def test_resolving_names(config, tmp_path):
@@ -123,6 +123,6 @@ def test_resolving_names(config, tmp_path):
 
 def test_a_run_of_another_variant_is_told_apart(config) -> None:
     _save(config, "lsds")
-    other = config.model_copy(update={"variant": TINY_VARIANTS["mtlsd"]})
+    other = config.derive(variant=TINY_VARIANTS["mtlsd"])
     with pytest.raises(ValueError, match=r"has stages lsds, the config's variant has main; repeat .*config\.json"):
         restore.resolve("best", other)

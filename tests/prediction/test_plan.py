@@ -75,7 +75,7 @@ def test_flips_of_affinities_take_a_margin():
 
 
 def test_memory_bounds_the_block():
-    network = PAPER.model_copy(update={"predict_shape": None})
+    network = PAPER.derive(predict_shape=None)
     little, much = (made(network, (2000,) * 3, memory=gigabytes).grid for gigabytes in (2, 16))
     assert prod(little.write_shape) < prod(much.write_shape)
     half = made(network, (2000,) * 3, memory=2, precision="bf16").grid
@@ -84,7 +84,7 @@ def test_memory_bounds_the_block():
 
 @pytest.mark.parametrize("gigabytes", [1.5, 2, 5, 16])
 def test_a_block_takes_the_memory_there_is_and_one_longer_along_any_axis_takes_more(gigabytes):
-    network = PAPER.model_copy(update={"predict_shape": None})
+    network = PAPER.derive(predict_shape=None)
     extent = made(network, (5000,) * 3, memory=gigabytes)
     # as large as memory allows, before blocks are evened out
     largest = sizes.largest_input(AFF, PAPER.trunk, memory_bytes=gigabytes * 1e9, limit=(5000,) * 3)
@@ -102,7 +102,7 @@ def taken(shape):
 
 
 def test_where_memory_is_plenty_one_block_is_enough():
-    network = PAPER.model_copy(update={"predict_shape": None})
+    network = PAPER.derive(predict_shape=None)
     for extent in ((3, 50, 61), (157, 90, 250)):
         assert len(made(network, extent, memory=1e6).grid) == 1
 
@@ -113,9 +113,7 @@ def test_a_2d_network_takes_a_section_by_itself_where_two_do_not_fit():
     shape = one.grid.block(0).read.shape[1:]
     bytes_of_one = cost.memory(trunk, {"main": shape}, AFF)
     for sections in (1, 2, 3):
-        some = made(
-            ISO2D.model_copy(update={"predict_shape": shape}), (6, 300, 200), memory=1.1 * sections * bytes_of_one / 1e9
-        )
+        some = made(ISO2D.derive(predict_shape=shape), (6, 300, 200), memory=1.1 * sections * bytes_of_one / 1e9)
         assert some.grid.block(0).write.shape[0] == sections
 
 

@@ -57,8 +57,8 @@ def test_all_blocks_share_one_arena(make, tmp_path) -> None:  # noqa: F811
 def test_weights_are_read_once_however_many_volumes_there_are(make, monkeypatch) -> None:  # noqa: F811
     config, _ = make()
     [volume] = config.dataset.test
-    several = tuple(volume.model_copy(update={"name": name}) for name in ("a", "b", "c"))
-    config = config.model_copy(update={"dataset": Dataset(test=several)})
+    several = tuple(volume.derive(name=name) for name in ("a", "b", "c"))
+    config = config.derive(dataset=Dataset(test=several))
     read = []
 
     def noting(path):
@@ -78,10 +78,10 @@ def test_weights_are_read_once_however_many_volumes_there_are(make, monkeypatch)
 def test_heads_of_a_volume_are_the_same_alone_and_after_another(make) -> None:  # noqa: F811
     config, _ = make()
     [volume] = config.dataset.test
-    second = volume.model_copy(update={"name": "second"})
+    second = volume.derive(name="second")
     found = []
     for several in ((second,), (volume, second)):
-        *_, path = predict(config.model_copy(update={"dataset": Dataset(test=several)}))
+        *_, path = predict(config.derive(dataset=Dataset(test=several)))
         found.append({name: value for name, value in digests(path).items() if name.startswith(".zarray")})
         shutil.rmtree(path)
     assert found[0]

@@ -109,7 +109,7 @@ def read(path, head):
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_heads_on_disk_are_those_of_the_array(make, dtype):
     config, raw = make(dtype=np.uint8, heads=("affs", "lsds"))
-    config = config.model_copy(update={"predict": config.predict.model_copy(update={"dtype": dtype})})
+    config = config.derive(predict=config.predict.derive(dtype=dtype))
     [path] = predict(config)
     assert path == paths.prediction(config, "em")
     for head, truth in expected(config, raw).items():
@@ -310,7 +310,7 @@ def test_every_chunk_is_written_and_belongs_to_one_block(make):
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_others_open_every_head_with_its_levels(make, dtype):
     config, _ = make(levels=2, heads=("affs", "lsds"))
-    config = config.model_copy(update={"predict": config.predict.model_copy(update={"dtype": dtype})})
+    config = config.derive(predict=config.predict.derive(dtype=dtype))
     [path] = predict(config)
     for head, target in config.variant.heads().items():
         values, array = read(path, head)
@@ -336,7 +336,7 @@ def test_levels_do_not_make_a_prediction_another(make, monkeypatch):
     before = read(path, "affs")[0]
     no_inference(monkeypatch)
     for levels in (3, 1, 2):
-        predict(config.model_copy(update={"predict": config.predict.model_copy(update={"levels": levels})}))
+        predict(config.derive(predict=config.predict.derive(levels=levels)))
         assert len(ngff_zarr.from_ngff_zarr(str(path / "affs")).images) == 3
     np.testing.assert_array_equal(read(path, "affs")[0], before)
 
@@ -345,7 +345,7 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     caplog.set_level("INFO")
     config, _ = make(heads=("affs", "lsds"))
     [path] = predict(config)
-    predict(config.model_copy(update={"predict": config.predict.model_copy(update={"heads": ("affs",)})}))
+    predict(config.derive(predict=config.predict.derive(heads=("affs",))))
     assert containers.arrays(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text
 

@@ -44,7 +44,7 @@ def config(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("connected", [False, True])
 def test_files(config, connected) -> None:
-    config = config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"connected": connected})})
+    config = config.derive(evaluate=config.evaluate.derive(connected=connected))
     segment(config)
     evaluation = evaluate(config)
     assert evaluation.part("test").voi_sum == 0
@@ -62,6 +62,6 @@ def test_mutex_has_no_sweep(config) -> None:
 
 
 def test_nothing_scored_is_nothing_drawn_but_the_sweep(config) -> None:
-    alone = config.model_copy(update={"predict": config.predict.model_copy(update={"volumes": ("test",)})})
+    alone = config.derive(predict=config.predict.derive(volumes=("test",)))
     segment(alone)
     assert [path.name for path in draw(alone, evaluate(alone))] == ["evaluation_sweep.png"]

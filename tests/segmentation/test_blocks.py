@@ -93,7 +93,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
     write_tables(folder / "out.zarr", asked.thresholds, places=places, edges=lambda: edges, names=str, made_from="")
     segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in asked.thresholds}
     step = parts.segments(folder / "out.zarr", parts.mutex(folder), {str(t): str(t) for t in asked.thresholds})
-    job = step.job.model_copy(update={"made_from": ""})
+    job = step.job.derive(made_from="")
     for block, found in each(grid, Segments(job, folder / "out.zarr"), seed + 2):
         for threshold, whole in segments.items():
             whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
@@ -274,7 +274,7 @@ def test_perfect_affinities_give_the_truth_back(tmp_path_factory, way, block, co
     mask = np.ones(shape, bool)
     mask[..., 17:] = not with_mask
     asked = Segment(
-        fragments=options.model_copy(update={"foreground_only": True}),
+        fragments=options.derive(foreground_only=True),
         block=block,
         context=(context,) * 3,
         thresholds=THRESHOLDS,

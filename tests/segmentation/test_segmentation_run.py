@@ -49,7 +49,7 @@ def config(tmp_path):
     volume = Volume(path="data.zarr", raw="raw", labels="labels", labels_mask="mask")
     config = Config(
         name="run",
-        dataset=Dataset(validate=(volume,), test=(volume.model_copy(update={"labels": None}),)),
+        dataset=Dataset(validate=(volume,), test=(volume.derive(labels=None),)),
         variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
         segment=Segment(thresholds=THRESHOLDS, fragments=Fragments(min_seed_distance=4)),
@@ -64,7 +64,7 @@ def config(tmp_path):
 
 
 def _set(config, **segment):
-    return config.model_copy(update={"segment": config.segment.model_copy(update=segment)})
+    return config.derive(segment=config.segment.derive(**segment))
 
 
 def _names(config, volume):
@@ -148,7 +148,7 @@ def _same(found, expected) -> None:
 
 def test_other_thresholds_are_written_beside_those_that_are_there(config, monkeypatch) -> None:
     """However they are asked for, in whatever order, they are what one list of them all gives."""
-    everything = _set(config.model_copy(update={"name": "at_once"}), thresholds=(0.28, 0.29, 0.4, 0.5, 0.6))
+    everything = _set(config.derive(name="at_once"), thresholds=(0.28, 0.29, 0.4, 0.5, 0.6))
     shutil.copytree(prediction(config, "x").parent, prediction(everything, "x").parent)
     segment(everything)
     segment(config)
@@ -229,7 +229,7 @@ def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
         "0.6.npy",
         "first.npy",
     ]
-    fresh = other.model_copy(update={"name": "fresh"})
+    fresh = other.derive(name="fresh")
     shutil.copytree(prediction(config, "x").parent, prediction(fresh, "x").parent)
     segment(fresh)
     _same(_content(other), _content(fresh))
@@ -293,7 +293,7 @@ def test_a_damaged_table_is_found_and_written_again(config) -> None:
 
 
 def test_mask_blank_sections_and_mutex(config) -> None:
-    options = config.segment.fragments.model_copy(update={"blank_sections": (6, 100)})
+    options = config.segment.fragments.derive(blank_sections=(6, 100))
     segment(_set(config, use_mask=True, fragments=options))
     fragments = open_array(segmentation(config, "data_test"), "fragments").read(ROI)
     assert not fragments[:, :, :7].any()
@@ -328,12 +328,12 @@ def test_errors(config) -> None:
     with pytest.raises(ValueError, match="heads with affinities: affs"):
         segment(_set(config, affinities="lsds"))
     with pytest.raises(ValueError, match=r"run predicter\.py first"):
-        segment(config.model_copy(update={"name": "another"}))
+        segment(config.derive(name="another"))
 
 
 def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(config, monkeypatch) -> None:
-    one = config.predict.model_copy(update={"volumes": ("validate",)})
-    config = _set(config.model_copy(update={"predict": one}), block=(6, 10, 24))
+    one = config.predict.derive(volumes=("validate",))
+    config = _set(config.derive(predict=one), block=(6, 10, 24))
     monkeypatch.setattr(run, "available", lambda: 1000)
     with pytest.raises(ValueError, match=r"to join \d+ contacts .* GB .*, 1e-06 GB are free; set segment\.aggl"):
         segment(config)
@@ -360,8 +360,8 @@ def test_blocks_and_whole_are_not_taken_for_each_other(config) -> None:
 
 
 def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(config, monkeypatch) -> None:
-    one = config.predict.model_copy(update={"volumes": ("validate",)})
-    config = _set(config.model_copy(update={"predict": one}), block=(6, 10, 24))
+    one = config.predict.derive(volumes=("validate",))
+    config = _set(config.derive(predict=one), block=(6, 10, 24))
     with monkeypatch.context() as patch:
         patch.setattr(Whole, "compute", _out_of_memory)
         with pytest.raises(BlocksFailed, match=r"1 of 1 blocks of edges failed:"):

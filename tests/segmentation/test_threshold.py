@@ -45,7 +45,7 @@ def _write(path, content) -> None:
 
 
 def _changed(config: Config, part: str, **fields) -> Config:
-    return config.model_copy(update={part: getattr(config, part).model_copy(update=fields)})
+    return config.derive(**{part: getattr(config, part).derive(**fields)})
 
 
 def test_as_it_was_picked(config, caplog) -> None:
@@ -101,12 +101,12 @@ def test_blocks_are_nothing_to_the_validation_of_training(config, caplog) -> Non
 def test_what_is_no_validation_volume_any_more(config, caplog) -> None:
     """Or its threshold would be picked on what is tested now."""
     a, b = config.dataset.validate
-    moved = config.model_copy(update={"dataset": Dataset(validate=(a,), test=(b,))})
+    moved = config.derive(dataset=Dataset(validate=(a,), test=(b,)))
     assert picked(moved) == 0.4
     assert "volume 'b' is no validation volume, or another one now" in caplog.text
-    cropped = config.model_copy(update={"dataset": Dataset(validate=(a, b.model_copy(update={"region": ((0, 9),)})))})
+    cropped = config.derive(dataset=Dataset(validate=(a, b.derive(region=((0, 9),)))))
     assert picked(cropped) == 0.4
-    more = config.model_copy(update={"dataset": Dataset(validate=(a, b, Volume(path="c.zarr", name="c")))})
+    more = config.derive(dataset=Dataset(validate=(a, b, Volume(path="c.zarr", name="c"))))
     assert picked(more) == 0.3
 
 
@@ -117,5 +117,5 @@ def test_files_of_before_are_read(config) -> None:
     _write(evaluation_file(config), {"threshold": None})
     _write(validation_file(config), {"threshold": 0.4, "segment": scoring_settings(config)})
     assert picked(config) == 0.4
-    assert picked(config.model_copy(update={"segment": Segment(scoring="mean_all")})) is None
-    assert picked(config.model_copy(update={"evaluate": Evaluate(connected=True)})) == 0.4
+    assert picked(config.derive(segment=Segment(scoring="mean_all"))) is None
+    assert picked(config.derive(evaluate=Evaluate(connected=True))) == 0.4

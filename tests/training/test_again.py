@@ -22,7 +22,7 @@ BASE = Segment(fragments=Fragments(min_seed_distance=4), thresholds=(0.2, 0.5, 0
 
 
 def _longer(run: Config, iterations: int, **changes) -> Config:
-    return run.model_copy(update={"train": run.train.model_copy(update={"iterations": iterations})} | changes)
+    return run.derive(**{"train": run.train.derive(iterations=iterations)} | changes)
 
 
 def _record(run: Config) -> dict:
@@ -39,9 +39,9 @@ def _best(run: Config, iterations: range | list[int], stage: int = 0) -> tuple[i
 
 
 CHANGES = {
-    "scoring": {"segment": BASE.model_copy(update={"scoring": "hist_quant_75"})},
-    "thresholds": {"segment": BASE.model_copy(update={"thresholds": (0.9,)})},
-    "fragments": {"segment": BASE.model_copy(update={"fragments": Fragments(min_seed_distance=2)})},
+    "scoring": {"segment": BASE.derive(scoring="hist_quant_75")},
+    "thresholds": {"segment": BASE.derive(thresholds=(0.9,))},
+    "fragments": {"segment": BASE.derive(fragments=Fragments(min_seed_distance=2))},
     "background": {"evaluate": Evaluate(background="singletons")},
     "region": {"evaluate": Evaluate(region=((30, 40), (2, 20)))},
     "tolerance": {"evaluate": Evaluate(tolerance=0.5)},
@@ -83,7 +83,7 @@ def test_an_old_score_that_no_new_one_reaches_does_not_stay(tmp_path) -> None:
     "changes",
     [
         {},
-        {"segment": BASE.model_copy(update={"block": (64, 64, 64), "context": (1, 1, 1)})},
+        {"segment": BASE.derive(block=(64, 64, 64), context=(1, 1, 1))},
         {"evaluate": Evaluate(block=(64, 64, 64))},
         {"predict": Predict(device="cpu", threads=1, augment="flips", dtype="float32")},
     ],
@@ -129,7 +129,7 @@ def test_a_stage_scored_by_its_loss_has_a_yardstick_too(tmp_path) -> None:
 def test_where_the_best_is_gone_the_comparison_begins_anew(tmp_path, caplog, harm) -> None:
     run = config(tmp_path, iterations=3, **EVERY)
     best = train(run, progress=False)
-    train(_longer(run, 4, train=run.train.model_copy(update={"validate_every": 0, "iterations": 4})), progress=False)
+    train(_longer(run, 4, train=run.train.derive(validate_every=0, iterations=4)), progress=False)
     before = _record(run)["iteration"]
     best.unlink()
     if harm == "damaged":

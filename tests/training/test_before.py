@@ -46,18 +46,16 @@ def run(tmp_path, monkeypatch) -> Config:
         schedule=Schedule(warmup=2),
     )
     trunk = UNet(features=1, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
-    return made.model_copy(
-        update={
-            "network": Network(trunk=trunk, train_shape=(18, 18, 18), predict_shape=(22, 22, 22)),
-            "runs": "runs",
-            "data_root": ".",
-            "predict": made.predict.model_copy(update={"volumes": ("validate",)}),
-        }
+    return made.derive(
+        network=Network(trunk=trunk, train_shape=(18, 18, 18), predict_shape=(22, 22, 22)),
+        runs="runs",
+        data_root=".",
+        predict=made.predict.derive(volumes=("validate",)),
     )
 
 
 def _longer(run: Config, iterations: int, **changes) -> Config:
-    return run.model_copy(update={"train": run.train.model_copy(update={"iterations": iterations})} | changes)
+    return run.derive(**{"train": run.train.derive(iterations=iterations)} | changes)
 
 
 def test_it_goes_on_as_it_would_have(run, caplog) -> None:
@@ -88,14 +86,14 @@ def test_it_is_finished_as_it_is(run) -> None:
 
 def test_another_config_is_refused(run) -> None:
     with pytest.raises(ValueError, match=r"the config differs from the one .*\n  train\.seed: was 0, now 4"):
-        train(run.model_copy(update={"train": run.train.model_copy(update={"seed": 4, "iterations": 5})}), progress=False)
+        train(run.derive(train=run.train.derive(seed=4, iterations=5)), progress=False)
 
 
 def test_its_threshold_is_used_where_it_was_picked_with_these_settings(run, caplog) -> None:
     assert validated(run) == 0.2
     # it did not note how it was scored
-    assert validated(run.model_copy(update={"evaluate": Evaluate(tolerance=0.1)})) == 0.2
-    other = run.model_copy(update={"segment": run.segment.model_copy(update={"scoring": "hist_quant_50"})})
+    assert validated(run.derive(evaluate=Evaluate(tolerance=0.1))) == 0.2
+    other = run.derive(segment=run.segment.derive(scoring="hist_quant_50"))
     assert validated(other) is None
     assert "segment.scoring: mean there, hist_quant_50 asked for" in caplog.text
 
@@ -120,13 +118,9 @@ def test_it_is_tuned_further_with_a_head_more(run, caplog) -> None:
     caplog.set_level("INFO")
     best = paths.checkpoints(run, "main") / "best.pt"
     stage = run.variant.stages[0]
-    more = stage.model_copy(update={"heads": {**stage.heads, "more": stage.heads["affs"]}})
-    tuned = run.model_copy(
-        update={
-            "name": "tuned",
-            "variant": run.variant.model_copy(update={"stages": (more,)}),
-            "train": run.train.model_copy(update={"init": {"main": str(best)}, "iterations": 1}),
-        }
+    more = stage.derive(heads={**stage.heads, "more": stage.heads["affs"]})
+    tuned = run.derive(
+        name="tuned", variant=run.variant.derive(stages=(more,)), train=run.train.derive(init={"main": str(best)}, iterations=1)
     )
     train(tuned, progress=False)
     assert "new, so they start fresh: head more" in caplog.text

@@ -12,8 +12,8 @@ from lsd.training.loop import train
 
 def _run(folder, name: str, *stages: Stage, **fields) -> Config:
     run = config(folder, name=name, iterations=0)
-    train_fields = run.train.model_copy(update=fields)
-    return run.model_copy(update={"variant": Variant(stages=stages), "train": train_fields})
+    train_fields = run.train.derive(**fields)
+    return run.derive(variant=Variant(stages=stages), train=train_fields)
 
 
 def _weights(run: Config, kind: str = "model") -> dict[str, torch.Tensor]:
@@ -93,18 +93,18 @@ def test_a_frozen_stage_must_fit_as_it_is(tmp_path, trained) -> None:
 
 def test_where_nothing_matches_it_is_refused(tmp_path, trained) -> None:
     other = UNet(features=3, multiplier=3, factors=((2, 2, 2),), kernels=((3, 3, 3),))
-    run = _run(tmp_path, "other", Stage(heads={"lsds": LSDS}), init={"main": trained[1]}).model_copy(
-        update={"network": Network(trunk=other, train_shape=(18, 18, 18), predict_shape=(22, 22, 22))}
+    run = _run(tmp_path, "other", Stage(heads={"lsds": LSDS}), init={"main": trained[1]}).derive(
+        network=Network(trunk=other, train_shape=(18, 18, 18), predict_shape=(22, 22, 22))
     )
     with pytest.raises(ValueError, match=r"no layer in .* fits the network, e\.g\. .* has shape \(.*\) there, the network \("):
         train(run, progress=False)
     flat = _run(tmp_path, "flat", Stage(heads={"lsds": LSDS}), init={"main": trained[1]})
     with pytest.raises(ValueError, match=r"no layer in .* fits the network"):
-        train(flat.model_copy(update={"network": NETWORKS["2d"]}), progress=False)
+        train(flat.derive(network=NETWORKS["2d"]), progress=False)
 
 
 def test_a_run_goes_on_with_its_own_network_only(tmp_path, trained) -> None:
     first, _ = trained
     more = Variant(stages=(Stage(heads={"affs": AFFS, "more": Head(target=AFFS.target)}),))
     with pytest.raises(ValueError, match="the config differs from the one"):
-        train(first.model_copy(update={"variant": more}), progress=False)
+        train(first.derive(variant=more), progress=False)

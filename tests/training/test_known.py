@@ -155,7 +155,7 @@ def test_in_blocks_and_by_mutex(folder, tmp_path, said, decoder) -> None:
     changed = {"decoder": "mutex"} if decoder == "mutex" else {"block": (5, 9, 7), "context": (2, 2, 2)}
     known = _brute_force(said)
     base = _config(folder, tmp_path, said)
-    config = base.model_copy(update={"segment": base.segment.model_copy(update=changed)})
+    config = base.derive(segment=base.segment.derive(**changed))
     segment(config)
     name = "segmentation/mutex" if decoder == "mutex" else "fragments"
     found = open_array(segmentation(config, "v"), name).read(ROI)
@@ -166,7 +166,7 @@ def test_in_blocks_and_by_mutex(folder, tmp_path, said, decoder) -> None:
 def test_without_use_mask_all_is_used(folder, tmp_path) -> None:
     said = dict.fromkeys(SAID, True)
     base = _config(folder, tmp_path, said, use_mask=False)
-    config = base.model_copy(update={"evaluate": Evaluate(use_mask=False)})
+    config = base.derive(evaluate=Evaluate(use_mask=False))
     segment(config)
     found = open_array(segmentation(config, "v"), "fragments").read(ROI)
     assert found[~_brute_force(said)].any()
@@ -183,8 +183,8 @@ def test_what_is_known_otherwise_is_segmented_anew(folder, tmp_path, changes) ->
     said = dict.fromkeys(SAID, True)
     config = _config(folder, tmp_path, said)
     segment(config)
-    volume = config.dataset.validate[0].model_copy(update=changes)
-    other = config.model_copy(update={"dataset": Dataset(validate=(volume,))})
+    volume = config.dataset.validate[0].derive(**changes)
+    other = config.derive(dataset=Dataset(validate=(volume,)))
     with pytest.raises(ValueError, match="what is known of the volume"):
         evaluate(other)
     segment(other)

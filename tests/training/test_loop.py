@@ -212,7 +212,7 @@ def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:
 
 def test_validation_without_volumes_is_told(tmp_path, caplog) -> None:
     run = config(tmp_path, iterations=1, validate_every=1)
-    train(run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": ()})}), progress=False)
+    train(run.derive(dataset=run.dataset.derive(validate=())), progress=False)
     assert "dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best" in caplog.messages
 
 
@@ -238,7 +238,7 @@ def test_best_is_named_again_if_the_run_was_killed_before(tmp_path, monkeypatch)
         with pytest.raises(ZeroDivisionError):
             train(run, progress=False)
     assert not paths.validation_file(run).exists()
-    path = train(run.model_copy(update={"train": run.train.model_copy(update={"iterations": 3})}), progress=False)
+    path = train(run.derive(train=run.train.derive(iterations=3)), progress=False)
     assert path.name == "best.pt"
     assert paths.validation_file(run).exists()
 
@@ -311,10 +311,10 @@ def test_a_missing_checkpoint_is_said_before_training(tmp_path) -> None:
 
 def test_missing_data_is_said_before_a_network_is_built(tmp_path, monkeypatch) -> None:
     run = config(tmp_path)
-    volume = run.dataset.train[0].model_copy(update={"labels": "wrong"})
+    volume = run.dataset.train[0].derive(labels="wrong")
     monkeypatch.setattr(loop.initial, "begin", lambda *_: pytest.fail("a network was built"))
     with pytest.raises(ValueError, match="labels"):
-        train(run.model_copy(update={"dataset": run.dataset.model_copy(update={"train": (volume,)})}), progress=False)
+        train(run.derive(dataset=run.dataset.derive(train=(volume,))), progress=False)
 
 
 def test_frozen_last_stage_is_refused(tmp_path) -> None:
@@ -390,11 +390,11 @@ def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
     """Gradients then hold whatever was in memory."""
     monkeypatch.setattr(initial, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32")
     asked = config(tmp_path, precision="bf16")
-    small = NETWORKS["small"].model_copy(update={"train_shape": (32, 64, 64)})
+    small = NETWORKS["small"].derive(train_shape=(32, 64, 64))
     with pytest.raises(ValueError, match=r"leaves two voxels or fewer .*take at least \(64, 64, 64\), or train.precision=fp32"):
-        initial.check(asked.model_copy(update={"network": small}))
-    initial.check(asked.model_copy(update={"network": small.model_copy(update={"train_shape": (64, 64, 64)})}))
-    initial.check(config(tmp_path, precision="fp32").model_copy(update={"network": small}))
+        initial.check(asked.derive(network=small))
+    initial.check(asked.derive(network=small.derive(train_shape=(64, 64, 64))))
+    initial.check(config(tmp_path, precision="fp32").derive(network=small))
 
 
 def test_a_validation_that_fails_loses_nothing(tmp_path, monkeypatch) -> None:
@@ -417,9 +417,9 @@ def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:
     train(run)
     weights.unlink()
     longer = {"iterations": 2, "init": {stage.name: "elsewhere.pt"}}
-    train(run.model_copy(update={"train": run.train.model_copy(update=longer)}))
+    train(run.derive(train=run.train.derive(**longer)))
     with pytest.raises(ValueError, match=r"train\.init names .*weights\.pt.* which is no file"):
-        train(run.model_copy(update={"name": "third"}))
+        train(run.derive(name="third"))
 
 
 def test_planes_are_refused_by_training(tmp_path) -> None:
@@ -428,7 +428,7 @@ def test_planes_are_refused_by_training(tmp_path) -> None:
         write_plane(tmp_path / "plane.zarr", name)
     plane = Volume(path=str(tmp_path / "plane.zarr"), raw="raw", labels="labels")
     with pytest.raises(ValueError, match=r"has 2 axes, wanted: z, y and x; store a plane as one section, \(1, y, x\)"):
-        train(run.model_copy(update={"dataset": Dataset(train=(plane,))}))
+        train(run.derive(dataset=Dataset(train=(plane,))))
 
 
 def write_plane(path: Path, name: str) -> None:

@@ -158,7 +158,7 @@ def test_a_batch_follows_from_seed_and_number(root, augment):
 def test_workers_make_the_same_batches(root):
     made = config(root, augment=FULL)
     alone = batches(made, 4)
-    crew = made.model_copy(update={"train": Train(workers=2)})
+    crew = made.derive(train=Train(workers=2))
     for one, other in zip(alone[1:], batches(crew, 3, start=1), strict=True):
         assert_same(one, other)
 

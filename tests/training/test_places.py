@@ -195,13 +195,13 @@ def test_a_cube_of_truth_in_a_large_volume(root, options, augment, side, caplog)
     )
     shape = (side,) * 3
     for seed in range(2):
-        run = made.model_copy(update={"train": made.train.model_copy(update={"seed": seed})})
+        run = made.derive(train=made.train.derive(seed=seed))
         seen = batches(run, 3, raw=shape, output=shape)
         for batch in seen:
             assert ((batch.labels > 0).mean(axis=(1, 2, 3, 4)) >= share).all()
     with Batches(run, "main", shape, shape, start=2) as later:
         assert_same(next(later), seen[2])
-    crew = run.model_copy(update={"train": run.train.model_copy(update={"workers": 2})})
+    crew = run.derive(train=run.train.derive(workers=2))
     with Batches(crew, "main", shape, shape) as by_others:
         assert_same(next(by_others), seen[0])
         assert_same(next(by_others), seen[1])
@@ -214,7 +214,7 @@ def test_too_little_truth_is_refused_at_the_start(root):
     message = r"'cube_train': no output of 80x80x80 .*known to 0\.52 .*the best is to 0\.512.*min_masked.*region="
     with pytest.raises(ValueError, match=message):
         Batches(made, "main", (80, 80, 80), (80, 80, 80))
-    fits = made.model_copy(update={"train": made.train.model_copy(update={"min_masked": 0.512})})
+    fits = made.derive(train=made.train.derive(min_masked=0.512))
     with Batches(fits, "main", (80, 80, 80), (80, 80, 80)) as iterator:
         assert (next(iterator).labels > 0).sum() == 64**3
 

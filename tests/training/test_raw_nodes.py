@@ -69,7 +69,7 @@ def test_the_only_section_of_a_2d_network_is_never_missing(raw):
 
 
 def test_sections_lose_contrast(raw):
-    faint = spoil(raw, only(low_contrast=1).model_copy(update={"contrast_scale": 0.25}), np.random.default_rng(0))
+    faint = spoil(raw, only(low_contrast=1).derive(contrast_scale=0.25), np.random.default_rng(0))
     np.testing.assert_allclose(faint.mean(axis=(1, 2)), raw.mean(axis=(1, 2)), atol=1e-5)
     np.testing.assert_allclose(faint.std(axis=(1, 2)), raw.std(axis=(1, 2)) / 4, rtol=1e-4)
 

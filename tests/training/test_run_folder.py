@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _with(run: Config, part: str, **fields) -> Config:
-    return run.model_copy(update={part: getattr(run, part).model_copy(update=fields)})
+    return run.derive(**{part: getattr(run, part).derive(**fields)})
 
 
 def _kept(run: Config) -> Config:
@@ -60,7 +60,7 @@ def test_without_training_it_is_that_of_the_latest_command(pretrained, caplog) -
     [said] = [message for message in caplog.messages if "config.json" in message]
     assert "is that of this command now: segment.thresholds: [0.5] there, [0.25] asked for" in said
     caplog.clear()
-    segment(_with(other, "segment", workers=Workers(timeout=9)).model_copy(update={"data_root": "elsewhere"}))
+    segment(_with(other, "segment", workers=Workers(timeout=9)).derive(data_root="elsewhere"))
     assert not [message for message in caplog.messages if "config.json" in message], "that is no other result"
 
 
@@ -155,7 +155,7 @@ def test_prediction_begins_with_a_line(tmp_path, caplog) -> None:
 def test_heads_that_the_checkpoint_does_not_have_are_said(tmp_path, pretrained, caplog) -> None:
     predict(pretrained)
     assert "the config's variant" not in caplog.text
-    other = config(tmp_path, "lr", name="other").model_copy(update={"predict": pretrained.predict})
+    other = config(tmp_path, "lr", name="other").derive(predict=pretrained.predict)
     predict(other)
     assert "the config's variant has the heads affs, the checkpoint lsds, affs: those of the checkpoint" in caplog.text
 
@@ -192,5 +192,5 @@ def test_segment_of_a_trained_run(tmp_path) -> None:
     run = _with(config(tmp_path, iterations=1), "predict", volumes=("validate",))
     train(run, progress=False)
     predict(run)
-    segment(run.model_copy(update={"segment": Segment(thresholds=(0.5,))}))
+    segment(run.derive(segment=Segment(thresholds=(0.5,))))
     assert _kept(run) == run

@@ -22,7 +22,7 @@ LAYERS = 6
 
 
 def _learner(folder, name: str, **fields) -> Learner:
-    run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).model_copy(update={"variant": VARIANT})
+    run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).derive(variant=VARIANT)
     return initial.begin(run, VARIANT.stages[0])
 
 

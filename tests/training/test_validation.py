@@ -24,7 +24,7 @@ from lsd.volumes.array import open_array
 
 def _trained(folder, variant, **fields):
     run = config(folder, variant, iterations=3, validate_every=1, **fields)
-    return run, from_checkpoint(train(run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": ()})})))
+    return run, from_checkpoint(train(run.derive(dataset=run.dataset.derive(validate=()))))
 
 
 def _arrays(folder):
@@ -101,7 +101,7 @@ def test_other_settings(tmp_path, case) -> None:
     """As array functions give it, one after another, with nothing of training between them."""
     changes, roi = OTHER[case]
     run, restored = _trained(tmp_path, "lr")
-    run = run.model_copy(update=changes)
+    run = run.derive(**changes)
     found = Validator(run, run.variant.stages[0])(restored.cascade)
     affs, labels = _by_hand(run, restored, tmp_path, roi)
     settings, evaluated = run.segment, run.evaluate
@@ -136,8 +136,8 @@ def test_other_settings(tmp_path, case) -> None:
 def test_scores_of_several_volumes_are_those_of_one_made_of_them(tmp_path) -> None:
     run, restored = _trained(tmp_path, "aff")
     volume = run.dataset.validate[0]
-    halves = tuple(volume.model_copy(update={"name": f"part{y}", "region": ((28, 40), (y, y + 12), (0, 24))}) for y in (0, 12))
-    run = run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": halves})})
+    halves = tuple(volume.derive(name=f"part{y}", region=((28, 40), (y, y + 12), (0, 24))) for y in (0, 12))
+    run = run.derive(dataset=run.dataset.derive(validate=halves))
     found = Validator(run, run.variant.stages[0])(restored.cascade)
     sums = dict.fromkeys(run.segment.thresholds, 0.0)
     for y in (0, 12):
@@ -153,8 +153,8 @@ def test_scores_of_several_volumes_are_those_of_one_made_of_them(tmp_path) -> No
 
 def test_volumes_without_truth_are_refused_and_none_are_no_validation(tmp_path) -> None:
     run = config(tmp_path, validate_every=1)
-    bare = run.dataset.validate[0].model_copy(update={"labels": None})
-    wrong = run.model_copy(update={"dataset": run.dataset.model_copy(update={"validate": (bare,)})})
+    bare = run.dataset.validate[0].derive(labels=None)
+    wrong = run.derive(dataset=run.dataset.derive(validate=(bare,)))
     with pytest.raises(ValueError, match="has no labels"):
         Validator(wrong, run.variant.stages[0])
     assert not Validator(config(tmp_path), run.variant.stages[0])

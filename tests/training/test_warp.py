@@ -50,7 +50,7 @@ def points(warped, roi):
 @pytest.mark.parametrize("subsample", [1, 8, 10])
 def test_no_deformation_changes_nothing(shape, subsample):
     roi = Roi((3, -4, 5), shape)
-    still = warp(STILL.model_copy(update={"subsample": subsample}), roi=roi)
+    still = warp(STILL.derive(subsample=subsample), roi=roi)
     source = still.source_roi(roi)
     assert source.shape == roi.shape
     np.testing.assert_array_equal(read(still, roi, noise_of, interpolate=True), noise_of(source))
@@ -204,7 +204,7 @@ def test_smooth_noise_passes_through_normal_numbers():
 
 
 def test_runs_of_geometric_augmentations_become_one_warp():
-    slips = STILL.model_copy(update={"slip": 0.1, "misalign": 1})
+    slips = STILL.derive(slip=0.1, misalign=1)
     simple, intensity = spec.Simple(), spec.Intensity()
     assert groups([STILL, simple, slips, intensity]) == [[STILL, simple, slips], [intensity]]
     assert groups([slips, simple, STILL, slips]) == [[slips, simple], [STILL, slips]]

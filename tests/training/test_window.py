@@ -27,14 +27,12 @@ def _masked(folder, variant, mask, *, region=(), evaluate=None, context=(4, 4, 4
     checkpoint = train(run, progress=False)
     roi = Roi((0, 0, 0), SHAPE)
     create_array(folder / "tiny.zarr", "mask", roi=roi, voxel_size=VOXEL_SIZE, dtype=np.uint8).write(mask.astype(np.uint8), roi)
-    volume = run.dataset.train[0].model_copy(update={"region": region, "labels_mask": "mask"})
-    run = run.model_copy(
-        update={
-            "dataset": Dataset(train=run.dataset.train, validate=(volume,)),
-            "train": run.train.model_copy(update={"validate_every": 1}),
-            "evaluate": run.evaluate.model_copy(update=evaluate or {}),
-            "segment": run.segment.model_copy(update={"context": context}),
-        }
+    volume = run.dataset.train[0].derive(region=region, labels_mask="mask")
+    run = run.derive(
+        dataset=Dataset(train=run.dataset.train, validate=(volume,)),
+        train=run.train.derive(validate_every=1),
+        evaluate=run.evaluate.derive(**evaluate or {}),
+        segment=run.segment.derive(context=context),
     )
     return run, from_checkpoint(checkpoint).cascade
 

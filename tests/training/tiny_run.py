@@ -90,8 +90,8 @@ def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = 
     return Config(
         name=name,
         dataset=Dataset(
-            train=(volume.model_copy(update={"region": ((0, 28),)}),),
-            validate=(volume.model_copy(update={"region": ((28, 40), (0, 24), (0, 24))}),),
+            train=(volume.derive(region=((0, 28),)),),
+            validate=(volume.derive(region=((28, 40), (0, 24), (0, 24))),),
             augment=(Simple(), Intensity(), GrowBoundary()),
         ),
         variant=VARIANTS[variant],

@@ -68,13 +68,13 @@ def test_volumes_of_a_pattern_are_named_as_they_are_found(folder) -> None:
         expand(made)
     made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
     for name, found in (("a_test", ["a_test"]), ("test", ["a_test", "b_test"])):
-        asked = made.model_copy(update={"predict": Predict(volumes=name)})
+        asked = made.derive(predict=Predict(volumes=name))
         assert list(expand(asked).dataset.named(asked.predict.volumes)) == found
     for name in ("*_test", "c_test"):
-        asked = made.model_copy(update={"predict": Predict(volumes=name)})
+        asked = made.derive(predict=Predict(volumes=name))
         with pytest.raises(ValueError, match=r"^there is no volume '.*_test'; allowed: .*, \*_train, a_test, b_test$"):
             check_volumes(asked, asked.predict.volumes)
-        alone = asked.model_copy(update={"dataset": asked.dataset.model_copy(update={"train": ()})})
+        alone = asked.derive(dataset=asked.dataset.derive(train=()))
         with pytest.raises(ValueError, match=r"^predict.volumes: there is no volume '.*_test'; allowed: .*, a_test, b_test$"):
             expand(alone)
 

@@ -177,7 +177,7 @@ def test_a_revision_stands_for_the_chunks(tmp_path) -> None:
     time.sleep(0.02)
     zarr.open_array(str(tmp_path / "data.zarr" / "labels"), mode="r+")[0] = 5
     assert inputs(opened, tmp_path) == before
-    named = open_volume(spec.model_copy(update={"revision": "proofread 2"}), name="v", data_root=tmp_path)
+    named = open_volume(spec.derive(revision="proofread 2"), name="v", data_root=tmp_path)
     assert all(inputs(named, tmp_path)[what] != before[what] for what in before)
 
 

@@ -52,7 +52,7 @@ def test_same_seed_same_volume() -> None:
     once, again = synthesize(TINY), synthesize(TINY)
     assert all(np.array_equal(once[name], again[name]) for name in once)
     assert _digest(once) == "7e4f1b34bbab55aa"
-    assert _digest(synthesize(TINY.model_copy(update={"seed": -4}))) != _digest(once)
+    assert _digest(synthesize(TINY.derive(seed=-4))) != _digest(once)
 
 
 def test_same_seed_same_volume_anisotropic() -> None:
@@ -142,7 +142,7 @@ def test_small_shapes(shape) -> None:
 @pytest.mark.parametrize(("field", "value"), [("shape", (64, 64)), ("shape", (64, 64, 8)), ("voxel_size", (4.0, 4.0))])
 def test_refuses(field, value) -> None:
     with pytest.raises(ValueError, match="synthetic volume"):
-        synthesize(ISOTROPIC.model_copy(update={field: value}))
+        synthesize(ISOTROPIC.derive(**{field: value}))
 
 
 def test_nearest_two_matches_brute_force() -> None:
