@@ -19,6 +19,7 @@ from lsd.spec.paths import checkpoints
 from lsd.spec.written import expanded
 from lsd.training import keeping
 from lsd.training.damaged import way_back
+from lsd.training.data import check_data
 from lsd.training.learner import Learner, new
 from lsd.training.resume import check_same
 
@@ -40,6 +41,7 @@ def check(config: Config) -> None:
     if begun:
         there, content = newest(config, begun[-1])
         check_same(config_of(content, where=there), config, where=str(there))
+        check_data(content.get("data"), config, where=there)
 
 
 def _check_bf16(config: Config, device: str) -> None:

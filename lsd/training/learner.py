@@ -19,6 +19,7 @@ from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
 from lsd.spec import Config, Stage
 from lsd.training.average import Average
+from lsd.training.data import States
 from lsd.training.optimiser import optimizer, scheduler
 
 
@@ -30,6 +31,7 @@ class Learner:
     iteration: how many are done
     best:      what the best validation so far found; see lsd.training.validation
     voxel_size: of what it learns from, nm
+    data:      state of what it learns from, see lsd.training.data
     """
 
     config: Config
@@ -44,6 +46,7 @@ class Learner:
     iteration: int = 0
     best: dict[str, Any] | None = None
     voxel_size: tuple[float, ...] | None = None
+    data: States | None = None
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """Those that are trained."""
@@ -71,6 +74,7 @@ class Learner:
             "normalisation": normalisation(self.config),
             "voxel_size": self.voxel_size and list(self.voxel_size),
             "best": self.best,
+            "data": self.data,
         }
 
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:

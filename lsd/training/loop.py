@@ -21,6 +21,7 @@ from lsd.training import initial, keeping
 from lsd.training.again import score_again
 from lsd.training.average import averaged
 from lsd.training.board import Board
+from lsd.training.data import training_states
 from lsd.training.faults import memory_advice
 from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
@@ -78,7 +79,7 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
             Board(paths.run_folder(config) / stage.name, after=done) as board,
         ):
             learner = initial.begin(config, stage)
-            learner.voxel_size = batches.voxel_size
+            learner.voxel_size, learner.data = batches.voxel_size, training_states(config)
             for name, head in stage.heads.items():
                 for remark in remarks(head.target, output, batches.voxel_size[-trunk.dims :]):
                     log.warning("%s: head %s: %s", stage.name, name, remark)

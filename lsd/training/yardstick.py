@@ -10,6 +10,7 @@ from lsd.network.precision import choose
 from lsd.prediction.predictor import choose_device
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
 from lsd.spec import Config, Stage
+from lsd.training.data import states
 from lsd.volumes.volume import OpenVolume
 
 # to be raised whenever the same settings would give other scores
@@ -21,7 +22,7 @@ def yardstick(config: Config, stage: Stage, volumes: Sequence[OpenVolume]) -> di
     train, evaluate = config.train, without(config.evaluate.model_dump(), COUNTING)
     found = {
         "version": VERSION,
-        "volumes": {volume.name: _identity(volume) for volume in volumes},
+        "volumes": {volume.name: _identity(volume, config) for volume in volumes},
         "precision": choose(train.precision, choose_device(train.device).type),
         # blocks of a same-padded network with little context are not quite the whole
         "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
@@ -35,7 +36,5 @@ def yardstick(config: Config, stage: Stage, volumes: Sequence[OpenVolume]) -> di
     return plain
 
 
-def _identity(volume: OpenVolume) -> dict[str, Any]:
-    arrays = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **volume.arrays}
-    on_disk = {name: array.identity() for name, array in arrays.items() if array is not None}
-    return {"spec": volume.spec.model_dump(mode="json"), **on_disk}
+def _identity(volume: OpenVolume, config: Config) -> dict[str, Any]:
+    return {"spec": volume.spec.model_dump(mode="json"), **states(volume, config)}

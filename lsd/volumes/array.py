@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +19,7 @@ from numpy.typing import NDArray
 from lsd.volumes import containers
 from lsd.volumes.layout import Layout, resolve
 from lsd.volumes.source import Source
-from lsd.volumes.state import content
-from lsd.volumes.units import Remainder, shift
+from lsd.volumes.units import Remainder
 
 log = logging.getLogger(__name__)
 Beyond = Literal["refuse", "zero", "reflect"]
@@ -93,16 +91,6 @@ class Array:
         """Where a voxel of the world lies in the array on disk, z y x from 0; beyond its border, where reflection takes it."""
         places = zip(voxel, self.roi.begin, self.roi.shape, self.layout.offset, strict=True)
         return tuple(int(_mirror(np.array(n - first), size)) + first - begin for n, first, size, begin in places)
-
-    def identity(self) -> dict[str, Any]:
-        """What tells this array from others without reading it: place, extent, and the state of its chunks.  JSON."""
-        made = content(self.source, self.layout.slices(self.roi))
-        extent = {"begin": [int(n) for n in self.layout.roi.begin], "shape": [int(n) for n in self.layout.shape]}
-        place = {"path": str(self.source.path.resolve()), "array": self.source.name, "made": made}
-        known = {**place, **extent, "dtype": str(self.dtype), "voxel_size": list(self.voxel_size)}
-        # only where there is one: arrays on whole voxels are those that they always were
-        whole = shift(self.remainder, (Fraction(0),) * self.roi.dims, self.voxel_size) is not None
-        return known if whole else {**known, "remainder": [str(nm) for nm in self.remainder]}
 
     def cropped(self, roi: Roi) -> Array:
         """The same array, confined to `roi`, which must lie within."""

@@ -11,7 +11,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-from funlib.geometry import Roi
+from funlib.geometry import Coordinate, Roi
 
 from lsd.spec import Spec, Volume
 from lsd.spec.effect import NoEffect, Told
@@ -99,7 +99,8 @@ class OwnArray(Spec):
 class VolumeInput(Spec):
     """The arrays of a volume that a block function reads; opening it gives no others.
 
-    volume: its spec, reduced to what is read; arrays: state of each by its name, "raw", "labels" or "labels_mask"
+    volume: its spec, reduced to what is read
+    arrays: state of each by its name: "raw", "labels", "labels_mask" or "arrays.<name>"
     """
 
     name: Annotated[str, NoEffect("it is for messages")]
@@ -126,6 +127,12 @@ class VolumeInput(Spec):
         spec = _reduced(volume.spec, labels=labels, region=_slices(volume.roi), fit="intersect")
         return _input(volume, spec, data_root, ({"labels": roi} if labels else {}) | _known(volume, roi))
 
+    @classmethod
+    def everything(cls, volume: OpenVolume, data_root: Path, *, around: Coordinate) -> VolumeInput:
+        """All arrays of the volume's region, and raw also as many voxels around it."""
+        truth = dict.fromkeys(_arrays(volume), volume.roi)
+        return _input(volume, volume.spec, data_root, {**truth, "raw": volume.roi.grow(around, around)})
+
     def open(self) -> OpenVolume:
         """The volume; what is no part of this value can be asked where it lies, but not read.
 
@@ -136,7 +143,9 @@ class VolumeInput(Spec):
             name: _unchanged(array, self.arrays[name]) if name in self.arrays else _closed(array)
             for name, array in _arrays(volume).items()
         }
-        return replace(volume, raw=arrays["raw"], labels=arrays.get("labels"), labels_mask=arrays.get("labels_mask"))
+        labels, mask = arrays.get("labels"), arrays.get("labels_mask")
+        further = {name: arrays[f"arrays.{name}"] for name in volume.arrays}
+        return replace(volume, raw=arrays["raw"], labels=labels, labels_mask=mask, arrays=further)
 
     def changed(self) -> list[str]:
         """What was changed since, in words."""
@@ -172,7 +181,8 @@ def _input(volume: OpenVolume, spec: Volume, data_root: Path, read: dict[str, Ro
 
 
 def _arrays(volume: OpenVolume) -> dict[str, Array]:
-    found = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask}
+    further = {f"arrays.{name}": array for name, array in volume.arrays.items()}
+    found = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **further}
     return {name: array for name, array in found.items() if array is not None}
 
 

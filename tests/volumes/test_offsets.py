@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lsd.spec import Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.inputs import ArrayState
 from lsd.volumes.units import exact, left_over, lengths, shift, voxels
 from lsd.volumes.volume import open_volume
 
@@ -147,12 +148,12 @@ def test_every_level_of_a_pyramid_of_means(tmp_path) -> None:
         assert place == (0, 2 * (2**n - 1), 2 * (2**n - 1))
 
 
-def test_identity_is_that_of_before_on_whole_voxels(tmp_path) -> None:
+def test_an_array_between_voxels_is_another_one(tmp_path) -> None:
     save(tmp_path / "a.zarr", "raw", resolution=[40, 8, 8], offset=[40, 8, 8])
-    assert "remainder" not in open_array(tmp_path / "a.zarr", "raw").identity()
-    one = open_array(tmp_path / "a.zarr", "raw", offset=(40, 10, 8)).identity()
-    assert json.loads(json.dumps(one)) == one
-    assert one["remainder"] == ["0", "2", "0"]
+    here, there = (ArrayState.of(open_array(tmp_path / "a.zarr", "raw", offset=at)) for at in ((40, 8, 8), (40, 10, 8)))
+    assert (here.content, here.dtype) == (there.content, there.dtype)
+    assert {name for name in here.layout if here.layout[name] != there.layout[name]} == {"remainder"}
+    assert ArrayState.model_validate_json(there.model_dump_json()) == there
 
 
 def test_offset_of_the_config_is_used_and_said(tmp_path, caplog) -> None:
