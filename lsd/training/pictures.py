@@ -17,7 +17,8 @@ def grey(raw: NDArray[np.float32]) -> Picture:
 def channels(head: NDArray[np.float32]) -> Picture:
     """Middle section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one channel is grey."""
     section = _middle(head)[:3]
-    return np.stack([section[0], section[-1], section[0]]) if len(section) < 3 else section
+    three = np.stack([section[0], section[-1], section[0]]) if len(section) < 3 else section
+    return np.asarray(three, np.float32)
 
 
 def colours(labels: NDArray[np.uint64]) -> Picture:
