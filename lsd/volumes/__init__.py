@@ -1,9 +1,13 @@
 """Arrays on disk: opening and creating them, the volumes of a dataset, the synthetic volume.
 
 units, metadata, layout   what a file says of an array, and where its voxels lie
+attributes, ngff, checked what attributes and OME-Zarr metadata state, field by field
 containers, source        zarr, HDF5 and TIFF files, and their chunks
-array, create             an array read by regions of the world; arrays that are written
+zarr2, hdf5, tiff, codec  what is particular to each; foreign: what is not read
+array, create, levels     an array read by regions of the world; arrays that are written, and coarser
+state, inputs             what tells its content from another; arrays as what a block function is given
 reference, find           names in a config: an array of another container, paths with wildcards
-intensity, volume         raw as the network sees it; arrays that belong together
+intensity, plausible      raw as the network sees it, and whether it can be raw at all
+together, volume          arrays that belong together
 generated, synthetic      the made-up volume, on disk and as arrays
 """
