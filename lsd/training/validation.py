@@ -93,7 +93,7 @@ class Validator:
         for volume in self._volumes:
             check_labels(volume)
             check_raw(volume)
-        self.yardstick = yardstick(config, stage, self._volumes)
+        self.yardstick = yardstick(config, stage, self._volumes, rois=self._rois)
 
     def __bool__(self) -> bool:
         return bool(self._volumes)
