@@ -12,8 +12,9 @@ from benchmarks.scale.process import fresh
 from lsd.blockwise.grid import Block, tile
 from lsd.blockwise.job import Job
 from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.output import Output
 from lsd.blockwise.run import run as run_step
-from lsd.blockwise.step import Output, Step
+from lsd.blockwise.step import Step
 from lsd.spec import Workers
 
 WANTED_MS = 1.0

@@ -14,8 +14,9 @@ from funlib.geometry import Roi
 from benchmarks.scale.process import fresh
 from lsd.blockwise.grid import Block, tile
 from lsd.blockwise.job import Job
+from lsd.blockwise.output import Output
 from lsd.blockwise.run import run as run_step
-from lsd.blockwise.step import Output, Step
+from lsd.blockwise.step import Step
 from lsd.spec import Workers
 
 WANTED = 1.8

@@ -13,8 +13,9 @@ import numpy as np
 from lsd.blockwise.container import target_of
 from lsd.blockwise.ledger import Ledger, read_ledger, rewrite, was_whole
 from lsd.blockwise.lock import exclusive, holder
+from lsd.blockwise.output import Output
 from lsd.blockwise.run import speed
-from lsd.blockwise.step import Output, Step, load_step
+from lsd.blockwise.step import Step, load_step
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]

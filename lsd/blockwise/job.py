@@ -22,17 +22,14 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel
 
+from lsd.blockwise.output import Function
 from lsd.spec import Spec
 from lsd.spec.effect import Told, effective, told
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
-
-if TYPE_CHECKING:
-    from lsd.blockwise.step import Function
-
 
 Version = Annotated[int, Told("another version of this program made it, which computes it otherwise")]
 

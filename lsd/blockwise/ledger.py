@@ -28,7 +28,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.blockwise.step import Output
+from lsd.blockwise.output import Output
 
 RECORD = np.dtype(
     [("index", "<u8"), ("digest", "<u8"), ("begin", "<u8"), ("count", "<u8"), ("seconds", "<f4"), ("check", "<u4")]

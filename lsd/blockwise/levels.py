@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block, chunk_shape, tile
 from lsd.blockwise.job import Job
+from lsd.blockwise.output import Output
 from lsd.blockwise.run import Summary, prepare, run
-from lsd.blockwise.step import Output, Step, digest, load_step, step_folder
+from lsd.blockwise.step import Step, digest, load_step, step_folder
 from lsd.blockwise.written import forget
 from lsd.spec import Workers
 from lsd.spec.effect import Told

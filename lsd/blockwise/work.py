@@ -15,7 +15,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lsd.blockwise.ledger import Failure, Journal
-from lsd.blockwise.step import Function, Output, Step
+from lsd.blockwise.output import Function, Output
+from lsd.blockwise.step import Step
 from lsd.volumes.array import Array, open_array
 
 # no block can do better while these last

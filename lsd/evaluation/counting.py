@@ -15,8 +15,9 @@ from lsd.blockwise.grid import Block, tile
 from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.lock import exclusive
+from lsd.blockwise.output import Output
 from lsd.blockwise.run import run
-from lsd.blockwise.step import Output, Step
+from lsd.blockwise.step import Step
 from lsd.evaluation.contingency import Contingency
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config, Evaluate, Volume

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.grid import Block
 from lsd.blockwise.job import Job, Version
-from lsd.blockwise.step import Output
+from lsd.blockwise.output import Output
 from lsd.network.allocator import keep_freed_memory
 from lsd.network.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor

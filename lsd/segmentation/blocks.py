@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lsd.blockwise.grid import Block, Grid, tile
 from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.step import Output
+from lsd.blockwise.output import Output
 from lsd.segmentation.agglomeration import joined
 from lsd.segmentation.decode import decode_fragments, decode_mutex
 from lsd.segmentation.lookup import compact, relabel

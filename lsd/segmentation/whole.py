@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from lsd.blockwise.grid import Block
 from lsd.blockwise.job import Job, Version
 from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.step import Output, step_folder
+from lsd.blockwise.output import Output
+from lsd.blockwise.step import step_folder
 from lsd.segmentation.agglomeration import looked_at, meetings
 from lsd.segmentation.blocks import EDGE, SIZE, Apart, Around, OnAffinities, Source
 from lsd.segmentation.linkage import Links, linkage, links

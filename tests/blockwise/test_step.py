@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lsd.blockwise.grid import tile
 from lsd.blockwise.job import Job
-from lsd.blockwise.step import Output, Step, container_of, differences, digest, load_step, step_folder
+from lsd.blockwise.output import Output
+from lsd.blockwise.step import Step, container_of, differences, digest, load_step, step_folder
 from lsd.spec import Spec
 from lsd.spec.effect import NoEffect, Told
 

@@ -15,7 +15,8 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.grid import tile
 from lsd.blockwise.job import Job
-from lsd.blockwise.step import Output, Step
+from lsd.blockwise.output import Output
+from lsd.blockwise.step import Step
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
