@@ -131,7 +131,9 @@ def _named(lines: Sequence[str], settings: str, context: str) -> list[str]:
         "mask: None there": "segment.use_mask: False there",
         "mask: another there": "segment.use_mask: True there",
         "affinities.": "affinities: ",
-        "mask.": "labels_mask: ",
+        "mask.volume.": "what is known of the volume: ",
+        "mask.arrays.": "what is known of the volume: ",
+        "mask.": "what is known of the volume: ",
     }
     named = []
     for line in lines:

@@ -77,6 +77,7 @@ class Train(Spec):
     init:          stage name -> checkpoint to start from: continues from its weights (fine-tuning)
     frozen:        stages that are not trained; their weights come from init
     min_masked:    this fraction of each sample's output is labelled, at least; any such place is as likely as another
+    changed_data:  where training data were changed since a run began: refuse to go on, or accept them as they are now
     small:         where a volume has less raw than enters the network: pad it (by reflection) or refuse
     """
 
@@ -97,6 +98,7 @@ class Train(Spec):
     seed: NonNegative = 0
     workers: NonNegative = 2
     min_masked: Probability = 0.5
+    changed_data: Literal["refuse", "accept"] = "refuse"
     small: Literal["pad", "refuse"] = "pad"
     checkpoint_every: Positive = 1000
     keep: Positive = 3

@@ -48,11 +48,14 @@ def check_data(noted: Mapping[str, Mapping[str, Any]] | None, config: Config, *,
     ]
     differ = [pair for pair in pairs if any(pair[2].get(what) != pair[3][what] for what in ("layout", "dtype", "content"))]
     edited = [f"{new['place']} ({array} of {volume!r})" for volume, array, old, new in differ if old["place"] == new["place"]]
-    if edited:
+    if edited and config.train.changed_data == "refuse":
         raise ValueError(
-            f"{', '.join(edited)} changed since {where} was trained, whose weights follow from the data; to learn from them as "
-            f"they are now, give the run another name=, and where it is to begin with these weights, train.init names {where}"
+            f"{', '.join(edited)} changed since {where} was trained, whose weights follow from the data; give the run another "
+            f"name= (train.init names {where} where it is to begin with these weights), or, if it may learn from both, set "
+            "train.changed_data=accept"
         )
+    if edited:
+        log.warning("%s changed since %s was trained: the run goes on with them as they are now", ", ".join(edited), where)
     for volume, array, old, new in differ:
         if old["place"] != new["place"]:
             said = "%s of %r was %s when training began, and is %s now; whether they hold the same is not looked at"

@@ -27,6 +27,7 @@ FREE = (
             "workers",
             "device",
             "small",
+            "changed_data",
         )
     ),
 )

@@ -84,11 +84,16 @@ def tear_next_chunk(*others: int) -> None:
 
 
 def __getattr__(name: str):
-    """faulty:<module>.<class> is that class, Faulty."""
-    module, _, factory = name.rpartition(".")
+    """faulty:<module>.<class> is that class of jobs, whose functions are Faulty."""
+    module, _, job = name.rpartition(".")
     if not module.startswith("lsd."):
         raise AttributeError(name)
-    return lambda *given, **named: Faulty(getattr(__import__(module, fromlist=[factory]), factory)(*given, **named))
+    base = getattr(__import__(module, fromlist=[job]), job)
+
+    def opened(job, container, worker):
+        return Faulty(base.open(job, container, worker))
+
+    return type(job, (base,), {"open": opened, "__module__": __name__})
 
 
 def main() -> None:

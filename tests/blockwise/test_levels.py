@@ -15,6 +15,7 @@ from test_run import TWO
 from lsd.blockwise import levels as module
 from lsd.blockwise.grid import tile
 from lsd.blockwise.inspect import verify
+from lsd.blockwise.job import Job
 from lsd.blockwise.levels import Level, make_levels
 from lsd.blockwise.run import BlocksFailed, prepare
 from lsd.blockwise.step import Step
@@ -27,6 +28,15 @@ ROI = Roi((3, -7, 4), (21, 50, 37))
 VOXEL_SIZE = (40.0, 5.24, 4.0)
 FACTORS = [(1, 2, 2), (1, 4, 4), (1, 8, 8)]
 HOW = {"affs": "mean", "segmentation/0.5": "majority"}
+
+
+class SourceJob(Job):
+    """What level 0 was made with."""
+
+    edition: int
+
+    def open(self, container, worker):
+        raise AssertionError("level 0 is there")
 
 
 def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
@@ -42,7 +52,7 @@ def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
         array.write(data, roi)
     none = (0,) * roi.dims
     grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
-    step = Step("source", folder / "vol.zarr", grid, "toy:Toy", {}, {"version": version}, arrays=tuple(HOW))
+    step = Step("source", folder / "vol.zarr", grid, SourceJob(edition=version), arrays=tuple(HOW))
     prepare(step)
     return step
 
@@ -105,7 +115,7 @@ def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
     create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
     none = (0, 0, 0)
     grid = tile(ROI, ROI.shape, step=(1, 1, 1), context=(none, none))
-    step = Step("source", tmp_path / "vol.zarr", grid, "toy:Toy", {}, {"version": 1}, arrays=("affs",))
+    step = Step("source", tmp_path / "vol.zarr", grid, SourceJob(edition=1), arrays=("affs",))
     prepare(step)
     for _ in range(2):
         list(make_levels(step, {"affs": "mean"}, levels=3))

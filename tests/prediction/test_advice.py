@@ -95,11 +95,11 @@ def test_the_instance() -> None:
             holds(planned(trunk, VARIANTS["aff"], roi, shape=named, augment=augment), roi)
 
 
-def test_one_number_for_three_axes_names_three() -> None:
+def test_two_numbers_for_three_axes_name_three() -> None:
     with pytest.raises(
-        ValueError, match=r"predict.shape \(196,\) has 1 axes, the network 3; .*predict.shape=\(196, 196, 196\)"
+        ValueError, match=r"predict.shape \(196, 196\) has 2 axes, the network 3; .*predict.shape=\(196, 196, 196\)"
     ):
-        planned(UNet(), VARIANTS["aff"], Roi((0,) * 3, (99,) * 3), shape=(196,))
+        planned(UNet(), VARIANTS["aff"], Roi((0,) * 3, (99,) * 3), shape=(196, 196))
 
 
 @settings(max_examples=150, deadline=None)

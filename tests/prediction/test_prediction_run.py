@@ -220,12 +220,21 @@ def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_a_killed_prediction_is_swept(make):
+def test_a_killed_prediction_is_swept(make, monkeypatch):
     config, _ = make()
-    stray = paths.prediction(config, "em").with_name("em.zarr.partial") / "affs"
-    stray.mkdir(parents=True)
-    predict(config)
-    assert not stray.parent.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "run", lambda *_, **__: pytest.exit("killed"))
+        with pytest.raises(pytest.exit.Exception):
+            predict(config)
+    partial = paths.prediction(config, "em").with_name("em.zarr.partial")
+    assert (partial / "affs").is_dir()
+    half = partial / "affs" / "0" / "0" / f"0.{'ab' * 16}.partial"
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.write_bytes(b"half of a chunk")
+    (partial / "blocks" / ".torn").touch()
+    [path] = predict(config)
+    assert not partial.exists()
+    assert not list(path.rglob("*.partial"))
 
 
 def no_inference(monkeypatch):

@@ -48,7 +48,7 @@ def test_specs_are_frozen() -> None:
 
 
 def test_every_field_of_every_spec_is_documented_or_obvious() -> None:
-    assert all(spec.__doc__ for spec in _specs(Spec))
+    assert all(spec.__doc__ for spec in _specs(Spec) if spec.__module__.startswith("lsd."))
 
 
 def _specs(base):

@@ -15,6 +15,7 @@ from lsd.segmentation.decode import decode
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import (
+    NEAREST,
     Affinities,
     Config,
     Dataset,
@@ -79,7 +80,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def _config(folder, tmp_path, said, **settings) -> Config:
+def _config(folder, tmp_path, said, *, neighborhood=NEAREST, **settings) -> Config:
     volume = Volume(
         path="v.zarr",
         name="v",
@@ -95,7 +96,7 @@ def _config(folder, tmp_path, said, **settings) -> Config:
     config = Config(
         name="run",
         dataset=Dataset(validate=(volume,)),
-        variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
+        variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities(neighborhood=neighborhood))}),)),
         network=Network(trunk=trunk, train_shape=(18, 18, 18), predict_shape=(22, 22, 22)),
         train=Train(validate_every=1, device="cpu", threads=1),
         predict=Predict(volumes=("validate",), device="cpu", threads=1),
@@ -103,7 +104,8 @@ def _config(folder, tmp_path, said, **settings) -> Config:
         runs=str(tmp_path / "runs"),
         data_root=str(folder),
     )
-    create_array(prediction(config, "v"), "affs", roi=ROI, voxel_size=SIZE, dtype=np.uint8, channels=3).write(AFFS, ROI)
+    affs = AFFS[[axis % 3 for axis in range(len(neighborhood))]]
+    create_array(prediction(config, "v"), "affs", roi=ROI, voxel_size=SIZE, dtype=np.uint8, channels=len(affs)).write(affs, ROI)
     return config
 
 
@@ -154,7 +156,8 @@ def test_in_blocks_and_by_mutex(folder, tmp_path, said, decoder) -> None:
         pytest.importorskip("mwatershed")
     changed = {"decoder": "mutex"} if decoder == "mutex" else {"block": (5, 9, 7), "context": (2, 2, 2)}
     known = _brute_force(said)
-    base = _config(folder, tmp_path, said)
+    # the mutex decoder wants far ones, too
+    base = _config(folder, tmp_path, said, neighborhood=(*NEAREST, (-3, 0, 0)))
     config = base.derive(segment=base.segment.derive(**changed))
     segment(config)
     name = "segmentation/mutex" if decoder == "mutex" else "fragments"

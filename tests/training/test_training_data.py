@@ -26,7 +26,10 @@ def test_data_that_were_edited_are_refused(tmp_path, name, iterations) -> None:
     edit(tmp_path, name)
     with pytest.raises(ValueError, match=rf"tiny\.zarr:{name} \({name} of 'tiny_train'\) changed since .*_0+2\.pt was"):
         train(config(tmp_path, iterations=iterations), progress=False)
+    accepted = config(tmp_path, iterations=4, changed_data="accept")
     [weights] = (run_folder(config(tmp_path)) / "main" / "checkpoints").glob("iteration_*2.pt")
+    train(accepted, progress=False)
+    train(config(tmp_path, iterations=5), progress=False)
     train(config(tmp_path, name="from there", iterations=2, init={"main": str(weights)}), progress=False)
 
 

@@ -62,11 +62,13 @@ def there(name):
     return FORMATS / name
 
 
+@pytest.mark.faults
 def test_every_file_is_in_one_of_the_lists() -> None:
     files = {entry.name for entry in there("expected.npz").parent.iterdir()} - {"expected.npz", "README.json"}
     assert files == {file for file, *_ in READ} | set(REFUSED)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("file", "name", "what", "offset"), READ, ids=lambda value: str(value))
 def test_is_read_exactly(file, name, what, offset) -> None:
     pytest.importorskip("imagecodecs")
@@ -82,6 +84,7 @@ def test_is_read_exactly(file, name, what, offset) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("file", REFUSED)
 def test_is_called_what_it_is(file) -> None:
     with pytest.raises(ValueError, match=f"{file} {REFUSED[file]}"):

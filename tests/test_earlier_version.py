@@ -1,7 +1,7 @@
 """What the version before jobs left on disk: gone on with, or refused in words.
 
-before.zip holds a run of it, as the scripts left it: a volume, a checkpoint, a prediction with its segmentation and scores,
-and half of a prediction of the same volume under another name.
+earlier_version.zip holds a run of it, as the scripts left it: a volume, a checkpoint, a prediction with its segmentation and
+scores, and half of a prediction of the same volume under another name.
 """
 
 import logging
@@ -27,7 +27,7 @@ OLDER = "it is of an earlier version, which did not note all that its results de
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    with zipfile.ZipFile(Path(__file__).parent / "before.zip") as file:
+    with zipfile.ZipFile(Path(__file__).parent / "earlier_version.zip") as file:
         file.extractall(tmp_path)
     monkeypatch.chdir(tmp_path)
     return load("runs/run/config.json", ["predict.device=cpu"])
