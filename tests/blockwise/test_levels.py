@@ -164,7 +164,7 @@ def test_of_another_source_and_lost_levels_are_made_anew(tmp_path) -> None:
     shutil.rmtree(step.container / "affs" / "2")
     assert [summary.done for summary in make(step)] == [0, 12, 0]
     check(step)
-    prepare(replace(step, fingerprint={"version": 2}))
+    prepare(replace(step, job=SourceJob(edition=2)))
     assert not containers.arrays(step.container)
     assert [path.name for path in (step.container / "blocks").iterdir()] == ["source"]
     other = source(tmp_path, version=2)
