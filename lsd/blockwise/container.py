@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
 # in <container>/blocks: an earlier result that is being removed, and a sign that writers were killed
-_REPLACED, _TORN = ".replaced", ".torn"
+REPLACED, _TORN = ".replaced", ".torn"
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def _swap(container: Path, target: Path) -> None:
 
     Killed in between, the new one is still beside its place, and the next run puts it there.
     """
-    replaced = container / "blocks" / _REPLACED
+    replaced = container / "blocks" / REPLACED
     if target.exists():
         replaced.parent.mkdir(exist_ok=True)
         os.replace(target, replaced)
@@ -119,7 +119,7 @@ def _swap(container: Path, target: Path) -> None:
 
 
 def _remove_replaced(container: Path) -> None:
-    replaced = container / "blocks" / _REPLACED
+    replaced = container / "blocks" / REPLACED
     if not replaced.exists():
         return
     try:

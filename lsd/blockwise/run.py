@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
 from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
+from lsd.blockwise.owned import others
 from lsd.blockwise.rate import Bar, Rate
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, load_step
@@ -71,9 +73,11 @@ def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
     A step of another fingerprint is forgotten, with its arrays and all that was made from it, which is said.  Raises
-    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole.
+    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole; and where another wrote
+    an array of its name.
     """
     folder = step.folder
+    refuse_others(step.container, step.arrays)
     if (folder / "step.json").exists():
         there = load_step(folder)
         found = step.differs(there)
@@ -87,6 +91,16 @@ def prepare(step: Step) -> None:
             if gone:
                 log.info("%s: removed, for what they were made from is made anew: %s", step.container, ", ".join(gone))
     step.save()
+
+
+def refuse_others(container: Path, names: Iterable[str]) -> None:
+    """ValueError where arrays would be written over that this program did not write."""
+    found = others(container, names)
+    if found:
+        raise ValueError(
+            f"{', '.join(map(str, found))} holds what this program did not write, and is not written over: move it elsewhere, "
+            "or give the run another name="
+        )
 
 
 def left(step: Step) -> int:
