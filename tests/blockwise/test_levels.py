@@ -15,6 +15,7 @@ from test_run import TWO
 from lsd.blockwise import levels as module
 from lsd.blockwise.grid import tile
 from lsd.blockwise.inspect import verify
+from lsd.blockwise.job import Job
 from lsd.blockwise.levels import Level, make_levels
 from lsd.blockwise.run import BlocksFailed, prepare
 from lsd.blockwise.step import Step
@@ -29,21 +30,30 @@ FACTORS = [(1, 2, 2), (1, 4, 4), (1, 8, 8)]
 HOW = {"affs": "mean", "segmentation/0.5": "majority"}
 
 
+class SourceJob(Job):
+    """What level 0 was made with."""
+
+    edition: int
+
+    def open(self, container, worker):
+        raise AssertionError("level 0 is there")
+
+
 def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
     """A step whose arrays are there."""
     rng = np.random.default_rng(0)
     affs = rng.integers(0, 255, (3, *roi.shape)).astype(np.uint8)
     labels = rng.integers(0, 5, roi.shape).astype(np.uint64) * np.uint64(2**40)
+    none = (0,) * roi.dims
+    grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
+    step = Step("source", folder / "vol.zarr", grid, SourceJob(edition=version), arrays=tuple(HOW))
+    prepare(step)
     for name, data in (("affs", affs), ("segmentation/0.5", labels)):
         array = create_array(
             folder / "vol.zarr", name, roi=roi, voxel_size=voxel_size, dtype=data.dtype, channels=3 if name == "affs" else None,
             labels=name != "affs", chunks=(8,) * roi.dims,
         )  # fmt: skip
         array.write(data, roi)
-    none = (0,) * roi.dims
-    grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
-    step = Step("source", folder / "vol.zarr", grid, "toy:Toy", {}, {"version": version}, arrays=tuple(HOW))
-    prepare(step)
     return step
 
 
@@ -102,11 +112,11 @@ def test_of_a_plane(tmp_path) -> None:
 def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
     rest = (20, Fraction(131, 100), -1)
     options = {"roi": ROI, "voxel_size": VOXEL_SIZE, "remainder": rest, "dtype": np.uint8, "chunks": (8, 8, 8)}
-    create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
     none = (0, 0, 0)
     grid = tile(ROI, ROI.shape, step=(1, 1, 1), context=(none, none))
-    step = Step("source", tmp_path / "vol.zarr", grid, "toy:Toy", {}, {"version": 1}, arrays=("affs",))
+    step = Step("source", tmp_path / "vol.zarr", grid, SourceJob(edition=1), arrays=("affs",))
     prepare(step)
+    create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
     for _ in range(2):
         list(make_levels(step, {"affs": "mean"}, levels=3))
     images = ngff_zarr.from_ngff_zarr(str(step.container / "affs"), validate=True).images
@@ -154,7 +164,7 @@ def test_of_another_source_and_lost_levels_are_made_anew(tmp_path) -> None:
     shutil.rmtree(step.container / "affs" / "2")
     assert [summary.done for summary in make(step)] == [0, 12, 0]
     check(step)
-    prepare(replace(step, fingerprint={"version": 2}))
+    prepare(replace(step, job=SourceJob(edition=2)))
     assert not containers.arrays(step.container)
     assert [path.name for path in (step.container / "blocks").iterdir()] == ["source"]
     other = source(tmp_path, version=2)
