@@ -199,3 +199,23 @@ def test_data_that_change_while_blocks_are_computed_are_told(config, tmp_path, m
             predict(config)
     assert not paths.prediction(config, "em").exists()
     check_same(run(config), anew(config))
+
+
+def test_nobodys_work_is_replaced(config) -> None:
+    """What somebody corrected in an output is kept where other settings would make it anew, until it is moved away."""
+    run(config)
+    path = paths.segmentation(config, "em")
+    edit(path, "segmentation/0.6", CORNER, 99)
+    other = config.derive(segment={"scoring": "hist_quant_75"})
+    with pytest.raises(ValueError, match=r"segmentation/0\.6 was changed since this program wrote it, .* move it elsewhere"):
+        segment(other)
+    fragments = config.derive(segment={"fragments": {"min_seed_distance": 5}})
+    with pytest.raises(ValueError, match=r"segmentation/0\.6 was changed since"):
+        segment(fragments)
+    kept = open_array(path, "segmentation/0.6").read(ROI)
+    assert (kept[CORNER] == 99).all()
+    shutil.move(path / "segmentation" / "0.6", path.parent / "corrected")
+    segment(other)
+    edit(paths.prediction(config, "em"), "affs", (slice(None), *CORNER), 255)
+    with pytest.raises(ValueError, match=r"prediction/em\.zarr/affs was changed since"):
+        predict(config.derive(predict={"augment": "flips"}))

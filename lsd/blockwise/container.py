@@ -17,13 +17,13 @@ from lsd.blockwise.interrupt import held_back
 from lsd.blockwise.lock import exclusive
 from lsd.blockwise.owned import is_torn, remember, strangers
 from lsd.blockwise.step import Step, load_step
-from lsd.blockwise.written import lost
+from lsd.blockwise.written import lost, refuse_edited, steps_of
 
 log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
 # in <container>/blocks: an earlier result that is being removed, and a sign that writers were killed
-_REPLACED, _TORN = ".replaced", ".torn"
+REPLACED, _TORN = ".replaced", ".torn"
 
 
 @contextmanager
@@ -43,6 +43,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
             _refuse_strangers(partial)
             _refuse_strangers(target)
         if found:
+            refuse_edited(steps_of(target))
             log.info("%s is made anew, and stays until that is done: %s", target, "; ".join(found))
         if killed or _torn(container).exists():
             sweep(container)
@@ -106,7 +107,7 @@ def _swap(container: Path, target: Path) -> None:
 
     Killed in between, the new one is still beside its place, and the next run puts it there.
     """
-    replaced = container / "blocks" / _REPLACED
+    replaced = container / "blocks" / REPLACED
     if target.exists():
         replaced.parent.mkdir(exist_ok=True)
         os.replace(target, replaced)
@@ -119,7 +120,7 @@ def _swap(container: Path, target: Path) -> None:
 
 
 def _remove_replaced(container: Path) -> None:
-    replaced = container / "blocks" / _REPLACED
+    replaced = container / "blocks" / REPLACED
     if not replaced.exists():
         return
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lsd.blockwise.container import target_of
+from lsd.blockwise.container import REPLACED, note_torn, target_of
 from lsd.blockwise.ledger import Ledger, read_ledger, rewrite, was_whole
 from lsd.blockwise.lock import exclusive, holder
 from lsd.blockwise.output import Output
@@ -55,9 +55,15 @@ class Finding:
 
 def steps(folder: Path) -> Iterator[Path]:
     """Folders of all steps below a run's folder, in the order of their names."""
-    for root, below, files in os.walk(folder):
-        # what is being removed is hidden
-        below[:] = sorted(name for name in below if not name.startswith("."))
+    seen = set()
+    # results may lie on another disk, with a link in their place
+    for root, below, files in os.walk(folder, followlinks=True):
+        here = os.stat(root)
+        if (here.st_dev, here.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        below[:] = sorted(name for name in below if name != REPLACED)
         if "step.json" in files:
             below.clear()
             yield Path(root)
@@ -78,7 +84,10 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     found: list[Finding] = []
     for path in _some(folder):
         step = load_step(path)
-        with exclusive(target_of(step.container)):
+        with exclusive(target_of(step.container)) as killed:
+            if killed:
+                # the lock that told it is taken, so the next run is told by this
+                note_torn(step.container)
             findings, undone = _verify(step)
         found += findings
         if progress:

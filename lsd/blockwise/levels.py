@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lsd.blockwise.grid import Block, chunk_shape, tile
 from lsd.blockwise.job import Job
 from lsd.blockwise.output import Output
-from lsd.blockwise.run import Summary, prepare, run
+from lsd.blockwise.run import Summary, prepare, refuse_others, run
 from lsd.blockwise.step import Step, digest, load_step, step_folder
 from lsd.blockwise.written import forget
 from lsd.spec import Workers
@@ -48,6 +48,7 @@ def make_levels(
         return
     base = open_array(source.container, next(iter(how)))
     for level, factor in enumerate(factors(base.voxel_size, base.roi.shape, levels), start=1):
+        refuse_others(source.container, [f"{name}/{level}" for name in how])
         _forget_what_is_gone(source, how, level)
         step = _step(source, how, level, factor, _create(source.container, how, level, factor, base))
         prepare(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +23,8 @@ _HALF = re.compile(r".+\.[0-9a-f]{32}\.partial")
 _BLOCKS, _TABLES = "blocks", "tables"
 _NOTES = re.compile(rf"{re.escape(ARRAYS)}(\.partial)?|\.torn|\.replaced")
 _STEP = re.compile(r"(step\.json|pending\.npy|whole|.+\.done)(\.partial)?|.+\.(rows|failed)|failures\.txt|jobs|logs")
-_TABLE = re.compile(r"(.+\.npy|tables\.json)(\.partial)?")
+# they are called after their thresholds
+_TABLE = re.compile(r"((first|[0-9][0-9.e-]*)\.npy|tables\.json)(\.partial)?")
 
 
 def is_torn(path: Path) -> bool:
@@ -48,6 +49,22 @@ def arrays(container: Path) -> set[str]:
         with suppress(OSError, ValueError, KeyError, TypeError):
             names |= {str(name) for name in json.loads(step.read_bytes())["arrays"]}
     return names
+
+
+def others(container: Path, names: Iterable[str]) -> list[Path]:
+    """Arrays of these names that hold voxels and are of no step that there is or was: another wrote them."""
+    own = arrays(container)
+    return [container / name for name in names if name not in own and _holds_voxels(container / name)]
+
+
+def _holds_voxels(array: Path) -> bool:
+    """Whether there is more than what describes an array: a writer that was killed may have come so far before its step."""
+    return any(name not in _ZARR and not name.endswith(".partial") for _, _, files in os.walk(array) for name in files)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file of a folder of tables is called as one."""
+    return _TABLE.fullmatch(path.name) is not None
 
 
 def _noted(file: Path) -> set[str]:

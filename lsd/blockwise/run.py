@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,14 @@ from tqdm import tqdm
 
 from lsd.blockwise.container import sweep
 from lsd.blockwise.here import run_here
-from lsd.blockwise.ledger import clear_failures, note_whole, noted_arrays, read_failures, read_ledger, was_whole
+from lsd.blockwise.ledger import clear_failures, note_whole, read_failures, read_ledger, was_whole
+from lsd.blockwise.owned import others
 from lsd.blockwise.rate import Bar, Rate
 from lsd.blockwise.scheduler import aside, run_workers
 from lsd.blockwise.step import Step, load_step
-from lsd.blockwise.written import forget, made_of
+from lsd.blockwise.written import content_of, edited, forget, made_of
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
-from lsd.volumes.create import has_array
-from lsd.volumes.state import content
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,11 @@ def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
     A step of another fingerprint is forgotten, with its arrays and all that was made from it, which is said.  Raises
-    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole.
+    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole; and where another wrote
+    an array of its name.
     """
     folder = step.folder
+    refuse_others(step.container, step.arrays)
     if (folder / "step.json").exists():
         there = load_step(folder)
         found = step.differs(there)
@@ -87,6 +89,16 @@ def prepare(step: Step) -> None:
             if gone:
                 log.info("%s: removed, for what they were made from is made anew: %s", step.container, ", ".join(gone))
     step.save()
+
+
+def refuse_others(container: Path, names: Iterable[str]) -> None:
+    """ValueError where arrays would be written over that this program did not write."""
+    found = others(container, names)
+    if found:
+        raise ValueError(
+            f"{', '.join(map(str, found))} holds what this program did not write, and is not written over: move it elsewhere, "
+            "or give the run another name="
+        )
 
 
 def left(step: Step) -> int:
@@ -143,7 +155,7 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     _check_inputs(step)
     clear_failures(step.folder)
     if len(summary.pending) or not was_whole(step.folder):
-        note_whole(step.folder, {name: _content(step, name) for name in step.arrays})
+        note_whole(step.folder, {name: content_of(step, name) for name in step.arrays})
     else:
         warn_of_edits(step)
     return summary.finished()
@@ -154,18 +166,6 @@ def warn_of_edits(step: Step) -> None:
     for name in edited(step):
         said = "%s was changed since %s wrote it, and stays so; delete %s to make it anew"
         log.warning(said, name, step.name, step.folder)
-
-
-def edited(step: Step) -> list[str]:
-    """Arrays of a step that are not what they were when its last block was done."""
-    noted = noted_arrays(step.folder)
-    there = [name for name in step.arrays if name in noted and has_array(step.container, name)]
-    return [name for name in there if noted[name] != _content(step, name)]
-
-
-def _content(step: Step, name: str) -> str:
-    array = open_array(step.container, name)
-    return content(array.source, array.layout.slices(array.roi))
 
 
 class _Counted:

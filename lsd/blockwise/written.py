@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lsd.blockwise.ledger import read_ledger
+from lsd.blockwise.ledger import noted_arrays, read_ledger
 from lsd.blockwise.step import Step, digest, load_step, step_folder
 from lsd.volumes import containers
+from lsd.volumes.array import open_array
 from lsd.volumes.create import has_array, remove_array
+from lsd.volumes.state import content
 
 
 def is_written(container: Path, array: str) -> bool:
@@ -29,11 +31,37 @@ def made_of(step: Step) -> list[Step]:
     return [other for other in steps_of(step.container) if own in other.job.fingerprint().values()]
 
 
+def refuse_edited(steps: Iterable[Step]) -> None:
+    """ValueError if an array of these steps was changed after it was written: somebody's work is not replaced."""
+    found = [f"{step.container / name}" for step in steps for name in edited(step)]
+    if found:
+        raise ValueError(
+            f"{', '.join(found)} was changed since this program wrote it, and would be removed to be made anew; move it "
+            "elsewhere to keep it, or delete it"
+        )
+
+
+def edited(step: Step) -> list[str]:
+    """Arrays of a step that are not what they were when its last block was done."""
+    noted = noted_arrays(step.folder)
+    there = [name for name in step.arrays if name in noted and has_array(step.container, name)]
+    return [name for name in there if noted[name] != content_of(step, name)]
+
+
+def content_of(step: Step, name: str) -> str:
+    """What tells the content of an array of a step from another."""
+    array = open_array(step.container, name)
+    return content(array.source, array.layout.slices(array.roi))
+
+
 def forget(step: Step) -> list[str]:
     """Deletes what a step on disk left and what was made from it; returns the names of the arrays that are gone.
 
+    Raises ValueError, before anything is deleted, where one of them was edited.
+
     When this ends in the middle, nothing says done that is not there any more, and nothing that is there is not known.
     """
+    refuse_edited([step, *made_of(step)])
     gone = [name for other in made_of(step) for name in forget(other)]
     for path in (*step.folder.glob("*.done"), step.folder / "whole"):
         path.unlink(missing_ok=True)

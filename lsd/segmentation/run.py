@@ -81,8 +81,8 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
 def _task(config: Config, name: str, volume: Volume, offsets: Sequence[Sequence[int]]) -> Task:
     affs = predicted(config, name)
     own = [locate(volume.path, root=data_root(config))] if volume.path else []
-    refuse_same(segmentation(config, name), [affs.source.path, *own])
     source, mask = affinities_input(affs, revision=config.segment.revision), mask_of(config, name, roi=affs.roi)
+    refuse_same(segmentation(config, name), [affs.source.path, *own, *(mask.containers() if mask else [])])
     return Task(config, name, affs, _thresholds(config, volume), Segmented(config.segment, affs.roi, source, offsets, mask))
 
 

@@ -22,6 +22,9 @@ import numba
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from lsd.blockwise.inspect import steps
+from lsd.blockwise.owned import is_table
+
 Edges = Iterable[NDArray[Any]]
 
 # places that are turned into ids at once
@@ -124,7 +127,7 @@ def write_tables(
     partial.write_text(json.dumps({"made_from": made_from, "first": first, "digests": digests}, indent=1))
     os.replace(partial, folder / "tables.json")
     for path in folder.glob("*.npy"):
-        if path.stem not in {"first", *digests}:
+        if is_table(path) and path.stem not in {"first", *digests}:
             path.unlink()
 
 
@@ -195,7 +198,10 @@ def damaged_tables(container: Path) -> list[Path]:
 def verify_tables(folder: Path) -> list[str]:
     """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes them anew; says which."""
     found = []
-    for description in sorted(folder.rglob("tables/tables.json")):
+    containers = sorted({step.parents[1] for step in steps(folder)})
+    for description in (container / "tables" / "tables.json" for container in containers):
+        if not description.exists():
+            continue
         try:
             damaged = damaged_tables(description.parents[1])
         except ValueError:

@@ -101,7 +101,8 @@ class Array:
         if self.channels is None:
             return self
         if self.channels > 1:
-            raise ValueError(f"{self.name} has {self.channels} channels; one is needed: write the one to use on its own")
+            way = " (a stack of sections saved as channels: say axes='zyx' in the config)" if self.roi.dims == 2 else ""
+            raise ValueError(f"{self.name} has {self.channels} channels; one is needed: write the one to use on its own{way}")
         return Array(self.source, self.layout.without_channel(), self.dtype, roi=self.roi)
 
     def read(self, roi: Roi, *, beyond: Beyond = "refuse") -> NDArray[np.generic]:

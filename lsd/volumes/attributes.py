@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lsd.volumes.checked import listed, mapping, numbers, shown, texts
+from lsd.volumes.checked import listed, mapping, numbers, plain, shown, texts
 from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, named, tried
 from lsd.volumes.units import agree, known, nanometres
 
@@ -155,4 +155,4 @@ def _in_order(size: Lengths) -> tuple[float, ...]:
 
 
 def _as_written(attributes: Mapping[str, Any], key: str, values: Sequence[float]) -> Any:
-    return listed(attributes[key]) if key in ("resolution", "voxel_size") else f"{tuple(values)} nm"
+    return tuple(plain(listed(attributes[key]))) if key in ("resolution", "voxel_size") else f"{tuple(values)} nm"

@@ -40,8 +40,19 @@ def unreadable(path: Path, error: OSError) -> ValueError:
 
 def shown(value: Any) -> str:
     """`value` as messages print it, not longer than a line."""
-    text = repr(list(value)) if isinstance(value, tuple | np.ndarray) and np.ndim(value) else repr(value)
+    text = repr(plain(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
+
+
+def plain(value: Any) -> Any:
+    """Numbers and words without the names of their types, which numpy prints; lists for tuples and arrays."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def listed(value: Any) -> tuple[Any, ...]:

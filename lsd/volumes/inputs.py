@@ -147,6 +147,10 @@ class VolumeInput(Spec):
         further = {name: arrays[f"arrays.{name}"] for name in volume.arrays}
         return replace(volume, raw=arrays["raw"], labels=labels, labels_mask=mask, arrays=further)
 
+    def containers(self) -> list[Path]:
+        """Where its arrays lie."""
+        return [array.source.path for array in _arrays(self._open()).values()]
+
     def changed(self) -> list[str]:
         """What was changed since, in words."""
         there = _arrays(self._open())

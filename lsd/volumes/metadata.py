@@ -5,6 +5,7 @@ Plain attributes are read in attributes, OME-Zarr in ngff, TIFF in tiff; each gi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from lsd.volumes.units import agree
 
 SPACE = ("z", "y", "x")
 NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "sample": "c"}
+# xarray and netCDF number the axes that nobody named
+_NOTHING = re.compile(r"(d|c|dim_|phony_dim_)[0-9]+")
 Lengths = Mapping[str, float] | tuple[float, ...]
 Value = TypeVar("Value")
 
@@ -76,14 +79,14 @@ def joined(plain: Statement, ome: Statement) -> Statement:
 
 
 def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None:
-    """`names` as c, t, z, y, x; None where they say nothing (d0, d1, ... as some writers fill in).
+    """`names` as c, t, z, y, x; None where they say nothing (d0, dim_0, phony_dim_0, ... as some writers fill in).
 
     ValueError for other names, doubled names or another number than `dims`.
     """
     if names is None:
         return None
     axes = tuple(_canonical(str(name)) for name in names)
-    if all(axis[:1] in ("d", "c") and axis[1:].isdigit() for axis in axes):
+    if all(_NOTHING.fullmatch(axis) for axis in axes):
         return None
     if len(axes) != dims or len(set(axes)) < dims or not set(axes) <= {"c", "t", *SPACE}:
         raise ValueError(f"its axes are called {list(names)}, it has {dims}; each must be one of c, t, z, y, x, none twice")

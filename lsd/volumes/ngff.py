@@ -70,9 +70,11 @@ def _path(dataset: Json, where: str) -> str:
 def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
     described = multiscale.get("axes") or []
     if not described or (isinstance(described, list) and all(isinstance(axis, str) for axis in described)):
-        # before 0.4 axes are words, and there are no scales; COSEM describes each dataset
+        # in 0.3 axes are words, and there are no scales; COSEM describes each dataset
         transform = mapping(dataset.get("transform"), f"{where}.transform")
-        return from_attributes({"transform": transform}, len(listed(transform.get("axes")))) if transform else Statement()
+        if transform:
+            return from_attributes({"transform": transform}, len(listed(transform.get("axes"))))
+        return Statement(axis_names(described, len(described)) if described else None)
     whole = where.partition(".datasets")[0]
     entries = mappings(described, f"{whole}.axes")
     names = [_axis(entry, f"{whole}.axes") for entry in entries]

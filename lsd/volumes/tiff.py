@@ -33,6 +33,9 @@ def open_tiff(path: Path) -> Any:
     """The image as an array that is read by pages, strips or tiles, and what the file says of it as `stated`."""
     with _errors() as errors:
         file = tifffile.TiffFile(path)
+        if len(file.series) > 1 and _is_stack(file):
+            file.close()
+            file = tifffile.TiffFile(path, is_shaped=False)
         if len(file.series) != 1:
             errors.append(f"it holds {len(file.series)} images; a volume is one")
     if errors:
@@ -47,6 +50,15 @@ def open_tiff(path: Path) -> Any:
         raise
     weakref.finalize(array, file.close)
     return array
+
+
+def _is_stack(file: tifffile.TiffFile) -> bool:
+    """Whether its images are sections of one size, which tifffile appended one by one and each described."""
+    return (
+        file.is_shaped
+        and {len(series.shape) for series in file.series} == {2}
+        and len({(series.shape, series.dtype) for series in file.series}) == 1
+    )
 
 
 def _check_codec(page: Any) -> None:

@@ -1,5 +1,6 @@
 """status and verify: what says done is there, or is done again."""
 
+import json
 import shutil
 
 import numpy as np
@@ -130,3 +131,30 @@ def test_nothing_is_verified_while_it_is_written(tmp_path) -> None:
     run(made)
     with exclusive(made.container), pytest.raises(RuntimeError, match="is being written by process"):
         verify(tmp_path)
+
+
+def test_results_that_are_linked_or_hidden_are_seen(tmp_path) -> None:
+    """A result may lie on another disk, and a volume's name may begin with a dot."""
+    made = step(tmp_path / "disk" / ".hidden")
+    run(made)
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "prediction").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "round").symlink_to(runs)
+    [found] = status(runs)
+    assert found.done == found.blocks == 24
+    array = open_array(made.container, "out", writable=True)
+    array.write(array.read(array.roi) + 1, array.roi)
+    assert len(verify(runs)) == 24
+
+
+def test_verify_tells_the_next_run_of_a_writer_that_was_killed(tmp_path) -> None:
+    made = step(tmp_path)
+    run(made)
+    with exclusive(made.container):
+        lock = made.container.with_name(f"{made.container.name}.lock")
+        there = json.loads(lock.read_text())
+    # as it lies there when its process is gone
+    lock.write_text(json.dumps({**there, "pid": 2**22 + 1}))
+    verify(tmp_path)
+    assert (made.container / "blocks" / ".torn").exists()

@@ -44,16 +44,16 @@ def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
     rng = np.random.default_rng(0)
     affs = rng.integers(0, 255, (3, *roi.shape)).astype(np.uint8)
     labels = rng.integers(0, 5, roi.shape).astype(np.uint64) * np.uint64(2**40)
+    none = (0,) * roi.dims
+    grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
+    step = Step("source", folder / "vol.zarr", grid, SourceJob(edition=version), arrays=tuple(HOW))
+    prepare(step)
     for name, data in (("affs", affs), ("segmentation/0.5", labels)):
         array = create_array(
             folder / "vol.zarr", name, roi=roi, voxel_size=voxel_size, dtype=data.dtype, channels=3 if name == "affs" else None,
             labels=name != "affs", chunks=(8,) * roi.dims,
         )  # fmt: skip
         array.write(data, roi)
-    none = (0,) * roi.dims
-    grid = tile(roi, roi.shape, step=(1,) * roi.dims, context=(none, none))
-    step = Step("source", folder / "vol.zarr", grid, SourceJob(edition=version), arrays=tuple(HOW))
-    prepare(step)
     return step
 
 
@@ -112,11 +112,11 @@ def test_of_a_plane(tmp_path) -> None:
 def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
     rest = (20, Fraction(131, 100), -1)
     options = {"roi": ROI, "voxel_size": VOXEL_SIZE, "remainder": rest, "dtype": np.uint8, "chunks": (8, 8, 8)}
-    create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
     none = (0, 0, 0)
     grid = tile(ROI, ROI.shape, step=(1, 1, 1), context=(none, none))
     step = Step("source", tmp_path / "vol.zarr", grid, SourceJob(edition=1), arrays=("affs",))
     prepare(step)
+    create_array(tmp_path / "vol.zarr", "affs", **options).write(np.ones(ROI.shape, np.uint8), ROI)
     for _ in range(2):
         list(make_levels(step, {"affs": "mean"}, levels=3))
     images = ngff_zarr.from_ngff_zarr(str(step.container / "affs"), validate=True).images

@@ -7,6 +7,7 @@ from shutil import rmtree
 import ngff_zarr
 import numpy as np
 import pytest
+import zarr
 from funlib.geometry import Roi
 from scipy import ndimage
 
@@ -25,7 +26,7 @@ from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, Resi
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
-from lsd.volumes.create import create_array, has_array
+from lsd.volumes.create import create_array, create_level, has_array
 from lsd.volumes.levels import coarser
 
 ROI = Roi((5, 0, 2), (12, 20, 24))
@@ -278,6 +279,37 @@ def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:
     _same({name: found[name] for name in expected}, expected)
     assert (container / "segmentation" / "0.28" / ".zarray").exists(), "it stays where it is"
     assert verify(container.parent) == []
+
+
+def test_what_another_wrote_where_a_later_list_goes_stays(config) -> None:
+    """A corrected copy beside the others, and a table of a name that is none of ours."""
+    segment(config)
+    container = segmentation(config, "data_validate")
+    shutil.copytree(container / "segmentation" / "0.6", container / "segmentation" / "0.7")
+    mine = np.full(ROI.shape, 7, np.uint64)
+    open_array(container, "segmentation/0.7", writable=True).write(mine, ROI)
+    (container / "tables" / "mine.npy").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"segmentation/0\.7 holds what this program did not write, and is not written over"):
+        segment(_set(config, thresholds=(0.6, 0.7)))
+    np.testing.assert_array_equal(open_array(container, "segmentation/0.7").read(ROI), mine)
+    segment(_set(config, thresholds=(0.5, 0.6)))
+    assert (container / "tables" / "mine.npy").read_bytes() == b"mine"
+    shutil.rmtree(container / "segmentation" / "0.7")
+    with pytest.raises(ValueError, match=r"did not write: .*tables/mine\.npy"):
+        segment(_set(config, fragments=config.segment.fragments.derive(min_seed_distance=5)))
+
+
+@pytest.mark.parametrize("describes", [True, False])
+def test_a_level_that_another_made_stays(config, describes) -> None:
+    segment(config)
+    container = segmentation(config, "data_validate")
+    level = create_level(container, "fragments", 1, factor=(1, 2, 2))
+    level.write(np.full(level.shape, 5, np.uint64), level.roi)
+    if not describes:
+        (container / "fragments" / "1" / ".zattrs").unlink()
+    with pytest.raises(ValueError, match=r"fragments/1 holds what this program did not write"):
+        segment(_set(config, levels=2))
+    assert (zarr.open_array(str(container / "fragments" / "1"), mode="r")[:] == 5).all()
 
 
 def test_a_damaged_table_is_found_and_written_again(config) -> None:

@@ -175,3 +175,52 @@ def test_pixels_are_no_lengths(tmp_path, unit) -> None:
 @pytest.mark.parametrize("unit", ["angstrom", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}", "\N{ANGSTROM SIGN}"])
 def test_angstroms(tmp_path, unit) -> None:
     assert open_array(save(tmp_path, resolution=[52.4, 40, 40], units=unit), "em/s0").voxel_size == (5.24, 4, 4)
+
+
+@pytest.mark.parametrize("prefix", ["d", "dim_", "phony_dim_"])
+def test_numbered_axes_are_no_names(tmp_path, prefix) -> None:
+    """As xarray and netCDF call what nobody named."""
+    path = save(tmp_path, resolution=[40, 4, 5], _ARRAY_DIMENSIONS=[f"{prefix}{i}" for i in range(3)])
+    assert open_array(path, "em/s0").voxel_size == (40, 4, 5)
+
+
+@pytest.mark.parametrize("names", ["zyx", "xyz", "tczyx"])
+def test_axes_of_ome_zarr_0_3_are_words(tmp_path, names) -> None:
+    data = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    stored = data.T if names == "xyz" else data.reshape((1,) * (len(names) - 3) + data.shape)
+    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
+    group.create_dataset("0", data=stored)
+    group.attrs["multiscales"] = [{"version": "0.3", "axes": list(names), "datasets": [{"path": "0"}]}]
+    array = open_array(tmp_path / "a.zarr", voxel_size=(40, 4, 4))
+    np.testing.assert_array_equal(array.read(array.roi).reshape(data.shape), data)
+
+
+@pytest.mark.parametrize("shape", [(20, 22), (3, 20, 22)])
+def test_sections_that_were_appended_one_by_one(tmp_path, shape) -> None:
+    """They are a stack; several stacks are not."""
+    data = np.random.default_rng(0).integers(0, 256, (4, *shape)).astype(np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for part in data:
+            file.write(part, photometric="minisblack")
+    if len(shape) == 3:
+        with pytest.raises(ValueError, match="it holds 4 images; a volume is one"):
+            open_array(tmp_path / "a.tif", voxel_size=(40, 4, 4))
+        return
+    array = open_array(tmp_path / "a.tif", voxel_size=(40, 4, 4))
+    np.testing.assert_array_equal(array.read(array.roi), data)
+
+
+def test_channels_that_are_sections_are_told_how(tmp_path) -> None:
+    data = np.zeros((18, 20, 22), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, metadata={"axes": "CYX"})
+    array = open_array(tmp_path / "a.tif", voxel_size=(4, 4))
+    with pytest.raises(ValueError, match=r"18 channels; .*saved as channels: say axes='zyx'"):
+        array.without_channel()
+
+
+@pytest.mark.parametrize("value", [[40.0, -4.0, 4.0], [40, 0, 4], [b"40", b"4", b"4"], [np.nan, 4, 4]])
+def test_values_of_hdf5_are_shown_as_numbers(tmp_path, value) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", data=np.zeros((3, 4, 5), np.uint8)).attrs["resolution"] = np.array(value)
+    with pytest.raises(ValueError, match=r"its resolution is \[(nan|[-'0-9., ])+\]; "):
+        open_array(tmp_path / "a.h5", "raw")
