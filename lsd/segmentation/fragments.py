@@ -61,6 +61,7 @@ def fragments(
     affs = checked(affs)
     warn_of_a_mask(affs)
     _check_options(threshold, min_seed_distance, boundaries)
+    _check_scores(filter_fragments=filter_fragments, epsilon_agglomerate=epsilon_agglomerate)
     allowed = _allowed(affs.shape[1:], mask, blank_sections)
     mean = mean_affinity(affs, in_xy=in_xy, mask=allowed)
     foreground = (mean > threshold) & allowed
@@ -82,6 +83,12 @@ def _check_options(threshold: float, min_seed_distance: int, boundaries: str) ->
         raise ValueError(f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}")
     if boundaries not in get_args(Boundaries):
         raise ValueError(f"boundaries is one of {', '.join(get_args(Boundaries))}, got {boundaries!r}")
+
+
+def _check_scores(**scores: float) -> None:
+    for name, score in scores.items():
+        if not 0 <= score <= 1:
+            raise ValueError(f"{name} is 0..1, 0 for none (also for uint8, where 255 is 1), got {score}")
 
 
 def _allowed(shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]) -> NDArray[np.bool_]:
