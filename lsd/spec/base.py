@@ -66,7 +66,9 @@ class Spec(BaseModel):
         return self.derive(**(update or {}))
 
     @classmethod
-    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+    def model_construct(  # type: ignore[override, no-redef]  # the plugin writes one, too
+        cls, _fields_set: set[str] | None = None, **values: Any
+    ) -> Self:
         """Without validation, but not without what nobody knows, which pydantic drops: whoever validates it later names it."""
         made = super().model_construct(_fields_set, **values)
         vars(made).update({name: value for name, value in values.items() if name not in cls.model_fields})
