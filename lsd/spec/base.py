@@ -65,8 +65,8 @@ class Spec(BaseModel):
         """As `derive`: no copy of a spec is without validation."""
         return self.derive(**(update or {}))
 
-    @classmethod
-    def model_construct(  # type: ignore[override, no-redef]  # the plugin writes one, too
+    @classmethod  # type: ignore[no-redef]  # the type checker's plugin writes one, too
+    def model_construct(  # type: ignore[override]
         cls, _fields_set: set[str] | None = None, **values: Any
     ) -> Self:
         """Without validation, but not without what nobody knows, which pydantic drops: whoever validates it later names it."""
