@@ -90,7 +90,7 @@ class FragmentsJob(OnAffinities):
     mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of two blocks
     """
 
-    version: Version = 3
+    version: Version = 4
     settings: FragmentSettings
     mask: VolumeInput | None = None
     apart: Apart

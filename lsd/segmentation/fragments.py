@@ -53,16 +53,17 @@ def fragments(
     min_size:          drop fragments of fewer voxels, in the end
     blank_sections:    indices in z to leave 0
 
-    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is changed, and what affs hold
-    outside the mask is no matter.  Raises ValueError for shapes and options that do not fit and affinities that are none;
-    warns of uint8 affinities that are all 0 and 1.
+    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is changed.  Affinities with
+    an end outside the mask, or in a blank section, say nothing, whatever they are.  Raises ValueError for shapes and options
+    that do not fit and affinities that are none; warns of uint8 affinities that are all 0 and 1.
     Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity; "nearest").
     """
     affs = checked(affs)
     warn_of_a_mask(affs)
     _check_options(threshold, min_seed_distance, boundaries)
-    mean = mean_affinity(affs, in_xy=in_xy)
-    allowed = _allowed(mean.shape, mask, blank_sections)
+    _check_scores(filter_fragments=filter_fragments, epsilon_agglomerate=epsilon_agglomerate)
+    allowed = _allowed(affs.shape[1:], mask, blank_sections)
+    mean = mean_affinity(affs, in_xy=in_xy, mask=allowed)
     foreground = (mean > threshold) & allowed
     # fragments may flood what is masked, to be cut there, but last of all, whatever the affinities there
     height = np.rint(mean * 255 * allowed).astype(np.int32) if boundaries == "affinity" else None
@@ -82,6 +83,12 @@ def _check_options(threshold: float, min_seed_distance: int, boundaries: str) ->
         raise ValueError(f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}")
     if boundaries not in get_args(Boundaries):
         raise ValueError(f"boundaries is one of {', '.join(get_args(Boundaries))}, got {boundaries!r}")
+
+
+def _check_scores(**scores: float) -> None:
+    for name, score in scores.items():
+        if not 0 <= score <= 1:
+            raise ValueError(f"{name} is 0..1, 0 for none (also for uint8, where 255 is 1), got {score}")
 
 
 def _allowed(shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]) -> NDArray[np.bool_]:

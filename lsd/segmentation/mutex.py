@@ -47,6 +47,8 @@ def mutex(
     warn_beyond(affs.shape[1:], neighborhood)
     inside = set_voxels(mask, affs.shape[1:], of="the affinities")
     steps = _stride(stride, affs.ndim - 1)
+    if len(bias) != 2 or not np.isfinite(bias).all():
+        raise ValueError(f"bias is two finite numbers, of offsets that attract and of those that repel, got {tuple(bias)}")
     near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])
     weights = unit(affs) - np.float64(0.5) + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
     if inside is not None:

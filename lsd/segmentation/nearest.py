@@ -91,10 +91,11 @@ def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
     return np.clip(affs.astype(np.float32), 0, 1)
 
 
-def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.float32]:
+def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
     """Mean over the channels of the nearest neighbours: (z, y, x), or (y, x) of 2D affinities; in 0..1.
 
     The first channels are those of z, y, x (see `nearest`).  in_xy: of y and x alone.
+    mask: (z, y, x); affinities with an end outside it do not count, and a voxel that has no other is 0.
     """
     dims = affs.ndim - 1
     channels = len(affs)
@@ -103,4 +104,21 @@ def mean_affinity(affs: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.floa
     if channels < dims and not in_xy:
         raise ValueError(f"affs of shape {affs.shape} have channels for y and x only; segment section by section: in_xy=True")
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    return np.asarray(unit(affs[first:dims]).mean(axis=0))
+    found = unit(affs[first:dims])
+    if mask is None or mask.all():
+        return np.asarray(found.mean(axis=0))
+    # the last channels are those of the last axes
+    counts = np.zeros(mask.shape, np.uint8)
+    for edges, axis in zip(found, range(dims - len(found), dims), strict=True):
+        inside = _inside(mask, axis)
+        edges *= inside
+        counts += inside
+    return np.asarray(found.sum(axis=0) / np.maximum(counts, 1))
+
+
+def _inside(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Whether a voxel and the one before it along `axis` are inside; what lies beyond the array nobody knows."""
+    inside = mask.copy()
+    here, before = (tuple(slice(*part) if i == axis else slice(None) for i in range(mask.ndim)) for part in ((1, None), (-1,)))
+    inside[here] &= mask[before]
+    return inside

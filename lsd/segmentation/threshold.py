@@ -27,8 +27,8 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, if it was picked on what are validation volumes now, segmented and scored as the config says, else
-    that of the validation during training.
+    That of the evaluation, else that of the validation during training; each only if it was picked on what are validation
+    volumes now, segmented and scored as the config says.
     """
     path = evaluation_file(config)
     found = _read(path)
@@ -47,7 +47,9 @@ def validated(config: Config) -> float | None:
     if found.get("threshold") is None:
         return None
     # those of before noted the settings of segmentation alone
-    other = _other(found.get("yardstick", found), config, blocks=False)
+    noted = found.get("yardstick", found)
+    volumes = {name: volume["spec"] for name, volume in noted.get("volumes", {}).items()}
+    other = [*_other(noted, config, blocks=False), *_other_volumes(volumes, config)]
     if other:
         _say_unused(path, other)
         return None

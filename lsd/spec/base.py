@@ -65,6 +65,15 @@ class Spec(BaseModel):
         """As `derive`: no copy of a spec is without validation."""
         return self.derive(**(update or {}))
 
+    @classmethod  # type: ignore[no-redef]  # the type checker's plugin writes one, too
+    def model_construct(  # type: ignore[override]
+        cls, _fields_set: set[str] | None = None, **values: Any
+    ) -> Self:
+        """Without validation, but not without what nobody knows, which pydantic drops: whoever validates it later names it."""
+        made = super().model_construct(_fields_set, **values)
+        vars(made).update({name: value for name, value in values.items() if name not in cls.model_fields})
+        return made
+
     def checked(self) -> Self:
         """This spec, validated anew, for those who cannot know how it was made.  ValueError, a line for each mistake."""
         try:

@@ -51,8 +51,10 @@ def _of_target(target: Target, dims: int) -> Iterator[str]:
 def _of_volume(volume: Volume, dims: int) -> Iterator[str]:
     for field in ("voxel_size", "offset"):
         values = getattr(volume, field)
-        if values is not None and len(values) < dims:
-            yield f"{field}: {_too_few(values, dims)}"
+        # of all arrays, or by their names
+        for name, of_array in values.items() if isinstance(values, dict) else {"": values}.items():
+            if of_array is not None and len(of_array) < dims:
+                yield f"{field}{name and f'.{name}'}: {_too_few(of_array, dims)}"
 
 
 def _too_few(values: tuple[float, ...], dims: int) -> str:

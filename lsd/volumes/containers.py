@@ -17,6 +17,7 @@ import h5py
 from lsd.volumes.attributes import completed, from_attributes
 from lsd.volumes.checked import json_object, unreadable
 from lsd.volumes.foreign import refusal
+from lsd.volumes.hdf5 import files as hdf5_files
 from lsd.volumes.hdf5 import groups, open_dataset, open_file
 from lsd.volumes.hdf5 import stated as stated_hdf5
 from lsd.volumes.metadata import Statement, joined
@@ -129,6 +130,12 @@ def handle(path: Path, name: str, *, writable: bool = False) -> Any:
         raise unreadable(path / name, error) from error
     except Exception as error:  # formats raise what they like for a damaged header
         raise ValueError(f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}") from error
+
+
+def files(path: Path, opened: Any) -> list[str]:
+    """Those that the voxels of an open HDF5 or TIFF array lie in, which may be others than its container."""
+    found: list[str] = hdf5_files(opened) if kind(path) == "hdf5" else opened.files
+    return sorted({str(path), *found})
 
 
 def statement(path: Path, name: str, opened: Any) -> Statement:

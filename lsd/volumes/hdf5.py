@@ -40,6 +40,27 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
     return dataset
 
 
+def files(dataset: h5py.Dataset) -> list[str]:
+    """Those that its values lie in: links, virtual and external datasets lead to others, and these to others again."""
+    found, left = set[str](), [(dataset.file.filename, dataset.name)]
+    known = set(left)
+    while left:
+        path, name = left.pop()
+        found.add(path)
+        with open_file(Path(path)) as file:
+            item = file[name]
+            # a link is followed by opening what it leads to
+            found.add(item.file.filename)
+            beside = Path(item.file.filename).parent
+            found |= {str(beside / other) for other, *_ in item.external or ()}
+            sources = item.virtual_sources() if item.is_virtual else []
+            there = (item.file.filename if source.file_name == "." else str(beside / source.file_name) for source in sources)
+            further = [pair for pair in zip(there, (source.dset_name for source in sources), strict=True) if pair not in known]
+        known.update(further)
+        left += further
+    return sorted(found)
+
+
 def stated(item: Any) -> Mapping[str, Any]:
     """The attributes of a dataset or group that may say where its voxels lie."""
     try:

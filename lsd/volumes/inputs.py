@@ -64,7 +64,7 @@ class ArrayInput(Spec):
 
     path: Annotated[str, NoEffect("a run's folder may be moved: what it is made from and its content tell the array")]
     name: str
-    made_from: Annotated[str, Told("{name} of the prediction was made anew")] = ""
+    made_from: Annotated[str, Told("{state.place} was made anew")] = ""
     state: ArrayState
 
     def open(self) -> Array:

@@ -99,6 +99,9 @@ def _read(raw: Array, rois: Iterable[Roi]) -> Iterator[NDArray[np.generic]]:
 
 
 def _finite(part: NDArray[np.generic]) -> NDArray[np.generic]:
+    if part.dtype == np.bool_:
+        # numpy does not subtract truth values
+        return part.view(np.uint8)
     return part[np.isfinite(part)] if part.dtype.kind == "f" else part
 
 

@@ -124,6 +124,11 @@ class Source:
         return ranges
 
     @property
+    def files(self) -> list[str]:
+        """Those that the voxels of an HDF5 or TIFF array lie in."""
+        return containers.files(self.path, self.handle)
+
+    @property
     def separator(self) -> str:
         """What stands between the indices in the name of a zarr chunk."""
         return str(self.handle._dimension_separator)

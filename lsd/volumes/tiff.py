@@ -30,7 +30,10 @@ Measured = tuple[Any, str]
 
 
 def open_tiff(path: Path) -> Any:
-    """The image as an array that is read by pages, strips or tiles, and what the file says of it as `stated`."""
+    """The image as an array that is read by pages, strips or tiles.
+
+    stated: what the file says of it; files: those that its pages lie in, as OME-TIFF may have several
+    """
     with _errors() as errors:
         file = tifffile.TiffFile(path)
         if len(file.series) > 1 and _is_stack(file):
@@ -45,6 +48,7 @@ def open_tiff(path: Path) -> Any:
         _check_codec(file.series[0].keyframe)
         array = zarr.open(file.series[0].aszarr(level=0), mode="r")
         array.stated = _statement(file)
+        array.files = _files(file.series[0]) or [str(path)]
     except Exception:
         file.close()
         raise
@@ -59,6 +63,11 @@ def _is_stack(file: tifffile.TiffFile) -> bool:
         and {len(series.shape) for series in file.series} == {2}
         and len({(series.shape, series.dtype) for series in file.series}) == 1
     )
+
+
+def _files(series: tifffile.TiffPageSeries) -> list[str]:
+    pages = series.pages if series.is_multifile else series.pages[:1]
+    return sorted({str(page.parent.filehandle.path) for page in pages if page is not None})
 
 
 def _check_codec(page: Any) -> None:

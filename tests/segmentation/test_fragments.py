@@ -205,9 +205,55 @@ def test_options_of_the_spec_are_arguments() -> None:
         (np.ones((3, 4, 4, 4)), {"mask": np.ones((4, 4))}, "mask has shape"),
         (np.ones((3, 4, 4, 4)), {"blank_sections": (4,)}, "blank_sections"),
         (np.ones((2, 4, 4, 4)), {}, "in_xy=True"),
+        (np.ones((3, 4, 4, 4)), {"filter_fragments": 25}, "filter_fragments is 0..1"),
+        (np.ones((3, 4, 4, 4)), {"filter_fragments": np.nan}, "filter_fragments is 0..1"),
+        (np.ones((3, 4, 4, 4)), {"epsilon_agglomerate": -1}, "epsilon_agglomerate is 0..1"),
         (np.ones((4, 4)), {}, "wanted"),
     ],
 )
 def test_errors(affs, options, words) -> None:
     with pytest.raises(ValueError, match=words):
         fragments(affs, **options)
+
+
+MASKS = {"a margin": np.s_[:, :3], "a hole": np.s_[3:5, 5:9, 5:9], "single voxels": np.s_[::3, ::4, ::5], "a section": np.s_[4]}
+RECIPES = (
+    {},
+    {"in_xy": True},
+    {"boundaries": "affinity"},
+    {"foreground_only": True},
+    {"filter_fragments": 0.5},
+    {"epsilon_agglomerate": 0.5},
+)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+@pytest.mark.parametrize("where", MASKS)
+def test_affinities_with_an_end_outside_the_mask_are_no_matter(where, recipe) -> None:
+    rng = np.random.default_rng(5)
+    affs = ndimage.uniform_filter(rng.random((3, 8, 14, 14), np.float32), (0, 3, 3, 3))
+    affs = (affs - affs.min()) / np.ptp(affs)
+    mask = np.ones(affs.shape[1:], bool)
+    mask[MASKS[where]] = False
+    outside = np.stack([~mask | ~np.roll(mask, 1, axis) for axis in range(3)])
+    for axis in range(3):  # what leaves the array does not lead to the other side of it
+        border = (axis, *(0 if i == axis else slice(None) for i in range(3)))
+        outside[border] = ~mask[border[1:]]
+    found = []
+    for there in (np.float32(0), np.float32(1), rng.random(np.count_nonzero(outside), np.float32)):
+        affs[outside] = there
+        found.append(fragments(affs, mask=mask, min_seed_distance=3, **recipe))
+    assert len(np.unique(found[0])) > 3
+    assert not found[0][~mask].any()
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_a_mask_leaves_the_mean_of_the_other_affinities() -> None:
+    affs = np.full((3, 4, 4, 4), 0.9, np.float32)
+    mask = np.ones((4, 4, 4), bool)
+    mask[:, :2] = False
+    affs[1, :, 2] = 0  # what a network says of the border of tissue: it ends there
+    affs[2, :, 2] = 0.6
+    ours = fragments(affs, mask=mask, threshold=0.7, foreground_only=True)
+    np.testing.assert_array_equal(ours > 0, mask, err_msg="(0.9 + 0.6) / 2 is above 0.7, (0.9 + 0 + 0.6) / 3 is not")

@@ -84,6 +84,9 @@ def test_errors(monkeypatch) -> None:
         mutex(np.zeros((3, 2, 2, 2)), OFFSETS[:2])
     with pytest.raises(ValueError, match="mask has shape"):
         mutex(np.zeros((2, 2, 2, 2)), OFFSETS[:2], mask=np.ones((2, 2)))
+    for bias in ((float("nan"), 0.0), (0.1,), (0.0, float("inf"))):
+        with pytest.raises(ValueError, match="bias is two finite numbers"):
+            mutex(np.zeros((2, 2, 2, 2)), OFFSETS[:2], bias=bias)
     monkeypatch.setitem(sys.modules, "mwatershed", None)
     with pytest.raises(ImportError, match=r"lsd-framework\[mutex\]"):
         mutex(np.zeros((2, 2, 2, 2)), OFFSETS[:2])

@@ -110,6 +110,18 @@ def test_what_is_no_validation_volume_any_more(config, caplog) -> None:
     assert picked(more) == 0.3
 
 
+def test_training_validated_on_what_is_a_test_volume_now(config, caplog) -> None:
+    on = {name: {"spec": volume.model_dump(mode="json")} for name, volume in config.dataset.part("validate").items()}
+    content = json.loads(validation_file(config).read_text())
+    _write(validation_file(config), {**content, "yardstick": {**content["yardstick"], "volumes": on}})
+    assert validated(config) == 0.4
+    assert not caplog.messages
+    first, second = config.dataset.validate
+    assert validated(config.derive(dataset={"validate": (second,), "test": (first,)})) is None
+    assert "volume 'a' is no validation volume, or another one now" in caplog.text
+    assert validated(config.derive(dataset={"validate": (first, second.derive(region="0:5"))})) is None
+
+
 def test_files_of_before_are_read(config) -> None:
     """They noted less."""
     _write(evaluation_file(config), {"threshold": 0.3, "segment": scoring_settings(config)})

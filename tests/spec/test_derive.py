@@ -101,6 +101,8 @@ def wrong_ones():
     """A config with iterations=-7 (or another mistake) inside, made past all that would refuse it."""
     construct = config.train.model_construct(**{**config.train.__dict__, "iterations": -7})
     yield "constructed", Config.model_construct(**{**config.__dict__, "train": construct})
+    unknown = config.train.model_construct(**{**config.train.__dict__, "itertions": 5})
+    yield "constructed, misspelt", Config.model_construct(**{**config.__dict__, "train": unknown})
     set_later = config.derive()
     object.__setattr__(set_later.train, "iterations", -7)
     yield "set", set_later

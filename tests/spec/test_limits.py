@@ -102,6 +102,10 @@ def test_names_that_follow_from_files(path) -> None:
             "dataset.train.0.voxel_size: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
         ),
         (lambda: config.derive(dataset={"voxel_size": (4, 4)}), "dataset.voxel_size: (4.0, 4.0) is of 2 axes"),
+        (
+            lambda: config.derive(dataset=Dataset(train=Volume(path="a", offset={"raw": (4, 4)}))),
+            "dataset.train.0.offset.raw: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
+        ),
     ],
 )
 def test_one_value_an_axis(build, says) -> None:
@@ -109,6 +113,13 @@ def test_one_value_an_axis(build, says) -> None:
         build()
     [line] = lines(error.value)
     assert says in line
+
+
+def test_axes_are_those_of_each_array_and_not_their_number() -> None:
+    for names in (("raw",), ("raw", "labels"), ("raw", "labels", "labels_mask")):
+        sizes = dict.fromkeys(names, (40, 4, 4))
+        volume = Volume(path="a", labels="labels", labels_mask="mask", voxel_size=sizes, offset=sizes)
+        assert config.derive(dataset=Dataset(train=volume)).dataset.train[0].offset == sizes
 
 
 def test_flat_networks_take_three_values_and_two() -> None:

@@ -207,3 +207,12 @@ def test_nothing_is_left_out_where_what_was_not_written_counts(tmp_path) -> None
         )
         array.attrs["resolution"] = [8, 8, 8]
         assert stored(open_array(tmp_path / "v.zarr", "raw")) is None
+
+
+def test_truth_values_are_raw_too(tmp_path) -> None:
+    _save(tmp_path, raw=EM > 100, empty=np.zeros(SHAPE, bool))
+    volume = _opened(tmp_path, raw_range=(0, 1))
+    check_raw(volume)
+    np.testing.assert_array_equal(volume.read_raw(volume.roi), EM > 100)
+    with pytest.raises(ValueError, match="is one value everywhere"):
+        check_raw(_opened(tmp_path, raw="empty", raw_range=(0, 1)))
