@@ -147,8 +147,8 @@ def _refuse(path: Path, other: Sequence[str]) -> None:
     """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
     if other:
         raise ValueError(
-            f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again, or evaluate with what was "
-            "asked for there"
+            f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again, or evaluate with what "
+            "was asked for there"
         )
 
 
