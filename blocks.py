@@ -13,7 +13,7 @@ from lsd import cli
 def main() -> None:
     """Exit status 1 if verify finds anything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("status", "verify"))
+    parser.add_argument("what", choices=("status", "verify"), metavar="status|verify", help="what to do")
     parser.add_argument("folder", type=Path, nargs="?", default=Path("runs"), help="of a run (default: %(default)s)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     arguments = parser.parse_args()

@@ -59,21 +59,21 @@ def guarded(action: Callable[[], object], *, debug: bool) -> None:
         _fail(error, 2, debug=debug)
     except ValidationError as error:
         _fail("\n".join(lines(error)), 1, debug=debug)
-    except KeyboardInterrupt:
-        _interrupted()
+    except KeyboardInterrupt as error:
+        _interrupted(str(error))
     except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
         _fail(error, 1, debug=debug)
     sys.exit(0)
 
 
-def _interrupted() -> None:
-    """Says so and exits, whatever signals come meanwhile.
+def _interrupted(said: str) -> None:
+    """Says so, in the words of what was interrupted if it has any, and exits, whatever signals come meanwhile.
 
     A thread that computes a block, for minutes, would be waited for; it may be ended as any process may be killed.
     """
     with _deaf():
         try:
-            _fail("interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+            _fail(said or "interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
         finally:
             if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
                 for stream in (sys.stdout, sys.stderr):

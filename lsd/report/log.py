@@ -50,7 +50,7 @@ class RunLog(logging.Handler):
         if error is None or isinstance(error, SystemExit):
             self.note("done")
         elif isinstance(error, KeyboardInterrupt):
-            self.note("interrupted")
+            self.note(str(error) or "interrupted")
         else:
             self.note("".join(traceback.format_exception(error)).rstrip())
 

@@ -148,7 +148,10 @@ def _named(lines: Sequence[str], settings: str, context: str) -> list[str]:
 def _refuse(path: Path, other: Sequence[str]) -> None:
     """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
     if other:
-        raise ValueError(f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again")
+        raise ValueError(
+            f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again, or evaluate with what "
+            "was asked for there"
+        )
 
 
 def _whole(folder: Path) -> Step:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from lsd.spec.place import Place, place, specs
+from lsd.spec.place import Place, members, place, specs
 
 Lines = list[InitErrorDetails]
 # the spec that fields are named from without saying so
@@ -17,7 +18,15 @@ WHOLE = "Config"
 EXPLAINED = "explained"
 UNKNOWN = "extra_forbidden"
 _LONGEST = 120
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text", "tuple": "a tuple"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a tuple",
+    "dict": "a dictionary, as in {name: value}",
+    "model": "several fields",
+}
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
@@ -41,11 +50,17 @@ def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
 def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
     """The mistakes of building `spec`, each at the place of the field that is wrong, once."""
     found: dict[tuple[int | str, ...], InitErrorDetails] = {}
+    flat: set[tuple[int | str, ...]] = set()
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             # pydantic counts what was right in it; what was not has a line of its own
             continue
         where = place(spec, detail["loc"])
+        if detail["type"] == "tuple_type" and where.parts and isinstance(where.parts[-1], int):
+            # numbers in the place of tuples are all wrong for one reason
+            if where.parts[:-1] in flat:
+                continue
+            flat.add(where.parts[:-1])
         kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
         message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
         # of a field that may be of several types each is tried, and the first says what is usual
@@ -110,9 +125,18 @@ def _message(detail: ErrorDetails, where: Place) -> str:
         return _of_a_kind(detail)
     if kind in (EXPLAINED, "value_error"):
         return message
-    wanted = _KINDS.get(kind.split("_")[0])
-    message = f"wants {wanted}" if wanted and kind.endswith(("_type", "_parsing")) else f"{message[:1].lower()}{message[1:]}"
+    wanted = _wanted(detail)
+    message = f"wants {wanted}" if wanted else f"{message[:1].lower()}{message[1:]}"
     return f"{message}{_way_out(detail, where)}, got {brief(value)}"
+
+
+def _wanted(detail: ErrorDetails) -> str | None:
+    """What a field wants, where pydantic says it in words of its own."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("too_short", "too_long"):
+        bound, count = ("at least", "min_length") if kind == "too_short" else ("at most", "max_length")
+        return f"{bound} {context[count]} value{'s' if context[count] != 1 else ''}"
+    return _KINDS.get(kind.split("_")[0]) if kind.endswith(("_type", "_parsing", "_from_float")) else None
 
 
 def _way_out(detail: ErrorDetails, where: Place) -> str:
@@ -124,8 +148,22 @@ def _way_out(detail: ErrorDetails, where: Place) -> str:
     if kind == "tuple_type" and where.held:
         return f" of {' or '.join(spec.__name__ for spec in where.held)}"
     if kind == "tuple_type" and isinstance(value, int | float):
-        return f", as in ({value}, {value})"
+        return _as_tuple(value, where)
+    if kind == "model_type" and where.types:
+        names = [name for spec in where.types for each in specs(spec) for name in each.model_fields]
+        return f" by name: {', '.join(names)}"
     return ""
+
+
+def _as_tuple(value: float, where: Place) -> str:
+    """A tuple that may have been meant by a number: one for each axis, or as many as there are."""
+    inner = next((get_args(kind) for kind in where.types if get_origin(kind) is tuple), ())
+    if inner and inner[-1] is not ...:
+        return f" of {len(inner)}"
+    one = ", ".join([str(value)] * 3)
+    return (
+        f", as in (({one}),)" if inner and any(get_origin(kind) is tuple for kind in members(inner[0])) else f", as in ({one})"
+    )
 
 
 def _of_a_kind(detail: ErrorDetails) -> str:

@@ -55,13 +55,13 @@ class Place:
         owner = next((spec for spec in held if part in spec.model_fields), None)
         if owner is not None:
             field = owner.model_fields[str(part)]
-            return Place((*self.parts, part), owner, field, _members(field.annotation))
+            return Place((*self.parts, part), owner, field, members(field.annotation))
         chosen = [spec for spec in held if part in _kinds(spec)] if len(held) > 1 else []
         if chosen:
             return Place(self.parts, chosen[0], self.field, tuple(chosen))
         if held and part != KEY:
             return Place((*self.parts, part), held[0])
-        items = [member for kind in self.types for item in _items(kind, part) for member in _members(item)]
+        items = [member for kind in self.types for item in _items(kind, part) for member in members(item)]
         # where nothing holds it, it names a type, or says that it is a key that is wrong
         return Place((*self.parts, part), self.owner, self.field, tuple(items)) if items else self
 
@@ -76,15 +76,15 @@ def place(spec: type[BaseModel], path: Sequence[int | str]) -> Place:
 
 def specs(kind: Any) -> tuple[type[BaseModel], ...]:
     """The specs that an annotation allows."""
-    return tuple(member for member in _members(kind) if isinstance(member, type) and issubclass(member, BaseModel))
+    return tuple(member for member in members(kind) if isinstance(member, type) and issubclass(member, BaseModel))
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
+def members(kind: Any) -> tuple[Any, ...]:
     """The types that an annotation allows."""
     if get_origin(kind) is Annotated:
-        return _members(get_args(kind)[0])
+        return members(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
-        return tuple(member for each in get_args(kind) for member in _members(each))
+        return tuple(member for each in get_args(kind) for member in members(each))
     return (kind,)
 
 

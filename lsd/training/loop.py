@@ -182,6 +182,5 @@ def _due(every: int, iteration: int) -> bool:
 
 def _explain(interrupt: Interrupt, learner: Learner) -> None:
     path = keeping.latest(learner.config, learner.stage)
-    message = f"{interrupt.signal} in iteration {learner.iteration} of stage {learner.stage.name!r}: {path} is written"
-    log.warning("%s; the same command goes on from it", message)
-    raise KeyboardInterrupt(message)
+    where = f"in iteration {learner.iteration} of stage {learner.stage.name!r}"
+    raise KeyboardInterrupt(f"interrupted by {interrupt.signal} {where}; the same command goes on from {path}")

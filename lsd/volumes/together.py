@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
+from itertools import permutations
 from typing import Any, TypeVar
 
 from funlib.geometry import Roi
@@ -94,12 +95,30 @@ def _check_axes(volume: Volume, what: str, array: Array, raw: Array) -> None:
     swapped_shape = shape != other and sorted(shape) == sorted(other)
     swapped_size = not agree(raw.voxel_size, array.voxel_size) and agree(sorted(raw.voxel_size), sorted(array.voxel_size))
     if not by_name and (swapped_shape or swapped_size or _fits_turned(shape, other)):
-        name, order = what.removeprefix("arrays."), "".join(SPACE[-len(shape) :][::-1])
+        name, order = what.removeprefix("arrays."), _likely_order(array, raw)
         raise ValueError(
             f"axes seem swapped: raw has {_times(shape)} voxels of {raw.voxel_size} nm, {what} {_times(other)} of "
             f"{array.voxel_size} nm ({raw.name}, {array.name}); name the axes of the wrong one in their order on disk, as in "
             f"axes={{{name!r}: {order!r}}}"
         )
+
+
+def _likely_order(array: Array, raw: Array) -> str:
+    """Names for the axes of an array on disk with which it is as large as raw, else fits into it, else the reverse."""
+    reverse = SPACE[-raw.roi.dims :][::-1]
+    # the reverse is what happens most
+    orders = sorted(permutations(reverse), key=lambda names: names != tuple(reverse))
+    exact = (names for names in orders if _extents(array, names) == tuple(raw.roi.shape))
+    within = (names for names in orders if all(n <= m for n, m in zip(_extents(array, names), raw.roi.shape, strict=True)))
+    return "".join(next(exact, ()) or next(within, tuple(reverse)))
+
+
+def _extents(array: Array, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Voxels along z, y and x, if the axes on disk had these names."""
+    now = dict(zip((axis for axis in array.axes if axis in SPACE), array.roi.shape, strict=True))
+    on_disk = [now[axis] for axis in array.layout.disk if axis in now]
+    named = dict(zip(names, on_disk, strict=True))
+    return tuple(named[axis] for axis in SPACE if axis in named)
 
 
 def _fits_turned(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:

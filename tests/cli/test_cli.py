@@ -237,3 +237,13 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
     assert says in result.stderr
     assert not any(line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines())
     assert time.monotonic() - begin < 10
+
+
+def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt("interrupted in iteration 3; the same command goes on from a.pt")
+
+    with pytest.raises(SystemExit) as ended:
+        cli.guarded(interrupted, debug=False)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted in iteration 3; the same command goes on from a.pt\n"

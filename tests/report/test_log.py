@@ -60,6 +60,9 @@ def test_what_ended_it(tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt), RunLog(path, ("x",)):
         raise KeyboardInterrupt
     assert _said(path)[-1] == "interrupted"
+    with pytest.raises(KeyboardInterrupt), RunLog(path, ("x",)):
+        raise KeyboardInterrupt("interrupted in iteration 3")
+    assert _said(path)[-1] == "interrupted in iteration 3"
 
 
 def test_lines_wait_for_a_folder_and_make_none(tmp_path) -> None:

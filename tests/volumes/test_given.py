@@ -139,6 +139,7 @@ def test_axes_that_seem_swapped(tmp_path, fit, order) -> None:
         opened(tmp_path, labels="labels", fit=fit)
     assert "fit=" not in str(caught.value)
     names = "".join("zyx"[axis] for axis in order)
+    assert f"as in axes={{'labels': {names!r}}}" in str(caught.value), "what is advised is what helps"
     volume = opened(tmp_path, labels="labels", fit=fit, axes={"labels": names})
     np.testing.assert_array_equal(volume.read_labels(volume.roi), RAW)
 
