@@ -35,9 +35,9 @@ def command(config: Config) -> None:
     predict_raw(raw)
     segment(raw, progress=_quietly)
     baseline = evaluate(raw, progress=_quietly)
-    print(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
-    print(f"\n{raw.name}: raw intensity as affinities\n{scores_table(baseline)}")
-    print("\npictures:", *(str(path) for path in figures))
+    cli.say(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
+    cli.say(f"\n{raw.name}: raw intensity as affinities\n{scores_table(baseline)}")
+    cli.say("\npictures:", *(str(path) for path in figures))
 
 
 def _quietly(_: str) -> None:

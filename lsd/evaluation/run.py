@@ -48,13 +48,14 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         raise ValueError(
             f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
         )
-    keep_config(config)
     parts = {name: part for part in PARTS for name in config.dataset.part(part)}
     counted, sweeps = {}, {}
     for name, volume in volumes.items():
         counted[name] = count(config, name, volume)
         progress(f"{name}: {counted[name].table.voxels.sum()} voxels counted in {text(counted[name].roi)}")
         sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
+    # what was refused is not this run's
+    keep_config(config)
     threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
     for name in volumes:
         # scores come from the table of fragments, so they say nothing of what is written
