@@ -376,6 +376,11 @@ def test_damaged_predictions_are_named_found_and_mended(copy, tmp_path) -> None:
     assert found.stdout.count(f"{heads}: block ") == 3
     assert sorted(read_ledger(heads).missing(32).tolist()) == [0, 3, 31]
     predict(config)
+    # blocks of before and after do not belong together
+    begun = paths.segmentation(config, "em").with_name("em.zarr.partial")
+    with pytest.raises(ValueError, match=r"affs of the prediction was changed since; .* delete .*em\.zarr\.partial to start"):
+        segment(config)
+    shutil.rmtree(begun)
     segment(config)
     evaluate(config)
     check(config, expected)

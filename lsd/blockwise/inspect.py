@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lsd.blockwise.container import REPLACED, note_torn, target_of
-from lsd.blockwise.ledger import Ledger, read_ledger, rewrite, was_whole
+from lsd.blockwise.ledger import Ledger, note_whole, read_ledger, rewrite, was_whole
 from lsd.blockwise.lock import exclusive, holder
 from lsd.blockwise.output import Output
 from lsd.blockwise.run import speed
@@ -121,6 +121,9 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
     bad = np.array([bool(reason) for reason in reasons], dtype=bool)
     if bad.any():
         rewrite(ledger, ~bad)
+        if was_whole(step.folder):
+            # what is deleted here is nobody's edit
+            note_whole(step.folder, {})
         for index in ledger.done[bad & (ledger.done < len(step.grid))]:
             for array in arrays.values():
                 if isinstance(array, Array):

@@ -68,7 +68,8 @@ def run_workers(
     except KeyboardInterrupt:
         if watch.reason:
             raise RuntimeError(watch.reason) from None
-        raise
+        # without the scheduler's own words
+        raise KeyboardInterrupt from None
     return crew.error
 
 

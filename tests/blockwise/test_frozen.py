@@ -218,7 +218,8 @@ def test_a_worker_elsewhere_that_comes_to_itself_after_the_run_writes_nothing(tm
     # in a session of its own, below init: as through ssh, nobody here knows it
     launch = "setsid sh -c {quoted} < /dev/null > /dev/null 2>&1 & while [ -e %s ]; do sleep 0.2; done" % (tmp_path / "wait")
     (tmp_path / "wait").touch()
-    made = step(tmp_path, wrong={3: "freeze"})
+    # by half a second the block before is written: one that was being written is finished
+    made = step(tmp_path, wrong={3: "freeze"}, seconds=0.5)
     with driver(made, Workers(count=1, timeout=600, launch=launch)) as script:
         (pid,) = until(lambda: frozen(tmp_path), "the worker is frozen")
         script.process.send_signal(signal.SIGINT)

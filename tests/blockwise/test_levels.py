@@ -91,6 +91,7 @@ def check(step, factors=FACTORS, levels=4) -> None:
     assert verify(step.container.parent) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [None, TWO], ids=["here", "two"])
 def test_levels(tmp_path, workers) -> None:
     step = source(tmp_path)

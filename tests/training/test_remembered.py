@@ -94,12 +94,12 @@ def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
     kept = remember(_opened(coarse, labels="labels"), Memory(size))
     for _ in range(3):
         kept.read_truth(ROI)
-    assert read == ["labels"] * 8
+    assert read == ["labels/0"] * 8
     read.clear()
     small = remember(_opened(coarse, labels="labels"), Memory(11 * 12 * 20 * 8 - 1))
     for _ in range(3):
         small.read_truth(ROI)
-    assert read == ["labels"] * 3  # not kept, so read as it is asked for
+    assert read == ["labels/0"] * 3  # not kept, so read as it is asked for
 
 
 def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):

@@ -99,6 +99,7 @@ def _script(name: str, run: Config, *overrides: str, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_log_has_every_command_and_what_it_said(tmp_path) -> None:
     run = _with(config(tmp_path, iterations=2, validate_every=2), "predict", volumes=("validate",))
     said = [_script(name, run) for name in ("trainer.py", "predicter.py", "segment.py", "evaluate.py")]
