@@ -242,12 +242,13 @@ def test_a_worker_elsewhere_that_comes_to_itself_after_the_run_writes_nothing(tm
 
 
 def at_work(folder: Path) -> set[int]:
-    """Processes that name a folder on their command line."""
+    """Workers that name a folder on their command line; shells that wait for them do, too."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if str(folder).encode() in path.read_bytes() and lives(int(path.parent.name)):
-                found.add(int(path.parent.name))
+            pid = int(path.parent.name)
+            if str(folder).encode() in path.read_bytes() and lives(pid) and name(pid).startswith("python"):
+                found.add(pid)
     return found
 
 
