@@ -79,7 +79,7 @@ class Launch:
         """In a process of its own, which the scheduler gave its context: returns when the worker, or the scheduler, has ended.
 
         What goes wrong is noted in the step's folder, and raised: CannotStart, with what the command said, unless it exits
-        with 0.
+        with 0.  SystemExit where the worker had to be ended, wherever in a block it was.
         """
         import daisy
 
@@ -143,11 +143,14 @@ class Launch:
         command, status = _Command(self.command(context, worker, place=take_slot(f"launch {self.folder}")), hear), None
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
-        if status is None and command.wait(_GRACE) is None:
+        ended = status is None and command.wait(_GRACE) is None
+        if ended:
             with command.ending():
                 _cancel(jobs)
         for job in jobs:
             _append(self.folder / "jobs", f"ended {job}")
+        if ended:
+            sys.exit("its worker did not end with the run, and was ended")
         if status and not scheduler.is_gone():
             said = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
             raise CannotStart(f"the command that starts workers exited with {status}: {said or 'no output'}")

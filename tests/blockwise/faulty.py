@@ -69,16 +69,19 @@ def meet(what: str) -> None:
         threading.Event().wait()
 
 
-def tear_next_chunk(*others: int) -> None:
-    """Half of the next chunk that this process writes reaches the disk, and nothing after; then others are killed too."""
+def tear_next_chunk(*others: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Half of the next chunk that this process writes reaches the disk, and nothing after; then it and others get a signal."""
     from zarr.storage import DirectoryStore
 
     TEARING.set()
+    whole = DirectoryStore._tofile
 
     def torn(data, path: str) -> None:
         Path(path).write_bytes(bytes(data)[: len(data) // 2])
         for pid in (*others, os.getpid()):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+        # thawed
+        whole(data, path)
 
     DirectoryStore._tofile = staticmethod(torn)
 

@@ -82,8 +82,9 @@ def driver(made, workers: Workers):
 
 
 @every_way
-def test_a_frozen_worker_is_replaced_and_ended(tmp_path, cluster, launch) -> None:  # noqa: F811
-    made = step(tmp_path, wrong={3: "freeze"})
+@pytest.mark.parametrize("when", ["freeze", "halt"], ids=["computing", "writing"])
+def test_a_frozen_worker_is_replaced_and_ended(tmp_path, cluster, launch, when) -> None:  # noqa: F811
+    made = step(tmp_path, wrong={3: when})
     with driver(made, Workers(count=2, timeout=4, launch=launch)) as script:
         until(lambda: frozen(tmp_path), "a worker is frozen")
         said = script.ends(90)

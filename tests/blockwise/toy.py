@@ -42,7 +42,8 @@ class ToyJob(Job):
 class Toy:
     """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
     once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have), "freeze" (the
-    first time: SIGSTOP); frozen: SIGSTOP before any block.  frozen-<pid> beside the container names those."""
+    first time: SIGSTOP), "halt" (the same in the middle of a chunk); frozen: SIGSTOP before any block.  frozen-<pid> beside the
+    container names those."""
 
     def __init__(self, job: ToyJob, container: Path) -> None:
         if job.frozen:
@@ -72,6 +73,9 @@ class Toy:
                 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if what == "freeze" and self._first(block):
             freeze(self.container)
+        if what == "halt" and self._first(block):
+            name_frozen(self.container)
+            tear_next_chunk(number=signal.SIGSTOP)
         if what == "hang":
             time.sleep(1000)
         if what == "full":
@@ -91,8 +95,13 @@ class Toy:
 
 def freeze(container: Path) -> None:
     """As a control group's freezer does it, or Ctrl-Z."""
-    (container.parent / f"frozen-{os.getpid()}").touch()
+    name_frozen(container)
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def name_frozen(container: Path) -> None:
+    """Leaves a file that names this process."""
+    (container.parent / f"frozen-{os.getpid()}").touch()
 
 
 def _address_space() -> int:
