@@ -26,9 +26,9 @@ from benchmarks.environment import environment, run_in
 from config.datasets import AUGMENTATIONS, IDS
 from config.networks import NETWORKS
 from config.variants import VARIANTS
+from lsd.batches.pipeline import Batch, Batches, Maker, Recipe
+from lsd.batches.workers import Workers
 from lsd.spec import Config, Dataset, Synthetic, Train, Volume
-from lsd.training.pipeline import Batch, Batches, Maker, Recipe
-from lsd.training.workers import Workers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.generated import generate

@@ -20,13 +20,13 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lsd.batches.augmentations.grow_boundary import grow_boundary
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.spec import Affinities, Config, Dataset, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
 from lsd.spec import Fragments as FragmentOptions
 from lsd.spec.paths import prediction
 from lsd.targets.affinities import affinities
-from lsd.training.nodes.grow_boundary import grow_boundary
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 

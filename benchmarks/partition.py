@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks import volumes
 from benchmarks.environment import environment, run_in
+from lsd.arrays.lookup import compact
 from lsd.evaluation.partition import compare
-from lsd.segmentation.lookup import compact
 
 PEER = ("numpy==2.4.6", "scikit-image==0.26.0")
 

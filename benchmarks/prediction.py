@@ -28,12 +28,13 @@ import numpy as np
 import torch
 from funlib.geometry import Roi
 
-from lsd.network import checkpoint, precision, sizes
-from lsd.network.allocator import keep_freed_memory
+from lsd.network import precision, sizes
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
 from lsd.spec import Affinities, Config, Dataset, Head, Network, Predict, Stage, UNet, Variant, Volume, paths
+from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.create import create_array
 
 AFF = Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),))

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from config.variants import VARIANTS
+from lsd.batches.pipeline import Batch
 from lsd.network.sizes import output_shape
 from lsd.spec import Config, Dataset, Network, Train, UNet
 from lsd.targets.target import channels
 from lsd.training.learner import Learner, new
 from lsd.training.loop import cpu_threads
-from lsd.training.pipeline import Batch
 from lsd.training.step import step
 
 

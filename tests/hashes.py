@@ -10,8 +10,8 @@ import numpy as np
 import torch
 import zarr
 
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import load_step
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lsd.arrays.lookup import components, relabel
 from lsd.evaluation.partition import compare
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
@@ -13,7 +14,6 @@ from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.nearest import checked
 from lsd.spec import NEAREST, Affinities, Head, Network, Predict, Segment, Stage, UNet, Variant

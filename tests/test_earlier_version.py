@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.blockwise.inspect import status, verify
+from lsd.blockwise.on_disk.inspect import status, verify
 from lsd.cli import load
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict

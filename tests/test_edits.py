@@ -9,10 +9,10 @@ import torch
 import zarr
 from funlib.geometry import Roi
 
-from lsd.blockwise.run import BlocksFailed
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.evaluation.run import evaluate
-from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment

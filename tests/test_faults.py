@@ -19,14 +19,14 @@ import pytest
 import torch
 from hashes import digests
 
-from lsd.blockwise.inspect import verify
-from lsd.blockwise.ledger import RECORD, read_ledger
-from lsd.blockwise.run import BlocksFailed
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.ledger import RECORD, read_ledger
+from lsd.blockwise.on_disk.step import load_step
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.evaluation.counting import Counts
 from lsd.evaluation.run import evaluate
-from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
 from lsd.segmentation.blocks import Fragments

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from config.config import config
 from lsd import spec
+from lsd.batches.augmentations import warp
+from lsd.batches.pipeline import _node
 from lsd.evaluation.partition import compare
 from lsd.losses.tasks import DENSE, dense, total
 from lsd.network import cost, levels, precision
@@ -24,9 +26,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
 from lsd.targets import target, windows
 from lsd.targets.descriptors import descriptors
-from lsd.training.nodes import warp
 from lsd.training.optimiser import factor
-from lsd.training.pipeline import _node
 
 REFUSED = (AssertionError, ValueError, KeyError)
 
@@ -45,7 +45,7 @@ class Invented(spec.Spec):
 INVENTED: Any = Invented()
 LABELS = np.ones((4, 4, 4), np.uint64)
 CUBE = Roi((0,) * 3, (8,) * 3)
-TURN = augment.transforms("flips", (1, 1, 1))[-1]
+TURN = augment.turns_of("flips", (1, 1, 1))[-1]
 STAGE = spec.Stage.model_construct(name="main", reads=("raw",), heads={"a": spec.Head.model_construct(target=INVENTED)})
 VARIANT = spec.Variant.model_construct(stages=(STAGE,))
 AFFS = np.full((3, 4, 4, 4), 0.9, np.float32)
@@ -70,7 +70,7 @@ PLACES = {
     "compute": lambda: target.compute(INVENTED, LABELS, voxel_size=(8, 8, 8)),
     "opinions": lambda: augment.opinions(INVENTED, TURN),
     "record": lambda: attributes(INVENTED, VOLUME, plan=PLACE, settings=spec.Predict(), restored=RESTORED),
-    "turns": lambda: augment.transforms("invented", (1, 1, 1)),
+    "turns": lambda: augment.turns_of("invented", (1, 1, 1)),
     "channels that are read": lambda: cost.parameters(config.network.trunk, VARIANT),
     "a head": lambda: Cascade(VARIANT, config.network.trunk),
     "dense": lambda: dense(LOSS),
@@ -128,7 +128,7 @@ def test_every_target_has_its_answers(kind, dims) -> None:
     values, known = target.compute(made, labels, arrays={"mito": labels}, voxel_size=(8.0,) * dims, threads=1)
     assert len(values) == len(known) == count
     assert len(target.context(made, (8.0,) * dims)) == dims
-    for turn in augment.transforms("transposes", (1,) * dims):
+    for turn in augment.turns_of("transposes", (1,) * dims):
         assert len(augment.opinions(made, turn)) == count, "each channel has an opinion, or None"
 
 

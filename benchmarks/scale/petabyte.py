@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.environment import environment, run_in
 from benchmarks.scale.process import Cost, fresh
-from lsd.blockwise.ledger import Journal, read_ledger
-from lsd.blockwise.output import Output
+from lsd.blockwise.on_disk.ledger import Journal, read_ledger
+from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.blocks import EDGE, SIZE, edge_pieces
 from lsd.segmentation.tables import Places, open_table, write_tables
 

@@ -12,11 +12,11 @@ from typing import Any
 from funlib.geometry import Roi
 
 from benchmarks.scale.process import fresh
-from lsd.blockwise.grid import Block, tile
-from lsd.blockwise.job import Job
-from lsd.blockwise.output import Output
-from lsd.blockwise.run import run as run_step
-from lsd.blockwise.step import Step
+from lsd.blockwise.on_disk.grid import Block, tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import run as run_step
 from lsd.spec import Workers
 
 WANTED = 1.8

@@ -13,12 +13,12 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import Block, chunk_shape, tile
-from lsd.blockwise.job import Job
-from lsd.blockwise.output import Output
-from lsd.blockwise.run import Summary, prepare, refuse_others, run
-from lsd.blockwise.step import Step, digest, load_step, step_folder
-from lsd.blockwise.written import forget
+from lsd.blockwise.on_disk.grid import Block, chunk_shape, tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.written import forget
+from lsd.blockwise.running.run import Summary, prepare, refuse_others, run
 from lsd.spec import Workers
 from lsd.spec.effect import Told
 from lsd.volumes import containers

@@ -65,3 +65,8 @@ class Bar(tqdm):  # type: ignore[misc]
     def format_dict(self) -> dict[str, Any]:
         """What is shown; a rate of 0 as a question mark."""
         return {**super().format_dict, "rate": self.speed.now or 0.0}
+
+
+def speed(voxels: int, seconds: float) -> str:
+    """Voxels per second, in a unit that fits."""
+    return f"{tqdm.format_sizeof(voxels / max(seconds, 1e-9))}voxels/s"

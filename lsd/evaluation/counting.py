@@ -11,14 +11,14 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import Block, tile
-from lsd.blockwise.job import Job, Version
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.output import Output
-from lsd.blockwise.run import run
-from lsd.blockwise.step import Step
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
+from lsd.blockwise.on_disk.grid import Block, tile
+from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import run
 from lsd.segmentation.results import Results, open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lsd.blockwise.step import differences
+from lsd.blockwise.on_disk.step import differences
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": ("workers", "block")}

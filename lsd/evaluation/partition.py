@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
+from lsd.arrays.ids import ids
 from lsd.spec import Evaluate
-from lsd.targets.ids import ids
 
 Background = Literal["label", "ignore", "singletons"]
 _DEFAULT = Evaluate()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from lsd.blockwise.written import is_written
+from lsd.blockwise.on_disk.written import is_written
 from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.earlier import keep
 from lsd.evaluation.partition import Partition, score
@@ -19,6 +18,7 @@ from lsd.segmentation.blocks import MUTEX
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
+from lsd.system.atomic import replacing
 from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
@@ -134,8 +134,6 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     validation = config.dataset.part("validate")
     options["picked_on"] = {name: validation[name].model_dump(mode="json") for name in evaluation.volumes if name in validation}
     content = {**evaluation.as_dict(), **options}
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    kept = keep(path, content)
-    os.replace(partial, path)
-    return kept
+    with replacing(path) as staged:
+        staged.write_text(json.dumps(content, indent=2) + "\n")
+        return keep(path, content)

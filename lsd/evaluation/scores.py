@@ -7,7 +7,7 @@ from typing import Any
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
 from lsd.evaluation.partition import Partition, pool
 from lsd.evaluation.sweep import Sweep
 from lsd.spec import Part

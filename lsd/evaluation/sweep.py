@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
+from lsd.arrays.lookup import components
 from lsd.evaluation.partition import Background, Partition, pool, score
-from lsd.segmentation.lookup import components
 from lsd.spec import Evaluate
 
 Sweep = Mapping[float, Partition]

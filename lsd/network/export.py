@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from lsd.network import checkpoint
-from lsd.network.restore import config_hash, config_of, weights
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import config_hash, config_of, weights
 
 KEPT = ("stage", "iteration", "normalisation", "voxel_size", "best")
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Roi
 
-from lsd.blockwise.grid import Block
-from lsd.blockwise.stream import stream
+from lsd.arrays.told import tell
+from lsd.blockwise.on_disk.grid import Block
+from lsd.blockwise.running.stream import stream
 from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import DType, Predictor
-from lsd.targets.told import tell
-from lsd.volumes.intensity import first_not_finite, to_unit
+from lsd.volumes.intensity import first_not_finite, signed, to_unit
 
 Raw = npt.NDArray[np.float32]
 Heads = dict[str, npt.NDArray[Any]]
@@ -106,10 +106,7 @@ def _signed(raw: npt.NDArray[Any]) -> Raw:
     """Raw as it enters networks: in -1..1."""
     if raw.dtype != np.uint8:
         return raw.astype(np.float32, copy=False)
-    unit = to_unit(raw, None)
-    unit *= 2
-    unit -= 1
-    return unit
+    return signed(to_unit(raw, None))
 
 
 def reflected(array: npt.NDArray[Any], roi: Roi) -> npt.NDArray[Any]:

@@ -17,37 +17,11 @@ from typing import Literal, assert_never
 import torch
 from torch import Tensor
 
+from lsd.arrays.offsets import Offset, for_dims
+from lsd.arrays.turning import Turn
 from lsd.spec import Affinities, Boundary, Descriptors, Mask, Target
-from lsd.targets.offsets import Offset, flipped, for_dims, transposed
 
 Mode = Literal["none", "flips", "transposes"]
-
-
-@dataclass(frozen=True)
-class Transform:
-    """A block turned: axis i of the result is axis axes[i] of the block, mirrored where flips[i]."""
-
-    axes: tuple[int, ...]
-    flips: tuple[bool, ...]
-
-    def apply(self, array: Tensor) -> Tensor:
-        """The array turned; its last axes are the spatial ones."""
-        lead = array.ndim - len(self.axes)
-        return self._mirror(array.permute(*range(lead), *(lead + axis for axis in self.axes)))
-
-    def undo(self, array: Tensor) -> Tensor:
-        """The inverse of `apply`."""
-        lead = array.ndim - len(self.axes)
-        return self._mirror(array).permute(*range(lead), *(lead + self.axes.index(axis) for axis in range(len(self.axes))))
-
-    def turn(self, offset: Sequence[int]) -> Offset:
-        """An offset of the block as it is in the turned block."""
-        return flipped(transposed(offset, self.axes), [axis for axis, flip in enumerate(self.flips) if flip])
-
-    def _mirror(self, array: Tensor) -> Tensor:
-        # flip copies, even where nothing is to be flipped
-        axes = [axis - len(self.flips) for axis, flip in enumerate(self.flips) if flip]
-        return array.flip(axes) if axes else array
 
 
 @dataclass(frozen=True)
@@ -59,7 +33,7 @@ class Opinion:
     inverted: bool = False
 
 
-def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
+def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     """The turns to predict, the identity first.
 
     alike: one key an axis; only axes of equal keys are swapped (their voxel size, sigma and legal sizes must agree)
@@ -68,7 +42,7 @@ def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
     identity = tuple(range(dims))
     match mode:
         case "none":
-            return (Transform(identity, (False,) * dims),)
+            return (Turn.none(dims),)
         case "flips":
             orders = [identity]
         case "transposes":
@@ -76,18 +50,18 @@ def transforms(mode: Mode, alike: Sequence[Hashable]) -> tuple[Transform, ...]:
         case _:
             assert_never(mode)
     allowed = [order for order in orders if all(alike[axis] == alike[i] for i, axis in enumerate(order))]
-    return tuple(Transform(order, flip) for flip in itertools.product((False, True), repeat=dims) for order in allowed)
+    return tuple(Turn(order, flip) for flip in itertools.product((False, True), repeat=dims) for order in allowed)
 
 
-def opinions(target: Target, transform: Transform) -> tuple[Opinion | None, ...]:
-    """Where each channel of a head that learnt `target` is found after `transform`, None where it is not."""
+def opinions(target: Target, turn: Turn) -> tuple[Opinion | None, ...]:
+    """Where each channel of a head that learnt `target` is found after `turn`, None where it is not."""
     match target:
         case Affinities():
-            return _affinity_opinions(for_dims(target.neighborhood, len(transform.axes)), transform)
+            return _affinity_opinions(for_dims(target.neighborhood, len(turn.order)), turn)
         case Descriptors():
-            return _descriptor_opinions(target, transform)
+            return _descriptor_opinions(target, turn)
         case Boundary() | Mask():
-            return (Opinion(0, (0,) * len(transform.axes)),)
+            return (Opinion(0, (0,) * len(turn.order)),)
         case _:
             assert_never(target)
 
@@ -103,7 +77,7 @@ def average(
     raw: Tensor,
     *,
     targets: Mapping[str, Target],
-    turns: Sequence[Transform],
+    turns: Sequence[Turn],
     kept: tuple[slice, ...],
     lowest: bool = False,
 ) -> dict[str, Tensor]:
@@ -126,7 +100,7 @@ def average(
 
 
 def _hear(
-    turn: Transform,
+    turn: Turn,
     heads: Mapping[str, Tensor],
     targets: Mapping[str, Target],
     kept: tuple[slice, ...],
@@ -169,10 +143,10 @@ def _crop(array: Tensor, window: tuple[slice, ...]) -> Tensor:
     return array
 
 
-def _affinity_opinions(neighborhood: Sequence[Offset], transform: Transform) -> tuple[Opinion | None, ...]:
+def _affinity_opinions(neighborhood: Sequence[Offset], turn: Turn) -> tuple[Opinion | None, ...]:
     found: list[Opinion | None] = []
     for offset in neighborhood:
-        turned = transform.turn(offset)
+        turned = turn.offset(offset)
         opposite = tuple(-step for step in turned)
         if turned in neighborhood:
             found.append(Opinion(neighborhood.index(turned), (0,) * len(offset)))
@@ -183,14 +157,14 @@ def _affinity_opinions(neighborhood: Sequence[Offset], transform: Transform) -> 
     return tuple(found)
 
 
-def _descriptor_opinions(target: Descriptors, transform: Transform) -> tuple[Opinion | None, ...]:
-    dims = len(transform.axes)
+def _descriptor_opinions(target: Descriptors, turn: Turn) -> tuple[Opinion | None, ...]:
+    dims = len(turn.order)
     layout = _descriptor_layout(dims)
     channels = [layout[int(digit)] for digit in target.components] if target.components else layout
     found: list[Opinion | None] = []
     for kind, axes in channels:
-        places = tuple(sorted(transform.axes.index(axis) for axis in axes))
-        inverted = math.prod(-1 if transform.flips[place] else 1 for place in places) < 0
+        places = tuple(sorted(turn.order.index(axis) for axis in axes))
+        inverted = math.prod(-1 if turn.flips[place] else 1 for place in places) < 0
         # trained to 0 on background in every channel, which 1 - x would turn into 1
         spoils_background = inverted and target.background == "zero"
         there = (kind, places) in channels and not spoils_background

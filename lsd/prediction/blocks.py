@@ -13,15 +13,16 @@ import torch
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import Block
-from lsd.blockwise.job import Job, Version
-from lsd.blockwise.output import Output
-from lsd.network.allocator import keep_freed_memory
-from lsd.network.restore import Restored, from_checkpoint
+from lsd.blockwise.on_disk.grid import Block
+from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.output import Output
+from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
 from lsd.spec.effect import NoEffect, Told
+from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.inputs import Box, VolumeInput
+from lsd.volumes.intensity import signed
 
 # what this thread has loaded, as long as somebody holds it
 _loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", default=lambda: None)
@@ -62,10 +63,7 @@ class Heads:
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Raw (*block.read.shape) in -1..1, mirrored beyond the volume."""
-        raw = self.volume.read_raw(block.read)
-        raw *= 2
-        raw -= 1
-        return raw
+        return signed(self.volume.read_raw(block.read))
 
     def compute(self, block: Block, source: NDArray[np.float32]) -> Output:
         """The heads where the block is written."""

@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from lsd.blockwise.record import write_text
-from lsd.blockwise.step import differences
+from lsd.blockwise.on_disk.step import differences
 from lsd.spec import Config
 from lsd.spec.paths import config_file, run_folder
+from lsd.system.atomic import write_text
 
 log = logging.getLogger(__name__)
 

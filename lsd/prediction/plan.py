@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from funlib.geometry import Coordinate, Roi
 
-from lsd.blockwise.grid import Grid, tile
+from lsd.arrays.turning import Turn
+from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
-from lsd.prediction.augment import Transform, margin, opinions, transforms
+from lsd.prediction.augment import margin, opinions, turns_of
 from lsd.spec import Descriptors, Network, Predict, Target, Trunk, Variant
 
 # more do not fill a device any better
@@ -30,7 +31,7 @@ class Plan:
     """
 
     grid: Grid
-    turns: tuple[Transform, ...]
+    turns: tuple[Turn, ...]
     kept: tuple[slice, ...]
 
 
@@ -82,16 +83,16 @@ def smallest(network: Network, variant: Variant) -> Coordinate:
 
 def _turns(
     network: Network, variant: Variant, *, settings: Predict, voxel_size: Sequence[float], targets: Mapping[str, Target]
-) -> tuple[Transform, ...]:
+) -> tuple[Turn, ...]:
     """Axes may be swapped where voxels, legal sizes and the spread of descriptors are the same along both."""
     trunk = network.trunk
     legal = zip(sizes.step(trunk), sizes.smallest_raw(variant, trunk), sizes.context(variant, trunk), strict=True)
     sigmas = [target.sigma for target in targets.values() if isinstance(target, Descriptors)]
     spread = [tuple(s[axis - network.dims] for s in sigmas if isinstance(s, tuple)) for axis in range(network.dims)]
-    return transforms(settings.augment, list(zip(voxel_size, legal, spread, strict=True)))
+    return turns_of(settings.augment, list(zip(voxel_size, legal, spread, strict=True)))
 
 
-def _margin(targets: Mapping[str, Target], turns: Sequence[Transform]) -> tuple[Coordinate, Coordinate]:
+def _margin(targets: Mapping[str, Target], turns: Sequence[Turn]) -> tuple[Coordinate, Coordinate]:
     found = [opinion for target in targets.values() for turn in turns for opinion in opinions(target, turn)]
     below, above = margin(found, len(turns[0].axes))
     return Coordinate(below), Coordinate(above)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from lsd.network.restore import Restored
+from lsd.arrays.offsets import for_dims
+from lsd.network.checkpoints.restore import Restored
 from lsd.prediction.plan import Plan
 from lsd.spec import Affinities, Boundary, Descriptors, Mask, Predict, Target
-from lsd.targets.offsets import for_dims
 from lsd.volumes.volume import OpenVolume
 
 

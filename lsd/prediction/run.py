@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from funlib.geometry import Roi
 
-from lsd.blockwise.container import working
-from lsd.blockwise.grid import chunk_shape
 from lsd.blockwise.levels import make_levels
-from lsd.blockwise.run import prepare, run
-from lsd.blockwise.step import Step
+from lsd.blockwise.on_disk.container import working
+from lsd.blockwise.on_disk.grid import chunk_shape
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import prepare, run
+from lsd.network.checkpoints.restore import Restored, from_checkpoint, resolve
 from lsd.network.described import described, parameters, size
-from lsd.network.restore import Restored, from_checkpoint, resolve
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.kept import keep_config

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
 
 
 @dataclass(frozen=True, eq=False)

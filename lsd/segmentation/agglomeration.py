@@ -7,19 +7,19 @@ from functools import partial
 from typing import Any
 
 import fastremap
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.ids import ids as whole_numbers
+from lsd.arrays.lookup import relabel
+from lsd.arrays.offsets import for_dims, warn_beyond
+from lsd.arrays.pairs import touching
+from lsd.arrays.told import tell
+from lsd.arrays.union_find import joining_merge
 from lsd.segmentation.linkage import linkage, links
-from lsd.segmentation.lookup import relabel
 from lsd.segmentation.nearest import checked, nearest, unit, warn_of_a_mask
-from lsd.segmentation.pairs import touching
 from lsd.segmentation.quiet import quiet
 from lsd.spec import NEAREST, Segment
-from lsd.targets.ids import ids as whole_numbers
-from lsd.targets.offsets import for_dims, warn_beyond
-from lsd.targets.told import tell
 
 _DEFAULT = Segment()
 
@@ -170,7 +170,7 @@ def meetings(count: int, merges: NDArray[np.int64], heights: Scores, edges: NDAr
     lower than an earlier one counts as that.
     """
     reached = np.maximum.accumulate(heights) if len(heights) else heights
-    return np.asarray(np.append(reached, np.float32(np.inf))[_meetings(count, merges, edges)])
+    return np.asarray(np.append(reached, np.float32(np.inf))[joining_merge(count, merges, edges)])
 
 
 def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], Scores]:
@@ -195,42 +195,3 @@ def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tup
         del steps
     pairs = np.array([(merge["a"], merge["b"]) for merge in history], dtype=np.int64).reshape(-1, 2)
     return pairs, np.array([merge["score"] for merge in history], dtype=np.float32)
-
-
-@numba.njit(cache=True, nogil=True)
-def _root(parents, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    while parents[node] != node:
-        node = parents[node]
-    return node
-
-
-@numba.njit(cache=True, nogil=True)
-def _meetings(count, merges, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Index of the merge after which the two ends of each edge are in one region; len(merges) if there is none.
-
-    The smaller tree hangs below the larger, so paths are short, and keeps the index of the merge that hung it there:
-    these only grow on the way up, and the last one on the way from one end to the other is the answer.
-    """
-    parents, sizes = np.arange(count), np.ones(count, np.int64)
-    never = len(merges)
-    hung = np.full(count, never)
-    for i in range(never):
-        small, large = _root(parents, merges[i, 0]), _root(parents, merges[i, 1])
-        if sizes[small] > sizes[large]:
-            small, large = large, small
-        parents[small] = large
-        hung[small] = i
-        sizes[large] += sizes[small]
-    found = np.empty(len(edges), np.int64)
-    for i in range(len(edges)):
-        u, v = edges[i]
-        answer = never
-        while u != v:
-            if hung[u] > hung[v]:
-                u, v = v, u
-            answer = hung[u]
-            if answer == never:
-                break
-            u = parents[u]
-        found[i] = answer
-    return found

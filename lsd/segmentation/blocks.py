@@ -17,13 +17,13 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import Block, Grid, tile
-from lsd.blockwise.job import Job, Version
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.output import Output
+from lsd.arrays.lookup import compact, relabel
+from lsd.blockwise.on_disk.grid import Block, Grid, tile
+from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.agglomeration import joined
 from lsd.segmentation.decode import decode_fragments, decode_mutex
-from lsd.segmentation.lookup import compact, relabel
 from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import open_table
 from lsd.spec import Fragments as FragmentSettings

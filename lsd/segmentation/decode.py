@@ -9,9 +9,9 @@ from typing import Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.lookup import components, relabel
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.nearest import nearest
 from lsd.spec import Fragments, Mutex, Segment

@@ -14,10 +14,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.offsets import views
+from lsd.arrays.pairs import slot
 from lsd.segmentation.nearest import unit
-from lsd.segmentation.pairs import slot
 from lsd.spec import Segment
-from lsd.targets.offsets import views
 
 _DEFAULT = Segment()
 # planes that are copied at once

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsd.blockwise.run import left
-from lsd.blockwise.step import Step
-from lsd.blockwise.written import forget, steps_of
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.on_disk.written import forget, left, steps_of
 from lsd.segmentation.threshold import array_name
 from lsd.volumes.create import has_array
 

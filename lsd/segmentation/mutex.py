@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
-from lsd.segmentation.lookup import compact
+from lsd.arrays.ids import set_voxels
+from lsd.arrays.lookup import compact
+from lsd.arrays.offsets import Offset, views, warn_beyond
 from lsd.segmentation.nearest import checked, unit, warn_of_a_mask
-from lsd.targets.ids import set_voxels
-from lsd.targets.offsets import Offset, views, warn_beyond
 
 _DEFAULT = spec.Mutex()
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.targets.offsets import check, shift
-from lsd.targets.told import tell
+from lsd.arrays.offsets import check, shift
+from lsd.arrays.told import tell
 
 # what a network may miss 0..1 by, rounding
 _HAIR = 1e-3

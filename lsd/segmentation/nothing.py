@@ -8,7 +8,7 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import tile
+from lsd.blockwise.on_disk.grid import tile
 from lsd.segmentation.nearest import mean_affinity, nearest, unit
 from lsd.spec import Segment
 from lsd.volumes.array import Array

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lsd.blockwise.container import beside
-from lsd.blockwise.run import left
-from lsd.blockwise.step import digest, load_step, step_folder
+from lsd.arrays.offsets import for_dims
+from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.step import digest, load_step, step_folder
+from lsd.blockwise.on_disk.written import left
 from lsd.spec import Affinities, Config
 from lsd.spec.paths import prediction
-from lsd.targets.offsets import for_dims
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.inputs import ArrayInput, ArrayState
 

@@ -11,9 +11,9 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import left
-from lsd.blockwise.step import Step, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import Step, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.blocks import FRAGMENTS, MUTEX, edge_pieces, voxels
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import affinities_input, neighborhood, predicted

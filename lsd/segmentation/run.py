@@ -10,13 +10,12 @@ from shutil import rmtree
 
 import numpy as np
 
-from lsd.blockwise.container import working
-from lsd.blockwise.grid import chunk_shape
-from lsd.blockwise.ledger import read_ledger
 from lsd.blockwise.levels import make_levels
-from lsd.blockwise.memory import available
-from lsd.blockwise.run import prepare, run, warn_of_edits
-from lsd.blockwise.step import Step, digest, step_folder
+from lsd.blockwise.on_disk.container import working
+from lsd.blockwise.on_disk.grid import chunk_shape
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import Step, digest, step_folder
+from lsd.blockwise.running.run import prepare, run, warn_of_edits
 from lsd.prediction.kept import keep_config
 from lsd.segmentation.blocks import MUTEX, UNCUT, edge_pieces, voxels
 from lsd.segmentation.lists import begun, forget_others, yet_to_run
@@ -28,6 +27,7 @@ from lsd.segmentation.tables import Places, open_table, whole_tables, write_tabl
 from lsd.segmentation.threshold import array_name, picked, scoring_settings
 from lsd.spec import Config, Volume, Workers
 from lsd.spec.paths import data_root, segmentation
+from lsd.system.memory import available
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.create import create_array, has_array, refuse_same
 from lsd.volumes.find import expand

@@ -17,8 +17,9 @@ from typing import Any, Literal, cast
 
 from funlib.geometry import Roi
 
-from lsd.blockwise.grid import Grid, tile
-from lsd.blockwise.step import Step, digest
+from lsd.arrays.offsets import reach
+from lsd.blockwise.on_disk.grid import Grid, tile
+from lsd.blockwise.on_disk.step import Step, digest
 from lsd.segmentation.blocks import (
     EDGE,
     FRAGMENTS,
@@ -35,7 +36,6 @@ from lsd.segmentation.blocks import (
 )
 from lsd.segmentation.whole import CONTACT, ContactsJob, WholeJob
 from lsd.spec import Segment
-from lsd.targets.offsets import reach
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 
 

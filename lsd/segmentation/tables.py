@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from lsd.blockwise.inspect import steps
-from lsd.blockwise.owned import is_table
+from lsd.arrays.union_find import flatten, union
+from lsd.blockwise.on_disk.inspect import steps
+from lsd.blockwise.on_disk.owned import is_table
+from lsd.system.atomic import replacing, write_text
 
 Edges = Iterable[NDArray[Any]]
 
@@ -119,13 +119,12 @@ def write_tables(
     for threshold in sorted(set(thresholds)):
         for piece in edges():
             _join(roots, places, piece, below, threshold)
-        _flatten(roots)
+        flatten(roots)
         digests[names(threshold)] = _write(folder / f"{names(threshold)}.npy", len(places), np.uint64, _segments(roots, places))
         below = threshold
     digests = {**_made_from(container, made_from, first), **digests}
-    partial = folder / "tables.json.partial"
-    partial.write_text(json.dumps({"made_from": made_from, "first": first, "digests": digests}, indent=1))
-    os.replace(partial, folder / "tables.json")
+    content = {"made_from": made_from, "first": first, "digests": digests}
+    write_text(folder / "tables.json", json.dumps(content, indent=1), shared=False, durable=False)
     for path in folder.glob("*.npy"):
         if is_table(path) and path.stem not in {"first", *digests}:
             path.unlink()
@@ -145,7 +144,7 @@ def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.ui
     roots = _alone(places)
     for piece in edges:
         _join(roots, places, piece, -np.inf, threshold)
-    _flatten(roots)
+    flatten(roots)
     return np.concatenate([np.empty(0, np.uint64), *_segments(roots, places)])
 
 
@@ -216,7 +215,7 @@ def _join(roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float
     # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
     scores = edges["score"]
     used = edges[(scores <= float(threshold)) & ~(scores <= float(above))]
-    _union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
+    union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
 
 
 def _alone(places: Places) -> NDArray[Any]:
@@ -232,15 +231,14 @@ def _segments(roots: NDArray[Any], places: Places) -> Iterator[NDArray[np.uint64
 
 def _write(path: Path, count: int, dtype: DTypeLike, pieces: Iterable[NDArray[Any]]) -> str:
     """Writes an array of `count` numbers; returns its checksum.  Not through a map of the file: a full disk would kill us."""
-    content, partial = hashlib.blake2b(digest_size=16), path.with_name(f"{path.name}.partial")
+    content = hashlib.blake2b(digest_size=16)
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": (count,)}
-    with partial.open("wb") as file:
+    with replacing(path) as staged, staged.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for piece in pieces:
             data = piece.tobytes()
             content.update(data)
             file.write(data)
-    os.replace(partial, path)
     return content.hexdigest()
 
 
@@ -266,29 +264,3 @@ def _description(container: Path) -> dict[str, Any]:
         return {name: kind(content[name]) for name, kind in (("made_from", str), ("first", str), ("digests", dict))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the tables' {path} cannot be read ({error}); run segment.py again") from error
-
-
-@numba.njit(cache=True, nogil=True)
-def _find(roots, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    while roots[node] != node:
-        roots[node] = roots[roots[node]]
-        node = np.int64(roots[node])
-    return node
-
-
-@numba.njit(cache=True, nogil=True)
-def _union(roots, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Joins pairs of places; the smaller root stays."""
-    for i in range(len(first)):
-        u, v = _find(roots, first[i]), _find(roots, second[i])
-        if u < v:
-            roots[v] = u
-        elif v < u:
-            roots[u] = v
-
-
-@numba.njit(cache=True, nogil=True)
-def _flatten(roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Every place points at its root; roots are smaller than what they hold, so one pass is enough."""
-    for node in range(len(roots)):
-        roots[node] = roots[roots[node]]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lsd.blockwise.step import differences
+from lsd.blockwise.on_disk.step import differences
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, validation_file
 

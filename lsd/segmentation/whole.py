@@ -13,15 +13,15 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.blockwise.grid import Block
-from lsd.blockwise.job import Job, Version
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.output import Output
-from lsd.blockwise.step import step_folder
+from lsd.arrays.lookup import compact, components
+from lsd.blockwise.on_disk.grid import Block
+from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import step_folder
 from lsd.segmentation.agglomeration import looked_at, meetings
 from lsd.segmentation.blocks import EDGE, SIZE, Apart, Around, OnAffinities, Source
 from lsd.segmentation.linkage import Links, linkage, links
-from lsd.segmentation.lookup import compact, components
 from lsd.segmentation.nearest import checked
 from lsd.segmentation.tables import Places
 from lsd.spec.effect import Told

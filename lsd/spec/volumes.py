@@ -29,7 +29,7 @@ _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, 
 
 
 class Synthetic(Spec):
-    """A made-up piece of neuropil, grown from a seed; see lsd.volumes.synthetic."""
+    """A made-up piece of neuropil, grown from a seed; see lsd.synthetic."""
 
     kind: Literal["isotropic", "anisotropic"] = "isotropic"
     shape: Shape = (128, 128, 128)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lsd.targets.ids import ids, set_voxels
-from lsd.targets.offsets import check, views, warn_beyond
+from lsd.arrays.ids import ids, set_voxels
+from lsd.arrays.offsets import check, views, warn_beyond
 
 
 def affinities(
@@ -47,6 +47,6 @@ def _checked(labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]) ->
         if len(offset) != labels.ndim:
             raise ValueError(
                 f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes (shape {labels.shape}); "
-                "give each offset one entry an axis, or drop z with lsd.targets.offsets.for_dims"
+                "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
             )
     return check(neighborhood)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lsd import spec
-from lsd.targets.ids import ids, set_voxels
-from lsd.targets.offsets import views
+from lsd.arrays.ids import ids, set_voxels
+from lsd.arrays.offsets import views
 
 _DEFAULT = spec.Boundary()
 

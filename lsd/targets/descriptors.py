@@ -28,12 +28,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lsd import spec
+from lsd.arrays.ids import ids
+from lsd.arrays.told import tell
 from lsd.targets import objects, tiles
 from lsd.targets.ball import probe
 from lsd.targets.blur import blur
 from lsd.targets.channels import Scale
-from lsd.targets.ids import ids
-from lsd.targets.told import tell
 from lsd.targets.windows import Mode
 
 # the channels of 3D that are left in 2D

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
+from lsd.arrays.offsets import for_dims, reach
 from lsd.targets import windows
 from lsd.targets.affinities import affinities
 from lsd.targets.boundary import boundary
 from lsd.targets.descriptors import coarse, count, descriptors, scale
-from lsd.targets.offsets import for_dims, reach
 
 Array = npt.NDArray[Any]
 Known = npt.NDArray[np.bool_]

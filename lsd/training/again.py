@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from lsd.blockwise.step import differences
-from lsd.network import checkpoint
-from lsd.network.restore import from_checkpoint
+from lsd.blockwise.on_disk.step import differences
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import paths
 from lsd.training import keeping
 from lsd.training.learner import Learner

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
-from lsd.network.matching import load_matching
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.matching import load_matching
+from lsd.network.checkpoints.repair import way_back
+from lsd.network.checkpoints.restore import config_of, load_weights, stage_weights
 from lsd.network.precision import choose
-from lsd.network.restore import config_of, load_weights, stage_weights
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, ResidualUNet, Stage
 from lsd.spec.paths import checkpoints
 from lsd.spec.written import expanded
 from lsd.training import keeping
-from lsd.training.damaged import way_back
 from lsd.training.data import check_data
 from lsd.training.learner import Learner, new
 from lsd.training.resume import check_same

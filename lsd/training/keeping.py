@@ -6,10 +6,10 @@ import json
 import logging
 from pathlib import Path
 
-from lsd.blockwise.record import write_text
-from lsd.network import checkpoint
+from lsd.network.checkpoints import checkpoint
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints, validation_file
+from lsd.system.atomic import write_text
 from lsd.training.learner import Learner
 
 log = logging.getLogger(__name__)

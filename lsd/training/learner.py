@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lsd.network import randomness
 from lsd.network.cascade import Cascade
-from lsd.network.restore import config_hash, load_weights, until
+from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
 from lsd.spec import Config, Stage

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import torch
 
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.record import write_text
+from lsd.batches.pipeline import Batches
+from lsd.blockwise.on_disk.lock import exclusive
 from lsd.network import sizes
-from lsd.network.allocator import keep_freed_memory
 from lsd.network.described import described, size
 from lsd.spec import Config, Stage, paths
+from lsd.system.allocator import keep_freed_memory
+from lsd.system.atomic import write_text
 from lsd.targets.target import remarks
 from lsd.training import initial, keeping
 from lsd.training.again import score_again
@@ -25,7 +26,6 @@ from lsd.training.data import training_states
 from lsd.training.faults import memory_advice
 from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
-from lsd.training.pipeline import Batches
 from lsd.training.progress import Progress
 from lsd.training.report import pictures, scalars
 from lsd.training.step import step

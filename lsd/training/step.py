@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsd.batches.pipeline import Batch
 from lsd.losses.tasks import Total, total
 from lsd.network.precision import autocast
 from lsd.training import keeping
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
-from lsd.training.pipeline import Batch
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
+from lsd.arrays.offsets import for_dims
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
 from lsd.losses.tasks import dense
@@ -28,9 +29,9 @@ from lsd.segmentation.decode import Decoded, decode
 from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
-from lsd.targets.offsets import for_dims
 from lsd.training.window import window
 from lsd.training.yardstick import yardstick
+from lsd.volumes.intensity import signed
 from lsd.volumes.labelled import check_labels
 from lsd.volumes.plausible import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
@@ -145,7 +146,7 @@ def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[s
     # blocks lie on a grid that begins with the array; it is to be that of the world
     step = Coordinate((1,) * (roi.dims - dims) + tuple(sizes.step(predictor.network.trunk)))
     read = first.union(last).snap_to_grid(step, mode="grow")
-    raw = volume.read_raw(read) * 2 - 1
+    raw = signed(volume.read_raw(read))
     return predict_array(predictor, raw, roi=roi - read.begin, voxel_size=volume.voxel_size)
 
 

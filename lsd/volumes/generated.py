@@ -54,7 +54,7 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
 
 
 def _write(synthetic: Synthetic, container: Path) -> None:
-    from lsd.volumes.synthetic import synthesize  # loads numba, which takes a second
+    from lsd.synthetic import synthesize  # loads numba, which takes a second
 
     for name, data in synthesize(synthetic).items():
         roi = Roi((0,) * data.ndim, data.shape)

@@ -1,6 +1,6 @@
 """Arrays on disk as what a block function depends on: how to open them, and what tells their content from another.
 
-A job (`lsd.blockwise.job`) that holds such a value can open its arrays and no others, and the value is part of the job's
+A job (`lsd.blockwise.on_disk.job`) that holds such a value can open its arrays and no others, and the value is part of the job's
 fingerprint.  So whatever a block reads is in the fingerprint, because there is no other way to read it.
 """
 

@@ -1,4 +1,4 @@
-"""Raw as everything after it sees it: float32 in 0..1."""
+"""Raw as everything after it sees it, float32 in 0..1, and as networks see it, in -1..1."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ def to_unit(raw: NDArray[Any], raw_range: RawRange | None) -> NDArray[np.float32
     wide: type[np.floating[Any]] = np.float32 if raw.dtype.itemsize <= 2 or raw.dtype == np.float32 else np.float64
     scaled: NDArray[Any] = (raw.astype(wide) - wide(low)) / wide(high - low)
     return np.clip(scaled, 0, 1, out=scaled).astype(np.float32, copy=False)
+
+
+def signed(unit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Raw in 0..1 as networks are given it, in -1..1; the array itself is changed."""
+    unit *= 2
+    unit -= 1
+    return unit
 
 
 def first_not_finite(raw: NDArray[Any]) -> tuple[int, ...] | None:

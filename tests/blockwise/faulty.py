@@ -101,9 +101,9 @@ def __getattr__(name: str):
 
 def main() -> None:
     """Runs a script whose steps are Faulty, here and in its workers."""
-    from lsd.blockwise import here, scheduler
-    from lsd.blockwise.step import Step
-    from lsd.blockwise.worker import Worker
+    from lsd.blockwise.on_disk.step import Step
+    from lsd.blockwise.running import here, scheduler
+    from lsd.blockwise.running.worker import Worker
 
     def worker(folder, function, *rest):
         return Worker(folder, "faulty:" + function.replace(":", "."), *rest)

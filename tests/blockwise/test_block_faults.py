@@ -13,10 +13,10 @@ from funlib.geometry import Coordinate, Roi
 from test_run import HERE, TWO, check
 from toy import step
 
-from lsd.blockwise.grid import tile
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.run import BlocksFailed, run
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.running.run import BlocksFailed, run
 from lsd.segmentation.blocks import voxels
 from lsd.segmentation.predicted import affinities_input
 from lsd.segmentation.steps import Segmented

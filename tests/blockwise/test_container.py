@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from toy import ROI, expected, step
 
-from lsd.blockwise import container as containers
-from lsd.blockwise.container import beside, sweep, target_of, working
-from lsd.blockwise.owned import strangers
-from lsd.blockwise.run import prepare, run
+from lsd.blockwise.on_disk import container as containers
+from lsd.blockwise.on_disk.container import beside, sweep, target_of, working
+from lsd.blockwise.on_disk.owned import strangers
+from lsd.blockwise.running.run import prepare, run
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 

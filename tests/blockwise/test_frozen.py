@@ -12,10 +12,10 @@ import pytest
 from test_launch import DRIVER, check, cluster, until  # noqa: F401  (cluster: a fixture)
 from toy import step
 
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.process import descendants, kill, started
-from lsd.blockwise.run import run
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.running.run import run
 from lsd.spec import Workers
+from lsd.system.process import descendants, kill, started
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
 # seconds in which a run that is told to end has ended
@@ -173,9 +173,9 @@ LAST = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from lsd.blockwise import crew
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import run
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.running.run import run
+from lsd.blockwise.on_disk.step import load_step
 from lsd.spec import Workers
 
 step = load_step(Path(sys.argv[1]), "toy:ToyJob")
@@ -262,9 +262,9 @@ def name(pid: int) -> str:
 HERE = """
 import sys, threading
 from pathlib import Path
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.run import run
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.running.run import run
+from lsd.blockwise.on_disk.step import load_step
 from lsd.cli import guarded
 
 def command():

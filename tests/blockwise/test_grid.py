@@ -6,7 +6,7 @@ from funlib.geometry import Coordinate, Roi
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsd.blockwise.grid import chunk_shape, tile
+from lsd.blockwise.on_disk.grid import chunk_shape, tile
 
 
 @st.composite

@@ -8,10 +8,10 @@ import pytest
 from test_run import check
 from toy import step
 
-from lsd.blockwise.inspect import status, steps, verify
-from lsd.blockwise.ledger import RECORD, read_ledger
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.run import BlocksFailed, run
+from lsd.blockwise.on_disk.inspect import status, steps, verify
+from lsd.blockwise.on_disk.ledger import RECORD, read_ledger
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.running.run import BlocksFailed, run
 from lsd.volumes.array import open_array
 
 

@@ -20,11 +20,12 @@ import pytest
 from daisy._daisy import BlockStatus, SyncClient
 from toy import ROI, expected, step
 
-from lsd.blockwise import launch
-from lsd.blockwise.launch import Launch, cancel
-from lsd.blockwise.ledger import read_failures, read_ledger
-from lsd.blockwise.run import BlocksFailed, left, run
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.ledger import read_failures, read_ledger
+from lsd.blockwise.on_disk.step import load_step
+from lsd.blockwise.on_disk.written import left
+from lsd.blockwise.running import launch
+from lsd.blockwise.running.launch import Launch, cancel
+from lsd.blockwise.running.run import BlocksFailed, run
 from lsd.spec import Workers
 from lsd.volumes.array import open_array
 
@@ -35,8 +36,8 @@ CANCEL = {"slurm": "scancel", "lsf": "bkill"}
 DRIVER = """
 import sys
 from pathlib import Path
-from lsd.blockwise.run import run
-from lsd.blockwise.step import load_step
+from lsd.blockwise.running.run import run
+from lsd.blockwise.on_disk.step import load_step
 from lsd.spec import Workers
 run(load_step(Path(sys.argv[1]), "toy:ToyJob"), workers=Workers.model_validate_json(sys.argv[2]))
 """
@@ -139,7 +140,7 @@ def test_slurm(tmp_path, cluster) -> None:
     for number, call in enumerate(sorted(calls)):
         log = made.folder / "logs" / f"worker-{number}.log"
         assert call[:-1] == ["sbatch", "--wait", "--job-name=lsd-toy", f"--output={log}", "--partition=gpu", "--gres=gpu:1"]
-        worker = f"--wrap={sys.executable} -m lsd.blockwise.worker '{made.folder}' toy:ToyJob --context "
+        worker = f"--wrap={sys.executable} -m lsd.blockwise.running.worker '{made.folder}' toy:ToyJob --context "
         assert call[-1].startswith(worker)
         assert call[-1].endswith(f" --cwd {Path.cwd()}")
         assert log.exists()
@@ -156,7 +157,7 @@ def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     for number, call in enumerate(submitted):
         log = made.folder / "logs" / f"worker-{number}.log"
         assert call[:-1] == ["bsub", "-K", "-J", "lsd-toy", "-o", str(log), "-q", "gpu", "-gpu", "num=1"]
-        assert call[-1].startswith(f"{sys.executable} -m lsd.blockwise.worker {made.folder} toy:ToyJob --context ")
+        assert call[-1].startswith(f"{sys.executable} -m lsd.blockwise.running.worker {made.folder} toy:ToyJob --context ")
     assert cluster.calls("bkill") == [["bkill", "101"]]
     assert not cluster.running()
 

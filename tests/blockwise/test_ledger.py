@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsd.blockwise import ledger as ledger_module
-from lsd.blockwise.ledger import (
+from lsd.blockwise.on_disk import ledger as ledger_module
+from lsd.blockwise.on_disk.ledger import (
     RECORD,
     Failure,
     Failures,

@@ -13,12 +13,12 @@ from funlib.geometry import Roi
 from test_run import TWO
 
 from lsd.blockwise import levels as module
-from lsd.blockwise.grid import tile
-from lsd.blockwise.inspect import verify
-from lsd.blockwise.job import Job
 from lsd.blockwise.levels import Level, make_levels
-from lsd.blockwise.run import BlocksFailed, prepare
-from lsd.blockwise.step import Step
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import BlocksFailed, prepare
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array, remove_array

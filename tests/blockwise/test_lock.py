@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lsd.blockwise.lock import exclusive, holder
+from lsd.blockwise.on_disk.lock import exclusive, holder
 
 HOLD = """
 import os, sys
 from pathlib import Path
-from lsd.blockwise.lock import exclusive
+from lsd.blockwise.on_disk.lock import exclusive
 
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)

@@ -12,8 +12,9 @@ import time
 import pytest
 from test_lock import HOLD, end, files, start
 
-from lsd.blockwise import lock, process
-from lsd.blockwise.lock import exclusive, holder
+from lsd.blockwise.on_disk import lock
+from lsd.blockwise.on_disk.lock import exclusive, holder
+from lsd.system import process
 
 CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 # as the version before wrote it, which kept nothing open

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from toy import ROI, ROWS, expected, step
 
-from lsd.blockwise.ledger import read_ledger
-from lsd.blockwise.run import BlocksFailed, left, prepare, run
-from lsd.blockwise.step import load_step
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import load_step
+from lsd.blockwise.on_disk.written import left
+from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.spec import Workers
 from lsd.volumes.array import open_array
 

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from lsd.blockwise.slot import take_slot
+from lsd.blockwise.running.slot import take_slot
 
-TAKE = "import sys; from lsd.blockwise.slot import take_slot; print(take_slot(sys.argv[1]), flush=True); sys.stdin.read()"
+TAKE = "import sys; from lsd.blockwise.running.slot import take_slot; print(take_slot(sys.argv[1]), flush=True); sys.stdin.read()"
 
 
 def _start(group):

@@ -13,10 +13,10 @@ from funlib.geometry import Roi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsd.blockwise.grid import tile
-from lsd.blockwise.job import Job
-from lsd.blockwise.output import Output
-from lsd.blockwise.step import Step, container_of, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step, container_of, differences, digest, load_step, step_folder
 from lsd.spec import Spec
 from lsd.spec.effect import NoEffect, Told
 
@@ -168,7 +168,7 @@ def test_a_digest_is_of_the_content_not_of_the_order(tmp_path) -> None:
     assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
     assert digest({"a": 1, "b": [2, 3]}) != digest({"a": 1, "b": [3, 2]})
     # the same in every process
-    command = "from lsd.blockwise.step import digest; print(digest({'a': 1, 'b': [2, 3]}), end='')"
+    command = "from lsd.blockwise.on_disk.step import digest; print(digest({'a': 1, 'b': [2, 3]}), end='')"
     found = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert found == digest({"a": 1, "b": [2, 3]})
 

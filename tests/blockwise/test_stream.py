@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from funlib.geometry import Roi
 
-from lsd.blockwise.grid import tile
-from lsd.blockwise.stream import stream
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.running.stream import stream
 
 BLOCKS = list(tile(Roi((0,), (20,)), (4,), step=(4,), context=((0,), (0,))))
 

@@ -13,10 +13,10 @@ import numpy as np
 from faulty import tear_next_chunk
 from funlib.geometry import Roi
 
-from lsd.blockwise.grid import tile
-from lsd.blockwise.job import Job
-from lsd.blockwise.output import Output
-from lsd.blockwise.step import Step
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array

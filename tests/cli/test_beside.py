@@ -45,7 +45,7 @@ def test_from_another_folder_by_a_script(tmp_path) -> None:
         show="""
         import sys
         from lsd import cli
-        from lsd.training.workers import Workers
+        from lsd.batches.workers import Workers
         before = list(sys.path)
         def show(config):
             import pickle

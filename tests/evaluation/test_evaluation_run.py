@@ -9,7 +9,7 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
-from lsd.blockwise.step import step_folder
+from lsd.blockwise.on_disk.step import step_folder
 from lsd.evaluation.partition import compare, pool
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
 from lsd.evaluation.partition import compare, pool, score
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

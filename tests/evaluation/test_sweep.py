@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
+from lsd.arrays.lookup import components, relabel
 from lsd.evaluation.partition import Partition, compare
 from lsd.evaluation.sweep import best, pooled, sweep
-from lsd.segmentation.lookup import components, relabel
 
 THRESHOLDS = (0.9, 0.1, 0.5)
 

@@ -15,7 +15,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lsd.network import checkpoint, randomness
+from lsd.network import randomness
+from lsd.network.checkpoints import checkpoint
 
 CONTENT = {"config": "{}", "stage": "main", "iteration": 7, "model": {"w": torch.arange(6.0)}, "normalisation": {"low": 0}}
 

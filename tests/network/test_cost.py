@@ -13,7 +13,7 @@ from config.networks import NETWORKS
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.precision import choose
-from lsd.prediction.augment import average, transforms
+from lsd.prediction.augment import average, turns_of
 from lsd.spec import ResidualUNet, UNet
 
 FOLDED = ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), fold=(2, 2, 2), features_out=8, context=(8, 8, 8))
@@ -66,7 +66,7 @@ def test_a_prediction_stays_within_the_memory_that_was_estimated(trunk, variant,
             torch.rand(1, 1, *shape),
             targets={name: head.target for name, head in variant.heads().items()},
             # all that the eight flips hold, they hold after the third
-            turns=transforms("flips" if averaged else "none", (0, 0, 0))[:3],
+            turns=turns_of("flips" if averaged else "none", (0, 0, 0))[:3],
             kept=tuple(slice(1, size - 1) for size in sizes.cascade_output(variant, trunk, shape)),
         )
     inputs = sizes.stage_inputs(variant, trunk, shape)

@@ -5,10 +5,10 @@ import json
 import torch
 
 from config.config import config
-from lsd.network import checkpoint
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.network.export import export
-from lsd.network.restore import from_checkpoint
 from lsd.spec import Network, ResidualUNet
 
 SMALL = Network(trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=(2, 2, 2)), train_shape=(16, 16, 16))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_networks import TINY_TRUNKS, TINY_VARIANTS, lively
 
-from lsd.network import checkpoint, restore
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint, restore
 from lsd.spec import Config, Dataset, Network
 from lsd.spec.paths import checkpoints
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lsd.prediction.augment import Transform, average, margin, opinions, transforms
+from lsd.arrays.turning import Turn
+from lsd.prediction.augment import average, margin, opinions, turns_of
 from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Mask
 
 LONG = (*NEAREST, (-3, 0, 0), (0, -3, 0), (0, 0, -3), (2, -3, 1), (-2, 3, 1))
@@ -87,21 +88,21 @@ CASES = [
 
 @pytest.mark.parametrize(("target", "dims", "mode"), CASES)
 def test_the_truth_stays_the_truth(target, dims, mode):
-    turns = transforms(mode, (1,) * dims)
+    turns = turns_of(mode, (1,) * dims)
     check_unchanged(target, dims, turns, 3 + 2 * CONTEXT + 7)
 
 
 @pytest.mark.parametrize("components", [None, "0129", "26", "678"])
-@pytest.mark.parametrize("turn", transforms("transposes", (1, 1, 1))[5::13])
+@pytest.mark.parametrize("turn", turns_of("transposes", (1, 1, 1))[5::13])
 def test_descriptors_turn_like_vectors_and_tensors(components, turn):
-    identity = transforms("none", (1, 1, 1))
+    identity = turns_of("none", (1, 1, 1))
     check_unchanged(Descriptors(sigma=2.0, components=components), 3, (*identity, turn), 2 + 2 * CONTEXT)
 
 
 @pytest.mark.parametrize("components", [None, "0345"])
 @pytest.mark.parametrize("mode", ["flips", "transposes"])
 def test_descriptors_in_2d(components, mode):
-    check_unchanged(Descriptors(sigma=2.0, components=components), 2, transforms(mode, (1, 1)), 9 + 2 * CONTEXT)
+    check_unchanged(Descriptors(sigma=2.0, components=components), 2, turns_of(mode, (1, 1)), 9 + 2 * CONTEXT)
 
 
 def check_unchanged(target, dims, turns, size):
@@ -118,7 +119,7 @@ def test_the_mean_is_of_all_opinions():
     """A network that answers its raw: affinities of a flip are found one voxel on."""
     target = Affinities(neighborhood=((-1, 0),))
     raw = torch.rand(1, 1, 8, 5)
-    turns = transforms("flips", (1, 1))
+    turns = turns_of("flips", (1, 1))
     got = average(lambda x: {"head": x}, raw, targets={"head": target}, turns=turns, kept=(slice(1, 8), slice(0, 5)))["head"]
     torch.testing.assert_close(got, (raw[:, :, 1:] + raw[:, :, :-1]) / 2)
 
@@ -126,7 +127,7 @@ def test_the_mean_is_of_all_opinions():
 def test_the_lowest_of_all_opinions_is_of_affinities_alone():
     target = Affinities(neighborhood=((-1, 0),))
     raw = torch.rand(1, 1, 8, 5)
-    turns, kept = transforms("flips", (1, 1)), (slice(1, 8), slice(0, 5))
+    turns, kept = turns_of("flips", (1, 1)), (slice(1, 8), slice(0, 5))
     targets = {"affs": target, "mask": Mask(array="mito")}
     got = average(lambda x: {"affs": x, "mask": x}, raw, targets=targets, turns=turns, kept=kept, lowest=True)
     assert torch.equal(got["affs"], torch.minimum(raw[:, :, 1:], raw[:, :, :-1]))
@@ -135,18 +136,18 @@ def test_the_lowest_of_all_opinions_is_of_affinities_alone():
 
 @pytest.mark.parametrize(("mode", "dims", "count"), [("none", 3, 1), ("flips", 3, 8), ("transposes", 3, 48), ("flips", 2, 4)])
 def test_number_of_turns(mode, dims, count):
-    turns = transforms(mode, (1,) * dims)
+    turns = turns_of(mode, (1,) * dims)
     assert len(set(turns)) == count
-    assert turns[0] == Transform(tuple(range(dims)), (False,) * dims)
+    assert turns[0] == Turn(tuple(range(dims)), (False,) * dims)
 
 
 def test_only_axes_that_are_alike_are_swapped():
-    turns = transforms("transposes", (30.0, 4.0, 4.0))
+    turns = turns_of("transposes", (30.0, 4.0, 4.0))
     assert len(turns) == 16
-    assert {turn.axes for turn in turns} == {(0, 1, 2), (0, 2, 1)}
+    assert {turn.order for turn in turns} == {(0, 1, 2), (0, 2, 1)}
 
 
-@pytest.mark.parametrize("turn", transforms("transposes", (1, 1, 1)))
+@pytest.mark.parametrize("turn", turns_of("transposes", (1, 1, 1)))
 def test_a_turn_can_be_undone_and_agrees_with_its_offsets(turn):
     array = torch.rand(2, 3, 4, 5, 6)
     assert torch.equal(turn.undo(turn.apply(array)), array)
@@ -154,11 +155,11 @@ def test_a_turn_can_be_undone_and_agrees_with_its_offsets(turn):
     cube[0, 0, 3, 3, 3], cube[0, 0, 2, 5, 4] = 1, 2
     turned = turn.apply(cube)[0, 0]
     here, there = ((turned == value).nonzero()[0] for value in (1, 2))
-    assert tuple((there - here).tolist()) == turn.turn((-1, 2, 1))
+    assert tuple((there - here).tolist()) == turn.offset((-1, 2, 1))
 
 
 def test_margin_is_what_the_shifts_need():
-    found = [o for turn in transforms("flips", (1, 1, 1)) for o in opinions(Affinities(neighborhood=LONG), turn)]
+    found = [o for turn in turns_of("flips", (1, 1, 1)) for o in opinions(Affinities(neighborhood=LONG), turn)]
     assert margin(found, 3) == ((3, 3, 3), (2, 3, 1))
     assert margin([None], 2) == ((0, 0), (0, 0))
 
@@ -166,6 +167,6 @@ def test_margin_is_what_the_shifts_need():
 def test_background_trained_to_zero_stays_zero():
     target = Descriptors(background="zero")
     zero = torch.zeros(1, 10, 4, 4, 4)
-    turns = transforms("transposes", (1, 1, 1))
+    turns = turns_of("transposes", (1, 1, 1))
     got = average(lambda raw: {"head": zero}, zero[:, :1], targets={"head": target}, turns=turns, kept=(slice(0, 4),) * 3)
     assert not got["head"].any()

@@ -10,7 +10,7 @@ import pytest
 from hashes import digests
 from test_prediction_run import make  # noqa: F401 a fixture
 
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction import blocks, run
 from lsd.prediction.run import predict
 from lsd.spec import Dataset

@@ -11,10 +11,10 @@ import tensorstore
 import torch
 from funlib.geometry import Coordinate, Roi
 
-from lsd.blockwise.inspect import verify
-from lsd.blockwise.run import BlocksFailed
-from lsd.network import checkpoint
+from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
 from lsd.prediction import run
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 from funlib.geometry import Roi
+from turned import restore, turn
 
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array, reflected
-from lsd.prediction.augment import transforms
+from lsd.prediction.augment import turns_of
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Head, Network, Predict, ResidualUNet, Stage, UNet, Variant
-from lsd.targets.offsets import restore, turn
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-2, 0, 0), (0, -3, 1))))
@@ -104,14 +104,14 @@ def test_a_region_has_the_values_of_the_whole(trunk, augment):
 
 @pytest.mark.parametrize("augment", ["flips", "transposes"])
 def test_augmentation_is_the_mean_over_turned_volumes(augment):
-    """Against whole volumes, turned by numpy and restored by lsd.targets.offsets; a network without pooling has step 1."""
+    """Against whole volumes, turned by numpy and restored by `turned`; a network without pooling has step 1."""
     trunk = UNet(features=3, factors=(), kernels=((3, 3, 3), (3, 3, 3)))
     raw = noise((6, 9, 8))
     neighborhood = VARIANTS["lr"].heads()["affs"].target.neighborhood
     plain = predictor(VARIANTS["lr"], trunk)
     total, count = np.zeros((5, *raw.shape)), np.zeros((5, *raw.shape))
-    for turned in transforms(augment, (1, 1, 1)):
-        how = {"order": turned.axes, "flips": [axis for axis, flip in enumerate(turned.flips) if flip]}
+    for turned in turns_of(augment, (1, 1, 1)):
+        how = {"order": turned.order, "flips": [axis for axis, flip in enumerate(turned.flips) if flip]}
         affs = predict_array(plain, np.ascontiguousarray(turn(raw, **how)))["affs"]
         restored, valid = restore(affs, neighborhood, **how)
         total += np.where(valid, restored, 0)

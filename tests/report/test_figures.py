@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.evaluation.contingency import Contingency
+from lsd.arrays.contingency import Contingency
 from lsd.evaluation.partition import Partition, compare
 from lsd.evaluation.scores import VolumeScores
 from lsd.report.colours import boundaries, colours, grey, magnified, overlay

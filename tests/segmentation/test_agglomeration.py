@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from lsd.arrays.lookup import components, relabel
+from lsd.arrays.pairs import count_pairs, touching
 from lsd.segmentation.agglomeration import MEANS, SCORINGS, agglomerate
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.lookup import components, relabel
-from lsd.segmentation.pairs import count_pairs, touching
 from lsd.spec import Segment
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lsd.blockwise.grid import Grid, tile
+from lsd.arrays.pairs import count_pairs, touching
+from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Segments, blocks, edge_context, voxels
 from lsd.segmentation.decode import decode
-from lsd.segmentation.pairs import count_pairs, touching
 from lsd.segmentation.predicted import affinities_input
 from lsd.segmentation.steps import Segmented
 from lsd.segmentation.tables import Places, write_tables

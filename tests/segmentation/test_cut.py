@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.blockwise.grid import tile
+from lsd.blockwise.on_disk.grid import tile
 from lsd.segmentation.blocks import FRAGMENTS, UNCUT
 from lsd.segmentation.predicted import affinities_input
 from lsd.segmentation.steps import Segmented

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from lsd.arrays.pairs import count_pairs
 from lsd.evaluation.partition import compare
 from lsd.segmentation.decode import decode
-from lsd.segmentation.pairs import count_pairs
 from lsd.spec import NEAREST, Fragments, Mutex, Segment
 from lsd.targets.affinities import affinities
 

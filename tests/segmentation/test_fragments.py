@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from lsd.arrays.pairs import count_pairs
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.pairs import count_pairs
 from lsd.spec import Fragments
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from lsd.arrays.pairs import count_pairs
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.pairs import count_pairs
 
 OFFSETS = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, -3, 0), (0, 0, -3), (-2, -2, 0))
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsd.arrays.pairs import count_pairs
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.pairs import count_pairs
 from lsd.targets.affinities import affinities
 
 pytest.importorskip("mwatershed")

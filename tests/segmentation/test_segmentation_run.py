@@ -11,9 +11,9 @@ import zarr
 from funlib.geometry import Roi
 from scipy import ndimage
 
-from lsd.blockwise.inspect import verify
-from lsd.blockwise.run import BlocksFailed
-from lsd.blockwise.written import is_written
+from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.written import is_written
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.segmentation import run
 from lsd.segmentation.blocks import Fragments as Fragments_
 from lsd.segmentation.blocks import Segments, edge_pieces

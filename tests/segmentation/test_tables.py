@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from lsd.arrays.lookup import components
 from lsd.segmentation import tables as module
 from lsd.segmentation.blocks import EDGE
-from lsd.segmentation.lookup import components
 from lsd.segmentation.tables import (
     Places,
     damaged_tables,

@@ -10,8 +10,8 @@ from funlib.geometry import Roi
 
 from config.config import config
 from lsd import cli
-from lsd.network import checkpoint
-from lsd.network.restore import resolve
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import resolve
 from lsd.spec import Dataset, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.spec.written import expanded

@@ -9,8 +9,8 @@ import torch
 from funlib.geometry import Roi
 from tiny_run import SHAPE, VOXEL_SIZE, config
 
-from lsd.network import checkpoint
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Evaluate, Fragments, Predict, Segment, paths
 from lsd.training.loop import train
 from lsd.training.validation import Validator

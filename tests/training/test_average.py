@@ -2,7 +2,7 @@ import pytest
 import torch
 from tiny_run import config
 
-from lsd.network import checkpoint
+from lsd.network.checkpoints import checkpoint
 from lsd.training.average import Average, averaged
 from lsd.training.loop import train
 

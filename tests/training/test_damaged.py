@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_run import config
 
-from lsd.network import checkpoint
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, paths
 from lsd.training.loop import train
 

@@ -8,7 +8,7 @@ import pytest
 from funlib.geometry import Roi
 from tiny_run import NETWORKS, VARIANTS, golden_losses
 
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_run import AFFS, LONG, LSDS, NETWORKS, config
 
-from lsd.network import checkpoint
+from lsd.network.checkpoints import checkpoint
 from lsd.spec import Config, Head, Network, Stage, UNet, Variant, paths
 from lsd.targets.target import channels
 from lsd.training.loop import train

@@ -15,11 +15,11 @@ from funlib.geometry import Roi
 from tiny_run import VOXEL_SIZE, config, curve
 
 from config.networks import NETWORKS
-from lsd.blockwise.lock import exclusive
-from lsd.blockwise.process import descendants, kill
-from lsd.network import checkpoint
-from lsd.network.restore import from_checkpoint
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Dataset, Schedule, Volume, paths
+from lsd.system.process import descendants, kill
 from lsd.training import initial, loop
 from lsd.training.faults import NoMemoryError, NotFiniteError
 from lsd.training.loop import train

@@ -12,8 +12,8 @@ import pytest
 from tiny_run import config, curve, write_volume
 
 from lsd.evaluation.run import evaluate
-from lsd.network import checkpoint
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import validated

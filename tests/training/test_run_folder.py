@@ -10,9 +10,9 @@ import pytest
 from tiny_run import config
 
 from lsd.evaluation.run import evaluate
-from lsd.network import checkpoint
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.network.precision import choose
-from lsd.network.restore import from_checkpoint
 from lsd.prediction.run import predict
 from lsd.report.versions import versions
 from lsd.segmentation.run import segment

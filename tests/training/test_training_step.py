@@ -7,11 +7,11 @@ import pytest
 import torch
 from tiny_run import AFFS, NETWORKS, config
 
+from lsd.batches.pipeline import Batch
 from lsd.network.cascade import Cascade
 from lsd.spec import Head, Loss, Schedule, Stage, Variant
 from lsd.training import initial
 from lsd.training.learner import Learner
-from lsd.training.pipeline import Batch
 from lsd.training.step import step
 
 FAR = Head(target=AFFS.target, loss=Loss(kind="bce", weight=0.3))

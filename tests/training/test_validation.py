@@ -7,13 +7,13 @@ import torch
 from funlib.geometry import Roi
 from tiny_run import config
 
+from lsd.arrays.lookup import components, relabel
 from lsd.evaluation.partition import compare
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.lookup import components, relabel
 from lsd.segmentation.mutex import mutex
 from lsd.spec import Evaluate, Segment
 from lsd.targets.target import compute

@@ -5,13 +5,13 @@ import pytest
 from funlib.geometry import Roi
 from tiny_run import SHAPE, VOXEL_SIZE, config
 
+from lsd.arrays.lookup import components, relabel
 from lsd.evaluation.partition import compare
-from lsd.network.restore import from_checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
-from lsd.segmentation.lookup import components, relabel
 from lsd.spec import Dataset
 from lsd.training import window as windows
 from lsd.training.loop import train

@@ -243,7 +243,7 @@ def fake(spec):
 
 
 def test_synthetic_volume_is_made_once(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.volumes.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
     spec = Volume(synthetic=Synthetic(shape=SHAPE, voxel_size=(5.5, 4, 4), seed=3), labels="volumes/labels/neuron_ids")
     first, second = (open_volume(spec, name="s", data_root=tmp_path / "new") for _ in range(2))
     assert first.voxel_size == (5.5, 4, 4)
@@ -261,7 +261,7 @@ def make(folder) -> str:
 
 
 def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.volumes.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
     with multiprocessing.get_context("fork").Pool(4) as pool:
         names = set(pool.map(make, [tmp_path] * 4, chunksize=1))
     assert len(names) == 1
@@ -269,7 +269,7 @@ def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
 
 
 def test_data_root_must_be_writable(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.volumes.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"data root .*file, where it cannot be written.*set data_root"):
         generate(Synthetic(shape=SHAPE), tmp_path / "file")
@@ -279,7 +279,7 @@ def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
     def broken(_):
         raise ValueError("no")
 
-    monkeypatch.setattr("lsd.volumes.synthetic.synthesize", broken)
+    monkeypatch.setattr("lsd.synthetic.synthesize", broken)
     with pytest.raises(ValueError, match="no"):
         generate(Synthetic(shape=SHAPE), tmp_path)
     assert not list(tmp_path.iterdir())

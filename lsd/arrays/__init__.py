@@ -1,0 +1,1 @@
+"""What many rooms compute with: ids, offsets, turning and mirroring, union-find, tables of pairs."""

@@ -1,0 +1,1 @@
+"""Batches for training, made by gunpowder: sources, augmentations, the pipeline, its workers."""

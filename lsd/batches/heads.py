@@ -1,0 +1,74 @@
+"""What the heads of a stage learn, from labels as they are after augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import gunpowder as gp
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd import spec
+from lsd.batches import keys
+from lsd.batches.keys import KNOWN, LABELS, At, Filter, array, extra
+from lsd.targets import target
+
+
+class Heads(Filter):
+    """Adds target and weights (1 where it is known) of every head, each computed from the labels around that it needs."""
+
+    def __init__(self, heads: Mapping[str, spec.Head], *, voxel_size: Sequence[float], dims: int) -> None:
+        self.heads, self.voxel_size, self.dims = heads, tuple(voxel_size)[-dims:], dims
+
+    def setup(self) -> None:
+        """Announces the targets."""
+        for name in self.heads:
+            for key in (keys.target(name), keys.weight(name)):
+                self.provides(key, At(self.spec[LABELS].roi))
+
+    def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
+        """Needs labels, with the widest context."""
+        needed = gp.BatchRequest()
+        for name, head in self.heads.items():
+            roi = request[keys.target(name)].roi
+            margin = self.margin(head)
+            wanted = [LABELS, KNOWN, *(extra(array) for array in extras({name: head}))]
+            for key in wanted:
+                grown = roi.grow(margin, margin)
+                needed[key] = At(needed[key].roi.union(grown) if key in needed else grown)
+        return needed
+
+    def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
+        """Computes every head on its own crop."""
+        made = gp.Batch()
+        for name, head in self.heads.items():
+            roi = request[keys.target(name)].roi
+            values, weights = self._compute(head, batch, roi)
+            made[keys.target(name)], made[keys.weight(name)] = array(values, roi), array(weights, roi)
+        return made
+
+    def margin(self, head: spec.Head) -> gp.Coordinate:
+        """Voxels of labels (z, y, x) around the output that a head needs."""
+        context = target.context(head.target, self.voxel_size)
+        return gp.Coordinate((0,) * (3 - self.dims) + tuple(context))
+
+    def _compute(self, head: spec.Head, batch: gp.Batch, roi: gp.Roi) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Target and weights (c, z, y, x) at `roi`."""
+        margin = self.margin(head)
+        grown = roi.grow(margin, margin)
+        labels, known = (self._flat(batch[key].crop(grown).data) for key in (LABELS, KNOWN))
+        arrays = {name: self._flat(batch[extra(name)].crop(grown).data) for name in extras({"": head})}
+        values, mask = target.compute(head.target, labels, known=known, arrays=arrays, voxel_size=self.voxel_size)
+        inside = (slice(None), *(slice(m, m + size) for m, size in zip(margin, roi.shape, strict=True)))[-self.dims :]
+        values, mask = values[(slice(None), *inside)], mask[(slice(None), *inside)]
+        shape = (-1, *roi.shape)
+        return np.ascontiguousarray(values).reshape(shape), mask.astype(np.float32).reshape(shape)
+
+    def _flat(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Without z, for 2D networks."""
+        return np.ascontiguousarray(data[0] if self.dims == 2 else data)
+
+
+def extras(heads: Mapping[str, spec.Head]) -> list[str]:
+    """Arrays of the volumes, other than labels, that these heads learn from."""
+    return sorted({head.target.array for head in heads.values() if isinstance(head.target, spec.Mask)})

@@ -1,0 +1,166 @@
+"""What a run folder holds: how far its steps are, and whether what says done is there and is what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lsd.blockwise.on_disk.container import REPLACED, note_torn, target_of
+from lsd.blockwise.on_disk.ledger import Ledger, note_whole, read_ledger, rewrite, was_whole
+from lsd.blockwise.on_disk.lock import exclusive, holder
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step, load_step
+from lsd.blockwise.rate import speed
+from lsd.volumes.array import Array, open_array, text
+
+Progress = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a step is.  seconds: that workers spent on the blocks that are done; running: who is at it, "" if no one is"""
+
+    folder: Path
+    name: str
+    done: int
+    blocks: int
+    voxels: int
+    seconds: float
+    running: str
+
+    def __str__(self) -> str:
+        share = 100 * self.done / self.blocks
+        state = f", {self.running}" if self.running else "" if self.done == self.blocks else ", not running"
+        fast = f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
+        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){fast}{state}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A block that said done and is not."""
+
+    folder: Path
+    index: int
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}: block {self.index} ({self.place}): {self.reason}"
+
+
+def steps(folder: Path) -> Iterator[Path]:
+    """Folders of all steps below a run's folder, in the order of their names."""
+    seen = set()
+    # results may lie on another disk, with a link in their place
+    for root, below, files in os.walk(folder, followlinks=True):
+        here = os.stat(root)
+        if (here.st_dev, here.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        below[:] = sorted(name for name in below if name != REPLACED)
+        if "step.json" in files:
+            below.clear()
+            yield Path(root)
+
+
+def status(folder: Path) -> list[Status]:
+    """How far every step below a folder is.  Raises ValueError if there is none."""
+    return [_status(load_step(path)) for path in _some(folder)]
+
+
+def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
+    """Reads what every block below a folder that says done has left, and compares it with its checksum.
+
+    Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
+    again makes them anew.  Blocks that are yet to be done, of a step that was never whole, are no finding.  progress: told
+    each step.  Raises RuntimeError where a run is at work, ValueError where there is no step.
+    """
+    found: list[Finding] = []
+    for path in _some(folder):
+        step = load_step(path)
+        with exclusive(target_of(step.container)) as killed:
+            if killed:
+                # the lock that told it is taken, so the next run is told by this
+                note_torn(step.container)
+            findings, undone = _verify(step)
+        found += findings
+        if progress:
+            later = f", {undone} are not done yet" if undone else ""
+            blocks = len(step.grid)
+            progress(f"{path}: {blocks - undone - len(findings)} of {blocks} blocks are there and intact{later}")
+    return found
+
+
+def _some(folder: Path) -> list[Path]:
+    found = list(steps(folder))
+    if not found:
+        raise ValueError(f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: runs/<name>")
+    return found
+
+
+def _status(step: Step) -> Status:
+    ledger = read_ledger(step.folder)
+    done, blocks = len(ledger), len(step.grid)
+    voxels = int(step.grid.roi.size) * done // blocks
+    seconds = float(ledger.records["seconds"].sum())
+    return Status(step.folder, step.name, done, blocks, voxels, seconds, holder(target_of(step.container)))
+
+
+def _verify(step: Step) -> tuple[list[Finding], int]:
+    """What is wrong, and how many blocks are yet to be done."""
+    ledger = read_ledger(step.folder)
+    arrays = {name: _open(step, name) for name in step.arrays}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reasons = list(pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records))
+    bad = np.array([bool(reason) for reason in reasons], dtype=bool)
+    if bad.any():
+        rewrite(ledger, ~bad)
+        if was_whole(step.folder):
+            # what is deleted here is nobody's edit
+            note_whole(step.folder, {})
+        for index in ledger.done[bad & (ledger.done < len(step.grid))]:
+            for array in arrays.values():
+                if isinstance(array, Array):
+                    # a chunk that cannot be read cannot be written in part either
+                    array.delete(step.grid.block(int(index)).write)
+    said = {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
+    missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
+    if was_whole(step.folder):
+        return [_finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())], 0
+    return [_finding(step, index, reason) for index, reason in sorted(said.items())], len(missing)
+
+
+def _finding(step: Step, index: int, reason: str) -> Finding:
+    place = text(step.grid.block(index).write) if index < len(step.grid) else "nowhere"
+    return Finding(step.folder, index, place, reason)
+
+
+def _open(step: Step, name: str) -> Array | str:
+    try:
+        return open_array(step.container, name, writable=True)
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: np.void) -> str:
+    """What is wrong with a block that says done, "" if nothing is."""
+    index = int(record["index"])
+    if index >= len(step.grid):
+        return f"there are only {len(step.grid)} blocks"
+    write, found = step.grid.block(index).write, {}
+    try:
+        for name, array in arrays.items():
+            if isinstance(array, str):
+                return array
+            found[name] = array.read(write)
+        rows = None if step.rows is None else ledger.block_rows(index, step.rows)
+    except (ValueError, OSError) as error:
+        return str(error)
+    same = Output(found, rows).digest() == int(record["digest"])
+    return "" if same else "its data are not what was written: another checksum"

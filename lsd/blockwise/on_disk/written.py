@@ -1,0 +1,86 @@
+"""Arrays of a container, by the steps that write them: which are whole, and which go when a step is forgotten."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lsd.blockwise.on_disk.ledger import noted_arrays, read_ledger
+from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.volumes import containers
+from lsd.volumes.array import open_array
+from lsd.volumes.create import has_array, remove_array
+from lsd.volumes.state import content
+
+
+def is_written(container: Path, array: str) -> bool:
+    """Whether an array is there, and the blocks of the step that writes it are all done."""
+    makers = [step for step in steps_of(container) if array in step.arrays]
+    return has_array(container, array) and all(len(read_ledger(step.folder)) == len(step.grid) for step in makers)
+
+
+def steps_of(container: Path) -> Iterator[Step]:
+    """Every step of a container, to be looked at, in the order of their names."""
+    return (load_step(path.parent) for path in sorted(step_folder(container, "").glob("*/step.json")))
+
+
+def left(step: Step) -> int:
+    """How many blocks of a step are not done."""
+    return len(step.grid) - len(read_ledger(step.folder))
+
+
+def made_of(step: Step) -> list[Step]:
+    """The steps whose fingerprint says that they are made from a step on disk."""
+    own = digest(step.depends_on())
+    return [other for other in steps_of(step.container) if own in other.job.fingerprint().values()]
+
+
+def refuse_edited(steps: Iterable[Step]) -> None:
+    """ValueError if an array of these steps was changed after it was written: somebody's work is not replaced."""
+    found = [f"{step.container / name}" for step in steps for name in edited(step)]
+    if found:
+        raise ValueError(
+            f"{', '.join(found)} was changed since this program wrote it, and would be removed to be made anew; move it "
+            "elsewhere to keep it, or delete it"
+        )
+
+
+def edited(step: Step) -> list[str]:
+    """Arrays of a step that are not what they were when its last block was done."""
+    noted = noted_arrays(step.folder)
+    there = [name for name in step.arrays if name in noted and has_array(step.container, name)]
+    return [name for name in there if noted[name] != content_of(step, name)]
+
+
+def content_of(step: Step, name: str) -> str:
+    """What tells the content of an array of a step from another."""
+    array = open_array(step.container, name)
+    return content(array.source, array.layout.slices(array.roi))
+
+
+def forget(step: Step) -> list[str]:
+    """Deletes what a step on disk left and what was made from it; returns the names of the arrays that are gone.
+
+    Raises ValueError, before anything is deleted, where one of them was edited.
+
+    When this ends in the middle, nothing says done that is not there any more, and nothing that is there is not known.
+    """
+    refuse_edited([step, *made_of(step)])
+    gone = [name for other in made_of(step) for name in forget(other)]
+    for path in (*step.folder.glob("*.done"), step.folder / "whole"):
+        path.unlink(missing_ok=True)
+    for name in step.arrays:
+        gone += [name] if has_array(step.container, name) else []
+        remove_array(step.container, name)
+    shutil.rmtree(step.folder, ignore_errors=True)
+    return gone
+
+
+def lost(there: Path, instead: Path) -> list[str]:
+    """Names of the arrays of one container that another, which takes its place, does not have."""
+    try:
+        names = set(containers.arrays(there))
+    except ValueError:
+        return []
+    return sorted(names - set(containers.arrays(instead)))

@@ -1,0 +1,1 @@
+"""Who does the blocks: this process, processes of this machine, jobs of a cluster."""

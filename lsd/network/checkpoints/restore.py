@@ -1,0 +1,139 @@
+"""From a checkpoint to networks: which file, what was trained, and its weights in place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
+from lsd.spec import Config, Variant
+from lsd.spec.paths import checkpoints, config_file, run_folder
+from lsd.spec.written import expanded
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a checkpoint holds for prediction; cascade has the stages up to `stage`, in eval mode.
+
+    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was scaled in training;
+    voxel_size: of what it was trained on, nm, where the checkpoint says
+    """
+
+    cascade: Cascade
+    config: Config
+    stage: str
+    iteration: int
+    normalisation: Mapping[str, Any]
+    voxel_size: tuple[float, ...] | None
+    sha256: str
+
+
+def from_checkpoint(path: str | Path, *, averaged: bool = True) -> Restored:
+    """The networks of a checkpoint on the CPU, built from the config inside it.
+
+    averaged: the moving average of the weights (EMA), where the checkpoint has one
+    Raises ValueError where the file is damaged or its weights do not fit its config.
+    """
+    content = checkpoint.load(path)
+    config = config_of(content, where=path)
+    cascade = Cascade(until(config.variant, content["stage"]), config.network.trunk)
+    load_weights(cascade, weights(content, averaged=averaged), where=str(path))
+    return Restored(
+        cascade=cascade.eval(),
+        config=config,
+        stage=content["stage"],
+        iteration=content["iteration"],
+        normalisation=content["normalisation"],
+        voxel_size=None if content.get("voxel_size") is None else tuple(content["voxel_size"]),
+        sha256=content["sha256"],
+    )
+
+
+def weights(content: Mapping[str, Any], *, averaged: bool = True) -> dict[str, Tensor]:
+    """State of the cascade in a checkpoint's content; with `averaged`, averages stand in for the weights they are of."""
+    return {**content["model"], **(content.get("ema") or {} if averaged else {})}
+
+
+def stage_weights(content: Mapping[str, Any], stage: str, *, where: str | Path) -> dict[str, Tensor]:
+    """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if there is no such stage."""
+    prefix = f"stage_{stage}."
+    found = {key.removeprefix(prefix): value for key, value in weights(content).items() if key.startswith(prefix)}
+    if not found:
+        names = sorted({key.split(".")[0].removeprefix("stage_") for key in content["model"]})
+        raise ValueError(f"{where} has no stage {stage!r}; it has: {', '.join(names)}")
+    return found
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
+    """Copies state into module.  Raises ValueError, before anything is copied, where names or shapes differ."""
+    own = module.state_dict()
+    for key in sorted(own.keys() | state.keys()):
+        found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
+        if found != expected:
+            raise ValueError(
+                f"weights in {where} do not fit the network: {key} has shape {found} there, the network {expected}; "
+                "use the variant and network it was trained with"
+            )
+    module.load_state_dict(dict(state))
+
+
+def until(variant: Variant, stage: str) -> Variant:
+    """The stages up to `stage`."""
+    names = [s.name for s in variant.stages]
+    if stage not in names:
+        raise ValueError(f"stage {stage!r} is none of the variant's: {', '.join(names)}")
+    return Variant(stages=variant.stages[: names.index(stage) + 1])
+
+
+def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
+    """The config that a checkpoint was trained with.  Raises ValueError where this version cannot read it."""
+    try:
+        return Config.model_validate_json(content["config"])
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: its config is not one that this version knows ({error}); use the version that wrote it"
+        ) from error
+
+
+def config_hash(config: Config) -> str:
+    """sha256 of a config; configs that are equal have equal ones."""
+    canonical = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def resolve(name: str, config: Config) -> Path:
+    """The file that predict.checkpoint means: "best" or "latest" of the run's last stage, or a path.
+
+    Raises ValueError, naming what is there, where there is no such checkpoint.
+    """
+    if name not in ("best", "latest"):
+        named = expanded(name)
+        if named.is_file():
+            return named
+        raise ValueError(f"checkpoint {name!r} is no file; allowed: 'best', 'latest', or the path of a checkpoint (.pt)")
+    folder = checkpoints(config, config.variant.stages[-1].name)
+    path = checkpoint.best(folder) if name == "best" else checkpoint.newest(folder)
+    if path is None:
+        raise ValueError(f"no {name} checkpoint in {folder}; {_what_there_is(config)}")
+    return path
+
+
+def _what_there_is(config: Config) -> str:
+    there = {stage.name: checkpoint.newest(checkpoints(config, stage.name)) for stage in config.variant.stages}
+    found = ", ".join(f"{path} (stage {name})" for name, path in there.items() if path)
+    if found:
+        return f"the run has: {found}; name one, or predict.checkpoint=latest"
+    others = sorted({path.parents[1].name for path in run_folder(config).glob("*/checkpoints/*.pt")})
+    if others:
+        return (
+            f"the run has stages {', '.join(others)}, the config's variant has {', '.join(there)}; repeat the overrides it was "
+            f"trained with, or take -c {config_file(config)}"
+        )
+    return f"train {config.name!r} first"

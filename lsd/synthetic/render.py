@@ -1,0 +1,91 @@
+"""Grey values (0..255) of a piece of neuropil, before the microscope adds its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsd.synthetic.capsules import Floats
+from lsd.synthetic.scene import Scene
+
+
+@dataclass(frozen=True)
+class Look:
+    """Grey values, and amplitudes of texture; widths in nm.
+
+    membrane, mitochondrion, outline: darkest values;  cytoplasm: mean and spread over neurites
+    width:   half width of a membrane at half its darkness;  cleft: distance of its leaflets from the middle, 0: one line
+    grain, cloud: fine and coarse texture of the cytoplasm
+    cristae: how much stripes of mitochondria differ;  rim: share of `outline` in a mitochondrion's membrane
+    """
+
+    membrane: float
+    mitochondrion: float
+    outline: float
+    cytoplasm: tuple[float, float]
+    width: float
+    cleft: float
+    grain: float
+    cloud: float
+    cristae: float
+    rim: float
+
+
+def grey(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
+    """Grey values (z, y, x)."""
+    value = _cytoplasm(scene, look, rng)
+    value = _blend(value, look.outline, _outlines(scene, rng))
+    value = _mitochondria(value, scene, look, rng)
+    return _membranes(value, scene, look, rng)
+
+
+def _cytoplasm(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
+    count = int(scene.owner.max(initial=0)) + 1
+    mean, spread = look.cytoplasm
+    tone = mean + spread * np.clip(rng.standard_normal(count), -2, 1.5)
+    tone[rng.random(count) < 0.12] -= 1.5 * spread  # a few neurites are dark all through
+    tone = np.maximum(tone, 0.4 * look.membrane + 0.6 * mean)
+    rough = rng.uniform(0.5, 1.5, count)
+    texture = look.grain * scene.noise(18, rng) + look.cloud * scene.noise(75, rng)
+    specks = np.clip(scene.noise(32, rng) - 0.9, 0, None)
+    texture -= 2.2 * look.grain * specks
+    owner = scene.owner
+    return (tone.astype(np.float32)[owner] + rough.astype(np.float32)[owner] * texture).astype(np.float32)
+
+
+def _outlines(scene: Scene, rng: np.random.Generator) -> Floats:
+    strength = np.clip(0.55 + 0.2 * scene.noise(60, rng), 0.1, 0.9)
+    return np.asarray(strength * _line(scene.outline, 6.5), np.float32)
+
+
+def _mitochondria(value: Floats, scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
+    """A dark body with paler stripes (cristae), inside a dark and a thin pale rim."""
+    depth = -scene.mitochondrion
+    phase = scene.stripe / 42 + 0.5 * scene.noise(60, rng)
+    stripes = np.abs((phase % 1.0) * 2 - 1) - 0.5
+    body = look.mitochondrion + look.cristae * stripes + 0.7 * look.grain * scene.noise(18, rng)
+    inside = np.clip(0.5 + depth / 10, 0, 1)
+    value = np.asarray(value + (body - value) * inside, np.float32)
+    return _blend(value, look.outline, look.rim * _line(depth - 4, 6))
+
+
+def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
+    """Two leaflets and the cleft between them; dense and thick where there is a synapse; here and there faint."""
+    strength = np.clip(0.92 + 0.17 * scene.noise(80, rng), 0.5, 1.0)
+    width = look.width * (1 + 0.12 * scene.noise(130, rng))
+    dark = strength * _line(np.abs(scene.wall - look.cleft), width)
+    thick = np.where(scene.postsynaptic, np.float32(1.9), np.float32(1.2))
+    dense = scene.synapse * np.clip(thick - scene.wall / 20, 0, 1)
+    value = _blend(value, look.membrane, np.maximum(dark, dense))
+    return value - 12 * dense
+
+
+def _line(distance: Floats, width: float | Floats) -> Floats:
+    """1 on the line, half at `width` from it, and a long tail: an edge seen through a slice of finite thickness."""
+    ratio = distance / width
+    return (1 / (1 + ratio * ratio)).astype(np.float32)
+
+
+def _blend(value: Floats, target: float, share: Floats) -> Floats:
+    return value + (np.float32(target) - value) * share

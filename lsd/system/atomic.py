@@ -1,0 +1,43 @@
+"""Files that are replaced whole: whoever reads meanwhile finds the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, shared: bool = False, durable: bool = False) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; when the body ends without an error, it takes the place of `path`.
+
+    shared:  several processes may replace the file at once, so each writes to a name of its own
+    durable: it is on the disk, and not only in the system's memory, before it takes the place
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f"{path.name}.{os.getpid()}.partial" if shared else f"{path.name}.partial")
+    staged.unlink(missing_ok=True)
+    try:
+        yield staged
+        if durable:
+            _sync(staged)
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+    if durable:
+        _sync(path.parent)
+
+
+def write_text(path: Path, text: str, *, shared: bool = True, durable: bool = True) -> None:
+    """Replaces `path` by a file that holds `text`, in UTF-8; see `replacing`."""
+    with replacing(path, shared=shared, durable=durable) as staged:
+        staged.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
