@@ -1,8 +1,10 @@
-"""The whole chain on a synthetic volume: train, predict, segment, evaluate; ends with a table and a picture.
+"""The whole chain on a synthetic volume: train, predict, segment, evaluate; ends with a table and a
+picture.
 
     python demo.py [-c my_config.py] [key=value ...]
 
-The last rows are the same chain fed raw intensity in place of a network's affinities: what a network is worth here.
+The last rows are the same chain fed raw intensity in place of a network's affinities: what a
+network is worth here.
 """
 
 from pathlib import Path
@@ -57,9 +59,12 @@ def predict_raw(config: Config) -> None:
         roi, channels = volume.roi, config.network.dims
         affs = create_array(
             prediction(config, name), config.segment.affinities,
-            roi=roi, voxel_size=volume.voxel_size, dtype=np.uint8, channels=channels, overwrite=True,
+            roi=roi, voxel_size=volume.voxel_size, dtype=np.uint8, channels=channels,
+            overwrite=True,
         )  # fmt: skip
-        affs.write(np.stack([(volume.read_raw(roi) * 255).round().astype(np.uint8)] * channels), roi)
+        affs.write(
+            np.stack([(volume.read_raw(roi) * 255).round().astype(np.uint8)] * channels), roi
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Score segmentations against the truth: validation picks the threshold, test is scored with it; table, JSON and figures.
+"""Score segmentations against the truth: validation picks the threshold, test is scored with it;
+table, JSON and figures.
 
 python evaluate.py [-c my_config.py] [key=value ...]
 """

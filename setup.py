@@ -1,4 +1,5 @@
-"""Packaging: only `lsd` is installed; config/, the scripts and the tests are used from a checkout."""
+"""Packaging: only `lsd` is installed; config/, the scripts and the tests are used from a
+checkout."""
 
 import re
 from pathlib import Path
@@ -11,7 +12,8 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "lsd" / "__init__.py").read
 setup(
     name="lsd-framework",
     version=VERSION,
-    description="Local shape descriptors for neuron segmentation: train, predict, segment, evaluate from one config",
+    description="Local shape descriptors for neuron segmentation: "
+    "train, predict, segment, evaluate from one config",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="MIT",

@@ -1,4 +1,5 @@
-"""Predict the heads of the volumes that predict.volumes names, in blocks, in many processes, here or on a cluster.
+"""Predict the heads of the volumes that predict.volumes names, in blocks, in many processes, here
+or on a cluster.
 
 python super_predicter_daisy.py [-c my_config.py] [key=value ...]
 e.g. predict.workers.count=8 predict.workers.launch=slurm "predict.workers.options=--gres=gpu:1"

@@ -1,7 +1,9 @@
-"""`python -m benchmarks [name ...]`: runs the benchmarks, prints ratios, writes results/<date>.json and .md.
+"""`python -m benchmarks [name ...]`: runs the benchmarks, prints ratios, writes results/<date>.json
+and .md.
 
-A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its peer ours is, and a `main`.
-`python -m benchmarks compare CHECKOUT` is another matter, see `compare`.
+A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its
+peer ours is, and a `main`.  `python -m benchmarks compare CHECKOUT` is another matter, see
+`compare`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(names: list[str]) -> int:
-    """Runs what is named, or all; returns 1 if one failed or fell short of what is wanted, else 0."""
+    """Runs what is named, or all; returns 1 if one failed or fell short of what is wanted, else
+    0."""
     if names[:1] == ["compare"]:
         return compare.main(names[1:])
     unknown = sorted(set(names) - set(WANTED))
@@ -73,9 +76,17 @@ def write(results: dict[str, dict[str, Any]]) -> None:
 
 def markdown(date: str, content: dict[str, Any]) -> str:
     """The results as a table a benchmark, after the machine they were found on."""
-    lines = [f"# Benchmarks, {date}", "", "; ".join(f"{key} {value}" for key, value in content["machine"].items())]
+    lines = [
+        f"# Benchmarks, {date}",
+        "",
+        "; ".join(f"{key} {value}" for key, value in content["machine"].items()),
+    ]
     for name, result in content["results"].items():
-        ratio = f": {shown(result['ratio'])} times its peer, wanted {WANTED.get(name)}" if "ratio" in result else ""
+        ratio = (
+            f": {shown(result['ratio'])} times its peer, wanted {WANTED.get(name)}"
+            if "ratio" in result
+            else ""
+        )
         lines += [
             "",
             f"## {name}{ratio}",
@@ -88,7 +99,8 @@ def markdown(date: str, content: dict[str, Any]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers depend on; load: processes that wanted a core during the last 15 minutes, ours among them."""
+    """What the numbers depend on; load: processes that wanted a core during the last 15 minutes,
+    ours among them."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),

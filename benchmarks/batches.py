@@ -1,11 +1,12 @@
 """Training batches: our pipeline against stock gunpowder with lsds, one core each.
 
-Raw 196^3, output 92^3, isotropic 10 nm, both elastic augmentations of the paper's set-up, mirrors and transpositions,
-intensity, grown boundaries, descriptors (80 nm, downsampled by 2), affinities, balancing.  Ours rotates about any axis,
-stock about z.
+Raw 196^3, output 92^3, isotropic 10 nm, both elastic augmentations of the paper's set-up, mirrors
+and transpositions, intensity, grown boundaries, descriptors (80 nm, downsampled by 2), affinities,
+balancing.  Ours rotates about any axis, stock about z.
 
-And samples where truth is rare: a volume of which all is labelled beside one of which a cube is, 0.1%, and the same samples
-are made of.  Most of stock's way, and of ours before, is drawing places until one fits.
+And samples where truth is rare: a volume of which all is labelled beside one of which a cube is,
+0.1%, and the same samples are made of.  Most of stock's way, and of ours before, is drawing places
+until one fits.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ PEER = Path(__file__).parent / "peers" / "stock_batches.py"
 MASK = "volumes/labels/labels_mask"
 
 
-def run(*, batches: int = 30, stock_batches: int = 5, size: int = 250, sparse_size: int = 640) -> dict[str, Any]:
+def run(
+    *, batches: int = 30, stock_batches: int = 5, size: int = 250, sparse_size: int = 640
+) -> dict[str, Any]:
     """Seconds a batch of both, and how many times faster ours is; then what `truth` finds.
 
     size: voxels a side of the synthetic volume, and sparse_size of that of which little is labelled
@@ -65,7 +68,8 @@ def run(*, batches: int = 30, stock_batches: int = 5, size: int = 250, sparse_si
 
 
 def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[str, float]:
-    """Samples a second of one worker, and seconds until it begins, where all of a volume is labelled and where `part` of it is.
+    """Samples a second of one worker, and seconds until it begins, where all of a volume is
+    labelled and where `part` of it is.
 
     size: voxels a side; what is labelled lies in one cube.
     """
@@ -73,9 +77,13 @@ def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         container = _tiled(Path(folder), size, cube=round(size * part ** (1 / 3)))
         for name, mask in {"all": None, f"{part:.1%}": MASK}.items():
-            recipe = replace(_recipe(container, mask), raw_shape=SPARSE_RAW, output_shape=SPARSE_OUTPUT)
+            recipe = replace(
+                _recipe(container, mask), raw_shape=SPARSE_RAW, output_shape=SPARSE_OUTPUT
+            )
             begin = time.perf_counter()
-            with Batches(recipe.config, recipe.stage, recipe.raw_shape, recipe.output_shape) as batches:
+            with Batches(
+                recipe.config, recipe.stage, recipe.raw_shape, recipe.output_shape
+            ) as batches:
                 for _ in range(4):
                     next(batches)
                 found[f"truth in {name}: s to batch 4"] = time.perf_counter() - begin
@@ -132,15 +140,19 @@ def _recipe(container: Path, mask: str | None = MASK) -> Recipe:
 
 
 def _volume(folder: Path, size: int) -> Path:
-    """Synthetic neuropil with a mask of ones, which stock needs in order to know where labels end."""
+    """Synthetic neuropil with a mask of ones, which stock needs in order to know where labels
+    end."""
     container = generate(Synthetic(shape=(size, size, size), seed=1), folder)
     roi = Roi((0, 0, 0), (size, size, size))
-    create_array(container, MASK, roi=roi, voxel_size=(10, 10, 10), dtype=np.uint8).write(np.ones(roi.shape, np.uint8), roi)
+    create_array(container, MASK, roi=roi, voxel_size=(10, 10, 10), dtype=np.uint8).write(
+        np.ones(roi.shape, np.uint8), roi
+    )
     return container
 
 
 def _tiled(folder: Path, size: int, *, cube: int) -> Path:
-    """Copies of synthetic neuropil, labelled all over, and a mask that is 1 in a cube and written everywhere."""
+    """Copies of synthetic neuropil, labelled all over, and a mask that is 1 in a cube and written
+    everywhere."""
     made = generate(Synthetic(shape=(TILE,) * 3, seed=1), folder)
     tile = {name: open_array(made, name) for name in ("volumes/raw", IDS)}
     roi, known = Roi((0, 0, 0), (size,) * 3), Roi((size // 3,) * 3, (cube,) * 3)
@@ -152,7 +164,9 @@ def _tiled(folder: Path, size: int, *, cube: int) -> Path:
             part = Roi(corner, (TILE,) * 3).intersect(roi)
             if name == MASK:
                 data = np.zeros(part.shape, np.uint8)
-                data[(part.intersect(known) - part.begin).to_slices()] = not part.intersect(known).empty
+                data[(part.intersect(known) - part.begin).to_slices()] = not part.intersect(
+                    known
+                ).empty
             else:
                 data = tile[name].read(part - part.begin)
             array.write(data, part)

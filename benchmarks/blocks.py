@@ -1,9 +1,11 @@
-"""Blocks against the whole: what segmenting in blocks costs in VOI, over the size of blocks and their context.
+"""Blocks against the whole: what segmenting in blocks costs in VOI, over the size of blocks and
+their context.
 
-Affinities are made from the truth of real volumes, with noise that leaves the whole-volume segmentation as good as a good
-network's.  Each way of segmenting picks its threshold on one part of the volume and is scored on the other.  Whether two large
-bodies are joined decides a score, and chance decides that now and then, in blocks or not: so the mean over several draws
-of the noise is given, and the range.  Needs the real volumes below $LSD_DATA, ./data or ../shared/data.
+Affinities are made from the truth of real volumes, with noise that leaves the whole-volume
+segmentation as good as a good network's.  Each way of segmenting picks its threshold on one part of
+the volume and is scored on the other.  Whether two large bodies are joined decides a score, and
+chance decides that now and then, in blocks or not: so the mean over several draws of the noise is
+given, and the range.  Needs the real volumes below $LSD_DATA, ./data or ../shared/data.
 """
 
 from __future__ import annotations
@@ -23,7 +25,18 @@ from scipy import ndimage
 from lsd.batches.augmentations.grow_boundary import grow_boundary
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
-from lsd.spec import Affinities, Config, Dataset, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Head,
+    Network,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Variant,
+    Volume,
+)
 from lsd.spec import Fragments as FragmentOptions
 from lsd.spec.paths import prediction
 from lsd.targets.affinities import affinities
@@ -33,7 +46,8 @@ from lsd.volumes.create import create_array
 NEIGHBORHOOD = Affinities().neighborhood
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 LABELS = "volumes/labels/neuron_ids"
-# how edges are scored -> settings, and contexts: voxels around fragments, twice as many around edges; None: what is the default
+# how edges are scored -> settings, and contexts: voxels around fragments, twice as many around
+# edges; None: what is the default
 WAYS: dict[str, tuple[dict[str, Any], tuple[int | None, ...]]] = {
     "mean": ({"scoring": "mean"}, (0, None)),
     "quantile 75, in blocks": ({"scoring": "hist_quant_75"}, (0, 16, None)),
@@ -45,7 +59,8 @@ SEEDS = 4
 class Case:
     """A volume, how it is split, and the blocks that are tried.
 
-    parts: sections that pick the threshold, and those that are scored; most: voxels along y and x; blocks: voxels, z y x
+    parts: sections that pick the threshold, and those that are scored; most: voxels along y and x;
+           blocks: voxels, z y x
     """
 
     path: str
@@ -56,8 +71,16 @@ class Case:
 
 
 CASES = {
-    "fib25": Case("fib25.zarr", ((0, 100), (100, 250)), 250, ((64, 64, 64), (128, 128, 128)), in_xy=False),
-    "snemi3d": Case("snemi3d.hdf", ((0, 30), (30, 70)), 768, ((40, 128, 128), (20, 256, 256), (40, 256, 256)), in_xy=True),
+    "fib25": Case(
+        "fib25.zarr", ((0, 100), (100, 250)), 250, ((64, 64, 64), (128, 128, 128)), in_xy=False
+    ),
+    "snemi3d": Case(
+        "snemi3d.hdf",
+        ((0, 30), (30, 70)),
+        768,
+        ((40, 128, 128), (20, 256, 256), (40, 256, 256)),
+        in_xy=True,
+    ),
 }
 
 
@@ -86,7 +109,10 @@ def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple
                 tried = {"block": block, **_contexts(context, block)}
                 added = np.array([_score(_set(config, **tried)) for config in runs]) - whole
                 said = f"{added.mean():+.3f} ({added.min():+.3f} .. {added.max():+.3f})"
-                where = f"{'x'.join(map(str, block))}, context {'default' if context is None else context}"
+                where = (
+                    f"{'x'.join(map(str, block))}, context "
+                    f"{'default' if context is None else context}"
+                )
                 yield f"{way}: blocks {where}", said
 
 
@@ -96,7 +122,9 @@ def _noisy_run(name: str, case: Case, root: Path, folder: Path, seed: int) -> Co
     for part, volume in config.dataset.volumes().items():
         array = open_array(root / case.path, LABELS)
         shape = [min(n, case.most) for n in array.roi.shape[1:]]
-        truth = array.read(Roi((volume.region[0][0], *array.roi.begin[1:]), (_length(volume), *shape)))
+        truth = array.read(
+            Roi((volume.region[0][0], *array.roi.begin[1:]), (_length(volume), *shape))
+        )
         _write(config, part, truth.astype(np.uint64), array.voxel_size, seed)
     return config
 
@@ -106,13 +134,18 @@ def _set(config: Config, **segment: Any) -> Config:
 
 
 def _config(name: str, case: Case, root: Path, folder: Path) -> Config:
-    pick, score = ((Volume(path=case.path, labels=LABELS, region=((begin, end),), unknown=None),) for begin, end in case.parts)
+    pick, score = (
+        (Volume(path=case.path, labels=LABELS, region=((begin, end),), unknown=None),)
+        for begin, end in case.parts
+    )
     return Config(
         name=name,
         dataset=Dataset(validate=pick, test=score),
         variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
-        segment=Segment(thresholds=(0.5,), fragments=FragmentOptions(in_xy=case.in_xy), block=(4096,) * 3),
+        segment=Segment(
+            thresholds=(0.5,), fragments=FragmentOptions(in_xy=case.in_xy), block=(4096,) * 3
+        ),
         runs=str(folder),
         data_root=str(root),
     )
@@ -126,22 +159,31 @@ def _length(volume: Volume) -> int:
 
 
 def _contexts(context: int | None, block: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
-    """Of fragments and of edges: the same along all axes, or across thick sections a quarter of it."""
+    """Of fragments and of edges: the same along all axes, or across thick sections a quarter of
+    it."""
     if context is None:
         return {"context": Segment().context, "edge_context": Segment().edge_context}
     first = context if block[0] == block[1] else context // 4
-    return {"context": (first, context, context), "edge_context": (2 * first, 2 * context, 2 * context)}
+    return {
+        "context": (first, context, context),
+        "edge_context": (2 * first, 2 * context, 2 * context),
+    }
 
 
-def _write(config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...], seed: int) -> None:
+def _write(
+    config: Config, part: str, truth: NDArray[np.uint64], voxel_size: tuple[float, ...], seed: int
+) -> None:
     begin = config.dataset.volumes()[part].region[0][0] or 0
     roi = Roi((begin, 0, 0), truth.shape)
     affs = noisy(truth, in_xy=config.segment.fragments.in_xy, seed=seed)
-    create_array(prediction(config, part), "affs", roi=roi, voxel_size=voxel_size, dtype=np.uint8, channels=3).write(affs, roi)
+    create_array(
+        prediction(config, part), "affs", roi=roi, voxel_size=voxel_size, dtype=np.uint8, channels=3
+    ).write(affs, roi)
 
 
 def noisy(truth: NDArray[np.uint64], *, in_xy: bool, seed: int = 0) -> NDArray[np.uint8]:
-    """Affinities (3, z, y, x) as a network might give them: blurred at boundaries, with holes and false boundaries."""
+    """Affinities (3, z, y, x) as a network might give them: blurred at boundaries, with holes and
+    false boundaries."""
     rng = np.random.default_rng(seed)
     apart = grow_boundary(truth, steps=1, in_xy=in_xy)
     blur = (0.0, 1.0, 1.0) if in_xy else (1.0, 1.0, 1.0)

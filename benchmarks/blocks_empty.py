@@ -1,4 +1,5 @@
-"""Ten thousand blocks in which nothing is done: handing out, noting and counting them, with start and end of the step."""
+"""Ten thousand blocks in which nothing is done: handing out, noting and counting them, with start
+and end of the step."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""This checkout beside another one, such as a git worktree of the commit before: has anything become slower?
+"""This checkout beside another one, such as a git worktree of the commit before: has anything
+become slower?
 
-`python -m benchmarks compare /path/to/other/checkout [pairs]`: each measurement runs in a fresh interpreter in the one, then in
-the other, so many times (7), first and last in turn.  What is said is the ratio of each pair: below 1 this checkout is faster.
-Both run with this interpreter and the packages in it.
+`python -m benchmarks compare /path/to/other/checkout [pairs]`: each measurement runs in a fresh
+interpreter in the one, then in the other, so many times (7), first and last in turn.  What is said
+is the ratio of each pair: below 1 this checkout is faster.  Both run with this interpreter and the
+packages in it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from typing import Any
 
 HERE = Path(__file__).parents[1]
 
-# run in either checkout, so they name only what both have; each prints seconds and CPU seconds, start-up left out
+# run in either checkout, so they name only what both have; each prints seconds and CPU seconds,
+# start-up left out
 SAMPLES = """
 from pathlib import Path
 from benchmarks import batches
@@ -62,29 +65,45 @@ MEASUREMENTS = {
 }
 
 
-def run(other: Path, *, pairs: int = 7, measurements: Mapping[str, Measurement] = MEASUREMENTS) -> dict[str, Any]:
-    """Of each measurement the median ratio of this checkout over the other, its range, and the same for CPU seconds."""
+def run(
+    other: Path, *, pairs: int = 7, measurements: Mapping[str, Measurement] = MEASUREMENTS
+) -> dict[str, Any]:
+    """Of each measurement the median ratio of this checkout over the other, its range, and the same
+    for CPU seconds."""
     if not (other / "benchmarks" / "__main__.py").exists():
-        raise ValueError(f"{other} is no checkout of this repository; make one: git worktree add ../before HEAD~1")
+        raise ValueError(
+            f"{other} is no checkout of this repository; make one: git worktree add ../before "
+            f"HEAD~1"
+        )
     found: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
     with tempfile.TemporaryDirectory() as folder:
         for name, measurement in measurements.items():
-            found |= _shown(name, [_pair(other, measurement, folder, number) for number in range(pairs)])
+            found |= _shown(
+                name, [_pair(other, measurement, folder, number) for number in range(pairs)]
+            )
     return found
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what was measured; a quarter of an hour."""
     if len(arguments) not in (1, 2):
-        print("name the other checkout: python -m benchmarks compare /path/to/other/checkout [pairs]", file=sys.stderr)
+        print(
+            "name the other checkout: python -m benchmarks compare /path/to/other/checkout [pairs]",
+            file=sys.stderr,
+        )
         return 2
-    for name, value in run(Path(arguments[0]).resolve(), pairs=int(arguments[1]) if arguments[1:] else 7).items():
+    for name, value in run(
+        Path(arguments[0]).resolve(), pairs=int(arguments[1]) if arguments[1:] else 7
+    ).items():
         print(f"{name:48} {format(value, '.4g') if isinstance(value, float) else value}")
     return 0
 
 
-def _pair(other: Path, measurement: Measurement, folder: str, number: int) -> list[tuple[float, float]]:
-    """(seconds, CPU seconds) of this checkout, then of the other; which ran first depends on the number."""
+def _pair(
+    other: Path, measurement: Measurement, folder: str, number: int
+) -> list[tuple[float, float]]:
+    """(seconds, CPU seconds) of this checkout, then of the other; which ran first depends on the
+    number."""
     order = [HERE, other] if number % 2 else [other, HERE]
     found = {checkout: _measured(checkout, measurement, folder) for checkout in order}
     return [found[HERE], found[other]]
@@ -92,12 +111,23 @@ def _pair(other: Path, measurement: Measurement, folder: str, number: int) -> li
 
 def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[float, float]:
     names = {**measurement.names, "FOLDER": folder}
-    program = "\n".join(f"{name} = {value!r}" for name, value in names.items()) + AROUND.format(program=measurement.program)
-    # -P and PYTHONPATH: whatever is installed, packages of ours are those of the checkout, in its workers as well
+    program = "\n".join(f"{name} = {value!r}" for name, value in names.items()) + AROUND.format(
+        program=measurement.program
+    )
+    # -P and PYTHONPATH: whatever is installed, packages of ours are those of the checkout, in its
+    # workers as well
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run([sys.executable, "-P", "-c", program], cwd=checkout, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
-        raise RuntimeError(f"{checkout} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{checkout} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}"
+        )
     wall, cpu = json.loads(done.stdout.splitlines()[-1])
     return wall, cpu
 
@@ -114,7 +144,13 @@ def _shown(name: str, pairs: Sequence[Sequence[tuple[float, float]]]) -> dict[st
 
 
 def _commit(checkout: Path) -> str:
-    said = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=checkout, capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return said.stdout.strip() or str(checkout)
 
 

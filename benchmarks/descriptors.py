@@ -1,7 +1,8 @@
 """Descriptors: ours against the reference package lsds in an environment of its own.
 
-128^3 voxels of 8 nm, 60 convex objects that fill it, sigma 80 nm, downsample 1 and 2: wall seconds, medians.  lsds takes one
-core; ours takes all, and the same on one is given beside it.  That time grows with the volume alone is shown by
+128^3 voxels of 8 nm, 60 convex objects that fill it, sigma 80 nm, downsample 1 and 2: wall seconds,
+medians.  lsds takes one core; ours takes all, and the same on one is given beside it.  That time
+grows with the volume alone is shown by
 a volume eight times as large at the same density.
 """
 
@@ -25,8 +26,11 @@ PEER = Path(__file__).parent / "peers" / "lsds_descriptors.py"
 SIGMA, VOXEL_SIZE = 80, 8
 
 
-def run(*, size: int = 128, objects: int = 60, repeats: int = 9, peer_repeats: tuple[int, int] = (1, 3)) -> dict[str, Any]:
-    """Seconds per Mvoxel of both for downsample 1 and 2, ratios, and the largest difference of any value.
+def run(
+    *, size: int = 128, objects: int = 60, repeats: int = 9, peer_repeats: tuple[int, int] = (1, 3)
+) -> dict[str, Any]:
+    """Seconds per Mvoxel of both for downsample 1 and 2, ratios, and the largest difference of any
+    value.
 
     ratio: the smaller of the two; peer_repeats: runs of lsds for each
     """
@@ -35,7 +39,9 @@ def run(*, size: int = 128, objects: int = 60, repeats: int = 9, peer_repeats: t
     for downsample, count in zip((1, 2), peer_repeats, strict=True):
         theirs, expected = _theirs(labels, downsample, count)
         ours = {threads: _ours(labels, downsample, repeats, threads) for threads in (None, 1)}
-        found = descriptors(labels, voxel_size=(VOXEL_SIZE,) * 3, sigma=SIGMA, downsample=downsample)
+        found = descriptors(
+            labels, voxel_size=(VOXEL_SIZE,) * 3, sigma=SIGMA, downsample=downsample
+        )
         result |= {
             f"lsds, downsample {downsample}, s/Mvoxel": theirs,
             f"ours, downsample {downsample}, s/Mvoxel": ours[None],
@@ -60,17 +66,27 @@ def volume(size: int, objects: int) -> npt.NDArray[np.uint64]:
     return (cKDTree(points).query(grid)[1] + 1).reshape((size,) * 3).astype(np.uint64)
 
 
-def _ours(labels: npt.NDArray[np.uint64], downsample: int, repeats: int, threads: int | None) -> float:
+def _ours(
+    labels: npt.NDArray[np.uint64], downsample: int, repeats: int, threads: int | None
+) -> float:
     seconds = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
-        descriptors(labels, voxel_size=(VOXEL_SIZE,) * 3, sigma=SIGMA, downsample=downsample, threads=threads)
+        descriptors(
+            labels,
+            voxel_size=(VOXEL_SIZE,) * 3,
+            sigma=SIGMA,
+            downsample=downsample,
+            threads=threads,
+        )
         seconds.append(time.perf_counter() - begin)
     # the first call may compile
     return statistics.median(seconds[1:]) / labels.size * 1e6
 
 
-def _theirs(labels: npt.NDArray[np.uint64], downsample: int, repeats: int) -> tuple[float, npt.NDArray[np.float32]]:
+def _theirs(
+    labels: npt.NDArray[np.uint64], downsample: int, repeats: int
+) -> tuple[float, npt.NDArray[np.float32]]:
     python = environment("stock", STOCK)
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "labels.npy", Path(folder) / "descriptors.npy"

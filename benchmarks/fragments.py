@@ -1,7 +1,8 @@
-"""Fragments: ours against the usual recipe (scipy, mahotas) in an environment of its own, in CPU seconds (both take one core).
+"""Fragments: ours against the usual recipe (scipy, mahotas) in an environment of its own, in CPU
+seconds (both take one core).
 
-Both are given the same foreground.  That the partition is as good is shown by the VOI between the two and, on a real
-volume, of either against the truth.
+Both are given the same foreground.  That the partition is as good is shown by the VOI between the
+two and, on a real volume, of either against the truth.
 """
 
 from __future__ import annotations
@@ -24,13 +25,23 @@ DISTANCE = 10
 
 
 def run(*, size: int = 200, repeats: int = 3) -> dict[str, Any]:
-    """Seconds per Mvoxel of both, their ratio, and how the partitions compare; size: voxels a side."""
+    """Seconds per Mvoxel of both, their ratio, and how the partitions compare; size: voxels a
+    side."""
     name, foreground = volumes.foreground(size)
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "foreground.npy", Path(folder) / "fragments.npy"
         np.save(given, foreground)
         script = Path(__file__).parent / "peers" / "usual_fragments.py"
-        theirs = json.loads(run_in(environment("fragments", PEER), script, str(given), str(DISTANCE), str(repeats), str(found)))
+        theirs = json.loads(
+            run_in(
+                environment("fragments", PEER),
+                script,
+                str(given),
+                str(DISTANCE),
+                str(repeats),
+                str(found),
+            )
+        )
         usual = np.load(found)
     affs = np.broadcast_to(np.uint8(255) * foreground, (3, *foreground.shape))
     fragments(affs[:, :8, :8, :8])  # compiles
@@ -40,7 +51,10 @@ def run(*, size: int = 200, repeats: int = 3) -> dict[str, Any]:
     against = (
         {}
         if truth is None
-        else {"VOI sum, usual": compare(usual, truth).voi_sum, "VOI sum, ours": compare(ours, truth).voi_sum}
+        else {
+            "VOI sum, usual": compare(usual, truth).voi_sum,
+            "VOI sum, ours": compare(ours, truth).voi_sum,
+        }
     )
     return {
         "volume": f"{name} {foreground.shape}",

@@ -1,4 +1,5 @@
-"""What it costs to notice edits in place: the state of an array of a million chunks, with one flat folder and with nested ones.
+"""What it costs to notice edits in place: the state of an array of a million chunks, with one flat
+folder and with nested ones.
 
 $LSD_BENCHMARK_SCALE: 1 (10^6 chunks, some minutes to write them, 4 GB of small files) or less
 """
@@ -22,7 +23,8 @@ ROUNDS = 5
 
 
 def run() -> dict[str, Any]:
-    """Seconds for all chunks of both layouts: the first look, and the median, lowest and highest of later ones."""
+    """Seconds for all chunks of both layouts: the first look, and the median, lowest and highest of
+    later ones."""
     side = round(100 * float(os.environ.get("LSD_BENCHMARK_SCALE", "1")) ** (1 / 3))
     found: dict[str, Any] = {"chunks": side**3}
     for name, separator in (("flat", "."), ("nested", "/")):

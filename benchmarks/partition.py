@@ -1,4 +1,5 @@
-"""VOI and Rand: ours against scikit-image in an environment of its own, in CPU seconds (both take one core)."""
+"""VOI and Rand: ours against scikit-image in an environment of its own, in CPU seconds (both take
+one core)."""
 
 from __future__ import annotations
 
@@ -19,21 +20,28 @@ PEER = ("numpy==2.4.6", "scikit-image==0.26.0")
 
 
 def run(*, size: int = 250, repeats: int = 3) -> dict[str, Any]:
-    """Seconds per Mvoxel of both, their ratio, and the largest difference between their scores; size: voxels a side."""
+    """Seconds per Mvoxel of both, their ratio, and the largest difference between their scores;
+    size: voxels a side."""
     name, segmentation, truth = volumes.labellings(size)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "segmentation.npy", Path(folder) / "truth.npy"]
         for path, labels in zip(paths, (segmentation, truth), strict=True):
             np.save(path, compact(labels).astype(np.int64))  # its memory grows with the largest id
         script = Path(__file__).parent / "peers" / "skimage_scores.py"
-        theirs = json.loads(run_in(environment("scores", PEER), script, *map(str, paths), str(repeats)))
+        theirs = json.loads(
+            run_in(environment("scores", PEER), script, *map(str, paths), str(repeats))
+        )
     ours = compare(segmentation[:4], truth[:4], ignore=())  # compiles
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
         ours = compare(segmentation, truth, ignore=())
         seconds.append(time.process_time() - start)
-    pairs = ((theirs["split"], ours.voi_split), (theirs["merge"], ours.voi_merge), (theirs["arand"], ours.arand))
+    pairs = (
+        (theirs["split"], ours.voi_split),
+        (theirs["merge"], ours.voi_merge),
+        (theirs["arand"], ours.arand),
+    )
     return {
         "volume": f"{name} {truth.shape}",
         "scikit-image, s/Mvoxel": theirs["seconds"] / truth.size * 1e6,

@@ -1,12 +1,16 @@
-"""Prediction of a volume with the paper's U-Net (12 maps, times 5 a level): ours against a plain loop over blocks.
+"""Prediction of a volume with the paper's U-Net (12 maps, times 5 a level): ours against a plain
+loop over blocks.
 
 plain:  fp32, raw 196^3 -> 92^3 at a time, as every tutorial does it
-ours:   `lsd.prediction` from disk to disk in bf16 where the processor has it, channels-last, larger blocks
-bare:   the forward passes of our blocks alone: what reading, cropping, rounding and writing add to them is the overhead
+ours:   `lsd.prediction` from disk to disk in bf16 where the processor has it, channels-last, larger
+        blocks
+bare:   the forward passes of our blocks alone: what reading, cropping, rounding and writing add to
+        them is the overhead
 
-The overhead is measured twice: of four blocks with all that comes before them (checkpoint, network, first pass), and in the
-steady state, from when a block begins to be computed to when the sixteenth after it does.  Each prediction has bare passes of
-the same shapes beside it in the same process, first and last in turn, as machines change their speed.
+The overhead is measured twice: of four blocks with all that comes before them (checkpoint, network,
+first pass), and in the steady state, from when a block begins to be computed to when the sixteenth
+after it does.  Each prediction has bare passes of the same shapes beside it in the same process,
+first and last in turn, as machines change their speed.
 """
 
 from __future__ import annotations
@@ -33,7 +37,19 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
-from lsd.spec import Affinities, Config, Dataset, Head, Network, Predict, Stage, UNet, Variant, Volume, paths
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Head,
+    Network,
+    Predict,
+    Stage,
+    UNet,
+    Variant,
+    Volume,
+    paths,
+)
 from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.create import create_array
 
@@ -73,17 +89,22 @@ def run(
     left_out: int = 2,
     pairs: int = 3,
 ) -> dict[str, Any]:
-    """Output voxels per second of plain and ours, their ratio, and what ours takes over its bare passes, both ways.
+    """Output voxels per second of plain and ours, their ratio, and what ours takes over its bare
+    passes, both ways.
 
-    plain_shape, shape: raw voxels a side of a block; blocks: how many of ours a volume takes along each axis; repeats: of that
-    steady: blocks of the steady state, which begins after `left_out`; pairs: predictions of them beside bare passes
+    plain_shape, shape: raw voxels a side of a block; blocks: how many of ours a volume takes along
+                        each axis; repeats: of that
+    steady: blocks of the steady state, which begins after `left_out`; pairs: predictions of them
+            beside bare passes
     Ratios are medians.
     """
     # as the script's first step, before any thread has memory of its own
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         config, cascade = _prepare(Path(folder) / "few", trunk, shape, blocks)
-        rounds = [_round(config, cascade, plain_shape, prod(blocks), number) for number in range(repeats)]
+        rounds = [
+            _round(config, cascade, plain_shape, prod(blocks), number) for number in range(repeats)
+        ]
         long, _ = _prepare(Path(folder) / "many", trunk, shape, (1, 1, left_out + steady + 1))
         found = [_pair(long, cascade, left_out, steady, number) for number in range(pairs)]
     plain, ours, _ = (median(seconds) for seconds in zip(*rounds, strict=True))
@@ -107,18 +128,25 @@ def main() -> None:
 
 def _steady(found: Sequence[tuple[Moment, Moment, Moment]], count: int) -> dict[str, Any]:
     ours, bare = [each[0] for each in found], [each[1] for each in found]
-    shown = _over(f"steady state, {count} blocks", [(a.wall, b.wall) for a, b in zip(ours, bare, strict=True)])
+    shown = _over(
+        f"steady state, {count} blocks", [(a.wall, b.wall) for a, b in zip(ours, bare, strict=True)]
+    )
     for name, moments in (("ours", ours), ("bare", bare)):
         shown[f"a block of {name}, s"] = median(each.wall for each in moments) / count
         shown[f"a block of {name}, CPU s"] = median(each.cpu for each in moments) / count
-        shown[f"a block of {name}, pages that were new"] = median(each.faults for each in moments) / count
-    shown["CPU of ours over bare, steady state"] = median(a.cpu / b.cpu for a, b in zip(ours, bare, strict=True))
+        shown[f"a block of {name}, pages that were new"] = (
+            median(each.faults for each in moments) / count
+        )
+    shown["CPU of ours over bare, steady state"] = median(
+        a.cpu / b.cpu for a, b in zip(ours, bare, strict=True)
+    )
     shown["before the first block is computed, s"] = median(before.wall for *_, before in found)
     return {**shown, "ours over bare, steady state, at most wanted": WANTED}
 
 
 def _over(what: str, seconds: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """Median of the ratios, their range, and how far the bare passes alone differ from each other."""
+    """Median of the ratios, their range, and how far the bare passes alone differ from each
+    other."""
     ratios, bare = [ours / bare for ours, bare in seconds], [bare for _, bare in seconds]
     return {
         f"ours over bare, {what}": median(ratios),
@@ -127,17 +155,25 @@ def _over(what: str, seconds: Sequence[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def _round(config: Config, cascade: Cascade, plain: int, passes: int, number: int) -> tuple[float, float, float]:
+def _round(
+    config: Config, cascade: Cascade, plain: int, passes: int, number: int
+) -> tuple[float, float, float]:
     """Seconds of a plain pass, of our prediction, and of its bare passes."""
     # what a layout's first pass pays for memory and kernels is no part of any
-    _plain(cascade.to(memory_format=torch.contiguous_format), min(sizes.smallest_raw(AFF, config.network.trunk)))
+    _plain(
+        cascade.to(memory_format=torch.contiguous_format),
+        min(sizes.smallest_raw(AFF, config.network.trunk)),
+    )
     plain_pass = _seconds(lambda: _plain(cascade, plain))
     ours, bare = _beside(config, cascade, passes, number)
     return plain_pass, ours.wall, bare.wall
 
 
-def _pair(config: Config, cascade: Cascade, left_out: int, count: int, number: int) -> tuple[Moment, Moment, Moment]:
-    """What `count` blocks took in the steady state, as many bare passes, and all before the first block is computed."""
+def _pair(
+    config: Config, cascade: Cascade, left_out: int, count: int, number: int
+) -> tuple[Moment, Moment, Moment]:
+    """What `count` blocks took in the steady state, as many bare passes, and all before the first
+    block is computed."""
     begins: list[Moment] = []
     since: list[Moment] = []
     with _noted(begins):
@@ -148,7 +184,8 @@ def _pair(config: Config, cascade: Cascade, left_out: int, count: int, number: i
 def _beside(
     config: Config, cascade: Cascade, passes: int, number: int, *, begun: list[Moment] | None = None
 ) -> tuple[Moment, Moment]:
-    """What a prediction took, and so many bare passes of its shape; which is first depends on the number."""
+    """What a prediction took, and so many bare passes of its shape; which is first depends on the
+    number."""
 
     def ours() -> Moment:
         shutil.rmtree(paths.run_folder(config) / "prediction", ignore_errors=True)
@@ -188,10 +225,13 @@ def _noted(begins: list[Moment]) -> Iterator[None]:
 
 
 def _read_shape(config: Config) -> tuple[int, ...]:
-    """Of the raw of our blocks: as much as covers what they write, which may be less than the config's largest."""
+    """Of the raw of our blocks: as much as covers what they write, which may be less than the
+    config's largest."""
     trunk = config.network.trunk
     assert config.network.predict_shape
-    return tuple(sizes.smallest_input(trunk, sizes.write_shape(AFF, trunk, config.network.predict_shape)))
+    return tuple(
+        sizes.smallest_input(trunk, sizes.write_shape(AFF, trunk, config.network.predict_shape))
+    )
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -220,18 +260,31 @@ def _fast(cascade: Cascade, smallest: int) -> Callable[[Sequence[int], int], Non
     return passes
 
 
-def _prepare(folder: Path, trunk: UNet, shape: int, blocks: Sequence[int]) -> tuple[Config, Cascade]:
-    """A volume that takes exactly these blocks, a checkpoint of random weights, and the config that joins them."""
-    extent = [n * w for n, w in zip(blocks, sizes.write_shape(AFF, trunk, (shape,) * 3), strict=True)]
+def _prepare(
+    folder: Path, trunk: UNet, shape: int, blocks: Sequence[int]
+) -> tuple[Config, Cascade]:
+    """A volume that takes exactly these blocks, a checkpoint of random weights, and the config that
+    joins them."""
+    extent = [
+        n * w for n, w in zip(blocks, sizes.write_shape(AFF, trunk, (shape,) * 3), strict=True)
+    ]
     roi = Roi((0, 0, 0), extent)
-    raw = create_array(folder / "raw.zarr", "volumes/raw", roi=roi, voxel_size=(8, 8, 8), dtype=np.uint8)
+    raw = create_array(
+        folder / "raw.zarr", "volumes/raw", roi=roi, voxel_size=(8, 8, 8), dtype=np.uint8
+    )
     raw.write(np.random.default_rng(0).integers(0, 256, extent).astype(np.uint8), roi)
     config = Config(
         name="bench",
         dataset=Dataset(test=(Volume(path="raw.zarr", name="raw"),)),
         variant=AFF,
         network=Network(trunk=trunk, train_shape=(shape,) * 3, predict_shape=(shape,) * 3),
-        predict=Predict(volumes=("test",), checkpoint="latest", precision="auto", channels_last=True, device="cpu"),
+        predict=Predict(
+            volumes=("test",),
+            checkpoint="latest",
+            precision="auto",
+            channels_last=True,
+            device="cpu",
+        ),
         runs=str(folder / "runs"),
         data_root=str(folder),
     )

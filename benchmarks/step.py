@@ -1,6 +1,8 @@
-"""A training step of the paper's U-Net: ours in channels-last, bf16 where there is, beside plain fp32; CPU seconds of a thread.
+"""A training step of the paper's U-Net: ours in channels-last, bf16 where there is, beside plain
+fp32; CPU seconds of a thread.
 
-Both train our network on the same batch; plain is the loop as it is usually written, with torch's Adam as it comes.
+Both train our network on the same batch; plain is the loop as it is usually written, with torch's
+Adam as it comes.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def run(*, multiplier: int = 5, side: int = 172, repeats: int = 1) -> dict[str, 
     """
     with cpu_threads(1):
         plain = _seconds(_plain, _config(multiplier, side, {}), repeats)
-        ours = _seconds(step, _config(multiplier, side, {"precision": "auto", "channels_last": True}), repeats)
+        ours = _seconds(
+            step, _config(multiplier, side, {"precision": "auto", "channels_last": True}), repeats
+        )
     return {
         "network": f"U-Net 12x{multiplier}, MtLSD, {side}^3",
         "plain fp32, s/step": plain,
@@ -44,10 +48,14 @@ def main() -> None:
         print(f"{name:30} {value if isinstance(value, str) else f'{value:8.3f}'}")
 
 
-def _seconds(way: Callable[[Learner, Iterator[Batch]], object], config: Config, repeats: int) -> float:
+def _seconds(
+    way: Callable[[Learner, Iterator[Batch]], object], config: Config, repeats: int
+) -> float:
     learner, batches = new(config, config.variant.stages[0]), _batches(config)
     if way is _plain:
-        learner.optimizer = torch.optim.Adam(learner.parameters(), lr=config.train.learning_rate, betas=config.train.betas)
+        learner.optimizer = torch.optim.Adam(
+            learner.parameters(), lr=config.train.learning_rate, betas=config.train.betas
+        )
     times = []
     for _ in range(1 + repeats):
         begin = time.process_time()
@@ -61,7 +69,10 @@ def _plain(learner: Learner, batches: Iterator[Batch]) -> None:
     logits = learner.cascade(torch.from_numpy(batch.raw))
     loss = torch.zeros(())
     for name, logit in logits.items():
-        target, weights = torch.from_numpy(batch.targets[name]), torch.from_numpy(batch.weights[name])
+        target, weights = (
+            torch.from_numpy(batch.targets[name]),
+            torch.from_numpy(batch.weights[name]),
+        )
         loss = loss + (weights * (torch.sigmoid(logit) - target) ** 2).mean()
     learner.optimizer.zero_grad()
     loss.backward()
@@ -85,7 +96,10 @@ def _batches(config: Config) -> Iterator[Batch]:
     shape = config.network.train_shape
     output = output_shape(config.network.trunk, shape, training=True)
     heads = config.variant.stages[0].heads
-    targets = {name: rng.random((1, channels(head.target, 3), *output), np.float32) for name, head in heads.items()}
+    targets = {
+        name: rng.random((1, channels(head.target, 3), *output), np.float32)
+        for name, head in heads.items()
+    }
     weights = {name: np.ones_like(target) for name, target in targets.items()}
     raw = rng.random((1, 1, *shape), np.float32) * 2 - 1
     while True:

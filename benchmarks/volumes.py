@@ -1,4 +1,5 @@
-"""What segmentation and evaluation are measured on: a piece of a real volume where it is at hand, else a made-up one."""
+"""What segmentation and evaluation are measured on: a piece of a real volume where it is at hand,
+else a made-up one."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ TRUTH, OTHER = "volumes/labels/neuron_ids", "volumes/predictions/fragments_neuro
 
 
 def fib25(name: str, size: int) -> NDArray[np.generic] | None:
-    """A cube of an array of fib25.zarr ($LSD_DATA, ./data or ../shared/data); None where it is not there."""
+    """A cube of an array of fib25.zarr ($LSD_DATA, ./data or ../shared/data); None where it is not
+    there."""
     array = _open(name)
     if array is None:
         return None
@@ -28,7 +30,9 @@ def foreground(size: int) -> tuple[str, NDArray[np.bool_]]:
     """Name of the volume, and what is brighter than membranes in it."""
     raw = fib25("volumes/raw", size)
     if raw is None:
-        noise = ndimage.gaussian_filter(np.random.default_rng(0).random((size,) * 3, dtype=np.float32), 3)
+        noise = ndimage.gaussian_filter(
+            np.random.default_rng(0).random((size,) * 3, dtype=np.float32), 3
+        )
         return "noise", noise > np.percentile(noise, 35)
     smooth = ndimage.gaussian_filter(raw.astype(np.float32), 1)
     low, high = np.percentile(smooth, [5, 60])
@@ -54,6 +58,8 @@ def _cells(size: int, count: int, seed: int) -> NDArray[np.uint64]:
     rng = np.random.default_rng(seed)
     seeds = np.zeros((size,) * 3, dtype=np.uint64)
     seeds[tuple(rng.integers(0, size, (3, count)))] = np.arange(1, count + 1)
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
     cells: NDArray[np.uint64] = seeds[tuple(nearest)]
     return cells

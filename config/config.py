@@ -1,4 +1,5 @@
-"""Edit me, then: python trainer.py.  Everything that can be set, with its meaning, is in lsd/spec."""
+"""Edit me, then: python trainer.py.  Everything that can be set, with its meaning, is in
+lsd/spec."""
 
 from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401  (names for the command line: dataset.augment=light)
 from config.networks import NETWORKS
@@ -10,6 +11,13 @@ config = Config(
     dataset=DATASETS["synthetic"],
     variant=VARIANTS["mtlsd"],
     network=NETWORKS["small"],
-    train=Train(iterations=1000, batch_size=2, learning_rate=1e-3, precision="auto", channels_last=True, validate_every=250),
+    train=Train(
+        iterations=1000,
+        batch_size=2,
+        learning_rate=1e-3,
+        precision="auto",
+        channels_last=True,
+        validate_every=250,
+    ),
     segment=Segment(fragments=Fragments(boundaries="affinity")),
 )

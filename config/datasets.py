@@ -1,7 +1,7 @@
 """DATASETS: where volumes lie and what part of them trains, validates and tests.
 
-Paths are absolute or below the data root (data_root of the config, else $LSD_DATA, else ./data).  A path may be a
-pattern ("training/*.zarr"): each match is a volume.
+Paths are absolute or below the data root (data_root of the config, else $LSD_DATA, else ./data).  A
+path may be a pattern ("training/*.zarr"): each match is a volume.
 """
 
 from math import pi
@@ -26,12 +26,26 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "isotropic": (
         Elastic(spacing=(40, 40, 40), isotropic=True),
         Simple(),
-        Elastic(spacing=(40, 40, 40), jitter=(2, 2, 2), rotation=(0, 0), slip=0.01, shift=0.01, misalign=1),
+        Elastic(
+            spacing=(40, 40, 40),
+            jitter=(2, 2, 2),
+            rotation=(0, 0),
+            slip=0.01,
+            shift=0.01,
+            misalign=1,
+        ),
         Intensity(),
         GrowBoundary(),
     ),
     "anisotropic": (
-        Elastic(spacing=(4, 4, 10), jitter=(0, 2, 2), rotation=(0, pi / 2), slip=0.05, shift=0.05, misalign=10),
+        Elastic(
+            spacing=(4, 4, 10),
+            jitter=(0, 2, 2),
+            rotation=(0, pi / 2),
+            slip=0.05,
+            shift=0.05,
+            misalign=10,
+        ),
         Simple(mirror="yx", transpose="yx"),
         Intensity(per_section=True),
         Defects(),
@@ -66,7 +80,8 @@ def part(volume: Volume, region: str) -> tuple[Volume, ...]:
 
 
 def sharpened(volumes: tuple[Volume, ...], amount: float) -> tuple[Volume, ...]:
-    """The volumes with membranes made darker as they are read, for a network that trained on darker ones."""
+    """The volumes with membranes made darker as they are read, for a network that trained on darker
+    ones."""
     return tuple(volume.derive(sharpen=Sharpen(amount=amount)) for volume in volumes)
 
 
@@ -84,14 +99,27 @@ def synthetic_sections(seed: int, *shape: int) -> tuple[Volume, ...]:
 def cremi(region: str) -> tuple[Volume, ...]:
     """Sections of the three CREMI samples (the unpadded files), 40x4x4 nm."""
     return tuple(
-        Volume(path=f"cremi/sample_{name}_20160501.hdf", labels=IDS, region=region, name=f"{name}_{region.replace(':', '-')}")
+        Volume(
+            path=f"cremi/sample_{name}_20160501.hdf",
+            labels=IDS,
+            region=region,
+            name=f"{name}_{region.replace(':', '-')}",
+        )
         for name in "ABC"
     )
 
 
 def published(folder: str) -> tuple[Volume, ...]:
-    """Every zarr in a folder, laid out as Sheridan et al. published their training volumes: raw reaches beyond labels."""
-    return (Volume(path=f"{folder}/*.zarr", labels=IDS, labels_mask="volumes/labels/labels_mask", fit="intersect"),)
+    """Every zarr in a folder, laid out as Sheridan et al. published their training volumes: raw
+    reaches beyond labels."""
+    return (
+        Volume(
+            path=f"{folder}/*.zarr",
+            labels=IDS,
+            labels_mask="volumes/labels/labels_mask",
+            fit="intersect",
+        ),
+    )
 
 
 DATASETS = {
@@ -123,7 +151,10 @@ DATASETS = {
     ),
     # serial sections, fly, 40x4x4 nm
     "cremi": Dataset(
-        train=cremi("0:80"), validate=cremi("80:100"), test=cremi("100:125"), augment=AUGMENTATIONS["anisotropic"]
+        train=cremi("0:80"),
+        validate=cremi("80:100"),
+        test=cremi("100:125"),
+        augment=AUGMENTATIONS["anisotropic"],
     ),
     # FIB-SEM, hemibrain, 8 nm
     "hemi": Dataset(

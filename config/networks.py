@@ -6,7 +6,9 @@ FLAT, FULL = ((1, 3, 3), (1, 3, 3)), ((3, 3, 3), (3, 3, 3))
 
 NETWORKS = {
     # fib25, hemi: 196^3 -> 92^3, predicts 268^3 -> 164^3
-    "iso": Network(trunk=UNet(features_out=14), train_shape=(196, 196, 196), predict_shape=(268, 268, 268)),
+    "iso": Network(
+        trunk=UNet(features_out=14), train_shape=(196, 196, 196), predict_shape=(268, 268, 268)
+    ),
     # zebrafinch, cremi: 84x268x268 -> 48x56x56, predicts 96x484x484 -> 60x272x272
     "aniso": Network(
         trunk=UNet(
@@ -26,10 +28,15 @@ NETWORKS = {
         trunk=ResidualUNet(factors=((1, 2, 2),) * 4, first_kernel=(1, 5, 5), context=(4, 24, 24)),
         train_shape=(18, 160, 160),
     ),
-    # networks that train on a laptop's cores: folded, they do a quarter of the work a voxel and see twice as far
+    # networks that train on a laptop's cores: folded, they do a quarter of the work a voxel and see
+    # twice as far
     "small": Network(
         trunk=ResidualUNet(
-            widths=(24, 48, 64, 96), factors=((2, 2, 2),) * 3, fold=(2, 2, 2), features_out=16, context=(32, 32, 32)
+            widths=(24, 48, 64, 96),
+            factors=((2, 2, 2),) * 3,
+            fold=(2, 2, 2),
+            features_out=16,
+            context=(32, 32, 32),
         ),
         train_shape=(80, 80, 80),
     ),
@@ -45,7 +52,9 @@ NETWORKS = {
         train_shape=(16, 128, 128),
     ),
     "small2d": Network(
-        trunk=ResidualUNet(widths=(16, 32, 64), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(16, 16)),
+        trunk=ResidualUNet(
+            widths=(16, 32, 64), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(16, 16)
+        ),
         train_shape=(192, 192),
     ),
 }

@@ -27,7 +27,12 @@ def one(**heads: Head) -> Variant:
 
 def auto_context(*reads: str) -> Variant:
     """Descriptors first; affinities from `reads` (raw, lsds) second."""
-    return Variant(stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=reads, heads={"affs": AFFS})))
+    return Variant(
+        stages=(
+            Stage(name="lsds", heads={"lsds": LSDS}),
+            Stage(name="affs", reads=reads, heads={"affs": AFFS}),
+        )
+    )
 
 
 VARIANTS = {

@@ -1,4 +1,5 @@
-"""File systems that are small, or read only, for the time of a test; and what tests take (see `tiers`)."""
+"""File systems that are small, or read only, for the time of a test; and what tests take (see
+`tiers`)."""
 
 import subprocess
 
@@ -10,12 +11,15 @@ __all__ = ["pytest_itemcollected", "pytest_runtest_call", "pytest_terminal_summa
 
 @pytest.fixture
 def mount():
-    """A function that mounts something on a folder, until the test ends; where it may not, the test is skipped."""
+    """A function that mounts something on a folder, until the test ends; where it may not, the test
+    is skipped."""
     mounted = []
 
     def mount(folder, *arguments: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mount", *arguments, str(folder)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["mount", *arguments, str(folder)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
         mounted.append(folder)
@@ -27,10 +31,15 @@ def mount():
 
 @pytest.fixture
 def small_disk(mount):
-    """A function that makes a folder a file system of so many bytes, and, called again, gives it more."""
+    """A function that makes a folder a file system of so many bytes, and, called again, gives it
+    more."""
 
     def small_disk(folder, size: int) -> None:
-        again = ("-o", f"remount,size={size}") if folder.is_mount() else ("-t", "tmpfs", "-o", f"size={size}", "none")
+        again = (
+            ("-o", f"remount,size={size}")
+            if folder.is_mount()
+            else ("-t", "tmpfs", "-o", f"size={size}", "none")
+        )
         mount(folder, *again)
 
     return small_disk

@@ -12,10 +12,13 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 
 
 def run(block: str) -> dict[str, Any]:
-    """The names after a block; one that begins with "# in config/x.py" is run as if it stood at the end of that file."""
+    """The names after a block; one that begins with "# in config/x.py" is run as if it stood at the
+    end of that file."""
     place = re.match(r"# in (config)/(\w+)\.py", block)
     names = vars(importlib.import_module(".".join(place.groups()))) if place else {}
-    names = {name: dict(value) if isinstance(value, dict) else value for name, value in names.items()}
+    names = {
+        name: dict(value) if isinstance(value, dict) else value for name, value in names.items()
+    }
     exec(block, names)
     return names
 
@@ -23,5 +26,9 @@ def run(block: str) -> dict[str, Any]:
 def variants() -> dict[str, Variant]:
     """Those that the guide adds to VARIANTS, in its order."""
     there = importlib.import_module("config.variants").VARIANTS
-    found = [run(block)["VARIANTS"] for block in BLOCKS if re.search(r"^VARIANTS\[", block, re.MULTILINE)]
-    return {name: variant for names in found for name, variant in names.items() if name not in there}
+    found = [
+        run(block)["VARIANTS"] for block in BLOCKS if re.search(r"^VARIANTS\[", block, re.MULTILINE)
+    ]
+    return {
+        name: variant for names in found for name, variant in names.items() if name not in there
+    }

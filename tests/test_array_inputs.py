@@ -1,4 +1,5 @@
-"""Array functions and what people hand to them: any layout and byte order, sound dtypes; others refused in a sentence."""
+"""Array functions and what people hand to them: any layout and byte order, sound dtypes; others
+refused in a sentence."""
 
 import warnings
 
@@ -24,7 +25,9 @@ from lsd.targets.descriptors import descriptors
 SHAPE = (7, 8, 9)
 FAR = (*NEAREST, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
 RNG = np.random.default_rng(0)
-LABELS = np.kron(RNG.integers(0, 4, (3, 3, 3)), np.ones((3, 3, 3), int))[:7, :8, :9].astype(np.uint64)
+LABELS = np.kron(RNG.integers(0, 4, (3, 3, 3)), np.ones((3, 3, 3), int))[:7, :8, :9].astype(
+    np.uint64
+)
 OTHER = np.roll(LABELS, 1, axis=2)
 MASK = RNG.random(SHAPE) < 0.9
 AFFS = RNG.random((6, *SHAPE)).astype(np.float32)
@@ -37,7 +40,9 @@ def _predictor():
     variant = Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),))
     trunk = UNet(features=2, multiplier=2, factors=((1, 2, 2),), kernels=((3, 3, 3),))
     settings = Predict(device="cpu", threads=1)
-    return Predictor(Cascade(variant, trunk), Network(trunk=trunk, train_shape=(9, 10, 10)), settings=settings)
+    return Predictor(
+        Cascade(variant, trunk), Network(trunk=trunk, train_shape=(9, 10, 10)), settings=settings
+    )
 
 
 PREDICTOR = _predictor()
@@ -49,23 +54,42 @@ FUNCTIONS = {
     "boundary": (lambda labels, mask: boundary(labels, mask=mask), (LABELS, MASK)),
     "fragments": (
         lambda affs, mask: fragments(
-            affs, mask=mask, min_seed_distance=3, boundaries="affinity", epsilon_agglomerate=0.3, filter_fragments=0.1
+            affs,
+            mask=mask,
+            min_seed_distance=3,
+            boundaries="affinity",
+            epsilon_agglomerate=0.3,
+            filter_fragments=0.1,
         ),
         (AFFS, MASK),
     ),
-    "agglomerate mean": (lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR), (AFFS, LABELS)),
+    "agglomerate mean": (
+        lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR),
+        (AFFS, LABELS),
+    ),
     "agglomerate mean_all": (
-        lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR, scoring="mean_all", caution=0.2, cautious_above=9),
+        lambda affs, labels: agglomerate(
+            affs, labels, neighborhood=FAR, scoring="mean_all", caution=0.2, cautious_above=9
+        ),
         (AFFS, LABELS),
     ),
     "agglomerate quantile": (
         lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR, scoring="hist_quant_75"),
         (AFFS, LABELS),
     ),
-    "components": (lambda nodes, edges, scores: components(nodes, edges, scores, 0.3), (np.arange(4), EDGES, SCORES)),
-    "relabel": (lambda labels, nodes: relabel(labels, nodes, nodes[::-1]), (LABELS, np.arange(4, dtype=np.uint64))),
+    "components": (
+        lambda nodes, edges, scores: components(nodes, edges, scores, 0.3),
+        (np.arange(4), EDGES, SCORES),
+    ),
+    "relabel": (
+        lambda labels, nodes: relabel(labels, nodes, nodes[::-1]),
+        (LABELS, np.arange(4, dtype=np.uint64)),
+    ),
     "mutex": (lambda affs, mask: mutex(affs, FAR, mask=mask, bias=(0.2, -0.2)), (AFFS, MASK)),
-    "decode": (lambda affs, mask: decode(affs, FAR, Segment(), mask=mask).segmentation(0.5), (AFFS, MASK)),
+    "decode": (
+        lambda affs, mask: decode(affs, FAR, Segment(), mask=mask).segmentation(0.5),
+        (AFFS, MASK),
+    ),
     "compare": (
         lambda one, other, mask: tuple(compare(one, other, mask=mask).as_dict().values()),
         (LABELS, OTHER, MASK),
@@ -105,9 +129,19 @@ def test_layout_is_no_matter_and_inputs_stay(name, layout) -> None:
         assert array.dtype == before.dtype
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
 @pytest.mark.parametrize(
-    "name", ["descriptors", "affinities", "boundary", "compare", "agglomerate mean", "agglomerate quantile"]
+    "dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "descriptors",
+        "affinities",
+        "boundary",
+        "compare",
+        "agglomerate mean",
+        "agglomerate quantile",
+    ],
 )
 def test_ids_of_any_integer_type(name, dtype) -> None:
     function, arrays = FUNCTIONS[name]
@@ -121,7 +155,12 @@ def test_bool_is_one_object(name) -> None:
     given = [array > 1 if array.dtype == np.uint64 else array for array in arrays]
     _equal(
         function(*given),
-        function(*(g.astype(np.uint8) if a.dtype == np.uint64 else g for g, a in zip(given, arrays, strict=True))),
+        function(
+            *(
+                g.astype(np.uint8) if a.dtype == np.uint64 else g
+                for g, a in zip(given, arrays, strict=True)
+            )
+        ),
     )
 
 
@@ -132,7 +171,14 @@ def test_masks_of_any_type(name, dtype) -> None:
     _equal(function(*arrays[:-1], 3 * arrays[-1].astype(dtype)), function(*arrays))
 
 
-AFFINE = ["fragments", "agglomerate mean", "agglomerate mean_all", "agglomerate quantile", "mutex", "decode"]
+AFFINE = [
+    "fragments",
+    "agglomerate mean",
+    "agglomerate mean_all",
+    "agglomerate quantile",
+    "mutex",
+    "decode",
+]
 
 
 @pytest.mark.parametrize("name", AFFINE)
@@ -158,7 +204,10 @@ def _wrong(array, place, value):
         (lambda a: _wrong(a, (2, 6, 1, 5), np.nan), r"nan in channel 2 at voxel \(6, 1, 5\)"),
         (lambda a: _wrong(a, (1, 3, 7, 0), np.inf), r"inf in channel 1 at voxel \(3, 7, 0\)"),
         (lambda a: _wrong(a, (0, 0, 0, 4), -np.inf), r"-inf in channel 0 at voxel \(0, 0, 4\)"),
-        (lambda a: _wrong(a, (2, 6, 7, 8), 1.5), r"0\.\.1; apply a sigmoid.* 1\.5, in channel 2 at voxel \(6, 7, 8\)"),
+        (
+            lambda a: _wrong(a, (2, 6, 7, 8), 1.5),
+            r"0\.\.1; apply a sigmoid.* 1\.5, in channel 2 at voxel \(6, 7, 8\)",
+        ),
         (lambda a: a * 255, r"0\.\.1; .*divide by 255"),
         (lambda a: (a * 255).astype(np.int16), r"int16; allowed: uint8 \(0\.\.255\) or floats"),
         (lambda a: a > 0.5, "bool; allowed: uint8"),
@@ -173,7 +222,9 @@ def test_affinities_that_are_none_are_refused(name, change, words) -> None:
         function(change(affs), other)
 
 
-@pytest.mark.parametrize("name", ["descriptors", "affinities", "boundary", "compare", "agglomerate mean"])
+@pytest.mark.parametrize(
+    "name", ["descriptors", "affinities", "boundary", "compare", "agglomerate mean"]
+)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -189,7 +240,9 @@ def test_ids_that_are_none_are_refused(name, change, words) -> None:
         function(*(change(array) if array.dtype == np.uint64 else array for array in arrays))
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ("components", "relabel")])
+@pytest.mark.parametrize(
+    "name", [name for name in FUNCTIONS if name not in ("components", "relabel")]
+)
 def test_too_many_and_too_few_axes_are_refused(name) -> None:
     function, arrays = FUNCTIONS[name]
     if name != "compare":
@@ -202,8 +255,12 @@ def test_too_many_and_too_few_axes_are_refused(name) -> None:
             function(*arrays[:-1], arrays[-1][:-1])
 
 
-@pytest.mark.parametrize(("count", "words"), [(3, "3 channels.*fit the 6 offsets"), (5, "5 channels.*fit the 6 offsets")])
-@pytest.mark.parametrize("name", ["agglomerate mean", "agglomerate mean_all", "agglomerate quantile", "mutex", "decode"])
+@pytest.mark.parametrize(
+    ("count", "words"), [(3, "3 channels.*fit the 6 offsets"), (5, "5 channels.*fit the 6 offsets")]
+)
+@pytest.mark.parametrize(
+    "name", ["agglomerate mean", "agglomerate mean_all", "agglomerate quantile", "mutex", "decode"]
+)
 def test_channels_and_offsets_of_other_numbers_are_refused(name, count, words) -> None:
     function, (affs, other) = FUNCTIONS[name]
     with pytest.raises(ValueError, match=words):
@@ -252,7 +309,9 @@ def test_offsets_longer_than_the_volume_are_told() -> None:
 def test_descriptors_that_see_little_are_told() -> None:
     with pytest.warns(UserWarning, match=r"sigma of 7 nm is less than a voxel, 8 nm"):
         descriptors(LABELS, voxel_size=(8, 8, 8), sigma=7)
-    with pytest.warns(UserWarning, match=r"sigma of 20 nm is less than 3 voxels, 24 nm \(downsample=3\)"):
+    with pytest.warns(
+        UserWarning, match=r"sigma of 20 nm is less than 3 voxels, 24 nm \(downsample=3\)"
+    ):
         descriptors(LABELS, voxel_size=(8, 8, 8), sigma=20, downsample=3)
     with pytest.warns(UserWarning, match=r"downsample=8 is larger than the volume, 7 voxels"):
         descriptors(LABELS, voxel_size=(8, 8, 8), sigma=200, downsample=8)
@@ -260,7 +319,10 @@ def test_descriptors_that_see_little_are_told() -> None:
         warnings.simplefilter("error")
         descriptors(LABELS, voxel_size=(8, 8, 8), sigma=8)
         descriptors(LABELS, voxel_size=(8, 8, 8), sigma=56, downsample=7)
-        descriptors(LABELS[:1], voxel_size=(40, 8, 8), sigma=30, downsample=2), "a section knows no z"
+        (
+            descriptors(LABELS[:1], voxel_size=(40, 8, 8), sigma=30, downsample=2),
+            "a section knows no z",
+        )
 
 
 @pytest.mark.parametrize("sigma", [np.nan, np.inf, 0, (20, 20)])
@@ -312,7 +374,8 @@ def test_raw_as_bytes_is_raw_in_minus_one_to_one() -> None:
     for dtype in (np.float64, np.float16):
         exact = RAW.astype(dtype)
         np.testing.assert_array_equal(
-            predict_array(PREDICTOR, exact)["affs"], predict_array(PREDICTOR, exact.astype(np.float32))["affs"]
+            predict_array(PREDICTOR, exact)["affs"],
+            predict_array(PREDICTOR, exact.astype(np.float32))["affs"],
         )
 
 
@@ -358,7 +421,11 @@ def test_bytes_that_look_like_a_mask_are_told(largest, told) -> None:
     affs = np.zeros((3, 4, 5, 6), np.uint8)
     affs[:, 2:] = largest
     labels = np.arange(affs[0].size).reshape(affs[0].shape)
-    for function in (fragments, lambda affs: mutex(affs, NEAREST), lambda affs: agglomerate(affs, labels)):
+    for function in (
+        fragments,
+        lambda affs: mutex(affs, NEAREST),
+        lambda affs: agglomerate(affs, labels),
+    ):
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
             function(affs)

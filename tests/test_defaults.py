@@ -29,17 +29,27 @@ def _functions():
                 if inspect.isfunction(value):
                     yield value
                 elif inspect.isclass(value):
-                    yield from (method for method in vars(value).values() if inspect.isfunction(method))
+                    yield from (
+                        method for method in vars(value).values() if inspect.isfunction(method)
+                    )
 
 
 def _pairs():
-    """(function, parameter, its default, defaults of the fields of this name); sections of the config are no values."""
+    """(function, parameter, its default, defaults of the fields of this name); sections of the
+    config are no values."""
     for function in _functions():
         for name, parameter in inspect.signature(function).parameters.items():
-            fields = [spec.model_fields[name].get_default() for spec in SPECS if name in spec.model_fields]
+            fields = [
+                spec.model_fields[name].get_default() for spec in SPECS if name in spec.model_fields
+            ]
             homes = [value for value in fields if not isinstance(value, Spec)]
             if homes and parameter.default is not parameter.empty and name not in OTHERS:
-                yield pytest.param(name, parameter.default, homes, id=f"{function.__module__}.{function.__qualname__}-{name}")
+                yield pytest.param(
+                    name,
+                    parameter.default,
+                    homes,
+                    id=f"{function.__module__}.{function.__qualname__}-{name}",
+                )
 
 
 @pytest.mark.parametrize(("name", "default", "homes"), list(_pairs()))
@@ -73,6 +83,9 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     for function, (spec, names) in homes.items():
         parameters = inspect.signature(function).parameters
         for name in names:
-            assert parameters[name].default == spec.model_fields[name].get_default(), (function, name)
+            assert parameters[name].default == spec.model_fields[name].get_default(), (
+                function,
+                name,
+            )
     assert inspect.signature(linkage).parameters["above"].default == Segment().cautious_above
     assert len(list(_pairs())) >= 30

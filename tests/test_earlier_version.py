@@ -1,7 +1,7 @@
 """What the version before jobs left on disk: gone on with, or refused in words.
 
-earlier_version.zip holds a run of it, as the scripts left it: a volume, a checkpoint, a prediction with its segmentation and
-scores, and half of a prediction of the same volume under another name.
+earlier_version.zip holds a run of it, as the scripts left it: a volume, a checkpoint, a prediction
+with its segmentation and scores, and half of a prediction of the same volume under another name.
 """
 
 import logging
@@ -47,15 +47,24 @@ def test_its_config_and_checkpoint_predict_what_they_did(config, caplog) -> None
 
 def test_half_of_its_prediction_is_refused(config) -> None:
     half = load("runs/run/config.json", ["predict.volumes=test", "predict.device=cpu"])
-    with pytest.raises(ValueError, match=f"half.* holds unfinished blocks that this run cannot go on with: {OLDER}; .*delete"):
+    with pytest.raises(
+        ValueError,
+        match=f"half.* holds unfinished blocks that this run cannot go on with: {OLDER}; .*delete",
+    ):
         predict(half)
 
 
 def test_its_prediction_is_segmented_and_its_segmentation_not_scored(config, caplog) -> None:
     caplog.set_level(logging.INFO)
-    with pytest.raises(ValueError, match=rf"em\.zarr is not what segment\.py would give now: {OLDER}; run segment\.py again"):
+    with pytest.raises(
+        ValueError,
+        match=rf"em\.zarr is not what segment\.py would give now: {OLDER}; run segment\.py again",
+    ):
         evaluate(config)
-    before = [open_array(paths.segmentation(config, "em"), array_name(t)).read(ROI) for t in config.segment.thresholds]
+    before = [
+        open_array(paths.segmentation(config, "em"), array_name(t)).read(ROI)
+        for t in config.segment.thresholds
+    ]
     segment(config)
     assert OLDER in caplog.text
     for threshold, expected in zip(config.segment.thresholds, before, strict=True):
@@ -65,10 +74,15 @@ def test_its_prediction_is_segmented_and_its_segmentation_not_scored(config, cap
 
 
 def test_its_blocks_are_looked_at(config) -> None:
-    done = {(line.folder.parents[1].name, line.name): (line.done, line.blocks) for line in status(Path("runs/run"))}
+    done = {
+        (line.folder.parents[1].name, line.name): (line.done, line.blocks)
+        for line in status(Path("runs/run"))
+    }
     assert done[("half.zarr.partial", "heads")] == (2, 8)
     assert done[("em.zarr", "heads")] == (8, 8)
     assert verify(Path("runs/run")) == []
-    chunk = sorted(path for path in Path("runs/run/prediction/em.zarr/affs/0").rglob("*") if path.is_file())[0]
+    chunk = sorted(
+        path for path in Path("runs/run/prediction/em.zarr/affs/0").rglob("*") if path.is_file()
+    )[0]
     chunk.write_bytes(chunk.read_bytes()[:-3])
     assert [finding.folder.name for finding in verify(Path("runs/run"))] == ["heads"]

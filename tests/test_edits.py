@@ -1,4 +1,5 @@
-"""After any change of data or settings, the same commands give what they would give in an empty folder, or refuse in words."""
+"""After any change of data or settings, the same commands give what they would give in an empty
+folder, or refuse in words."""
 
 import shutil
 import time
@@ -51,9 +52,14 @@ def config(tmp_path) -> Config:
         "labels": labels,
         "mask": np.ones(SHAPE, np.uint8),
     }.items():
-        create_array(tmp_path / "em.zarr", name, roi=ROI, voxel_size=(8, 8, 8), dtype=data.dtype, chunks=(9, 9, 9)).write(
-            data, ROI
-        )
+        create_array(
+            tmp_path / "em.zarr",
+            name,
+            roi=ROI,
+            voxel_size=(8, 8, 8),
+            dtype=data.dtype,
+            chunks=(9, 9, 9),
+        ).write(data, ROI)
     volume = Volume(path="em.zarr", name="em", raw="raw", labels="labels", labels_mask="mask")
     config = Config(
         name="run",
@@ -61,7 +67,12 @@ def config(tmp_path) -> Config:
         variant=VARIANT,
         network=Network(trunk=TRUNK, train_shape=(18, 18, 18), predict_shape=(18, 18, 18)),
         predict=Predict(volumes=("validate",), checkpoint="latest", device="cpu", threads=1),
-        segment=Segment(thresholds=THRESHOLDS, fragments=Fragments(min_seed_distance=3), use_mask=True, block=(9, 18, 18)),
+        segment=Segment(
+            thresholds=THRESHOLDS,
+            fragments=Fragments(min_seed_distance=3),
+            use_mask=True,
+            block=(9, 18, 18),
+        ),
         runs=str(tmp_path / "runs"),
         data_root=str(tmp_path),
     )
@@ -83,7 +94,9 @@ def run(config):
     segment(config)
     scores = evaluate(config).volumes["em"].sweep
     segmentation = paths.segmentation(config, "em")
-    arrays = [open_array(segmentation, name) for name in ("fragments", *map(array_name, THRESHOLDS))]
+    arrays = [
+        open_array(segmentation, name) for name in ("fragments", *map(array_name, THRESHOLDS))
+    ]
     affs = open_array(paths.prediction(config, "em"), "affs")
     return [affs.read(affs.roi), *(array.read(ROI) for array in arrays)], scores
 
@@ -105,7 +118,9 @@ def edit(path, name, where, value) -> None:
     """As proofreading tools do it: a few voxels of an array, in place."""
     time.sleep(0.02)  # times of files come in steps of a clock tick
     folder = path / name
-    array = zarr.open_array(str(folder if (folder / ".zarray").exists() else folder / "0"), mode="r+")
+    array = zarr.open_array(
+        str(folder if (folder / ".zarray").exists() else folder / "0"), mode="r+"
+    )
     assert not (array[where] == value).all(), "an edit"
     array[where] = value
 
@@ -121,14 +136,19 @@ def test_an_edit_in_place_is_as_if_it_had_always_been_so(config, tmp_path, what)
     name, value = EDITS[what]
     edit(tmp_path / "em.zarr", name, CORNER, value)
     after = run(config)
-    assert any((one != other).any() for one, other in zip(before[0], after[0], strict=True)) or before[1] != after[1]
+    assert (
+        any((one != other).any() for one, other in zip(before[0], after[0], strict=True))
+        or before[1] != after[1]
+    )
     check_same(after, anew(config))
 
 
 def test_edited_affinities_are_segmented_anew_and_kept(config, caplog) -> None:
     before = run(config)
     edit(paths.prediction(config, "em"), "affs", (slice(None), *CORNER), 255)
-    with pytest.raises(ValueError, match=r"affs of the prediction was changed since; run segment\.py again"):
+    with pytest.raises(
+        ValueError, match=r"affs of the prediction was changed since; run segment\.py again"
+    ):
         evaluate(config)
     segment(config)
     assert evaluate(config).volumes["em"].sweep != before[1]
@@ -158,7 +178,9 @@ OTHERWISE = {
 
 
 @pytest.mark.parametrize("field", OTHERWISE)
-def test_half_a_prediction_does_not_go_on_with_another_volume(config, tmp_path, monkeypatch, field) -> None:
+def test_half_a_prediction_does_not_go_on_with_another_volume(
+    config, tmp_path, monkeypatch, field
+) -> None:
     # a file that does not name its axes, as most do not
     for attributes in (tmp_path / "em.zarr").rglob(".zattrs"):
         attributes.write_text('{"resolution": [8, 8, 8], "offset": [0, 0, 0]}')
@@ -195,19 +217,25 @@ def test_data_that_change_while_blocks_are_computed_are_told(config, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(Predictor, "block", edited)
-        with pytest.raises(ValueError, match=r"em\.zarr:raw was changed while the blocks of heads were computed"):
+        with pytest.raises(
+            ValueError, match=r"em\.zarr:raw was changed while the blocks of heads were computed"
+        ):
             predict(config)
     assert not paths.prediction(config, "em").exists()
     check_same(run(config), anew(config))
 
 
 def test_nobodys_work_is_replaced(config) -> None:
-    """What somebody corrected in an output is kept where other settings would make it anew, until it is moved away."""
+    """What somebody corrected in an output is kept where other settings would make it anew, until
+    it is moved away."""
     run(config)
     path = paths.segmentation(config, "em")
     edit(path, "segmentation/0.6", CORNER, 99)
     other = config.derive(segment={"scoring": "hist_quant_75"})
-    with pytest.raises(ValueError, match=r"segmentation/0\.6 was changed since this program wrote it, .* move it elsewhere"):
+    with pytest.raises(
+        ValueError,
+        match=r"segmentation/0\.6 was changed since this program wrote it, .* move it elsewhere",
+    ):
         segment(other)
     fragments = config.derive(segment={"fragments": {"min_seed_distance": 5}})
     with pytest.raises(ValueError, match=r"segmentation/0\.6 was changed since"):

@@ -40,14 +40,22 @@ OWN = variants()
 
 
 def volume(seed: int) -> Volume:
-    return Volume(synthetic=Synthetic(shape=(24, 40, 40), seed=seed), labels=LABELS, arrays={"mitochondria": MITOCHONDRIA})
+    return Volume(
+        synthetic=Synthetic(shape=(24, 40, 40), seed=seed),
+        labels=LABELS,
+        arrays={"mitochondria": MITOCHONDRIA},
+    )
 
 
 def small(tmp_path: Path, variant: Variant, *, dims: int) -> Config:
-    trunk = ResidualUNet(widths=(4, 8), factors=((2,) * dims,), kernel=(3,) * dims, context=(4,) * dims)
+    trunk = ResidualUNet(
+        widths=(4, 8), factors=((2,) * dims,), kernel=(3,) * dims, context=(4,) * dims
+    )
     return Config(
         name="größe=1: x",
-        dataset=Dataset(train=(volume(1),), validate=(volume(2),), test=(volume(3),), augment=(Simple(),)),
+        dataset=Dataset(
+            train=(volume(1),), validate=(volume(2),), test=(volume(3),), augment=(Simple(),)
+        ),
         variant=variant,
         network=Network(trunk=trunk, train_shape=(16,) * dims),
         train=Train(iterations=3, workers=0, validate_every=2, learning_rate=1e-3, threads=1),
@@ -86,8 +94,13 @@ def test_the_scripts(tmp_path) -> None:
     """As the README says it: the same config, four commands; then a wrong one."""
     config = tmp_path / "my config.json"
     config.write_text(small(tmp_path, OWN["mine"], dims=3).model_dump_json())
-    printed = {name: run(name, "-c", str(config)) for name in ("trainer", "predicter", "segment", "evaluate")}
-    assert all(result.returncode == 0 for result in printed.values()), [r.stderr for r in printed.values()]
+    printed = {
+        name: run(name, "-c", str(config))
+        for name in ("trainer", "predicter", "segment", "evaluate")
+    }
+    assert all(result.returncode == 0 for result in printed.values()), [
+        r.stderr for r in printed.values()
+    ]
     assert "VOI sum" in printed["evaluate"].stdout
     assert (tmp_path / "runs" / "größe=1: x" / "evaluation_sweep.png").exists()
     wrong = run("predicter", "-c", str(config), "predict.checkpoint=nowhere.pt")
@@ -99,5 +112,10 @@ def test_the_scripts(tmp_path) -> None:
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, f"{script}.py", *arguments], cwd=ROOT, capture_output=True, text=True, env=environment, check=False
+        [sys.executable, f"{script}.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )

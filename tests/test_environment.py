@@ -1,6 +1,8 @@
-"""`make setup`: which interpreter is taken, what is refused before anything is made, and what is made anew.
+"""`make setup`: which interpreter is taken, what is refused before anything is made, and what is
+made anew.
 
-Interpreters are stand-ins that say a version, make a folder for an environment, and note what pip was asked for.
+Interpreters are stand-ins that say a version, make a folder for an environment, and note what pip
+was asked for.
 """
 
 import os
@@ -26,7 +28,8 @@ pytestmark = pytest.mark.skipif(not MAKE, reason="needs make")
 
 
 class Checkout:
-    """A copy of what `make setup` reads, with a path that holds the interpreters of `versions` only."""
+    """A copy of what `make setup` reads, with a path that holds the interpreters of `versions`
+    only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path, self.asked = folder / "a checkout", folder / "bin", folder / "asked"
@@ -34,7 +37,19 @@ class Checkout:
         for name in ("Makefile", "setup.py", "constraints.txt", ".ci/environment.sh"):
             shutil.copy2(ROOT / name, self.folder / name)
         self.path.mkdir()
-        for tool in ("sh", "dirname", "cat", "find", "head", "ls", "rm", "cp", "mkdir", "touch", "uname"):
+        for tool in (
+            "sh",
+            "dirname",
+            "cat",
+            "find",
+            "head",
+            "ls",
+            "rm",
+            "cp",
+            "mkdir",
+            "touch",
+            "uname",
+        ):
             (self.path / tool).symlink_to(shutil.which(tool) or "")
 
     def interpreter(self, name: str, version: str, *, venv: bool = True) -> Path:
@@ -61,12 +76,20 @@ class Checkout:
 
     def made(self) -> set[str]:
         """Everything in the checkout but what it began with."""
-        return {path.name for path in self.folder.iterdir()} - {"Makefile", "setup.py", "constraints.txt", ".ci"}
+        return {path.name for path in self.folder.iterdir()} - {
+            "Makefile",
+            "setup.py",
+            "constraints.txt",
+            ".ci",
+        }
 
     def version(self, venv: str = ".venv") -> str:
         """Of the interpreter of an environment."""
         said = subprocess.run(
-            [self.folder / venv / "bin" / "python", "-c", "import sys"], capture_output=True, text=True, check=True
+            [self.folder / venv / "bin" / "python", "-c", "import sys"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return said.stdout.split()[0]
 
@@ -97,7 +120,9 @@ def refused(checkout: Checkout, *named: str, says: str) -> None:
 @pytest.mark.parametrize("version", ["2.7", "3.1", "3.9", "3.10", "3.14", "13.11", "4.0", ""])
 def test_an_interpreter_of_another_version_is_refused(checkout, version) -> None:
     path = checkout.interpreter("python", version)
-    refused(checkout, f"PYTHON={path}", says=rf"PYTHON={path} is Python {version or 'of no version'};")
+    refused(
+        checkout, f"PYTHON={path}", says=rf"PYTHON={path} is Python {version or 'of no version'};"
+    )
 
 
 def test_an_interpreter_that_is_not_there_or_does_not_run_is_refused(checkout) -> None:
@@ -105,7 +130,11 @@ def test_an_interpreter_that_is_not_there_or_does_not_run_is_refused(checkout) -
     shim = checkout.path / "python3.12"
     shim.write_text("#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
-    refused(checkout, "PYTHON=python3.12", says=r"cannot be run \(pyenv: python3.12: command not found\)")
+    refused(
+        checkout,
+        "PYTHON=python3.12",
+        says=r"cannot be run \(pyenv: python3.12: command not found\)",
+    )
     refused(checkout, says="found no Python of 3.11 3.12 3.13; install one")
 
 
@@ -190,7 +219,9 @@ def one_that_does_not_run(venv: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "harm", [without_done, without_interpreter, empty, one_that_does_not_run], ids=lambda harm: harm.__name__
+    "harm",
+    [without_done, without_interpreter, empty, one_that_does_not_run],
+    ids=lambda harm: harm.__name__,
 )
 @pytest.mark.parametrize("venv", [".venv", "other place"])
 def test_a_half_made_environment_is_made_anew(checkout, harm, venv) -> None:
@@ -220,7 +251,10 @@ def test_a_folder_that_is_no_environment_of_ours_is_never_removed(checkout) -> N
     (mine / "thesis").write_text("years")
     done = checkout.setup("VENV=mine")
     assert done.returncode != 0
-    assert "VENV=mine is there and was not made by this; delete it, or name another folder" in done.stderr
+    assert (
+        "VENV=mine is there and was not made by this; delete it, or name another folder"
+        in done.stderr
+    )
     assert (mine / "thesis").read_text() == "years"
     assert checkout.asked.read_text() == ""
 
@@ -264,7 +298,9 @@ def test_another_build_of_torch_is_noticed_and_remembered(checkout) -> None:
     assert (checkout.folder / ".venv" / "kept").exists()
 
 
-def test_the_index_of_builds_is_asked_when_the_registry_has_none_and_what_fails_is_said(checkout) -> None:
+def test_the_index_of_builds_is_asked_when_the_registry_has_none_and_what_fails_is_said(
+    checkout,
+) -> None:
     checkout.interpreter("python3.12", "3.12")
     checkout.system("-s) echo Linux;; -m) echo x86_64;;")
     done = checkout.setup("TORCH_INDEX=file:///builds", failing="torch==2.13.0+cpu")
@@ -273,15 +309,26 @@ def test_the_index_of_builds_is_asked_when_the_registry_has_none_and_what_fails_
         "torch==2.13.0+cpu",
         "torch==2.13.0+cpu --extra-index-url file:///builds",
     ]
-    assert "for Python 3.12 cannot be had from the registry or file:///builds; name another build" in done.stderr
+    assert (
+        "for Python 3.12 cannot be had from the registry or file:///builds; name another build"
+        in done.stderr
+    )
 
 
 def test_all_that_name_versions_name_the_same() -> None:
-    allowed = re.search(r'^ALLOWED="(.+)"$', (ROOT / ".ci" / "environment.sh").read_text(), re.MULTILINE)[1].split()
-    low, high = re.search(r'python_requires=">=3\.(\d+),<3\.(\d+)"', (ROOT / "setup.py").read_text()).groups()
+    allowed = re.search(
+        r'^ALLOWED="(.+)"$', (ROOT / ".ci" / "environment.sh").read_text(), re.MULTILINE
+    )[1].split()
+    low, high = re.search(
+        r'python_requires=">=3\.(\d+),<3\.(\d+)"', (ROOT / "setup.py").read_text()
+    ).groups()
     assert allowed == [f"3.{minor}" for minor in range(int(low), int(high))]
-    pins = dict(re.findall(r"^(torch)==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    assert set(re.findall(r"torch==([\d.]+\d)", (ROOT / ".ci" / "environment.sh").read_text())) == set(pins.values())
+    pins = dict(
+        re.findall(r"^(torch)==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    )
+    assert set(
+        re.findall(r"torch==([\d.]+\d)", (ROOT / ".ci" / "environment.sh").read_text())
+    ) == set(pins.values())
     config = (ROOT / "pyproject.toml").read_text()
     assert f'target-version = "py{allowed[0].replace(".", "")}"' in config
     assert f'python_version = "{allowed[0]}"' in config

@@ -1,4 +1,5 @@
-"""The guide's Python works as it is written; what it adds to VARIANTS is trained in test_end_to_end."""
+"""The guide's Python works as it is written; what it adds to VARIANTS is trained in
+test_end_to_end."""
 
 import pytest
 from guide import BLOCKS, run, variants
@@ -18,7 +19,9 @@ def test_runs(block) -> None:
 def test_a_zarr_of_ones_own_is_a_volume(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     run(WRITES)
-    dataset = next(run(block)["DATASETS"]["mine"] for block in BLOCKS if 'DATASETS["mine"]' in block)
+    dataset = next(
+        run(block)["DATASETS"]["mine"] for block in BLOCKS if 'DATASETS["mine"]' in block
+    )
     for name, spec in dataset.volumes().items():
         volume = open_volume(spec, name=name, data_root=tmp_path / "data")
         assert (volume.voxel_size, tuple(volume.raw.offset)) == ((8, 8, 8), (0, 0, 0))

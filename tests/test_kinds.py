@@ -1,4 +1,5 @@
-"""A kind that code does not know is an error wherever it is met: nothing is made of it by falling through."""
+"""A kind that code does not know is an error wherever it is met: nothing is made of it by falling
+through."""
 
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -46,7 +47,9 @@ INVENTED: Any = Invented()
 LABELS = np.ones((4, 4, 4), np.uint64)
 CUBE = Roi((0,) * 3, (8,) * 3)
 TURN = augment.turns_of("flips", (1, 1, 1))[-1]
-STAGE = spec.Stage.model_construct(name="main", reads=("raw",), heads={"a": spec.Head.model_construct(target=INVENTED)})
+STAGE = spec.Stage.model_construct(
+    name="main", reads=("raw",), heads={"a": spec.Head.model_construct(target=INVENTED)}
+)
 VARIANT = spec.Variant.model_construct(stages=(STAGE,))
 AFFS = np.full((3, 4, 4, 4), 0.9, np.float32)
 NEAREST = spec.NEAREST
@@ -54,10 +57,17 @@ LOSS = spec.Loss.model_construct(kind="invented", weight=1.0, balance=False)
 ONES = {"a": torch.ones(1, 1, 2, 2, 2)}
 NOTHING = dict.fromkeys(("sha256", "stage", "iteration", "normalisation"), "")
 PLACE = SimpleNamespace(
-    grid=SimpleNamespace(block=lambda n: SimpleNamespace(read=Roi((0,), (1,))), roi=Roi((0,), (1,)), write_shape=(1,)), turns=()
+    grid=SimpleNamespace(
+        block=lambda n: SimpleNamespace(read=Roi((0,), (1,))), roi=Roi((0,), (1,)), write_shape=(1,)
+    ),
+    turns=(),
 )
-RESTORED = SimpleNamespace(config=config, cascade=SimpleNamespace(variant=config.variant), **NOTHING)
-VOLUME = SimpleNamespace(name="", raw=SimpleNamespace(name=""), roi=Roi((0,), (1,)), spec=spec.Volume(path="a"))
+RESTORED = SimpleNamespace(
+    config=config, cascade=SimpleNamespace(variant=config.variant), **NOTHING
+)
+VOLUME = SimpleNamespace(
+    name="", raw=SimpleNamespace(name=""), roi=Roi((0,), (1,)), spec=spec.Volume(path="a")
+)
 
 
 def settings(**fields):
@@ -69,7 +79,9 @@ PLACES = {
     "context": lambda: target.context(INVENTED, (8, 8, 8)),
     "compute": lambda: target.compute(INVENTED, LABELS, voxel_size=(8, 8, 8)),
     "opinions": lambda: augment.opinions(INVENTED, TURN),
-    "record": lambda: attributes(INVENTED, VOLUME, plan=PLACE, settings=spec.Predict(), restored=RESTORED),
+    "record": lambda: attributes(
+        INVENTED, VOLUME, plan=PLACE, settings=spec.Predict(), restored=RESTORED
+    ),
     "turns": lambda: augment.turns_of("invented", (1, 1, 1)),
     "channels that are read": lambda: cost.parameters(config.network.trunk, VARIANT),
     "a head": lambda: Cascade(VARIANT, config.network.trunk),
@@ -83,20 +95,32 @@ PLACES = {
     "walk": lambda: cost.walk(INVENTED, config.variant.stages[0], 1, (64, 64, 64)),
     "trunk": lambda: Cascade(config.variant, INVENTED),
     "activation": lambda: activate("invented"),
-    "upsample": lambda: UNetTrunk(spec.UNet.model_construct(**{**spec.UNet().__dict__, "upsample": "invented"}), in_channels=1),
-    "norm": lambda: UNetTrunk(spec.UNet.model_construct(**{**spec.UNet().__dict__, "norm": "invented"}), in_channels=1),
+    "upsample": lambda: UNetTrunk(
+        spec.UNet.model_construct(**{**spec.UNet().__dict__, "upsample": "invented"}), in_channels=1
+    ),
+    "norm": lambda: UNetTrunk(
+        spec.UNet.model_construct(**{**spec.UNet().__dict__, "norm": "invented"}), in_channels=1
+    ),
     "precision": lambda: precision.autocast("invented", torch.device("cpu")),
     "window": lambda: windows.radius(3, "invented"),
     "descriptors": lambda: descriptors(LABELS, voxel_size=(8, 8, 8), sigma=8, mode="invented"),
     "augmentation": lambda: _node(INVENTED, (8, 8, 8), flat=False),
     "geometry": lambda: warp.draw(
-        (spec.Elastic(), INVENTED), Roi((0,) * 3, (8,) * 3), np.random.default_rng(0), voxel_size=(8,) * 3
+        (spec.Elastic(), INVENTED),
+        Roi((0,) * 3, (8,) * 3),
+        np.random.default_rng(0),
+        voxel_size=(8,) * 3,
     ),
     "schedule": lambda: factor(
-        5, spec.Train.model_construct(iterations=9, schedule=spec.Schedule.model_construct(kind="invented", warmup=0, final=0))
+        5,
+        spec.Train.model_construct(
+            iterations=9, schedule=spec.Schedule.model_construct(kind="invented", warmup=0, final=0)
+        ),
     ),
     "decoder": lambda: decode(AFFS, NEAREST, settings(decoder="invented")),
-    "segment": lambda: segment(spec.Config.model_construct(**{**config.__dict__, "segment": settings(decoder="invented")})),
+    "segment": lambda: segment(
+        spec.Config.model_construct(**{**config.__dict__, "segment": settings(decoder="invented")})
+    ),
     "boundaries": lambda: fragments(AFFS, boundaries="invented"),
     "scoring": lambda: decode(AFFS, NEAREST, settings(scoring="invented")),
     "background": lambda: compare(LABELS, LABELS, background="invented"),
@@ -125,7 +149,9 @@ def test_every_target_has_its_answers(kind, dims) -> None:
     name = get_args(kind.model_fields["kind"].annotation)[0]
     made, labels = kind(**EXAMPLES.get(name, {})), LABELS[0] if dims == 2 else LABELS
     count = target.channels(made, dims)
-    values, known = target.compute(made, labels, arrays={"mito": labels}, voxel_size=(8.0,) * dims, threads=1)
+    values, known = target.compute(
+        made, labels, arrays={"mito": labels}, voxel_size=(8.0,) * dims, threads=1
+    )
     assert len(values) == len(known) == count
     assert len(target.context(made, (8.0,) * dims)) == dims
     for turn in augment.turns_of("transposes", (1,) * dims):

@@ -10,7 +10,11 @@ from config.examples.fib25_mtlsd import config
 from lsd.network.checkpoints.restore import from_checkpoint
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
-ROWS = dict(re.findall(r"^\| `(\w+\.pt)` .*`([0-9a-f]{64})` \|$", (FOLDER / "README.md").read_text(), re.MULTILINE))
+ROWS = dict(
+    re.findall(
+        r"^\| `(\w+\.pt)` .*`([0-9a-f]{64})` \|$", (FOLDER / "README.md").read_text(), re.MULTILINE
+    )
+)
 
 
 def test_every_file_is_named() -> None:

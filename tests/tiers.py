@@ -1,6 +1,8 @@
-"""Which tests are too long for `make test`: those that take more than ten seconds of the processor and are not marked.
+"""Which tests are too long for `make test`: those that take more than ten seconds of the processor
+and are not marked.
 
-Processor time, with that of processes which a test started and waited for: what else the machine does is no part of it.
+Processor time, with that of processes which a test started and waited for: what else the machine
+does is no part of it.
 """
 
 from __future__ import annotations
@@ -33,9 +35,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Names the tests that should be marked."""
-    found = too_long(report for report in terminalreporter.getreports("passed") if report.when == "call")
+    found = too_long(
+        report for report in terminalreporter.getreports("passed") if report.when == "call"
+    )
     if found:
-        terminalreporter.section(f"more than {MOST_SECONDS:.0f} s of the processor: mark them slow, or make them shorter")
+        terminalreporter.section(
+            f"more than {MOST_SECONDS:.0f} s of the processor: mark them slow, or make them shorter"
+        )
         for name, seconds in found:
             terminalreporter.line(f"{seconds:6.1f} s  {name}")
 
@@ -43,7 +49,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def too_long(reports: Iterator[pytest.TestReport]) -> list[tuple[str, float]]:
     """(name, seconds) of what is not marked and takes too long, the longest first."""
     noted = [(report.nodeid, dict(report.user_properties)) for report in reports]
-    found = [(name, said[_KEY]) for name, said in noted if not said["long"] and said[_KEY] > MOST_SECONDS]
+    found = [
+        (name, said[_KEY]) for name, said in noted if not said["long"] and said[_KEY] > MOST_SECONDS
+    ]
     return sorted(found, key=lambda each: -each[1])
 
 

@@ -1,6 +1,7 @@
 """Descriptors by lsds; run by benchmarks.descriptors in an environment that has it.
 
-python lsds_descriptors.py labels.npy sigma voxel_size downsample repeats descriptors.npy: prints each run's seconds as JSON.
+python lsds_descriptors.py labels.npy sigma voxel_size downsample repeats descriptors.npy: prints
+each run's seconds as JSON.
 """
 
 import json
@@ -17,7 +18,10 @@ def main():
     for _ in range(int(repeats)):
         begin = time.perf_counter()
         found = get_local_shape_descriptors(
-            labels, sigma=(float(sigma),) * 3, voxel_size=(int(voxel_size),) * 3, downsample=int(downsample)
+            labels,
+            sigma=(float(sigma),) * 3,
+            voxel_size=(int(voxel_size),) * 3,
+            downsample=int(downsample),
         )
         seconds.append(time.perf_counter() - begin)
     np.save(output, found)

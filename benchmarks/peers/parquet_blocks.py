@@ -1,6 +1,8 @@
-"""Edges as one Parquet file a block (pyarrow), each written whole or not at all, then all of them read.
+"""Edges as one Parquet file a block (pyarrow), each written whole or not at all, then all of them
+read.
 
-Usage: parquet_blocks.py folder blocks edges; prints seconds, CPU seconds, bytes on disk and files as JSON.
+Usage: parquet_blocks.py folder blocks edges; prints seconds, CPU seconds, bytes on disk and files
+as JSON.
 """
 
 import json
@@ -17,7 +19,9 @@ import pyarrow.parquet as pq
 def main():
     folder, blocks, edges = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     rng = np.random.default_rng(0)
-    u = (np.repeat(np.arange(blocks), edges) * 1024**3 + rng.integers(1, 31, blocks * edges)).astype(np.uint64)
+    u = (
+        np.repeat(np.arange(blocks), edges) * 1024**3 + rng.integers(1, 31, blocks * edges)
+    ).astype(np.uint64)
     v = u + rng.integers(1, 1024**3, blocks * edges).astype(np.uint64)
     score = rng.random(blocks * edges, dtype=np.float32)
     # threads only cost at this size

@@ -1,6 +1,7 @@
 """Variation of information and Rand error by scikit-image.
 
-Usage: skimage_scores.py segmentation.npy truth.npy repeats; prints scores and the fastest run's CPU seconds as JSON.
+Usage: skimage_scores.py segmentation.npy truth.npy repeats; prints scores and the fastest run's CPU
+seconds as JSON.
 """
 
 import json
@@ -19,7 +20,16 @@ def main():
         split, merge = variation_of_information(truth, segmentation)
         rand, _, _ = adapted_rand_error(truth, segmentation, ignore_labels=())
         seconds.append(time.process_time() - start)
-    print(json.dumps({"split": float(split), "merge": float(merge), "arand": float(rand), "seconds": min(seconds)}))
+    print(
+        json.dumps(
+            {
+                "split": float(split),
+                "merge": float(merge),
+                "arand": float(rand),
+                "seconds": min(seconds),
+            }
+        )
+    )
 
 
 main()

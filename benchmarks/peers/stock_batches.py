@@ -1,6 +1,8 @@
-"""Batches of a stock gunpowder + lsds pipeline; run by benchmarks.batches in an environment that has both.
+"""Batches of a stock gunpowder + lsds pipeline; run by benchmarks.batches in an environment that
+has both.
 
-python stock_batches.py <zarr> <voxel size, nm> <batches>: prints [wall, CPU] seconds of each batch as JSON.
+python stock_batches.py <zarr> <voxel size, nm> <batches>: prints [wall, CPU] seconds of each batch
+as JSON.
 """
 
 import json
@@ -24,9 +26,13 @@ ON_DISK = ("volumes/raw", "volumes/labels/neuron_ids", "volumes/labels/labels_ma
 
 def pipeline(container, voxel):
     """The paper's isotropic set-up: raw 196^3, output 92^3, descriptors downsampled by 2."""
-    keys = raw, labels, mask, lsds, lsds_weights, affs, affs_mask, affs_weights = [gp.ArrayKey(name.upper()) for name in NAMES]
+    keys = raw, labels, mask, lsds, lsds_weights, affs, affs_mask, affs_weights = [
+        gp.ArrayKey(name.upper()) for name in NAMES
+    ]
     stored = dict(zip(keys, ON_DISK, strict=False))
-    specs = {key: gp.ArraySpec(voxel_size=(voxel,) * 3, interpolatable=key == raw) for key in stored}
+    specs = {
+        key: gp.ArraySpec(voxel_size=(voxel,) * 3, interpolatable=key == raw) for key in stored
+    }
     nodes = (
         gp.ZarrSource(container, stored, specs)
         + gp.Normalize(raw)
@@ -36,11 +42,21 @@ def pipeline(container, voxel):
         + gp.RandomLocation(min_masked=0.5, mask=mask)
         + gp.ElasticAugment([40] * 3, [0] * 3, [0, math.pi / 2], subsample=8)
         + gp.SimpleAugment()
-        + gp.ElasticAugment([40] * 3, [2] * 3, [0, 0], prob_slip=0.01, prob_shift=0.01, max_misalign=1, subsample=8)
+        + gp.ElasticAugment(
+            [40] * 3, [2] * 3, [0, 0], prob_slip=0.01, prob_shift=0.01, max_misalign=1, subsample=8
+        )
         + gp.IntensityAugment(raw, 0.9, 1.1, -0.1, 0.1)
         + gp.GrowBoundary(labels, mask=mask, steps=1)
-        + AddLocalShapeDescriptor(labels, lsds, lsds_mask=lsds_weights, labels_mask=mask, sigma=SIGMA, downsample=2)
-        + gp.AddAffinities([[-1, 0, 0], [0, -1, 0], [0, 0, -1]], labels, affs, labels_mask=mask, affinities_mask=affs_mask)
+        + AddLocalShapeDescriptor(
+            labels, lsds, lsds_mask=lsds_weights, labels_mask=mask, sigma=SIGMA, downsample=2
+        )
+        + gp.AddAffinities(
+            [[-1, 0, 0], [0, -1, 0], [0, 0, -1]],
+            labels,
+            affs,
+            labels_mask=mask,
+            affinities_mask=affs_mask,
+        )
         + gp.BalanceLabels(affs, affs_weights, affs_mask)
         + gp.IntensityScaleShift(raw, 2, -1)
         + gp.Stack(1)

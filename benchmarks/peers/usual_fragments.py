@@ -1,6 +1,8 @@
-"""The usual recipe for fragments: scipy's distance transform and maximum filter, mahotas' watershed.
+"""The usual recipe for fragments: scipy's distance transform and maximum filter, mahotas'
+watershed.
 
-Usage: usual_fragments.py foreground.npy min_seed_distance repeats fragments.npy; prints the fastest run as JSON, CPU seconds.
+Usage: usual_fragments.py foreground.npy min_seed_distance repeats fragments.npy; prints the fastest
+run as JSON, CPU seconds.
 """
 
 import json
@@ -13,7 +15,12 @@ from scipy import ndimage
 
 
 def main():
-    foreground, distance, repeats, output = np.load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    foreground, distance, repeats, output = (
+        np.load(sys.argv[1]),
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        sys.argv[4],
+    )
     runs = [fragments(foreground, distance) for _ in range(repeats)]
     np.save(output, runs[0][0].astype(np.uint64))
     print(json.dumps(min((times for _, times in runs), key=lambda times: sum(times.values()))))
@@ -26,7 +33,11 @@ def fragments(foreground, distance):
     seeds, _ = ndimage.label(ndimage.maximum_filter(inside, distance) == inside)
     found = time.process_time()
     labels = mahotas.cwatershed(inside.max() - inside, seeds)
-    return labels, {"distance": middle - start, "seeds": found - middle, "flooding": time.process_time() - found}
+    return labels, {
+        "distance": middle - start,
+        "seeds": found - middle,
+        "flooding": time.process_time() - found,
+    }
 
 
 main()

@@ -1,7 +1,9 @@
-"""What blocks cost: bookkeeping, a simulated petabyte, a second worker, memory and speed of segmentation.
+"""What blocks cost: bookkeeping, a simulated petabyte, a second worker, memory and speed of
+segmentation.
 
-$LSD_BENCHMARK_SCALE: 1 (everything, about a quarter of an hour on two idle cores, 5 GB on disk) or less, e.g. 0.01
-$LSD_BENCHMARK_PARTS: some of scheduling, petabyte, whole, workers, volume; default: all
+$LSD_BENCHMARK_SCALE: 1 (everything, about a quarter of an hour on two idle cores, 5 GB on disk) or
+less, e.g. 0.01 $LSD_BENCHMARK_PARTS: some of scheduling, petabyte, whole, workers, volume; default:
+all
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ PARTS = ("scheduling", "petabyte", "whole", "workers", "volume")
 
 
 def run() -> dict[str, Any]:
-    """What each part found.  ratio: one Parquet file a block over our ledger, in CPU seconds to write and read edges."""
+    """What each part found.  ratio: one Parquet file a block over our ledger, in CPU seconds to
+    write and read edges."""
     scale = float(os.environ.get("LSD_BENCHMARK_SCALE", "1"))
     parts = os.environ.get("LSD_BENCHMARK_PARTS", ",".join(PARTS)).split(",")
     found: dict[str, Any] = {} if scale == 1 else {"scale": scale}

@@ -1,7 +1,8 @@
-"""A simulated petabyte: what is known of a million blocks of 1024^3 voxels, with 30 fragments and 100 edges each.
+"""A simulated petabyte: what is known of a million blocks of 1024^3 voxels, with 30 fragments and
+100 edges each.
 
-Writers note blocks as workers do; ledgers are read, tables are made, and a block's part of them is used.  Beside it, one
-Parquet file a block, for as many blocks as are measured in a minute.
+Writers note blocks as workers do; ledgers are read, tables are made, and a block's part of them is
+used.  Beside it, one Parquet file a block, for as many blocks as are measured in a minute.
 """
 
 from __future__ import annotations
@@ -42,8 +43,15 @@ def run(scale: float) -> dict[str, Any]:
     # $TMPDIR may be in memory; a petabyte's tables are not
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         found = {"blocks": side**3, "edges": side**3 * EDGES, "fragments": side**3 * FRAGMENTS}
-        found |= _written(folder, side) | _read(folder, side**3) | _tables(folder, side**3) | _used(folder, side**3)
-        found |= {f"bytes a block, {name}": size / side**3 for name, size in _sizes(Path(folder)).items()}
+        found |= (
+            _written(folder, side)
+            | _read(folder, side**3)
+            | _tables(folder, side**3)
+            | _used(folder, side**3)
+        )
+        found |= {
+            f"bytes a block, {name}": size / side**3 for name, size in _sizes(Path(folder)).items()
+        }
         found["files"] = sum(len(files) for _, _, files in os.walk(folder))
     return found | _beside(max(500, int(10_000 * scale)))
 
@@ -52,7 +60,11 @@ def _written(folder: str, side: int) -> dict[str, Any]:
     since = time.perf_counter()
     with ThreadPoolExecutor(WRITERS) as pool:
         parts = range(WRITERS)
-        costs = list(pool.map(lambda part: fresh(f"{_HERE}:write", folder=folder, side=side, part=part), parts))
+        costs = list(
+            pool.map(
+                lambda part: fresh(f"{_HERE}:write", folder=folder, side=side, part=part), parts
+            )
+        )
     noting = sum(cost.result for cost in costs)
     return {
         f"written by {WRITERS} writers, s": time.perf_counter() - since,
@@ -72,13 +84,19 @@ def _tables(folder: str, blocks: int) -> dict[str, Any]:
     for count in (1, len(THRESHOLDS)):
         cost = fresh(f"{_HERE}:tables", folder=folder, thresholds=THRESHOLDS[-count:])
         found |= _shown(f"tables of {count} threshold{'s' if count > 1 else ''}", cost)
-        found |= {f"segments at {threshold}": segments for threshold, segments in cost.result.items()}
+        found |= {
+            f"segments at {threshold}": segments for threshold, segments in cost.result.items()
+        }
     return found
 
 
 def _used(folder: str, blocks: int) -> dict[str, Any]:
     cost = fresh(f"{_HERE}:use", folder=folder, blocks=blocks)
-    return {"opening a table, ms": cost.result[0] * 1e3, "a block's part of it, us": cost.result[1] * 1e6, "peak MB": cost.peak}
+    return {
+        "opening a table, ms": cost.result[0] * 1e3,
+        "a block's part of it, us": cost.result[1] * 1e6,
+        "peak MB": cost.peak,
+    }
 
 
 def _shown(name: str, cost: Cost) -> dict[str, Any]:
@@ -93,14 +111,20 @@ def _sizes(folder: Path) -> dict[str, int]:
         "edges": "edges/*.rows",
         "one table": f"{THRESHOLDS[0]}.npy",
     }
-    return {kind: sum(path.stat().st_blocks * 512 for path in folder.rglob(pattern)) for kind, pattern in kinds.items()}
+    return {
+        kind: sum(path.stat().st_blocks * 512 for path in folder.rglob(pattern))
+        for kind, pattern in kinds.items()
+    }
 
 
 def _beside(blocks: int) -> dict[str, Any]:
-    """One Parquet file a block, in an environment of its own, and our ledger, for as many blocks."""
+    """One Parquet file a block, in an environment of its own, and our ledger, for as many
+    blocks."""
     script = Path(__file__).parents[1] / "peers" / "parquet_blocks.py"
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        theirs = json.loads(run_in(environment("parquet", PARQUET), script, folder, str(blocks), str(EDGES)))
+        theirs = json.loads(
+            run_in(environment("parquet", PARQUET), script, folder, str(blocks), str(EDGES))
+        )
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         ours = fresh(f"{_HERE}:both_ways", folder=folder, blocks=blocks).result
     found: dict[str, Any] = {"beside Parquet: blocks": blocks}
@@ -109,17 +133,28 @@ def _beside(blocks: int) -> dict[str, Any]:
             found[f"{name}: {what} a block, us"] = of[what] / blocks * 1e6
             found[f"{name}: {what} a block, CPU us"] = of[f"{what} cpu"] / blocks * 1e6
         found |= {f"{name}: bytes a block": of["bytes"] / blocks, f"{name}: files": of["files"]}
-    found["ratio"] = (theirs["write cpu"] + theirs["read cpu"]) / (ours["write cpu"] + ours["read cpu"])
+    found["ratio"] = (theirs["write cpu"] + theirs["read cpu"]) / (
+        ours["write cpu"] + ours["read cpu"]
+    )
     return found
 
 
 def write(*, folder: str, side: int, part: int) -> float:
-    """Every so-many-th slab of blocks, noted as the steps "fragments" and "edges" do; returns CPU seconds of that alone."""
-    sizes, edges = Journal(Path(folder) / "blocks" / "fragments"), Journal(Path(folder) / "blocks" / "edges")
+    """Every so-many-th slab of blocks, noted as the steps "fragments" and "edges" do; returns CPU
+    seconds of that alone."""
+    sizes, edges = (
+        Journal(Path(folder) / "blocks" / "fragments"),
+        Journal(Path(folder) / "blocks" / "edges"),
+    )
     noting = 0.0
     for begin in range(part * _SLAB, side**3, WRITERS * _SLAB):
         blocks = np.arange(begin, min(begin + _SLAB, side**3))
-        some = np.random.default_rng(begin).integers(100, 10**6, len(blocks) * FRAGMENTS).astype("<u8").view(SIZE)
+        some = (
+            np.random.default_rng(begin)
+            .integers(100, 10**6, len(blocks) * FRAGMENTS)
+            .astype("<u8")
+            .view(SIZE)
+        )
         rows = graph(blocks, side)
         since = time.process_time()
         for place, index in enumerate(blocks.tolist()):
@@ -136,7 +171,8 @@ def _note(journal: Journal, index: int, rows: NDArray[Any]) -> None:
 
 
 def graph(blocks: NDArray[np.int64], side: int) -> NDArray[Any]:
-    """Edges of these blocks of a cube of side^3: half of them inside, half to the blocks before along each axis."""
+    """Edges of these blocks of a cube of side^3: half of them inside, half to the blocks before
+    along each axis."""
     rng, count = np.random.default_rng(int(blocks[0])), len(blocks) * EDGES
     block, axis = np.repeat(blocks, EDGES), rng.integers(0, 6, count)
     stride = np.array([1, side, side**2, 0, 0, 0])[axis]
@@ -150,8 +186,11 @@ def graph(blocks: NDArray[np.int64], side: int) -> NDArray[Any]:
 
 
 def read(*, folder: str) -> tuple[int, int]:
-    """What a step that goes on does first: blocks that are not done, and the places of fragments."""
-    fragments, edges = (read_ledger(Path(folder) / "blocks" / name) for name in ("fragments", "edges"))
+    """What a step that goes on does first: blocks that are not done, and the places of
+    fragments."""
+    fragments, edges = (
+        read_ledger(Path(folder) / "blocks" / name) for name in ("fragments", "edges")
+    )
     assert not len(edges.missing(len(fragments)))
     return len(edges), len(Places.of(fragments.records["count"], APART))
 
@@ -160,7 +199,14 @@ def tables(*, folder: str, thresholds: list[float]) -> dict[str, int]:
     """The tables of these thresholds; returns how many segments each has."""
     places = Places.of(read_ledger(Path(folder) / "blocks" / "fragments").records["count"], APART)
     edges = Path(folder) / "blocks" / "edges"
-    write_tables(Path(folder), thresholds, places=places, edges=lambda: edge_pieces(edges), names=str, made_from="simulated")
+    write_tables(
+        Path(folder),
+        thresholds,
+        places=places,
+        edges=lambda: edge_pieces(edges),
+        names=str,
+        made_from="simulated",
+    )
     return {str(threshold): _segments(folder, str(threshold)) for threshold in thresholds}
 
 
@@ -168,7 +214,10 @@ def _segments(folder: str, name: str, piece: int = 1 << 20) -> int:
     table = open_table(Path(folder), name)
     begins = range(0, len(table.places), piece)
     ends = [min(begin + piece, len(table.places)) for begin in begins]
-    return sum(int((table.segments[b:e] == table.places.ids(b, e)).sum()) for b, e in zip(begins, ends, strict=True))
+    return sum(
+        int((table.segments[b:e] == table.places.ids(b, e)).sum())
+        for b, e in zip(begins, ends, strict=True)
+    )
 
 
 def use(*, folder: str, blocks: int, times: int = 1000) -> tuple[float, float]:
@@ -182,7 +231,8 @@ def use(*, folder: str, blocks: int, times: int = 1000) -> tuple[float, float]:
 
 
 def both_ways(*, folder: str, blocks: int) -> dict[str, float]:
-    """Edges of so many blocks noted by one writer, and all of them read: as the Parquet script does it."""
+    """Edges of so many blocks noted by one writer, and all of them read: as the Parquet script does
+    it."""
     side = round(blocks ** (1 / 3)) + 1
     rows, begin = graph(np.arange(blocks), side), _now()
     journal = Journal(Path(folder))
@@ -191,7 +241,11 @@ def both_ways(*, folder: str, blocks: int) -> dict[str, float]:
     journal.close()
     middle = _now()
     assert sum(len(piece) for piece in edge_pieces(Path(folder))) == blocks * EDGES
-    return {**_between("write", begin, middle), **_between("read", middle, _now()), **_on_disk(Path(folder))}
+    return {
+        **_between("write", begin, middle),
+        **_between("read", middle, _now()),
+        **_on_disk(Path(folder)),
+    }
 
 
 def _now() -> tuple[float, float]:

@@ -18,7 +18,8 @@ from typing import Any
 class Cost:
     """What a call took.
 
-    wall, cpu: seconds, cpu with those of processes it started; peak, child: MB, its own and of the largest of these
+    wall, cpu: seconds, cpu with those of processes it started; peak, child: MB, its own and of the
+               largest of these
     """
 
     result: Any
@@ -29,11 +30,14 @@ class Cost:
 
 
 def fresh(target: str, /, **arguments: Any) -> Cost:
-    """Calls "module:function" with arguments that JSON can hold.  Raises RuntimeError with what it said where it fails."""
+    """Calls "module:function" with arguments that JSON can hold.  Raises RuntimeError with what it
+    said where it fails."""
     command = [sys.executable, "-m", "benchmarks.scale.process", target, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     if done.returncode:
-        raise RuntimeError(f"{target} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{target} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}"
+        )
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 

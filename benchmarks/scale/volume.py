@@ -1,6 +1,8 @@
-"""Memory and speed of segmentation: a large volume, a smaller one whole, and one beside another four times larger.
+"""Memory and speed of segmentation: a large volume, a smaller one whole, and one beside another
+four times larger.
 
-Affinities are made of cells with noise that repeat themselves tile by tile; so they are written, too.
+Affinities are made of cells with noise that repeat themselves tile by tile; so they are written,
+too.
 """
 
 from __future__ import annotations
@@ -18,7 +20,19 @@ from scipy.spatial import cKDTree
 
 from benchmarks.scale.process import Cost, fresh
 from lsd.segmentation.run import segment
-from lsd.spec import Affinities, Config, Dataset, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume, Workers
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Head,
+    Network,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Variant,
+    Volume,
+    Workers,
+)
 from lsd.spec.paths import prediction
 from lsd.volumes.create import create_array
 
@@ -48,7 +62,8 @@ CASES = (
 
 
 def run(scale: float) -> dict[str, Any]:
-    """Voxels a second, and MB of the driver and of the largest worker; scale: of the voxels of everything."""
+    """Voxels a second, and MB of the driver and of the largest worker; scale: of the voxels of
+    everything."""
     found: dict[str, Any] = {}
     for case in CASES:
         tile = 32 * max(1, round(case.tile / 32 * scale ** (1 / 3)))
@@ -58,14 +73,23 @@ def run(scale: float) -> dict[str, Any]:
             cost = fresh(f"{_HERE}:segmented", folder=folder, block=block, workers=case.workers)
         shown = _shown(case, "x".join(map(str, shape)), cost, int(np.prod(shape)))
         for what, value in shown.items():
-            print(f"    {what}: {value if isinstance(value, str) else format(value, '.4g')}", flush=True)
+            print(
+                f"    {what}: {value if isinstance(value, str) else format(value, '.4g')}",
+                flush=True,
+            )
         found |= shown
     return found
 
 
 def _shown(case: Case, shape: str, cost: Cost, voxels: int) -> dict[str, Any]:
-    found = {"": f"{shape}, {case.workers or 1} process{'es' if case.workers > 1 else ''}; {cost.result}"}
-    found |= {"Mvoxels/s": voxels / cost.wall / 1e6, "CPU s/Mvoxel": cost.cpu / voxels * 1e6, "peak MB": cost.peak}
+    found = {
+        "": f"{shape}, {case.workers or 1} process{'es' if case.workers > 1 else ''}; {cost.result}"
+    }
+    found |= {
+        "Mvoxels/s": voxels / cost.wall / 1e6,
+        "CPU s/Mvoxel": cost.cpu / voxels * 1e6,
+        "peak MB": cost.peak,
+    }
     if case.workers:
         found["largest worker, peak MB"] = cost.child
     return {f"{case.name}: {what}".removesuffix(": "): value for what, value in found.items()}
@@ -88,13 +112,18 @@ def make(*, folder: str, shape: list[int], tile: int) -> None:
 
 
 def cells(size: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Affinities (3, size, size, size) of cells about CELL wide: periodic, blurred, with holes and false boundaries."""
+    """Affinities (3, size, size, size) of cells about CELL wide: periodic, blurred, with holes and
+    false boundaries."""
     rng = np.random.default_rng(seed)
     points = rng.random((max(8, (size // CELL) ** 3), 3)) * size
     voxels = np.indices((size,) * 3).reshape(3, -1).T + 0.5
     labels = cKDTree(points, boxsize=size).query(voxels)[1].reshape((size,) * 3)
-    inside = ndimage.maximum_filter(labels, 3, mode="wrap") == ndimage.minimum_filter(labels, 3, mode="wrap")
-    field = ndimage.gaussian_filter(rng.standard_normal((size,) * 3, dtype=np.float32), 2.0, mode="wrap")
+    inside = ndimage.maximum_filter(labels, 3, mode="wrap") == ndimage.minimum_filter(
+        labels, 3, mode="wrap"
+    )
+    field = ndimage.gaussian_filter(
+        rng.standard_normal((size,) * 3, dtype=np.float32), 2.0, mode="wrap"
+    )
     field *= np.float32(0.15 / field.std())
     found = np.empty((3, size, size, size), np.uint8)
     for axis in range(3):

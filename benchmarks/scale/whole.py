@@ -1,4 +1,5 @@
-"""Regions that grow over the whole volume: time and memory of the one process that joins the contacts of all blocks."""
+"""Regions that grow over the whole volume: time and memory of the one process that joins the
+contacts of all blocks."""
 
 from __future__ import annotations
 
@@ -46,10 +47,16 @@ def join(*, side: int) -> int:
 
 
 def _graph(side: int) -> Graph:
-    rng, ids = np.random.default_rng(0), np.arange(1, side**3 + 1, dtype=np.uint64).reshape((side,) * 3)
+    rng, ids = (
+        np.random.default_rng(0),
+        np.arange(1, side**3 + 1, dtype=np.uint64).reshape((side,) * 3),
+    )
     pieces = []
     for axis in range(3):
-        before, after = ids[(slice(None),) * axis + (slice(0, -1),)], ids[(slice(None),) * axis + (slice(1, None),)]
+        before, after = (
+            ids[(slice(None),) * axis + (slice(0, -1),)],
+            ids[(slice(None),) * axis + (slice(1, None),)],
+        )
         rows = np.empty(before.size, CONTACT)
         rows["u"], rows["v"] = before.reshape(-1), after.reshape(-1)
         rows["weight"], rows["touch"] = rng.integers(1, 400, len(rows)), True

@@ -1,4 +1,5 @@
-"""A second worker: blocks of about a second that one core computes, done by one worker and by two."""
+"""A second worker: blocks of about a second that one core computes, done by one worker and by
+two."""
 
 from __future__ import annotations
 
@@ -52,7 +53,10 @@ class Busy:
 def run(scale: float) -> dict[str, Any]:
     """Blocks a second of both, once all workers are at work; their ratio."""
     count, rounds = max(8, int(40 * scale)), _rounds(1.0 if scale > 0.1 else 0.1)
-    one, two = (fresh("benchmarks.scale.workers:rate", workers=n, count=count, rounds=rounds) for n in (1, 2))
+    one, two = (
+        fresh("benchmarks.scale.workers:rate", workers=n, count=count, rounds=rounds)
+        for n in (1, 2)
+    )
     return {
         "busy blocks": count,
         "busy block, CPU s": one.result["seconds"],

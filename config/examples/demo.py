@@ -12,5 +12,7 @@ config = Config(
     network=NETWORKS["small"].derive(train_shape=(64, 64, 64)),
     train=fib25.train.derive(iterations=220, ema=0.98, validate_every=110),
     predict=fib25.predict.derive(augment="none"),
-    segment=Segment(thresholds=fib25.segment.thresholds, fragments=Fragments(boundaries="affinity")),
+    segment=Segment(
+        thresholds=fib25.segment.thresholds, fragments=Fragments(boundaries="affinity")
+    ),
 )

@@ -1,18 +1,32 @@
 """FIB-25 on a laptop's cores: descriptors and affinities from one small residual U-Net.
 
-python trainer.py -c config/examples/fib25_mtlsd.py, then predicter.py, segment.py, evaluate.py with the same -c.
+python trainer.py -c config/examples/fib25_mtlsd.py, then predicter.py, segment.py, evaluate.py with
+the same -c.
 """
 
 from config.datasets import AUGMENTATIONS, DATASETS, sharpened
 from config.networks import NETWORKS
 from config.variants import one
-from lsd.spec import Affinities, Config, Descriptors, Evaluate, Fragments, Head, Loss, Predict, Schedule, Segment, Train
+from lsd.spec import (
+    Affinities,
+    Config,
+    Descriptors,
+    Evaluate,
+    Fragments,
+    Head,
+    Loss,
+    Predict,
+    Schedule,
+    Segment,
+    Train,
+)
 
 # cross entropy learns faster than the paper's squared error where iterations are few
 LSDS = Head(target=Descriptors(sigma=80, downsample=2), loss=Loss(weight=10))
 AFFS = Head(target=Affinities(), loss=Loss(kind="bce", balance=True))
-# voxels as they are: deformation interpolates, which costs more than it gives where iterations are few.  Membranes become
-# fainter from section to section: training draws contrasts, and what is predicted is sharpened, as much as validation likes
+# voxels as they are: deformation interpolates, which costs more than it gives where iterations are
+# few.  Membranes become fainter from section to section: training draws contrasts, and what is
+# predicted is sharpened, as much as validation likes
 FIB25 = DATASETS["fib25"].derive(
     augment=AUGMENTATIONS["robust"],
     validate=sharpened(DATASETS["fib25"].validate, 1.5),

@@ -1,4 +1,5 @@
-"""SNEMI3D (serial sections) on a laptop's cores: fib25_mtlsd.py with a network and fragments for anisotropic voxels."""
+"""SNEMI3D (serial sections) on a laptop's cores: fib25_mtlsd.py with a network and fragments for
+anisotropic voxels."""
 
 from config.datasets import AUGMENTATIONS, DATASETS
 from config.examples.fib25_mtlsd import config as fib25
@@ -11,7 +12,8 @@ config = fib25.derive(
     network=NETWORKS["small_aniso"],
     train={"iterations": 500, "validate_every": 250},
     predict={"augment": "none"},
-    # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the default of 10
+    # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the
+    # default of 10
     segment={"fragments": Fragments(in_xy=True, min_seed_distance=20)},
     evaluate=Evaluate(),
 )

@@ -1,1 +1,2 @@
-"""What many rooms compute with: ids, offsets, turning and mirroring, union-find, tables of pairs."""
+"""What many rooms compute with: ids, offsets, turning and mirroring, union-find, tables of
+pairs."""

@@ -1,4 +1,5 @@
-"""Ids as every array function takes them: whole numbers, whatever the type, byte order and memory order they come in."""
+"""Ids as every array function takes them: whole numbers, whatever the type, byte order and memory
+order they come in."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ AXES = {2: "2D", 3: "3D"}
 
 
 def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.NDArray[Any]:
-    """`values` as an array of whole numbers >= 0 in this machine's byte order; False and True are 0 and 1.  Never changed.
+    """`values` as an array of whole numbers >= 0 in this machine's byte order; False and True are 0
+    and 1.  Never changed.
 
     name: what messages call them; dims: how many axes they may have, empty: any number
     Raises ValueError for fractions, negative numbers and another number of axes.
@@ -20,7 +22,8 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
     if dims and array.ndim not in dims:
         allowed = " or ".join(AXES[n] for n in dims)
         raise ValueError(
-            f"{name}: ids are {allowed} whole numbers, got {array.ndim}D {array.dtype} of shape {array.shape}; "
+            f"{name}: ids are {allowed} whole numbers, got {array.ndim}D {array.dtype} of shape "
+            f"{array.shape}; "
             "give one array, without channels"
         )
     if array.dtype == np.bool_:
@@ -30,23 +33,33 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
         return array.astype(np.uint64)
     if array.dtype.kind not in "iu":
         raise ValueError(
-            f"{name}: dtype {array.dtype} is none of ids, which are whole numbers; allowed: integers and bool; "
+            f"{name}: dtype {array.dtype} is none of ids, which are whole numbers; allowed: "
+            f"integers and bool; "
             "use .astype(np.uint64) where all of them are whole"
         )
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise ValueError(
-            f"{name}: ids are 0 (background) or positive, got {array.min()}; set what is unknown to 0 and mask it out"
+            f"{name}: ids are 0 (background) or positive, got {array.min()}; set what is unknown "
+            f"to 0 and mask it out"
         )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def set_voxels(mask: npt.ArrayLike | None, shape: tuple[int, ...], *, of: str = "labels") -> npt.NDArray[np.bool_] | None:
-    """Where a mask is set, bool of `shape`; None of None.  Raises ValueError where it has another shape, or is no numbers."""
+def set_voxels(
+    mask: npt.ArrayLike | None, shape: tuple[int, ...], *, of: str = "labels"
+) -> npt.NDArray[np.bool_] | None:
+    """Where a mask is set, bool of `shape`; None of None.  Raises ValueError where it has another
+    shape, or is no numbers."""
     if mask is None:
         return None
     array = np.asarray(mask)
     if array.shape != shape:
-        raise ValueError(f"mask has shape {array.shape}, {of} {shape}; they must agree: crop both to the same region")
+        raise ValueError(
+            f"mask has shape {array.shape}, {of} {shape}; they must agree: crop both to the same "
+            f"region"
+        )
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"mask has dtype {array.dtype}; allowed: bool, or numbers, of which 0 is outside")
+        raise ValueError(
+            f"mask has dtype {array.dtype}; allowed: bool, or numbers, of which 0 is outside"
+        )
     return array.astype(np.bool_)

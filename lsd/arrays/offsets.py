@@ -1,4 +1,5 @@
-"""Offsets between voxels, and what lies at one.  An offset k (voxels, z y x) pairs each voxel v with v + k."""
+"""Offsets between voxels, and what lies at one.  An offset k (voxels, z y x) pairs each voxel v
+with v + k."""
 
 from __future__ import annotations
 
@@ -16,60 +17,89 @@ Slices = tuple[slice, ...]
 
 
 def for_dims(neighborhood: Sequence[Sequence[int]], dims: int) -> tuple[Offset, ...]:
-    """The neighborhood in `dims` dimensions; in 2D offsets along z fall away and the others lose their z.
+    """The neighborhood in `dims` dimensions; in 2D offsets along z fall away and the others lose
+    their z.
 
     Raises ValueError if offsets have fewer than `dims` entries, or if none is left.
     """
     short = [tuple(offset) for offset in neighborhood if not dims <= len(offset) <= 3]
     if short:
-        raise ValueError(f"offset {short[0]} cannot serve {dims} dimensions; give every offset {dims} entries")
+        raise ValueError(
+            f"offset {short[0]} cannot serve {dims} dimensions; give every offset {dims} entries"
+        )
     flat = [tuple(int(step) for step in offset[len(offset) - dims :]) for offset in neighborhood]
     # two offsets that differ in z alone become one
     kept = tuple(dict.fromkeys(offset for offset in flat if any(offset)))
     if not kept:
-        raise ValueError(f"neighborhood {tuple(neighborhood)} holds no offset within {dims} dimensions; add one in y or x")
+        raise ValueError(
+            f"neighborhood {tuple(neighborhood)} holds no offset within {dims} dimensions; add one "
+            f"in y or x"
+        )
     return kept
 
 
-def check(neighborhood: Sequence[Sequence[int]], *, channels: int | None = None) -> tuple[Offset, ...]:
+def check(
+    neighborhood: Sequence[Sequence[int]], *, channels: int | None = None
+) -> tuple[Offset, ...]:
     """The offsets as tuples.  channels: of the affinities that they belong to.
 
-    Raises ValueError if there are none, if they differ in length, hold fractions, are 0 or given twice, or if there is not one
-    for each channel.
+    Raises ValueError if there are none, if they differ in length, hold fractions, are 0 or given
+    twice, or if there is not one for each channel.
     """
     offsets = [tuple(offset) for offset in neighborhood]
     if not offsets:
         raise ValueError("the neighborhood is empty; give an offset for each channel")
     for offset in offsets:
-        if len(offset) != len(offsets[0]) or not any(offset) or any(step != int(step) for step in offset):
-            raise ValueError(f"offset {offset} of the neighborhood is no step of {len(offsets[0])} whole numbers other than 0")
+        if (
+            len(offset) != len(offsets[0])
+            or not any(offset)
+            or any(step != int(step) for step in offset)
+        ):
+            raise ValueError(
+                f"offset {offset} of the neighborhood is no step of {len(offsets[0])} whole "
+                f"numbers other than 0"
+            )
     twice = [offset for offset in offsets if offsets.count(offset) > 1]
     if twice:
-        raise ValueError(f"the neighborhood holds offset {twice[0]} twice; each offset has one channel, so name it once")
+        raise ValueError(
+            f"the neighborhood holds offset {twice[0]} twice; each offset has one channel, so name "
+            f"it once"
+        )
     if channels is not None and channels != len(offsets):
         raise ValueError(
-            f"affinities have {channels} channels, which do not fit the {len(offsets)} offsets {tuple(offsets)}; give one "
+            f"affinities have {channels} channels, which do not fit the {len(offsets)} offsets "
+            f"{tuple(offsets)}; give one "
             "offset for each channel, in the order of the channels"
         )
     return tuple(tuple(int(step) for step in offset) for offset in offsets)
 
 
 def warn_beyond(shape: Sequence[int], neighborhood: Sequence[Sequence[int]]) -> None:
-    """Warns of offsets that reach over all of `shape` (its last axes are those of the offsets): no pair of voxels has them."""
+    """Warns of offsets that reach over all of `shape` (its last axes are those of the offsets): no
+    pair of voxels has them."""
     for offset in neighborhood:
         if any(abs(k) >= n for k, n in zip(offset, shape[len(shape) - len(offset) :], strict=True)):
-            tell(f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its channel says nothing here")
+            tell(
+                f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its "
+                f"channel says nothing here"
+            )
 
 
 def views(shape: Sequence[int], offset: Sequence[int]) -> tuple[Slices, Slices]:
-    """Slices (here, there): array[here] and array[there] hold each v, and its v + offset, of all pairs inside `shape`."""
-    here = tuple(slice(max(0, -k), max(0, n - max(0, k))) for n, k in zip(shape, offset, strict=True))
-    there = tuple(slice(max(0, k), max(0, n - max(0, -k))) for n, k in zip(shape, offset, strict=True))
+    """Slices (here, there): array[here] and array[there] hold each v, and its v + offset, of all
+    pairs inside `shape`."""
+    here = tuple(
+        slice(max(0, -k), max(0, n - max(0, k))) for n, k in zip(shape, offset, strict=True)
+    )
+    there = tuple(
+        slice(max(0, k), max(0, n - max(0, -k))) for n, k in zip(shape, offset, strict=True)
+    )
     return here, there
 
 
 def shift(array: Array, offset: Sequence[int], *, fill: float = 0) -> Array:
-    """What lies at v + offset, for each v: (..., z, y, x) as `array`; `fill` where that is outside."""
+    """What lies at v + offset, for each v: (..., z, y, x) as `array`; `fill` where that is
+    outside."""
     here, there = views(array.shape[array.ndim - len(offset) :], offset)
     shifted = np.full_like(array, fill)
     lead = (slice(None),) * (array.ndim - len(offset))

@@ -1,4 +1,5 @@
-"""How often two ids stand at the same voxel: a sparse table, counted in one pass and any number of blocks."""
+"""How often two ids stand at the same voxel: a sparse table, counted in one pass and any number of
+blocks."""
 
 from __future__ import annotations
 
@@ -20,8 +21,11 @@ class Pairs(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def count_pairs(first: NDArray[Any], second: NDArray[Any], *, mask: NDArray[Any] | None = None) -> Pairs:
-    """Pairs of ids of two arrays of one shape and any integer dtype; where mask is given, only of voxels it sets.
+def count_pairs(
+    first: NDArray[Any], second: NDArray[Any], *, mask: NDArray[Any] | None = None
+) -> Pairs:
+    """Pairs of ids of two arrays of one shape and any integer dtype; where mask is given, only of
+    voxels it sets.
 
     Exact for all of uint64: ids are kept whole, never packed into one key or made floats.
     """
@@ -38,7 +42,9 @@ def count_pairs(first: NDArray[Any], second: NDArray[Any], *, mask: NDArray[Any]
     return _sorted(table)
 
 
-def sum_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64], counts: NDArray[np.int64]) -> Pairs:
+def sum_pairs(
+    first: NDArray[np.uint64], second: NDArray[np.uint64], counts: NDArray[np.int64]
+) -> Pairs:
     """The distinct ones among pairs that may repeat, with the sum of their counts."""
     table = _empty(len(first))
     _sum(first, second, counts, *table)
@@ -46,7 +52,8 @@ def sum_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64], counts: NDA
 
 
 def touching(labels: NDArray[Any]) -> NDArray[np.uint64]:
-    """Every pair of ids other than 0 that share a face somewhere: uint64 (n, 2), smaller id first, in ascending order."""
+    """Every pair of ids other than 0 that share a face somewhere: uint64 (n, 2), smaller id first,
+    in ascending order."""
     found = [np.empty((2, 0), dtype=np.uint64)]
     for axis in range(labels.ndim):
         begin = tuple(slice(None) for _ in range(axis))
@@ -76,7 +83,12 @@ class _Table(NamedTuple):
 def _empty(expected: int) -> _Table:
     """With room for `expected` pairs, which fill at most half of it."""
     size = 1 << max(10, (2 * int(expected) + 1).bit_length())
-    return _Table(np.empty(size, np.uint64), np.empty(size, np.uint64), np.zeros(size, np.int64), np.zeros(1, np.int64))
+    return _Table(
+        np.empty(size, np.uint64),
+        np.empty(size, np.uint64),
+        np.zeros(size, np.int64),
+        np.zeros(1, np.int64),
+    )
 
 
 def _grown(table: _Table) -> _Table:

@@ -7,8 +7,12 @@ import warnings
 
 
 def tell(message: str) -> None:
-    """Warns at the line outside of this package that led here, once for each such line, as Python's warnings do."""
+    """Warns at the line outside of this package that led here, once for each such line, as Python's
+    warnings do."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]
+    ):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)

@@ -1,4 +1,5 @@
-"""Turning a volume: its axes in another order, some of them mirrored; and how points, offsets and regions turn with it."""
+"""Turning a volume: its axes in another order, some of them mirrored; and how points, offsets and
+regions turn with it."""
 
 from __future__ import annotations
 
@@ -28,31 +29,39 @@ class Turn:
         return cls(tuple(range(dims)), (False,) * dims)
 
     def apply(self, array: Array) -> Array:
-        """`array` (..., *spatial) turned; a view of a numpy array, of a tensor where nothing is mirrored."""
+        """`array` (..., *spatial) turned; a view of a numpy array, of a tensor where nothing is
+        mirrored."""
         return _mirrored(_permuted(array, self.order), self.flips)
 
     def undo(self, array: Array) -> Array:
         """The inverse of `apply`."""
-        return _permuted(_mirrored(array, self.flips), [self.order.index(axis) for axis in range(len(self.order))])
+        return _permuted(
+            _mirrored(array, self.flips),
+            [self.order.index(axis) for axis in range(len(self.order))],
+        )
 
     def offset(self, offset: Sequence[int]) -> tuple[int, ...]:
-        """The offset between two voxels of the turned volume that is `offset` between them in the volume."""
+        """The offset between two voxels of the turned volume that is `offset` between them in the
+        volume."""
         turned = (offset[axis] for axis in self.order)
         return tuple(-step if flip else step for step, flip in zip(turned, self.flips, strict=True))
 
     def before(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Points (axes, ...) of the turned volume, relative to its centre, as they lie in the volume."""
+        """Points (axes, ...) of the turned volume, relative to its centre, as they lie in the
+        volume."""
         source = np.empty_like(points)
         for axis, (origin, flip) in enumerate(zip(self.order, self.flips, strict=True)):
             source[origin] = -points[axis] if flip else points[axis]
         return source
 
     def source(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """One value for each axis of the turned volume, such as its shape, in the order of the volume's axes."""
+        """One value for each axis of the turned volume, such as its shape, in the order of the
+        volume's axes."""
         return tuple(values[self.order.index(axis)] for axis in range(len(self.order)))
 
     def source_roi(self, roi: Roi, whole: Roi) -> Roi:
-        """The region that becomes `roi`, where all of the turned volume is `whole`; both volumes begin at the same voxel."""
+        """The region that becomes `roi`, where all of the turned volume is `whole`; both volumes
+        begin at the same voxel."""
         below, above = roi.begin - whole.begin, whole.end - roi.end
         begin = [above[axis] if flip else below[axis] for axis, flip in enumerate(self.flips)]
         return Roi(whole.begin + Coordinate(self.source(begin)), self.source(tuple(roi.shape)))

@@ -1,6 +1,8 @@
-"""Union-find over numbered nodes: an array holds for each node one that it belongs to, and a root holds itself.
+"""Union-find over numbered nodes: an array holds for each node one that it belongs to, and a root
+holds itself.
 
-Roots are the smallest nodes of what they stand for, so the result does not depend on the order of the unions.
+Roots are the smallest nodes of what they stand for, so the result does not depend on the order of
+the unions.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ def find(parents, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 @numba.njit(cache=True, nogil=True)
 def union(parents, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Joins each node of `first` with the node at the same place of `second`, in `parents`; the smaller root stays."""
+    """Joins each node of `first` with the node at the same place of `second`, in `parents`; the
+    smaller root stays."""
     for i in range(len(first)):
         u, v = find(parents, first[i]), find(parents, second[i])
         if u < v:
@@ -31,19 +34,22 @@ def union(parents, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 @numba.njit(cache=True, nogil=True)
 def flatten(parents):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Lets every node point at its root; a root is smaller than what it holds, so one pass is enough."""
+    """Lets every node point at its root; a root is smaller than what it holds, so one pass is
+    enough."""
     for node in range(len(parents)):
         parents[node] = parents[parents[node]]
 
 
 @numba.njit(cache=True, nogil=True)
 def joining_merge(count, merges, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Index of the merge after which the two ends of each edge are in one region; len(merges) if there is none.
+    """Index of the merge after which the two ends of each edge are in one region; len(merges) if
+    there is none.
 
     count: of nodes; merges, edges: (n, 2) and (m, 2) nodes; merges are done one after the other.
 
-    Here the smaller tree hangs below the larger, so paths are short without being shortened, and a tree keeps the index of
-    the merge that hung it there: these only grow on the way up, and the last one on the way between the ends is the answer.
+    Here the smaller tree hangs below the larger, so paths are short without being shortened, and a
+    tree keeps the index of the merge that hung it there: these only grow on the way up, and the
+    last one on the way between the ends is the answer.
     """
     parents, sizes = np.arange(count), np.ones(count, np.int64)
     never = len(merges)

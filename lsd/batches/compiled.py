@@ -11,5 +11,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """`function` as machine code, kept on disk between runs; without the interpreter's lock and on one thread."""
+    """`function` as machine code, kept on disk between runs; without the interpreter's lock and on
+    one thread."""
     return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

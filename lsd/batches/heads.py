@@ -15,9 +15,12 @@ from lsd.targets import target
 
 
 class Heads(Filter):
-    """Adds target and weights (1 where it is known) of every head, each computed from the labels around that it needs."""
+    """Adds target and weights (1 where it is known) of every head, each computed from the labels
+    around that it needs."""
 
-    def __init__(self, heads: Mapping[str, spec.Head], *, voxel_size: Sequence[float], dims: int) -> None:
+    def __init__(
+        self, heads: Mapping[str, spec.Head], *, voxel_size: Sequence[float], dims: int
+    ) -> None:
         self.heads, self.voxel_size, self.dims = heads, tuple(voxel_size)[-dims:], dims
 
     def setup(self) -> None:
@@ -44,7 +47,10 @@ class Heads(Filter):
         for name, head in self.heads.items():
             roi = request[keys.target(name)].roi
             values, weights = self._compute(head, batch, roi)
-            made[keys.target(name)], made[keys.weight(name)] = array(values, roi), array(weights, roi)
+            made[keys.target(name)], made[keys.weight(name)] = (
+                array(values, roi),
+                array(weights, roi),
+            )
         return made
 
     def margin(self, head: spec.Head) -> gp.Coordinate:
@@ -52,14 +58,23 @@ class Heads(Filter):
         context = target.context(head.target, self.voxel_size)
         return gp.Coordinate((0,) * (3 - self.dims) + tuple(context))
 
-    def _compute(self, head: spec.Head, batch: gp.Batch, roi: gp.Roi) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _compute(
+        self, head: spec.Head, batch: gp.Batch, roi: gp.Roi
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Target and weights (c, z, y, x) at `roi`."""
         margin = self.margin(head)
         grown = roi.grow(margin, margin)
         labels, known = (self._flat(batch[key].crop(grown).data) for key in (LABELS, KNOWN))
-        arrays = {name: self._flat(batch[extra(name)].crop(grown).data) for name in extras({"": head})}
-        values, mask = target.compute(head.target, labels, known=known, arrays=arrays, voxel_size=self.voxel_size)
-        inside = (slice(None), *(slice(m, m + size) for m, size in zip(margin, roi.shape, strict=True)))[-self.dims :]
+        arrays = {
+            name: self._flat(batch[extra(name)].crop(grown).data) for name in extras({"": head})
+        }
+        values, mask = target.compute(
+            head.target, labels, known=known, arrays=arrays, voxel_size=self.voxel_size
+        )
+        inside = (
+            slice(None),
+            *(slice(m, m + size) for m, size in zip(margin, roi.shape, strict=True)),
+        )[-self.dims :]
         values, mask = values[(slice(None), *inside)], mask[(slice(None), *inside)]
         shape = (-1, *roi.shape)
         return np.ascontiguousarray(values).reshape(shape), mask.astype(np.float32).reshape(shape)
@@ -71,4 +86,6 @@ class Heads(Filter):
 
 def extras(heads: Mapping[str, spec.Head]) -> list[str]:
     """Arrays of the volumes, other than labels, that these heads learn from."""
-    return sorted({head.target.array for head in heads.values() if isinstance(head.target, spec.Mask)})
+    return sorted(
+        {head.target.array for head in heads.values() if isinstance(head.target, spec.Mask)}
+    )

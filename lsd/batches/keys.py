@@ -36,7 +36,8 @@ def weight(head: str) -> gp.ArrayKey:
 
 
 def generator(request: gp.BatchRequest) -> np.random.Generator:
-    """Random numbers of the node that received `request`; gunpowder gives each node a seed of its own."""
+    """Random numbers of the node that received `request`; gunpowder gives each node a seed of its
+    own."""
     return np.random.default_rng(request.random_seed)
 
 
@@ -65,7 +66,8 @@ def total(rois: Iterable[gp.Roi]) -> gp.Roi:
 
 
 class Filter(gp.BatchFilter):  # type: ignore[misc]
-    """A node that changes batches.  Draws from generator(request) and leaves the process's random state alone."""
+    """A node that changes batches.  Draws from generator(request) and leaves the process's random
+    state alone."""
 
     def set_seeds(self, request: gp.BatchRequest) -> None:
         """Nothing: gunpowder would seed numpy's and Python's global state here."""

@@ -1,7 +1,7 @@
 """Objects from process to process over a socket, their arrays through memory that both map.
 
-A message is its length and a descriptor of that memory, then the pickle.  The memory has no name: it vanishes with the
-last process that maps it, however that ends.
+A message is its length and a descriptor of that memory, then the pickle.  The memory has no name:
+it vanishes with the last process that maps it, however that ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Batches for training: batch i is a function of (seed, i), whatever the number of workers.
 
     source (a volume) - location -+
-    source (a volume) - location -+- choice - geometry - intensity ... boundary - heads - scale, stack, balance
+    source (a volume) - location -+- choice - geometry - intensity ... boundary - heads - scale,
+    stack, balance
 
 The nodes are gunpowder's, run with voxel size 1; see lsd/batches.
 """
@@ -58,7 +59,8 @@ class Batch:
     """What one iteration learns from; (b, c, z, y, x), in 2D without z.
 
     raw:     float32 (b, 1, ...) in [-1, 1]
-    targets: by head, float32 (b, c, ...);  weights: of the same shape, 0 where the target is not known
+    targets: by head, float32 (b, c, ...);  weights: of the same shape, 0 where the target is not
+             known
     labels:  uint64 (b, 1, ...) at the output, as the targets were computed from them
     """
 
@@ -71,9 +73,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as the network.
+    """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as
+    the network.
 
-    places: by volume, where its samples may lie; None where almost anywhere.  Not there: it is to be found out
+    places: by volume, where its samples may lie; None where almost anywhere.  Not there: it is to
+            be found out
     memory: bytes of chunks that a process keeps.  None: as many as is sensible here
     """
 
@@ -103,7 +107,8 @@ class Recipe:
 class Batches:
     """Endless batches of a stage, from number `start` on; the same ones for any train.workers.
 
-    raw_shape, output_shape: voxels that enter the cascade and leave the stage; two axes for 2D networks, which are fed
+    raw_shape, output_shape: voxels that enter the cascade and leave the stage; two axes for 2D
+                             networks, which are fed
     sections of 3D volumes.  A context manager: leaving it ends the workers.  stop: as of Workers.
     Raises ValueError for volumes that cannot be trained on.
     """
@@ -121,7 +126,10 @@ class Batches:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
         _check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
-        found, count = replace(recipe, places=self._maker.places, memory=self._maker.memory.size), config.train.workers
+        found, count = (
+            replace(recipe, places=self._maker.places, memory=self._maker.memory.size),
+            config.train.workers,
+        )
         made = Workers(Maker, found, count=count, start=start, stop=stop) if count else None
         self._workers: Workers[Batch] | None = made
         self._next = start
@@ -148,7 +156,12 @@ class Batches:
     def __enter__(self) -> Batches:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -170,7 +183,10 @@ class Maker:
     def __call__(self, index: int) -> Batch:
         """Batch `index`; sample j of it is a function of (seed, index, j)."""
         train = self.recipe.config.train
-        samples = [self._sample(np.random.SeedSequence(train.seed, spawn_key=(index, j))) for j in range(train.batch_size)]
+        samples = [
+            self._sample(np.random.SeedSequence(train.seed, spawn_key=(index, j)))
+            for j in range(train.batch_size)
+        ]
         targets = {head: self._stack(samples, keys.target(head)) for head in self.recipe.heads}
         weights = {head: self._stack(samples, keys.weight(head)) for head in self.recipe.heads}
         for name, head in self.recipe.heads.items():
@@ -184,7 +200,9 @@ class Maker:
         self._pipeline.internal_teardown()
 
     def _sample(self, seed: np.random.SeedSequence) -> gp.Batch:
-        wanted = gp.BatchRequest(self._request.array_specs, random_seed=int(seed.generate_state(1)[0]))
+        wanted = gp.BatchRequest(
+            self._request.array_specs, random_seed=int(seed.generate_state(1)[0])
+        )
         try:
             return self._pipeline.request_batch(wanted)
         except (PipelineRequestError, BatchRequestError) as error:
@@ -192,12 +210,18 @@ class Maker:
 
     def _stack(self, samples: Sequence[gp.Batch], key: gp.ArrayKey) -> NDArray[Any]:
         """Data of all samples (b, ...), for 2D networks without z."""
-        data = [sample[key].data.squeeze(-3) if self.recipe.dims == 2 else sample[key].data for sample in samples]
-        return np.stack(data) if len(data) > 1 else np.ascontiguousarray(data[0])[None]  # spares a copy
+        data = [
+            sample[key].data.squeeze(-3) if self.recipe.dims == 2 else sample[key].data
+            for sample in samples
+        ]
+        return (
+            np.stack(data) if len(data) > 1 else np.ascontiguousarray(data[0])[None]
+        )  # spares a copy
 
 
 def request(recipe: Recipe) -> gp.BatchRequest:
-    """What one sample consists of: raw, and at the output in its middle labels, targets and weights."""
+    """What one sample consists of: raw, and at the output in its middle labels, targets and
+    weights."""
     raw, output = recipe.section(recipe.raw_shape), recipe.section(recipe.output_shape)
     inside = Roi((raw - output) / 2, output)
     wanted = gp.BatchRequest({RAW: At(Roi((0, 0, 0), raw)), LABELS: At(inside)})
@@ -207,10 +231,13 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     return wanted
 
 
-def build(recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> gp.Pipeline:
+def build(
+    recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Location]
+) -> gp.Pipeline:
     """The nodes of a recipe, chained but not set up."""
     sources = tuple(
-        Source(volume, extras=extras(recipe.heads)) + location for volume, location in zip(volumes, locations, strict=True)
+        Source(volume, extras=extras(recipe.heads)) + location
+        for volume, location in zip(volumes, locations, strict=True)
     )
     pipeline = sources + Choice([volume.spec.weight for volume in volumes])
     for node in _augment(recipe, volumes[0].voxel_size):
@@ -219,32 +246,50 @@ def build(recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Loc
 
 
 def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:
-    output, least, places = recipe.section(recipe.output_shape), recipe.config.train.min_masked, recipe.places or {}
-    return [Location(volume, output=output, min_masked=least, places=places.get(volume.name)) for volume in volumes]
+    output, least, places = (
+        recipe.section(recipe.output_shape),
+        recipe.config.train.min_masked,
+        recipe.places or {},
+    )
+    return [
+        Location(volume, output=output, min_masked=least, places=places.get(volume.name))
+        for volume in volumes
+    ]
 
 
 def _augment(recipe: Recipe, voxel_size: Sequence[float]) -> list[gp.BatchFilter]:
-    """The augmentations in the order of the dataset; raw is scaled before the first that computes with it."""
+    """The augmentations in the order of the dataset; raw is scaled before the first that computes
+    with it."""
     runs = groups(recipe.config.dataset.augment)
     nodes = [_nodes(run, voxel_size, flat=recipe.dims == 2) for run in runs]
-    last = max((place for place, run in enumerate(runs) if isinstance(run[0], Geometric)), default=None)
+    last = max(
+        (place for place, run in enumerate(runs) if isinstance(run[0], Geometric)), default=None
+    )
     if last is not None:
-        check = Reject(output=recipe.section(recipe.output_shape), min_masked=recipe.config.train.min_masked)
+        check = Reject(
+            output=recipe.section(recipe.output_shape), min_masked=recipe.config.train.min_masked
+        )
         nodes[last].append(check)
-    first = next((place for place, run in enumerate(runs) if not isinstance(run[0], Geometric)), len(runs))
+    first = next(
+        (place for place, run in enumerate(runs) if not isinstance(run[0], Geometric)), len(runs)
+    )
     return [node for group in (*nodes[:first], [Unit()], *nodes[first:]) for node in group]
 
 
 def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
     """The training volumes, each with something to learn from and with these further arrays."""
     root = paths.data_root(config)
-    volumes = [open_volume(volume, name=name, data_root=root) for name, volume in config.dataset.part("train").items()]
+    volumes = [
+        open_volume(volume, name=name, data_root=root)
+        for name, volume in config.dataset.part("train").items()
+    ]
     if not volumes:
         raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
     for volume in volumes:
         if volume.roi.dims != 3:
             raise ValueError(
-                f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; store a plane as one "
+                f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; "
+                f"store a plane as one "
                 "section, (1, y, x)"
             )
         truth(volume)
@@ -252,38 +297,58 @@ def _open(config: spec.Config, arrays: Sequence[str]) -> list[OpenVolume]:
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
-                f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes {volumes[0].voxel_size} and "
+                f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes "
+                f"{volumes[0].voxel_size} and "
                 f"{volume.voxel_size} nm; a network learns one: train on volumes of one voxel size"
             )
     return volumes
 
 
 def _memory(volumes: Sequence[OpenVolume], workers: int) -> int:
-    """Bytes of chunks that each process keeps; says so where large chunks need more than there is."""
+    """Bytes of chunks that each process keeps; says so where large chunks need more than there
+    is."""
     size = budget(volumes, processes=workers + 1, free=available())
     warn_of_large(volumes, size)
     return size
 
 
-def _look_at(volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> dict[str, Places | None]:
-    """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be learnt from."""
+def _look_at(
+    volumes: Sequence[OpenVolume], locations: Sequence[Location]
+) -> dict[str, Places | None]:
+    """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
+    learnt from."""
     for volume in volumes:
         check_raw(volume)
     return {location.volume.name: location.scout() for location in locations}
 
 
-def _check_size(volumes: Sequence[OpenVolume], wanted: Coordinate, small: Literal["pad", "refuse"]) -> None:
-    """Says which volumes have less raw than a sample; raises ValueError for the first of them where they are refused."""
+def _check_size(
+    volumes: Sequence[OpenVolume], wanted: Coordinate, small: Literal["pad", "refuse"]
+) -> None:
+    """Says which volumes have less raw than a sample; raises ValueError for the first of them where
+    they are refused."""
     for volume in volumes:
         if any(has < needs for has, needs in zip(volume.raw.roi.shape, wanted, strict=True)):
             there, needed = ("x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted))
-            what = f"training volume {volume.name!r} has raw of {there} voxels, a sample takes {needed}"
+            what = (
+                f"training volume {volume.name!r} has raw of {there} voxels, a sample takes "
+                f"{needed}"
+            )
             if small == "refuse":
-                raise ValueError(f"{what}; take a smaller network.train_shape, or continue raw by reflection, train.small=pad")
-            log.warning("%s: what lies beyond is its reflection; a smaller network.train_shape needs less of it", what)
+                raise ValueError(
+                    f"{what}; take a smaller network.train_shape, or continue raw by reflection, "
+                    f"train.small=pad"
+                )
+            log.warning(
+                "%s: what lies beyond is its reflection; a smaller network.train_shape needs less "
+                "of it",
+                what,
+            )
 
 
-def _nodes(run: Sequence[spec.Augmentation], voxel_size: Sequence[float], *, flat: bool) -> list[gp.BatchFilter]:
+def _nodes(
+    run: Sequence[spec.Augmentation], voxel_size: Sequence[float], *, flat: bool
+) -> list[gp.BatchFilter]:
     """Nodes of a run of groups()."""
     geometric = [step for step in run if isinstance(step, Geometric)]
     if any(isinstance(step, spec.Elastic) for step in geometric):
@@ -291,7 +356,9 @@ def _nodes(run: Sequence[spec.Augmentation], voxel_size: Sequence[float], *, fla
     return [_node(step, voxel_size, flat=flat) for step in run]
 
 
-def _node(augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat: bool) -> gp.BatchFilter:
+def _node(
+    augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat: bool
+) -> gp.BatchFilter:
     match augmentation:
         case spec.Simple():
             return Simple(augmentation, voxel_size=voxel_size, flat=flat)
@@ -313,6 +380,9 @@ def _node(augmentation: spec.Augmentation, voxel_size: Sequence[float], *, flat:
 
 def _cause(error: BaseException) -> BaseException:
     """What a node raised; gunpowder wraps it once a node."""
-    while isinstance(error, (PipelineRequestError, BatchRequestError)) and error.__context__ is not None:
+    while (
+        isinstance(error, (PipelineRequestError, BatchRequestError))
+        and error.__context__ is not None
+    ):
         error = error.__context__
     return error

@@ -11,7 +11,8 @@ from lsd.batches.keys import RawFilter
 
 
 def unit(raw: NDArray[Any]) -> NDArray[np.float32]:
-    """`raw` as float32 in [0, 1], contiguous: uint8 counts 0..255, anything else is there already."""
+    """`raw` as float32 in [0, 1], contiguous: uint8 counts 0..255, anything else is there
+    already."""
     if raw.dtype == np.uint8:
         return np.asarray(np.divide(raw, np.float32(255), dtype=np.float32))
     return np.ascontiguousarray(raw, dtype=np.float32)

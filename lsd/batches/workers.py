@@ -1,9 +1,9 @@
 """Processes that make things by number, handed over in order.
 
-A worker is a fresh interpreter on one thread: nothing is forked, so it does not matter what the parent has computed before
-(a fork after torch has computed hangs), and the parent's main module is not run again.  Each worker makes every
-count-th thing and has at most `ahead` of them unclaimed.  Arrays come back through memory that both processes map, which
-vanishes with them.
+A worker is a fresh interpreter on one thread: nothing is forked, so it does not matter what the
+parent has computed before (a fork after torch has computed hangs), and the parent's main module is
+not run again.  Each worker makes every count-th thing and has at most `ahead` of them unclaimed.
+Arrays come back through memory that both processes map, which vanishes with them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,29 @@ Argument = TypeVar("Argument")
 Made = TypeVar("Made")
 Setup = Callable[[Argument], Callable[[int], Made]]
 
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS")
-# gunpowder imports it wherever it is installed, which takes a second and 200 MB; batches need none of it
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "BLOSC_NTHREADS",
+)
+# gunpowder imports it wherever it is installed, which takes a second and 200 MB; batches need none
+# of it
 NOT_IMPORTED = ("torch",)
-# seconds that a process may take to end, or to make what it is at when it is to end; milliseconds between two looks
+# seconds that a process may take to end, or to make what it is at when it is to end; milliseconds
+# between two looks
 ENDING, _LOOK = 5.0, 500
 
 
 class Workers(Generic[Made]):
-    """Iterates over make(start), make(start + 1), ... where make = setup(argument) runs in `count` processes.
+    """Iterates over make(start), make(start + 1), ... where make = setup(argument) runs in `count`
+    processes.
 
-    setup must be importable by name, argument and results picklable.  An exception of a worker is raised here, with the
-    worker's traceback as a note; a worker that dies is a RuntimeError.  stop: asked while a thing is waited for; once it says
-    so, it is waited for some seconds only, then RuntimeError: the worker may be frozen.
+    setup must be importable by name, argument and results picklable.  An exception of a worker is
+    raised here, with the worker's traceback as a note; a worker that dies is a RuntimeError.  stop:
+    asked while a thing is waited for; once it says so, it is waited for some seconds only, then
+    RuntimeError: the worker may be frozen.
     """
 
     def __init__(
@@ -91,7 +101,12 @@ class Workers(Generic[Made]):
     def __enter__(self) -> Workers[Made]:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -100,7 +115,10 @@ class _Worker:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
-        code = f"import sys; sys.path[:] = {sys.path!r}; from lsd.batches.workers import serve; serve({theirs.fileno()})"
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; from lsd.batches.workers import serve; "
+            f"serve({theirs.fileno()})"
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.DEVNULL,
@@ -116,7 +134,8 @@ class _Worker:
             send(self._socket, message)
 
     def take(self, index: int, *, stop: Callable[[], bool]) -> Any:
-        """Waits for the next result, which is number `index`; not much longer once `stop` says so."""
+        """Waits for the next result, which is number `index`; not much longer once `stop` says
+        so."""
         try:
             self._wait(index, stop)
             made, error, text = receive(self._socket)
@@ -139,7 +158,9 @@ class _Worker:
         while not coming.poll(_LOOK):
             until = until or (time.monotonic() + ENDING if stop() else None)
             if until and time.monotonic() > until:
-                raise RuntimeError(f"process {self._process.pid} does not make batch {index}, it may be frozen")
+                raise RuntimeError(
+                    f"process {self._process.pid} does not make batch {index}, it may be frozen"
+                )
 
     def join(self, until: float) -> None:
         """Waits until it has ended; kills it when that time has come."""
@@ -152,16 +173,23 @@ class _Worker:
     def _obituary(self, index: int) -> str:
         self.join(time.monotonic() + ENDING)
         status = self._process.returncode
-        cause = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+        cause = (
+            f"was killed by {signal.Signals(-status).name}"
+            if status < 0
+            else f"ended with exit status {status}"
+        )
         return (
-            f"process {self._process.pid}, which made batch {index}, {cause}; what it printed stands above.  "
-            "If memory ran out, lower train.workers, train.batch_size or network.train_shape; with train.workers=0 batches are "
+            f"process {self._process.pid}, which made batch {index}, {cause}; what it printed "
+            f"stands above.  "
+            "If memory ran out, lower train.workers, train.batch_size or network.train_shape; with "
+            "train.workers=0 batches are "
             "made in the main process"
         )
 
 
 def serve(descriptor: int) -> None:
-    """What a worker runs: makes what it is asked for until the parent has gone, or until something fails."""
+    """What a worker runs: makes what it is asked for until the parent has gone, or until something
+    fails."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends us
     with socket.socket(fileno=descriptor) as parent, contextlib.suppress(Closed):
         try:

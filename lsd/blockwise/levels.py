@@ -1,4 +1,5 @@
-"""Coarser levels of the arrays that a step wrote, block by block: resumable, by the same workers, in bounded memory."""
+"""Coarser levels of the arrays that a step wrote, block by block: resumable, by the same workers,
+in bounded memory."""
 
 from __future__ import annotations
 
@@ -36,12 +37,20 @@ _PIECE = 1 << 26
 
 
 def make_levels(
-    source: Step, how: Mapping[str, How], *, levels: int, workers: Workers | None = None, title: str = ""
+    source: Step,
+    how: Mapping[str, How],
+    *,
+    levels: int,
+    workers: Workers | None = None,
+    title: str = "",
 ) -> Iterator[Summary]:
-    """Levels 1 .. levels - 1 of arrays that `source`, which is whole, wrote; yields what was done for each level.
+    """Levels 1 .. levels - 1 of arrays that `source`, which is whole, wrote; yields what was done
+    for each level.
 
-    how: of each array to be made coarser, the mean or the majority; all are of one shape.  A level is listed in the metadata of
-    its image when it is whole.  Arrays of earlier versions stand where their levels would be: they get none, which is said.
+    how: of each array to be made coarser, the mean or the majority; all are of one shape.  A level
+         is listed in the metadata of
+    its image when it is whole.  Arrays of earlier versions stand where their levels would be: they
+    get none, which is said.
     """
     how = {name: of for name, of in how.items() if not _is_plain(source.container, name, levels)}
     if levels < 2 or not how:
@@ -50,7 +59,9 @@ def make_levels(
     for level, factor in enumerate(factors(base.voxel_size, base.roi.shape, levels), start=1):
         refuse_others(source.container, [f"{name}/{level}" for name in how])
         _forget_what_is_gone(source, how, level)
-        step = _step(source, how, level, factor, _create(source.container, how, level, factor, base))
+        step = _step(
+            source, how, level, factor, _create(source.container, how, level, factor, base)
+        )
         prepare(step)
         # anew, if it was forgotten
         _create(source.container, how, level, factor, base)
@@ -62,7 +73,8 @@ def make_levels(
 class LevelJob(Job):
     """A level of each of several arrays, from their level 0; see `Level`.
 
-    arrays: level -> (array, how it is made coarser); factor: voxels of level 0 in one, along each axis
+    arrays: level -> (array, how it is made coarser); factor: voxels of level 0 in one, along each
+            axis
     """
 
     made_from: Annotated[str, Told("level 0 was made anew")]
@@ -81,10 +93,14 @@ class Level:
     def __init__(self, job: LevelJob, container: Path) -> None:
         self.factor = job.factor
         bases = {source.name: source.open(container) for source in job.sources}
-        self.parts = [_Part(level, bases[name], open_array(container, level), how) for level, (name, how) in job.arrays.items()]
+        self.parts = [
+            _Part(level, bases[name], open_array(container, level), how)
+            for level, (name, how) in job.arrays.items()
+        ]
 
     def read(self, block: Block) -> dict[str, NDArray[Any]]:
-        """What the block holds, made coarser as it is read, so that level 0 is never in memory as a whole."""
+        """What the block holds, made coarser as it is read, so that level 0 is never in memory as a
+        whole."""
         return {part.name: part.read(block.write, self.factor) for part in self.parts}
 
     def compute(self, block: Block, source: dict[str, NDArray[Any]]) -> Output:
@@ -111,11 +127,14 @@ class _Part:
 
 def _covered(roi: Roi, factor: Factor, base: Roi) -> Roi:
     """What `roi`, counted from the begin of a level, covers of level 0."""
-    return Roi(base.begin + roi.begin * Coordinate(factor), roi.shape * Coordinate(factor)).intersect(base)
+    return Roi(
+        base.begin + roi.begin * Coordinate(factor), roi.shape * Coordinate(factor)
+    ).intersect(base)
 
 
 def _pieces(roi: Roi, most: int) -> Iterator[Roi]:
-    """`roi` in pieces of at most `most` voxels, halved along the longest axis as often as needed."""
+    """`roi` in pieces of at most `most` voxels, halved along the longest axis as often as
+    needed."""
     shape = list(roi.shape)
     while np.prod(shape) > most:
         axis = int(np.argmax(shape))
@@ -127,7 +146,9 @@ def _pieces(roi: Roi, most: int) -> Iterator[Roi]:
 def _forget_what_is_gone(source: Step, how: Mapping[str, How], level: int) -> None:
     """A level that somebody deleted is made again."""
     folder = step_folder(source.container, _name(source, level))
-    if (folder / "step.json").exists() and not all(has_array(source.container, f"{name}/{level}") for name in how):
+    if (folder / "step.json").exists() and not all(
+        has_array(source.container, f"{name}/{level}") for name in how
+    ):
         forget(load_step(folder))
 
 
@@ -135,8 +156,11 @@ def _name(source: Step, level: int) -> str:
     return f"{source.name}-level{level}"
 
 
-def _create(container: Path, how: Mapping[str, How], level: int, factor: Factor, base: Array) -> Roi:
-    """Makes the arrays of a level, if they are not there; returns what they cover, in their voxels."""
+def _create(
+    container: Path, how: Mapping[str, How], level: int, factor: Factor, base: Array
+) -> Roi:
+    """Makes the arrays of a level, if they are not there; returns what they cover, in their
+    voxels."""
     shape = [-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)]
     chunks = chunk_shape(_block(shape))
     made = [create_level(container, name, level, factor=factor, chunks=chunks) for name in how]
@@ -146,7 +170,9 @@ def _create(container: Path, how: Mapping[str, How], level: int, factor: Factor,
 def _step(source: Step, how: Mapping[str, How], level: int, factor: Factor, roi: Roi) -> Step:
     arrays = {f"{name}/{level}": (name, of) for name, of in how.items()}
     sources = tuple(OwnArray.of(source.container, name) for name in how)
-    job = LevelJob(made_from=digest(source.depends_on()), sources=sources, arrays=arrays, factor=factor)
+    job = LevelJob(
+        made_from=digest(source.depends_on()), sources=sources, arrays=arrays, factor=factor
+    )
     none = (0,) * roi.dims
     grid = tile(roi, _block(roi.shape), step=(1,) * roi.dims, context=(none, none))
     return Step(_name(source, level), source.container, grid, job, arrays=tuple(arrays))

@@ -15,8 +15,8 @@ LAST = 50
 class Rate:
     """Things done per second, over the last of them.
 
-    parallel: how many are under way at once.  The first that each of them does is start: networks are loaded, and what is
-              fastest is tried out
+    parallel: how many are under way at once.  The first that each of them does is start: networks
+              are loaded, and what is fastest is tried out
     """
 
     def __init__(self, *, parallel: int = 1) -> None:

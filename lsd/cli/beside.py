@@ -1,4 +1,5 @@
-"""What a config file finds beside it: its own folder is searched for modules while it runs, and only then."""
+"""What a config file finds beside it: its own folder is searched for modules while it runs, and
+only then."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ OURS = __name__.partition(".")[0]
 class Beside(MetaPathFinder):
     """Finds modules in the folder of a config file before those of the same name elsewhere.
 
-    A file of the folder does not hide a package of the same name: `config.datasets` is found from a folder with a config.py.
-    Modules found here are as private to the run of the file as its own names: another config may have others so called.
+    A file of the folder does not hide a package of the same name: `config.datasets` is found from a
+    folder with a config.py.  Modules found here are as private to the run of the file as its own
+    names: another config may have others so called.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -26,7 +28,9 @@ class Beside(MetaPathFinder):
         self._found: set[str] = set()
         self._before = set(sys.modules)
 
-    def find_spec(self, fullname: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """The module of the folder, None where it has none of that name."""
         found = self.find(fullname) if path is None else None
         if found is not None:
@@ -41,27 +45,43 @@ class Beside(MetaPathFinder):
         if found is None or found.origin is None:
             return None
         elsewhere = None if found.submodule_search_locations else PathFinder.find_spec(name)
-        return None if elsewhere and elsewhere.submodule_search_locations and elsewhere.origin else found
+        return (
+            None
+            if elsewhere and elsewhere.submodule_search_locations and elsewhere.origin
+            else found
+        )
 
     def private(self) -> list[str]:
         """Names of loaded modules that were found here, with those inside of them."""
         return [name for name in sys.modules if name.partition(".")[0] in self._found]
 
     def forget(self) -> None:
-        """Has all that was imported meanwhile imported anew next time, unless it is installed: it may hold what is wrong."""
+        """Has all that was imported meanwhile imported anew next time, unless it is installed: it
+        may hold what is wrong."""
         installed = tuple(f"{folder}/" for folder in sysconfig.get_paths().values())
         for name in set(sys.modules) - self._before:
             file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.endswith(".py") and not file.startswith(installed) and name.partition(".")[0] != OURS:
+            if (
+                file.endswith(".py")
+                and not file.startswith(installed)
+                and name.partition(".")[0] != OURS
+            ):
                 _drop(name)
 
 
 @contextmanager
 def beside(path: Path) -> Iterator[Beside]:
-    """Inside, what lies in the folder of the file can be imported; if that is a package, its whole by its name as well."""
+    """Inside, what lies in the folder of the file can be imported; if that is a package, its whole
+    by its name as well."""
     finder = Beside(_folders(path.resolve().parent))
-    others = {top for top in {name.partition(".")[0] for name in sys.modules} if _is_another(finder, top)}
-    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in others}
+    others = {
+        top for top in {name.partition(".")[0] for name in sys.modules} if _is_another(finder, top)
+    }
+    aside = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if name.partition(".")[0] in others
+    }
     sys.meta_path.insert(0, finder)
     try:
         yield finder
@@ -85,7 +105,11 @@ def _is_another(finder: Beside, name: str) -> bool:
     if loaded is None or name == "__main__":
         return False
     found = finder.find(name)
-    return found is not None and found.origin is not None and Path(found.origin).resolve() != Path(loaded).resolve()
+    return (
+        found is not None
+        and found.origin is not None
+        and Path(found.origin).resolve() != Path(loaded).resolve()
+    )
 
 
 def _drop(name: str) -> None:

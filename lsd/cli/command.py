@@ -29,18 +29,28 @@ _BLOCKS = "blocks"
 
 
 def main(
-    command: Callable[[Config], object], description: str, *, argv: Sequence[str] | None = None, default: Path = DEFAULT_CONFIG
+    command: Callable[[Config], object],
+    description: str,
+    *,
+    argv: Sequence[str] | None = None,
+    default: Path = DEFAULT_CONFIG,
 ) -> None:
     """Runs `command` with the config that the command line names (by default `default`), and exits.
 
-    Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence; --debug adds the traceback.
+    Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence;
+    --debug adds the traceback.
     """
     arguments = _parse(description, argv, default)
-    logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
+    )
     logging.captureWarnings(True)
     _quiet_libraries()
     words = (sys.argv[0], *(sys.argv[1:] if argv is None else argv))
-    guarded(lambda: _logged(command, load(arguments.config, arguments.overrides), words), debug=arguments.debug)
+    guarded(
+        lambda: _logged(command, load(arguments.config, arguments.overrides), words),
+        debug=arguments.debug,
+    )
 
 
 def say(*words: object) -> None:
@@ -67,13 +77,19 @@ def guarded(action: Callable[[], object], *, debug: bool) -> None:
 
 
 def _interrupted(said: str) -> None:
-    """Says so, in the words of what was interrupted if it has any, and exits, whatever signals come meanwhile.
+    """Says so, in the words of what was interrupted if it has any, and exits, whatever signals come
+    meanwhile.
 
-    A thread that computes a block, for minutes, would be waited for; it may be ended as any process may be killed.
+    A thread that computes a block, for minutes, would be waited for; it may be ended as any process
+    may be killed.
     """
     with _deaf():
         try:
-            _fail(said or "interrupted; the same command goes on from the last checkpoint or block", 130, debug=False)
+            _fail(
+                said or "interrupted; the same command goes on from the last checkpoint or block",
+                130,
+                debug=False,
+            )
         finally:
             if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
                 for stream in (sys.stdout, sys.stderr):
@@ -87,7 +103,9 @@ def _deaf() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
@@ -96,10 +114,16 @@ def _deaf() -> Iterator[None]:
 
 
 def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-c", "--config", default=default, type=Path, help="config file (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "-c", "--config", default=default, type=Path, help="config file (default: %(default)s)"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2"
+    )
     return parser.parse_args(argv)
 
 

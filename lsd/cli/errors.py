@@ -2,4 +2,5 @@
 
 
 class ConfigError(ValueError):
-    """A config file or an override that cannot be used; the message says why, a line for each mistake."""
+    """A config file or an override that cannot be used; the message says why, a line for each
+    mistake."""

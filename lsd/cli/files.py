@@ -20,10 +20,12 @@ from lsd.spec.written import expanded
 
 
 def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
-    """The config of a file (.py with a variable `config`, or .json) with "key=value" overrides applied.
+    """The config of a file (.py with a variable `config`, or .json) with "key=value" overrides
+    applied.
 
-    Names (dataset=fib25) come from the file's own DATASETS, VARIANTS, NETWORKS and AUGMENTATIONS.  While the file runs, its
-    own folder is searched for what it imports, too.  Raises ConfigError with every mistake found.
+    Names (dataset=fib25) come from the file's own DATASETS, VARIANTS, NETWORKS and AUGMENTATIONS.
+    While the file runs, its own folder is searched for what it imports, too.  Raises ConfigError
+    with every mistake found.
     """
     path = _file(path)
     if path.suffix == ".json":
@@ -47,19 +49,28 @@ def _file(path: str | Path) -> Path:
         if found.is_file():
             return found
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name a config file that can be read with -c") from error
+        raise ConfigError(
+            f"{path}: {error.strerror}; name a config file that can be read with -c"
+        ) from error
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    raise ConfigError(f"no config file {str(path)!r}; name one with -c, or start in the folder that holds {DEFAULT_CONFIG}")
+    raise ConfigError(
+        f"no config file {str(path)!r}; name one with -c, or start in the folder that holds "
+        f"{DEFAULT_CONFIG}"
+    )
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name a config file that can be read with -c") from error
+        raise ConfigError(
+            f"{path}: {error.strerror}; name a config file that can be read with -c"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from error
+        raise ConfigError(
+            f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})"
+        ) from error
 
 
 def _from_json(path: Path) -> Config:
@@ -68,9 +79,14 @@ def _from_json(path: Path) -> Config:
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False)
         if first["type"] == "json_invalid":
-            raise ConfigError(f"{path} is no JSON: {first['ctx']['error']}; take the config.json of a run, or a .py") from error
+            raise ConfigError(
+                f"{path} is no JSON: {first['ctx']['error']}; take the config.json of a run, or a "
+                f".py"
+            ) from error
         if not first["loc"] and first["type"] == "model_type":
-            raise ConfigError(f"{path} holds {brief(first['input'])}, wanted are the fields of a config, {{...}}") from error
+            raise ConfigError(
+                f"{path} holds {brief(first['input'])}, wanted are the fields of a config, {{...}}"
+            ) from error
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
 
 
@@ -102,7 +118,11 @@ def _execute(path: Path) -> dict[str, Any]:
 
 
 def _where(error: BaseException, path: Path) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename) == path
+    ]
     return f"line {lines[-1]}: " if lines else ""
 
 
@@ -113,5 +133,7 @@ def _close_to(error: BaseException) -> str:
         trace = trace.tb_next
     if not (trace and isinstance(error, KeyError) and isinstance(error.args[0], str)):
         return ""
-    there = [name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())]
+    there = [
+        name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())
+    ]
     return meant(error.args[0], there) if there else ""

@@ -23,8 +23,11 @@ DICTIONARIES = {
 DEFAULT_CONFIG = Path("config") / "config.py"
 
 
-def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str, Mapping[str, Any]]) -> Config:
-    """`config` with "key=value" applied and validated again; a value may be a name of the dictionary for its key.
+def override(
+    config: Config, overrides: Iterable[str], dictionaries: Mapping[str, Mapping[str, Any]]
+) -> Config:
+    """`config` with "key=value" applied and validated again; a value may be a name of the
+    dictionary for its key.
 
     Raises ConfigError with every mistake found.
     """
@@ -53,19 +56,32 @@ def override(config: Config, overrides: Iterable[str], dictionaries: Mapping[str
     return config
 
 
-def _validated(config: Config, data: dict[str, Any], texts: Mapping[str, str]) -> tuple[Config, ValidationError | None]:
-    """The config of the data, or the one given, and what is wrong.  Where text is wanted, what reads like a number is text."""
+def _validated(
+    config: Config, data: dict[str, Any], texts: Mapping[str, str]
+) -> tuple[Config, ValidationError | None]:
+    """The config of the data, or the one given, and what is wrong.  Where text is wanted, what
+    reads like a number is text."""
     try:
         return Config.model_validate(data), None
     except ValidationError as error:
-        wanted = [place(Config, detail["loc"]).parts for detail in error.errors() if detail["type"] == "string_type"]
+        wanted = [
+            place(Config, detail["loc"]).parts
+            for detail in error.errors()
+            if detail["type"] == "string_type"
+        ]
         # one name stands for a tuple of it
-        keys = {".".join(map(str, parts[:end])) for parts in wanted for end in (len(parts), len(parts) - 1)} & texts.keys()
+        keys = {
+            ".".join(map(str, parts[:end]))
+            for parts in wanted
+            for end in (len(parts), len(parts) - 1)
+        } & texts.keys()
         if not keys:
             return config, error
         for key in keys:
             _put(data, key, texts[key])
-        return _validated(config, data, {key: text for key, text in texts.items() if key not in keys})
+        return _validated(
+            config, data, {key: text for key, text in texts.items() if key not in keys}
+        )
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -87,7 +103,9 @@ def _check_path(config: Config, key: str) -> None:
             node = getattr(node, part)
         elif isinstance(node, tuple):
             if not part.isdecimal() or int(part) >= len(node):
-                there = f"entries 0..{len(node) - 1}" if node else f"no entries yet; set {where} itself"
+                there = (
+                    f"entries 0..{len(node) - 1}" if node else f"no entries yet; set {where} itself"
+                )
                 raise ConfigError(f"{where} has {there}, got {part!r}")
             node = node[int(part)]
         elif isinstance(node, dict):
@@ -128,8 +146,10 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
     if names:
         raise ConfigError(f"no {key.split('.')[-1]} {text!r}{meant(text, names)}")
     raise ConfigError(
-        f"{key}: the name {text!r} is looked up in {DICTIONARIES[key]} of a .py config, and this config holds none (a .json "
-        f"never does); name a .py config with -c that imports it, as in -c {DEFAULT_CONFIG} {key}={text}"
+        f"{key}: the name {text!r} is looked up in {DICTIONARIES[key]} of a .py config, and this "
+        f"config holds none (a .json "
+        f"never does); name a .py config with -c that imports it, as in -c {DEFAULT_CONFIG} "
+        f"{key}={text}"
     )
 
 

@@ -45,11 +45,13 @@ class Counted:
 
 
 def count(config: Config, name: str, spec: Volume) -> Counted:
-    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, block by block, in bounded memory.
+    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, block by
+    block, in bounded memory.
 
-    Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the same segmentation.
-    With evaluate.connected the whole region is one block: its truth is relabelled into pieces that touch by a face, edge or
-    corner.  Raises ValueError if voxel sizes differ, nothing overlaps, or fragments are not those of the graph.
+    Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the
+    same segmentation.  With evaluate.connected the whole region is one block: its truth is
+    relabelled into pieces that touch by a face, edge or corner.  Raises ValueError if voxel sizes
+    differ, nothing overlaps, or fragments are not those of the graph.
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
     results = open_results(config, name)
@@ -92,9 +94,13 @@ class Counts:
 
     def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
         """Segmentation, truth and where it is known."""
-        return self.segmentation.read(block.write, beyond="zero"), *self.volume.read_truth(block.write)
+        return self.segmentation.read(block.write, beyond="zero"), *self.volume.read_truth(
+            block.write
+        )
 
-    def compute(self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]) -> Output:
+    def compute(
+        self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]
+    ) -> Output:
         """Their pairs, in ascending order."""
         segmentation, truth, known = source
         mask = known if self.job.use_mask else np.ones_like(known)
@@ -104,11 +110,17 @@ class Counts:
             truth = _pieces(np.where(mask, truth, np.uint64(0)))
         table = Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
         rows = np.empty(len(table.voxels), PAIR)
-        rows["segment"], rows["object"], rows["voxels"] = table.segments, table.objects, table.voxels
+        rows["segment"], rows["object"], rows["voxels"] = (
+            table.segments,
+            table.objects,
+            table.voxels,
+        )
         return Output(rows=rows)
 
 
-def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path) -> Step:
+def _step(
+    config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path
+) -> Step:
     settings, source, revision = config.evaluate, results.array.source, config.segment.revision
     none, where = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
@@ -125,7 +137,9 @@ def _step(config: Config, name: str, volume: OpenVolume, results: Results, roi: 
         ignore=settings.ignore if settings.connected else (),
     )
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
-    return Step("counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR)
+    return Step(
+        "counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR
+    )
 
 
 def _check_fragments(results: Results, table: Contingency) -> None:
@@ -141,7 +155,8 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
     assert volume.truth_roi is not None, "only volumes with labels are counted"
     if not agree(volume.voxel_size, results.array.voxel_size):
         raise ValueError(
-            f"volume {volume.name!r}: voxel size of the truth is {volume.voxel_size} nm, of {results.array.name} "
+            f"volume {volume.name!r}: voxel size of the truth is {volume.voxel_size} nm, of "
+            f"{results.array.name} "
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
@@ -151,15 +166,20 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
     try:
         roi = asked.intersect(results.array.on_grid(volume.raw.remainder).roi)
     except ValueError as error:
-        raise ValueError(f"volume {volume.name!r}: against raw, {error}; or predict and segment it again") from error
+        raise ValueError(
+            f"volume {volume.name!r}: against raw, {error}; or predict and segment it again"
+        ) from error
     if roi.empty:
         raise ValueError(
-            f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation {text(results.array.roi)} "
+            f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation "
+            f"{text(results.array.roi)} "
             "(voxels); predict and segment a region that overlaps it"
         )
     return roi
 
 
 def _pieces(truth: NDArray[np.uint64]) -> NDArray[Any]:
-    pieces: NDArray[Any] = cc3d.connected_components(truth, connectivity=26 if truth.ndim == 3 else 8)
+    pieces: NDArray[Any] = cc3d.connected_components(
+        truth, connectivity=26 if truth.ndim == 3 else 8
+    )
     return pieces.reshape(truth.shape)

@@ -16,10 +16,12 @@ _SETTINGS = {"segment": (), "evaluate": ("workers", "block")}
 
 
 def keep(path: Path, new: Mapping[str, Any]) -> str:
-    """Moves the evaluation at `path`, and the figures beside it, out of the way of a new one that says something else.
+    """Moves the evaluation at `path`, and the figures beside it, out of the way of a new one that
+    says something else.
 
-    evaluation.json and evaluation_*.png become evaluation-1.json and evaluation-1_*.png, or the next number that is free.
-    Returns a sentence about it; "" where there was none, or it says the same.
+    evaluation.json and evaluation_*.png become evaluation-1.json and evaluation-1_*.png, or the
+    next number that is free.  Returns a sentence about it; "" where there was none, or it says the
+    same.
     """
     if not path.exists():
         return ""
@@ -29,16 +31,23 @@ def keep(path: Path, new: Mapping[str, Any]) -> str:
         return ""
     kept = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
     figures = sorted(path.parent.glob(f"{path.stem}_*.png"))
-    # figures first: a number is taken by the scores, so who is killed here goes on with the same number
+    # figures first: a number is taken by the scores, so who is killed here goes on with the same
+    # number
     for figure in figures:
         os.replace(figure, figure.with_name(figure.name.replace(path.stem, kept.stem, 1)))
     os.replace(path, kept)
     beside = ", its figures beside it" if figures else ""
-    return f"the earlier evaluation is kept as {kept}{beside}: {'; '.join(found) or 'it cannot be read'}"
+    return (
+        f"the earlier evaluation is kept as {kept}{beside}: "
+        f"{'; '.join(found) or 'it cannot be read'}"
+    )
 
 
 def _next(path: Path) -> int:
-    numbers = (re.fullmatch(rf"{path.stem}-(\d+)", other.stem) for other in path.parent.glob(f"{path.stem}-*{path.suffix}"))
+    numbers = (
+        re.fullmatch(rf"{path.stem}-(\d+)", other.stem)
+        for other in path.parent.glob(f"{path.stem}-*{path.suffix}")
+    )
     return max((int(found[1]) for found in numbers if found), default=0) + 1
 
 
@@ -51,17 +60,31 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _said(there: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What two evaluations differ in, in words: settings, volumes, thresholds, or the scores alone."""
-    found = [line for name in _SETTINGS for line in differences(_settings(there, name), _settings(new, name), f"{name}.")]
+    """What two evaluations differ in, in words: settings, volumes, thresholds, or the scores
+    alone."""
+    found = [
+        line
+        for name in _SETTINGS
+        for line in differences(_settings(there, name), _settings(new, name), f"{name}.")
+    ]
     for what, of in (("volumes", _volumes), ("thresholds", _thresholds)):
         if of(there) != of(new):
-            found.append(f"{what}: {', '.join(of(there)) or 'none'} there, {', '.join(of(new)) or 'none'} asked for")
-    return found or ([] if _scores(there) == _scores(new) else ["the same settings gave other scores"])
+            found.append(
+                f"{what}: {', '.join(of(there)) or 'none'} there, {', '.join(of(new)) or 'none'} "
+                f"asked for"
+            )
+    return found or (
+        [] if _scores(there) == _scores(new) else ["the same settings gave other scores"]
+    )
 
 
 def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
     found = content.get(section)
-    return {key: value for key, value in found.items() if key not in _SETTINGS[section]} if isinstance(found, dict) else {}
+    return (
+        {key: value for key, value in found.items() if key not in _SETTINGS[section]}
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,5 +98,9 @@ def _volumes(content: Mapping[str, Any]) -> list[str]:
 
 def _thresholds(content: Mapping[str, Any]) -> list[str]:
     found = content.get("volumes")
-    volumes = [volume for volume in found.values() if isinstance(volume, dict)] if isinstance(found, dict) else []
+    volumes = (
+        [volume for volume in found.values() if isinstance(volume, dict)]
+        if isinstance(found, dict)
+        else []
+    )
     return sorted({threshold for volume in volumes for threshold in volume.get("sweep") or {}})

@@ -24,7 +24,8 @@ class Partition:
 
     voi_split: H(segmentation | truth) in bits, how finely objects are cut up
     voi_merge: H(truth | segmentation) in bits, how much segments mix objects
-    pairs:     pairs of different voxels that lie together in both, in the segmentation, in the truth
+    pairs:     pairs of different voxels that lie together in both, in the segmentation, in the
+               truth
     voxels, segments, objects: that were scored, without segment 0
     Source: Meila 2007; Rand 1971; Arganda-Carreras et al. 2015; CREMI 2016 (cremi.org).
     """
@@ -43,12 +44,14 @@ class Partition:
 
     @property
     def rand_precision(self) -> float:
-        """Of the pairs that lie together in the segmentation, the fraction that does in the truth."""
+        """Of the pairs that lie together in the segmentation, the fraction that does in the
+        truth."""
         return self.pairs[0] / self.pairs[1] if self.pairs[1] else 1.0
 
     @property
     def rand_recall(self) -> float:
-        """Of the pairs that lie together in the truth, the fraction that does in the segmentation."""
+        """Of the pairs that lie together in the truth, the fraction that does in the
+        segmentation."""
         return self.pairs[0] / self.pairs[2] if self.pairs[2] else 1.0
 
     @property
@@ -59,15 +62,25 @@ class Partition:
 
     @property
     def cremi(self) -> float:
-        """Geometric mean of the two, sqrt(VOI sum * ARAND): the formula of the CREMI score, over all scored voxels.
+        """Geometric mean of the two, sqrt(VOI sum * ARAND): the formula of the CREMI score, over
+        all scored voxels.
 
-        cremi.org leaves out truth within 25 nm of a boundary, and counts segment 0 as single voxels in the Rand error only.
+        cremi.org leaves out truth within 25 nm of a boundary, and counts segment 0 as single voxels
+        in the Rand error only.
         """
         return math.sqrt(self.voi_sum * self.arand)
 
     def as_dict(self) -> dict[str, float]:
         """Every score by name."""
-        names = ("voi_split", "voi_merge", "voi_sum", "arand", "rand_precision", "rand_recall", "cremi")
+        names = (
+            "voi_split",
+            "voi_merge",
+            "voi_sum",
+            "arand",
+            "rand_precision",
+            "rand_recall",
+            "cremi",
+        )
         return {name: getattr(self, name) for name in (*names, "voxels", "segments", "objects")}
 
 
@@ -82,12 +95,15 @@ def compare(
     """Scores of `segmentation` against `truth`, integer arrays of one shape.
 
     ignore:     labels of the truth whose voxels are left out
-    background: what label 0 of the segmentation is: a "label" like others, "ignore": its voxels are left out too,
-                "singletons": each of its voxels is a segment of its own
+    background: what label 0 of the segmentation is: a "label" like others, "ignore": its voxels are
+                left out too, "singletons": each of its voxels is a segment of its own
     mask:       score only where it is set
-    Raises ValueError if nothing is left to score, for shapes that differ and arrays that are no ids.
+    Raises ValueError if nothing is left to score, for shapes that differ and arrays that are no
+    ids.
     """
-    return score(Contingency.of(segmentation, truth, mask=mask), ignore=ignore, background=background)
+    return score(
+        Contingency.of(segmentation, truth, mask=mask), ignore=ignore, background=background
+    )
 
 
 def score(
@@ -104,18 +120,30 @@ def score(
         raise ValueError(f"background is {background!r}; allowed: label, ignore, singletons")
     if not used.any():
         raise ValueError(
-            f"nothing to score: all {table.voxels.sum()} voxels are truth labelled {sorted(ignore)} or background; "
+            f"nothing to score: all {table.voxels.sum()} voxels are truth labelled "
+            f"{sorted(ignore)} or background; "
             "check region, mask and ignore"
         )
-    return _score(table.segments[used], table.objects[used], table.voxels[used].astype(float), background == "singletons")
+    return _score(
+        table.segments[used],
+        table.objects[used],
+        table.voxels[used].astype(float),
+        background == "singletons",
+    )
 
 
-def _score(segments: NDArray[np.uint64], objects: NDArray[np.uint64], shared: NDArray[np.float64], apart: bool) -> Partition:
+def _score(
+    segments: NDArray[np.uint64],
+    objects: NDArray[np.uint64],
+    shared: NDArray[np.float64],
+    apart: bool,
+) -> Partition:
     _, segment_of = np.unique(segments, return_inverse=True)
     _, object_of = np.unique(objects, return_inverse=True)
     in_segment = np.bincount(segment_of, shared)[segment_of]
     in_object = np.bincount(object_of, shared)[object_of]
-    # what a voxel's own cell and segment hold; a voxel of the background is alone in both, if it is a singleton
+    # what a voxel's own cell and segment hold; a voxel of the background is alone in both, if it is
+    # a singleton
     single = (segments == 0) & apart
     cell, segment = np.where(single, 1.0, shared), np.where(single, 1.0, in_segment)
     total = float(shared.sum())
@@ -130,19 +158,24 @@ def _score(segments: NDArray[np.uint64], objects: NDArray[np.uint64], shared: ND
 
 
 def _sum(weights: NDArray[np.float64], values: NDArray[Any]) -> float:
-    # not `@`: BLAS would wake all cores for a few thousand numbers, and its order of adding depends on their number
+    # not `@`: BLAS would wake all cores for a few thousand numbers, and its order of adding depends
+    # on their number
     return float((weights * values).sum())
 
 
 def pool(partitions: Sequence[Partition]) -> Partition:
-    """The scores of several volumes as one: exactly those of a volume made of them all, in which no id occurs in two.
+    """The scores of several volumes as one: exactly those of a volume made of them all, in which no
+    id occurs in two.
 
-    So the VOI is the mean of theirs weighted with their voxels, and the Rand error that of all their pairs.
+    So the VOI is the mean of theirs weighted with their voxels, and the Rand error that of all
+    their pairs.
     """
     voxels = sum(partition.voxels for partition in partitions)
     if not voxels:
         raise ValueError("no volume was scored; there is nothing to pool")
-    both, segmentation, truth = (sum(partition.pairs[i] for partition in partitions) for i in range(3))
+    both, segmentation, truth = (
+        sum(partition.pairs[i] for partition in partitions) for i in range(3)
+    )
     return Partition(
         voi_split=sum(partition.voi_split * partition.voxels for partition in partitions) / voxels,
         voi_merge=sum(partition.voi_merge * partition.voxels for partition in partitions) / voxels,

@@ -27,43 +27,57 @@ T = TypeVar("T")
 
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
-    """Scores the segmentations of all volumes of predict.volumes that have truth; writes runs/<name>/evaluation.json.
+    """Scores the segmentations of all volumes of predict.volumes that have truth; writes
+    runs/<name>/evaluation.json.
 
-    An earlier evaluation with other scores, settings, thresholds or volumes is kept as evaluation-1.json (-2, ..), with its
-    figures, which is said.
+    An earlier evaluation with other scores, settings, thresholds or volumes is kept as
+    evaluation-1.json (-2, ..), with its figures, which is said.
 
-    The threshold is the one with the lowest VOI sum on the volumes of the dataset's part "validate", taken as one volume
-    (see `partition.pool`), or the lowest that is as good but for evaluate.tolerance.  Where none of these was segmented it is
-    the one that validation during training found.  It is never picked on test or training volumes: without either there is a
+    The threshold is the one with the lowest VOI sum on the volumes of the dataset's part
+    "validate", taken as one volume (see `partition.pool`), or the lowest that is as good but for
+    evaluate.tolerance.  Where none of these was segmented it is the one that validation during
+    training found.  It is never picked on test or training volumes: without either there is a
     sweep, but no threshold.  The mutex decoder has none; its segmentation is scored as it is.
 
-    progress: told in a line what was done, and of each volume without truth where its segmentation is.
-    Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is missing, another run's, or of
-    another prediction or other settings than there are now.
+    progress: told in a line what was done, and of each volume without truth where its segmentation
+              is.
+    Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
+    missing, another run's, or of another prediction or other settings than there are now.
     """
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)
     volumes = {name: volume for name, volume in named.items() if volume.labels is not None}
     if not volumes:
         raise ValueError(
-            f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; see predict.volumes"
+            f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; "
+            f"see predict.volumes"
         )
     parts = {name: part for part in PARTS for name in config.dataset.part(part)}
     counted, sweeps = {}, {}
     for name, volume in volumes.items():
         counted[name] = count(config, name, volume)
-        progress(f"{name}: {counted[name].table.voxels.sum()} voxels counted in {text(counted[name].roi)}")
+        progress(
+            f"{name}: {counted[name].table.voxels.sum()} voxels counted in "
+            f"{text(counted[name].roi)}"
+        )
         sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
     # what was refused is not this run's
     keep_config(config)
-    threshold, chosen_on = _choose(config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"})
+    threshold, chosen_on = _choose(
+        config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"}
+    )
     for name in volumes:
         # scores come from the table of fragments, so they say nothing of what is written
-        if threshold is not None and not is_written(segmentation(config, name), array_name(threshold)):
+        if threshold is not None and not is_written(
+            segmentation(config, name), array_name(threshold)
+        ):
             progress(f"{name}: scored{_kept(config, name, threshold)}")
     for name in [name for name in named if name not in volumes]:
         progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
-    scores = {name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold) for name in volumes}
+    scores = {
+        name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold)
+        for name in volumes
+    }
     evaluation = Evaluation(threshold, chosen_on, scores)
     kept = _write(config, evaluation)
     if kept:
@@ -85,7 +99,9 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
     return threshold, "validation during training"
 
 
-def _scores(config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None) -> VolumeScores:
+def _scores(
+    config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None
+) -> VolumeScores:
     fragments = _named(name, lambda: score(counted.table, **_options(config)))
     if config.segment.decoder == "mutex":
         return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
@@ -93,25 +109,37 @@ def _scores(config: Config, name: str, part: str, counted: Counted, swept: Sweep
         scored = None if threshold is None else swept[threshold]
     else:
         scored = _sweep(config, name, counted, (threshold,))[threshold]
-    return VolumeScores(part, counted.roi, scored=scored, fragments=fragments, sweep=swept, table=counted.table)
+    return VolumeScores(
+        part, counted.roi, scored=scored, fragments=fragments, sweep=swept, table=counted.table
+    )
 
 
 def _kept(config: Config, name: str, threshold: float | None) -> str:
-    """Where the segmentation of a volume is, or how to have it written; nothing where no threshold says which."""
+    """Where the segmentation of a volume is, or how to have it written; nothing where no threshold
+    says which."""
     if threshold is None and config.segment.decoder != "mutex":
         return ""
-    array, at = (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
+    array, at = (
+        (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
+    )
     path = segmentation(config, name)
     if is_written(path, array):
         return f"; its segmentation{at} is in {path}"
     return f"; {path} holds no segmentation{at} yet: run segment.py again to write it"
 
 
-def _sweep(config: Config, name: str, counted: Counted, thresholds: Iterable[float]) -> dict[float, Partition]:
+def _sweep(
+    config: Config, name: str, counted: Counted, thresholds: Iterable[float]
+) -> dict[float, Partition]:
     if config.segment.decoder == "mutex":
         return {}
     ordered = sorted(set(thresholds))
-    return _named(name, lambda: {threshold: score(counted.at(threshold), **_options(config)) for threshold in ordered})
+    return _named(
+        name,
+        lambda: {
+            threshold: score(counted.at(threshold), **_options(config)) for threshold in ordered
+        },
+    )
 
 
 def _named(name: str, scoring: Callable[[], T]) -> T:
@@ -130,9 +158,16 @@ def _options(config: Config) -> dict[str, Any]:
 def _write(config: Config, evaluation: Evaluation) -> str:
     """Writes evaluation.json; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
-    options = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    options = {
+        "segment": scoring_settings(config),
+        "evaluate": config.evaluate.model_dump(mode="json"),
+    }
     validation = config.dataset.part("validate")
-    options["picked_on"] = {name: validation[name].model_dump(mode="json") for name in evaluation.volumes if name in validation}
+    options["picked_on"] = {
+        name: validation[name].model_dump(mode="json")
+        for name in evaluation.volumes
+        if name in validation
+    }
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")

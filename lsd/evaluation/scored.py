@@ -11,13 +11,18 @@ from lsd.volumes.known import LIMIT, Blocks, known_everywhere, truth_blocks
 from lsd.volumes.volume import OpenVolume
 
 
-def scored(truth: NDArray[np.uint64], known: NDArray[np.bool_], settings: Evaluate) -> NDArray[np.bool_]:
-    """Where truth counts: no label that is ignored, and known unless settings say that masks do not matter."""
+def scored(
+    truth: NDArray[np.uint64], known: NDArray[np.bool_], settings: Evaluate
+) -> NDArray[np.bool_]:
+    """Where truth counts: no label that is ignored, and known unless settings say that masks do not
+    matter."""
     counts = ~np.isin(truth, np.array(settings.ignore, np.uint64))
     return np.asarray(counts & known if settings.use_mask else counts)
 
 
-def scored_blocks(volume: OpenVolume, roi: Roi, settings: Evaluate, *, limit: int = LIMIT) -> Blocks | None:
+def scored_blocks(
+    volume: OpenVolume, roi: Roi, settings: Evaluate, *, limit: int = LIMIT
+) -> Blocks | None:
     """Blocks of `roi` that may hold voxels that are scored; None where all of it may be."""
     masked = settings.use_mask and not known_everywhere(volume)
     if 0 not in settings.ignore and not masked:

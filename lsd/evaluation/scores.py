@@ -42,7 +42,10 @@ class VolumeScores:
             "end": [int(i) for i in self.roi.end],
             "scores": self.scored and self.scored.as_dict(),
             "fragments": self.fragments and self.fragments.as_dict(),
-            "sweep": {repr(float(threshold)): partition.as_dict() for threshold, partition in self.sweep.items()},
+            "sweep": {
+                repr(float(threshold)): partition.as_dict()
+                for threshold, partition in self.sweep.items()
+            },
         }
 
 
@@ -60,8 +63,13 @@ class Evaluation:
     volumes: dict[str, VolumeScores]
 
     def part(self, part: str) -> Partition | None:
-        """Scores at the threshold of all volumes of a part of the dataset as one; None if none was scored."""
-        scored = [volume.scored for volume in self.volumes.values() if volume.part == part and volume.scored]
+        """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
+        scored."""
+        scored = [
+            volume.scored
+            for volume in self.volumes.values()
+            if volume.part == part and volume.scored
+        ]
         return pool(scored) if scored else None
 
     def as_dict(self) -> dict[str, Any]:

@@ -28,13 +28,18 @@ def sweep(
 ) -> dict[float, Partition]:
     """Scores of the segmentation at each threshold, in ascending order.
 
-    fragments: their voxels are counted once; a segmentation is another name for each of them, so its table follows
+    fragments: their voxels are counted once; a segmentation is another name for each of them, so
+               its table follows
     edges, scores: of `agglomerate`; fragments that occur in edges alone are no matter
     """
-    nodes = np.unique(np.concatenate([fragments.segments, np.asarray(edges, dtype=np.uint64).reshape(-1)]))
+    nodes = np.unique(
+        np.concatenate([fragments.segments, np.asarray(edges, dtype=np.uint64).reshape(-1)])
+    )
     return {
         threshold: score(
-            fragments.relabelled(nodes, components(nodes, edges, scores, threshold)), ignore=ignore, background=background
+            fragments.relabelled(nodes, components(nodes, edges, scores, threshold)),
+            ignore=ignore,
+            background=background,
         )
         for threshold in sorted(thresholds)
     }
@@ -47,7 +52,8 @@ def pooled(sweeps: Sequence[Sweep]) -> dict[float, Partition]:
 
 
 def best(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
-    """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises ValueError if empty.
+    """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises
+    ValueError if empty.
 
     tolerance: sums count as equal to the lowest up to this fraction above it
     """

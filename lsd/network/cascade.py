@@ -19,13 +19,19 @@ from lsd.targets.target import channels
 
 
 class StageNetwork(nn.Module):
-    """A trunk and its heads: (b, c, *input) -> {head: (b, channels of its target, *output)}, logits."""
+    """A trunk and its heads: (b, c, *input) -> {head: (b, channels of its target, *output)},
+    logits."""
 
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
         self.trunk = _trunk(trunk, in_channels)
         outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
-        self.heads = nn.ModuleDict({f"head_{name}": layer for name, layer in heads(features_out(trunk), outs, dims=trunk.dims)})
+        self.heads = nn.ModuleDict(
+            {
+                f"head_{name}": layer
+                for name, layer in heads(features_out(trunk), outs, dims=trunk.dims)
+            }
+        )
 
     def forward(self, x: Tensor, *, discard: Sequence[int] = ()) -> dict[str, Tensor]:
         """Logits of all heads; discard: voxels a side that a same-padded trunk drops."""
@@ -38,16 +44,19 @@ class StageNetwork(nn.Module):
 class Cascade(nn.Module):
     """All stages of a variant over one trunk; one child a stage, `stage_<name>`.
 
-    A stage reads raw (b, 1, *spatial) in [-1, 1] and heads of earlier stages as they would lie on disk: sigmoid, rounded to
-    k / 255.  All of it is cropped about one centre to what the stage needs.  In eval mode a same-padded trunk discards its
-    context; in train mode the last stage that runs keeps it, and earlier ones predict: no gradient, context discarded.
+    A stage reads raw (b, 1, *spatial) in [-1, 1] and heads of earlier stages as they would lie on
+    disk: sigmoid, rounded to k / 255.  All of it is cropped about one centre to what the stage
+    needs.  In eval mode a same-padded trunk discards its context; in train mode the last stage that
+    runs keeps it, and earlier ones predict: no gradient, context discarded.
     """
 
     def __init__(self, variant: Variant, trunk: Trunk) -> None:
         super().__init__()
         self.variant, self.trunk = variant, trunk
         for stage in variant.stages:
-            network = StageNetwork(stage, trunk, in_channels=read_channels(variant, stage, trunk.dims))
+            network = StageNetwork(
+                stage, trunk, in_channels=read_channels(variant, stage, trunk.dims)
+            )
             self.add_module(f"stage_{stage.name}", network)
         # plain tuples, made here: torch.compile follows no size algebra
         names = tuple(stage.name for stage in variant.stages)
@@ -55,23 +64,32 @@ class Cascade(nn.Module):
         self._reads = {stage.name: stage.reads for stage in variant.stages}
         self._heads = {stage.name: tuple(stage.heads) for stage in variant.stages}
         self._margins = {
-            last: {name: tuple(margin) for name, margin in sizes.margins(variant, trunk, stage=last).items()}
+            last: {
+                name: tuple(margin)
+                for name, margin in sizes.margins(variant, trunk, stage=last).items()
+            }
             for last in (None, *names)
         }
         self._step, self._remainder = tuple(extent(trunk).step), tuple(extent(trunk).remainder)
-        self._shrink = {training: tuple(extent(trunk, training=training).shrink) for training in (False, True)}
+        self._shrink = {
+            training: tuple(extent(trunk, training=training).shrink) for training in (False, True)
+        }
         self._discard = tuple(extent(trunk).shrink // 2) if is_padded(trunk) else ()
 
     def stage(self, name: str) -> StageNetwork:
         """The network of a stage."""
         return cast(StageNetwork, self.get_submodule(f"stage_{name}"))
 
-    def forward(self, raw: Tensor, *, stage: str | None = None, heads: Sequence[str] | None = None) -> dict[str, Tensor]:
+    def forward(
+        self, raw: Tensor, *, stage: str | None = None, heads: Sequence[str] | None = None
+    ) -> dict[str, Tensor]:
         """Logits {head: (b, c, *output)} of raw (b, 1, *spatial), all over the same voxels.
 
-        stage: the last stage to run, e.g. the one in training (raw as of `sizes.raw_shape`); None: the last of the variant
+        stage: the last stage to run, e.g. the one in training (raw as of `sizes.raw_shape`); None:
+               the last of the variant
         heads: which to give; None: those of that stage
-        Raises ValueError where raw has no legal shape, naming those nearest, and where a head is unknown.
+        Raises ValueError where raw has no legal shape, naming those nearest, and where a head is
+        unknown.
         """
         last, margins = stage or self._last, self._margins[stage]
         wanted = self._heads[last] if heads is None else tuple(heads)
@@ -90,13 +108,23 @@ class Cascade(nn.Module):
                     logits[head] = crop(given[head], output)
         return {head: logits[head] for head in wanted}
 
-    def _output(self, raw: tuple[int, ...], margin: tuple[int, ...], stage: str | None) -> tuple[int, ...]:
-        own = tuple(n - 2 * m for n, m in zip(raw, margin, strict=True)) if len(raw) == len(margin) else ()
+    def _output(
+        self, raw: tuple[int, ...], margin: tuple[int, ...], stage: str | None
+    ) -> tuple[int, ...]:
+        own = (
+            tuple(n - 2 * m for n, m in zip(raw, margin, strict=True))
+            if len(raw) == len(margin)
+            else ()
+        )
         output = tuple(n - s for n, s in zip(own, self._shrink[self.training], strict=False))
         fits = (n % s == r for n, s, r in zip(own, self._step, self._remainder, strict=False))
         if not own or min(output) < 1 or not all(fits):
             # raises, and names the shapes that do
-            return tuple(sizes.cascade_output(self.variant, self.trunk, raw, stage=stage, training=self.training))
+            return tuple(
+                sizes.cascade_output(
+                    self.variant, self.trunk, raw, stage=stage, training=self.training
+                )
+            )
         return output
 
     def _running(self, stages: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
@@ -104,7 +132,9 @@ class Cascade(nn.Module):
         known = [head for name in stages for head in self._heads[name]]
         unknown = [head for head in wanted if head not in known]
         if unknown:
-            raise ValueError(f"no head {unknown[0]!r}; the stages {', '.join(stages)} give: {', '.join(known)}")
+            raise ValueError(
+                f"no head {unknown[0]!r}; the stages {', '.join(stages)} give: {', '.join(known)}"
+            )
         running: list[str] = []
         needed = set(wanted)
         for name in reversed(stages):

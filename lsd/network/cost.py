@@ -1,4 +1,5 @@
-"""What a network costs: parameters, multiplications, and the memory of a prediction, from its description alone (no torch)."""
+"""What a network costs: parameters, multiplications, and the memory of a prediction, from its
+description alone (no torch)."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from lsd.network.levels import discarded, fold, is_padded, kernels
 from lsd.spec import ResidualUNet, Shape, Stage, Trunk, UNet, Variant
 from lsd.targets.target import channels
 
-# measured on the CPU: convolutions reorder and pad what they read unless it is in channels_last, and load kernels once
+# measured on the CPU: convolutions reorder and pad what they read unless it is in channels_last,
+# and load kernels once
 OVERHEAD, START = 1.7, 150_000_000
-# outputs of a transposed convolution that are alive at once unless it is in channels_last: its own, and copies on the way to it
+# outputs of a transposed convolution that are alive at once unless it is in channels_last: its own,
+# and copies on the way to it
 COPIES = 2.5
 
 
@@ -23,7 +26,8 @@ class Pass:
 
     bytes_per_value: 4 in fp32, 2 in bf16 and fp16
     channels_last:   the memory layout, which spares copies
-    averaged:        over passes that see raw turned: turned raw and sums of all heads are held during each
+    averaged:        over passes that see raw turned: turned raw and sums of all heads are held
+                     during each
     """
 
     bytes_per_value: int = 4
@@ -32,13 +36,17 @@ class Pass:
 
 
 class Walk:
-    """One pass through a trunk, on paper: what each operation multiplies, what it stores, what is alive meanwhile.
+    """One pass through a trunk, on paper: what each operation multiplies, what it stores, what is
+    alive meanwhile.
 
-    channels, shape: of the array that flows; held: values kept for later (skips, the input); copies: see COPIES
+    channels, shape: of the array that flows; held: values kept for later (skips, the input);
+                     copies: see COPIES
     macs, parameters: so far; peak: most values alive at once.  Activations work in place.
     """
 
-    def __init__(self, channels: int, shape: Sequence[int], *, padded: bool, norm: bool, copies: float) -> None:
+    def __init__(
+        self, channels: int, shape: Sequence[int], *, padded: bool, norm: bool, copies: float
+    ) -> None:
         self.channels, self.shape = channels, tuple(shape)
         self.padded, self.norm, self.copies = padded, norm, copies
         self.held = self.macs = self.parameters = self.peak = 0
@@ -71,7 +79,8 @@ class Walk:
         self._alive(5 * self.values)
 
     def upsample(self, channels: int, factor: Shape, *, nearest: bool) -> None:
-        """Transposed convolution of kernel and stride `factor`, or a 1x1x1 convolution repeated `factor` times."""
+        """Transposed convolution of kernel and stride `factor`, or a 1x1x1 convolution repeated
+        `factor` times."""
         before, taps = self.values, 1 if nearest else prod(factor)
         self.macs += taps * channels * before
         self.parameters += (self.channels * taps + 1) * channels
@@ -88,15 +97,21 @@ class Walk:
 
     def copy(self) -> Walk:
         """The array as it flows now, to be a skip."""
-        return Walk(self.channels, self.shape, padded=self.padded, norm=self.norm, copies=self.copies)
+        return Walk(
+            self.channels, self.shape, padded=self.padded, norm=self.norm, copies=self.copies
+        )
 
     def _alive(self, values: int) -> None:
         self.peak = max(self.peak, self.held + values)
 
 
-def walk(trunk: Trunk, stage: Stage, read_channels: int, shape: Sequence[int], *, copies: float = COPIES) -> Walk:
+def walk(
+    trunk: Trunk, stage: Stage, read_channels: int, shape: Sequence[int], *, copies: float = COPIES
+) -> Walk:
     """The pass of a trunk and the heads of a stage over read_channels x shape, in prediction."""
-    steps = Walk(read_channels, shape, padded=is_padded(trunk), norm=trunk.norm is not None, copies=copies)
+    steps = Walk(
+        read_channels, shape, padded=is_padded(trunk), norm=trunk.norm is not None, copies=copies
+    )
     match trunk:
         case UNet():
             _through_unet(trunk, steps)
@@ -118,18 +133,26 @@ def parameters(trunk: Trunk, variant: Variant) -> int:
     """Weights and biases of all stages."""
     # sizes have no part in it: any shape that stays above 0 will do
     large = tuple(10**6 * f for f in _product(trunk))
-    return sum(walk(trunk, stage, read_channels(variant, stage, trunk.dims), large).parameters for stage in variant.stages)
-
-
-def macs(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant) -> int:
-    """Multiplications (with additions) of one pass; inputs: what enters each stage, {stage: shape}."""
     return sum(
-        walk(trunk, stage, read_channels(variant, stage, trunk.dims), inputs[stage.name]).macs for stage in variant.stages
+        walk(trunk, stage, read_channels(variant, stage, trunk.dims), large).parameters
+        for stage in variant.stages
     )
 
 
-def memory(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant, run: Pass = Pass()) -> int:
-    """Bytes that one prediction of the cascade takes at its peak, weights included, the process itself (0.4 GB) not.
+def macs(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant) -> int:
+    """Multiplications (with additions) of one pass; inputs: what enters each stage, {stage:
+    shape}."""
+    return sum(
+        walk(trunk, stage, read_channels(variant, stage, trunk.dims), inputs[stage.name]).macs
+        for stage in variant.stages
+    )
+
+
+def memory(
+    trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant, run: Pass = Pass()
+) -> int:
+    """Bytes that one prediction of the cascade takes at its peak, weights included, the process
+    itself (0.4 GB) not.
 
     inputs: what enters each stage, {stage: shape}.
     An upper bound: on the CPU, measured peaks of 3D networks were 41 to 97% of it.
@@ -139,15 +162,23 @@ def memory(trunk: Trunk, inputs: Mapping[str, Sequence[int]], variant: Variant, 
     outputs = 0
     for stage in variant.stages:
         read = read_channels(variant, stage, trunk.dims)
-        steps = walk(trunk, stage, read, inputs[stage.name], copies=1 if run.channels_last else COPIES)
+        steps = walk(
+            trunk, stage, read, inputs[stage.name], copies=1 if run.channels_last else COPIES
+        )
         entering = 4 * read * prod(inputs[stage.name])
         peak = max(peak, kept + entering + round(OVERHEAD * run.bytes_per_value * steps.peak))
         # logits stay, and their sigmoids in fp32
-        said = sum(channels(head.target, trunk.dims) for head in stage.heads.values()) * prod(steps.shape) * 4
+        said = (
+            sum(channels(head.target, trunk.dims) for head in stage.heads.values())
+            * prod(steps.shape)
+            * 4
+        )
         kept, outputs = kept + 2 * said, outputs + said
     peak = max(peak, kept) + (outputs if run.averaged else 0)
     # lower precision keeps a copy of the weights
-    return peak + parameters(trunk, variant) * (4 if run.bytes_per_value == 4 else 4 + run.bytes_per_value)
+    return peak + parameters(trunk, variant) * (
+        4 if run.bytes_per_value == 4 else 4 + run.bytes_per_value
+    )
 
 
 def read_channels(variant: Variant, stage: Stage, dims: int) -> int:
@@ -160,7 +191,9 @@ def widths(trunk: Trunk) -> tuple[int, ...]:
     """Feature maps of each level."""
     match trunk:
         case UNet():
-            return tuple(trunk.features * trunk.multiplier**level for level in range(len(trunk.factors) + 1))
+            return tuple(
+                trunk.features * trunk.multiplier**level for level in range(len(trunk.factors) + 1)
+            )
         case ResidualUNet():
             return trunk.widths
         case _:

@@ -11,11 +11,21 @@ from lsd.network.precision import choose
 from lsd.spec import Precision
 
 
-def described(network: nn.Module, *, device: torch.device, precision: Precision, threads: int | None) -> str:
-    """Parameters, device and precision, and what "auto" became.  threads: of a CPU; None: torch's choice."""
+def described(
+    network: nn.Module, *, device: torch.device, precision: Precision, threads: int | None
+) -> str:
+    """Parameters, device and precision, and what "auto" became.  threads: of a CPU; None: torch's
+    choice."""
     chosen = choose(precision, device.type)
-    where = f"{device} with {_count(threads or torch.get_num_threads(), 'thread')}" if device.type == "cpu" else str(device)
-    return f"{parameters(network)} on {where} in {chosen}{'' if chosen == precision else f' ({precision})'}"
+    where = (
+        f"{device} with {_count(threads or torch.get_num_threads(), 'thread')}"
+        if device.type == "cpu"
+        else str(device)
+    )
+    return (
+        f"{parameters(network)} on {where} in "
+        f"{chosen}{'' if chosen == precision else f' ({precision})'}"
+    )
 
 
 def parameters(network: nn.Module) -> str:

@@ -1,4 +1,5 @@
-"""A checkpoint to give away: the weights to predict with, at half size, and the config; nothing that only training needs.
+"""A checkpoint to give away: the weights to predict with, at half size, and the config; nothing
+that only training needs.
 
 python -m lsd.network.export runs/fib25_mtlsd/main/checkpoints/best.pt pretrained/fib25_mtlsd.pt
 """
@@ -21,8 +22,9 @@ def export(source: str | Path, target: str | Path) -> str:
 
     The config goes with them, but for the folders of the machine it was trained on.
 
-    The result is a checkpoint like any other: predict.checkpoint and train.init take it.  Networks compute with float32 made
-    of these weights, which differ from the trained ones by a relative 2^-11.  Raises ValueError if
+    The result is a checkpoint like any other: predict.checkpoint and train.init take it.  Networks
+    compute with float32 made of these weights, which differ from the trained ones by a relative
+    2^-11.  Raises ValueError if
     source is no sound checkpoint.
     """
     content = checkpoint.load(source)

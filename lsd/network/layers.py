@@ -39,7 +39,11 @@ class Convolution(nn.Module):
         self.convolution = CONV[len(kernel)](channels, out, kernel, padding=padding)
         self.norm = normalisation(norm, out)
         self.activation = activate(activation)
-        initialise(self.convolution, fan=channels * prod(kernel), gain=GAIN[activation] if gain is None else gain)
+        initialise(
+            self.convolution,
+            fan=channels * prod(kernel),
+            gain=GAIN[activation] if gain is None else gain,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Activated features."""
@@ -52,7 +56,8 @@ class Convolution(nn.Module):
 
 
 def normalisation(kind: str | None, channels: int) -> nn.Module | None:
-    """The norm of so many channels, None where there is none.  Raises ValueError for a kind that there is not."""
+    """The norm of so many channels, None where there is none.  Raises ValueError for a kind that
+    there is not."""
     if kind is None:
         return None
     if kind != "group":
@@ -66,16 +71,19 @@ def activate(kind: str) -> nn.Module:
 
 
 def upsampling(channels: int, out: int, factor: Shape) -> nn.Module:
-    """Transposed convolution whose kernel and stride are `factor`: every coarse voxel fills its own box."""
+    """Transposed convolution whose kernel and stride are `factor`: every coarse voxel fills its own
+    box."""
     layer = TRANSPOSED[len(factor)](channels, out, factor, stride=factor)
     initialise(layer, fan=channels, gain=1.0)
     return cast(nn.Module, layer)
 
 
 class Pointwise(nn.Module):
-    """1x1x1 convolution as the matrix product that it is: (b, channels, *spatial) -> (b, out, *spatial), in the layout of x.
+    """1x1x1 convolution as the matrix product that it is: (b, channels, *spatial) -> (b, out,
+    *spatial), in the layout of x.
 
-    torch has no fast convolution of this size on a CPU, and rearranges its input before and after a slow one.
+    torch has no fast convolution of this size on a CPU, and rearranges its input before and after a
+    slow one.
     """
 
     def __init__(self, channels: int, out: int, *, dims: int, gain: float) -> None:
@@ -94,7 +102,8 @@ class Pointwise(nn.Module):
 
 
 class Nearest(nn.Module):
-    """1x1x1 convolution and repetition by `factor`: the two commute, and the coarse side is the cheaper one."""
+    """1x1x1 convolution and repetition by `factor`: the two commute, and the coarse side is the
+    cheaper one."""
 
     def __init__(self, channels: int, out: int, factor: Shape) -> None:
         super().__init__()
@@ -107,16 +116,22 @@ class Nearest(nn.Module):
 
 
 def folded(x: Tensor, fold: Sequence[int]) -> Tensor:
-    """(b, c, *spatial) -> (b, c * voxels of fold, *(spatial / fold)): the voxels of each box of `fold` become channels."""
+    """(b, c, *spatial) -> (b, c * voxels of fold, *(spatial / fold)): the voxels of each box of
+    `fold` become channels."""
     if max(fold) == 1:
         return x
     parts = [size for n, f in zip(x.shape[2:], fold, strict=True) for size in (n // f, f)]
     axes = range(2, 2 + len(parts))
-    return x.reshape(*x.shape[:2], *parts).permute(0, 1, *axes[1::2], *axes[::2]).flatten(1, 1 + len(fold))
+    return (
+        x.reshape(*x.shape[:2], *parts)
+        .permute(0, 1, *axes[1::2], *axes[::2])
+        .flatten(1, 1 + len(fold))
+    )
 
 
 def heads(channels: int, outs: dict[str, int], *, dims: int) -> Iterator[tuple[str, nn.Module]]:
-    """A 1x1x1 convolution for each head; small weights, so that training starts near probability 1/2."""
+    """A 1x1x1 convolution for each head; small weights, so that training starts near probability
+    1/2."""
     for name, out in outs.items():
         yield name, Pointwise(channels, out, dims=dims, gain=0.1)
 

@@ -1,15 +1,19 @@
-"""How the extent of an array changes on its way through a trunk: one set of numbers an axis, no torch.
+"""How the extent of an array changes on its way through a trunk: one set of numbers an axis, no
+torch.
 
-A trunk with factors f_0, f_1, ... between its levels loses s_l voxels to the valid convolutions of one side of level l.  With
+A trunk with factors f_0, f_1, ... between its levels loses s_l voxels to the valid convolutions of
+one side of level l.  With
 
     step    = f_0 f_1 ...                                the product of the factors
-    descent = s_0 + f_0 s_1 + f_0 f_1 s_2 + ...          lost on the way down, all levels but the lowest
+    descent = s_0 + f_0 s_1 + f_0 f_1 s_2 + ...          lost on the way down, all levels but the
+    lowest
     shrink  = 2 descent + step s_lowest                  lost in all
 
-an input of n voxels divides without rest at every level if and only if n = descent (modulo step), and gives n - shrink.
-196 voxels through 2, 2, 3 and two 3x3x3 convolutions a level: step 12, descent 28, shrink 104, hence 92.  Same-padded trunks
-lose nothing inside, so their input is a multiple of step; their shrink is what they discard when they predict.  A trunk that
-folds f voxels into channels is one on a grid f times coarser: step and reach are f times as large.
+an input of n voxels divides without rest at every level if and only if n = descent (modulo step),
+and gives n - shrink.  196 voxels through 2, 2, 3 and two 3x3x3 convolutions a level: step 12,
+descent 28, shrink 104, hence 92.  Same-padded trunks lose nothing inside, so their input is a
+multiple of step; their shrink is what they discard when they predict.  A trunk that folds f voxels
+into channels is one on a grid f times coarser: step and reach are f times as large.
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ from lsd.spec import ResidualUNet, Shape, Trunk, UNet
 
 @dataclass(frozen=True)
 class Extent:
-    """Of every axis: legal inputs are `remainder` modulo `step` and above `shrink`; the output has `shrink` voxels fewer.
+    """Of every axis: legal inputs are `remainder` modulo `step` and above `shrink`; the output has
+    `shrink` voxels fewer.
 
     shrink is even, so an output lies in the centre of its input.
     """
@@ -89,24 +94,29 @@ def extent(trunk: Trunk, *, training: bool = False) -> Extent:
 
 
 def discarded(trunk: Trunk) -> Coordinate:
-    """Voxels a side that a same-padded trunk discards in prediction: its `context`, by default all that padding reaches."""
+    """Voxels a side that a same-padded trunk discards in prediction: its `context`, by default all
+    that padding reaches."""
     return Coordinate(trunk.context) if trunk.context is not None else receptive_field(trunk)
 
 
 @lru_cache(maxsize=256)
 def receptive_field(trunk: Trunk) -> Coordinate:
-    """Voxels from any output voxel to the farthest input voxel it depends on, the worst over the phases of the step."""
+    """Voxels from any output voxel to the farthest input voxel it depends on, the worst over the
+    phases of the step."""
     reach = []
     for axis in range(trunk.dims):
         places = range(_product(trunk, axis))
         fields = [_field(trunk, axis, 0, place, place) for place in places]
-        reach.append(max(max(p - low, high - p) for p, (low, high) in zip(places, fields, strict=True)))
+        reach.append(
+            max(max(p - low, high - p) for p, (low, high) in zip(places, fields, strict=True))
+        )
     # from the last voxel of a folded cell to the first of another, or the other way round
     return Coordinate(reach) * fold(trunk) + fold(trunk) - 1
 
 
 def _field(trunk: Trunk, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
-    """Interval of level `level`'s input that its outputs low..high depend on, counted as if convolutions were padded."""
+    """Interval of level `level`'s input that its outputs low..high depend on, counted as if
+    convolutions were padded."""
     half = _loss(kernels(trunk)[level], axis) // 2
     low, high = low - half, high + half
     if level == len(trunk.factors):

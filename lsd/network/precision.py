@@ -18,20 +18,27 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """A context inside which layers on `device` compute in `precision`."""
     chosen = choose(precision, device.type)
     # without a dtype torch takes one of its own
-    return torch.autocast(device.type, None if chosen == "fp32" else DTYPES[chosen], enabled=chosen != "fp32")
+    return torch.autocast(
+        device.type, None if chosen == "fp32" else DTYPES[chosen], enabled=chosen != "fp32"
+    )
 
 
 @lru_cache(maxsize=8)
 def choose(precision: Precision, device: str) -> Precision:
-    """What "auto" stands for on a kind of device: bf16 where its arithmetic is built in, else fp32; others are as named.
+    """What "auto" stands for on a kind of device: bf16 where its arithmetic is built in, else fp32;
+    others are as named.
 
-    Warns, once a process, of bf16 on a processor that has to imitate it: convolutions then take many times as long, and memory.
+    Warns, once a process, of bf16 on a processor that has to imitate it: convolutions then take
+    many times as long, and memory.
     """
     built_in = _has_bf16(device)
     if precision == "auto":
         return "bf16" if built_in else "fp32"
     if precision == "bf16" and device == "cpu" and not built_in:
-        log.warning("this processor imitates bf16, in many times the time and memory of fp32; precision=auto takes fp32 here")
+        log.warning(
+            "this processor imitates bf16, in many times the time and memory of fp32; "
+            "precision=auto takes fp32 here"
+        )
     return precision
 
 

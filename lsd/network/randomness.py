@@ -1,4 +1,5 @@
-"""The states of the random generators that training draws from, in forms that a checkpoint can hold."""
+"""The states of the random generators that training draws from, in forms that a checkpoint can
+hold."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ def capture() -> dict[str, Any]:
     """States of Python's, numpy's global, and torch's generators (CPU and every GPU)."""
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 (the generator gunpowder draws from)
     # the key is an array, which loads only by running code
-    numpy_state = {**numpy_state, "state": {**numpy_state["state"], "key": numpy_state["state"]["key"].tolist()}}
+    numpy_state = {
+        **numpy_state,
+        "state": {**numpy_state["state"], "key": numpy_state["state"]["key"].tolist()},
+    }
     return {
         "python": random.getstate(),
         "numpy": numpy_state,

@@ -28,18 +28,26 @@ class ResidualTrunk(nn.Module):
         self.down = nn.ModuleList(_module(trunk, maps[max(level - 1, 0)], level) for level in inner)
         self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
         self.lowest = _module(trunk, maps[-2:][0], len(inner))
-        self.ups = nn.ModuleList(upsampling(maps[level + 1], maps[level], trunk.factors[level]) for level in reversed(inner))
+        self.ups = nn.ModuleList(
+            upsampling(maps[level + 1], maps[level], trunk.factors[level])
+            for level in reversed(inner)
+        )
         self.up = nn.ModuleList(_module(trunk, maps[level], level) for level in reversed(inner))
-        self.out = _convolution(trunk, maps[0], maps[0] if trunk.fold else features_out(trunk), first)
+        self.out = _convolution(
+            trunk, maps[0], maps[0] if trunk.fold else features_out(trunk), first
+        )
         self.unfold = (
-            nn.Sequential(upsampling(maps[0], features_out(trunk), trunk.fold), activate(trunk.activation))
+            nn.Sequential(
+                upsampling(maps[0], features_out(trunk), trunk.fold), activate(trunk.activation)
+            )
             if trunk.fold
             else nn.Identity()
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Features before the heads."""
-        # one name for all that flows, and no calls that hold it: arrays are freed as soon as they have been read
+        # one name for all that flows, and no calls that hold it: arrays are freed as soon as they
+        # have been read
         skips = []
         x = self.embed(folded(x, self._fold))
         for module, pool in zip(self.down, self.pools, strict=True):
@@ -79,5 +87,15 @@ def _module(trunk: ResidualUNet, channels: int, level: int) -> nn.ModuleList:
     return nn.ModuleList((_convolution(trunk, channels, out, kernel), Shortcut(trunk, out, kernel)))
 
 
-def _convolution(trunk: ResidualUNet, channels: int, out: int, kernel: Shape, gain: float | None = None) -> Convolution:
-    return Convolution(channels, out, kernel=kernel, activation=trunk.activation, padded=True, norm=trunk.norm, gain=gain)
+def _convolution(
+    trunk: ResidualUNet, channels: int, out: int, kernel: Shape, gain: float | None = None
+) -> Convolution:
+    return Convolution(
+        channels,
+        out,
+        kernel=kernel,
+        activation=trunk.activation,
+        padded=True,
+        norm=trunk.norm,
+        gain=gain,
+    )

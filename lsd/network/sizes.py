@@ -1,12 +1,14 @@
-"""What goes into a network and what comes out, in voxels, known before any network is built (no torch here).
+"""What goes into a network and what comes out, in voxels, known before any network is built (no
+torch here).
 
     raw      |<-------------------------------------------->|   what the first stage reads
     stage    |    |<---------------------------------->|    |   what the last stage reads
     output   |          |<---------------------->|          |   what it gives
-    write    |          |<--------------->|                 |   what a block keeps: a multiple of step, from output's begin on
+    write    |          |<--------------->|                 |   what a block keeps: a multiple of
+             step, from output's begin on
 
-All of them but `write` share one centre.  Networks are equivariant only to shifts by `step`, so output ROIs begin at multiples
-of it in world voxels; then blocks equal the whole.
+All of them but `write` share one centre.  Networks are equivariant only to shifts by `step`, so
+output ROIs begin at multiples of it in world voxels; then blocks equal the whole.
 """
 
 from __future__ import annotations
@@ -24,49 +26,67 @@ from lsd.spec import Trunk, Variant
 
 
 def step(trunk: Trunk) -> Coordinate:
-    """Product of the factors: shifts of the input by multiples of it shift the output and change nothing else."""
+    """Product of the factors: shifts of the input by multiples of it shift the output and change
+    nothing else."""
     return extent(trunk).step
 
 
 def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = False) -> Coordinate:
-    """Voxels that come out of a trunk.  Raises ValueError, naming the nearest legal shapes, where input_shape does not fit.
+    """Voxels that come out of a trunk.  Raises ValueError, naming the nearest legal shapes, where
+    input_shape does not fit.
 
     Same-padded trunks keep the shape in training and lose their context a side in prediction.
     """
     below, above = nearest_legal(trunk, input_shape, training=training)
     if above != Coordinate(input_shape):
         raise ValueError(
-            f"input_shape {_text(input_shape)} does not fit the trunk; nearest that fit: {_either(below, above)} "
+            f"input_shape {_text(input_shape)} does not fit the trunk; nearest that fit: "
+            f"{_either(below, above)} "
             f"(in steps of {_text(step(trunk))})"
         )
     return Coordinate(input_shape) - extent(trunk, training=training).shrink
 
 
 def nearest_legal(
-    trunk: Trunk, shape: Sequence[int], *, training: bool = False, output: Sequence[int] | None = None
+    trunk: Trunk,
+    shape: Sequence[int],
+    *,
+    training: bool = False,
+    output: Sequence[int] | None = None,
 ) -> tuple[Coordinate, Coordinate]:
-    """Of every axis, the largest legal input not above shape, and the smallest not below it: (below, above).
+    """Of every axis, the largest legal input not above shape, and the smallest not below it:
+    (below, above).
 
-    output: voxels an axis that must come out, by default 1.  Where nothing legal lies below, below is the smallest legal input.
+    output: voxels an axis that must come out, by default 1.  Where nothing legal lies below, below
+            is the smallest legal input.
     """
     sizes = _fitting(trunk, shape, training=training)
     least = smallest_input(trunk, output or (1,) * trunk.dims, training=training)
     wanted = (max(n, low) - s for n, low, s in zip(shape, least, sizes.shrink, strict=True))
     above = Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(wanted))
-    below = (a if a == n else max(a - s, low) for a, n, s, low in zip(above, shape, sizes.step, least, strict=True))
+    below = (
+        a if a == n else max(a - s, low)
+        for a, n, s, low in zip(above, shape, sizes.step, least, strict=True)
+    )
     return Coordinate(below), above
 
 
-def smallest_input(trunk: Trunk, output_shape: Sequence[int], *, training: bool = False) -> Coordinate:
+def smallest_input(
+    trunk: Trunk, output_shape: Sequence[int], *, training: bool = False
+) -> Coordinate:
     """Smallest legal input whose output is at least output_shape."""
     sizes = _fitting(trunk, output_shape, training=training)
     return Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(output_shape))
 
 
-def stage_shapes(variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None) -> dict[str, Coordinate]:
-    """What enters each stage so that `shape` enters the last one: {stage: shape}, smallest that do, in order of stages.
+def stage_shapes(
+    variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None
+) -> dict[str, Coordinate]:
+    """What enters each stage so that `shape` enters the last one: {stage: shape}, smallest that do,
+    in order of stages.
 
-    stage: name of the stage that `shape` enters; then only it and the stages it depends on are given.
+    stage: name of the stage that `shape` enters; then only it and the stages it depends on are
+           given.
     Earlier stages predict, so they lose their context; raw is as large as the largest.
     Raises ValueError where `shape` is not legal.
     """
@@ -84,7 +104,9 @@ def stage_shapes(variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage:
     return {variant.stages[index].name: shapes[index] for index in sorted(shapes)}
 
 
-def raw_shape(variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None) -> Coordinate:
+def raw_shape(
+    variant: Variant, trunk: Trunk, shape: Sequence[int], *, stage: str | None = None
+) -> Coordinate:
     """Raw voxels that the cascade needs so that `shape` enters the last stage (or `stage`)."""
     shapes = stage_shapes(variant, trunk, shape, stage=stage).values()
     return Coordinate(max(sizes) for sizes in zip(*shapes, strict=True))
@@ -94,16 +116,25 @@ def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict
     """Raw voxels a side beyond what enters each stage, the same for every size: {stage: margin}."""
     shape = smallest_input(trunk, (1,) * trunk.dims)
     raw = raw_shape(variant, trunk, shape, stage=stage)
-    return {name: (raw - own) // 2 for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()}
+    return {
+        name: (raw - own) // 2
+        for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()
+    }
 
 
 def context(variant: Variant, trunk: Trunk) -> Coordinate:
-    """Raw voxels a side beyond the output of the whole cascade: raw begins this much before the output and the write ROI."""
+    """Raw voxels a side beyond the output of the whole cascade: raw begins this much before the
+    output and the write ROI."""
     return margins(variant, trunk)[variant.stages[-1].name] + extent(trunk).shrink // 2
 
 
 def cascade_output(
-    variant: Variant, trunk: Trunk, raw_shape: Sequence[int], *, stage: str | None = None, training: bool = False
+    variant: Variant,
+    trunk: Trunk,
+    raw_shape: Sequence[int],
+    *,
+    stage: str | None = None,
+    training: bool = False,
 ) -> Coordinate:
     """Voxels that the whole cascade gives in prediction, or `stage` in prediction or training.
 
@@ -116,7 +147,8 @@ def cascade_output(
     if above + margin != Coordinate(raw_shape):
         raise ValueError(
             f"raw of {_text(raw_shape)} voxels does not fit the network; "
-            f"nearest that fit: {_either(below + margin, above + margin)} (in steps of {_text(step(trunk))})"
+            f"nearest that fit: {_either(below + margin, above + margin)} (in steps of "
+            f"{_text(step(trunk))})"
         )
     return Coordinate(raw_shape) - margin - extent(trunk, training=training).shrink
 
@@ -129,15 +161,22 @@ def write_shape(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> Coo
     kept = cascade_output(variant, trunk, raw_shape) // step(trunk) * step(trunk)
     if min(kept) == 0:
         raise ValueError(
-            f"raw of {_text(raw_shape)} gives less than one step of {_text(step(trunk))} voxels, so a block keeps nothing; "
+            f"raw of {_text(raw_shape)} gives less than one step of {_text(step(trunk))} voxels, "
+            f"so a block keeps nothing; "
             f"take at least {_text(smallest_raw(variant, trunk))}"
         )
     return kept
 
 
-def smallest_raw(variant: Variant, trunk: Trunk, *, output: Sequence[int] | None = None) -> Coordinate:
-    """Smallest raw of which a block keeps something; output: voxels that must come out, by default one step."""
-    return smallest_input(trunk, output or step(trunk)) + margins(variant, trunk)[variant.stages[-1].name] * 2
+def smallest_raw(
+    variant: Variant, trunk: Trunk, *, output: Sequence[int] | None = None
+) -> Coordinate:
+    """Smallest raw of which a block keeps something; output: voxels that must come out, by default
+    one step."""
+    return (
+        smallest_input(trunk, output or step(trunk))
+        + margins(variant, trunk)[variant.stages[-1].name] * 2
+    )
 
 
 def largest_input(
@@ -149,12 +188,14 @@ def largest_input(
     limit: Sequence[int] | None = None,
     output: Sequence[int] | None = None,
 ) -> Coordinate:
-    """Raw shape of the largest block that predicts within memory_bytes, as `cost.memory` estimates it.
+    """Raw shape of the largest block that predicts within memory_bytes, as `cost.memory` estimates
+    it.
 
-    limit:  raw voxels that are of use (the volume and its context); an axis grows no further once it covers them
+    limit:  raw voxels that are of use (the volume and its context); an axis grows no further once
+            it covers them
     output: voxels an axis that must come out of it, by default one step
-    Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger budget never gives a
-    smaller block.  Raises ValueError where even the smallest does not fit.
+    Blocks grow along the axis where the share of computed voxels that is kept gains most; a larger
+    budget never gives a smaller block.  Raises ValueError where even the smallest does not fit.
     """
     around = margins(variant, trunk)
 
@@ -166,16 +207,22 @@ def largest_input(
     if need(smallest) > memory_bytes:
         # rounded up, so that who allows what is said has enough
         raise ValueError(
-            f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of {_text(smallest)}, takes "
-            f"{math.ceil(need(smallest) / 1e7) / 100:.2f} GB; allow more, or use bf16 or a smaller network"
+            f"memory of {memory_bytes / 1e9:.2f} GB holds no block: the smallest, raw of "
+            f"{_text(smallest)}, takes "
+            f"{math.ceil(need(smallest) / 1e7) / 100:.2f} GB; allow more, or use bf16 or a smaller "
+            f"network"
         )
-    return _last(_growing(variant, trunk, limit, smallest), lambda shape: need(shape) <= memory_bytes)
+    return _last(
+        _growing(variant, trunk, limit, smallest), lambda shape: need(shape) <= memory_bytes
+    )
 
 
 def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> dict[str, Coordinate]:
     """What enters each stage when raw of raw_shape enters the cascade: {stage: shape}."""
     _fitting(trunk, raw_shape, training=True)
-    return {name: Coordinate(raw_shape) - margin * 2 for name, margin in margins(variant, trunk).items()}
+    return {
+        name: Coordinate(raw_shape) - margin * 2 for name, margin in margins(variant, trunk).items()
+    }
 
 
 def parameters(variant: Variant, trunk: Trunk) -> int:
@@ -183,8 +230,11 @@ def parameters(variant: Variant, trunk: Trunk) -> int:
     return cost.parameters(trunk, variant)
 
 
-def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate) -> Iterator[Coordinate]:
-    """Legal raw shapes from the smallest on, each one step longer along one axis; up to `limit`, where one is given."""
+def _growing(
+    variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate
+) -> Iterator[Coordinate]:
+    """Legal raw shapes from the smallest on, each one step longer along one axis; up to `limit`,
+    where one is given."""
     by, lost = step(trunk), context(variant, trunk) * 2
     shape = smallest
 
@@ -203,7 +253,8 @@ def _growing(variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smalle
 
 
 def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> Coordinate:
-    """The last shape that fits, where the first does and none does behind one that does not; in few tries."""
+    """The last shape that fits, where the first does and none does behind one that does not; in few
+    tries."""
     seen = [next(shapes)]
     while fits(seen[-1]) and (more := list(islice(shapes, len(seen)))):
         seen += more
@@ -211,7 +262,8 @@ def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> C
 
 
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
-    """Smallest legal input whose output covers all of `needed` and shares their centre voxel by voxel."""
+    """Smallest legal input whose output covers all of `needed` and shares their centre voxel by
+    voxel."""
     sizes, shape = extent(trunk), []
     for axis, most in enumerate(max(lengths) for lengths in zip(*needed, strict=True)):
         size = sizes.smallest(most, axis)
@@ -222,7 +274,10 @@ def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
 
 def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
     if len(shape) != trunk.dims:
-        raise ValueError(f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an axis")
+        raise ValueError(
+            f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an "
+            f"axis"
+        )
     return extent(trunk, training=training)
 
 

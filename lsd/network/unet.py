@@ -1,4 +1,5 @@
-"""The U-Net of the paper: valid convolutions, transposed up-sampling, skips cropped and concatenated."""
+"""The U-Net of the paper: valid convolutions, transposed up-sampling, skips cropped and
+concatenated."""
 
 from __future__ import annotations
 
@@ -26,15 +27,22 @@ class UNetTrunk(nn.Module):
         entering = (in_channels, *maps)
         leaving = (features_out(trunk), *maps[1:])
         up = {"transposed": upsampling, "nearest": Nearest}[trunk.upsample]
-        self.down = nn.ModuleList(_side(trunk, entering[level], maps[level], level) for level in inner)
+        self.down = nn.ModuleList(
+            _side(trunk, entering[level], maps[level], level) for level in inner
+        )
         self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
         self.lowest = _side(trunk, entering[len(inner)], leaving[-1], len(inner))
-        self.ups = nn.ModuleList(up(maps[level + 1], maps[level], trunk.factors[level]) for level in reversed(inner))
-        self.up = nn.ModuleList(_side(trunk, 2 * maps[level], leaving[level], level) for level in reversed(inner))
+        self.ups = nn.ModuleList(
+            up(maps[level + 1], maps[level], trunk.factors[level]) for level in reversed(inner)
+        )
+        self.up = nn.ModuleList(
+            _side(trunk, 2 * maps[level], leaving[level], level) for level in reversed(inner)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Features before the heads."""
-        # one name for all that flows, and no calls that hold it: arrays are freed as soon as they have been read
+        # one name for all that flows, and no calls that hold it: arrays are freed as soon as they
+        # have been read
         skips = []
         for side, pool in zip(self.down, self.pools, strict=True):
             for convolve in cast(nn.ModuleList, side):

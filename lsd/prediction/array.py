@@ -41,7 +41,10 @@ def predict_blocks(
         write(block.write, {name: head[:, *block.kept] for name, head in heads.items()})
 
     return stream(
-        plan.grid, lambda raw: predictor.block(raw, plan, dtype=dtype), read=lambda block: read(block.read), write=put
+        plan.grid,
+        lambda raw: predictor.block(raw, plan, dtype=dtype),
+        read=lambda block: read(block.read),
+        write=put,
     )
 
 
@@ -53,30 +56,39 @@ def predict_array(
     voxel_size: Sequence[float] | None = None,
     progress: Callable[[Block], object] | None = None,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Heads (c, *roi.shape), float32 in 0..1, of raw (*spatial): uint8 (0..255), or floats in -1..1.
+    """Heads (c, *roi.shape), float32 in 0..1, of raw (*spatial): uint8 (0..255), or floats in
+    -1..1.
 
-    roi:        the part to predict, in voxels of `raw`; the rest of raw is its context.  None: all of raw.  Beyond the borders
-                raw is reflected
+    roi:        the part to predict, in voxels of `raw`; the rest of raw is its context.  None: all
+                of raw.  Beyond the borders raw is reflected
     voxel_size: nm; only asked when transposes are averaged, None: the same along every axis
     progress:   called with each block that is done
 
-    raw is not changed.  Raises ValueError for other dtypes, values outside -1..1 and raw that is nothing for the network; warns
-    of floats that look like 0..1.
+    raw is not changed.  Raises ValueError for other dtypes, values outside -1..1 and raw that is
+    nothing for the network; warns of floats that look like 0..1.
     """
     raw = np.asarray(raw)
     _check(raw)
     for name, given in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
         if given is not None and len(given) != raw.ndim:
-            raise ValueError(f"{name} has {len(given)} axes, raw {raw.ndim} (shape {raw.shape}); give it one entry an axis")
+            raise ValueError(
+                f"{name} has {len(given)} axes, raw {raw.ndim} (shape {raw.shape}); give it one "
+                f"entry an axis"
+            )
     roi = roi or Roi((0,) * raw.ndim, raw.shape)
     plan = predictor.plan(roi, voxel_size=voxel_size or (1.0,) * raw.ndim)
-    heads = {name: np.empty((count, *roi.shape), np.float32) for name, count in predictor.channels.items()}
+    heads = {
+        name: np.empty((count, *roi.shape), np.float32)
+        for name, count in predictor.channels.items()
+    }
 
     def write(part: Roi, found: Heads) -> None:
         for name, head in found.items():
             heads[name][:, *(part - roi.begin).to_slices()] = head
 
-    for block in predict_blocks(predictor, plan, read=lambda part: _signed(reflected(raw, part)), write=write):
+    for block in predict_blocks(
+        predictor, plan, read=lambda part: _signed(reflected(raw, part)), write=write
+    ):
         if progress:
             progress(block)
     return heads
@@ -84,22 +96,31 @@ def predict_array(
 
 def _check(raw: npt.NDArray[Any]) -> None:
     if raw.dtype != np.uint8 and raw.dtype.kind != "f":
-        raise ValueError(f"raw is {raw.dtype}; allowed: uint8 (0..255), or floats in -1..1, where -1 is black and 1 is white")
+        raise ValueError(
+            f"raw is {raw.dtype}; allowed: uint8 (0..255), or floats in -1..1, where -1 is black "
+            f"and 1 is white"
+        )
     if not raw.size:
         raise ValueError(f"raw of shape {raw.shape} holds no voxel")
     if raw.dtype == np.uint8:
         return
     where = first_not_finite(raw)
     if where is not None:
-        raise ValueError(f"raw is {raw[where]} at voxel {where}; allowed: -1..1; replace what is not finite")
+        raise ValueError(
+            f"raw is {raw[where]} at voxel {where}; allowed: -1..1; replace what is not finite"
+        )
     low, high = raw.min(), raw.max()
     if low < -1 - HAIR or high > 1 + HAIR:
         raise ValueError(
-            f"raw lies in {low:.4g}..{high:.4g}, allowed: -1..1, where -1 is black and 1 is white; give uint8 as it is, and "
+            f"raw lies in {low:.4g}..{high:.4g}, allowed: -1..1, where -1 is black and 1 is white; "
+            f"give uint8 as it is, and "
             "scale others: (raw - black) / (white - black) * 2 - 1"
         )
     if 0 <= low < high:
-        tell(f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is black to the network")
+        tell(
+            f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is "
+            f"black to the network"
+        )
 
 
 def _signed(raw: npt.NDArray[Any]) -> Raw:
@@ -110,8 +131,12 @@ def _signed(raw: npt.NDArray[Any]) -> Raw:
 
 
 def reflected(array: npt.NDArray[Any], roi: Roi) -> npt.NDArray[Any]:
-    """`array` within roi, mirrored at its borders, again and again where roi reaches far; the border is not repeated."""
-    indices = [_mirror(begin, n, size) for begin, n, size in zip(roi.begin, roi.shape, array.shape, strict=True)]
+    """`array` within roi, mirrored at its borders, again and again where roi reaches far; the
+    border is not repeated."""
+    indices = [
+        _mirror(begin, n, size)
+        for begin, n, size in zip(roi.begin, roi.shape, array.shape, strict=True)
+    ]
     return np.ascontiguousarray(array[np.ix_(*indices)])
 
 

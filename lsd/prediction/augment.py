@@ -1,9 +1,11 @@
-"""Test-time augmentation: the mean, or the lowest, of what a network says about mirrored and transposed raw.
+"""Test-time augmentation: the mean, or the lowest, of what a network says about mirrored and
+transposed raw.
 
-Mirrored back, an output lies on the grid of the block again, but what its channels mean was mirrored too.  So each channel of
-each head is looked up as an `Opinion`: the channel that now holds it, its sign, and where.  An affinity of offset j is found in
-the channel of the turned offset j'; or in the channel of -j', one voxel pair being the same edge from both of its ends:
-a_j(v) = a_-j(v + j).  Descriptors turn as vectors and tensors do.
+Mirrored back, an output lies on the grid of the block again, but what its channels mean was
+mirrored too.  So each channel of each head is looked up as an `Opinion`: the channel that now holds
+it, its sign, and where.  An affinity of offset j is found in the channel of the turned offset j';
+or in the channel of -j', one voxel pair being the same edge from both of its ends: a_j(v) = a_-j(v
++ j).  Descriptors turn as vectors and tensors do.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ Mode = Literal["none", "flips", "transposes"]
 
 @dataclass(frozen=True)
 class Opinion:
-    """Where a turned prediction holds a channel: at `channel`, `shift` voxels on, as 1 - x where inverted."""
+    """Where a turned prediction holds a channel: at `channel`, `shift` voxels on, as 1 - x where
+    inverted."""
 
     channel: int
     shift: Offset
@@ -36,7 +39,8 @@ class Opinion:
 def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     """The turns to predict, the identity first.
 
-    alike: one key an axis; only axes of equal keys are swapped (their voxel size, sigma and legal sizes must agree)
+    alike: one key an axis; only axes of equal keys are swapped (their voxel size, sigma and legal
+           sizes must agree)
     """
     dims = len(alike)
     identity = tuple(range(dims))
@@ -49,12 +53,19 @@ def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
             orders = list(itertools.permutations(identity))
         case _:
             assert_never(mode)
-    allowed = [order for order in orders if all(alike[axis] == alike[i] for i, axis in enumerate(order))]
-    return tuple(Turn(order, flip) for flip in itertools.product((False, True), repeat=dims) for order in allowed)
+    allowed = [
+        order for order in orders if all(alike[axis] == alike[i] for i, axis in enumerate(order))
+    ]
+    return tuple(
+        Turn(order, flip)
+        for flip in itertools.product((False, True), repeat=dims)
+        for order in allowed
+    )
 
 
 def opinions(target: Target, turn: Turn) -> tuple[Opinion | None, ...]:
-    """Where each channel of a head that learnt `target` is found after `turn`, None where it is not."""
+    """Where each channel of a head that learnt `target` is found after `turn`, None where it is
+    not."""
     match target:
         case Affinities():
             return _affinity_opinions(for_dims(target.neighborhood, len(turn.order)), turn)
@@ -67,9 +78,12 @@ def opinions(target: Target, turn: Turn) -> tuple[Opinion | None, ...]:
 
 
 def margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
-    """Voxels (below, above) that a block must compute around what it keeps for all opinions to exist there."""
+    """Voxels (below, above) that a block must compute around what it keeps for all opinions to
+    exist there."""
     shifts = [(0,) * dims, *(opinion.shift for opinion in opinions if opinion)]
-    return tuple(max(-s[a] for s in shifts) for a in range(dims)), tuple(max(s[a] for s in shifts) for a in range(dims))
+    return tuple(max(-s[a] for s in shifts) for a in range(dims)), tuple(
+        max(s[a] for s in shifts) for a in range(dims)
+    )
 
 
 def average(
@@ -81,13 +95,18 @@ def average(
     kept: tuple[slice, ...],
     lowest: bool = False,
 ) -> dict[str, Tensor]:
-    """Mean over `turns` of the opinions on raw (b, 1, *spatial): (b, c, *kept) for each head, float32.
+    """Mean over `turns` of the opinions on raw (b, 1, *spatial): (b, c, *kept) for each head,
+    float32.
 
-    forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a margin within its borders
+    forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a
+             margin within its borders
     lowest:  of affinities the lowest opinion instead
     """
     if len(turns) == 1:
-        return {name: _crop(turns[0].undo(head), kept) for name, head in forward(turns[0].apply(raw)).items()}
+        return {
+            name: _crop(turns[0].undo(head), kept)
+            for name, head in forward(turns[0].apply(raw)).items()
+        }
     strict = {name for name, target in targets.items() if lowest and isinstance(target, Affinities)}
     found: dict[str, Tensor] = {}
     counts: dict[str, list[int]] = {}
@@ -108,17 +127,22 @@ def _hear(
     found: dict[str, Tensor],
     counts: dict[str, list[int]],
 ) -> None:
-    """Adds the opinions of one turn to `found`, and their number to `counts`; of `strict` heads the lowest counts."""
+    """Adds the opinions of one turn to `found`, and their number to `counts`; of `strict` heads the
+    lowest counts."""
     for name, head in heads.items():
         said = opinions(targets[name], turn)
         undone = turn.undo(head)
         if name not in found:
             shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
-            found[name] = torch.full(shape, float(name in strict), dtype=torch.float32, device=undone.device)
+            found[name] = torch.full(
+                shape, float(name in strict), dtype=torch.float32, device=undone.device
+            )
             counts[name] = [0] * len(said)
         for channel, opinion in enumerate(said):
             if opinion:
-                _take_in(found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict)
+                _take_in(
+                    found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict
+                )
                 counts[name][channel] += 1
 
 
@@ -130,7 +154,9 @@ def _take_in(found: Tensor, opinion: Tensor, *, lowest: bool) -> None:
 
 
 def _look_up(head: Tensor, opinion: Opinion, kept: tuple[slice, ...]) -> Tensor:
-    window = tuple(slice(k.start + shift, k.stop + shift) for k, shift in zip(kept, opinion.shift, strict=True))
+    window = tuple(
+        slice(k.start + shift, k.stop + shift) for k, shift in zip(kept, opinion.shift, strict=True)
+    )
     values = _crop(head[:, opinion.channel], window)
     return 1 - values if opinion.inverted else values
 
@@ -168,12 +194,15 @@ def _descriptor_opinions(target: Descriptors, turn: Turn) -> tuple[Opinion | Non
         # trained to 0 on background in every channel, which 1 - x would turn into 1
         spoils_background = inverted and target.background == "zero"
         there = (kind, places) in channels and not spoils_background
-        found.append(Opinion(channels.index((kind, places)), (0,) * dims, inverted) if there else None)
+        found.append(
+            Opinion(channels.index((kind, places)), (0,) * dims, inverted) if there else None
+        )
     return tuple(found)
 
 
 def _descriptor_layout(dims: int) -> list[tuple[str, tuple[int, ...]]]:
-    """What each channel is, and the axes its sign depends on: offsets, variances, Pearson coefficients, size."""
+    """What each channel is, and the axes its sign depends on: offsets, variances, Pearson
+    coefficients, size."""
     axes = range(dims)
     offsets = [("offset", (axis,)) for axis in axes]
     variances = [("variance", (axis, axis)) for axis in axes]

@@ -1,4 +1,5 @@
-"""One block of a volume: raw from disk, through the network; what workers run, wherever they are."""
+"""One block of a volume: raw from disk, through the network; what workers run, wherever they
+are."""
 
 from __future__ import annotations
 
@@ -56,9 +57,14 @@ class Heads:
         if restored is None or restored.sha256 != job.sha256:
             restored = from_checkpoint(job.checkpoint)
         if restored.sha256 != job.sha256:
-            raise ValueError(f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, by its path")
+            raise ValueError(
+                f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, "
+                f"by its path"
+            )
         self.volume, self.settings = job.volume.open(), on_device(job.settings, worker)
-        self.predictor = Predictor(restored.cascade, restored.config.network, settings=self.settings)
+        self.predictor = Predictor(
+            restored.cascade, restored.config.network, settings=self.settings
+        )
         self.plan = self.predictor.plan(Roi(*job.roi), voxel_size=self.volume.voxel_size)
 
     def read(self, block: Block) -> NDArray[np.float32]:
@@ -68,11 +74,14 @@ class Heads:
     def compute(self, block: Block, source: NDArray[np.float32]) -> Output:
         """The heads where the block is written."""
         heads = self.predictor.block(source, self.plan, dtype=self.settings.dtype)
-        return Output({name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()})
+        return Output(
+            {name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()}
+        )
 
 
 def at_hand(load: Callable[[], Restored]) -> Restored:
-    """What `load` gives; while the caller holds it, blocks that are done from this thread take it, rather than load it again.
+    """What `load` gives; while the caller holds it, blocks that are done from this thread take it,
+    rather than load it again.
 
     To be called before anything is computed, see `one_arena`.
     """
@@ -83,7 +92,8 @@ def at_hand(load: Callable[[], Restored]) -> Restored:
 
 
 def on_device(settings: Predict, worker: int) -> Predict:
-    """Settings with a device for this worker: the GPUs that it sees (a cluster shows it its own) are dealt out in turn."""
+    """Settings with a device for this worker: the GPUs that it sees (a cluster shows it its own)
+    are dealt out in turn."""
     if settings.device not in ("auto", "cuda") or not torch.cuda.is_available():
         return settings
     return settings.derive(device=f"cuda:{worker % torch.cuda.device_count()}")

@@ -19,11 +19,12 @@ _PARTS = ("train", "predict", "segment", "evaluate")
 
 
 def keep_config(config: Config) -> None:
-    """Sees to it that there is a config.json; for commands other than training, which writes its own.
+    """Sees to it that there is a config.json; for commands other than training, which writes its
+    own.
 
-    Once a run is trained, config.json stays as it was trained, since training goes on with it; what a later command does
-    otherwise is said, and the log of the run has its command line.  Where nothing was trained, it is that of the latest
-    command, like the results beside it.
+    Once a run is trained, config.json stays as it was trained, since training goes on with it; what
+    a later command does otherwise is said, and the log of the run has its command line.  Where
+    nothing was trained, it is that of the latest command, like the results beside it.
     """
     path = config_file(config)
     if not path.exists():
@@ -32,11 +33,15 @@ def keep_config(config: Config) -> None:
     try:
         there = Config.model_validate_json(path.read_bytes())
     except ValueError:
-        log.warning("%s is not one that this version knows; it stays, and is not that of this command", path)
+        log.warning(
+            "%s is not one that this version knows; it stays, and is not that of this command", path
+        )
         return
     other = differences(_compared(there), _compared(config))
     if other and _trained(run_folder(config)):
-        log.info("%s stays as the run was trained; this command differs: %s", path, "; ".join(other))
+        log.info(
+            "%s stays as the run was trained; this command differs: %s", path, "; ".join(other)
+        )
     elif other and _write(path, config):
         log.info("%s is that of this command now: %s", path, "; ".join(other))
 

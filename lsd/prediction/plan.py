@@ -1,7 +1,8 @@
-"""How a region is predicted: the blocks, what enters the network for each, and the turns it is seen in.
+"""How a region is predicted: the blocks, what enters the network for each, and the turns it is seen
+in.
 
-Blocks are as large as the config or memory allow and no larger than the region needs; along each axis they are as even as
-the step of the network permits, so that little is computed twice.
+Blocks are as large as the config or memory allow and no larger than the region needs; along each
+axis they are as even as the step of the network permits, so that little is computed twice.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ MOST_SECTIONS = 64
 class Plan:
     """The blocks of a region.
 
-    grid:  blocks in the axes of the volume; their `compute` is what `Predictor.block` gives for their `read`
+    grid:  blocks in the axes of the volume; their `compute` is what `Predictor.block` gives for
+           their `read`
     turns: test-time augmentation, the identity first
     kept:  the part of the network's output that has all opinions, in the axes of the network
     """
@@ -47,22 +49,32 @@ def plan(
     """The plan for `roi` (world voxels) of a volume with `voxel_size` (nm) and as many axes.
 
     A 2D network on a 3D volume takes several sections at once.
-    Raises ValueError where the network has more axes than the volume, or a block does not fit memory.
+    Raises ValueError where the network has more axes than the volume, or a block does not fit
+    memory.
     """
     check_axes(network, roi.dims)
     trunk, sections = network.trunk, roi.dims - network.dims
     targets = {name: variant.heads()[name].target for name in heads}
-    turns = _turns(network, variant, settings=settings, voxel_size=voxel_size[sections:], targets=targets)
+    turns = _turns(
+        network, variant, settings=settings, voxel_size=voxel_size[sections:], targets=targets
+    )
     below, above = _margin(targets, turns)
     flat = Roi(roi.begin[sections:], roi.shape[sections:])
     largest = _largest(network, variant, flat, settings, margin=below + above)
     raw = _fit(network, variant, flat, largest=largest, margin=below + above)
     output = sizes.cascade_output(variant, trunk, raw)
     context = sizes.context(variant, trunk)
-    compute, step, before, after = output - below - above, sizes.step(trunk), context + below, context + above
+    compute, step, before, after = (
+        output - below - above,
+        sizes.step(trunk),
+        context + below,
+        context + above,
+    )
     if sections:
         count = _sections(network, variant, raw, settings=settings, extent=roi.shape[0])
-        compute, step, before, after = (Coordinate(n, *c) for n, c in ((count, compute), (1, step), (0, before), (0, after)))
+        compute, step, before, after = (
+            Coordinate(n, *c) for n, c in ((count, compute), (1, step), (0, before), (0, after))
+        )
     kept = tuple(slice(b, o - a) for b, a, o in zip(below, above, output, strict=True))
     return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
 
@@ -77,32 +89,60 @@ def check_axes(network: Network, dims: int) -> None:
 
 
 def smallest(network: Network, variant: Variant) -> Coordinate:
-    """The smallest raw that a block can be predicted from without padding, in the axes of the network."""
+    """The smallest raw that a block can be predicted from without padding, in the axes of the
+    network."""
     return sizes.smallest_raw(variant, network.trunk)
 
 
 def _turns(
-    network: Network, variant: Variant, *, settings: Predict, voxel_size: Sequence[float], targets: Mapping[str, Target]
+    network: Network,
+    variant: Variant,
+    *,
+    settings: Predict,
+    voxel_size: Sequence[float],
+    targets: Mapping[str, Target],
 ) -> tuple[Turn, ...]:
-    """Axes may be swapped where voxels, legal sizes and the spread of descriptors are the same along both."""
+    """Axes may be swapped where voxels, legal sizes and the spread of descriptors are the same
+    along both."""
     trunk = network.trunk
-    legal = zip(sizes.step(trunk), sizes.smallest_raw(variant, trunk), sizes.context(variant, trunk), strict=True)
+    legal = zip(
+        sizes.step(trunk),
+        sizes.smallest_raw(variant, trunk),
+        sizes.context(variant, trunk),
+        strict=True,
+    )
     sigmas = [target.sigma for target in targets.values() if isinstance(target, Descriptors)]
-    spread = [tuple(s[axis - network.dims] for s in sigmas if isinstance(s, tuple)) for axis in range(network.dims)]
+    spread = [
+        tuple(s[axis - network.dims] for s in sigmas if isinstance(s, tuple))
+        for axis in range(network.dims)
+    ]
     return turns_of(settings.augment, list(zip(voxel_size, legal, spread, strict=True)))
 
 
 def _margin(targets: Mapping[str, Target], turns: Sequence[Turn]) -> tuple[Coordinate, Coordinate]:
-    found = [opinion for target in targets.values() for turn in turns for opinion in opinions(target, turn)]
+    found = [
+        opinion
+        for target in targets.values()
+        for turn in turns
+        for opinion in opinions(target, turn)
+    ]
     below, above = margin(found, len(turns[0].axes))
     return Coordinate(below), Coordinate(above)
 
 
-def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict, *, margin: Coordinate) -> Coordinate:
+def _largest(
+    network: Network, variant: Variant, roi: Roi, settings: Predict, *, margin: Coordinate
+) -> Coordinate:
     """The largest raw of a block: what the config asks for, else what fits memory."""
-    shape, trunk, least = settings.shape or network.predict_shape, network.trunk, _least(network, roi, margin)
+    shape, trunk, least = (
+        settings.shape or network.predict_shape,
+        network.trunk,
+        _least(network, roi, margin),
+    )
     if shape is not None:
-        _check_shape(trunk, shape, least, name="predict.shape" if settings.shape else "network.predict_shape")
+        _check_shape(
+            trunk, shape, least, name="predict.shape" if settings.shape else "network.predict_shape"
+        )
         return sizes.raw_shape(variant, trunk, shape)
     limit = roi.shape + (sizes.context(variant, trunk) + sizes.step(trunk)) * 2
     asked = {"memory_bytes": settings.memory * 1e9, "run": _pass(settings), "limit": limit}
@@ -111,45 +151,66 @@ def _largest(network: Network, variant: Variant, roi: Roi, settings: Predict, *,
     if all(n >= m for n, m in zip(output, least, strict=True)):
         return found
     return sizes.largest_input(
-        variant, trunk, **asked, output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)]
+        variant,
+        trunk,
+        **asked,
+        output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)],
     )
 
 
 def _least(network: Network, roi: Roi, margin: Coordinate) -> Coordinate:
-    """Output of the smallest block of `roi` that keeps something: a step, or all there is, behind what aligns it."""
+    """Output of the smallest block of `roi` that keeps something: a step, or all there is, behind
+    what aligns it."""
     step = sizes.step(network.trunk)
-    return Coordinate(b % s + min(n, s) + m for b, n, s, m in zip(roi.begin, roi.shape, step, margin, strict=True))
+    return Coordinate(
+        b % s + min(n, s) + m for b, n, s, m in zip(roi.begin, roi.shape, step, margin, strict=True)
+    )
 
 
 def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name: str) -> None:
-    """Raises ValueError, naming the nearest that do, where blocks of `shape` do not fit the trunk or keep nothing."""
+    """Raises ValueError, naming the nearest that do, where blocks of `shape` do not fit the trunk
+    or keep nothing."""
     if len(shape) != trunk.dims:
         one = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
-        raise ValueError(f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size an axis{one}")
+        raise ValueError(
+            f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size "
+            f"an axis{one}"
+        )
     below, above = sizes.nearest_legal(trunk, shape, output=least)
     if above != Coordinate(shape):
-        nearest = " or ".join(dict.fromkeys(f"{name}={tuple(int(n) for n in fit)}" for fit in (below, above)))
+        nearest = " or ".join(
+            dict.fromkeys(f"{name}={tuple(int(n) for n in fit)}" for fit in (below, above))
+        )
         raise ValueError(
-            f"{name} {tuple(shape)} does not fit the network, or leaves a block of this region nothing to keep; nearest that "
-            f"fit: {nearest} (each axis in steps of {tuple(int(n) for n in sizes.step(trunk))}, from "
+            f"{name} {tuple(shape)} does not fit the network, or leaves a block of this region "
+            f"nothing to keep; nearest that "
+            f"fit: {nearest} (each axis in steps of {tuple(int(n) for n in sizes.step(trunk))}, "
+            f"from "
             f"{tuple(int(n) for n in sizes.smallest_input(trunk, least))} on)"
         )
 
 
-def _fit(network: Network, variant: Variant, roi: Roi, *, largest: Coordinate, margin: Coordinate) -> Coordinate:
+def _fit(
+    network: Network, variant: Variant, roi: Roi, *, largest: Coordinate, margin: Coordinate
+) -> Coordinate:
     """Raw of the smallest block that covers `roi` in as few blocks as the largest does."""
     trunk = network.trunk
     room = sizes.cascade_output(variant, trunk, largest) - margin
     needed = Coordinate(
         _even(extent, begin % step, most, step)
-        for extent, begin, most, step in zip(roi.shape, roi.begin, room, sizes.step(trunk), strict=True)
+        for extent, begin, most, step in zip(
+            roi.shape, roi.begin, room, sizes.step(trunk), strict=True
+        )
     )
     output = sizes.output_shape(trunk, sizes.smallest_input(trunk, needed + margin))
-    return Coordinate(min(a, b) for a, b in zip(output + sizes.context(variant, trunk) * 2, largest, strict=True))
+    return Coordinate(
+        min(a, b) for a, b in zip(output + sizes.context(variant, trunk) * 2, largest, strict=True)
+    )
 
 
 def _even(extent: int, lead: int, most: int, step: int) -> int:
-    """Voxels that a block must compute along an axis: `lead` to align it, then an even share of `extent`."""
+    """Voxels that a block must compute along an axis: `lead` to align it, then an even share of
+    `extent`."""
     if lead + extent <= most:
         return lead + extent
     room = (most - lead) // step * step
@@ -159,7 +220,9 @@ def _even(extent: int, lead: int, most: int, step: int) -> int:
     return lead + -(-share // step) * step
 
 
-def _sections(network: Network, variant: Variant, raw: Coordinate, *, settings: Predict, extent: int) -> int:
+def _sections(
+    network: Network, variant: Variant, raw: Coordinate, *, settings: Predict, extent: int
+) -> int:
     """Sections that a 2D network takes at once: an even share of what fits memory."""
     inputs = sizes.stage_inputs(variant, network.trunk, raw)
     each = cost.memory(network.trunk, inputs, variant, _pass(settings))

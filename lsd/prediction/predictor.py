@@ -27,18 +27,22 @@ DType = Literal["uint8", "float32"]
 class Predictor:
     """raw -> heads, block by block.
 
-    cascade:  is put on the device, and in eval mode while a block is predicted; afterwards every part of it is in the mode
-              it was in, so training may predict with what it trains
+    cascade:  is put on the device, and in eval mode while a block is predicted; afterwards every
+              part of it is in the mode it was in, so training may predict with what it trains
     network:  gives predict_shape
     settings: heads, precision, memory layout, device, threads, augmentation, size of blocks
     """
 
-    def __init__(self, cascade: Cascade, network: Network, *, settings: Predict | None = None) -> None:
+    def __init__(
+        self, cascade: Cascade, network: Network, *, settings: Predict | None = None
+    ) -> None:
         self.settings = settings or Predict()
         self.network, self.variant = network, cascade.variant
         self.heads = self.settings.heads or tuple(self.variant.stages[-1].heads)
         self.targets = {name: self._head(name).target for name in self.heads}
-        self.channels = {name: channels(target, network.dims) for name, target in self.targets.items()}
+        self.channels = {
+            name: channels(target, network.dims) for name, target in self.targets.items()
+        }
         self.device = choose_device(self.settings.device)
         self.cascade = cascade.to(self.device)
         if self.settings.channels_last:
@@ -48,10 +52,21 @@ class Predictor:
 
     def plan(self, roi: Roi, *, voxel_size: Sequence[float]) -> Plan:
         """The blocks of `roi` (world voxels) in a volume with voxels of `voxel_size` nm."""
-        return plan(self.network, self.variant, roi=roi, settings=self.settings, voxel_size=voxel_size, heads=self.heads)
+        return plan(
+            self.network,
+            self.variant,
+            roi=roi,
+            settings=self.settings,
+            voxel_size=voxel_size,
+            heads=self.heads,
+        )
 
     def block(
-        self, raw: npt.NDArray[np.float32], plan: Plan, *, dtype: Literal["uint8", "float32"] = "float32"
+        self,
+        raw: npt.NDArray[np.float32],
+        plan: Plan,
+        *,
+        dtype: Literal["uint8", "float32"] = "float32",
     ) -> dict[str, Array]:
         """Heads (c, *compute) in 0..1, or rounded to 0..255, of a block's raw (*read) in -1..1.
 
@@ -68,7 +83,10 @@ class Predictor:
                 kept=plan.kept,
                 lowest=self.settings.opinions == "lowest",
             )
-            return {name: _to_array(head, dtype, sections=raw.ndim > dims) for name, head in heads.items()}
+            return {
+                name: _to_array(head, dtype, sections=raw.ndim > dims)
+                for name, head in heads.items()
+            }
 
     def _head(self, name: str) -> Head:
         heads = self.variant.heads()
@@ -98,13 +116,21 @@ class Predictor:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that spec.Predict.device means: "auto" is cuda, else mps, else cpu.  Raises ValueError if it is not there."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """The device that spec.Predict.device means: "auto" is cuda, else mps, else cpu.  Raises
+    ValueError if it is not there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
     if not available[name.partition(":")[0]]:
         there = ", ".join(kind for kind, is_there in available.items() if is_there)
-        raise ValueError(f"device {name!r} is not available; this machine and torch {torch.__version__} have: {there}")
+        raise ValueError(
+            f"device {name!r} is not available; this machine and torch {torch.__version__} have: "
+            f"{there}"
+        )
     return torch.device(name)
 
 
@@ -121,9 +147,12 @@ def _out_of_memory(shape: Sequence[int]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not re.search("alloc.*memory", str(error)):
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not re.search(
+            "alloc.*memory", str(error)
+        ):
             raise
         raise MemoryError(
-            f"no memory left for a block of raw {'x'.join(map(str, shape))}; lower predict.memory (or predict.shape, "
+            f"no memory left for a block of raw {'x'.join(map(str, shape))}; lower predict.memory "
+            f"(or predict.shape, "
             "where that or network.predict_shape sets the block), or use predict.precision=bf16"
         ) from error

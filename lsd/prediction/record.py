@@ -11,8 +11,11 @@ from lsd.spec import Affinities, Boundary, Descriptors, Mask, Predict, Target
 from lsd.volumes.volume import OpenVolume
 
 
-def attributes(target: Target, volume: OpenVolume, *, plan: Plan, settings: Predict, restored: Restored) -> dict[str, Any]:
-    """Attributes of the array of a head: all that its values depend on, and the neighborhood of affinities (voxels)."""
+def attributes(
+    target: Target, volume: OpenVolume, *, plan: Plan, settings: Predict, restored: Restored
+) -> dict[str, Any]:
+    """Attributes of the array of a head: all that its values depend on, and the neighborhood of
+    affinities (voxels)."""
     block, network = plan.grid.block(0), restored.config.network
     record = {
         "volume": volume.name,
@@ -26,7 +29,11 @@ def attributes(target: Target, volume: OpenVolume, *, plan: Plan, settings: Pred
         "roi": {"offset": list(plan.grid.roi.begin), "shape": list(plan.grid.roi.shape)},
         "block": {"read": list(block.read.shape), "write": list(plan.grid.write_shape)},
         "border": "reflect",
-        "normalisation": {"raw_range": volume.spec.raw_range, "to": [-1.0, 1.0], "trained_with": restored.normalisation},
+        "normalisation": {
+            "raw_range": volume.spec.raw_range,
+            "to": [-1.0, 1.0],
+            "trained_with": restored.normalisation,
+        },
         "range": [0, 255] if settings.dtype == "uint8" else [0, 1],
         "augment": settings.augment,
         "opinions": settings.opinions,

@@ -61,37 +61,53 @@ class Wanted:
         names = self.settings.heads or tuple(self.variant.stages[-1].heads)
         unknown = [name for name in names if name not in heads]
         if unknown:
-            raise ValueError(f"no head {unknown[0]!r} to predict; the checkpoint has: {', '.join(heads)}")
+            raise ValueError(
+                f"no head {unknown[0]!r} to predict; the checkpoint has: {', '.join(heads)}"
+            )
         return {name: heads[name].target for name in names}
 
     def plan(self, roi: Roi, volume: OpenVolume) -> Plan:
         """The blocks of a part of a volume."""
         network = self.restored.config.network
         return plan(
-            network, self.variant, roi=roi, settings=self.settings, voxel_size=volume.voxel_size, heads=tuple(self.targets())
+            network,
+            self.variant,
+            roi=roi,
+            settings=self.settings,
+            voxel_size=volume.voxel_size,
+            heads=tuple(self.targets()),
         )
 
 
-def predict(config: Config, *, workers: Workers | None = None, progress: bool | None = None) -> list[Path]:
+def predict(
+    config: Config, *, workers: Workers | None = None, progress: bool | None = None
+) -> list[Path]:
     """Predicts every volume that predict.volumes names; returns the containers, in that order.
 
-    runs/<name>/prediction/<volume>.zarr holds an array (c, z, y, x) for each head, uint8 or float32.  Its attributes say which
-    checkpoint (sha256), variant and settings it is from; those of affinities hold their `neighborhood`.  A volume's earlier
-    prediction stays until the new one is whole, then all of it is replaced.  Blocks that are done stay done: a run that was
-    killed goes on where it was, and only with the same checkpoint, settings and data.  Memory, in each process: what a block
-    takes in the network, and raw and heads of two blocks, whatever the volume.
+    runs/<name>/prediction/<volume>.zarr holds an array (c, z, y, x) for each head, uint8 or
+    float32.  Its attributes say which checkpoint (sha256), variant and settings it is from; those
+    of affinities hold their `neighborhood`.  A volume's earlier prediction stays until the new one
+    is whole, then all of it is replaced.  Blocks that are done stay done: a run that was killed
+    goes on where it was, and only with the same checkpoint, settings and data.  Memory, in each
+    process: what a block takes in the network, and raw and heads of two blocks, whatever the
+    volume.
 
     workers:  processes that share the blocks; None: this one alone.  Their number changes no value
     progress: show a bar; None: on a terminal only
 
-    Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or OSError before anything is
-    predicted where checkpoint, volumes or outputs are not as they should be, BlocksFailed where blocks failed.
+    Network and variant are the checkpoint's, data and settings the config's.  Raises ValueError or
+    OSError before anything is predicted where checkpoint, volumes or outputs are not as they should
+    be, BlocksFailed where blocks failed.
     """
     given = config = expand(config)
     settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
     config = config.derive(predict=settings)
-    # all are looked at before the network is built and the first is begun, so that nothing is wrong with the last
-    volumes = [_open(config, name, volume) for name, volume in config.dataset.named(settings.volumes).items()]
+    # all are looked at before the network is built and the first is begun, so that nothing is wrong
+    # with the last
+    volumes = [
+        _open(config, name, volume)
+        for name, volume in config.dataset.named(settings.volumes).items()
+    ]
     path = resolve(settings.checkpoint, config)
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
@@ -108,15 +124,20 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     what = f"predicting {', '.join(wanted.targets())} with {origin}"
     if workers is None:
         device = choose_device(settings.device)
-        how = described(restored.cascade, device=device, precision=settings.precision, threads=settings.threads)
+        how = described(
+            restored.cascade, device=device, precision=settings.precision, threads=settings.threads
+        )
         return f"{what}: {how}, in this process"
     # what they run on is theirs to find out
-    how = f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
+    how = (
+        f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
+    )
     return f"{what}: {how}, {workers.count} workers"
 
 
 def _threads(workers: Workers | None) -> int:
-    """Sums differ in the last bits with the number of threads, so it must not follow from the number of workers."""
+    """Sums differ in the last bits with the number of threads, so it must not follow from the
+    number of workers."""
     return torch.get_num_threads() if workers is None else 1
 
 
@@ -144,19 +165,26 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
     extent = volume.raw.roi.shape[-len(least) :]
     if wanted.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
         raise ValueError(
-            f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least {'x'.join(map(str, least))} voxels; "
+            f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least "
+            f"{'x'.join(map(str, least))} voxels; "
             "set predict.small=pad to continue it by reflection"
         )
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    """Other voxels than those trained on may be meant, so they are no error.  What a 2D network does not see is no matter."""
+    """Other voxels than those trained on may be meant, so they are no error.  What a 2D network
+    does not see is no matter."""
     dims = restored.config.network.dims
     if restored.voxel_size and not agree(volume.voxel_size[-dims:], restored.voxel_size[-dims:]):
-        here, there = ("x".join(f"{n:g}" for n in size[-dims:]) for size in (volume.voxel_size, restored.voxel_size))
+        here, there = (
+            "x".join(f"{n:g}" for n in size[-dims:])
+            for size in (volume.voxel_size, restored.voxel_size)
+        )
         log.warning(
-            "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of another size than what it knows; "
-            "unless that is meant, predict data of its voxel size (a pyramid may hold it), or train on such voxels",
+            "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of "
+            "another size than what it knows; "
+            "unless that is meant, predict data of its voxel size (a pyramid may hold it), or "
+            "train on such voxels",
             volume.name,
             here,
             there,
@@ -168,12 +196,20 @@ def _compare_heads(variant: Variant, wanted: Wanted) -> None:
     here, there = (", ".join(of.stages[-1].heads) for of in (variant, wanted.variant))
     if here != there:
         log.warning(
-            "the config's variant has the heads %s, the checkpoint %s: those of the checkpoint are predicted", here, there
+            "the config's variant has the heads %s, the checkpoint %s: those of the checkpoint are "
+            "predicted",
+            here,
+            there,
         )
 
 
 def _predict(
-    config: Config, volume: OpenVolume, wanted: Wanted, plan: Plan, workers: Workers | None, progress: bool | None
+    config: Config,
+    volume: OpenVolume,
+    wanted: Wanted,
+    plan: Plan,
+    workers: Workers | None,
+    progress: bool | None,
 ) -> Path:
     target = prediction(config, volume.name)
     step = _step(config, target, volume, wanted, plan)
@@ -184,9 +220,13 @@ def _predict(
             _create(container, head, kind, volume, wanted, plan)
         said = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
         log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), said)
-        log.info("%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress))
+        log.info(
+            "%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress)
+        )
         means: dict[str, How] = dict.fromkeys(wanted.targets(), "mean")
-        for summary in make_levels(step, means, levels=wanted.settings.levels, workers=workers, title=volume.name):
+        for summary in make_levels(
+            step, means, levels=wanted.settings.levels, workers=workers, title=volume.name
+        ):
             log.info("%s: %s", volume.name, summary)
     return target
 
@@ -197,22 +237,29 @@ def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan
         volume=VolumeInput.raw(volume, data_root(config), roi=_seen(volume, read)),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
-        settings=Predict.model_validate({**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}),
+        settings=Predict.model_validate(
+            {**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}
+        ),
         roi=box(plan.grid.roi),
     )
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
 
 def _seen(volume: OpenVolume, read: Roi) -> Roi:
-    """The part of raw that blocks which read `read` may look at: what sharpening reaches, and what is mirrored."""
-    around = margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+    """The part of raw that blocks which read `read` may look at: what sharpening reaches, and what
+    is mirrored."""
+    around = (
+        margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+    )
     wide = read.grow(around, around)
     inside = wide.intersect(volume.raw.roi)
     beyond = max(*(wide.shape - inside.shape), 0)
     return inside.grow((beyond,) * read.dims, (beyond,) * read.dims).intersect(volume.raw.roi)
 
 
-def _create(container: Path, head: str, kind: Target, volume: OpenVolume, wanted: Wanted, plan: Plan) -> None:
+def _create(
+    container: Path, head: str, kind: Target, volume: OpenVolume, wanted: Wanted, plan: Plan
+) -> None:
     network = wanted.restored.config.network
     create_array(
         container,
@@ -223,16 +270,23 @@ def _create(container: Path, head: str, kind: Target, volume: OpenVolume, wanted
         channels=channels(kind, network.dims),
         chunks=chunk_shape(plan.grid.write_shape),
         remainder=volume.raw.remainder,
-        attributes=attributes(kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored),
+        attributes=attributes(
+            kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored
+        ),
     )
 
 
 def crowd(settings: Predict) -> Workers:
-    """The workers of the config; where it names no number, one for each GPU here, or each core without any."""
+    """The workers of the config; where it names no number, one for each GPU here, or each core
+    without any."""
     if settings.workers.count:
         return settings.workers
     if settings.workers.launch:
-        raise ValueError("predict.workers.launch is set, but not how many workers; set predict.workers.count")
+        raise ValueError(
+            "predict.workers.launch is set, but not how many workers; set predict.workers.count"
+        )
     on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
-    count = (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
+    count = (
+        (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
+    )
     return settings.workers.derive(count=max(1, count))

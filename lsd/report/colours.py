@@ -1,4 +1,5 @@
-"""Sections as pictures: raw in grey, labels in colours laid over it, and where two partitions differ."""
+"""Sections as pictures: raw in grey, labels in colours laid over it, and where two partitions
+differ."""
 
 from __future__ import annotations
 
@@ -15,11 +16,15 @@ UNKNOWN = (0.93, 0.88, 0.55)
 
 
 def colours(ids: NDArray[Any]) -> Picture:
-    """A colour for each id, the same in every picture, of bright and well-spread hues: float32 (..., 3); 0 is black."""
+    """A colour for each id, the same in every picture, of bright and well-spread hues: float32
+    (..., 3); 0 is black."""
     mixed = np.asarray(ids).astype(np.uint64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    parts = [((mixed >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.float32) / 65535 for shift in (48, 32, 16)]
+    parts = [
+        ((mixed >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.float32) / 65535
+        for shift in (48, 32, 16)
+    ]
     hue, strength, light = parts[0], 0.55 + 0.4 * parts[1], 0.75 + 0.25 * parts[2]
     ramp = np.abs((hue[..., None] * 6 + np.array([0, 4, 2], np.float32)) % 6 - 3) - 1
     picture = light[..., None] * (1 - strength[..., None] * (1 - np.clip(ramp, 0, 1)))
@@ -29,11 +34,16 @@ def colours(ids: NDArray[Any]) -> Picture:
 def grey(raw: NDArray[Any]) -> Picture:
     """Raw (y, x) in 0..1 as (y, x, 3), its darkest and brightest hundredth cut off."""
     low, high = np.percentile(raw, [0.5, 99.5])
-    return np.repeat(np.clip((raw - low) / max(high - low, 1e-6), 0, 1)[..., None], 3, axis=-1).astype(np.float32)
+    return np.repeat(
+        np.clip((raw - low) / max(high - low, 1e-6), 0, 1)[..., None], 3, axis=-1
+    ).astype(np.float32)
 
 
-def overlay(raw: NDArray[Any], labels: NDArray[Any], palette: Picture, *, alpha: float = 0.5) -> Picture:
-    """`palette` (y, x, 3), the colours of `labels` (y, x), over raw in 0..1; boundaries dark, label 0 left as it is."""
+def overlay(
+    raw: NDArray[Any], labels: NDArray[Any], palette: Picture, *, alpha: float = 0.5
+) -> Picture:
+    """`palette` (y, x, 3), the colours of `labels` (y, x), over raw in 0..1; boundaries dark, label
+    0 left as it is."""
     picture = grey(raw)
     picture = np.where(labels[..., None] > 0, (1 - alpha) * picture + alpha * palette, picture)
     return np.where(boundaries(labels)[..., None], 0.15 * picture, picture).astype(np.float32)

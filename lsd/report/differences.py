@@ -1,4 +1,5 @@
-"""Where a segmentation differs from the truth: which voxels are cut off from their object, which are in a wrong segment."""
+"""Where a segmentation differs from the truth: which voxels are cut off from their object, which
+are in a wrong segment."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from lsd.arrays.contingency import Contingency
 
 @dataclass(frozen=True, eq=False)
 class Partners:
-    """For each segment the object that it shares most voxels with, for each object the segment; ids in ascending order."""
+    """For each segment the object that it shares most voxels with, for each object the segment; ids
+    in ascending order."""
 
     segments: NDArray[np.uint64]
     object_of: NDArray[np.uint64]
@@ -22,7 +24,8 @@ class Partners:
 
     @classmethod
     def of(cls, table: Contingency) -> Partners:
-        """Of a whole volume's table; 0 is no partner, as background of either.  Of equals the smaller id is taken."""
+        """Of a whole volume's table; 0 is no partner, as background of either.  Of equals the
+        smaller id is taken."""
         both = (table.segments > 0) & (table.objects > 0)
         segments, objects, voxels = table.segments[both], table.objects[both], table.voxels[both]
         return cls(*_largest(segments, objects, voxels), *_largest(objects, segments, voxels))
@@ -44,9 +47,12 @@ class Partners:
         return np.asarray((objects > 0) & (self.main_segment(objects) != segments))
 
     def names(self, segments: NDArray[Any]) -> NDArray[np.uint64]:
-        """Segments under the name of their object where they are its largest: then both have one colour."""
+        """Segments under the name of their object where they are its largest: then both have one
+        colour."""
         objects = self.main_object(segments)
-        return np.where((objects > 0) & (self.main_segment(objects) == segments), objects, segments).astype(np.uint64)
+        return np.where(
+            (objects > 0) & (self.main_segment(objects) == segments), objects, segments
+        ).astype(np.uint64)
 
 
 def _largest(
@@ -57,7 +63,9 @@ def _largest(
     return found, partners[order][first]
 
 
-def _look_up(ids: NDArray[Any], keys: NDArray[np.uint64], values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _look_up(
+    ids: NDArray[Any], keys: NDArray[np.uint64], values: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
     wanted = ids.astype(np.uint64, copy=False)
     if not len(keys):
         return np.zeros(wanted.shape, dtype=np.uint64)

@@ -1,4 +1,5 @@
-"""Figures of an evaluation, as PNG files: scores over thresholds; sections of raw, truth, segmentation and their difference."""
+"""Figures of an evaluation, as PNG files: scores over thresholds; sections of raw, truth,
+segmentation and their difference."""
 
 from __future__ import annotations
 
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT = "#222222", "#8a8a8a"
-CURVES = (("voi_sum", "sum", INK, 2.2), ("voi_split", "split", SPLIT, 1.6), ("voi_merge", "merge", MERGED, 1.6))
+CURVES = (
+    ("voi_sum", "sum", INK, 2.2),
+    ("voi_split", "split", SPLIT, 1.6),
+    ("voi_merge", "merge", MERGED, 1.6),
+)
 # pixels that the longer side of a section has at least
 _PIXELS = 640
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where they are scored."""
+    """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where they are
+    scored."""
 
     title: str
     raw: NDArray[np.float32]
@@ -43,7 +49,8 @@ class Section:
 
 
 def sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
-    """VOI split, merge and sum over the threshold, a panel for each volume; the threshold that was picked is marked."""
+    """VOI split, merge and sum over the threshold, a panel for each volume; the threshold that was
+    picked is marked."""
     swept = {name: volume for name, volume in volumes.items() if volume.sweep}
     figure, axes = _figure(1, max(1, len(swept)), width=4.4, height=3.5, sharey=True)
     for axis, (name, volume) in zip(axes, swept.items(), strict=False):
@@ -51,15 +58,29 @@ def sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Pa
         axis.set_title(f"{name} ({volume.part})", fontsize=10, color=INK, loc="left")
     axes[0].set_ylabel("variation of information [bits]", fontsize=9, color=INK)
     axes[0].set_ylim(bottom=0)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=5,
+        fontsize=8,
+        frameon=False,
+    )
     return _save(figure, path)
 
 
-def slices(sections: Sequence[Section], partners: Partners, path: Path, *, title: str, voxel_size: Sequence[float]) -> Path:
+def slices(
+    sections: Sequence[Section],
+    partners: Partners,
+    path: Path,
+    *,
+    title: str,
+    voxel_size: Sequence[float],
+) -> Path:
     """Sections, a row each: raw, truth, segmentation, and where they differ.
 
-    A segment that is the largest of an object has the object's colour, so what is right looks alike in both.
-    partners: of the whole volume, which decides what is cut off and what is merged.  voxel_size: nm, y x
+    A segment that is the largest of an object has the object's colour, so what is right looks alike
+    in both.  partners: of the whole volume, which decides what is cut off and what is merged.
+    voxel_size: nm, y x
     """
     height, width = sections[0].raw.shape
     tall = height * voxel_size[0] / (width * voxel_size[1])
@@ -83,18 +104,31 @@ def headline(name: str, scores: Partition | None, threshold: float | None) -> st
     if scores is None:
         return name
     at = "" if threshold is None else f" at threshold {threshold:g}"
-    return f"{name}: VOI split {scores.voi_split:.3f} + merge {scores.voi_merge:.3f}, ARAND {scores.arand:.3f}{at}"
+    return (
+        f"{name}: VOI split {scores.voi_split:.3f} + merge {scores.voi_merge:.3f}, ARAND "
+        f"{scores.arand:.3f}{at}"
+    )
 
 
 def _curves(axis: Axes, volume: VolumeScores, threshold: float | None) -> None:
     thresholds = list(volume.sweep)
     for name, label, colour, width in CURVES:
         values = [getattr(scores, name) for scores in volume.sweep.values()]
-        axis.plot(thresholds, values, "o-", color=colour, linewidth=width, markersize=3.5, label=label)
+        axis.plot(
+            thresholds, values, "o-", color=colour, linewidth=width, markersize=3.5, label=label
+        )
     if volume.fragments:
-        axis.axhline(volume.fragments.voi_sum, color=FAINT, linewidth=1, linestyle=":", label="fragments, sum")
+        axis.axhline(
+            volume.fragments.voi_sum,
+            color=FAINT,
+            linewidth=1,
+            linestyle=":",
+            label="fragments, sum",
+        )
     if threshold is not None:
-        axis.axvline(threshold, color=FAINT, linewidth=1, linestyle="--", label=f"picked: {threshold:g}")
+        axis.axvline(
+            threshold, color=FAINT, linewidth=1, linestyle="--", label=f"picked: {threshold:g}"
+        )
     axis.set_xlabel("threshold", fontsize=9, color=INK)
     axis.grid(visible=True, color="#e6e6e6", linewidth=0.6)
     axis.set_axisbelow(True)
@@ -106,7 +140,8 @@ def _pictures(section: Section, partners: Partners) -> dict[str, Picture]:
     """The four pictures of a row, magnified so that boundaries are thin lines."""
     factor = max(1, math.ceil(_PIXELS / max(section.raw.shape)))
     raw, truth, segments, scored = (
-        magnified(image, factor) for image in (section.raw, section.truth, section.segmentation, section.scored)
+        magnified(image, factor)
+        for image in (section.raw, section.truth, section.segmentation, section.scored)
     )
     return {
         "raw": grey(raw),
@@ -117,23 +152,38 @@ def _pictures(section: Section, partners: Partners) -> dict[str, Picture]:
 
 
 def _difference(
-    raw: NDArray[Any], truth: NDArray[Any], segments: NDArray[Any], scored: NDArray[np.bool_], partners: Partners
+    raw: NDArray[Any],
+    truth: NDArray[Any],
+    segments: NDArray[Any],
+    scored: NDArray[np.bool_],
+    partners: Partners,
 ) -> Picture:
-    merged, split = partners.merged(segments, truth) & scored, partners.split(segments, truth) & scored
+    merged, split = (
+        partners.merged(segments, truth) & scored,
+        partners.split(segments, truth) & scored,
+    )
     # a voxel in the wrong segment is also missing from the right one: merging is the graver mistake
     palette = np.zeros((*truth.shape, 3), dtype=np.float32)
     kinds = np.zeros(truth.shape, dtype=np.uint8)
-    for kind, (where, colour) in enumerate(((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED)), start=1):
+    for kind, (where, colour) in enumerate(
+        ((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED)), start=1
+    ):
         palette[where], kinds[where] = colour, kind
     picture = 0.35 + 0.65 * grey(raw)
-    return np.where(kinds[..., None] > 0, 0.35 * picture + 0.65 * palette, picture).astype(np.float32)
+    return np.where(kinds[..., None] > 0, 0.35 * picture + 0.65 * palette, picture).astype(
+        np.float32
+    )
 
 
-def _figure(rows: int, columns: int, *, width: float, height: float, sharey: bool = False) -> tuple[Figure, list[Axes]]:
+def _figure(
+    rows: int, columns: int, *, width: float, height: float, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(columns * width, rows * height + 0.8), layout="constrained", facecolor="white")
+    figure = Figure(
+        figsize=(columns * width, rows * height + 0.8), layout="constrained", facecolor="white"
+    )
     FigureCanvasAgg(figure)  # no window system, and none of pyplot's global state
     return figure, list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
 
@@ -146,7 +196,8 @@ def _bare(axis: Axes) -> None:
 
 
 def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) -> None:
-    """A bar of a round number of nm, about a quarter of the picture wide, in its lower left corner."""
+    """A bar of a round number of nm, about a quarter of the picture wide, in its lower left
+    corner."""
     from matplotlib.patheffects import withStroke
 
     width = shape[1] * voxel_size[1]
@@ -154,16 +205,34 @@ def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) ->
     length = max(step * power for step in (1, 2, 5) if step * power <= width / 4)
     outline = [withStroke(linewidth=3, foreground="black")]
     end = 0.04 + length / width
-    axis.plot([0.04, end], [0.05, 0.05], color="white", linewidth=3, transform=axis.transAxes, path_effects=outline)
+    axis.plot(
+        [0.04, end],
+        [0.05, 0.05],
+        color="white",
+        linewidth=3,
+        transform=axis.transAxes,
+        path_effects=outline,
+    )
     text = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
     place = ((0.04 + end) / 2, 0.07)
-    axis.text(*place, text, color="white", fontsize=9, ha="center", transform=axis.transAxes, path_effects=outline)
+    axis.text(
+        *place,
+        text,
+        color="white",
+        fontsize=9,
+        ha="center",
+        transform=axis.transAxes,
+        path_effects=outline,
+    )
 
 
 def _legend(figure: Figure, *, unscored: bool) -> None:
     from matplotlib.patches import Patch
 
-    entries = {"cut off from the largest segment of its object": SPLIT, "in a segment of another object": MERGED}
+    entries = {
+        "cut off from the largest segment of its object": SPLIT,
+        "in a segment of another object": MERGED,
+    }
     entries |= {"not scored": UNKNOWN} if unscored else {}
     handles = [Patch(facecolor=colour, alpha=0.8, label=text) for text, colour in entries.items()]
     figure.legend(handles=handles, loc="outside lower right", ncols=3, fontsize=9, frameon=False)

@@ -1,4 +1,5 @@
-"""The log of a run: what its scripts said, when, with which command line and versions, in runs/<name>/log.txt."""
+"""The log of a run: what its scripts said, when, with which command line and versions, in
+runs/<name>/log.txt."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _opened: ContextVar[RunLog | None] = ContextVar("opened", default=None)
 
 
 def note(text: str) -> None:
-    """Adds what is on the terminal already to the log of the run that is worked on, if there is one."""
+    """Adds what is on the terminal already to the log of the run that is worked on, if there is
+    one."""
     if log := _opened.get():
         log.note(text)
 
@@ -30,9 +32,9 @@ def note(text: str) -> None:
 class RunLog(logging.Handler):
     """Inside, what is logged is appended to `path` as well, and what ended it.
 
-    The folder is not made for it: until something else makes it, lines wait, and where a command fails before, they are lost.
-    Each line tells the process, and is written at once and whole, so several processes may write at the same time.  A log that
-    cannot be written stops nothing.
+    The folder is not made for it: until something else makes it, lines wait, and where a command
+    fails before, they are lost.  Each line tells the process, and is written at once and whole, so
+    several processes may write at the same time.  A log that cannot be written stops nothing.
     """
 
     def __init__(self, path: Path, command: Sequence[str]) -> None:
@@ -44,7 +46,12 @@ class RunLog(logging.Handler):
         self._token = _opened.set(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         logging.getLogger().removeHandler(self)
         _opened.reset(self._token)
         if error is None or isinstance(error, SystemExit):
@@ -92,7 +99,10 @@ def _append(path: Path, text: str) -> None:
 
 def _line(text: str) -> str:
     now = time.time()
-    begin = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d} {os.getpid()}"
+    begin = (
+        f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d} "
+        f"{os.getpid()}"
+    )
     first, *rest = text.splitlines() or [""]
     return "".join(f"{line}\n" for line in (f"{begin} {first}", *(f"    {line}" for line in rest)))
 

@@ -1,4 +1,5 @@
-"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move with it."""
+"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move
+with it."""
 
 from __future__ import annotations
 
@@ -26,13 +27,20 @@ def draw(config: Config, evaluation: Evaluation) -> list[Path]:
     """Draws what `evaluate` found into the run's folder; returns the files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
-    evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was scored
+    evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
+    scored
     """
     config = expand(config)
     folder = run_folder(config)
-    files = [_draw(config, name, scores, evaluation.threshold) for name, scores in evaluation.volumes.items() if scores.scored]
+    files = [
+        _draw(config, name, scores, evaluation.threshold)
+        for name, scores in evaluation.volumes.items()
+        if scores.scored
+    ]
     if any(volume.sweep for volume in evaluation.volumes.values()):
-        files.insert(0, sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png"))
+        files.insert(
+            0, sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
+        )
     return files
 
 
@@ -49,7 +57,9 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
     )
 
 
-def _partners(config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None) -> Partners:
+def _partners(
+    config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None
+) -> Partners:
     counted = Counted(scores.roi, scores.table, results)
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn

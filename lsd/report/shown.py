@@ -1,4 +1,5 @@
-"""Which sections and windows of a volume a figure shows: the middle ones, or where little is scored, those that hold most."""
+"""Which sections and windows of a volume a figure shows: the middle ones, or where little is
+scored, those that hold most."""
 
 from __future__ import annotations
 
@@ -23,10 +24,12 @@ Counts = NDArray[np.int64]
 
 
 def windows(volume: OpenVolume, roi: Roi, settings: Evaluate, *, rows: int, size: int) -> list[Roi]:
-    """Up to `rows` sections of `roi`, of each a window of `size` voxels a side or less; a 2D volume is one section.
+    """Up to `rows` sections of `roi`, of each a window of `size` voxels a side or less; a 2D volume
+    is one section.
 
-    They are evenly spaced, and windows in the middle, if most of them is scored.  Else the scored voxels are shared out among
-    the rows, from the first section to the last, and each shows the section of its share that has most, where it has most.
+    They are evenly spaced, and windows in the middle, if most of them is scored.  Else the scored
+    voxels are shared out among the rows, from the first section to the last, and each shows the
+    section of its share that has most, where it has most.
     """
     usual = evenly(roi, rows=rows, size=size)
     if all(_count(volume, window, settings) >= ENOUGH * window.size for window in usual):
@@ -42,7 +45,10 @@ def windows(volume: OpenVolume, roi: Roi, settings: Evaluate, *, rows: int, size
 def evenly(roi: Roi, *, rows: int, size: int) -> list[Roi]:
     """Evenly spaced sections of `roi`, of each the middle."""
     plane = [min(size, extent) for extent in roi.shape[-2:]]
-    corner = [begin + (extent - n) // 2 for begin, extent, n in zip(roi.begin[-2:], roi.shape[-2:], plane, strict=True)]
+    corner = [
+        begin + (extent - n) // 2
+        for begin, extent, n in zip(roi.begin[-2:], roi.shape[-2:], plane, strict=True)
+    ]
     if roi.dims == 2:
         return [Roi(corner, plane)]
     rows = min(rows, roi.shape[0])
@@ -51,7 +57,8 @@ def evenly(roi: Roi, *, rows: int, size: int) -> list[Roi]:
 
 
 def per_section(volume: OpenVolume, roi: Roi, settings: Evaluate, blocks: Blocks) -> Counts:
-    """Scored voxels of each section of `roi`; of a volume too large to be read, of the blocks that are."""
+    """Scored voxels of each section of `roi`; of a volume too large to be read, of the blocks that
+    are."""
     counts: Counts = np.zeros(roi.shape[0], np.int64)
     for block in blocks.rois:
         first = block.begin[0] - roi.begin[0]
@@ -60,7 +67,8 @@ def per_section(volume: OpenVolume, roi: Roi, settings: Evaluate, blocks: Blocks
 
 
 def most(counts: Counts, rows: int) -> list[int]:
-    """Of each of `rows` equal shares of what is counted, ascending, the place that has most; the one in its middle if several.
+    """Of each of `rows` equal shares of what is counted, ascending, the place that has most; the
+    one in its middle if several.
 
     Fewer where a place is more than a share.
     """
@@ -68,17 +76,23 @@ def most(counts: Counts, rows: int) -> list[int]:
     middle = np.cumsum(counts) - counts / 2
     chosen = []
     for row in range(rows):
-        mine = np.flatnonzero((counts > 0) & (middle * rows >= row * total) & (middle * rows < (row + 1) * total))
+        mine = np.flatnonzero(
+            (counts > 0) & (middle * rows >= row * total) & (middle * rows < (row + 1) * total)
+        )
         if len(mine):
             best = mine[counts[mine] == counts[mine].max()]
-            chosen.append(int(best[np.abs(middle[best] - (2 * row + 1) * total / (2 * rows)).argmin()]))
+            chosen.append(
+                int(best[np.abs(middle[best] - (2 * row + 1) * total / (2 * rows)).argmin()])
+            )
     return chosen
 
 
 def _window(volume: OpenVolume, section: Roi, settings: Evaluate, blocks: Blocks, size: int) -> Roi:
     """Where a window has most of a section; the place nearest to the middle if several have."""
     step = [max(1, math.ceil(extent / PLACES)) for extent in section.shape[-2:]]
-    cells = np.zeros([-(-extent // n) for extent, n in zip(section.shape[-2:], step, strict=True)], np.int64)
+    cells = np.zeros(
+        [-(-extent // n) for extent, n in zip(section.shape[-2:], step, strict=True)], np.int64
+    )
     for part in (block.intersect(section) for block in blocks.rois):
         if not part.empty:
             where = np.argwhere(_scored(volume, part, settings).reshape(part.shape[-2:]))
@@ -92,7 +106,10 @@ def _window(volume: OpenVolume, section: Roi, settings: Evaluate, blocks: Blocks
     best = np.argwhere(held == held.max())
     place = best[np.abs(best - (np.array(held.shape) - 1) / 2).sum(axis=1).argmin()] * step
     plane = [min(size, extent) for extent in section.shape[-2:]]
-    corner = [min(int(p), extent - n) for p, extent, n in zip(place, section.shape[-2:], plane, strict=True)]
+    corner = [
+        min(int(p), extent - n)
+        for p, extent, n in zip(place, section.shape[-2:], plane, strict=True)
+    ]
     lead = section.dims - 2
     return Roi(section.begin + Coordinate([0] * lead + corner), [1] * lead + plane)
 

@@ -16,8 +16,14 @@ PACKAGES = ("torch", "numpy", "scipy", "zarr", "numcodecs", "gunpowder", "daisy"
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """{name: version} of lsd, its commit where it is a checkout, Python, and the packages that numbers depend on."""
-    return {"lsd": lsd.__version__, **_commit(), "python": platform.python_version(), **dict(_packages())}
+    """{name: version} of lsd, its commit where it is a checkout, Python, and the packages that
+    numbers depend on."""
+    return {
+        "lsd": lsd.__version__,
+        **_commit(),
+        "python": platform.python_version(),
+        **dict(_packages()),
+    }
 
 
 def _packages() -> Iterator[tuple[str, str]]:
@@ -34,7 +40,16 @@ def _commit() -> dict[str, str]:
     # whatever repository an installed lsd may lie in is not its own
     if not (root / ".git").exists():
         return {}
-    command = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    command = (
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    )
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

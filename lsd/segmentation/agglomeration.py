@@ -1,4 +1,5 @@
-"""Agglomeration: which fragments belong together, and how surely (waterz underneath for quantiles, linkage for means)."""
+"""Agglomeration: which fragments belong together, and how surely (waterz underneath for quantiles,
+linkage for means)."""
 
 from __future__ import annotations
 
@@ -32,12 +33,15 @@ Merges = Callable[[NDArray[np.uint64]], tuple[NDArray[np.int64], Scores]]
 MEANS = ("mean", "mean_all")
 QUANTILES = tuple(range(10, 100, 5))
 
-# name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of a histogram already, so a
-# queue with the same bins orders them exactly; 0: a heap
+# name -> the C++ type that waterz ships compiled, and the bins of its queue.  Quantiles are bins of
+# a histogram already, so a queue with the same bins orders them exactly; 0: a heap
 BINS = 256
 LARGER, SMALLER = "MaxSize<RegionGraphType>", "MinSize<RegionGraphType>"
 SCORINGS = {
-    f"hist_quant_{q}{suffix}": (f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,{BINS},{initial}>>", BINS)
+    f"hist_quant_{q}{suffix}": (
+        f"OneMinus<HistogramQuantileAffinity<RegionGraphType,{q},ScoreValue,{BINS},{initial}>>",
+        BINS,
+    )
     for q in QUANTILES
     for suffix, initial in (("", "false"), ("_max", "true"))
 } | {"size_difference": (f"Divide<Subtract<{LARGER},{SMALLER}>,Add<{LARGER},{SMALLER}>>", 0)}
@@ -52,44 +56,67 @@ def agglomerate(
     cautious_above: int = _DEFAULT.cautious_above,
     neighborhood: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Edges, Scores]:
-    """Join `fragments` (z, y, x) in the order of their scores: edges uint64 (n, 2), scores float32 (n,).
+    """Join `fragments` (z, y, x) in the order of their scores: edges uint64 (n, 2), scores float32
+    (n,).
 
-    Edges are all pairs u < v of fragments that share a face, in ascending order, with their original ids; 0 has none.
-    A score is the height in the merge tree at which the two first share a region, 0 (surely one) to 1; inf if never.
-    So one run serves every threshold: `lookup.components` joins edges with score <= threshold.
+    Edges are all pairs u < v of fragments that share a face, in ascending order, with their
+    original ids; 0 has none.  A score is the height in the merge tree at which the two first share
+    a region, 0 (surely one) to 1; inf if never.  So one run serves every threshold:
+    `lookup.components` joins edges with score <= threshold.
 
     affs:    (c, z, y, x), floats in [0, 1] or uint8; a channel for each offset of neighborhood
-    neighborhood: offsets in voxels, None: those of z, y, x, between a voxel and the one before.  Offsets without z (or, without
-             a neighborhood, two channels), of a 2D network: every section on its own.  2D drops z
-    scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the nearest affinities on the contact of two regions.  "_max":
-             a contact of two fragments starts as its highest affinity alone.  "mean_all": 1 - mean over all offsets, so that
-             far affinities keep apart what a hole in a boundary would join.  "size_difference": (larger - smaller) / their sum,
-             voxels of the two; it looks at no affinity, for controls
-    caution: with a mean: where both regions have more than `cautious_above` voxels, it counts (cautious_above / those of the
-             smaller) ** caution, so that large regions join later than small ones between which as much was seen
+    neighborhood: offsets in voxels, None: those of z, y, x, between a voxel and the one before.
+             Offsets without z (or, without a neighborhood, two channels), of a 2D network: every
+             section on its own.  2D drops z
+    scoring: 1 - mean, or 1 - quantile ("hist_quant_75") of the nearest affinities on the contact of
+             two regions.  "_max": a contact of two fragments starts as its highest affinity alone.
+             "mean_all": 1 - mean over all offsets, so that far affinities keep apart what a hole in
+             a boundary would join.  "size_difference": (larger - smaller) / their sum, voxels of
+             the two; it looks at no affinity, for controls
+    caution: with a mean: where both regions have more than `cautious_above` voxels, it counts
+             (cautious_above / those of the smaller) ** caution, so that large regions join later
+             than small ones between which as much was seen
     fragments: any integers >= 0
-    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile, shapes that do not fit,
-    another number of channels than offsets, and affinities that are none; warns of more channels than axes where there is no
-    neighborhood, and with "mean_all" of offsets that are longer than the volume.
+    Neither array is changed.  Raises ValueError for an unknown scoring, caution with a quantile,
+    shapes that do not fit, another number of channels than offsets, and affinities that are none;
+    warns of more channels than axes where there is no neighborhood, and with "mean_all" of offsets
+    that are longer than the volume.
     Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (average linkage).
     """
     if scoring not in (*MEANS, *SCORINGS):
-        raise ValueError(f"scoring {scoring!r} is unknown; allowed: {', '.join((*MEANS, *SCORINGS))}")
+        raise ValueError(
+            f"scoring {scoring!r} is unknown; allowed: {', '.join((*MEANS, *SCORINGS))}"
+        )
     if caution and scoring not in MEANS:
-        raise ValueError(f"caution {caution} goes with scoring {' or '.join(MEANS)}, got {scoring!r}; set one of them, or 0")
+        raise ValueError(
+            f"caution {caution} goes with scoring {' or '.join(MEANS)}, got {scoring!r}; set one "
+            f"of them, or 0"
+        )
     if caution < 0 or cautious_above < 1:
-        raise ValueError(f"caution is 0 or more and cautious_above 1 or more, got {caution} and {cautious_above}")
+        raise ValueError(
+            f"caution is 0 or more and cautious_above 1 or more, got {caution} and {cautious_above}"
+        )
     fragments = whole_numbers(fragments, "fragments", dims=(2, 3))
     affs = np.asarray(affs)
     if affs.shape[1:] != fragments.shape or len(affs) < 2:
-        raise ValueError(f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and (z, y, x)")
+        raise ValueError(
+            f"affs {affs.shape} do not fit fragments {fragments.shape}; wanted: (c, z, y, x) and "
+            f"(z, y, x)"
+        )
     if neighborhood is None:
         affs, neighborhood = _first(affs, scoring)
     elif scoring == "mean_all":
         warn_beyond(affs.shape[1:], neighborhood)
     affs = checked(affs, neighborhood)
     warn_of_a_mask(affs)
-    return joined(affs, fragments, neighborhood, scoring=scoring, caution=caution, cautious_above=cautious_above)
+    return joined(
+        affs,
+        fragments,
+        neighborhood,
+        scoring=scoring,
+        caution=caution,
+        cautious_above=cautious_above,
+    )
 
 
 def joined(
@@ -101,7 +128,8 @@ def joined(
     caution: float = _DEFAULT.caution,
     cautious_above: int = _DEFAULT.cautious_above,
 ) -> tuple[Edges, Scores]:
-    """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are sound."""
+    """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are
+    sound."""
     affs, neighborhood = looked_at(affs, neighborhood, scoring)
 
     def merges(affs: NDArray[Any]) -> Merges:
@@ -120,10 +148,14 @@ def _first(affs: NDArray[Any], scoring: str) -> tuple[NDArray[Any], tuple[tuple[
     """The first channels as those of the nearest voxels, where no neighborhood says so."""
     offsets = for_dims(NEAREST, min(len(affs), affs.ndim - 1))
     if len(affs) > len(offsets) and scoring == "mean_all":
-        raise ValueError(f"scoring 'mean_all' looks at all {len(affs)} channels, so name the offset of each with neighborhood=")
+        raise ValueError(
+            f"scoring 'mean_all' looks at all {len(affs)} channels, so name the offset of each "
+            f"with neighborhood="
+        )
     if len(affs) > len(offsets):
         tell(
-            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the offsets {offsets}, others "
+            f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the "
+            f"offsets {offsets}, others "
             "are left; name the offset of each with neighborhood="
         )
     return affs[: len(offsets)], offsets
@@ -140,7 +172,11 @@ def looked_at(
 
 
 def _linked(
-    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], caution: float, above: int, labels: NDArray[np.uint64]
+    affs: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    caution: float,
+    above: int,
+    labels: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int64], Scores]:
     sizes = np.bincount(labels.reshape(-1).astype(np.int64))
     return linkage(links(affs, neighborhood, labels), sizes, caution=caution, above=above)
@@ -152,29 +188,38 @@ def _ascending(edges: Edges, scores: Scores) -> tuple[Edges, Scores]:
 
 
 def _agglomerate(fragments: NDArray[Any], merges: Merges) -> tuple[Edges, Scores]:
-    # waterz takes memory for every id up to the largest, and writes into the array it is given.  In ascending order:
-    # among equal scores it goes by id
+    # waterz takes memory for every id up to the largest, and writes into the array it is given.  In
+    # ascending order: among equal scores it goes by id
     ids = np.union1d(fastremap.unique(fragments).astype(np.uint64), np.zeros(1, np.uint64))
     labels = relabel(fragments, ids, np.arange(len(ids)))
     edges = touching(labels)
     if len(edges) == 0:
         return edges, np.zeros(0, dtype=np.float32)
     pairs, heights = merges(labels)
-    return _ascending(np.sort(ids[edges], axis=1), meetings(len(ids), pairs, heights, edges.astype(np.int64)))
+    return _ascending(
+        np.sort(ids[edges], axis=1), meetings(len(ids), pairs, heights, edges.astype(np.int64))
+    )
 
 
-def meetings(count: int, merges: NDArray[np.int64], heights: Scores, edges: NDArray[np.int64]) -> Scores:
-    """Height at which the two ends of each edge (n, 2) first share a region, (n,); inf if they never do.
+def meetings(
+    count: int, merges: NDArray[np.int64], heights: Scores, edges: NDArray[np.int64]
+) -> Scores:
+    """Height at which the two ends of each edge (n, 2) first share a region, (n,); inf if they
+    never do.
 
-    count: of ids; merges: (m, 2) ids that stand for the regions that join, in their order; heights: (m,) of these.  One that is
+    count: of ids; merges: (m, 2) ids that stand for the regions that join, in their order; heights:
+           (m,) of these.  One that is
     lower than an earlier one counts as that.
     """
     reached = np.maximum.accumulate(heights) if len(heights) else heights
     return np.asarray(np.append(reached, np.float32(np.inf))[joining_merge(count, merges, edges)])
 
 
-def _merged(affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], Scores]:
-    """Merges in their order: (n, 2) ids, each of which stands for the region it is in by then; (n,) scores."""
+def _merged(
+    affs: NDArray[Any], scoring: str, labels: NDArray[np.uint64]
+) -> tuple[NDArray[np.int64], Scores]:
+    """Merges in their order: (n, 2) ids, each of which stands for the region it is in by then; (n,)
+    scores."""
     import waterz
 
     near, volume = unit(affs), labels

@@ -1,9 +1,12 @@
-"""One block of a volume's segmentation: its fragments, the edges it owns, its part of the segmentations.
+"""One block of a volume's segmentation: its fragments, the edges it owns, its part of the
+segmentations.
 
-Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id tells its block, and fragments
-end where their block does.  Each block notes where it would have gone on over its faces, so that what was cut is one again
-where regions grow over the whole volume (`whole`).  Where they grow in blocks, an edge belongs to the later of the two that its
-ends are in, which reads over its faces: each edge is scored once, from the whole contact of its ends, in the block's context.
+Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id
+tells its block, and fragments end where their block does.  Each block notes where it would have
+gone on over its faces, so that what was cut is one again where regions grow over the whole volume
+(`whole`).  Where they grow in blocks, an edge belongs to the later of the two that its ends are in,
+which reads over its faces: each edge is scored once, from the whole contact of its ends, in the
+block's context.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 from lsd.volumes.volume import OpenVolume
 
 FRAGMENTS = "fragments"
-# uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel before are one fragment
+# uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel
+# before are one fragment
 UNCUT = "uncut"
 MUTEX = "segmentation/mutex"
 
@@ -62,7 +66,8 @@ def blocks(roi: Roi, settings: Segment) -> Grid:
 
 
 def edge_context(settings: Segment, dims: int) -> tuple[int, ...]:
-    """Voxels around a block that its edges are scored with: the neighbours' side of a contact is always looked at."""
+    """Voxels around a block that its edges are scored with: the neighbours' side of a contact is
+    always looked at."""
     return tuple(max(1, n) for n in settings.edge_context[-dims:])
 
 
@@ -78,7 +83,8 @@ def edge_pieces(folder: Path) -> Iterator[NDArray[Any]]:
 
 
 class OnAffinities(Job):
-    """What every job that reads affinities is given; neighborhood: an offset for each of their channels."""
+    """What every job that reads affinities is given; neighborhood: an offset for each of their
+    channels."""
 
     affinities: ArrayInput
     neighborhood: tuple[tuple[int, ...], ...]
@@ -87,7 +93,8 @@ class OnAffinities(Job):
 class FragmentsJob(OnAffinities):
     """Fragments of each block; see `Fragments`.
 
-    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of two blocks
+    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
+          two blocks
     """
 
     version: Version = 4
@@ -103,7 +110,8 @@ class FragmentsJob(OnAffinities):
 class EdgesJob(OnAffinities):
     """Edges that each block owns, and their scores; see `Edges`.
 
-    scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and its context show.
+    scores: Segment.scores, what they follow from.  Sizes of regions are those that the block and
+            its context show.
     """
 
     version: Version = 3
@@ -148,7 +156,8 @@ class MutexJob(OnAffinities):
 
 
 class Fragments:
-    """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows: their sizes."""
+    """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows:
+    their sizes."""
 
     def __init__(self, job: FragmentsJob) -> None:
         self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
@@ -156,7 +165,8 @@ class Fragments:
         self.mask = _mask(job.mask, self.affs)
 
     def read(self, block: Block) -> Source | None:
-        """Affinities around the block, and the mask; None where nothing of the block is in the mask."""
+        """Affinities around the block, and the mask; None where nothing of the block is in the
+        mask."""
         roi = block.read.intersect(self.affs.roi)
         found: Source = {}
         if self.mask is not None:
@@ -168,11 +178,18 @@ class Fragments:
     def compute(self, block: Block, source: Source | None) -> Output:
         """Only what lies in the block is kept, under ids of its own."""
         if source is None:
-            nothing = {FRAGMENTS: np.zeros(block.write.shape, np.uint64), UNCUT: np.zeros(block.write.shape, np.uint8)}
+            nothing = {
+                FRAGMENTS: np.zeros(block.write.shape, np.uint64),
+                UNCUT: np.zeros(block.write.shape, np.uint8),
+            }
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.affs.roi).begin
         found = decode_fragments(
-            source["affs"], self.neighborhood, self.settings, mask=source.get("mask"), first_section=_section(begin)
+            source["affs"],
+            self.neighborhood,
+            self.settings,
+            mask=source.get("mask"),
+            first_section=_section(begin),
         )
         inside = (block.write - begin).to_slices()
         own = compact(np.ascontiguousarray(found[inside]))
@@ -188,7 +205,8 @@ class Around:
         self.affs, self.fragments = affinities.open(), fragments.open(container)
 
     def read(self, block: Block) -> Source | None:
-        """Fragments of the block and around it, and affinities; None where the block has no fragment."""
+        """Fragments of the block and around it, and affinities; None where the block has no
+        fragment."""
         roi = block.read.intersect(self.affs.roi)
         fragments = self.fragments.read(roi)
         if not fragments[self.inside(block)].any():
@@ -214,7 +232,9 @@ class Edges(Around):
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = joined(checked(source["affs"], self.neighborhood), numbers, self.neighborhood, **self.scores)
+        pairs, scores = joined(
+            checked(source["affs"], self.neighborhood), numbers, self.neighborhood, **self.scores
+        )
         ends = ids[pairs.astype(np.int64) - 1].reshape(-1, 2)
         # ids ascend with the blocks, so the later block is that of the larger id
         own = (ends[:, 1] - np.uint64(1)) // np.uint64(self.apart) == block.index
@@ -224,11 +244,15 @@ class Edges(Around):
 
 
 class Segments:
-    """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each threshold."""
+    """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each
+    threshold."""
 
     def __init__(self, job: SegmentsJob, container: Path) -> None:
         self.fragments, self.apart = job.fragments.open(container), job.apart
-        self.tables = {name: open_table(container, table, made_from=job.made_from) for name, table in job.arrays.items()}
+        self.tables = {
+            name: open_table(container, table, made_from=job.made_from)
+            for name, table in job.arrays.items()
+        }
 
     def read(self, block: Block) -> NDArray[Any]:
         """The block's fragments."""
@@ -240,7 +264,9 @@ class Segments:
         first = np.uint64(block.index * self.apart)
         return Output(
             {
-                name: relabel(source, np.arange(1, len(segments) + 1, dtype=np.uint64) + first, segments)
+                name: relabel(
+                    source, np.arange(1, len(segments) + 1, dtype=np.uint64) + first, segments
+                )
                 for name, segments in zip(self.tables, nodes, strict=True)
             }
         )
@@ -262,7 +288,13 @@ class Mutex:
 
     def compute(self, block: Block, source: Source) -> Output:
         """Its segments are final."""
-        return Output({MUTEX: decode_mutex(source["affs"], self.neighborhood, self.settings, mask=source.get("mask"))})
+        return Output(
+            {
+                MUTEX: decode_mutex(
+                    source["affs"], self.neighborhood, self.settings, mask=source.get("mask")
+                )
+            }
+        )
 
 
 def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:
@@ -271,7 +303,8 @@ def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:
     for axis, part in enumerate(inside):
         if part.start > 0:
             first, before = (
-                found[(*inside[:axis], slice(at, at + 1), *inside[axis + 1 :])] for at in (part.start, part.start - 1)
+                found[(*inside[:axis], slice(at, at + 1), *inside[axis + 1 :])]
+                for at in (part.start, part.start - 1)
             )
             where = (slice(None),) * axis + (slice(0, 1),)
             bits[where] |= ((first == before) & (first > 0)).astype(np.uint8) << np.uint8(axis)
@@ -279,7 +312,8 @@ def _uncut(found: NDArray[Any], inside: tuple[slice, ...]) -> NDArray[np.uint8]:
 
 
 def _even(extent: int, most: int) -> int:
-    """An even share of `extent` for as few blocks as there can be of at most `most`, in handy steps."""
+    """An even share of `extent` for as few blocks as there can be of at most `most`, in handy
+    steps."""
     if extent <= most:
         return extent
     share = -(-extent // -(-extent // most))

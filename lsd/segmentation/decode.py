@@ -1,4 +1,5 @@
-"""From affinities to fragments and the order in which they join: one array function for each decoder of the config."""
+"""From affinities to fragments and the order in which they join: one array function for each
+decoder of the config."""
 
 from __future__ import annotations
 
@@ -19,9 +20,11 @@ from lsd.spec import Fragments, Mutex, Segment
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Fragments (z, y, x) with ids 1..n, 0 where there is none; edges (m, 2) between them and their scores (m,).
+    """Fragments (z, y, x) with ids 1..n, 0 where there is none; edges (m, 2) between them and their
+    scores (m,).
 
-    The mutex decoder leaves nothing to join: its segments are the fragments, and there are no edges.
+    The mutex decoder leaves nothing to join: its segments are the fragments, and there are no
+    edges.
     """
 
     fragments: NDArray[np.uint64]
@@ -50,19 +53,27 @@ def decode(
     mask: NDArray[Any] | None = None,
     first_section: int = 0,
 ) -> Decoded:
-    """Decode `affs` (c, z, y, x), floats in [0, 1] or uint8, by the config's `settings`; 2D drops z.
+    """Decode `affs` (c, z, y, x), floats in [0, 1] or uint8, by the config's `settings`; 2D drops
+    z.
 
-    neighborhood:  an offset in voxels for each channel; those of a 2D network have no z, and sections stay apart
+    neighborhood:  an offset in voxels for each channel; those of a 2D network have no z, and
+                   sections stay apart
     mask:          (z, y, x), 0 where there are to be no fragments
     first_section: z of the first section in the world, from which blank_sections are counted
     """
     match settings.decoder:
         case "mutex":
             segments = decode_mutex(affs, neighborhood, settings.mutex, mask=mask)
-            return Decoded(segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32))
+            return Decoded(
+                segments, np.zeros((0, 2), dtype=np.uint64), np.zeros(0, dtype=np.float32)
+            )
         case "watershed":
-            found = decode_fragments(affs, neighborhood, settings.fragments, mask=mask, first_section=first_section)
-            return Decoded(found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores))
+            found = decode_fragments(
+                affs, neighborhood, settings.fragments, mask=mask, first_section=first_section
+            )
+            return Decoded(
+                found, *agglomerate(affs, found, neighborhood=neighborhood, **settings.scores)
+            )
         case _:
             assert_never(settings.decoder)
 
@@ -75,17 +86,25 @@ def decode_fragments(
     mask: NDArray[Any] | None = None,
     first_section: int = 0,
 ) -> NDArray[np.uint64]:
-    """Fragments (z, y, x) alone, by the config's `segment.fragments`; other arguments as of `decode`."""
+    """Fragments (z, y, x) alone, by the config's `segment.fragments`; other arguments as of
+    `decode`."""
     near = nearest(affs, neighborhood)
     options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
-    options["blank_sections"] = [z - first_section for z in options["blank_sections"] if z in sections]
+    options["blank_sections"] = [
+        z - first_section for z in options["blank_sections"] if z in sections
+    ]
     options["in_xy"] |= len(neighborhood[0]) < near.ndim - 1
     return fragments(near, mask=mask, **options)
 
 
 def decode_mutex(
-    affs: NDArray[Any], neighborhood: Sequence[Sequence[int]], settings: Mutex, *, mask: NDArray[Any] | None = None
+    affs: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    settings: Mutex,
+    *,
+    mask: NDArray[Any] | None = None,
 ) -> NDArray[np.uint64]:
-    """Segments (z, y, x) of the mutex decoder, by the config's `segment.mutex`; other arguments as of `decode`."""
+    """Segments (z, y, x) of the mutex decoder, by the config's `segment.mutex`; other arguments as
+    of `decode`."""
     return mutex(affs, neighborhood, mask=mask, **settings.model_dump())

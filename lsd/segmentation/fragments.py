@@ -38,25 +38,30 @@ def fragments(
     min_size: int = _DEFAULT.min_size,
     blank_sections: Sequence[int] = _DEFAULT.blank_sections,
 ) -> NDArray[np.uint64]:
-    """Fragments of `affs` (c, z, y, x): uint64 (z, y, x), ids 1..n, 0 where there is none; 2D drops z.
+    """Fragments of `affs` (c, z, y, x): uint64 (z, y, x), ids 1..n, 0 where there is none; 2D drops
+    z.
 
     affs:   floats in [0, 1] or uint8; the first channels are those of z, y, x.  1: same neuron
     mask:   (z, y, x), 0 where there are to be no fragments; taken as boundary too
     in_xy:  every section on its own, from the mean of the channels of y and x
-    threshold: mean affinity above which a voxel is inside; distances are counted in voxels from the others
+    threshold: mean affinity above which a voxel is inside; distances are counted in voxels from the
+               others
     min_seed_distance: width of the box in which a seed has the largest distance
-    boundaries:        voxels that are not inside go to the fragment that is "nearest", or to the one that reaches them over the
-                       higher mean "affinity" (in steps of 1/255): dark and thin neurites, of which little is inside, stay whole
+    boundaries:        voxels that are not inside go to the fragment that is "nearest", or to the
+                       one that reaches them over the higher mean "affinity" (in steps of 1/255):
+                       dark and thin neurites, of which little is inside, stay whole
     foreground_only:   leave boundaries 0; otherwise fragments flood them too
     filter_fragments:  drop fragments whose mean affinity is lower
     epsilon_agglomerate: join fragments up to this score (hist_quant_25); 0: do not
     min_size:          drop fragments of fewer voxels, in the end
     blank_sections:    indices in z to leave 0
 
-    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is changed.  Affinities with
-    an end outside the mask, or in a blank section, say nothing, whatever they are.  Raises ValueError for shapes and options
-    that do not fit and affinities that are none; warns of uint8 affinities that are all 0 and 1.
-    Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean affinity; "nearest").
+    Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is
+    changed.  Affinities with an end outside the mask, or in a blank section, say nothing, whatever
+    they are.  Raises ValueError for shapes and options that do not fit and affinities that are
+    none; warns of uint8 affinities that are all 0 and 1.
+    Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean
+    affinity; "nearest").
     """
     affs = checked(affs)
     warn_of_a_mask(affs)
@@ -65,7 +70,8 @@ def fragments(
     allowed = _allowed(affs.shape[1:], mask, blank_sections)
     mean = mean_affinity(affs, in_xy=in_xy, mask=allowed)
     foreground = (mean > threshold) & allowed
-    # fragments may flood what is masked, to be cut there, but last of all, whatever the affinities there
+    # fragments may flood what is masked, to be cut there, but last of all, whatever the affinities
+    # there
     height = np.rint(mean * 255 * allowed).astype(np.int32) if boundaries == "affinity" else None
     labels = _watershed(foreground, height, min_seed_distance, in_xy=in_xy and mean.ndim == 3)
     labels *= foreground if foreground_only else allowed
@@ -78,24 +84,36 @@ def fragments(
 
 def _check_options(threshold: float, min_seed_distance: int, boundaries: str) -> None:
     if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is a mean affinity, 0..1 (also for uint8, where 255 is 1), got {threshold}")
+        raise ValueError(
+            f"threshold is a mean affinity, 0..1 (also for uint8, where 255 is 1), got {threshold}"
+        )
     if min_seed_distance < 1 or min_seed_distance != int(min_seed_distance):
-        raise ValueError(f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}")
+        raise ValueError(
+            f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}"
+        )
     if boundaries not in get_args(Boundaries):
-        raise ValueError(f"boundaries is one of {', '.join(get_args(Boundaries))}, got {boundaries!r}")
+        raise ValueError(
+            f"boundaries is one of {', '.join(get_args(Boundaries))}, got {boundaries!r}"
+        )
 
 
 def _check_scores(**scores: float) -> None:
     for name, score in scores.items():
         if not 0 <= score <= 1:
-            raise ValueError(f"{name} is 0..1, 0 for none (also for uint8, where 255 is 1), got {score}")
+            raise ValueError(
+                f"{name} is 0..1, 0 for none (also for uint8, where 255 is 1), got {score}"
+            )
 
 
-def _allowed(shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]) -> NDArray[np.bool_]:
+def _allowed(
+    shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]
+) -> NDArray[np.bool_]:
     inside = set_voxels(mask, shape, of="the affinities")
     allowed = np.ones(shape, dtype=bool) if inside is None else inside
     if blank and (len(shape) != 3 or not all(0 <= z < shape[0] for z in blank)):
-        raise ValueError(f"blank_sections {tuple(blank)} are not all sections of affinities of shape {shape}")
+        raise ValueError(
+            f"blank_sections {tuple(blank)} are not all sections of affinities of shape {shape}"
+        )
     allowed[list(blank)] = False
     return allowed
 
@@ -107,7 +125,9 @@ def _watershed(
     if in_xy:
         labels, last = np.empty(foreground.shape, dtype=np.int32), 0
         for z, section in enumerate(foreground):
-            labels[z] = _watershed(section, None if affinity is None else affinity[z], distance, in_xy=False)
+            labels[z] = _watershed(
+                section, None if affinity is None else affinity[z], distance, in_xy=False
+            )
             labels[z][labels[z] > 0] += last
             last = max(last, int(labels[z].max(initial=0)))
         return labels
@@ -132,5 +152,7 @@ def _drop(labels: NDArray[np.int32], dropped: NDArray[np.bool_]) -> NDArray[np.i
 
 def _join(affs: NDArray[Any], labels: NDArray[np.int32], epsilon: float) -> NDArray[np.int32]:
     nodes = np.unique(labels).astype(np.uint64)
-    segments = components(nodes, *agglomerate(affs[: labels.ndim], labels, scoring=EPSILON_SCORING), epsilon)
+    segments = components(
+        nodes, *agglomerate(affs[: labels.ndim], labels, scoring=EPSILON_SCORING), epsilon
+    )
     return relabel(labels, nodes, segments).astype(np.int32)

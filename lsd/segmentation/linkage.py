@@ -1,7 +1,9 @@
-"""Average linkage over near and far affinities: which regions join, in the order of the mean affinity between them.
+"""Average linkage over near and far affinities: which regions join, in the order of the mean
+affinity between them.
 
-A near affinity says whether a membrane was seen, a far one whether two places are one neuron.  Where a boundary has a hole, as
-between a neuron and a dark sheath, near affinities alone join what the far ones around it keep apart.
+A near affinity says whether a membrane was seen, a far one whether two places are one neuron.
+Where a boundary has a hole, as between a neuron and a dark sheath, near affinities alone join what
+the far ones around it keep apart.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ _SLAB = 16
 
 
 class Links(NamedTuple):
-    """Pairs u < v of ids in ascending order: (n, 2); of each the sum of its weighted affinities, the sum of the weights, and
-    whether the two share a face."""
+    """Pairs u < v of ids in ascending order: (n, 2); of each the sum of its weighted affinities,
+    the sum of the weights, and whether the two share a face."""
 
     pairs: NDArray[np.int64]
     sums: NDArray[np.float64]
@@ -41,10 +43,12 @@ def links(
     *,
     within: tuple[slice, ...] | None = None,
 ) -> Links:
-    """What the affinities (c, z, y, x) of any offsets say of each pair of ids other than 0 in `labels` (z, y, x).
+    """What the affinities (c, z, y, x) of any offsets say of each pair of ids other than 0 in
+    `labels` (z, y, x).
 
-    An affinity weighs 1 / length of its offset, so that every offset counts a contact by its area.  labels: ids 0..n,
-    without gaps.  Offsets of a 2D network have no z.  within: a box; only affinities that stand in it count.
+    An affinity weighs 1 / length of its offset, so that every offset counts a contact by its area.
+    labels: ids 0..n, without gaps.  Offsets of a 2D network have no z.  within: a box; only
+    affinities that stand in it count.
     """
     assert len(affs) == len(neighborhood), (affs.shape, neighborhood)
     table = _Table.empty(1 << 12)
@@ -52,14 +56,21 @@ def links(
         whole = (0,) * (labels.ndim - len(offset)) + tuple(offset)
         here = views(labels.shape, whole)[0]
         if within is not None:
-            here = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(here, within, strict=True))
-        there = tuple(slice(a.start + step, a.stop + step) for a, step in zip(here, whole, strict=True))
+            here = tuple(
+                slice(max(a.start, b.start), min(a.stop, b.stop))
+                for a, b in zip(here, within, strict=True)
+            )
+        there = tuple(
+            slice(a.start + step, a.stop + step) for a, step in zip(here, whole, strict=True)
+        )
         near = sum(abs(step) for step in offset) == 1
         weight = 1 / np.sqrt(sum(step * step for step in offset))
         first, second, values = labels[here], labels[there], channel[here]
         for top in range(0, len(first), _SLAB):
             slab = slice(top, top + _SLAB)
-            arrays = tuple(array.reshape(-1) for array in (first[slab], second[slab], unit(values[slab])))
+            arrays = tuple(
+                array.reshape(-1) for array in (first[slab], second[slab], unit(values[slab]))
+            )
             begin, end = 0, arrays[0].size
             while begin < end:
                 begin = _add(*arrays, begin, weight, near, *table)
@@ -71,13 +82,20 @@ def links(
 
 
 def linkage(
-    found: Links, sizes: NDArray[Any], *, caution: float = _DEFAULT.caution, above: int = _DEFAULT.cautious_above
+    found: Links,
+    sizes: NDArray[Any],
+    *,
+    caution: float = _DEFAULT.caution,
+    above: int = _DEFAULT.cautious_above,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its region; (n,) 1 - mean.
+    """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its
+    region; (n,) 1 - mean.
 
-    sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller region) ** caution where that
-    region has more than `above`.  What regions know of each other is added up as they join, so the mean is over all of their
-    affinities.  Heights need not ascend.  `found` is used up: regions are joined in its arrays.
+    sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller
+           region) ** caution where that
+    region has more than `above`.  What regions know of each other is added up as they join, so the
+    mean is over all of their affinities.  Heights need not ascend.  `found` is used up: regions are
+    joined in its arrays.
     Source: Bailoni et al. 2022, GASP (average linkage); the dependence on size is our own.
     """
     pairs, heights = _join(*found, sizes.astype(np.float64), float(caution), float(above))
@@ -98,7 +116,14 @@ class _Table(NamedTuple):
     def empty(cls, size: int) -> _Table:
         """With `size` places, a power of two."""
         first, second = np.zeros((2, size), np.uint64)
-        return cls(first, second, np.zeros(size), np.zeros(size), np.zeros(size, np.bool_), np.zeros(1, np.int64))
+        return cls(
+            first,
+            second,
+            np.zeros(size),
+            np.zeros(size),
+            np.zeros(size, np.bool_),
+            np.zeros(1, np.int64),
+        )
 
     def grown(self) -> _Table:
         """The same pairs in four times the places."""
@@ -108,8 +133,9 @@ class _Table(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(here, there, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Adds the pairs from `begin` on; where it stopped, since the table is half full, or the end."""
+def _add(here, there, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]
+    """Adds the pairs from `begin` on; where it stopped, since the table is half full, or the
+    end."""
     for i in range(begin, len(here)):
         u, v = np.uint64(min(here[i], there[i])), np.uint64(max(here[i], there[i]))
         if u == v or u == 0:
@@ -127,7 +153,9 @@ def _add(here, there, values, begin, weight, near, first, second, sums, weights,
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(a, b, old_sums, old_weights, old_touch, old_used, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _move(
+    a, b, old_sums, old_weights, old_touch, old_used, first, second, sums, weights, touch, used
+):  # type: ignore[no-untyped-def]
     for i in range(len(a)):
         if old_weights[i] != 0:
             place = slot(first, second, weights, a[i], b[i])
@@ -137,16 +165,18 @@ def _move(a, b, old_sums, old_weights, old_touch, old_used, first, second, sums,
 
 
 @numba.njit(cache=True, nogil=True)
-def _height(ends, mean, sizes, caution, above):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    # of regions below `above` it is less than 1 - mean, where every link waits, and so counts for nothing
+def _height(ends, mean, sizes, caution, above):  # type: ignore[no-untyped-def]
+    # of regions below `above` it is less than 1 - mean, where every link waits, and so counts for
+    # nothing
     return 1 - mean * (above / min(sizes[ends[0]], sizes[ends[1]])) ** caution
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Regions are lists of their links: entry 2 link + side.  A link that was added to another is dead; one that changed has
-    a new version, and what the heap holds of older ones is passed over.  Heights rise with sizes, so a link whose regions grew
-    stands too low in the heap: it is put back at its height when its turn comes."""
+def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]
+    """Regions are lists of their links: entry 2 link + side.  A link that was added to another is
+    dead; one that changed has a new version, and what the heap holds of older ones is passed over.
+    Heights rise with sizes, so a link whose regions grew stands too low in the heap: it is put back
+    at its height when its turn comes."""
     number, count = len(ends), len(sizes)
     following = np.full(2 * number, -1)
     head, tail, degree = np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64)
@@ -160,7 +190,11 @@ def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no
             tail[node] = entry
             degree[node] += 1
     version, dead = np.zeros(number, np.int64), np.zeros(number, np.bool_)
-    heap = [(1 - sums[link] / weights[link], link, version[link]) for link in range(number) if touch[link]]
+    heap = [
+        (1 - sums[link] / weights[link], link, version[link])
+        for link in range(number)
+        if touch[link]
+    ]
     heapify(heap)
     to = np.full(count, -1)  # the link from the region that grows to each other
     merges, heights, done = np.empty((count, 2), np.int64), np.empty(count, np.float64), 0

@@ -1,6 +1,8 @@
-"""Which thresholds of a volume are segmented: each list of them that was asked for is written by a step of its own.
+"""Which thresholds of a volume are segmented: each list of them that was asked for is written by a
+step of its own.
 
-What an earlier step wrote stays, and a later one, made from the same edges, writes only what is not there yet.
+What an earlier step wrote stays, and a later one, made from the same edges, writes only what is not
+there yet.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _STEPS = re.compile(rf"{STEP}(?:-(\d+))?")
 
 @dataclass(frozen=True)
 class Asked:
-    """A step to be run, by its name, and the thresholds that it writes, as their tables are called."""
+    """A step to be run, by its name, and the thresholds that it writes, as their tables are
+    called."""
 
     step: str
     thresholds: tuple[str, ...]
@@ -30,12 +33,15 @@ class Asked:
 
 def begun(container: Path) -> list[Step]:
     """The steps that write segmentations, in the order in which they were begun."""
-    found = {_number(step.name): step for step in steps_of(container) if _STEPS.fullmatch(step.name)}
+    found = {
+        _number(step.name): step for step in steps_of(container) if _STEPS.fullmatch(step.name)
+    }
     return [found[number] for number in sorted(found)]
 
 
 def yet_to_run(container: Path, thresholds: Iterable[str]) -> list[Asked]:
-    """The steps that are to be run for every threshold to be written: those that were begun to their end, then a new one."""
+    """The steps that are to be run for every threshold to be written: those that were begun to
+    their end, then a new one."""
     missing, found, steps = set(thresholds), [], begun(container)
     for step in steps:
         own = {name.removeprefix(f"{STEP}/") for name in step.arrays}
@@ -52,8 +58,11 @@ def yet_to_run(container: Path, thresholds: Iterable[str]) -> list[Asked]:
 
 
 def forget_others(container: Path, made_from: str) -> list[str]:
-    """Deletes segmentations that were made from other edges than there are; returns the names of their arrays."""
-    others = [step for step in begun(container) if step.job.fingerprint().get("made_from") != made_from]
+    """Deletes segmentations that were made from other edges than there are; returns the names of
+    their arrays."""
+    others = [
+        step for step in begun(container) if step.job.fingerprint().get("made_from") != made_from
+    ]
     return [name for step in others for name in forget(step)]
 
 

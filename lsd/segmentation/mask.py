@@ -1,6 +1,8 @@
-"""The mask that segmentation is confined to, where segment.use_mask is set: what is known of a volume.
+"""The mask that segmentation is confined to, where segment.use_mask is set: what is known of a
+volume.
 
-It is what training, validation and evaluation go by, too: inside labels_mask and region, not the unknown label, raw finite.
+It is what training, validation and evaluation go by, too: inside labels_mask and region, not the
+unknown label, raw finite.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def mask_of(config: Config, name: str, *, roi: Roi) -> VolumeInput | None:
     mask = VolumeInput.known(volume, root, roi=roi)
     if not mask.arrays and volume.roi == volume.raw.roi:
         log.warning(
-            "segment.use_mask is set, but volume %r says nothing of what is known, so all of it is used; name its labels_mask, "
+            "segment.use_mask is set, but volume %r says nothing of what is known, so all of it is "
+            "used; name its labels_mask, "
             "unknown or region, or set invalid='mask'",
             name,
         )

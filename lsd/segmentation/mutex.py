@@ -1,4 +1,5 @@
-"""Mutex watershed: the decoder that reads long-range affinities as what must stay apart (mwatershed underneath)."""
+"""Mutex watershed: the decoder that reads long-range affinities as what must stay apart (mwatershed
+underneath)."""
 
 from __future__ import annotations
 
@@ -26,18 +27,23 @@ def mutex(
     stride: Sequence[int] = _DEFAULT.stride,
     min_size: int = _DEFAULT.min_size,
 ) -> NDArray[np.uint64]:
-    """Segmentation of `affs` (c, z, y, x), one channel for each offset: uint64 (z, y, x), ids 1..n; 2D drops z.
+    """Segmentation of `affs` (c, z, y, x), one channel for each offset: uint64 (z, y, x), ids 1..n;
+    2D drops z.
 
-    affs:   floats in [0, 1] or uint8, changed into affinity - 0.5 + bias: the strongest decide first, positive ones
-            join, negative ones keep apart.  Both kinds of offset may do either
-    neighborhood: offsets in voxels, those of length 1 attract, others repel; of a 2D network: every section on its own
-    mask:   (z, y, x), 0 where there is to be no segment.  Affinities with an end there say nothing, whatever they are
+    affs:   floats in [0, 1] or uint8, changed into affinity - 0.5 + bias: the strongest decide
+            first, positive ones join, negative ones keep apart.  Both kinds of offset may do either
+    neighborhood: offsets in voxels, those of length 1 attract, others repel; of a 2D network: every
+                  section on its own
+    mask:   (z, y, x), 0 where there is to be no segment.  Affinities with an end there say nothing,
+            whatever they are
     bias:   of offsets that attract, and of those that repel
     stride: every n-th voxel an axis has the offsets that repel
-    min_size: drop segments of fewer voxels; voxels that no affinity would join to another are 0 anyway
+    min_size: drop segments of fewer voxels; voxels that no affinity would join to another are 0
+              anyway
 
-    None of the arrays is changed.  Raises ImportError without the package mwatershed, ValueError for shapes that do not fit and
-    affinities that are none; warns of offsets that are longer than the volume.
+    None of the arrays is changed.  Raises ImportError without the package mwatershed, ValueError
+    for shapes that do not fit and affinities that are none; warns of offsets that are longer than
+    the volume.
     Source: Wolf et al. 2018 (mutex watershed).
     """
     affs = checked(affs, neighborhood)
@@ -48,9 +54,14 @@ def mutex(
     inside = set_voxels(mask, affs.shape[1:], of="the affinities")
     steps = _stride(stride, affs.ndim - 1)
     if len(bias) != 2 or not np.isfinite(bias).all():
-        raise ValueError(f"bias is two finite numbers, of offsets that attract and of those that repel, got {tuple(bias)}")
+        raise ValueError(
+            f"bias is two finite numbers, of offsets that attract and of those that repel, got "
+            f"{tuple(bias)}"
+        )
     near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])
-    weights = unit(affs) - np.float64(0.5) + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
+    weights = (
+        unit(affs) - np.float64(0.5) + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
+    )
     if inside is not None:
         _cut(weights, offsets, inside)
     strides = [(1,) * len(steps) if is_near else steps for is_near in near]
@@ -61,14 +72,20 @@ def mutex(
 def _stride(stride: Sequence[int], dims: int) -> tuple[int, ...]:
     """Of the last `dims` axes."""
     if len(stride) < dims or any(step < 1 or step != int(step) for step in stride):
-        raise ValueError(f"stride is every n-th voxel along each of {dims} axes, n = 1, 2, ..., got {tuple(stride)}")
+        raise ValueError(
+            f"stride is every n-th voxel along each of {dims} axes, n = 1, 2, ..., got "
+            f"{tuple(stride)}"
+        )
     return tuple(int(step) for step in stride[len(stride) - dims :])
 
 
-def _cut(weights: NDArray[np.float64], offsets: Sequence[Offset], inside: NDArray[np.bool_]) -> None:
+def _cut(
+    weights: NDArray[np.float64], offsets: Sequence[Offset], inside: NDArray[np.bool_]
+) -> None:
     """Takes the edges with an end outside the mask away.
 
-    mwatershed knows no missing edge, but one of weight 0 comes last and joins nothing; and it is no reason to keep a voxel.
+    mwatershed knows no missing edge, but one of weight 0 comes last and joins nothing; and it is no
+    reason to keep a voxel.
     """
     for edges, offset in zip(weights, offsets, strict=True):
         here, there = views(edges.shape, offset)
@@ -83,26 +100,40 @@ def _sections(
     """Every section on its own, with ids of its own."""
     labels, last = np.zeros(weights.shape[1:], np.uint64), 0
     for z in range(weights.shape[1]):
-        found = _decode(weights[:, z], [offset[1:] for offset in offsets], [stride[1:] for stride in strides])
+        found = _decode(
+            weights[:, z], [offset[1:] for offset in offsets], [stride[1:] for stride in strides]
+        )
         labels[z] = np.where(found > 0, found + np.uint64(last), 0)
         last = max(last, int(labels[z].max(initial=0)))
     return labels
 
 
-def _decode(weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]) -> NDArray[np.uint64]:
-    """Segments, named by one of their voxels, counted from 1; 0 where nothing would join a voxel to another."""
+def _decode(
+    weights: NDArray[np.float64], offsets: Sequence[Offset], strides: Sequence[tuple[int, ...]]
+) -> NDArray[np.uint64]:
+    """Segments, named by one of their voxels, counted from 1; 0 where nothing would join a voxel to
+    another."""
     try:
         import mwatershed
     except ImportError as error:
-        raise ImportError("the mutex decoder needs the package mwatershed; pip install 'lsd-framework[mutex]'") from error
+        raise ImportError(
+            "the mutex decoder needs the package mwatershed; pip install 'lsd-framework[mutex]'"
+        ) from error
     shape = weights.shape[1:]
     # it takes the end of a slice that is below 0 from behind
-    there = [c for c, offset in enumerate(offsets) if all(abs(k) < n for k, n in zip(offset, shape, strict=True))]
+    there = [
+        c
+        for c, offset in enumerate(offsets)
+        if all(abs(k) < n for k, n in zip(offset, shape, strict=True))
+    ]
     if not there:
         return np.zeros(shape, np.uint64)
     kept, ways = np.ascontiguousarray(weights[there]), [list(offsets[c]) for c in there]
-    found: NDArray[np.uint64] = mwatershed.agglom(kept, ways, strides=[list(strides[c]) for c in there]).astype(np.uint64)
-    # a segment is named by one of its voxels, and the first one is number 0, which is also what none is called
+    found: NDArray[np.uint64] = mwatershed.agglom(
+        kept, ways, strides=[list(strides[c]) for c in there]
+    ).astype(np.uint64)
+    # a segment is named by one of its voxels, and the first one is number 0, which is also what
+    # none is called
     if found.flat[0] == 0 and _is_joined(kept, ways):
         found.flat[0] = found.size
     return found

@@ -13,10 +13,12 @@ _LOCK = threading.RLock()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing written inside reaches the standard output, whether by Python or by C++ (file descriptor 1).
+    """Nothing written inside reaches the standard output, whether by Python or by C++ (file
+    descriptor 1).
 
-    Descriptors belong to the whole process, so only one thread is inside at a time, and what another thread prints
-    meanwhile is lost too: keep what is inside short.  The standard error, where progress and logs go, is left alone.
+    Descriptors belong to the whole process, so only one thread is inside at a time, and what
+    another thread prints meanwhile is lost too: keep what is inside short.  The standard error,
+    where progress and logs go, is left alone.
     """
     with _LOCK, contextlib.redirect_stdout(io.StringIO()), _descriptor_to_null(1):
         yield

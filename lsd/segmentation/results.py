@@ -41,7 +41,8 @@ class Results:
     _tables: dict[float, Table] = field(default_factory=dict)
 
     def table(self, threshold: float) -> Table:
-        """The segment of each fragment, from disk, or, for a threshold that was not asked for before, from the edges."""
+        """The segment of each fragment, from disk, or, for a threshold that was not asked for
+        before, from the edges."""
         assert self.places is not None, "the mutex decoder leaves nothing to join"
         if threshold not in self._tables:
             folder = step_folder(self.container, "edges")
@@ -49,24 +50,34 @@ class Results:
             if have_tables(self.container, (name,), made_from):
                 self._tables[threshold] = open_table(self.container, name, made_from=made_from)
             else:
-                self._tables[threshold] = Table(self.places, segments_of(self.places, edge_pieces(folder), threshold))
+                self._tables[threshold] = Table(
+                    self.places, segments_of(self.places, edge_pieces(folder), threshold)
+                )
         return self._tables[threshold]
 
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
-        """Segments (z, y, x) at a threshold, of all the world 0 where there are none; None: fragments."""
+        """Segments (z, y, x) at a threshold, of all the world 0 where there are none; None:
+        fragments."""
         fragments = self.array.read(roi, beyond="zero").astype(np.uint64, copy=False)
-        return fragments if threshold is None or self.places is None else self.table(threshold).look_up(fragments)
+        return (
+            fragments
+            if threshold is None or self.places is None
+            else self.table(threshold).look_up(fragments)
+        )
 
 
 def open_results(config: Config, volume: str) -> Results:
     """What `segment` wrote for a volume with the config's decoder.
 
-    Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables are another run's, or it is
-    not what segmenting again would give: of another prediction than there is now, other settings, blocks or another mask.
+    Raises ValueError, naming the file or folder, if it is missing, not whole, its edges or tables
+    are another run's, or it is not what segmenting again would give: of another prediction than
+    there is now, other settings, blocks or another mask.
     """
     path = segmentation(config, volume)
     if not path.exists():
-        raise ValueError(f"there is no segmentation of volume {volume!r} at {path}; run segment.py first")
+        raise ValueError(
+            f"there is no segmentation of volume {volume!r} at {path}; run segment.py first"
+        )
     mutex = config.segment.decoder == "mutex"
     first = _whole(step_folder(path, "mutex" if mutex else "fragments"))
     array = open_array(path, MUTEX if mutex else FRAGMENTS)
@@ -76,21 +87,37 @@ def open_results(config: Config, volume: str) -> Results:
         return Results(path, array, None, origin)
     edges = _whole(step_folder(path, "edges"))
     if not edges.is_older and _fragments_of(edges) != origin:
-        raise ValueError(f"{edges.folder} does not belong to {array.name}, it is from another run; segment again")
-    other = [*_named(parts.fragments(path).differs(first), "fragments", "context"), *_other_scores(parts, edges)]
+        raise ValueError(
+            f"{edges.folder} does not belong to {array.name}, it is from another run; segment again"
+        )
+    other = [
+        *_named(parts.fragments(path).differs(first), "fragments", "context"),
+        *_other_scores(parts, edges),
+    ]
     _refuse(path, list(dict.fromkeys(other)) or _other_inputs(parts, path, edges))
-    return Results(path, array, Places.of(read_ledger(first.folder).records["count"], voxels(first.grid)), origin)
+    return Results(
+        path,
+        array,
+        Places.of(read_ledger(first.folder).records["count"], voxels(first.grid)),
+        origin,
+    )
 
 
 def _asked(config: Config, volume: str, first: Step) -> Segmented:
-    """What segmenting now would start from; a prediction that was deleted since is taken as it was."""
+    """What segmenting now would start from; a prediction that was deleted since is taken as it
+    was."""
     if prediction(config, volume).exists() or first.is_older:
         affs = predicted(config, volume)
-        roi, source = affs.roi, affinities_input(affs, revision=config.segment.revision, whole=False)
+        roi, source = (
+            affs.roi,
+            affinities_input(affs, revision=config.segment.revision, whole=False),
+        )
     else:
         source = ArrayInput.model_validate(first.job.record()["affinities"])
         roi = first.grid.roi
-    return Segmented(config.segment, roi, source, neighborhood(config), mask_of(config, volume, roi=roi))
+    return Segmented(
+        config.segment, roi, source, neighborhood(config), mask_of(config, volume, roi=roi)
+    )
 
 
 def _other_scores(parts: Segmented, edges: Step) -> list[str]:
@@ -101,12 +128,15 @@ def _other_scores(parts: Segmented, edges: Step) -> list[str]:
     found = differences({"scores": there["scores"]}, {"scores": parts.settings.scores})
     if grown != there["agglomeration"]:
         chosen = ", by auto" if parts.settings.agglomeration == "auto" else ""
-        found.append(f"segment.agglomeration: {there['agglomeration']} there, {grown} asked for{chosen}")
+        found.append(
+            f"segment.agglomeration: {there['agglomeration']} there, {grown} asked for{chosen}"
+        )
     return _named(found, "scores", "context")
 
 
 def _other_inputs(parts: Segmented, path: Path, edges: Step) -> list[str]:
-    """What edges were made from that is not there any more, where their settings are the config's."""
+    """What edges were made from that is not there any more, where their settings are the
+    config's."""
     if parts.settings.grown == "blocks":
         return _named(parts.edges(path).differs(edges), "scores", "edge_context")
     contacts, folder = parts.contacts(path), step_folder(path, "contacts")
@@ -146,10 +176,12 @@ def _named(lines: Sequence[str], settings: str, context: str) -> list[str]:
 
 
 def _refuse(path: Path, other: Sequence[str]) -> None:
-    """That segmenting again would give what is there: nobody takes the scores of one checkpoint for those of another."""
+    """That segmenting again would give what is there: nobody takes the scores of one checkpoint for
+    those of another."""
     if other:
         raise ValueError(
-            f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py again, or evaluate with what "
+            f"{path} is not what segment.py would give now: {'; '.join(other)}; run segment.py "
+            f"again, or evaluate with what "
             "was asked for there"
         )
 
@@ -157,9 +189,13 @@ def _refuse(path: Path, other: Sequence[str]) -> None:
 def _whole(folder: Path) -> Step:
     """A step that is whole."""
     if not (folder / "step.json").exists():
-        raise ValueError(f"{folder} is missing; run segment.py again with the decoder of the config")
+        raise ValueError(
+            f"{folder} is missing; run segment.py again with the decoder of the config"
+        )
     step = load_step(folder)
     undone = left(step)
     if undone:
-        raise ValueError(f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again")
+        raise ValueError(
+            f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again"
+        )
     return step

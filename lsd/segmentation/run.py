@@ -1,4 +1,5 @@
-"""Segmentation of a run's volumes: predictions from disk, fragments, tables and segmentations to disk, block by block."""
+"""Segmentation of a run's volumes: predictions from disk, fragments, tables and segmentations to
+disk, block by block."""
 
 from __future__ import annotations
 
@@ -56,18 +57,22 @@ class Task:
 
 
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
-    """Segments every volume of predict.volumes from its predicted affinities; returns the containers, in that order.
+    """Segments every volume of predict.volumes from its predicted affinities; returns the
+    containers, in that order.
 
-    runs/<name>/segmentation/<volume>.zarr holds `fragments` and `segmentation/<threshold>`, or `segmentation/mutex`; in it,
-    blocks/edges the region graph and tables/<threshold>.npy the segment of each fragment.  A volume with truth gets every
-    threshold of the config, one without the threshold that validation picked, if there is one.
+    runs/<name>/segmentation/<volume>.zarr holds `fragments` and `segmentation/<threshold>`, or
+    `segmentation/mutex`; in it, blocks/edges the region graph and tables/<threshold>.npy the
+    segment of each fragment.  A volume with truth gets every threshold of the config, one without
+    the threshold that validation picked, if there is one.
 
-    Blocks of segment.block voxels, done by segment.workers; neither their number nor an interruption changes a value, the
-    size of blocks and their context do a little.  What is done stays done: thresholds that are not there yet are written
-    beside those that are.  A volume's earlier results stay until new fragments are whole; what goes then is said.  The mutex
-    decoder takes a volume whole.  progress: told in a line what was done.
+    Blocks of segment.block voxels, done by segment.workers; neither their number nor an
+    interruption changes a value, the size of blocks and their context do a little.  What is done
+    stays done: thresholds that are not there yet are written beside those that are.  A volume's
+    earlier results stay until new fragments are whole; what goes then is said.  The mutex decoder
+    takes a volume whole.  progress: told in a line what was done.
 
-    Raises ValueError if a prediction is missing or the config's head holds no affinities; BlocksFailed where blocks failed.
+    Raises ValueError if a prediction is missing or the config's head holds no affinities;
+    BlocksFailed where blocks failed.
     """
     config = expand(config)
     offsets = neighborhood(config)
@@ -81,9 +86,20 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
 def _task(config: Config, name: str, volume: Volume, offsets: Sequence[Sequence[int]]) -> Task:
     affs = predicted(config, name)
     own = [locate(volume.path, root=data_root(config))] if volume.path else []
-    source, mask = affinities_input(affs, revision=config.segment.revision), mask_of(config, name, roi=affs.roi)
-    refuse_same(segmentation(config, name), [affs.source.path, *own, *(mask.containers() if mask else [])])
-    return Task(config, name, affs, _thresholds(config, volume), Segmented(config.segment, affs.roi, source, offsets, mask))
+    source, mask = (
+        affinities_input(affs, revision=config.segment.revision),
+        mask_of(config, name, roi=affs.roi),
+    )
+    refuse_same(
+        segmentation(config, name), [affs.source.path, *own, *(mask.containers() if mask else [])]
+    )
+    return Task(
+        config,
+        name,
+        affs,
+        _thresholds(config, volume),
+        Segmented(config.segment, affs.roi, source, offsets, mask),
+    )
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
@@ -104,13 +120,20 @@ def _watershed(task: Task, progress: Progress) -> Path:
         _warn_of_nothing(task, len(places), "fragments")
         _write_segments(task, edges, places, progress)
         for threshold in task.thresholds:
-            progress(f"{task.name}: {_count(container, repr(float(threshold)))} segments at threshold {threshold}")
+            progress(
+                f"{task.name}: {_count(container, repr(float(threshold)))} segments at threshold "
+                f"{threshold}"
+            )
     return target
 
 
 def _write_segments(task: Task, edges: Step, places: Places, progress: Progress) -> None:
     """Tables and segmentations that are not there yet; those of other thresholds stay."""
-    names, container, made_from = [repr(float(t)) for t in task.thresholds], edges.container, digest(edges.depends_on())
+    names, container, made_from = (
+        [repr(float(t)) for t in task.thresholds],
+        edges.container,
+        digest(edges.depends_on()),
+    )
     gone = forget_others(container, made_from)
     if gone:
         progress(f"{task.name}: removed, for they were made from other edges: {', '.join(gone)}")
@@ -151,7 +174,12 @@ def _warn_of_nothing(task: Task, count: int, what: str) -> None:
     if not count:
         parts = task.parts
         mask = parts.mask.open().on_grid(task.affs.remainder) if parts.mask else None
-        log.warning("%s: no %s: %s", task.name, what, why(task.affs, parts.neighborhood, parts.settings, mask=mask))
+        log.warning(
+            "%s: no %s: %s",
+            task.name,
+            what,
+            why(task.affs, parts.neighborhood, parts.settings, mask=mask),
+        )
 
 
 def _agglomerated(task: Task, container: Path, progress: Progress) -> Step:
@@ -172,8 +200,10 @@ def _check_memory(task: Task, contacts: int) -> None:
     needed, there = contacts * CONTACT_MEMORY, available()
     if there is not None and needed > there:
         raise ValueError(
-            f"{task.name}: to join {contacts} contacts over the whole volume about {needed / 1e9:.2g} GB of memory are needed, "
-            f"{there / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the fragments, or find more memory"
+            f"{task.name}: to join {contacts} contacts over the whole volume about "
+            f"{needed / 1e9:.2g} GB of memory are needed, "
+            f"{there / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the "
+            f"fragments, or find more memory"
         )
 
 
@@ -190,9 +220,13 @@ def _run(task: Task, step: Step, progress: Progress, *, workers: Workers | None 
             labels=name != UNCUT,
             chunks=chunk_shape(step.grid.write_shape),
             # of fragments, those of fragments: they stay when they are joined in another way
-            attributes={"settings": step.job.fingerprint().get("settings", scoring_settings(task.config))},
+            attributes={
+                "settings": step.job.fingerprint().get("settings", scoring_settings(task.config))
+            },
         )
-    summary = run(step, workers=workers or task.config.segment.workers, title=f"{task.name} {step.name}")
+    summary = run(
+        step, workers=workers or task.config.segment.workers, title=f"{task.name} {step.name}"
+    )
     if len(step.grid) > 1:
         progress(f"{task.name}: {summary}")
     return step
@@ -200,9 +234,19 @@ def _run(task: Task, step: Step, progress: Progress, *, workers: Workers | None 
 
 def _levels(task: Task, step: Step, progress: Progress) -> None:
     """Coarser levels of the labels that a step wrote."""
-    how: dict[str, How] = {name: "majority" for name in step.arrays if name != UNCUT and has_array(step.container, name)}
+    how: dict[str, How] = {
+        name: "majority"
+        for name in step.arrays
+        if name != UNCUT and has_array(step.container, name)
+    }
     settings = task.config.segment
-    for summary in make_levels(step, how, levels=settings.levels, workers=settings.workers, title=f"{task.name} {step.name}"):
+    for summary in make_levels(
+        step,
+        how,
+        levels=settings.levels,
+        workers=settings.workers,
+        title=f"{task.name} {step.name}",
+    ):
         progress(f"{task.name}: {summary}")
 
 
@@ -211,5 +255,8 @@ def _count(container: Path, name: str) -> int:
     table = open_table(container, name)
     return sum(
         int((table.segments[begin:end] == table.places.ids(begin, end)).sum())
-        for begin, end in ((begin, min(begin + (1 << 22), len(table.places))) for begin in range(0, len(table.places), 1 << 22))
+        for begin, end in (
+            (begin, min(begin + (1 << 22), len(table.places)))
+            for begin in range(0, len(table.places), 1 << 22)
+        )
     )

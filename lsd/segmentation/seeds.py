@@ -9,18 +9,22 @@ from numpy.typing import NDArray
 
 
 def squared_distance(foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Square of the Euclidean distance, in voxels, to the nearest voxel that is not foreground; exact.
+    """Square of the Euclidean distance, in voxels, to the nearest voxel that is not foreground;
+    exact.
 
     Where all is foreground there is no such voxel: 1 everywhere.
     """
     if foreground.all():
         return np.ones(foreground.shape, dtype=np.int32)
-    distance: NDArray[np.int32] = edt.edtsq(np.ascontiguousarray(foreground), parallel=1).astype(np.int32)
+    distance: NDArray[np.int32] = edt.edtsq(np.ascontiguousarray(foreground), parallel=1).astype(
+        np.int32
+    )
     return distance
 
 
 def maxima(height: NDArray[np.int32], size: int) -> NDArray[np.bool_]:
-    """True where `height` is the largest within a box of `size` voxels around, as scipy.ndimage.maximum_filter places it."""
+    """True where `height` is the largest within a box of `size` voxels around, as
+    scipy.ndimage.maximum_filter places it."""
     highest = height
     for axis in range(height.ndim):
         highest = _largest_within(highest, size, axis)
@@ -28,7 +32,8 @@ def maxima(height: NDArray[np.int32], size: int) -> NDArray[np.bool_]:
 
 
 def seeds(height: NDArray[np.int32], size: int) -> NDArray[np.unsignedinteger]:
-    """Maxima of `height` within `size` voxels, numbered 1..n; those that share a face are one seed."""
+    """Maxima of `height` within `size` voxels, numbered 1..n; those that share a face are one
+    seed."""
     # cc3d drops axes of length 1
     numbered: NDArray[np.unsignedinteger] = cc3d.connected_components(
         maxima(height, size), connectivity=6 if height.ndim == 3 else 4
@@ -37,9 +42,11 @@ def seeds(height: NDArray[np.int32], size: int) -> NDArray[np.unsignedinteger]:
 
 
 def _largest_within(height: NDArray[np.int32], size: int, axis: int) -> NDArray[np.int32]:
-    """Running maximum over positions -(size // 2) .. size - 1 - size // 2 of one axis, cut off at the border.
+    """Running maximum over positions -(size // 2) .. size - 1 - size // 2 of one axis, cut off at
+    the border.
 
-    Windows of twice the width come from two of half of it: log2(size) passes, each as fast as memory.
+    Windows of twice the width come from two of half of it: log2(size) passes, each as fast as
+    memory.
     """
     before = size // 2
     padding = [(0, 0)] * height.ndim

@@ -4,8 +4,8 @@
     fragments -> edges -> segmentation                 where they grow in blocks
     mutex                                              with the mutex decoder
 
-A step names the one that it is made from by the digest of all that this one depends on, so they are asked for in this order,
-each when the one before is whole.
+A step names the one that it is made from by the digest of all that this one depends on, so they are
+asked for in this order, each when the one before is whole.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 class Segmented:
     """What the steps of a volume are made from.
 
-    roi: of the affinities; neighborhood: an offset for each of their channels; mask: where there may be segments
+    roi: of the affinities; neighborhood: an offset for each of their channels; mask: where there
+         may be segments
     """
 
     settings: Segment
@@ -59,7 +60,9 @@ class Segmented:
 
     def first(self, container: Path) -> Step:
         """The step that all others are made from."""
-        return self.mutex(container) if self.settings.decoder == "mutex" else self.fragments(container)
+        return (
+            self.mutex(container) if self.settings.decoder == "mutex" else self.fragments(container)
+        )
 
     def mutex(self, container: Path) -> Step:
         """Segments, of one block that is the whole volume."""
@@ -69,7 +72,9 @@ class Segmented:
     def fragments(self, container: Path) -> Step:
         """Fragments, and where faces cut them."""
         settings = self.settings.fragments
-        job = FragmentsJob(**self._read(), settings=settings, mask=self.mask, apart=voxels(self.grid))
+        job = FragmentsJob(
+            **self._read(), settings=settings, mask=self.mask, apart=voxels(self.grid)
+        )
         return Step("fragments", container, self.grid, job, (FRAGMENTS, UNCUT), SIZE)
 
     def edges(self, container: Path) -> Step:
@@ -81,7 +86,13 @@ class Segmented:
             scores=self.settings.scores,
             apart=voxels(self.grid),
         )
-        return Step("edges", container, self._around(edge_context(self.settings, self.roi.dims)), job, rows=EDGE)
+        return Step(
+            "edges",
+            container,
+            self._around(edge_context(self.settings, self.roi.dims)),
+            job,
+            rows=EDGE,
+        )
 
     def contacts(self, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
@@ -94,7 +105,13 @@ class Segmented:
             made_from=digest(self.fragments(container).depends_on()),
             scoring=cast(Literal["mean", "mean_all"], self.settings.scoring),
         )
-        return Step("contacts", container, self._around((0,) * (self.roi.dims - len(far)) + far), job, rows=CONTACT)
+        return Step(
+            "contacts",
+            container,
+            self._around((0,) * (self.roi.dims - len(far)) + far),
+            job,
+            rows=CONTACT,
+        )
 
     def whole_edges(self, container: Path, contacts: Step) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
@@ -106,8 +123,11 @@ class Segmented:
         )
         return Step("edges", container, self._one(), job, rows=EDGE)
 
-    def segments(self, container: Path, edges: Step, arrays: Mapping[str, str], *, name: str = "segmentation") -> Step:
-        """Segmentations; arrays: their names, and those of the tables that they are looked up in."""
+    def segments(
+        self, container: Path, edges: Step, arrays: Mapping[str, str], *, name: str = "segmentation"
+    ) -> Step:
+        """Segmentations; arrays: their names, and those of the tables that they are looked up
+        in."""
         job = SegmentsJob(
             fragments=self._own(container, FRAGMENTS),
             made_from=digest(edges.depends_on()),
@@ -127,4 +147,6 @@ class Segmented:
         return tile(self.roi, self.roi.shape, step=(1,) * self.roi.dims, context=(none, none))
 
     def _around(self, context: tuple[int, ...]) -> Grid:
-        return tile(self.roi, self.grid.compute_shape, step=(1,) * self.roi.dims, context=(context, context))
+        return tile(
+            self.roi, self.grid.compute_shape, step=(1,) * self.roi.dims, context=(context, context)
+        )

@@ -1,9 +1,11 @@
 """Look-up tables: which segment each fragment of a volume belongs to, at a threshold.
 
-Fragments are numbered twice.  Their ids tell blocks apart and have gaps; their places 0, 1, 2 .. follow the blocks without
-gaps.  A table is an array over places, so a block's part of it is a slice, and it is read from disk as one.
+Fragments are numbered twice.  Their ids tell blocks apart and have gaps; their places 0, 1, 2 ..
+follow the blocks without gaps.  A table is an array over places, so a block's part of it is a
+slice, and it is read from disk as one.
 
-    <container>/tables/first.npy          place of the first fragment of each block, and the number of all
+    <container>/tables/first.npy          place of the first fragment of each block, and the number
+                                          of all
     <container>/tables/<threshold>.npy    segment of each fragment, by place
     <container>/tables/tables.json        what they were made from, and a checksum of each file
 """
@@ -38,7 +40,8 @@ _NARROW = 1 << 32
 class Places:
     """Fragments in the order of their ids.
 
-    first: place of the first fragment of each block, and in the end the number of all; apart: distance of two blocks' ids
+    first: place of the first fragment of each block, and in the end the number of all; apart:
+           distance of two blocks' ids
     """
 
     first: NDArray[np.int64]
@@ -59,7 +62,10 @@ class Places:
     def id_of(self, places: NDArray[Any]) -> NDArray[np.uint64]:
         """Ids of the fragments at these places."""
         block = np.searchsorted(self.first, places, side="right") - 1
-        return np.asarray(block.astype(np.uint64) * np.uint64(self.apart) + (places - self.first[block] + 1).astype(np.uint64))
+        return np.asarray(
+            block.astype(np.uint64) * np.uint64(self.apart)
+            + (places - self.first[block] + 1).astype(np.uint64)
+        )
 
     def place_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         """Places of fragments (not 0).  Raises ValueError for an id that is none of them."""
@@ -70,7 +76,10 @@ class Places:
         within = (ids - np.uint64(1)) % np.uint64(self.apart)
         inside &= within < (self.first[block + 1] - self.first[block]).astype(np.uint64)
         if not inside.all():
-            raise ValueError(f"fragment {ids[~inside][0]} is none of the {len(self)} there are; are they of another run?")
+            raise ValueError(
+                f"fragment {ids[~inside][0]} is none of the {len(self)} there are; are they of "
+                f"another run?"
+            )
         return np.asarray(self.first[block] + within.astype(np.int64))
 
 
@@ -102,16 +111,25 @@ def write_tables(
     names: Callable[[float], str],
     made_from: str,
 ) -> None:
-    """Writes the table of each threshold; made_from: what edges and fragments are, to tell tables of another run.
+    """Writes the table of each threshold; made_from: what edges and fragments are, to tell tables
+    of another run.
 
-    Tables of other thresholds stay where they are made from the same, and are deleted where they are not.
+    Tables of other thresholds stay where they are made from the same, and are deleted where they
+    are not.
 
-    edges: called for each threshold; rows with u, v (ids) and score, in pieces, in any order.  Memory: 4 bytes a fragment (8
-    above 4 billion) and a few times one piece, however many edges there are.  Segments are named by their smallest fragment.
+    edges: called for each threshold; rows with u, v (ids) and score, in pieces, in any order.
+           Memory: 4 bytes a fragment (8
+    above 4 billion) and a few times one piece, however many edges there are.  Segments are named by
+    their smallest fragment.
     """
     folder = container / "tables"
     folder.mkdir(parents=True, exist_ok=True)
-    first = _write(folder / "first.npy", len(places.first) + 1, np.int64, [np.append(places.first, np.int64(places.apart))])
+    first = _write(
+        folder / "first.npy",
+        len(places.first) + 1,
+        np.int64,
+        [np.append(places.first, np.int64(places.apart))],
+    )
     digests = {}
     roots = _alone(places)
     below = -np.inf
@@ -120,7 +138,9 @@ def write_tables(
         for piece in edges():
             _join(roots, places, piece, below, threshold)
         flatten(roots)
-        digests[names(threshold)] = _write(folder / f"{names(threshold)}.npy", len(places), np.uint64, _segments(roots, places))
+        digests[names(threshold)] = _write(
+            folder / f"{names(threshold)}.npy", len(places), np.uint64, _segments(roots, places)
+        )
         below = threshold
     digests = {**_made_from(container, made_from, first), **digests}
     content = {"made_from": made_from, "first": first, "digests": digests}
@@ -166,23 +186,34 @@ def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
 
 
 def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
-    """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from something else."""
+    """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from
+    something else."""
     found = _description(container)
     if made_from is not None and found["made_from"] != made_from:
-        raise ValueError(f"{container / 'tables'} is from another run than the edges beside it; run segment.py again")
+        raise ValueError(
+            f"{container / 'tables'} is from another run than the edges beside it; run segment.py "
+            f"again"
+        )
     if name not in found["digests"]:
-        raise ValueError(f"{container / 'tables'} has no table {name}; there are: {', '.join(found['digests'])}")
-    first, segments = _load(container / "tables" / "first.npy"), _load(container / "tables" / f"{name}.npy")
+        raise ValueError(
+            f"{container / 'tables'} has no table {name}; there are: {', '.join(found['digests'])}"
+        )
+    first, segments = (
+        _load(container / "tables" / "first.npy"),
+        _load(container / "tables" / f"{name}.npy"),
+    )
     places = Places(first[:-1], int(first[-1]))
     if len(segments) != len(places):
         raise ValueError(
-            f"{container / 'tables' / name}.npy has {len(segments)} entries for {len(places)} fragments; segment again"
+            f"{container / 'tables' / name}.npy has {len(segments)} entries for {len(places)} "
+            f"fragments; segment again"
         )
     return Table(places, segments)
 
 
 def damaged_tables(container: Path) -> list[Path]:
-    """Files of tables whose content is not what was written.  Raises ValueError if tables.json cannot be read."""
+    """Files of tables whose content is not what was written.  Raises ValueError if tables.json
+    cannot be read."""
     found, described = [], _description(container)
     for name, digest in {"first": described["first"], **described["digests"]}.items():
         path = container / "tables" / f"{name}.npy"
@@ -195,7 +226,8 @@ def damaged_tables(container: Path) -> list[Path]:
 
 
 def verify_tables(folder: Path) -> list[str]:
-    """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes them anew; says which."""
+    """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes
+    them anew; says which."""
     found = []
     containers = sorted({step.parents[1] for step in steps(folder)})
     for description in (container / "tables" / "tables.json" for container in containers):
@@ -211,8 +243,11 @@ def verify_tables(folder: Path) -> list[str]:
     return found
 
 
-def _join(roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float, threshold: float) -> None:
-    # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a little more
+def _join(
+    roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float, threshold: float
+) -> None:
+    # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a
+    # little more
     scores = edges["score"]
     used = edges[(scores <= float(threshold)) & ~(scores <= float(above))]
     union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
@@ -230,9 +265,14 @@ def _segments(roots: NDArray[Any], places: Places) -> Iterator[NDArray[np.uint64
 
 
 def _write(path: Path, count: int, dtype: DTypeLike, pieces: Iterable[NDArray[Any]]) -> str:
-    """Writes an array of `count` numbers; returns its checksum.  Not through a map of the file: a full disk would kill us."""
+    """Writes an array of `count` numbers; returns its checksum.  Not through a map of the file: a
+    full disk would kill us."""
     content = hashlib.blake2b(digest_size=16)
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": (count,)}
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+        "fortran_order": False,
+        "shape": (count,),
+    }
     with replacing(path) as staged, staged.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for piece in pieces:
@@ -252,7 +292,9 @@ def _digest(array: NDArray[Any]) -> str:
 def _load(path: Path) -> NDArray[Any]:
     try:
         # an empty file cannot be mapped
-        return np.asarray(np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None, allow_pickle=False))
+        return np.asarray(
+            np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None, allow_pickle=False)
+        )
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"table {path} cannot be read ({error}); run segment.py again") from error
 
@@ -261,6 +303,11 @@ def _description(container: Path) -> dict[str, Any]:
     path = container / "tables" / "tables.json"
     try:
         content = json.loads(path.read_bytes())
-        return {name: kind(content[name]) for name, kind in (("made_from", str), ("first", str), ("digests", dict))}
+        return {
+            name: kind(content[name])
+            for name, kind in (("made_from", str), ("first", str), ("digests", dict))
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"the tables' {path} cannot be read ({error}); run segment.py again") from error
+        raise ValueError(
+            f"the tables' {path} cannot be read ({error}); run segment.py again"
+        ) from error

@@ -14,26 +14,31 @@ from lsd.spec.paths import evaluation_file, validation_file
 
 log = logging.getLogger(__name__)
 
-# settings of segmentation that are nothing to who takes a volume whole; of evaluation that change no score
+# settings of segmentation that are nothing to who takes a volume whole; of evaluation that change
+# no score
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 COUNTING = ("block", "workers")
 
 
 def array_name(threshold: float) -> str:
-    """Of the segmentation at a threshold: the whole number is in it, so that 0.28 and 0.29 are two arrays."""
+    """Of the segmentation at a threshold: the whole number is in it, so that 0.28 and 0.29 are two
+    arrays."""
     return f"segmentation/{float(threshold)!r}"
 
 
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, else that of the validation during training; each only if it was picked on what are validation
-    volumes now, segmented and scored as the config says.
+    That of the evaluation, else that of the validation during training; each only if it was picked
+    on what are validation volumes now, segmented and scored as the config says.
     """
     path = evaluation_file(config)
     found = _read(path)
     if found.get("threshold") is not None:
-        other = [*_other(found, config, blocks=True), *_other_volumes(found.get("picked_on", {}), config)]
+        other = [
+            *_other(found, config, blocks=True),
+            *_other_volumes(found.get("picked_on", {}), config),
+        ]
         if not other:
             return float(found["threshold"])
         _say_unused(path, other)
@@ -41,7 +46,8 @@ def picked(config: Config) -> float | None:
 
 
 def validated(config: Config) -> float | None:
-    """The threshold that validation during training found best; None if there was none, or it was picked otherwise."""
+    """The threshold that validation during training found best; None if there was none, or it was
+    picked otherwise."""
     path = validation_file(config)
     found = _read(path)
     if found.get("threshold") is None:
@@ -71,13 +77,21 @@ def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[st
 
 
 def _other_volumes(noted: Mapping[str, Any], config: Config) -> list[str]:
-    now = {name: volume.model_dump(mode="json") for name, volume in config.dataset.part("validate").items()}
-    return [f"volume {name!r} is no validation volume, or another one now" for name in noted if noted[name] != now.get(name)]
+    now = {
+        name: volume.model_dump(mode="json")
+        for name, volume in config.dataset.part("validate").items()
+    }
+    return [
+        f"volume {name!r} is no validation volume, or another one now"
+        for name in noted
+        if noted[name] != now.get(name)
+    ]
 
 
 def _say_unused(path: Path, other: Sequence[str]) -> None:
     log.warning(
-        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run evaluate.py on validation "
+        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run "
+        "evaluate.py on validation "
         "volumes to pick one",
         path,
         "; ".join(other),
@@ -85,7 +99,8 @@ def _say_unused(path: Path, other: Sequence[str]) -> None:
 
 
 def scoring_settings(config: Config) -> dict[str, Any]:
-    """What a threshold depends on, as JSON: settings of segmentation but thresholds, levels, workers, and what is not used."""
+    """What a threshold depends on, as JSON: settings of segmentation but thresholds, levels,
+    workers, and what is not used."""
     settings = config.segment
     unused = {"edge_context"} if settings.grown == "whole" else set()
     found = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
@@ -105,5 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}; delete it, or write it again") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {type(content).__name__}, wanted: an object with a threshold; delete it")
+        raise ValueError(
+            f"{path} holds {type(content).__name__}, wanted: an object with a threshold; delete it"
+        )
     return content

@@ -11,23 +11,39 @@ _LARGEST = 2**31 - 1
 
 
 def flood(
-    height: NDArray[np.int32], seeds: NDArray[np.integer], *, within: NDArray[np.bool_] | None = None
+    height: NDArray[np.int32],
+    seeds: NDArray[np.integer],
+    *,
+    within: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """Grow `seeds` over all of `height`, from high to low: int32, of the same shape.
 
-    height: (z, y, x) or (y, x), not negative; seeds: 0, or the label that starts there.  Neighbours share a face.
-    within: where seeds may grow; 0 is left outside, and where no way from a seed leads.  None: everywhere
-    A voxel takes the label of the neighbour that reaches it first; of voxels equally high, the one that was
+    height: (z, y, x) or (y, x), not negative; seeds: 0, or the label that starts there.  Neighbours
+            share a face.
+    within: where seeds may grow; 0 is left outside, and where no way from a seed leads.  None:
+            everywhere
+    A voxel takes the label of the neighbour that reaches it first; of voxels equally high, the one
+    that was
     reached first spreads first, seeds in raster order: no chance is involved.
 
-    Source: Meyer 1994, topographic distance and watershed lines (flooding from markers); the order of mahotas.cwatershed.
+    Source: Meyer 1994, topographic distance and watershed lines (flooding from markers); the order
+    of mahotas.cwatershed.
     """
     if height.size > _LARGEST:
-        raise ValueError(f"height has {height.size} voxels, allowed: {_LARGEST}; segment it in blocks")
+        raise ValueError(
+            f"height has {height.size} voxels, allowed: {_LARGEST}; segment it in blocks"
+        )
     cells = np.zeros(tuple(size + 2 for size in height.shape), dtype=np.int32)
     inside = tuple(slice(1, -1) for _ in height.shape)
-    cells[inside] = np.where(seeds > 0, seeds, ~height if within is None else np.where(within, ~height, 0))
-    _spread(cells.reshape(-1), _started(cells, height, seeds), np.bincount(height.reshape(-1)), _steps(cells.shape))
+    cells[inside] = np.where(
+        seeds > 0, seeds, ~height if within is None else np.where(within, ~height, 0)
+    )
+    _spread(
+        cells.reshape(-1),
+        _started(cells, height, seeds),
+        np.bincount(height.reshape(-1)),
+        _steps(cells.shape),
+    )
     return np.maximum(cells[inside], 0)
 
 
@@ -48,9 +64,11 @@ def _started(
 
 @numba.njit(cache=True, nogil=True)
 def _spread(cells, started, counts, steps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Label `cells` in place: positive a label, negative ~height of a voxel not reached, 0 the border.
+    """Label `cells` in place: positive a label, negative ~height of a voxel not reached, 0 the
+    border.
 
-    Every voxel waits exactly once, among those of its height, so that all queues fit into one array, one after another.
+    Every voxel waits exactly once, among those of its height, so that all queues fit into one
+    array, one after another.
     """
     positions, heights = started
     levels = counts.size

@@ -1,7 +1,9 @@
-"""Regions that grow over the whole volume: its blocks say what is between their fragments, one process joins all of them.
+"""Regions that grow over the whole volume: its blocks say what is between their fragments, one
+process joins all of them.
 
-So scores do not depend on how the volume was divided, and a block need not look around itself.  Means alone can be added up
-like this, and the contacts of a volume must fit into the memory of one process.
+So scores do not depend on how the volume was divided, and a block need not look around itself.
+Means alone can be added up like this, and the contacts of a volume must fit into the memory of one
+process.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from lsd.spec.effect import Told
 from lsd.volumes.inputs import OwnArray
 
 # rows: what one block's affinities say of a pair of fragments
-CONTACT = np.dtype([("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?"), ("uncut", "?")])
+CONTACT = np.dtype(
+    [("u", "<u8"), ("v", "<u8"), ("sum", "<f8"), ("weight", "<f8"), ("touch", "?"), ("uncut", "?")]
+)
 
 
 class ContactsJob(OnAffinities):
@@ -51,7 +55,8 @@ class ContactsJob(OnAffinities):
 class WholeJob(Job):
     """Edges of the whole volume; see `Whole`.
 
-    made_from: digest of the contacts' step, whose rows it reads, beside those of the fragments that they are made from
+    made_from: digest of the contacts' step, whose rows it reads, beside those of the fragments that
+               they are made from
     """
 
     version: Version = 3
@@ -67,7 +72,8 @@ class WholeJob(Job):
 
 
 class Contacts(Around):
-    """Rows: what the affinities of each block say of pairs u < v, in ascending order; an affinity is its voxel's block's."""
+    """Rows: what the affinities of each block say of pairs u < v, in ascending order; an affinity
+    is its voxel's block's."""
 
     def __init__(self, job: ContactsJob, container: Path) -> None:
         super().__init__(job.affinities, job.fragments, container)
@@ -85,16 +91,23 @@ class Contacts(Around):
             return Output(rows=np.empty(0, CONTACT))
         ids = fastremap.unique(source["fragments"])
         ids = ids[ids > 0]
-        affs, neighborhood = looked_at(checked(source["affs"], self.neighborhood), self.neighborhood, self.scoring)
+        affs, neighborhood = looked_at(
+            checked(source["affs"], self.neighborhood), self.neighborhood, self.scoring
+        )
         found = links(affs, neighborhood, compact(source["fragments"]), within=self.inside(block))
         ends = ids[found.pairs - 1].reshape(-1, 2)
         rows = np.empty(len(ends), CONTACT)
-        rows["u"], rows["v"], rows["uncut"] = ends[:, 0], ends[:, 1], _among(ends, self._cut(block, source))
+        rows["u"], rows["v"], rows["uncut"] = (
+            ends[:, 0],
+            ends[:, 1],
+            _among(ends, self._cut(block, source)),
+        )
         rows["sum"], rows["weight"], rows["touch"] = found.sums, found.weights, found.touch
         return Output(rows=rows)
 
     def _cut(self, block: Block, source: Source) -> NDArray[np.uint64]:
-        """Pairs u < v of ids, in ascending order, that were one fragment until the block's faces cut it: (n, 2).
+        """Pairs u < v of ids, in ascending order, that were one fragment until the block's faces
+        cut it: (n, 2).
 
         Most of their contact must be so: at a face, two blocks may see a boundary a voxel apart.
         """
@@ -103,10 +116,15 @@ class Contacts(Around):
             if part.start == 0:
                 continue
             plane = list(self.inside(block))
-            here, before = ([*plane[:axis], slice(at, at + 1), *plane[axis + 1 :]] for at in (part.start, part.start - 1))
+            here, before = (
+                [*plane[:axis], slice(at, at + 1), *plane[axis + 1 :]]
+                for at in (part.start, part.start - 1)
+            )
             v, u = (source["fragments"][tuple(where)].reshape(-1) for where in (here, before))
             bits = source["uncut"].take([0], axis=axis).reshape(-1) >> axis & 1
-            pairs, inverse = np.unique(np.stack([u, v], axis=1)[(u > 0) & (v > 0)], axis=0, return_inverse=True)
+            pairs, inverse = np.unique(
+                np.stack([u, v], axis=1)[(u > 0) & (v > 0)], axis=0, return_inverse=True
+            )
             same = np.bincount(inverse.reshape(-1), bits[(u > 0) & (v > 0)], minlength=len(pairs))
             found.append(pairs[2 * same > np.bincount(inverse.reshape(-1), minlength=len(pairs))])
         return np.unique(np.concatenate([np.empty((0, 2), np.uint64), *found]), axis=0)
@@ -121,7 +139,8 @@ class Graph(NamedTuple):
 
 
 class Whole:
-    """Rows: the edges (u < v) of the volume and their scores, in ascending order.  One block: all of it."""
+    """Rows: the edges (u < v) of the volume and their scores, in ascending order.  One block: all
+    of it."""
 
     def __init__(self, job: WholeJob, container: Path) -> None:
         self.container, self.apart = container, job.apart
@@ -134,7 +153,9 @@ class Whole:
         sizes = np.empty(len(places), np.int64)
         for records, rows in ledger.rows(SIZE):
             ends = np.cumsum(records["count"].astype(np.int64))
-            for index, begin, end in zip(records["index"], ends - records["count"].astype(np.int64), ends, strict=True):
+            for index, begin, end in zip(
+                records["index"], ends - records["count"].astype(np.int64), ends, strict=True
+            ):
                 first = places.first[index]
                 sizes[first : first + end - begin] = rows["size"][begin:end]
         ledger = read_ledger(step_folder(self.container, "contacts"))
@@ -156,21 +177,36 @@ class Whole:
         ends = regions[edges]
         rows = np.empty(len(edges), EDGE)
         rows["u"], rows["v"] = source.places.id_of(edges[:, 0]), source.places.id_of(edges[:, 1])
-        rows["score"] = np.where(ends[:, 0] == ends[:, 1], 0, meetings(len(sizes), pairs, heights, ends))
+        rows["score"] = np.where(
+            ends[:, 0] == ends[:, 1], 0, meetings(len(sizes), pairs, heights, ends)
+        )
         return Output(rows=rows)
 
 
 def summed(places: Places, contacts: NDArray[Any]) -> tuple[Links, NDArray[np.bool_]]:
-    """What all rows of CONTACT, in any order, say of each pair of places: the same to the bit for any order."""
+    """What all rows of CONTACT, in any order, say of each pair of places: the same to the bit for
+    any order."""
     pairs = np.stack([places.place_of(contacts["u"]), places.place_of(contacts["v"])], axis=1)
-    return _added(Links(pairs, contacts["sum"], contacts["weight"], contacts["touch"]), contacts["uncut"])
+    return _added(
+        Links(pairs, contacts["sum"], contacts["weight"], contacts["touch"]), contacts["uncut"]
+    )
 
 
 def _added(found: Links, uncut: NDArray[np.bool_]) -> tuple[Links, NDArray[np.bool_]]:
-    """Each pair once, in ascending order.  Far affinities of one may be several blocks': added in the order of their sums."""
+    """Each pair once, in ascending order.  Far affinities of one may be several blocks': added in
+    the order of their sums."""
     order = np.lexsort((found.weights, found.sums, found.pairs[:, 1], found.pairs[:, 0]))
-    pairs, sums, weights, touch = found.pairs[order], found.sums[order], found.weights[order], found.touch[order]
-    first = np.flatnonzero(np.concatenate([np.ones(min(len(pairs), 1), bool), (np.diff(pairs, axis=0) != 0).any(axis=1)]))
+    pairs, sums, weights, touch = (
+        found.pairs[order],
+        found.sums[order],
+        found.weights[order],
+        found.touch[order],
+    )
+    first = np.flatnonzero(
+        np.concatenate(
+            [np.ones(min(len(pairs), 1), bool), (np.diff(pairs, axis=0) != 0).any(axis=1)]
+        )
+    )
     if len(first) == len(pairs):
         return Links(pairs, sums, weights, touch), uncut[order]
     sums, weights = np.add.reduceat(sums, first), np.add.reduceat(weights, first)
@@ -181,7 +217,9 @@ def _added(found: Links, uncut: NDArray[np.bool_]) -> tuple[Links, NDArray[np.bo
 def _regions(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number of the region of each of 0 .. count - 1 where these pairs are one, without gaps."""
     nodes = np.arange(1, count + 1, dtype=np.uint64)
-    named = components(nodes, pairs.astype(np.uint64) + np.uint64(1), np.zeros(len(pairs), np.float32), 0)
+    named = components(
+        nodes, pairs.astype(np.uint64) + np.uint64(1), np.zeros(len(pairs), np.float32), 0
+    )
     return np.asarray(np.unique(named, return_inverse=True)[1].reshape(-1), np.int64)
 
 
@@ -197,5 +235,7 @@ def _between(found: Links, regions: NDArray[np.int64]) -> Links:
 def _among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
     kind = [("u", np.uint64), ("v", np.uint64)]
-    one, other = (np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others))
+    one, other = (
+        np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others)
+    )
     return np.isin(one, other)

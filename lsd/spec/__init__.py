@@ -1,10 +1,29 @@
 """The frozen types of a config: plain data, no callables, standard library and pydantic only."""
 
-from lsd.spec.augment import Augmentation, Contrast, Defects, Elastic, GrowBoundary, Intensity, Noise, Simple
+from lsd.spec.augment import (
+    Augmentation,
+    Contrast,
+    Defects,
+    Elastic,
+    GrowBoundary,
+    Intensity,
+    Noise,
+    Simple,
+)
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
-from lsd.spec.run import Evaluate, Fragments, Mutex, Precision, Predict, Schedule, Segment, Train, Workers
+from lsd.spec.run import (
+    Evaluate,
+    Fragments,
+    Mutex,
+    Precision,
+    Predict,
+    Schedule,
+    Segment,
+    Train,
+    Workers,
+)
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Head, Loss, Stage, Variant
 from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume

@@ -1,4 +1,5 @@
-"""What is done to a training batch before targets are computed; a dataset lists these values in order.
+"""What is done to a training batch before targets are computed; a dataset lists these values in
+order.
 
 Values are in voxels, axes z y x; where a network is 2D the z entries are dropped.
 """
@@ -10,14 +11,27 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lsd.spec.base import MOST, NonNegative, PerAxis, Positive, Probability, Range, Several, Shape, Spec
+from lsd.spec.base import (
+    MOST,
+    NonNegative,
+    PerAxis,
+    Positive,
+    Probability,
+    Range,
+    Several,
+    Shape,
+    Spec,
+)
 
 PositiveScale = Annotated[float, Field(gt=0, le=1)]
 
 
 def _odd(width: int) -> int:
     if width % 2 == 0:
-        raise ValueError(f"an average over {width} voxels has no middle; widths are odd, for instance {width + 1}")
+        raise ValueError(
+            f"an average over {width} voxels has no middle; widths are odd, for instance "
+            f"{width + 1}"
+        )
     return width
 
 
@@ -37,7 +51,8 @@ class Elastic(Spec):
 
     spacing:   voxels between control points
     jitter:    standard deviation of their displacement, voxels
-    rotation:  angle drawn from this range, radians; about z (in the plane) where isotropic=False, else about a random axis
+    rotation:  angle drawn from this range, radians; about z (in the plane) where isotropic=False,
+               else about a random axis
     subsample: the field is computed on a grid this much coarser and interpolated
     slip, shift: probability that one section is displaced, that all sections from one on are
     misalign:  largest such displacement, voxels
@@ -63,7 +78,8 @@ class Simple(Spec):
 
 
 class Intensity(Spec):
-    """raw in [0, 1] becomes (raw - mean) * scale + mean + shift, per section or for the whole batch."""
+    """raw in [0, 1] becomes (raw - mean) * scale + mean + shift, per section or for the whole
+    batch."""
 
     kind: Literal["intensity"] = "intensity"
     scale: Range = (0.9, 1.1)
@@ -72,12 +88,15 @@ class Intensity(Spec):
 
 
 class Contrast(Spec):
-    """Details of raw, from fine to coarse, become stronger or weaker, so that no network relies on how dark a membrane is.
+    """Details of raw, from fine to coarse, become stronger or weaker, so that no network relies on
+    how dark a membrane is.
 
-    Raw is averaged over cubes of each of `widths`, one after the other; what an average takes away is a detail.
+    Raw is averaged over cubes of each of `widths`, one after the other; what an average takes away
+    is a detail.
 
     widths: of the cubes, voxels, odd
-    gain:   details are scaled by factors drawn from this range, evenly in their logarithm, one for each width
+    gain:   details are scaled by factors drawn from this range, evenly in their logarithm, one for
+            each width
     in_xy:  averages in the plane alone, for serial sections
     """
 
@@ -95,7 +114,8 @@ class Noise(Spec):
 
 
 class Defects(Spec):
-    """Sections that are missing (0), of low contrast, or that carry a dark stain; probabilities per section."""
+    """Sections that are missing (0), of low contrast, or that carry a dark stain; probabilities per
+    section."""
 
     kind: Literal["defects"] = "defects"
     missing: Probability = 0.03
@@ -105,11 +125,15 @@ class Defects(Spec):
 
 
 class GrowBoundary(Spec):
-    """Erodes every label by `steps` voxels, so that neurons are apart; in the plane where in_xy is set."""
+    """Erodes every label by `steps` voxels, so that neurons are apart; in the plane where in_xy is
+    set."""
 
     kind: Literal["grow_boundary"] = "grow_boundary"
     steps: Positive = 1
     in_xy: bool = False
 
 
-Augmentation = Annotated[Elastic | Simple | Contrast | Intensity | Noise | Defects | GrowBoundary, Field(discriminator="kind")]
+Augmentation = Annotated[
+    Elastic | Simple | Contrast | Intensity | Noise | Defects | GrowBoundary,
+    Field(discriminator="kind"),
+]

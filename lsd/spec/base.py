@@ -1,4 +1,5 @@
-"""What every spec has in common: frozen plain data, unknown fields refused, regions written as slices."""
+"""What every spec has in common: frozen plain data, unknown fields refused, regions written as
+slices."""
 
 from __future__ import annotations
 
@@ -26,10 +27,13 @@ from lsd.spec.mistakes import explained, lines, without_index
 class Spec(BaseModel):
     """Base of all specs: an immutable value that equals itself after a round trip through JSON.
 
-    A spec is validated when it is built, and again whenever another spec takes it in, so it does not matter how it was made.
+    A spec is validated when it is built, and again whenever another spec takes it in, so it does
+    not matter how it was made.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
+    )
 
     def __init__(self, **data: Any) -> None:
         try:
@@ -37,21 +41,28 @@ class Spec(BaseModel):
         except ValidationError as error:
             _stand_in(self, data, error)
 
-    # pydantic validates specs inside of specs by itself, so that errors say where in the whole they are
+    # pydantic validates specs inside of specs by itself, so that errors say where in the whole they
+    # are
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def __iter__(self) -> NoReturn:
         """A spec is one value: where several are wanted, its fields are never what was meant."""
-        raise TypeError(f"{type(self).__name__} is one value; write a tuple of it, as in ({type(self).__name__}(...),)")
+        raise TypeError(
+            f"{type(self).__name__} is one value; write a tuple of it, as in "
+            f"({type(self).__name__}(...),)"
+        )
 
     def derive(self, /, **changes: Any) -> Self:
-        """A spec like this one but for `changes`, validated as if it were written out; this one stays as it is.
+        """A spec like this one but for `changes`, validated as if it were written out; this one
+        stays as it is.
 
-            config.derive(name="longer", train={"iterations": 800_000, "schedule": {"kind": "cosine"}})
+            config.derive(name="longer", train={"iterations": 800_000, "schedule": {"kind":
+            "cosine"}})
 
-        A mapping for a field that holds a spec changes the fields it names and leaves the others (one that names another
-        `kind` stands for itself); anything else takes the field's place: values, tuples, dictionaries like train.init.
-        Raises ValidationError, a ValueError, that names all mistakes at once, by dotted path.
+        A mapping for a field that holds a spec changes the fields it names and leaves the others
+        (one that names another `kind` stands for itself); anything else takes the field's place:
+        values, tuples, dictionaries like train.init.  Raises ValidationError, a ValueError, that
+        names all mistakes at once, by dotted path.
         """
         data = _changed(self, changes)
         try:
@@ -69,13 +80,17 @@ class Spec(BaseModel):
     def model_construct(  # type: ignore[override]
         cls, _fields_set: set[str] | None = None, **values: Any
     ) -> Self:
-        """Without validation, but not without what nobody knows, which pydantic drops: whoever validates it later names it."""
+        """Without validation, but not without what nobody knows, which pydantic drops: whoever
+        validates it later names it."""
         made = super().model_construct(_fields_set, **values)
-        vars(made).update({name: value for name, value in values.items() if name not in cls.model_fields})
+        vars(made).update(
+            {name: value for name, value in values.items() if name not in cls.model_fields}
+        )
         return made
 
     def checked(self) -> Self:
-        """This spec, validated anew, for those who cannot know how it was made.  ValueError, a line for each mistake."""
+        """This spec, validated anew, for those who cannot know how it was made.  ValueError, a line
+        for each mistake."""
         try:
             return type(self).model_validate(self)
         except ValidationError as error:
@@ -85,7 +100,8 @@ class Spec(BaseModel):
 def _stand_in(spec: Spec, data: Mapping[str, Any], error: ValidationError) -> None:
     """Notes the error and fills `spec` with what it was given, or raises where nobody collects.
 
-    It holds nothing but what was wrong, so whoever validates it later, in this process or another, finds the same mistakes.
+    It holds nothing but what was wrong, so whoever validates it later, in this process or another,
+    finds the same mistakes.
     """
     noted = collected()
     if noted is None:
@@ -102,13 +118,17 @@ def _changed(spec: Spec, changes: Mapping[str, Any]) -> Changed:
     merged = Changed(spec, changes)
     for name, change in changes.items():
         there = spec.__dict__.get(name)
-        within = isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
+        within = (
+            isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
+        )
         merged[name] = _changed(cast(Spec, there), change) if within else change
     return merged
 
 
 def _same_kind(spec: Spec, change: Mapping[str, Any]) -> bool:
-    return "kind" not in type(spec).model_fields or change.get("kind", spec.__dict__.get("kind")) == spec.__dict__.get("kind")
+    return "kind" not in type(spec).model_fields or change.get(
+        "kind", spec.__dict__.get("kind")
+    ) == spec.__dict__.get("kind")
 
 
 # what int64 and uint64 hold: numbers of voxels, and ids
@@ -128,7 +148,8 @@ PerAxis = AfterValidator(lambda values: _per_axis(values))
 # of a 2D volume the last two count
 OfEachAxis = AfterValidator(lambda sizes: _of_each_axis(sizes))
 OneOrEachAxis = Annotated[
-    Annotated[PositiveFloat, Tag("one")] | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
+    Annotated[PositiveFloat, Tag("one")]
+    | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
     # so that a mistake is told of the type that was meant
     Discriminator(lambda given: "each" if isinstance(given, tuple | list) else "one"),
 ]
@@ -167,7 +188,8 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _parse_region(value: Any) -> Any:
-    """Reads "0:170, :, 10:" as ((0, 170), (None, None), (10, None)); anything else passes through."""
+    """Reads "0:170, :, 10:" as ((0, 170), (None, None), (10, None)); anything else passes
+    through."""
     if not isinstance(value, str | int):
         return value
     text = str(value).strip()
@@ -182,11 +204,14 @@ def _parse_slice(part: str, whole: str) -> tuple[int | None, int | None]:
         return (int(begin) if begin.strip() else None, int(end) if end.strip() else None)
     except ValueError:
         raise ValueError(
-            f"region {whole!r}: {part!r} is no slice; write begin:end for each axis, as in '0:170, :, 10:90'"
+            f"region {whole!r}: {part!r} is no slice; write begin:end for each axis, as in '0:170, "
+            f":, 10:90'"
         ) from None
 
 
-def _check_region(region: tuple[tuple[int | None, int | None], ...]) -> tuple[tuple[int | None, int | None], ...]:
+def _check_region(
+    region: tuple[tuple[int | None, int | None], ...],
+) -> tuple[tuple[int | None, int | None], ...]:
     if len(region) > 3:
         raise ValueError(f"region has {len(region)} slices; give one an axis, z, y and x at most")
     for begin, end in region:
@@ -200,8 +225,10 @@ Region = Annotated[
     BeforeValidator(_parse_region),
     AfterValidator(_check_region),
 ]
-"""A box in voxels, one (begin, end) an axis from z on, None for an open end; as text: "0:170, :, 10:90".
+"""A box in voxels, one (begin, end) an axis from z on, None for an open end; as text: "0:170, :,
+10:90".
 
-Axes that are not named are whole.  Voxels are counted from the origin of the world (offset 0), so a crop that
+Axes that are not named are whole.  Voxels are counted from the origin of the world (offset 0), so a
+crop that
 keeps its offset on disk keeps its coordinates.
 """

@@ -1,4 +1,5 @@
-"""Mistakes that are noted instead of raised while a config file runs, so that all of them are found at once."""
+"""Mistakes that are noted instead of raised while a config file runs, so that all of them are found
+at once."""
 
 from __future__ import annotations
 
@@ -17,19 +18,25 @@ class Collected:
 
     def __init__(self) -> None:
         self.errors: list[ValidationError] = []
-        # kept, so that what is compared with them by identity is never something new at the same address
+        # kept, so that what is compared with them by identity is never something new at the same
+        # address
         self._stand_ins: list[BaseModel] = []
 
     def note(self, error: ValidationError, data: Mapping[str, Any], spec: BaseModel) -> None:
-        """The error of building `spec` from `data`, but for what stand-ins inside the data said when they were built."""
-        new: Lines = [line for line in line_errors(error, type(spec)) if not self._is_known(data, line["loc"])]
+        """The error of building `spec` from `data`, but for what stand-ins inside the data said
+        when they were built."""
+        new: Lines = [
+            line for line in line_errors(error, type(spec)) if not self._is_known(data, line["loc"])
+        ]
         if new:
             self.errors.append(ValidationError.from_exception_data(error.title, new))
         self._stand_ins.append(spec)
 
     def _is_known(self, value: Any, place: Sequence[int | str]) -> bool:
         for part in place:
-            if self._is_stand_in(value.base if isinstance(value, Changed) and part not in value.names else value):
+            if self._is_stand_in(
+                value.base if isinstance(value, Changed) and part not in value.names else value
+            ):
                 return True
             value = _inside(value, part)
         return self._is_stand_in(value)
@@ -56,10 +63,11 @@ def collected() -> Collected | None:
 
 @contextmanager
 def collecting() -> Iterator[list[ValidationError]]:
-    """Inside, a spec that is wrong is noted and stands in for itself, so that all mistakes of a file are found at once.
+    """Inside, a spec that is wrong is noted and stands in for itself, so that all mistakes of a
+    file are found at once.
 
-    Yields the list of errors.  Specs built inside are only to be used if it stays empty: what stood in is refused by whoever
-    validates it.
+    Yields the list of errors.  Specs built inside are only to be used if it stays empty: what stood
+    in is refused by whoever validates it.
     """
     noted = Collected()
     token = _collected.set(noted)
@@ -70,7 +78,8 @@ def collecting() -> Iterator[list[ValidationError]]:
 
 
 def _inside(value: Any, part: int | str) -> Any:
-    """What `value` holds at a part of an error's place; itself where the part only says which of several types was tried."""
+    """What `value` holds at a part of an error's place; itself where the part only says which of
+    several types was tried."""
     if isinstance(value, BaseModel):
         value = value.__dict__
     if isinstance(value, Mapping):

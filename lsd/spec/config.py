@@ -37,7 +37,9 @@ class Config(Spec):
     def _one_folder(cls, name: str) -> str:
         wrong = fault(name)
         if wrong:
-            raise ValueError(f"a run's name is one folder name, got {name!r}; {_way_out(name, wrong)}")
+            raise ValueError(
+                f"a run's name is one folder name, got {name!r}; {_way_out(name, wrong)}"
+            )
         return name
 
     @model_validator(mode="after")
@@ -58,14 +60,24 @@ class Config(Spec):
         stages = [stage.name for stage in self.variant.stages]
         for name in (*self.train.init, *self.train.frozen):
             if name not in stages:
-                raise ValueError(f"train.init or train.frozen names stage {name!r}; the variant has: {', '.join(stages)}")
+                raise ValueError(
+                    f"train.init or train.frozen names stage {name!r}; the variant has: "
+                    f"{', '.join(stages)}"
+                )
         heads = self.variant.heads()
         for name in self.predict.heads:
             if name not in heads:
-                raise ValueError(f"predict.heads names {name!r}; the variant has: {', '.join(heads)}")
+                raise ValueError(
+                    f"predict.heads names {name!r}; the variant has: {', '.join(heads)}"
+                )
         dataset = self.dataset
-        # what a pattern stands for is known on disk only: there, those who want the volumes ask again
-        if not any(volume.is_pattern for part in (dataset.train, dataset.validate, dataset.test) for volume in part):
+        # what a pattern stands for is known on disk only: there, those who want the volumes ask
+        # again
+        if not any(
+            volume.is_pattern
+            for part in (dataset.train, dataset.validate, dataset.test)
+            for volume in part
+        ):
             try:
                 dataset.named(self.predict.volumes)
             except ValueError as error:
@@ -75,15 +87,24 @@ class Config(Spec):
     @model_validator(mode="after")
     def _mutex_has_far_affinities(self) -> Config:
         head = self.variant.heads().get(self.segment.affinities)
-        if self.segment.decoder != "mutex" or head is None or not isinstance(head.target, Affinities):
+        if (
+            self.segment.decoder != "mutex"
+            or head is None
+            or not isinstance(head.target, Affinities)
+        ):
             return self
         if all(sum(map(abs, offset)) == 1 for offset in head.target.neighborhood):
             raise ValueError(
-                f"segment.decoder='mutex' wants far affinities, to repel; those of head {self.segment.affinities!r} are of the "
+                f"segment.decoder='mutex' wants far affinities, to repel; those of head "
+                f"{self.segment.affinities!r} are of the "
                 "nearest voxels alone; take variant=lr, or segment.decoder=watershed"
             )
         return self
 
 
 def _way_out(name: str, wrong: str) -> str:
-    return "the folder above it is set with runs=" if set(name) <= {"."} or set(name) & set("/\\") else f"it {wrong}"
+    return (
+        "the folder above it is set with runs="
+        if set(name) <= {"."} or set(name) & set("/\\")
+        else f"it {wrong}"
+    )

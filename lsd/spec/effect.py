@@ -1,7 +1,7 @@
 """What a field of a value has to do with results that are made with it.
 
-Every field of a job, and of the specs inside it, is part of its fingerprint: what differs in one is made anew.  To leave one
-out is said at the field, with the reason:
+Every field of a job, and of the specs inside it, is part of its fingerprint: what differs in one is
+made anew.  To leave one out is said at the field, with the reason:
 
     workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
 """
@@ -24,7 +24,8 @@ class NoEffect:
 
 @dataclass(frozen=True)
 class Told:
-    """How it is said that a field differs, where its values tell a person nothing; "{name}" stands for a field beside it."""
+    """How it is said that a field differs, where its values tell a person nothing; "{name}" stands
+    for a field beside it."""
 
     words: str
 
@@ -32,7 +33,9 @@ class Told:
 def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
     if isinstance(value, BaseModel):
-        return {name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept}
+        return {
+            name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept
+        }
     if isinstance(value, Mapping):
         return {str(key): effective(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -43,14 +46,20 @@ def effective(value: Any) -> Any:
 def told(value: Any, prefix: str = "") -> dict[str, str]:
     """Dotted path of each field of a value that has words of its own, and these words."""
     if isinstance(value, Mapping):
-        return {path: words for key, item in value.items() for path, words in told(item, f"{prefix}{key}.").items()}
+        return {
+            path: words
+            for key, item in value.items()
+            for path, words in told(item, f"{prefix}{key}.").items()
+        }
     if not isinstance(value, BaseModel):
         return {}
     found = {}
     for name, field in type(value).model_fields.items():
         words = next((mark.words for mark in field.metadata if isinstance(mark, Told)), None)
         if words is not None:
-            found[f"{prefix}{name}"] = words.format_map({key: getattr(value, key) for key in type(value).model_fields})
+            found[f"{prefix}{name}"] = words.format_map(
+                {key: getattr(value, key) for key in type(value).model_fields}
+            )
         found |= told(getattr(value, name), f"{prefix}{name}.")
     return found
 
@@ -58,4 +67,7 @@ def told(value: Any, prefix: str = "") -> dict[str, str]:
 def _fields(value: BaseModel) -> dict[str, bool]:
     """Names of fields, and whether they have an effect."""
     fields = type(value).model_fields
-    return {name: not any(isinstance(mark, NoEffect) for mark in field.metadata) for name, field in fields.items()}
+    return {
+        name: not any(isinstance(mark, NoEffect) for mark in field.metadata)
+        for name, field in fields.items()
+    }

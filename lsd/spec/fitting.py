@@ -13,7 +13,8 @@ CHANNELS = {2: 6, 3: 10}
 
 
 def of_variant(variant: Variant, dims: int) -> list[str]:
-    """What heads cannot learn in `dims` axes, a line for each field.  In 2D, z is left out where it is given."""
+    """What heads cannot learn in `dims` axes, a line for each field.  In 2D, z is left out where it
+    is given."""
     return [
         f"variant.stages.{index}.heads.{name}.target.{fault}"
         for index, stage in enumerate(variant.stages)
@@ -25,7 +26,9 @@ def of_variant(variant: Variant, dims: int) -> list[str]:
 def of_dataset(dataset: Dataset, dims: int) -> list[str]:
     """What volumes have too few axes for a network of `dims`, a line for each field."""
     size = dataset.voxel_size
-    found = [] if size is None or len(size) >= dims else [f"dataset.voxel_size: {_too_few(size, dims)}"]
+    found = (
+        [] if size is None or len(size) >= dims else [f"dataset.voxel_size: {_too_few(size, dims)}"]
+    )
     for part in ("train", "validate", "test"):
         for index, volume in enumerate(getattr(dataset, part)):
             found += [f"dataset.{part}.{index}.{fault}" for fault in _of_volume(volume, dims)]
@@ -38,14 +41,20 @@ def _of_target(target: Target, dims: int) -> Iterator[str]:
         if short:
             yield f"neighborhood: offset {_too_few(short[0], dims)}"
         elif not any(any(offset[-dims:]) for offset in target.neighborhood):
-            yield f"neighborhood: {target.neighborhood} has no offset within {dims} axes; add one in y or x"
+            yield (
+                f"neighborhood: {target.neighborhood} has no offset within {dims} axes; add one in "
+                f"y or x"
+            )
     if isinstance(target, Descriptors):
         if isinstance(target.sigma, tuple) and len(target.sigma) < dims:
             yield f"sigma: {_too_few(target.sigma, dims)}, or one for all"
         digits = target.components or ""
         if len(set(digits)) < len(digits) or any(int(digit) >= CHANNELS[dims] for digit in digits):
             there = "".join(map(str, range(CHANNELS[dims])))
-            yield f"components: {digits!r} names channels of {dims}D by digits, each once; there are: {there}"
+            yield (
+                f"components: {digits!r} names channels of {dims}D by digits, each once; there "
+                f"are: {there}"
+            )
 
 
 def _of_volume(volume: Volume, dims: int) -> Iterator[str]:
@@ -58,4 +67,6 @@ def _of_volume(volume: Volume, dims: int) -> Iterator[str]:
 
 
 def _too_few(values: tuple[float, ...], dims: int) -> str:
-    return f"{values} is of {len(values)} axes, the network of {dims}; give {' '.join('zyx'[-dims:])}"
+    return (
+        f"{values} is of {len(values)} axes, the network of {dims}; give {' '.join('zyx'[-dims:])}"
+    )

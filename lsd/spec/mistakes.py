@@ -1,4 +1,5 @@
-"""What is wrong with a spec, in a sentence for each mistake that names the field as the user wrote it."""
+"""What is wrong with a spec, in a sentence for each mistake that names the field as the user wrote
+it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from lsd.spec.place import Place, members, place, specs
 Lines = list[InitErrorDetails]
 # the spec that fields are named from without saying so
 WHOLE = "Config"
-# the types of errors that have our words already; the second is pydantic's own for a field that is not there
+# the types of errors that have our words already; the second is pydantic's own for a field that is
+# not there
 EXPLAINED = "explained"
 UNKNOWN = "extra_forbidden"
 _LONGEST = 120
@@ -31,7 +33,8 @@ _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
 def lines(error: ValidationError) -> list[str]:
-    """One line for each mistake: where (from the spec that was built, unless it is the whole config), what, what was found."""
+    """One line for each mistake: where (from the spec that was built, unless it is the whole
+    config), what, what was found."""
     top = () if error.title == WHOLE else (error.title,)
     found = []
     for detail in explained(error, _named(error.title)).errors(include_url=False):
@@ -64,7 +67,9 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
         kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
         message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
         # of a field that may be of several types each is tried, and the first says what is usual
-        found.setdefault(where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"]))
+        found.setdefault(
+            where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"])
+        )
     return list(found.values())
 
 
@@ -75,7 +80,11 @@ def without_index(error: ValidationError) -> ValidationError:
         kind: str | PydanticCustomError = detail["type"]
         if kind in (EXPLAINED, "value_error"):
             kind = PydanticCustomError("value_error", "{message}", {"message": detail["msg"]})
-        found.append(InitErrorDetails(type=kind, loc=detail["loc"][1:], input=detail["input"], ctx=detail.get("ctx", {})))
+        found.append(
+            InitErrorDetails(
+                type=kind, loc=detail["loc"][1:], input=detail["input"], ctx=detail.get("ctx", {})
+            )
+        )
     return ValidationError.from_exception_data(error.title, found)
 
 
@@ -91,14 +100,26 @@ def meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     for key in deeper:
         ends.setdefault(key.rpartition(".")[2], []).append(key)
     # where a deeper field is called just so, only what looks much like it is as likely
-    close = difflib.get_close_matches(name, own, n=1, cutoff=0.8 if name in ends else 0.6) + ends.get(name, [])
-    close = close or [key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]]
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are: {', '.join(own)}"
+    close = difflib.get_close_matches(
+        name, own, n=1, cutoff=0.8 if name in ends else 0.6
+    ) + ends.get(name, [])
+    close = close or [
+        key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]
+    ]
+    return (
+        f"; did you mean {' or '.join(map(repr, close))}?"
+        if close
+        else f"; there are: {', '.join(own)}"
+    )
 
 
 def deeper(spec: type[BaseModel]) -> list[str]:
     """Fields of the specs that a spec holds, as keys from it on: train.iterations."""
-    held = ((name, kind) for name, field in spec.model_fields.items() for kind in specs(field.annotation))
+    held = (
+        (name, kind)
+        for name, field in spec.model_fields.items()
+        for kind in specs(field.annotation)
+    )
     return [f"{name}.{key}" for name, kind in held for key in (*kind.model_fields, *deeper(kind))]
 
 
@@ -134,9 +155,15 @@ def _wanted(detail: ErrorDetails) -> str | None:
     """What a field wants, where pydantic says it in words of its own."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in ("too_short", "too_long"):
-        bound, count = ("at least", "min_length") if kind == "too_short" else ("at most", "max_length")
+        bound, count = (
+            ("at least", "min_length") if kind == "too_short" else ("at most", "max_length")
+        )
         return f"{bound} {context[count]} value{'s' if context[count] != 1 else ''}"
-    return _KINDS.get(kind.split("_")[0]) if kind.endswith(("_type", "_parsing", "_from_float")) else None
+    return (
+        _KINDS.get(kind.split("_")[0])
+        if kind.endswith(("_type", "_parsing", "_from_float"))
+        else None
+    )
 
 
 def _way_out(detail: ErrorDetails, where: Place) -> str:
@@ -162,14 +189,19 @@ def _as_tuple(value: float, where: Place) -> str:
         return f" of {len(inner)}"
     one = ", ".join([str(value)] * 3)
     return (
-        f", as in (({one}),)" if inner and any(get_origin(kind) is tuple for kind in members(inner[0])) else f", as in ({one})"
+        f", as in (({one}),)"
+        if inner and any(get_origin(kind) is tuple for kind in members(inner[0]))
+        else f", as in ({one})"
     )
 
 
 def _of_a_kind(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if detail["type"] == "union_tag_invalid":
-        return f"kind {context['tag']!r} is unknown; allowed: {context['expected_tags'].replace(chr(39), '')}"
+        return (
+            f"kind {context['tag']!r} is unknown; allowed: "
+            f"{context['expected_tags'].replace(chr(39), '')}"
+        )
     return f"wants one of several kinds, so name it: kind=...; got {brief(detail['input'])}"
 
 

@@ -13,12 +13,14 @@ MOST_BYTES = 200
 
 
 def fault(name: str) -> str:
-    """Why a name cannot be that of one file or folder; empty if it can.  Blanks and all letters of the world are fine."""
+    """Why a name cannot be that of one file or folder; empty if it can.  Blanks and all letters of
+    the world are fine."""
     if name in ("", ".", ".."):
         return "is not one"
     if set(name) & set("/\\"):
         return "has a separator"
-    # Cc: control characters; Cs: halves of a letter, which no file system takes; Zl, Zp: ends of lines and paragraphs
+    # Cc: control characters; Cs: halves of a letter, which no file system takes; Zl, Zp: ends of
+    # lines and paragraphs
     odd = [letter for letter in name if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]
     if odd:
         return f"has the character {odd[0]!r}"
@@ -27,7 +29,9 @@ def fault(name: str) -> str:
 
 def _word(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]+", name) or len(name) > MOST_BYTES:
-        raise ValueError(f"a name that arrays get is of letters (a to z), digits and _, got {name!r}")
+        raise ValueError(
+            f"a name that arrays get is of letters (a to z), digits and _, got {name!r}"
+        )
     return name
 
 

@@ -12,23 +12,32 @@ Kernels = tuple[Shape, ...]
 
 
 def _check_sizes(kernels: Kernels, context: Ints | None, *, dims: int) -> None:
-    """Outputs lie in the centre of their inputs, voxel by voxel: kernels are odd, and a context has one number an axis."""
+    """Outputs lie in the centre of their inputs, voxel by voxel: kernels are odd, and a context has
+    one number an axis."""
     for kernel in kernels:
         if any(size % 2 == 0 for size in kernel):
-            raise ValueError(f"kernel {kernel} is even along an axis, so its output has no centre; take odd sizes")
+            raise ValueError(
+                f"kernel {kernel} is even along an axis, so its output has no centre; take odd "
+                f"sizes"
+            )
     if context is not None and (len(context) != dims or min(context) < 0):
-        raise ValueError(f"context {context} must be {dims} voxels a side, one an axis, each 0 or more")
+        raise ValueError(
+            f"context {context} must be {dims} voxels a side, one an axis, each 0 or more"
+        )
 
 
 class UNet(Spec):
-    """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from level to level.
+    """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from
+    level to level.
 
     kernels:       convolutions of one level and side; or one such list per level (`level_kernels`)
     features_out:  maps before the heads; None: `features` (the paper's MtLSD: 14)
     padding:       "valid", or "same" with an explicit `context`
-    context:       voxels a side that a same-padded trunk discards when it predicts; None: its receptive field's half
+    context:       voxels a side that a same-padded trunk discards when it predicts; None: its
+                   receptive field's half
     upsample:      "transposed" (the paper) or "nearest" followed by a 1x1x1 convolution
-    norm:          None (the paper), or "group": blocks then equal the whole only nearly, statistics depend on the extent
+    norm:          None (the paper), or "group": blocks then equal the whole only nearly, statistics
+                   depend on the extent
     """
 
     kind: Literal["unet"] = "unet"
@@ -50,11 +59,19 @@ class UNet(Spec):
         if self.level_kernels is not None:
             dims |= {len(k) for level in self.level_kernels for k in level}
             if len(self.level_kernels) != len(self.factors) + 1:
-                raise ValueError(f"level_kernels names {len(self.level_kernels)} levels, factors give {len(self.factors) + 1}")
+                raise ValueError(
+                    f"level_kernels names {len(self.level_kernels)} levels, factors give "
+                    f"{len(self.factors) + 1}"
+                )
         if len(dims) != 1 or not dims <= {2, 3}:
-            raise ValueError(f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3")
+            raise ValueError(
+                f"factors and kernels have {sorted(dims)} axes; all must have 2, or all 3"
+            )
         if self.padding == "valid" and self.context is not None:
-            raise ValueError("context belongs to padding='same'; valid convolutions discard what they must, so leave it out")
+            raise ValueError(
+                "context belongs to padding='same'; valid convolutions discard what they must, so "
+                "leave it out"
+            )
         _check_sizes(self.kernels + sum(self.level_kernels or (), ()), self.context, dims=self.dims)
         return self
 
@@ -65,13 +82,15 @@ class UNet(Spec):
 
 
 class ResidualUNet(Spec):
-    """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same padding.
+    """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same
+    padding.
 
     widths:     maps of each level; factors: from each level to the next, one fewer
-    fold:       voxels an axis that become channels before the first level and voxels again after the last, so that the
-                network works on a coarser grid: (2, 2, 2) does about a quarter of the work and sees twice as far; None: none
-    kernel:     of the residual modules; first_kernel: of the first and last convolution and of the first level
-                (flat for anisotropic voxels); None: `kernel`
+    fold:       voxels an axis that become channels before the first level and voxels again after
+                the last, so that the network works on a coarser grid: (2, 2, 2) does about a
+                quarter of the work and sees twice as far; None: none
+    kernel:     of the residual modules; first_kernel: of the first and last convolution and of the
+                first level (flat for anisotropic voxels); None: `kernel`
     context:    voxels a side discarded when it predicts; None: half its receptive field
     """
 
@@ -89,11 +108,21 @@ class ResidualUNet(Spec):
     @model_validator(mode="after")
     def _levels_match(self) -> ResidualUNet:
         if len(self.widths) != len(self.factors) + 1:
-            raise ValueError(f"{len(self.widths)} widths need {len(self.widths) - 1} factors, got {len(self.factors)}")
-        shapes = (*self.factors, self.kernel, self.first_kernel or self.kernel, self.fold or self.kernel)
+            raise ValueError(
+                f"{len(self.widths)} widths need {len(self.widths) - 1} factors, got "
+                f"{len(self.factors)}"
+            )
+        shapes = (
+            *self.factors,
+            self.kernel,
+            self.first_kernel or self.kernel,
+            self.fold or self.kernel,
+        )
         dims = {len(shape) for shape in shapes}
         if len(dims) != 1 or not dims <= {2, 3}:
-            raise ValueError(f"factors, kernels and fold have {sorted(dims)} axes; all must have 2, or all 3")
+            raise ValueError(
+                f"factors, kernels and fold have {sorted(dims)} axes; all must have 2, or all 3"
+            )
         _check_sizes((self.kernel, self.first_kernel or self.kernel), self.context, dims=self.dims)
         return self
 
@@ -122,7 +151,10 @@ class Network(Spec):
         for field in ("train_shape", "predict_shape"):
             shape = getattr(self, field)
             if shape is not None and len(shape) != self.trunk.dims:
-                raise ValueError(f"{field} {shape} has {len(shape)} axes, the trunk {self.trunk.dims}; give one size an axis")
+                raise ValueError(
+                    f"{field} {shape} has {len(shape)} axes, the trunk {self.trunk.dims}; give one "
+                    f"size an axis"
+                )
         return self
 
     @property

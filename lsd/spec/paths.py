@@ -10,7 +10,8 @@ from lsd.spec.written import expanded
 
 
 def data_root(config: Config) -> Path:
-    """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else ./data."""
+    """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else
+    ./data."""
     return expanded(config.data_root or os.environ.get("LSD_DATA") or "data")
 
 
@@ -40,7 +41,8 @@ def validation_file(config: Config) -> Path:
 
 
 def prediction(config: Config, volume: str) -> Path:
-    """Zarr container with an image for each head: <container>/<head>, its voxels in <container>/<head>/0."""
+    """Zarr container with an image for each head: <container>/<head>, its voxels in
+    <container>/<head>/0."""
     return run_folder(config) / "prediction" / f"{volume}.zarr"
 
 

@@ -1,4 +1,5 @@
-"""Where in a spec an error lies: pydantic's path, without what only says which of several types was tried."""
+"""Where in a spec an error lies: pydantic's path, without what only says which of several types was
+tried."""
 
 from __future__ import annotations
 
@@ -39,19 +40,28 @@ class Place:
     @property
     def may_be_zero(self) -> bool:
         """Whether it is a number for which 0 is the least, and so stands for none."""
-        return self.field is not None and any(getattr(limit, "ge", None) == 0 for limit in self.field.metadata)
+        return self.field is not None and any(
+            getattr(limit, "ge", None) == 0 for limit in self.field.metadata
+        )
 
     @property
     def held(self) -> list[type[BaseModel]]:
         """The specs that a tuple of them holds there."""
-        return [spec for kind in self.types if get_origin(kind) is tuple for spec in specs(get_args(kind)[0])]
+        return [
+            spec
+            for kind in self.types
+            if get_origin(kind) is tuple
+            for spec in specs(get_args(kind)[0])
+        ]
 
     def at(self, part: int | str) -> Place:
         """One step further along pydantic's path."""
         if isinstance(part, str) and part.startswith(CHOSEN):
             return self
         # one alone is checked as a tuple of one, and named without an index
-        held = [spec for kind in self.types for spec in specs(kind)] + (self.held if isinstance(part, str) else [])
+        held = [spec for kind in self.types for spec in specs(kind)] + (
+            self.held if isinstance(part, str) else []
+        )
         owner = next((spec for spec in held if part in spec.model_fields), None)
         if owner is not None:
             field = owner.model_fields[str(part)]
@@ -61,7 +71,9 @@ class Place:
             return Place(self.parts, chosen[0], self.field, tuple(chosen))
         if held and part != KEY:
             return Place((*self.parts, part), held[0])
-        items = [member for kind in self.types for item in _items(kind, part) for member in members(item)]
+        items = [
+            member for kind in self.types for item in _items(kind, part) for member in members(item)
+        ]
         # where nothing holds it, it names a type, or says that it is a key that is wrong
         return Place((*self.parts, part), self.owner, self.field, tuple(items)) if items else self
 
@@ -76,7 +88,11 @@ def place(spec: type[BaseModel], path: Sequence[int | str]) -> Place:
 
 def specs(kind: Any) -> tuple[type[BaseModel], ...]:
     """The specs that an annotation allows."""
-    return tuple(member for member in members(kind) if isinstance(member, type) and issubclass(member, BaseModel))
+    return tuple(
+        member
+        for member in members(kind)
+        if isinstance(member, type) and issubclass(member, BaseModel)
+    )
 
 
 def members(kind: Any) -> tuple[Any, ...]:

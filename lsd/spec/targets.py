@@ -13,7 +13,11 @@ NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
 def _several(offsets: Any) -> Any:
     """One offset stands for a tuple of it."""
-    alone = isinstance(offsets, tuple | list) and offsets and all(isinstance(step, int) for step in offsets)
+    alone = (
+        isinstance(offsets, tuple | list)
+        and offsets
+        and all(isinstance(step, int) for step in offsets)
+    )
     return (offsets,) if alone else offsets
 
 
@@ -24,7 +28,9 @@ class Affinities(Spec):
     """
 
     kind: Literal["affinities"] = "affinities"
-    neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = NEAREST
+    neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = (
+        NEAREST
+    )
 
     @field_validator("neighborhood")
     @classmethod
@@ -32,10 +38,13 @@ class Affinities(Spec):
         for offset in offsets:
             if len(offset) != len(offsets[0]) or len(offset) not in (2, 3) or not any(offset):
                 raise ValueError(
-                    f"offset {offset} of the neighborhood is not a step of 2 or 3 whole numbers, z y x, other than 0"
+                    f"offset {offset} of the neighborhood is not a step of 2 or 3 whole numbers, z "
+                    f"y x, other than 0"
                 )
         if len(set(offsets)) != len(offsets):
-            raise ValueError("neighborhood holds an offset twice; each gives one channel, so name it once")
+            raise ValueError(
+                "neighborhood holds an offset twice; each gives one channel, so name it once"
+            )
         return offsets
 
 
@@ -65,7 +74,8 @@ class Boundary(Spec):
 
 
 class Mask(Spec):
-    """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one channel."""
+    """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one
+    channel."""
 
     kind: Literal["mask"] = "mask"
     array: str

@@ -12,7 +12,8 @@ from lsd.spec.targets import Target
 
 
 class Loss(Spec):
-    """kind: weighted mean squared error, or binary cross entropy on logits; weight: factor in the sum over heads.
+    """kind: weighted mean squared error, or binary cross entropy on logits; weight: factor in the
+    sum over heads.
 
     balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets).
     """
@@ -23,7 +24,8 @@ class Loss(Spec):
 
 
 class Head(Spec):
-    """An output of a stage: what it learns and by which loss.  Networks give logits; the activation is a sigmoid."""
+    """An output of a stage: what it learns and by which loss.  Networks give logits; the activation
+    is a sigmoid."""
 
     target: Target
     loss: Loss = Loss()
@@ -40,7 +42,10 @@ class Stage(Spec):
     @classmethod
     def _beside_records(cls, heads: dict[str, Head]) -> dict[str, Head]:
         if "blocks" in heads:
-            raise ValueError("a head called 'blocks' would lie where the record of a prediction's blocks does; rename it")
+            raise ValueError(
+                "a head called 'blocks' would lie where the record of a prediction's blocks does; "
+                "rename it"
+            )
         return heads
 
 
@@ -55,12 +60,19 @@ class Variant(Spec):
         for index, stage in enumerate(self.stages):
             for read in stage.reads:
                 if read not in known:
-                    raise ValueError(f"stage {index} reads {read!r}; earlier stages give: {', '.join(known)}")
+                    raise ValueError(
+                        f"stage {index} reads {read!r}; earlier stages give: {', '.join(known)}"
+                    )
             for head in stage.heads:
                 if head in known:
-                    raise ValueError(f"head {head!r} of stage {index} exists already; give it another name")
+                    raise ValueError(
+                        f"head {head!r} of stage {index} exists already; give it another name"
+                    )
             if stage.name in names:
-                raise ValueError(f"two stages are called {stage.name!r}; checkpoints are kept by stage name, so rename one")
+                raise ValueError(
+                    f"two stages are called {stage.name!r}; checkpoints are kept by stage name, so "
+                    f"rename one"
+                )
             names.add(stage.name)
             known += stage.heads
         return self

@@ -21,7 +21,8 @@ Lengths = Annotated[tuple[float, ...], PerAxis]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
-# one value for all arrays of a volume, or values by their names; what is wrong is told of the one that was meant
+# one value for all arrays of a volume, or values by their names; what is wrong is told of the one
+# that was meant
 Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
@@ -56,24 +57,31 @@ class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
     path:       container (zarr folder, HDF5 file, TIFF file), absolute or below the data root
-    raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or "other.zarr:volumes/x"
-                (container, colon, array) names an array of another container.  None: there is none.
-                arrays: further voxel-wise truth by name, e.g. {"mitochondria": "volumes/labels/mito"}
-    voxel_size, offset, axes:  what the config says before the files do: of all arrays, or by name, as in
-                offset={"labels": (0, 0, 0)}.  Where it contradicts a file, a warning names both
+    raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
+                "other.zarr:volumes/x" (container, colon, array) names an array of another
+                container.  None: there is none.
+                arrays: further voxel-wise truth by name, e.g. {"mitochondria":
+                        "volumes/labels/mito"}
+    voxel_size, offset, axes:  what the config says before the files do: of all arrays, or by name,
+                as in offset={"labels": (0, 0, 0)}.  Where it contradicts a file, a warning names
+                both
     voxel_size: nm, z y x; needed where a file gives none
     offset:     nm, z y x; arrays must lie whole voxels apart
     axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
-    region:     the part that may be used (see Region).  Raw may be read outside it as context, labels never
-    raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for uint8, otherwise an error
+    region:     the part that may be used (see Region).  Raw may be read outside it as context,
+                labels never
+    raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for
+                uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
     sharpen:    what is done to raw as it is read; None: nothing
-    unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is background)
+    unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is
+                background)
     fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
     weight:     how often this volume is drawn in training, relative to the others
-    revision:   names the state of the data.  Without one, what was made from an array is made anew where a chunk of it was
-                changed in place, by the sizes and times of its chunks; with one they are not looked at, for data that does
-                not change, lies on a slow network, or has many millions of chunks: whoever changes it gives it another name
+    revision:   names the state of the data.  Without one, what was made from an array is made anew
+                where a chunk of it was changed in place, by the sizes and times of its chunks; with
+                one they are not looked at, for data that does not change, lies on a slow network,
+                or has many millions of chunks: whoever changes it gives it another name
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
@@ -107,18 +115,26 @@ class Volume(Spec):
     def _one_source(self) -> Volume:
         if (self.path is None) == (self.synthetic is None):
             raise ValueError(
-                "a volume has either a path or synthetic=Synthetic(...), got " + ("both" if self.path else "neither")
+                "a volume has either a path or synthetic=Synthetic(...), got "
+                + ("both" if self.path else "neither")
             )
         return self
 
     @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
-        own = ["raw", *(what for what in ("labels", "labels_mask") if getattr(self, what)), *self.arrays]
+        own = [
+            "raw",
+            *(what for what in ("labels", "labels_mask") if getattr(self, what)),
+            *self.arrays,
+        ]
         for field in ("voxel_size", "offset", "axes"):
             value = getattr(self, field)
             wrong = [name for name in value if name not in own] if isinstance(value, dict) else []
             if wrong:
-                raise ValueError(f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are {', '.join(own)}")
+                raise ValueError(
+                    f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are "
+                    f"{', '.join(own)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -130,7 +146,10 @@ class Volume(Spec):
         for field, values in (("offset", offset), ("region", self.region)):
             # a region may leave its last axes out
             if len(values) > axes or (len(values) < axes and field == "offset"):
-                raise ValueError(f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both alike")
+                raise ValueError(
+                    f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both "
+                    f"alike"
+                )
         return self
 
     @property
@@ -140,7 +159,8 @@ class Volume(Spec):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether its path has wildcards, so that what it stands for, and is called, is known on disk only."""
+        """Whether its path has wildcards, so that what it stands for, and is called, is known on
+        disk only."""
         return self.path is not None and glob.has_magic(meant(self.path))
 
 
@@ -148,7 +168,8 @@ class Volume(Spec):
 Volumes = Annotated[tuple[Volume, ...], SeveralSpecs]
 
 with warnings.catch_warnings():
-    # `validate` is the field's name for its part of the data; pydantic warns of its own, deprecated method of that name
+    # `validate` is the field's name for its part of the data; pydantic warns of its own, deprecated
+    # method of that name
     warnings.filterwarnings("ignore", message='Field name "validate"', category=UserWarning)
 
     class Dataset(Spec):
@@ -174,39 +195,61 @@ with warnings.catch_warnings():
             ]
             odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
             if odd:
-                raise ValueError(f"a volume without a name gives its outputs that of its file, and {odd[0]}; give it a name=")
+                raise ValueError(
+                    f"a volume without a name gives its outputs that of its file, and {odd[0]}; "
+                    f"give it a name="
+                )
             twice = sorted(name for name, count in Counter(plain).items() if count > 1)
             if twice:
                 raise ValueError(
-                    f"several volumes are called {', '.join(twice)}; give each a name=, outputs are named after it"
+                    f"several volumes are called {', '.join(twice)}; give each a name=, outputs "
+                    f"are named after it"
                 )
             return self
 
         def part(self, part: Part) -> dict[str, Volume]:
-            """Volumes of one part by name, with the dataset's voxel size where they have none of their own."""
-            return {name: self._complete(volume) for name, volume in zip(self._names(part), getattr(self, part), strict=True)}
+            """Volumes of one part by name, with the dataset's voxel size where they have none of
+            their own."""
+            return {
+                name: self._complete(volume)
+                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+            }
 
         def volumes(self) -> dict[str, Volume]:
             """All volumes by name: train, then validate, then test."""
             return {**self.part("train"), **self.part("validate"), **self.part("test")}
 
         def named(self, names: tuple[str, ...]) -> dict[str, Volume]:
-            """The volumes that `names` mean, which may be parts of the dataset too; each once, in the dataset's order.
+            """The volumes that `names` mean, which may be parts of the dataset too; each once, in
+            the dataset's order.
 
             Raises ValueError for a name that is neither.
             """
             volumes = self.volumes()
             for name in names:
                 if name not in (*volumes, "train", "validate", "test"):
-                    raise ValueError(f"there is no volume {name!r}; allowed: train, validate, test, {', '.join(volumes)}")
-            parts = {name: part for part in ("train", "validate", "test") for name in self._names(part)}
-            return {name: volume for name, volume in volumes.items() if name in names or parts[name] in names}
+                    raise ValueError(
+                        f"there is no volume {name!r}; allowed: train, validate, test, "
+                        f"{', '.join(volumes)}"
+                    )
+            parts = {
+                name: part for part in ("train", "validate", "test") for name in self._names(part)
+            }
+            return {
+                name: volume
+                for name, volume in volumes.items()
+                if name in names or parts[name] in names
+            }
 
         def _names(self, part: str) -> list[str]:
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:
-            return volume if volume.voxel_size or not self.voxel_size else volume.derive(voxel_size=self.voxel_size)
+            return (
+                volume
+                if volume.voxel_size or not self.voxel_size
+                else volume.derive(voxel_size=self.voxel_size)
+            )
 
 
 __all__ = ["Dataset", "Part", "RawRange", "Sharpen", "Synthetic", "Volume", "VoxelSize"]

@@ -1,4 +1,5 @@
-"""Paths as users write them: ~ is the home folder, $NAME and ${NAME} are variables of the environment."""
+"""Paths as users write them: ~ is the home folder, $NAME and ${NAME} are variables of the
+environment."""
 
 from __future__ import annotations
 
@@ -15,15 +16,19 @@ def meant(path: str | Path) -> str:
 def expanded(path: str | Path, *, root: Path = Path()) -> Path:
     """The path that is meant, below `root` unless it is absolute.
 
-    Files may have a $ or ~ in their names: what names no variable and no user is such a file, if there is one.
-    Raises ValueError where there is none.
+    Files may have a $ or ~ in their names: what names no variable and no user is such a file, if
+    there is one.  Raises ValueError where there is none.
     """
     found = root / meant(path)
     unset = re.search(r"\$(\w+|\{[^}]*\})", meant(path))
     if unset and not os.path.lexists(found):
         raise ValueError(
-            f"path {str(path)!r}: there is no variable {unset[0]} in the environment; set it, or write the path out"
+            f"path {str(path)!r}: there is no variable {unset[0]} in the environment; set it, or "
+            f"write the path out"
         )
     if meant(path).startswith("~") and not os.path.lexists(found):
-        raise ValueError(f"path {str(path)!r}: there is no user {meant(path).split('/')[0]!r} here; write the path out")
+        raise ValueError(
+            f"path {str(path)!r}: there is no user {meant(path).split('/')[0]!r} here; write the "
+            f"path out"
+        )
     return found

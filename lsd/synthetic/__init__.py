@@ -5,7 +5,8 @@ capsules   paths as tapered capsules, and which two of them are nearest to every
 labels     connected ids
 organelles mitochondria, vesicles, microtubules, synapses, along the paths
 scene      all of it, seen on a grid of voxels
-render     its grey values;  microscope: what imaging and serial sectioning add;  noise: smooth random fields
+render     its grey values;  microscope: what imaging and serial sectioning add;  noise: smooth
+           random fields
 """
 
 from lsd.synthetic.synthesize import synthesize

@@ -1,7 +1,7 @@
 """Tapered capsules in space, and the two that are nearest to every voxel.
 
-A capsule is the union of all balls along a line, whose radius changes linearly.  Neurites, organelles and vesicles
-(a capsule without length) are all made of them.
+A capsule is the union of all balls along a line, whose radius changes linearly.  Neurites,
+organelles and vesicles (a capsule without length) are all made of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ FAR = np.float32(1e6)
 
 @dataclass(frozen=True)
 class Capsules:
-    """begin, end: (n, 3) nm; radius: (n, 2) nm at begin and end; owner: (n,) int32, what each belongs to."""
+    """begin, end: (n, 3) nm; radius: (n, 2) nm at begin and end; owner: (n,) int32, what each
+    belongs to."""
 
     begin: Floats
     end: Floats
@@ -31,7 +32,8 @@ class Capsules:
 
 
 class Nearest(NamedTuple):
-    """Per voxel: distance to the surface of the nearest owner (nm, negative inside), that owner, distance to the second."""
+    """Per voxel: distance to the surface of the nearest owner (nm, negative inside), that owner,
+    distance to the second."""
 
     first: Floats
     owner: NDArray[np.int32]
@@ -60,18 +62,33 @@ def join(parts: list[Capsules]) -> Capsules:
     )
 
 
-def nearest_two(capsules: Capsules, positions: Floats, *, voxel_size: tuple[float, ...], reach: float) -> Nearest:
-    """The nearest owner of every voxel and its distance, and the distance to the nearest other owner.
+def nearest_two(
+    capsules: Capsules, positions: Floats, *, voxel_size: tuple[float, ...], reach: float
+) -> Nearest:
+    """The nearest owner of every voxel and its distance, and the distance to the nearest other
+    owner.
 
-    positions: (3, z, y, x) nm, where each voxel lies: its index times voxel_size, displaced by less than `reach` / 2
-    reach:     nm beyond a capsule's surface up to which it is seen; owner is -1 and distances are 1e6 where none is
+    positions: (3, z, y, x) nm, where each voxel lies: its index times voxel_size, displaced by less
+               than `reach` / 2
+    reach:     nm beyond a capsule's surface up to which it is seen; owner is -1 and distances are
+               1e6 where none is
     """
     shape = positions.shape[1:]
     found = Nearest(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
     assert positions.dtype == np.float32
     displaced = _largest_displacement(positions, voxel_size)
     size = np.asarray(voxel_size, np.float64)
-    _stamp(capsules.begin, capsules.end, capsules.radius, capsules.owner, positions, size, displaced, reach, *found)
+    _stamp(
+        capsules.begin,
+        capsules.end,
+        capsules.radius,
+        capsules.owner,
+        positions,
+        size,
+        displaced,
+        reach,
+        *found,
+    )
     return found
 
 
@@ -80,22 +97,30 @@ def _largest_displacement(positions: Floats, voxel_size: tuple[float, ...]) -> N
     for axis, size in enumerate(voxel_size):
         line = [1, 1, 1]
         line[axis] = -1
-        regular = (np.arange(positions.shape[1 + axis], dtype=np.float32) * np.float32(size)).reshape(line)
+        regular = (
+            np.arange(positions.shape[1 + axis], dtype=np.float32) * np.float32(size)
+        ).reshape(line)
         largest[axis] = float(np.abs(positions[axis] - regular).max())
     return largest
 
 
 @njit(cache=True)
 def _stamp(begin, end, radius, owner, positions, size, displaced, reach, first, nearest, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Goes over the box around each capsule; sequential, so that the result never depends on a number of threads."""
+    """Goes over the box around each capsule; sequential, so that the result never depends on a
+    number of threads."""
     low = np.zeros(3, np.int64)
     high = np.zeros(3, np.int64)
     for n in range(owner.shape[0]):
         widest = max(radius[n, 0], radius[n, 1]) + reach
         for axis in range(3):
             margin = widest + displaced[axis]
-            low[axis] = max(0, int(np.floor((min(begin[n, axis], end[n, axis]) - margin) / size[axis])))
-            high[axis] = min(first.shape[axis], int(np.ceil((max(begin[n, axis], end[n, axis]) + margin) / size[axis])) + 1)
+            low[axis] = max(
+                0, int(np.floor((min(begin[n, axis], end[n, axis]) - margin) / size[axis]))
+            )
+            high[axis] = min(
+                first.shape[axis],
+                int(np.ceil((max(begin[n, axis], end[n, axis]) + margin) / size[axis])) + 1,
+            )
         az, ay, ax = float(begin[n, 0]), float(begin[n, 1]), float(begin[n, 2])
         bz, by, bx = end[n, 0] - az, end[n, 1] - ay, end[n, 2] - ax
         length = bz * bz + by * by + bx * bx
@@ -114,7 +139,9 @@ def _stamp(begin, end, radius, owner, positions, size, displaced, reach, first, 
                     squared = pz * pz + py * py + px * px
                     if squared > widest * widest:
                         continue
-                    distance = np.float32(np.sqrt(squared) - radius[n, 0] - along * (radius[n, 1] - radius[n, 0]))
+                    distance = np.float32(
+                        np.sqrt(squared) - radius[n, 0] - along * (radius[n, 1] - radius[n, 0])
+                    )
                     if distance < first[z, y, x]:
                         if nearest[z, y, x] != owner[n]:
                             second[z, y, x] = first[z, y, x]

@@ -15,7 +15,8 @@ SMALLEST = 100  # voxels; a smaller piece of a neurite joins a neighbour
 
 
 def connected(owners: NDArray[np.int32], *, smallest: int = SMALLEST) -> Ids:
-    """6-connected components of equal owners (z, y, x), ids 1..n; those below `smallest` voxels join a neighbour.
+    """6-connected components of equal owners (z, y, x), ids 1..n; those below `smallest` voxels
+    join a neighbour.
 
     A small component joins the one it shares most faces with, again and again, until none is small.
     """
@@ -30,12 +31,15 @@ def connected(owners: NDArray[np.int32], *, smallest: int = SMALLEST) -> Ids:
 
 
 def wall_distance(labels: Ids, spacing: tuple[float, ...]) -> Floats:
-    """Distance of each voxel's centre to the border of its label (z, y, x), nm, to about half a voxel."""
+    """Distance of each voxel's centre to the border of its label (z, y, x), nm, to about half a
+    voxel."""
     distance = edt.edt(labels, anisotropy=spacing, black_border=False, parallel=1)
     return np.asarray(np.minimum(distance, 1e6) - 0.5 * min(spacing), np.float32)
 
 
-def _contacts(pieces: NDArray[np.uint32], small: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _contacts(
+    pieces: NDArray[np.uint32], small: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs (m, 2) of a small piece and one that it touches, and the number of faces they share."""
     pairs = []
     for axis in range(pieces.ndim):
@@ -47,8 +51,11 @@ def _contacts(pieces: NDArray[np.uint32], small: NDArray[np.bool_]) -> tuple[NDA
     return np.unique(both[small[both[:, 0]]], axis=0, return_counts=True)
 
 
-def _absorb(sizes: NDArray[np.int64], pairs: NDArray[np.int64], faces: NDArray[np.int64], smallest: int) -> NDArray[np.int64]:
-    """Which piece each becomes: a small one its largest contact, if that is larger (by size, then id)."""
+def _absorb(
+    sizes: NDArray[np.int64], pairs: NDArray[np.int64], faces: NDArray[np.int64], smallest: int
+) -> NDArray[np.int64]:
+    """Which piece each becomes: a small one its largest contact, if that is larger (by size, then
+    id)."""
     table = np.arange(len(sizes))
     a, b = pairs[:, 0], pairs[:, 1]
     larger = (sizes[b] > sizes[a]) | ((sizes[b] == sizes[a]) & (b > a))

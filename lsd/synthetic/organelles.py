@@ -1,4 +1,5 @@
-"""What lies inside neurites: mitochondria, synapses with their vesicles, microtubules, endoplasmic reticulum."""
+"""What lies inside neurites: mitochondria, synapses with their vesicles, microtubules, endoplasmic
+reticulum."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from lsd.synthetic.growth import Neurite, Path, normal, unit
 
 @dataclass(frozen=True)
 class Mitochondria:
-    """capsules: owned by mitochondrion; host: the neurite each lies in; axis: (n, 3) a direction along each."""
+    """capsules: owned by mitochondrion; host: the neurite each lies in; axis: (n, 3) a direction
+    along each."""
 
     capsules: Capsules
     host: list[int]
@@ -39,14 +41,16 @@ def mitochondria(neurites: list[Neurite], rng: np.random.Generator) -> Mitochond
 
 @dataclass(frozen=True)
 class Contents:
-    """Owned by neurite.  walls: things that show as a dark outline; synapses: balls where its membrane is thick."""
+    """Owned by neurite.  walls: things that show as a dark outline; synapses: balls where its
+    membrane is thick."""
 
     walls: Capsules
     synapses: Capsules
 
 
 def contents(neurites: list[Neurite], rng: np.random.Generator) -> Contents:
-    """Synapses where a process is wide, vesicles before them; microtubules and reticulum in large ones."""
+    """Synapses where a process is wide, vesicles before them; microtubules and reticulum in large
+    ones."""
     walls: list[Capsules] = []
     synapses: list[Capsules] = []
     for neurite in neurites:
@@ -59,14 +63,20 @@ def contents(neurites: list[Neurite], rng: np.random.Generator) -> Contents:
     return Contents(join(walls), join(synapses))
 
 
-def _synapse(path: Path, site: int, owner: int, rng: np.random.Generator) -> tuple[Capsules, list[Capsules]]:
+def _synapse(
+    path: Path, site: int, owner: int, rng: np.random.Generator
+) -> tuple[Capsules, list[Capsules]]:
     centre, wide = path.points[site], float(path.radii[site])
     towards = unit(rng)
     spot = centre + towards * np.float32(wide)
     ball = along(spot[None], np.array([rng.uniform(60, 110)]), owner)
     vesicles = []
     for _ in range(int(rng.integers(15, 45))):
-        inside = centre + unit(rng) * np.float32(rng.uniform(0, 0.8) * wide) + towards * np.float32(0.15 * wide)
+        inside = (
+            centre
+            + unit(rng) * np.float32(rng.uniform(0, 0.8) * wide)
+            + towards * np.float32(0.15 * wide)
+        )
         vesicles.append(along(inside[None], np.array([rng.uniform(14, 19)]), owner))
     return ball, vesicles
 
@@ -91,7 +101,11 @@ def _sites(path: Path, narrowest: float, rate: float, rng: np.random.Generator) 
     wide = np.flatnonzero(path.radii > narrowest)
     share = len(wide) / max(len(path.radii), 1)
     count = int(rng.poisson(rate * share * path.length / 1000))
-    return sorted(int(site) for site in rng.choice(wide, min(count, len(wide)), replace=False)) if len(wide) else []
+    return (
+        sorted(int(site) for site in rng.choice(wide, min(count, len(wide)), replace=False))
+        if len(wide)
+        else []
+    )
 
 
 def _stretch(path: Path, site: int, half: float, rng: np.random.Generator) -> Floats:
@@ -106,4 +120,6 @@ def _offset(points: Floats, distance: float, rng: np.random.Generator) -> Floats
     """The path moved sideways."""
     axis = normal(points[-1] - points[0] + np.float32(0.01))
     side = unit(rng)
-    return (points + np.float32(distance) * normal(side - (side * axis).sum() * axis)).astype(np.float32)
+    return (points + np.float32(distance) * normal(side - (side * axis).sum() * axis)).astype(
+        np.float32
+    )

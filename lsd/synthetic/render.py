@@ -15,9 +15,11 @@ class Look:
     """Grey values, and amplitudes of texture; widths in nm.
 
     membrane, mitochondrion, outline: darkest values;  cytoplasm: mean and spread over neurites
-    width:   half width of a membrane at half its darkness;  cleft: distance of its leaflets from the middle, 0: one line
+    width:   half width of a membrane at half its darkness;  cleft: distance of its leaflets from
+             the middle, 0: one line
     grain, cloud: fine and coarse texture of the cytoplasm
-    cristae: how much stripes of mitochondria differ;  rim: share of `outline` in a mitochondrion's membrane
+    cristae: how much stripes of mitochondria differ;  rim: share of `outline` in a mitochondrion's
+             membrane
     """
 
     membrane: float
@@ -51,7 +53,9 @@ def _cytoplasm(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
     specks = np.clip(scene.noise(32, rng) - 0.9, 0, None)
     texture -= 2.2 * look.grain * specks
     owner = scene.owner
-    return (tone.astype(np.float32)[owner] + rough.astype(np.float32)[owner] * texture).astype(np.float32)
+    return (tone.astype(np.float32)[owner] + rough.astype(np.float32)[owner] * texture).astype(
+        np.float32
+    )
 
 
 def _outlines(scene: Scene, rng: np.random.Generator) -> Floats:
@@ -71,7 +75,8 @@ def _mitochondria(value: Floats, scene: Scene, look: Look, rng: np.random.Genera
 
 
 def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
-    """Two leaflets and the cleft between them; dense and thick where there is a synapse; here and there faint."""
+    """Two leaflets and the cleft between them; dense and thick where there is a synapse; here and
+    there faint."""
     strength = np.clip(0.92 + 0.17 * scene.noise(80, rng), 0.5, 1.0)
     width = look.width * (1 + 0.12 * scene.noise(130, rng))
     dark = strength * _line(np.abs(scene.wall - look.cleft), width)
@@ -82,7 +87,8 @@ def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator
 
 
 def _line(distance: Floats, width: float | Floats) -> Floats:
-    """1 on the line, half at `width` from it, and a long tail: an edge seen through a slice of finite thickness."""
+    """1 on the line, half at `width` from it, and a long tail: an edge seen through a slice of
+    finite thickness."""
     ratio = distance / width
     return (1 / (1 + ratio * ratio)).astype(np.float32)
 

@@ -1,4 +1,5 @@
-"""What is where in the volume: neurites, their borders and their organelles, seen on a grid of voxels."""
+"""What is where in the volume: neurites, their borders and their organelles, seen on a grid of
+voxels."""
 
 from __future__ import annotations
 
@@ -22,8 +23,10 @@ LINING = 20.0  # nm of cytoplasm between a mitochondrion and the membrane
 class Scene:
     """What is where, per voxel (z, y, x); distances in nm.
 
-    owner: neurite;  wall: to the border of the neurite;  mitochondrion: to the surface of one, negative inside;
-    stripe: position along its axis, nm;  outline: to the wall of a vesicle or tubule;  synapse: 0..1;
+    owner: neurite;  wall: to the border of the neurite;  mitochondrion: to the surface of one,
+           negative inside;
+    stripe: position along its axis, nm;  outline: to the wall of a vesicle or tubule;  synapse:
+            0..1;
     postsynaptic: whether the voxel is on the receiving side
     """
 
@@ -42,12 +45,21 @@ class Scene:
         return smooth_noise(rng, self.owner.shape, spacing=spacing)
 
 
-def build(neurites: list[Neurite], positions: Floats, size: tuple[float, ...], planes: int, rng: np.random.Generator) -> Scene:
+def build(
+    neurites: list[Neurite],
+    positions: Floats,
+    size: tuple[float, ...],
+    planes: int,
+    rng: np.random.Generator,
+) -> Scene:
     """Everything that is grown, seen on a grid.
 
-    positions: (3, z, y, x) nm, where in space each voxel lies;  size: of a voxel, nm;  planes: that make one section
+    positions: (3, z, y, x) nm, where in space each voxel lies;  size: of a voxel, nm;  planes: that
+               make one section
     """
-    field = nearest_two(join([neurite.capsules for neurite in neurites]), positions, voxel_size=size, reach=REACH)
+    field = nearest_two(
+        join([neurite.capsules for neurite in neurites]), positions, voxel_size=size, reach=REACH
+    )
     owner = _everywhere(field.owner, size)
     wall = _wall(field.second - field.first, connected(owner), size, planes)
     mito, stripe = _mitochondria(neurites, owner, wall, positions, size, rng)
@@ -71,7 +83,9 @@ def _everywhere(owner: NDArray[np.int32], size: tuple[float, ...]) -> NDArray[np
     """Voxels that no neurite reached take the owner of the nearest voxel that one did."""
     if (owner >= 0).all():
         return owner
-    nearest = ndimage.distance_transform_edt(owner < 0, sampling=size, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        owner < 0, sampling=size, return_distances=False, return_indices=True
+    )
     filled: NDArray[np.int32] = owner[tuple(nearest)]
     return filled
 
@@ -79,8 +93,10 @@ def _everywhere(owner: NDArray[np.int32], size: tuple[float, ...]) -> NDArray[np
 def _wall(margin: Floats, labels: Ids, size: tuple[float, ...], planes: int) -> Floats:
     """Distance to the border of the neurite, nm, finer than a voxel.
 
-    margin: how much nearer the voxel's own neurite is than the next; over its slope that is a distance.  Kept within a
-    voxel of the distance to the nearest voxel of another label, so that membranes are where labels end, and nowhere else.
+    margin: how much nearer the voxel's own neurite is than the next; over its slope that is a
+            distance.  Kept within a
+    voxel of the distance to the nearest voxel of another label, so that membranes are where labels
+    end, and nowhere else.
     """
     margin = np.minimum(margin, np.float32(300))
     squared = np.zeros_like(margin)
@@ -91,7 +107,9 @@ def _wall(margin: Floats, labels: Ids, size: tuple[float, ...], planes: int) -> 
     distance = margin / np.maximum(np.sqrt(squared), np.float32(0.7))
     voxels = wall_distance(labels, size)
     voxel = np.float32(max(size))
-    return np.clip(distance, voxels - voxel, np.maximum(voxels + np.float32(0.5) * voxel, 0)).astype(np.float32)
+    return np.clip(
+        distance, voxels - voxel, np.maximum(voxels + np.float32(0.5) * voxel, 0)
+    ).astype(np.float32)
 
 
 def _mitochondria(
@@ -102,7 +120,8 @@ def _mitochondria(
     size: tuple[float, ...],
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """Distance to the surface of a mitochondrion (nm, negative inside), and position along its axis (nm)."""
+    """Distance to the surface of a mitochondrion (nm, negative inside), and position along its axis
+    (nm)."""
     bodies = mitochondria(neurites, rng)
     field = nearest_two(bodies.capsules, positions, voxel_size=size, reach=25.0)
     host = np.array([*bodies.host, -1], np.int32)[field.owner]

@@ -55,17 +55,23 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     """Arrays of the volume by name, all (z, y, x); a function of the spec alone.
 
     volumes/raw:                  uint8
-    volumes/labels/neuron_ids:    uint64, dense: 1..n, each id one 6-connected piece of SMALLEST voxels or more
+    volumes/labels/neuron_ids:    uint64, dense: 1..n, each id one 6-connected piece of SMALLEST
+                                  voxels or more
     volumes/labels/mitochondria:  uint8, 1 inside; each lies within one neuron
     Calibres are in nm, so a smaller voxel_size shows fewer and larger neurites.
-    Raises ValueError if the shape has not three axes of LEAST_SHAPE or more (an anisotropic volume: any z).
+    Raises ValueError if the shape has not three axes of LEAST_SHAPE or more (an anisotropic volume:
+    any z).
     """
     _check(synthetic)
-    grown, bent, filled, painted, imaged, damaged = np.random.default_rng(synthetic.seed % 2**64).spawn(6)
+    grown, bent, filled, painted, imaged, damaged = np.random.default_rng(
+        synthetic.seed % 2**64
+    ).spawn(6)
     planes = _planes(synthetic)
     extent = tuple(n * size for n, size in zip(synthetic.shape, synthetic.voxel_size, strict=True))
     neurites = grow(extent, grown)
-    scene = build(neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled)
+    scene = build(
+        neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled
+    )
     value = grey(scene, LOOKS[synthetic.kind], painted)
     value = value.reshape(-1, planes, *value.shape[1:]).mean(axis=1, dtype=np.float32)
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
@@ -83,15 +89,20 @@ def _check(synthetic: Synthetic) -> None:
     shape, voxel_size = synthetic.shape, synthetic.voxel_size
     if len(shape) != 3 or len(voxel_size) != 3:
         raise ValueError(
-            f"a synthetic volume has three axes, got shape {shape} and voxel_size {voxel_size}; give z, y and x of both"
+            f"a synthetic volume has three axes, got shape {shape} and voxel_size {voxel_size}; "
+            f"give z, y and x of both"
         )
     in_plane = shape[1:] if synthetic.kind == "anisotropic" else shape
     if min(in_plane) < LEAST_SHAPE:
-        raise ValueError(f"a synthetic volume of shape {shape} is too small; give {LEAST_SHAPE} voxels or more an axis")
+        raise ValueError(
+            f"a synthetic volume of shape {shape} is too small; give {LEAST_SHAPE} voxels or more "
+            f"an axis"
+        )
 
 
 def _planes(synthetic: Synthetic) -> int:
-    """Planes that make one section: an odd number, some two voxels of the section apart; 1 if sections have no thickness."""
+    """Planes that make one section: an odd number, some two voxels of the section apart; 1 if
+    sections have no thickness."""
     if synthetic.kind == "isotropic":
         return 1
     depth, size = synthetic.voxel_size[0], min(synthetic.voxel_size[1:])
@@ -103,9 +114,12 @@ def _fine(synthetic: Synthetic, planes: int) -> tuple[float, ...]:
 
 
 def _positions(synthetic: Synthetic, planes: int, rng: np.random.Generator) -> Floats:
-    """Where each fine voxel lies (3, z, y, x), nm: bent space, and sections displaced by about a voxel."""
+    """Where each fine voxel lies (3, z, y, x), nm: bent space, and sections displaced by about a
+    voxel."""
     shape, size = (synthetic.shape[0] * planes, *synthetic.shape[1:]), _fine(synthetic, planes)
-    positions = np.indices(shape, dtype=np.float32) * np.array(size, np.float32)[:, None, None, None]
+    positions = (
+        np.indices(shape, dtype=np.float32) * np.array(size, np.float32)[:, None, None, None]
+    )
     for amount, distance in WARP:
         for axis in range(3):
             spacing = tuple(distance / s for s in size)

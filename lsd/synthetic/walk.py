@@ -18,7 +18,8 @@ OVERLAP = 6.0  # nm that a neurite presses into its neighbours, which flattens b
 class Space:
     """Distance from each point of a coarse grid to the nearest neurite's surface.
 
-    clearance: (z, y, x) nm, negative inside neurites; origin: nm of its first point; spacing: nm between points
+    clearance: (z, y, x) nm, negative inside neurites; origin: nm of its first point; spacing: nm
+               between points
     """
 
     clearance: Floats
@@ -26,28 +27,57 @@ class Space:
     spacing: float
 
     def occupy(self, capsules: Capsules, *, reach: float) -> None:
-        """Takes the capsules' space; clearance is exact up to `reach` nm, and no larger value may be in use."""
-        _occupy(self.clearance, self.origin, self.spacing, capsules.begin, capsules.end, capsules.radius, reach)
+        """Takes the capsules' space; clearance is exact up to `reach` nm, and no larger value may
+        be in use."""
+        _occupy(
+            self.clearance,
+            self.origin,
+            self.spacing,
+            capsules.begin,
+            capsules.end,
+            capsules.radius,
+            reach,
+        )
 
     def walk(
-        self, start: Floats, direction: Floats, targets: Floats, *, turn: float, least: float, rng: np.random.Generator
+        self,
+        start: Floats,
+        direction: Floats,
+        targets: Floats,
+        *,
+        turn: float,
+        least: float,
+        rng: np.random.Generator,
     ) -> tuple[Floats, Floats]:
         """Points (m, 3) and radii (m,), nm, of a path that stays in free space.
 
-        targets: the radius wanted at each step, at most len(targets) steps; turn: how strongly it meanders;
+        targets: the radius wanted at each step, at most len(targets) steps; turn: how strongly it
+                 meanders;
         least: the radius below which it ends
         """
-        jitter = rng.standard_normal((len(targets), CANDIDATES, 3), dtype=np.float32) * np.float32(turn)
+        jitter = rng.standard_normal((len(targets), CANDIDATES, 3), dtype=np.float32) * np.float32(
+            turn
+        )
         points = np.zeros((len(targets), 3), np.float32)
         radii = np.zeros(len(targets), np.float32)
         count = _walk(
-            self.clearance, self.origin, self.spacing, start, direction, targets, jitter, least, OVERLAP, points, radii
+            self.clearance,
+            self.origin,
+            self.spacing,
+            start,
+            direction,
+            targets,
+            jitter,
+            least,
+            OVERLAP,
+            points,
+            radii,
         )
         return points[:count], radii[:count]
 
 
 @njit(cache=True)
-def _at(clearance, origin, spacing, z, y, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _at(clearance, origin, spacing, z, y, x):  # type: ignore[no-untyped-def]
     i = min(max(int((z - origin[0]) / spacing + 0.5), 0), clearance.shape[0] - 1)
     j = min(max(int((y - origin[1]) / spacing + 0.5), 0), clearance.shape[1] - 1)
     k = min(max(int((x - origin[2]) / spacing + 0.5), 0), clearance.shape[2] - 1)
@@ -55,7 +85,9 @@ def _at(clearance, origin, spacing, z, y, x):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
-def _walk(clearance, origin, spacing, start, direction, targets, jitter, least, overlap, points, radii):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _walk(
+    clearance, origin, spacing, start, direction, targets, jitter, least, overlap, points, radii
+):  # type: ignore[no-untyped-def]
     p = start.astype(np.float64)
     d = direction.astype(np.float64)
     ahead = np.zeros(3)
@@ -67,7 +99,10 @@ def _walk(clearance, origin, spacing, start, direction, targets, jitter, least, 
         points[i] = p
         radii[i] = min(targets[i], room)
         for axis in range(3):
-            if p[axis] < origin[axis] or p[axis] > origin[axis] + (clearance.shape[axis] - 1) * spacing:
+            if (
+                p[axis] < origin[axis]
+                or p[axis] > origin[axis] + (clearance.shape[axis] - 1) * spacing
+            ):
                 return i + 1
         step = min(max(0.5 * targets[i], 14.0), 45.0)
         highest = -1e9
@@ -85,7 +120,9 @@ def _walk(clearance, origin, spacing, start, direction, targets, jitter, least, 
             for distance in (step, step + targets[i], step + 3 * targets[i]):
                 c = _at(
                     clearance, origin, spacing,
-                    p[0] + ahead[0] * distance, p[1] + ahead[1] * distance, p[2] + ahead[2] * distance,
+                    p[0] + ahead[0] * distance,
+                    p[1] + ahead[1] * distance,
+                    p[2] + ahead[2] * distance,
                 )  # fmt: skip
                 score += min(c, targets[i]) - 0.1 * max(0.0, c - targets[i])
             if score > highest:
@@ -98,16 +135,22 @@ def _walk(clearance, origin, spacing, start, direction, targets, jitter, least, 
 
 
 @njit(cache=True)
-def _occupy(clearance, origin, spacing, begin, end, radius, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _occupy(clearance, origin, spacing, begin, end, radius, reach):  # type: ignore[no-untyped-def]
     low = np.zeros(3, np.int64)
     high = np.zeros(3, np.int64)
     for n in range(begin.shape[0]):
         widest = max(radius[n, 0], radius[n, 1]) + reach
         for axis in range(3):
-            low[axis] = max(0, int(np.floor((min(begin[n, axis], end[n, axis]) - widest - origin[axis]) / spacing)))
+            low[axis] = max(
+                0,
+                int(
+                    np.floor((min(begin[n, axis], end[n, axis]) - widest - origin[axis]) / spacing)
+                ),
+            )
             high[axis] = min(
                 clearance.shape[axis],
-                int(np.ceil((max(begin[n, axis], end[n, axis]) + widest - origin[axis]) / spacing)) + 1,
+                int(np.ceil((max(begin[n, axis], end[n, axis]) + widest - origin[axis]) / spacing))
+                + 1,
             )
         bz, by, bx = end[n, 0] - begin[n, 0], end[n, 1] - begin[n, 1], end[n, 2] - begin[n, 2]
         length = bz * bz + by * by + bx * bx
@@ -120,7 +163,9 @@ def _occupy(clearance, origin, spacing, begin, end, radius, reach):  # type: ign
                     along = 0.0
                     if length > 0:
                         along = min(1.0, max(0.0, (pz * bz + py * by + px * bx) / length))
-                    distance = np.sqrt((pz - along * bz) ** 2 + (py - along * by) ** 2 + (px - along * bx) ** 2)
+                    distance = np.sqrt(
+                        (pz - along * bz) ** 2 + (py - along * by) ** 2 + (px - along * bx) ** 2
+                    )
                     distance -= radius[n, 0] + along * (radius[n, 1] - radius[n, 0])
                     if distance < clearance[i, j, k]:
                         clearance[i, j, k] = distance

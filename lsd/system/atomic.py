@@ -10,13 +10,16 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, shared: bool = False, durable: bool = False) -> Iterator[Path]:
-    """Yields a path beside `path` to write to; when the body ends without an error, it takes the place of `path`.
+    """Yields a path beside `path` to write to; when the body ends without an error, it takes the
+    place of `path`.
 
     shared:  several processes may replace the file at once, so each writes to a name of its own
     durable: it is on the disk, and not only in the system's memory, before it takes the place
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f"{path.name}.{os.getpid()}.partial" if shared else f"{path.name}.partial")
+    staged = path.with_name(
+        f"{path.name}.{os.getpid()}.partial" if shared else f"{path.name}.partial"
+    )
     staged.unlink(missing_ok=True)
     try:
         yield staged

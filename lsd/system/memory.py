@@ -6,7 +6,8 @@ from pathlib import Path
 
 
 def available(*, root: Path = Path("/")) -> int | None:
-    """Bytes that this process can still take: what the machine has, or its control group (v2) if that is less.
+    """Bytes that this process can still take: what the machine has, or its control group (v2) if
+    that is less.
 
     None where neither says.  root: of the file system, for tests.
     """
@@ -22,7 +23,9 @@ def _machine(path: Path) -> int | None:
 
 def _groups(root: Path) -> list[int | None]:
     """Of the process's own control group and those above it."""
-    name = next((line[3:] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), None)
+    name = next(
+        (line[3:] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), None
+    )
     if name is None:
         return []
     top = root / "sys/fs/cgroup"
@@ -32,7 +35,10 @@ def _groups(root: Path) -> list[int | None]:
 
 def _group(folder: Path) -> int | None:
     limit = "".join(_lines(folder / "memory.max")).strip()
-    used = next((line.split()[1] for line in _lines(folder / "memory.stat") if line.startswith("anon ")), None)
+    used = next(
+        (line.split()[1] for line in _lines(folder / "memory.stat") if line.startswith("anon ")),
+        None,
+    )
     return max(0, int(limit) - int(used)) if limit.isdigit() and used is not None else None
 
 

@@ -1,6 +1,8 @@
-"""Processes of this machine: what tells one from all others, whether it is gone, what it started, and how it is ended.
+"""Processes of this machine: what tells one from all others, whether it is gone, what it started,
+and how it is ended.
 
-Linux says all of it in /proc; elsewhere `ps` and `sysctl` do, and what nobody says is "" or None: not known.
+Linux says all of it in /proc; elsewhere `ps` and `sysctl` do, and what nobody says is "" or None:
+not known.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def identity() -> dict[str, Any]:
-    """This process, as JSON: host, pid, started, and the boot and the namespace in which the pid counts."""
+    """This process, as JSON: host, pid, started, and the boot and the namespace in which the pid
+    counts."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -35,10 +38,12 @@ def identity() -> dict[str, Any]:
 
 
 def is_gone(there: dict[str, Any]) -> bool:
-    """Whether the process of that `identity` is known to have ended; False too where that cannot be told from here.
+    """Whether the process of that `identity` is known to have ended; False too where that cannot be
+    told from here.
 
-    A pid means something in one namespace (container) of one boot of one machine only.  What earlier versions wrote names
-    neither; it counts here if the host is this one, and this process sees all processes of the machine.
+    A pid means something in one namespace (container) of one boot of one machine only.  What
+    earlier versions wrote names neither; it counts here if the host is this one, and this process
+    sees all processes of the machine.
     """
     pid = there.get("pid")
     if not isinstance(pid, int) or there.get("host") != socket.gethostname():
@@ -50,7 +55,8 @@ def is_gone(there: dict[str, Any]) -> bool:
 
 
 def boot() -> str:
-    """What this run of the machine is called, another one after each start; "" where nobody says."""
+    """What this run of the machine is called, another one after each start; "" where nobody
+    says."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return _boot_session()
@@ -64,12 +70,14 @@ def namespace() -> str:
 
 
 def sees_all() -> bool:
-    """Whether this process is in no container, so that a process that it does not see is none of this machine."""
+    """Whether this process is in no container, so that a process that it does not see is none of
+    this machine."""
     return namespace() == _FIRST_NAMESPACE if sys.platform == "linux" else True
 
 
 def started(pid: int) -> int | str | None:
-    """When a process started: in clock ticks since the machine did, elsewhere as `ps` says; None where that is not told."""
+    """When a process started: in clock ticks since the machine did, elsewhere as `ps` says; None
+    where that is not told."""
     with suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return _asked("ps", "-o", "lstart=", "-p", str(pid)) or None
@@ -94,7 +102,8 @@ def kill(*pids: int) -> None:
 
 
 def die_with_parent() -> None:
-    """From here on this process is killed when the thread that started it ends, even while it is frozen; on Linux only."""
+    """From here on this process is killed when the thread that started it ends, even while it is
+    frozen; on Linux only."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
@@ -148,5 +157,7 @@ def _boot_session() -> str:
 
 def _asked(*command: str) -> str:
     with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=False
+        ).stdout.strip()
     return ""

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM while something is put away that must not be left half done, or the scheduler has the main thread."""
+"""Ctrl-C and SIGTERM while something is put away that must not be left half done, or the scheduler
+has the main thread."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Inside, signals only wait: the first of them does its work at the end.  For what takes a moment."""
+    """Inside, signals only wait: the first of them does its work at the end.  For what takes a
+    moment."""
     if threading.current_thread() is not threading.main_thread():
         # signals interrupt the main thread only
         yield
@@ -33,7 +35,8 @@ def held_back() -> Iterator[None]:
 
 
 class Relay:
-    """Passes signals on to a scheduler that has the main thread, and a handler of its own for SIGINT; see `relayed`.
+    """Passes signals on to a scheduler that has the main thread, and a handler of its own for
+    SIGINT; see `relayed`.
 
     heard: whether one has come
     """
@@ -46,7 +49,8 @@ class Relay:
 
     def begin(self) -> None:
         """To be called in the main thread when the scheduler has set its handler."""
-        # notes that one has come, and passes it on: the scheduler forgets those that come while it ends
+        # notes that one has come, and passes it on: the scheduler forgets those that come while it
+        # ends
         faulthandler.register(signal.SIGINT, file=self._its, all_threads=False, chain=True)
         if self.heard:
             os.kill(os.getpid(), signal.SIGINT)
@@ -70,7 +74,8 @@ class Relay:
 
 @contextmanager
 def relayed() -> Iterator[Relay | None]:
-    """Inside, Ctrl-C and SIGTERM end the scheduler, and nothing else; KeyboardInterrupt is raised at the end, if one came.
+    """Inside, Ctrl-C and SIGTERM end the scheduler, and nothing else; KeyboardInterrupt is raised
+    at the end, if one came.
 
     None in another thread than the main one, which no signal interrupts.
     """
@@ -98,7 +103,8 @@ def relayed() -> Iterator[Relay | None]:
 
 
 def _interrupt(heard: socket.socket) -> None:
-    """Sends SIGINT for each SIGTERM that is heard of, until the other end is closed; Python's own handlers would wait."""
+    """Sends SIGINT for each SIGTERM that is heard of, until the other end is closed; Python's own
+    handlers would wait."""
     while number := heard.recv(1):
         if number[0] == signal.SIGTERM:
             os.kill(os.getpid(), signal.SIGINT)

@@ -13,18 +13,25 @@ from lsd.arrays.offsets import check, views, warn_beyond
 
 
 def affinities(
-    labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]], *, mask: npt.NDArray[Any] | None = None
+    labels: npt.NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    *,
+    mask: npt.NDArray[Any] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Affinities of `labels` (z, y, x) and where they are known, both (c, z, y, x), float32 and bool.
+    """Affinities of `labels` (z, y, x) and where they are known, both (c, z, y, x), float32 and
+    bool.
 
     labels:       any integers >= 0, or bool
     neighborhood: (c, 3) offsets in voxels; in 2D (c, 2) and no z
-    mask:         voxels that are known, not 0; None: all.  Label 0 inside is background, and joined to nothing
+    mask:         voxels that are known, not 0; None: all.  Label 0 inside is background, and joined
+                  to nothing
 
-    Channel k is 1 where label(v) == label(v + k) > 0.  It is known where v + k is inside the volume and both are known.
-    Raises ValueError if an offset or the mask has another dimension than labels, for offsets that are 0 or given twice, and
-    labels that are no ids; warns of offsets that are longer than the volume.
-    Source: Turaga et al. 2010, "Convolutional networks can learn to generate affinity graphs", eq. 1.
+    Channel k is 1 where label(v) == label(v + k) > 0.  It is known where v + k is inside the volume
+    and both are known.  Raises ValueError if an offset or the mask has another dimension than
+    labels, for offsets that are 0 or given twice, and labels that are no ids; warns of offsets that
+    are longer than the volume.
+    Source: Turaga et al. 2010, "Convolutional networks can learn to generate affinity graphs", eq.
+    1.
     """
     labels = ids(labels, "labels")
     neighborhood = _checked(labels, neighborhood)
@@ -42,11 +49,14 @@ def affinities(
     return affs, valid
 
 
-def _checked(labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def _checked(
+    labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]
+) -> tuple[tuple[int, ...], ...]:
     for offset in neighborhood:
         if len(offset) != labels.ndim:
             raise ValueError(
-                f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes (shape {labels.shape}); "
+                f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes "
+                f"(shape {labels.shape}); "
                 "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
             )
     return check(neighborhood)

@@ -1,7 +1,8 @@
 """Moments of objects within a ball, tile by tile.
 
-A ball is no product of one-dimensional weights, but each of its rows along x is an interval: sums of 1, x and x^2 over an
-object's voxels in it are differences of prefix sums.  All are whole numbers below 2^53, so float64 holds them exactly.
+A ball is no product of one-dimensional weights, but each of its rows along x is an interval: sums
+of 1, x and x^2 over an object's voxels in it are differences of prefix sums.  All are whole numbers
+below 2^53, so float64 holds them exactly.
 """
 
 from __future__ import annotations
@@ -13,25 +14,58 @@ import numpy.typing as npt
 
 from lsd.targets import windows
 from lsd.targets.channels import Scale, describe, scatter
-from lsd.targets.rows import GROUP, MOMENTS, Workspace, clear, index_rows, jit, weighted_sum, workspace
+from lsd.targets.rows import (
+    GROUP,
+    MOMENTS,
+    Workspace,
+    clear,
+    index_rows,
+    jit,
+    weighted_sum,
+    workspace,
+)
 from lsd.targets.tiles import Tiles, largest
 
 Array = npt.NDArray[Any]
 
 
-def probe(tiles: Tiles, runs: npt.NDArray[np.int32], scale: Scale, out: npt.NDArray[np.float32]) -> None:
+def probe(
+    tiles: Tiles, runs: npt.NDArray[np.int32], scale: Scale, out: npt.NDArray[np.float32]
+) -> None:
     """Writes the descriptors of the tiles' objects to `out` (c, z, y, x), with a ball as window."""
-    inside = windows.ball([sigma / cell for sigma, cell in zip(scale.sigma, scale.cell, strict=True)])
+    inside = windows.ball(
+        [sigma / cell for sigma, cell in zip(scale.sigma, scale.cell, strict=True)]
+    )
     # voxels to either side in the row at (dz, dy) of the ball; -1: none
     halves = (inside.sum(-1) - 1) // 2
     halves[inside.sum(-1) == 0] = -1
     depth, height, width = largest(tiles)
     reach, rows = inside.shape[2] // 2, height + inside.shape[1] - 1
-    sums, filled = np.empty(depth * rows * 3 * (width + 2 * reach + 1)), np.empty((depth, rows), np.bool_)
-    starts, taps = np.empty((3, 2 * halves.size + GROUP), np.uintp), np.empty((6, 2 * halves.size + GROUP))
+    sums, filled = (
+        np.empty(depth * rows * 3 * (width + 2 * reach + 1)),
+        np.empty((depth, rows), np.bool_),
+    )
+    starts, taps = (
+        np.empty((3, 2 * halves.size + GROUP), np.uintp),
+        np.empty((6, 2 * halves.size + GROUP)),
+    )
     work, unit = workspace(tiles, scale.factor), 1.0 / inside.sum()
     flat, shape = out.reshape(-1), out.shape[1:]
-    _tiles(tiles, runs, scale, halves.astype(np.int64), reach, unit, sums, filled, starts, taps, work, flat, shape)
+    _tiles(
+        tiles,
+        runs,
+        scale,
+        halves.astype(np.int64),
+        reach,
+        unit,
+        sums,
+        filled,
+        starts,
+        taps,
+        work,
+        flat,
+        shape,
+    )
 
 
 @jit
@@ -65,11 +99,20 @@ def _tiles(
 
 @jit
 def _prefix_sums(
-    tile: Array, w: int, runs: Array, factor: tuple[int, int, int], reach_x: int, reach_y: int, sums: Array, filled: Array
+    tile: Array,
+    w: int,
+    runs: Array,
+    factor: tuple[int, int, int],
+    reach_x: int,
+    reach_y: int,
+    sums: Array,
+    filled: Array,
 ) -> None:
-    """Fills sums (z, y, 3, w + 2 reach + 1) with what lies below each x of 1, u, u^2; u counts from the row's begin.
+    """Fills sums (z, y, 3, w + 2 reach + 1) with what lies below each x of 1, u, u^2; u counts from
+    the row's begin.
 
-    y runs over the tile and `reach_y` rows on either side of it; filled (z, y): where there are samples at all.
+    y runs over the tile and `reach_y` rows on either side of it; filled (z, y): where there are
+    samples at all.
     """
     z0, z1, y0, y1, x0 = tile[2], tile[3], tile[4], tile[5], tile[6]
     length, height = w + 2 * reach_x + 1, y1 - y0 + 2 * reach_y
@@ -87,7 +130,11 @@ def _prefix_sums(
                     clear(sums, at, at + 3 * length)
                     filled[z, y] = True
                 for u in range(start, stop):
-                    sums[at + u + 1], sums[at + length + u + 1], sums[at + 2 * length + u + 1] = 1.0, u, u * u
+                    sums[at + u + 1], sums[at + length + u + 1], sums[at + 2 * length + u + 1] = (
+                        1.0,
+                        u,
+                        u * u,
+                    )
     for z in range(z1 - z0):
         for y in range(height):
             if filled[z, y]:
@@ -111,20 +158,28 @@ def _gather(
     taps: Array,
     row: Array,
 ) -> None:
-    """Fills row (10, w) with the moments about (z, y) of each cell there, along x still from the row's begin."""
+    """Fills row (10, w) with the moments about (z, y) of each cell there, along x still from the
+    row's begin."""
     reach_z, reach_y = halves.shape[0] // 2, halves.shape[1] // 2
     length, height = w + 2 * reach_x + 1, tile[5] - tile[4] + 2 * reach_y
     count = 0
     for dz in range(max(-reach_z, tile[2] - z), min(reach_z + 1, tile[3] - z)):
         for dy in range(-reach_y, reach_y + 1):
-            half, place = halves[dz + reach_z, dy + reach_y], (z - tile[2] + dz, y - tile[4] + dy + reach_y)
+            half, place = (
+                halves[dz + reach_z, dy + reach_y],
+                (z - tile[2] + dz, y - tile[4] + dy + reach_y),
+            )
             if half >= 0 and filled[place]:
                 begin = (place[0] * height + place[1]) * 3 * length + reach_x
                 for start, sign in ((begin - half, -1.0), (begin + half + 1, 1.0)):
                     for k in range(3):
                         starts[k, count] = start + k * length
                     taps[0, count], taps[1, count], taps[2, count] = sign, sign * dy, sign * dz
-                    taps[3, count], taps[4, count], taps[5, count] = sign * dy * dy, sign * dz * dy, sign * dz * dz
+                    taps[3, count], taps[4, count], taps[5, count] = (
+                        sign * dy * dy,
+                        sign * dz * dy,
+                        sign * dz * dz,
+                    )
                     count += 1
     # 1, x, xx, y, yx, yy, z, zx, zy, zz: which prefix sum, and which factor
     for k, (power, factor) in enumerate(

@@ -19,10 +19,13 @@ _DEFAULT = spec.Boundary()
 def boundary(
     labels: npt.NDArray[Any], *, width: int = _DEFAULT.width, mask: npt.NDArray[Any] | None = None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """1 on background and within `width` steps (through faces) of another label; (1, z, y, x) float32, and bool where known.
+    """1 on background and within `width` steps (through faces) of another label; (1, z, y, x)
+    float32, and bool where known.
 
-    mask: voxels that are known, not 0; None: all.  Near unknown voxels only what known ones prove is known.
-    Raises ValueError if the mask has another shape than labels, for a width below 1, and labels that are no ids.
+    mask: voxels that are known, not 0; None: all.  Near unknown voxels only what known ones prove
+          is known.
+    Raises ValueError if the mask has another shape than labels, for a width below 1, and labels
+    that are no ids.
     """
     labels = ids(labels, "labels", dims=(2, 3))
     inside = set_voxels(mask, labels.shape)

@@ -34,8 +34,11 @@ class Scale(NamedTuple):
 
 
 @jit
-def describe(row: Array, w: int, scale: Scale, place: tuple[int, int, int], block: Array, line: Array) -> None:
-    """Fills line (10 * voxels in x,) with the channels of the w cells whose moments lie in row (10 * w,).
+def describe(
+    row: Array, w: int, scale: Scale, place: tuple[int, int, int], block: Array, line: Array
+) -> None:
+    """Fills line (10 * voxels in x,) with the channels of the w cells whose moments lie in row (10
+    * w,).
 
     place: the first cell, z y x;  block: float64 (10 * LANES,) to work in.
     """
@@ -63,7 +66,11 @@ def _normalise(block: Array, scale: Scale, place: tuple[int, int, int]) -> None:
     # constant strides, and LANES of them: this loop is a handful of vector instructions
     for x in range(LANES):
         count = block[x] if block[x] != 0.0 else 1.0
-        mx, my, mz = block[LANES + x] / count * cx, block[3 * LANES + x] / count * cy, block[6 * LANES + x] / count * cz
+        mx, my, mz = (
+            block[LANES + x] / count * cx,
+            block[3 * LANES + x] / count * cy,
+            block[6 * LANES + x] / count * cz,
+        )
         xx = max(block[2 * LANES + x] / count * cx * cx - mx * mx, FLOOR)
         yy = max(block[5 * LANES + x] / count * cy * cy - my * my, FLOOR)
         zz = max(block[9 * LANES + x] / count * cz * cz - mz * mz, FLOOR)
@@ -104,9 +111,11 @@ def scatter(
     out: Array,
     shape: tuple[int, int, int],
 ) -> None:
-    """Copies the channels of a row of cells (z, y) to those voxels of it that belong to the tile's object.
+    """Copies the channels of a row of cells (z, y) to those voxels of it that belong to the tile's
+    object.
 
-    out: (c, z, y, x) of `shape` z y x, flat as all arrays here: slices are counted references, dearer than a short copy.
+    out: (c, z, y, x) of `shape` z y x, flat as all arrays here: slices are counted references,
+         dearer than a short copy.
     """
     stop, z0, y0, x0, x1 = tile[1], tile[2], tile[4], tile[6], tile[7]
     fz, fy, fx = scale.factor
@@ -117,7 +126,9 @@ def scatter(
                 begin, end = max(runs[i, 2], x0 * fx), min(runs[i, 3], x1 * fx)
                 for channel in range(MOMENTS):
                     if scale.slots[channel] >= 0:
-                        place = ((scale.slots[channel] * shape[0] + z) * shape[1] + y) * shape[2] + begin
+                        place = ((scale.slots[channel] * shape[0] + z) * shape[1] + y) * shape[
+                            2
+                        ] + begin
                         _copy(line, (channel * w - x0) * fx + begin, out, place, end - begin)
                 i += 1
 

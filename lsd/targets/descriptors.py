@@ -1,7 +1,7 @@
 """Local shape descriptors: statistics of an object around each of its voxels.
 
-For a voxel v of object l > 0, with m the mask of l, x the coordinate in nm and G a Gaussian window (truncated at 3 sigma,
-0 beyond the volume):
+For a voxel v of object l > 0, with m the mask of l, x the coordinate in nm and G a Gaussian window
+(truncated at 3 sigma, 0 beyond the volume):
 
     count = G(m)      mean = G(x m) / count      cov = G(x x^T m) / count - mean mean^T
 
@@ -11,9 +11,10 @@ For a voxel v of object l > 0, with m the mask of l, x the coordinate in nm and 
 | 6 7 8      | 4     | Pearson's coefficients zy zx yx       | * 0.5 + 0.5                |
 | 9          | 5     | count                                 |                            |
 
-mode="sphere" takes an ellipsoid of half axes sigma in place of the Gaussian: count by the number of its voxels, offsets by
-sigma / 2.  With downsample=f the statistics are those of labels[::f, ::f, ::f], and a voxel of l has the statistics of l at its
-cell v // f, whatever label was sampled there.  Where the window misses every sample of l, count is 1 and mean is 0.
+mode="sphere" takes an ellipsoid of half axes sigma in place of the Gaussian: count by the number of
+its voxels, offsets by sigma / 2.  With downsample=f the statistics are those of labels[::f, ::f,
+::f], and a voxel of l has the statistics of l at its cell v // f, whatever label was sampled there.
+Where the window misses every sample of l, count is 1 and mean is 0.
 
 Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation", Nature Methods.
 """
@@ -58,17 +59,21 @@ def descriptors(
     voxel_size: nm, one an axis
     sigma:      nm, one value or one an axis
     downsample: statistics on every f-th voxel along each axis; no need for it to divide the shape
-    components: digits of the channels wanted, in their order: "0129"; None: all, 10 in 3D and 6 in 2D
+    components: digits of the channels wanted, in their order: "0129"; None: all, 10 in 3D and 6 in
+                2D
     mode:       window: "gaussian", or "sphere" for a ball of radius sigma
     device:     a torch device ("cuda") to compute on; None: the cores of this machine
     threads:    None: as many as numba would take (NUMBA_NUM_THREADS, by default all cores)
 
-    Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not fit them.  Warns where a
-    sigma is less than a voxel (than f of them, with downsample), or f voxels are more than the volume has along an axis.
+    Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not
+    fit them.  Warns where a sigma is less than a voxel (than f of them, with downsample), or f
+    voxels are more than the volume has along an axis.
     """
     labels = ids(labels, "labels", dims=(2, 3))
     volume = np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)
-    at = scale(labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode)
+    at = scale(
+        labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode
+    )
     for line in coarse(volume.shape, at):
         tell(line)
     found = objects.find(volume)
@@ -76,7 +81,11 @@ def descriptors(
         out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
         kernel = blur if mode == "gaussian" else probe
         if len(found.ids):
-            tiles.each(lambda part: kernel(part, found.runs, at, out), tiles.cut(found, at.factor), threads=threads)
+            tiles.each(
+                lambda part: kernel(part, found.runs, at, out),
+                tiles.cut(found, at.factor),
+                threads=threads,
+            )
     else:
         from lsd.targets.descriptors_torch import compute
 
@@ -85,13 +94,24 @@ def descriptors(
 
 
 def coarse(shape: Sequence[int], at: Scale, *, what: str = "volume") -> Iterator[str]:
-    """Where statistics say little of labels of `shape`, though nothing is wrong with the arguments: a line for each."""
+    """Where statistics say little of labels of `shape`, though nothing is wrong with the arguments:
+    a line for each."""
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
-            yield f"downsample={factor} is larger than the {what}, {extent} voxels along an axis: one sample stands for all"
+            yield (
+                f"downsample={factor} is larger than the {what}, {extent} voxels along an axis: "
+                f"one sample stands for all"
+            )
         if sigma < cell and extent > 1:
-            voxels = f"{factor} voxels, {cell:g} nm (downsample={factor})" if factor > 1 else f"a voxel, {cell:g} nm"
-            yield f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the voxel itself"
+            voxels = (
+                f"{factor} voxels, {cell:g} nm (downsample={factor})"
+                if factor > 1
+                else f"a voxel, {cell:g} nm"
+            )
+            yield (
+                f"sigma of {sigma:g} nm is less than {voxels}: descriptors see little but the "
+                f"voxel itself"
+            )
 
 
 def scale(
@@ -116,7 +136,13 @@ def scale(
     cell = (1.0,) * flat + tuple(size * downsample for size in sizes)
     width = (0.1,) * flat + widths
     reach = tuple(s if mode == "gaussian" else s / 2 for s in width)
-    return Scale(cast(Any, factor), cast(Any, cell), cast(Any, width), cast(Any, reach), _slots(dims, components))
+    return Scale(
+        cast(Any, factor),
+        cast(Any, cell),
+        cast(Any, width),
+        cast(Any, reach),
+        _slots(dims, components),
+    )
 
 
 def count(dims: int, components: str | None = _DEFAULT.components) -> int:
@@ -129,7 +155,10 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
     names = "".join(str(channel) for channel in range(len(channels)))
     wanted = names if components is None else components
     if not wanted or set(wanted) - set(names) or len(set(wanted)) != len(wanted):
-        raise ValueError(f"components {components!r} names channels of {dims}D by digits, each once; there are: {names}")
+        raise ValueError(
+            f"components {components!r} names channels of {dims}D by digits, each once; there are: "
+            f"{names}"
+        )
     places = {channels[int(digit)]: place for place, digit in enumerate(wanted)}
     return tuple(places.get(channel, -1) for channel in range(10))
 
@@ -137,5 +166,7 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
 def _per_axis(name: str, values: Sequence[float], dims: int) -> tuple[float, ...]:
     numbers = tuple(float(value) for value in values)
     if len(numbers) != dims or not all(0 < number < math.inf for number in numbers):
-        raise ValueError(f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}")
+        raise ValueError(
+            f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}"
+        )
     return numbers

@@ -1,7 +1,8 @@
 """Local shape descriptors on a torch device, by the same sums as on the cores.
 
-Each tile of an object sees a window of samples around it; blurring along an axis is a product with a banded matrix.  Tiles
-of one shape are computed together.  Float64 throughout (see lsd.targets.blur), so the device has to know it.
+Each tile of an object sees a window of samples around it; blurring along an axis is a product with
+a banded matrix.  Tiles of one shape are computed together.  Float64 throughout (see
+lsd.targets.blur), so the device has to know it.
 """
 
 from __future__ import annotations
@@ -29,20 +30,32 @@ BATCH = 2**26
 Tile = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-def compute(volume: npt.NDArray[Any], found: Objects, scale: Scale, *, mode: windows.Mode, device: str) -> Tensor:
-    """Descriptors of `volume` (z, y, x), whose objects are `found`: float32 (c, z, y, x) on the device."""
+def compute(
+    volume: npt.NDArray[Any], found: Objects, scale: Scale, *, mode: windows.Mode, device: str
+) -> Tensor:
+    """Descriptors of `volume` (z, y, x), whose objects are `found`: float32 (c, z, y, x) on the
+    device."""
     import torch
 
     labels = torch.from_numpy(_indexed(volume, found)).to(device)
     samples = labels[:: scale.factor[0], :: scale.factor[1], :: scale.factor[2]]
     channels = [scale.slots.index(slot) for slot in range(sum(slot >= 0 for slot in scale.slots))]
     out = torch.zeros((len(channels), *volume.shape), dtype=torch.float32, device=device)
-    reach = [windows.radius(sigma / cell, mode) for sigma, cell in zip(scale.sigma, scale.cell, strict=True)]
+    reach = [
+        windows.radius(sigma / cell, mode)
+        for sigma, cell in zip(scale.sigma, scale.cell, strict=True)
+    ]
     for shape, margin, ids, corners in _batches(found.boxes(scale.factor), reach):
         index = torch.as_tensor(ids, device=device)
         corner = torch.as_tensor(corners, device=device)
-        mask = _windows(samples, index, corner - torch.as_tensor(margin, device=device), shape, margin)
-        moments = _gaussian(mask, shape, margin, scale) if mode == "gaussian" else _ball(mask, shape, margin, scale)
+        mask = _windows(
+            samples, index, corner - torch.as_tensor(margin, device=device), shape, margin
+        )
+        moments = (
+            _gaussian(mask, shape, margin, scale)
+            if mode == "gaussian"
+            else _ball(mask, shape, margin, scale)
+        )
         _write(out, labels, index, corner, _normalised(moments, corner, scale)[:, channels], scale)
     return out
 
@@ -57,8 +70,11 @@ def _indexed(volume: npt.NDArray[Any], found: Objects) -> npt.NDArray[np.int32]:
 
 def _batches(
     boxes: npt.NDArray[np.int64], reach: list[int]
-) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Tiles of one shape, a batch at a time: (shape, margin of samples around it, objects from 1, corners in cells)."""
+) -> Iterator[
+    tuple[tuple[int, ...], tuple[int, ...], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+]:
+    """Tiles of one shape, a batch at a time: (shape, margin of samples around it, objects from 1,
+    corners in cells)."""
     tiles: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[int, ...]]] = {}
     for number, box in enumerate(boxes, start=1):
         size = box[1::2] - box[::2]
@@ -67,16 +83,23 @@ def _batches(
         # nothing of an object lies beyond its box
         margin = tuple(r if n > LARGEST else 0 for n, r in zip(size, reach, strict=True))
         corners = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3)
-        tiles.setdefault((shape, margin), []).extend((number, *map(int, corner)) for corner in corners)
+        tiles.setdefault((shape, margin), []).extend(
+            (number, *map(int, corner)) for corner in corners
+        )
     for (shape, margin), rows in tiles.items():
-        many = max(1, BATCH // int(10 * np.prod([n + 2 * m for n, m in zip(shape, margin, strict=True)])))
+        many = max(
+            1, BATCH // int(10 * np.prod([n + 2 * m for n, m in zip(shape, margin, strict=True)]))
+        )
         for begin in range(0, len(rows), many):
             batch = np.array(rows[begin : begin + many], np.int64)
             yield shape, margin, batch[:, 0], batch[:, 1:]
 
 
-def _windows(samples: Tensor, ids: Tensor, corners: Tensor, shape: tuple[int, ...], margin: tuple[int, ...]) -> Tensor:
-    """Masks (n, z, y, x) of the objects in windows of shape + 2 margin that begin at `corners`, which may lie outside."""
+def _windows(
+    samples: Tensor, ids: Tensor, corners: Tensor, shape: tuple[int, ...], margin: tuple[int, ...]
+) -> Tensor:
+    """Masks (n, z, y, x) of the objects in windows of shape + 2 margin that begin at `corners`,
+    which may lie outside."""
     import torch
 
     sizes = [n + 2 * m for n, m in zip(shape, margin, strict=True)]
@@ -95,8 +118,11 @@ def _positions(begin: Tensor, size: int, axis: int) -> Tensor:
     return places.reshape(len(begin), *(size if axis == other else 1 for other in range(3)))
 
 
-def _gaussian(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], scale: Scale) -> Tensor:
-    """The ten moments about each cell of the tiles, (n, 10, z, y, x): of 1, z, y, x, zz, yy, xx, zy, zx, yx."""
+def _gaussian(
+    mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], scale: Scale
+) -> Tensor:
+    """The ten moments about each cell of the tiles, (n, 10, z, y, x): of 1, z, y, x, zz, yy, xx,
+    zy, zx, yx."""
     import torch
 
     z, y, x = (
@@ -105,7 +131,11 @@ def _gaussian(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], sca
     )
     rows = torch.einsum("nzyu,kux->nkzyx", mask.double(), x)
     # pairs of powers of y and x whose sum is at most 2
-    planes = {(b, c): torch.einsum("nzvx,vy->nzyx", rows[:, c], y[b]) for b in range(3) for c in range(3 - b)}
+    planes = {
+        (b, c): torch.einsum("nzvx,vy->nzyx", rows[:, c], y[b])
+        for b in range(3)
+        for c in range(3 - b)
+    }
     moments = {
         (a, b, c): torch.einsum("nwyx,wz->nzyx", planes[b, c], z[a])
         for a in range(3)
@@ -116,11 +146,23 @@ def _gaussian(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], sca
 
 
 # of the moments 1, z, y, x, zz, yy, xx, zy, zx, yx in z y x
-POWERS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0), (0, 2, 0), (0, 0, 2), (1, 1, 0), (1, 0, 1), (0, 1, 1))
+POWERS = (
+    (0, 0, 0),
+    (1, 0, 0),
+    (0, 1, 0),
+    (0, 0, 1),
+    (2, 0, 0),
+    (0, 2, 0),
+    (0, 0, 2),
+    (1, 1, 0),
+    (1, 0, 1),
+    (0, 1, 1),
+)
 
 
 def _bands(size: int, margin: int, sigma: float) -> npt.NDArray[np.float64]:
-    """(3, size + 2 margin, size): weights w, t w, t^2 w of each sample of a window, seen from each cell."""
+    """(3, size + 2 margin, size): weights w, t w, t^2 w of each sample of a window, seen from each
+    cell."""
     weights = windows.moments(windows.gaussian(sigma))
     reach = weights.shape[1] // 2
     steps = np.arange(size + 2 * margin)[:, None] - margin - np.arange(size)
@@ -128,10 +170,13 @@ def _bands(size: int, margin: int, sigma: float) -> npt.NDArray[np.float64]:
 
 
 def _ball(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], scale: Scale) -> Tensor:
-    """As `_gaussian`, for a ball.  Moments of whole numbers are whole numbers: rounding makes the Fourier transform exact."""
+    """As `_gaussian`, for a ball.  Moments of whole numbers are whole numbers: rounding makes the
+    Fourier transform exact."""
     import torch
 
-    inside = windows.ball([sigma / cell for sigma, cell in zip(scale.sigma, scale.cell, strict=True)])
+    inside = windows.ball(
+        [sigma / cell for sigma, cell in zip(scale.sigma, scale.cell, strict=True)]
+    )
     sizes = [n + r for n, r in zip(mask.shape[1:], inside.shape, strict=True)]
     kernel = torch.fft.rfftn(torch.as_tensor(inside, device=mask.device).double(), s=sizes)
     places = [torch.arange(n, device=mask.device).double() - n // 2 for n in mask.shape[1:]]
@@ -141,8 +186,15 @@ def _ball(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], scale: 
     sums = []
     for a, b, c in POWERS:
         spectrum = torch.fft.rfftn(mask * (z**a * y**b * x**c), s=sizes, dim=(1, 2, 3))
-        sums.append(torch.fft.irfftn(spectrum * kernel, s=sizes, dim=(1, 2, 3))[(slice(None), *part)].round())
-    here = [axis[tuple(slice(m, m + n) for m, n in zip(margin, shape, strict=True))] for axis in (z, y, x)]
+        sums.append(
+            torch.fft.irfftn(spectrum * kernel, s=sizes, dim=(1, 2, 3))[
+                (slice(None), *part)
+            ].round()
+        )
+    here = [
+        axis[tuple(slice(m, m + n) for m, n in zip(margin, shape, strict=True))]
+        for axis in (z, y, x)
+    ]
     return _centred(torch.stack(sums, dim=1), here) / float(inside.sum())
 
 
@@ -153,7 +205,9 @@ def _centred(sums: Tensor, here: list[Tensor]) -> Tensor:
         moved[:, 1 + axis] -= here[axis] * sums[:, 0]
         moved[:, 4 + axis] += here[axis] * (here[axis] * sums[:, 0] - 2 * sums[:, 1 + axis])
     for place, (i, j) in enumerate(((0, 1), (0, 2), (1, 2)), start=7):
-        moved[:, place] += here[i] * (here[j] * sums[:, 0] - sums[:, 1 + j]) - here[j] * sums[:, 1 + i]
+        moved[:, place] += (
+            here[i] * (here[j] * sums[:, 0] - sums[:, 1 + j]) - here[j] * sums[:, 1 + i]
+        )
     return moved
 
 
@@ -172,7 +226,13 @@ def _normalised(moments: Tensor, corners: Tensor, scale: Scale) -> Tensor:
     mixed = moments[:, 7:] / count * cell[i] * cell[j] - mean[:, i] * mean[:, j]
     pearson = mixed / (variance[:, i] * variance[:, j]).sqrt()
     # by the definition an object that the window misses has its mean at the origin
-    place = torch.cat([p.expand(mean[:, :1].shape[0], *mean.shape[2:])[:, None] for p in _places(corners, mean.shape[2:])], 1)
+    place = torch.cat(
+        [
+            p.expand(mean[:, :1].shape[0], *mean.shape[2:])[:, None]
+            for p in _places(corners, mean.shape[2:])
+        ],
+        1,
+    )
     offset = torch.where(moments[:, :1] == 0, -place * cell, mean)
     parts = [offset / reach * 0.5 + 0.5, variance / sigma**2, pearson * 0.5 + 0.5, count]
     return torch.cat(parts, dim=1).clamp(0, 1).float()
@@ -182,7 +242,9 @@ def _places(corners: Tensor, shape: tuple[int, ...]) -> list[Tensor]:
     return [_positions(corners[:, axis], shape[axis], axis) for axis in range(3)]
 
 
-def _write(out: Tensor, labels: Tensor, ids: Tensor, corners: Tensor, values: Tensor, scale: Scale) -> None:
+def _write(
+    out: Tensor, labels: Tensor, ids: Tensor, corners: Tensor, values: Tensor, scale: Scale
+) -> None:
     """Gives each voxel of the tiles' objects the values (n, c, z, y, x) of its cell."""
     import torch
 

@@ -1,4 +1,5 @@
-"""Labels as runs: stretches of one label along x, sorted by object, so that work follows an object and not the volume."""
+"""Labels as runs: stretches of one label along x, sorted by object, so that work follows an object
+and not the volume."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class Objects:
     ids: npt.NDArray[Any]
 
     def boxes(self, factor: tuple[int, ...] = (1, 1, 1)) -> npt.NDArray[np.int64]:
-        """Bounding boxes (k, 6): z0 z1 y0 y1 x0 x1, end exclusive, in cells of `factor` voxels that the object touches."""
+        """Bounding boxes (k, 6): z0 z1 y0 y1 x0 x1, end exclusive, in cells of `factor` voxels that
+        the object touches."""
         low = np.minimum.reduceat(self.runs, self.first[:-1]) if len(self.ids) else self.runs
         high = np.maximum.reduceat(self.runs, self.first[:-1]) if len(self.ids) else self.runs
         begin = low[:, :3] // np.array(factor)
@@ -37,14 +39,22 @@ def find(labels: npt.NDArray[Any]) -> Objects:
     starts = _starts(labels)
     ends = np.append(starts[1:], labels.size)
     ids = labels.reshape(-1)[starts]
-    # stable: within an object runs stay in z y x order; ids are compared as they are, float64 would merge those above 2**53
+    # stable: within an object runs stay in z y x order; ids are compared as they are, float64 would
+    # merge those above 2**53
     order = np.argsort(ids, kind="stable")
     order = order[np.searchsorted(ids, 0, side="right", sorter=order) :]
     starts, ends, ids = starts[order], ends[order], ids[order]
     row = starts // width
     runs = np.empty((len(order), 4), np.int32)
-    runs[:, 0], runs[:, 1], runs[:, 2], runs[:, 3] = row // height, row % height, starts - row * width, ends - row * width
-    first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else np.zeros(0, np.int64)
+    runs[:, 0], runs[:, 1], runs[:, 2], runs[:, 3] = (
+        row // height,
+        row % height,
+        starts - row * width,
+        ends - row * width,
+    )
+    first = (
+        np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else np.zeros(0, np.int64)
+    )
     return Objects(runs, np.append(first, len(ids)).astype(np.int64), ids[first])
 
 

@@ -16,9 +16,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def jit(function: Function) -> Function:
-    """Compiles at the first call, and keeps the result on disk; runs without the interpreter's lock."""
+    """Compiles at the first call, and keeps the result on disk; runs without the interpreter's
+    lock."""
     # contract: a * b + c in one instruction
-    return cast(Function, numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")(function))
+    return cast(
+        Function,
+        numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")(function),
+    )
 
 
 # of 1, x, xx, y, yx, yy, z, zx, zy, zz, in the order in which the passes make them
@@ -35,8 +39,11 @@ def clear(array: Array, begin: int, end: int) -> None:
 
 
 @jit
-def weighted_sum(out: Array, begin: int, length: int, source: Array, starts: Array, weights: Array, count: int) -> None:
-    """out[begin:begin + length] = sum over k < count of weights[k] * source[starts[k]:starts[k] + length].
+def weighted_sum(
+    out: Array, begin: int, length: int, source: Array, starts: Array, weights: Array, count: int
+) -> None:
+    """out[begin:begin + length] = sum over k < count of weights[k] * source[starts[k]:starts[k] +
+    length].
 
     starts and weights hold a multiple of GROUP entries and are filled up here.
     """
@@ -53,15 +60,26 @@ def weighted_sum(out: Array, begin: int, length: int, source: Array, starts: Arr
         w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
         w4, w5, w6, w7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
         for x in range(size):
-            total = w0 * source[s0 + x] + w1 * source[s1 + x] + w2 * source[s2 + x] + w3 * source[s3 + x]
-            total += w4 * source[s4 + x] + w5 * source[s5 + x] + w6 * source[s6 + x] + w7 * source[s7 + x]
+            total = (
+                w0 * source[s0 + x]
+                + w1 * source[s1 + x]
+                + w2 * source[s2 + x]
+                + w3 * source[s3 + x]
+            )
+            total += (
+                w4 * source[s4 + x]
+                + w5 * source[s5 + x]
+                + w6 * source[s6 + x]
+                + w7 * source[s7 + x]
+            )
             out[at + x] += total
 
 
 class Workspace(NamedTuple):
     """What a tile is worked on with, of the size of the largest.
 
-    Inner kernels take its arrays one by one: out of a tuple the compiler cannot tell that they are apart.
+    Inner kernels take its arrays one by one: out of a tuple the compiler cannot tell that they are
+    apart.
 
     tile:   (8,) the tile, only as wide in x as its object is there
     first:  (voxels in z, voxels in y) first run of each row that reaches into the tile, or -1
@@ -92,7 +110,8 @@ def workspace(tiles: Tiles, factor: tuple[int, int, int]) -> Workspace:
 
 @jit
 def index_rows(whole: Array, runs: Array, factor: tuple[int, int, int], work: Workspace) -> int:
-    """Fills the workspace's tile, first and needed for a tile; returns its width in whole LANES, or 0 if it is empty."""
+    """Fills the workspace's tile, first and needed for a tile; returns its width in whole LANES, or
+    0 if it is empty."""
     z0, y0, x0, x1 = whole[2], whole[4], whole[6], whole[7]
     depth, height = whole[3] - z0, whole[5] - y0
     for z in range(depth * factor[0]):
@@ -102,11 +121,18 @@ def index_rows(whole: Array, runs: Array, factor: tuple[int, int, int], work: Wo
     begin, end = x1, x0
     for i in range(whole[0], whole[1]):
         z, y = runs[i, 0] - z0 * factor[0], runs[i, 1] - y0 * factor[1]
-        if 0 <= y < height * factor[1] and runs[i, 3] > x0 * factor[2] and runs[i, 2] < x1 * factor[2]:
+        if (
+            0 <= y < height * factor[1]
+            and runs[i, 3] > x0 * factor[2]
+            and runs[i, 2] < x1 * factor[2]
+        ):
             if work.first[z, y] < 0:
                 work.first[z, y] = i
             work.needed[z // factor[0], y // factor[1]] = True
-            begin, end = min(begin, runs[i, 2] // factor[2]), max(end, (runs[i, 3] - 1) // factor[2] + 1)
+            begin, end = (
+                min(begin, runs[i, 2] // factor[2]),
+                max(end, (runs[i, 3] - 1) // factor[2] + 1),
+            )
     for field in range(len(whole)):
         work.tile[field] = whole[field]
     work.tile[6], work.tile[7] = max(begin, x0), min(end, x1)

@@ -35,9 +35,11 @@ def channels(target: spec.Target, dims: int) -> int:
 
 
 def context(target: spec.Target, voxel_size: Sequence[float]) -> Coordinate:
-    """Voxels of labels that the target of a region depends on, beyond the region on each side; voxel_size in nm.
+    """Voxels of labels that the target of a region depends on, beyond the region on each side;
+    voxel_size in nm.
 
-    With downsampled descriptors it is a multiple of the factor, so that a region aligned to it stays so.
+    With downsampled descriptors it is a multiple of the factor, so that a region aligned to it
+    stays so.
     """
     dims = len(voxel_size)
     match target:
@@ -84,24 +86,37 @@ def compute(
         case spec.Boundary():
             return boundary(labels, width=target.width, mask=known)
         case spec.Mask():
-            return (_array(target.array, arrays or {}) != 0)[np.newaxis].astype(np.float32), inside[np.newaxis]
+            return (_array(target.array, arrays or {}) != 0)[np.newaxis].astype(np.float32), inside[
+                np.newaxis
+            ]
         case _:
             assert_never(target)
 
 
 def remarks(target: spec.Target, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
-    """What is strange, but not wrong, about learning it from outputs of that shape (voxels); voxel_size in nm, as many axes."""
+    """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
+    voxel_size in nm, as many axes."""
     if not isinstance(target, spec.Descriptors):
         return []
     dims = len(output)
-    at = scale(dims, voxel_size, _sigma(target, dims), downsample=target.downsample, mode=target.mode)
+    at = scale(
+        dims, voxel_size, _sigma(target, dims), downsample=target.downsample, mode=target.mode
+    )
     return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
 
 
 def _descriptors(
-    target: spec.Descriptors, labels: Array, voxel_size: Sequence[float], device: str | None, threads: int | None
+    target: spec.Descriptors,
+    labels: Array,
+    voxel_size: Sequence[float],
+    device: str | None,
+    threads: int | None,
 ) -> npt.NDArray[np.float32]:
-    pieces = cc3d.connected_components(labels, connectivity=26 if labels.ndim == 3 else 8) if target.connected else labels
+    pieces = (
+        cc3d.connected_components(labels, connectivity=26 if labels.ndim == 3 else 8)
+        if target.connected
+        else labels
+    )
     return descriptors(
         pieces,
         voxel_size=voxel_size,
@@ -116,7 +131,9 @@ def _descriptors(
 
 def _sigma(target: spec.Descriptors, dims: int) -> tuple[float, ...]:
     """One value an axis; in 2D a sigma for z y x loses its z."""
-    return (target.sigma,) * dims if isinstance(target.sigma, (int, float)) else target.sigma[-dims:]
+    return (
+        (target.sigma,) * dims if isinstance(target.sigma, (int, float)) else target.sigma[-dims:]
+    )
 
 
 def _window(target: spec.Descriptors, voxel_size: Sequence[float]) -> Coordinate:
@@ -132,7 +149,8 @@ def _window(target: spec.Descriptors, voxel_size: Sequence[float]) -> Coordinate
 def _array(name: str, arrays: Mapping[str, Array]) -> Array:
     if name not in arrays:
         raise ValueError(
-            f"a target learns from the array {name!r}; this volume has: {', '.join(arrays) or 'none'} (see Volume.arrays)"
+            f"a target learns from the array {name!r}; this volume has: "
+            f"{', '.join(arrays) or 'none'} (see Volume.arrays)"
         )
     return arrays[name]
 
@@ -140,4 +158,7 @@ def _array(name: str, arrays: Mapping[str, Array]) -> Array:
 def _check_shapes(labels: Array, *others: Mapping[str, Array]) -> None:
     for name, array in ((name, array) for group in others for name, array in group.items()):
         if array.shape != labels.shape:
-            raise ValueError(f"{name} has shape {array.shape}, labels {labels.shape}; crop both to the same region")
+            raise ValueError(
+                f"{name} has shape {array.shape}, labels {labels.shape}; crop both to the same "
+                f"region"
+            )

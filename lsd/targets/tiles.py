@@ -1,7 +1,7 @@
 """Objects cut into tiles of bounded size, shared among threads.
 
-Cells are voxels after downsampling.  A tile is a part of an object's bounding box, whole in z: windows reach out of it, but
-only its cells are described.  Each is one row of int64: FIELDS.
+Cells are voxels after downsampling.  A tile is a part of an object's bounding box, whole in z:
+windows reach out of it, but only its cells are described.  Each is one row of int64: FIELDS.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from lsd.targets.objects import Objects
 
 FIELDS = ("first run", "end of runs", "z0", "z1", "y0", "y1", "x0", "x1")
-# cells of a tile in y and in x: what it needs stays in the cache of one core, and the halo around it is worth its while
+# cells of a tile in y and in x: what it needs stays in the cache of one core, and the halo around
+# it is worth its while
 HIGHEST, WIDEST = 16, 48
 # float64 of a vector register: rows are padded to it, so that loops over x have no remainder
 LANES = 8
@@ -39,7 +40,8 @@ def largest(tiles: Tiles) -> tuple[int, int, int]:
 
 
 def _split(tiles: Tiles, column: int, largest: int, unit: int) -> Tiles:
-    """Cuts the ranges tiles[:, column:column + 2] into the fewest parts of at most `largest` cells, of whole units."""
+    """Cuts the ranges tiles[:, column:column + 2] into the fewest parts of at most `largest` cells,
+    of whole units."""
     begin, end = tiles[:, column], tiles[:, column + 1]
     parts = -(-(end - begin) // largest)
     step = -(-(end - begin) // (parts * unit)) * unit
@@ -53,9 +55,11 @@ def _split(tiles: Tiles, column: int, largest: int, unit: int) -> Tiles:
 
 
 def each(work: Callable[[Tiles], None], tiles: Tiles, *, threads: int | None = None) -> None:
-    """Calls `work` with chunks of the tiles, which it may write to disjoint places for; returns when all are done.
+    """Calls `work` with chunks of the tiles, which it may write to disjoint places for; returns
+    when all are done.
 
-    threads: None for as many as numba would use (NUMBA_NUM_THREADS, by default the cores of this process).
+    threads: None for as many as numba would use (NUMBA_NUM_THREADS, by default the cores of this
+             process).
     """
     threads = threads or numba.config.NUMBA_NUM_THREADS
     if threads == 1 or len(tiles) == 1:

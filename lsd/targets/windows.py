@@ -1,4 +1,5 @@
-"""The window around a voxel over which descriptors take statistics: a truncated Gaussian, or a ball."""
+"""The window around a voxel over which descriptors take statistics: a truncated Gaussian, or a
+ball."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def radius(sigma: float, mode: Mode = "gaussian") -> int:
         case "gaussian":
             return int(TRUNCATE * sigma + 0.5)
         case "sphere":
-            # the tolerance keeps a ball of 80 nm at 8 nm ten voxels wide, whatever the rounding of the division
+            # the tolerance keeps a ball of 80 nm at 8 nm ten voxels wide, whatever the rounding of
+            # the division
             return int(sigma * (1 + 1e-9))
         case _:
             assert_never(mode)
@@ -34,7 +36,8 @@ def gaussian(sigma: float) -> Weights:
 
 
 def moments(weights: Weights) -> Weights:
-    """Weights for the zeroth, first and second moment about the centre: w, t w, t^2 w; (3, 2 radius + 1)."""
+    """Weights for the zeroth, first and second moment about the centre: w, t w, t^2 w; (3, 2 radius
+    + 1)."""
     steps = np.arange(len(weights)) - len(weights) // 2
     # contiguous, whatever the length: the kernels are compiled for one layout
     return np.ascontiguousarray(weights * np.power.outer(steps.astype(np.float64), np.arange(3)).T)

@@ -19,30 +19,47 @@ log = logging.getLogger(__name__)
 
 
 def score_again(learner: Learner, validator: Validator) -> None:
-    """Brings learner.best, best.pt and validation.json to the yardstick of `validator`, and says what differs.
+    """Brings learner.best, best.pt and validation.json to the yardstick of `validator`, and says
+    what differs.
 
-    best.pt stays: it is the best that is known, and what comes is compared with its new score.  Where it is gone, the
-    comparison starts anew with the next validation.
+    best.pt stays: it is the best that is known, and what comes is compared with its new score.
+    Where it is gone, the comparison starts anew with the next validation.
     """
     best = learner.best
     if best is None or not validator or best.get("yardstick") == validator.yardstick:
         return
     log.warning(
-        "%s: scores of validation cannot be compared with those so far: %s", learner.stage.name, _changed(best, validator)
+        "%s: scores of validation cannot be compared with those so far: %s",
+        learner.stage.name,
+        _changed(best, validator),
     )
     path = checkpoint.best(paths.checkpoints(learner.config, learner.stage.name))
     if path is None or not checkpoint.is_whole(path):
         learner.best = None
-        log.warning("%s: there is no best checkpoint to score again: the next validation begins anew", learner.stage.name)
+        log.warning(
+            "%s: there is no best checkpoint to score again: the next validation begins anew",
+            learner.stage.name,
+        )
         return
     # building a network draws weights from the generator that training goes on with
     with torch.random.fork_rng(devices=[]):
         restored = from_checkpoint(path)
     found = validator(restored.cascade)
     name, iteration = learner.stage.name, restored.iteration
-    learner.best = {"stage": name, "iteration": iteration, **found.record(), "yardstick": validator.yardstick}
+    learner.best = {
+        "stage": name,
+        "iteration": iteration,
+        **found.record(),
+        "yardstick": validator.yardstick,
+    }
     keeping.record_best(learner)
-    log.info("%s: the best so far, of iteration %d, scored again: %s (it was %.3f)", name, iteration, found, best["score"])
+    log.info(
+        "%s: the best so far, of iteration %d, scored again: %s (it was %.3f)",
+        name,
+        iteration,
+        found,
+        best["score"],
+    )
 
 
 def _changed(best: dict[str, Any], validator: Validator) -> str:

@@ -12,12 +12,15 @@ from torch import Tensor, nn
 class Average:
     """Averages the trained parameters of `module`: a <- d a + (1 - d) w after every step.
 
-    d = min(decay, (1 + i) / (10 + i)) at step i, so that the first weights, which are noise, are soon forgotten.
+    d = min(decay, (1 + i) / (10 + i)) at step i, so that the first weights, which are noise, are
+    soon forgotten.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.weights = {name: parameter.detach().clone() for name, parameter in _trained(module).items()}
+        self.weights = {
+            name: parameter.detach().clone() for name, parameter in _trained(module).items()
+        }
 
     @torch.no_grad()
     def update(self, module: nn.Module, iteration: int) -> None:
@@ -52,4 +55,6 @@ def _put(parameters: Mapping[str, nn.Parameter], weights: Mapping[str, Tensor]) 
 
 
 def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    return {
+        name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad
+    }

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """Scalars and pictures of one stage, as events in `folder`; what a killed run showed `after` this iteration is dropped."""
+    """Scalars and pictures of one stage, as events in `folder`; what a killed run showed `after`
+    this iteration is dropped."""
 
     def __init__(self, folder: Path, *, after: int) -> None:
         self._writer = _writer(folder, after + 1)
@@ -34,7 +35,12 @@ class Board:
     def __enter__(self) -> Board:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._writer.close()
 
 

@@ -24,14 +24,20 @@ class NoMemoryError(MemoryError):
 
 
 def check_finite(values: Mapping[str, float], *, iteration: int, kept: Path | None) -> None:
-    """Raises NotFiniteError, naming which of the values are no numbers, the last checkpoint, and what to do."""
+    """Raises NotFiniteError, naming which of the values are no numbers, the last checkpoint, and
+    what to do."""
     bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
     if bad:
         raise NotFiniteError(
             f"{', '.join(bad)} in iteration {iteration}; training has stopped, "
-            f"{f'the last checkpoint is {kept}' if kept else 'no checkpoint was written yet'}.  Start a run of another "
+            f"{f'the last checkpoint is {kept}' if kept else 'no checkpoint was written yet'}.  "
+            f"Start a run of another "
             "name with a lower train.learning_rate, train.clip=1 or train.precision=fp32"
-            + (f", from train.init={{stage: {str(kept)!r}}}" if kept else "; is the raw data in order?")
+            + (
+                f", from train.init={{stage: {str(kept)!r}}}"
+                if kept
+                else "; is the raw data in order?"
+            )
         )
 
 
@@ -47,7 +53,11 @@ def memory_advice(config: Config) -> Iterator[None]:
         raise NoMemoryError(
             f"no memory left on {train.device} for a step with network.train_shape={tuple(shape)}, "
             f"train.batch_size={train.batch_size}; try network.train_shape={smaller(config)}"
-            + ("" if train.batch_size == 1 else ", train.batch_size=1 with train.accumulate for the rest")
+            + (
+                ""
+                if train.batch_size == 1
+                else ", train.batch_size=1 with train.accumulate for the rest"
+            )
             + ("" if train.precision in ("bf16", "fp16") else " or train.precision=bf16")
         ) from error
 
@@ -61,4 +71,6 @@ def smaller(config: Config) -> tuple[int, ...]:
 
 
 def _is_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(re.search("alloc.*memory", str(error)))
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(
+        re.search("alloc.*memory", str(error))
+    )

@@ -1,4 +1,5 @@
-"""Where a stage begins: at its newest checkpoint, else with the weights of train.init and of the stages before it."""
+"""Where a stage begins: at its newest checkpoint, else with the weights of train.init and of the
+stages before it."""
 
 from __future__ import annotations
 
@@ -27,16 +28,23 @@ log = logging.getLogger(__name__)
 
 
 def check(config: Config) -> None:
-    """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to train, another config."""
+    """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to
+    train, another config."""
     train, last = config.train, config.variant.stages[-1].name
     _check_bf16(config, choose_device(train.device).type)
     # once the last stage has begun, its checkpoint holds all of them
     needed = {} if keeping.latest(config, config.variant.stages[-1]) else train.init
     for stage, path in needed.items():
         if not expanded(path).is_file():
-            raise ValueError(f"train.init names {path!r} for stage {stage!r}, which is no file; name a checkpoint (.pt)")
+            raise ValueError(
+                f"train.init names {path!r} for stage {stage!r}, which is no file; name a "
+                f"checkpoint (.pt)"
+            )
     if last in train.frozen:
-        raise ValueError(f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict with it at once")
+        raise ValueError(
+            f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict "
+            f"with it at once"
+        )
     begun = [stage for stage in config.variant.stages if keeping.latest(config, stage)]
     if begun:
         there, content = newest(config, begun[-1])
@@ -45,22 +53,33 @@ def check(config: Config) -> None:
 
 
 def _check_bf16(config: Config, device: str) -> None:
-    """Gradients of a convolution over two voxels in bf16 hold what was in memory before (torch 2.13, oneDNN on AVX-512)."""
+    """Gradients of a convolution over two voxels in bf16 hold what was in memory before (torch
+    2.13, oneDNN on AVX-512)."""
     trunk, shape = config.network.trunk, config.network.train_shape
-    if device != "cpu" or choose(config.train.precision, device) != "bf16" or not isinstance(trunk, ResidualUNet):
+    if (
+        device != "cpu"
+        or choose(config.train.precision, device) != "bf16"
+        or not isinstance(trunk, ResidualUNet)
+    ):
         return
-    steps = [math.prod(axis) for axis in zip(*trunk.factors, trunk.fold or (1,) * trunk.dims, strict=True)]
+    steps = [
+        math.prod(axis)
+        for axis in zip(*trunk.factors, trunk.fold or (1,) * trunk.dims, strict=True)
+    ]
     if min(n // step for n, step in zip(shape, steps, strict=True)) <= 2:
         raise ValueError(
-            f"network.train_shape {shape} leaves two voxels or fewer on the lowest level, where gradients in bf16 are wrong on "
-            f"processors; take at least {tuple(4 * step for step in steps)}, or train.precision=fp32"
+            f"network.train_shape {shape} leaves two voxels or fewer on the lowest level, where "
+            f"gradients in bf16 are wrong on "
+            f"processors; take at least {tuple(4 * step for step in steps)}, or "
+            f"train.precision=fp32"
         )
 
 
 def begin(config: Config, stage: Stage) -> Learner:
     """A learner that goes on from the newest checkpoint of its stage, or starts.
 
-    Raises ValueError where a checkpoint is damaged, with the way back to the one before, or does not fit.
+    Raises ValueError where a checkpoint is damaged, with the way back to the one before, or does
+    not fit.
     """
     learner = new(config, stage)
     if keeping.latest(config, stage) is None:
@@ -74,7 +93,8 @@ def begin(config: Config, stage: Stage) -> Learner:
 
 
 def newest(config: Config, stage: Stage) -> tuple[Path, dict[str, Any]]:
-    """The newest checkpoint of a stage that has one.  Raises ValueError where it is damaged, with the way back."""
+    """The newest checkpoint of a stage that has one.  Raises ValueError where it is damaged, with
+    the way back."""
     path = keeping.latest(config, stage)
     assert path is not None
     try:
@@ -90,18 +110,22 @@ def done(config: Config, stage: Stage) -> int:
 
 
 def finished(config: Config, stage: Stage) -> Path | None:
-    """The checkpoint that a stage ended with, the best if there is one; None while it is still to be trained.
+    """The checkpoint that a stage ended with, the best if there is one; None while it is still to
+    be trained.
 
     It is finished with its last iteration, or once a later stage has been trained on it.
     """
     newest = keeping.latest(config, stage)
-    if newest is None or (done(config, stage) < config.train.iterations and not _is_built_on(config, stage)):
+    if newest is None or (
+        done(config, stage) < config.train.iterations and not _is_built_on(config, stage)
+    ):
         return None
     return checkpoint.best(checkpoints(config, stage.name)) or newest
 
 
 def sources(config: Config, stage: Stage) -> dict[str, Path]:
-    """{stage: checkpoint} for each stage before `stage`, and for itself where train.init names one."""
+    """{stage: checkpoint} for each stage before `stage`, and for itself where train.init names
+    one."""
     found: dict[str, Path] = {}
     for earlier in config.variant.stages:
         if earlier == stage:
@@ -116,9 +140,9 @@ def sources(config: Config, stage: Stage) -> dict[str, Path]:
 def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:
     """Puts the weights of each stage's checkpoint in place, averaged ones where it has them.
 
-    A checkpoint that has no stage of that name gives its last one.  The stages before `stage` are used as they are, so theirs
-    must fit; of the one that is to be trained, what matches is loaded, and the rest is named.  Raises ValueError where weights
-    do not fit.
+    A checkpoint that has no stage of that name gives its last one.  The stages before `stage` are
+    used as they are, so theirs must fit; of the one that is to be trained, what matches is loaded,
+    and the rest is named.  Raises ValueError where weights do not fit.
     """
     for name, path in paths.items():
         content = checkpoint.load(path)
@@ -126,11 +150,19 @@ def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:
         weights = stage_weights(content, name if there else content["stage"], where=path)
         where = f"{path} (for stage {name!r})"
         if name == stage:
-            log.info("%s: from %s %s", name, path, load_matching(cascade.stage(name), weights, where=where))
+            log.info(
+                "%s: from %s %s",
+                name,
+                path,
+                load_matching(cascade.stage(name), weights, where=where),
+            )
         else:
             load_weights(cascade.stage(name), weights, where=where)
 
 
 def _is_built_on(config: Config, stage: Stage) -> bool:
     names = [s.name for s in config.variant.stages]
-    return any(checkpoint.newest(checkpoints(config, later)) for later in names[names.index(stage.name) + 1 :])
+    return any(
+        checkpoint.newest(checkpoints(config, later))
+        for later in names[names.index(stage.name) + 1 :]
+    )

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM end training after the step that is under way, so that a checkpoint can be written."""
+"""Ctrl-C and SIGTERM end training after the step that is under way, so that a checkpoint can be
+written."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Inside, the first signal only sets the Interrupt; a second one raises KeyboardInterrupt at once."""
+    """Inside, the first signal only sets the Interrupt; a second one raises KeyboardInterrupt at
+    once."""
     interrupt = Interrupt()
     # python lets no other thread set handlers
     signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()

@@ -18,7 +18,8 @@ BEST = "best.pt"
 
 
 def save(learner: Learner) -> None:
-    """Writes a checkpoint of this iteration if there is none, and deletes those that are too old; the best stays.
+    """Writes a checkpoint of this iteration if there is none, and deletes those that are too old;
+    the best stays.
 
     While nothing has been validated, the latest counts as the best.
     """
@@ -39,14 +40,16 @@ def save_best(learner: Learner) -> None:
 
 
 def record_best(learner: Learner) -> None:
-    """Writes down what the validation of the best found, and what its score and threshold depend on."""
+    """Writes down what the validation of the best found, and what its score and threshold depend
+    on."""
     # a version that did not note it wrote the file itself
     if learner.best and "yardstick" in learner.best:
         write_text(validation_file(learner.config), json.dumps(learner.best, indent=2) + "\n")
 
 
 def mend_best(learner: Learner) -> None:
-    """What a kill or a damaged file left undone: best.pt and the record are those of the best that the learner knows.
+    """What a kill or a damaged file left undone: best.pt and the record are those of the best that
+    the learner knows.
 
     Where its checkpoint is gone, there is no best any more.
     """
@@ -59,7 +62,10 @@ def mend_best(learner: Learner) -> None:
     elif not best.exists() and kept.exists():
         checkpoint.publish(kept, best)
     elif not best.exists():
-        log.warning("%s is gone: the next validation begins anew, and the latest is the best until then", best)
+        log.warning(
+            "%s is gone: the next validation begins anew, and the latest is the best until then",
+            best,
+        )
         learner.best = None
 
 

@@ -78,7 +78,8 @@ class Learner:
         }
 
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:
-        """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not fit."""
+        """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not
+        fit."""
         load_weights(self.cascade, content["model"], where=where)
         if self.average:
             self.average.load(content["ema"])
@@ -90,7 +91,8 @@ class Learner:
 
 
 def new(config: Config, stage: Stage) -> Learner:
-    """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the device is not there."""
+    """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the
+    device is not there."""
     train = config.train
     device = choose_device(train.device)
     _seed(train.seed)
@@ -116,11 +118,13 @@ def new(config: Config, stage: Stage) -> Learner:
 
 
 def normalisation(config: Config) -> dict[str, Any]:
-    """How raw became what the network reads: each training volume's raw_range (None: that of its dtype) goes to [-1, 1]."""
+    """How raw became what the network reads: each training volume's raw_range (None: that of its
+    dtype) goes to [-1, 1]."""
     return {
         "to": [-1.0, 1.0],
         "raw_range": {
-            name: volume.raw_range and list(volume.raw_range) for name, volume in config.dataset.part("train").items()
+            name: volume.raw_range and list(volume.raw_range)
+            for name, volume in config.dataset.part("train").items()
         },
     }
 

@@ -1,4 +1,5 @@
-"""Training of every stage of a variant, one after another; a run that was stopped goes on where it was."""
+"""Training of every stage of a variant, one after another; a run that was stopped goes on where it
+was."""
 
 from __future__ import annotations
 
@@ -36,11 +37,12 @@ log = logging.getLogger(__name__)
 
 
 def train(config: Config, *, progress: bool = True) -> Path:
-    """Trains the stages that are neither frozen nor finished; gives the best checkpoint of the last.
+    """Trains the stages that are neither frozen nor finished; gives the best checkpoint of the
+    last.
 
-    Everything lies in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise KeyboardInterrupt.
-    Raises ValueError for a config that cannot be trained, or is not the one that the run was begun with, RuntimeError where
-    another process trains this run.
+    Everything lies in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise
+    KeyboardInterrupt.  Raises ValueError for a config that cannot be trained, or is not the one
+    that the run was begun with, RuntimeError where another process trains this run.
     """
     config = expand(config)
     initial.check(config)
@@ -69,13 +71,25 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
     output = sizes.output_shape(trunk, shape, training=True)
     done = initial.done(config, stage)
     voxels = math.prod(output) * train.batch_size * train.accumulate
-    with Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=progress) as bar:
+    with Progress(
+        stage.name, done=done, total=train.iterations, voxels=voxels, show=progress
+    ) as bar:
         # what is wrong with the data is said before any network is built
         validator = Validator(config, stage)
         if train.validate_every and not validator:
-            log.warning("dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best")
+            log.warning(
+                "dataset.validate is empty: nothing is validated, and the latest checkpoint counts "
+                "as the best"
+            )
         with (
-            Batches(config, stage.name, raw, output, start=done * train.accumulate, stop=lambda: bool(interrupt)) as batches,
+            Batches(
+                config,
+                stage.name,
+                raw,
+                output,
+                start=done * train.accumulate,
+                stop=lambda: bool(interrupt),
+            ) as batches,
             Board(paths.run_folder(config) / stage.name, after=done) as board,
         ):
             learner = initial.begin(config, stage)
@@ -93,7 +107,15 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
         _explain(interrupt, learner)
 
 
-def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Board, bar: Progress, interrupt: Interrupt) -> None:
+def fit(
+    learner: Learner,
+    batches: Batches,
+    *,
+    validator: Validator,
+    board: Board,
+    bar: Progress,
+    interrupt: Interrupt,
+) -> None:
     """The loop: from the learner's iteration to the last, or to an interrupt."""
     train, begun = learner.config.train, learner.iteration
     while learner.iteration < train.iterations and not interrupt:
@@ -106,7 +128,11 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
                 break
             raise
         bar.advance(update.loss)
-        done, first, last = learner.iteration, learner.iteration == begun + 1, learner.iteration == train.iterations
+        done, first, last = (
+            learner.iteration,
+            learner.iteration == begun + 1,
+            learner.iteration == train.iterations,
+        )
         if _shown(train.log_every, done, first=first, last=last):
             board.scalars(scalars(learner, update) | bar.throughput(), iteration=done)
         if _shown(train.snapshot_every, done, first=first, last=last):
@@ -125,15 +151,25 @@ def fit(learner: Learner, batches: Batches, *, validator: Validator, board: Boar
 
 
 def validate(learner: Learner, validator: Validator) -> dict[str, float]:
-    """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so far; gives the curves."""
+    """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so
+    far; gives the curves."""
     with averaged(learner.cascade, learner.average):
         found = validator(learner.cascade)
-    assert learner.best is None or learner.best.get("yardstick") == validator.yardstick, "scored again before"
+    assert learner.best is None or learner.best.get("yardstick") == validator.yardstick, (
+        "scored again before"
+    )
     best = learner.best is None or found.score < learner.best["score"]
     name, iteration = learner.stage.name, learner.iteration
-    log.info("stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else "")
+    log.info(
+        "stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else ""
+    )
     if best:
-        learner.best = {"stage": name, "iteration": iteration, **found.record(), "yardstick": validator.yardstick}
+        learner.best = {
+            "stage": name,
+            "iteration": iteration,
+            **found.record(),
+            "yardstick": validator.yardstick,
+        }
         keeping.save_best(learner)
     return found.curves()
 
@@ -154,7 +190,8 @@ def _finished(config: Config, stage: Stage) -> str:
     done = initial.done(config, stage)
     if done < config.train.iterations:
         return (
-            f"{done} iterations are done, and a later stage is trained on them; to train it longer, give the run another name="
+            f"{done} iterations are done, and a later stage is trained on them; to train it "
+            f"longer, give the run another name="
         )
     # with more iterations, a stage before it need not go on
     last = stage == config.variant.stages[-1]
@@ -164,11 +201,18 @@ def _finished(config: Config, stage: Stage) -> str:
 def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> str:
     """What is trained, how, and from where on."""
     train = learner.config.train
-    how = described(learner.cascade, device=learner.device, precision=train.precision, threads=train.threads)
-    batch = f"batches of {train.batch_size}" + (f", {train.accumulate} a step" if train.accumulate > 1 else "")
+    how = described(
+        learner.cascade, device=learner.device, precision=train.precision, threads=train.threads
+    )
+    batch = f"batches of {train.batch_size}" + (
+        f", {train.accumulate} a step" if train.accumulate > 1 else ""
+    )
     makers = "made in this process" if not train.workers else f"made by {train.workers} processes"
     begun = f"going on from iteration {learner.iteration}" if learner.iteration else "training"
-    return f"{begun}, to iteration {train.iterations}: {how}; input {size(raw)}, output {size(output)}, {batch}, {makers}"
+    return (
+        f"{begun}, to iteration {train.iterations}: {how}; input {size(raw)}, output "
+        f"{size(output)}, {batch}, {makers}"
+    )
 
 
 def _shown(every: int, iteration: int, *, first: bool, last: bool) -> bool:
@@ -183,4 +227,6 @@ def _due(every: int, iteration: int) -> bool:
 def _explain(interrupt: Interrupt, learner: Learner) -> None:
     path = keeping.latest(learner.config, learner.stage)
     where = f"in iteration {learner.iteration} of stage {learner.stage.name!r}"
-    raise KeyboardInterrupt(f"interrupted by {interrupt.signal} {where}; the same command goes on from {path}")
+    raise KeyboardInterrupt(
+        f"interrupted by {interrupt.signal} {where}; the same command goes on from {path}"
+    )

@@ -18,19 +18,26 @@ def optimizer(parameters: Iterable[torch.nn.Parameter], train: Train) -> torch.o
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     # one pass over the weights instead of ten: a tenth of a step of the paper's network
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in trained)
-    return kind(trained, lr=train.learning_rate, betas=train.betas, weight_decay=train.weight_decay, fused=fused)
+    return kind(
+        trained,
+        lr=train.learning_rate,
+        betas=train.betas,
+        weight_decay=train.weight_decay,
+        fused=fused,
+    )
 
 
 def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:
-    """Sets the learning rate of `optimizer` to `train.learning_rate` times `factor`, step by step."""
+    """Sets the learning rate of `optimizer` to `train.learning_rate` times `factor`, step by
+    step."""
     return LambdaLR(optimizer, lambda iteration: factor(iteration, train))
 
 
 def factor(iteration: int, train: Train) -> float:
     """What the learning rate of this iteration (from 0) is multiplied by, in [0, 1].
 
-    Rises linearly over the warm-up; then stays at 1, or falls to `final` at the last iteration, linearly or along half a
-    cosine.
+    Rises linearly over the warm-up; then stays at 1, or falls to `final` at the last iteration,
+    linearly or along half a cosine.
     """
     schedule = train.schedule
     if iteration < schedule.warmup:

@@ -1,4 +1,5 @@
-"""Sections of a batch as pictures: raw grey, labels in colours of their own, three channels of a head as red, green, blue."""
+"""Sections of a batch as pictures: raw grey, labels in colours of their own, three channels of a
+head as red, green, blue."""
 
 from __future__ import annotations
 
@@ -11,28 +12,34 @@ Picture = NDArray[np.float32]
 
 
 def grey(raw: NDArray[np.float32], *, above: int = 0) -> Picture:
-    """A section of raw (1, z, y, x) in [-1, 1], so many `above` the middle one, as (3, y, x) in [0, 1]."""
+    """A section of raw (1, z, y, x) in [-1, 1], so many `above` the middle one, as (3, y, x) in [0,
+    1]."""
     section = _section(raw, above)[0]
     return np.clip(np.stack([section] * 3) / 2 + 0.5, 0, 1)
 
 
 def channels(head: NDArray[np.float32], *, above: int = 0) -> Picture:
-    """A section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one channel is grey."""
+    """A section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one
+    channel is grey."""
     section = np.asarray(_section(head, above)[:3], np.float32)
     return np.stack([section[0], section[-1], section[0]]) if len(section) < 3 else section
 
 
 def colours(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:
-    """A section of labels (z, y, x) as (3, y, x): a colour for each label, the same in every picture; 0 is black."""
+    """A section of labels (z, y, x) as (3, y, x): a colour for each label, the same in every
+    picture; 0 is black."""
     section = _section(labels[None], above)[0]
     # odd factors near 2**64 / golden ratio: neighbouring ids land far apart in the upper bits
     factors = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
-    bits = np.stack([(section * np.uint64(factor)) >> np.uint64(56) for factor in factors]).astype(np.float32)
+    bits = np.stack([(section * np.uint64(factor)) >> np.uint64(56) for factor in factors]).astype(
+        np.float32
+    )
     return np.where(section == 0, np.float32(0), 0.15 + 0.85 * bits / 255).astype(np.float32)
 
 
 def most_known(weights: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
-    """The sample, and the section by its distance from the middle, of which most is known by weights (b, c, z, y, x) of heads.
+    """The sample, and the section by its distance from the middle, of which most is known by
+    weights (b, c, z, y, x) of heads.
 
     The first sample's middle if all of it is known, or as much as of any other.
     """
@@ -40,7 +47,9 @@ def most_known(weights: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
     assert isinstance(known, np.ndarray)
     middle = known.shape[1] // 2
     near = np.abs(np.arange(known.shape[1]) - middle)
-    sample, section = min(np.argwhere(known == known.max()).tolist(), key=lambda at: (near[at[1]], at))
+    sample, section = min(
+        np.argwhere(known == known.max()).tolist(), key=lambda at: (near[at[1]], at)
+    )
     return sample, section - middle
 
 

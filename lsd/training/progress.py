@@ -1,4 +1,5 @@
-"""The bar on the terminal: what training is doing, iterations, time left, loss, voxels per second."""
+"""The bar on the terminal: what training is doing, iterations, time left, loss, voxels per
+second."""
 
 from __future__ import annotations
 
@@ -14,13 +15,16 @@ from lsd.blockwise.rate import Bar
 
 
 class Progress:
-    """Counts iterations of a stage and measures throughput between readings.  It says "starting" until the first is done.
+    """Counts iterations of a stage and measures throughput between readings.  It says "starting"
+    until the first is done.
 
     voxels: of output in one iteration
     """
 
     def __init__(self, stage: str, *, done: int, total: int, voxels: int, show: bool) -> None:
-        self._bar = Bar(initial=done, total=total, desc=stage, unit="it", disable=not show, dynamic_ncols=True)
+        self._bar = Bar(
+            initial=done, total=total, desc=stage, unit="it", disable=not show, dynamic_ncols=True
+        )
         self._voxels = voxels
         self._first: float | None = None
         self._say("starting")
@@ -41,14 +45,20 @@ class Progress:
             self._bar.update()
 
     def throughput(self) -> dict[str, float]:
-        """Iterations and output voxels per second since the last reading, without the first iteration of all."""
-        count, seconds = (self._count, time.perf_counter() - self._since) if self._count else (1, self._first or 0.0)
+        """Iterations and output voxels per second since the last reading, without the first
+        iteration of all."""
+        count, seconds = (
+            (self._count, time.perf_counter() - self._since)
+            if self._count
+            else (1, self._first or 0.0)
+        )
         rate = count / max(seconds, 1e-9)
         self._read()
         return {"iterations_per_second": rate, "voxels_per_second": rate * self._voxels}
 
     def leave_out(self) -> None:
-        """Leaves out what was counted since the last reading, and out of the bar's rate the time since the last iteration."""
+        """Leaves out what was counted since the last reading, and out of the bar's rate the time
+        since the last iteration."""
         self._bar.speed.leave_out()
         self._read()
 
@@ -70,7 +80,12 @@ class Progress:
             self._open.enter_context(logging_redirect_tqdm())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         # of a start that failed the error says all
         self._bar.leave = error is None or self._text != "starting"
         self._bar.close()

@@ -18,7 +18,8 @@ def scalars(learner: Learner, update: Update) -> dict[str, float]:
 
 
 def pictures(update: Update) -> dict[str, Picture]:
-    """Raw, labels, and of each head the target and the prediction: the section of the batch of which most is known."""
+    """Raw, labels, and of each head the target and the prediction: the section of the batch of
+    which most is known."""
     batch = update.batch
     sample, above = most_known(batch.weights.values())
     labels = colours(batch.labels[sample, 0], above=above)

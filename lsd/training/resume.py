@@ -34,7 +34,8 @@ FREE = (
 
 
 def check_same(recorded: Config, config: Config, *, where: str) -> None:
-    """Raises ValueError, naming every field with both values, if `config` cannot continue the run `recorded` in `where`."""
+    """Raises ValueError, naming every field with both values, if `config` cannot continue the run
+    `recorded` in `where`."""
     differing = list(differences(recorded, config))
     if differing:
         lines = "\n".join(f"  {key}: was {old!r}, now {new!r}" for key, old, new in differing)
@@ -63,4 +64,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
         value = {str(index): item for index, item in enumerate(value)}
     if not isinstance(value, dict) or not value:
         return {prefix: value}
-    return {path: leaf for key, item in value.items() for path, leaf in _flat(item, f"{prefix}.{key}".lstrip(".")).items()}
+    return {
+        path: leaf
+        for key, item in value.items()
+        for path, leaf in _flat(item, f"{prefix}.{key}".lstrip(".")).items()
+    }

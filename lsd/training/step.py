@@ -75,7 +75,9 @@ def losses(learner: Learner, logits: Mapping[str, Tensor], batch: Batch) -> Tota
 def _gradient_norm(learner: Learner) -> float:
     learner.scaler.unscale_(learner.optimizer)
     parameters, clip = learner.parameters(), learner.config.train.clip
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    norm = torch.nn.utils.get_total_norm(
+        [parameter.grad for parameter in parameters if parameter.grad is not None]
+    )
     # with a scaler, a step that overflows is left out and tried again at a lower scale
     if not learner.scaler.is_enabled():
         _check(learner, {"the gradient": norm.item()})
@@ -96,13 +98,17 @@ def _apply(learner: Learner) -> None:
 
 
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
-    check_finite(values, iteration=learner.iteration, kept=keeping.latest(learner.config, learner.stage))
+    check_finite(
+        values, iteration=learner.iteration, kept=keeping.latest(learner.config, learner.stage)
+    )
 
 
 def _values(loss: Total) -> dict[str, float]:
     # one copy from the device, not one a head
     names = ["the loss", *(f"the loss of {name}" for name in loss.heads)]
-    return dict(zip(names, torch.stack([loss.value.detach(), *loss.heads.values()]).tolist(), strict=True))
+    return dict(
+        zip(names, torch.stack([loss.value.detach(), *loss.heads.values()]).tolist(), strict=True)
+    )
 
 
 def _tensor(learner: Learner, array: NDArray[np.float32]) -> Tensor:

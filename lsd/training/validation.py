@@ -1,7 +1,7 @@
 """How good a stage is by now: its validation volumes predicted, segmented and scored.
 
-A stage that gives the affinities of config.segment is scored by the VOI of the best threshold.  Any other, such as the first of
-an auto-context variant, is scored by its loss over the same regions.
+A stage that gives the affinities of config.segment is scored by the VOI of the best threshold.  Any
+other, such as the first of an auto-context variant, is scored by its loss over the same regions.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ class Validation:
         if self.scores is None:
             return f"validation loss {self.score:.4f}"
         at = "" if self.threshold is None else f" at threshold {self.threshold:g}"
-        return f"VOI split {self.scores.voi_split:.3f} + merge {self.scores.voi_merge:.3f} = {self.score:.3f} bits{at}"
+        return (
+            f"VOI split {self.scores.voi_split:.3f} + merge {self.scores.voi_merge:.3f} = "
+            f"{self.score:.3f} bits{at}"
+        )
 
     def record(self) -> dict[str, Any]:
         """What is worth keeping, as plain data."""
@@ -75,22 +78,30 @@ class Validation:
                 curves[f"validation/{name}/{threshold:g}"] = getattr(scores, name)
         if self.scores is not None:
             curves["validation/arand"] = self.scores.arand
-        return curves if self.threshold is None else {**curves, "validation/threshold": self.threshold}
+        return (
+            curves if self.threshold is None else {**curves, "validation/threshold": self.threshold}
+        )
 
 
 class Validator:
-    """Scores a stage on the validation volumes, which are opened (and refused, if they do not fit) at once.
+    """Scores a stage on the validation volumes, which are opened (and refused, if they do not fit)
+    at once.
 
     yardstick: all that scores depend on, JSON; only scores of equal ones may be compared
-    threads, precision and layout are those of training, blocks those of predict; nothing is averaged over turned blocks.
+    threads, precision and layout are those of training, blocks those of predict; nothing is
+    averaged over turned blocks.
     """
 
     def __init__(self, config: Config, stage: Stage) -> None:
         self.config, self.stage = config, stage
         volumes = config.dataset.part("validate") if config.train.validate_every else {}
         root = paths.data_root(config)
-        self._volumes = [open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()]
-        self._rois = [window(volume, _region(volume, config), config, stage) for volume in self._volumes]
+        self._volumes = [
+            open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()
+        ]
+        self._rois = [
+            window(volume, _region(volume, config), config, stage) for volume in self._volumes
+        ]
         for volume in self._volumes:
             check_labels(volume)
             check_raw(volume)
@@ -106,13 +117,20 @@ class Validator:
         if self.config.segment.affinities in self.stage.heads:
             sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
             return _by_partition(
-                sweeps, choose=self.config.segment.decoder != "mutex", tolerance=self.config.evaluate.tolerance
+                sweeps,
+                choose=self.config.segment.decoder != "mutex",
+                tolerance=self.config.evaluate.tolerance,
             )
-        return _by_loss([self._losses(predictor, volume, roi) for volume, roi in regions], self.stage.heads)
+        return _by_loss(
+            [self._losses(predictor, volume, roi) for volume, roi in regions], self.stage.heads
+        )
 
     def _predictor(self, cascade: Cascade) -> Predictor:
         train = self.config.train
-        shared = {name: getattr(train, name) for name in ("precision", "channels_last", "device", "threads")}
+        shared = {
+            name: getattr(train, name)
+            for name in ("precision", "channels_last", "device", "threads")
+        }
         settings = self.config.predict.derive(heads=(), augment="none", compile=False, **shared)
         return Predictor(cascade, self.config.network, settings=settings)
 
@@ -129,17 +147,28 @@ class Validator:
             first_section=roi.begin[0],
         )
         table = _count(decoded, volume, roi, evaluate)
-        return sweep(table, decoded.edges, decoded.scores, settings.thresholds, ignore=(), background=evaluate.background)
+        return sweep(
+            table,
+            decoded.edges,
+            decoded.scores,
+            settings.thresholds,
+            ignore=(),
+            background=evaluate.background,
+        )
 
     def _losses(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, float]:
         """Loss of each head over a region."""
         predicted = predict_region(predictor, volume, roi)
         flat = self.config.network.dims == 2
-        return {name: _loss(head, predicted[name], volume, roi, flat=flat) for name, head in self.stage.heads.items()}
+        return {
+            name: _loss(head, predicted[name], volume, roi, flat=flat)
+            for name, head in self.stage.heads.items()
+        }
 
 
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
-    """Heads (c, z, y, x) in 0..1 of a region of a volume, as predicter.py computes them before rounding."""
+    """Heads (c, z, y, x) in 0..1 of a region of a volume, as predicter.py computes them before
+    rounding."""
     grid = predictor.plan(roi, voxel_size=volume.voxel_size).grid
     first, last = grid.block(0).read, grid.block(len(grid) - 1).read
     dims = predictor.network.dims
@@ -153,12 +182,16 @@ def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[s
 def _region(volume: OpenVolume, config: Config) -> Roi:
     """What of a volume is predicted and scored.  Raises ValueError where there is no truth."""
     if volume.truth_roi is None:
-        raise ValueError(f"validation volume {volume.name!r} has no labels; name them, or set train.validate_every=0")
+        raise ValueError(
+            f"validation volume {volume.name!r} has no labels; name them, or set "
+            f"train.validate_every=0"
+        )
     return within(config.evaluate.region, volume.truth_roi)
 
 
 def _count(decoded: Decoded, volume: OpenVolume, roi: Roi, settings: Evaluate) -> Contingency:
-    """Fragments and truth counted, as evaluate.py counts them; voxels that are to be ignored are left out."""
+    """Fragments and truth counted, as evaluate.py counts them; voxels that are to be ignored are
+    left out."""
     truth, known = volume.read_truth(roi)
     scored = ~np.isin(truth, np.array(settings.ignore, np.uint64))
     if settings.use_mask:
@@ -173,13 +206,17 @@ def _by_partition(sweeps: Sequence[Sweep], *, choose: bool, tolerance: float) ->
     together = pooled(sweeps)
     threshold = best(together, tolerance=tolerance)
     scores = together[threshold]
-    return Validation(scores.voi_sum, scores, threshold if choose else None, together if choose else {})
+    return Validation(
+        scores.voi_sum, scores, threshold if choose else None, together if choose else {}
+    )
 
 
 def _by_loss(losses: Sequence[Mapping[str, float]], heads: Mapping[str, Head]) -> Validation:
     """Mean over the volumes, summed over the heads with their weights."""
     mean = {name: float(np.mean([of_volume[name] for of_volume in losses])) for name in heads}
-    return Validation(sum(heads[name].loss.weight * loss for name, loss in mean.items()), losses=mean)
+    return Validation(
+        sum(heads[name].loss.weight * loss for name, loss in mean.items()), losses=mean
+    )
 
 
 def _loss(head: Head, predicted: Array, volume: OpenVolume, roi: Roi, *, flat: bool) -> float:
@@ -188,15 +225,21 @@ def _loss(head: Head, predicted: Array, volume: OpenVolume, roi: Roi, *, flat: b
     weights = balance(target, known) if head.loss.balance else known.astype(np.float32)
     # probabilities that are 0 or 1 after rounding have no logit
     logits = torch.from_numpy(predicted).logit(eps=1e-6)
-    return dense(head.loss)(logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]).item()
+    return dense(head.loss)(
+        logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]
+    ).item()
 
 
-def _target(target: Target, volume: OpenVolume, roi: Roi, *, flat: bool) -> tuple[Array, NDArray[np.bool_]]:
+def _target(
+    target: Target, volume: OpenVolume, roi: Roi, *, flat: bool
+) -> tuple[Array, NDArray[np.bool_]]:
     """What a head should give, (c, z, y, x), and where it is known; flat: section by section."""
     labels, known = volume.read_truth(roi)
     arrays = {name: volume.read_array(name, roi) for name in volume.arrays}
     if not flat:
-        return targets.compute(target, labels, known=known, arrays=arrays, voxel_size=volume.voxel_size)
+        return targets.compute(
+            target, labels, known=known, arrays=arrays, voxel_size=volume.voxel_size
+        )
     sections = [
         targets.compute(
             target,
@@ -207,4 +250,6 @@ def _target(target: Target, volume: OpenVolume, roi: Roi, *, flat: bool) -> tupl
         )
         for z in range(len(labels))
     ]
-    return np.stack([values for values, _ in sections], axis=1), np.stack([mask for _, mask in sections], axis=1)
+    return np.stack([values for values, _ in sections], axis=1), np.stack(
+        [mask for _, mask in sections], axis=1
+    )

@@ -1,4 +1,5 @@
-"""The part of a validation volume that is predicted: all of it, or where truth is rare, what lies around it."""
+"""The part of a validation volume that is predicted: all of it, or where truth is rare, what lies
+around it."""
 
 from __future__ import annotations
 
@@ -23,15 +24,21 @@ WORTH = 0.5
 
 
 def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
-    """The smallest part of `roi` that holds all that counts for a stage's score, and as much around as it is seen by.
+    """The smallest part of `roi` that holds all that counts for a stage's score, and as much around
+    as it is seen by.
 
-    All of roi where that is more than half of it, so that what has dense truth is validated as a whole.  Around it lie the
-    context of a segmented block, and of the targets.
+    All of roi where that is more than half of it, so that what has dense truth is validated as a
+    whole.  Around it lie the context of a segmented block, and of the targets.
     """
     found = _around(volume, roi, config, stage)
     if found is None or found.size > WORTH * roi.size:
         return roi
-    log.info("validation volume %r: truth lies in %s of %s, which is what is predicted", volume.name, text(found), text(roi))
+    log.info(
+        "validation volume %r: truth lies in %s of %s, which is what is predicted",
+        volume.name,
+        text(found),
+        text(roi),
+    )
     return found
 
 
@@ -67,5 +74,8 @@ def _from_both_ends(blocks: Blocks) -> Iterator[Roi]:
 
 def _margin(volume: OpenVolume, config: Config, stage: Stage) -> Coordinate:
     dims, size = config.network.dims, volume.voxel_size[-config.network.dims :]
-    seen = [(0,) * (volume.roi.dims - dims) + tuple(targets.context(head.target, size)) for head in stage.heads.values()]
+    seen = [
+        (0,) * (volume.roi.dims - dims) + tuple(targets.context(head.target, size))
+        for head in stage.heads.values()
+    ]
     return Coordinate(np.max([config.segment.context[-volume.roi.dims :], *seen], axis=0).tolist())

@@ -20,8 +20,11 @@ from lsd.volumes.volume import OpenVolume
 VERSION = 1
 
 
-def yardstick(config: Config, stage: Stage, volumes: Sequence[OpenVolume], *, rois: Sequence[Roi]) -> dict[str, Any]:
-    """All that the score of given weights depends on, as JSON: settings, and the volumes as they are on disk.
+def yardstick(
+    config: Config, stage: Stage, volumes: Sequence[OpenVolume], *, rois: Sequence[Roi]
+) -> dict[str, Any]:
+    """All that the score of given weights depends on, as JSON: settings, and the volumes as they
+    are on disk.
 
     rois: the part of each volume that is predicted
     """
@@ -36,7 +39,12 @@ def yardstick(config: Config, stage: Stage, volumes: Sequence[OpenVolume], *, ro
     }
     if config.segment.affinities in stage.heads:
         segment = without(scoring_settings(config), BLOCKS)
-        found |= {"score": "voi", "segment": segment, "thresholds": config.segment.thresholds, "evaluate": evaluate}
+        found |= {
+            "score": "voi",
+            "segment": segment,
+            "thresholds": config.segment.thresholds,
+            "evaluate": evaluate,
+        }
     else:
         found |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
     plain: dict[str, Any] = json.loads(json.dumps(found))

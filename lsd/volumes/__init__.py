@@ -4,8 +4,10 @@ units, metadata, layout   what a file says of an array, and where its voxels lie
 attributes, ngff, checked what attributes and OME-Zarr metadata state, field by field
 containers, source        zarr, HDF5 and TIFF files, and their chunks
 zarr2, hdf5, tiff, codec  what is particular to each; foreign: what is not read
-array, create, levels     an array read by regions of the world; arrays that are written, and coarser
-state, inputs             what tells its content from another; arrays as what a block function is given
+array, create, levels     an array read by regions of the world; arrays that are written, and
+                          coarser
+state, inputs             what tells its content from another; arrays as what a block function is
+                          given
 reference, find           names in a config: an array of another container, paths with wildcards
 intensity, plausible      raw as the network sees it, and whether it can be raw at all
 together, volume          arrays that belong together

@@ -34,7 +34,9 @@ class Array:
     Opened when first read in each process, so it is cheap to pickle.
     """
 
-    def __init__(self, source: Source, layout: Layout, dtype: np.dtype[np.generic], *, roi: Roi | None = None) -> None:
+    def __init__(
+        self, source: Source, layout: Layout, dtype: np.dtype[np.generic], *, roi: Roi | None = None
+    ) -> None:
         self.source = source
         self.layout = layout
         self.dtype = dtype
@@ -42,7 +44,10 @@ class Array:
         assert layout.roi.contains(self.roi), (layout.roi, self.roi)
 
     def __repr__(self) -> str:
-        return f"Array({self.name!r}, {self.shape} {self.dtype}, voxel size {self.voxel_size} nm, offset {tuple(self.offset)})"
+        return (
+            f"Array({self.name!r}, {self.shape} {self.dtype}, voxel size {self.voxel_size} nm, "
+            f"offset {tuple(self.offset)})"
+        )
 
     @property
     def name(self) -> str:
@@ -76,21 +81,29 @@ class Array:
 
     @property
     def remainder(self) -> Remainder:
-        """How far voxel 0 of the world lies from where nm are 0: nm, exact, z y x, less than a voxel.  Outputs take it over."""
+        """How far voxel 0 of the world lies from where nm are 0: nm, exact, z y x, less than a
+        voxel.  Outputs take it over."""
         return self.layout.remainder
 
     def on_grid(self, remainder: Remainder) -> Array:
-        """The same array, its voxels counted on the grid with `remainder`.  ValueError if it lies between those."""
+        """The same array, its voxels counted on the grid with `remainder`.  ValueError if it lies
+        between those."""
         try:
             layout = self.layout.on_grid(remainder)
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
-        return Array(self.source, layout, self.dtype, roi=self.roi + (layout.offset - self.layout.offset))
+        return Array(
+            self.source, layout, self.dtype, roi=self.roi + (layout.offset - self.layout.offset)
+        )
 
     def index(self, voxel: Coordinate) -> tuple[int, ...]:
-        """Where a voxel of the world lies in the array on disk, z y x from 0; beyond its border, where reflection takes it."""
+        """Where a voxel of the world lies in the array on disk, z y x from 0; beyond its border,
+        where reflection takes it."""
         places = zip(voxel, self.roi.begin, self.roi.shape, self.layout.offset, strict=True)
-        return tuple(int(_mirror(np.array(n - first), size)) + first - begin for n, first, size, begin in places)
+        return tuple(
+            int(_mirror(np.array(n - first), size)) + first - begin
+            for n, first, size, begin in places
+        )
 
     def cropped(self, roi: Roi) -> Array:
         """The same array, confined to `roi`, which must lie within."""
@@ -101,38 +114,53 @@ class Array:
         if self.channels is None:
             return self
         if self.channels > 1:
-            way = " (a stack of sections saved as channels: say axes='zyx' in the config)" if self.roi.dims == 2 else ""
-            raise ValueError(f"{self.name} has {self.channels} channels; one is needed: write the one to use on its own{way}")
+            way = (
+                " (a stack of sections saved as channels: say axes='zyx' in the config)"
+                if self.roi.dims == 2
+                else ""
+            )
+            raise ValueError(
+                f"{self.name} has {self.channels} channels; one is needed: write the one to use on "
+                f"its own{way}"
+            )
         return Array(self.source, self.layout.without_channel(), self.dtype, roi=self.roi)
 
     def read(self, roi: Roi, *, beyond: Beyond = "refuse") -> NDArray[np.generic]:
         """The voxels of `roi`: (c?, z, y, x), C-contiguous, in a buffer of their own.
 
-        beyond: outside the array refuse, give zero, or mirror it at its outermost voxels (numpy's "reflect")
-        Raises ValueError where roi reaches beyond, or a chunk is missing or damaged; it names the chunk.
+        beyond: outside the array refuse, give zero, or mirror it at its outermost voxels (numpy's
+                "reflect")
+        Raises ValueError where roi reaches beyond, or a chunk is missing or damaged; it names the
+        chunk.
         """
         if self.roi.contains(roi):
             return self._read(roi)
         if beyond == "refuse":
-            raise ValueError(f"{self.name} covers {text(self.roi)}, asked for {text(roi)} (voxels); stay inside")
+            raise ValueError(
+                f"{self.name} covers {text(self.roi)}, asked for {text(roi)} (voxels); stay inside"
+            )
         return self._reflected(roi) if beyond == "reflect" else self._padded(roi)
 
     def write(self, data: NDArray[np.generic], roi: Roi) -> None:
         """Puts `data` (c?, z, y, x) into `roi`.
 
-        Two processes may write at once where they write different chunks.  Raises ValueError if shape or dtype differ, or
-        roi reaches beyond the array.
+        Two processes may write at once where they write different chunks.  Raises ValueError if
+        shape or dtype differ, or roi reaches beyond the array.
         """
         expected = (*self.shape[: len(self.axes) - roi.dims], *roi.shape)
         if not self.roi.contains(roi) or data.shape != expected:
-            raise ValueError(f"{self.name} covers {text(self.roi)}; {text(roi)} takes shape {expected}, got {data.shape}")
+            raise ValueError(
+                f"{self.name} covers {text(self.roi)}; {text(roi)} takes shape {expected}, got "
+                f"{data.shape}"
+            )
         if data.dtype != self.dtype:
             raise ValueError(f"{self.name} holds {self.dtype}, got {data.dtype}; convert it first")
         assert self.layout.disk == self.axes, "only arrays in the usual order are written"
         self.source.write(self.layout.slices(roi), data)
 
     def delete(self, roi: Roi) -> None:
-        """Deletes the chunks of a zarr array that `roi` touches; reading them is an error then, until they are written."""
+        """Deletes the chunks of a zarr array that `roi` touches; reading them is an error then,
+        until they are written."""
         self.source.delete(self.layout.slices(roi))
 
     def _read(self, roi: Roi) -> NDArray[np.generic]:
@@ -148,12 +176,16 @@ class Array:
     def _reflected(self, roi: Roi) -> NDArray[np.generic]:
         places = [
             _mirror(np.arange(begin, end) - first, size) + first
-            for begin, end, first, size in zip(roi.begin, roi.end, self.roi.begin, self.roi.shape, strict=True)
+            for begin, end, first, size in zip(
+                roi.begin, roi.end, self.roi.begin, self.roi.shape, strict=True
+            )
         ]
         begin = Coordinate(place.min() for place in places)
         end = Coordinate(place.max() + 1 for place in places)
         data = self._read(Roi(begin, end - begin))
-        for axis, (place, first, last) in enumerate(zip(places, begin, end, strict=True), start=data.ndim - roi.dims):
+        for axis, (place, first, last) in enumerate(
+            zip(places, begin, end, strict=True), start=data.ndim - roi.dims
+        ):
             if len(place) != last - first or (np.diff(place) != 1).any():
                 data = data.take(place - first, axis=axis)
         return data
@@ -168,18 +200,21 @@ def open_array(
     axes: Sequence[str] | None = None,
     writable: bool = False,
 ) -> Array:
-    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout) or a TIFF file, told apart by content.
+    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout) or a TIFF file, told apart
+    by content.
 
-    name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for TIFF
+    name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for
+                TIFF
     voxel_size: nm, z y x; needed where the file has none
     offset:     nm, z y x; default 0
     axes:       names in the order on disk, e.g. "zyxc"; z y x by default
 
-    What is given is used before what the file says; where they differ, a warning names both.  Metadata are attributes of the
-    array or a group around it (`resolution` or `voxel_size`, `offset`, `axis_names`, `units`; `transform`, `pixelResolution`),
-    OME-Zarr 0.4 multiscales, or those of ImageJ and OME in TIFF; axes in another order are turned on reading.  An offset is
-    kept exactly: whole voxels, and a `remainder`.  Raises ValueError if the array is not there (and lists those that are), has
-    no voxel size, states what cannot be, or cannot be read here.
+    What is given is used before what the file says; where they differ, a warning names both.
+    Metadata are attributes of the array or a group around it (`resolution` or `voxel_size`,
+    `offset`, `axis_names`, `units`; `transform`, `pixelResolution`), OME-Zarr 0.4 multiscales, or
+    those of ImageJ and OME in TIFF; axes in another order are turned on reading.  An offset is kept
+    exactly: whole voxels, and a `remainder`.  Raises ValueError if the array is not there (and
+    lists those that are), has no voxel size, states what cannot be, or cannot be read here.
     """
     container = Path(path)
     found = containers.find(container, name)
@@ -213,9 +248,14 @@ def _number_type(handle: Any) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = np.dtype(handle.dtype)
     except Exception as error:  # types of HDF5 that numpy has not
-        raise ValueError(f"its dtype is none that numpy knows ({error}); numbers are needed") from error
+        raise ValueError(
+            f"its dtype is none that numpy knows ({error}); numbers are needed"
+        ) from error
     if handle.shape is None or dtype.kind not in "buif":
-        raise ValueError(f"its dtype is {dtype}{', and it is empty' if handle.shape is None else ''}; numbers are needed")
+        raise ValueError(
+            f"its dtype is {dtype}{', and it is empty' if handle.shape is None else ''}; numbers "
+            f"are needed"
+        )
     return dtype.newbyteorder("=")
 
 
@@ -225,7 +265,8 @@ def text(roi: Roi) -> str:
 
 
 def _mirror(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Places along an axis of `size` voxels, mirrored at the first and the last as often as needed."""
+    """Places along an axis of `size` voxels, mirrored at the first and the last as often as
+    needed."""
     period = max(2 * size - 2, 1)
     folded = places % period
     return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(places)

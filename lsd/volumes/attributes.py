@@ -1,7 +1,8 @@
 """What plain attributes of an array, and of the groups around it, say of it.
 
-resolution, voxel_size, offset, axis_names, units    one entry an axis of space in the order on disk, channels skipped; nm
-                                                     where there is no unit
+resolution, voxel_size, offset, axis_names, units    one entry an axis of space in the order on
+                                                     disk, channels skipped; nm where there is no
+                                                     unit
 transform        COSEM: {"axes", "scale", "translate", "units"}, by the names of axes
 pixelResolution  N5 viewer: {"dimensions": [x, y, z], "unit"}, whatever the order on disk
 element_size_um  ilastik and PlantSeg: micrometres
@@ -48,17 +49,24 @@ def from_attributes(attributes: Mapping[str, Any], dims: int) -> Statement:
     if unit is None:
         return Statement(axes, wrong={**wrong, "offset": wrong["voxel_size"]})
     if unit.strip().lower() in NO_LENGTH:
-        return Statement(axes, wrong=wrong, unused=f"its unit is {unit!r}" if _stated(attributes) else "")
+        return Statement(
+            axes, wrong=wrong, unused=f"its unit is {unit!r}" if _stated(attributes) else ""
+        )
     size = tried(lambda: _size(attributes, axes, unit), wrong, "voxel_size")
     offset = tried(lambda: _offset(attributes, axes, unit), wrong, "offset")
     return Statement(axes, size, offset, wrong)
 
 
-def completed(own: Statement, groups: Sequence[Mapping[str, Any]], name: str, dims: int) -> Statement:
-    """`own`, and where an array states no voxel size what the groups around it do, the nearest first."""
+def completed(
+    own: Statement, groups: Sequence[Mapping[str, Any]], name: str, dims: int
+) -> Statement:
+    """`own`, and where an array states no voxel size what the groups around it do, the nearest
+    first."""
     if own.voxel_size is not None or "voxel_size" in own.wrong:
         return own
-    attributes = next((attributes for attributes in groups if any(key in attributes for key in SIZES)), None)
+    attributes = next(
+        (attributes for attributes in groups if any(key in attributes for key in SIZES)), None
+    )
     if attributes is None:
         return own
     if _COARSE.fullmatch(name.rpartition("/")[2]):
@@ -67,7 +75,13 @@ def completed(own: Statement, groups: Sequence[Mapping[str, Any]], name: str, di
     names = {"axis_names": list(own.axes)} if own.axes else {}
     found = from_attributes({**attributes, **names}, dims)
     offset = own.offset if own.offset is not None else found.offset
-    return Statement(own.axes or found.axes, found.voxel_size, offset, {**found.wrong, **own.wrong}, own.unused or found.unused)
+    return Statement(
+        own.axes or found.axes,
+        found.voxel_size,
+        offset,
+        {**found.wrong, **own.wrong},
+        own.unused or found.unused,
+    )
 
 
 def _stated(attributes: Mapping[str, Any]) -> bool:
@@ -83,7 +97,9 @@ def _names(attributes: Mapping[str, Any], dims: int) -> list[str] | None:
     if not isinstance(transform, Mapping) or "axes" not in transform:
         return None
     axes = texts(transform["axes"], "its transform.axes")
-    return (axes if transform.get("order", "C") != "F" else axes[::-1]) if len(axes) == dims else None
+    return (
+        (axes if transform.get("order", "C") != "F" else axes[::-1]) if len(axes) == dims else None
+    )
 
 
 def _unit(units: Any, what: str) -> str:
@@ -105,8 +121,12 @@ def _size(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str) 
         first = next(iter(found))
         one, other = _in_order(found[first]), _in_order(size)
         if not agree(one, other):
-            shown_one, shown_other = (_as_written(attributes, key, values) for key, values in ((first, one), (key, other)))
-            raise ValueError(f"{first} is {shown_one} but {key} is {shown_other}; remove the wrong one")
+            shown_one, shown_other = (
+                _as_written(attributes, key, values) for key, values in ((first, one), (key, other))
+            )
+            raise ValueError(
+                f"{first} is {shown_one} but {key} is {shown_other}; remove the wrong one"
+            )
     return next(iter(found.values()), None)
 
 
@@ -114,15 +134,23 @@ def _one_size(key: str, value: Any, axes: Sequence[str] | None, unit: str) -> Le
     if key == "transform":
         return _transformed(value, "scale", positive=True)
     if key == "pixelResolution":
-        unit = _unit(value.get("unit"), "its pixelResolution.unit") if isinstance(value, Mapping) else unit
+        unit = (
+            _unit(value.get("unit"), "its pixelResolution.unit")
+            if isinstance(value, Mapping)
+            else unit
+        )
         value = value.get("dimensions") if isinstance(value, Mapping) else value
         if unit.strip().lower() in NO_LENGTH:
             return None
         size = nanometres(numbers(value, "its pixelResolution", positive=True), unit)
         if len(size) not in (2, 3):
-            raise ValueError(f"its pixelResolution is {shown(value)}; it must be a number for each of x, y, z")
+            raise ValueError(
+                f"its pixelResolution is {shown(value)}; it must be a number for each of x, y, z"
+            )
         return {axis: size[2 - i] for i, axis in enumerate(SPACE) if 2 - i < len(size)}
-    size = nanometres(numbers(value, f"its {key}", positive=True), "um" if key == "element_size_um" else unit)
+    size = nanometres(
+        numbers(value, f"its {key}", positive=True), "um" if key == "element_size_um" else unit
+    )
     return named(size, axes, "voxel size") if axes else size
 
 
@@ -138,21 +166,42 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
     transform = mapping(value, "its transform")
     if what not in transform:
         return None
-    axes = axis_names(texts(transform.get("axes"), "its transform.axes"), len(listed(transform.get("axes"))))
+    axes = axis_names(
+        texts(transform.get("axes"), "its transform.axes"), len(listed(transform.get("axes")))
+    )
     values = listed(transform[what])
-    units = texts(transform["units"], "its transform.units") if "units" in transform else ["nm"] * len(values)
+    units = (
+        texts(transform["units"], "its transform.units")
+        if "units" in transform
+        else ["nm"] * len(values)
+    )
     if axes is None or not len(axes) == len(values) == len(units):
-        raise ValueError(f"its transform is {shown(dict(transform))}; axes, scale, translate and units must be equally many")
-    space = [(axis, entry, unit) for axis, entry, unit in zip(axes, values, units, strict=True) if axis in SPACE]
+        raise ValueError(
+            f"its transform is {shown(dict(transform))}; axes, scale, translate and units must be "
+            f"equally many"
+        )
+    space = [
+        (axis, entry, unit)
+        for axis, entry, unit in zip(axes, values, units, strict=True)
+        if axis in SPACE
+    ]
     if any(not known(unit) for *_, unit in space):
         return None
     found = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
-    return {axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, found, strict=True)}
+    return {
+        axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, found, strict=True)
+    }
 
 
 def _in_order(size: Lengths) -> tuple[float, ...]:
-    return tuple(size[axis] for axis in SPACE if axis in size) if isinstance(size, Mapping) else size
+    return (
+        tuple(size[axis] for axis in SPACE if axis in size) if isinstance(size, Mapping) else size
+    )
 
 
 def _as_written(attributes: Mapping[str, Any], key: str, values: Sequence[float]) -> Any:
-    return tuple(plain(listed(attributes[key]))) if key in ("resolution", "voxel_size") else f"{tuple(values)} nm"
+    return (
+        tuple(plain(listed(attributes[key])))
+        if key in ("resolution", "voxel_size")
+        else f"{tuple(values)} nm"
+    )

@@ -1,4 +1,5 @@
-"""What files say of themselves, checked before it is used: a wrong type is an error that names the field.
+"""What files say of themselves, checked before it is used: a wrong type is an error that names the
+field.
 
 what: of the field, as messages begin, such as "its resolution"
 """
@@ -19,7 +20,8 @@ _SHOWN = 80
 
 
 def json_object(path: Path) -> Mapping[str, Any]:
-    """The JSON object in a file, empty without a file.  ValueError naming the file if it cannot be read, or is none."""
+    """The JSON object in a file, empty without a file.  ValueError naming the file if it cannot be
+    read, or is none."""
     try:
         if not path.is_file():
             return {}
@@ -29,7 +31,9 @@ def json_object(path: Path) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(content, Mapping):
-        raise ValueError(f"{path} is damaged: it holds {shown(content)}; it must be an object, {{...}}")
+        raise ValueError(
+            f"{path} is damaged: it holds {shown(content)}; it must be an object, {{...}}"
+        )
     return content
 
 
@@ -45,7 +49,8 @@ def shown(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Numbers and words without the names of their types, which numpy prints; lists for tuples and arrays."""
+    """Numbers and words without the names of their types, which numpy prints; lists for tuples and
+    arrays."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, bytes):
@@ -67,7 +72,9 @@ def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction,
     try:
         found = tuple(exact(entry) for entry in listed(value))
     except ValueError:
-        raise ValueError(f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis") from None
+        raise ValueError(
+            f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis"
+        ) from None
     if positive and min(found, default=Fraction(1)) <= 0:
         raise ValueError(f"{what} is {shown(listed(value))}; voxel sizes are positive")
     return found
@@ -75,7 +82,10 @@ def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction,
 
 def texts(value: Any, what: str) -> list[str]:
     """The words of a list, None among them as ""."""
-    found = [entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry for entry in listed(value)]
+    found = [
+        entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
+        for entry in listed(value)
+    ]
     if not all(isinstance(entry, str | None) for entry in found):
         raise ValueError(f"{what} is {shown(value)}; it must be a list of words")
     return [str(entry or "") for entry in found]

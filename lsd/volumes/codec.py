@@ -1,7 +1,9 @@
-"""How chunks are compressed: zstd frames with a checksum of their content, which every reader of zstd checks.
+"""How chunks are compressed: zstd frames with a checksum of their content, which every reader of
+zstd checks.
 
-That it is there is said in the frame, so it need not be said in the metadata of the array, and must not be: readers other than
-zarr 2 (tensorstore, zarrs) refuse a compressor with words that they do not know.
+That it is there is said in the frame, so it need not be said in the metadata of the array, and must
+not be: readers other than zarr 2 (tensorstore, zarrs) refuse a compressor with words that they do
+not know.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ class Checked(Zstd):  # type: ignore[misc]
 
 
 def checked(array: Any) -> Any:
-    """`array`, an open zarr array: what is written through it has checksums, where it is compressed by zstd."""
+    """`array`, an open zarr array: what is written through it has checksums, where it is compressed
+    by zstd."""
     compressor = array.compressor
     if getattr(compressor, "codec_id", "") == "zstd":
         array._compressor = Checked(compressor.level)

@@ -1,7 +1,9 @@
-"""Files that hold arrays: zarr v2 folders, HDF5 files, TIFF files; which arrays they hold, and handles to read them.
+"""Files that hold arrays: zarr v2 folders, HDF5 files, TIFF files; which arrays they hold, and
+handles to read them.
 
-A handle has `shape`, `dtype`, `chunks`, `attrs` and is indexed with slices.  TIFF files are read through the zarr v2 view
-that tifffile gives, so pages, strips and tiles are read only where they are asked for.
+A handle has `shape`, `dtype`, `chunks`, `attrs` and is indexed with slices.  TIFF files are read
+through the zarr v2 view that tifffile gives, so pages, strips and tiles are read only where they
+are asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _LEVEL = re.compile(r"s?\d+")
 
 
 def kind(path: Path) -> Kind:
-    """The format of a container, by its content.  ValueError if there is none or it is none of those that are read."""
+    """The format of a container, by its content.  ValueError if there is none or it is none of
+    those that are read."""
     try:
         found = _kind(path)
         if found is not None:
@@ -52,7 +55,9 @@ def _kind(path: Path) -> Kind | None:
         if any((path / marker).exists() for marker in (".zgroup", ".zarray")):
             return "zarr"
         if (path / "zarr.json").exists():
-            raise ValueError(f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2")
+            raise ValueError(
+                f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2"
+            )
     elif path.is_file():
         with path.open("rb") as file:
             begin = file.read(4)
@@ -61,7 +66,8 @@ def _kind(path: Path) -> Kind | None:
 
 
 def arrays(path: Path) -> list[str]:
-    """Names of the arrays that a container holds, an image with its levels as one; "" is the container itself."""
+    """Names of the arrays that a container holds, an image with its levels as one; "" is the
+    container itself."""
     found: list[str] = []
     if kind(path) == "zarr":
         for folder, below, files in os.walk(path):
@@ -70,14 +76,17 @@ def arrays(path: Path) -> list[str]:
                 below.clear()
     elif kind(path) == "hdf5":
         with open_file(path) as file:
-            file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+            file.visititems(
+                lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+            )
     else:
         found.append("")
     return sorted(set(found))
 
 
 def find(path: Path, name: str) -> str | None:
-    """The name of the array that `name` means, None if there is none: of a multiscale zarr group, its finest array."""
+    """The name of the array that `name` means, None if there is none: of a multiscale zarr group,
+    its finest array."""
     name = name.strip("/")
     if kind(path) == "tiff":
         return "" if not name else None
@@ -112,28 +121,40 @@ def missing(path: Path, name: str) -> ValueError:
     """The error that says that `path` has no array `name`, and what it has instead."""
     names = arrays(path)
     if names == [""]:
-        return ValueError(f"{path} holds a single array, without a name, not {name!r}; leave the name empty")
+        return ValueError(
+            f"{path} holds a single array, without a name, not {name!r}; leave the name empty"
+        )
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ValueError(f"{path} holds no array {name!r}; it holds: {', '.join(names[:_LISTED]) or 'none'}{more}")
+    return ValueError(
+        f"{path} holds no array {name!r}; it holds: {', '.join(names[:_LISTED]) or 'none'}{more}"
+    )
 
 
 def handle(path: Path, name: str, *, writable: bool = False) -> Any:
-    """An open array.  ValueError if the file is damaged, or needs what is not installed.  Handles must not cross a fork."""
+    """An open array.  ValueError if the file is damaged, or needs what is not installed.  Handles
+    must not cross a fork."""
     form = kind(path)
     try:
         if form == "zarr":
             return open_zarr(path / name, writable=writable)
         return open_dataset(path, name) if form == "hdf5" else open_tiff(path)
     except ValueError as error:
-        raise ValueError(f"{path}:{name} cannot be opened: {error}" if name else f"{path} cannot be opened: {error}") from error
+        raise ValueError(
+            f"{path}:{name} cannot be opened: {error}"
+            if name
+            else f"{path} cannot be opened: {error}"
+        ) from error
     except PermissionError as error:
         raise unreadable(path / name, error) from error
     except Exception as error:  # formats raise what they like for a damaged header
-        raise ValueError(f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}") from error
+        raise ValueError(
+            f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}"
+        ) from error
 
 
 def files(path: Path, opened: Any) -> list[str]:
-    """Those that the voxels of an open HDF5 or TIFF array lie in, which may be others than its container."""
+    """Those that the voxels of an open HDF5 or TIFF array lie in, which may be others than its
+    container."""
     found: list[str] = hdf5_files(opened) if kind(path) == "hdf5" else opened.files
     return sorted({str(path), *found})
 
@@ -145,9 +166,16 @@ def statement(path: Path, name: str, opened: Any) -> Statement:
         stated: Statement = opened.stated
         return stated
     if form == "hdf5":
-        return completed(from_attributes(stated_hdf5(opened), len(opened.shape)), groups(opened), name, len(opened.shape))
+        return completed(
+            from_attributes(stated_hdf5(opened), len(opened.shape)),
+            groups(opened),
+            name,
+            len(opened.shape),
+        )
     array = path / name
-    plain = joined(from_attributes(json_object(array / ".zattrs"), len(opened.shape)), around(array))
+    plain = joined(
+        from_attributes(json_object(array / ".zattrs"), len(opened.shape)), around(array)
+    )
     return completed(plain, zarr_groups(array), name, len(opened.shape))
 
 

@@ -1,7 +1,8 @@
-"""Arrays that are written: zarr v2, compressed with a checksum, described for people, programs and viewers.
+"""Arrays that are written: zarr v2, compressed with a checksum, described for people, programs and
+viewers.
 
-Each is an OME-Zarr image of its own: the group <container>/<name> says what it is, its voxels are in <container>/<name>/0, and
-coarser levels, where there are any, in 1, 2, .. beside it.
+Each is an OME-Zarr image of its own: the group <container>/<name> says what it is, its voxels are
+in <container>/<name>/0, and coarser levels, where there are any, in 1, 2, .. beside it.
 """
 
 from __future__ import annotations
@@ -42,25 +43,34 @@ def create_array(
     remainder: Sequence[Any] | None = None,
     overwrite: bool = False,
 ) -> Array:
-    """Makes the array `name` of the zarr folder `path`, open for writing: (c?, z, y, x) with the offset of `roi` (voxels).
+    """Makes the array `name` of the zarr folder `path`, open for writing: (c?, z, y, x) with the
+    offset of `roi` (voxels).
 
-    voxel_size: nm, z y x; chunks: voxels, with or without the channels (default: 64 each way and all channels)
+    voxel_size: nm, z y x; chunks: voxels, with or without the channels (default: 64 each way and
+                all channels)
     labels:     its voxels are ids: viewers colour them, and coarser levels are majorities
     attributes: more to note on the array, as JSON
-    fill:       what chunks hold that were never written; None: reading one is an error that names it
-    remainder:  nm, z y x, of the array that it is made from (Array.remainder): what its offset is beyond whole voxels
-    overwrite:  delete what is there.  Otherwise an array of the same shape, dtype, chunks and place is opened as it is, also
-                one of an earlier version, which stands at <path>/<name> itself
+    fill:       what chunks hold that were never written; None: reading one is an error that names
+                it
+    remainder:  nm, z y x, of the array that it is made from (Array.remainder): what its offset is
+                beyond whole voxels
+    overwrite:  delete what is there.  Otherwise an array of the same shape, dtype, chunks and place
+                is opened as it is, also one of an earlier version, which stands at <path>/<name>
+                itself
 
-    A chunk is written to a temporary file and renamed; it is compressed by zstd with its content checksum on, so a flipped bit
-    is an error on reading, by any zarr 2.  Metadata stand twice: as attributes of the array (resolution, offset, axis_names,
-    units in nm) and as OME-Zarr 0.4 in the group <path>/<name>, which viewers open.
+    A chunk is written to a temporary file and renamed; it is compressed by zstd with its content
+    checksum on, so a flipped bit is an error on reading, by any zarr 2.  Metadata stand twice: as
+    attributes of the array (resolution, offset, axis_names, units in nm) and as OME-Zarr 0.4 in the
+    group <path>/<name>, which viewers open.
 
     Raises ValueError if another array is there, or dimensions do not fit together.
     """
     axes = (("c",) if channels else ()) + SPACE[-roi.dims :]
     if not name.strip("/") or len(voxel_size) != roi.dims:
-        raise ValueError(f"an array needs a name and a voxel size for each of its {roi.dims} axes, got {name!r}, {voxel_size}")
+        raise ValueError(
+            f"an array needs a name and a voxel size for each of its {roi.dims} axes, got "
+            f"{name!r}, {voxel_size}"
+        )
     shape = ((channels,) if channels else ()) + tuple(roi.shape)
     wanted = chunk_sizes(shape, roi.dims, np.dtype(dtype), chunks)
     size, place = [float(nm) for nm in voxel_size], lengths(roi.begin, voxel_size, remainder)
@@ -84,8 +94,12 @@ def create_array(
             # who made it was killed before it could say so
             found.source.handle.attrs.put(said)
         return found
-    _group(container, name).attrs.put(image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels))
-    new_array(container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=said, fill=fill)
+    _group(container, name).attrs.put(
+        image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels)
+    )
+    new_array(
+        container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=said, fill=fill
+    )
     return _opened(container, name, remainder)
 
 
@@ -113,22 +127,32 @@ def new_array(
 
 
 def create_level(
-    path: str | Path, name: str, level: int, *, factor: Sequence[int], chunks: Sequence[int] | None = None
+    path: str | Path,
+    name: str,
+    level: int,
+    *,
+    factor: Sequence[int],
+    chunks: Sequence[int] | None = None,
 ) -> Array:
-    """Makes level `level` of an image, each of its voxels `factor` (z, y, x) of level 0; what is there is opened as it is.
+    """Makes level `level` of an image, each of its voxels `factor` (z, y, x) of level 0; what is
+    there is opened as it is.
 
-    Its first voxel lies in the middle of those that it covers: half a voxel of its own less half of one of level 0 further on.
-    No viewer is told of it before `announce_level`.
+    Its first voxel lies in the middle of those that it covers: half a voxel of its own less half of
+    one of level 0 further on.  No viewer is told of it before `announce_level`.
     """
     base, folder = open_array(path, name), Path(path) / name / str(level)
     if not (folder / ".zarray").exists():
         size = [float(exact(nm) * f) for nm, f in zip(base.voxel_size, factor, strict=True)]
         begin = base.source.handle.attrs["offset"]
         place = [
-            float(exact(nm) + exact(voxel) * (f - 1) / 2) for nm, voxel, f in zip(begin, base.voxel_size, factor, strict=True)
+            float(exact(nm) + exact(voxel) * (f - 1) / 2)
+            for nm, voxel, f in zip(begin, base.voxel_size, factor, strict=True)
         ]
         dims = len(size)
-        shape = (*base.shape[:-dims], *(-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)))
+        shape = (
+            *base.shape[:-dims],
+            *(-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)),
+        )
         wanted = chunk_sizes(shape, dims, base.dtype, chunks)
         said = plain_attributes(base.axes, size, place)
         new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=said)
@@ -143,16 +167,20 @@ def announce_level(path: str | Path, name: str, level: int) -> None:
     others = [there for there in image["datasets"] if there["path"] != str(level)]
     channels = len(said["axis_names"]) - len(said["resolution"])
     levels = [*others, dataset(str(level), said["resolution"], said["offset"], channels=channels)]
-    group.attrs["multiscales"] = [{**image, "datasets": sorted(levels, key=lambda there: int(there["path"]))}]
+    group.attrs["multiscales"] = [
+        {**image, "datasets": sorted(levels, key=lambda there: int(there["path"]))}
+    ]
 
 
 def has_array(path: str | Path, name: str) -> bool:
-    """Whether a container has an array of that name, be it whole or not; False where there is no container."""
+    """Whether a container has an array of that name, be it whole or not; False where there is no
+    container."""
     return Path(path).exists() and containers.find(Path(path), name) is not None
 
 
 def remove_array(path: str | Path, name: str) -> None:
-    """Deletes an array of a zarr folder with all its levels, or one level, and what the group above says of it."""
+    """Deletes an array of a zarr folder with all its levels, or one level, and what the group above
+    says of it."""
     folder = Path(path) / name.strip("/")
     assert ".." not in folder.parts, folder
     assert folder != Path(path), folder
@@ -168,16 +196,27 @@ def refuse_same(output: str | Path, inputs: Iterable[str | Path]) -> None:
         source = Path(path).resolve()
         same = place.exists() and source.exists() and os.path.samefile(place, source)
         if same or place == source or source in place.parents:
-            raise ValueError(f"the output {output} would be written into the input {path}; name another output")
+            raise ValueError(
+                f"the output {output} would be written into the input {path}; name another output"
+            )
 
 
-def chunk_sizes(shape: tuple[int, ...], dims: int, dtype: np.dtype[Any], chunks: Sequence[int] | None) -> tuple[int, ...]:
+def chunk_sizes(
+    shape: tuple[int, ...], dims: int, dtype: np.dtype[Any], chunks: Sequence[int] | None
+) -> tuple[int, ...]:
     """Chunks of all axes, from those that were asked for, or not."""
     if chunks is not None and len(chunks) not in (dims, len(shape)):
-        raise ValueError(f"chunks {tuple(chunks)} do not fit an array of shape {shape}; give {dims} or {len(shape)} numbers")
+        raise ValueError(
+            f"chunks {tuple(chunks)} do not fit an array of shape {shape}; give {dims} or "
+            f"{len(shape)} numbers"
+        )
     if chunks is not None and len(chunks) == len(shape):
         return tuple(int(n) for n in chunks)
-    spatial = tuple(int(n) for n in chunks) if chunks is not None else tuple(min(CHUNK[dims], n) for n in shape[-dims:])
+    spatial = (
+        tuple(int(n) for n in chunks)
+        if chunks is not None
+        else tuple(min(CHUNK[dims], n) for n in shape[-dims:])
+    )
     room = max(1, _LARGEST_CHUNK // (int(np.prod(spatial)) * dtype.itemsize))
     return (*(min(n, room) for n in shape[:-dims]), *spatial)
 
@@ -198,8 +237,15 @@ def _reopen(
     asked = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
     if there != asked:
         labels = ("shape", "roi", "dtype", "chunks", "voxel size")
-        differ = [f"{what} {a} there, {b} asked for" for what, a, b in zip(labels, there, asked, strict=True) if a != b]
-        raise ValueError(f"{found.name} is another array: {'; '.join(differ)}; delete it, name another output, or overwrite it")
+        differ = [
+            f"{what} {a} there, {b} asked for"
+            for what, a, b in zip(labels, there, asked, strict=True)
+            if a != b
+        ]
+        raise ValueError(
+            f"{found.name} is another array: {'; '.join(differ)}; delete it, name another output, "
+            f"or overwrite it"
+        )
     return found
 
 
@@ -210,7 +256,8 @@ def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
 
 
 def _is_array(folder: Path) -> bool:
-    """Whether a folder is an array as they are written here, or as they were by earlier versions."""
+    """Whether a folder is an array as they are written here, or as they were by earlier
+    versions."""
     return any((place / ".zarray").exists() for place in (folder, folder / "0"))
 
 
@@ -221,7 +268,9 @@ def _refuse_others(container: Path, name: str) -> None:
         raise ValueError(f"{folder} is a group of arrays; name another output")
     for part in Path(name).parents:
         if part != Path(".") and _is_array(container / part):
-            raise ValueError(f"{container / part} is an array, it cannot hold {name!r}; name another output")
+            raise ValueError(
+                f"{container / part} is an array, it cannot hold {name!r}; name another output"
+            )
     if (container / ".zarray").exists():
         raise ValueError(f"{container} is an array, it cannot hold {name!r}; name another output")
 
@@ -229,7 +278,9 @@ def _refuse_others(container: Path, name: str) -> None:
 def _group(container: Path, name: str) -> Any:
     """The group of an image, made with all groups above it."""
     for part in (*reversed(Path(name).parents), Path(name)):
-        (container / part).mkdir(parents=True, exist_ok=True)  # zarr would name no folder in its error
+        (container / part).mkdir(
+            parents=True, exist_ok=True
+        )  # zarr would name no folder in its error
         group = zarr.open_group(str(container / part), mode="a")
     return group
 
@@ -241,7 +292,12 @@ def _withdraw(folder: Path) -> None:
     group = zarr.open_group(str(folder.parent), mode="r+")
     images = group.attrs.get("multiscales", [])
     left = [
-        {**image, "datasets": [level for level in image.get("datasets", []) if level.get("path") != folder.name]}
+        {
+            **image,
+            "datasets": [
+                level for level in image.get("datasets", []) if level.get("path") != folder.name
+            ],
+        }
         for image in images
     ]
     if left != images:

@@ -1,4 +1,5 @@
-"""Formats that are not read, by how they look: so that a message names what a file is, not only what it is not."""
+"""Formats that are not read, by how they look: so that a message names what a file is, not only
+what it is not."""
 
 from __future__ import annotations
 
@@ -12,22 +13,35 @@ FOLDERS = {
     "datasource-properties.json": "a webKnossos data set",
 }
 SUFFIXES = {
-    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file", ".nii": "a NIfTI file", ".nii.gz": "a NIfTI file",
-    ".nrrd": "an NRRD file", ".nhdr": "an NRRD file", ".czi": "a Zeiss CZI file", ".lif": "a Leica LIF file",
-    ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file", ".dm4": "a Gatan DM4 file",
+    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file", ".nii": "a NIfTI file",
+    ".nii.gz": "a NIfTI file",
+    ".nrrd": "an NRRD file", ".nhdr": "an NRRD file", ".czi": "a Zeiss CZI file",
+    ".lif": "a Leica LIF file",
+    ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file",
+    ".dm4": "a Gatan DM4 file",
     ".npy": "a numpy file", ".npz": "a numpy file",
-    ".png": "a PNG image", ".jpg": "a JPEG image", ".jpeg": "a JPEG image", ".zip": "a zip file", ".tar": "a tar file",
-    ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file", ".json": "a JSON file",
+    ".png": "a PNG image", ".jpg": "a JPEG image", ".jpeg": "a JPEG image", ".zip": "a zip file",
+    ".tar": "a tar file",
+    ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file",
+    ".json": "a JSON file",
 }  # fmt: skip
-MAGIC = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip file", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image",
-         b"NRRD": "an NRRD file", b"\x93NUMPY": "a numpy file"}  # fmt: skip
+MAGIC = {
+    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a zip file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"NRRD": "an NRRD file",
+    b"\x93NUMPY": "a numpy file",
+}
 
 
 def refusal(path: Path) -> ValueError:
     """The error for a container that is there but none of those that are read."""
     what = (_folder if path.is_dir() else _file)(path)
     if what == "empty":
-        return ValueError(f"{path} is empty: it is still being written or copied, or it was lost; {READ}")
+        return ValueError(
+            f"{path} is empty: it is still being written or copied, or it was lost; {READ}"
+        )
     if what is None:
         return ValueError(f"{path} is no zarr v2 folder, HDF5 file or TIFF file; these are read")
     return ValueError(f"{path} is {what}, which is not read: {READ}; write it as one of these")

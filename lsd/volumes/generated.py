@@ -16,24 +16,24 @@ from lsd.volumes.create import create_array
 
 log = logging.getLogger(__name__)
 
-GENERATOR = Path(__file__).parent / "synthetic"
+# of what is generated: raised when the same seed gives other voxels than before
+VERSION = 1
 
 
 def path(synthetic: Synthetic, data_root: Path) -> Path:
-    """Where the volume is kept: named by its spec, and by the code that makes it."""
+    """Where the volume is kept: named by its spec, and by the version of what makes it."""
     shape = "x".join(map(str, synthetic.shape))
     size = "x".join(f"{nm:g}" for nm in synthetic.voxel_size)
-    digest = hashlib.sha256(synthetic.model_dump_json().encode())
-    for file in sorted(GENERATOR.glob("*.py")):
-        digest.update(file.read_bytes())
-    return data_root / f"synthetic_{synthetic.kind}_{shape}_{size}nm_seed{synthetic.seed}_{digest.hexdigest()[:8]}.zarr"
+    digest = hashlib.sha256(f"{VERSION} {synthetic.model_dump_json()}".encode()).hexdigest()[:8]
+    name = f"synthetic_{synthetic.kind}_{shape}_{size}nm_seed{synthetic.seed}_{digest}.zarr"
+    return data_root / name
 
 
 def generate(synthetic: Synthetic, data_root: Path) -> Path:
     """The container of the volume, made if it is not there yet.
 
-    It is written beside its place and then renamed, so several processes may do this at once: the first one's is kept.
-    Raises ValueError if the data root cannot be written.
+    It is written beside its place and then renamed, so several processes may do this at once: the
+    first one's is kept.  Raises ValueError if the data root cannot be written.
     """
     target = path(synthetic, data_root)
     if target.exists():
@@ -45,7 +45,8 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
         _settle(partial, target)
     except OSError as error:
         raise ValueError(
-            f"the synthetic volume is kept in the data root {data_root}, where it cannot be written: {error}; "
+            f"the synthetic volume is kept in the data root {data_root}, where it cannot be "
+            f"written: {error}; "
             "set data_root (or $LSD_DATA) to a folder that can be"
         ) from error
     finally:
@@ -59,7 +60,14 @@ def _write(synthetic: Synthetic, container: Path) -> None:
     for name, data in synthesize(synthetic).items():
         roi = Roi((0,) * data.ndim, data.shape)
         labels = name.startswith("volumes/labels/")
-        array = create_array(container, name, roi=roi, voxel_size=synthetic.voxel_size, dtype=data.dtype, labels=labels)
+        array = create_array(
+            container,
+            name,
+            roi=roi,
+            voxel_size=synthetic.voxel_size,
+            dtype=data.dtype,
+            labels=labels,
+        )
         array.write(data, roi)
 
 

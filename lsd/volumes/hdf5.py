@@ -1,4 +1,5 @@
-"""HDF5 files: opened for reading beside whatever else happens to them, or a sentence that says what that is."""
+"""HDF5 files: opened for reading beside whatever else happens to them, or a sentence that says what
+that is."""
 
 from __future__ import annotations
 
@@ -15,14 +16,16 @@ from lsd.volumes.checked import unreadable
 
 # registered at portal.hdfgroup.org; the names that people know
 FILTERS = {
-    4: "szip", 305: "LZO", 307: "bzip2", 32000: "LZF", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP",
+    4: "szip", 305: "LZO", 307: "bzip2", 32000: "LZF", 32001: "Blosc", 32004: "LZ4",
+    32008: "bitshuffle", 32013: "ZFP",
     32015: "Zstandard", 32017: "SZ", 32024: "SZ3", 32026: "Blosc2",
 }  # fmt: skip
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.*stored_eof = (\d+)")
 
 
 def open_file(path: Path) -> h5py.File:
-    """The file, open for reading.  ValueError that says who else has it open, or what is wrong with it."""
+    """The file, open for reading.  ValueError that says who else has it open, or what is wrong with
+    it."""
     try:
         return h5py.File(path, "r", locking="best-effort")
     except OSError as error:
@@ -30,7 +33,8 @@ def open_file(path: Path) -> h5py.File:
 
 
 def open_dataset(path: Path, name: str) -> h5py.Dataset:
-    """A dataset whose values can be read here: ValueError names a filter that is not there, or a file that it lies in."""
+    """A dataset whose values can be read here: ValueError names a filter that is not there, or a
+    file that it lies in."""
     dataset = open_file(path)[name]
     for code, known_as in _filters(dataset):
         _need_filter(code, known_as)
@@ -41,7 +45,8 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
 
 
 def files(dataset: h5py.Dataset) -> list[str]:
-    """Those that its values lie in: links, virtual and external datasets lead to others, and these to others again."""
+    """Those that its values lie in: links, virtual and external datasets lead to others, and these
+    to others again."""
     found, left = set[str](), [(dataset.file.filename, dataset.name)]
     known = set(left)
     while left:
@@ -54,8 +59,15 @@ def files(dataset: h5py.Dataset) -> list[str]:
             beside = Path(item.file.filename).parent
             found |= {str(beside / other) for other, *_ in item.external or ()}
             sources = item.virtual_sources() if item.is_virtual else []
-            there = (item.file.filename if source.file_name == "." else str(beside / source.file_name) for source in sources)
-            further = [pair for pair in zip(there, (source.dset_name for source in sources), strict=True) if pair not in known]
+            there = (
+                item.file.filename if source.file_name == "." else str(beside / source.file_name)
+                for source in sources
+            )
+            further = [
+                pair
+                for pair in zip(there, (source.dset_name for source in sources), strict=True)
+                if pair not in known
+            ]
         known.update(further)
         left += further
     return sorted(found)
@@ -81,7 +93,10 @@ def groups(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
     properties = dataset.id.get_create_plist()
     found = [properties.get_filter(i) for i in range(properties.get_nfilters())]
-    return [(code, FILTERS.get(code) or name.decode("utf-8", "replace") or "unknown") for code, _, _, name in found]
+    return [
+        (code, FILTERS.get(code) or name.decode("utf-8", "replace") or "unknown")
+        for code, _, _, name in found
+    ]
 
 
 def _need_filter(code: int, known_as: str) -> None:
@@ -92,18 +107,25 @@ def _need_filter(code: int, known_as: str) -> None:
         importlib.import_module("hdf5plugin")
     except ImportError:
         raise ValueError(
-            f"it is compressed by {known_as} (HDF5 filter {code}), which h5py lacks: pip install hdf5plugin, which has it"
+            f"it is compressed by {known_as} (HDF5 filter {code}), which h5py lacks: pip install "
+            f"hdf5plugin, which has it"
         ) from None
     if not h5py.h5z.filter_avail(code):
         raise ValueError(
-            f"it is compressed by {known_as} (HDF5 filter {code}), which neither h5py nor hdf5plugin has: write it with gzip"
+            f"it is compressed by {known_as} (HDF5 filter {code}), which neither h5py nor "
+            f"hdf5plugin has: write it with gzip"
         )
 
 
 def _other_files(dataset: h5py.Dataset) -> list[str]:
-    """Where values of virtual and external datasets lie; HDF5 reads fill values for those that are not there."""
-    virtual = [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
-    return [file for file in (*virtual, *(file for file, *_ in dataset.external or ())) if file != "."]
+    """Where values of virtual and external datasets lie; HDF5 reads fill values for those that are
+    not there."""
+    virtual = (
+        [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
+    )
+    return [
+        file for file in (*virtual, *(file for file, *_ in dataset.external or ())) if file != "."
+    ]
 
 
 def _why_closed(path: Path, error: OSError) -> str:
@@ -111,17 +133,21 @@ def _why_closed(path: Path, error: OSError) -> str:
     cut = _TRUNCATED.search(text)
     if "unable to lock file" in text:
         return (
-            f"{path} is open for writing in another process: wait until that has closed it, or read a copy; where nobody "
-            "writes, and the file system cannot lock files, set HDF5_USE_FILE_LOCKING=FALSE in the environment"
+            f"{path} is open for writing in another process: wait until that has closed it, or "
+            f"read a copy; where nobody "
+            "writes, and the file system cannot lock files, set HDF5_USE_FILE_LOCKING=FALSE in the "
+            "environment"
         )
     if "already open for write" in text:
         return (
-            f"{path} is open for writing in another process, or was left so by one that was killed: wait until it is closed; "
+            f"{path} is open for writing in another process, or was left so by one that was "
+            f"killed: wait until it is closed; "
             f"if nobody writes, 'h5clear -s {path}' of the HDF5 tools says so in the file"
         )
     if cut:
         return (
-            f"{path} is not whole, it has {cut[1]} of its {cut[2]} bytes: it is still being written or copied, or damaged; "
+            f"{path} is not whole, it has {cut[1]} of its {cut[2]} bytes: it is still being "
+            f"written or copied, or damaged; "
             "wait, or copy it again"
         )
     if isinstance(error, PermissionError):

@@ -1,7 +1,9 @@
-"""Arrays on disk as what a block function depends on: how to open them, and what tells their content from another.
+"""Arrays on disk as what a block function depends on: how to open them, and what tells their
+content from another.
 
-A job (`lsd.blockwise.on_disk.job`) that holds such a value can open its arrays and no others, and the value is part of the job's
-fingerprint.  So whatever a block reads is in the fingerprint, because there is no other way to read it.
+A job (`lsd.blockwise.on_disk.job`) that holds such a value can open its arrays and no others, and
+the value is part of the job's fingerprint.  So whatever a block reads is in the fingerprint,
+because there is no other way to read it.
 """
 
 from __future__ import annotations
@@ -33,13 +35,23 @@ class ArrayState(Spec):
     place: str
     layout: dict[str, Any]
     dtype: str
-    read: Annotated[Box, NoEffect("what is read follows from the blocks, which are part of every fingerprint")]
+    read: Annotated[
+        Box, NoEffect("what is read follows from the blocks, which are part of every fingerprint")
+    ]
     revision: str | None = None
     content: Annotated[str, Told("{place} was changed since")]
 
     @classmethod
-    def of(cls, array: Array, roi: Roi | None = None, *, where: str | None = None, revision: str | None = None) -> ArrayState:
-        """The state of `array` within `roi`, by default all that may be read of it.  revision: see `Volume.revision`."""
+    def of(
+        cls,
+        array: Array,
+        roi: Roi | None = None,
+        *,
+        where: str | None = None,
+        revision: str | None = None,
+    ) -> ArrayState:
+        """The state of `array` within `roi`, by default all that may be read of it.  revision: see
+        `Volume.revision`."""
         inside = array.roi if roi is None else array.roi.intersect(roi)
         here = place(array.source.path.resolve(), array.source.name) if where is None else where
         return cls(
@@ -48,7 +60,9 @@ class ArrayState(Spec):
             dtype=str(array.dtype),
             read=box(inside),
             revision=revision,
-            content="" if revision is not None or inside.empty else content(array.source, array.layout.slices(inside)),
+            content=""
+            if revision is not None or inside.empty
+            else content(array.source, array.layout.slices(inside)),
         )
 
     def again(self, array: Array) -> ArrayState:
@@ -62,7 +76,12 @@ class ArrayInput(Spec):
     made_from: what it was made from, where it is an output of this program
     """
 
-    path: Annotated[str, NoEffect("a run's folder may be moved: what it is made from and its content tell the array")]
+    path: Annotated[
+        str,
+        NoEffect(
+            "a run's folder may be moved: what it is made from and its content tell the array"
+        ),
+    ]
     name: str
     made_from: Annotated[str, Told("{state.place} was made anew")] = ""
     state: ArrayState
@@ -85,7 +104,10 @@ class OwnArray(Spec):
     @classmethod
     def of(cls, container: Path, name: str, *, revision: str | None = None) -> OwnArray:
         """As it is now."""
-        return cls(name=name, state=ArrayState.of(open_array(container, name), where=name, revision=revision))
+        return cls(
+            name=name,
+            state=ArrayState.of(open_array(container, name), where=name, revision=revision),
+        )
 
     def open(self, container: Path) -> Array:
         """The array.  Raises ValueError if it is another one by now."""
@@ -122,16 +144,21 @@ class VolumeInput(Spec):
 
     @classmethod
     def known(cls, volume: OpenVolume, data_root: Path, *, roi: Roi) -> VolumeInput:
-        """Where truth is known within `roi`, by the mask, the unknown label, and where raw is finite."""
+        """Where truth is known within `roi`, by the mask, the unknown label, and where raw is
+        finite."""
         labels = volume.spec.labels if volume.spec.unknown is not None else None
         spec = _reduced(volume.spec, labels=labels, region=_slices(volume.roi), fit="intersect")
-        return _input(volume, spec, data_root, ({"labels": roi} if labels else {}) | _known(volume, roi))
+        return _input(
+            volume, spec, data_root, ({"labels": roi} if labels else {}) | _known(volume, roi)
+        )
 
     @classmethod
     def everything(cls, volume: OpenVolume, data_root: Path, *, around: Coordinate) -> VolumeInput:
         """All arrays of the volume's region, and raw also as many voxels around it."""
         truth = dict.fromkeys(_arrays(volume), volume.roi)
-        return _input(volume, volume.spec, data_root, {**truth, "raw": volume.roi.grow(around, around)})
+        return _input(
+            volume, volume.spec, data_root, {**truth, "raw": volume.roi.grow(around, around)}
+        )
 
     def open(self) -> OpenVolume:
         """The volume; what is no part of this value can be asked where it lies, but not read.
@@ -154,7 +181,9 @@ class VolumeInput(Spec):
     def changed(self) -> list[str]:
         """What was changed since, in words."""
         there = _arrays(self._open())
-        return [line for name, state in self.arrays.items() for line in _changed(there[name], state)]
+        return [
+            line for name, state in self.arrays.items() for line in _changed(there[name], state)
+        ]
 
     def _open(self) -> OpenVolume:
         return open_volume(self.volume, name=self.name, data_root=Path(self.data_root))
@@ -169,7 +198,9 @@ class _Closed(Array):
     """An array that a job has no part of."""
 
     def read(self, *_: Any, **__: Any) -> NoReturn:
-        raise AssertionError(f"{self.name} is no part of the job's fingerprint, so a block must not read it")
+        raise AssertionError(
+            f"{self.name} is no part of the job's fingerprint, so a block must not read it"
+        )
 
 
 def _closed(array: Array) -> Array:
@@ -179,14 +210,21 @@ def _closed(array: Array) -> Array:
 def _input(volume: OpenVolume, spec: Volume, data_root: Path, read: dict[str, Roi]) -> VolumeInput:
     there = _arrays(volume)
     states = {
-        name: ArrayState.of(there[name], roi, revision=volume.spec.revision) for name, roi in read.items() if name in there
+        name: ArrayState.of(there[name], roi, revision=volume.spec.revision)
+        for name, roi in read.items()
+        if name in there
     }
     return VolumeInput(name=volume.name, data_root=str(data_root), volume=spec, arrays=states)
 
 
 def _arrays(volume: OpenVolume) -> dict[str, Array]:
     further = {f"arrays.{name}": array for name, array in volume.arrays.items()}
-    found = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **further}
+    found = {
+        "raw": volume.raw,
+        "labels": volume.labels,
+        "labels_mask": volume.labels_mask,
+        **further,
+    }
     return {name: array for name, array in found.items() if array is not None}
 
 
@@ -203,7 +241,11 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
 
 def _layout(array: Array) -> dict[str, Any]:
     """Every field that tells an array's layout from others, as JSON."""
-    return {field.name: _plain(getattr(array.layout, field.name)) for field in fields(array.layout) if field.compare}
+    return {
+        field.name: _plain(getattr(array.layout, field.name))
+        for field in fields(array.layout)
+        if field.compare
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -219,7 +261,8 @@ def _slices(roi: Roi) -> tuple[tuple[int, int], ...]:
 
 
 def _unchanged(array: Array, state: ArrayState) -> Array:
-    """`array` if it lies where it did; what its chunks hold is looked at where a run begins and ends."""
+    """`array` if it lies where it did; what its chunks hold is looked at where a run begins and
+    ends."""
     if (_layout(array), str(array.dtype)) != (state.layout, state.dtype):
         raise ValueError(f"{array.name} was replaced since the run began; run it again")
     return array

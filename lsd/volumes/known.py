@@ -1,4 +1,5 @@
-"""Where the truth of a volume may be, block by block in bounded memory; what was never written is not read.
+"""Where the truth of a volume may be, block by block in bounded memory; what was never written is
+not read.
 
 Blocks are whole chunks where chunks are small, so each is unpacked once.
 """
@@ -27,16 +28,21 @@ LIMIT = 1 << 33
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of a region that may hold truth, each inside the region.  whole: all of it lies in them."""
+    """Blocks of a region that may hold truth, each inside the region.  whole: all of it lies in
+    them."""
 
     rois: tuple[Roi, ...]
     whole: bool
 
 
-def truth_blocks(volume: OpenVolume, roi: Roi, *, masked: bool = True, limit: int = LIMIT) -> Blocks:
-    """The blocks of `roi`, which lies in the volume's, that may hold a label above 0 or, where masks hide, known voxels.
+def truth_blocks(
+    volume: OpenVolume, roi: Roi, *, masked: bool = True, limit: int = LIMIT
+) -> Blocks:
+    """The blocks of `roi`, which lies in the volume's, that may hold a label above 0 or, where
+    masks hide, known voxels.
 
-    masked: what labels_mask or the unknown label hides is no truth.  limit: voxels; of more, blocks are drawn at random, the
+    masked: what labels_mask or the unknown label hides is no truth.  limit: voxels; of more, blocks
+            are drawn at random, the
     same ones each time.
     """
     assert volume.labels is not None, volume.name
@@ -52,16 +58,21 @@ def truth_blocks(volume: OpenVolume, roi: Roi, *, masked: bool = True, limit: in
         there = there[((there >= 0) & (there < grid)).all(axis=1)]
     count = math.prod(grid.tolist()) if there is None else len(there)
     chosen = _some(count, most=max(1, limit // int(shape.prod())))
-    table = np.stack(np.unravel_index(chosen, tuple(grid)), axis=-1) if there is None else there[chosen]
+    table = (
+        np.stack(np.unravel_index(chosen, tuple(grid)), axis=-1) if there is None else there[chosen]
+    )
     rois = (
-        Roi(Coordinate((origin + (first + index) * shape).tolist()), Coordinate(shape.tolist())).intersect(roi)
+        Roi(
+            Coordinate((origin + (first + index) * shape).tolist()), Coordinate(shape.tolist())
+        ).intersect(roi)
         for index in table
     )
     return Blocks(tuple(rois), whole=len(chosen) == count)
 
 
 def boxes(volume: OpenVolume, blocks: Blocks, counts: Counts) -> Iterator[tuple[Roi, int]]:
-    """The smallest box that holds what `counts` (labels, known) says counts of each block, and how much that is."""
+    """The smallest box that holds what `counts` (labels, known) says counts of each block, and how
+    much that is."""
     for block in blocks.rois:
         found = counts(*volume.read_truth(block))
         number = int(np.count_nonzero(found))
@@ -72,7 +83,10 @@ def boxes(volume: OpenVolume, blocks: Blocks, counts: Counts) -> Iterator[tuple[
 def box(mask: Mask) -> Roi:
     """The smallest ROI that holds all of `mask`, some of which is set."""
     axes = range(mask.ndim)
-    lines = [np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis))) for axis in axes]
+    lines = [
+        np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis)))
+        for axis in axes
+    ]
     return Roi([int(line[0]) for line in lines], [int(line[-1] - line[0] + 1) for line in lines])
 
 
@@ -103,15 +117,23 @@ def _block_shape(array: Array) -> NDArray[np.int64]:
     return shape
 
 
-def _touched(begins: NDArray[np.int64], extent: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.int64]:
+def _touched(
+    begins: NDArray[np.int64], extent: NDArray[np.int64], shape: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Indices of the blocks that boxes of one extent touch, each once."""
     first, last = begins // shape, (begins + extent - 1) // shape
     reach = (last - first).max(axis=0, initial=0) + 1
-    steps = np.stack(np.meshgrid(*map(np.arange, reach), indexing="ij"), axis=-1).reshape(-1, len(shape))
+    steps = np.stack(np.meshgrid(*map(np.arange, reach), indexing="ij"), axis=-1).reshape(
+        -1, len(shape)
+    )
     found = first[:, None] + steps
     return np.unique(found[(found <= last[:, None]).all(axis=-1)], axis=0)
 
 
 def _some(count: int, *, most: int) -> NDArray[np.int64]:
     """0 .. count - 1, ascending; of more than `most` some of them."""
-    return np.arange(count) if count <= most else np.unique(np.random.default_rng(0).integers(count, size=most))
+    return (
+        np.arange(count)
+        if count <= most
+        else np.unique(np.random.default_rng(0).integers(count, size=most))
+    )

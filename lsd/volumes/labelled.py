@@ -12,12 +12,17 @@ from lsd.volumes.volume import OpenVolume
 
 
 def check_labels(volume: OpenVolume) -> None:
-    """ValueError if the volume has no labels, or no known voxel with a label above 0.  Stops reading at the first one."""
+    """ValueError if the volume has no labels, or no known voxel with a label above 0.  Stops
+    reading at the first one."""
     if volume.labels is None:
         raise ValueError(f"volume {volume.name!r} has no labels; name the array in labels=")
-    if not any(_labelled(volume, block) for block in truth_blocks(volume, volume.roi, limit=sys.maxsize).rois):
+    if not any(
+        _labelled(volume, block)
+        for block in truth_blocks(volume, volume.roi, limit=sys.maxsize).rois
+    ):
         raise ValueError(
-            f"volume {volume.name!r}: {volume.labels.name} is empty or all background where it is known"
+            f"volume {volume.name!r}: {volume.labels.name} is empty or all background where it is "
+            f"known"
             f"{_cause(volume) or '; correct labels, labels_mask, unknown or region'}"
         )
 
@@ -28,4 +33,11 @@ def _labelled(volume: OpenVolume, block: Roi) -> bool:
 
 
 def _cause(volume: OpenVolume) -> str:
-    return next((cause for array in (volume.labels, volume.labels_mask) if array and (cause := lost(array))), "")
+    return next(
+        (
+            cause
+            for array in (volume.labels, volume.labels_mask)
+            if array and (cause := lost(array))
+        ),
+        "",
+    )

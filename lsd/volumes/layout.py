@@ -1,4 +1,5 @@
-"""Where the voxels of an array lie: its axes on disk against the order used here, voxel size and offset."""
+"""Where the voxels of an array lie: its axes on disk against the order used here, voxel size and
+offset."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from lsd.volumes.units import WHOLE, Remainder, agree, exact, left_over, shift, 
 
 @dataclass(frozen=True)
 class Told:
-    """What the file itself says, whatever the config says: axes on disk; voxel size and offset in nm, z y x; None: nothing."""
+    """What the file itself says, whatever the config says: axes on disk; voxel size and offset in
+    nm, z y x; None: nothing."""
 
     axes: tuple[str, ...] | None = None
     voxel_size: tuple[float, ...] | None = None
@@ -63,12 +65,17 @@ class Layout:
         begin = dict(zip(self.axes[-roi.dims :], roi.begin - self.offset, strict=True))
         size = dict(zip(self.axes[-roi.dims :], roi.shape, strict=True))
         return tuple(
-            0 if not axis else slice(None) if axis == "c" else slice(begin[axis], begin[axis] + size[axis])
+            0
+            if not axis
+            else slice(None)
+            if axis == "c"
+            else slice(begin[axis], begin[axis] + size[axis])
             for axis in self.disk
         )
 
     def ordered(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
-        """`data` as read by `slices`, with its axes in the order of `axes`; contiguous, in the byte order of this machine."""
+        """`data` as read by `slices`, with its axes in the order of `axes`; contiguous, in the byte
+        order of this machine."""
         kept = [axis for axis in self.disk if axis]
         data = data.transpose([kept.index(axis) for axis in self.axes])
         return np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
@@ -79,7 +86,8 @@ class Layout:
         return replace(self, disk=tuple("" if axis == "c" else axis for axis in self.disk))
 
     def on_grid(self, remainder: Remainder) -> Layout:
-        """The same with its voxels counted on the grid with `remainder`.  ValueError if it does not lie on that."""
+        """The same with its voxels counted on the grid with `remainder`.  ValueError if it does not
+        lie on that."""
         if remainder == self.remainder:
             return self
         if len(remainder) != len(self.remainder):
@@ -87,10 +95,12 @@ class Layout:
         moved = shift(self.remainder, remainder, self.voxel_size)
         if moved is None:
             apart = [
-                float((a - b) / exact(size)) for a, b, size in zip(self.remainder, remainder, self.voxel_size, strict=True)
+                float((a - b) / exact(size))
+                for a, b, size in zip(self.remainder, remainder, self.voxel_size, strict=True)
             ]
             raise ValueError(
-                f"it is shifted by ({', '.join(f'{n:.3g}' for n in apart)}) voxels, which are no whole numbers; correct the "
+                f"it is shifted by ({', '.join(f'{n:.3g}' for n in apart)}) voxels, which are no "
+                f"whole numbers; correct the "
                 "offset of one in its file, or say it in the config (offset=, nm, z y x)"
             )
         return replace(self, offset=self.offset + moved, remainder=remainder)
@@ -110,11 +120,14 @@ def resolve(
     voxel_size, offset: nm, z y x; used before what the file says
     axes: names in the order on disk; a "c" in it is skipped for an array with one axis less
     say:  told, in words, where the file says something else than the config
-    Raises ValueError where there is no voxel size, where what the file says is wrong and the config says nothing of it, or
-    where axes are not known.
+    Raises ValueError where there is no voxel size, where what the file says is wrong and the config
+    says nothing of it, or where axes are not known.
     """
     if min(extent, default=1) < 1:
-        raise ValueError(f"its shape is {tuple(extent)}: it holds no voxel; write it again, or name another array")
+        raise ValueError(
+            f"its shape is {tuple(extent)}: it holds no voxel; write it again, or name another "
+            f"array"
+        )
     given = {"axes": axes, "voxel_size": voxel_size, "offset": offset}
     for what, words in stated.wrong.items():
         if given[what] is None:
@@ -122,7 +135,9 @@ def resolve(
         say(f"{words}; {what} {_shown(given[what])} of the config is used")
     disk = _disk_axes(stated, extent, axes, say)
     file = {what: _of_file(stated, what, disk) for what in ("voxel_size", "offset")}
-    size = _voxel_size(stated, file["voxel_size"], _checked(voxel_size, disk, "voxel size"), disk, say)
+    size = _voxel_size(
+        stated, file["voxel_size"], _checked(voxel_size, disk, "voxel size"), disk, say
+    )
     place = _offset(stated, file["offset"], _checked(offset, disk, "offset"), size, say)
     whole = voxels(place, size)
     shape = tuple(int(n) for n in extent)
@@ -135,18 +150,25 @@ def _shown(value: Sequence[Any] | None) -> str:
 
 
 def _disk_axes(
-    stated: Statement, extent: Sequence[int], given: Sequence[str] | None, say: Callable[[str], None]
+    stated: Statement,
+    extent: Sequence[int],
+    given: Sequence[str] | None,
+    say: Callable[[str], None],
 ) -> tuple[str, ...]:
     if stated.axes and (not given or _same_order(stated.axes, given)):
         return _checked_axes(stated.axes, extent)
     axes = _named_axes(given, extent)
     if stated.axes and axes:
-        say(f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the config, which is used")
+        say(
+            f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the "
+            f"config, which is used"
+        )
     return _checked_axes(axes or stated.axes or _usual_axes(tuple(extent)), extent)
 
 
 def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
-    """The names that a config gives, for each axis on disk; "" for axes of extent 1 that it passes over."""
+    """The names that a config gives, for each axis on disk; "" for axes of extent 1 that it passes
+    over."""
     named = [axis for axis in given or () if axis != "c" or len(given or ()) == len(extent)]
     if not named:
         return None
@@ -159,7 +181,9 @@ def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str
 def _same_order(stated: Sequence[str], given: Sequence[str]) -> bool:
     """Whether all axes of `given` are there in the same order; channels need not be."""
     both = {*stated} & {*given}
-    return not {*given} - {"c"} - both and [a for a in stated if a in both] == [a for a in given if a in both]
+    return not {*given} - {"c"} - both and [a for a in stated if a in both] == [
+        a for a in given if a in both
+    ]
 
 
 def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:
@@ -168,23 +192,34 @@ def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:
     if len(extent) == 4 and 1 in (extent[0], extent[-1]):
         return ("c", *SPACE) if extent[0] == 1 else (*SPACE, "c")
     if len(extent) < 2:
-        raise ValueError(f"its shape is {extent}; a volume has the axes z y x or y x: name another array")
+        raise ValueError(
+            f"its shape is {extent}; a volume has the axes z y x or y x: name another array"
+        )
     raise ValueError(
-        f"nothing says what the axes of its shape {extent} are; name them in the config, as in axes='czyx' or 'zyxc'"
+        f"nothing says what the axes of its shape {extent} are; name them in the config, as in "
+        f"axes='czyx' or 'zyxc'"
     )
 
 
 def _checked_axes(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
     space = [axis for axis in SPACE if axis in disk]
-    stack = " (a stack of sections that was saved as channels or times: say axes='zyx' in the config)"
+    stack = (
+        " (a stack of sections that was saved as channels or times: say axes='zyx' in the config)"
+    )
     if len(disk) != len(extent):
-        raise ValueError(f"its axes are called {' '.join(disk)}, its shape is {tuple(extent)}; correct the names")
+        raise ValueError(
+            f"its axes are called {' '.join(disk)}, its shape is {tuple(extent)}; correct the names"
+        )
     if "t" in disk and extent[disk.index("t")] != 1:
         times = extent[disk.index("t")]
         hint = stack if "z" not in disk else ""
-        raise ValueError(f"its axes {' '.join(disk)} have {times} points in time; a volume has one{hint}")
+        raise ValueError(
+            f"its axes {' '.join(disk)} have {times} points in time; a volume has one{hint}"
+        )
     if space not in (["z", "y", "x"], ["y", "x"]):
-        raise ValueError(f"its axes are {' '.join(disk)}; a volume has z y x or y x, and c for channels")
+        raise ValueError(
+            f"its axes are {' '.join(disk)}; a volume has z y x or y x, and c for channels"
+        )
     return disk
 
 
@@ -198,7 +233,8 @@ def _space(disk: Sequence[str]) -> list[str]:
 
 
 def _of_file(stated: Statement, what: str, disk: tuple[str, ...]) -> dict[str, float]:
-    """What the file says of the axes of space, by name; of those that the config moves nothing, if it would change."""
+    """What the file says of the axes of space, by name; of those that the config moves nothing, if
+    it would change."""
     values = named(getattr(stated, what), disk, what.replace("_", " ")) or {}
     values = {axis: values[axis] for axis in _space(disk) if axis in values}
     by_place = dict(zip(disk, stated.axes or disk, strict=False))
@@ -209,12 +245,22 @@ def _of_file(stated: Statement, what: str, disk: tuple[str, ...]) -> dict[str, f
 
 def _complete(values: Mapping[str, float], disk: Sequence[str]) -> tuple[float, ...] | None:
     """In the order z, y, x; None unless all are there."""
-    return tuple(float(values[axis]) for axis in _space(disk)) if values and set(values) == set(_space(disk)) else None
+    return (
+        tuple(float(values[axis]) for axis in _space(disk))
+        if values and set(values) == set(_space(disk))
+        else None
+    )
 
 
-def _checked(values: Sequence[float] | None, disk: Sequence[str], what: str) -> tuple[float, ...] | None:
+def _checked(
+    values: Sequence[float] | None, disk: Sequence[str], what: str
+) -> tuple[float, ...] | None:
     """What the config gives, in the order z, y, x already."""
-    return None if values is None else tuple(float(nm) for nm in (named(tuple(values), _space(disk), what) or {}).values())
+    return (
+        None
+        if values is None
+        else tuple(float(nm) for nm in (named(tuple(values), _space(disk), what) or {}).values())
+    )
 
 
 def _voxel_size(
@@ -232,7 +278,10 @@ def _voxel_size(
     by_file = [file.get(axis, nm) for axis, nm in zip(_space(disk), given, strict=True)]
     if not agree(by_file, given):
         said = whole or " ".join(f"{axis} {nm}" for axis, nm in file.items())
-        say(f"its voxel size is {said} nm by its file and {given} nm by the config (z y x), which is used")
+        say(
+            f"its voxel size is {said} nm by its file and {given} nm by the config (z y x), which "
+            f"is used"
+        )
         return given
     # the file's number is kept: it may have digits more than the config
     return whole or given
@@ -240,12 +289,18 @@ def _voxel_size(
 
 def _no_voxel_size(stated: Statement, file: Mapping[str, float], dims: int) -> ValueError:
     form = "(z, y, x)" if dims == 3 else "(y, x)"
-    part = f"of {', '.join(f'{axis} {nm:g} nm' for axis, nm in file.items())} only" if file else stated.unused
+    part = (
+        f"of {', '.join(f'{axis} {nm:g} nm' for axis, nm in file.items())} only"
+        if file
+        else stated.unused
+    )
     if stated.voxel_size is not None and not file:
         part = "it names other axes than the config"
     return ValueError(
-        f"its file states no voxel size{f' that can be used ({part})' if part else ''}, and none is assumed; look it up and "
-        f"set voxel_size={form} in nm, of the volume or the dataset (of the form {(40.0, 4.0, 4.0)[-dims:]}, which is an "
+        f"its file states no voxel size{f' that can be used ({part})' if part else ''}, and none "
+        f"is assumed; look it up and "
+        f"set voxel_size={form} in nm, of the volume or the dataset (of the form "
+        f"{(40.0, 4.0, 4.0)[-dims:]}, which is an "
         "example and no advice)"
     )
 
@@ -259,10 +314,18 @@ def _offset(
 ) -> tuple[float, ...]:
     by_file = tuple(file.values()) if len(file) == len(size) else None
     if by_file is None and given is None and stated.offset:
-        raise ValueError("its offset is given for other axes than the config names; give offset= too, nm, z y x")
+        raise ValueError(
+            "its offset is given for other axes than the config names; give offset= too, nm, z y x"
+        )
     if given is None or by_file is None:
         return given or by_file or (0.0,) * len(size)
-    if all(abs(exact(a) - exact(b)) <= WHOLE * exact(nm) for a, b, nm in zip(by_file, given, size, strict=True)):
+    if all(
+        abs(exact(a) - exact(b)) <= WHOLE * exact(nm)
+        for a, b, nm in zip(by_file, given, size, strict=True)
+    ):
         return by_file
-    say(f"its offset is {by_file} nm by its file and {given} nm by the config (z y x), which is used")
+    say(
+        f"its offset is {by_file} nm by its file and {given} nm by the config (z y x), which is "
+        f"used"
+    )
     return given

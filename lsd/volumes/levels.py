@@ -1,7 +1,9 @@
-"""Coarser levels of an array: how many voxels of level 0 one of a level covers, and what it then holds.
+"""Coarser levels of an array: how many voxels of level 0 one of a level covers, and what it then
+holds.
 
-Level k is made from level 0, not from the level before, so a mean is rounded once and a majority is one of all voxels that are
-covered.  Where the array ends within a voxel of a level, that voxel stands for the voxels that are there.
+Level k is made from level 0, not from the level before, so a mean is rounded once and a majority is
+one of all voxels that are covered.  Where the array ends within a voxel of a level, that voxel
+stands for the voxels that are there.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ Factor = tuple[int, ...]
 
 
 def factors(voxel_size: Sequence[float], shape: Sequence[int], levels: int) -> list[Factor]:
-    """Voxels of level 0 along each axis in one of level 1, 2, .. levels - 1; fewer where nothing is left to halve.
+    """Voxels of level 0 along each axis in one of level 1, 2, .. levels - 1; fewer where nothing is
+    left to halve.
 
-    Each level halves the axes whose voxels are at most sqrt(2) times as long as the shortest, so voxels become about isotropic
-    first: of 40 x 4 x 4 nm the levels are 1 x 2 x 2, 1 x 4 x 4, 1 x 8 x 8, then 2 x 16 x 16.  An axis of one voxel stays.
+    Each level halves the axes whose voxels are at most sqrt(2) times as long as the shortest, so
+    voxels become about isotropic first: of 40 x 4 x 4 nm the levels are 1 x 2 x 2, 1 x 4 x 4, 1 x 8
+    x 8, then 2 x 16 x 16.  An axis of one voxel stays.
     """
     found: list[Factor] = []
     factor = (1,) * len(shape)
@@ -31,7 +35,10 @@ def factors(voxel_size: Sequence[float], shape: Sequence[int], levels: int) -> l
         if not any(open_axes):
             break
         shortest = min(nm for nm, is_open in zip(long, open_axes, strict=True) if is_open)
-        halved = [is_open and nm <= math.sqrt(2) * shortest for nm, is_open in zip(long, open_axes, strict=True)]
+        halved = [
+            is_open and nm <= math.sqrt(2) * shortest
+            for nm, is_open in zip(long, open_axes, strict=True)
+        ]
         factor = tuple(f * (2 if half else 1) for f, half in zip(factor, halved, strict=True))
         found.append(factor)
     return found
@@ -55,7 +62,9 @@ def _mean(data: NDArray[Any], factor: Factor) -> NDArray[Any]:
     count = np.ones((1,) * data.ndim)
     for axis, f in enumerate(factor, start=data.ndim - len(factor)):
         if f > 1:
-            count = count * _sums(np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)]), axis, f)
+            count = count * _sums(
+                np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)]), axis, f
+            )
             total = _sums(total, axis, f)
     mean = total / count
     return mean.astype(data.dtype) if data.dtype.kind == "f" else np.rint(mean).astype(data.dtype)

@@ -15,7 +15,11 @@ def majority(labels: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
     labels = np.ascontiguousarray(labels)
     shape = [-(-n // f) for n, f in zip(labels.shape, factor, strict=True)]
     found = np.empty(shape, labels.dtype)
-    _majorities(labels.reshape(*flat, *labels.shape), np.array((*flat, *factor)), found.reshape(*flat, *shape))
+    _majorities(
+        labels.reshape(*flat, *labels.shape),
+        np.array((*flat, *factor)),
+        found.reshape(*flat, *shape),
+    )
     return found
 
 
@@ -37,7 +41,8 @@ def _majorities(labels, factor, found):  # type: ignore[no-untyped-def]  # noqa:
 
 @numba.njit(cache=True, nogil=True)
 def _most(ids):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The most frequent of `ids`, which are sorted by this; the first of several, which is the smallest."""
+    """The most frequent of `ids`, which are sorted by this; the first of several, which is the
+    smallest."""
     ids.sort()
     best, most, begin = ids[0], 0, 0
     for at in range(1, len(ids) + 1):

@@ -25,7 +25,8 @@ class Statement:
     """What is known of an array on disk; None where nothing is said.
 
     axes:       names in the order on disk: c, t, z, y, x
-    voxel_size: nm, and offset: nm; by the names of axes of space, or in the order on disk where nothing names the axes
+    voxel_size: nm, and offset: nm; by the names of axes of space, or in the order on disk where
+                nothing names the axes
     wrong:      what is said but cannot be right, by field: an error, unless the config says it
     unused:     what is said too, but is no length, for messages: "its unit is 'pixel'"
     """
@@ -47,7 +48,8 @@ def tried(read: Callable[[], Value], wrong: dict[str, str], what: str) -> Value 
 
 
 def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, float] | None:
-    """Values in the order on disk by the names of their axes.  ValueError for another number than there are axes of space."""
+    """Values in the order on disk by the names of their axes.  ValueError for another number than
+    there are axes of space."""
     if values is None or isinstance(values, Mapping):
         return None if values is None else dict(values)
     if len(values) == len(axes):
@@ -55,15 +57,19 @@ def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, f
     space = [axis for axis in axes if axis in SPACE]
     if len(values) != len(space):
         raise ValueError(
-            f"its {what} is {tuple(values)}, its axes are {' '.join(axis for axis in axes if axis)}, of which {len(space)} are "
+            f"its {what} is {tuple(values)}, its axes are "
+            f"{' '.join(axis for axis in axes if axis)}, of which {len(space)} are "
             "of space; give one number for each of these, or correct the axes in the file"
         )
     return dict(zip(space, values, strict=True))
 
 
 def joined(plain: Statement, ome: Statement) -> Statement:
-    """Both statements in one; where they contradict each other, that is what is wrong, and both are printed."""
-    wrong = {what: words for what, words in ome.wrong.items() if getattr(plain, what) is None} | dict(plain.wrong)
+    """Both statements in one; where they contradict each other, that is what is wrong, and both are
+    printed."""
+    wrong = {
+        what: words for what, words in ome.wrong.items() if getattr(plain, what) is None
+    } | dict(plain.wrong)
     axes = plain.axes or ome.axes
     if plain.axes and ome.axes and plain.axes != ome.axes:
         wrong["axes"] = _differ("axes", plain.axes, ome.axes)
@@ -71,7 +77,9 @@ def joined(plain: Statement, ome: Statement) -> Statement:
     for what in ("voxel_size", "offset"):
         one, other = getattr(plain, what), getattr(ome, what)
         if axes:
-            one = tried(lambda one=one, what=what: named(one, axes, what.replace("_", " ")), wrong, what)  # type: ignore[misc]
+            one = tried(
+                lambda one=one, what=what: named(one, axes, what.replace("_", " ")), wrong, what
+            )  # type: ignore[misc]
         if one is not None and other is not None and not _same(one, other):
             wrong[what] = _differ(what, _values(one), _values(other))
         both = replace(both, **{what: other if one is None else one})
@@ -79,7 +87,8 @@ def joined(plain: Statement, ome: Statement) -> Statement:
 
 
 def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None:
-    """`names` as c, t, z, y, x; None where they say nothing (d0, dim_0, phony_dim_0, ... as some writers fill in).
+    """`names` as c, t, z, y, x; None where they say nothing (d0, dim_0, phony_dim_0, ... as some
+    writers fill in).
 
     ValueError for other names, doubled names or another number than `dims`.
     """
@@ -89,14 +98,21 @@ def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None
     if all(_NOTHING.fullmatch(axis) for axis in axes):
         return None
     if len(axes) != dims or len(set(axes)) < dims or not set(axes) <= {"c", "t", *SPACE}:
-        raise ValueError(f"its axes are called {list(names)}, it has {dims}; each must be one of c, t, z, y, x, none twice")
+        raise ValueError(
+            f"its axes are called {list(names)}, it has {dims}; each must be one of c, t, z, y, x, "
+            f"none twice"
+        )
     return axes
 
 
-def plain_attributes(axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float]) -> dict[str, Any]:
-    """Plain attributes of an array whose last axes are those of space; place: nm, of its first voxel.
+def plain_attributes(
+    axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float]
+) -> dict[str, Any]:
+    """Plain attributes of an array whose last axes are those of space; place: nm, of its first
+    voxel.
 
-    `types` is what funlib.persistence looks for, `_ARRAY_DIMENSIONS` and `dimension_units` what neuroglancer reads of an array.
+    `types` is what funlib.persistence looks for, `_ARRAY_DIMENSIONS` and `dimension_units` what
+    neuroglancer reads of an array.
     """
     channels = len(axes) - len(voxel_size)
     return {
@@ -112,9 +128,15 @@ def plain_attributes(axes: Sequence[str], voxel_size: Sequence[float], place: Se
 
 
 def image_attributes(
-    name: str, axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float], *, labels: bool
+    name: str,
+    axes: Sequence[str],
+    voxel_size: Sequence[float],
+    place: Sequence[float],
+    *,
+    labels: bool,
 ) -> dict[str, Any]:
-    """Attributes of the group of an image (OME-Zarr 0.4) that has level 0 so far; labels: its voxels are ids."""
+    """Attributes of the group of an image (OME-Zarr 0.4) that has level 0 so far; labels: its
+    voxels are ids."""
     channels = len(axes) - len(voxel_size)
     entry = {
         "version": "0.4",
@@ -126,10 +148,16 @@ def image_attributes(
     return {"multiscales": [entry], **({"image-label": {"version": "0.4"}} if labels else {})}
 
 
-def dataset(path: str, voxel_size: Sequence[float], place: Sequence[float], *, channels: int) -> dict[str, Any]:
-    """A level in an entry of `multiscales`; place: nm, of the centre of its first voxel, which for level 0 is its offset."""
+def dataset(
+    path: str, voxel_size: Sequence[float], place: Sequence[float], *, channels: int
+) -> dict[str, Any]:
+    """A level in an entry of `multiscales`; place: nm, of the centre of its first voxel, which for
+    level 0 is its offset."""
     scale, translation = [1.0] * channels + list(voxel_size), [0.0] * channels + list(place)
-    transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
+    transformations = [
+        {"type": "scale", "scale": scale},
+        {"type": "translation", "translation": translation},
+    ]
     return {"path": path, "coordinateTransformations": transformations}
 
 
@@ -148,5 +176,7 @@ def _values(lengths: Lengths) -> tuple[float, ...]:
 
 def _same(one: Lengths, other: Lengths) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and agree(list(one.values()), [other[axis] for axis in one])
+        return one.keys() == other.keys() and agree(
+            list(one.values()), [other[axis] for axis in one]
+        )
     return agree(_values(one), _values(other))

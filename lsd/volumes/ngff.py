@@ -19,23 +19,32 @@ Json = Mapping[str, Any]
 
 
 def finest(group: Path) -> str | None:
-    """The path, from the group, of the finest array of its first multiscale image; None where it has none."""
+    """The path, from the group, of the finest array of its first multiscale image; None where it
+    has none."""
     for _, dataset, where in _datasets(group):
         return _path(dataset, where)
     return None
 
 
 def levels(group: Path) -> set[str]:
-    """The arrays of a group that are levels of its only image; none where it has several, or says what cannot be read."""
+    """The arrays of a group that are levels of its only image; none where it has several, or says
+    what cannot be read."""
     try:
-        found = [(multiscale, _path(dataset, where)) for multiscale, dataset, where in _datasets(group)]
+        found = [
+            (multiscale, _path(dataset, where)) for multiscale, dataset, where in _datasets(group)
+        ]
     except ValueError:
         return set()
-    return {path for _, path in found} if len({id(multiscale) for multiscale, _ in found}) == 1 else set()
+    return (
+        {path for _, path in found}
+        if len({id(multiscale) for multiscale, _ in found}) == 1
+        else set()
+    )
 
 
 def around(array: Path) -> Statement:
-    """What the multiscales of the groups around an array say of it.  A sentence in `wrong` begins with the file."""
+    """What the multiscales of the groups around an array say of it.  A sentence in `wrong` begins
+    with the file."""
     for group in array.parents:
         if not (group / ".zgroup").exists():
             break
@@ -51,11 +60,16 @@ def around(array: Path) -> Statement:
 def _datasets(group: Path) -> Iterator[tuple[Json, Json, str]]:
     """Each multiscale with each of its datasets, finest first, and where they stand."""
     file = group / ".zattrs"
-    for i, multiscale in enumerate(mappings(json_object(file).get("multiscales"), f"{file}: multiscales")):
+    for i, multiscale in enumerate(
+        mappings(json_object(file).get("multiscales"), f"{file}: multiscales")
+    ):
         where = f"{file}: multiscales[{i}]"
         datasets = mappings(multiscale.get("datasets"), f"{where}.datasets")
         if not datasets:
-            raise ValueError(f"{where}.datasets is {shown(multiscale.get('datasets'))}; it must name an array at least")
+            raise ValueError(
+                f"{where}.datasets is {shown(multiscale.get('datasets'))}; it must name an array "
+                f"at least"
+            )
         for j, dataset in enumerate(datasets):
             yield multiscale, dataset, f"{where}.datasets[{j}]"
 
@@ -63,13 +77,17 @@ def _datasets(group: Path) -> Iterator[tuple[Json, Json, str]]:
 def _path(dataset: Json, where: str) -> str:
     path = dataset.get("path")
     if not isinstance(path, str) or ".." in PurePosixPath(path).parts:
-        raise ValueError(f"{where}.path is {shown(path)}; it must be the name of an array of the group")
+        raise ValueError(
+            f"{where}.path is {shown(path)}; it must be the name of an array of the group"
+        )
     return path.strip("/")
 
 
 def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
     described = multiscale.get("axes") or []
-    if not described or (isinstance(described, list) and all(isinstance(axis, str) for axis in described)):
+    if not described or (
+        isinstance(described, list) and all(isinstance(axis, str) for axis in described)
+    ):
         # in 0.3 axes are words, and there are no scales; COSEM describes each dataset
         transform = mapping(dataset.get("transform"), f"{where}.transform")
         if transform:
@@ -81,7 +99,11 @@ def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
     axes = axis_names(names, len(names))
     if axes is None:
         return Statement()
-    units = {axis: _unit(entry, f"{whole}.axes") for axis, entry in zip(axes, entries, strict=True) if axis in SPACE}
+    units = {
+        axis: _unit(entry, f"{whole}.axes")
+        for axis, entry in zip(axes, entries, strict=True)
+        if axis in SPACE
+    }
     scale, translation = _affine(dataset, multiscale, len(axes), where)
     if scale is None or None in units.values():
         return Statement(axes)
@@ -90,8 +112,14 @@ def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
     numbers([scale[axes.index(axis)] for axis in units], f"{where}: its scale", positive=True)
     return Statement(
         axes=axes,
-        voxel_size={axis: nanometres([scale[axes.index(axis)]], str(unit))[0] for axis, unit in units.items()},
-        offset={axis: nanometres([translation[axes.index(axis)]], str(unit))[0] for axis, unit in units.items()},
+        voxel_size={
+            axis: nanometres([scale[axes.index(axis)]], str(unit))[0]
+            for axis, unit in units.items()
+        },
+        offset={
+            axis: nanometres([translation[axes.index(axis)]], str(unit))[0]
+            for axis, unit in units.items()
+        },
     )
 
 
@@ -110,8 +138,11 @@ def _unit(entry: Json, where: str) -> str | None:
     return unit
 
 
-def _affine(dataset: Json, whole: Json, dims: int, where: str) -> tuple[list[Fraction] | None, list[Fraction]]:
-    """Scale and translation of a dataset: its own, then those of the whole; no scale where none is given."""
+def _affine(
+    dataset: Json, whole: Json, dims: int, where: str
+) -> tuple[list[Fraction] | None, list[Fraction]]:
+    """Scale and translation of a dataset: its own, then those of the whole; no scale where none is
+    given."""
     scale, translation, scaled = [Fraction(1)] * dims, [Fraction(0)] * dims, False
     for owner, of in ((dataset, where), (whole, where.partition(".datasets")[0])):
         name = f"{of}.coordinateTransformations"
@@ -129,8 +160,13 @@ def _affine(dataset: Json, whole: Json, dims: int, where: str) -> tuple[list[Fra
 def _step(step: Json, dims: int, name: str) -> tuple[Fraction, ...]:
     kind = step.get("type")
     if kind not in ("identity", "scale", "translation"):
-        raise ValueError(f"{name} has one of type {shown(kind)}; identity, scale and translation are read")
+        raise ValueError(
+            f"{name} has one of type {shown(kind)}; identity, scale and translation are read"
+        )
     values = numbers(step.get(kind), f"{name}: its {kind}") if kind != "identity" else ()
     if kind != "identity" and len(values) != dims:
-        raise ValueError(f"{name} has a {kind} of {len(values)} numbers, its axes are {dims}; one number an axis is needed")
+        raise ValueError(
+            f"{name} has a {kind} of {len(values)} numbers, its axes are {dims}; one number an "
+            f"axis is needed"
+        )
     return values

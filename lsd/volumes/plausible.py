@@ -1,4 +1,5 @@
-"""Raw that is one value everywhere, or that raw_range cuts to one: found by a look at parts of it, before it is learnt from.
+"""Raw that is one value everywhere, or that raw_range cuts to one: found by a look at parts of it,
+before it is learnt from.
 
 Black padding is usual, so parts that are one value say nothing unless all are.
 """
@@ -20,17 +21,20 @@ from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
-# parts that are looked at first (four where chunks have many bytes) and voxels a side of one; then voxels of a block, of all
+# parts that are looked at first (four where chunks have many bytes) and voxels a side of one; then
+# voxels of a block, of all
 FEW, LARGE, SIDE = 64, 32 << 20, 32
 BLOCK, LIMIT = 1 << 21, 1 << 30
-# of values as the network sees them, 0..1: less than this from the least to the greatest is one value; fewer than this
-# between black and white leave none; more than this outside raw_range are told
+# of values as the network sees them, 0..1: less than this from the least to the greatest is one
+# value; fewer than this between black and white leave none; more than this outside raw_range are
+# told
 LEVEL, BETWEEN, OUTSIDE = 2 / 255, 0.01, 0.5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What parts of raw hold: `outside` and `between` are fractions of voxels beyond raw_range and strictly inside it."""
+    """What parts of raw hold: `outside` and `between` are fractions of voxels beyond raw_range and
+    strictly inside it."""
 
     low: float
     high: float
@@ -39,10 +43,11 @@ class Seen:
 
 
 def check_raw(volume: OpenVolume) -> None:
-    """ValueError where raw is one value in all of the volume's region, or becomes so by raw_range; it names the cause if known.
+    """ValueError where raw is one value in all of the volume's region, or becomes so by raw_range;
+    it names the cause if known.
 
-    Warns where most of raw lies outside raw_range, or where a volume was too large to be looked at as a whole.  Reads a few
-    small parts where these vary, as they usually do.
+    Warns where most of raw lies outside raw_range, or where a volume was too large to be looked at
+    as a whole.  Reads a few small parts where these vary, as they usually do.
     """
     found, whole = _varying(volume.raw.cropped(volume.roi))
     name, raw = volume.name, volume.raw.name
@@ -60,11 +65,17 @@ def check_raw(volume: OpenVolume) -> None:
     values = f"its values lie in {seen.low:g}..{seen.high:g}, raw_range is {low:g}..{high:g}"
     if _one_value(seen, low, high):
         raise ValueError(
-            f"volume {name!r}: raw, {raw}, becomes one value by its raw_range: {values}, and {seen.outside:.0%} of them lie "
+            f"volume {name!r}: raw, {raw}, becomes one value by its raw_range: {values}, and "
+            f"{seen.outside:.0%} of them lie "
             "outside; set raw_range= to the values that stand for black and white"
         )
     if seen.outside > OUTSIDE:
-        log.warning("volume %r: %.0f%% of raw lie outside its raw_range and are cut off: %s", name, 100 * seen.outside, values)
+        log.warning(
+            "volume %r: %.0f%% of raw lie outside its raw_range and are cut off: %s",
+            name,
+            100 * seen.outside,
+            values,
+        )
 
 
 def _one_value(seen: Seen, low: float, high: float) -> bool:
@@ -76,12 +87,16 @@ def _one_value(seen: Seen, low: float, high: float) -> bool:
 def _seen(parts: list[NDArray[np.generic]], low: float, high: float) -> Seen:
     values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
     low, high = min(low, high), max(low, high)
-    outside, between = ((values < low) | (values > high)).mean(), ((values > low) & (values < high)).mean()
+    outside, between = (
+        ((values < low) | (values > high)).mean(),
+        ((values > low) & (values < high)).mean(),
+    )
     return Seen(float(values.min()), float(values.max()), float(outside), float(between))
 
 
 def _varying(raw: Array) -> tuple[list[NDArray[np.generic]], bool]:
-    """Finite values of some parts of raw that are not one value each; where there are none, whether all was looked at."""
+    """Finite values of some parts of raw that are not one value each; where there are none, whether
+    all was looked at."""
     found = [part for part in map(_finite, _read(raw, _few(raw))) if part.size and np.ptp(part)]
     if found:
         return found, True
@@ -106,13 +121,17 @@ def _finite(part: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _few(raw: Array) -> Iterator[Roi]:
-    """Small parts, evenly spread over raw, whether they are on disk or not; each costs its chunk."""
+    """Small parts, evenly spread over raw, whether they are on disk or not; each costs its
+    chunk."""
     chunk = _chunk(raw)
     most = FEW if math.prod(chunk) * raw.dtype.itemsize < LARGE else 4
     counts = [min(n, math.ceil(most ** (1 / len(chunk)))) for n in raw.roi.shape]
     size = Coordinate(min(n, SIDE) for n in raw.roi.shape)
     for index in np.ndindex(*counts):
-        at = (b + (2 * i + 1) * n // (2 * m) for b, i, n, m in zip(raw.roi.begin, index, raw.roi.shape, counts, strict=True))
+        at = (
+            b + (2 * i + 1) * n // (2 * m)
+            for b, i, n, m in zip(raw.roi.begin, index, raw.roi.shape, counts, strict=True)
+        )
         yield (Roi(Coordinate(at), size) - size / 2).intersect(raw.roi)
 
 

@@ -1,7 +1,9 @@
-"""Names of arrays in a config: "volumes/raw", or "other.zarr:volumes/raw" for an array of another container.
+"""Names of arrays in a config: "volumes/raw", or "other.zarr:volumes/raw" for an array of another
+container.
 
-Files and arrays may have colons in their names, so what exists decides: an array of the own container, then the longest
-part before a colon that is a container, then a part that ends like one (and is missed by name later).
+Files and arrays may have colons in their names, so what exists decides: an array of the own
+container, then the longest part before a colon that is a container, then a part that ends like one
+(and is missed by name later).
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ def locate(path: str | Path, *, root: Path) -> Path:
 
 
 def check_there(container: Path, *, root: Path) -> None:
-    """Raises ValueError if there is no such file or folder; it says what is near, and what sets the data root."""
+    """Raises ValueError if there is no such file or folder; it says what is near, and what sets the
+    data root."""
     if not container.exists():
         inside = container.relative_to(root) if container.is_relative_to(root) else container
         if glob.has_magic(str(inside)):
-            raise ValueError(f"no file matches {str(container)!r}; correct it{way_out(container, root=root)}")
+            raise ValueError(
+                f"no file matches {str(container)!r}; correct it{way_out(container, root=root)}"
+            )
         try:
             containers.kind(container)
         except ValueError as error:
@@ -38,17 +43,23 @@ def way_out(path: Path, *, root: Path) -> str:
     if not path.is_relative_to(root):
         return ""
     return (
-        f"; relative paths start from {root.resolve()} (data_root of the config, else $LSD_DATA, else ./data): "
+        f"; relative paths start from {root.resolve()} (data_root of the config, else $LSD_DATA, "
+        f"else ./data): "
         "set data_root or $LSD_DATA to the folder that holds your files"
     )
 
 
 def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
-    """Container and name of the array that `reference` means in a volume with the container `own`."""
+    """Container and name of the array that `reference` means in a volume with the container
+    `own`."""
     if containers.find(own, reference) is not None:
         return own, reference
     cuts = [place for place, letter in enumerate(reference) if letter == ":"]
-    pairs = [(locate(reference[:cut], root=root), reference[cut + 1 :]) for cut in cuts if reference[:cut].strip()]
+    pairs = [
+        (locate(reference[:cut], root=root), reference[cut + 1 :])
+        for cut in cuts
+        if reference[:cut].strip()
+    ]
     for container, name in reversed(pairs):
         if _is_container(container):
             return container, name

@@ -19,8 +19,11 @@ def margin(sharpen: Sharpen, voxel_size: Sequence[float]) -> Coordinate:
     return Coordinate(int(TRUNCATE * sigma + 0.5) for sigma in _sigma(sharpen, voxel_size))
 
 
-def sharpened(raw: NDArray[np.float32], sharpen: Sharpen, voxel_size: Sequence[float]) -> NDArray[np.float32]:
-    """Unsharp masking of `raw` (z, y, x) in 0..1: raw + amount * (raw - raw smoothed by a Gaussian), clipped to 0..1.
+def sharpened(
+    raw: NDArray[np.float32], sharpen: Sharpen, voxel_size: Sequence[float]
+) -> NDArray[np.float32]:
+    """Unsharp masking of `raw` (z, y, x) in 0..1: raw + amount * (raw - raw smoothed by a
+    Gaussian), clipped to 0..1.
 
     Exact but for `margin` voxels at the borders, where raw is continued by its outermost values.
     """

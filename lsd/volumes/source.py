@@ -29,7 +29,8 @@ class Unreadable(ValueError):
 
 
 class Source:
-    """An array of a container, opened when it is first used in a process, so that it can be sent to others.
+    """An array of a container, opened when it is first used in a process, so that it can be sent to
+    others.
 
     path: of the container; name: of the array inside
     """
@@ -53,7 +54,10 @@ class Source:
     def handle(self) -> Any:
         """The open array of this process."""
         if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = (os.getpid(), containers.handle(self.path, self.name, writable=self.writable))
+            self._opened = (
+                os.getpid(),
+                containers.handle(self.path, self.name, writable=self.writable),
+            )
         return self._opened[1]
 
     @property
@@ -69,7 +73,9 @@ class Source:
         except PermissionError as error:
             raise unreadable(self.path, error) from error
         except ValueError as error:
-            raise (error if isinstance(error, Unreadable) else self._damaged(slices, error)) from error
+            raise (
+                error if isinstance(error, Unreadable) else self._damaged(slices, error)
+            ) from error
         except Exception as error:  # each codec has errors of its own
             raise self._damaged(slices, error) from error
         return data
@@ -80,7 +86,9 @@ class Source:
         try:
             self.handle[slices] = data
         except OSError as error:
-            raise OSError(error.errno, f"{error.strerror}, while writing {self}; what is written so far stays") from error
+            raise OSError(
+                error.errno, f"{error.strerror}, while writing {self}; what is written so far stays"
+            ) from error
 
     def delete(self, slices: Slices) -> None:
         """Deletes the chunks of a zarr array that `slices` touch."""
@@ -89,7 +97,8 @@ class Source:
             self._chunk_file(chunk).unlink(missing_ok=True)
 
     def _refuse_unreadable(self, slices: Slices) -> None:
-        """What zarr reads without a word: chunks that are not there, cut Blosc chunks (numcodecs reads past the end)."""
+        """What zarr reads without a word: chunks that are not there, cut Blosc chunks (numcodecs
+        reads past the end)."""
         if self.kind != "zarr":
             return
         required = self.handle.fill_value is None
@@ -97,21 +106,31 @@ class Source:
         for chunk in self._grid(slices) if required or blosc else ():
             file = self._chunk_file(chunk)
             if required and not file.exists():
-                raise Unreadable(f"{file} was never written: {self} is not complete; run what writes it again")
+                raise Unreadable(
+                    f"{file} was never written: {self} is not complete; run what writes it again"
+                )
             if blosc and file.exists() and _is_cut(file):
                 raise Unreadable(f"{file} is truncated: copy or compute {self} again")
 
     def _damaged(self, slices: Slices, error: Exception) -> ValueError:
         for chunk in self._grid(slices):
             try:
-                self.handle[tuple(slice(i * n, (i + 1) * n) for i, n in zip(chunk, self.chunks, strict=True))]
+                self.handle[
+                    tuple(
+                        slice(i * n, (i + 1) * n) for i, n in zip(chunk, self.chunks, strict=True)
+                    )
+                ]
             except MISSING as cause:
                 return ValueError(f"{self._chunk_name(chunk)} cannot be decoded here: {cause}")
             except MemoryError:
-                return ValueError(f"{self._chunk_name(chunk)} does not fit into memory: chunks of {self} are {self.chunks}")
+                return ValueError(
+                    f"{self._chunk_name(chunk)} does not fit into memory: chunks of {self} are "
+                    f"{self.chunks}"
+                )
             except Exception as cause:
                 return ValueError(
-                    f"{self._chunk_name(chunk)} cannot be read, it is damaged ({cause}): copy or compute it again"
+                    f"{self._chunk_name(chunk)} cannot be read, it is damaged ({cause}): copy or "
+                    f"compute it again"
                 )
         return ValueError(f"{self} cannot be read: {error}")
 
@@ -119,7 +138,9 @@ class Source:
         """Indices of the chunks that `slices` touch, along each axis on disk."""
         ranges = []
         for part, extent, size in zip(slices, self.handle.shape, self.chunks, strict=True):
-            begin, end, _ = (part if isinstance(part, slice) else slice(part, part + 1)).indices(extent)
+            begin, end, _ = (part if isinstance(part, slice) else slice(part, part + 1)).indices(
+                extent
+            )
             ranges.append(range(begin // size, -(-end // size)))
         return ranges
 
@@ -138,10 +159,18 @@ class Source:
         return product(*self.chunk_ranges(slices))
 
     def _chunk_name(self, chunk: Chunk) -> str:
-        return str(self._chunk_file(chunk)) if self.kind == "zarr" else f"chunk {'.'.join(map(str, chunk))} of {self}"
+        return (
+            str(self._chunk_file(chunk))
+            if self.kind == "zarr"
+            else f"chunk {'.'.join(map(str, chunk))} of {self}"
+        )
 
     def _chunk_file(self, chunk: Chunk) -> Path:
-        return Path(self.path / self.name / self.handle._chunk_key(chunk).removeprefix(self.handle._key_prefix))
+        return Path(
+            self.path
+            / self.name
+            / self.handle._chunk_key(chunk).removeprefix(self.handle._key_prefix)
+        )
 
 
 def _is_cut(file: Path) -> bool:

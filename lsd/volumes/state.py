@@ -1,9 +1,12 @@
-"""What tells the content of an array on disk from another, without reading a voxel: it notices edits in place.
+"""What tells the content of an array on disk from another, without reading a voxel: it notices
+edits in place.
 
-A zarr array is its metadata, and the size and the time of the last change of each chunk that is asked for; a chunk that is
-not there counts as well.  HDF5 and TIFF files are their own size and time, and those of the files that they take voxels from.
-To look at a chunk takes microseconds on a disk of this machine, and on a network as long as its server takes to answer; where
-that is too long, or nothing is known of times, a revision that the user names stands for the content (`Volume.revision`).
+A zarr array is its metadata, and the size and the time of the last change of each chunk that is
+asked for; a chunk that is not there counts as well.  HDF5 and TIFF files are their own size and
+time, and those of the files that they take voxels from.  To look at a chunk takes microseconds on a
+disk of this machine, and on a network as long as its server takes to answer; where that is too
+long, or nothing is known of times, a revision that the user names stands for the content
+(`Volume.revision`).
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ _ROW = 4096
 
 
 def content(source: Source, slices: Slices) -> str:
-    """A name for what `slices` of an array hold: another one where something was written there since."""
+    """A name for what `slices` of an array hold: another one where something was written there
+    since."""
     digest = hashlib.blake2b(digest_size=16)
     if source.kind != "zarr":
         digest.update(_stamps(source.files))

@@ -1,4 +1,5 @@
-"""Which chunks of an array are on disk: what was never written holds the fill value and need not be read."""
+"""Which chunks of an array are on disk: what was never written holds the fill value and need not be
+read."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ Indices = NDArray[np.int64]
 
 
 def stored(array: Array) -> tuple[Indices, Coordinate] | None:
-    """Where the chunks of `array` that are on disk begin, (n, dims) in voxels of the world, and their shape.
+    """Where the chunks of `array` that are on disk begin, (n, dims) in voxels of the world, and
+    their shape.
 
-    None where all of it is to be read: the format does not tell, or what was never written is not 0.
+    None where all of it is to be read: the format does not tell, or what was never written is not
+    0.
     """
     source = array.source
     fill = getattr(source.handle, "fillvalue" if source.kind == "hdf5" else "fill_value", None)
@@ -35,14 +38,18 @@ def stored(array: Array) -> tuple[Indices, Coordinate] | None:
 
 
 def chunks(source: Source) -> Indices | None:
-    """Indices (n, axes on disk) of the chunks that are on disk; None where the format does not tell."""
+    """Indices (n, axes on disk) of the chunks that are on disk; None where the format does not
+    tell."""
     if source.kind == "zarr":
-        return _table(_zarr(source.path / source.name, len(source.chunks), _separator(source)), source)
+        return _table(
+            _zarr(source.path / source.name, len(source.chunks), _separator(source)), source
+        )
     return _table(_hdf5(source), source) if source.kind == "hdf5" else None
 
 
 def lost(array: Array) -> str:
-    """Why `array` reads as one value where no chunk of it is on disk, as the end of a sentence; empty if some are."""
+    """Why `array` reads as one value where no chunk of it is on disk, as the end of a sentence;
+    empty if some are."""
     source = array.source
     found = chunks(source)
     if found is None or len(found):
@@ -105,4 +112,7 @@ def _hdf5(source: Source) -> Iterator[tuple[int, ...]] | None:
     offsets: list[tuple[int, ...]] = []
     if handle.id.get_storage_size():
         handle.id.chunk_iter(lambda info: offsets.append(info.chunk_offset))
-    return (tuple(n // size for n, size in zip(offset, handle.chunks, strict=True)) for offset in offsets)
+    return (
+        tuple(n // size for n, size in zip(offset, handle.chunks, strict=True))
+        for offset in offsets
+    )

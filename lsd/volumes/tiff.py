@@ -1,4 +1,5 @@
-"""TIFF files: one image of as many pages as it takes, and what ImageJ and OME metadata say of its voxels.
+"""TIFF files: one image of as many pages as it takes, and what ImageJ and OME metadata say of its
+voxels.
 
 Other TIFF files state no voxel size: their resolution is that of a printer.
 """
@@ -32,7 +33,8 @@ Measured = tuple[Any, str]
 def open_tiff(path: Path) -> Any:
     """The image as an array that is read by pages, strips or tiles.
 
-    stated: what the file says of it; files: those that its pages lie in, as OME-TIFF may have several
+    stated: what the file says of it; files: those that its pages lie in, as OME-TIFF may have
+            several
     """
     with _errors() as errors:
         file = tifffile.TiffFile(path)
@@ -57,7 +59,8 @@ def open_tiff(path: Path) -> Any:
 
 
 def _is_stack(file: tifffile.TiffFile) -> bool:
-    """Whether its images are sections of one size, which tifffile appended one by one and each described."""
+    """Whether its images are sections of one size, which tifffile appended one by one and each
+    described."""
     return (
         file.is_shaped
         and {len(series.shape) for series in file.series} == {2}
@@ -73,13 +76,25 @@ def _files(series: tifffile.TiffPageSeries) -> list[str]:
 def _check_codec(page: Any) -> None:
     """ValueError where the pages cannot be decoded here."""
     here = importlib.util.find_spec("imagecodecs") is not None
-    way = "imagecodecs has no such decoder: write it with deflate" if here else "pip install imagecodecs, which has it"
+    way = (
+        "imagecodecs has no such decoder: write it with deflate"
+        if here
+        else "pip install imagecodecs, which has it"
+    )
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
-        raise ValueError(f"it is compressed by {_name(tifffile.COMPRESSION, page.compression)}, which tifffile lacks: {way}")
+        raise ValueError(
+            f"it is compressed by {_name(tifffile.COMPRESSION, page.compression)}, which tifffile "
+            f"lacks: {way}"
+        )
     if page.predictor not in tifffile.TIFF.UNPREDICTORS:
-        raise ValueError(f"it has the predictor {_name(tifffile.PREDICTOR, page.predictor)}, which tifffile lacks: {way}")
+        raise ValueError(
+            f"it has the predictor {_name(tifffile.PREDICTOR, page.predictor)}, which tifffile "
+            f"lacks: {way}"
+        )
     if page.bitspersample not in (1, 8, 16, 32, 64) and not here:
-        raise ValueError(f"it has {page.bitspersample} bits a voxel, which tifffile cannot read alone: {way}")
+        raise ValueError(
+            f"it has {page.bitspersample} bits a voxel, which tifffile cannot read alone: {way}"
+        )
 
 
 def _name(kind: Any, value: int) -> str:
@@ -93,11 +108,31 @@ def _statement(file: tifffile.TiffFile) -> Statement:
     series, wrong = file.series[0], dict[str, str]()
     # Q and I are axes that nobody named
     unnamed = set(series.axes) & {"Q", "I"}
-    axes = None if unnamed else tried(lambda: axis_names(list(series.axes), len(series.shape)), wrong, "axes")
-    measured = tried(lambda: _imagej(file) if file.is_imagej else _ome(file) if file.is_ome else {}, wrong, "voxel_size") or {}
-    sizes = {axis: tried(partial(_nm, axis, *measured[axis]), wrong, "voxel_size") for axis in SPACE if axis in measured}
+    axes = (
+        None
+        if unnamed
+        else tried(lambda: axis_names(list(series.axes), len(series.shape)), wrong, "axes")
+    )
+    measured = (
+        tried(
+            lambda: _imagej(file) if file.is_imagej else _ome(file) if file.is_ome else {},
+            wrong,
+            "voxel_size",
+        )
+        or {}
+    )
+    sizes = {
+        axis: tried(partial(_nm, axis, *measured[axis]), wrong, "voxel_size")
+        for axis in SPACE
+        if axis in measured
+    }
     unused = next(
-        (f"{axis} is {float(n):g} {unit or 'without a unit'}" for axis, (n, unit) in measured.items() if not known(unit)), ""
+        (
+            f"{axis} is {float(n):g} {unit or 'without a unit'}"
+            for axis, (n, unit) in measured.items()
+            if not known(unit)
+        ),
+        "",
     )
     found = {axis: size for axis, size in sizes.items() if size is not None}
     return Statement(axes, found or None, wrong=wrong, unused=unused)
@@ -108,12 +143,14 @@ def _nm(axis: str, size: Any, unit: str) -> float | None:
     if unit.lower() in NO_LENGTH or unit.lower() in ("cm", "centimeter"):
         return None
     value = numbers(size, f"its voxel size along {axis}", positive=True)
-    # a rational of TIFF has 32 bits, about seven digits of which are sound once it was a decimal number
+    # a rational of TIFF has 32 bits, about seven digits of which are sound once it was a decimal
+    # number
     return float(f"{nanometres(value, unit)[0]:.8g}")
 
 
 def _imagej(file: tifffile.TiffFile) -> dict[str, Measured]:
-    """What ImageJ states: pixels a unit along x and y, and the distance of sections, whatever they are stored as."""
+    """What ImageJ states: pixels a unit along x and y, and the distance of sections, whatever they
+    are stored as."""
     said: Mapping[str, Any] = file.imagej_metadata or {}
     unit = str(said.get("unit", "")).replace("\\u00B5", "u").strip()
     first: Any = file.pages[0]
@@ -137,19 +174,26 @@ def _ome(file: tifffile.TiffFile) -> dict[str, Measured]:
         return {}
     sizes = {axis: pixels.get(f"PhysicalSize{axis.upper()}") for axis in SPACE}
     units = {axis: pixels.get(f"PhysicalSize{axis.upper()}Unit", "um") for axis in SPACE}
-    return {axis: (_number(size, axis), units[axis].strip()) for axis, size in sizes.items() if size is not None}
+    return {
+        axis: (_number(size, axis), units[axis].strip())
+        for axis, size in sizes.items()
+        if size is not None
+    }
 
 
 def _number(text: str, axis: str) -> Fraction:
     try:
         return Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"its PhysicalSize{axis.upper()} is {text!r}; it must be a number") from None
+        raise ValueError(
+            f"its PhysicalSize{axis.upper()} is {text!r}; it must be a number"
+        ) from None
 
 
 @contextmanager
 def _errors() -> Iterator[list[str]]:
-    """Collects what tifffile logs as an error and passes over, such as the lost pages of a truncated file."""
+    """Collects what tifffile logs as an error and passes over, such as the lost pages of a
+    truncated file."""
     errors: list[str] = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: errors.append(record.getMessage())  # type: ignore[method-assign]

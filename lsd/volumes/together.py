@@ -1,4 +1,5 @@
-"""Whether the arrays of a volume belong together: one voxel size, one grid of voxels, axes in one order.
+"""Whether the arrays of a volume belong together: one voxel size, one grid of voxels, axes in one
+order.
 
 arrays: by what they are for: raw, labels, labels_mask, arrays.<name>
 """
@@ -26,49 +27,63 @@ def given(value: Value | dict[str, Value] | None, what: str) -> Value | None:
 
 
 def check_told(volume: Volume, arrays: Mapping[str, Array]) -> None:
-    """ValueError where one value of the config stands against files that tell the arrays apart, which it would hide.
+    """ValueError where one value of the config stands against files that tell the arrays apart,
+    which it would hide.
 
-    It may be used instead of what files say where they all say the same: of offsets and axes each array, of voxel sizes each
-    that says one.
+    It may be used instead of what files say where they all say the same: of offsets and axes each
+    array, of voxel sizes each that says one.
     """
     for field in ("voxel_size", "offset", "axes"):
         value = getattr(volume, field)
         told = {what: _told(array, field) for what, array in arrays.items()}
-        against = [what for what, array in arrays.items() if told[what] is not None and _against(array, field, told[what])]
+        against = [
+            what
+            for what, array in arrays.items()
+            if told[what] is not None and _against(array, field, told[what])
+        ]
         if value is None or isinstance(value, dict) or not against:
             continue
         said = [one for one in told.values() if one is not None]
         same = all(_same(one, said[0], field) for one in said)
         if not same or (field != "voxel_size" and len(said) < len(arrays)):
-            by_file = ", ".join(f"{what} {'nothing' if one is None else one}" for what, one in told.items())
+            by_file = ", ".join(
+                f"{what} {'nothing' if one is None else one}" for what, one in told.items()
+            )
             name = against[0].removeprefix("arrays.")
             raise ValueError(
-                f"{field.replace('_', ' ')} is {value!r} by the config for all arrays, but {by_file} by their files; say whose "
+                f"{field.replace('_', ' ')} is {value!r} by the config for all arrays, but "
+                f"{by_file} by their files; say whose "
                 f"it is, as in {field}={{{name!r}: {value!r}}}, or correct the wrong file"
             )
 
 
 def on_one_grid(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays with their voxels counted as those of raw.  ValueError where one lies between those."""
+    """The arrays with their voxels counted as those of raw.  ValueError where one lies between
+    those."""
     return {what: _on_grid(what, array, arrays["raw"]) for what, array in arrays.items()}
 
 
 def common_roi(volume: Volume, raw: Array, truth: Mapping[str, Array]) -> Roi:
-    """The voxels that all arrays have, raw being all but a margin.  ValueError if they do not fit (see Volume.fit)."""
+    """The voxels that all arrays have, raw being all but a margin.  ValueError if they do not fit
+    (see Volume.fit)."""
     for what, array in truth.items():
         _check_axes(volume, what, array, raw)
         if not agree(raw.voxel_size, array.voxel_size):
             raise ValueError(
-                f"voxel size of raw is {raw.voxel_size} nm, of {what} {array.voxel_size} nm ({raw.name}, {array.name}); "
+                f"voxel size of raw is {raw.voxel_size} nm, of {what} {array.voxel_size} nm "
+                f"({raw.name}, {array.name}); "
                 "they must be the same"
             )
         if volume.fit == "refuse" and array.roi != raw.roi:
             raise ValueError(
-                f"raw covers {text(raw.roi)}, {what} {text(array.roi)} (voxels); set fit='intersect' to use what both cover"
+                f"raw covers {text(raw.roi)}, {what} {text(array.roi)} (voxels); set "
+                f"fit='intersect' to use what both cover"
             )
     roi = reduce(lambda common, array: common.intersect(array.roi), truth.values(), raw.roi)
     if roi.empty:
-        extents = ", ".join(f"{what} {text(array.roi)}" for what, array in {"raw": raw, **truth}.items())
+        extents = ", ".join(
+            f"{what} {text(array.roi)}" for what, array in {"raw": raw, **truth}.items()
+        )
         raise ValueError(f"its arrays have no voxel in common: {extents}")
     return roi
 
@@ -84,32 +99,43 @@ def _on_grid(what: str, array: Array, raw: Array) -> Array:
 
 
 def _check_axes(volume: Volume, what: str, array: Array, raw: Array) -> None:
-    """ValueError where another order of axes fits and this one does not; two names in the config say that it is meant."""
+    """ValueError where another order of axes fits and this one does not; two names in the config
+    say that it is meant."""
     if array.roi.dims != raw.roi.dims:
         raise ValueError(
-            f"raw has the axes {' '.join(raw.axes)} ({raw.name}), {what} {' '.join(array.axes)} ({array.name}); "
+            f"raw has the axes {' '.join(raw.axes)} ({raw.name}), {what} {' '.join(array.axes)} "
+            f"({array.name}); "
             "they must have the same axes of space"
         )
     by_name = isinstance(volume.axes, dict) and what.removeprefix("arrays.") in volume.axes
     shape, other = tuple(raw.roi.shape), tuple(array.roi.shape)
     swapped_shape = shape != other and sorted(shape) == sorted(other)
-    swapped_size = not agree(raw.voxel_size, array.voxel_size) and agree(sorted(raw.voxel_size), sorted(array.voxel_size))
+    swapped_size = not agree(raw.voxel_size, array.voxel_size) and agree(
+        sorted(raw.voxel_size), sorted(array.voxel_size)
+    )
     if not by_name and (swapped_shape or swapped_size or _fits_turned(shape, other)):
         name, order = what.removeprefix("arrays."), _likely_order(array, raw)
         raise ValueError(
-            f"axes seem swapped: raw has {_times(shape)} voxels of {raw.voxel_size} nm, {what} {_times(other)} of "
-            f"{array.voxel_size} nm ({raw.name}, {array.name}); name the axes of the wrong one in their order on disk, as in "
+            f"axes seem swapped: raw has {_times(shape)} voxels of {raw.voxel_size} nm, {what} "
+            f"{_times(other)} of "
+            f"{array.voxel_size} nm ({raw.name}, {array.name}); name the axes of the wrong one in "
+            f"their order on disk, as in "
             f"axes={{{name!r}: {order!r}}}"
         )
 
 
 def _likely_order(array: Array, raw: Array) -> str:
-    """Names for the axes of an array on disk with which it is as large as raw, else fits into it, else the reverse."""
+    """Names for the axes of an array on disk with which it is as large as raw, else fits into it,
+    else the reverse."""
     reverse = SPACE[-raw.roi.dims :][::-1]
     # the reverse is what happens most
     orders = sorted(permutations(reverse), key=lambda names: names != tuple(reverse))
     exact = (names for names in orders if _extents(array, names) == tuple(raw.roi.shape))
-    within = (names for names in orders if all(n <= m for n, m in zip(_extents(array, names), raw.roi.shape, strict=True)))
+    within = (
+        names
+        for names in orders
+        if all(n <= m for n, m in zip(_extents(array, names), raw.roi.shape, strict=True))
+    )
     return "".join(next(exact, ()) or next(within, tuple(reverse)))
 
 
@@ -122,8 +148,11 @@ def _extents(array: Array, names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _fits_turned(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether an array reaches beyond raw as it is, and its axes in reverse fit into raw: a crop that lies the other way."""
-    fits = all(n <= m for n, m in zip(other, shape, strict=True)) or all(n >= m for n, m in zip(other, shape, strict=True))
+    """Whether an array reaches beyond raw as it is, and its axes in reverse fit into raw: a crop
+    that lies the other way."""
+    fits = all(n <= m for n, m in zip(other, shape, strict=True)) or all(
+        n >= m for n, m in zip(other, shape, strict=True)
+    )
     return not fits and all(n <= m for n, m in zip(other[::-1], shape, strict=True))
 
 
@@ -134,11 +163,16 @@ def _told(array: Array, field: str) -> Any:
 
 
 def _against(array: Array, field: str, told: Any) -> bool:
-    """Whether an array is read otherwise than its file says.  An axis that gets the name z is not moved by it."""
+    """Whether an array is read otherwise than its file says.  An axis that gets the name z is not
+    moved by it."""
     layout = array.layout
     if field == "axes":
         return [axis for axis in layout.disk if axis in told] != list(told)
-    used = layout.voxel_size if field == "voxel_size" else lengths(layout.offset, layout.voxel_size, layout.remainder)
+    used = (
+        layout.voxel_size
+        if field == "voxel_size"
+        else lengths(layout.offset, layout.voxel_size, layout.remainder)
+    )
     return not agree(used, told)
 
 

@@ -1,4 +1,5 @@
-"""Lengths in nanometres, without the rounding that binary floats bring: 0.00524 micrometres are 5.24 nm."""
+"""Lengths in nanometres, without the rounding that binary floats bring: 0.00524 micrometres are
+5.24 nm."""
 
 from __future__ import annotations
 
@@ -16,10 +17,15 @@ NANOMETRES = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), Fraction(1)),
     **dict.fromkeys(("pm", "picometer", "picometre"), Fraction(1, 1000)),
     **dict.fromkeys(("um", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m"), Fraction(1000)),
-    **dict.fromkeys(("micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), Fraction(1000)),
+    **dict.fromkeys(
+        ("micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"),
+        Fraction(1000),
+    ),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), Fraction(10**6)),
     **dict.fromkeys(("m", "meter", "metre"), Fraction(10**9)),
-    **dict.fromkeys(("angstrom", "angstroms", "\N{LATIN SMALL LETTER A WITH RING ABOVE}"), Fraction(1, 10)),
+    **dict.fromkeys(
+        ("angstrom", "angstroms", "\N{LATIN SMALL LETTER A WITH RING ABOVE}"), Fraction(1, 10)
+    ),
 }
 WHOLE = Fraction(1, 1000)
 # nm, or voxels: what fits into 64-bit arithmetic
@@ -27,7 +33,8 @@ LARGEST = 2**60
 
 
 def exact(value: Any) -> Fraction:
-    """The decimal number that `value` is written as: 5.24 is 524/100, float32 too.  ValueError if it is no finite number."""
+    """The decimal number that `value` is written as: 5.24 is 524/100, float32 too.  ValueError if
+    it is no finite number."""
     if isinstance(value, Fraction):
         return value
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
@@ -39,7 +46,8 @@ def exact(value: Any) -> Fraction:
 
 
 def nanometres(values: Iterable[Any], unit: str) -> tuple[float, ...]:
-    """`values` of a known unit in nm.  ValueError if the unit is unknown or a value is no finite number."""
+    """`values` of a known unit in nm.  ValueError if the unit is unknown or a value is no finite
+    number."""
     factor = _factor(unit)
     if factor is None:
         raise ValueError(f"unit {unit!r} is unknown; known are {', '.join(NANOMETRES)}")
@@ -55,34 +63,55 @@ def voxels(lengths: Sequence[float], voxel_size: Sequence[float]) -> Coordinate:
     """Lengths (nm) in voxels, to the nearest whole number."""
     nm, sizes = [exact(length) for length in lengths], [exact(size) for size in voxel_size]
     if any(abs(length) > LARGEST * size for length, size in zip(nm, sizes, strict=True)):
-        raise ValueError(f"offset {tuple(lengths)} nm lies too many voxels of {tuple(voxel_size)} nm from the origin")
-    # half voxels go up, also those that are a little below by rounding: arrays beside each other must not be split here
-    whole = [math.floor(length / size + Fraction(1, 2) + WHOLE) for length, size in zip(nm, sizes, strict=True)]
+        raise ValueError(
+            f"offset {tuple(lengths)} nm lies too many voxels of {tuple(voxel_size)} nm from the "
+            f"origin"
+        )
+    # half voxels go up, also those that are a little below by rounding: arrays beside each other
+    # must not be split here
+    whole = [
+        math.floor(length / size + Fraction(1, 2) + WHOLE)
+        for length, size in zip(nm, sizes, strict=True)
+    ]
     return Coordinate(whole)
 
 
-def left_over(lengths: Sequence[float], counts: Sequence[int], voxel_size: Sequence[float]) -> Remainder:
+def left_over(
+    lengths: Sequence[float], counts: Sequence[int], voxel_size: Sequence[float]
+) -> Remainder:
     """What lengths (nm) are beyond whole voxels: nm, exact."""
-    return tuple(exact(nm) - int(n) * exact(size) for nm, n, size in zip(lengths, counts, voxel_size, strict=True))
+    return tuple(
+        exact(nm) - int(n) * exact(size)
+        for nm, n, size in zip(lengths, counts, voxel_size, strict=True)
+    )
 
 
 def shift(one: Remainder, other: Remainder, voxel_size: Sequence[float]) -> Coordinate | None:
-    """How many voxels `one` lies behind `other`; None if these are no whole numbers, to a thousandth of a voxel."""
+    """How many voxels `one` lies behind `other`; None if these are no whole numbers, to a
+    thousandth of a voxel."""
     counts = [(a - b) / exact(size) for a, b, size in zip(one, other, voxel_size, strict=True)]
     whole = [round(count) for count in counts]
     apart = any(abs(count - near) > WHOLE for count, near in zip(counts, whole, strict=True))
     return None if apart else Coordinate(whole)
 
 
-def lengths(counts: Sequence[int], voxel_size: Sequence[float], remainder: Sequence[Any] | None = None) -> tuple[float, ...]:
+def lengths(
+    counts: Sequence[int], voxel_size: Sequence[float], remainder: Sequence[Any] | None = None
+) -> tuple[float, ...]:
     """Voxels, and what is left over (nm), as lengths in nm; the inverse of `voxels`."""
     rest = [exact(nm) for nm in remainder] if remainder is not None else [Fraction(0)] * len(counts)
-    return tuple(float(int(n) * exact(size) + nm) for n, size, nm in zip(counts, voxel_size, rest, strict=True))
+    return tuple(
+        float(int(n) * exact(size) + nm)
+        for n, size, nm in zip(counts, voxel_size, rest, strict=True)
+    )
 
 
 def agree(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two voxel sizes are the same up to the rounding of floats in files (one in a million)."""
-    return len(one) == len(other) and all(abs(a - b) <= 1e-6 * max(abs(a), abs(b)) for a, b in zip(one, other, strict=True))
+    """Whether two voxel sizes are the same up to the rounding of floats in files (one in a
+    million)."""
+    return len(one) == len(other) and all(
+        abs(a - b) <= 1e-6 * max(abs(a), abs(b)) for a, b in zip(one, other, strict=True)
+    )
 
 
 def _factor(unit: str) -> Fraction | None:

@@ -1,8 +1,10 @@
-"""A volume of a dataset: raw and truth that lie in one world, checked when opened, ready to be read.
+"""A volume of a dataset: raw and truth that lie in one world, checked when opened, ready to be
+read.
 
 raw    |-----------------------------------|     may be read anywhere, and is mirrored beyond
 roi         |<------------------->|              the part that may be used (Volume.region)
-truth       |<------------------->|              labels, labels_mask, arrays: never read outside; unknown there
+truth       |<------------------->|              labels, labels_mask, arrays: never read outside;
+            unknown there
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from lsd.volumes.units import Remainder
 
 @dataclass(frozen=True)
 class OpenVolume:
-    """Arrays that belong together; see `open_volume`.  Cheap to pickle: files are opened again in each process.
+    """Arrays that belong together; see `open_volume`.  Cheap to pickle: files are opened again in
+    each process.
 
     raw:         (z, y, x); labels, labels_mask, arrays: the same, confined to roi
     voxel_size:  nm; roi: the part that may be used, voxels
@@ -53,15 +56,19 @@ class OpenVolume:
         return None if self.labels is None else self.labels.roi
 
     def on_grid(self, remainder: Remainder) -> OpenVolume:
-        """The same volume, its voxels counted on the grid with `remainder`.  ValueError if it lies between those."""
+        """The same volume, its voxels counted on the grid with `remainder`.  ValueError if it lies
+        between those."""
         raw = self.raw.on_grid(remainder)
-        labels, mask = (array and array.on_grid(remainder) for array in (self.labels, self.labels_mask))
+        labels, mask = (
+            array and array.on_grid(remainder) for array in (self.labels, self.labels_mask)
+        )
         arrays = {name: array.on_grid(remainder) for name, array in self.arrays.items()}
         roi = self.roi + (raw.roi.begin - self.raw.roi.begin)
         return replace(self, raw=raw, labels=labels, labels_mask=mask, arrays=arrays, roi=roi)
 
     def read_raw(self, roi: Roi) -> NDArray[np.float32]:
-        """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says so.
+        """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says
+        so.
 
         Raises ValueError for NaN and inf, unless they are masked.
         """
@@ -77,7 +84,8 @@ class OpenVolume:
         return self.read_truth(roi)[0]
 
     def read_known(self, roi: Roi) -> NDArray[np.bool_]:
-        """Where the truth is known, bool (z, y, x): inside labels and their mask, not the unknown label, raw finite."""
+        """Where the truth is known, bool (z, y, x): inside labels and their mask, not the unknown
+        label, raw finite."""
         # labels say what is known where they say what is not
         return self._known(roi, None if self.spec.unknown is None else self._labels(roi))
 
@@ -102,7 +110,8 @@ class OpenVolume:
         """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""
         if name not in self.arrays:
             raise ValueError(
-                f"volume {self.name!r} has no array {name!r}; its further arrays: {', '.join(self.arrays) or 'none'}; "
+                f"volume {self.name!r} has no array {name!r}; its further arrays: "
+                f"{', '.join(self.arrays) or 'none'}; "
                 f"say where it lies: Volume(..., arrays={{{name!r}: 'path/in/the/file'}})"
             )
         return self.arrays[name].read(roi, beyond="zero")
@@ -114,7 +123,8 @@ class OpenVolume:
         bad = first_not_finite(raw)
         if bad is not None:
             raise ValueError(
-                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at {self._place(roi.begin + Coordinate(bad))}; "
+                f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at "
+                f"{self._place(roi.begin + Coordinate(bad))}; "
                 "mend it, or set invalid='mask'"
             )
         return to_unit(raw, self.spec.raw_range)
@@ -131,7 +141,8 @@ class OpenVolume:
         labels = self.labels.read(roi, beyond="zero")
         if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
             raise ValueError(
-                f"volume {self.name!r}: {self.labels.name} holds the negative label {labels.min()} in {text(roi)}; "
+                f"volume {self.name!r}: {self.labels.name} holds the negative label {labels.min()} "
+                f"in {text(roi)}; "
                 "ids are 0 and above"
             )
         return labels.astype(np.uint64, copy=False)
@@ -140,14 +151,29 @@ class OpenVolume:
 def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     """Opens the arrays of a volume and checks that they fit together.
 
-    name: for messages; data_root: where relative paths start.  A synthetic volume is made once and kept there.
-    Raises ValueError, beginning with the name of the volume, for whatever is missing or does not fit.
+    name: for messages; data_root: where relative paths start.  A synthetic volume is made once and
+          kept there.
+    Raises ValueError, beginning with the name of the volume, for whatever is missing or does not
+    fit.
     """
     try:
-        own = generate(volume.synthetic, data_root) if volume.synthetic else locate(str(volume.path), root=data_root)
+        own = (
+            generate(volume.synthetic, data_root)
+            if volume.synthetic
+            else locate(str(volume.path), root=data_root)
+        )
         check_there(own, root=data_root)
-        references = {"raw": volume.raw, "labels": volume.labels, "labels_mask": volume.labels_mask, **_arrays(volume)}
-        found = {what: _open(volume, what, there, own, data_root) for what, there in references.items() if there is not None}
+        references = {
+            "raw": volume.raw,
+            "labels": volume.labels,
+            "labels_mask": volume.labels_mask,
+            **_arrays(volume),
+        }
+        found = {
+            what: _open(volume, what, there, own, data_root)
+            for what, there in references.items()
+            if there is not None
+        }
         check_told(volume, found)
         raw, *others = on_one_grid(found).values()
         raw, truth = raw.without_channel(), dict(zip(list(found)[1:], others, strict=True))
@@ -158,7 +184,9 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             spec=volume,
             raw=raw,
             labels=_labels(truth["labels"]).cropped(roi) if volume.labels else None,
-            labels_mask=truth["labels_mask"].without_channel().cropped(roi) if volume.labels_mask else None,
+            labels_mask=truth["labels_mask"].without_channel().cropped(roi)
+            if volume.labels_mask
+            else None,
             arrays={what: truth[f"arrays.{what}"].cropped(roi) for what in volume.arrays},
             roi=roi,
         )
@@ -178,7 +206,10 @@ def within(region: Region, roi: Roi) -> Roi:
     extent = [b - a for a, b in zip(begin, end, strict=True)]
     if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
         asked = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
-        raise ValueError(f"region {asked} is not inside what there is, {text(roi)} (voxels, z y x, counted from offset 0)")
+        raise ValueError(
+            f"region {asked} is not inside what there is, {text(roi)} (voxels, z y x, counted from "
+            f"offset 0)"
+        )
     return Roi(begin, extent)
 
 
@@ -200,5 +231,8 @@ def _open(volume: Volume, what: str, reference: str, own: Path, root: Path) -> A
 
 def _labels(labels: Array) -> Array:
     if labels.dtype.kind not in "bui":
-        raise ValueError(f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are not exact")
+        raise ValueError(
+            f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are "
+            f"not exact"
+        )
     return labels.without_channel()

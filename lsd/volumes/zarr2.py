@@ -1,4 +1,5 @@
-"""zarr v2 arrays: opened once what describes them is known to be whole, and their codecs to be there."""
+"""zarr v2 arrays: opened once what describes them is known to be whole, and their codecs to be
+there."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ FIELDS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value",
 
 
 def open_zarr(array: Path, *, writable: bool = False) -> Any:
-    """The array in a folder.  ValueError naming the field of .zarray that is wrong, or the codec that is not there."""
+    """The array in a folder.  ValueError naming the field of .zarray that is wrong, or the codec
+    that is not there."""
     if not os.access(array, os.R_OK | os.X_OK):
         raise PermissionError(EACCES, "permission denied", str(array))
     file = array / ".zarray"
@@ -54,13 +56,18 @@ def _check_fields(fields: Mapping[str, Any], file: Path) -> None:
     for name, allowed in (("order", ("C", "F")), ("dimension_separator", (".", "/", None))):
         if fields.get(name) not in allowed:
             raise ValueError(
-                f"{file} is damaged: {name} is {shown(fields[name])}; it must be {' or '.join(filter(None, allowed))}"
+                f"{file} is damaged: {name} is {shown(fields[name])}; it must be "
+                f"{' or '.join(filter(None, allowed))}"
             )
     shape, chunks = fields["shape"], fields["chunks"]
     for name, value, least in (("shape", shape, 0), ("chunks", chunks, 1)):
-        whole = isinstance(value, list) and all(type(n) is int and least <= n < LARGEST for n in value)
+        whole = isinstance(value, list) and all(
+            type(n) is int and least <= n < LARGEST for n in value
+        )
         if not whole or len(value) != len(shape):
-            raise ValueError(f"{file} is damaged: {name} is {shown(value)}; it must be a whole number an axis")
+            raise ValueError(
+                f"{file} is damaged: {name} is {shown(value)}; it must be a whole number an axis"
+            )
 
 
 def _check_codec(codec: Mapping[str, Any]) -> None:
@@ -76,15 +83,24 @@ def _check_codec(codec: Mapping[str, Any]) -> None:
         registry.get_codec(dict(codec))
     except Exception as error:
         there = known in registry.codec_registry
-        way = f"its settings are wrong: {error}" if there else "which numcodecs lacks here: install the package that has it"
+        way = (
+            f"its settings are wrong: {error}"
+            if there
+            else "which numcodecs lacks here: install the package that has it"
+        )
         raise ValueError(f"it is compressed by {known!r}, {way}") from error
     inner = codec.get("cname")
     if known == "blosc" and inner not in blosc.list_compressors():
-        raise ValueError(f"it is compressed by Blosc with {shown(inner)}, which numcodecs lacks; write it with zstd")
+        raise ValueError(
+            f"it is compressed by Blosc with {shown(inner)}, which numcodecs lacks; write it with "
+            f"zstd"
+        )
 
 
 def _register_imagecodecs(known: str) -> None:
     try:
         importlib.import_module("imagecodecs.numcodecs").register_codecs(verbose=False)
     except ImportError:
-        raise ValueError(f"it is compressed by {known!r}: pip install imagecodecs, which has it") from None
+        raise ValueError(
+            f"it is compressed by {known!r}: pip install imagecodecs, which has it"
+        ) from None

@@ -1,4 +1,5 @@
-"""Tables of blocks add up to the table of the whole; relabelling the table is relabelling the array."""
+"""Tables of blocks add up to the table of the whole; relabelling the table is relabelling the
+array."""
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ def _arrays(seed=0, shape=(9, 10, 11)):
 
 
 def _equal(a: Contingency, b: Contingency) -> bool:
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("segments", "objects", "voxels"))
+    return all(
+        np.array_equal(getattr(a, name), getattr(b, name))
+        for name in ("segments", "objects", "voxels")
+    )
 
 
 @pytest.mark.parametrize("cuts", [(3,), (1, 5, 8), ()])
@@ -37,11 +41,16 @@ def test_views_and_memory_orders() -> None:
     segmentation, truth = _arrays()
     expected = Contingency.of(segmentation[::2, :, 3:].copy(), truth[::2, :, 3:].copy())
     assert _equal(Contingency.of(segmentation[::2, :, 3:], truth[::2, :, 3:]), expected)
-    assert _equal(Contingency.of(np.asfortranarray(segmentation), truth), Contingency.of(segmentation, truth))
+    assert _equal(
+        Contingency.of(np.asfortranarray(segmentation), truth), Contingency.of(segmentation, truth)
+    )
 
 
 def test_relabelling() -> None:
     segmentation, truth = _arrays()
     nodes, segments = np.unique(segmentation), np.array([0, 7, 7, BIG, 9], np.uint64)
     relabelled = segments[np.searchsorted(nodes, segmentation)]
-    assert _equal(Contingency.of(segmentation, truth).relabelled(nodes, segments), Contingency.of(relabelled, truth))
+    assert _equal(
+        Contingency.of(segmentation, truth).relabelled(nodes, segments),
+        Contingency.of(relabelled, truth),
+    )

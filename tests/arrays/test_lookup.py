@@ -29,12 +29,16 @@ def test_by_hand() -> None:
 )
 def test_against_scipy(count, edges, threshold) -> None:
     edges = [(u % count, v % count, s) for u, v, s in edges]
-    ids = np.sort(np.random.default_rng(count).integers(1, BIG, count, dtype=np.uint64, endpoint=True))
+    ids = np.sort(
+        np.random.default_rng(count).integers(1, BIG, count, dtype=np.uint64, endpoint=True)
+    )
     u = np.array([e[0] for e in edges], int)
     v = np.array([e[1] for e in edges], int)
     scores = np.array([e[2] for e in edges])
     used = scores <= threshold
-    _, component = connected_components(coo_matrix((np.ones(used.sum()), (u[used], v[used])), shape=(count, count)), False)
+    _, component = connected_components(
+        coo_matrix((np.ones(used.sum()), (u[used], v[used])), shape=(count, count)), False
+    )
     expected = [ids[component == component[i]].min() for i in range(count)]
     found = components(ids, np.stack([ids[u], ids[v]], axis=1), scores, threshold)
     assert found.tolist() == expected

@@ -31,7 +31,9 @@ def test_views_pair_voxels(shape, data):
 
 def test_shift_leaves_leading_axes():
     array = np.arange(24).reshape(2, 3, 4)
-    np.testing.assert_array_equal(shift(array, (0, 1), fill=-1)[1], shift(array[1], (0, 1), fill=-1))
+    np.testing.assert_array_equal(
+        shift(array, (0, 1), fill=-1)[1], shift(array[1], (0, 1), fill=-1)
+    )
 
 
 def test_two_dimensions_drop_z():

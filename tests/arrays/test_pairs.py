@@ -18,12 +18,20 @@ def _counter(pairs):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([0, 1, 2, 2**53, 2**53 + 1, BIG]), st.integers(0, 3)), min_size=1, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, 2**53, 2**53 + 1, BIG]), st.integers(0, 3)),
+        min_size=1,
+        max_size=60,
+    )
+)
 def test_against_a_dictionary(values) -> None:
     a, b = np.array([v[0] for v in values], np.uint64), np.array([v[1] for v in values], np.uint8)
     found = count_pairs(a, b)
     assert _counter(found) == Counter(values)
-    assert [*zip(found.first, found.second, strict=True)] == sorted(zip(found.first, found.second, strict=True))
+    assert [*zip(found.first, found.second, strict=True)] == sorted(
+        zip(found.first, found.second, strict=True)
+    )
 
 
 def test_many_pairs_make_the_table_grow(monkeypatch) -> None:
@@ -37,8 +45,14 @@ def test_many_pairs_make_the_table_grow(monkeypatch) -> None:
 
 def test_mask_leaves_out() -> None:
     rng = np.random.default_rng(0)
-    a, b, mask = rng.integers(0, 3, (4, 5, 6)), rng.integers(0, 3, (4, 5, 6)), rng.random((4, 5, 6)) < 0.5
-    assert _counter(count_pairs(a, b, mask=mask)) == Counter(zip(a[mask].tolist(), b[mask].tolist(), strict=True))
+    a, b, mask = (
+        rng.integers(0, 3, (4, 5, 6)),
+        rng.integers(0, 3, (4, 5, 6)),
+        rng.random((4, 5, 6)) < 0.5,
+    )
+    assert _counter(count_pairs(a, b, mask=mask)) == Counter(
+        zip(a[mask].tolist(), b[mask].tolist(), strict=True)
+    )
     assert count_pairs(a, b, mask=np.zeros_like(mask)).counts.sum() == 0
     assert len(count_pairs(np.zeros((0, 3)), np.zeros((0, 3))).first) == 0
 
@@ -58,7 +72,12 @@ def test_touching_pairs(shape) -> None:
         for axis in range(len(shape)):
             q = list(p)
             q[axis] += 1
-            if q[axis] < shape[axis] and labels[p] != labels[tuple(q)] and labels[p] and labels[tuple(q)]:
+            if (
+                q[axis] < shape[axis]
+                and labels[p] != labels[tuple(q)]
+                and labels[p]
+                and labels[tuple(q)]
+            ):
                 expected.add(tuple(sorted((int(labels[p]), int(labels[tuple(q)])))))
     found = [tuple(int(i) for i in row) for row in touching(labels)]
     assert found == sorted(expected)

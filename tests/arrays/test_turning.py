@@ -22,7 +22,9 @@ TURNS = [
 def test_points_say_where_voxels_come_from(turn):
     data = np.arange(2 * 3 * 4).reshape(2, 3, 4)
     turned = turn.apply(data)
-    centre, source_centre = (np.reshape([(n - 1) / 2 for n in a.shape], (3, 1, 1, 1)) for a in (turned, data))
+    centre, source_centre = (
+        np.reshape([(n - 1) / 2 for n in a.shape], (3, 1, 1, 1)) for a in (turned, data)
+    )
     source = turn.before(np.indices(turned.shape) - centre) + source_centre
     np.testing.assert_array_equal(turned, data[tuple(source.astype(int))])
     assert turn.source(turned.shape) == data.shape
@@ -34,7 +36,9 @@ def test_channels_stay_in_front(turn):
     np.testing.assert_array_equal(turn.apply(data)[1], turn.apply(data[1]))
 
 
-@given(st.sampled_from(TURNS), st.tuples(*[st.integers(0, 3)] * 3), st.tuples(*[st.integers(1, 3)] * 3))
+@given(
+    st.sampled_from(TURNS), st.tuples(*[st.integers(0, 3)] * 3), st.tuples(*[st.integers(1, 3)] * 3)
+)
 def test_a_part_of_the_output_is_read_from_its_own_part_of_the_input(turn, offset, shape):
     whole = Roi((5, -7, 1), (6, 7, 8))
     roi = Roi(whole.begin + Coordinate(offset), shape)

@@ -53,7 +53,9 @@ def test_unknown_voxels_stay_and_are_no_boundary(steps):
 def test_large_ids_are_told_apart_and_kept():
     labels = np.full((3, 3, 6), 2**63 + 1, np.uint64)
     labels[..., 3:] += 1
-    np.testing.assert_array_equal(grow_boundary(labels)[0, 0], [2**63 + 1] * 2 + [0] * 2 + [2**63 + 2] * 2)
+    np.testing.assert_array_equal(
+        grow_boundary(labels)[0, 0], [2**63 + 1] * 2 + [0] * 2 + [2**63 + 2] * 2
+    )
 
 
 def test_labels_are_not_changed_in_place():
@@ -66,7 +68,9 @@ def test_labels_are_not_changed_in_place():
 class Blocks(Provider):
     def setup(self):
         for key in (LABELS, KNOWN):
-            self.provides(key, gp.ArraySpec(roi=gp.Roi((0, 0, 0), (12, 12, 12)), voxel_size=(1, 1, 1)))
+            self.provides(
+                key, gp.ArraySpec(roi=gp.Roi((0, 0, 0), (12, 12, 12)), voxel_size=(1, 1, 1))
+            )
 
     def provide(self, request):
         batch = gp.Batch()

@@ -25,12 +25,20 @@ def test_every_turn_is_drawn():
 
 
 def test_only_named_axes_are_mirrored_and_transposed():
-    assert drawn(spec.Simple(mirror="z", transpose="")) == {Turn((0, 1, 2), (flip, False, False)) for flip in (0, 1)}
-    assert {o.order for o in drawn(spec.Simple(mirror="", transpose="yx"))} == {(0, 1, 2), (0, 2, 1)}
+    assert drawn(spec.Simple(mirror="z", transpose="")) == {
+        Turn((0, 1, 2), (flip, False, False)) for flip in (0, 1)
+    }
+    assert {o.order for o in drawn(spec.Simple(mirror="", transpose="yx"))} == {
+        (0, 1, 2),
+        (0, 2, 1),
+    }
 
 
 def test_axes_of_different_voxel_size_are_not_transposed():
-    assert {o.order for o in drawn(spec.Simple(), voxel_size=(40.0, 4.0, 4.0))} == {(0, 1, 2), (0, 2, 1)}
+    assert {o.order for o in drawn(spec.Simple(), voxel_size=(40.0, 4.0, 4.0))} == {
+        (0, 1, 2),
+        (0, 2, 1),
+    }
 
 
 def test_sections_of_2d_networks_keep_z():

@@ -15,12 +15,17 @@ from lsd.volumes.create import create_array
 
 SIZE = (8.0, 8.0, 8.0)
 IDS = 2**53 + np.arange(1, 400, dtype=np.uint64)
-AFFS = Head(target=spec.Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))), loss=Loss(balance=True))
+AFFS = Head(
+    target=spec.Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))),
+    loss=Loss(balance=True),
+)
 LSDS = Head(target=spec.Descriptors(sigma=24.0))
 FULL = (
     spec.Elastic(spacing=(8, 8, 8), isotropic=True),
     spec.Simple(),
-    spec.Elastic(spacing=(8, 8, 8), jitter=(1, 1, 1), rotation=(0, 0), slip=0.1, shift=0.1, misalign=2),
+    spec.Elastic(
+        spacing=(8, 8, 8), jitter=(1, 1, 1), rotation=(0, 0), slip=0.1, shift=0.1, misalign=2
+    ),
     spec.Contrast(widths=(3, 5)),
     spec.Intensity(),
     spec.Noise(),
@@ -29,13 +34,26 @@ FULL = (
 )
 
 
-def make_volume(path: Path, *, shape=(40, 44, 48), seed=0, zeros=False, mask=None, voxel_size=SIZE, offset=(100, -20, 7)):
+def make_volume(
+    path: Path,
+    *,
+    shape=(40, 44, 48),
+    seed=0,
+    zeros=False,
+    mask=None,
+    voxel_size=SIZE,
+    offset=(100, -20, 7),
+):
     rng = np.random.default_rng(seed)
     coarse = rng.choice(IDS, [-(-n // 6) for n in shape])
     labels = np.kron(coarse, np.ones((6, 6, 6), np.uint64))[tuple(slice(n) for n in shape)]
     roi = Roi(offset, shape)
     raw = ((labels * np.uint64(37)) % np.uint64(251)).astype(np.uint8)
-    arrays = {"raw": raw, "labels": labels * np.uint64(not zeros), "mito": (raw > 200).astype(np.uint8)}
+    arrays = {
+        "raw": raw,
+        "labels": labels * np.uint64(not zeros),
+        "mito": (raw > 200).astype(np.uint8),
+    }
     if mask is not None:
         arrays["mask"] = mask.astype(np.uint8)
     for name, data in arrays.items():
@@ -84,27 +102,40 @@ def place(arrays, labels, margin):
     found = [
         corner
         for corner in np.argwhere(inside == labels[0, 0, 0])
-        if (inside[tuple(slice(c, c + n) for c, n in zip(corner, labels.shape, strict=True))].shape == labels.shape)
-        and (inside[tuple(slice(c, c + n) for c, n in zip(corner, labels.shape, strict=True))] == labels).all()
+        if (
+            inside[tuple(slice(c, c + n) for c, n in zip(corner, labels.shape, strict=True))].shape
+            == labels.shape
+        )
+        and (
+            inside[tuple(slice(c, c + n) for c, n in zip(corner, labels.shape, strict=True))]
+            == labels
+        ).all()
     ]
     assert len(found) == 1
-    return tuple(slice(c - margin, c + n + margin) for c, n in zip(found[0], labels.shape, strict=True))
+    return tuple(
+        slice(c - margin, c + n + margin) for c, n in zip(found[0], labels.shape, strict=True)
+    )
 
 
 def test_raw_smaller_than_a_sample_is_told_or_refused(root, caplog) -> None:
-    """Volumes are 40x44x48: a sample as large as that is nothing to tell, one voxel more is, along one axis or all."""
+    """Volumes are 40x44x48: a sample as large as that is nothing to tell, one voxel more is, along
+    one axis or all."""
     made = config(root, volumes=(volume(), volume("two.zarr")))
     batches(made, raw=(40, 44, 48), count=1)
     assert not caplog.messages
     (batch,) = batches(made, raw=(40, 45, 47), count=1)
     assert [text.partition(":")[0] for text in caplog.messages] == [
-        f"training volume '{name}_train' has raw of 40x44x48 voxels, a sample takes 40x45x47" for name in ("one", "two")
+        f"training volume '{name}_train' has raw of 40x44x48 voxels, a sample takes 40x45x47"
+        for name in ("one", "two")
     ]
     # what is beyond is there, and is no constant
     assert batch.raw.shape[2:] == (40, 45, 47)
     assert all(np.ptp(batch.raw[..., y, :]) > 0 for y in range(45))
     with pytest.raises(
-        ValueError, match=r"'one_train' has raw of 40x44x48.*takes 52x48x48; take a smaller network.train_shape"
+        ValueError,
+        match=(
+            r"'one_train' has raw of 40x44x48.*takes 52x48x48; take a smaller network.train_shape"
+        ),
     ):
         batches(config(root, small="refuse"), raw=(52, 48, 48), count=1)
     batches(config(root, small="refuse"), raw=(40, 44, 48), count=1)
@@ -116,7 +147,9 @@ def test_without_augmentation_batches_are_crops(root):
         assert batch.raw.shape == (1, 1, 20, 20, 20)
         assert (batch.raw.dtype, batch.labels.dtype) == (np.float32, np.uint64)
         crop = place(arrays, batch.labels[0, 0], 4)
-        if all(s.start >= 0 and s.stop <= n for s, n in zip(crop, arrays["raw"].shape, strict=True)):
+        if all(
+            s.start >= 0 and s.stop <= n for s, n in zip(crop, arrays["raw"].shape, strict=True)
+        ):
             np.testing.assert_allclose(batch.raw[0, 0], arrays["raw"][crop] / 127.5 - 1, atol=1e-6)
 
 
@@ -144,14 +177,18 @@ def test_positives_and_negatives_of_a_balanced_head_weigh_the_same(root):
 
 @pytest.mark.parametrize("augment", [(), FULL], ids=["plain", "full"])
 def test_a_batch_follows_from_seed_and_number(root, augment):
-    made = config(root, volumes=(volume(), volume("two.zarr", weight=2)), augment=augment, batch_size=2)
+    made = config(
+        root, volumes=(volume(), volume("two.zarr", weight=2)), augment=augment, batch_size=2
+    )
     first = batches(made, 4)
     assert [batch.index for batch in first] == [0, 1, 2, 3]
     for one, again in zip(first[2:], batches(made, 2, start=2), strict=True):
         assert_same(one, again)
     assert len({batch.raw.tobytes() for batch in first}) == 4
     assert first[0].raw[0].tobytes() != first[0].raw[1].tobytes()
-    other = batches(config(root, volumes=made.dataset.train, augment=augment, batch_size=2, seed=1), 1)
+    other = batches(
+        config(root, volumes=made.dataset.train, augment=augment, batch_size=2, seed=1), 1
+    )
     assert other[0].raw.tobytes() != first[0].raw.tobytes()
 
 
@@ -164,12 +201,16 @@ def test_workers_make_the_same_batches(root):
 
 
 @pytest.mark.parametrize(
-    "augment", [(spec.Simple(),), FULL[:3], (spec.Simple(), spec.GrowBoundary(steps=2))], ids=["simple", "full", "grown"]
+    "augment",
+    [(spec.Simple(),), FULL[:3], (spec.Simple(), spec.GrowBoundary(steps=2))],
+    ids=["simple", "full", "grown"],
 )
 def test_targets_belong_to_the_augmented_labels(root, augment):
     """Affinities of the labels of a batch are its targets, wherever both voxels are in it."""
     for batch in batches(config(root, augment=augment, heads={"affs": AFFS}, batch_size=2), 4):
-        for labels, affs, weights in zip(batch.labels[:, 0], batch.targets["affs"], batch.weights["affs"], strict=True):
+        for labels, affs, weights in zip(
+            batch.labels[:, 0], batch.targets["affs"], batch.weights["affs"], strict=True
+        ):
             values, mask = target.compute(AFFS.target, labels, voxel_size=SIZE)
             both = mask & (weights > 0)
             assert both.any()
@@ -186,11 +227,14 @@ def test_raw_is_augmented_with_the_labels(root, augment):
         inside = (minimum_filter(labels, 3) == maximum_filter(labels, 3)) & (labels > 0)
         inside = inside[1:-1, 1:-1, 1:-1]
         assert inside.mean() > 0.05
-        np.testing.assert_allclose(raw[1:-1, 1:-1, 1:-1][inside], expected[1:-1, 1:-1, 1:-1][inside], atol=1e-3)
+        np.testing.assert_allclose(
+            raw[1:-1, 1:-1, 1:-1][inside], expected[1:-1, 1:-1, 1:-1][inside], atol=1e-3
+        )
 
 
 def test_beyond_the_truth_nothing_is_known(root):
-    """Region 0:10 of 40 sections: the output holds unknown sections, never more than half of them."""
+    """Region 0:10 of 40 sections: the output holds unknown sections, never more than half of
+    them."""
     small = volume(region="100:110, :, :")
     seen = batches(config(root, volumes=(small,), min_masked=0.5), 12)
     known = [(batch.weights["affs"][0, 1] > 0).mean() for batch in seen]
@@ -230,7 +274,11 @@ def test_volumes_are_drawn_by_weight(root):
     rng_roi = Roi((0, 0, 0), (20, 20, 20))
     for name in ("raw", "labels"):
         dtype = np.uint8 if name == "raw" else np.uint64
-        data = np.ones((20, 20, 20), dtype) if name == "labels" else np.arange(8000, dtype=np.uint32).reshape(20, 20, 20)
+        data = (
+            np.ones((20, 20, 20), dtype)
+            if name == "labels"
+            else np.arange(8000, dtype=np.uint32).reshape(20, 20, 20)
+        )
         array = create_array(root / "dark.zarr", name, roi=rng_roi, voxel_size=SIZE, dtype=dtype)
         array.write((data % 251).astype(dtype), rng_roi)
     made = config(root, volumes=volumes, heads={"affs": AFFS}, min_masked=1.0)
@@ -248,7 +296,8 @@ def test_a_mask_target_reads_the_array_of_its_name(root):
     for batch in batches(made, 3):
         raw = (batch.raw[0, 0, 4:-4, 4:-4, 4:-4] + 1) * 127.5
         np.testing.assert_array_equal(
-            batch.targets["mito"][0, 0][batch.labels[0, 0] > 0], (raw > 200.5)[batch.labels[0, 0] > 0]
+            batch.targets["mito"][0, 0][batch.labels[0, 0] > 0],
+            (raw > 200.5)[batch.labels[0, 0] > 0],
         )
 
 
@@ -265,12 +314,22 @@ def test_two_dimensional_networks_get_sections(root):
 
 def test_two_dimensional_batches_without_augmentation_are_crops(root):
     arrays = make_volume(root / "flat.zarr", seed=9)
-    made = config(root, volumes=(volume("flat.zarr"),), heads={"affs": Head(target=spec.Affinities())}, dims=2, min_masked=1.0)
+    made = config(
+        root,
+        volumes=(volume("flat.zarr"),),
+        heads={"affs": Head(target=spec.Affinities())},
+        dims=2,
+        min_masked=1.0,
+    )
     for batch in batches(made, 3, raw=(12, 14), output=(12, 14)):
         views = np.lib.stride_tricks.sliding_window_view(arrays["raw"], (1, 12, 14))
-        found = np.argwhere((views == np.round((batch.raw[0, 0] + 1) * 127.5)).all(axis=(-3, -2, -1)))
+        found = np.argwhere(
+            (views == np.round((batch.raw[0, 0] + 1) * 127.5)).all(axis=(-3, -2, -1))
+        )
         z, y, x = found[0]
-        np.testing.assert_array_equal(batch.labels[0, 0], arrays["labels"][z, y : y + 12, x : x + 14])
+        np.testing.assert_array_equal(
+            batch.labels[0, 0], arrays["labels"][z, y : y + 12, x : x + 14]
+        )
 
 
 @pytest.mark.parametrize(
@@ -280,10 +339,22 @@ def test_two_dimensional_batches_without_augmentation_are_crops(root):
         ({"volumes": (volume("zeros.zarr"),)}, "'zeros_train'.*background"),
         ({"volumes": (volume(labels=None),)}, "'one_train' has no labels"),
         ({"volumes": (volume(raw="flat"),)}, "'one_train': raw, .*flat, is one value everywhere"),
-        ({"volumes": (volume(raw_range=(0, 1)),)}, "'one_train': raw, .* becomes one value by its raw_range"),
-        ({"volumes": (volume(region="100:102"),)}, r"'one_train': at most 16\.7% of an output \(12, 12, 12\)"),
-        ({"volumes": (volume(), volume("coarse.zarr"))}, r"'one_train' and 'coarse_train' have voxel sizes"),
-        ({"volumes": (volume(),), "heads": {"m": Head(target=spec.Mask(array="mito"))}}, "'one_train' has no array 'mito'"),
+        (
+            {"volumes": (volume(raw_range=(0, 1)),)},
+            "'one_train': raw, .* becomes one value by its raw_range",
+        ),
+        (
+            {"volumes": (volume(region="100:102"),)},
+            r"'one_train': at most 16\.7% of an output \(12, 12, 12\)",
+        ),
+        (
+            {"volumes": (volume(), volume("coarse.zarr"))},
+            r"'one_train' and 'coarse_train' have voxel sizes",
+        ),
+        (
+            {"volumes": (volume(),), "heads": {"m": Head(target=spec.Mask(array="mito"))}},
+            "'one_train' has no array 'mito'",
+        ),
     ],
 )
 def test_volumes_that_cannot_be_trained_on_are_refused_at_once(root, options, message):
@@ -303,7 +374,8 @@ def test_a_place_that_is_not_there_is_an_error_at_the_start(root):
     make_volume(root / "sparse.zarr", mask=mask)
     made = config(root, volumes=(volume("sparse.zarr", labels_mask="mask"),))
     message = (
-        r"volume 'sparse_train': no output of 12x12x12 .*known to 0\.5 .*the best is to 0\.0005787: lower train\.min_masked"
+        r"volume 'sparse_train': no output of 12x12x12 .*known to 0\.5 .*the best is to "
+        r"0\.0005787: lower train\.min_masked"
     )
     with pytest.raises(ValueError, match=message):
         Batches(made, "main", (20, 20, 20), (12, 12, 12))

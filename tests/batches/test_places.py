@@ -1,4 +1,5 @@
-"""Where samples may lie, against brute force; volumes of which little is labelled are trained on."""
+"""Where samples may lie, against brute force; volumes of which little is labelled are trained
+on."""
 
 import itertools
 import logging
@@ -26,11 +27,15 @@ AFFS = Head(target=spec.Affinities())
 def _write(path, *, offset=OFFSET, chunks=None, fill=None, **arrays):
     for name, data in arrays.items():
         roi = Roi(offset, data.shape)
-        array = create_array(path, name, roi=roi, voxel_size=(8, 8, 8), dtype=data.dtype, chunks=chunks, fill=fill)
+        array = create_array(
+            path, name, roi=roi, voxel_size=(8, 8, 8), dtype=data.dtype, chunks=chunks, fill=fill
+        )
         if fill is None:
             array.write(data, roi)
             continue
-        for corner in itertools.product(*(range(0, n, m) for n, m in zip(data.shape, chunks, strict=True))):
+        for corner in itertools.product(
+            *(range(0, n, m) for n, m in zip(data.shape, chunks, strict=True))
+        ):
             part = data[tuple(slice(c, c + m) for c, m in zip(corner, chunks, strict=True))]
             if part.any():  # as writers do that leave empty chunks out
                 array.write(part, Roi(offset, part.shape) + Coordinate(corner))
@@ -55,7 +60,11 @@ def sparse(tmp_path_factory):
     thin = np.zeros_like(labels)
     thin[7:9, 20, 50:55] = 7
     _write(folder / "full.zarr", raw=raw, labels=labels, mask=mask, hidden=labels * mask, thin=thin)
-    empty = {"mask": mask * (np.arange(72) > 45).astype(np.uint8), "thin": thin, "hidden": labels * mask}
+    empty = {
+        "mask": mask * (np.arange(72) > 45).astype(np.uint8),
+        "thin": thin,
+        "hidden": labels * mask,
+    }
     _write(folder / "holes.zarr", chunks=(16, 16, 32), fill=0, **empty)
     return folder
 
@@ -68,7 +77,11 @@ VOLUMES = {
     "region": {"labels_mask": "mask", "region": "103:138, :, 20:75"},
     "chunks left out": {"labels_mask": "holes.zarr:mask"},
     "labels left out": {"labels": "holes.zarr:thin"},
-    "unknown left out": {"labels": "holes.zarr:hidden", "labels_mask": "holes.zarr:mask", "unknown": 0},
+    "unknown left out": {
+        "labels": "holes.zarr:hidden",
+        "labels_mask": "holes.zarr:mask",
+        "unknown": 0,
+    },
 }
 
 
@@ -82,7 +95,10 @@ def _brute(opened, output, share):
     around = opened.roi.grow(Coordinate(output) - 1, Coordinate(output) - 1)
     labels, known = opened.read_truth(around)
     enough = _sums(known, output) >= max(share * math.prod(output), 1)
-    return {tuple(around.begin + Coordinate(at)) for at in np.argwhere(enough & (_sums(known & (labels > 0), output) > 0))}
+    return {
+        tuple(around.begin + Coordinate(at))
+        for at in np.argwhere(enough & (_sums(known & (labels > 0), output) > 0))
+    }
 
 
 class Says:
@@ -98,7 +114,9 @@ class Says:
 
 @pytest.mark.parametrize("name", VOLUMES)
 @pytest.mark.parametrize(
-    ("output", "share"), [((8, 8, 8), 0.5), ((8, 8, 8), 0.0), ((12, 6, 9), 1.0), ((1, 9, 10), 0.9)], ids=str
+    ("output", "share"),
+    [((8, 8, 8), 0.5), ((8, 8, 8), 0.0), ((12, 6, 9), 1.0), ((1, 9, 10), 0.9)],
+    ids=str,
 )
 def test_all_places_that_suit_and_no_others(sparse, name, output, share):
     opened = _open(sparse, **VOLUMES[name])
@@ -114,9 +132,14 @@ def test_all_places_that_suit_and_no_others(sparse, name, output, share):
     assert len(drawn) == len(numbers)
     assert drawn <= wanted
     rng = np.random.default_rng(0)
-    tried = [Coordinate(at) for at in rng.integers(places.low, places.high, (200, 3), endpoint=True).tolist()]
+    tried = [
+        Coordinate(at)
+        for at in rng.integers(places.low, places.high, (200, 3), endpoint=True).tolist()
+    ]
     steps = [Coordinate(step) for step in ((0, 0, 0), (0, 1, 0), (-1, 0, 1))]
-    tried += [Coordinate(at) + step for at in sorted(wanted)[:: len(wanted) // 50 + 1] for step in steps]
+    tried += [
+        Coordinate(at) + step for at in sorted(wanted)[:: len(wanted) // 50 + 1] for step in steps
+    ]
     assert [places.suits(opened, at) for at in tried] == [tuple(at) in wanted for at in tried]
     assert places.first(opened, np.array(tried)) == next(at for at in tried if tuple(at) in wanted)
 
@@ -139,7 +162,9 @@ def test_places_are_drawn_alike_with_all_known_or_none(sparse):
     places = known._look()
     places.memory.size = 200  # hardly any bits are kept
     for seed in range(40):
-        assert known._draw(np.random.default_rng(seed)) == unknown._draw(np.random.default_rng(seed))
+        assert known._draw(np.random.default_rng(seed)) == unknown._draw(
+            np.random.default_rng(seed)
+        )
     assert unknown.places is None or unknown.places.count == places.count
 
 
@@ -152,7 +177,9 @@ def test_what_the_first_draws_find_is_what_they_found(sparse):
     first = beyond = 0
     for seed in range(60):
         rng, found = np.random.default_rng(seed), place._draw(np.random.default_rng(seed))
-        draws = [tuple(rng.integers(place.low, place.high, endpoint=True).tolist()) for _ in range(TRIES)]
+        draws = [
+            tuple(rng.integers(place.low, place.high, endpoint=True).tolist()) for _ in range(TRIES)
+        ]
         suit = [draw for draw in draws if draw in wanted]
         assert tuple(found) == suit[0] if suit else tuple(found) in wanted
         first, beyond = first + bool(suit), beyond + (not suit)
@@ -162,7 +189,10 @@ def test_what_the_first_draws_find_is_what_they_found(sparse):
 def test_draws_are_even():
     """A third of the places of a part is drawn a third of the time."""
     places = Places(Coordinate(2, 2, 2), 1, Coordinate(0, 0, 0), Coordinate(9, 9, 9), truth=None)
-    places.parts = {(0, 0, 0): (Roi((0, 0, 0), (2, 2, 2)), 8), (0, 0, 1): (Roi((0, 0, 5), (2, 2, 4)), 16)}
+    places.parts = {
+        (0, 0, 0): (Roi((0, 0, 0), (2, 2, 2)), 8),
+        (0, 0, 1): (Roi((0, 0, 5), (2, 2, 4)), 16),
+    }
     places.settle()
     rng = np.random.default_rng(0)
     drawn = [tuple(places.draw(None, rng)) for _ in range(4800)]
@@ -176,22 +206,40 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("volumes")
     rng = np.random.default_rng(0)
     labels = np.zeros((200, 200, 200), np.uint64)
-    labels[20:84, 100:164, 131:195] = np.kron(rng.integers(1, 99, (8, 8, 8)), np.ones((8, 8, 8), np.uint64))
+    labels[20:84, 100:164, 131:195] = np.kron(
+        rng.integers(1, 99, (8, 8, 8)), np.ones((8, 8, 8), np.uint64)
+    )
     raw = rng.integers(0, 255, labels.shape, np.uint8)
-    _write(folder / "cube.zarr", offset=(0, 0, 0), raw=raw, labels=labels, mask=(labels > 0).astype(np.uint8))
+    _write(
+        folder / "cube.zarr",
+        offset=(0, 0, 0),
+        raw=raw,
+        labels=labels,
+        mask=(labels > 0).astype(np.uint8),
+    )
     return folder
 
 
 TURNED = (spec.Elastic(spacing=(20, 20, 20), jitter=(1, 1, 1), isotropic=True), spec.Simple())
 
 
-@pytest.mark.parametrize("options", [{"labels_mask": "mask"}, {"unknown": 0}], ids=["mask", "unknown"])
-@pytest.mark.parametrize(("augment", "side"), [((), 24), ((), 64), (TURNED, 32)], ids=["small", "exact", "turned"])
+@pytest.mark.parametrize(
+    "options", [{"labels_mask": "mask"}, {"unknown": 0}], ids=["mask", "unknown"]
+)
+@pytest.mark.parametrize(
+    ("augment", "side"), [((), 24), ((), 64), (TURNED, 32)], ids=["small", "exact", "turned"]
+)
 def test_a_cube_of_truth_in_a_large_volume(root, options, augment, side, caplog):
-    """Every seed finds places in it; each output has what min_masked asks for, and batches follow from seed and number."""
+    """Every seed finds places in it; each output has what min_masked asks for, and batches follow
+    from seed and number."""
     share = 1.0 if side == 64 else 0.5
     made = config(
-        root, volumes=(volume("cube.zarr", **options),), augment=augment, heads={"affs": AFFS}, min_masked=share, batch_size=2
+        root,
+        volumes=(volume("cube.zarr", **options),),
+        augment=augment,
+        heads={"affs": AFFS},
+        min_masked=share,
+        batch_size=2,
     )
     shape = (side,) * 3
     for seed in range(2):
@@ -210,8 +258,16 @@ def test_a_cube_of_truth_in_a_large_volume(root, options, augment, side, caplog)
 
 def test_too_little_truth_is_refused_at_the_start(root):
     """80 voxels a side: a cube of 64 is at most half of them, 51.2%."""
-    made = config(root, volumes=(volume("cube.zarr", labels_mask="mask"),), heads={"affs": AFFS}, min_masked=0.52)
-    message = r"'cube_train': no output of 80x80x80 .*known to 0\.52 .*the best is to 0\.512.*min_masked.*region="
+    made = config(
+        root,
+        volumes=(volume("cube.zarr", labels_mask="mask"),),
+        heads={"affs": AFFS},
+        min_masked=0.52,
+    )
+    message = (
+        r"'cube_train': no output of 80x80x80 .*known to 0\.52 .*the best is to "
+        r"0\.512.*min_masked.*region="
+    )
     with pytest.raises(ValueError, match=message):
         Batches(made, "main", (80, 80, 80), (80, 80, 80))
     fits = made.derive(train=made.train.derive(min_masked=0.512))
@@ -236,9 +292,16 @@ def test_known_background_alone_is_told_apart(tmp_path):
     mask = np.ones(labels.shape, np.uint8)
     mask[:, :, 40:] = 0
     mask[0, 0, 57] = 1
-    _write(tmp_path / "v.zarr", raw=np.arange(24000).reshape(labels.shape).astype(np.uint8), labels=labels, mask=mask)
+    _write(
+        tmp_path / "v.zarr",
+        raw=np.arange(24000).reshape(labels.shape).astype(np.uint8),
+        labels=labels,
+        mask=mask,
+    )
     made = config(tmp_path, volumes=(volume("v.zarr", labels_mask="mask"),), heads={"affs": AFFS})
-    with pytest.raises(ValueError, match=r"'v_train': no output of 8x8x8 voxels .*0\.5 .*the best is to 0\.001953"):
+    with pytest.raises(
+        ValueError, match=r"'v_train': no output of 8x8x8 voxels .*0\.5 .*the best is to 0\.001953"
+    ):
         Batches(made, "main", (8, 8, 8), (8, 8, 8))
 
 
@@ -277,7 +340,14 @@ def test_of_a_volume_too_large_to_be_searched_a_part_is_drawn_from(sparse, caplo
     opened = _open(sparse, labels_mask="holes.zarr:mask", labels="holes.zarr:hidden")
     monkeypatch.setattr("lsd.volumes.known.SMALL", 16 * 16 * 32)
     place = Location(opened, output=(6, 6, 6), min_masked=0.5)
-    places = Places.of(opened, output=place.output, needed=place.needed, low=place.low, high=place.high, limit=4 * 16 * 16 * 32)
+    places = Places.of(
+        opened,
+        output=place.output,
+        needed=place.needed,
+        low=place.low,
+        high=place.high,
+        limit=4 * 16 * 16 * 32,
+    )
     assert not places.whole
     place.places = places
     wanted = _brute(opened, (6, 6, 6), 0.5)
@@ -286,7 +356,8 @@ def test_of_a_volume_too_large_to_be_searched_a_part_is_drawn_from(sparse, caplo
 
 
 def test_no_deformation_ends_training(root, caplog):
-    """Turned, no output of 64 lies in a cube of 64: the best of many is taken, and it is said once."""
+    """Turned, no output of 64 lies in a cube of 64: the best of many is taken, and it is said
+    once."""
     made = config(
         root,
         volumes=(volume("cube.zarr", labels_mask="mask"),),

@@ -24,7 +24,10 @@ def test_intensity_of_the_whole(raw):
 
 
 def test_intensity_of_each_section(raw):
-    scale, shift = np.linspace(0.5, 1.5, 6, dtype=np.float32), np.linspace(-0.2, 0.2, 6, dtype=np.float32)
+    scale, shift = (
+        np.linspace(0.5, 1.5, 6, dtype=np.float32),
+        np.linspace(-0.2, 0.2, 6, dtype=np.float32),
+    )
     mean = raw.mean(axis=(1, 2), keepdims=True)
     expected = np.clip((raw - mean) * scale[:, None, None] + mean + shift[:, None, None], 0, 1)
     np.testing.assert_allclose(change_intensity(raw, scale, shift), expected, atol=1e-6)
@@ -65,7 +68,9 @@ def test_sections_go_missing(raw):
 
 
 def test_the_only_section_of_a_2d_network_is_never_missing(raw):
-    np.testing.assert_array_equal(spoil(raw[:1], only(missing=1), np.random.default_rng(0)), raw[:1])
+    np.testing.assert_array_equal(
+        spoil(raw[:1], only(missing=1), np.random.default_rng(0)), raw[:1]
+    )
 
 
 def test_sections_lose_contrast(raw):
@@ -87,14 +92,17 @@ def test_no_defect_without_a_chance(raw):
 
 
 def test_unit():
-    np.testing.assert_array_equal(unit(np.array([[[0, 51, 255]]], np.uint8)), f32(0, 0.2, 1)[None, None])
+    np.testing.assert_array_equal(
+        unit(np.array([[[0, 51, 255]]], np.uint8)), f32(0, 0.2, 1)[None, None]
+    )
     half = np.full((2, 3, 4), 0.5, np.float32)
     assert unit(half) is half
     assert unit(half.T).flags["C_CONTIGUOUS"]
 
 
 def averaged(raw, width):
-    """Mean over cubes of `width`, voxel by voxel; beyond a border raw is mirrored, the border itself repeated."""
+    """Mean over cubes of `width`, voxel by voxel; beyond a border raw is mirrored, the border
+    itself repeated."""
     padded = np.pad(raw.astype(np.float64), width // 2, mode="symmetric")
     cubes = np.lib.stride_tricks.sliding_window_view(padded, (width,) * raw.ndim)
     return cubes.mean(axis=tuple(range(raw.ndim, 2 * raw.ndim)))
@@ -121,7 +129,9 @@ def test_gains_of_one_change_nothing(raw):
     assert change_contrast(raw, (9,), (3,)).max() <= 1
 
 
-@pytest.mark.parametrize(("wrong", "says"), [({"widths": (3, 4)}, "for instance 5"), ({"gain": (0, 1)}, "above 0")])
+@pytest.mark.parametrize(
+    ("wrong", "says"), [({"widths": (3, 4)}, "for instance 5"), ({"gain": (0, 1)}, "above 0")]
+)
 def test_contrast_that_means_nothing_is_refused(wrong, says):
     with pytest.raises(ValueError, match=says):
         spec.Contrast(**wrong)

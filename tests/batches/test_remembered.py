@@ -19,15 +19,23 @@ ROIS = [ROI, Roi((5, -6, 7), (1, 1, 1)), Roi((11, 3, 9), (9, 8, 17)), Roi((25, 1
 @pytest.fixture(scope="module")
 def container(tmp_path_factory):
     path = tmp_path_factory.mktemp("volumes") / "one.zarr"
-    create_array(path, "raw", roi=ROI, voxel_size=(1, 1, 1), dtype=np.uint8, chunks=(8, 9, 10)).write(DATA, ROI)
+    create_array(
+        path, "raw", roi=ROI, voxel_size=(1, 1, 1), dtype=np.uint8, chunks=(8, 9, 10)
+    ).write(DATA, ROI)
     labels = DATA.astype(np.uint64) + np.uint64(2**60)
-    create_array(path, "labels", roi=ROI, voxel_size=(1, 1, 1), dtype=np.uint64, chunks=(8, 9, 10)).write(labels, ROI)
+    create_array(
+        path, "labels", roi=ROI, voxel_size=(1, 1, 1), dtype=np.uint64, chunks=(8, 9, 10)
+    ).write(labels, ROI)
     return path
 
 
 @pytest.mark.parametrize("size", [0, 5000, 6000, 1 << 20])
 def test_it_reads_what_the_source_reads(container, size):
-    volume = open_volume(Volume(path=str(container), raw="raw", labels="labels"), name="one", data_root=container.parent)
+    volume = open_volume(
+        Volume(path=str(container), raw="raw", labels="labels"),
+        name="one",
+        data_root=container.parent,
+    )
     kept = remember(volume, Memory(size))
     for roi in [*ROIS, *ROIS, Roi((-3, -10, 0), (40, 41, 42))]:
         np.testing.assert_array_equal(kept.read_raw(roi), volume.read_raw(roi))
@@ -38,14 +46,20 @@ def test_it_reads_what_the_source_reads(container, size):
 def test_axes_of_one_are_dropped_and_channels_kept(container):
     source = Source(container, "raw/0")
     kept = Remembered(source, Memory())
-    for slices in ((0, slice(None), slice(3, 20)), (slice(None), 21, 22), (slice(2, 3), slice(None), slice(None))):
+    for slices in (
+        (0, slice(None), slice(3, 20)),
+        (slice(None), 21, 22),
+        (slice(2, 3), slice(None), slice(None)),
+    ):
         np.testing.assert_array_equal(kept.read(slices), source.read(slices))
 
 
 def test_each_chunk_is_read_once(container, monkeypatch):
     read = []
     original = Source.read
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
+    )
     kept = Remembered(Source(container, "raw/0"), Memory())
     for _ in range(3):
         kept.read((slice(0, 21), slice(0, 22), slice(0, 23)))
@@ -72,10 +86,18 @@ def test_what_is_read_may_be_changed(container):
 
 @pytest.fixture(scope="module")
 def coarse(tmp_path_factory):
-    """Chunks of 2640 voxels, of which labels take eight times the bytes; an HDF5 file that is in one piece."""
+    """Chunks of 2640 voxels, of which labels take eight times the bytes; an HDF5 file that is in
+    one piece."""
     folder = tmp_path_factory.mktemp("coarse")
     for name, data in (("raw", DATA), ("labels", DATA.astype(np.uint64))):
-        array = create_array(folder / "one.zarr", name, roi=ROI, voxel_size=(1, 1, 1), dtype=data.dtype, chunks=(11, 12, 20))
+        array = create_array(
+            folder / "one.zarr",
+            name,
+            roi=ROI,
+            voxel_size=(1, 1, 1),
+            dtype=data.dtype,
+            chunks=(11, 12, 20),
+        )
         array.write(data, ROI)
     with h5py.File(folder / "one.h5", "w") as file:
         file.create_dataset("raw", data=DATA).attrs["resolution"] = (1, 1, 1)
@@ -89,7 +111,9 @@ def _opened(folder, path="one.zarr", **options):
 def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
     """Those of labels take 21 kB each, eight of them."""
     read, original = [], Source.read
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(self.name) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(self.name) or original(self, slices)
+    )
     size = 8 * 11 * 12 * 20 * 8
     kept = remember(_opened(coarse, labels="labels"), Memory(size))
     for _ in range(3):
@@ -103,7 +127,8 @@ def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
 
 
 def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):
-    """All 16 chunks of both arrays, 2640 and 21120 bytes each, if half of what is free holds them for every process."""
+    """All 16 chunks of both arrays, 2640 and 21120 bytes each, if half of what is free holds them
+    for every process."""
     monkeypatch.setattr(remembered, "MEMORY", 10_000)
     volume = _opened(coarse, labels="labels")
     assert budget([volume], processes=1, free=1 << 40) == 10_000
@@ -112,7 +137,11 @@ def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):
     monkeypatch.setattr(remembered, "SEVERAL", 3)
     assert budget([volume, volume], processes=3, free=1 << 40) == 10_000 + 6 * 21120
     assert budget([volume], processes=3, free=120_000) == 20_000
-    assert budget([volume], processes=3, free=12_000) == budget([volume], processes=3, free=None) == 10_000
+    assert (
+        budget([volume], processes=3, free=12_000)
+        == budget([volume], processes=3, free=None)
+        == 10_000
+    )
 
 
 def test_large_chunks_that_do_not_fit_are_told(coarse, monkeypatch, caplog):
@@ -127,13 +156,16 @@ def test_large_chunks_that_do_not_fit_are_told(coarse, monkeypatch, caplog):
 
 
 def test_what_lies_in_one_piece_is_no_chunk(coarse, monkeypatch, caplog):
-    """Of an HDF5 file without chunks any part is read by itself, so nothing is to be told, or read as a whole."""
+    """Of an HDF5 file without chunks any part is read by itself, so nothing is to be told, or read
+    as a whole."""
     monkeypatch.setattr(remembered, "LARGE", 1000)
     volume = _opened(coarse, "one.h5")
     warn_of_large([volume], 1)
     assert not caplog.messages
     read, original = [], Source.read
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
+    )
     part = Roi((2, 3, 4), (5, 6, 7))
     np.testing.assert_array_equal(remember(volume, Memory()).raw.read(part), DATA[part.to_slices()])
     assert read == [part.to_slices()]

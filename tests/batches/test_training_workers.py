@@ -57,7 +57,11 @@ def dying(how):
 
 
 def environment(_):
-    return lambda _: (os.environ["OMP_NUM_THREADS"], "torch" in sys.modules, signal.getsignal(signal.SIGINT))
+    return lambda _: (
+        os.environ["OMP_NUM_THREADS"],
+        "torch" in sys.modules,
+        signal.getsignal(signal.SIGINT),
+    )
 
 
 def test_in_order_from_any_number_by_any_count():
@@ -91,11 +95,16 @@ def test_a_failure_to_start_is_raised_with_the_first():
 
 
 def test_an_exception_that_cannot_be_sent_becomes_words():
-    with Workers(odd, None, count=1) as workers, pytest.raises(RuntimeError, match="Unpicklable: odd"):
+    with (
+        Workers(odd, None, count=1) as workers,
+        pytest.raises(RuntimeError, match="Unpicklable: odd"),
+    ):
         next(workers)
 
 
-@pytest.mark.parametrize(("how", "word"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")])
+@pytest.mark.parametrize(
+    ("how", "word"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")]
+)
 def test_a_dead_worker_is_an_error_not_a_hang(how, word):
     with Workers(dying, how, count=1) as workers:
         assert next(workers) == 0

@@ -11,7 +11,15 @@ from lsd.batches.augmentations.warp import draw, groups
 
 CUBE = (1.0, 1.0, 1.0)
 STILL = spec.Elastic(rotation=(0, 0))
-WILD = spec.Elastic(spacing=(7, 8, 9), jitter=(1, 2, 1.5), isotropic=True, subsample=5, slip=0.2, shift=0.2, misalign=4)
+WILD = spec.Elastic(
+    spacing=(7, 8, 9),
+    jitter=(1, 2, 1.5),
+    isotropic=True,
+    subsample=5,
+    slip=0.2,
+    shift=0.2,
+    misalign=4,
+)
 
 
 def warp(*augmentations, roi, seed=0, voxel_size=CUBE, flat=False):
@@ -26,21 +34,29 @@ def read(warped, roi, data_of, *, interpolate):
 
 def noise_of(source):
     """A volume without end: a number for each place."""
-    grid = np.meshgrid(*(np.arange(b, e) for b, e in zip(source.begin, source.end, strict=True)), indexing="ij")
+    grid = np.meshgrid(
+        *(np.arange(b, e) for b, e in zip(source.begin, source.end, strict=True)), indexing="ij"
+    )
     return np.abs(np.sin(grid[0] * 12.9 + grid[1] * 78.2 + grid[2] * 37.7)).astype(np.float32)
 
 
 def ids_of(source):
     """Ids beyond what float64 can tell apart, a different one for each place."""
-    grid = np.meshgrid(*(np.arange(b, e) for b, e in zip(source.begin, source.end, strict=True)), indexing="ij")
-    return np.uint64(2**63 + 1) + ((grid[0] + 500) * 10**6 + (grid[1] + 500) * 1000 + grid[2] + 500).astype(np.uint64)
+    grid = np.meshgrid(
+        *(np.arange(b, e) for b, e in zip(source.begin, source.end, strict=True)), indexing="ij"
+    )
+    return np.uint64(2**63 + 1) + (
+        (grid[0] + 500) * 10**6 + (grid[1] + 500) * 1000 + grid[2] + 500
+    ).astype(np.uint64)
 
 
 def points(warped, roi):
     """Where each voxel of roi is read, by scipy."""
     inside = np.indices(roi.shape) + np.reshape(roi.begin - warped.roi.begin, (3, 1, 1, 1))
     at = inside / np.reshape(warped.step, (3, 1, 1, 1))
-    smooth = np.stack([map_coordinates(nodes, at, order=1, mode="nearest") for nodes in warped.nodes])
+    smooth = np.stack(
+        [map_coordinates(nodes, at, order=1, mode="nearest") for nodes in warped.nodes]
+    )
     for axis, shifts in enumerate(warped.shifts):
         smooth += shifts[inside[axis]].transpose(3, 0, 1, 2)
     return smooth
@@ -66,7 +82,9 @@ def test_rotation_is_that_of_scipy(seed):
     matrix = elastic.draw(turn, np.random.default_rng(seed), voxel_size=CUBE).matrix
     centre = (np.asarray(roi.shape) - 1) / 2
     offset = centre - matrix @ centre - np.asarray(source.begin)
-    expected = affine_transform(noise_of(source), matrix, offset=offset, output_shape=roi.shape, order=1)
+    expected = affine_transform(
+        noise_of(source), matrix, offset=offset, output_shape=roi.shape, order=1
+    )
     np.testing.assert_allclose(read(turned, roi, noise_of, interpolate=True), expected, atol=1e-4)
 
 
@@ -77,7 +95,11 @@ def test_a_quarter_turn_of_anisotropic_voxels_is_a_turn_in_nanometres():
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("roi", [Roi((0, 0, 0), (23, 24, 31)), Roi((4, 7, 11), (9, 8, 7)), Roi((22, 0, 3), (1, 1, 1))], ids=str)
+@pytest.mark.parametrize(
+    "roi",
+    [Roi((0, 0, 0), (23, 24, 31)), Roi((4, 7, 11), (9, 8, 7)), Roi((22, 0, 3), (1, 1, 1))],
+    ids=str,
+)
 def test_a_wild_warp_reads_what_scipy_reads(roi, seed):
     wild = warp(WILD, spec.Simple(), roi=Roi((0, 0, 0), (23, 24, 31)), seed=seed)
     at = points(wild, roi)
@@ -105,7 +127,9 @@ def test_it_asks_for_what_it_reads_and_little_more(seed):
 def test_uint8_becomes_zero_to_one():
     roi = Roi((0, 0, 0), (3, 4, 5))
     raw = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) * 4
-    np.testing.assert_allclose(read(warp(STILL, roi=roi), roi, lambda _: raw, interpolate=True), raw / 255, atol=1e-7)
+    np.testing.assert_allclose(
+        read(warp(STILL, roi=roi), roi, lambda _: raw, interpolate=True), raw / 255, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -118,13 +142,19 @@ def test_simple_in_a_warp_is_exact(seed):
     ids = read(turned, roi, ids_of, interpolate=False)
     assert set(ids.ravel()) == set(ids_of(source).ravel())
     np.testing.assert_array_equal(
-        read(turned, roi, lambda s: ids_of(s).astype(np.float32) % 97, interpolate=True), ids.astype(np.float32) % 97
+        read(turned, roi, lambda s: ids_of(s).astype(np.float32) % 97, interpolate=True),
+        ids.astype(np.float32) % 97,
     )
 
 
 def test_raw_and_labels_move_alike():
     roi = Roi((0, 0, 0), (24, 24, 24))
-    moved = warp(spec.Elastic(jitter=(1, 1, 1), spacing=(12, 12, 12), isotropic=True), spec.Simple(), roi=roi, seed=5)
+    moved = warp(
+        spec.Elastic(jitter=(1, 1, 1), spacing=(12, 12, 12), isotropic=True),
+        spec.Simple(),
+        roi=roi,
+        seed=5,
+    )
 
     def halves(source):
         z = np.arange(source.begin[0], source.end[0]).reshape(-1, 1, 1)
@@ -140,13 +170,19 @@ def test_labels_of_an_inner_part_do_not_depend_on_the_rest():
     whole, part = Roi((0, 0, 0), (23, 24, 31)), Roi((5, 6, 7), (9, 10, 11))
     wild = warp(WILD, roi=whole)
     everywhere = read(wild, whole, ids_of, interpolate=False)
-    np.testing.assert_array_equal(read(wild, part, ids_of, interpolate=False), everywhere[part.to_slices()])
+    np.testing.assert_array_equal(
+        read(wild, part, ids_of, interpolate=False), everywhere[part.to_slices()]
+    )
 
 
 def test_slipped_sections_move_alone_and_shifted_ones_with_all_that_follow():
-    slips = elastic.displaced_sections(spec.Elastic(slip=0.3, misalign=3), 200, np.random.default_rng(0))
+    slips = elastic.displaced_sections(
+        spec.Elastic(slip=0.3, misalign=3), 200, np.random.default_rng(0)
+    )
     assert 30 < (slips != 0).any(axis=1).sum() < 90
-    shifts = elastic.displaced_sections(spec.Elastic(shift=0.1, misalign=3), 200, np.random.default_rng(0))
+    shifts = elastic.displaced_sections(
+        spec.Elastic(shift=0.1, misalign=3), 200, np.random.default_rng(0)
+    )
     assert 5 < (np.diff(shifts, axis=0) != 0).any(axis=1).sum() < 40
     for moved in (slips, shifts):
         assert not moved[:, 0].any()
@@ -156,8 +192,11 @@ def test_slipped_sections_move_alone_and_shifted_ones_with_all_that_follow():
 
 @pytest.mark.parametrize("kind", ["slip", "shift"])
 def test_sections_are_misaligned_in_all_directions_alike(kind):
-    """Each whole number of voxels up to misalign, to either side and along either axis, is as likely, by itself."""
-    moved = elastic.displaced_sections(spec.Elastic(**{kind: 1.0}, misalign=2), 5000, np.random.default_rng(0))
+    """Each whole number of voxels up to misalign, to either side and along either axis, is as
+    likely, by itself."""
+    moved = elastic.displaced_sections(
+        spec.Elastic(**{kind: 1.0}, misalign=2), 5000, np.random.default_rng(0)
+    )
     steps = moved if kind == "slip" else np.diff(moved, axis=0, prepend=0)
     assert not steps[:, 0].any()
     pairs, counts = np.unique(steps[:, 1:], axis=0, return_counts=True)
@@ -172,8 +211,12 @@ def test_a_warp_of_serial_sections_moves_them_in_all_directions():
     ids = read(moved, roi, ids_of, interpolate=False) - np.uint64(2**63 + 1)
     still = ids_of(roi) - np.uint64(2**63 + 1)
     for unit in (1000, 1):  # of ids along y, and x
-        by = (ids // np.uint64(unit) % np.uint64(1000)).astype(int) - (still // np.uint64(unit) % np.uint64(1000)).astype(int)
-        by = by[:, 4, 4] - round(float(np.mean([by.max(), by.min()])))  # input points count from the beginning of the input
+        by = (ids // np.uint64(unit) % np.uint64(1000)).astype(int) - (
+            still // np.uint64(unit) % np.uint64(1000)
+        ).astype(int)
+        by = by[:, 4, 4] - round(
+            float(np.mean([by.max(), by.min()]))
+        )  # input points count from the beginning of the input
         assert set(by) == set(range(-3, 4))
         assert abs(np.mean(by > 0) - np.mean(by < 0)) < 0.35
 
@@ -182,9 +225,14 @@ def test_a_warp_of_serial_sections_moves_them_in_all_directions():
 def test_sections_are_those_of_the_data_after_it_is_turned(transpose):
     displaced = spec.Elastic(rotation=(0, 0), slip=0.5, misalign=5)
     roi = Roi((0, 0, 0), (12, 12, 12))
-    turned = [warp(displaced, spec.Simple(mirror="", transpose=transpose), roi=roi, seed=seed) for seed in range(8)]
+    turned = [
+        warp(displaced, spec.Simple(mirror="", transpose=transpose), roi=roi, seed=seed)
+        for seed in range(8)
+    ]
     along = {tuple(bool(shift.any()) for shift in one.shifts) for one in turned}
-    assert along == ({(True, False, False), (False, True, False)} if transpose else {(True, False, False)})
+    assert along == (
+        {(True, False, False), (False, True, False)} if transpose else {(True, False, False)}
+    )
 
 
 def test_sections_of_2d_networks_stay_in_their_plane():
@@ -199,7 +247,9 @@ def test_smooth_noise_passes_through_normal_numbers():
     at = np.stack(np.meshgrid(*[np.arange(0, 200, 10.0)] * 3, indexing="ij"))
     values = elastic.smooth_noise(at, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0))
     assert values.std() == pytest.approx(3, rel=0.05)
-    near = elastic.smooth_noise(at / 100, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0))
+    near = elastic.smooth_noise(
+        at / 100, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0)
+    )
     assert near.std() < 1
 
 

@@ -1,9 +1,11 @@
-"""sbatch, bsub, scancel and bkill of a cluster that is this machine: python fake_cluster.py sbatch --wait --wrap=...
+"""sbatch, bsub, scancel and bkill of a cluster that is this machine: python fake_cluster.py sbatch
+--wait --wrap=...
 
-$FAKE_CLUSTER is its folder: `calls`, a line of JSON for each command; job-<n>, the process group of a job; hold-<n>: while it
-is there, the job waits to be started; refuse: what is said to those who submit, if it is there; broken: what jobs do instead,
-if it is there.  As the real ones do, these keep to themselves what they print on a pipe until they end, and jobs live on when
-the command that waits for them is killed.
+$FAKE_CLUSTER is its folder: `calls`, a line of JSON for each command; job-<n>, the process group of
+a job; hold-<n>: while it is there, the job waits to be started; refuse: what is said to those who
+submit, if it is there; broken: what jobs do instead, if it is there.  As the real ones do, these
+keep to themselves what they print on a pipe until they end, and jobs live on when the command that
+waits for them is killed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,11 @@ def main(name: str, arguments: list[str]) -> int:
     if name == "sbatch":
         given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
         return submit(given["--wrap"], given["--output"], "Submitted batch job {}")
-    return submit(arguments[-1], arguments[arguments.index("-o") + 1], "Job <{}> is submitted to default queue <normal>.")
+    return submit(
+        arguments[-1],
+        arguments[arguments.index("-o") + 1],
+        "Job <{}> is submitted to default queue <normal>.",
+    )
 
 
 def cancel(jobs: list[str]) -> int:

@@ -1,7 +1,8 @@
-"""The scripts, with blocks that go wrong as planned: python faulty.py script.py arguments, with $FAULTS naming a folder.
+"""The scripts, with blocks that go wrong as planned: python faulty.py script.py arguments, with
+$FAULTS naming a folder.
 
-<folder>/plan.json says what a block meets when it is computed for the first time, {"Heads 3": "kill"}: by the class of the
-step's function and the number of the block.
+<folder>/plan.json says what a block meets when it is computed for the first time, {"Heads 3":
+"kill"}: by the class of the step's function and the number of the block.
 
     kill     SIGKILL to the process that computes it
     driver   SIGKILL to the script, which is another process where there are workers
@@ -10,7 +11,8 @@ step's function and the number of the block.
     term     SIGTERM to the script
     wait     goes on for ever
 
-<folder>/met is a pipe that is told of each; <folder>/pids holds a file for every process that did blocks.
+<folder>/met is a pipe that is told of each; <folder>/pids holds a file for every process that did
+blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +32,11 @@ class Faulty:
     """A step's function, where blocks go wrong before they are computed."""
 
     def __init__(self, function) -> None:
-        self.function, self.name, self.folder = function, type(function).__name__, Path(os.environ["FAULTS"])
+        self.function, self.name, self.folder = (
+            function,
+            type(function).__name__,
+            Path(os.environ["FAULTS"]),
+        )
         self.read, self.plan = function.read, json.loads((self.folder / "plan.json").read_bytes())
         (self.folder / "pids" / str(os.getpid())).touch()
 
@@ -55,7 +61,8 @@ def meet(what: str) -> None:
     """Does what the plan says."""
     driver = int(os.environ["FAULTS_DRIVER"])
     if TEARING.is_set():
-        # this process ends in the middle of the chunk that its other thread is about to write, not before
+        # this process ends in the middle of the chunk that its other thread is about to write, not
+        # before
         threading.Event().wait()
     if what in ("kill", "driver"):
         os.kill(os.getpid() if what == "kill" else driver, signal.SIGKILL)
@@ -70,7 +77,8 @@ def meet(what: str) -> None:
 
 
 def tear_next_chunk(*others: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Half of the next chunk that this process writes reaches the disk, and nothing after; then it and others get a signal."""
+    """Half of the next chunk that this process writes reaches the disk, and nothing after; then it
+    and others get a signal."""
     from zarr.storage import DirectoryStore
 
     TEARING.set()

@@ -1,4 +1,5 @@
-"""Blocks when something goes really wrong: torn chunks, full disks, no memory, locks, volumes beyond all numbers."""
+"""Blocks when something goes really wrong: torn chunks, full disks, no memory, locks, volumes
+beyond all numbers."""
 
 import json
 import multiprocessing
@@ -38,12 +39,17 @@ def test_a_chunk_that_was_torn_is_written_again(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("workers", [HERE, TWO], ids=["here", "two"])
-def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(tmp_path, small_disk, workers) -> None:
+def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(
+    tmp_path, small_disk, workers
+) -> None:
     folder = tmp_path / "small"
     small_disk(folder, 1 << 20)
     made = step(folder)
     (folder / "ballast").write_bytes(bytes(shutil.disk_usage(folder).free - (80 << 10)))
-    with pytest.raises((OSError, RuntimeError), match=r"No space left on device.*make room, then the same command goes on"):
+    with pytest.raises(
+        (OSError, RuntimeError),
+        match=r"No space left on device.*make room, then the same command goes on",
+    ):
         run(made, workers=workers)
     done = len(read_ledger(made.folder))
     assert done < len(made.grid)
@@ -55,7 +61,10 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(tmp_path, small
 @pytest.mark.parametrize("workers", [HERE, TWO.derive(retries=0)], ids=["here", "two"])
 def test_a_block_without_memory_says_so(tmp_path, workers) -> None:
     made = step(tmp_path, wrong={5: "memory"})
-    with pytest.raises(BlocksFailed, match=r"1 of 24 blocks of toy failed(.|\n)*block 5 .*out of memory: Unable to allocate"):
+    with pytest.raises(
+        BlocksFailed,
+        match=r"1 of 24 blocks of toy failed(.|\n)*block 5 .*out of memory: Unable to allocate",
+    ):
         run(made, workers=workers)
     assert read_ledger(made.folder).missing(24).tolist() == [5]
     run(step(tmp_path))
@@ -88,7 +97,9 @@ def test_one_of_many_takes_a_stale_lock(tmp_path) -> None:
         stale = {"host": socket.gethostname(), "pid": _gone(), "started": 1}
         target.with_name(f"{target.name}.lock").write_text(json.dumps(stale))
         barrier, end, won = context.Barrier(count), context.Event(), context.SimpleQueue()
-        processes = [context.Process(target=_race, args=(target, barrier, end, won)) for _ in range(count)]
+        processes = [
+            context.Process(target=_race, args=(target, barrier, end, won)) for _ in range(count)
+        ]
         for process in processes:
             process.start()
         holders = [won.get() for _ in processes]
@@ -103,9 +114,12 @@ SIZE = 16
 
 
 def test_ids_beyond_floating_point_are_exact(tmp_path) -> None:
-    """The last corner of a volume of 2**60 voxels is segmented as the same affinities are in a small volume."""
+    """The last corner of a volume of 2**60 voxels is segmented as the same affinities are in a
+    small volume."""
     affs = np.random.default_rng(3).integers(0, 256, (3, 48, 48, 48)).astype(np.uint8)
-    small = _segmented(tmp_path / "small", Roi((0, 0, 0), (48, 48, 48)), Roi((0, 0, 0), (48, 48, 48)), affs)
+    small = _segmented(
+        tmp_path / "small", Roi((0, 0, 0), (48, 48, 48)), Roi((0, 0, 0), (48, 48, 48)), affs
+    )
     corner = Roi(FAR - Coordinate((48,) * 3), (48, 48, 48))
     huge = _segmented(tmp_path / "huge", Roi((0, 0, 0), FAR), corner, affs)
     assert huge[0].dtype == np.uint64
@@ -116,23 +130,43 @@ def test_ids_beyond_floating_point_are_exact(tmp_path) -> None:
 
 
 def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
-    """(ids, ids as number in their block, edges as ((position, number), ...)) of the last 2x2x2 blocks of `whole`."""
-    source = create_array(folder, "affs", roi=whole, voxel_size=(4, 4, 4), dtype=np.uint8, channels=3, chunks=(SIZE,) * 3)
+    """(ids, ids as number in their block, edges as ((position, number), ...)) of the last 2x2x2
+    blocks of `whole`."""
+    source = create_array(
+        folder,
+        "affs",
+        roi=whole,
+        voxel_size=(4, 4, 4),
+        dtype=np.uint8,
+        channels=3,
+        chunks=(SIZE,) * 3,
+    )
     source.write(affs, corner)
     options = {"roi": whole, "voxel_size": (4, 4, 4), "chunks": (SIZE,) * 3}
     written = create_array(folder, "fragments", dtype=np.uint64, **options)
     uncut = create_array(folder, "uncut", dtype=np.uint8, **options)
     grid = tile(whole, (SIZE,) * 3, step=(1, 1, 1), context=((4, 4, 4), (4, 4, 4)))
     # a revision: nobody looks at 2**48 chunks
-    settings = Segment(fragments={"min_seed_distance": 4}, block=(SIZE,) * 3, context=(4, 4, 4), revision="this test")
+    settings = Segment(
+        fragments={"min_seed_distance": 4},
+        block=(SIZE,) * 3,
+        context=(4, 4, 4),
+        revision="this test",
+    )
     given = affinities_input(source, revision=settings.revision)
     parts = Segmented(settings, whole, given, Affinities().neighborhood, None)
     apart, make = voxels(grid), parts.fragments(folder).open(0)
     rows = int(grid.shape[0])
     last = [
-        ((z * rows) + y) * rows + x for z in (rows - 2, rows - 1) for y in (rows - 2, rows - 1) for x in (rows - 2, rows - 1)
+        ((z * rows) + y) * rows + x
+        for z in (rows - 2, rows - 1)
+        for y in (rows - 2, rows - 1)
+        for x in (rows - 2, rows - 1)
     ]
-    blocks, place = [grid.block(index) for index in last], {index: position for position, index in enumerate(last)}
+    blocks, place = (
+        [grid.block(index) for index in last],
+        {index: position for position, index in enumerate(last)},
+    )
     # what lies around them
     written.write(np.zeros(corner.shape, np.uint64), corner)
     for block in blocks:
@@ -141,8 +175,13 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
         uncut.write(output.arrays["uncut"], block.write)
     ids = written.read(Roi(corner.begin + Coordinate((SIZE,) * 3), (2 * SIZE,) * 3))
     join, contacts = parts.edges(folder).open(0), parts.contacts(folder).open(0)
-    found = [step.compute(block, step.read(block)).rows for step in (join, contacts) for block in blocks]
-    named = [[(_name(u, apart, place), _name(v, apart, place), *said) for u, v, *said in part.tolist()] for part in found]
+    found = [
+        step.compute(block, step.read(block)).rows for step in (join, contacts) for block in blocks
+    ]
+    named = [
+        [(_name(u, apart, place), _name(v, apart, place), *said) for u, v, *said in part.tolist()]
+        for part in found
+    ]
     return ids, np.array([(int(n) - 1) % apart for n in ids.flat if n]), named
 
 
@@ -155,14 +194,21 @@ def test_tables_of_ids_beyond_floating_point(tmp_path) -> None:
     """4096 blocks of 2**48 voxels: ids up to 2**60."""
     counts, apart = np.arange(4096) % 3, 1 << 48
     places = Places.of(counts, apart)
-    ids = [block * apart + n + 1 for block, count in enumerate(counts.tolist()) for n in range(count)]
+    ids = [
+        block * apart + n + 1 for block, count in enumerate(counts.tolist()) for n in range(count)
+    ]
     assert places.ids(0, len(places)).tolist() == ids
     assert places.place_of(np.array(ids, np.uint64)).tolist() == list(range(len(ids)))
     for stranger in (ids[-1] + 1, ids[-1] + apart, 1, 2**64 - 1):
         with pytest.raises(ValueError, match=f"fragment {stranger} is none of"):
             places.place_of(np.array([stranger], np.uint64))
-    edges = np.array([(ids[-2], ids[-1], 0.1), (ids[0], ids[-1], 0.3)], [("u", "<u8"), ("v", "<u8"), ("score", "<f4")])
-    write_tables(tmp_path, (0.2, 0.4), places=places, edges=lambda: iter([edges]), names=str, made_from="x")
+    edges = np.array(
+        [(ids[-2], ids[-1], 0.1), (ids[0], ids[-1], 0.3)],
+        [("u", "<u8"), ("v", "<u8"), ("score", "<f4")],
+    )
+    write_tables(
+        tmp_path, (0.2, 0.4), places=places, edges=lambda: iter([edges]), names=str, made_from="x"
+    )
     low, high = open_table(tmp_path, "0.2"), open_table(tmp_path, "0.4")
     assert low.look_up(np.array([*ids[-2:], 0], np.uint64)).tolist() == [ids[-2], ids[-2], 0]
     assert high.look_up(np.array(ids[-2:], np.uint64)).tolist() == [ids[0], ids[0]]

@@ -33,14 +33,23 @@ def write(tmp_path: Path, target: Path, **settings) -> None:
 def _do(made, container: Path):
     made = replace(made, container=container)
     prepare(made)
-    create_array(container, "out", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=made.grid.write_shape)
+    create_array(
+        container,
+        "out",
+        roi=ROI,
+        voxel_size=(4, 4, 4),
+        dtype=np.uint64,
+        chunks=made.grid.write_shape,
+    )
     run(made)
     return made
 
 
 def check(tmp_path: Path, target: Path, **settings) -> None:
     """The result stands there, whole, and nothing beside it."""
-    np.testing.assert_array_equal(open_array(target, "out").read(ROI), expected(step(tmp_path, **settings)))
+    np.testing.assert_array_equal(
+        open_array(target, "out").read(ROI), expected(step(tmp_path, **settings))
+    )
     assert strangers(target) == []
     assert not (target / "blocks" / ".replaced").exists()
     assert sorted(path.name for path in target.parent.iterdir()) == [target.name]
@@ -62,7 +71,9 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
 
 
 def _raw(folder: Path) -> None:
-    create_array(folder, "volumes/raw", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint8).write(np.ones(ROI.shape, np.uint8), ROI)
+    create_array(folder, "volumes/raw", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint8).write(
+        np.ones(ROI.shape, np.uint8), ROI
+    )
 
 
 def _file(name: str):
@@ -88,7 +99,17 @@ USERS = [
     _raw,
     _folder_called_blocks,
     _link,
-    *map(_file, ("notes.txt", "raw/0", "out/notes.txt", "blocks/notes.txt", "blocks/x/data.h5", "tables/mine.csv")),
+    *map(
+        _file,
+        (
+            "notes.txt",
+            "raw/0",
+            "out/notes.txt",
+            "blocks/notes.txt",
+            "blocks/x/data.h5",
+            "tables/mine.csv",
+        ),
+    ),
     *map(_file, ("out/0.partial", "a.partial", "out/corrected/0", ".hidden")),
 ]
 
@@ -107,7 +128,10 @@ def test_what_another_wrote_is_refused_and_stays(tmp_path, target, make, place, 
         shutil.rmtree(folder / "blocks")
     make(folder)
     before = snapshot(tmp_path)
-    with pytest.raises(ValueError, match=r"holds what this program did not write: .*nothing of it is removed: move it"):
+    with pytest.raises(
+        ValueError,
+        match=r"holds what this program did not write: .*nothing of it is removed: move it",
+    ):
         write(tmp_path, target, **NEW)
     after = snapshot(tmp_path)
     assert {path: after.get(path) for path in before} == before
@@ -173,9 +197,18 @@ test_container.write(Path(sys.argv[2]), Path(sys.argv[3]), **test_container.NEW)
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_kill_while_the_new_result_is_put_in_place(tmp_path, target, number, monkeypatch) -> None:
-    """Before, between and after the two renames: the next run finds the new one, and computes nothing."""
+    """Before, between and after the two renames: the next run finds the new one, and computes
+    nothing."""
     write(tmp_path, target, **OLD)
-    command = [sys.executable, "-c", KILL, str(Path(__file__).parent), str(tmp_path), str(target), str(number)]
+    command = [
+        sys.executable,
+        "-c",
+        KILL,
+        str(Path(__file__).parent),
+        str(tmp_path),
+        str(target),
+        str(number),
+    ]
     done = subprocess.run(command, check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     monkeypatch.setattr("toy.Toy.compute", lambda *_: pytest.fail("computed again"))
@@ -183,7 +216,9 @@ def test_a_kill_while_the_new_result_is_put_in_place(tmp_path, target, number, m
     check(tmp_path, target, **NEW)
 
 
-def test_a_removal_that_fails_is_said_and_done_by_the_next_run(tmp_path, target, monkeypatch, caplog) -> None:
+def test_a_removal_that_fails_is_said_and_done_by_the_next_run(
+    tmp_path, target, monkeypatch, caplog
+) -> None:
     write(tmp_path, target, **OLD)
     with monkeypatch.context() as patch:
 
@@ -211,7 +246,9 @@ def test_a_result_that_cannot_be_replaced_stays(tmp_path, target, monkeypatch) -
         patch.setattr(containers.os, "replace", refused)
         with pytest.raises(OSError, match="Permission denied"):
             write(tmp_path, target, **NEW)
-    np.testing.assert_array_equal(open_array(target, "out").read(ROI), expected(step(tmp_path, **OLD)))
+    np.testing.assert_array_equal(
+        open_array(target, "out").read(ROI), expected(step(tmp_path, **OLD))
+    )
     write(tmp_path, target, **NEW)
     check(tmp_path, target, **NEW)
 
@@ -240,7 +277,15 @@ def test_ctrl_c_while_the_new_result_is_put_in_place(tmp_path, target, number, m
 
 
 def test_what_stands_beside_a_container() -> None:
-    for name in ("a.zarr", "a.b.zarr", "v1.2.zarr", "x.zarr.zarr", "a.partial.zarr", "a.lock.zarr", ".zarr"):
+    for name in (
+        "a.zarr",
+        "a.b.zarr",
+        "v1.2.zarr",
+        "x.zarr.zarr",
+        "a.partial.zarr",
+        "a.lock.zarr",
+        ".zarr",
+    ):
         assert target_of(Path("runs") / name) == Path("runs") / name
         if name != ".zarr":
             assert target_of(beside(Path("runs") / name)) == Path("runs") / name
@@ -250,10 +295,16 @@ def test_what_stands_beside_a_container() -> None:
 
 
 def test_only_what_writers_left_is_swept(tmp_path) -> None:
-    torn = ["out/0/1.0123456789abcdef0123456789abcdef.partial", "blocks/toy/step.json.partial", "tables/0.4.npy.partial"]
+    torn = [
+        "out/0/1.0123456789abcdef0123456789abcdef.partial",
+        "blocks/toy/step.json.partial",
+        "tables/0.4.npy.partial",
+    ]
     kept = ["out/my.partial", "notes.partial", "out/0/1"]
     for name in torn + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert sweep(tmp_path) == len(torn)
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert sorted(
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
+    ) == sorted(kept)

@@ -1,4 +1,5 @@
-"""Processes that are frozen, and Ctrl-C at awkward moments: runs end, blocks are done, nothing is left over."""
+"""Processes that are frozen, and Ctrl-C at awkward moments: runs end, blocks are done, nothing is
+left over."""
 
 import os
 import signal
@@ -22,7 +23,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc"
 SOON = 25
 LAUNCHES = {"here": None, "sh": "sh -c {quoted}", "slurm": "slurm", "lsf": "lsf"}
 every_way = pytest.mark.parametrize(
-    "launch", [pytest.param(value, id=name, marks=[pytest.mark.slow] if value else []) for name, value in LAUNCHES.items()]
+    "launch",
+    [
+        pytest.param(value, id=name, marks=[pytest.mark.slow] if value else [])
+        for name, value in LAUNCHES.items()
+    ],
 )
 
 
@@ -39,7 +44,12 @@ def lives(pid: int) -> bool:
 
 def environment() -> dict[str, str]:
     """In which scripts find what lies beside this file."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        ),
+    }
 
 
 class Driver:
@@ -48,7 +58,9 @@ class Driver:
     def __init__(self, made, workers: Workers) -> None:
         made.save()
         command = [sys.executable, "-c", DRIVER, str(made.folder), workers.model_dump_json()]
-        self.process = subprocess.Popen(command, start_new_session=True, stdout=-1, stderr=subprocess.STDOUT, env=environment())
+        self.process = subprocess.Popen(
+            command, start_new_session=True, stdout=-1, stderr=subprocess.STDOUT, env=environment()
+        )
         self.seen: dict[int, object] = {}
 
     def look(self) -> list[int]:
@@ -136,7 +148,7 @@ def interrupted(script: Driver, signals) -> None:
 
 
 @every_way
-def test_an_interrupt_while_workers_are_frozen_before_their_first_block(tmp_path, cluster, launch) -> None:  # noqa: F811
+def test_an_interrupt_while_workers_are_frozen_at_their_start(tmp_path, cluster, launch) -> None:  # noqa: F811
     made = step(tmp_path, frozen=True)
     with driver(made, Workers(count=2, timeout=600, launch=launch)) as script:
         until(lambda: len(frozen(tmp_path)) == 2, "workers are frozen")
@@ -146,7 +158,8 @@ def test_an_interrupt_while_workers_are_frozen_before_their_first_block(tmp_path
 
 @every_way
 def test_an_interrupt_while_all_that_a_script_started_is_frozen(tmp_path, cluster, launch) -> None:  # noqa: F811
-    """What waits for the workers, too; as the freezer of a control group does it, but for the script."""
+    """What waits for the workers, too; as the freezer of a control group does it, but for the
+    script."""
     made = step(tmp_path, seconds=0.5)
     with driver(made, Workers(count=2, timeout=600, launch=launch)) as script:
         until(lambda: len(read_ledger(made.folder)) > 1, "blocks are done")
@@ -199,13 +212,17 @@ def test_an_interrupt_between_two_steps_is_not_lost(tmp_path, after) -> None:
     made = step(tmp_path)
     made.save()
     command = [sys.executable, "-c", LAST, str(made.folder), str(after)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment(), check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=90, env=environment(), check=False
+    )
     assert "went on" not in done.stdout
     assert done.stderr.rstrip().endswith("KeyboardInterrupt"), done.stderr
     assert list(made.container.glob("*.lock")) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what ends with its parent though frozen is known to Linux only")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="what ends with its parent though frozen is known to Linux only"
+)
 def test_frozen_workers_of_a_script_that_was_killed(tmp_path) -> None:
     made = step(tmp_path, wrong=dict.fromkeys(range(24), "freeze"))
     with driver(made, Workers(count=2, timeout=600)) as script:
@@ -217,7 +234,10 @@ def test_frozen_workers_of_a_script_that_was_killed(tmp_path) -> None:
 def test_a_worker_elsewhere_that_comes_to_itself_after_the_run_writes_nothing(tmp_path) -> None:
     """Nothing here can end it; another run is at work there by then."""
     # in a session of its own, below init: as through ssh, nobody here knows it
-    launch = "setsid sh -c {quoted} < /dev/null > /dev/null 2>&1 & while [ -e %s ]; do sleep 0.2; done" % (tmp_path / "wait")
+    launch = (
+        "setsid sh -c {quoted} < /dev/null > /dev/null 2>&1 & while [ -e %s ]; do sleep 0.2; done"
+        % (tmp_path / "wait")
+    )
     (tmp_path / "wait").touch()
     # by half a second the block before is written: one that was being written is finished
     made = step(tmp_path, wrong={3: "freeze"}, seconds=0.5)
@@ -225,7 +245,13 @@ def test_a_worker_elsewhere_that_comes_to_itself_after_the_run_writes_nothing(tm
         (pid,) = until(lambda: frozen(tmp_path), "the worker is frozen")
         script.process.send_signal(signal.SIGINT)
         # the launcher cannot find it
-        kill(*[other for other in descendants(script.process.pid) if other != pid and "sleep" in name(other)])
+        kill(
+            *[
+                other
+                for other in descendants(script.process.pid)
+                if other != pid and "sleep" in name(other)
+            ]
+        )
         (tmp_path / "wait").unlink()
         script.process.communicate(timeout=SOON)
     if not lives(pid):
@@ -238,7 +264,11 @@ def test_a_worker_elsewhere_that_comes_to_itself_after_the_run_writes_nothing(tm
         until(lambda: not lives(pid), "it ends", 60)
     finally:
         kill(pid)
-    now = {path: path.stat().st_mtime_ns for path in made.container.rglob("*") if path.is_file() and path.suffix != ".failed"}
+    now = {
+        path: path.stat().st_mtime_ns
+        for path in made.container.rglob("*")
+        if path.is_file() and path.suffix != ".failed"
+    }
     assert [path for path, changed in now.items() if before.get(path) != changed] == []
 
 
@@ -248,7 +278,11 @@ def at_work(folder: Path) -> set[int]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             pid = int(path.parent.name)
-            if str(folder).encode() in path.read_bytes() and lives(pid) and name(pid).startswith("python"):
+            if (
+                str(folder).encode() in path.read_bytes()
+                and lives(pid)
+                and name(pid).startswith("python")
+            ):
                 found.add(pid)
     return found
 
@@ -281,7 +315,9 @@ def test_a_second_interrupt_does_not_wait_for_a_block_in_this_process(tmp_path, 
     made = step(tmp_path, wrong={3: "hang"})
     made.save()
     command = [sys.executable, "-c", HERE, str(made.folder)]
-    with subprocess.Popen(command, stdout=-1, stderr=subprocess.STDOUT, text=True, env=environment()) as process:
+    with subprocess.Popen(
+        command, stdout=-1, stderr=subprocess.STDOUT, text=True, env=environment()
+    ) as process:
         try:
             # two threads may come to blocks 2 and 3 in either order
             until(lambda: len(read_ledger(made.folder)) >= 2, "blocks are done")

@@ -49,7 +49,9 @@ def test_blocks_are_aligned_and_hold_their_context(case):
 @given(cases())
 def test_kept_is_the_write_roi_in_the_computed_array(case):
     for block in tile(**case):
-        world = np.indices(block.compute.shape) + np.reshape(block.compute.begin, (-1, *[1] * block.compute.dims))
+        world = np.indices(block.compute.shape) + np.reshape(
+            block.compute.begin, (-1, *[1] * block.compute.dims)
+        )
         kept = world[(slice(None), *block.kept)]
         assert kept.shape[1:] == block.write.shape
         assert tuple(kept.reshape(len(kept), -1)[:, 0]) == tuple(block.write.begin)
@@ -59,12 +61,16 @@ def test_kept_is_the_write_roi_in_the_computed_array(case):
 def test_chunks_that_start_with_the_region_belong_to_one_block(case):
     grid = tile(**case)
     for block in grid:
-        for begin, chunk in zip(block.write.begin - case["roi"].begin, chunk_shape(grid.write_shape), strict=True):
+        for begin, chunk in zip(
+            block.write.begin - case["roi"].begin, chunk_shape(grid.write_shape), strict=True
+        ):
             assert begin % chunk == 0
 
 
 def test_the_paper_blocks_write_the_largest_multiple_of_the_step():
-    grid = tile(Roi((0, 0, 0), (250, 250, 250)), (92,) * 3, step=(12,) * 3, context=((52,) * 3, (52,) * 3))
+    grid = tile(
+        Roi((0, 0, 0), (250, 250, 250)), (92,) * 3, step=(12,) * 3, context=((52,) * 3, (52,) * 3)
+    )
     assert grid.write_shape == Coordinate(84, 84, 84)
     assert len(grid) == 27
     assert grid.block(26).write == Roi((168, 168, 168), (82, 82, 82))
@@ -75,7 +81,9 @@ def test_a_region_off_the_step_grid_uses_what_the_output_has_to_spare():
     grid = tile(Roi((8,), (400,)), (92,), step=(12,), context=((52,), (52,)))
     assert grid.write_shape == Coordinate((84,))
     assert grid.block(0).compute.begin == Coordinate((0,))
-    assert tile(Roi((9,), (400,)), (92,), step=(12,), context=((52,), (52,))).write_shape == Coordinate((72,))
+    assert tile(
+        Roi((9,), (400,)), (92,), step=(12,), context=((52,), (52,))
+    ).write_shape == Coordinate((72,))
 
 
 def test_offsets_beyond_32_bits_are_exact():
@@ -114,7 +122,18 @@ AT_THE_LIMITS = [(16 * 257, 16), (15 * 257, 15 * 257), (2 * 251, 251), (2 * 257,
 
 
 @pytest.mark.parametrize(
-    ("size", "chunk"), [(84, 84), (156, 78), (54, 54), (248, 62), (97, 97), (251, 251), (1, 1), (48, 48), *AT_THE_LIMITS]
+    ("size", "chunk"),
+    [
+        (84, 84),
+        (156, 78),
+        (54, 54),
+        (248, 62),
+        (97, 97),
+        (251, 251),
+        (1, 1),
+        (48, 48),
+        *AT_THE_LIMITS,
+    ],
 )
 def test_chunks_are_divisors_near_64(size, chunk):
     assert chunk_shape((size,)) == Coordinate((chunk,))

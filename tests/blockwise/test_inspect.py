@@ -82,7 +82,9 @@ def _rows(made) -> None:
     data.tofile(file)
 
 
-@pytest.mark.parametrize("damage", [_truncate, _flip, _swap, _lose, _rows], ids=lambda f: f.__name__[1:])
+@pytest.mark.parametrize(
+    "damage", [_truncate, _flip, _swap, _lose, _rows], ids=lambda f: f.__name__[1:]
+)
 def test_what_is_damaged_is_named_and_made_again(tmp_path, damage) -> None:
     made = step(tmp_path)
     run(made)
@@ -108,10 +110,14 @@ def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:
     assert [found.index for found in verify(tmp_path)] == [2]
     run(step(tmp_path))
     # once all were done, what is not known of any more was lost
-    [records] = [path for path in made.folder.glob("*.done") if path.stat().st_size == 3 * RECORD.itemsize]
+    [records] = [
+        path for path in made.folder.glob("*.done") if path.stat().st_size == 3 * RECORD.itemsize
+    ]
     records.unlink()
     for _ in range(2):
-        assert [(found.index, found.reason) for found in verify(tmp_path)] == [(n, "was not done") for n in (2, 5, 7)]
+        assert [(found.index, found.reason) for found in verify(tmp_path)] == [
+            (n, "was not done") for n in (2, 5, 7)
+        ]
     run(step(tmp_path))
     assert verify(tmp_path) == []
 
@@ -129,7 +135,10 @@ def test_an_array_that_is_gone(tmp_path) -> None:
 def test_nothing_is_verified_while_it_is_written(tmp_path) -> None:
     made = step(tmp_path)
     run(made)
-    with exclusive(made.container), pytest.raises(RuntimeError, match="is being written by process"):
+    with (
+        exclusive(made.container),
+        pytest.raises(RuntimeError, match="is being written by process"),
+    ):
         verify(tmp_path)
 
 

@@ -52,7 +52,9 @@ class Cluster:
     def calls(self, name: str = "") -> list[list[str]]:
         """All so far, or those of one command."""
         file = self.folder / "calls"
-        calls = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        calls = (
+            [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        )
         return [call for call in calls if name in ("", call[0])]
 
     def cancelled(self) -> set[str]:
@@ -66,7 +68,11 @@ class Cluster:
 
     def running(self) -> list[int]:
         """Process groups of jobs that have not ended."""
-        return [group for file in self.folder.glob("job-*") if (text := file.read_text()) and _lives(group := int(text))]
+        return [
+            group
+            for file in self.folder.glob("job-*")
+            if (text := file.read_text()) and _lives(group := int(text))
+        ]
 
 
 def _lives(group: int) -> bool:
@@ -85,11 +91,16 @@ def cluster(tmp_path, monkeypatch):
     here.mkdir()
     commands.mkdir()
     for name in ("sbatch", "bsub", "scancel", "bkill"):
-        (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {fake_cluster.__file__} {name} "$@"\n')
+        (commands / name).write_text(
+            f'#!/bin/sh\nexec {sys.executable} -I -S {fake_cluster.__file__} {name} "$@"\n'
+        )
         (commands / name).chmod(0o755)
     monkeypatch.setenv("FAKE_CLUSTER", str(here))
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv(
+        "PYTHONPATH",
+        os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+    )
     made = Cluster(here)
     yield made
     for group in made.running():
@@ -117,7 +128,9 @@ def driver(made, workers: Workers):
     """A process group of its own that runs the step."""
     made.save()
     command = [sys.executable, "-c", DRIVER, str(made.folder), workers.model_dump_json()]
-    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         try:
             yield process
         finally:
@@ -133,14 +146,26 @@ def jobs(made) -> list[str]:
 
 def test_slurm(tmp_path, cluster) -> None:
     made = step(tmp_path / "a:b=c dü")
-    assert run(made, workers=SLURM.derive(options="--partition=gpu --gres=gpu:1")).done == len(made.grid)
+    assert run(made, workers=SLURM.derive(options="--partition=gpu --gres=gpu:1")).done == len(
+        made.grid
+    )
     check(made)
     calls = cluster.calls()
     assert len(calls) == 2
     for number, call in enumerate(sorted(calls)):
         log = made.folder / "logs" / f"worker-{number}.log"
-        assert call[:-1] == ["sbatch", "--wait", "--job-name=lsd-toy", f"--output={log}", "--partition=gpu", "--gres=gpu:1"]
-        worker = f"--wrap={sys.executable} -m lsd.blockwise.running.worker '{made.folder}' toy:ToyJob --context "
+        assert call[:-1] == [
+            "sbatch",
+            "--wait",
+            "--job-name=lsd-toy",
+            f"--output={log}",
+            "--partition=gpu",
+            "--gres=gpu:1",
+        ]
+        worker = (
+            f"--wrap={sys.executable} -m lsd.blockwise.running.worker '{made.folder}' toy:ToyJob "
+            f"--context "
+        )
         assert call[-1].startswith(worker)
         assert call[-1].endswith(f" --cwd {Path.cwd()}")
         assert log.exists()
@@ -156,13 +181,30 @@ def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     assert len(submitted) == 2
     for number, call in enumerate(submitted):
         log = made.folder / "logs" / f"worker-{number}.log"
-        assert call[:-1] == ["bsub", "-K", "-J", "lsd-toy", "-o", str(log), "-q", "gpu", "-gpu", "num=1"]
-        assert call[-1].startswith(f"{sys.executable} -m lsd.blockwise.running.worker {made.folder} toy:ToyJob --context ")
+        assert call[:-1] == [
+            "bsub",
+            "-K",
+            "-J",
+            "lsd-toy",
+            "-o",
+            str(log),
+            "-q",
+            "gpu",
+            "-gpu",
+            "num=1",
+        ]
+        assert call[-1].startswith(
+            f"{sys.executable} -m lsd.blockwise.running.worker {made.folder} toy:ToyJob --context "
+        )
     assert cluster.calls("bkill") == [["bkill", "101"]]
     assert not cluster.running()
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, SLURM), (signal.SIGTERM, LSF)], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [(signal.SIGINT, SLURM), (signal.SIGTERM, LSF)],
+    ids=["SIGINT", "SIGTERM"],
+)
 def test_an_interrupted_driver_cancels_its_jobs(tmp_path, cluster, number, workers) -> None:
     cluster.hold(100, 101)
     made, command = step(tmp_path), CANCEL[workers.launch]
@@ -184,7 +226,10 @@ def test_jobs_of_a_killed_driver_are_cancelled_by_who_waits_for_them(tmp_path, c
         until(lambda: len(jobs(made)) == 2 and len(read_ledger(made.folder)), "a block is done")
         process.kill()
         until(lambda: not cluster.running(), "no job is left")
-        until(lambda: "ended scancel 100" in jobs(made) and "ended scancel 101" in jobs(made), "their ends are noted")
+        until(
+            lambda: "ended scancel 100" in jobs(made) and "ended scancel 101" in jobs(made),
+            "their ends are noted",
+        )
     assert "101" in cluster.cancelled()
     assert read_failures(made.folder) == [], "a worker that lost its scheduler could not start?"
     run(step(tmp_path), workers=Workers())
@@ -199,7 +244,13 @@ def test_jobs_of_a_machine_that_went_down_are_cancelled_by_the_next_run(tmp_path
         os.killpg(process.pid, signal.SIGKILL)
     assert len(cluster.running()) == 2
     run(made, workers=SLURM)
-    assert [call[0] for call in cluster.calls()] == ["sbatch", "sbatch", "scancel", "sbatch", "sbatch"]
+    assert [call[0] for call in cluster.calls()] == [
+        "sbatch",
+        "sbatch",
+        "scancel",
+        "sbatch",
+        "sbatch",
+    ]
     # in the order in which they were noted, which is that in which two launchers came to it
     assert sorted(cluster.calls("scancel")[0]) == ["100", "101", "scancel"]
     check(made)
@@ -213,7 +264,8 @@ def test_a_cluster_that_refuses_is_quoted(tmp_path, cluster, resumed) -> None:
     made = step(tmp_path)
     (cluster.folder / "refuse").write_text("sbatch: error: invalid partition specified: gpux\n")
     with pytest.raises(
-        RuntimeError, match=r"cannot start: .* exited with 1: sbatch: error: invalid partition specified: gpux$"
+        RuntimeError,
+        match=r"cannot start: .* exited with 1: sbatch: error: invalid partition specified: gpux$",
     ):
         run(made, workers=SLURM.derive(count=1))
     assert len(cluster.calls()) < 10
@@ -225,8 +277,17 @@ def test_a_cluster_that_refuses_is_not_flooded(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(launch.Scheduler, "wait", lambda _, seconds: rests.append(seconds))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with socket.create_server(("127.0.0.1", 0)) as scheduler:
-        monkeypatch.setenv("DAISY_CONTEXT", f"hostname=127.0.0.1:port={scheduler.getsockname()[1]}:task_id=toy:worker_id=0")
-        start = Launch(made.folder, "toy", "toy:ToyJob", True, Workers(count=1, launch="echo no room; false {command}"))
+        monkeypatch.setenv(
+            "DAISY_CONTEXT",
+            f"hostname=127.0.0.1:port={scheduler.getsockname()[1]}:task_id=toy:worker_id=0",
+        )
+        start = Launch(
+            made.folder,
+            "toy",
+            "toy:ToyJob",
+            True,
+            Workers(count=1, launch="echo no room; false {command}"),
+        )
         for _ in range(5):
             with pytest.raises(RuntimeError, match="exited with 1: no room"):
                 start()
@@ -240,18 +301,31 @@ CLUSTER = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding
 def test_the_documented_command(tmp_path, monkeypatch, number, begin) -> None:
     names: dict = {}
     exec(re.findall(r"^```python\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE)[number], names)
-    (text,) = (text for text in re.findall(r"^```\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE) if text.startswith(begin))
+    (text,) = (
+        text
+        for text in re.findall(r"^```\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE)
+        if text.startswith(begin)
+    )
     words = shlex.split(text.replace("/data/me/lsd", str(tmp_path)))
     worker = words[-1].removeprefix("--wrap=").split()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
-    start = Launch(Path(worker[3]).relative_to(tmp_path), "heads", "lsd.prediction.blocks:HeadsJob", True, names["GPU"])
+    start = Launch(
+        Path(worker[3]).relative_to(tmp_path),
+        "heads",
+        "lsd.prediction.blocks:HeadsJob",
+        True,
+        names["GPU"],
+    )
     given = shlex.split(start.command(worker[worker.index("--context") + 1], 0, place=0))
     assert given[:-1] == words[:-1]
     assert given[-1].split() == words[-1].split()
     if number == 0:
         config = names["config"]
-        assert (config.predict.workers, config.segment.workers, config.evaluate.workers) == (names["GPU"], *[names["CPU"]] * 2)
+        assert (config.predict.workers, config.segment.workers, config.evaluate.workers) == (
+            names["GPU"],
+            *[names["CPU"]] * 2,
+        )
 
 
 @pytest.mark.parametrize("template", ["sh -c {quoted}", "env FOO=1 {command} > {log} 2>&1"])
@@ -276,7 +350,15 @@ def test_what_is_noted_of_jobs_is_never_executed(tmp_path, cluster) -> None:
         "scancel -u me",
         "\udcff",
     ]
-    lines += ["scancel 12", "bkill 0x1", "bkill 13", "scancel 14", "ended scancel 14", "scancel ²", "rm 15"]
+    lines += [
+        "scancel 12",
+        "bkill 0x1",
+        "bkill 13",
+        "scancel 14",
+        "ended scancel 14",
+        "scancel ²",
+        "rm 15",
+    ]
     (made.folder / "jobs").write_bytes("\n".join(lines).encode(errors="surrogateescape"))
     assert cancel(load_step(made.folder)) == ["scancel 12", "bkill 13"]
     assert cluster.calls() == [["bkill", "13"], ["scancel", "12"]]
@@ -299,7 +381,8 @@ def listening() -> set[tuple[str, int]]:
 
 
 class Stranger(threading.Thread):
-    """Finds the scheduler of this process as soon as it listens, and talks to it; where: what it listens on."""
+    """Finds the scheduler of this process as soon as it listens, and talks to it; where: what it
+    listens on."""
 
     def __init__(self, *words: bytes, then=lambda: None) -> None:
         super().__init__(daemon=True)
@@ -310,7 +393,10 @@ class Stranger(threading.Thread):
     def run(self) -> None:
         self.where = sorted(until(lambda: listening() - self.before, "a scheduler listens"))
         for word in self.words:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.where[0][1]), timeout=10) as line:
+            with (
+                suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.where[0][1]), timeout=10) as line,
+            ):
                 line.sendall(word)
                 self.told += 1
                 line.shutdown(socket.SHUT_WR)
@@ -332,7 +418,9 @@ GARBAGE = (
 
 
 @needs_proc
-def test_a_scheduler_for_this_machine_is_heard_nowhere_else_and_a_stranger_disturbs_nothing(tmp_path) -> None:
+def test_a_scheduler_for_this_machine_is_heard_nowhere_else_and_a_stranger_disturbs_nothing(
+    tmp_path,
+) -> None:
     made, stranger = step(tmp_path, seconds=0.1), Stranger(*GARBAGE)
     run(made, workers=Workers(count=2, timeout=60))
     stranger.join(60)
@@ -391,7 +479,11 @@ def namespace():
             f"ip -n {name} link set lo up",
             f"ip netns exec {name} true",
         ):
-            made = made if made.returncode else subprocess.run(command.split(), capture_output=True, text=True)
+            made = (
+                made
+                if made.returncode
+                else subprocess.run(command.split(), capture_output=True, text=True)
+            )
         if made.returncode:
             pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
         yield name, mine, its
@@ -403,24 +495,36 @@ def namespace():
 def test_workers_on_another_network(tmp_path, cluster, namespace) -> None:
     name, mine, _ = namespace
     made = step(tmp_path)
-    run(made, workers=Workers(count=2, launch=f"ip netns exec {name} {{command}}", host=mine, timeout=60))
+    run(
+        made,
+        workers=Workers(count=2, launch=f"ip netns exec {name} {{command}}", host=mine, timeout=60),
+    )
     check(made)
 
 
 @pytest.mark.parametrize(
-    ("host", "what"), [("192.0.2.77", "the scheduler at {} cannot be reached"), ("its", "nothing listens at {}")]
+    ("host", "what"),
+    [("192.0.2.77", "the scheduler at {} cannot be reached"), ("its", "nothing listens at {}")],
 )
 def test_workers_that_do_not_reach_the_scheduler(tmp_path, cluster, namespace, host, what) -> None:
     name, _, its = namespace
     host = its if host == "its" else host
     what = what.format(re.escape(host) + r":\d+")
-    with pytest.raises(RuntimeError, match=f"workers of toy cannot start: .*{what}.*set workers.host to"):
-        run(step(tmp_path), workers=Workers(count=1, launch=f"ip netns exec {name} {{command}}", host=host, timeout=60))
+    with pytest.raises(
+        RuntimeError, match=f"workers of toy cannot start: .*{what}.*set workers.host to"
+    ):
+        run(
+            step(tmp_path),
+            workers=Workers(
+                count=1, launch=f"ip netns exec {name} {{command}}", host=host, timeout=60
+            ),
+        )
 
 
 def test_the_log_of_a_worker_that_fails_is_quoted(tmp_path, cluster) -> None:
     (cluster.folder / "broken").write_text("echo python: not found; exit 127")
     with pytest.raises(
-        RuntimeError, match=r"exited with 127: Submitted batch job 10. python: not found \(.*logs/worker-..log\)"
+        RuntimeError,
+        match=r"exited with 127: Submitted batch job 10. python: not found \(.*logs/worker-..log\)",
     ):
         run(step(tmp_path), workers=SLURM)

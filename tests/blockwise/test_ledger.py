@@ -1,4 +1,5 @@
-"""The ledger: what any number of writers noted is there once, whatever was cut off, damaged or done twice."""
+"""The ledger: what any number of writers noted is there once, whatever was cut off, damaged or done
+twice."""
 
 import os
 import resource
@@ -33,7 +34,9 @@ def rows_of(index):
 
 def append(journal, index) -> None:
     rows = rows_of(index)
-    journal.append(index, digest=2**63 + index, rows=None if index % 7 == 0 else rows, seconds=0.5 * index)
+    journal.append(
+        index, digest=2**63 + index, rows=None if index % 7 == 0 else rows, seconds=0.5 * index
+    )
 
 
 def written(folder, *writers):
@@ -71,7 +74,9 @@ def test_many_writers_and_blocks_done_twice(folders, writers) -> None:
     check(folder, sorted(done))
     ledger = read_ledger(folder)
     assert ledger.missing(41).tolist() == sorted(set(range(41)) - done)
-    assert ledger.missing(10).tolist() == sorted(set(range(10)) - done), "of fewer blocks than are noted"
+    assert ledger.missing(10).tolist() == sorted(set(range(10)) - done), (
+        "of fewer blocks than are noted"
+    )
     with pytest.raises(KeyError, match="block 41"):
         ledger.block_rows(41, ROWS)
 
@@ -128,7 +133,9 @@ def test_rows_in_pieces(folders, indices, most) -> None:
     ledger = read_ledger(folder)
     for records, rows in ledger.rows(ROWS, most=most):
         assert len(rows) == records["count"].sum() < most + 5
-        assert rows["value"].tolist() == [value for index in records["index"] for value in rows_of(int(index))["value"]]
+        assert rows["value"].tolist() == [
+            value for index in records["index"] for value in rows_of(int(index))["value"]
+        ]
     pieces = sum(1 for _ in ledger.rows(ROWS, most=most))
     total = int(ledger.records["count"].sum())
     assert pieces <= total // most + 2 * len(ledger.names)
@@ -144,7 +151,11 @@ def test_rows_that_are_missing_or_too_short(tmp_path) -> None:
     with pytest.raises(ValueError, match=rf"{file.name} cannot be read"):
         list(read_ledger(tmp_path).rows(ROWS))
     ledger = read_ledger(tmp_path)
-    lost = [index for index, number in zip((2, 4, 8, 9), ledger.files, strict=True) if ledger.names[number] == file.stem]
+    lost = [
+        index
+        for index, number in zip((2, 4, 8, 9), ledger.files, strict=True)
+        if ledger.names[number] == file.stem
+    ]
     with pytest.raises(ValueError, match=file.name):
         ledger.block_rows(lost[0], ROWS)
 
@@ -164,7 +175,11 @@ def test_rewrite_leaves_what_is_kept(folders, writers, dropped) -> None:
 
 def test_failures_are_told_whole_and_cut_where_they_are_long(tmp_path) -> None:
     journal = Journal(tmp_path)
-    said = [Failure(3, "an error", "a trace\n"), Failure(None, "no start\n", "", fatal=True), Failure(5, "long", "x" * 10**5)]
+    said = [
+        Failure(3, "an error", "a trace\n"),
+        Failure(None, "no start\n", "", fatal=True),
+        Failure(5, "long", "x" * 10**5),
+    ]
     watched = Failures(tmp_path)
     for count, failure in enumerate(said, start=1):
         journal.fail(failure)
@@ -191,7 +206,8 @@ def test_room_for_what_goes_wrong_is_taken_at_once_on_any_system(tmp_path, monke
 
 
 def test_a_record_is_written_after_its_rows(tmp_path, monkeypatch) -> None:
-    """A worker that is killed in between leaves rows without a record, never a record without rows."""
+    """A worker that is killed in between leaves rows without a record, never a record without
+    rows."""
     files = []
 
     def write_all(file, data) -> int:
@@ -205,7 +221,8 @@ def test_a_record_is_written_after_its_rows(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def little_room():
-    """A function that lets no file grow beyond so many bytes, as a full disk does: writes stop in the middle of a record."""
+    """A function that lets no file grow beyond so many bytes, as a full disk does: writes stop in
+    the middle of a record."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,4 +1,5 @@
-"""Levels of arrays on disk: made block by block, gone on with, listed when they are whole, open to other readers."""
+"""Levels of arrays on disk: made block by block, gone on with, listed when they are whole, open to
+other readers."""
 
 import json
 import shutil
@@ -50,7 +51,8 @@ def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
     prepare(step)
     for name, data in (("affs", affs), ("segmentation/0.5", labels)):
         array = create_array(
-            folder / "vol.zarr", name, roi=roi, voxel_size=voxel_size, dtype=data.dtype, channels=3 if name == "affs" else None,
+            folder / "vol.zarr", name, roi=roi, voxel_size=voxel_size, dtype=data.dtype,
+            channels=3 if name == "affs" else None,
             labels=name != "affs", chunks=(8,) * roi.dims,
         )  # fmt: skip
         array.write(data, roi)
@@ -76,15 +78,27 @@ def check(step, factors=FACTORS, levels=4) -> None:
         image = ngff_zarr.from_ngff_zarr(str(step.container / name), validate=True)
         assert len(image.images) == levels
         dims = ["z", "y", "x"][-base.roi.dims :]
-        for level, (factor, found) in enumerate(zip(factors[: levels - 1], image.images[1:], strict=True), start=1):
+        for level, (factor, found) in enumerate(
+            zip(factors[: levels - 1], image.images[1:], strict=True), start=1
+        ):
             expected = coarser(whole, factor, how)
             np.testing.assert_array_equal(found.data.compute(), expected, strict=True)
-            for dim, begin, nm, f in zip(dims, base.roi.begin, base.voxel_size, factor, strict=True):
+            for dim, begin, nm, f in zip(
+                dims, base.roi.begin, base.voxel_size, factor, strict=True
+            ):
                 assert found.scale[dim] == pytest.approx(nm * f, rel=1e-12)
-                # the middle of the voxels of level 0 that it covers, whose middles are begin, begin + 1, ..
-                assert found.translation[dim] == pytest.approx(nm * np.mean([begin + i for i in range(f)]), rel=1e-12)
-            spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(step.container / name / str(level))}}
-            np.testing.assert_array_equal(tensorstore.open(spec).result().read().result(), expected, strict=True)
+                # the middle of the voxels of level 0 that it covers, whose middles are begin, begin
+                # + 1, ..
+                assert found.translation[dim] == pytest.approx(
+                    nm * np.mean([begin + i for i in range(f)]), rel=1e-12
+                )
+            spec = {
+                "driver": "zarr",
+                "kvstore": {"driver": "file", "path": str(step.container / name / str(level))},
+            }
+            np.testing.assert_array_equal(
+                tensorstore.open(spec).result().read().result(), expected, strict=True
+            )
             ours = open_array(step.container, f"{name}/{level}")
             np.testing.assert_array_equal(ours.read(ours.roi), expected, strict=True)
     assert containers.arrays(step.container) == sorted(HOW), "levels are parts of their image"
@@ -112,7 +126,13 @@ def test_of_a_plane(tmp_path) -> None:
 
 def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
     rest = (20, Fraction(131, 100), -1)
-    options = {"roi": ROI, "voxel_size": VOXEL_SIZE, "remainder": rest, "dtype": np.uint8, "chunks": (8, 8, 8)}
+    options = {
+        "roi": ROI,
+        "voxel_size": VOXEL_SIZE,
+        "remainder": rest,
+        "dtype": np.uint8,
+        "chunks": (8, 8, 8),
+    }
     none = (0, 0, 0)
     grid = tile(ROI, ROI.shape, step=(1, 1, 1), context=(none, none))
     step = Step("source", tmp_path / "vol.zarr", grid, SourceJob(edition=1), arrays=("affs",))
@@ -122,7 +142,10 @@ def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
         list(make_levels(step, {"affs": "mean"}, levels=3))
     images = ngff_zarr.from_ngff_zarr(str(step.container / "affs"), validate=True).images
     for image, f in zip(images, (1, 2, 4), strict=True):
-        first = [begin * nm + float(more) for begin, nm, more in zip(ROI.begin, VOXEL_SIZE, rest, strict=True)]
+        first = [
+            begin * nm + float(more)
+            for begin, nm, more in zip(ROI.begin, VOXEL_SIZE, rest, strict=True)
+        ]
         middle = [first[0], first[1] + 5.24 * (f - 1) / 2, first[2] + 4 * (f - 1) / 2]
         assert [image.translation[dim] for dim in "zyx"] == pytest.approx(middle, rel=1e-12)
     assert verify(tmp_path) == []

@@ -27,7 +27,9 @@ with exclusive(Path(sys.argv[1])):
 def start(target, way="gives back"):
     """A process that holds the lock of `target`, or is refused."""
     command = [sys.executable, "-c", HOLD, str(target), way]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture
@@ -74,7 +76,10 @@ def test_it_leaves_nothing(tmp_path) -> None:
 
 def test_a_process_that_lives_is_named(tmp_path, other) -> None:
     process, target = other(), tmp_path / "out.zarr"
-    refusal = rf"out\.zarr is being written by process {process.pid} on host {socket.gethostname()}; .*out\.zarr\.lock"
+    refusal = (
+        rf"out\.zarr is being written by process {process.pid} on host {socket.gethostname()}; "
+        rf".*out\.zarr\.lock"
+    )
     with pytest.raises(RuntimeError, match=refusal), exclusive(target):
         pass
     assert files(tmp_path) == ["out.zarr.lock"], "whoever was refused leaves nothing"
@@ -106,7 +111,10 @@ def test_the_number_of_a_process_that_is_gone_was_given_to_another(tmp_path) -> 
 def test_another_machine_cannot_be_asked(tmp_path) -> None:
     # that number is surely no process here
     target = note(tmp_path, host="elsewhere", pid=2**30, started=1)
-    with pytest.raises(RuntimeError, match=r"process 1073741824 on host elsewhere; .*if you know that it is gone, delete"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"process 1073741824 on host elsewhere; .*if you know that it is gone, delete",
+    ):
         exclusive(target).__enter__()
     assert holder(target) == "run by process 1073741824 on elsewhere"
     assert files(tmp_path) == ["out.zarr.lock"]

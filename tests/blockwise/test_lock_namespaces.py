@@ -1,4 +1,5 @@
-"""The lock between containers, machines and boots: taken over only if its holder is gone for certain."""
+"""The lock between containers, machines and boots: taken over only if its holder is gone for
+certain."""
 
 import json
 import os
@@ -23,7 +24,8 @@ import json, os, socket, sys
 from pathlib import Path
 
 started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-Path(sys.argv[1]).write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": started}))
+holder = {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
+Path(sys.argv[1]).write_text(json.dumps(holder))
 print("held", flush=True)
 sys.stdin.read(1)
 """
@@ -31,10 +33,18 @@ sys.stdin.read(1)
 
 @pytest.fixture
 def container():
-    """A function that starts Python code in a namespace of pids of its own, which shares host name and disk."""
-    tried = subprocess.run([*CONTAINER, "true"], capture_output=True, text=True) if shutil.which("unshare") else None
+    """A function that starts Python code in a namespace of pids of its own, which shares host name
+    and disk."""
+    tried = (
+        subprocess.run([*CONTAINER, "true"], capture_output=True, text=True)
+        if shutil.which("unshare")
+        else None
+    )
     if tried is None or tried.returncode:
-        pytest.skip(f"no namespaces of pids here: {tried.stderr.strip() if tried else 'there is no unshare'}")
+        pytest.skip(
+            f"no namespaces of pids here: "
+            f"{tried.stderr.strip() if tried else 'there is no unshare'}"
+        )
     made = []
 
     def container(code, *arguments):
@@ -65,7 +75,9 @@ def test_two_containers_with_one_host_name(tmp_path, container, first) -> None:
     for _ in range(3):
         assert "out.zarr.lock" in refused(container(HOLD, target, "gives back"))
     if first == "inside":
-        with pytest.raises(RuntimeError, match=r"being written by process \d+ on host .*delete .*out\.zarr\.lock"):
+        with pytest.raises(
+            RuntimeError, match=r"being written by process \d+ on host .*delete .*out\.zarr\.lock"
+        ):
             exclusive(target).__enter__()
     assert files(tmp_path) == ["out.zarr.lock"]
     end(held)
@@ -97,7 +109,9 @@ def test_a_lock_of_the_version_before_in_another_container(tmp_path, container, 
     if first == "inside":
         held = container(OLD, path)
     else:
-        held = subprocess.Popen([sys.executable, "-c", OLD, str(path)], stdin=-1, stdout=-1, stderr=-1, text=True)
+        held = subprocess.Popen(
+            [sys.executable, "-c", OLD, str(path)], stdin=-1, stdout=-1, stderr=-1, text=True
+        )
     assert held.stdout.readline() == "held\n"
     try:
         assert "out.zarr.lock" in refused(container(HOLD, target, "gives back"))
@@ -111,7 +125,9 @@ def test_a_lock_of_the_version_before_in_another_container(tmp_path, container, 
 def test_a_lock_of_the_version_before_whose_process_is_gone(tmp_path) -> None:
     if not process.sees_all():
         pytest.skip("in a container it cannot be told")
-    ended = subprocess.Popen([sys.executable, "-c", OLD, str(tmp_path / "out.zarr.lock")], stdin=-1, stdout=-1, text=True)
+    ended = subprocess.Popen(
+        [sys.executable, "-c", OLD, str(tmp_path / "out.zarr.lock")], stdin=-1, stdout=-1, text=True
+    )
     ended.communicate("x")
     with exclusive(tmp_path / "out.zarr") as stale:
         assert stale
@@ -143,21 +159,38 @@ def note(tmp_path, **changes):
     """A lock of a process that is gone, written as this version does."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    content = {**process.identity(), "pid": gone.pid, "flock": True, "device": os.stat(tmp_path).st_dev, **changes}
+    content = {
+        **process.identity(),
+        "pid": gone.pid,
+        "flock": True,
+        "device": os.stat(tmp_path).st_dev,
+        **changes,
+    }
     (tmp_path / "out.zarr.lock").write_text(json.dumps(content))
     return tmp_path / "out.zarr"
 
 
 OTHER = {"boot": "another"}
-# content, file system is local, flock: True taken, None not supported -> whether the holder is known to be gone
+# content, file system is local, flock: True taken, None not supported -> whether the holder is
+# known to be gone
 CASES = {
     "gone": ({}, False, None, True),
     "lives": ({"pid": os.getpid()}, False, None, False),
     "the number was given to another": ({"pid": os.getpid(), "started": 1}, False, None, True),
     "another container, its flock is free": ({"namespace": "pid:[1]"}, False, True, True),
     "another container, no flock": ({"namespace": "pid:[1]"}, True, None, False),
-    "another container, which had no flock": ({"namespace": "pid:[1]", "flock": False}, True, True, False),
-    "another container, file system mounted twice": ({"namespace": "pid:[1]", "device": -1}, False, True, False),
+    "another container, which had no flock": (
+        {"namespace": "pid:[1]", "flock": False},
+        True,
+        True,
+        False,
+    ),
+    "another container, file system mounted twice": (
+        {"namespace": "pid:[1]", "device": -1},
+        False,
+        True,
+        False,
+    ),
     "another boot, a disk of this machine": (OTHER, True, True, True),
     "another boot, a disk of this machine, no flock": (OTHER, True, None, False),
     "another boot, a network file system": (OTHER, False, True, False),
@@ -194,7 +227,11 @@ def test_what_proves_that_a_holder_is_gone(tmp_path, monkeypatch, case) -> None:
 def test_where_neither_flock_nor_proc_are_known(tmp_path, monkeypatch) -> None:
     """macOS, and file systems without flock: one at a time all the same."""
     without_proc(monkeypatch)
-    monkeypatch.setattr(lock.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(45, "Operation not supported")))
+    monkeypatch.setattr(
+        lock.fcntl,
+        "flock",
+        lambda *_: (_ for _ in ()).throw(OSError(45, "Operation not supported")),
+    )
     with exclusive(tmp_path / "out.zarr") as stale:
         assert not stale
         with pytest.raises(RuntimeError, match="delete"):
@@ -238,7 +275,9 @@ def test_ps_says_the_same(monkeypatch) -> None:
     """Where there is no /proc."""
     if not shutil.which("ps"):
         pytest.skip("there is no ps")
-    child = subprocess.Popen([sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])"])
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])"]
+    )
     try:
         until = time.monotonic() + 30
         while len(process.descendants(os.getpid())) < 2 and time.monotonic() < until:
@@ -247,7 +286,9 @@ def test_ps_says_the_same(monkeypatch) -> None:
         assert len(there) == 1
         monkeypatch.setattr(process, "Path", tmp_missing)
         assert set(process.descendants(child.pid)) == there
-        assert process.started(child.pid) == process.started(child.pid) != process.started(2**22 + 1)
+        assert (
+            process.started(child.pid) == process.started(child.pid) != process.started(2**22 + 1)
+        )
     finally:
         process.kill(*process.descendants(child.pid), child.pid)
         child.wait()
@@ -265,6 +306,9 @@ def test_a_lock_that_another_took_meanwhile_is_not_given_back(tmp_path) -> None:
 def test_a_volume_called_like_the_lock_of_another(tmp_path) -> None:
     (tmp_path / "a.lock").mkdir()
     for name in ("a", "a.lock", "a.partial", "v1.2", "x.zarr"):
-        with exclusive(tmp_path / name), pytest.raises(RuntimeError, match=rf"/{name} is being written by"):
+        with (
+            exclusive(tmp_path / name),
+            pytest.raises(RuntimeError, match=rf"/{name} is being written by"),
+        ):
             exclusive(tmp_path / name).__enter__()
     assert files(tmp_path) == ["a.lock"]

@@ -53,7 +53,8 @@ def test_what_is_left_out_is_left_out(clock) -> None:
 
 @pytest.mark.parametrize("parallel", [1, 4, 7])
 def test_several_at_once(clock, parallel) -> None:
-    """Each takes 10 s, all end together, and the first of each takes a minute longer; told one by one, or at once."""
+    """Each takes 10 s, all end together, and the first of each takes a minute longer; told one by
+    one, or at once."""
     for at_once in (False, True):
         told = Rate(parallel=parallel)
         clock(70)

@@ -1,4 +1,5 @@
-"""A step, run to its end in this process and in others, and what becomes of blocks that go wrong."""
+"""A step, run to its end in this process and in others, and what becomes of blocks that go
+wrong."""
 
 import numpy as np
 import pytest
@@ -34,7 +35,12 @@ def check(made) -> None:
 def test_every_block_once(tmp_path, workers) -> None:
     made = step(tmp_path)
     summary = run(made, workers=workers)
-    assert (summary.done, summary.skipped, summary.retried, summary.voxels) == (len(made.grid), 0, 0, ROI.size)
+    assert (summary.done, summary.skipped, summary.retried, summary.voxels) == (
+        len(made.grid),
+        0,
+        0,
+        ROI.size,
+    )
     check(made)
     again = run(made, workers=workers)
     assert (again.done, again.skipped) == (0, len(made.grid))
@@ -43,7 +49,10 @@ def test_every_block_once(tmp_path, workers) -> None:
 @pytest.mark.parametrize("workers", [HERE, TWO], ids=["here", "two"])
 def test_a_block_that_always_raises_is_named_and_the_rest_is_done(tmp_path, workers) -> None:
     made = step(tmp_path, wrong={5: "raise", 7: "once"})
-    with pytest.raises(BlocksFailed, match=r"1 of 24 blocks of toy failed(.|\n)*block 5 .*Error: an elephant in block 5"):
+    with pytest.raises(
+        BlocksFailed,
+        match=r"1 of 24 blocks of toy failed(.|\n)*block 5 .*Error: an elephant in block 5",
+    ):
         run(made, workers=workers)
     assert read_ledger(made.folder).missing(len(made.grid)).tolist() == [5]
     assert "in compute" in (made.folder / "failures.txt").read_text()

@@ -5,11 +5,19 @@ import sys
 
 from lsd.blockwise.running.slot import take_slot
 
-TAKE = "import sys; from lsd.blockwise.running.slot import take_slot; print(take_slot(sys.argv[1]), flush=True); sys.stdin.read()"
+TAKE = (
+    "import sys; from lsd.blockwise.running.slot import take_slot; print(take_slot(sys.argv[1]), "
+    "flush=True); sys.stdin.read()"
+)
 
 
 def _start(group):
-    process = subprocess.Popen([sys.executable, "-c", TAKE, group], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE, group],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return process, int(process.stdout.readline())
 
 

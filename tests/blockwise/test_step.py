@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, container_of, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import (
+    Step,
+    container_of,
+    differences,
+    digest,
+    load_step,
+    step_folder,
+)
 from lsd.spec import Spec
 from lsd.spec.effect import NoEffect, Told
 
@@ -25,7 +32,9 @@ ROWS = np.dtype([("u", "<u8"), ("score", "<f4")])
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 json_objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
@@ -48,17 +57,31 @@ class Anything(Job):
         return (self, container, worker)
 
 
-def grid(begin=(3, -2, 2**40), shape=(70, 9, 40), compute=(20, 12, 16), context=((1, 0, 2), (5, 3, 0))):
+def grid(
+    begin=(3, -2, 2**40), shape=(70, 9, 40), compute=(20, 12, 16), context=((1, 0, 2), (5, 3, 0))
+):
     return tile(Roi(begin, shape), compute, step=(1, 2, 4), context=context)
 
 
 def made(folder, **changes):
-    step = Step("some step", folder / "out.zarr", grid(), Anything(inputs={"a": [1, "ä"]}), ("x", "y/z"), ROWS)
+    step = Step(
+        "some step",
+        folder / "out.zarr",
+        grid(),
+        Anything(inputs={"a": [1, "ä"]}),
+        ("x", "y/z"),
+        ROWS,
+    )
     return replace(step, **changes)
 
 
 @settings(max_examples=30, deadline=None)
-@given(json_objects, json_objects, st.lists(st.text("abc/", min_size=1), max_size=3), st.sampled_from([None, ROWS]))
+@given(
+    json_objects,
+    json_objects,
+    st.lists(st.text("abc/", min_size=1), max_size=3),
+    st.sampled_from([None, ROWS]),
+)
 def test_a_step_comes_back_as_it_was(tmp_path_factory, inputs, others, arrays, rows) -> None:
     job = Anything(inputs=inputs, others=others)
     step = made(tmp_path_factory.mktemp("step"), job=job, arrays=tuple(arrays), rows=rows)
@@ -79,7 +102,11 @@ def test_a_step_comes_back_as_it_was(tmp_path_factory, inputs, others, arrays, r
 
 def test_its_place(tmp_path) -> None:
     step = made(tmp_path)
-    assert step.folder == step_folder(step.container, "some step") == tmp_path / "out.zarr" / "blocks" / "some step"
+    assert (
+        step.folder
+        == step_folder(step.container, "some step")
+        == tmp_path / "out.zarr" / "blocks" / "some step"
+    )
     assert container_of(step.folder) == step.container
     step.save()
     assert [path.name for path in step.folder.iterdir()] == ["step.json"]
@@ -104,16 +131,23 @@ def test_other_blocks_are_another_step(tmp_path, change) -> None:
 
 def test_every_field_counts_but_those_that_say_that_they_do_not(tmp_path) -> None:
     asked = made(tmp_path)
-    same = [Anything(inputs={"a": [1, "ä"]}, others={"b": 2}), asked.job.derive(inner=Inner(threads=7))]
+    same = [
+        Anything(inputs={"a": [1, "ä"]}, others={"b": 2}),
+        asked.job.derive(inner=Inner(threads=7)),
+    ]
     for job in same:
         assert asked.differs(made(tmp_path / "elsewhere", job=job)) == []
         assert job != asked.job
     other = asked.job.derive(inner=Inner(precision="bf16"))
-    assert asked.differs(made(tmp_path, job=other)) == ["inner.precision: bf16 there, fp32 asked for"]
+    assert asked.differs(made(tmp_path, job=other)) == [
+        "inner.precision: bf16 there, fp32 asked for"
+    ]
     [line] = asked.differs(made(tmp_path, job=asked.job.derive(version=2)))
     assert line == "another version of this program made it, which computes it otherwise"
     other = asked.job.derive(checkpoint="e3b0c442")
-    assert asked.differs(made(tmp_path, job=other)) == ["the checkpoint of {'a': [1, 'ä']} is another one"]
+    assert asked.differs(made(tmp_path, job=other)) == [
+        "the checkpoint of {'a': [1, 'ä']} is another one"
+    ]
 
 
 def test_a_job_that_gets_another_field_is_another_job() -> None:
@@ -136,13 +170,22 @@ def test_what_a_version_before_wrote_is_told_from_what_this_one_writes(tmp_path)
     content["depends_on"] |= content["depends_on"].pop("inputs")
     (step.folder / "step.json").write_text(json.dumps(content))
     there = load_step(step.folder)
-    assert [there.grid.block(index) for index in range(3)] == [step.grid.block(index) for index in range(3)]
-    assert step.differs(there) == ["it is of an earlier version, which did not note all that its results depend on"]
+    assert [there.grid.block(index) for index in range(3)] == [
+        step.grid.block(index) for index in range(3)
+    ]
+    assert step.differs(there) == [
+        "it is of an earlier version, which did not note all that its results depend on"
+    ]
 
 
 def test_differences_name_the_field() -> None:
     there = {"version": 1, "settings": {"precision": "fp32", "threads": 1}, "gone": 3}
-    asked = {"version": 1, "settings": {"precision": "bf16", "threads": 1}, "new": None, "also": [1]}
+    asked = {
+        "version": 1,
+        "settings": {"precision": "bf16", "threads": 1},
+        "new": None,
+        "also": [1],
+    }
     assert differences(there, asked) == [
         "also: None there, [1] asked for",
         "gone: 3 there, None asked for",
@@ -161,15 +204,24 @@ def test_differences_of_equals_only_are_none(one, other) -> None:
 
 
 def _without_none(value):
-    return {k: _without_none(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+    return (
+        {k: _without_none(v) for k, v in value.items() if v is not None}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def test_a_digest_is_of_the_content_not_of_the_order(tmp_path) -> None:
     assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
     assert digest({"a": 1, "b": [2, 3]}) != digest({"a": 1, "b": [3, 2]})
     # the same in every process
-    command = "from lsd.blockwise.on_disk.step import digest; print(digest({'a': 1, 'b': [2, 3]}), end='')"
-    found = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    command = (
+        "from lsd.blockwise.on_disk.step import digest; print(digest({'a': 1, 'b': [2, 3]}), "
+        "end='')"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    ).stdout
     assert found == digest({"a": 1, "b": [2, 3]})
 
 
@@ -178,7 +230,9 @@ def test_a_description_that_cannot_be_read(tmp_path, content) -> None:
     step = made(tmp_path)
     step.save()
     (step.folder / "step.json").write_text(content)
-    with pytest.raises(ValueError, match=r"some step/step\.json cannot be read .*; delete .*run the step again"):
+    with pytest.raises(
+        ValueError, match=r"some step/step\.json cannot be read .*; delete .*run the step again"
+    ):
         load_step(step.folder)
     with pytest.raises(ValueError, match="cannot be read"):
         load_step(tmp_path)
@@ -208,5 +262,8 @@ def test_digests_of_outputs() -> None:
     assert len({output.digest() for output in outputs()}) == len(list(outputs()))
     strided = np.arange(24, dtype=np.uint16).reshape(4, 6)[::2, 1::2]
     assert Output({"x": strided}).digest() == Output({"x": strided.copy()}).digest()
-    assert Output({"x": strided, "y": strided + 1}).digest() == Output({"y": strided + 1, "x": strided}).digest()
+    assert (
+        Output({"x": strided, "y": strided + 1}).digest()
+        == Output({"y": strided + 1, "x": strided}).digest()
+    )
     assert 0 <= Output({"x": np.empty((0, 3))}).digest() < 2**64

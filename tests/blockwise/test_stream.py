@@ -15,7 +15,12 @@ BLOCKS = list(tile(Roi((0,), (20,)), (4,), step=(4,), context=((0,), (0,))))
 
 def test_blocks_come_in_order_with_what_was_read():
     written = {}
-    done = stream(BLOCKS, lambda x: x * 10, read=lambda b: b.index, write=lambda b, x: written.update({b.index: x}))
+    done = stream(
+        BLOCKS,
+        lambda x: x * 10,
+        read=lambda b: b.index,
+        write=lambda b, x: written.update({b.index: x}),
+    )
     assert [block.index for block in done] == [0, 1, 2, 3, 4]
     assert written == {0: 0, 1: 10, 2: 20, 3: 30, 4: 40}
 
@@ -30,13 +35,21 @@ def test_computes_in_the_calling_thread():
     def note(what):
         threads[what].add(threading.get_ident())
 
-    list(stream(BLOCKS, lambda _: note("compute"), read=lambda b: note("read"), write=lambda b, x: note("write")))
+    list(
+        stream(
+            BLOCKS,
+            lambda _: note("compute"),
+            read=lambda b: note("read"),
+            write=lambda b, x: note("write"),
+        )
+    )
     assert threads["compute"] == {threading.get_ident()}
     assert len(set.union(*threads.values())) == 3
 
 
 def test_reading_and_writing_overlap_computing():
-    """While block 2 is computed, 3 is read and 1 is written: each waits there for the other two, or breaks."""
+    """While block 2 is computed, 3 is read and 1 is written: each waits there for the other two, or
+    breaks."""
     meeting = threading.Barrier(3, timeout=60)
 
     def meet(who, index):
@@ -45,7 +58,10 @@ def test_reading_and_writing_overlap_computing():
         return index
 
     done = stream(
-        BLOCKS, lambda i: meet("compute", i), read=lambda b: meet("read", b.index), write=lambda b, _: meet("write", b.index)
+        BLOCKS,
+        lambda i: meet("compute", i),
+        read=lambda b: meet("read", b.index),
+        write=lambda b, _: meet("write", b.index),
     )
     assert [block.index for block in done] == [0, 1, 2, 3, 4]
 

@@ -40,10 +40,11 @@ class ToyJob(Job):
 
 
 class Toy:
-    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear" (the first time: SIGKILL at
-    once, or in the middle of a chunk), "hang", "full", "memory" (more is asked for than the process may have), "freeze" (the
-    first time: SIGSTOP), "halt" (the same in the middle of a chunk); frozen: SIGSTOP before any block.  frozen-<pid> beside the
-    container names those."""
+    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear"
+    (the first time: SIGKILL at once, or in the middle of a chunk), "hang", "full", "memory" (more
+    is asked for than the process may have), "freeze" (the first time: SIGSTOP), "halt" (the same in
+    the middle of a chunk); frozen: SIGSTOP before any block.  frozen-<pid> beside the container
+    names those."""
 
     def __init__(self, job: ToyJob, container: Path) -> None:
         if job.frozen:
@@ -66,11 +67,15 @@ class Toy:
         if what == "tear" and self._first(block):
             tear_next_chunk()
         if what == "memory":
-            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (1 << 30), resource.RLIM_INFINITY))
+            resource.setrlimit(
+                resource.RLIMIT_AS, (_address_space() + (1 << 30), resource.RLIM_INFINITY)
+            )
             try:
                 np.ones(1 << 31, np.uint8)
             finally:
-                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                resource.setrlimit(
+                    resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                )
         if what == "freeze" and self._first(block):
             freeze(self.container)
         if what == "halt" and self._first(block):
@@ -117,9 +122,13 @@ def step(folder: Path, *, shape=(6, 4, 8), context=(1, 2, 0), **arguments) -> St
         create_array(source, "in", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64).write(data, ROI)
     grid = tile(ROI, shape, step=(1, 1, 1), context=(context, context))
     container = folder / "result.zarr"
-    create_array(container, "out", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=grid.write_shape)
+    create_array(
+        container, "out", roi=ROI, voxel_size=(4, 4, 4), dtype=np.uint64, chunks=grid.write_shape
+    )
     arguments["wrong"] = {str(key): value for key, value in arguments.get("wrong", {}).items()}
-    given = ArrayInput(path=str(source), name="in", state=ArrayState.of(open_array(source, "in"), where="in"))
+    given = ArrayInput(
+        path=str(source), name="in", state=ArrayState.of(open_array(source, "in"), where="in")
+    )
     return Step("toy", container, grid, ToyJob(source=given, **arguments), ("out",), ROWS)
 
 

@@ -57,7 +57,11 @@ def test_from_another_folder_by_a_script(tmp_path) -> None:
     )
     command = [sys.executable, script / "show.py", "-c", "../configs/my.py", "train.seed=3"]
     done = subprocess.run(
-        command, cwd=tmp_path / "here", capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}
+        command,
+        cwd=tmp_path / "here",
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
     )
     assert (done.returncode, done.stdout) == (0, "beside\n"), done.stderr
 
@@ -77,8 +81,15 @@ def test_two_folders_have_modules_of_one_name(tmp_path, monkeypatch) -> None:
 
 
 def test_the_package_config_is_not_hidden(tmp_path) -> None:
-    """Neither by the config itself nor by one of that name beside it; nor is the standard library, or lsd."""
-    write(tmp_path, config=MINE.format(name="own"), my=MINE.format(name="my"), random="1 / 0", lsd="1 / 0")
+    """Neither by the config itself nor by one of that name beside it; nor is the standard library,
+    or lsd."""
+    write(
+        tmp_path,
+        config=MINE.format(name="own"),
+        my=MINE.format(name="my"),
+        random="1 / 0",
+        lsd="1 / 0",
+    )
     for name in ("own", "my"):
         (tmp_path / "config.py").write_text(MINE.format(name=name) + "import random, lsd.spec\n")
         assert cli.load(tmp_path / "config.py").name == name
@@ -86,11 +97,14 @@ def test_the_package_config_is_not_hidden(tmp_path) -> None:
 
 
 def test_a_config_inside_a_package(tmp_path) -> None:
-    """Its neighbours are found by the name of the package, and as neighbours; ours of the same name comes back after it."""
+    """Its neighbours are found by the name of the package, and as neighbours; ours of the same name
+    comes back after it."""
     import config.datasets
 
     ours = config.datasets
-    package = write(tmp_path / "config", __init__="", datasets="NAME = 'theirs'", mine="NAME = 'mine'")
+    package = write(
+        tmp_path / "config", __init__="", datasets="NAME = 'theirs'", mine="NAME = 'mine'"
+    )
     write(
         package,
         my="""
@@ -99,7 +113,10 @@ def test_a_config_inside_a_package(tmp_path) -> None:
         from lsd.spec import Affinities, Config, Dataset, Head, Network, Stage, UNet, Variant
         variant = Variant(stages=Stage(heads={"affs": Head(target=Affinities())}))
         network = Network(trunk=UNet(), train_shape=(196, 196, 196))
-        config = Config(name=f"{NAME} {MINE}", dataset=Dataset(), variant=variant, network=network, predict={"volumes": "test"})
+        config = Config(
+            name=f"{NAME} {MINE}", dataset=Dataset(), variant=variant, network=network,
+            predict={"volumes": "test"},
+        )
         """,
     )
     assert cli.load(package / "my.py").name == "theirs mine"
@@ -116,13 +133,17 @@ def test_each_example_is_found_from_anywhere(tmp_path, monkeypatch) -> None:
 
 WRONG = "from lsd.spec import Train\nTRAIN = Train(itertions=5)\n"
 RIGHT = "from lsd.spec import Train\nTRAIN = Train(iterations=5)\n"
-USES = "from config.config import config as base\nfrom {module} import TRAIN\nconfig = base.derive(train=TRAIN)\n"
+USES = (
+    "from config.config import config as base\nfrom {module} import TRAIN\nconfig = "
+    "base.derive(train=TRAIN)\n"
+)
 
 
 @pytest.mark.parametrize("uses", [True, False])
 @pytest.mark.parametrize("on_path", [True, False])
 def test_a_wrong_module_is_refused_each_time(tmp_path, monkeypatch, uses, on_path) -> None:
-    """Whether what is wrong is used or not, and wherever the module lies; and taken once it was mended."""
+    """Whether what is wrong is used or not, and wherever the module lies; and taken once it was
+    mended."""
     folder = tmp_path / "library" if on_path else tmp_path
     write(folder, other=WRONG)
     text = USES.format(module="other")

@@ -23,8 +23,14 @@ def test_the_default_config_loads() -> None:
     [
         ("train.batch_size=2", lambda c: c.train.batch_size == 2),
         ("variant=acrlsd", lambda c: [s.name for s in c.variant.stages] == ["lsds", "affs"]),
-        ("variant.stages.0.heads.lsds.target.sigma=120", lambda c: c.variant.stages[0].heads["lsds"].target.sigma == 120),
-        ("predict.region=0:50, :, 3:", lambda c: c.predict.region == ((0, 50), (None, None), (3, None))),
+        (
+            "variant.stages.0.heads.lsds.target.sigma=120",
+            lambda c: c.variant.stages[0].heads["lsds"].target.sigma == 120,
+        ),
+        (
+            "predict.region=0:50, :, 3:",
+            lambda c: c.predict.region == ((0, 50), (None, None), (3, None)),
+        ),
         ("train.clip=none", lambda c: c.train.clip is None),
         ("predict.augment=none", lambda c: c.predict.augment == "none"),
         ("segment.thresholds=(0.1, 0.25)", lambda c: c.segment.thresholds == (0.1, 0.25)),
@@ -37,8 +43,14 @@ def test_the_default_config_loads() -> None:
         ("data_root=2026", lambda c: c.data_root == "2026"),
         ("dataset.train.0.name=7", lambda c: c.dataset.train[0].name == "7"),
         ("predict.volumes=synthetic_test", lambda c: c.predict.volumes == ("synthetic_test",)),
-        ("dataset.test.0={'path': 'x.zarr', 'name': 'synthetic_test'}", lambda c: c.dataset.test[0].path == "x.zarr"),
-        ("dataset.test={'path': 'x.zarr'}", lambda c: [v.path for v in c.dataset.test] == ["x.zarr"]),
+        (
+            "dataset.test.0={'path': 'x.zarr', 'name': 'synthetic_test'}",
+            lambda c: c.dataset.test[0].path == "x.zarr",
+        ),
+        (
+            "dataset.test={'path': 'x.zarr'}",
+            lambda c: [v.path for v in c.dataset.test] == ["x.zarr"],
+        ),
         ("train.init.main=5.0", lambda c: c.train.init == {"main": "5.0"}),
         ("train.clip=5", lambda c: c.train.clip == 5),
     ],
@@ -59,19 +71,38 @@ def test_wider_overrides_come_first() -> None:
         ("iterations=3", "did you mean 'train.iterations'?"),
         ("itertions=3", "did you mean 'train.iterations'?"),
         ("min_seed_distance=3", "did you mean 'segment.fragments.min_seed_distance'?"),
-        ("segment.min_seed_distanc=3", "segment: no field 'min_seed_distanc'; did you mean 'fragments.min_seed_distance'?"),
-        ("zzzz=3", "no field 'zzzz'; there are: name, dataset, variant, network, train, predict, segment, evaluate, runs"),
+        (
+            "segment.min_seed_distanc=3",
+            "segment: no field 'min_seed_distanc'; did you mean 'fragments.min_seed_distance'?",
+        ),
+        (
+            "zzzz=3",
+            "no field 'zzzz'; there are: name, dataset, variant, network, train, predict, segment, "
+            "evaluate, runs",
+        ),
         ("train.betas=(0.9, 1)", "train.betas.1: input should be less than 1, got 1"),
-        ("train.device=cuda:x", "train.device: device 'cuda:x' is unknown; allowed: auto, cpu, mps, cuda, cuda:0"),
-        ("train.frozen=main", "frozen stage 'main' has no weights; name its checkpoint in train.init"),
+        (
+            "train.device=cuda:x",
+            "train.device: device 'cuda:x' is unknown; allowed: auto, cpu, mps, cuda, cuda:0",
+        ),
+        (
+            "train.frozen=main",
+            "frozen stage 'main' has no weights; name its checkpoint in train.init",
+        ),
         ("variant=acrlds", "no variant 'acrlds'; did you mean 'acrlsd'?"),
         ("variant=zzzz", "there are: aff, lr, lsd, mtlsd, aclsd, acrlsd"),
         ("train.batch_size=-2", "train.batch_size"),
         ("train", "write key=value"),
         ("dataset.train.7.weight=1", "entries 0..0"),
-        ("segment.scoring=median", "segment.scoring: scoring 'median' is unknown; allowed: mean, mean_all, hist_quant_10"),
+        (
+            "segment.scoring=median",
+            "segment.scoring: scoring 'median' is unknown; allowed: mean, mean_all, hist_quant_10",
+        ),
         ("segment.scoring=hist_quant_77", "segment.scoring: scoring 'hist_quant_77' is unknown"),
-        ("segment.block=(64, 64)", "segment.block: give z, y and x (of a 2D volume the last two count), got (64, 64)"),
+        (
+            "segment.block=(64, 64)",
+            "segment.block: give z, y and x (of a 2D volume the last two count), got (64, 64)",
+        ),
         ("segment.edge_context=(1, 2, 3, 4)", "segment.edge_context: give z, y and x"),
         ("evaluate.block=(64,)", "evaluate.block: give z, y and x"),
         ("segment.agglomeration=some", "segment.agglomeration"),
@@ -79,19 +110,41 @@ def test_wider_overrides_come_first() -> None:
         ("predict.volumes=('nowhere',)", "allowed: train, validate, test, synthetic_train"),
         ("train.frozen=('main',)", "name its checkpoint in train.init"),
         ("name.x=3", "set name itself"),
-        ("name=a/b", "name: a run's name is one folder name, got 'a/b'; the folder above it is set with runs="),
+        (
+            "name=a/b",
+            "name: a run's name is one folder name, got 'a/b'; the folder above it is set with "
+            "runs=",
+        ),
         ("name=..", "one folder name, got '..'"),
-        ("name='a\\nb'", "name: a run's name is one folder name, got 'a\\nb'; it has the character '\\n'"),
+        (
+            "name='a\\nb'",
+            "name: a run's name is one folder name, got 'a\\nb'; it has the character '\\n'",
+        ),
         (
             "dataset.test.0.name=../../safe/keep",
             "dataset.test.0.name: a volume's name is one file name, of its outputs; '../",
         ),
-        ("dataset.test.0.unknown=18446744073709551616", "dataset.test.0.unknown: input should be less than or equal to 184467"),
-        ("segment.threshold=0.5", "segment: no field 'threshold'; did you mean 'thresholds' or 'fragments.threshold'?"),
-        ("train.validate_every=none", "train.validate_every: wants a whole number, 0 for none or never, got None"),
+        (
+            "dataset.test.0.unknown=18446744073709551616",
+            "dataset.test.0.unknown: input should be less than or equal to 184467",
+        ),
+        (
+            "segment.threshold=0.5",
+            "segment: no field 'threshold'; did you mean 'thresholds' or 'fragments.threshold'?",
+        ),
+        (
+            "train.validate_every=none",
+            "train.validate_every: wants a whole number, 0 for none or never, got None",
+        ),
         ("dataset.train=5", "dataset.train: wants a tuple of Volume, got 5"),
-        ("predict.heads.0=affs", "predict.heads has no entries yet; set predict.heads itself, got '0'"),
-        ("predict.shape=(64, 64)", "predict.shape: (64, 64) has 2 axes, the network 3; give one size an axis"),
+        (
+            "predict.heads.0=affs",
+            "predict.heads has no entries yet; set predict.heads itself, got '0'",
+        ),
+        (
+            "predict.shape=(64, 64)",
+            "predict.shape: (64, 64) has 2 axes, the network 3; give one size an axis",
+        ),
         ("network=3d", "no network '3d'; there are: "),
     ],
 )
@@ -103,7 +156,15 @@ def test_mistakes_are_explained(override, says) -> None:
 
 def test_all_mistakes_of_the_command_line_at_once() -> None:
     with pytest.raises(cli.ConfigError) as error:
-        cli.load(CONFIG, ["train.batch_size=0", "train.learning_rate=fast", "train.itertions=3", "segment.decoder=x"])
+        cli.load(
+            CONFIG,
+            [
+                "train.batch_size=0",
+                "train.learning_rate=fast",
+                "train.itertions=3",
+                "segment.decoder=x",
+            ],
+        )
     assert len(str(error.value).splitlines()) == 4
 
 
@@ -114,13 +175,19 @@ def test_all_mistakes_of_the_command_line_at_once() -> None:
             ["train.batch_size=-2", "dataset.train.9.region=0:5"],
             ["entries 0..0, got '9'", "train.batch_size"],
         ),
-        (["train.batch_size=-2", "trian.foo.bar=3"], ["no field 'trian'; did you mean 'train'?", "train.batch_size"]),
+        (
+            ["train.batch_size=-2", "trian.foo.bar=3"],
+            ["no field 'trian'; did you mean 'train'?", "train.batch_size"],
+        ),
         (["train.batch_size=-2", "name.a=5"], ["set name itself", "train.batch_size"]),
         (
             ["train.batch_size=-2", "train.zz=3"],
             ["train: no field 'zz'; there are: iterations", "train.batch_size"],
         ),
-        (["foo", "bar", "train.clip=-1"], ["'foo' is no override", "'bar' is no override", "train.clip"]),
+        (
+            ["foo", "bar", "train.clip=-1"],
+            ["'foo' is no override", "'bar' is no override", "train.clip"],
+        ),
         (
             ["dataset.train=5", "dataset.train.0.weight=2"],
             ["dataset.train.0.weight: there is nothing", "dataset.train: wants a tuple"],
@@ -137,7 +204,15 @@ def test_one_mistake_hides_no_other(overrides, says) -> None:
 
 
 def test_overrides_that_are_right_together(tmp_path) -> None:
-    config = cli.load(CONFIG, ["train.frozen=main", "train.init.main=x.pt", "segment.caution=0.2", "segment.scoring=mean_all"])
+    config = cli.load(
+        CONFIG,
+        [
+            "train.frozen=main",
+            "train.init.main=x.pt",
+            "segment.caution=0.2",
+            "segment.scoring=mean_all",
+        ],
+    )
     assert (config.train.frozen, config.segment.caution) == (("main",), 0.2)
     config = cli.load(CONFIG, ["predict.region=0:5", "predict.region.0=(1, 2)"])
     assert config.predict.region == ((1, 2),)
@@ -145,7 +220,10 @@ def test_overrides_that_are_right_together(tmp_path) -> None:
 
 def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
     path = tmp_path / "wrong.py"
-    path.write_text("from lsd.spec import Predict, Train\nconfig = (Predict(dtype='u8'), Train(itertions=1, batch_size=0))\n")
+    path.write_text(
+        "from lsd.spec import Predict, Train\nconfig = (Predict(dtype='u8'), Train(itertions=1, "
+        "batch_size=0))\n"
+    )
     with pytest.raises(cli.ConfigError) as error:
         cli.load(path)
     text = str(error.value)
@@ -190,7 +268,9 @@ def test_the_record_of_a_run_is_a_config_too(tmp_path) -> None:
         cli.load(path)
 
 
-@pytest.mark.parametrize("override", ["dataset=fib25", "variant=aff", "network=3d", "dataset.augment=none"])
+@pytest.mark.parametrize(
+    "override", ["dataset=fib25", "variant=aff", "network=3d", "dataset.augment=none"]
+)
 def test_names_need_dictionaries(tmp_path, override) -> None:
     path = tmp_path / "config.json"
     path.write_text(cli.load(CONFIG).model_dump_json())
@@ -200,14 +280,23 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
     for file in (path, bare):
         with pytest.raises(cli.ConfigError) as error:
             cli.load(file, [override])
-        says = f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, and this config holds none"
+        says = (
+            f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, "
+            f"and this config holds none"
+        )
         assert str(error.value).startswith(says)
         assert str(error.value).endswith(f"-c {cli.DEFAULT_CONFIG} {override}")
     assert cli.load(path, ["dataset.augment=()"]).dataset.augment == ()
 
 
 @pytest.mark.parametrize(
-    ("raised", "status"), [(None, 0), (ValueError("broken"), 1), (KeyboardInterrupt(), 130), (cli.ConfigError("wrong"), 2)]
+    ("raised", "status"),
+    [
+        (None, 0),
+        (ValueError("broken"), 1),
+        (KeyboardInterrupt(), 130),
+        (cli.ConfigError("wrong"), 2),
+    ],
 )
 def test_exit_status(raised, status, capsys) -> None:
     def command(config: Config) -> None:
@@ -224,18 +313,26 @@ def test_exit_status(raised, status, capsys) -> None:
     ("override", "says"),
     [
         ("train.itertions=3", "did you mean 'iterations'"),
-        ("variant.stages.0.heads.lsds.target.sigma=(80, 80)", "target.sigma: (80.0, 80.0) is of 2 axes, the network of 3"),
+        (
+            "variant.stages.0.heads.lsds.target.sigma=(80, 80)",
+            "target.sigma: (80.0, 80.0) is of 2 axes, the network of 3",
+        ),
     ],
 )
 def test_a_wrong_config_is_refused_fast(override, says) -> None:
     """Without torch: its import alone takes longer than this sentence may."""
     begin = time.monotonic()
     result = subprocess.run(
-        [sys.executable, "-X", "importtime", "trainer.py", override], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-X", "importtime", "trainer.py", override],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 2
     assert says in result.stderr
-    assert not any(line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines())
+    assert not any(
+        line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
+    )
     assert time.monotonic() - begin < 10
 
 
@@ -246,4 +343,7 @@ def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.guarded(interrupted, debug=False)
     assert ended.value.code == 130
-    assert capsys.readouterr().err == "error: interrupted in iteration 3; the same command goes on from a.pt\n"
+    assert (
+        capsys.readouterr().err
+        == "error: interrupted in iteration 3; the same command goes on from a.pt\n"
+    )

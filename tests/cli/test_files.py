@@ -1,4 +1,5 @@
-"""Config files that cannot be used: a sentence each, with the file and the field; and what lies beside one."""
+"""Config files that cannot be used: a sentence each, with the file and the field; and what lies
+beside one."""
 
 import json
 import os
@@ -52,7 +53,10 @@ def test_each_mistake_of_a_json_names_its_field(tmp_path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(data))
     lines = [line.removeprefix(f"{path}: ") for line in refused(path).splitlines()]
-    assert lines == sorted(lines, key=lambda line: ["dataset", "network", "train"].index(line.split(".")[0].split(":")[0]))
+    assert lines == sorted(
+        lines,
+        key=lambda line: ["dataset", "network", "train"].index(line.split(".")[0].split(":")[0]),
+    )
     assert lines[0].startswith("dataset.train.0.unknown: input should be less than or equal to")
     assert lines[1] == "network.trunk.widths.0: input should be greater than 0, got 0"
     assert lines[2] == "train: no field 'itertions'; did you mean 'iterations'?"
@@ -90,9 +94,13 @@ def test_files_that_the_system_refuses(tmp_path, name, monkeypatch) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "read_text", denied)
-    assert refused(path) == f"{path}: Permission denied; name a config file that can be read with -c"
+    assert (
+        refused(path) == f"{path}: Permission denied; name a config file that can be read with -c"
+    )
     monkeypatch.setattr(Path, "is_file", denied)
-    assert refused(path) == f"{path}: Permission denied; name a config file that can be read with -c"
+    assert (
+        refused(path) == f"{path}: Permission denied; name a config file that can be read with -c"
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,12 +110,19 @@ def test_files_that_the_system_refuses(tmp_path, name, monkeypatch) -> None:
         ("import sys\nsys.exit('no')", "line 2: SystemExit: no"),
         ("from config.config import config\nDATASETS = 3", "DATASETS is no dictionary of names"),
         ("\0", "null bytes"),
-        ("from config.config import config\nobject.__setattr__(config.derive(), 'name', '..')", None),
         (
-            "from config.config import config\nconfig = config.derive()\nobject.__setattr__(config, 'name', '..')",
+            "from config.config import config\nobject.__setattr__(config.derive(), 'name', '..')",
+            None,
+        ),
+        (
+            "from config.config import config\nconfig = "
+            "config.derive()\nobject.__setattr__(config, 'name', '..')",
             "name: a run's",
         ),
-        ("from config.config import config\nconfig = type(config).model_construct(name='x')", "network: it has no default"),
+        (
+            "from config.config import config\nconfig = type(config).model_construct(name='x')",
+            "network: it has no default",
+        ),
     ],
 )
 def test_python_that_is_no_config(tmp_path, text, says) -> None:
@@ -122,7 +137,8 @@ def test_python_that_is_no_config(tmp_path, text, says) -> None:
 def test_a_config_of_a_class_of_its_own_is_a_config(tmp_path) -> None:
     path = tmp_path / "my.py"
     path.write_text(
-        "from config.config import config as base\nfrom lsd.spec import Config\nclass Mine(Config): pass\n"
+        "from config.config import config as base\nfrom lsd.spec import Config\nclass "
+        "Mine(Config): pass\n"
         "config = Mine.model_validate(base.model_dump())\n"
     )
     assert type(cli.load(path)) is Config
@@ -145,7 +161,9 @@ def test_all_mistakes_of_derived_configs_at_once(tmp_path) -> None:
 
 
 def test_a_mistake_that_several_files_share_is_one_line(tmp_path) -> None:
-    (tmp_path / "mine.py").write_text("from lsd.spec import Train\ndef bad(): return Train(seed=-1)")
+    (tmp_path / "mine.py").write_text(
+        "from lsd.spec import Train\ndef bad(): return Train(seed=-1)"
+    )
     path = tmp_path / "my.py"
     path.write_text("from config.config import config\nfrom mine import bad\nbad(), bad()")
     assert len(refused(path).splitlines()) == 1
@@ -156,7 +174,12 @@ def test_the_command_line_fails_in_one_sentence(tmp_path, suffix) -> None:
     """Of a script, from another folder: no traceback, status 2."""
     path = tmp_path / suffix
     path.write_text("[]")
-    done = subprocess.run([sys.executable, ROOT / "trainer.py", "-c", path], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, ROOT / "trainer.py", "-c", path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert str(path) in done.stderr

@@ -42,7 +42,9 @@ def _truth(seed):
     seeds = np.zeros(ROI.shape, int)
     for i in range(14):
         seeds[tuple(rng.integers(0, s) for s in ROI.shape)] = i % 6 + 1
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
     labels = seeds[tuple(nearest)].astype(np.uint64)
     labels[:, :, 20:] *= rng.random((*ROI.shape[:2], 4)) < 0.8
     return labels
@@ -52,7 +54,9 @@ def _affs(labels, seed):
     affs = np.ones((3, *ROI.shape))
     for axis in range(3):
         affs[axis] = labels == np.roll(labels, 1, axis)
-    blurred = ndimage.gaussian_filter(ndimage.minimum_filter(affs, (1, 2, 2, 2)), (0, 0.7, 0.7, 0.7))
+    blurred = ndimage.gaussian_filter(
+        ndimage.minimum_filter(affs, (1, 2, 2, 2)), (0, 0.7, 0.7, 0.7)
+    )
     noisy = blurred + np.random.default_rng(seed).normal(0, 0.1, affs.shape)
     return (255 * np.clip(noisy, 0, 1)).astype(np.uint8)
 
@@ -74,18 +78,31 @@ def _segmented(tmp_path, remainder=None):
         mask[:, :4] = 0
         for what, data in (("raw", mask), ("labels", labels), ("mask", mask)):
             _write(tmp_path / f"{name}.zarr", what, data, remainder=remainder)
-    volumes = {n: Volume(path=f"{n}.zarr", name=n, raw="raw", labels="labels", labels_mask="mask") for n in NAMES}
+    volumes = {
+        n: Volume(path=f"{n}.zarr", name=n, raw="raw", labels="labels", labels_mask="mask")
+        for n in NAMES
+    }
     config = Config(
         name="run",
         dataset=Dataset(validate=(volumes["a"], volumes["b"]), test=(volumes["c"],)),
         variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
-        segment=Segment(thresholds=(0.2, 0.4, 0.6, 0.8), fragments=Fragments(min_seed_distance=3), scoring="mean"),
+        segment=Segment(
+            thresholds=(0.2, 0.4, 0.6, 0.8),
+            fragments=Fragments(min_seed_distance=3),
+            scoring="mean",
+        ),
         runs=str(tmp_path / "runs"),
         data_root=str(tmp_path),
     )
     for seed, name in enumerate(NAMES):
-        _write(prediction(config, name), "affs", _affs(_truth(seed), seed), channels=3, remainder=remainder)
+        _write(
+            prediction(config, name),
+            "affs",
+            _affs(_truth(seed), seed),
+            channels=3,
+            remainder=remainder,
+        )
     segment(config)
     return config
 
@@ -115,13 +132,18 @@ def test_scores_are_those_of_the_arrays(config) -> None:
         assert scores.roi == ROI
         assert scores.sweep == {t: _expected(config, name, t) for t in config.segment.thresholds}
         assert scores.scored == scores.sweep[found.threshold]
-        assert scores.fragments == compare(_segments(config, name, "fragments")[:, 4:], _truth(NAMES.index(name))[:, 4:])
+        assert scores.fragments == compare(
+            _segments(config, name, "fragments")[:, 4:], _truth(NAMES.index(name))[:, 4:]
+        )
 
 
 def test_between_voxels_all_is_as_on_them_and_lies_over_the_truth(config, tmp_path) -> None:
-    """Offsets that are no whole voxels, with a mask: the same scores, and segments at the place of the truth, in nm."""
+    """Offsets that are no whole voxels, with a mask: the same scores, and segments at the place of
+    the truth, in nm."""
     moved = _segmented(tmp_path / "moved", (2, 0, -3.5))
-    assert {n: s.sweep for n, s in evaluate(moved).volumes.items()} == {n: s.sweep for n, s in evaluate(config).volumes.items()}
+    assert {n: s.sweep for n, s in evaluate(moved).volumes.items()} == {
+        n: s.sweep for n, s in evaluate(config).volumes.items()
+    }
     masked = {"segment": moved.segment.derive(use_mask=True), "name": "masked"}
     masked = moved.derive(**masked)
     for name in NAMES:
@@ -132,20 +154,33 @@ def test_between_voxels_all_is_as_on_them_and_lies_over_the_truth(config, tmp_pa
             found = open_array(segmentation(run, "c"), array)
             assert (found.roi, found.remainder) == (ROI, (2, 0, -3.5))
             assert found.read(ROI).any()
-    other = moved.dataset.test[0].derive(offset=dict.fromkeys(("raw", "labels", "labels_mask"), (24, 0, 40)))
+    other = moved.dataset.test[0].derive(
+        offset=dict.fromkeys(("raw", "labels", "labels_mask"), (24, 0, 40))
+    )
     elsewhere = moved.derive(dataset=moved.dataset.derive(test=(other,)))
     with pytest.raises(
-        ValueError, match=r"volume 'c': against raw, .*fragments: it is shifted by \(0\.25, 0, -0\.438\) voxels"
+        ValueError,
+        match=(
+            r"volume 'c': against raw, .*fragments: it is shifted by \(0\.25, 0, -0\.438\) voxels"
+        ),
     ):
         evaluate(elsewhere)
 
 
 def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
-    """Through the whole chain: 2**64 - 1 and its neighbours, which are one float and negative as int64."""
+    """Through the whole chain: 2**64 - 1 and its neighbours, which are one float and negative as
+    int64."""
     before = evaluate(config).volumes["c"]
     labels = _truth(2)
     labels[labels > 0] += np.uint64(2**64 - 1) - labels.max()
-    stored = create_array(tmp_path / "c.zarr", "labels", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint64, overwrite=True)
+    stored = create_array(
+        tmp_path / "c.zarr",
+        "labels",
+        roi=ROI,
+        voxel_size=VOXEL_SIZE,
+        dtype=np.uint64,
+        overwrite=True,
+    )
     stored.write(labels, ROI)
     after = evaluate(config).volumes["c"]
     assert int(after.table.objects.max()) == 2**64 - 1
@@ -157,11 +192,17 @@ def test_ids_of_the_truth_are_exact_up_to_the_last(config, tmp_path) -> None:
     [
         ({"scoring": "hist_quant_75"}, "segment.scoring: mean there, hist_quant_75 asked for"),
         ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
-        ({"block": (7, 22, 24)}, r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run segment.py again"),
+        (
+            {"block": (7, 22, 24)},
+            r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run segment.py again",
+        ),
         ({"use_mask": True}, "segment.use_mask: False there, True asked for; run segment.py again"),
         ({"context": (4, 4, 4)}, r"segment.context: \[32, 32, 32\] there, \[4, 4, 4\] asked for"),
         ({"agglomeration": "blocks"}, "segment.agglomeration: whole there, blocks asked for;"),
-        ({"fragments": Fragments(min_seed_distance=4)}, "segment.fragments.min_seed_distance: 3 there, 4 asked for"),
+        (
+            {"fragments": Fragments(min_seed_distance=4)},
+            "segment.fragments.min_seed_distance: 3 there, 4 asked for",
+        ),
     ],
 )
 def test_what_was_segmented_otherwise_is_not_scored(config, changed, says) -> None:
@@ -188,7 +229,9 @@ def test_a_threshold_that_is_scored_and_not_written_is_told(config) -> None:
 
 def test_another_mask_is_counted_anew(config, tmp_path) -> None:
     before = evaluate(config).volumes["c"]
-    mask = create_array(tmp_path / "c.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True)
+    mask = create_array(
+        tmp_path / "c.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True
+    )
     mask.write(np.ones(ROI.shape, np.uint8), ROI)
     after = evaluate(config).volumes["c"]
     assert before.fragments == compare(_segments(config, "c", "fragments")[:, 4:], _truth(2)[:, 4:])
@@ -199,17 +242,24 @@ def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path
     masked = config.derive(segment=config.segment.derive(use_mask=True))
     segment(masked)
     evaluate(masked)
-    with pytest.raises(ValueError, match=r"segment.use_mask: True there, False asked for; run segment.py again"):
+    with pytest.raises(
+        ValueError, match=r"segment.use_mask: True there, False asked for; run segment.py again"
+    ):
         evaluate(config)
-    create_array(tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True).write(
-        np.ones(ROI.shape, np.uint8), ROI
-    )
-    with pytest.raises(ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run segment"):
+    create_array(
+        tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True
+    ).write(np.ones(ROI.shape, np.uint8), ROI)
+    with pytest.raises(
+        ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run segment"
+    ):
         evaluate(masked)
     segment(masked)
     evaluate(masked)
     heads = {"affs": Head(target=Affinities(neighborhood=((0, 0, -1), (0, -1, 0), (-1, 0, 0))))}
-    with pytest.raises(ValueError, match=r"offsets of affinities: \[\[-1, 0, 0\], .* there, \[\[0, 0, -1\], .* asked for"):
+    with pytest.raises(
+        ValueError,
+        match=r"offsets of affinities: \[\[-1, 0, 0\], .* there, \[\[0, 0, -1\], .* asked for",
+    ):
         evaluate(masked.derive(variant=Variant(stages=(Stage(heads=heads),))))
 
 
@@ -219,9 +269,14 @@ def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
     segment(made)
     evaluate(made)
     other = made.derive(segment=made.segment.derive(edge_context=(0, 9, 9)))
-    with pytest.raises(ValueError, match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run segment.py"):
+    with pytest.raises(
+        ValueError,
+        match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run segment.py",
+    ):
         evaluate(other)
-    with pytest.raises(ValueError, match=r"segment.agglomeration: blocks there, whole asked for, by auto"):
+    with pytest.raises(
+        ValueError, match=r"segment.agglomeration: blocks there, whole asked for, by auto"
+    ):
         evaluate(config)
 
 
@@ -229,9 +284,14 @@ def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) 
     before = evaluate(config)
     path = prediction(config, "c")
     shutil.rmtree(path)
-    assert evaluate(config).part("test") == before.part("test"), "a prediction may be deleted once it is segmented"
+    assert evaluate(config).part("test") == before.part("test"), (
+        "a prediction may be deleted once it is segmented"
+    )
     _write(path, "affs", _affs(_truth(2), 9), channels=3)
-    with pytest.raises(ValueError, match=r"c\.zarr .*affs of the prediction was changed since; run segment\.py again"):
+    with pytest.raises(
+        ValueError,
+        match=r"c\.zarr .*affs of the prediction was changed since; run segment\.py again",
+    ):
         evaluate(config)
     segment(config)
     assert evaluate(config).part("test") != before.part("test")
@@ -239,7 +299,9 @@ def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) 
 
 def test_validation_picks_and_test_does_not(config) -> None:
     found = evaluate(config)
-    sums = {t: pool([_expected(config, n, t) for n in "ab"]).voi_sum for t in config.segment.thresholds}
+    sums = {
+        t: pool([_expected(config, n, t) for n in "ab"]).voi_sum for t in config.segment.thresholds
+    }
     assert found.threshold == min(sums, key=sums.get)
     assert found.chosen_on == "validation volumes: a, b"
     assert found.part("validate").voi_sum == pytest.approx(sums[found.threshold])
@@ -248,10 +310,14 @@ def test_validation_picks_and_test_does_not(config) -> None:
     written = json.loads(evaluation_file(config).read_text())
     assert written["threshold"] == found.threshold
     assert written["parts"]["test"] == found.part("test").as_dict()
-    assert written["volumes"]["c"]["sweep"]["0.4"]["voi_sum"] == found.volumes["c"].sweep[0.4].voi_sum
+    assert (
+        written["volumes"]["c"]["sweep"]["0.4"]["voi_sum"] == found.volumes["c"].sweep[0.4].voi_sum
+    )
     assert written["evaluate"]["background"] == "label"
     assert written["segment"]["scoring"] == "mean"
-    assert written["picked_on"] == {name: config.dataset.volumes()[name].model_dump(mode="json") for name in "ab"}
+    assert written["picked_on"] == {
+        name: config.dataset.volumes()[name].model_dump(mode="json") for name in "ab"
+    }
     assert picked(config) == found.threshold
     assert picked(_set(config, tolerance=0.3)) is None
 
@@ -285,7 +351,9 @@ def test_region_and_background(config, background) -> None:
     found = evaluate(_set(config, region=((5, 9), (None, 20)), background=background))
     assert found.volumes["c"].roi == Roi((5, 0, 5), (4, 20, 24))
     where = (slice(2, 6), slice(0, 20), slice(None))
-    assert found.volumes["c"].sweep[0.4] == _expected(config, "c", 0.4, where, background=background)
+    assert found.volumes["c"].sweep[0.4] == _expected(
+        config, "c", 0.4, where, background=background
+    )
 
 
 def test_truth_in_pieces(config) -> None:
@@ -305,7 +373,9 @@ def test_of_volumes_without_truth_it_is_said_where_they_are(config) -> None:
     told = []
     assert list(evaluate(config, progress=told.append).volumes) == ["a", "b"]
     path = segmentation(config, "c")
-    missing = f"{path} holds no segmentation at threshold 0.35 yet: run segment.py again to write it"
+    missing = (
+        f"{path} holds no segmentation at threshold 0.35 yet: run segment.py again to write it"
+    )
     assert told[-1] == f"c: no truth, not scored; {missing}"
     segment(config)
     evaluate(config, progress=told.append)
@@ -315,7 +385,9 @@ def test_of_volumes_without_truth_it_is_said_where_they_are(config) -> None:
 def test_mutex_has_no_threshold(config) -> None:
     pytest.importorskip("mwatershed")
     far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
-    config = config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})})
+    config = config.derive(
+        segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})}
+    )
     with pytest.raises(ValueError, match="mutex"):
         evaluate(config)
     segment(config)
@@ -340,7 +412,9 @@ def test_errors(config, tmp_path) -> None:
     shutil.rmtree(table.parent)
     evaluate(config)
     kept = (edges / "step.json").read_bytes()
-    (edges / "step.json").write_bytes((step_folder(segmentation(config, "a"), "edges") / "step.json").read_bytes())
+    (edges / "step.json").write_bytes(
+        (step_folder(segmentation(config, "a"), "edges") / "step.json").read_bytes()
+    )
     with pytest.raises(ValueError, match=r"b\.zarr/blocks/edges does not belong to"):
         evaluate(config)
     (edges / "step.json").write_bytes(kept)
@@ -370,7 +444,9 @@ def test_earlier_scores_are_kept_and_named(config) -> None:
     same = _set(config, block=(5, 22, 10), workers=Workers(count=1))
     evaluate(same, progress=told.append)
     assert not [line for line in told if "kept" in line], "the same scores"
-    assert json.loads(evaluation_file(config).read_bytes())["volumes"] == json.loads(first)["volumes"]
+    assert (
+        json.loads(evaluation_file(config).read_bytes())["volumes"] == json.loads(first)["volumes"]
+    )
     cases = [
         (_set(config, background="ignore"), "evaluate.background: label there, ignore asked for"),
         (_thresholds(config, (0.4,)), "evaluate.background: ignore there, label asked for; "

@@ -33,7 +33,8 @@ def _pairs(segmentation, truth):
 
 
 def _expected(values, background):
-    """The voxels that are scored, with an id of its own for each voxel of the background where these are singletons."""
+    """The voxels that are scored, with an id of its own for each voxel of the background where
+    these are singletons."""
     kept = [(s, t) for s, t in values if t != 0 and not (background == "ignore" and s == 0)]
     if background == "singletons":
         kept = [(s or f"voxel {i}", t) for i, (s, t) in enumerate(kept)]
@@ -71,7 +72,9 @@ def test_against_scikit_image() -> None:
     assert (found.voi_split, found.voi_merge) == pytest.approx((split, merge))
     # scikit-image divides by the truth's pairs for "precision", by the segmentation's for "recall"
     error, recall, precision = adapted_rand_error(truth[truth > 0], segmentation[truth > 0])
-    assert (found.arand, found.rand_precision, found.rand_recall) == pytest.approx((error, precision, recall))
+    assert (found.arand, found.rand_precision, found.rand_recall) == pytest.approx(
+        (error, precision, recall)
+    )
 
 
 def _labels(seed, shape=(6, 7, 8), count=5):
@@ -91,7 +94,10 @@ def test_a_partition_equals_itself(background) -> None:
 def test_names_do_not_matter() -> None:
     segmentation, truth = _labels(0), _labels(1)
     names = np.array([0, BIG, BIG - 1, 2**53, 2**53 + 1, 7], np.uint64)
-    found, expected = compare(names[segmentation], names[::-1][truth], ignore=()), compare(segmentation, truth, ignore=())
+    found, expected = (
+        compare(names[segmentation], names[::-1][truth], ignore=()),
+        compare(segmentation, truth, ignore=()),
+    )
     assert found.as_dict() == pytest.approx(expected.as_dict() | {"segments": 5})
 
 
@@ -113,7 +119,9 @@ def test_masks_and_ignored_labels() -> None:
 
 def test_pooled_volumes_are_one_volume() -> None:
     a, b = (_labels(0), _labels(1)), (_labels(2, (3, 4, 5)), _labels(3, (3, 4, 5)))
-    apart = [np.concatenate([x.ravel(), y.ravel() + np.uint64(100)]) for x, y in zip(a, b, strict=True)]
+    apart = [
+        np.concatenate([x.ravel(), y.ravel() + np.uint64(100)]) for x, y in zip(a, b, strict=True)
+    ]
     assert pool([compare(*a), compare(*b)]).as_dict() == pytest.approx(compare(*apart).as_dict())
     with pytest.raises(ValueError, match="no volume was scored"):
         pool([])

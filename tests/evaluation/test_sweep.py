@@ -22,7 +22,9 @@ def _case(seed=0):
 @pytest.mark.parametrize("background", ["label", "ignore", "singletons"])
 def test_equals_scoring_the_arrays(background) -> None:
     fragments, truth, edges, scores = _case()
-    found = sweep(Contingency.of(fragments, truth), edges, scores, THRESHOLDS, background=background)
+    found = sweep(
+        Contingency.of(fragments, truth), edges, scores, THRESHOLDS, background=background
+    )
     assert list(found) == sorted(THRESHOLDS)
     nodes = np.arange(14)
     for threshold, partition in found.items():
@@ -41,9 +43,16 @@ def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
         best({})
 
 
-@pytest.mark.parametrize(("tolerance", "picked"), [(0.0, 0.7), (0.04, 0.7), (0.06, 0.5), (0.3, 0.5), (1.0, 0.3)])
+@pytest.mark.parametrize(
+    ("tolerance", "picked"), [(0.0, 0.7), (0.04, 0.7), (0.06, 0.5), (0.3, 0.5), (1.0, 0.3)]
+)
 def test_the_lowest_of_those_that_are_as_good_is_best(tolerance, picked) -> None:
-    found = {0.7: _with(0.5, 0.5), 0.9: _with(0.25, 0.75), 0.5: _with(0.75, 0.3), 0.3: _with(1.5, 0.25)}
+    found = {
+        0.7: _with(0.5, 0.5),
+        0.9: _with(0.25, 0.75),
+        0.5: _with(0.75, 0.3),
+        0.3: _with(1.5, 0.25),
+    }
     assert best(found, tolerance=tolerance) == picked
 
 

@@ -16,7 +16,9 @@ def _by_hand(kind, logits, target, weights):
     for x, t, w in zip(logits.ravel(), target.ravel(), weights.ravel(), strict=True):
         if w > 0:
             p = 1 / (1 + np.exp(-np.float64(x)))
-            total += w * ((p - t) ** 2 if kind is mse else -(t * np.log(p) + (1 - t) * np.log(1 - p)))
+            total += w * (
+                (p - t) ** 2 if kind is mse else -(t * np.log(p) + (1 - t) * np.log(1 - p))
+            )
             count += 1
     return total / max(count, 1)
 
@@ -33,7 +35,9 @@ def test_one_voxel_that_counts_is_the_mean_of_itself(loss):
 def _case(seed, *, channels_of_weights=3):
     rng = np.random.default_rng(seed)
     shape = (2, 3, 2, 3, 4)
-    weights = rng.random((2, channels_of_weights, *shape[2:])) * (rng.random((2, channels_of_weights, *shape[2:])) < 0.6)
+    weights = rng.random((2, channels_of_weights, *shape[2:])) * (
+        rng.random((2, channels_of_weights, *shape[2:])) < 0.6
+    )
     return [a.astype(np.float32) for a in (rng.normal(size=shape) * 3, rng.random(shape), weights)]
 
 
@@ -62,7 +66,9 @@ def test_gradient_is_right_and_stays_inside(loss):
         assert (dirty.grad[unknown] == 0).all()
     step = torch.zeros_like(logits)
     step[0, 1, 1, 1, 1] = 1e-2
-    slope = (loss(logits + step, target, weights + 1) - loss(logits - step, target, weights + 1)) / 2e-2
+    slope = (
+        loss(logits + step, target, weights + 1) - loss(logits - step, target, weights + 1)
+    ) / 2e-2
     probe = logits.clone().requires_grad_()
     loss(probe, target, weights + 1).backward()
     assert probe.grad[0, 1, 1, 1, 1].item() == pytest.approx(slope.item(), rel=1e-2)
@@ -86,7 +92,11 @@ def test_nan_where_it_counts_is_seen(loss):
 
 @pytest.mark.parametrize("loss", [mse, bce])
 def test_lower_precision_is_summed_in_fp32(loss):
-    logits, target, weights = torch.randn(1, 1, 64, 64, 64), torch.rand(1, 1, 64, 64, 64), torch.ones(1, 1, 64, 64, 64)
+    logits, target, weights = (
+        torch.randn(1, 1, 64, 64, 64),
+        torch.rand(1, 1, 64, 64, 64),
+        torch.ones(1, 1, 64, 64, 64),
+    )
     low = loss(logits.to(torch.bfloat16), target, weights)
     assert low.dtype == torch.float32
     torch.testing.assert_close(low, loss(logits.to(torch.bfloat16).float(), target, weights))

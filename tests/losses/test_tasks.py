@@ -18,8 +18,12 @@ def test_sum_of_weighted_heads():
     found = total(logits, targets, weights=weights, losses=losses)
     expected = {"lsds": mse(logits["lsds"], targets["lsds"], weights["lsds"])}
     expected["affs"] = bce(logits["affs"], targets["affs"], weights["affs"])
-    assert {name: value.item() for name, value in found.heads.items()} == {n: v.item() for n, v in expected.items()}
-    assert found.value.item() == pytest.approx(2 * expected["lsds"].item() + 0.5 * expected["affs"].item(), rel=1e-6)
+    assert {name: value.item() for name, value in found.heads.items()} == {
+        n: v.item() for n, v in expected.items()
+    }
+    assert found.value.item() == pytest.approx(
+        2 * expected["lsds"].item() + 0.5 * expected["affs"].item(), rel=1e-6
+    )
     assert not any(value.requires_grad for value in found.heads.values())
     found.value.backward()
     gradient = torch.autograd.grad(2 * expected["lsds"], logits["lsds"])[0]

@@ -1,4 +1,5 @@
-"""Networks: blocks equal the whole, stages see what lies on disk, gradients stop where they should."""
+"""Networks: blocks equal the whole, stages see what lies on disk, gradients stop where they
+should."""
 
 from functools import partial
 
@@ -28,13 +29,19 @@ def test_every_variant_trains_and_predicts(variant, trunk):
     for stage in variant.stages:
         raw = _raw(_smallest(variant, trunk, stage=stage.name)).double()
         # what earlier stages gave is stored in fp32
-        cascade.stage(stage.name).register_forward_pre_hook(lambda _, given: tuple(each.double() for each in given))
+        cascade.stage(stage.name).register_forward_pre_hook(
+            lambda _, given: tuple(each.double() for each in given)
+        )
         own = list(cascade.stage(stage.name).parameters())
         _assert_slope(partial(_loss, cascade.train(), raw, stage=stage.name), own)
-        assert all(p.grad is None for p in cascade.parameters() if not any(p is mine for mine in own))
+        assert all(
+            p.grad is None for p in cascade.parameters() if not any(p is mine for mine in own)
+        )
         cascade.zero_grad()
     with torch.inference_mode():
-        heads = cascade.eval()(_raw(_smallest(variant, trunk)).double(), heads=tuple(variant.heads()))
+        heads = cascade.eval()(
+            _raw(_smallest(variant, trunk)).double(), heads=tuple(variant.heads())
+        )
     assert list(heads) == list(variant.heads())
     assert len({head.shape[2:] for head in heads.values()}) == 1
 
@@ -51,11 +58,14 @@ def test_two_neighbouring_blocks_equal_one_pass(name, variant):
 
 
 def test_blocks_equal_whole_with_branches():
-    _assert_blocks_equal_whole(lively(Cascade(BRANCHED, TINY_TRUNKS["unet2d"])).eval(), heads=("boundary", "affs", "lsds"))
+    _assert_blocks_equal_whole(
+        lively(Cascade(BRANCHED, TINY_TRUNKS["unet2d"])).eval(), heads=("boundary", "affs", "lsds")
+    )
 
 
 def _assert_blocks_equal_whole(cascade, *, heads):
-    """A block of two steps an axis, and two of one step: origins one step apart along every axis in turn."""
+    """A block of two steps an axis, and two of one step: origins one step apart along every axis in
+    turn."""
     variant, trunk = cascade.variant, cascade.trunk
     step, small = sizes.step(trunk), _smallest(variant, trunk)
     raw = _raw(small + step)
@@ -70,7 +80,9 @@ def _assert_blocks_equal_whole(cascade, *, heads):
                 block = cascade(raw[(..., *window)], heads=heads)
                 for head in heads:
                     kept = block[head][(..., *(slice(0, n) for n in write))]
-                    torch.testing.assert_close(kept, whole[head][(..., *written)], atol=1e-6, rtol=1e-6)
+                    torch.testing.assert_close(
+                        kept, whole[head][(..., *written)], atol=1e-6, rtol=1e-6
+                    )
 
 
 def test_shifts_off_the_step_do_change_the_output():
@@ -85,7 +97,8 @@ def test_shifts_off_the_step_do_change_the_output():
 def test_context_smaller_than_the_receptive_field_is_an_approximation():
     for context, exact in ((None, True), ((4, 4), False)):
         trunk = TINY_TRUNKS["residual2d"].derive(context=context)
-        # in float64: these logits reach 50, where float32 leaves differences of the size that is asked for
+        # in float64: these logits reach 50, where float32 leaves differences of the size that is
+        # asked for
         cascade = lively(Cascade(TINY_VARIANTS["aff"], trunk)).eval().double()
         with torch.inference_mode():
             small, step = _smallest(cascade.variant, trunk, steps=2), sizes.step(trunk)
@@ -96,7 +109,8 @@ def test_context_smaller_than_the_receptive_field_is_an_approximation():
 
 
 def test_second_stage_reads_what_would_lie_on_disk():
-    # with seed 0 a descriptor lies between two of the 256 levels, where sigmoids in float32 and float64 round apart
+    # with seed 0 a descriptor lies between two of the 256 levels, where sigmoids in float32 and
+    # float64 round apart
     torch.manual_seed(1)
     variant, trunk = TINY_VARIANTS["acrlsd"], TINY_TRUNKS["unet3d"]
     cascade = lively(Cascade(variant, trunk)).eval()
@@ -136,7 +150,9 @@ def test_errors_name_what_is_allowed():
             cascade(_raw(sizes.step(cascade.trunk)))
     with pytest.raises(ValueError, match="axes"):
         cascade(_raw((30, 30, 30)))
-    with pytest.raises(ValueError, match="no head 'affinities'; the stages lsds, affs give: lsds, affs"):
+    with pytest.raises(
+        ValueError, match="no head 'affinities'; the stages lsds, affs give: lsds, affs"
+    ):
         cascade(_raw(small), heads=("affinities",))
 
 
@@ -164,7 +180,11 @@ def test_lower_precision_and_channels_last(name):
 
 
 @pytest.mark.parametrize(
-    "trunk", [UNet(features=8, multiplier=2, factors=((2, 2, 2),)), ResidualUNet(widths=(8, 16), factors=((2, 2, 2),))]
+    "trunk",
+    [
+        UNet(features=8, multiplier=2, factors=((2, 2, 2),)),
+        ResidualUNet(widths=(8, 16), factors=((2, 2, 2),)),
+    ],
 )
 def test_fresh_networks_are_undecided_and_keep_variance(trunk):
     cascade = Cascade(TINY_VARIANTS["mtlsd"], trunk).eval()
@@ -197,7 +217,9 @@ def _assert_slope(loss, weights, step=1e-8):
             for w, d in zip(weights, directions, strict=True):
                 w += sign * step * d
             values.append(loss())
-    torch.testing.assert_close((values[0] - values[1]) / (2 * step), slope.detach(), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(
+        (values[0] - values[1]) / (2 * step), slope.detach(), rtol=1e-3, atol=1e-6
+    )
 
 
 def test_nearest_upsampling_commutes_with_its_convolution():

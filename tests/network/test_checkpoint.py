@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 from lsd.network import randomness
 from lsd.network.checkpoints import checkpoint
 
-CONTENT = {"config": "{}", "stage": "main", "iteration": 7, "model": {"w": torch.arange(6.0)}, "normalisation": {"low": 0}}
+CONTENT = {
+    "config": "{}",
+    "stage": "main",
+    "iteration": 7,
+    "model": {"w": torch.arange(6.0)},
+    "normalisation": {"low": 0},
+}
 
 
 @pytest.fixture(name="path")
@@ -56,7 +62,10 @@ def test_content_comes_back_and_plain_torch_reads_it(path):
     assert torch.load(path, weights_only=True)["stage"] == "main"
     # the checksum is that of all but the comment
     comment = zipfile.ZipFile(path).comment
-    assert comment == b"sha256 " + hashlib.sha256(path.read_bytes()[: -len(comment)]).hexdigest().encode()
+    assert (
+        comment
+        == b"sha256 " + hashlib.sha256(path.read_bytes()[: -len(comment)]).hexdigest().encode()
+    )
 
 
 def test_what_was_loaded_can_be_saved_again(path):
@@ -65,11 +74,15 @@ def test_what_was_loaded_can_be_saved_again(path):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_flipped_bit_is_found(path, data):
     _saved(path)
     whole = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(whole) - 1) | st.integers(len(whole) - 120, len(whole) - 1))
+    place = data.draw(
+        st.integers(0, len(whole) - 1) | st.integers(len(whole) - 120, len(whole) - 1)
+    )
     whole[place] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(whole)
     for read in (checkpoint.load, checkpoint.verify):
@@ -82,7 +95,9 @@ def test_truncated_and_foreign_files_are_refused(path):
     whole = path.read_bytes()
     for size in (0, 1, 21, 71, 93, 200, len(whole) // 2, len(whole) - 71, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match="ends without a checksum, so it is truncated or no checkpoint"):
+        with pytest.raises(
+            ValueError, match="ends without a checksum, so it is truncated or no checkpoint"
+        ):
             checkpoint.load(path)
     torch.save(CONTENT, path)
     with pytest.raises(ValueError, match="ends without a checksum"):
@@ -111,7 +126,16 @@ def test_nothing_is_executed(path, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "value",
-    [np.float64(1), np.zeros(2), Path("a"), {"a": [np.int64(1)]}, {np.int64(1): 2}, {1, 2}, object(), torch.nn.Linear(1, 1)],
+    [
+        np.float64(1),
+        np.zeros(2),
+        Path("a"),
+        {"a": [np.int64(1)]},
+        {np.int64(1): 2},
+        {1, 2},
+        object(),
+        torch.nn.Linear(1, 1),
+    ],
 )
 def test_what_would_not_load_is_not_saved(path, value):
     with pytest.raises(ValueError, match="would not load without running code"):
@@ -162,10 +186,15 @@ def test_a_kill_leaves_the_previous_checkpoint(path, point):
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
 def test_a_full_disk_is_named_and_leaves_the_previous_checkpoint(path):
     _saved(path)
-    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits, handler = (
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+    )
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"checkpoint .* could not be written: .*; earlier ones are untouched"):
+        with pytest.raises(
+            OSError, match=r"checkpoint .* could not be written: .*; earlier ones are untouched"
+        ):
             _saved(path, iteration=8, model={"w": torch.zeros(100_000)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -179,7 +208,12 @@ def test_names_newest_best_and_pruning(tmp_path):
     paths = [tmp_path / checkpoint.file_name(n) for n in (900, 5, 20_000, 123_456_789)]
     for path in paths:
         _saved(path)
-    for stray in ("iteration_00000999.pt.12.partial", "iteration_1.pt", "iteration_0000000x.pt", "notes.txt"):
+    for stray in (
+        "iteration_00000999.pt.12.partial",
+        "iteration_1.pt",
+        "iteration_0000000x.pt",
+        "notes.txt",
+    ):
         (tmp_path / stray).touch()
     ordered = [paths[1], paths[0], paths[2], paths[3]]
     assert checkpoint.listing(tmp_path) == ordered

@@ -16,10 +16,14 @@ from lsd.network.precision import choose
 from lsd.prediction.augment import average, turns_of
 from lsd.spec import ResidualUNet, UNet
 
-FOLDED = ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), fold=(2, 2, 2), features_out=8, context=(8, 8, 8))
+FOLDED = ResidualUNet(
+    widths=(12, 24), factors=((2, 2, 2),), fold=(2, 2, 2), features_out=8, context=(8, 8, 8)
+)
 
 
-@pytest.mark.parametrize(("network", "shape", "megaflop"), [("aniso", (96, 484, 484), 0.91), ("iso", (196,) * 3, 1.63)])
+@pytest.mark.parametrize(
+    ("network", "shape", "megaflop"), [("aniso", (96, 484, 484), 0.91), ("iso", (196,) * 3, 1.63)]
+)
 def test_operations_of_the_paper(network, shape, megaflop):
     trunk, variant = NETWORKS[network].trunk, TINY_VARIANTS["aff"]
     flop = 2 * cost.macs(trunk, {"main": shape}, variant)
@@ -29,13 +33,19 @@ def test_operations_of_the_paper(network, shape, megaflop):
 def test_operations_are_those_that_torch_counts():
     from torch.utils.flop_counter import FlopCounterMode
 
-    for trunk in (UNet(features=2, multiplier=2, padding="same"), ResidualUNet(widths=(3, 5), factors=((1, 2, 2),)), FOLDED):
+    for trunk in (
+        UNet(features=2, multiplier=2, padding="same"),
+        ResidualUNet(widths=(3, 5), factors=((1, 2, 2),)),
+        FOLDED,
+    ):
         variant = TINY_VARIANTS["acrlsd"]
         raw = sizes.smallest_raw(variant, trunk)
         cascade = Cascade(variant, trunk).eval().to("meta")
         with FlopCounterMode(display=False) as counter:
             cascade(torch.empty(1, 1, *raw, device="meta"))
-        assert counter.get_total_flops() == 2 * cost.macs(trunk, sizes.stage_inputs(variant, trunk, raw), variant)
+        assert counter.get_total_flops() == 2 * cost.macs(
+            trunk, sizes.stage_inputs(variant, trunk, raw), variant
+        )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
@@ -45,22 +55,33 @@ def test_operations_are_those_that_torch_counts():
 @pytest.mark.parametrize(
     ("trunk", "variant", "shape"),
     [
-        (ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)), "mtlsd", (88, 88, 88)),
+        (
+            ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)),
+            "mtlsd",
+            (88, 88, 88),
+        ),
         (UNet(features=12, multiplier=2, factors=((2, 2, 2),)), "mtlsd", (92, 92, 92)),
         (FOLDED, "lsd", (152, 152, 152)),
         pytest.param(NETWORKS["small"].trunk, "mtlsd", (160, 160, 160), marks=pytest.mark.slow),
     ],
 )
-def test_a_prediction_stays_within_the_memory_that_was_estimated(trunk, variant, shape, precision, averaged, channels_last):
+def test_a_prediction_stays_within_the_memory_that_was_estimated(
+    trunk, variant, shape, precision, averaged, channels_last
+):
     if precision == torch.bfloat16 and choose("auto", "cpu") != "bf16":
-        pytest.skip("this processor has no arithmetic in bf16; imitating it takes memory of its own")
+        pytest.skip(
+            "this processor has no arithmetic in bf16; imitating it takes memory of its own"
+        )
     variant, run = TINY_VARIANTS[variant], cost.Pass(precision.itemsize, channels_last, averaged)
     cascade = Cascade(variant, trunk).eval()
     if channels_last:
         cascade.to(memory_format=torch.channels_last_3d)
     _forget_peak()
     before = _memory("VmRSS")
-    with torch.inference_mode(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+    with (
+        torch.inference_mode(),
+        torch.autocast("cpu", precision, enabled=precision != torch.float32),
+    ):
         assert average(
             lambda raw: {name: logits.float().sigmoid_() for name, logits in cascade(raw).items()},
             torch.rand(1, 1, *shape),
@@ -84,5 +105,9 @@ def _forget_peak():
 
 
 def _memory(field):
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(field)
+    )
     return int(line.split()[1]) * 1024

@@ -1,4 +1,5 @@
-"""An exported checkpoint predicts what the trained one does, from half the bytes and without what only training needs."""
+"""An exported checkpoint predicts what the trained one does, from half the bytes and without what
+only training needs."""
 
 import json
 
@@ -11,7 +12,10 @@ from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.network.export import export
 from lsd.spec import Network, ResidualUNet
 
-SMALL = Network(trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=(2, 2, 2)), train_shape=(16, 16, 16))
+SMALL = Network(
+    trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=(2, 2, 2)),
+    train_shape=(16, 16, 16),
+)
 
 
 def test_export(tmp_path) -> None:
@@ -40,7 +44,9 @@ def test_export(tmp_path) -> None:
     assert given.config == small.derive(runs="runs", data_root=None), "no folder of another machine"
     assert "optimizer" not in checkpoint.load(target)
     weights = sum(value.numel() for value in averaged.state_dict().values())
-    assert target.stat().st_size < 2 * weights + 40_000 + len(json.dumps(small.model_dump(mode="json")))
+    assert target.stat().st_size < 2 * weights + 40_000 + len(
+        json.dumps(small.model_dump(mode="json"))
+    )
     raw = torch.randn(1, 1, 16, 16, 16)
     with torch.no_grad():
         for head, logits in averaged.eval()(raw).items():

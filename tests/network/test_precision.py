@@ -34,7 +34,9 @@ def test_auto_is_fp32_elsewhere(monkeypatch):
 
 @pytest.mark.parametrize("has", [True, False])
 def test_auto_asks_the_gpu(monkeypatch, has):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has and not including_emulation)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: has and not including_emulation
+    )
     assert precision.choose("auto", "cuda") == ("bf16" if has else "fp32")
 
 
@@ -44,11 +46,14 @@ def test_what_is_named_is_taken_and_said_to_be_slow_once(monkeypatch, caplog):
         assert [precision.choose("bf16", "cpu") for _ in range(3)] == ["bf16"] * 3
         assert [precision.choose(name, "cpu") for name in ("fp16", "fp32")] == ["fp16", "fp32"]
     assert [record.message for record in caplog.records] == [
-        "this processor imitates bf16, in many times the time and memory of fp32; precision=auto takes fp32 here"
+        "this processor imitates bf16, in many times the time and memory of fp32; precision=auto "
+        "takes fp32 here"
     ]
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
 def test_layers_compute_in_it(name, dtype):
     device = SimpleNamespace(type="cpu")
     with precision.autocast(name, device):

@@ -15,7 +15,13 @@ TRUNK = TINY_TRUNKS["unet2d"]
 @pytest.fixture(name="config")
 def _config(tmp_path):
     network = Network(trunk=TRUNK, train_shape=(25, 25))
-    return Config(name="tiny", dataset=Dataset(), variant=TINY_VARIANTS["acrlsd"], network=network, runs=str(tmp_path))
+    return Config(
+        name="tiny",
+        dataset=Dataset(),
+        variant=TINY_VARIANTS["acrlsd"],
+        network=network,
+        runs=str(tmp_path),
+    )
 
 
 def _save(config, stage, *, iteration=1, name=None, **more):
@@ -54,10 +60,16 @@ def test_a_first_stage_predicts_by_itself(config):
 
 def test_averaged_weights_are_preferred(config):
     halves = {
-        key: value / 2 for key, value in Cascade(config.variant, TRUNK).stage("affs").state_dict(prefix="stage_affs.").items()
+        key: value / 2
+        for key, value in Cascade(config.variant, TRUNK)
+        .stage("affs")
+        .state_dict(prefix="stage_affs.")
+        .items()
     }
     path, cascade = _save(config, "affs", ema=halves)
-    averaged, trained = (dict(restore.from_checkpoint(path, averaged=a).cascade.state_dict()) for a in (True, False))
+    averaged, trained = (
+        dict(restore.from_checkpoint(path, averaged=a).cascade.state_dict()) for a in (True, False)
+    )
     torch.testing.assert_close(trained, dict(cascade.state_dict()))
     torch.testing.assert_close(averaged, {**trained, **halves})
 
@@ -67,7 +79,9 @@ def test_weights_of_another_shape_are_named_and_nothing_is_copied(config):
     content = checkpoint.load(path)
     key = "stage_affs.trunk.lowest.0.convolution.weight"
     checkpoint.save(path, {**content, "model": {**content["model"], key: torch.zeros(6, 2, 3, 3)}})
-    with pytest.raises(ValueError, match=rf"{key} has shape \(6, 2, 3, 3\) there, the network \(6, 3, 3, 3\)"):
+    with pytest.raises(
+        ValueError, match=rf"{key} has shape \(6, 2, 3, 3\) there, the network \(6, 3, 3, 3\)"
+    ):
         restore.from_checkpoint(path)
     before = {name: value.clone() for name, value in cascade.state_dict().items()}
     for broken in ({**before, "more": torch.zeros(1)}, dict(list(before.items())[1:])):
@@ -92,7 +106,9 @@ def test_config_of_another_version_is_refused(config):
 
 
 def test_stages_until():
-    assert [stage.name for stage in restore.until(TINY_VARIANTS["acrlsd"], "lsds").stages] == ["lsds"]
+    assert [stage.name for stage in restore.until(TINY_VARIANTS["acrlsd"], "lsds").stages] == [
+        "lsds"
+    ]
     with pytest.raises(ValueError, match="stage 'main' is none of the variant's: lsds, affs"):
         restore.until(TINY_VARIANTS["acrlsd"], "main")
 
@@ -107,7 +123,9 @@ def test_resolving_names(config, tmp_path):
     with pytest.raises(ValueError, match=r"no best checkpoint in .*; train 'tiny' first"):
         restore.resolve("best", config)
     first, _ = _save(config, "lsds", iteration=5)
-    with pytest.raises(ValueError, match=r"no latest checkpoint in .*iteration_00000005.pt \(stage lsds\)"):
+    with pytest.raises(
+        ValueError, match=r"no latest checkpoint in .*iteration_00000005.pt \(stage lsds\)"
+    ):
         restore.resolve("latest", config)
     _save(config, "affs", iteration=9)
     newest, _ = _save(config, "affs", iteration=10)
@@ -124,5 +142,7 @@ def test_resolving_names(config, tmp_path):
 def test_a_run_of_another_variant_is_told_apart(config) -> None:
     _save(config, "lsds")
     other = config.derive(variant=TINY_VARIANTS["mtlsd"])
-    with pytest.raises(ValueError, match=r"has stages lsds, the config's variant has main; repeat .*config\.json"):
+    with pytest.raises(
+        ValueError, match=r"has stages lsds, the config's variant has main; repeat .*config\.json"
+    ):
         restore.resolve("best", other)

@@ -1,4 +1,5 @@
-"""The algebra of sizes: the paper's numbers, brute force, and the networks themselves on torch's meta device."""
+"""The algebra of sizes: the paper's numbers, brute force, and the networks themselves on torch's
+meta device."""
 
 import subprocess
 import sys
@@ -33,7 +34,10 @@ def test_sizes_of_the_paper(trunk, given, expected):
     assert sizes.output_shape(trunk, given) == expected
 
 
-@pytest.mark.parametrize(("trunk", "raw", "written"), [(ISO, 196, 84), (ISO, 268, 156), (ANISO, (84, 268, 268), (48, 54, 54))])
+@pytest.mark.parametrize(
+    ("trunk", "raw", "written"),
+    [(ISO, 196, 84), (ISO, 268, 156), (ANISO, (84, 268, 268), (48, 54, 54))],
+)
 def test_blocks_write_multiples_of_the_step(trunk, raw, written):
     raw, written = (n if isinstance(n, tuple) else (n,) * 3 for n in (raw, written))
     assert sizes.write_shape(TINY_VARIANTS["mtlsd"], trunk, raw) == written
@@ -52,9 +56,14 @@ def test_parameters_of_the_paper():
 
 
 def test_parameters_of_group_norm():
-    for trunk in (UNet(features=4, multiplier=2, norm="group"), ResidualUNet(norm="group", features_out=7)):
+    for trunk in (
+        UNet(features=4, multiplier=2, norm="group"),
+        ResidualUNet(norm="group", features_out=7),
+    ):
         cascade = Cascade(TINY_VARIANTS["mtlsd"], trunk).to("meta")
-        assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(TINY_VARIANTS["mtlsd"], trunk)
+        assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(
+            TINY_VARIANTS["mtlsd"], trunk
+        )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -62,7 +71,11 @@ def test_configured_sizes_are_what_the_network_takes_and_gives(name):
     network = NETWORKS[name]
     with torch.device("meta"):
         cascade = Cascade(TINY_VARIANTS["mtlsd"], network.trunk)
-    cases = [(network.train_shape, True), (network.train_shape, False), (network.predict_shape, False)]
+    cases = [
+        (network.train_shape, True),
+        (network.train_shape, False),
+        (network.predict_shape, False),
+    ]
     for shape, training in cases:
         if shape is not None:
             logits = cascade.train(training)(torch.empty(1, 1, *shape, device="meta"))["affs"]
@@ -70,9 +83,14 @@ def test_configured_sizes_are_what_the_network_takes_and_gives(name):
 
 
 def test_illegal_size_names_the_nearest():
-    with pytest.raises(ValueError, match="200x196x30 does not fit the trunk; nearest that fit: 196x196x112, 208x196x112"):
+    with pytest.raises(
+        ValueError,
+        match="200x196x30 does not fit the trunk; nearest that fit: 196x196x112, 208x196x112",
+    ):
         sizes.output_shape(ISO, (200, 196, 30))
-    with pytest.raises(ValueError, match=r"raw of 300x304x304 .* nearest that fit: 292x304x304, 304x304x304"):
+    with pytest.raises(
+        ValueError, match=r"raw of 300x304x304 .* nearest that fit: 292x304x304, 304x304x304"
+    ):
         sizes.cascade_output(TINY_VARIANTS["aclsd"], ISO, (300, 304, 304))
     with pytest.raises(ValueError, match="has 2 axes, the trunk 3"):
         sizes.output_shape(ISO, (196, 196))
@@ -121,7 +139,8 @@ def trunks(draw):
 
 
 def _by_hand(trunk, axis, size):
-    """Output size of a valid U-Net along an axis, one operation after another; None where one is impossible."""
+    """Output size of a valid U-Net along an axis, one operation after another; None where one is
+    impossible."""
     levels = trunk.level_kernels or (trunk.kernels,) * (len(trunk.factors) + 1)
     lost = [sum(kernel[axis] - 1 for kernel in side) for side in levels]
     skips = []
@@ -165,7 +184,9 @@ def test_valid_sizes_equal_those_by_hand(trunk, size):
 @given(trunks(), st.data())
 @settings(max_examples=30, deadline=None)
 def test_networks_give_the_shapes_that_were_computed(trunk, data):
-    variant = data.draw(st.sampled_from([TINY_VARIANTS["mtlsd"], TINY_VARIANTS["acrlsd"], BRANCHED]))
+    variant = data.draw(
+        st.sampled_from([TINY_VARIANTS["mtlsd"], TINY_VARIANTS["acrlsd"], BRANCHED])
+    )
     cascade = Cascade(variant, trunk).to("meta")
     assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(variant, trunk)
     wanted = data.draw(_shapes(trunk.dims, 1, 20))
@@ -174,12 +195,19 @@ def test_networks_give_the_shapes_that_were_computed(trunk, data):
     raw = sizes.raw_shape(variant, trunk, shape)
     heads = cascade.eval()(torch.empty(1, 1, *raw, device="meta"), heads=tuple(variant.heads()))
     for logits in heads.values():
-        assert logits.shape[2:] == sizes.output_shape(trunk, shape) == sizes.cascade_output(variant, trunk, raw)
+        assert (
+            logits.shape[2:]
+            == sizes.output_shape(trunk, shape)
+            == sizes.cascade_output(variant, trunk, raw)
+        )
     for stage in variant.stages:
         raw = sizes.raw_shape(variant, trunk, shape, stage=stage.name)
         trained = cascade.train()(torch.empty(1, 1, *raw, device="meta"), stage=stage.name)
         assert trained.keys() == stage.heads.keys()
-        assert all(logits.shape[2:] == sizes.output_shape(trunk, shape, training=True) for logits in trained.values())
+        assert all(
+            logits.shape[2:] == sizes.output_shape(trunk, shape, training=True)
+            for logits in trained.values()
+        )
 
 
 @given(trunks(), st.sampled_from([*TINY_VARIANTS.values(), BRANCHED]), st.integers(1, 4))
@@ -199,7 +227,10 @@ def test_stages_share_a_centre_and_keep_their_places_at_any_size(trunk, variant,
 @pytest.mark.parametrize("network", NETWORKS)
 def test_largest_input_is_legal_and_grows_with_memory(network, variant):
     trunk, variant = NETWORKS[network].trunk, TINY_VARIANTS[variant]
-    found = [sizes.largest_input(variant, trunk, memory_bytes=gb * 1e9, run=cost.Pass(bytes_per_value=2)) for gb in (3, 4, 8)]
+    found = [
+        sizes.largest_input(variant, trunk, memory_bytes=gb * 1e9, run=cost.Pass(bytes_per_value=2))
+        for gb in (3, 4, 8)
+    ]
     for smaller, larger in pairwise(found):
         assert all(a <= b for a, b in zip(smaller, larger, strict=True))
     assert min(sizes.write_shape(variant, trunk, found[0])) > 0
@@ -207,10 +238,15 @@ def test_largest_input_is_legal_and_grows_with_memory(network, variant):
 
 
 def test_largest_input_stops_at_the_volume_and_says_what_is_missing():
-    trunk, variant = ResidualUNet(widths=(12, 24), factors=((4, 4, 4),), context=(12, 12, 12)), TINY_VARIANTS["aff"]
+    trunk, variant = (
+        ResidualUNet(widths=(12, 24), factors=((4, 4, 4),), context=(12, 12, 12)),
+        TINY_VARIANTS["aff"],
+    )
     shape = sizes.largest_input(variant, trunk, memory_bytes=8e9, limit=(64, 64, 90))
     assert shape == (64, 64, 92)
-    with pytest.raises(ValueError, match=r"memory of 0.00 GB holds no block: the smallest, raw of 28x28x28, takes"):
+    with pytest.raises(
+        ValueError, match=r"memory of 0.00 GB holds no block: the smallest, raw of 28x28x28, takes"
+    ):
         sizes.largest_input(variant, trunk, memory_bytes=1e5)
 
 

@@ -2,7 +2,17 @@
 
 import torch
 
-from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Head, ResidualUNet, Stage, UNet, Variant
+from lsd.spec import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Head,
+    ResidualUNet,
+    Stage,
+    UNet,
+    Variant,
+)
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-3, 0, 0), (0, -5, 0), (0, 0, -5))))
@@ -17,9 +27,13 @@ TINY_VARIANTS = {
     "lr": _stages(Stage(heads={"affs": LONG})),
     "lsd": _stages(Stage(heads={"lsds": LSDS})),
     "mtlsd": _stages(Stage(heads={"lsds": LSDS, "affs": AFFS})),
-    "aclsd": _stages(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("lsds",), heads={"affs": AFFS})),
+    "aclsd": _stages(
+        Stage(name="lsds", heads={"lsds": LSDS}),
+        Stage(name="affs", reads=("lsds",), heads={"affs": AFFS}),
+    ),
     "acrlsd": _stages(
-        Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS})
+        Stage(name="lsds", heads={"lsds": LSDS}),
+        Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
     ),
 }
 # a stage that nobody reads, and one that reads two
@@ -30,17 +44,32 @@ BRANCHED = _stages(
     Stage(name="three", reads=("raw", "lsds", "rough"), heads={"affs": AFFS}),
 )
 TINY_TRUNKS = {
-    "unet3d": UNet(features=3, multiplier=2, factors=((1, 2, 2), (2, 2, 2)), level_kernels=(((1, 3, 3),), *[((3, 3, 3),)] * 2)),
+    "unet3d": UNet(
+        features=3,
+        multiplier=2,
+        factors=((1, 2, 2), (2, 2, 2)),
+        level_kernels=(((1, 3, 3),), *[((3, 3, 3),)] * 2),
+    ),
     "unet2d": UNet(features=3, multiplier=2, factors=((3, 3),), kernels=((3, 3), (3, 3))),
-    "same3d": UNet(features=3, multiplier=2, factors=((2, 3, 2),), kernels=((3, 3, 3),), padding="same", upsample="nearest"),
+    "same3d": UNet(
+        features=3,
+        multiplier=2,
+        factors=((2, 3, 2),),
+        kernels=((3, 3, 3),),
+        padding="same",
+        upsample="nearest",
+    ),
     "residual3d": ResidualUNet(widths=(3, 4), factors=((1, 2, 2),), first_kernel=(1, 3, 3)),
     "folded3d": ResidualUNet(widths=(3, 4), factors=((2, 1, 2),), fold=(1, 2, 2), features_out=4),
-    "residual2d": ResidualUNet(widths=(3, 4, 5), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(7, 5)),
+    "residual2d": ResidualUNet(
+        widths=(3, 4, 5), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(7, 5)
+    ),
 }
 
 
 def lively(cascade):
-    """The cascade with weights that make every layer matter, the zeros of residual modules included."""
+    """The cascade with weights that make every layer matter, the zeros of residual modules
+    included."""
     for weights in cascade.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=1.5 / weights[0].numel() ** 0.5)

@@ -1,4 +1,5 @@
-"""Test-time augmentation of a network that is always right gives what it says without: exactly the truth."""
+"""Test-time augmentation of a network that is always right gives what it says without: exactly the
+truth."""
 
 import itertools
 
@@ -24,7 +25,8 @@ def labels_of(shape, *, background=True, seed=0):
 
 
 def true_affinities(labels, neighborhood):
-    """Affinities by definition, from the list of all voxels; garbage where the neighbour is outside."""
+    """Affinities by definition, from the list of all voxels; garbage where the neighbour is
+    outside."""
     voxels = np.argwhere(np.ones(labels.shape, bool))
     result = np.full((len(neighborhood), *labels.shape), 0.37, np.float32)
     for channel, offset in zip(result, neighborhood, strict=True):
@@ -36,9 +38,12 @@ def true_affinities(labels, neighborhood):
 
 
 def true_descriptors(labels, sigma, radius=CONTEXT):
-    """Descriptors of each voxel from the weighted coordinates of its label inside a window, in voxels."""
+    """Descriptors of each voxel from the weighted coordinates of its label inside a window, in
+    voxels."""
     dims = labels.ndim
-    steps = np.stack(np.meshgrid(*[np.arange(-radius, radius + 1)] * dims, indexing="ij"), -1).reshape(-1, dims)
+    steps = np.stack(
+        np.meshgrid(*[np.arange(-radius, radius + 1)] * dims, indexing="ij"), -1
+    ).reshape(-1, dims)
     weights = np.exp(-0.5 * (steps**2).sum(1) / sigma**2)
     padded = np.pad(labels, radius)
     pairs = list(itertools.combinations(range(dims), 2))
@@ -52,7 +57,12 @@ def true_descriptors(labels, sigma, radius=CONTEXT):
         cov = (steps * w[:, None]).T @ steps / w.sum() - np.outer(mean, mean)
         var = np.maximum(np.diag(cov), 1e-3)
         pearson = [cov[i, j] / np.sqrt(var[i] * var[j]) for i, j in pairs]
-        values = [*(mean / sigma / 2 + 0.5), *(var / sigma**2), *(np.array(pearson) / 2 + 0.5), w.sum() / weights.sum()]
+        values = [
+            *(mean / sigma / 2 + 0.5),
+            *(var / sigma**2),
+            *(np.array(pearson) / 2 + 0.5),
+            w.sum() / weights.sum(),
+        ]
         result[(slice(None), *index)] = np.clip(values, 0, 1)
     return result
 
@@ -62,7 +72,9 @@ def right(target, dims):
 
     def truth(labels):
         if isinstance(target, Affinities):
-            return true_affinities(labels, [offset[-dims:] for offset in target.neighborhood if any(offset[-dims:])])
+            return true_affinities(
+                labels, [offset[-dims:] for offset in target.neighborhood if any(offset[-dims:])]
+            )
         if isinstance(target, Descriptors):
             found = true_descriptors(labels, target.sigma)
             return found[[int(d) for d in target.components]] if target.components else found
@@ -70,7 +82,9 @@ def right(target, dims):
 
     def forward(raw):
         crop = (..., *(slice(CONTEXT, -CONTEXT) for _ in range(dims)))
-        return {"head": torch.stack([torch.from_numpy(truth(block[0].numpy()))[crop] for block in raw])}
+        return {
+            "head": torch.stack([torch.from_numpy(truth(block[0].numpy()))[crop] for block in raw])
+        }
 
     return forward
 
@@ -96,13 +110,17 @@ def test_the_truth_stays_the_truth(target, dims, mode):
 @pytest.mark.parametrize("turn", turns_of("transposes", (1, 1, 1))[5::13])
 def test_descriptors_turn_like_vectors_and_tensors(components, turn):
     identity = turns_of("none", (1, 1, 1))
-    check_unchanged(Descriptors(sigma=2.0, components=components), 3, (*identity, turn), 2 + 2 * CONTEXT)
+    check_unchanged(
+        Descriptors(sigma=2.0, components=components), 3, (*identity, turn), 2 + 2 * CONTEXT
+    )
 
 
 @pytest.mark.parametrize("components", [None, "0345"])
 @pytest.mark.parametrize("mode", ["flips", "transposes"])
 def test_descriptors_in_2d(components, mode):
-    check_unchanged(Descriptors(sigma=2.0, components=components), 2, turns_of(mode, (1, 1)), 9 + 2 * CONTEXT)
+    check_unchanged(
+        Descriptors(sigma=2.0, components=components), 2, turns_of(mode, (1, 1)), 9 + 2 * CONTEXT
+    )
 
 
 def check_unchanged(target, dims, turns, size):
@@ -120,7 +138,13 @@ def test_the_mean_is_of_all_opinions():
     target = Affinities(neighborhood=((-1, 0),))
     raw = torch.rand(1, 1, 8, 5)
     turns = turns_of("flips", (1, 1))
-    got = average(lambda x: {"head": x}, raw, targets={"head": target}, turns=turns, kept=(slice(1, 8), slice(0, 5)))["head"]
+    got = average(
+        lambda x: {"head": x},
+        raw,
+        targets={"head": target},
+        turns=turns,
+        kept=(slice(1, 8), slice(0, 5)),
+    )["head"]
     torch.testing.assert_close(got, (raw[:, :, 1:] + raw[:, :, :-1]) / 2)
 
 
@@ -129,12 +153,17 @@ def test_the_lowest_of_all_opinions_is_of_affinities_alone():
     raw = torch.rand(1, 1, 8, 5)
     turns, kept = turns_of("flips", (1, 1)), (slice(1, 8), slice(0, 5))
     targets = {"affs": target, "mask": Mask(array="mito")}
-    got = average(lambda x: {"affs": x, "mask": x}, raw, targets=targets, turns=turns, kept=kept, lowest=True)
+    got = average(
+        lambda x: {"affs": x, "mask": x}, raw, targets=targets, turns=turns, kept=kept, lowest=True
+    )
     assert torch.equal(got["affs"], torch.minimum(raw[:, :, 1:], raw[:, :, :-1]))
     torch.testing.assert_close(got["mask"], raw[:, :, 1:])
 
 
-@pytest.mark.parametrize(("mode", "dims", "count"), [("none", 3, 1), ("flips", 3, 8), ("transposes", 3, 48), ("flips", 2, 4)])
+@pytest.mark.parametrize(
+    ("mode", "dims", "count"),
+    [("none", 3, 1), ("flips", 3, 8), ("transposes", 3, 48), ("flips", 2, 4)],
+)
 def test_number_of_turns(mode, dims, count):
     turns = turns_of(mode, (1,) * dims)
     assert len(set(turns)) == count
@@ -159,7 +188,11 @@ def test_a_turn_can_be_undone_and_agrees_with_its_offsets(turn):
 
 
 def test_margin_is_what_the_shifts_need():
-    found = [o for turn in turns_of("flips", (1, 1, 1)) for o in opinions(Affinities(neighborhood=LONG), turn)]
+    found = [
+        o
+        for turn in turns_of("flips", (1, 1, 1))
+        for o in opinions(Affinities(neighborhood=LONG), turn)
+    ]
     assert margin(found, 3) == ((3, 3, 3), (2, 3, 1))
     assert margin([None], 2) == ((0, 0), (0, 0))
 
@@ -168,5 +201,11 @@ def test_background_trained_to_zero_stays_zero():
     target = Descriptors(background="zero")
     zero = torch.zeros(1, 10, 4, 4, 4)
     turns = turns_of("transposes", (1, 1, 1))
-    got = average(lambda raw: {"head": zero}, zero[:, :1], targets={"head": target}, turns=turns, kept=(slice(0, 4),) * 3)
+    got = average(
+        lambda raw: {"head": zero},
+        zero[:, :1],
+        targets={"head": target},
+        turns=turns,
+        kept=(slice(0, 4),) * 3,
+    )
     assert not got["head"].any()

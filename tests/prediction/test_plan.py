@@ -1,4 +1,5 @@
-"""Blocks of a region: legal, within the limit, no larger than needed, aligned to the step of the network."""
+"""Blocks of a region: legal, within the limit, no larger than needed, aligned to the step of the
+network."""
 
 from math import prod
 
@@ -9,21 +10,38 @@ from hypothesis import strategies as st
 
 from lsd.network import cost, sizes
 from lsd.prediction.plan import check_axes, plan
-from lsd.spec import Affinities, Descriptors, Head, Network, Predict, ResidualUNet, Stage, UNet, Variant
+from lsd.spec import (
+    Affinities,
+    Descriptors,
+    Head,
+    Network,
+    Predict,
+    ResidualUNet,
+    Stage,
+    UNet,
+    Variant,
+)
 
 AFF = Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),))
 LSD = Variant(stages=(Stage(heads={"lsds": Head(target=Descriptors(sigma=80))}),))
 FLAT_SIGMA = Variant(stages=(Stage(heads={"lsds": Head(target=Descriptors(sigma=(120, 80, 80)))}),))
 PAPER = Network(trunk=UNet(), train_shape=(196,) * 3, predict_shape=(268,) * 3)
-SMALL = Network(trunk=ResidualUNet(widths=(4, 4, 4), factors=((1, 2, 2), (2, 2, 2)), context=(3, 5, 6)), train_shape=(16,) * 3)
-ISO2D = Network(trunk=UNet(factors=((2, 2), (2, 2)), kernels=((3, 3), (3, 3))), train_shape=(64, 64))
+SMALL = Network(
+    trunk=ResidualUNet(widths=(4, 4, 4), factors=((1, 2, 2), (2, 2, 2)), context=(3, 5, 6)),
+    train_shape=(16,) * 3,
+)
+ISO2D = Network(
+    trunk=UNet(factors=((2, 2), (2, 2)), kernels=((3, 3), (3, 3))), train_shape=(64, 64)
+)
 
 
 def made(network, extent, *, offset=None, variant=AFF, voxel_size=None, **predict):
     roi = Roi(offset or (0,) * len(extent), extent)
     head = tuple(variant.stages[-1].heads)
     voxel_size = voxel_size or (1.0,) * len(extent)
-    return plan(network, variant, roi=roi, settings=Predict(**predict), voxel_size=voxel_size, heads=head)
+    return plan(
+        network, variant, roi=roi, settings=Predict(**predict), voxel_size=voxel_size, heads=head
+    )
 
 
 def test_the_paper_sizes():
@@ -37,7 +55,9 @@ def test_a_small_volume_takes_the_smallest_input_that_covers_it():
     one = made(PAPER, (50, 100, 156))
     assert len(one.grid) == 1
     # of the paper's U-Net: what fits is 104 and 8 n more than what comes out
-    assert [size - n for size, n in zip(one.grid.block(0).read.shape, (50, 100, 156), strict=True)] == [110, 108, 112]
+    assert [
+        size - n for size, n in zip(one.grid.block(0).read.shape, (50, 100, 156), strict=True)
+    ] == [110, 108, 112]
 
 
 def test_blocks_share_evenly():
@@ -63,7 +83,10 @@ def test_plans_are_legal_and_aligned(network, offset, shape, augment):
     if augment == "none":
         assert made_plan.kept == tuple(slice(0, n) for n in output)
     context = sizes.context(AFF, trunk)
-    assert first.compute.begin - Coordinate(k.start for k in made_plan.kept) - context == first.read.begin
+    assert (
+        first.compute.begin - Coordinate(k.start for k in made_plan.kept) - context
+        == first.read.begin
+    )
     for block in (first, made_plan.grid.block(len(made_plan.grid) - 1)):
         assert not any(block.compute.begin % sizes.step(trunk))
         assert block.compute.contains(block.write)
@@ -113,7 +136,11 @@ def test_a_2d_network_takes_a_section_by_itself_where_two_do_not_fit():
     shape = one.grid.block(0).read.shape[1:]
     bytes_of_one = cost.memory(trunk, {"main": shape}, AFF)
     for sections in (1, 2, 3):
-        some = made(ISO2D.derive(predict_shape=shape), (6, 300, 200), memory=1.1 * sections * bytes_of_one / 1e9)
+        some = made(
+            ISO2D.derive(predict_shape=shape),
+            (6, 300, 200),
+            memory=1.1 * sections * bytes_of_one / 1e9,
+        )
         assert some.grid.block(0).write.shape[0] == sections
 
 
@@ -136,7 +163,14 @@ def test_a_2d_network_takes_sections_together():
     ],
 )
 def test_transposes_swap_axes_of_equal_voxels_sizes_and_sigmas(network, variant, voxel_size, count):
-    assert len(made(network, (60,) * 3, variant=variant, voxel_size=voxel_size, augment="transposes").turns) == count
+    assert (
+        len(
+            made(
+                network, (60,) * 3, variant=variant, voxel_size=voxel_size, augment="transposes"
+            ).turns
+        )
+        == count
+    )
 
 
 def test_an_illegal_shape_names_the_nearest():

@@ -1,4 +1,5 @@
-"""Memory that blocks let go is there for the next ones, whichever thread they are done by; weights are read once."""
+"""Memory that blocks let go is there for the next ones, whichever thread they are done by; weights
+are read once."""
 
 import json
 import platform
@@ -47,7 +48,13 @@ print(json.dumps(found))
 def test_all_blocks_share_one_arena(make, tmp_path) -> None:  # noqa: F811
     config, _ = make()
     (tmp_path / "config.json").write_text(config.model_dump_json())
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "config.json"), str(tmp_path / "arenas")]
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        str(tmp_path / "config.json"),
+        str(tmp_path / "arenas"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     assert found == [1] * len(found)
@@ -82,7 +89,9 @@ def test_heads_of_a_volume_are_the_same_alone_and_after_another(make) -> None:  
     found = []
     for several in ((second,), (volume, second)):
         *_, path = predict(config.derive(dataset=Dataset(test=several)))
-        found.append({name: value for name, value in digests(path).items() if name.startswith(".zarray")})
+        found.append(
+            {name: value for name, value in digests(path).items() if name.startswith(".zarray")}
+        )
         shutil.rmtree(path)
     assert found[0]
     assert found[0] == found[1]

@@ -43,7 +43,10 @@ from lsd.volumes.levels import coarser, factors
 NEIGHBORHOOD = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 2))
 AFFS, LSDS = Head(target=Affinities(neighborhood=NEIGHBORHOOD)), Head(target=Descriptors())
 VARIANT = Variant(
-    stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}))
+    stages=(
+        Stage(name="lsds", heads={"lsds": LSDS}),
+        Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
+    )
 )
 TRUNK = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
 FLAT = ResidualUNet(widths=(3, 4), factors=((2, 2),), kernel=(3, 3))
@@ -52,19 +55,28 @@ OFFSET, SHAPE, VOXEL_SIZE = (10, -3, 5), (19, 23, 21), (5.24, 4.0, 4.0)
 
 @pytest.fixture
 def make(tmp_path):
-    """A function that makes a run with a checkpoint of random weights and a volume, and gives its config."""
+    """A function that makes a run with a checkpoint of random weights and a volume, and gives its
+    config."""
 
-    def make(*, trunk=TRUNK, variant=VARIANT, steps=3, stage=None, dtype=np.uint8, volume=None, **predict):
+    def make(
+        *, trunk=TRUNK, variant=VARIANT, steps=3, stage=None, dtype=np.uint8, volume=None, **predict
+    ):
         raw = np.random.default_rng(5).integers(0, 256, SHAPE).astype(dtype)
         roi = Roi(OFFSET, SHAPE)
-        create_array(tmp_path / "em.zarr", "volumes/raw", roi=roi, voxel_size=VOXEL_SIZE, dtype=dtype).write(raw, roi)
+        create_array(
+            tmp_path / "em.zarr", "volumes/raw", roi=roi, voxel_size=VOXEL_SIZE, dtype=dtype
+        ).write(raw, roi)
         shape = [18 if trunk.dims == 3 else n * steps for n in (2,) * trunk.dims]
         config = Config(
             name="run",
             dataset=Dataset(test=(Volume(path="em.zarr", name="em", **(volume or {})),)),
             variant=variant,
-            network=Network(trunk=trunk, train_shape=shape, predict_shape=shape if trunk.dims == 3 else None),
-            predict=Predict(volumes=("test",), checkpoint="latest", device="cpu", threads=1, **predict),
+            network=Network(
+                trunk=trunk, train_shape=shape, predict_shape=shape if trunk.dims == 3 else None
+            ),
+            predict=Predict(
+                volumes=("test",), checkpoint="latest", device="cpu", threads=1, **predict
+            ),
             runs=str(tmp_path / "runs"),
             data_root=str(tmp_path),
         )
@@ -128,7 +140,10 @@ def test_heads_lie_over_raw_that_is_between_voxels(make, caplog):
     config, raw = make(volume={"offset": place}, trunk=FLAT, augment="flips")
     values, array = read(predict(config)[0], "affs")
     assert "its offset is (52.4, -12.0, 20.0) nm by its file" in caplog.text
-    assert json.loads((array.source.path / array.source.name / ".zattrs").read_text())["offset"] == place
+    assert (
+        json.loads((array.source.path / array.source.name / ".zattrs").read_text())["offset"]
+        == place
+    )
     assert array.roi == Roi(OFFSET, SHAPE)
     assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
 
@@ -175,12 +190,16 @@ def test_network_and_variant_are_those_of_the_checkpoint(make):
     assert np.abs(values - expected(config, raw)["affs"] * 255).max() <= 0.5 + 1e-3
 
 
-@pytest.mark.parametrize(("trained_on", "said"), [(None, False), (VOXEL_SIZE, False), ((30.0, 8.0, 8.0), True)])
+@pytest.mark.parametrize(
+    ("trained_on", "said"), [(None, False), (VOXEL_SIZE, False), ((30.0, 8.0, 8.0), True)]
+)
 def test_voxels_of_another_size_are_told(make, caplog, trained_on, said):
     config, _ = make()
     save(config, config.variant.stages[-1].name, voxel_size=trained_on)
     predict(config)
-    assert said == any("the network was trained on 30x8x8" in message for message in caplog.messages)
+    assert said == any(
+        "the network was trained on 30x8x8" in message for message in caplog.messages
+    )
     assert not any("resample" in message for message in caplog.messages)
 
 
@@ -192,7 +211,8 @@ def test_a_2d_network_does_not_mind_how_far_sections_are_apart(make, caplog):
 
 
 def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
-    """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits, for the same run only."""
+    """Blocks that fail leave the earlier prediction as it was; what is done of the new one waits,
+    for the same run only."""
     config, _ = make()
     [path] = predict(config)
     before, _ = read(path, "affs")
@@ -211,7 +231,9 @@ def test_nothing_half_written_is_left_or_taken(make, monkeypatch):
             predict(config)
     np.testing.assert_array_equal(read(path, "affs")[0], before)
     save(config, "affs", seed=3)
-    with pytest.raises(ValueError, match=r"cannot go on with: the checkpoint is another one; run it as before"):
+    with pytest.raises(
+        ValueError, match=r"cannot go on with: the checkpoint is another one; run it as before"
+    ):
         predict(config)
     np.testing.assert_array_equal(read(path, "affs")[0], before)
     save(config, "affs", seed=2)
@@ -267,7 +289,9 @@ def test_a_read_only_folder_fails_before_inference(make, monkeypatch):
 def test_missing_data_is_said_before_the_network_is_built(make, monkeypatch):
     config, _ = make(volume={"raw": "volumes/row"})
     monkeypatch.setattr(run, "from_checkpoint", lambda _: pytest.fail("a network was built"))
-    with pytest.raises(ValueError, match=r"'em': .*holds no array 'volumes/row'; it holds: volumes/raw"):
+    with pytest.raises(
+        ValueError, match=r"'em': .*holds no array 'volumes/row'; it holds: volumes/raw"
+    ):
         predict(config)
 
 
@@ -286,7 +310,9 @@ def test_a_small_volume_is_refused_by_option(make, monkeypatch):
     one = Variant(stages=(Stage(name="affs", heads={"affs": AFFS}),))
     config, _ = make(trunk=deep, variant=one, small="refuse")
     no_inference(monkeypatch)
-    with pytest.raises(ValueError, match=r"em.*reads at least 44x44x44 voxels; set predict.small=pad"):
+    with pytest.raises(
+        ValueError, match=r"em.*reads at least 44x44x44 voxels; set predict.small=pad"
+    ):
         predict(config)
 
 
@@ -325,11 +351,18 @@ def test_others_open_every_head_with_its_levels(make, dtype):
         values, array = read(path, head)
         image = ngff_zarr.from_ngff_zarr(str(path / head), validate=True)
         assert [axis.type for axis in image.metadata.axes] == ["channel", "space", "space", "space"]
-        assert [(found.data.shape[0], found.data.dtype) for found in image.images] == [(channels(target.target, 3), dtype)] * 2
+        assert [(found.data.shape[0], found.data.dtype) for found in image.images] == [
+            (channels(target.target, 3), dtype)
+        ] * 2
         for level, data in enumerate((values, coarser(values, *_factor(array)))):
             np.testing.assert_array_equal(image.images[level].data.compute(), data, strict=True)
-            spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(path / head / str(level))}}
-            np.testing.assert_array_equal(tensorstore.open(spec).result().read().result(), data, strict=True)
+            spec = {
+                "driver": "zarr",
+                "kvstore": {"driver": "file", "path": str(path / head / str(level))},
+            }
+            np.testing.assert_array_equal(
+                tensorstore.open(spec).result().read().result(), data, strict=True
+            )
         assert [image.images[0].scale[dim] for dim in "zyx"] == list(VOXEL_SIZE)
         assert [image.images[0].translation[dim] for dim in "zyx"] == [52.4, -12.0, 20.0]
     assert verify(paths.run_folder(config)) == []
@@ -364,7 +397,9 @@ def test_raw_that_is_one_value_is_refused_before_anything_is_predicted(make, tmp
     config, raw = make()
     path, roi = tmp_path / "em.zarr", Roi(OFFSET, SHAPE)
     open_array(path, "volumes/raw", writable=True).write(np.full_like(raw, value), roi)
-    with pytest.raises(ValueError, match=r"'em': raw, .*volumes/raw, is one value everywhere in 10:29"):
+    with pytest.raises(
+        ValueError, match=r"'em': raw, .*volumes/raw, is one value everywhere in 10:29"
+    ):
         predict(config)
     assert not paths.prediction(config, "em").exists()
     speck = np.full_like(raw, value)
@@ -375,5 +410,8 @@ def test_raw_that_is_one_value_is_refused_before_anything_is_predicted(make, tmp
 
 def test_raw_that_its_range_cuts_to_one_value_is_refused(make):
     config, _ = make(volume={"raw_range": (0, 1)})
-    with pytest.raises(ValueError, match=r"'em': .*values lie in 0\.\.255, raw_range is 0\.\.1, and 99% of them lie outside"):
+    with pytest.raises(
+        ValueError,
+        match=r"'em': .*values lie in 0\.\.255, raw_range is 0\.\.1, and 99% of them lie outside",
+    ):
         predict(config)

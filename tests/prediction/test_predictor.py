@@ -11,7 +11,19 @@ from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array, reflected
 from lsd.prediction.augment import turns_of
 from lsd.prediction.predictor import Predictor, choose_device
-from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Head, Network, Predict, ResidualUNet, Stage, UNet, Variant
+from lsd.spec import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Head,
+    Network,
+    Predict,
+    ResidualUNet,
+    Stage,
+    UNet,
+    Variant,
+)
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-2, 0, 0), (0, -3, 1))))
@@ -24,20 +36,36 @@ VARIANTS = {
     "mtlsd": Variant(stages=(Stage(heads={"lsds": LSDS, "affs": AFFS}),)),
     "aclsd": Variant(stages=(FIRST, Stage(name="affs", reads=("lsds",), heads={"affs": AFFS}))),
     "acrlsd": Variant(
-        stages=(FIRST, Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS, "edge": Head(target=Boundary())}))
+        stages=(
+            FIRST,
+            Stage(
+                name="affs",
+                reads=("raw", "lsds"),
+                heads={"affs": AFFS, "edge": Head(target=Boundary())},
+            ),
+        )
     ),
 }
 TRUNKS = {
     "valid": UNet(features=3, multiplier=2, factors=((1, 2, 2), (2, 1, 3)), kernels=((3, 3, 3),)),
-    "padded": UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((1, 3, 3), (3, 3, 3)), padding="same"),
-    "residual": ResidualUNet(widths=(3, 4), factors=((1, 2, 2),), kernel=(3, 3, 3), first_kernel=(1, 3, 3)),
+    "padded": UNet(
+        features=3,
+        multiplier=2,
+        factors=((2, 2, 2),),
+        kernels=((1, 3, 3), (3, 3, 3)),
+        padding="same",
+    ),
+    "residual": ResidualUNet(
+        widths=(3, 4), factors=((1, 2, 2),), kernel=(3, 3, 3), first_kernel=(1, 3, 3)
+    ),
     "valid2d": UNet(features=3, multiplier=2, factors=((2, 2), (3, 2)), kernels=((3, 3), (3, 3))),
     "residual2d": ResidualUNet(widths=(3, 4), factors=((2, 2),), kernel=(3, 3)),
 }
 
 
 def predictor(variant, trunk, *, blocks=None, **predict):
-    """Random weights; blocks: steps that a block writes beyond the smallest, None: as large as memory allows."""
+    """Random weights; blocks: steps that a block writes beyond the smallest, None: as large as
+    memory allows."""
     torch.manual_seed(3)
     cascade = Cascade(variant, trunk)
     shape = None
@@ -73,7 +101,8 @@ def test_blocks_equal_the_whole(variant, trunk):
 
 @pytest.mark.parametrize("trunk", TRUNKS.values(), ids=TRUNKS)
 def test_the_whole_is_one_forward_pass_over_reflected_raw(trunk):
-    """Against the cascade itself: raw padded by numpy, the sigmoid of its logits cropped to the volume."""
+    """Against the cascade itself: raw padded by numpy, the sigmoid of its logits cropped to the
+    volume."""
     variant, raw = VARIANTS["acrlsd"], volume(trunk)
     predict = predictor(variant, trunk)
     spatial = raw.shape[3 - trunk.dims :]
@@ -86,13 +115,16 @@ def test_the_whole_is_one_forward_pass_over_reflected_raw(trunk):
         truth = predict.cascade.eval()(batch)
     got = predict_array(predict, raw)
     for name, logits in truth.items():
-        expected = torch.sigmoid(logits).transpose(0, 1) if trunk.dims == 2 else torch.sigmoid(logits)[0]
+        expected = (
+            torch.sigmoid(logits).transpose(0, 1) if trunk.dims == 2 else torch.sigmoid(logits)[0]
+        )
         crop = expected[:, : raw.shape[0], : raw.shape[1], : raw.shape[2]]
         np.testing.assert_allclose(got[name], crop, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("trunk", "augment"), [("valid", "none"), ("valid", "flips"), ("valid2d", "transposes"), ("padded", "transposes")]
+    ("trunk", "augment"),
+    [("valid", "none"), ("valid", "flips"), ("valid2d", "transposes"), ("padded", "transposes")],
 )
 def test_a_region_has_the_values_of_the_whole(trunk, augment):
     raw = volume(TRUNKS[trunk])
@@ -104,14 +136,18 @@ def test_a_region_has_the_values_of_the_whole(trunk, augment):
 
 @pytest.mark.parametrize("augment", ["flips", "transposes"])
 def test_augmentation_is_the_mean_over_turned_volumes(augment):
-    """Against whole volumes, turned by numpy and restored by `turned`; a network without pooling has step 1."""
+    """Against whole volumes, turned by numpy and restored by `turned`; a network without pooling
+    has step 1."""
     trunk = UNet(features=3, factors=(), kernels=((3, 3, 3), (3, 3, 3)))
     raw = noise((6, 9, 8))
     neighborhood = VARIANTS["lr"].heads()["affs"].target.neighborhood
     plain = predictor(VARIANTS["lr"], trunk)
     total, count = np.zeros((5, *raw.shape)), np.zeros((5, *raw.shape))
     for turned in turns_of(augment, (1, 1, 1)):
-        how = {"order": turned.order, "flips": [axis for axis, flip in enumerate(turned.flips) if flip]}
+        how = {
+            "order": turned.order,
+            "flips": [axis for axis, flip in enumerate(turned.flips) if flip],
+        }
         affs = predict_array(plain, np.ascontiguousarray(turn(raw, **how)))["affs"]
         restored, valid = restore(affs, neighborhood, **how)
         total += np.where(valid, restored, 0)
@@ -125,7 +161,10 @@ def test_augmentation_is_the_mean_over_turned_volumes(augment):
 def test_heads_of_any_stage_come_in_one_pass():
     trunk, raw = TRUNKS["valid"], volume(TRUNKS["valid"])
     heads = predict_array(predictor(VARIANTS["acrlsd"], trunk, heads=("affs", "lsds")), raw)
-    assert {name: head.shape for name, head in heads.items()} == {"affs": (3, *raw.shape), "lsds": (10, *raw.shape)}
+    assert {name: head.shape for name, head in heads.items()} == {
+        "affs": (3, *raw.shape),
+        "lsds": (10, *raw.shape),
+    }
     alone = predict_array(predictor(VARIANTS["acrlsd"], trunk, heads=("lsds",), blocks=1), raw)
     assert_same(alone, {"lsds": heads["lsds"]})
 
@@ -134,7 +173,10 @@ def test_two_dimensional_volume():
     raw = noise((20, 23))
     trunk = TRUNKS["valid2d"]
     whole = predict_array(predictor(VARIANTS["mtlsd"], trunk), raw)
-    assert {name: head.shape for name, head in whole.items()} == {"lsds": (6, 20, 23), "affs": (2, 20, 23)}
+    assert {name: head.shape for name, head in whole.items()} == {
+        "lsds": (6, 20, 23),
+        "affs": (2, 20, 23),
+    }
     assert_same(predict_array(predictor(VARIANTS["mtlsd"], trunk, blocks=0), raw), whole)
     stack = predict_array(predictor(VARIANTS["mtlsd"], trunk), raw[None])
     assert_same({name: head[:, 0] for name, head in stack.items()}, whole)
@@ -147,8 +189,12 @@ def test_a_volume_far_smaller_than_the_context():
     whole = sizes.raw_shape(VARIANTS["acrlsd"], trunk, sizes.smallest_input(trunk, raw.shape))
     pads = [(b, n - b - size) for b, n, size in zip(before, whole, raw.shape, strict=True)]
     with torch.no_grad():
-        truth = predict.cascade.eval()(torch.from_numpy(np.pad(raw, pads, mode="reflect"))[None, None])
-    expected = {name: torch.sigmoid(logits)[0, :, :1, :2, :3].numpy() for name, logits in truth.items()}
+        truth = predict.cascade.eval()(
+            torch.from_numpy(np.pad(raw, pads, mode="reflect"))[None, None]
+        )
+    expected = {
+        name: torch.sigmoid(logits)[0, :, :1, :2, :3].numpy() for name, logits in truth.items()
+    }
     assert_same(predict_array(predict, raw), expected)
 
 
@@ -173,7 +219,9 @@ def test_threads_are_as_before():
 def test_lower_precision_is_near():
     raw = volume(TRUNKS["valid"])
     exact = predict_array(predictor(VARIANTS["mtlsd"], TRUNKS["valid"]), raw)
-    near = predict_array(predictor(VARIANTS["mtlsd"], TRUNKS["valid"], precision="bf16", channels_last=True), raw)
+    near = predict_array(
+        predictor(VARIANTS["mtlsd"], TRUNKS["valid"], precision="bf16", channels_last=True), raw
+    )
     for name, head in near.items():
         assert 0 < np.abs(head - exact[name]).max() < 0.02
 
@@ -183,7 +231,10 @@ def test_uint8_is_rounded():
     raw = noise((30, 40, 40))
     plan = predict.plan(Roi((0, 0, 0), (4, 5, 6)), voxel_size=(1, 1, 1))
     block = reflected(raw, plan.grid.block(0).read)
-    exact, stored = predict.block(block, plan)["affs"], predict.block(block, plan, dtype="uint8")["affs"]
+    exact, stored = (
+        predict.block(block, plan)["affs"],
+        predict.block(block, plan, dtype="uint8")["affs"],
+    )
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored, np.round(exact * 255))
 
@@ -210,7 +261,10 @@ def test_memory_that_is_out_is_reported(monkeypatch):
     predict = predictor(VARIANTS["aff"], TRUNKS["valid"])
 
     def fail(*_, **__):
-        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried")
+        raise RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you "
+            "tried"
+        )
 
     monkeypatch.setattr(predict, "_run", fail)
     with pytest.raises(MemoryError, match=r"block of raw .*lower predict.memory"):

@@ -12,7 +12,9 @@ from lsd.targets.affinities import affinities
 TURNS = [
     (order, flips)
     for order in itertools.permutations(range(3))
-    for flips in itertools.chain.from_iterable(itertools.combinations(range(3), k) for k in range(4))
+    for flips in itertools.chain.from_iterable(
+        itertools.combinations(range(3), k) for k in range(4)
+    )
 ]
 
 

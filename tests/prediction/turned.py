@@ -20,17 +20,21 @@ def unturn(array, *, order, flips):
 
 
 def restore(affs, neighborhood, *, order, flips):
-    """Affinities (c, z, y, x) of a turned volume in the frame and the channel order of the volume as it was.
+    """Affinities (c, z, y, x) of a turned volume in the frame and the channel order of the volume
+    as it was.
 
-    Channel k of the turned volume joins voxels along the turned offset; where the neighborhood only holds the opposite
-    of that, its affinity is found at the other end of the pair.  Returns (affs, valid), both (c, z, y, x); valid is
-    False where the pair's other end is outside, and in channels whose offset, turned, the neighborhood does not hold.
+    Channel k of the turned volume joins voxels along the turned offset; where the neighborhood only
+    holds the opposite of that, its affinity is found at the other end of the pair.  Returns (affs,
+    valid), both (c, z, y, x); valid is False where the pair's other end is outside, and in channels
+    whose offset, turned, the neighborhood does not hold.
     """
     source = {tuple(offset): channel for channel, offset in enumerate(neighborhood)}
     back = unturn(affs, order=order, flips=flips)
     restored, valid = np.zeros_like(back), np.zeros(back.shape, np.bool_)
     for channel, offset in enumerate(neighborhood):
-        turned = tuple(-offset[axis] if place in flips else offset[axis] for place, axis in enumerate(order))
+        turned = tuple(
+            -offset[axis] if place in flips else offset[axis] for place, axis in enumerate(order)
+        )
         opposite = tuple(-k for k in turned)
         if turned in source:
             restored[channel], valid[channel] = back[source[turned]], True

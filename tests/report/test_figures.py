@@ -36,7 +36,11 @@ def test_colours_depend_on_the_id_alone_and_differ() -> None:
 
 def test_boundaries_and_overlay() -> None:
     labels = np.array([[1, 1, 2], [1, 1, 2], [0, 0, 0]])
-    assert boundaries(labels).tolist() == [[False, True, False], [True, True, True], [False, False, False]]
+    assert boundaries(labels).tolist() == [
+        [False, True, False],
+        [True, True, True],
+        [False, False, False],
+    ]
     raw = np.linspace(0, 1, 9).reshape(3, 3).astype(np.float32)
     picture = overlay(raw, labels, colours(labels))
     np.testing.assert_array_equal(picture[2], grey(raw)[2])
@@ -51,8 +55,12 @@ def test_partners_by_hand() -> None:
     partners = Partners.of(Contingency.of(segments, truth))
     assert partners.main_object(np.array([5, 6, 7, 9, 0])).tolist() == [1, 1, 2, 0, 0]
     assert partners.main_segment(np.array([1, 2, 0, 8])).tolist() == [5, 7, 0, 0]
-    assert partners.merged(segments, truth).tolist() == [[False, False, False, True, False, False, False, False]]
-    assert partners.split(segments, truth).tolist() == [[False, False, True, True, False, False, True, False]]
+    assert partners.merged(segments, truth).tolist() == [
+        [False, False, False, True, False, False, False, False]
+    ]
+    assert partners.split(segments, truth).tolist() == [
+        [False, False, True, True, False, False, True, False]
+    ]
     assert partners.names(segments).tolist() == [[1, 1, 6, 2, 2, 2, 0, 9]]
 
 
@@ -66,11 +74,15 @@ def test_of_equal_partners_the_smaller_id_is_taken_whatever_the_order() -> None:
         assert partners.main_segment(np.unique(truth)).tolist() == [7] * 4
         assert partners.main_object(np.unique(segments)).tolist() == [3] * 3
     table = Contingency.of(segments, truth)
-    backwards = Partners.of(Contingency(table.segments[::-1], table.objects[::-1], table.voxels[::-1]))
+    backwards = Partners.of(
+        Contingency(table.segments[::-1], table.objects[::-1], table.voxels[::-1])
+    )
     assert backwards.main_segment(np.unique(truth)).tolist() == [7] * 4
     assert backwards.main_object(np.unique(segments)).tolist() == [3] * 3
     # more voxels count before a smaller id
-    more = Partners.of(Contingency.of(np.append(segments, np.uint64(8)), np.append(truth, np.uint64(9))))
+    more = Partners.of(
+        Contingency.of(np.append(segments, np.uint64(8)), np.append(truth, np.uint64(9)))
+    )
     assert more.main_segment(np.array([9, 3])).tolist() == [8, 7]
     assert more.main_object(np.array([8, 7])).tolist() == [9, 3]
 
@@ -102,27 +114,37 @@ def _pixels(path):
 def test_sweep(tmp_path) -> None:
     roi = Roi((0, 0, 0), (1, 1, 1))
     swept = {t: _scores(t) for t in (0.1, 0.5, 0.9)}
-    volumes = {n: VolumeScores("test", roi, None, fragments=_scores(0), sweep=swept) for n in ("a", "b")}
+    volumes = {
+        n: VolumeScores("test", roi, None, fragments=_scores(0), sweep=swept) for n in ("a", "b")
+    }
     picture = _pixels(sweep(volumes, 0.5, tmp_path / "new" / "sweep.png"))
     assert picture.shape[1] > 1.5 * picture.shape[0]
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
     assert sweep({"a": VolumeScores("test", roi, None)}, None, tmp_path / "empty.png").exists()
 
 
-@pytest.mark.parametrize(("shape", "voxel_size"), [((40, 60), (10.0, 10.0)), ((20, 20), (20.0, 5.24))])
+@pytest.mark.parametrize(
+    ("shape", "voxel_size"), [((40, 60), (10.0, 10.0)), ((20, 20), (20.0, 5.24))]
+)
 def test_slices(tmp_path, monkeypatch, shape, voxel_size) -> None:
     monkeypatch.setattr("lsd.report.figures._PIXELS", 100)  # fast
     rng = np.random.default_rng(0)
-    truth = np.repeat(np.repeat(rng.integers(0, 4, (shape[0] // 10, shape[1] // 10)), 10, 0), 10, 1).astype(np.uint64)
+    truth = np.repeat(
+        np.repeat(rng.integers(0, 4, (shape[0] // 10, shape[1] // 10)), 10, 0), 10, 1
+    ).astype(np.uint64)
     segments = np.where(truth == 3, 2, truth).astype(np.uint64)
     known = np.ones(shape, bool)
     known[:3] = False
-    sections = [Section(f"z = {z}", rng.random(shape, np.float32), truth, segments, known) for z in (1, 2)]
+    sections = [
+        Section(f"z = {z}", rng.random(shape, np.float32), truth, segments, known) for z in (1, 2)
+    ]
     partners = Partners.of(Contingency.of(segments, truth))
     title = headline("volume", compare(segments, truth), 0.3)
     assert "VOI split 0.000" in title
     assert headline("volume", None, None) == "volume"
-    picture = _pixels(slices(sections, partners, tmp_path / "s.png", title=title, voxel_size=voxel_size))
+    picture = _pixels(
+        slices(sections, partners, tmp_path / "s.png", title=title, voxel_size=voxel_size)
+    )
     right = picture[:, 3 * picture.shape[1] // 4 :]
     orange = (right[..., 0] > 0.7) & (right[..., 2] < 0.5) & (right[..., 1] < 0.7)
     assert orange.any(), "what was merged is marked"

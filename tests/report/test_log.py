@@ -1,4 +1,5 @@
-"""The log of a run: whole lines of several processes, nothing where there is no run, and no run that it stops."""
+"""The log of a run: whole lines of several processes, nothing where there is no run, and no run
+that it stops."""
 
 import logging
 import re
@@ -20,7 +21,10 @@ LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (\d+) (.*)")
 
 def _said(path: Path) -> list[str]:
     """Without times and processes."""
-    return [match[3] if (match := LINE.fullmatch(line)) else line.strip() for line in path.read_text().splitlines()]
+    return [
+        match[3] if (match := LINE.fullmatch(line)) else line.strip()
+        for line in path.read_text().splitlines()
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -98,12 +102,16 @@ def test_processes_do_not_tear_each_others_lines(tmp_path) -> None:
         "        logging.getLogger('lsd.x').info('%s %d %s\\n%s', name, i, name * 4000, name * 9)\n"
     )
     names = "abcd"
-    processes = [subprocess.Popen([sys.executable, "-c", code, str(path), name], cwd=ROOT) for name in names]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), name], cwd=ROOT) for name in names
+    ]
     assert [process.wait(120) for process in processes] == [0] * len(names)
     lines = path.read_text().splitlines()
     for name in names:
         for i in range(200):
-            [at] = [n for n, line in enumerate(lines) if line.endswith(f" {name} {i} {name * 4000}")]
+            [at] = [
+                n for n, line in enumerate(lines) if line.endswith(f" {name} {i} {name * 4000}")
+            ]
             assert LINE.fullmatch(lines[at])
             assert lines[at + 1] == f"    {name * 9}"
 
@@ -111,6 +119,8 @@ def test_processes_do_not_tear_each_others_lines(tmp_path) -> None:
 def test_the_commit_is_that_of_the_checkout(tmp_path) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert versions()["commit"].removesuffix("-dirty") == head
     assert versions()["lsd"] == lsd.__version__

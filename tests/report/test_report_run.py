@@ -7,7 +7,19 @@ from funlib.geometry import Roi
 from lsd.evaluation.run import evaluate
 from lsd.report.run import draw
 from lsd.segmentation.run import segment
-from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Fragments,
+    Head,
+    Network,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Variant,
+    Volume,
+)
 from lsd.spec.paths import prediction, run_folder
 from lsd.volumes.create import create_array
 
@@ -24,7 +36,9 @@ def config(tmp_path, monkeypatch):
     labels[:, 9:11] = labels[:, :, 11:13] = 0
     raw = (200 * (labels > 0) + 20).astype(np.uint8)
     for what, data in (("raw", raw), ("labels", labels)):
-        create_array(tmp_path / "v.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype).write(data, ROI)
+        create_array(
+            tmp_path / "v.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype
+        ).write(data, ROI)
     volume = Volume(path="v.zarr", raw="raw", labels="labels")
     config = Config(
         name="run",
@@ -37,7 +51,14 @@ def config(tmp_path, monkeypatch):
     )
     affs = np.stack([raw] * 3)
     for name in ("v_validate", "v_test"):
-        array = create_array(prediction(config, name), "affs", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, channels=3)
+        array = create_array(
+            prediction(config, name),
+            "affs",
+            roi=ROI,
+            voxel_size=VOXEL_SIZE,
+            dtype=np.uint8,
+            channels=3,
+        )
         array.write(affs, ROI)
     return config
 
@@ -56,9 +77,14 @@ def test_files(config, connected) -> None:
 def test_mutex_has_no_sweep(config) -> None:
     pytest.importorskip("mwatershed")
     far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
-    config = config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})})
+    config = config.derive(
+        segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})}
+    )
     segment(config)
-    assert [path.name for path in draw(config, evaluate(config))] == ["evaluation_v_validate.png", "evaluation_v_test.png"]
+    assert [path.name for path in draw(config, evaluate(config))] == [
+        "evaluation_v_validate.png",
+        "evaluation_v_test.png",
+    ]
 
 
 def test_nothing_scored_is_nothing_drawn_but_the_sweep(config) -> None:

@@ -21,8 +21,21 @@ def _volume(folder, labels, mask=None, **options):
     arrays |= {} if mask is None else {"mask": mask.astype(np.uint8)}
     for name, data in arrays.items():
         chunks = (8,) * dims
-        create_array(folder / "v.zarr", name, roi=roi, voxel_size=(8,) * dims, dtype=data.dtype, chunks=chunks).write(data, roi)
-    given = Volume(path="v.zarr", raw="raw", labels="labels", labels_mask=None if mask is None else "mask", **options)
+        create_array(
+            folder / "v.zarr",
+            name,
+            roi=roi,
+            voxel_size=(8,) * dims,
+            dtype=data.dtype,
+            chunks=chunks,
+        ).write(data, roi)
+    given = Volume(
+        path="v.zarr",
+        raw="raw",
+        labels="labels",
+        labels_mask=None if mask is None else "mask",
+        **options,
+    )
     return open_volume(given, name="v", data_root=folder), roi
 
 
@@ -33,7 +46,11 @@ def _held(truth, roi, window):
 def _best(truth, size):
     """The most that a window of any section holds, section by section."""
     size = [min(size, n) for n in truth.shape[-2:]]
-    return np.lib.stride_tricks.sliding_window_view(truth, size, axis=(-2, -1)).sum(axis=(-2, -1)).max(axis=(-2, -1))
+    return (
+        np.lib.stride_tricks.sliding_window_view(truth, size, axis=(-2, -1))
+        .sum(axis=(-2, -1))
+        .max(axis=(-2, -1))
+    )
 
 
 def test_fifty_labelled_sections_of_250(tmp_path):
@@ -41,7 +58,10 @@ def test_fifty_labelled_sections_of_250(tmp_path):
     labels[101:151] = 5
     volume, roi = _volume(tmp_path, labels)
     assert [window.begin[0] - roi.begin[0] for window in evenly(roi, rows=2, size=12)] == [62, 187]
-    found = [window.begin[0] - roi.begin[0] for window in windows(volume, roi, Evaluate(), rows=2, size=12)]
+    found = [
+        window.begin[0] - roi.begin[0]
+        for window in windows(volume, roi, Evaluate(), rows=2, size=12)
+    ]
     assert found == [113, 138]  # a quarter and three quarters of them
 
 
@@ -49,7 +69,9 @@ def test_fifty_labelled_sections_of_250(tmp_path):
 def test_sections_labelled_here_and_there(tmp_path, every):
     labels = np.zeros((40, 10, 30), np.uint64)
     labels[1::every] = 1
-    labels[1::every, :, ::2] *= np.arange(0, 40, every)[: len(labels[1::every]), None, None] % 2 > 0  # of some, half
+    labels[1::every, :, ::2] *= (
+        np.arange(0, 40, every)[: len(labels[1::every]), None, None] % 2 > 0
+    )  # of some, half
     volume, roi = _volume(tmp_path, labels)
     found = windows(volume, roi, Evaluate(), rows=2, size=64)
     assert len({window.begin[0] for window in found}) == 2
@@ -66,7 +88,10 @@ def test_windows_hold_the_most_of_their_section(tmp_path, options):
     labels = np.where(mask, 4, 0 if options == "unknown" else 3)
     settings = Evaluate(use_mask=options == "mask", ignore=(0,) if options != "no mask" else (0, 3))
     volume, roi = _volume(
-        tmp_path, labels, mask if options == "mask" else None, **({"unknown": 0} if options == "unknown" else {})
+        tmp_path,
+        labels,
+        mask if options == "mask" else None,
+        **({"unknown": 0} if options == "unknown" else {}),
     )
     first, second = windows(volume, roi, settings, rows=2, size=24)
     assert {first.begin[0] - roi.begin[0], second.begin[0] - roi.begin[0]} <= {3, 8}
@@ -97,7 +122,9 @@ def test_dense_truth_is_shown_as_ever_and_not_searched(tmp_path, monkeypatch):
     labels = np.random.default_rng(0).integers(0, 5, (20, 40, 40))
     volume, roi = _volume(tmp_path, labels)
     read, original = [], Source.read
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
+    )
     assert windows(volume, roi, Evaluate(), rows=2, size=16) == evenly(roi, rows=2, size=16)
     assert [window.begin[0] - roi.begin[0] for window in evenly(roi, rows=2, size=16)] == [5, 15]
     assert len(read) == 2

@@ -25,7 +25,11 @@ def test_columns_are_aligned() -> None:
 
 
 def test_scores() -> None:
-    volumes = {"a": _volume("validate"), "b": _volume("validate", fragments=SCORES), "c": _volume("test")}
+    volumes = {
+        "a": _volume("validate"),
+        "b": _volume("validate", fragments=SCORES),
+        "c": _volume("test"),
+    }
     lines = scores_table(Evaluation(0.3, "validation volumes: a, b", volumes)).splitlines()
     assert [line.split()[:2] for line in lines[2:6]] == [
         ["a", "validate"],
@@ -46,7 +50,9 @@ def test_without_threshold_the_sweep_is_shown() -> None:
 
 
 def test_the_score_of_the_formula_of_cremi_says_that_it_is_not_theirs() -> None:
-    lines = scores_table(Evaluation(0.3, "validation volumes: a", {"a": _volume("validate")})).splitlines()
+    lines = scores_table(
+        Evaluation(0.3, "validation volumes: a", {"a": _volume("validate")})
+    ).splitlines()
     assert "CREMI" not in lines[0]
     assert lines[0].split()[-3:-1] == ["sqrt(VOI*ARAND)", "fragments'"]
     assert float(lines[2].split()[-2]) == round((SCORES.voi_sum * SCORES.arand) ** 0.5, 3)

@@ -19,7 +19,9 @@ def _random(seed, shape=(5, 6, 7), count=9):
     seeds = np.zeros(shape, int)
     for i in range(count):
         seeds[tuple(rng.integers(0, s) for s in shape)] = i + 1
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
     return rng.random((3, *shape)).astype(np.float32), seeds[tuple(nearest)].astype(np.uint64)
 
 
@@ -44,7 +46,8 @@ def _quantile(values, q):
 
 
 def _brute_force(affs, labels, score, first=lambda values: values):
-    """Score at which each touching pair first shares a region; None if two contacts ever score the same."""
+    """Score at which each touching pair first shares a region; None if two contacts ever score the
+    same."""
     contacts = {pair: first(values) for pair, values in _contacts(affs, labels).items()}
     region = {int(i): int(i) for i in np.unique(labels)}
     answer, waiting, height = {}, set(contacts), 0.0
@@ -69,7 +72,9 @@ def _brute_force(affs, labels, score, first=lambda values: values):
 
 
 def _affinities(shape=(20, 24, 26)):
-    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((3, *shape)), (0, 1.5, 1.5, 1.5))
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(0).random((3, *shape)), (0, 1.5, 1.5, 1.5)
+    )
     low, high = np.percentile(noise, [5, 90])
     return np.clip((noise - low) / (high - low), 0, 1).astype(np.float32)
 
@@ -89,7 +94,10 @@ def test_mean_against_brute_force(seed) -> None:
 
 @pytest.mark.parametrize("scoring", ["hist_quant_50", "hist_quant_75", "hist_quant_75_max"])
 def test_quantiles_against_brute_force(scoring) -> None:
-    q, initial = int(scoring.split("_")[2]), (lambda v: [max(v)]) if scoring.endswith("_max") else (lambda v: v)
+    q, initial = (
+        int(scoring.split("_")[2]),
+        (lambda v: [max(v)]) if scoring.endswith("_max") else (lambda v: v),
+    )
     compared = 0
     for seed in range(20):
         affs, labels = _random(seed, shape=(4, 5, 5), count=5)
@@ -97,7 +105,9 @@ def test_quantiles_against_brute_force(scoring) -> None:
         if expected is not None:
             edges, scores = agglomerate(affs, labels, scoring=scoring)
             assert [(int(u), int(v)) for u, v in edges] == sorted(expected)
-            np.testing.assert_allclose(scores, [expected[int(u), int(v)] for u, v in edges], atol=1e-6)
+            np.testing.assert_allclose(
+                scores, [expected[int(u), int(v)] for u, v in edges], atol=1e-6
+            )
             compared += 1
     assert compared > 3
 
@@ -115,7 +125,9 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
     mean = "OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>", 0
     function, bins = mean if scoring == "mean" else SCORINGS[scoring]
     thresholds = [0.2, 0.4, 0.6, 0.8]
-    theirs = waterz.agglomerate(affs, thresholds, fragments=labels.copy(), scoring_function=function, discretize_queue=bins)
+    theirs = waterz.agglomerate(
+        affs, thresholds, fragments=labels.copy(), scoring_function=function, discretize_queue=bins
+    )
     for threshold, segmentation in zip(thresholds, theirs, strict=True):
         # waterz joins what scores below the threshold, we what scores up to it
         below = np.nextafter(np.float32(threshold), np.float32(-1))
@@ -126,14 +138,21 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
 def test_sizes_alone() -> None:
     """Regions of 2, 2, 3 and 15 voxels in a row: equals join first, whatever the affinities say."""
     labels = np.repeat(np.array([4, 1, 7, 2], np.uint64), [2, 2, 3, 15])[None, None]
-    for affs in (np.zeros((3, 1, 1, 22), np.float32), np.random.default_rng(0).random((3, 1, 1, 22)).astype(np.float32)):
+    for affs in (
+        np.zeros((3, 1, 1, 22), np.float32),
+        np.random.default_rng(0).random((3, 1, 1, 22)).astype(np.float32),
+    ):
         edges, scores = agglomerate(affs, labels, scoring="size_difference")
         assert edges.tolist() == [[1, 4], [1, 7], [2, 7]]
         np.testing.assert_allclose(scores, [0, 1 / 7, 8 / 22], rtol=1e-6)
 
 
 def test_a_config_allows_what_there_is_and_nothing_else() -> None:
-    names = {f"hist_quant_{q}{suffix}" for q in range(101) for suffix in ("", "_max", "_min")} | {"mean_max", "median", *MEANS}
+    names = {f"hist_quant_{q}{suffix}" for q in range(101) for suffix in ("", "_max", "_min")} | {
+        "mean_max",
+        "median",
+        *MEANS,
+    }
     for name in names | set(SCORINGS):
         if name in (*MEANS, *SCORINGS):
             assert Segment(scoring=name).scoring == name
@@ -175,9 +194,14 @@ def test_original_ids_and_inputs_stay() -> None:
 
 def test_renaming_changes_nothing() -> None:
     affs, labels = _random(2)
-    names = np.random.default_rng(0).permutation(int(labels.max()) + 1).astype(np.uint64) + np.uint64(5)
+    names = np.random.default_rng(0).permutation(int(labels.max()) + 1).astype(
+        np.uint64
+    ) + np.uint64(5)
     edges, scores = agglomerate(affs, names[labels])
-    expected = {tuple(sorted((int(names[u]), int(names[v])))): s for (u, v), s in zip(*agglomerate(affs, labels), strict=True)}
+    expected = {
+        tuple(sorted((int(names[u]), int(names[v])))): s
+        for (u, v), s in zip(*agglomerate(affs, labels), strict=True)
+    }
     assert [(int(u), int(v)) for u, v in edges] == sorted(expected)
     np.testing.assert_allclose(scores, [expected[int(u), int(v)] for u, v in edges], atol=1e-6)
 
@@ -194,8 +218,12 @@ def test_uint8_equals_float() -> None:
     affs, labels = _random(4)
     coarse = np.round(affs * 255).astype(np.uint8)
     edges, scores = agglomerate(coarse, labels)
-    np.testing.assert_array_equal(agglomerate(coarse.astype(np.float32) / np.float32(255), labels)[1], scores)
-    np.testing.assert_array_equal(agglomerate(np.asfortranarray(coarse), np.asfortranarray(labels))[1], scores)
+    np.testing.assert_array_equal(
+        agglomerate(coarse.astype(np.float32) / np.float32(255), labels)[1], scores
+    )
+    np.testing.assert_array_equal(
+        agglomerate(np.asfortranarray(coarse), np.asfortranarray(labels))[1], scores
+    )
     np.testing.assert_array_equal(agglomerate(np.concatenate([coarse, coarse]), labels)[0], edges)
 
 
@@ -225,7 +253,10 @@ def test_threads_and_the_standard_output(capfd) -> None:
     affs, labels = _random(0)
     expected = agglomerate(affs, labels)[1]
     found = []
-    threads = [threading.Thread(target=lambda: found.append(agglomerate(affs, labels)[1])) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(agglomerate(affs, labels)[1]))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,5 @@
-"""Segmentation in blocks: one block is the whole, many leave no contact out, and perfect affinities give the truth back."""
+"""Segmentation in blocks: one block is the whole, many leave no contact out, and perfect affinities
+give the truth back."""
 
 from dataclasses import dataclass
 
@@ -38,7 +39,11 @@ WAYS = {
     "in_xy": (NEAREST, SHAPE, Options(min_seed_distance=3, in_xy=True)),
     "2d network": (FLAT, SHAPE, Options(min_seed_distance=3)),
     "plane": (FLAT, SHAPE[1:], Options(min_seed_distance=3)),
-    "blank, foreground": (NEAREST, SHAPE, Options(min_seed_distance=3, foreground_only=True, blank_sections=(7, 11))),
+    "blank, foreground": (
+        NEAREST,
+        SHAPE,
+        Options(min_seed_distance=3, foreground_only=True, blank_sections=(7, 11)),
+    ),
 }
 
 
@@ -65,21 +70,38 @@ def each(grid, function, seed):
 
 
 def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=True):
-    """`affs` (c, z, y, x) segmented in blocks, as the steps of a run do it; noting: what faces cut."""
+    """`affs` (c, z, y, x) segmented in blocks, as the steps of a run do it; noting: what faces
+    cut."""
     dims = affs.ndim - 1
     roi = Roi(BEGIN[-dims:], affs.shape[1:])
     size = (1.0,) * dims
-    given = create_array(folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=affs.dtype, channels=len(affs))
+    given = create_array(
+        folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=affs.dtype, channels=len(affs)
+    )
     given.write(affs, roi)
     grid = blocks(roi, asked)
     # the context that the edges' step reads
     context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
     wider = tile(roi, grid.compute_shape, step=(1,) * dims, context=context)
-    fragments = create_array(folder / "out.zarr", FRAGMENTS, roi=roi, voxel_size=size, dtype=np.uint64, chunks=grid.write_shape)
+    fragments = create_array(
+        folder / "out.zarr",
+        FRAGMENTS,
+        roi=roi,
+        voxel_size=size,
+        dtype=np.uint64,
+        chunks=grid.write_shape,
+    )
     sizes, edges = [None] * len(grid), []
     where = masked(folder, roi, mask) if mask is not None else None
     parts = Segmented(asked, roi, affinities_input(given, revision=None), neighborhood, where)
-    uncut = create_array(folder / "out.zarr", UNCUT, roi=roi, voxel_size=size, dtype=np.uint8, chunks=grid.write_shape)
+    uncut = create_array(
+        folder / "out.zarr",
+        UNCUT,
+        roi=roi,
+        voxel_size=size,
+        dtype=np.uint8,
+        chunks=grid.write_shape,
+    )
     for block, found in each(grid, parts.fragments(folder / "out.zarr").open(0), seed):
         fragments.write(found.arrays[FRAGMENTS], block.write)
         uncut.write(found.arrays[UNCUT] * np.uint8(noting), block.write)
@@ -90,9 +112,18 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
     else:
         for _, found in each(wider, parts.edges(folder / "out.zarr").open(0), seed + 1):
             edges.append(found.rows)
-    write_tables(folder / "out.zarr", asked.thresholds, places=places, edges=lambda: edges, names=str, made_from="")
+    write_tables(
+        folder / "out.zarr",
+        asked.thresholds,
+        places=places,
+        edges=lambda: edges,
+        names=str,
+        made_from="",
+    )
     segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in asked.thresholds}
-    step = parts.segments(folder / "out.zarr", parts.mutex(folder), {str(t): str(t) for t in asked.thresholds})
+    step = parts.segments(
+        folder / "out.zarr", parts.mutex(folder), {str(t): str(t) for t in asked.thresholds}
+    )
     job = step.job.derive(made_from="")
     for block, found in each(grid, Segments(job, folder / "out.zarr"), seed + 2):
         for threshold, whole in segments.items():
@@ -111,16 +142,18 @@ def grown(container, parts, places, sizes, seed):
 def masked(folder, roi, mask):
     """A volume with that mask."""
     for name, data in (("raw", mask), ("mask", mask)):
-        create_array(folder / "volume.zarr", name, roi=roi, voxel_size=(1.0,) * roi.dims, dtype=np.uint8).write(
-            data.astype(np.uint8), roi
-        )
+        create_array(
+            folder / "volume.zarr", name, roi=roi, voxel_size=(1.0,) * roi.dims, dtype=np.uint8
+        ).write(data.astype(np.uint8), roi)
     spec = Volume(path="volume.zarr", raw="raw", labels_mask="mask")
     return VolumeInput.known(open_volume(spec, name="volume", data_root=folder), folder, roi=roi)
 
 
 def noise(channels, shape, seed):
     """Affinities that look like some."""
-    data = ndimage.gaussian_filter(np.random.default_rng(seed).random((channels, *shape)), (0, *[1.2] * len(shape)))
+    data = ndimage.gaussian_filter(
+        np.random.default_rng(seed).random((channels, *shape)), (0, *[1.2] * len(shape))
+    )
     low, high = np.percentile(data, [5, 90])
     return (255 * np.clip((data - low) / (high - low), 0, 1)).astype(np.uint8)
 
@@ -155,7 +188,9 @@ def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
     st.tuples(*[st.integers(4, 15)] * 3),
     st.tuples(*[st.integers(0, 5)] * 3),
     st.integers(0, 1000),
-    st.sampled_from([("mean", 0.0), ("hist_quant_75", 0.0), ("mean_all", 0.0), ("mean", 0.3), ("mean_all", 0.3)]),
+    st.sampled_from(
+        [("mean", 0.0), ("hist_quant_75", 0.0), ("mean_all", 0.0), ("mean", 0.3), ("mean_all", 0.3)]
+    ),
     st.sampled_from(["auto", "blocks"]),
 )
 def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
@@ -163,7 +198,12 @@ def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
 ) -> None:
     neighborhood, shape, options = WAYS[way]
     kind, caution = scoring
-    how = {"scoring": kind, "caution": caution, "cautious_above": 20, "agglomeration": agglomeration}
+    how = {
+        "scoring": kind,
+        "caution": caution,
+        "cautious_above": 20,
+        "agglomeration": agglomeration,
+    }
     asked = Segment(fragments=options, block=block, context=context, thresholds=THRESHOLDS, **how)
     affs = noise(len(neighborhood), shape, seed)
     found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed)
@@ -186,12 +226,16 @@ def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
     st.sampled_from(["mean", "mean_all"]),
     st.integers(0, 99),
 )
-def test_over_the_whole_volume_blocks_change_no_score(tmp_path_factory, way, block, scoring, seed) -> None:
+def test_over_the_whole_volume_blocks_change_no_score(
+    tmp_path_factory, way, block, scoring, seed
+) -> None:
     neighborhood, shape, options = WAYS[way]
     how = {"scoring": scoring, "caution": 0.3, "cautious_above": 20}
     asked = Segment(fragments=options, block=block, thresholds=THRESHOLDS, **how)
     affs = noise(len(neighborhood), shape, seed)
-    found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed, noting=False)
+    found = segmented(
+        tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, seed=seed, noting=False
+    )
     edges, scores = agglomerate(affs, found.fragments, neighborhood=neighborhood, **how)
     np.testing.assert_array_equal(found.pairs, edges)
     # the same numbers, added in another order where several blocks hold affinities of one pair
@@ -215,7 +259,9 @@ def test_blocks_that_see_all_around_them_are_the_whole(tmp_path_factory, way, bl
         expected = whole.segmentation(threshold)
         assert ((found.segments[threshold] > 0) == (expected > 0)).all()
         pairs = count_pairs(found.segments[threshold], expected)
-        assert len(pairs.first) == len(np.unique(pairs.first)) == len(np.unique(pairs.second)), threshold
+        assert len(pairs.first) == len(np.unique(pairs.first)) == len(np.unique(pairs.second)), (
+            threshold
+        )
 
 
 @pytest.mark.parametrize("agglomeration", ["auto", "blocks"])
@@ -223,9 +269,13 @@ def test_blocks_that_see_all_around_them_are_the_whole(tmp_path_factory, way, bl
 def test_the_order_of_blocks_changes_nothing(tmp_path, way, agglomeration) -> None:
     neighborhood, shape, options = WAYS[way]
     how = {"scoring": "mean_all", "agglomeration": agglomeration}
-    asked = Segment(fragments=options, block=(8, 10, 12), context=(2, 3, 4), thresholds=THRESHOLDS, **how)
+    asked = Segment(
+        fragments=options, block=(8, 10, 12), context=(2, 3, 4), thresholds=THRESHOLDS, **how
+    )
     affs = noise(len(neighborhood), shape, 3)
-    one, other = (segmented(tmp_path / str(seed), affs, neighborhood, asked, seed=seed) for seed in (0, 10))
+    one, other = (
+        segmented(tmp_path / str(seed), affs, neighborhood, asked, seed=seed) for seed in (0, 10)
+    )
     np.testing.assert_array_equal(one.fragments, other.fragments)
     np.testing.assert_array_equal(np.sort(one.edges), np.sort(other.edges))
     for threshold in THRESHOLDS:
@@ -238,7 +288,9 @@ def neurons(shape, seed):
     seeds = np.zeros(shape, int)
     for i in range(6):
         seeds[tuple(rng.integers(0, s) for s in shape)] = i + 1
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
     labels = seeds[tuple(nearest)].astype(np.uint64)
     edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
     return np.where(edge, 0, labels * np.uint64(2**60 + 1)).astype(np.uint64)
@@ -265,7 +317,9 @@ def pieces(labels, inside, *, in_sections):
     st.integers(0, 1000),
     st.booleans(),
 )
-def test_perfect_affinities_give_the_truth_back(tmp_path_factory, way, block, context, seed, with_mask) -> None:
+def test_perfect_affinities_give_the_truth_back(
+    tmp_path_factory, way, block, context, seed, with_mask
+) -> None:
     neighborhood, shape, options = WAYS[way]
     labels = neurons(shape, seed)
     sections = labels if way == "2d network" else [labels]
@@ -279,14 +333,25 @@ def test_perfect_affinities_give_the_truth_back(tmp_path_factory, way, block, co
         context=(context,) * 3,
         thresholds=THRESHOLDS,
     )
-    found = segmented(tmp_path_factory.mktemp("blocks"), affs, neighborhood, asked, mask=mask if with_mask else None, seed=seed)
+    found = segmented(
+        tmp_path_factory.mktemp("blocks"),
+        affs,
+        neighborhood,
+        asked,
+        mask=mask if with_mask else None,
+        seed=seed,
+    )
     inside = (labels > 0) & (found.fragments > 0)
     assert not found.fragments[~mask].any()
     assert inside.sum() > 0.6 * ((labels > 0) & mask).sum()
     segments = found.segments[0.5]
-    assert len(count_pairs(segments[inside], labels[inside]).first) == len(np.unique(segments[inside])), "in one neuron each"
+    assert len(count_pairs(segments[inside], labels[inside]).first) == len(
+        np.unique(segments[inside])
+    ), "in one neuron each"
     truth = pieces(labels, inside, in_sections=way == "2d network")
-    assert len(count_pairs(segments[inside], truth[inside]).first) == truth.max(), "in one segment each"
+    assert len(count_pairs(segments[inside], truth[inside]).first) == truth.max(), (
+        "in one segment each"
+    )
 
 
 class Counting:
@@ -313,8 +378,12 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     segmented(tmp_path, noise(3, SHAPE, 0), NEAREST, asked, mask=mask)
     grid = blocks(Roi(BEGIN, SHAPE), asked)
     given = affinities_input(open_array(tmp_path / "in.zarr", "affs"), revision=None)
-    parts = Segmented(asked, Roi(BEGIN, SHAPE), given, NEAREST, masked(tmp_path, Roi(BEGIN, SHAPE), mask))
-    fragments, edges = (step.open(0) for step in (parts.fragments(tmp_path), parts.edges(tmp_path / "out.zarr")))
+    parts = Segmented(
+        asked, Roi(BEGIN, SHAPE), given, NEAREST, masked(tmp_path, Roi(BEGIN, SHAPE), mask)
+    )
+    fragments, edges = (
+        step.open(0) for step in (parts.fragments(tmp_path), parts.edges(tmp_path / "out.zarr"))
+    )
     with_fragments = set()
     for function in (fragments, edges):
         function.affs = Counting(function.affs)
@@ -327,14 +396,22 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
             function.affs.reads.clear()
     assert len(grid) == 8
     assert with_fragments == {0, 7}
-    assert set(np.unique(open_array(tmp_path / "out.zarr", FRAGMENTS).read(grid.roi)) > 0) == {False, True}
+    assert set(np.unique(open_array(tmp_path / "out.zarr", FRAGMENTS).read(grid.roi)) > 0) == {
+        False,
+        True,
+    }
 
 
-@given(st.tuples(*[st.integers(1, 3000)] * 3), st.tuples(*[st.integers(1, 600)] * 3), st.integers(2, 3))
+@given(
+    st.tuples(*[st.integers(1, 3000)] * 3), st.tuples(*[st.integers(1, 600)] * 3), st.integers(2, 3)
+)
 def test_blocks_are_even_and_as_few_as_they_can_be(shape, most, dims) -> None:
     grid = blocks(Roi((7,) * dims, shape[-dims:]), Segment(block=most, context=(4, 5, 6)))
     most = most[-dims:]
     assert all(n <= m for n, m in zip(grid.write_shape, most, strict=True))
     assert tuple(grid.shape) == tuple(-(-n // m) for n, m in zip(shape[-dims:], most, strict=True))
     assert grid.context == ((4, 5, 6)[-dims:],) * 2
-    assert all(n in (s, m) or n % 32 == 0 for n, s, m in zip(grid.write_shape, shape[-dims:], most, strict=True))
+    assert all(
+        n in (s, m) or n % 32 == 0
+        for n, s, m in zip(grid.write_shape, shape[-dims:], most, strict=True)
+    )

@@ -1,4 +1,5 @@
-"""Which fragments are one again that a face cut: those of most of the contact.  Against a loop over voxels of faces."""
+"""Which fragments are one again that a face cut: those of most of the contact.  Against a loop over
+voxels of faces."""
 
 import numpy as np
 import pytest
@@ -20,15 +21,25 @@ def found(folder, fragments, uncut, *, block, neighborhood):
     dims = fragments.ndim
     roi, size = Roi((4, -2, 7)[-dims:], fragments.shape), (1.0,) * dims
     affs = np.full((len(neighborhood), *fragments.shape), 0.5, np.float32)
-    create_array(folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=np.float32, channels=len(affs)).write(affs, roi)
+    create_array(
+        folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=np.float32, channels=len(affs)
+    ).write(affs, roi)
     for name, data in ((FRAGMENTS, fragments.astype(np.uint64)), (UNCUT, uncut.astype(np.uint8))):
-        create_array(folder / "out.zarr", name, roi=roi, voxel_size=size, dtype=data.dtype).write(data, roi)
+        create_array(folder / "out.zarr", name, roi=roi, voxel_size=size, dtype=data.dtype).write(
+            data, roi
+        )
     far = (0,) * (dims - len(neighborhood[0])) + (1,) * len(neighborhood[0])
     grid = tile(roi, block, step=(1,) * dims, context=(far, far))
     given = affinities_input(open_array(folder / "in.zarr", "affs"), revision=None)
-    step = Segmented(Segment(), roi, given, neighborhood, None).contacts(folder / "out.zarr").open(0)
+    step = (
+        Segmented(Segment(), roi, given, neighborhood, None).contacts(folder / "out.zarr").open(0)
+    )
     rows = [step.compute(part, step.read(part)).rows for part in grid]
-    return {(int(u), int(v)): bool(cut) for part in rows for u, v, cut in zip(part["u"], part["v"], part["uncut"], strict=True)}
+    return {
+        (int(u), int(v)): bool(cut)
+        for part in rows
+        for u, v, cut in zip(part["u"], part["v"], part["uncut"], strict=True)
+    }
 
 
 def by_loop(fragments, uncut, block, axes):
@@ -46,7 +57,9 @@ def by_loop(fragments, uncut, block, axes):
     return {(u, v) for (u, v, *_), (same, all_) in counts.items() if 2 * same > all_}
 
 
-@pytest.mark.parametrize(("same", "joined"), [(0, False), (2, False), (3, False), (4, True), (6, True)])
+@pytest.mark.parametrize(
+    ("same", "joined"), [(0, False), (2, False), (3, False), (4, True), (6, True)]
+)
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_more_than_half_of_a_contact(tmp_path, axis, same, joined) -> None:
     shape = [1, 1, 1]
@@ -63,7 +76,9 @@ def test_more_than_half_of_a_contact(tmp_path, axis, same, joined) -> None:
     assert found(tmp_path, fragments, uncut, block=block, neighborhood=NEAREST) == {(1, 2): joined}
     # what is noted for another axis is no matter
     other = (uncut > 0).astype(np.uint8) << np.uint8((axis + 1) % 3)
-    assert found(tmp_path / "other", fragments, other, block=block, neighborhood=NEAREST) == {(1, 2): False}
+    assert found(tmp_path / "other", fragments, other, block=block, neighborhood=NEAREST) == {
+        (1, 2): False
+    }
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -75,13 +90,21 @@ def test_any_faces(tmp_path, way, seed) -> None:
     numbers = np.zeros(shape, np.int64)
     for index in np.ndindex(*(-(-n // b) for n, b in zip(shape, block, strict=True))):
         part = tuple(slice(i * b, (i + 1) * b) for i, b in zip(index, block, strict=True))
-        first = 1 + 3 * int(np.ravel_multi_index(index, [-(-n // b) for n, b in zip(shape, block, strict=True)]))
+        first = 1 + 3 * int(
+            np.ravel_multi_index(index, [-(-n // b) for n, b in zip(shape, block, strict=True)])
+        )
         numbers[part] = first + rng.integers(0, 2, numbers[part].shape)
     numbers[rng.random(shape) < 0.2] = 0
     uncut = rng.integers(0, 8, shape)
     neighborhood = NEAREST if way == "3d" else FLAT
     axes = [0, 1, 2] if way == "3d" else [1, 2] if way == "2d network" else [0, 1]
-    told = {pair for pair, cut in found(tmp_path, numbers, uncut, block=block, neighborhood=neighborhood).items() if cut}
+    told = {
+        pair
+        for pair, cut in found(
+            tmp_path, numbers, uncut, block=block, neighborhood=neighborhood
+        ).items()
+        if cut
+    }
     expected = by_loop(numbers, uncut, block, axes)
     assert told == expected
     assert expected

@@ -23,14 +23,19 @@ def _neurons(seed, shape=(18, 24, 26), count=7):
     seeds = np.zeros(shape, int)
     for i in range(count):
         seeds[tuple(rng.integers(0, s) for s in shape)] = i + 1
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
     labels = seeds[tuple(nearest)].astype(np.uint64)
     edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
     return np.where(edge, 0, labels * np.uint64(2**60 + 1)).astype(np.uint64)
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(["mean", "hist_quant_50", "hist_quant_75", "hist_quant_75_max"]))
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["mean", "hist_quant_50", "hist_quant_75", "hist_quant_75_max"]),
+)
 def test_watershed_and_agglomeration(seed, scoring) -> None:
     labels = _neurons(seed)
     affs, _ = affinities(labels, NEAREST)
@@ -40,7 +45,9 @@ def test_watershed_and_agglomeration(seed, scoring) -> None:
     inside = (labels > 0) & (found.fragments > 0)
     assert inside.sum() > 0.6 * (labels > 0).sum()
     segments, pieces = found.segmentation(0.5)[inside], _pieces(labels, inside)
-    assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)), "no segment in two neurons"
+    assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)), (
+        "no segment in two neurons"
+    )
     assert len(count_pairs(segments, pieces).first) == pieces.max(), "no piece in two segments"
 
 
@@ -66,7 +73,11 @@ def test_mutex(seed) -> None:
     assert len(found.edges) == 0
     segments = found.segmentation(0.5)[inside]
     # long offsets reach from piece to piece of a neuron, but not over every gap
-    assert len(count_pairs(segments, labels[inside]).first) == len(np.unique(segments)) <= _pieces(labels, inside).max()
+    assert (
+        len(count_pairs(segments, labels[inside]).first)
+        == len(np.unique(segments))
+        <= _pieces(labels, inside).max()
+    )
 
 
 @pytest.mark.faults

@@ -65,7 +65,9 @@ def test_sections_on_their_own() -> None:
     assert _contiguous(ours)
     for z in range(len(ours)):
         assert _same_partition(ours[z], _usual(affs[1:, z], 5))
-        assert np.array_equal(fragments(affs[1:, z], min_seed_distance=5), ours[z] - ours[z].min() + 1)
+        assert np.array_equal(
+            fragments(affs[1:, z], min_seed_distance=5), ours[z] - ours[z].min() + 1
+        )
     assert not set(np.unique(ours[0])) & set(np.unique(ours[1]))
     np.testing.assert_array_equal(fragments(affs[1:], in_xy=True, min_seed_distance=5), ours)
 
@@ -80,9 +82,16 @@ def test_dtypes_and_untouched_inputs(dtype) -> None:
     assert np.array_equal(affs, before[0])
     assert np.array_equal(mask, before[1])
     if dtype != np.float16:
-        expected = fragments((coarse / 255).astype(np.float32), mask=mask, epsilon_agglomerate=0.3, filter_fragments=0.2)
+        expected = fragments(
+            (coarse / 255).astype(np.float32),
+            mask=mask,
+            epsilon_agglomerate=0.3,
+            filter_fragments=0.2,
+        )
         assert _same_partition(ours, expected)
-    assert np.array_equal(ours, fragments(affs, mask=mask, epsilon_agglomerate=0.3, filter_fragments=0.2))
+    assert np.array_equal(
+        ours, fragments(affs, mask=mask, epsilon_agglomerate=0.3, filter_fragments=0.2)
+    )
 
 
 def test_memory_order_changes_nothing() -> None:
@@ -107,7 +116,9 @@ def test_boundaries_by_affinity_equal_mahotas(seed) -> None:
     inside = np.zeros((11, 11), bool)
     inside[1:3, 1:3] = inside[1:3, 7:9] = inside[7:9, 4:6] = True
     levels = np.full(inside.shape, 250, np.uint8)
-    levels[~inside] = np.random.default_rng(seed).permutation(127)[: np.count_nonzero(~inside)]  # no two are equally high
+    levels[~inside] = np.random.default_rng(seed).permutation(127)[
+        : np.count_nonzero(~inside)
+    ]  # no two are equally high
     starts, _ = ndimage.label(inside)
     ours = fragments(np.stack([levels] * 2), boundaries="affinity")
     assert _same_partition(ours, mahotas.cwatershed(255 - levels.astype(int), starts))
@@ -121,7 +132,9 @@ def test_dark_sheets_stay_whole_by_affinity() -> None:
     affs[:, :, 17:24] = 0.4  # a network sure of nothing inside the sheet,
     affs[:, 4:8, 19:22, 10:20] = 0.9  # but for a piece,
     affs[:, :, [16, 17, 23, 24]] = 0.05  # and of the membranes around it
-    nearest, affinity = (fragments(affs, boundaries=boundaries) for boundaries in ("nearest", "affinity"))
+    nearest, affinity = (
+        fragments(affs, boundaries=boundaries) for boundaries in ("nearest", "affinity")
+    )
     sheet = truth == 2
     sheet[:, [17, 23]] = False
     assert len(np.unique(nearest[sheet])) == 3
@@ -150,7 +163,9 @@ def test_foreground_only() -> None:
 def test_filter_drops_by_mean_affinity() -> None:
     affs = _affs()
     everything = fragments(affs, min_seed_distance=5)
-    means = np.append(0, ndimage.mean(affs.mean(axis=0), everything, np.arange(1, everything.max() + 1)))
+    means = np.append(
+        0, ndimage.mean(affs.mean(axis=0), everything, np.arange(1, everything.max() + 1))
+    )
     threshold = float(np.median(means[1:]))
     kept = fragments(affs, min_seed_distance=5, filter_fragments=threshold)
     np.testing.assert_array_equal(kept > 0, means[everything] >= threshold)
@@ -161,13 +176,18 @@ def test_small_ones_are_dropped() -> None:
     everything = fragments(affs, min_seed_distance=5)
     limit = int(np.median(np.bincount(everything.ravel().astype(int))[1:]))
     kept = fragments(affs, min_seed_distance=5, min_size=limit)
-    np.testing.assert_array_equal(kept > 0, np.bincount(everything.ravel().astype(int))[everything] >= limit)
+    np.testing.assert_array_equal(
+        kept > 0, np.bincount(everything.ravel().astype(int))[everything] >= limit
+    )
     assert _contiguous(kept)
 
 
 def test_epsilon_joins_what_is_open() -> None:
     affs = _affs()
-    apart, joined = fragments(affs, min_seed_distance=5), fragments(affs, min_seed_distance=5, epsilon_agglomerate=0.5)
+    apart, joined = (
+        fragments(affs, min_seed_distance=5),
+        fragments(affs, min_seed_distance=5, epsilon_agglomerate=0.5),
+    )
     assert 1 <= joined.max() < apart.max()
     assert len(count_pairs(apart, joined).first) == apart.max(), "every fragment lies in one"
     assert fragments(affs, epsilon_agglomerate=1.0).max() == 1
@@ -216,7 +236,12 @@ def test_errors(affs, options, words) -> None:
         fragments(affs, **options)
 
 
-MASKS = {"a margin": np.s_[:, :3], "a hole": np.s_[3:5, 5:9, 5:9], "single voxels": np.s_[::3, ::4, ::5], "a section": np.s_[4]}
+MASKS = {
+    "a margin": np.s_[:, :3],
+    "a hole": np.s_[3:5, 5:9, 5:9],
+    "single voxels": np.s_[::3, ::4, ::5],
+    "a section": np.s_[4],
+}
 RECIPES = (
     {},
     {"in_xy": True},
@@ -256,4 +281,6 @@ def test_a_mask_leaves_the_mean_of_the_other_affinities() -> None:
     affs[1, :, 2] = 0  # what a network says of the border of tissue: it ends there
     affs[2, :, 2] = 0.6
     ours = fragments(affs, mask=mask, threshold=0.7, foreground_only=True)
-    np.testing.assert_array_equal(ours > 0, mask, err_msg="(0.9 + 0.6) / 2 is above 0.7, (0.9 + 0 + 0.6) / 3 is not")
+    np.testing.assert_array_equal(
+        ours > 0, mask, err_msg="(0.9 + 0.6) / 2 is above 0.7, (0.9 + 0 + 0.6) / 3 is not"
+    )

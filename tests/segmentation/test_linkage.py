@@ -1,4 +1,5 @@
-"""Average linkage against brute force over voxels, against waterz, and where a boundary has a hole."""
+"""Average linkage against brute force over voxels, against waterz, and where a boundary has a
+hole."""
 
 import numpy as np
 import pytest
@@ -16,12 +17,15 @@ FLAT = ((-1, 0), (0, -1), (-3, 2))
 
 def _made(seed, shape, channels):
     rng = np.random.default_rng(seed)
-    labels = rng.permutation(40)[np.kron(rng.integers(0, 40, [-(-n // 3) for n in shape]), np.ones([3] * len(shape), int))]
+    labels = rng.permutation(40)[
+        np.kron(rng.integers(0, 40, [-(-n // 3) for n in shape]), np.ones([3] * len(shape), int))
+    ]
     return rng.random((channels, *shape)), labels[tuple(slice(n) for n in shape)].astype(np.uint64)
 
 
 def _between(affs, neighborhood, labels, one, other):
-    """Sum of weighted affinities and of weights between two sets of ids, voxel by voxel; whether they touch."""
+    """Sum of weighted affinities and of weights between two sets of ids, voxel by voxel; whether
+    they touch."""
     total, weights, touch = 0.0, 0.0, False
     for channel, offset in zip(affs, neighborhood, strict=True):
         length = np.linalg.norm(offset)
@@ -30,7 +34,11 @@ def _between(affs, neighborhood, labels, one, other):
             if all(0 <= n < size for n, size in zip(there, labels.shape, strict=True)):
                 u, v = int(labels[here]), int(labels[there])
                 if (u in one and v in other) or (u in other and v in one):
-                    total, weights, touch = total + channel[here] / length, weights + 1 / length, touch or length == 1
+                    total, weights, touch = (
+                        total + channel[here] / length,
+                        weights + 1 / length,
+                        touch or length == 1,
+                    )
     return total, weights, touch
 
 
@@ -57,7 +65,9 @@ def _joined(affs, neighborhood, labels, caution=0.0, above=1):
 def test_links_against_brute_force(seed, shape, neighborhood):
     affs, labels = _made(seed, shape, len(neighborhood))
     found = links(affs, neighborhood, labels)
-    known = {tuple(pair): values for pair, *values in zip(found.pairs.tolist(), *found[1:], strict=True)}
+    known = {
+        tuple(pair): values for pair, *values in zip(found.pairs.tolist(), *found[1:], strict=True)
+    }
     ids = [int(i) for i in np.unique(labels) if i]
     for u in ids:
         for v in ids:
@@ -72,7 +82,12 @@ def test_links_against_brute_force(seed, shape, neighborhood):
 def test_heights_against_brute_force(seed, caution):
     affs, labels = _made(seed, (4, 6, 6), len(FAR))
     labels %= 9
-    _, heights = linkage(links(affs, FAR, labels), np.bincount(labels.reshape(-1).astype(int)), caution=caution, above=10)
+    _, heights = linkage(
+        links(affs, FAR, labels),
+        np.bincount(labels.reshape(-1).astype(int)),
+        caution=caution,
+        above=10,
+    )
     np.testing.assert_allclose(heights, _joined(affs, FAR, labels, caution, 10), rtol=1e-5)
 
 
@@ -92,8 +107,15 @@ def test_large_regions_join_later_than_small_ones_of_the_same_affinity():
 
 
 def test_caution_wants_a_mean():
-    with pytest.raises(ValueError, match=r"caution 0\.2 goes with scoring mean or mean_all, got 'hist_quant_75'"):
-        agglomerate(np.zeros((3, 2, 2, 2)), np.ones((2, 2, 2), np.uint64), scoring="hist_quant_75", caution=0.2)
+    with pytest.raises(
+        ValueError, match=r"caution 0\.2 goes with scoring mean or mean_all, got 'hist_quant_75'"
+    ):
+        agglomerate(
+            np.zeros((3, 2, 2, 2)),
+            np.ones((2, 2, 2), np.uint64),
+            scoring="hist_quant_75",
+            caution=0.2,
+        )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -122,14 +144,20 @@ def test_far_affinities_keep_apart_what_a_hole_would_join():
 
 def test_ids_dtypes_and_flat_networks():
     affs, labels = _made(0, (5, 12, 12), len(FLAT))
-    labels = np.where(labels > 0, labels + np.arange(5, dtype=np.uint64)[:, None, None] * np.uint64(100), 0)
+    labels = np.where(
+        labels > 0, labels + np.arange(5, dtype=np.uint64)[:, None, None] * np.uint64(100), 0
+    )
     large = np.where(labels > 0, labels + np.uint64(2**63), 0)
     kept = affs.copy(), large.copy()
     edges, scores = agglomerate(affs, large, scoring="mean_all", neighborhood=FLAT)
     np.testing.assert_array_equal(kept[0], affs)
     np.testing.assert_array_equal(kept[1], large)
-    sections = [agglomerate(affs[:, z], labels[z], scoring="mean_all", neighborhood=FLAT) for z in range(5)]
-    np.testing.assert_array_equal(edges - np.uint64(2**63), np.concatenate([found for found, _ in sections]))
+    sections = [
+        agglomerate(affs[:, z], labels[z], scoring="mean_all", neighborhood=FLAT) for z in range(5)
+    ]
+    np.testing.assert_array_equal(
+        edges - np.uint64(2**63), np.concatenate([found for found, _ in sections])
+    )
     np.testing.assert_array_equal(scores, np.concatenate([found for _, found in sections]))
     stored = (affs * 255).round().astype(np.uint8)
     np.testing.assert_allclose(
@@ -151,7 +179,8 @@ def test_many_pairs_and_none():
 
 
 def test_a_region_that_grew_a_little_waits_a_little_longer():
-    """A bar of two halves, a crumb on each: the halves come up, wait, grow by a voxel, and wait again."""
+    """A bar of two halves, a crumb on each: the halves come up, wait, grow by a voxel, and wait
+    again."""
     labels = np.repeat(np.array([3, 1, 2, 4], np.uint64), [1, 20, 20, 1])[None, None]
     affs = np.zeros((3, *labels.shape), np.float32)
     affs[2, 0, 0, [1, 41]], affs[2, 0, 0, 21] = 0.75, 0.8

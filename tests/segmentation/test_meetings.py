@@ -34,12 +34,15 @@ def test_against_joining_one_after_another(seed) -> None:
 
 @pytest.mark.filterwarnings("ignore:offset")
 def test_far_affinities_may_say_more_once_regions_grew() -> None:
-    """1 and 2 join at 0.4; what reaches over 2 to 3 is sure, so that the three join at a lower height: it counts as 0.4."""
+    """1 and 2 join at 0.4; what reaches over 2 to 3 is sure, so that the three join at a lower
+    height: it counts as 0.4."""
     labels = np.array([[[1, 1, 2, 3, 3]]], np.uint64)
     affs = np.zeros((4, 1, 1, 5), np.float32)
     affs[2:, 0, 0, 2] = 0.6
     affs[2, 0, 0, 3] = affs[3, 0, 0, 4] = 0.55
     affs[3, 0, 0, 3] = 1.0
-    edges, scores = agglomerate(affs, labels, neighborhood=(*NEAREST, (0, 0, -2)), scoring="mean_all")
+    edges, scores = agglomerate(
+        affs, labels, neighborhood=(*NEAREST, (0, 0, -2)), scoring="mean_all"
+    )
     assert edges.tolist() == [[1, 2], [2, 3]]
     assert scores.tolist() == pytest.approx([0.4, 0.4])

@@ -22,15 +22,24 @@ def flat(neighborhood):
 
 
 def plain(affs, neighborhood, mask, *, bias=BIAS, stride=(1, 1, 1)):
-    """Edges by strength, a union-find, and for each region the regions it may not join.  0 where no edge would join a voxel."""
+    """Edges by strength, a union-find, and for each region the regions it may not join.  0 where no
+    edge would join a voxel."""
     shape, edges = affs.shape[1:], []
     for values, offset in zip(affs, neighborhood, strict=True):
         near = sum(map(abs, offset)) == 1
         steps = (1,) * len(shape) if near else stride[-len(shape) :]
         for voxel in np.ndindex(shape):
             other = tuple(np.add(voxel, offset))
-            on = all((v - max(0, -k)) % step == 0 for v, k, step in zip(voxel, offset, steps, strict=True))
-            if on and all(0 <= i < n for i, n in zip(other, shape, strict=True)) and mask[voxel] and mask[other]:
+            on = all(
+                (v - max(0, -k)) % step == 0
+                for v, k, step in zip(voxel, offset, steps, strict=True)
+            )
+            if (
+                on
+                and all(0 <= i < n for i, n in zip(other, shape, strict=True))
+                and mask[voxel]
+                and mask[other]
+            ):
                 edges.append((float(values[voxel]) - 0.5 + bias[0 if near else 1], voxel, other))
     region = {voxel: voxel for voxel in np.ndindex(shape)}
     apart = {voxel: set() for voxel in region}
@@ -61,7 +70,9 @@ def plain(affs, neighborhood, mask, *, bias=BIAS, stride=(1, 1, 1)):
 
 
 def same(a, b) -> bool:
-    return np.array_equal(a > 0, b > 0) and len(count_pairs(a, b).first) == len(np.unique(a)) == len(np.unique(b))
+    return np.array_equal(a > 0, b > 0) and len(count_pairs(a, b).first) == len(
+        np.unique(a)
+    ) == len(np.unique(b))
 
 
 def masks(rng, shape):
@@ -76,7 +87,17 @@ def masks(rng, shape):
     alone[tuple(rng.integers(0, n) for n in shape)] = True
     sheet = np.ones(shape, bool)
     sheet[..., shape[-1] // 2] = False
-    return hole, margin, single, ~single, alone, sheet, rng.random(shape) < 0.7, np.ones(shape, bool), np.zeros(shape, bool)
+    return (
+        hole,
+        margin,
+        single,
+        ~single,
+        alone,
+        sheet,
+        rng.random(shape) < 0.7,
+        np.ones(shape, bool),
+        np.zeros(shape, bool),
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -87,11 +108,17 @@ def masks(rng, shape):
     st.sampled_from([(1, 1, 1), (1, 2, 3)]),
     st.sampled_from(["3d", "2d", "sections"]),
 )
-def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(seed, shape, neighborhood, stride, way) -> None:
+def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(
+    seed, shape, neighborhood, stride, way
+) -> None:
     rng = np.random.default_rng(seed)
     offsets = neighborhood if way == "3d" else flat(neighborhood)
     shape = shape[1:] if way == "2d" else shape
-    fitting = [o for o in offsets if all(abs(k) < n for k, n in zip(o, shape[len(shape) - len(o) :], strict=True))]
+    fitting = [
+        o
+        for o in offsets
+        if all(abs(k) < n for k, n in zip(o, shape[len(shape) - len(o) :], strict=True))
+    ]
     if not fitting:
         return
     affs = rng.random((len(fitting), *shape))
@@ -99,9 +126,13 @@ def test_equals_a_plain_mutex_watershed_on_what_the_mask_leaves(seed, shape, nei
         found = mutex(affs, fitting, mask=mask, bias=BIAS, stride=stride)
         assert not found[~mask].any()
         if way == "sections":
-            expected = np.stack([plain(affs[:, z], fitting, mask[z], stride=stride) for z in range(len(mask))])
+            expected = np.stack(
+                [plain(affs[:, z], fitting, mask[z], stride=stride) for z in range(len(mask))]
+            )
             assert all(same(one, other) for one, other in zip(found, expected, strict=True))
-            assert len(np.unique(found[found > 0])) == sum(len(np.unique(one[one > 0])) for one in found)
+            assert len(np.unique(found[found > 0])) == sum(
+                len(np.unique(one[one > 0])) for one in found
+            )
         else:
             assert same(found, plain(affs, fitting, mask, stride=stride))
 
@@ -131,7 +162,9 @@ def test_what_is_stored_outside_the_mask_is_no_matter(stored) -> None:
     affs = rng.integers(0, 256, (len(FAR), 5, 9, 10)).astype(np.uint8)
     mask = rng.random(affs.shape[1:]) < 0.7
     other = np.where(mask, affs, np.uint8(stored))
-    np.testing.assert_array_equal(mutex(other, FAR, mask=mask, bias=BIAS), mutex(affs, FAR, mask=mask, bias=BIAS))
+    np.testing.assert_array_equal(
+        mutex(other, FAR, mask=mask, bias=BIAS), mutex(affs, FAR, mask=mask, bias=BIAS)
+    )
 
 
 def test_a_masked_column_inside_one_neuron_cuts_nothing() -> None:
@@ -154,13 +187,18 @@ def test_cells_with_a_masked_margin_are_the_cells() -> None:
 def test_no_mask_is_a_mask_of_everything_and_any_dtype_of_it_serves() -> None:
     affs = np.random.default_rng(1).random((len(FAR), 4, 8, 9))
     plain_ = mutex(affs, FAR, bias=BIAS)
-    for mask in (np.ones((4, 8, 9), bool), np.full((4, 8, 9), 7, np.int16), np.ones((4, 8, 9), np.float32)):
+    for mask in (
+        np.ones((4, 8, 9), bool),
+        np.full((4, 8, 9), 7, np.int16),
+        np.ones((4, 8, 9), np.float32),
+    ):
         np.testing.assert_array_equal(mutex(affs, FAR, mask=mask, bias=BIAS), plain_)
 
 
 @pytest.mark.parametrize(("one", "two"), [((0, 1), (0, 2)), ((0, -1), (0, -2))])
 def test_a_voxel_alone_in_the_first_place_is_a_segment_as_anywhere_else(one, two) -> None:
-    """Two may join the one between them, and not each other: the stronger gets it, the other is alone."""
+    """Two may join the one between them, and not each other: the stronger gets it, the other is
+    alone."""
     for strong, alone in ((0, 2), (1, 0)):
         affs = np.zeros((2, 1, 3))
         first = 0 if one[1] > 0 else 1
@@ -174,7 +212,9 @@ def test_a_voxel_alone_in_the_first_place_is_a_segment_as_anywhere_else(one, two
 def test_offsets_longer_than_the_volume_say_nothing_and_are_told() -> None:
     affs = np.random.default_rng(2).random((4, 3, 6, 7))
     offsets = (*NEAR, (0, 0, -7))
-    with pytest.warns(UserWarning, match=r"offset \(0, 0, -7\) is longer than the volume of shape \(3, 6, 7\)"):
+    with pytest.warns(
+        UserWarning, match=r"offset \(0, 0, -7\) is longer than the volume of shape \(3, 6, 7\)"
+    ):
         found = mutex(affs, offsets, bias=BIAS)
     np.testing.assert_array_equal(found, mutex(affs[:3], NEAR, bias=BIAS))
     with pytest.warns(UserWarning, match="longer"):

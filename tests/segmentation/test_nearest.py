@@ -10,14 +10,18 @@ def test_channels_are_put_in_order() -> None:
     affs = np.random.default_rng(0).random((4, 3, 4, 5))
     found = nearest(affs, ((0, 0, -1), (-3, 0, 0), (0, -1, 0), (-1, 0, 0)))
     np.testing.assert_array_equal(found, affs[[3, 2, 0]])
-    np.testing.assert_array_equal(nearest(affs, ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0))), affs[:3])
+    np.testing.assert_array_equal(
+        nearest(affs, ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0))), affs[:3]
+    )
 
 
 def test_offsets_of_plus_one_are_moved() -> None:
     labels = np.random.default_rng(0).integers(0, 2, (4, 5, 6))
     forward, backward = np.zeros((2, 3, *labels.shape))
     for axis in range(3):
-        equal = np.take(labels, range(1, labels.shape[axis]), axis) == np.take(labels, range(labels.shape[axis] - 1), axis)
+        equal = np.take(labels, range(1, labels.shape[axis]), axis) == np.take(
+            labels, range(labels.shape[axis] - 1), axis
+        )
         inside = [slice(None)] * 3
         inside[axis] = slice(None, -1)
         forward[axis][tuple(inside)] = equal

@@ -31,14 +31,19 @@ from lsd.volumes.create import create_array
 
 ROI, SIZE = Roi((0, 3, -2), (8, 20, 22)), (4.0, 4.0, 4.0)
 FAR = (*NEAREST, (0, -4, 0), (0, 0, -4))
-BLOCKS = {"watershed": Segment(thresholds=(0.5,)), "blocks": Segment(thresholds=(0.5,), block=(8, 10, 11), context=(2, 2, 2))}
+BLOCKS = {
+    "watershed": Segment(thresholds=(0.5,)),
+    "blocks": Segment(thresholds=(0.5,), block=(8, 10, 11), context=(2, 2, 2)),
+}
 DECODERS = {**BLOCKS, "mutex": Segment(decoder="mutex")}
 
 
 def made(folder, affs, settings, *, mask=None):
     mask = np.ones(ROI.shape, np.uint8) if mask is None else mask.astype(np.uint8)
     for name, data in (("raw", np.ones(ROI.shape, np.uint8)), ("mask", mask)):
-        create_array(folder / "data.zarr", name, roi=ROI, voxel_size=SIZE, dtype=np.uint8).write(data, ROI)
+        create_array(folder / "data.zarr", name, roi=ROI, voxel_size=SIZE, dtype=np.uint8).write(
+            data, ROI
+        )
     config = Config(
         name="run",
         dataset=Dataset(test=(Volume(path="data.zarr", raw="raw", labels_mask="mask"),)),
@@ -49,7 +54,9 @@ def made(folder, affs, settings, *, mask=None):
         data_root=str(folder),
     )
     path = prediction(config, "data_test")
-    create_array(path, "affs", roi=ROI, voxel_size=SIZE, dtype=affs.dtype, channels=len(affs)).write(affs, ROI)
+    create_array(
+        path, "affs", roi=ROI, voxel_size=SIZE, dtype=affs.dtype, channels=len(affs)
+    ).write(affs, ROI)
     return config
 
 
@@ -79,7 +86,9 @@ def test_nothing_is_explained(tmp_path, caplog, way, affs, options, words) -> No
     with caplog.at_level(logging.WARNING):
         segment(config, progress=told.append)
     what = "segments" if way == "mutex" else "fragments"
-    (message,) = [record.getMessage() for record in caplog.records if "data_test: no" in record.getMessage()]
+    (message,) = [
+        record.getMessage() for record in caplog.records if "data_test: no" in record.getMessage()
+    ]
     assert message.startswith(f"data_test: no {what}: ")
     assert re.search(words, message), message
     assert any(f"data_test: 0 {what}" in line for line in told)
@@ -94,10 +103,17 @@ def test_the_cause_is_the_one_that_there_is(tmp_path, caplog) -> None:
         return " ".join(record.getMessage() for record in caplog.records)
 
     text = said("threshold", cells(150, 150), fragments=Fragments(threshold=0.6))
-    assert "mean at a voxel is 0.588 at most, which is not above segment.fragments.threshold=0.6" in text
-    assert "all fragments were dropped" in said("small", cells(200, 0), fragments=Fragments(min_size=10**6))
+    assert (
+        "mean at a voxel is 0.588 at most, which is not above segment.fragments.threshold=0.6"
+        in text
+    )
+    assert "all fragments were dropped" in said(
+        "small", cells(200, 0), fragments=Fragments(min_size=10**6)
+    )
     assert "above 0.7 (0.5 - segment.mutex.bias)" in said("mutex", cells(150, 0), decoder="mutex")
-    assert "above 0.4 (0.5" in said("bias", cells(90, 0), decoder="mutex", mutex=Mutex(bias=(0.1, -0.3)))
+    assert "above 0.4 (0.5" in said(
+        "bias", cells(90, 0), decoder="mutex", mutex=Mutex(bias=(0.1, -0.3))
+    )
 
 
 @pytest.mark.parametrize("way", DECODERS)
@@ -126,14 +142,23 @@ def test_bytes_of_0_and_1_are_told() -> None:
 
 def test_affinities_of_other_offsets_than_the_config_s_are_refused(tmp_path) -> None:
     config = made(tmp_path, cells(255, 0)[:3], BLOCKS["watershed"])
-    with pytest.raises(ValueError, match=r"has 3 channels, and there are 5 offsets in head 'affs' of the config's variant"):
+    with pytest.raises(
+        ValueError,
+        match=r"has 3 channels, and there are 5 offsets in head 'affs' of the config's variant",
+    ):
         segment(config)
     path = prediction(config, "data_test")
     other = [list(offset) for offset in (*FAR[1:], FAR[0])]
     for stated, right in ((other, False), ([list(offset) for offset in FAR], True)):
         shutil.rmtree(path)
         array = create_array(
-            path, "affs", roi=ROI, voxel_size=SIZE, dtype=np.uint8, channels=5, attributes={"neighborhood": stated}
+            path,
+            "affs",
+            roi=ROI,
+            voxel_size=SIZE,
+            dtype=np.uint8,
+            channels=5,
+            attributes={"neighborhood": stated},
         )
         array.write(cells(255, 0), ROI)
         if right:

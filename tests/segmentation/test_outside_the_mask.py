@@ -1,4 +1,5 @@
-"""What affinities hold where the mask is not set, or where there is no fragment, changes nothing."""
+"""What affinities hold where the mask is not set, or where there is no fragment, changes
+nothing."""
 
 import warnings
 
@@ -18,14 +19,20 @@ WAYS = {
     "affinity": Segment(fragments=Fragments(min_seed_distance=3, boundaries="affinity")),
     "in_xy": Segment(fragments=Fragments(min_seed_distance=3, in_xy=True, boundaries="affinity")),
     "foreground": Segment(fragments=Fragments(min_seed_distance=3, foreground_only=True)),
-    "options": Segment(fragments=Fragments(min_seed_distance=3, filter_fragments=0.3, epsilon_agglomerate=0.3, min_size=5)),
+    "options": Segment(
+        fragments=Fragments(
+            min_seed_distance=3, filter_fragments=0.3, epsilon_agglomerate=0.3, min_size=5
+        )
+    ),
     "quantile": Segment(fragments=Fragments(min_seed_distance=3), scoring="hist_quant_75"),
     "mutex": Segment(decoder="mutex", mutex=Mutex(bias=(0.2, -0.1))),
 }
 
 
 def _affs(seed=0):
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((len(FAR), *SHAPE)), (0, 1.2, 1.2, 1.2))
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(seed).random((len(FAR), *SHAPE)), (0, 1.2, 1.2, 1.2)
+    )
     low, high = np.percentile(noise, [5, 90])
     return np.clip((noise - low) / (high - low), 0, 1).astype(np.float32)
 
@@ -60,7 +67,9 @@ def test_contacts_with_nothing_are_no_contacts(scoring) -> None:
     for channel, offset in enumerate(FAR):
         ends = np.roll(labels, [-k for k in offset], axis=(0, 1, 2))
         other[channel][(labels == 0) | (ends == 0)] = np.random.default_rng(2).random()
-    expected, found = (agglomerate(a, labels, neighborhood=FAR, scoring=scoring) for a in (affs, other))
+    expected, found = (
+        agglomerate(a, labels, neighborhood=FAR, scoring=scoring) for a in (affs, other)
+    )
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
 

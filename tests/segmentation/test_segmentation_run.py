@@ -1,4 +1,5 @@
-"""Segmentation on disk: what is written, which thresholds, and what is said when something is missing."""
+"""Segmentation on disk: what is written, which thresholds, and what is said when something is
+missing."""
 
 import json
 import shutil
@@ -22,7 +23,19 @@ from lsd.segmentation.run import segment
 from lsd.segmentation.tables import damaged_tables, open_table, verify_tables
 from lsd.segmentation.threshold import array_name, scoring_settings
 from lsd.segmentation.whole import Whole
-from lsd.spec import Affinities, Config, Dataset, Fragments, Head, Network, ResidualUNet, Segment, Stage, Variant, Volume
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Fragments,
+    Head,
+    Network,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Variant,
+    Volume,
+)
 from lsd.spec.paths import evaluation_file, prediction, segmentation, validation_file
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
@@ -35,7 +48,9 @@ THRESHOLDS = (0.28, 0.29, 0.6)
 
 
 def _affs():
-    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((3, *ROI.shape)), (0, 1.5, 1.5, 1.5))
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(0).random((3, *ROI.shape)), (0, 1.5, 1.5, 1.5)
+    )
     low, high = np.percentile(noise, [5, 90])
     return (255 * np.clip((noise - low) / (high - low), 0, 1)).astype(np.uint8)
 
@@ -43,10 +58,16 @@ def _affs():
 @pytest.fixture
 def config(tmp_path):
     labels = np.ones(ROI.shape, np.uint64)
-    for what, data in (("raw", labels.astype(np.uint8)), ("labels", labels), ("mask", labels.astype(np.uint8))):
+    for what, data in (
+        ("raw", labels.astype(np.uint8)),
+        ("labels", labels),
+        ("mask", labels.astype(np.uint8)),
+    ):
         if what == "mask":
             data[:, :, :7] = 0
-        create_array(tmp_path / "data.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype).write(data, ROI)
+        create_array(
+            tmp_path / "data.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype
+        ).write(data, ROI)
     volume = Volume(path="data.zarr", raw="raw", labels="labels", labels_mask="mask")
     config = Config(
         name="run",
@@ -58,9 +79,14 @@ def config(tmp_path):
         data_root=str(tmp_path),
     )
     for name in ("data_validate", "data_test"):
-        create_array(prediction(config, name), "affs", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, channels=3).write(
-            _affs(), ROI
-        )
+        create_array(
+            prediction(config, name),
+            "affs",
+            roi=ROI,
+            voxel_size=VOXEL_SIZE,
+            dtype=np.uint8,
+            channels=3,
+        ).write(_affs(), ROI)
     return config
 
 
@@ -75,7 +101,9 @@ def _names(config, volume):
 
 def test_what_is_written(config) -> None:
     told = []
-    assert segment(config, progress=told.append) == [segmentation(config, name) for name in ("data_validate", "data_test")]
+    assert segment(config, progress=told.append) == [
+        segmentation(config, name) for name in ("data_validate", "data_test")
+    ]
     assert any("fragments" in line for line in told)
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
     expected = decode(_affs(), Affinities().neighborhood, config.segment)
@@ -89,8 +117,12 @@ def test_what_is_written(config) -> None:
     np.testing.assert_array_equal(np.stack([edges["u"], edges["v"]], axis=1), expected.edges)
     np.testing.assert_array_equal(edges["score"], expected.scores)
     for threshold in THRESHOLDS:
-        np.testing.assert_array_equal(open_array(path, array_name(threshold)).read(ROI), expected.segmentation(threshold))
-        np.testing.assert_array_equal(open_table(path, repr(threshold)).segments, expected.table(threshold)[1:])
+        np.testing.assert_array_equal(
+            open_array(path, array_name(threshold)).read(ROI), expected.segmentation(threshold)
+        )
+        np.testing.assert_array_equal(
+            open_table(path, repr(threshold)).segments, expected.table(threshold)[1:]
+        )
     assert expected.segmentation(0.6).max() < expected.fragments.max()
 
 
@@ -102,7 +134,9 @@ def test_arrays_say_with_which_settings_they_were_made(config) -> None:
     for changed in (config, _set(config, scoring="hist_quant_75")):
         segment(changed)
         assert said("fragments") == config.segment.fragments.model_dump(mode="json")
-        assert all(said(array_name(threshold)) == scoring_settings(changed) for threshold in THRESHOLDS)
+        assert all(
+            said(array_name(threshold)) == scoring_settings(changed) for threshold in THRESHOLDS
+        )
 
 
 def _write(path, content):
@@ -114,15 +148,24 @@ def test_without_truth_the_picked_threshold_is_used(config) -> None:
     def asked():
         told = []
         segment(config, progress=told.append)
-        return [line.split()[-1] for line in told if line.startswith("data_test") and "segments at threshold" in line]
+        return [
+            line.split()[-1]
+            for line in told
+            if line.startswith("data_test") and "segments at threshold" in line
+        ]
 
     _write(validation_file(config), {"threshold": 0.55})
     assert asked() == ["0.55"]
     assert _names(config, "data_test") == ["0.55"]
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.6"]
     settings = scoring_settings(config)
-    _write(validation_file(config), {"threshold": 0.55, "segment": settings | {"block": [1, 2, 3], "agglomeration": "blocks"}})
-    _write(evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean_all"}})
+    _write(
+        validation_file(config),
+        {"threshold": 0.55, "segment": settings | {"block": [1, 2, 3], "agglomeration": "blocks"}},
+    )
+    _write(
+        evaluation_file(config), {"threshold": 0.29, "segment": settings | {"scoring": "mean_all"}}
+    )
     assert asked() == ["0.55"], "picked with another scoring"
     _write(evaluation_file(config), {"threshold": 0.29, "segment": settings})
     assert asked() == ["0.29"]
@@ -155,12 +198,19 @@ def test_other_thresholds_are_written_beside_those_that_are_there(config, monkey
     segment(config)
     computed = []
     monkeypatch.setattr(Segments, "compute", _noting(Segments.compute, computed))
-    for thresholds, written in (((0.5,), {"0.5"}), ((0.29, 0.5), set()), ((0.6, 0.4, 0.5), {"0.4"}), (THRESHOLDS, set())):
+    for thresholds, written in (
+        ((0.5,), {"0.5"}),
+        ((0.29, 0.5), set()),
+        ((0.6, 0.4, 0.5), {"0.4"}),
+        (THRESHOLDS, set()),
+    ):
         computed.clear()
         segment(_set(config, thresholds=thresholds))
         assert {threshold for name in computed for threshold in name} == written
     assert _names(config, "data_validate") == ["0.28", "0.29", "0.4", "0.5", "0.6"]
-    assert not [path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name]
+    assert not [
+        path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name
+    ]
     _same(_content(config), _content(everything))
     assert verify(segmentation(config, "x").parent) == []
     assert verify_tables(segmentation(config, "x").parent) == []
@@ -224,9 +274,13 @@ def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
     segment(other)
     gone = [record.getMessage() for record in caplog.records if "removed" in record.getMessage()]
     names = ", ".join(map(array_name, (0.28, 0.29, 0.5, 0.6)))
-    assert [line.split("removed")[1] for line in gone] == [f", for what they were made from is made anew: {names}"] * 2
+    assert [line.split("removed")[1] for line in gone] == [
+        f", for what they were made from is made anew: {names}"
+    ] * 2
     assert _names(config, "data_validate") == ["0.6"]
-    assert sorted(path.name for path in (segmentation(config, "data_validate") / "tables").glob("*.npy")) == [
+    assert sorted(
+        path.name for path in (segmentation(config, "data_validate") / "tables").glob("*.npy")
+    ) == [
         "0.6.npy",
         "first.npy",
     ]
@@ -255,7 +309,11 @@ def test_levels_are_majorities_and_come_when_they_are_asked_for(config) -> None:
         for level, factor in ((1, (1, 2, 2)), (2, (1, 4, 4))):
             expected = coarser(found[name], factor, "majority")
             np.testing.assert_array_equal(image.images[level].data.compute(), expected, strict=True)
-            assert [image.images[level].scale[dim] for dim in "zyx"] == [40.0, 4.5 * factor[1], 4.0 * factor[2]]
+            assert [image.images[level].scale[dim] for dim in "zyx"] == [
+                40.0,
+                4.5 * factor[1],
+                4.0 * factor[2],
+            ]
     assert not has_array(container, "uncut/1")
     segment(_set(config, levels=3))
     assert verify(container.parent) == []
@@ -289,7 +347,10 @@ def test_what_another_wrote_where_a_later_list_goes_stays(config) -> None:
     mine = np.full(ROI.shape, 7, np.uint64)
     open_array(container, "segmentation/0.7", writable=True).write(mine, ROI)
     (container / "tables" / "mine.npy").write_bytes(b"mine")
-    with pytest.raises(ValueError, match=r"segmentation/0\.7 holds what this program did not write, and is not written over"):
+    with pytest.raises(
+        ValueError,
+        match=r"segmentation/0\.7 holds what this program did not write, and is not written over",
+    ):
         segment(_set(config, thresholds=(0.6, 0.7)))
     np.testing.assert_array_equal(open_array(container, "segmentation/0.7").read(ROI), mine)
     segment(_set(config, thresholds=(0.5, 0.6)))
@@ -333,7 +394,9 @@ def test_mask_blank_sections_and_mutex(config) -> None:
     assert fragments[0, :, 7:].all()
     pytest.importorskip("mwatershed")
     far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))
-    segment(config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})}))
+    segment(
+        config.derive(segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})})
+    )
     assert _names(config, "data_test") == ["mutex"]
 
 
@@ -343,7 +406,9 @@ def test_another_mask_in_the_same_place_is_another_segmentation(config, tmp_path
     rmtree(tmp_path / "data.zarr" / "mask")
     other = np.ones(ROI.shape, np.uint8)
     other[:, :5] = 0
-    create_array(tmp_path / "data.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8).write(other, ROI)
+    create_array(
+        tmp_path / "data.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8
+    ).write(other, ROI)
     segment(masked)
     fragments = open_array(segmentation(config, "data_test"), "fragments").read(ROI)
     np.testing.assert_array_equal(fragments > 0, other > 0)
@@ -353,7 +418,9 @@ def test_sections_of_a_2d_network(config) -> None:
     affs = _affs()
     found = decode(affs[1:], ((-1, 0), (0, -1)), config.segment)
     np.testing.assert_array_equal(found.fragments[3], found.segmentation(-1.0)[3])
-    assert not set(np.unique(found.segmentation(1.0)[0])) & set(np.unique(found.segmentation(1.0)[1])) - {0}
+    assert not set(np.unique(found.segmentation(1.0)[0])) & set(
+        np.unique(found.segmentation(1.0)[1])
+    ) - {0}
 
 
 def test_errors(config) -> None:
@@ -363,11 +430,15 @@ def test_errors(config) -> None:
         segment(config.derive(name="another"))
 
 
-def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(config, monkeypatch) -> None:
+def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(
+    config, monkeypatch
+) -> None:
     one = config.predict.derive(volumes=("validate",))
     config = _set(config.derive(predict=one), block=(6, 10, 24))
     monkeypatch.setattr(run, "available", lambda: 1000)
-    with pytest.raises(ValueError, match=r"to join \d+ contacts .* GB .*, 1e-06 GB are free; set segment\.aggl"):
+    with pytest.raises(
+        ValueError, match=r"to join \d+ contacts .* GB .*, 1e-06 GB are free; set segment\.aggl"
+    ):
         segment(config)
     monkeypatch.setattr(Fragments_, "compute", None)
     segment(_set(config, agglomeration="blocks"))
@@ -379,19 +450,25 @@ def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(confi
 
 def test_blocks_and_whole_are_not_taken_for_each_other(config) -> None:
     """Over the whole volume, blocks change no score; on their own they do."""
-    config = _set(config, block=(6, 10, 24), context=(1, 1, 1), edge_context=(1, 1, 1), scoring="mean")
+    config = _set(
+        config, block=(6, 10, 24), context=(1, 1, 1), edge_context=(1, 1, 1), scoring="mean"
+    )
     found = {}
     for agglomeration in ("whole", "blocks", "auto"):
         asked = _set(config, agglomeration=agglomeration)
         segment(asked)
-        edges = np.concatenate(list(edge_pieces(segmentation(asked, "data_validate") / "blocks" / "edges")))
+        edges = np.concatenate(
+            list(edge_pieces(segmentation(asked, "data_validate") / "blocks" / "edges"))
+        )
         found[agglomeration] = np.sort(edges, order=["u", "v"])
     np.testing.assert_array_equal(found["whole"], found["auto"])
     assert (found["whole"][["u", "v"]] == found["blocks"][["u", "v"]]).all()
     assert (found["whole"]["score"] != found["blocks"]["score"]).any()
 
 
-def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(config, monkeypatch) -> None:
+def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(
+    config, monkeypatch
+) -> None:
     one = config.predict.derive(volumes=("validate",))
     config = _set(config.derive(predict=one), block=(6, 10, 24))
     with monkeypatch.context() as patch:
@@ -408,9 +485,13 @@ def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(co
     content[20] ^= 8
     rows.write_bytes(content)
     rmtree(container / "blocks" / "edges")
-    with pytest.raises(BlocksFailed, match=r"contacts/.*\.rows is damaged: block \d; verify the run"):
+    with pytest.raises(
+        BlocksFailed, match=r"contacts/.*\.rows is damaged: block \d; verify the run"
+    ):
         segment(config)
-    assert [finding.folder.name for finding in verify(container.parents[1])] == ["contacts"], "edges were never done"
+    assert [finding.folder.name for finding in verify(container.parents[1])] == ["contacts"], (
+        "edges were never done"
+    )
     segment(config)
 
 

@@ -1,4 +1,5 @@
-"""Tables of fragments against the graph itself (scipy, and the tables of one block), whatever the order and the pieces."""
+"""Tables of fragments against the graph itself (scipy, and the tables of one block), whatever the
+order and the pieces."""
 
 import json
 import resource
@@ -95,7 +96,8 @@ def test_a_table_is_the_components_of_the_graph(graph, threshold, wide) -> None:
     assert found.dtype == np.uint64
     ids, ends = places.ids(0, len(places)), np.stack([edges["u"], edges["v"]], axis=1)
     np.testing.assert_array_equal(found, components(ids, ends, edges["score"], threshold))
-    # the threshold in the precision of the scores: 0.28 joins float32(0.28), which is more than 0.28
+    # the threshold in the precision of the scores: 0.28 joins float32(0.28), which is more than
+    # 0.28
     assert found.tolist() == by_scipy(places, edges, np.float32(threshold))
     shuffled = np.random.default_rng(1).permutation(edges)
     np.testing.assert_array_equal(segments_of(places, [shuffled], threshold), found)
@@ -109,7 +111,9 @@ def test_a_table_is_the_components_of_the_graph(graph, threshold, wide) -> None:
 def test_on_disk_as_in_memory(tmp_path_factory, graph, thresholds) -> None:
     places, _, pieces = graph
     container = tmp_path_factory.mktemp("tables")
-    write_tables(container, thresholds, places=places, edges=lambda: iter(pieces), names=name, made_from="x")
+    write_tables(
+        container, thresholds, places=places, edges=lambda: iter(pieces), names=name, made_from="x"
+    )
     for threshold in THRESHOLDS:
         table = open_table(container, name(threshold), made_from="x")
         expected = segments_of(places, pieces, threshold)
@@ -128,7 +132,9 @@ PIECE = np.array([(1, 3, 0.28), (3, 21, 0.29), (21, 22, 0.5)], EDGE)
 
 @pytest.fixture
 def container(tmp_path):
-    write_tables(tmp_path, THRESHOLDS, places=PLACES, edges=lambda: [PIECE], names=name, made_from="x")
+    write_tables(
+        tmp_path, THRESHOLDS, places=PLACES, edges=lambda: [PIECE], names=name, made_from="x"
+    )
     return tmp_path
 
 
@@ -136,7 +142,10 @@ def test_by_hand(container) -> None:
     assert open_table(container, "0.28").segments.tolist() == [1, 2, 1, 21, 22]
     assert open_table(container, "0.29").segments.tolist() == [1, 2, 1, 1, 22]
     assert open_table(container, "0.5").segments.tolist() == [1, 2, 1, 1, 1]
-    assert open_table(container, "0.28").look_up(np.array([[0, 3], [22, 21]])).tolist() == [[0, 1], [22, 21]]
+    assert open_table(container, "0.28").look_up(np.array([[0, 3], [22, 21]])).tolist() == [
+        [0, 1],
+        [22, 21],
+    ]
     assert sorted(path.name for path in (container / "tables").iterdir()) == [
         "0.28.npy", "0.29.npy", "0.5.npy", "first.npy", "tables.json",
     ]  # fmt: skip
@@ -190,7 +199,9 @@ def test_a_table_of_other_fragments(container) -> None:
         open_table(container, "0.28")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"{}", json.dumps({"made_from": "x", "digests": {}}).encode()])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"{}", json.dumps({"made_from": "x", "digests": {}}).encode()]
+)
 def test_a_description_that_cannot_be_read(container, content) -> None:
     (container / "tables" / "tables.json").write_bytes(content)
     assert not have_tables(container, ("0.28",), "x")
@@ -199,7 +210,9 @@ def test_a_description_that_cannot_be_read(container, content) -> None:
 
 
 def test_no_fragments(tmp_path) -> None:
-    write_tables(tmp_path, (0.5,), places=Places.of([0, 0], 10), edges=list, names=name, made_from="x")
+    write_tables(
+        tmp_path, (0.5,), places=Places.of([0, 0], 10), edges=list, names=name, made_from="x"
+    )
     table = open_table(tmp_path, "0.5")
     assert table.of_block(1).tolist() == []
     assert table.look_up(np.zeros((2, 2), np.uint64)).tolist() == [[0, 0], [0, 0]]
@@ -212,7 +225,14 @@ def test_where_nothing_more_can_be_written(container) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            write_tables(container, (0.5,), places=Places.of([50_000], 10**6), edges=list, names=name, made_from="y")
+            write_tables(
+                container,
+                (0.5,),
+                places=Places.of([50_000], 10**6),
+                edges=list,
+                names=name,
+                made_from="y",
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not have_tables(container, ("0.5",), "y"), "what is there is not what was asked for"

@@ -1,4 +1,5 @@
-"""A threshold is used where it was picked with the settings of the config, on what are validation volumes now."""
+"""A threshold is used where it was picked with the settings of the config, on what are validation
+volumes now."""
 
 import json
 
@@ -27,14 +28,22 @@ def config(tmp_path) -> Config:
     """A run with a folder, that picked 0.3 in evaluation and 0.4 in training."""
     config = Config(
         name="run",
-        dataset=Dataset(validate=(Volume(path="a.zarr", name="a"), Volume(path="b.zarr", name="b"))),
+        dataset=Dataset(
+            validate=(Volume(path="a.zarr", name="a"), Volume(path="b.zarr", name="b"))
+        ),
         variant=Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
         runs=str(tmp_path),
     )
     run_folder(config).mkdir(parents=True)
-    settings = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
-    on = {name: volume.model_dump(mode="json") for name, volume in config.dataset.part("validate").items()}
+    settings = {
+        "segment": scoring_settings(config),
+        "evaluate": config.evaluate.model_dump(mode="json"),
+    }
+    on = {
+        name: volume.model_dump(mode="json")
+        for name, volume in config.dataset.part("validate").items()
+    }
     _write(evaluation_file(config), {"threshold": 0.3, **settings, "picked_on": on})
     _write(validation_file(config), {"threshold": 0.4, "yardstick": settings})
     return config
@@ -75,7 +84,11 @@ def test_what_is_no_matter(config, caplog, part, fields) -> None:
         ("segment", {"scoring": "mean_all"}, "segment.scoring: mean there, mean_all asked for"),
         ("segment", {"use_mask": True}, "segment.use_mask: False there, True asked for"),
         ("evaluate", {"tolerance": 0.05}, "evaluate.tolerance: 0.0 there, 0.05 asked for"),
-        ("evaluate", {"background": "ignore"}, "evaluate.background: label there, ignore asked for"),
+        (
+            "evaluate",
+            {"background": "ignore"},
+            "evaluate.background: label there, ignore asked for",
+        ),
         ("evaluate", {"connected": True}, "evaluate.connected: False there, True asked for"),
         ("evaluate", {"ignore": (0, 9)}, "evaluate.ignore: [0] there, [0, 9] asked for"),
         ("evaluate", {"region": ((0, 5),)}, "evaluate.region: [] there, [[0, 5]] asked for"),
@@ -111,15 +124,22 @@ def test_what_is_no_validation_volume_any_more(config, caplog) -> None:
 
 
 def test_training_validated_on_what_is_a_test_volume_now(config, caplog) -> None:
-    on = {name: {"spec": volume.model_dump(mode="json")} for name, volume in config.dataset.part("validate").items()}
+    on = {
+        name: {"spec": volume.model_dump(mode="json")}
+        for name, volume in config.dataset.part("validate").items()
+    }
     content = json.loads(validation_file(config).read_text())
-    _write(validation_file(config), {**content, "yardstick": {**content["yardstick"], "volumes": on}})
+    _write(
+        validation_file(config), {**content, "yardstick": {**content["yardstick"], "volumes": on}}
+    )
     assert validated(config) == 0.4
     assert not caplog.messages
     first, second = config.dataset.validate
     assert validated(config.derive(dataset={"validate": (second,), "test": (first,)})) is None
     assert "volume 'a' is no validation volume, or another one now" in caplog.text
-    assert validated(config.derive(dataset={"validate": (first, second.derive(region="0:5"))})) is None
+    assert (
+        validated(config.derive(dataset={"validate": (first, second.derive(region="0:5"))})) is None
+    )
 
 
 def test_files_of_before_are_read(config) -> None:

@@ -59,7 +59,9 @@ def test_more_voxels_than_positions_are_refused() -> None:
 @pytest.mark.parametrize("shape", [(12, 13, 30), (25, 9)])
 def test_maxima_are_those_of_scipy(size, shape) -> None:
     height = np.random.default_rng(size).integers(0, 30, shape).astype(np.int32)
-    np.testing.assert_array_equal(maxima(height, size), ndimage.maximum_filter(height, size) == height)
+    np.testing.assert_array_equal(
+        maxima(height, size), ndimage.maximum_filter(height, size) == height
+    )
 
 
 def test_squared_distance_is_exact() -> None:
@@ -75,4 +77,6 @@ def test_seeds_are_plateaus(shape) -> None:
     expected, count = ndimage.label(ndimage.maximum_filter(height, 5) == height)
     found = seeds(height, 5)
     assert found.max() == count
-    assert len(np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1).T) == len(np.unique(expected))
+    assert len(np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1).T) == len(
+        np.unique(expected)
+    )

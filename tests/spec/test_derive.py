@@ -1,4 +1,5 @@
-"""A spec derived from another equals one that is written out; whatever way a spec was made, what is wrong is refused."""
+"""A spec derived from another equals one that is written out; whatever way a spec was made, what is
+wrong is refused."""
 
 import copy
 import pickle
@@ -44,7 +45,13 @@ def plainly(spec: Spec, changes: dict) -> Spec:
     [
         (config, {}),
         (config, {"name": "x"}),
-        (config, {"train": {"iterations": 5, "schedule": {"kind": "cosine"}}, "segment": {"fragments": {"in_xy": True}}}),
+        (
+            config,
+            {
+                "train": {"iterations": 5, "schedule": {"kind": "cosine"}},
+                "segment": {"fragments": {"in_xy": True}},
+            },
+        ),
         (config, {"train": Train(iterations=5), "dataset": DATASETS["fib25"]}),
         (config, {"train": {"init": {"main": "a.pt"}, "frozen": "main"}}),
         (config.train.derive(init={"main": "a.pt"}), {"init": {}}),
@@ -65,16 +72,28 @@ def test_equals_one_that_is_written_out(base, changes) -> None:
 def test_another_kind_stands_for_itself() -> None:
     whole = config.derive(network={"trunk": {"kind": "unet"}, "train_shape": (196, 196, 196)})
     assert whole.network.trunk == UNet()
-    assert whole.derive(network={"trunk": {"kind": "unet", "features": 3}}).network.trunk == UNet(features=3)
+    assert whole.derive(network={"trunk": {"kind": "unet", "features": 3}}).network.trunk == UNet(
+        features=3
+    )
 
 
 def test_what_was_said_before_stays() -> None:
-    assert config.derive(train={"schedule": {"kind": "cosine"}}).train == config.train.derive(schedule=Schedule(kind="cosine"))
-    assert config.derive(train={"seed": 4}).train.iterations == config.train.iterations != Train().iterations
+    assert config.derive(train={"schedule": {"kind": "cosine"}}).train == config.train.derive(
+        schedule=Schedule(kind="cosine")
+    )
+    assert (
+        config.derive(train={"seed": 4}).train.iterations
+        == config.train.iterations
+        != Train().iterations
+    )
 
 
 def test_all_mistakes_at_once_by_their_dotted_path() -> None:
-    changes = {"train": {"iterations": -5, "iterations_typo": 1}, "segment": {"fragments": {"treshold": 0.3}}, "nmae": "x"}
+    changes = {
+        "train": {"iterations": -5, "iterations_typo": 1},
+        "segment": {"fragments": {"treshold": 0.3}},
+        "nmae": "x",
+    }
     for make in (lambda: config.derive(**changes), lambda: config.model_copy(update=changes)):
         with pytest.raises(ValidationError) as error:
             make()
@@ -98,7 +117,8 @@ def test_fields_are_checked_against_each_other_again() -> None:
 
 
 def wrong_ones():
-    """A config with iterations=-7 (or another mistake) inside, made past all that would refuse it."""
+    """A config with iterations=-7 (or another mistake) inside, made past all that would refuse
+    it."""
     construct = config.train.model_construct(**{**config.train.__dict__, "iterations": -7})
     yield "constructed", Config.model_construct(**{**config.__dict__, "train": construct})
     unknown = config.train.model_construct(**{**config.train.__dict__, "itertions": 5})
@@ -118,7 +138,11 @@ def wrong_ones():
     yield "pydantic's copy", BaseModel.model_copy(config, update={"train": {"itertions": 5}})
     with collecting() as errors:
         stand_in = Config(
-            name="x", dataset=DATASETS["fib25"], variant=VARIANTS["aff"], network=NETWORKS["small"], train=Train(itertions=-7)
+            name="x",
+            dataset=DATASETS["fib25"],
+            variant=VARIANTS["aff"],
+            network=NETWORKS["small"],
+            train=Train(itertions=-7),
         )
     assert len(errors) == 1
     yield "stand-in", stand_in
@@ -129,7 +153,9 @@ WRONG = dict(wrong_ones())
 EMPTY = Evaluation(None, "", {})
 
 
-@pytest.mark.parametrize("run", [train, predict, segment, evaluate, expand, lambda c: draw(c, EMPTY)])
+@pytest.mark.parametrize(
+    "run", [train, predict, segment, evaluate, expand, lambda c: draw(c, EMPTY)]
+)
 @pytest.mark.parametrize("made", WRONG)
 def test_nothing_runs_with_what_is_wrong(made, run, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -163,7 +189,8 @@ def test_a_spec_that_stood_in_is_refused_ever_after() -> None:
         assert [line for error in errors for line in lines(error)] == [
             "Fragments: no field 'treshold'; did you mean 'threshold'?",
             "Segment.thresholds: input should be less than or equal to 1, got 5",
-            "name: a run's name is one folder name, got '..'; the folder above it is set with runs=",
+            "name: a run's name is one folder name, got '..'; the folder above it is set with "
+            "runs=",
         ]
         for value in (wrong, pickle.loads(pickle.dumps(wrong)), copy.copy(wrong)):
             with pytest.raises(ValidationError, match="treshold"):

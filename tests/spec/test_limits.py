@@ -1,4 +1,5 @@
-"""Names, numbers of axes and numbers that fit their type: what cannot work is refused when the config is built."""
+"""Names, numbers of axes and numbers that fit their type: what cannot work is refused when the
+config is built."""
 
 import json
 
@@ -28,7 +29,19 @@ from lsd.spec import (
 from lsd.spec.mistakes import lines
 
 SEPARATED = ["../../safe/keep", "/abs", "a/b", "a\\b"]
-BAD_NAMES = ["", ".", "..", *SEPARATED, "a\nb", "a\0b", "a\x1bb", "\x7f", "\ud800", "a" * 201, "脳" * 70]
+BAD_NAMES = [
+    "",
+    ".",
+    "..",
+    *SEPARATED,
+    "a\nb",
+    "a\0b",
+    "a\x1bb",
+    "\x7f",
+    "\ud800",
+    "a" * 201,
+    "脳" * 70,
+]
 GOOD_NAMES = ["größe = 3: x", "脳 の 地図", "a..b", "...", " ", "-x", "a.zarr", "👩‍🔬", "c" * 200]
 
 
@@ -51,7 +64,9 @@ def test_names_that_are_files(name, tmp_path) -> None:
     (tmp_path / f"{name}.zarr").mkdir()
 
 
-@pytest.mark.parametrize("path", ["a\nb.zarr", "x/a\x1b.zarr", "a\\b.zarr", "x/" + "a" * 220 + ".zarr"])
+@pytest.mark.parametrize(
+    "path", ["a\nb.zarr", "x/a\x1b.zarr", "a\\b.zarr", "x/" + "a" * 220 + ".zarr"]
+)
 def test_names_that_follow_from_files(path) -> None:
     with pytest.raises(ValidationError, match="give it a name="):
         Dataset(test=Volume(path=path))
@@ -61,12 +76,21 @@ def test_names_that_follow_from_files(path) -> None:
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: Descriptors(sigma=(80,)), "sigma: give one value an axis, z, y and x, in 2D y and x, got (80.0,)"),
+        (
+            lambda: Descriptors(sigma=(80,)),
+            "sigma: give one value an axis, z, y and x, in 2D y and x, got (80.0,)",
+        ),
         (lambda: Descriptors(sigma=(1, 2, 3, 4)), "sigma: give one value an axis"),
         (lambda: Volume(path="a", voxel_size=(4,)), "voxel_size: give one value an axis"),
         (lambda: Volume(path="a", offset=(1, 2, 3, 4)), "offset: give one value an axis"),
-        (lambda: Volume(path="a", voxel_size=(4, 4), offset=(0, 0, 0)), "offset (0.0, 0.0, 0.0) is of 3 axes, voxel_size of 2"),
-        (lambda: Volume(path="a", voxel_size=(4, 4), region="0:1,0:1,0:1"), "is of 3 axes, voxel_size of 2"),
+        (
+            lambda: Volume(path="a", voxel_size=(4, 4), offset=(0, 0, 0)),
+            "offset (0.0, 0.0, 0.0) is of 3 axes, voxel_size of 2",
+        ),
+        (
+            lambda: Volume(path="a", voxel_size=(4, 4), region="0:1,0:1,0:1"),
+            "is of 3 axes, voxel_size of 2",
+        ),
         (lambda: Volume(path="a", region="0:1,0:1,0:1,0:1"), "region has 4 slices"),
         (lambda: Dataset(voxel_size=(1, 2, 3, 4)), "voxel_size: give one value an axis"),
         (lambda: Elastic(spacing=(4,)), "spacing: give one value an axis"),
@@ -78,30 +102,43 @@ def test_names_that_follow_from_files(path) -> None:
             lambda: config.derive(network=NETWORKS["small2d"], predict={"shape": (9, 9, 9)}),
             "predict.shape: (9, 9, 9) has 3 axes",
         ),
-        (lambda: config.derive(predict={"shape": (9, 9)}), "predict.shape: (9, 9) has 2 axes, the network 3"),
         (
-            lambda: config.derive(variant=one(lsds=Head(target=Descriptors(sigma=(80, 80))))),
-            "variant.stages.0.heads.lsds.target.sigma: (80.0, 80.0) is of 2 axes, the network of 3; give z y x, or one for all",
+            lambda: config.derive(predict={"shape": (9, 9)}),
+            "predict.shape: (9, 9) has 2 axes, the network 3",
         ),
         (
-            lambda: config.derive(variant=one(affs=Head(target=Affinities(neighborhood=((0, 1),))))),
-            "variant.stages.0.heads.affs.target.neighborhood: offset (0, 1) is of 2 axes, the network of 3; give z y x",
+            lambda: config.derive(variant=one(lsds=Head(target=Descriptors(sigma=(80, 80))))),
+            "variant.stages.0.heads.lsds.target.sigma: (80.0, 80.0) is of 2 axes, the network of "
+            "3; give z y x, or one for all",
         ),
         (
             lambda: config.derive(
-                network=NETWORKS["small2d"], variant=one(affs=Head(target=Affinities(neighborhood=((-1, 0, 0),))))
+                variant=one(affs=Head(target=Affinities(neighborhood=((0, 1),))))
+            ),
+            "variant.stages.0.heads.affs.target.neighborhood: offset (0, 1) is of 2 axes, the "
+            "network of 3; give z y x",
+        ),
+        (
+            lambda: config.derive(
+                network=NETWORKS["small2d"],
+                variant=one(affs=Head(target=Affinities(neighborhood=((-1, 0, 0),)))),
             ),
             "no offset within 2 axes; add one in y or x",
         ),
         (
-            lambda: config.derive(network=NETWORKS["small2d"], variant=one(l=Head(target=Descriptors(components="9")))),
+            lambda: config.derive(
+                network=NETWORKS["small2d"], variant=one(l=Head(target=Descriptors(components="9")))
+            ),
             "components: '9' names channels of 2D by digits, each once; there are: 012345",
         ),
         (
             lambda: config.derive(dataset=Dataset(train=Volume(path="a", voxel_size=(4, 4)))),
             "dataset.train.0.voxel_size: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
         ),
-        (lambda: config.derive(dataset={"voxel_size": (4, 4)}), "dataset.voxel_size: (4.0, 4.0) is of 2 axes"),
+        (
+            lambda: config.derive(dataset={"voxel_size": (4, 4)}),
+            "dataset.voxel_size: (4.0, 4.0) is of 2 axes",
+        ),
         (
             lambda: config.derive(dataset=Dataset(train=Volume(path="a", offset={"raw": (4, 4)}))),
             "dataset.train.0.offset.raw: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
@@ -118,7 +155,9 @@ def test_one_value_an_axis(build, says) -> None:
 def test_axes_are_those_of_each_array_and_not_their_number() -> None:
     for names in (("raw",), ("raw", "labels"), ("raw", "labels", "labels_mask")):
         sizes = dict.fromkeys(names, (40, 4, 4))
-        volume = Volume(path="a", labels="labels", labels_mask="mask", voxel_size=sizes, offset=sizes)
+        volume = Volume(
+            path="a", labels="labels", labels_mask="mask", voxel_size=sizes, offset=sizes
+        )
         assert config.derive(dataset=Dataset(train=volume)).dataset.train[0].offset == sizes
 
 
@@ -129,7 +168,9 @@ def test_flat_networks_take_three_values_and_two() -> None:
     assert flat.derive(dataset={"voxel_size": (8, 4, 4)})
     assert flat.derive(dataset={"voxel_size": (4, 4)})
     # a checkpoint that is named by its path has a network of its own
-    assert config.derive(predict={"shape": (96, 96), "checkpoint": "flat.pt"}, dataset={"voxel_size": (4, 4)})
+    assert config.derive(
+        predict={"shape": (96, 96), "checkpoint": "flat.pt"}, dataset={"voxel_size": (4, 4)}
+    )
     assert flat.derive(variant=VARIANTS["lr"])
 
 
@@ -167,7 +208,9 @@ def test_numbers_of_json_fit_too() -> None:
     with pytest.raises(ValidationError) as error:
         Config.model_validate_json(json.dumps(data))
     [line] = lines(error.value)
-    assert line.startswith("dataset.train.0.unknown: input should be less than or equal to 18446744073709551615")
+    assert line.startswith(
+        "dataset.train.0.unknown: input should be less than or equal to 18446744073709551615"
+    )
 
 
 def test_a_number_that_cannot_be_shown_is_refused_all_the_same() -> None:

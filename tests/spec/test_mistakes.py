@@ -34,54 +34,112 @@ from lsd.spec.mistakes import lines, meant
             lambda: Segment(threshold=0.5),
             "Segment: no field 'threshold'; did you mean 'thresholds' or 'fragments.threshold'?",
         ),
-        (lambda: Train(validate_every=None), "Train.validate_every: wants a whole number, 0 for none or never, got None"),
+        (
+            lambda: Train(validate_every=None),
+            "Train.validate_every: wants a whole number, 0 for none or never, got None",
+        ),
         (lambda: Train(clip=0), "Train.clip: input should be greater than 0, or None, got 0"),
         (lambda: Train(threads=0), "Train.threads: input should be greater than 0, or None, got 0"),
         (lambda: Train(betas=0.9), "Train.betas: wants a tuple of 2, got 0.9"),
         (lambda: Train(iterations="many"), "Train.iterations: wants a whole number, got 'many'"),
         (lambda: Predict(shape=64), "Predict.shape: wants a tuple, as in (64, 64, 64), got 64"),
-        (lambda: Segment(thresholds=2), "Segment.thresholds: input should be less than or equal to 1, got 2"),
+        (
+            lambda: Segment(thresholds=2),
+            "Segment.thresholds: input should be less than or equal to 1, got 2",
+        ),
         (lambda: Segment(thresholds="low"), "Segment.thresholds: wants a number, got 'low'"),
-        (lambda: Descriptors(sigma=-1), "Descriptors.sigma: input should be greater than 0, got -1"),
+        (
+            lambda: Descriptors(sigma=-1),
+            "Descriptors.sigma: input should be greater than 0, got -1",
+        ),
         (lambda: Descriptors(sigma="wide"), "Descriptors.sigma: wants a number, got 'wide'"),
-        (lambda: Descriptors(sigma=(80, -1, 80)), "Descriptors.sigma.1: input should be greater than 0, got -1"),
-        (lambda: Network(trunk={"kind": "vnet"}, train_shape=(9, 9)), "Network.trunk: kind 'vnet' is unknown; allowed: unet"),
+        (
+            lambda: Descriptors(sigma=(80, -1, 80)),
+            "Descriptors.sigma.1: input should be greater than 0, got -1",
+        ),
+        (
+            lambda: Network(trunk={"kind": "vnet"}, train_shape=(9, 9)),
+            "Network.trunk: kind 'vnet' is unknown; allowed: unet",
+        ),
         (
             lambda: Network(trunk={"kind": "unet", "featuers": 3}, train_shape=(9, 9)),
             "Network.trunk: no field 'featuers'; did you mean 'features'?",
         ),
-        (lambda: Network(trunk=UNet(), train_shape=5), "Network.train_shape: wants a tuple, as in (5, 5, 5), got 5"),
+        (
+            lambda: Network(trunk=UNet(), train_shape=5),
+            "Network.train_shape: wants a tuple, as in (5, 5, 5), got 5",
+        ),
         (lambda: Network(trunk=UNet()), "Network.train_shape: it has no default, so give it"),
-        (lambda: Dataset(train={"path": "a", "weigth": 2}), "Dataset.train: no field 'weigth'; did you mean 'weight'?"),
-        (lambda: Dataset(train=({"path": "a", "weigth": 2},)), "Dataset.train.0: no field 'weigth'; did you mean 'weight'?"),
-        (lambda: Dataset(train="fib25.zarr"), "Dataset.train: wants a tuple of Volume, got 'fib25.zarr'"),
+        (
+            lambda: Dataset(train={"path": "a", "weigth": 2}),
+            "Dataset.train: no field 'weigth'; did you mean 'weight'?",
+        ),
+        (
+            lambda: Dataset(train=({"path": "a", "weigth": 2},)),
+            "Dataset.train.0: no field 'weigth'; did you mean 'weight'?",
+        ),
+        (
+            lambda: Dataset(train="fib25.zarr"),
+            "Dataset.train: wants a tuple of Volume, got 'fib25.zarr'",
+        ),
         (
             lambda: Dataset(augment={"kind": "simple", "miror": "z"}),
             "Dataset.augment: no field 'miror'; did you mean 'mirror'?",
         ),
-        (lambda: Dataset(augment=Train()), "Dataset.augment: wants one of several kinds, so name it: kind=..."),
+        (
+            lambda: Dataset(augment=Train()),
+            "Dataset.augment: wants one of several kinds, so name it: kind=...",
+        ),
         (
             lambda: Stage(heads={"a": {"target": {"kind": "affinities", "neighbourhood": ()}}}),
             "Stage.heads.a.target: no field 'neighbourhood'; did you mean 'neighborhood'?",
         ),
-        (lambda: Variant(stages={"name": "a/b", "heads": {"a": Head(target=Affinities())}}), "Variant.stages.name: a stage's"),
-        (lambda: Stage(heads={"a b": Head(target=Affinities())}), "Stage.heads.a b: a name that arrays get is of letters"),
+        (
+            lambda: Variant(stages={"name": "a/b", "heads": {"a": Head(target=Affinities())}}),
+            "Variant.stages.name: a stage's",
+        ),
+        (
+            lambda: Stage(heads={"a b": Head(target=Affinities())}),
+            "Stage.heads.a b: a name that arrays get is of letters",
+        ),
         (
             lambda: config.derive(dataset=Volume(path="a")),
-            "dataset: wants several fields by name: train, validate, test, voxel_size, augment, got Volume(",
+            "dataset: wants several fields by name: train, validate, test, voxel_size, augment, "
+            "got Volume(",
         ),
-        (lambda: Train(schedule="cosine"), "Train.schedule: wants several fields by name: kind, warmup, final, got 'cosine'"),
-        (lambda: Segment(workers=2), "Segment.workers: wants several fields by name: count, launch,"),
-        (lambda: Train(init="best.pt"), "Train.init: wants a dictionary, as in {name: value}, got 'best.pt'"),
+        (
+            lambda: Train(schedule="cosine"),
+            "Train.schedule: wants several fields by name: kind, warmup, final, got 'cosine'",
+        ),
+        (
+            lambda: Segment(workers=2),
+            "Segment.workers: wants several fields by name: count, launch,",
+        ),
+        (
+            lambda: Train(init="best.pt"),
+            "Train.init: wants a dictionary, as in {name: value}, got 'best.pt'",
+        ),
         (lambda: Train(iterations=5.5), "Train.iterations: wants a whole number, got 5.5"),
         (lambda: Segment(thresholds=()), "Segment.thresholds: wants at least 1 value, got ()"),
-        (lambda: Train(betas=(0.9, 0.9, 0.9)), "Train.betas: wants at most 2 values, got (0.9, 0.9, 0.9)"),
+        (
+            lambda: Train(betas=(0.9, 0.9, 0.9)),
+            "Train.betas: wants at most 2 values, got (0.9, 0.9, 0.9)",
+        ),
         (lambda: Volume(path="a", raw_range=5), "Volume.raw_range: wants a tuple of 2, got 5"),
-        (lambda: Volume(path="a", voxel_size=8), "Volume.voxel_size: wants a tuple, as in (8, 8, 8), got 8"),
+        (
+            lambda: Volume(path="a", voxel_size=8),
+            "Volume.voxel_size: wants a tuple, as in (8, 8, 8), got 8",
+        ),
         (lambda: UNet(factors=2), "UNet.factors: wants a tuple, as in ((2, 2, 2),), got 2"),
         (lambda: UNet(factors=(2, 2, 2)), "UNet.factors.0: wants a tuple, as in (2, 2, 2), got 2"),
-        (lambda: Affinities(neighborhood=-1), "Affinities.neighborhood: wants a tuple, as in ((-1, -1, -1),), got -1"),
-        (lambda: Evaluate(ignore=-1), "Evaluate.ignore: input should be greater than or equal to 0, got -1"),
+        (
+            lambda: Affinities(neighborhood=-1),
+            "Affinities.neighborhood: wants a tuple, as in ((-1, -1, -1),), got -1",
+        ),
+        (
+            lambda: Evaluate(ignore=-1),
+            "Evaluate.ignore: input should be greater than or equal to 0, got -1",
+        ),
     ],
 )
 def test_one_line_a_mistake(build, says) -> None:
@@ -96,7 +154,9 @@ def test_one_alone_is_a_tuple_of_one() -> None:
     volume, head = Volume(path="a"), Head(target=Affinities())
     assert Dataset(train=volume, augment=Simple()) == Dataset(train=(volume,), augment=(Simple(),))
     assert Dataset(train={"path": "a"}) == Dataset(train=(volume,))
-    assert Variant(stages=Stage(reads="raw", heads={"a": head})) == Variant(stages=(Stage(heads={"a": head}),))
+    assert Variant(stages=Stage(reads="raw", heads={"a": head})) == Variant(
+        stages=(Stage(heads={"a": head}),)
+    )
     assert Affinities(neighborhood=(-1, 0, 0)) == Affinities(neighborhood=((-1, 0, 0),))
     assert Segment(thresholds=0.5) == Segment(thresholds=(0.5,))
     assert Evaluate(ignore=7) == Evaluate(ignore=(7,))
@@ -109,7 +169,13 @@ def test_a_mistake_inside_brings_no_second_line() -> None:
         stage = Stage(reads=("lsd",), heads={"affs": Head(target=Affinities(neighbourhood=()))})
         other = Stage(name="b", reads=("affs",), heads={"more": Head(target=Mask(aray="x"))})
         variant = Variant(stages=(stage, other))
-        Config(name="x", dataset=config.dataset, variant=variant, network=config.network, segment={"decoder": "mutex"})
+        Config(
+            name="x",
+            dataset=config.dataset,
+            variant=variant,
+            network=config.network,
+            segment={"decoder": "mutex"},
+        )
     assert [line for error in errors for line in lines(error)] == [
         "Affinities: no field 'neighbourhood'; did you mean 'neighborhood'?",
         "Mask.array: it has no default, so give it",

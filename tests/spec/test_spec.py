@@ -1,4 +1,5 @@
-"""Specs: a round trip through JSON changes nothing, and what makes no sense is refused when it is built."""
+"""Specs: a round trip through JSON changes nothing, and what makes no sense is refused when it is
+built."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,9 @@ from lsd.spec import (
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_json_round_trip(dataset, variant, network) -> None:
-    config = Config(name="x", dataset=DATASETS[dataset], variant=VARIANTS[variant], network=NETWORKS[network])
+    config = Config(
+        name="x", dataset=DATASETS[dataset], variant=VARIANTS[variant], network=NETWORKS[network]
+    )
     assert Config.model_validate_json(config.model_dump_json()) == config
 
 
@@ -88,8 +91,16 @@ def _mutex(target):
         (lambda: Affinities(neighborhood=((0, 0, 0),)), "other than 0"),
         (lambda: Affinities(neighborhood=((0, 0, 1), (0, 0, 1))), "twice"),
         (lambda: Affinities(neighborhood=((0, 0, 1), (0, 1))), "2 or 3"),
-        (lambda: Variant(stages=(Stage(reads=("lsd",), heads={"a": Head(target=Affinities())}),)), "earlier stages give: raw"),
-        (lambda: Variant(stages=(Stage(heads={"a": Head(target=Affinities())}),) * 2), "exists already"),
+        (
+            lambda: Variant(
+                stages=(Stage(reads=("lsd",), heads={"a": Head(target=Affinities())}),)
+            ),
+            "earlier stages give: raw",
+        ),
+        (
+            lambda: Variant(stages=(Stage(heads={"a": Head(target=Affinities())}),) * 2),
+            "exists already",
+        ),
         (lambda: UNet(factors=((2, 2), (2, 2))), "axes"),
         (lambda: UNet(level_kernels=(((3, 3, 3),),)), "levels"),
         (lambda: ResidualUNet(widths=(1, 2)), "need 1 factors"),
@@ -100,7 +111,10 @@ def _mutex(target):
             lambda: Segment(scoring="hist_quant_75", caution=0.2),
             "caution 0.2 wants scoring 'mean' or 'mean_all', got 'hist_quant_75'",
         ),
-        (lambda: Segment(scoring="hist_quant_75", agglomeration="whole"), "set scoring=mean, or agglomeration=blocks"),
+        (
+            lambda: Segment(scoring="hist_quant_75", agglomeration="whole"),
+            "set scoring=mean, or agglomeration=blocks",
+        ),
     ],
 )
 def test_nonsense_is_refused(build, says) -> None:
@@ -115,5 +129,7 @@ def test_volumes_are_named_after_file_and_part() -> None:
 
 
 def test_volumes_take_the_voxel_size_of_the_dataset() -> None:
-    dataset = Dataset(test=(Volume(path="a"), Volume(path="b", voxel_size=(1, 2, 3))), voxel_size=(5.24, 4, 4))
+    dataset = Dataset(
+        test=(Volume(path="a"), Volume(path="b", voxel_size=(1, 2, 3))), voxel_size=(5.24, 4, 4)
+    )
     assert [v.voxel_size for v in dataset.part("test").values()] == [(5.24, 4, 4), (1, 2, 3)]

@@ -58,12 +58,15 @@ def write(container) -> None:
 def test_volumes(path, home) -> None:
     for name in ("a", "one", "labels"):
         write(home / f"{name}.zarr")
-    spec = Volume(path=f"{path}.zarr", raw="raw", labels=f"{path.rpartition('/')[0]}/labels.zarr:ids")
+    spec = Volume(
+        path=f"{path}.zarr", raw="raw", labels=f"{path.rpartition('/')[0]}/labels.zarr:ids"
+    )
     volume = open_volume(spec, name="v", data_root=home / "nowhere")
     assert volume.raw.read(volume.roi, beyond="zero").min() == 7
     assert volume.labels.source.path == home / "labels.zarr"
     given = config.derive(
-        dataset=Dataset(train=Volume(path=f"{path.rpartition('/')[0]}/*.zarr", raw="raw")), predict={"volumes": "train"}
+        dataset=Dataset(train=Volume(path=f"{path.rpartition('/')[0]}/*.zarr", raw="raw")),
+        predict={"volumes": "train"},
     )
     assert list(expand(given).dataset.volumes()) == ["a_train", "labels_train", "one_train"]
     # outputs are named after the file, not after what it is called by
@@ -112,5 +115,9 @@ def test_what_names_nothing_is_a_file_or_a_mistake(tmp_path) -> None:
 
 def test_a_config_of_another_machine_is_read_without_its_variables() -> None:
     """A checkpoint holds one; it is predicted with where the variables of training are not set."""
-    made = config.derive(dataset=Dataset(train=Volume(path="$UNSET/a.zarr")), predict={"volumes": "train"}, runs="$UNSET")
+    made = config.derive(
+        dataset=Dataset(train=Volume(path="$UNSET/a.zarr")),
+        predict={"volumes": "train"},
+        runs="$UNSET",
+    )
     assert type(made).model_validate_json(made.model_dump_json()) == made

@@ -28,7 +28,9 @@ def isotropic():
 
 
 def _digest(arrays) -> str:
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())).hexdigest()[:16]
+    return hashlib.sha256(
+        b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+    ).hexdigest()[:16]
 
 
 def _borders(labels, axes=(0, 1, 2)) -> np.ndarray:
@@ -44,7 +46,11 @@ def _borders(labels, axes=(0, 1, 2)) -> np.ndarray:
 
 def test_arrays(volume) -> None:
     spec, arrays = volume
-    assert {name: array.dtype.name for name, array in arrays.items()} == {RAW: "uint8", IDS: "uint64", MITO: "uint8"}
+    assert {name: array.dtype.name for name, array in arrays.items()} == {
+        RAW: "uint8",
+        IDS: "uint64",
+        MITO: "uint8",
+    }
     assert all(array.shape == spec.shape and array.flags.c_contiguous for array in arrays.values())
 
 
@@ -96,7 +102,9 @@ def test_membranes_are_dark(volume) -> None:
     border = _borders(labels, (0, 1, 2) if spec.kind == "isotropic" else (1, 2))
     inside = ~ndimage.binary_dilation(border, iterations=3) & ~mito
     # section by section, since sections of serial sectioning differ in brightness
-    darker = [s[i].mean() - s[b].mean() for s, i, b in zip(raw, inside, border, strict=True) if s.any()]
+    darker = [
+        s[i].mean() - s[b].mean() for s, i, b in zip(raw, inside, border, strict=True) if s.any()
+    ]
     assert np.median(darker) > 25
     # and all around: hardly any piece of border is as bright as the inside
     assert (raw[border] > np.median(raw[inside])).mean() < 0.05
@@ -128,7 +136,10 @@ def test_sections_differ_in_brightness() -> None:
 
 def test_calibres_are_in_nanometres() -> None:
     """At twice the voxel size the same shape holds more of the same tissue."""
-    fine, coarse = (synthesize(Synthetic(shape=(40, 40, 40), voxel_size=(s, s, s), seed=2))[IDS].max() for s in (8, 24))
+    fine, coarse = (
+        synthesize(Synthetic(shape=(40, 40, 40), voxel_size=(s, s, s), seed=2))[IDS].max()
+        for s in (8, 24)
+    )
     assert coarse > 2 * fine
 
 
@@ -139,7 +150,9 @@ def test_small_shapes(shape) -> None:
     assert arrays[IDS].min() == 1
 
 
-@pytest.mark.parametrize(("field", "value"), [("shape", (64, 64)), ("shape", (64, 64, 8)), ("voxel_size", (4.0, 4.0))])
+@pytest.mark.parametrize(
+    ("field", "value"), [("shape", (64, 64)), ("shape", (64, 64, 8)), ("voxel_size", (4.0, 4.0))]
+)
 def test_refuses(field, value) -> None:
     with pytest.raises(ValueError, match="synthetic volume"):
         synthesize(ISOTROPIC.derive(**{field: value}))
@@ -150,11 +163,15 @@ def test_nearest_two_matches_brute_force() -> None:
     paths = [rng.uniform(0, 60, (4, 3)) for _ in range(5)]
     capsules = join([along(path, rng.uniform(2, 8, 4), owner) for owner, path in enumerate(paths)])
     size = (6.0, 5.0, 4.0)
-    positions = np.indices((9, 11, 13), dtype=np.float32) * np.array(size, np.float32)[:, None, None, None]
+    positions = (
+        np.indices((9, 11, 13), dtype=np.float32) * np.array(size, np.float32)[:, None, None, None]
+    )
     positions += rng.uniform(-3, 3, positions.shape).astype(np.float32)
     found = nearest_two(capsules, positions, voxel_size=size, reach=500.0)
     distances = np.full((5, *positions.shape[1:]), np.inf)
-    for begin, end, radius, owner in zip(capsules.begin, capsules.end, capsules.radius, capsules.owner, strict=True):
+    for begin, end, radius, owner in zip(
+        capsules.begin, capsules.end, capsules.radius, capsules.owner, strict=True
+    ):
         offset = np.moveaxis(positions, 0, -1) - begin
         along_it = np.clip(offset @ (end - begin) / ((end - begin) ** 2).sum(), 0, 1)
         away = np.linalg.norm(offset - along_it[..., None] * (end - begin), axis=-1)

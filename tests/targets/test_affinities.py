@@ -50,7 +50,9 @@ def test_ids_that_collide_as_floats_are_apart():
 def test_relabelling_changes_nothing():
     labels = np.random.default_rng(0).integers(0, 4, (6, 7, 8))
     ids = np.array([0, 2**63, 7, 1], np.uint64)
-    np.testing.assert_array_equal(affinities(labels, NEIGHBORHOOD)[0], affinities(ids[labels], NEIGHBORHOOD)[0])
+    np.testing.assert_array_equal(
+        affinities(labels, NEIGHBORHOOD)[0], affinities(ids[labels], NEIGHBORHOOD)[0]
+    )
 
 
 def test_says_what_is_wrong():

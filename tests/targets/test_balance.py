@@ -15,7 +15,9 @@ def test_by_hand():
 
 def test_classes_weigh_the_same_in_each_channel():
     rng = np.random.default_rng(0)
-    target = (rng.random((3, 20, 20, 20)) < np.array([0.1, 0.5, 0.9])[:, None, None, None]).astype(np.float32)
+    target = (rng.random((3, 20, 20, 20)) < np.array([0.1, 0.5, 0.9])[:, None, None, None]).astype(
+        np.float32
+    )
     mask = rng.random(target.shape) < 0.7
     weights = balance(target, mask)
     for channel in range(3):

@@ -20,7 +20,10 @@ def by_loop(labels, width, known):
 @pytest.mark.parametrize("width", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(5, 6, 7), (9, 11)])
 def test_equals_a_loop(shape, width):
-    labels = np.kron(np.random.default_rng(0).integers(0, 3, [-(-n // 3) for n in shape]), np.ones((3,) * len(shape), int))
+    labels = np.kron(
+        np.random.default_rng(0).integers(0, 3, [-(-n // 3) for n in shape]),
+        np.ones((3,) * len(shape), int),
+    )
     labels = labels[tuple(slice(n) for n in shape)]
     target, mask = boundary(labels, width=width)
     np.testing.assert_array_equal(target[0], by_loop(labels, width, np.ones(shape, bool))[0])

@@ -1,4 +1,5 @@
-"""Descriptors against the definition: one label at a time, filters over the whole volume, float64."""
+"""Descriptors against the definition: one label at a time, filters over the whole volume,
+float64."""
 
 import multiprocessing
 import tracemalloc
@@ -21,10 +22,17 @@ def definition(labels, *, voxel_size, sigma, downsample=1, mode="gaussian"):
     cell = np.array(voxel_size, float) * downsample
     sigma = np.broadcast_to(np.array(sigma, float), dims)
     sampled = labels[(slice(None, None, downsample),) * dims]
-    x = np.stack(np.meshgrid(*(np.arange(n) * c for n, c in zip(sampled.shape, cell, strict=True)), indexing="ij"))
+    x = np.stack(
+        np.meshgrid(
+            *(np.arange(n) * c for n, c in zip(sampled.shape, cell, strict=True)), indexing="ij"
+        )
+    )
     window = gaussian_window(sigma / cell) if mode == "gaussian" else ball_window(sigma / cell)
     reach = sigma if mode == "gaussian" else sigma / 2
-    diagonal, mixed = [(i, i) for i in range(dims)], [(i, j) for i in range(dims) for j in range(i + 1, dims)]
+    diagonal, mixed = (
+        [(i, i) for i in range(dims)],
+        [(i, j) for i in range(dims) for j in range(i + 1, dims)],
+    )
     cells = np.meshgrid(*(np.arange(n) // downsample for n in labels.shape), indexing="ij")
     out = np.zeros((2 * dims + len(mixed) + 1, *labels.shape))
     for label in set(labels.ravel().tolist()) - {0}:
@@ -32,7 +40,10 @@ def definition(labels, *, voxel_size, sigma, downsample=1, mode="gaussian"):
         number = window(mask)
         number[number == 0] = 1
         mean = [window(x[i] * mask) / number for i in range(dims)]
-        cov = {(i, j): window(x[i] * x[j] * mask) / number - mean[i] * mean[j] for i, j in diagonal + mixed}
+        cov = {
+            (i, j): window(x[i] * x[j] * mask) / number - mean[i] * mean[j]
+            for i, j in diagonal + mixed
+        }
         var = [np.maximum(cov[i, i], 1e-3) for i in range(dims)]
         channels = [(mean[i] - x[i]) / reach[i] * 0.5 + 0.5 for i in range(dims)]
         channels += [var[i] / sigma[i] ** 2 for i in range(dims)]
@@ -59,7 +70,9 @@ def cells(shape, number, *, seed=0, holes=0.05, dtype=np.uint64):
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, 1, (number, len(shape))) * shape
     grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
-    labels = (cKDTree(points).query(grid.reshape(-1, len(shape)))[1] + 1).reshape(shape).astype(dtype)
+    labels = (
+        (cKDTree(points).query(grid.reshape(-1, len(shape)))[1] + 1).reshape(shape).astype(dtype)
+    )
     labels[rng.random(shape) < holes] = 0
     return labels
 
@@ -84,7 +97,14 @@ modes = pytest.mark.parametrize("mode", ["gaussian", "sphere"])
 @pytest.mark.parametrize("shape", [(18, 21, 20), (31, 26)])
 def test_equals_the_definition(shape, downsample, mode, device):
     labels = cells(shape, 6)
-    check(labels, voxel_size=(8,) * len(shape), sigma=40, downsample=downsample, mode=mode, device=device)
+    check(
+        labels,
+        voxel_size=(8,) * len(shape),
+        sigma=40,
+        downsample=downsample,
+        mode=mode,
+        device=device,
+    )
 
 
 @devices
@@ -92,15 +112,30 @@ def test_equals_the_definition(shape, downsample, mode, device):
 @pytest.mark.parametrize("downsample", [1, 2, 4])
 def test_anisotropic(downsample, mode, device):
     labels = cells((10, 22, 25), 5)
-    check(labels, voxel_size=(40, 4.6, 4), sigma=(90, 33.3, 20), downsample=downsample, mode=mode, device=device)
-    check(labels[3], voxel_size=(4.6, 4), sigma=(33.3, 20), downsample=downsample, mode=mode, device=device)
+    check(
+        labels,
+        voxel_size=(40, 4.6, 4),
+        sigma=(90, 33.3, 20),
+        downsample=downsample,
+        mode=mode,
+        device=device,
+    )
+    check(
+        labels[3],
+        voxel_size=(4.6, 4),
+        sigma=(33.3, 20),
+        downsample=downsample,
+        mode=mode,
+        device=device,
+    )
 
 
 @devices
 @modes
 @pytest.mark.parametrize("downsample", [1, 2, 3])
 def test_voxels_of_objects_that_the_coarse_samples_miss(downsample, mode, device):
-    """Noise: nearly every voxel lies in a cell whose sample is another object's, or that no sample is near."""
+    """Noise: nearly every voxel lies in a cell whose sample is another object's, or that no sample
+    is near."""
     labels = noise((11, 10, 13), 60)
     check(labels, voxel_size=(8, 8, 8), sigma=16, downsample=downsample, mode=mode, device=device)
 
@@ -116,7 +151,8 @@ def test_an_object_without_any_sample(device):
 @devices
 @modes
 def test_thin_objects_seen_from_beside(mode, device):
-    """Sheets and lines of one sample have no variance; float32 would give them some, and with it any correlation."""
+    """Sheets and lines of one sample have no variance; float32 would give them some, and with it
+    any correlation."""
     labels = np.zeros((24, 24, 24), np.uint32)
     labels[12, :, :], labels[:, 3, :], labels[:, 20, 5] = 1, 2, 3
     labels[5, 5, 5:20], labels[9, 9, 5:20] = 4, 4
@@ -150,33 +186,47 @@ def test_any_integers(dtype, device):
     labels = cells((12, 11, 13), 5)
     expected = descriptors(labels, voxel_size=(8, 8, 8), sigma=30)
     ids = np.array([0, *(np.iinfo(dtype).max - i for i in range(5))], dtype)
-    np.testing.assert_array_equal(descriptors(ids[labels], voxel_size=(8, 8, 8), sigma=30, device=device), expected)
+    np.testing.assert_array_equal(
+        descriptors(ids[labels], voxel_size=(8, 8, 8), sigma=30, device=device), expected
+    )
 
 
 def test_strides_of_any_kind():
     labels = cells((12, 11, 13), 5)
     expected = descriptors(labels, voxel_size=(8, 8, 8), sigma=30)
-    np.testing.assert_array_equal(descriptors(np.asfortranarray(labels), voxel_size=(8, 8, 8), sigma=30), expected)
+    np.testing.assert_array_equal(
+        descriptors(np.asfortranarray(labels), voxel_size=(8, 8, 8), sigma=30), expected
+    )
     turned = descriptors(labels[::-1], voxel_size=(8, 8, 8), sigma=30)[:, ::-1]
     np.testing.assert_allclose(1 - turned[0][labels > 0], expected[0][labels > 0], atol=1e-6)
-    np.testing.assert_allclose(turned[[1, 2, 3, 4, 5, 8, 9]], expected[[1, 2, 3, 4, 5, 8, 9]], atol=1e-6)
+    np.testing.assert_allclose(
+        turned[[1, 2, 3, 4, 5, 8, 9]], expected[[1, 2, 3, 4, 5, 8, 9]], atol=1e-6
+    )
 
 
 @devices
-@pytest.mark.parametrize(("dims", "components"), [(3, "0129"), (3, "9"), (3, "678"), (3, "930"), (2, "015"), (2, "4")])
+@pytest.mark.parametrize(
+    ("dims", "components"), [(3, "0129"), (3, "9"), (3, "678"), (3, "930"), (2, "015"), (2, "4")]
+)
 def test_components_are_channels(dims, components, device):
     labels = cells((12, 11, 13)[:dims], 5)
     arguments = {"voxel_size": (8,) * dims, "sigma": 30, "downsample": 2}
     some = descriptors(labels, components=components, device=device, **arguments)
-    np.testing.assert_array_equal(some, descriptors(labels, **arguments)[[int(c) for c in components]])
+    np.testing.assert_array_equal(
+        some, descriptors(labels, **arguments)[[int(c) for c in components]]
+    )
     assert len(some) == count(dims, components)
 
 
 @devices
 def test_background_is_zero(device):
     labels = cells((12, 11, 13), 5, holes=0.5)
-    assert not descriptors(labels, voxel_size=(8, 8, 8), sigma=30, device=device)[:, labels == 0].any()
-    assert not descriptors(np.zeros((4, 5, 6), np.uint64), voxel_size=(8, 8, 8), sigma=30, device=device).any()
+    assert not descriptors(labels, voxel_size=(8, 8, 8), sigma=30, device=device)[
+        :, labels == 0
+    ].any()
+    assert not descriptors(
+        np.zeros((4, 5, 6), np.uint64), voxel_size=(8, 8, 8), sigma=30, device=device
+    ).any()
 
 
 def test_labels_are_not_touched():
@@ -189,7 +239,10 @@ def test_labels_are_not_touched():
 def test_threads_change_nothing(mode):
     labels = cells((20, 50, 45), 12)
     one, many = (
-        descriptors(labels, voxel_size=(8, 8, 8), sigma=30, downsample=2, mode=mode, threads=threads) for threads in (1, 3)
+        descriptors(
+            labels, voxel_size=(8, 8, 8), sigma=30, downsample=2, mode=mode, threads=threads
+        )
+        for threads in (1, 3)
     )
     np.testing.assert_array_equal(one, many)
 
@@ -203,7 +256,9 @@ def test_works_in_forked_workers():
     labels = cells((12, 40, 40), 5)
     expected = _in_a_child(labels)
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        np.testing.assert_array_equal(pool.apply_async(_in_a_child, (labels,)).get(timeout=60), expected)
+        np.testing.assert_array_equal(
+            pool.apply_async(_in_a_child, (labels,)).get(timeout=60), expected
+        )
 
 
 def test_memory_beyond_the_output_is_bounded():

@@ -33,7 +33,9 @@ def test_boxes(factor):
     dense = np.searchsorted(found.ids, labels) + 1
     expected = ndimage.find_objects(np.where(labels > 0, dense, 0))
     for box, slices in zip(found.boxes((factor,) * 3), expected, strict=True):
-        assert box.tolist() == [n for s in slices for n in (s.start // factor, (s.stop - 1) // factor + 1)]
+        assert box.tolist() == [
+            n for s in slices for n in (s.start // factor, (s.stop - 1) // factor + 1)
+        ]
 
 
 def test_nothing_is_no_object():
@@ -74,7 +76,9 @@ def test_the_gaussian_is_scipys(sigma):
     point[50] = 1
     reach = windows.radius(sigma)
     expected = ndimage.gaussian_filter1d(point, sigma, truncate=3)
-    np.testing.assert_allclose(windows.gaussian(sigma), expected[50 - reach : 51 + reach], atol=1e-15)
+    np.testing.assert_allclose(
+        windows.gaussian(sigma), expected[50 - reach : 51 + reach], atol=1e-15
+    )
     assert not expected[: 50 - reach].any()
 
 

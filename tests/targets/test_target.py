@@ -35,7 +35,12 @@ def test_shapes(name, dims):
     target, shape = TARGETS[name], (12, 14, 13)[-dims:]
     labels, known = labels_and_known(shape)
     values, mask = compute(
-        target, labels, known=known, arrays={"mitochondria": labels == 2}, voxel_size=(8.0,) * dims, threads=1
+        target,
+        labels,
+        known=known,
+        arrays={"mitochondria": labels == 2},
+        voxel_size=(8.0,) * dims,
+        threads=1,
     )
     assert values.shape == mask.shape == (channels(target, dims), *shape)
     assert (values.dtype, mask.dtype) == (np.float32, np.bool_)
@@ -58,10 +63,16 @@ def test_context_is_enough(name, dims):
     crop = tuple(slice(6, n + 6) for n in whole)
     expected, _ = compute(target, labels, arrays=arrays, voxel_size=size, threads=1)
     part, mask = compute(
-        target, labels[crop], arrays={key: value[crop] for key, value in arrays.items()}, voxel_size=size, threads=1
+        target,
+        labels[crop],
+        arrays={key: value[crop] for key, value in arrays.items()},
+        voxel_size=size,
+        threads=1,
     )
     middle = tuple(slice(c, c + 12) for c in around)
-    np.testing.assert_allclose(part[(slice(None), *middle)], expected[(slice(None), *inner)], atol=1e-6)
+    np.testing.assert_allclose(
+        part[(slice(None), *middle)], expected[(slice(None), *inner)], atol=1e-6
+    )
     if name != "lsds" and isinstance(target, spec.Affinities):
         assert mask[(slice(None), *middle)].all()
 
@@ -90,7 +101,9 @@ def test_background_of_descriptors(background):
     values, mask = compute(target, labels, known=known, voxel_size=(8, 8, 8), threads=1)
     assert (mask[0] == (known & (labels > 0) if background == "ignore" else known)).all()
     assert not values[:, labels == 0].any()
-    np.testing.assert_array_equal(values, descriptors(labels, voxel_size=(8, 8, 8), sigma=24, threads=1))
+    np.testing.assert_array_equal(
+        values, descriptors(labels, voxel_size=(8, 8, 8), sigma=24, threads=1)
+    )
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -99,17 +112,26 @@ def test_pieces_apart(dims):
     labels[..., 2:6], labels[..., 10:15] = 7, 7
     apart = np.where(np.arange(40) < 8, labels, labels * 2)
     ours, together = (
-        compute(spec.Descriptors(sigma=24.0, connected=connected), labels, voxel_size=(8,) * dims, threads=1)[0]
+        compute(
+            spec.Descriptors(sigma=24.0, connected=connected),
+            labels,
+            voxel_size=(8,) * dims,
+            threads=1,
+        )[0]
         for connected in (True, False)
     )
-    np.testing.assert_array_equal(ours, descriptors(apart, voxel_size=(8,) * dims, sigma=24, threads=1))
+    np.testing.assert_array_equal(
+        ours, descriptors(apart, voxel_size=(8,) * dims, sigma=24, threads=1)
+    )
     assert np.abs(ours - together).max() > 0.1
 
 
 def test_any_target_has_a_test():
     kinds = {target.kind for target in TARGETS.values()}
     adapter = TypeAdapter(spec.Target)
-    assert all(adapter.validate_python({**target.model_dump()}) == target for target in TARGETS.values())
+    assert all(
+        adapter.validate_python({**target.model_dump()}) == target for target in TARGETS.values()
+    )
     assert kinds == {"affinities", "descriptors", "boundary", "mask"}
 
 

@@ -1,4 +1,5 @@
-"""Writes golden.json: python tests/training/make_golden.py.  Only when training is meant to change; say why in the commit."""
+"""Writes golden.json: python tests/training/make_golden.py.  Only when training is meant to change;
+say why in the commit."""
 
 import json
 import tempfile
@@ -13,7 +14,9 @@ def main() -> None:
         for variant in VARIANTS:
             for dims in NETWORKS:
                 losses, _ = golden_losses(Path(folder), variant, dims)
-                golden[f"{variant}_{dims}"] = {stage: [round(loss, 8) for loss in curve] for stage, curve in losses.items()}
+                golden[f"{variant}_{dims}"] = {
+                    stage: [round(loss, 8) for loss in curve] for stage, curve in losses.items()
+                }
     text = json.dumps(golden, indent=1)
     Path(__file__).with_name("golden.json").write_text(text + "\n")
 

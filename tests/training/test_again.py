@@ -1,4 +1,5 @@
-"""Scores of different yardsticks are never compared: on a resume with another one, the best so far is scored again."""
+"""Scores of different yardsticks are never compared: on a resume with another one, the best so far
+is scored again."""
 
 import json
 from pathlib import Path
@@ -30,10 +31,14 @@ def _record(run: Config) -> dict:
 
 
 def _best(run: Config, iterations: range | list[int], stage: int = 0) -> tuple[int, float]:
-    """The first of the lowest scores that these checkpoints have with the run's own validation: by hand, one by one."""
+    """The first of the lowest scores that these checkpoints have with the run's own validation: by
+    hand, one by one."""
     folder = paths.checkpoints(run, run.variant.stages[stage].name)
     validator = Validator(run, run.variant.stages[stage])
-    scores = {i: validator(from_checkpoint(folder / checkpoint.file_name(i)).cascade).score for i in iterations}
+    scores = {
+        i: validator(from_checkpoint(folder / checkpoint.file_name(i)).cascade).score
+        for i in iterations
+    }
     best = min(scores, key=lambda i: (scores[i], i))
     return best, scores[best]
 
@@ -61,18 +66,28 @@ def test_the_best_is_that_of_one_yardstick(tmp_path, caplog, changed) -> None:
     iteration, score = _best(other, [before["iteration"], 4, 5])
     assert _record(other)["iteration"] == checkpoint.load(path)["iteration"] == iteration
     assert _record(other)["score"] == pytest.approx(score, rel=1e-6)
-    assert _record(other)["yardstick"] == Validator(other, other.variant.stages[0]).yardstick != before["yardstick"]
+    assert (
+        _record(other)["yardstick"]
+        == Validator(other, other.variant.stages[0]).yardstick
+        != before["yardstick"]
+    )
     [said] = [message for message in caplog.messages if "cannot be compared" in message]
-    field = {"blocks of prediction": "predict.shape", "thresholds": "thresholds"}.get(changed, changed)
+    field = {"blocks of prediction": "predict.shape", "thresholds": "thresholds"}.get(
+        changed, changed
+    )
     assert field in said
     assert "there" in said
 
 
 def test_an_old_score_that_no_new_one_reaches_does_not_stay(tmp_path) -> None:
-    """Singletons cost bits, so what was found with a plain background would be the best for ever."""
+    """Singletons cost bits, so what was found with a plain background would be the best for
+    ever."""
     run = config(tmp_path, iterations=2, **EVERY)
     train(run, progress=False)
-    everything = Segment(fragments=Fragments(min_seed_distance=4, foreground_only=True, threshold=0.6), thresholds=(0.2,))
+    everything = Segment(
+        fragments=Fragments(min_seed_distance=4, foreground_only=True, threshold=0.6),
+        thresholds=(0.2,),
+    )
     other = _longer(run, 4, evaluate=Evaluate(background="singletons"), segment=everything)
     before = _record(run)
     train(other, progress=False)
@@ -93,7 +108,11 @@ def test_what_changes_no_score_is_not_scored_again(tmp_path, caplog, changes) ->
     train(run, progress=False)
     caplog.clear()
     train(_longer(run, 3, **changes), progress=False)
-    assert not [message for message in caplog.messages if "cannot be compared" in message or "scored again" in message]
+    assert not [
+        message
+        for message in caplog.messages
+        if "cannot be compared" in message or "scored again" in message
+    ]
 
 
 def test_corrected_labels_are_another_yardstick(tmp_path, caplog) -> None:
@@ -102,14 +121,21 @@ def test_corrected_labels_are_another_yardstick(tmp_path, caplog) -> None:
     roi = Roi((0, 0, 0), SHAPE)
     labels = open_array(tmp_path / "tiny.zarr", "labels").read(roi)
     labels[28:, :12] = 77
-    create_array(tmp_path / "tiny.zarr", "labels", roi=roi, voxel_size=VOXEL_SIZE, dtype=np.uint64, overwrite=True).write(
-        labels, roi
-    )
+    create_array(
+        tmp_path / "tiny.zarr",
+        "labels",
+        roi=roi,
+        voxel_size=VOXEL_SIZE,
+        dtype=np.uint64,
+        overwrite=True,
+    ).write(labels, roi)
     before = _record(run)
     # they lie in one chunk with those that are trained on
     other = _longer(run, 3).derive(train={"changed_data": "accept"})
     path = train(other, progress=False)
-    assert any("cannot be compared" in message and "labels" in message for message in caplog.messages)
+    assert any(
+        "cannot be compared" in message and "labels" in message for message in caplog.messages
+    )
     iteration, score = _best(other, [before["iteration"], 3])
     assert checkpoint.load(path)["iteration"] == iteration
     assert _record(other)["score"] == pytest.approx(score, rel=1e-6)
@@ -142,7 +168,11 @@ def test_where_the_best_is_gone_the_comparison_begins_anew(tmp_path, caplog, har
     other = _longer(run, 5, evaluate=Evaluate(background="singletons"))
     assert train(other, progress=False) == best
     candidates = [before, 5] if harm == "gone" else [5]
-    assert checkpoint.load(best)["iteration"] == _record(other)["iteration"] == _best(other, candidates)[0]
+    assert (
+        checkpoint.load(best)["iteration"]
+        == _record(other)["iteration"]
+        == _best(other, candidates)[0]
+    )
     said = {"damaged": "there is no best checkpoint to score again", "gone": "scored again"}
     assert said.get(harm, f"{best} is gone: the next validation begins anew") in caplog.text
 

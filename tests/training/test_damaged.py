@@ -46,7 +46,10 @@ def _empty(path: Path) -> None:
 def _same_as_straight(run: Config, tmp_path: Path, **train_fields) -> None:
     straight = config(tmp_path, name="straight", **train_fields)
     train(straight, progress=False)
-    a, b = (checkpoint.load(_folder(r) / checkpoint.file_name(train_fields["iterations"]))["model"] for r in (straight, run))
+    a, b = (
+        checkpoint.load(_folder(r) / checkpoint.file_name(train_fields["iterations"]))["model"]
+        for r in (straight, run)
+    )
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
@@ -105,7 +108,9 @@ def test_the_best_of_an_earlier_stage(tmp_path) -> None:
     content = best.read_bytes()
     best.unlink()
     best.write_bytes(content[:-100])
-    with pytest.raises(ValueError, match=r"iteration_00000002\.pt is whole: name that one, or make it the best") as error:
+    with pytest.raises(
+        ValueError, match=r"iteration_00000002\.pt is whole: name that one, or make it the best"
+    ) as error:
         from_checkpoint(best)
     with pytest.raises(ValueError, match="truncated") as error:
         train(run, progress=False)
@@ -116,5 +121,7 @@ def test_the_best_of_an_earlier_stage(tmp_path) -> None:
 
 def test_where_nothing_is_whole_nothing_is_named(tmp_path) -> None:
     (tmp_path / "a.pt").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"a\.pt ends without a checksum.*; no whole checkpoint lies beside it"):
+    with pytest.raises(
+        ValueError, match=r"a\.pt ends without a checksum.*; no whole checkpoint lies beside it"
+    ):
         checkpoint.load(tmp_path / "a.pt")

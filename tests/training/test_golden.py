@@ -29,7 +29,9 @@ def test_five_losses_and_prediction(variant, dims, tmp_path) -> None:
 
 def _check_prediction(checkpoint, variant, dims) -> None:
     restored = from_checkpoint(checkpoint)
-    predictor = Predictor(restored.cascade, restored.config.network, settings=Predict(device="cpu", threads=1))
+    predictor = Predictor(
+        restored.cascade, restored.config.network, settings=Predict(device="cpu", threads=1)
+    )
     raw = np.random.default_rng(0).uniform(-1, 1, (12, 24, 22)).astype(np.float32)
     heads = predict_array(predictor, raw, roi=Roi((2, 1, 3), (9, 12, 11)))
     wanted = VARIANTS[variant].stages[-1].heads

@@ -21,12 +21,16 @@ def _weights(run: Config, kind: str = "model") -> dict[str, torch.Tensor]:
     stage = run.variant.stages[-1].name
     newest = checkpoint.newest(paths.checkpoints(run, stage))
     assert newest is not None
-    return {key.removeprefix(f"stage_{stage}."): value for key, value in checkpoint.load(newest)[kind].items()}
+    return {
+        key.removeprefix(f"stage_{stage}."): value
+        for key, value in checkpoint.load(newest)[kind].items()
+    }
 
 
 @pytest.fixture
 def trained(tmp_path):
-    """A run with one head of affinities after some steps, with averaged weights, and its checkpoint."""
+    """A run with one head of affinities after some steps, with averaged weights, and its
+    checkpoint."""
     run = config(tmp_path, name="trained", iterations=3, ema=0.5, seed=5)
     return run, str(train(run, progress=False))
 
@@ -64,10 +68,15 @@ def test_what_matches_is_loaded_and_the_rest_is_named(tmp_path, caplog, trained,
     assert ("not used" in said) == bool(unused)
 
 
-def test_a_second_stage_begins_with_a_network_that_read_raw_alone(tmp_path, caplog, trained) -> None:
+def test_a_second_stage_begins_with_a_network_that_read_raw_alone(
+    tmp_path, caplog, trained
+) -> None:
     """Its first layer has more channels: weight and bias stay together, so neither is taken."""
     first, path = trained
-    stages = (Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}))
+    stages = (
+        Stage(name="lsds", heads={"lsds": LSDS}),
+        Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
+    )
     lsd = _run(tmp_path, "lsd", stages[0])
     frozen = {"init": {"affs": path, "lsds": str(train(lsd, progress=False))}, "frozen": ("lsds",)}
     run, bare = _run(tmp_path, "tuned", *stages, **frozen), _run(tmp_path, "bare", *stages)
@@ -85,7 +94,10 @@ def test_a_second_stage_begins_with_a_network_that_read_raw_alone(tmp_path, capl
 
 def test_a_frozen_stage_must_fit_as_it_is(tmp_path, trained) -> None:
     """A stage that nobody trains cannot start fresh."""
-    stages = (Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=("lsds",), heads={"affs": AFFS}))
+    stages = (
+        Stage(name="lsds", heads={"lsds": LSDS}),
+        Stage(name="affs", reads=("lsds",), heads={"affs": AFFS}),
+    )
     run = _run(tmp_path, "frozen", *stages, init={"lsds": trained[1]}, frozen=("lsds",))
     with pytest.raises(ValueError, match=r"stage 'lsds'.*do not fit the network: heads\.head_affs"):
         train(run, progress=False)
@@ -96,7 +108,10 @@ def test_where_nothing_matches_it_is_refused(tmp_path, trained) -> None:
     run = _run(tmp_path, "other", Stage(heads={"lsds": LSDS}), init={"main": trained[1]}).derive(
         network=Network(trunk=other, train_shape=(18, 18, 18), predict_shape=(22, 22, 22))
     )
-    with pytest.raises(ValueError, match=r"no layer in .* fits the network, e\.g\. .* has shape \(.*\) there, the network \("):
+    with pytest.raises(
+        ValueError,
+        match=r"no layer in .* fits the network, e\.g\. .* has shape \(.*\) there, the network \(",
+    ):
         train(run, progress=False)
     flat = _run(tmp_path, "flat", Stage(heads={"lsds": LSDS}), init={"main": trained[1]})
     with pytest.raises(ValueError, match=r"no layer in .* fits the network"):

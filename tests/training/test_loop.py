@@ -88,7 +88,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, cap
     broken = config(tmp_path, "mtlsd", name="broken", **(FULL | extra))
     with monkeypatch.context() as patch:
         _signal_at(patch, 3, signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt, match=r"SIGTERM in iteration 3 .*goes on from .*iteration_00000003\.pt$"):
+        with pytest.raises(
+            KeyboardInterrupt,
+            match=r"SIGTERM in iteration 3 .*goes on from .*iteration_00000003\.pt$",
+        ):
             train(broken, progress=False)
     assert "goes on from" not in caplog.text, "who catches it says it, once"
     assert _last(broken, "main").name == "iteration_00000003.pt"
@@ -111,7 +114,8 @@ def test_killed_without_warning_and_resumed_equals_uninterrupted(tmp_path) -> No
         "save = torch.save\n"
         "def killed(content, file):\n"
         "    save(content, file)\n"
-        "    if content['stage'] == 'affs' and content['iteration'] == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if content['stage'] == 'affs' and content['iteration'] == 4: os.kill(os.getpid(), "
+        "signal.SIGKILL)\n"
         "torch.save = killed\n"
         f"train(Config.model_validate_json(open({str(file)!r}).read()), progress=False)\n"
     )
@@ -125,7 +129,9 @@ def test_killed_without_warning_and_resumed_equals_uninterrupted(tmp_path) -> No
 
 
 def test_workers_change_nothing(tmp_path) -> None:
-    runs = [config(tmp_path, name=f"workers{n}", workers=n, batch_size=2, iterations=3) for n in (0, 2)]
+    runs = [
+        config(tmp_path, name=f"workers{n}", workers=n, batch_size=2, iterations=3) for n in (0, 2)
+    ]
     _same(*(_content(train(run, progress=False)) for run in runs))
 
 
@@ -150,7 +156,10 @@ def test_a_changed_config_is_refused_with_both_values(tmp_path) -> None:
 
 def test_two_do_not_train_one_run(tmp_path) -> None:
     run = config(tmp_path)
-    with exclusive(paths.run_folder(run) / "training"), pytest.raises(RuntimeError, match="is being written by process"):
+    with (
+        exclusive(paths.run_folder(run) / "training"),
+        pytest.raises(RuntimeError, match="is being written by process"),
+    ):
         train(run, progress=False)
     assert train(run, progress=False).exists()
 
@@ -169,11 +178,15 @@ def test_a_finished_run_is_not_touched_and_a_longer_one_goes_on(tmp_path, caplog
     [said] = caplog.messages[1:]
     assert said.startswith("main: going on from iteration 2, to iteration 4: ")
     assert len(curve(run, "main")) == 4
-    _same(_content(longer), _content(train(config(tmp_path, name="straight", iterations=4), progress=False)))
+    _same(
+        _content(longer),
+        _content(train(config(tmp_path, name="straight", iterations=4), progress=False)),
+    )
 
 
 def test_what_is_said_of_finished_stages_is_so(tmp_path, caplog) -> None:
-    """Raising train.iterations helps the last stage only: the first stays what the last was trained on."""
+    """Raising train.iterations helps the last stage only: the first stays what the last was trained
+    on."""
     train(config(tmp_path, "acrlsd", iterations=1), progress=False)
     caplog.set_level("INFO")
     train(config(tmp_path, "acrlsd", iterations=1), progress=False)
@@ -184,9 +197,14 @@ def test_what_is_said_of_finished_stages_is_so(tmp_path, caplog) -> None:
     caplog.clear()
     run = config(tmp_path, "acrlsd", iterations=2)
     train(run, progress=False)
-    assert caplog.messages[0].startswith("lsds: 1 iterations are done, and a later stage is trained on them; ")
+    assert caplog.messages[0].startswith(
+        "lsds: 1 iterations are done, and a later stage is trained on them; "
+    )
     assert caplog.messages[1].startswith("affs: going on from iteration 1, to iteration 2: ")
-    assert (_last(run, "lsds").stem, _last(run, "affs").stem) == ("iteration_00000001", "iteration_00000002")
+    assert (_last(run, "lsds").stem, _last(run, "affs").stem) == (
+        "iteration_00000001",
+        "iteration_00000002",
+    )
 
 
 def test_no_iterations_gives_the_weights_of_the_seed(tmp_path) -> None:
@@ -213,7 +231,10 @@ def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:
 def test_validation_without_volumes_is_told(tmp_path, caplog) -> None:
     run = config(tmp_path, iterations=1, validate_every=1)
     train(run.derive(dataset=run.dataset.derive(validate=())), progress=False)
-    assert "dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the best" in caplog.messages
+    assert (
+        "dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the "
+        "best" in caplog.messages
+    )
 
 
 def test_without_validation_the_latest_is_the_best(tmp_path) -> None:
@@ -283,7 +304,10 @@ def test_a_damaged_checkpoint_is_refused_not_skipped(tmp_path) -> None:
 
 def test_nan_stops_before_it_reaches_the_weights(tmp_path) -> None:
     run = config(tmp_path, learning_rate=1e30, iterations=9, checkpoint_every=1)
-    with pytest.raises(NotFiniteError, match=r"(nan|inf) in iteration \d; training has stopped.*iteration_0000000\d\.pt.*clip"):
+    with pytest.raises(
+        NotFiniteError,
+        match=r"(nan|inf) in iteration \d; training has stopped.*iteration_0000000\d\.pt.*clip",
+    ):
         train(run, progress=False)
     content = checkpoint.load(_last(run, "main"))
     assert all(weight.isfinite().all() for weight in content["model"].values())
@@ -294,7 +318,9 @@ def test_out_of_memory_names_a_smaller_legal_input(tmp_path, monkeypatch) -> Non
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     monkeypatch.setattr(loop, "step", full)
-    with pytest.raises(NoMemoryError, match=r"try network\.train_shape=\(14, 14, 14\) or train\.precision=bf16"):
+    with pytest.raises(
+        NoMemoryError, match=r"try network\.train_shape=\(14, 14, 14\) or train\.precision=bf16"
+    ):
         train(config(tmp_path), progress=False)
 
 
@@ -305,7 +331,9 @@ def test_an_absent_device_is_said_before_training(tmp_path) -> None:
 
 
 def test_a_missing_checkpoint_is_said_before_training(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"train\.init names 'no\.pt' for stage 'affs', which is no file"):
+    with pytest.raises(
+        ValueError, match=r"train\.init names 'no\.pt' for stage 'affs', which is no file"
+    ):
         train(config(tmp_path, "acrlsd", init={"affs": "no.pt"}), progress=False)
 
 
@@ -325,7 +353,14 @@ def test_frozen_last_stage_is_refused(tmp_path) -> None:
 
 
 def test_what_the_run_folder_holds(tmp_path) -> None:
-    run = config(tmp_path, "mtlsd", iterations=4, snapshot_every=2, validate_every=4, schedule=Schedule(warmup=3))
+    run = config(
+        tmp_path,
+        "mtlsd",
+        iterations=4,
+        snapshot_every=2,
+        validate_every=4,
+        schedule=Schedule(warmup=3),
+    )
     train(run, progress=True)
     assert Config.model_validate_json(paths.config_file(run).read_text()) == run
     assert from_checkpoint(_last(run, "main")).voxel_size == VOXEL_SIZE
@@ -334,8 +369,19 @@ def test_what_the_run_folder_holds(tmp_path) -> None:
     events = EventAccumulator(str(paths.run_folder(run) / "main"))
     events.Reload()
     tags = events.Tags()
-    scalars = {"loss/total", "loss/lsds", "loss/affs", "learning_rate", "gradient_norm", "iterations_per_second"}
-    assert scalars | {"voxels_per_second", "validation/voi_split/0.5", "validation/threshold"} <= set(tags["scalars"])
+    scalars = {
+        "loss/total",
+        "loss/lsds",
+        "loss/affs",
+        "learning_rate",
+        "gradient_norm",
+        "iterations_per_second",
+    }
+    assert scalars | {
+        "voxels_per_second",
+        "validation/voi_split/0.5",
+        "validation/threshold",
+    } <= set(tags["scalars"])
     heads = {f"{head}/{kind}" for head in ("lsds", "affs") for kind in ("target", "prediction")}
     assert {"1_raw", "2_labels"} | heads == set(tags["images"])
     assert curve(run, "main", "learning_rate") == pytest.approx([0.005, 0.0075, 0.01, 0.01])
@@ -345,7 +391,8 @@ def test_what_the_run_folder_holds(tmp_path) -> None:
 
 
 def test_accumulated_batches_are_averaged(tmp_path) -> None:
-    """With one step and with three that change nothing, the same batches are seen: losses average."""
+    """With one step and with three that change nothing, the same batches are seen: losses
+    average."""
     together = config(tmp_path, "lr", name="together", iterations=1, accumulate=3)
     single = config(tmp_path, "lr", name="single", iterations=3, learning_rate=1e-30)
     for run in (together, single):
@@ -360,7 +407,9 @@ def test_clipping_bounds_what_adam_sees(tmp_path) -> None:
     run = config(tmp_path, iterations=1, clip=1e-4)
     content = checkpoint.load(train(run, progress=False))
     first = [state["exp_avg"] / (1 - 0.95) for state in content["optimizer"]["state"].values()]
-    assert torch.cat([gradient.flatten() for gradient in first]).norm().item() == pytest.approx(1e-4, rel=1e-3)
+    assert torch.cat([gradient.flatten() for gradient in first]).norm().item() == pytest.approx(
+        1e-4, rel=1e-3
+    )
     assert curve(run, "main", "gradient_norm")[0] > 1e-3
 
 
@@ -388,10 +437,15 @@ def test_tiny_variants_are_those_of_the_house() -> None:
 
 def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
     """Gradients then hold whatever was in memory."""
-    monkeypatch.setattr(initial, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32")
+    monkeypatch.setattr(
+        initial, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32"
+    )
     asked = config(tmp_path, precision="bf16")
     small = NETWORKS["small"].derive(train_shape=(32, 64, 64))
-    with pytest.raises(ValueError, match=r"leaves two voxels or fewer .*take at least \(64, 64, 64\), or train.precision=fp32"):
+    with pytest.raises(
+        ValueError,
+        match=r"leaves two voxels or fewer .*take at least \(64, 64, 64\), or train.precision=fp32",
+    ):
         initial.check(asked.derive(network=small))
     initial.check(asked.derive(network=small.derive(train_shape=(64, 64, 64))))
     initial.check(config(tmp_path, precision="fp32").derive(network=small))
@@ -405,7 +459,9 @@ def test_a_validation_that_fails_loses_nothing(tmp_path, monkeypatch) -> None:
     run = config(tmp_path, iterations=4, validate_every=3, checkpoint_every=100)
     with pytest.raises(ValueError, match="an elephant"):
         train(run)
-    assert [path.name for path in paths.run_folder(run).rglob("iteration_*.pt")] == ["iteration_00000003.pt"]
+    assert [path.name for path in paths.run_folder(run).rglob("iteration_*.pt")] == [
+        "iteration_00000003.pt"
+    ]
 
 
 def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:
@@ -413,7 +469,9 @@ def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:
     [stage] = first.variant.stages
     weights = tmp_path / "weights.pt"
     weights.write_bytes(train(first).read_bytes())
-    run = config(tmp_path, name="second", iterations=1, validate_every=0, init={stage.name: str(weights)})
+    run = config(
+        tmp_path, name="second", iterations=1, validate_every=0, init={stage.name: str(weights)}
+    )
     train(run)
     weights.unlink()
     longer = {"iterations": 2, "init": {stage.name: "elsewhere.pt"}}
@@ -427,13 +485,18 @@ def test_planes_are_refused_by_training(tmp_path) -> None:
     for name in ("raw", "labels"):
         write_plane(tmp_path / "plane.zarr", name)
     plane = Volume(path=str(tmp_path / "plane.zarr"), raw="raw", labels="labels")
-    with pytest.raises(ValueError, match=r"has 2 axes, wanted: z, y and x; store a plane as one section, \(1, y, x\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"has 2 axes, wanted: z, y and x; store a plane as one section, \(1, y, x\)",
+    ):
         train(run.derive(dataset=Dataset(train=(plane,))))
 
 
 def write_plane(path: Path, name: str) -> None:
     roi, dtype = Roi((0, 0), (40, 40)), np.uint8 if name == "raw" else np.uint64
-    create_array(path, name, roi=roi, voxel_size=(4, 4), dtype=dtype).write(np.ones(roi.shape, dtype), roi)
+    create_array(path, name, roi=roi, voxel_size=(4, 4), dtype=dtype).write(
+        np.ones(roi.shape, dtype), roi
+    )
 
 
 @pytest.mark.slow
@@ -442,7 +505,9 @@ def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
     run = config(tmp_path, "aff", workers=2, **(FULL | {"iterations": 100_000}))
     (tmp_path / "config.json").write_text(run.model_dump_json())
     command = [sys.executable, "trainer.py", "-c", str(tmp_path / "config.json")]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             board = paths.run_folder(run)
             _until(lambda: checkpoint.newest(paths.checkpoints(run, "main")), process)

@@ -42,9 +42,13 @@ def test_the_section_of_which_most_is_known_is_shown(depth, known, expected) -> 
     assert most_known([weights, weights > 0]) == (1, expected)
     output = np.broadcast_to(np.arange(depth, dtype=np.uint64)[:, None, None], (depth, 5, 5))
     raw = np.pad(output.astype(np.float32) / 50, ((4, 4), (2, 2), (2, 2)))[None]
-    np.testing.assert_array_equal(colours(output, above=expected), colours(np.full((1, 5, 5), known, np.uint64)))
+    np.testing.assert_array_equal(
+        colours(output, above=expected), colours(np.full((1, 5, 5), known, np.uint64))
+    )
     np.testing.assert_allclose(grey(raw, above=expected)[0, 2:-2, 2:-2], known / 100 + 0.5)
-    np.testing.assert_allclose(channels(output[None].astype(np.float32) / 50, above=expected)[0], known / 50)
+    np.testing.assert_allclose(
+        channels(output[None].astype(np.float32) / 50, above=expected)[0], known / 50
+    )
 
 
 def test_dense_batches_show_the_middle_of_the_first_sample() -> None:

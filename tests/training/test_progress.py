@@ -11,7 +11,9 @@ def _bar(voxels=1000, show=True):
     return Progress("main", done=0, total=9, voxels=voxels, show=show)
 
 
-@pytest.mark.parametrize(("voxels", "unit"), [(50, "voxel/s"), (5_000, "kvoxel/s"), (5_000_000, "Mvoxel/s")])
+@pytest.mark.parametrize(
+    ("voxels", "unit"), [(50, "voxel/s"), (5_000, "kvoxel/s"), (5_000_000, "Mvoxel/s")]
+)
 def test_speed_has_a_unit_that_fits(capsys, voxels, unit) -> None:
     with _bar(voxels) as bar:
         for _ in range(3):
@@ -19,7 +21,11 @@ def test_speed_has_a_unit_that_fits(capsys, voxels, unit) -> None:
             bar.advance(0.5)
     number = capsys.readouterr().err.rpartition("loss 0.5000, ")[2].removesuffix(f"{unit}]\n")
     # at most 8 iterations a second, and surely more than one in five
-    assert 0.2 * voxels < float(number) * {"": 1, "k": 1e3, "M": 1e6}[unit.removesuffix("voxel/s")] < 9 * voxels
+    assert (
+        0.2 * voxels
+        < float(number) * {"": 1, "k": 1e3, "M": 1e6}[unit.removesuffix("voxel/s")]
+        < 9 * voxels
+    )
 
 
 def test_it_says_what_is_done_instead_of_iterations(capsys) -> None:

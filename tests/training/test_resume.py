@@ -1,6 +1,19 @@
 import pytest
 
-from lsd.spec import Affinities, Config, Dataset, Evaluate, Head, Network, Stage, Synthetic, Train, UNet, Variant, Volume
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Evaluate,
+    Head,
+    Network,
+    Stage,
+    Synthetic,
+    Train,
+    UNet,
+    Variant,
+    Volume,
+)
 from lsd.training.resume import check_same
 
 
@@ -20,7 +33,16 @@ def _config(**changes):
     [
         {},
         {"name": "b", "runs": "elsewhere", "data_root": "/data"},
-        {"train": Train(iterations=20, checkpoint_every=5, keep=9, log_every=1, snapshot_every=2, validate_every=3)},
+        {
+            "train": Train(
+                iterations=20,
+                checkpoint_every=5,
+                keep=9,
+                log_every=1,
+                snapshot_every=2,
+                validate_every=3,
+            )
+        },
         {"train": Train(iterations=10, workers=7, device="cpu")},
         {"evaluate": Evaluate(connected=True)},
     ],
@@ -33,7 +55,9 @@ def test_every_other_difference_is_named_with_both_values() -> None:
     changed = _config(
         train=Train(iterations=10, learning_rate=0.5),
         network=Network(trunk=UNet(features=3), train_shape=(196, 196, 196)),
-        dataset=Dataset(train=(Volume(synthetic=Synthetic(seed=4)), Volume(synthetic=Synthetic(), name="more"))),
+        dataset=Dataset(
+            train=(Volume(synthetic=Synthetic(seed=4)), Volume(synthetic=Synthetic(), name="more"))
+        ),
     )
     with pytest.raises(ValueError) as error:
         check_same(_config(), changed, where="runs/a/main/checkpoints/iteration_00000010.pt")

@@ -1,6 +1,7 @@
 """Runs and checkpoints of the version before go on, predict, or are refused in words.
 
-before.tar.xz holds a run of three iterations (checkpoints 2, the best, and 3) that commit 24305ab made with this file's config.
+before.tar.xz holds a run of three iterations (checkpoints 2, the best, and 3) that commit 24305ab
+made with this file's config.
 """
 
 import json
@@ -66,7 +67,10 @@ def test_it_goes_on_as_it_would_have(run, caplog) -> None:
     assert "a version that did not note what they depend on" in caplog.text
     record = json.loads(paths.validation_file(run).read_text())
     assert record["yardstick"] == Validator(longer, longer.variant.stages[0]).yardstick
-    assert checkpoint.load(paths.checkpoints(run, "main") / "best.pt")["iteration"] == record["iteration"]
+    assert (
+        checkpoint.load(paths.checkpoints(run, "main") / "best.pt")["iteration"]
+        == record["iteration"]
+    )
 
 
 def test_its_best_is_scored_as_that_version_did(run) -> None:
@@ -85,7 +89,9 @@ def test_it_is_finished_as_it_is(run) -> None:
 
 
 def test_another_config_is_refused(run) -> None:
-    with pytest.raises(ValueError, match=r"the config differs from the one .*\n  train\.seed: was 0, now 4"):
+    with pytest.raises(
+        ValueError, match=r"the config differs from the one .*\n  train\.seed: was 0, now 4"
+    ):
         train(run.derive(train=run.train.derive(seed=4, iterations=5)), progress=False)
 
 
@@ -110,7 +116,12 @@ def test_it_predicts_and_is_scored(run) -> None:
 
 def test_its_config_is_read(run) -> None:
     kept = Config.model_validate_json(paths.config_file(run).read_text())
-    assert (kept.variant, kept.network, kept.train, kept.segment) == (run.variant, run.network, run.train, run.segment)
+    assert (kept.variant, kept.network, kept.train, kept.segment) == (
+        run.variant,
+        run.network,
+        run.train,
+        run.segment,
+    )
     assert kept.dataset.train[0].path == "tiny.zarr"
 
 
@@ -120,7 +131,9 @@ def test_it_is_tuned_further_with_a_head_more(run, caplog) -> None:
     stage = run.variant.stages[0]
     more = stage.derive(heads={**stage.heads, "more": stage.heads["affs"]})
     tuned = run.derive(
-        name="tuned", variant=run.variant.derive(stages=(more,)), train=run.train.derive(init={"main": str(best)}, iterations=1)
+        name="tuned",
+        variant=run.variant.derive(stages=(more,)),
+        train=run.train.derive(init={"main": str(best)}, iterations=1),
     )
     train(tuned, progress=False)
     assert "new, so they start fresh: head more" in caplog.text

@@ -1,4 +1,5 @@
-"""What a run's folder holds and what is said, for whatever script comes first: as a user runs them."""
+"""What a run's folder holds and what is said, for whatever script comes first: as a user runs
+them."""
 
 import json
 import re
@@ -35,7 +36,11 @@ def pretrained(tmp_path):
     """A checkpoint of another run, and the config of a run that predicts with it."""
     path = train(config(tmp_path, "mtlsd", name="elsewhere", iterations=1), progress=False)
     run = config(tmp_path, "mtlsd", name="only predicted")
-    return _with(_with(run, "predict", checkpoint=str(path), volumes=("validate",)), "segment", thresholds=(0.5,))
+    return _with(
+        _with(run, "predict", checkpoint=str(path), volumes=("validate",)),
+        "segment",
+        thresholds=(0.5,),
+    )
 
 
 def test_a_run_that_was_only_predicted_has_its_config(pretrained) -> None:
@@ -61,7 +66,9 @@ def test_without_training_it_is_that_of_the_latest_command(pretrained, caplog) -
     assert "is that of this command now: segment.thresholds: [0.5] there, [0.25] asked for" in said
     caplog.clear()
     segment(_with(other, "segment", workers=Workers(timeout=9)).derive(data_root="elsewhere"))
-    assert not [message for message in caplog.messages if "config.json" in message], "that is no other result"
+    assert not [message for message in caplog.messages if "config.json" in message], (
+        "that is no other result"
+    )
 
 
 def test_of_a_trained_run_it_is_that_of_training(tmp_path, caplog) -> None:
@@ -72,7 +79,10 @@ def test_of_a_trained_run_it_is_that_of_training(tmp_path, caplog) -> None:
     predict(other)
     assert _kept(run) == run
     [said] = [message for message in caplog.messages if "config.json" in message]
-    assert "stays as the run was trained; this command differs: predict.dtype: uint8 there, float32 asked for" in said
+    assert (
+        "stays as the run was trained; this command differs: predict.dtype: uint8 there, float32 "
+        "asked for" in said
+    )
     # and training goes on with it, or refuses, as before
     longer = _with(run, "train", iterations=2)
     train(longer, progress=False)
@@ -94,7 +104,9 @@ def _script(name: str, run: Config, *overrides: str, status: int = 0) -> str:
     file = Path(run.runs).parent / "given.json"
     file.write_text(run.model_dump_json())
     command = [sys.executable, str(ROOT / name), "-c", str(file), *overrides]
-    done = subprocess.run(command, cwd=Path(run.runs).parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=Path(run.runs).parent, capture_output=True, text=True, check=False
+    )
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
 
@@ -102,20 +114,38 @@ def _script(name: str, run: Config, *overrides: str, status: int = 0) -> str:
 @pytest.mark.slow
 def test_the_log_has_every_command_and_what_it_said(tmp_path) -> None:
     run = _with(config(tmp_path, iterations=2, validate_every=2), "predict", volumes=("validate",))
-    said = [_script(name, run) for name in ("trainer.py", "predicter.py", "segment.py", "evaluate.py")]
+    said = [
+        _script(name, run) for name in ("trainer.py", "predicter.py", "segment.py", "evaluate.py")
+    ]
     said.append(_script("segment.py", run, "segment.affinities=lsds", status=1))
     log = paths.log_file(run).read_text()
     headers = re.findall(r"^\S+ \S+ \d+ \$ \S*?(\w+\.py) -c .*given\.json(.*)$", log, re.MULTILINE)
-    assert headers == [(n, "") for n in ("trainer.py", "predicter.py", "segment.py", "evaluate.py")] + [
-        ("segment.py", " segment.affinities=lsds")
-    ]
-    assert log.count(f"torch {versions()['torch']}") == log.count(f"commit {versions()['commit']}") == 5
-    for words in ("trained: ", "written: ", "VOI split", "ValueError: segment.affinities names 'lsds'"):
+    assert headers == [
+        (n, "") for n in ("trainer.py", "predicter.py", "segment.py", "evaluate.py")
+    ] + [("segment.py", " segment.affinities=lsds")]
+    assert (
+        log.count(f"torch {versions()['torch']}")
+        == log.count(f"commit {versions()['commit']}")
+        == 5
+    )
+    for words in (
+        "trained: ",
+        "written: ",
+        "VOI split",
+        "ValueError: segment.affinities names 'lsds'",
+    ):
         assert words in log
     # all that was said, but for bars and the last error, which has its kind before it
     bar = re.compile(r"\d(it|block)/s|\?(it|block)/s|^error: ")
-    told = {line.strip() for text in said for line in text.splitlines() if line.strip() and not bar.search(line)}
-    assert told <= {re.sub(r"^\d{4}-\S+ \S+ \d+ (warning: )?", "", line).strip() for line in log.splitlines()}
+    told = {
+        line.strip()
+        for text in said
+        for line in text.splitlines()
+        if line.strip() and not bar.search(line)
+    }
+    assert told <= {
+        re.sub(r"^\d{4}-\S+ \S+ \d+ (warning: )?", "", line).strip() for line in log.splitlines()
+    }
     assert log.count(" done\n") == 4
 
 
@@ -128,7 +158,9 @@ def test_a_name_that_is_no_run_leaves_no_folder(tmp_path) -> None:
 @pytest.mark.parametrize("variant", ["aff", "acrlsd"])
 def test_training_begins_with_a_line(tmp_path, caplog, variant) -> None:
     caplog.set_level("INFO")
-    run = config(tmp_path, variant, iterations=1, precision="auto", batch_size=2, accumulate=3, workers=1)
+    run = config(
+        tmp_path, variant, iterations=1, precision="auto", batch_size=2, accumulate=3, workers=1
+    )
     path = train(run, progress=False)
     count = sum(weight.numel() for weight in from_checkpoint(path).cascade.parameters())
     said = caplog.messages[-1]
@@ -158,7 +190,10 @@ def test_heads_that_the_checkpoint_does_not_have_are_said(tmp_path, pretrained, 
     assert "the config's variant" not in caplog.text
     other = config(tmp_path, "lr", name="other").derive(predict=pretrained.predict)
     predict(other)
-    assert "the config's variant has the heads affs, the checkpoint lsds, affs: those of the checkpoint" in caplog.text
+    assert (
+        "the config's variant has the heads affs, the checkpoint lsds, affs: those of the "
+        "checkpoint" in caplog.text
+    )
 
 
 @pytest.mark.parametrize(("iterations", "shown"), [(1, {1}), (3, {1, 3}), (5, {1, 4, 5})])
@@ -178,7 +213,9 @@ def test_a_picture_is_shown_where_a_run_goes_on(tmp_path) -> None:
 
     for iterations in (2, 5):
         train(config(tmp_path, iterations=iterations, snapshot_every=100), progress=False)
-    events = EventAccumulator(str(paths.run_folder(config(tmp_path)) / "main"), size_guidance={"images": 0})
+    events = EventAccumulator(
+        str(paths.run_folder(config(tmp_path)) / "main"), size_guidance={"images": 0}
+    )
     events.Reload()
     assert {event.step for event in events.Images("1_raw")} >= {3, 5}
     none = config(tmp_path, name="none", iterations=1, snapshot_every=0, log_every=0)

@@ -1,4 +1,5 @@
-"""One update against plain torch: losses, gradients, clipping, Adam, schedule and averages written out in float64."""
+"""One update against plain torch: losses, gradients, clipping, Adam, schedule and averages written
+out in float64."""
 
 import math
 
@@ -17,7 +18,8 @@ from lsd.training.step import step
 FAR = Head(target=AFFS.target, loss=Loss(kind="bce", weight=0.3))
 VARIANT = Variant(stages=(Stage(heads={"affs": AFFS, "far": FAR}),))
 RATE = 0.01
-# convolutions that a value passes, one after another; each rounds once forwards and once or twice backwards
+# convolutions that a value passes, one after another; each rounds once forwards and once or twice
+# backwards
 LAYERS = 6
 
 
@@ -37,7 +39,8 @@ def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) ->
             labels=np.zeros((size, 1, 10, 10, 10), np.uint64),
             targets={name: (rng.random(out) < 0.4).astype(np.float32) for name in ("affs", "far")},
             weights={
-                name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32) for name in ("affs", "far")
+                name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32)
+                for name in ("affs", "far")
             },
         )
         for index in range(count)
@@ -62,7 +65,10 @@ class ByHand:
         logits = self.network.train()(torch.from_numpy(batch.raw).double())
         found = []
         for name, scale in (("affs", 1.0), ("far", 0.3)):
-            p, t, w = logits[name].sigmoid(), *(torch.from_numpy(of[name]).double() for of in (batch.targets, batch.weights))
+            p, t, w = (
+                logits[name].sigmoid(),
+                *(torch.from_numpy(of[name]).double() for of in (batch.targets, batch.weights)),
+            )
             errors = (p - t) ** 2 if name == "affs" else -(t * p.log() + (1 - t) * (1 - p).log())
             found.append(scale * (w * errors)[w > 0].sum() / (w > 0).sum())
         return found[0] + found[1]
@@ -70,16 +76,23 @@ class ByHand:
     def step(self, batches: list[Batch]) -> tuple[float, float, dict[str, torch.Tensor]]:
         """Loss, norm of the gradient before it is clipped, gradient after."""
         loss = sum(self.loss(batch) for batch in batches) / len(batches)
-        gradients = dict(zip(self.weights, torch.autograd.grad(loss, list(self.weights.values())), strict=True))
+        gradients = dict(
+            zip(self.weights, torch.autograd.grad(loss, list(self.weights.values())), strict=True)
+        )
         norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients.values()))
         if self.train.clip is not None and norm > self.train.clip:
-            gradients = {name: gradient * self.train.clip / norm for name, gradient in gradients.items()}
+            gradients = {
+                name: gradient * self.train.clip / norm for name, gradient in gradients.items()
+            }
         rate, (b1, b2) = RATE * self._factor(), self.train.betas
         with torch.no_grad():
             for name, weight in self.weights.items():
                 self.mean[name] = b1 * self.mean[name] + (1 - b1) * gradients[name]
                 self.square[name] = b2 * self.square[name] + (1 - b2) * gradients[name] ** 2
-                mean, square = self.mean[name] / (1 - b1 ** (self.done + 1)), self.square[name] / (1 - b2 ** (self.done + 1))
+                mean, square = (
+                    self.mean[name] / (1 - b1 ** (self.done + 1)),
+                    self.square[name] / (1 - b2 ** (self.done + 1)),
+                )
                 weight -= rate * self.train.weight_decay * weight
                 weight -= rate * mean / (square.sqrt() + 1e-8)
                 if self.train.ema is not None:
@@ -99,7 +112,9 @@ class ByHand:
 
 def _state(learner: Learner, what: str) -> dict[str, torch.Tensor]:
     named = {id(parameter): name for name, parameter in learner.cascade.named_parameters()}
-    return {named[id(parameter)]: state[what] for parameter, state in learner.optimizer.state.items()}
+    return {
+        named[id(parameter)]: state[what] for parameter, state in learner.optimizer.state.items()
+    }
 
 
 COSINE = Schedule(kind="cosine", warmup=2, final=0.1)
@@ -108,8 +123,20 @@ SETTINGS = {
     "clipped": {"clip": 0.02},
     "not clipped": {"clip": 1e6},
     "accumulated": {"accumulate": 3},
-    "decayed, averaged, scheduled": {"weight_decay": 0.1, "ema": 0.15, "schedule": COSINE, "iterations": 6},
-    "all": {"clip": 0.02, "accumulate": 2, "weight_decay": 0.1, "ema": 0.999, "schedule": COSINE, "iterations": 6},
+    "decayed, averaged, scheduled": {
+        "weight_decay": 0.1,
+        "ema": 0.15,
+        "schedule": COSINE,
+        "iterations": 6,
+    },
+    "all": {
+        "clip": 0.02,
+        "accumulate": 2,
+        "weight_decay": 0.1,
+        "ema": 0.999,
+        "schedule": COSINE,
+        "iterations": 6,
+    },
     "other layout": {"channels_last": True, "clip": 0.02},
 }
 
@@ -162,7 +189,8 @@ def _gradient(folder, name: str, batches: list[Batch], **fields) -> tuple[torch.
     ],
 )
 def test_gradients_are_those_of_fp32_but_for_rounding(tmp_path, fields, rounding) -> None:
-    """Three roundings a layer, each of half a unit, in one direction at worst; on the average far less."""
+    """Three roundings a layer, each of half a unit, in one direction at worst; on the average far
+    less."""
     batches = _batches(1, size=2)
     expected, loss = _gradient(tmp_path, "fp32", batches)
     found, rounded = _gradient(tmp_path, "other", batches, **fields)
@@ -174,12 +202,17 @@ def test_gradients_are_those_of_fp32_but_for_rounding(tmp_path, fields, rounding
 
 
 def test_compiled_it_is_the_same(tmp_path, monkeypatch) -> None:
-    """Captured and differentiated as a graph, without the minutes that it takes to make machine code of it."""
+    """Captured and differentiated as a graph, without the minutes that it takes to make machine
+    code of it."""
     batches, compiled = _batches(1), []
     expected, loss = _gradient(tmp_path, "plain", batches)
     compile_ = torch.compile
     monkeypatch.setattr(
-        torch, "compile", lambda module, **o: compiled.append(o) or compile_(module, backend="aot_eager", fullgraph=True, **o)
+        torch,
+        "compile",
+        lambda module, **o: (
+            compiled.append(o) or compile_(module, backend="aot_eager", fullgraph=True, **o)
+        ),
     )
     found, seen = _gradient(tmp_path, "compiled", batches, compile=True)
     assert compiled == [{"dynamic": False}]
@@ -191,11 +224,17 @@ def test_two_batches_of_one_are_a_batch_of_two(tmp_path) -> None:
     """Where as much of both is known: else each batch counts the same, not each voxel."""
     ones = _batches(2, known=1.0)
     stacked = {
-        part: {name: np.concatenate([getattr(one, part)[name] for one in ones]) for name in ("affs", "far")}
+        part: {
+            name: np.concatenate([getattr(one, part)[name] for one in ones])
+            for name in ("affs", "far")
+        }
         for part in ("targets", "weights")
     }
     both = Batch(
-        index=0, raw=np.concatenate([one.raw for one in ones]), labels=np.concatenate([one.labels for one in ones]), **stacked
+        index=0,
+        raw=np.concatenate([one.raw for one in ones]),
+        labels=np.concatenate([one.labels for one in ones]),
+        **stacked,
     )
     apart, _ = _gradient(tmp_path, "apart", ones, accumulate=2)
     together, _ = _gradient(tmp_path, "together", [both])
@@ -204,11 +243,15 @@ def test_two_batches_of_one_are_a_batch_of_two(tmp_path) -> None:
 
 def test_a_step_that_overflows_is_left_out(tmp_path) -> None:
     """In fp16 the scale is halved, and neither weights nor learning rate move."""
-    learner = _learner(tmp_path, "run", precision="fp16", schedule=Schedule(kind="cosine", warmup=2), iterations=6)
+    learner = _learner(
+        tmp_path, "run", precision="fp16", schedule=Schedule(kind="cosine", warmup=2), iterations=6
+    )
     learner.scaler.load_state_dict({**learner.scaler.state_dict(), "scale": 2.0**60})
     before = {name: weight.detach().clone() for name, weight in learner.cascade.named_parameters()}
     rate = learner.optimizer.param_groups[0]["lr"]
     step(learner, iter(_batches(1)))
     assert learner.scaler.get_scale() == 2.0**59
     assert learner.optimizer.param_groups[0]["lr"] == rate
-    assert all(torch.equal(weight, before[name]) for name, weight in learner.cascade.named_parameters())
+    assert all(
+        torch.equal(weight, before[name]) for name, weight in learner.cascade.named_parameters()
+    )

@@ -66,12 +66,16 @@ def test_a_stage_without_affinities_is_scored_by_its_loss(tmp_path, dims) -> Non
     found = Validator(run, run.variant.stages[0])(restored.cascade)
     raw, labels = _arrays(tmp_path)
     roi = Roi((28, 0, 0), (12, 24, 24))
-    predicted = predict_array(Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi)["lsds"]
+    predicted = predict_array(
+        Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi
+    )["lsds"]
     inside, target = labels[roi.to_slices()], run.variant.heads()["lsds"].target
     if dims == "3d":
         wanted, _ = compute(target, inside, voxel_size=(10, 10, 10))
     else:
-        wanted = np.stack([compute(target, section, voxel_size=(10, 10))[0] for section in inside], axis=1)
+        wanted = np.stack(
+            [compute(target, section, voxel_size=(10, 10))[0] for section in inside], axis=1
+        )
     assert found.score == pytest.approx(np.mean((predicted - wanted) ** 2), rel=1e-4)
     assert found.threshold is None
     assert found.record() == {"score": found.score, "losses": {"lsds": found.score}}
@@ -80,7 +84,9 @@ def test_a_stage_without_affinities_is_scored_by_its_loss(tmp_path, dims) -> Non
 def _by_hand(run, restored, folder, roi) -> tuple[np.ndarray, np.ndarray]:
     """Affinities of a region as they would lie on disk, and its labels."""
     raw, labels = _arrays(folder)
-    affs = predict_array(Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
+    affs = predict_array(
+        Predictor(restored.cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi
+    )["affs"]
     return np.rint(affs * 255).astype(np.uint8), labels[roi.to_slices()]
 
 
@@ -89,7 +95,10 @@ OTHER = {
     "mutex": ({"segment": Segment(decoder="mutex")}, WHOLE),
     "quantile": ({"segment": Segment(scoring="hist_quant_50", thresholds=(0.3, 0.6))}, WHOLE),
     "far affinities": ({"segment": Segment(scoring="mean_all", thresholds=(0.4,))}, WHOLE),
-    "pieces, singletons": ({"evaluate": Evaluate(connected=True, background="singletons", use_mask=False)}, WHOLE),
+    "pieces, singletons": (
+        {"evaluate": Evaluate(connected=True, background="singletons", use_mask=False)},
+        WHOLE,
+    ),
     "ignored": ({"evaluate": Evaluate(ignore=(3, 7))}, WHOLE),
     "region": ({"evaluate": Evaluate(region=((30, 40), (2, 20)))}, Roi((30, 2, 0), (10, 18, 24))),
     "tolerance": ({"evaluate": Evaluate(tolerance=0.5)}, WHOLE),
@@ -117,12 +126,18 @@ def test_other_settings(tmp_path, case) -> None:
     edges, scores = agglomerate(affs, parts, neighborhood=offsets, **settings.scores)
     ids = np.unique(parts)
     expected = {
-        threshold: compare(relabel(parts, ids, components(ids, edges, scores, threshold)), labels, **options)
+        threshold: compare(
+            relabel(parts, ids, components(ids, edges, scores, threshold)), labels, **options
+        )
         for threshold in settings.thresholds
     }
     assert found.sweep == expected
     lowest = min(partition.voi_sum for partition in expected.values())
-    good = [t for t, partition in expected.items() if partition.voi_sum <= (1 + evaluated.tolerance) * lowest]
+    good = [
+        t
+        for t, partition in expected.items()
+        if partition.voi_sum <= (1 + evaluated.tolerance) * lowest
+    ]
     assert found.threshold == min(good)
     assert found.score == expected[min(good)].voi_sum
     curves = found.curves()
@@ -136,7 +151,9 @@ def test_other_settings(tmp_path, case) -> None:
 def test_scores_of_several_volumes_are_those_of_one_made_of_them(tmp_path) -> None:
     run, restored = _trained(tmp_path, "aff")
     volume = run.dataset.validate[0]
-    halves = tuple(volume.derive(name=f"part{y}", region=((28, 40), (y, y + 12), (0, 24))) for y in (0, 12))
+    halves = tuple(
+        volume.derive(name=f"part{y}", region=((28, 40), (y, y + 12), (0, 24))) for y in (0, 12)
+    )
     run = run.derive(dataset=run.dataset.derive(validate=halves))
     found = Validator(run, run.variant.stages[0])(restored.cascade)
     sums = dict.fromkeys(run.segment.thresholds, 0.0)

@@ -1,4 +1,5 @@
-"""Validation looks where truth is, and counts what evaluate says: against the chain put together by hand."""
+"""Validation looks where truth is, and counts what evaluate says: against the chain put together by
+hand."""
 
 import numpy as np
 import pytest
@@ -26,7 +27,9 @@ def _masked(folder, variant, mask, *, region=(), evaluate=None, context=(4, 4, 4
     run = config(folder, variant, iterations=2)
     checkpoint = train(run, progress=False)
     roi = Roi((0, 0, 0), SHAPE)
-    create_array(folder / "tiny.zarr", "mask", roi=roi, voxel_size=VOXEL_SIZE, dtype=np.uint8).write(mask.astype(np.uint8), roi)
+    create_array(
+        folder / "tiny.zarr", "mask", roi=roi, voxel_size=VOXEL_SIZE, dtype=np.uint8
+    ).write(mask.astype(np.uint8), roi)
     volume = run.dataset.train[0].derive(region=region, labels_mask="mask")
     run = run.derive(
         dataset=Dataset(train=run.dataset.train, validate=(volume,)),
@@ -38,13 +41,18 @@ def _masked(folder, variant, mask, *, region=(), evaluate=None, context=(4, 4, 4
 
 
 def _arrays(folder):
-    return [open_array(folder / "tiny.zarr", name).read(Roi((0, 0, 0), SHAPE)) for name in ("raw", "labels")]
+    return [
+        open_array(folder / "tiny.zarr", name).read(Roi((0, 0, 0), SHAPE))
+        for name in ("raw", "labels")
+    ]
 
 
 def _by_hand(folder, run, cascade, roi, scored):
     """Scores by threshold of `roi`, segmented by itself."""
     raw, labels = _arrays(folder)
-    affs = predict_array(Predictor(cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
+    affs = predict_array(
+        Predictor(cascade, run.network), (raw / 127.5 - 1).astype(np.float32), roi=roi
+    )["affs"]
     affs = np.rint(affs * 255).astype(np.uint8)
     parts = fragments(affs, min_seed_distance=4)
     edges, scores = agglomerate(affs, parts)
@@ -52,7 +60,9 @@ def _by_hand(folder, run, cascade, roi, scored):
     found = {}
     for threshold in run.segment.thresholds:
         segmentation = relabel(parts, ids, components(ids, edges, scores, threshold))
-        found[threshold] = compare(segmentation[scored[roi.to_slices()]], labels[roi.to_slices()][scored[roi.to_slices()]])
+        found[threshold] = compare(
+            segmentation[scored[roi.to_slices()]], labels[roi.to_slices()][scored[roi.to_slices()]]
+        )
     return found
 
 
@@ -65,7 +75,10 @@ def test_what_the_mask_hides_is_scored_only_if_asked_for(tmp_path, use_mask) -> 
     found = Validator(run, run.variant.stages[0])(cascade)
     roi = Roi((28, 0, 0), (12, 24, 24))
     everything = np.ones(SHAPE, bool)
-    wanted, other = (_by_hand(tmp_path, run, cascade, roi, scored) for scored in (mask, everything)[:: 1 if use_mask else -1])
+    wanted, other = (
+        _by_hand(tmp_path, run, cascade, roi, scored)
+        for scored in (mask, everything)[:: 1 if use_mask else -1]
+    )
     assert dict(found.sweep) == wanted
     assert dict(found.sweep) != other
 
@@ -101,7 +114,11 @@ def test_the_loss_is_that_of_the_whole_volume(tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     "mask",
-    [np.ones(SHAPE, bool), _corner(np.s_[0:2, 0:2, 0:2], np.s_[38:, 38:, 38:]), _corner(np.s_[5:35, 5:35, 5:35])],
+    [
+        np.ones(SHAPE, bool),
+        _corner(np.s_[0:2, 0:2, 0:2], np.s_[38:, 38:, 38:]),
+        _corner(np.s_[5:35, 5:35, 5:35]),
+    ],
     ids=["all", "two corners", "most"],
 )
 def test_dense_truth_is_validated_as_a_whole(tmp_path, mask) -> None:
@@ -114,13 +131,16 @@ def test_dense_truth_is_not_searched(tmp_path, monkeypatch) -> None:
     run, _ = _masked(tmp_path, "aff", np.ones(SHAPE, bool))
     read, original = [], Source.read
     monkeypatch.setattr("lsd.volumes.known._block_shape", lambda array: np.array([4, 4, 4]))
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(self.name) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(self.name) or original(self, slices)
+    )
     Validator(run, run.variant.stages[0])
     assert read.count("labels") <= 4
 
 
 def test_what_is_ignored_is_not_looked_for(tmp_path) -> None:
-    """Labels that are ignored lie everywhere; one that is not in one place.  Where masks do not matter they hide nothing."""
+    """Labels that are ignored lie everywhere; one that is not in one place.  Where masks do not
+    matter they hide nothing."""
     _arrays_before = config(tmp_path, "aff")
     del _arrays_before
     labels = _arrays(tmp_path)[1]
@@ -129,5 +149,7 @@ def test_what_is_ignored_is_not_looked_for(tmp_path) -> None:
     run, _ = _masked(tmp_path, "aff", ~CORNER, evaluate={"use_mask": False, "ignore": (0, *others)})
     (roi,) = Validator(run, run.variant.stages[0])._rois
     where = np.argwhere(labels == kept)
-    expected = Roi(where.min(axis=0), where.max(axis=0) + 1 - where.min(axis=0)).grow((4, 4, 4), (4, 4, 4))
+    expected = Roi(where.min(axis=0), where.max(axis=0) + 1 - where.min(axis=0)).grow(
+        (4, 4, 4), (4, 4, 4)
+    )
     assert roi == expected.intersect(Roi((0, 0, 0), SHAPE))

@@ -1,4 +1,5 @@
-"""A run small enough for tests: a volume of Voronoi cells from a numpy Generator, networks of a few hundred weights."""
+"""A run small enough for tests: a volume of Voronoi cells from a numpy Generator, networks of a few
+hundred weights."""
 
 from pathlib import Path
 
@@ -43,7 +44,12 @@ def _one(**heads):
 
 
 def _auto_context(*reads):
-    return Variant(stages=(Stage(name="lsds", heads={"lsds": LSDS}), Stage(name="affs", reads=reads, heads={"affs": AFFS})))
+    return Variant(
+        stages=(
+            Stage(name="lsds", heads={"lsds": LSDS}),
+            Stage(name="affs", reads=reads, heads={"affs": AFFS}),
+        )
+    )
 
 
 VARIANTS = {
@@ -61,7 +67,9 @@ NETWORKS = {
         predict_shape=(22, 22, 22),
     ),
     "2d": Network(
-        trunk=UNet(features=6, multiplier=2, factors=((2, 2),), kernels=((3, 3),)), train_shape=(22, 22), predict_shape=(26, 26)
+        trunk=UNet(features=6, multiplier=2, factors=((2, 2),), kernels=((3, 3),)),
+        train_shape=(22, 22),
+        predict_shape=(26, 26),
     ),
 }
 
@@ -80,13 +88,22 @@ def write_volume(path: Path) -> None:
         create_array(path, name, roi=roi, voxel_size=VOXEL_SIZE, dtype=data.dtype).write(data, roi)
 
 
-def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = "tiny", **train) -> Config:
+def config(
+    folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = "tiny", **train
+) -> Config:
     """A run in `folder`, whose volume is written if it is not there."""
     path = folder / "tiny.zarr"
     if not path.exists():
         write_volume(path)
     volume = Volume(path=str(path), raw="raw", labels="labels")
-    settings = {"iterations": 5, "learning_rate": 1e-2, "workers": 0, "threads": 1, "device": "cpu", "log_every": 1}
+    settings = {
+        "iterations": 5,
+        "learning_rate": 1e-2,
+        "workers": 0,
+        "threads": 1,
+        "device": "cpu",
+        "log_every": 1,
+    }
     return Config(
         name=name,
         dataset=Dataset(
@@ -104,25 +121,40 @@ def config(folder: Path, variant: str = "aff", *, dims: str = "3d", name: str = 
 
 
 def curve(config: Config, stage: str, tag: str = "loss/total") -> list[float]:
-    """Values of a curve in tensorboard, by iteration; of an iteration that was done twice the later."""
+    """Values of a curve in tensorboard, by iteration; of an iteration that was done twice the
+    later."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     values = {}
     for file in sorted((run_folder(config) / stage).glob("events*"), key=_age):
         events = EventAccumulator(str(file))
         events.Reload()
-        values |= {event.step: event.value for event in events.Scalars(tag)} if tag in events.Tags()["scalars"] else {}
+        values |= (
+            {event.step: event.value for event in events.Scalars(tag)}
+            if tag in events.Tags()["scalars"]
+            else {}
+        )
     return [values[step] for step in sorted(values)]
 
 
 def _age(file: Path) -> tuple[int, int]:
-    """Second, and number of the writer in its process: tensorboard, which goes by name, reads the tenth before the ninth."""
+    """Second, and number of the writer in its process: tensorboard, which goes by name, reads the
+    tenth before the ninth."""
     _, _, _, second, *_, number = file.name.split(".")
     return int(second), int(number)
 
 
 def golden_losses(folder: Path, variant: str, dims: str) -> tuple[dict[str, list[float]], Path]:
-    """Five losses of each stage, fp32, one thread, from the real pipeline; and the last checkpoint."""
-    run = config(folder, variant, dims=dims, name=f"{variant}_{dims}", iterations=5, learning_rate=0.03, seed=7)
+    """Five losses of each stage, fp32, one thread, from the real pipeline; and the last
+    checkpoint."""
+    run = config(
+        folder,
+        variant,
+        dims=dims,
+        name=f"{variant}_{dims}",
+        iterations=5,
+        learning_rate=0.03,
+        seed=7,
+    )
     checkpoint = train(run, progress=False)
     return {stage.name: curve(run, stage.name) for stage in run.variant.stages}, checkpoint

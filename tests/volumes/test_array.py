@@ -1,4 +1,5 @@
-"""Arrays by regions of the world: every format, axis order and way beyond the edge, against numpy."""
+"""Arrays by regions of the world: every format, axis order and way beyond the edge, against
+numpy."""
 
 import multiprocessing
 import pickle
@@ -17,7 +18,9 @@ from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
-FILES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 RNG = np.random.default_rng(0)
 
 
@@ -29,7 +32,11 @@ def real(name: str) -> Path:
 
 def zarr_file(path: Path, data: np.ndarray, **attributes: object) -> Path:
     array = zarr.open_array(
-        str(path / "volumes" / "raw"), mode="w", shape=data.shape, chunks=(4,) * data.ndim, dtype=data.dtype
+        str(path / "volumes" / "raw"),
+        mode="w",
+        shape=data.shape,
+        chunks=(4,) * data.ndim,
+        dtype=data.dtype,
     )
     array[...] = data
     array.attrs.update(attributes)
@@ -62,10 +69,14 @@ def test_reads_as_numpy_pads(tmp_path, shape, offset, begin, extent, channels) -
     array.write(data, whole)
     roi = Roi(begin, extent)
     around = [
-        (max(f - b, 0) + 1, max(e - last, 0) + 1) for b, e, f, last in zip(begin, roi.end, offset, whole.end, strict=True)
+        (max(f - b, 0) + 1, max(e - last, 0) + 1)
+        for b, e, f, last in zip(begin, roi.end, offset, whole.end, strict=True)
     ]
     pad = [(0, 0)] * (data.ndim - 3) + around
-    inside = tuple(slice(b - f + low, b - f + low + n) for b, f, (low, _), n in zip(begin, offset, around, extent, strict=True))
+    inside = tuple(
+        slice(b - f + low, b - f + low + n)
+        for b, f, (low, _), n in zip(begin, offset, around, extent, strict=True)
+    )
     for beyond, mode in (("zero", "constant"), ("reflect", "reflect")):
         expected = np.pad(data, pad, mode=mode)[..., *inside]
         found = array.read(roi, beyond=beyond)
@@ -88,7 +99,14 @@ def test_reads_as_numpy_pads(tmp_path, shape, offset, begin, extent, channels) -
 def test_writes_where_it_is_told(tmp_path, offset, begin, dtype) -> None:
     whole = Roi(offset, (9, 9))
     array = create_array(
-        tmp_path / "a.zarr", "a/b", roi=whole, voxel_size=(4, 4), dtype=dtype, chunks=(2, 4), fill=0, overwrite=True
+        tmp_path / "a.zarr",
+        "a/b",
+        roi=whole,
+        voxel_size=(4, 4),
+        dtype=dtype,
+        chunks=(2, 4),
+        fill=0,
+        overwrite=True,
     )
     part = Roi(whole.begin + Coordinate(begin), (3, 4))
     data = RNG.integers(1, 200, (3, 4)).astype(dtype)
@@ -98,7 +116,9 @@ def test_writes_where_it_is_told(tmp_path, offset, begin, dtype) -> None:
     np.testing.assert_array_equal(open_array(tmp_path / "a.zarr", "a/b").read(whole), expected)
 
 
-@pytest.mark.parametrize("order", ["zyx", "xyz", "yxz", "czyx", "zyxc", "xyzc", "tczyx", "yx", "xy", "yxc", "cxy"])
+@pytest.mark.parametrize(
+    "order", ["zyx", "xyz", "yxz", "czyx", "zyxc", "xyzc", "tczyx", "yx", "xy", "yxc", "cxy"]
+)
 def test_follows_axis_names(tmp_path, order) -> None:
     size = {"z": 5, "y": 6, "x": 7, "c": 2, "t": 1}
     names = [axis for axis in "czyx" if axis in order]
@@ -129,7 +149,9 @@ def test_follows_axis_names(tmp_path, order) -> None:
 def test_hdf5_as_cremi_has_it(tmp_path) -> None:
     ids = RNG.integers(0, 2**64 - 1, (10, 12, 14), dtype=np.uint64, endpoint=True)
     with h5py.File(tmp_path / "sample_A.hdf", "w") as file:
-        dataset = file.create_dataset("volumes/labels/neuron_ids", data=ids, chunks=(4, 5, 6), compression="gzip")
+        dataset = file.create_dataset(
+            "volumes/labels/neuron_ids", data=ids, chunks=(4, 5, 6), compression="gzip"
+        )
         dataset.attrs["resolution"] = (40.0, 4.0, 4.0)
         dataset.attrs["offset"] = (120.0, 8.0, -4.0)
     array = open_array(tmp_path / "sample_A.hdf", "/volumes/labels/neuron_ids")
@@ -142,7 +164,11 @@ def test_hdf5_with_axes_of_its_own(tmp_path) -> None:
     data = RNG.random((4, 5, 6, 2)).astype("f4")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["raw"] = data
-        attributes = {"axis_names": [b"x", b"y", b"z", b"c"], "voxel_size": np.float32((4, 4, 5.24)), "units": b"nm"}
+        attributes = {
+            "axis_names": [b"x", b"y", b"z", b"c"],
+            "voxel_size": np.float32((4, 4, 5.24)),
+            "units": b"nm",
+        }
         file["raw"].attrs.update(attributes)
     array = open_array(tmp_path / "a.h5", "raw")
     assert (array.axes, array.voxel_size) == (("c", "z", "y", "x"), (5.24, 4.0, 4.0))
@@ -151,7 +177,14 @@ def test_hdf5_with_axes_of_its_own(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"metadata": {"axes": "ZYX"}}, {"metadata": None}, {"bigtiff": True}],
+    [
+        {},
+        {"compression": "zlib"},
+        {"tile": (16, 16)},
+        {"metadata": {"axes": "ZYX"}},
+        {"metadata": None},
+        {"bigtiff": True},
+    ],
 )
 def test_tiff(tmp_path, options) -> None:
     data = RNG.integers(0, 2**16, (6, 30, 40), dtype=np.uint16)
@@ -208,7 +241,9 @@ def test_is_read_in_other_processes(tmp_path, name, method) -> None:
             file["volumes/raw"] = data
     else:
         tifffile.imwrite(tmp_path / name, data, photometric="minisblack", compression="zlib")
-    array = open_array(tmp_path / name, "" if name == "a.tif" else "volumes/raw", voxel_size=(1, 1, 1))
+    array = open_array(
+        tmp_path / name, "" if name == "a.tif" else "volumes/raw", voxel_size=(1, 1, 1)
+    )
     assert _total(array) == data.sum()
     assert _total(pickle.loads(pickle.dumps(array))) == data.sum()
     with multiprocessing.get_context(method).Pool(2) as pool:
@@ -227,7 +262,11 @@ def test_real_files(name, inside, shape, size) -> None:
     array = open_array(real(name), inside)
     assert (array.shape, array.voxel_size, array.offset) == (shape, size, Coordinate(0, 0, 0))
     roi = Roi((60, 100, 90), (7, 60, 50))
-    opened = zarr.open(str(real(name)), mode="r")[inside] if name.endswith("zarr") else h5py.File(real(name))[inside]
+    opened = (
+        zarr.open(str(real(name)), mode="r")[inside]
+        if name.endswith("zarr")
+        else h5py.File(real(name))[inside]
+    )
     np.testing.assert_array_equal(array.read(roi), opened[60:67, 100:160, 90:140])
 
 
@@ -236,4 +275,6 @@ def test_real_tiff_needs_a_voxel_size() -> None:
     with pytest.raises(ValueError, match="no voxel size"):
         open_array(real("nuclei3d/img3d.tif"))
     array = open_array(real("nuclei3d/img3d.tif"), voxel_size=(500, 200, 200))
-    np.testing.assert_array_equal(array.read(array.roi), tifffile.imread(real("nuclei3d/img3d.tif")))
+    np.testing.assert_array_equal(
+        array.read(array.roi), tifffile.imread(real("nuclei3d/img3d.tif"))
+    )

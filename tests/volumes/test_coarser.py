@@ -13,7 +13,10 @@ from lsd.volumes.levels import coarser, factors
 def brute(data, factor, how):
     """Each voxel from those that it covers, one after another."""
     ahead = data.ndim - len(factor)
-    shape = (*data.shape[:ahead], *(-(-n // f) for n, f in zip(data.shape[ahead:], factor, strict=True)))
+    shape = (
+        *data.shape[:ahead],
+        *(-(-n // f) for n, f in zip(data.shape[ahead:], factor, strict=True)),
+    )
     found = np.empty(shape, data.dtype)
     for place in np.ndindex(*shape):
         begin = place[ahead:]
@@ -39,7 +42,9 @@ def test_majorities(shape, data) -> None:
     labels = np.random.default_rng(seed).integers(0, ids, shape, dtype=np.uint64, endpoint=True)
     # ids that are one as floats
     labels[labels > 0] += np.uint64(2**63)
-    np.testing.assert_array_equal(coarser(labels, factor, "majority"), brute(labels, factor, "majority"), strict=True)
+    np.testing.assert_array_equal(
+        coarser(labels, factor, "majority"), brute(labels, factor, "majority"), strict=True
+    )
 
 
 @settings(deadline=None, max_examples=60)
@@ -48,10 +53,18 @@ def test_means(shape, data) -> None:
     factor = tuple(data.draw(st.sampled_from([1, 2, 4])) for _ in shape)
     channels = data.draw(st.sampled_from([(), (1,), (3,)]))
     dtype = data.draw(st.sampled_from(["u1", "u2", "i2"]))
-    values = np.random.default_rng(data.draw(st.integers(0, 1000))).integers(0, 255, (*channels, *shape)).astype(dtype)
-    np.testing.assert_array_equal(coarser(values, factor, "mean"), brute(values, factor, "mean"), strict=True)
+    values = (
+        np.random.default_rng(data.draw(st.integers(0, 1000)))
+        .integers(0, 255, (*channels, *shape))
+        .astype(dtype)
+    )
+    np.testing.assert_array_equal(
+        coarser(values, factor, "mean"), brute(values, factor, "mean"), strict=True
+    )
     floats = (values / 255).astype(np.float32)
-    np.testing.assert_allclose(coarser(floats, factor, "mean"), brute(floats, factor, "mean"), rtol=1e-6)
+    np.testing.assert_allclose(
+        coarser(floats, factor, "mean"), brute(floats, factor, "mean"), rtol=1e-6
+    )
     assert coarser(floats, factor, "mean").dtype == np.float32
 
 

@@ -20,7 +20,9 @@ SIZE = (5.24, 4.0, 4.0)
 
 
 def create(path, name="volumes/affs", **options):
-    return create_array(path, name, **{"roi": ROI, "voxel_size": SIZE, "dtype": "u1", "channels": 3, **options})
+    return create_array(
+        path, name, **{"roi": ROI, "voxel_size": SIZE, "dtype": "u1", "channels": 3, **options}
+    )
 
 
 def test_plain_zarr_reads_it(tmp_path) -> None:
@@ -51,7 +53,9 @@ def test_each_array_is_an_image_of_its_own(tmp_path) -> None:
     create(tmp_path / "a.zarr", "volumes/affs", overwrite=True)
     for folder in ("a.zarr", "a.zarr/volumes"):
         assert (tmp_path / folder / ".zgroup").exists()
-        assert not (tmp_path / folder / ".zattrs").exists(), "a viewer would open the first of several"
+        assert not (tmp_path / folder / ".zattrs").exists(), (
+            "a viewer would open the first of several"
+        )
     for name, channels in (("affs", 1), ("mask", 0)):
         attributes = json.loads((tmp_path / "a.zarr" / "volumes" / name / ".zattrs").read_text())
         [image] = ImagesMeta.model_validate(attributes).multiscales
@@ -69,7 +73,9 @@ def test_each_array_is_an_image_of_its_own(tmp_path) -> None:
 @pytest.mark.parametrize("lost", ["array", "group"])
 def test_each_kind_of_metadata_is_enough(tmp_path, lost) -> None:
     create(tmp_path / "a.zarr")
-    (tmp_path / "a.zarr" / "volumes" / ("affs/0/.zattrs" if lost == "array" else "affs/.zattrs")).unlink()
+    (
+        tmp_path / "a.zarr" / "volumes" / ("affs/0/.zattrs" if lost == "array" else "affs/.zattrs")
+    ).unlink()
     for name in ("volumes/affs", "volumes/affs/0"):
         array = open_array(tmp_path / "a.zarr", name)
         assert (array.voxel_size, array.roi, array.axes) == (SIZE, ROI, ("c", "z", "y", "x"))
@@ -85,15 +91,19 @@ def test_an_array_whose_maker_was_killed_is_completed(tmp_path) -> None:
 
 
 def plain(path, name, data, *, offset=(15.72, -8.0, 40.0)):
-    """An array as versions before wrote it: in its group, several images, with a word for the checksum."""
+    """An array as versions before wrote it: in its group, several images, with a word for the
+    checksum."""
     zarr.open_group(str(path), mode="a")
     array = zarr.open_array(
-        str(path / name), mode="w", shape=data.shape, chunks=data.shape, dtype=data.dtype, fill_value=None,
+        str(path / name), mode="w", shape=data.shape, chunks=data.shape, dtype=data.dtype,
+        fill_value=None,
         compressor=Zstd(level=1, checksum=True), dimension_separator="/",
     )  # fmt: skip
     axes = ("z", "y", "x")
     array.attrs.put(plain_attributes(axes, SIZE, offset))
-    [entry] = image_attributes(name.rpartition("/")[2], axes, SIZE, offset, labels=False)["multiscales"]
+    [entry] = image_attributes(name.rpartition("/")[2], axes, SIZE, offset, labels=False)[
+        "multiscales"
+    ]
     entry["datasets"][0]["path"] = entry["name"]
     above = zarr.open_group(str((path / name).parent), mode="a")
     above.attrs["multiscales"] = [*above.attrs.get("multiscales", []), entry]
@@ -111,15 +121,21 @@ def test_arrays_of_earlier_versions_are_read_and_gone_on_with(tmp_path) -> None:
     again.write(data + np.uint8(1), ROI)
     stored = json.loads((tmp_path / "a.zarr" / "segmentation" / "0.4" / ".zarray").read_text())
     assert stored["compressor"]["checksum"] is True
-    np.testing.assert_array_equal(open_array(tmp_path / "a.zarr", "segmentation/0.4").read(ROI), data + np.uint8(1))
+    np.testing.assert_array_equal(
+        open_array(tmp_path / "a.zarr", "segmentation/0.4").read(ROI), data + np.uint8(1)
+    )
     with pytest.raises(ValueError, match="dtype uint8 there, uint64 asked for"):
-        create(tmp_path / "a.zarr", "segmentation/0.4", channels=None, chunks=data.shape, dtype="u8")
+        create(
+            tmp_path / "a.zarr", "segmentation/0.4", channels=None, chunks=data.shape, dtype="u8"
+        )
     # metadata follow the arrays, also those of before
     remove_array(tmp_path / "a.zarr", "segmentation/0.4")
     left = json.loads((tmp_path / "a.zarr" / "segmentation" / ".zattrs").read_text())["multiscales"]
     assert [image["name"] for image in left] == ["0.5"]
     create(tmp_path / "a.zarr", "segmentation/0.5", channels=None, overwrite=True).write(data, ROI)
-    assert not json.loads((tmp_path / "a.zarr" / "segmentation" / ".zattrs").read_text())["multiscales"]
+    assert not json.loads((tmp_path / "a.zarr" / "segmentation" / ".zattrs").read_text())[
+        "multiscales"
+    ]
     assert containers.arrays(tmp_path / "a.zarr") == ["raw", "segmentation/0.5"]
     assert not has_array(tmp_path / "a.zarr", "segmentation/0.4")
     assert has_array(tmp_path / "a.zarr", "segmentation/0.5")
@@ -162,7 +178,10 @@ def test_the_same_array_is_opened_as_it_is(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"roi": Roi((3, -2, 10), (10, 20, 31))}, r"shape \(3, 10, 20, 30\) there, \(3, 10, 20, 31\) asked for"),
+        (
+            {"roi": Roi((3, -2, 10), (10, 20, 31))},
+            r"shape \(3, 10, 20, 30\) there, \(3, 10, 20, 31\) asked for",
+        ),
         ({"roi": Roi((0, -2, 10), (10, 20, 30))}, "roi .* there"),
         ({"dtype": "f4"}, "dtype uint8 there, float32 asked for"),
         ({"voxel_size": (5, 4, 4)}, "voxel size"),
@@ -198,7 +217,12 @@ def test_output_is_no_input(tmp_path) -> None:
     source = tmp_path / "a.zarr"
     create(source)
     (tmp_path / "link").symlink_to(source)
-    for output in (source, tmp_path / "link", tmp_path / "x" / ".." / "a.zarr", source / "prediction.zarr"):
+    for output in (
+        source,
+        tmp_path / "link",
+        tmp_path / "x" / ".." / "a.zarr",
+        source / "prediction.zarr",
+    ):
         with pytest.raises(ValueError, match="would be written into the input"):
             refuse_same(output, [tmp_path / "b.zarr", source])
     refuse_same(tmp_path / "a.zarr2", [source])

@@ -16,7 +16,9 @@ from lsd.volumes.create import create_array
 ROI = Roi((0, 0, 0), (16, 16, 16))
 # what real arrays are like: labels compress well, raw hardly
 ARRAYS = {
-    "labels": np.repeat(np.random.default_rng(0).integers(0, 2**63, 64, dtype=np.uint64), 64).reshape(16, 16, 16),
+    "labels": np.repeat(
+        np.random.default_rng(0).integers(0, 2**63, 64, dtype=np.uint64), 64
+    ).reshape(16, 16, 16),
     "raw": np.random.default_rng(0).normal(128, 9, (16, 16, 16)).astype(np.uint8),
 }
 
@@ -37,22 +39,37 @@ def test_no_flipped_bit_is_silent(tmp_path, kind, again) -> None:
     array.write(data, ROI)
     file = tmp_path / "a.zarr" / kind / "0" / "0" / "0" / "0"
     good = file.read_bytes()
-    bits = np.unique(np.r_[:200, len(good) * 8 - 64 : len(good) * 8, np.random.default_rng(1).integers(0, len(good) * 8, 300)])
+    bits = np.unique(
+        np.r_[
+            :200,
+            len(good) * 8 - 64 : len(good) * 8,
+            np.random.default_rng(1).integers(0, len(good) * 8, 300),
+        ]
+    )
     refused = 0
     for bit in bits[bits < len(good) * 8]:
         flip(file, bit, good)
         try:
-            np.testing.assert_array_equal(array.read(ROI), data)  # a bit of the frame header that nothing depends on
+            np.testing.assert_array_equal(
+                array.read(ROI), data
+            )  # a bit of the frame header that nothing depends on
         except ValueError as error:
             refused += str(file) in str(error)
     assert refused > 0.97 * len(bits)
 
 
-@pytest.mark.parametrize("compressor", [Blosc(), Blosc("zstd", shuffle=Blosc.BITSHUFFLE), Zstd(), None], ids=str)
+@pytest.mark.parametrize(
+    "compressor", [Blosc(), Blosc("zstd", shuffle=Blosc.BITSHUFFLE), Zstd(), None], ids=str
+)
 def test_truncated_chunk_of_any_zarr(tmp_path, compressor) -> None:
     data = ARRAYS["raw"]
     stored = zarr.open_array(
-        str(tmp_path / "a.zarr"), mode="w", shape=data.shape, chunks=(8, 8, 8), dtype="u1", compressor=compressor
+        str(tmp_path / "a.zarr"),
+        mode="w",
+        shape=data.shape,
+        chunks=(8, 8, 8),
+        dtype="u1",
+        compressor=compressor,
     )
     stored[...] = data
     file = tmp_path / "a.zarr" / "1.0.1"
@@ -70,7 +87,11 @@ def test_damaged_hdf5_chunk(tmp_path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         dataset = file.create_dataset("raw", data=data, chunks=(8, 8, 8), compression="gzip")
         dataset.attrs["resolution"] = (1, 1, 1)
-        place = next(dataset.id.get_chunk_info(i) for i in range(8) if dataset.id.get_chunk_info(i).chunk_offset == (8, 0, 8))
+        place = next(
+            dataset.id.get_chunk_info(i)
+            for i in range(8)
+            if dataset.id.get_chunk_info(i).chunk_offset == (8, 0, 8)
+        )
     content = bytearray((tmp_path / "a.h5").read_bytes())
     content[place.byte_offset + place.size // 2] ^= 1
     (tmp_path / "a.h5").write_bytes(content)
@@ -103,18 +124,24 @@ def test_full_disk_is_named_and_leaves_the_chunk(tmp_path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         with pytest.raises(OSError, match=r"while writing .*a\.zarr:affs"):
-            array.write(np.random.default_rng(2).integers(0, 2**63, ROI.shape, dtype=np.uint64), ROI)
+            array.write(
+                np.random.default_rng(2).integers(0, 2**63, ROI.shape, dtype=np.uint64), ROI
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     np.testing.assert_array_equal(array.read(ROI), ARRAYS["labels"])
 
 
 def test_chunk_that_was_never_written(tmp_path) -> None:
-    array = create_array(tmp_path / "a.zarr", "affs", roi=ROI, voxel_size=(1, 1, 1), dtype="u1", chunks=(8, 8, 8))
+    array = create_array(
+        tmp_path / "a.zarr", "affs", roi=ROI, voxel_size=(1, 1, 1), dtype="u1", chunks=(8, 8, 8)
+    )
     left = Roi((0, 0, 0), (8, 16, 16))
     array.write(np.zeros((8, 16, 16), np.uint8), left)
     assert not array.read(left).any()
     with pytest.raises(ValueError, match=r"affs/0/1/0/0 was never written"):
         array.read(ROI, beyond="zero")
-    filled = create_array(tmp_path / "a.zarr", "sparse", roi=ROI, voxel_size=(1, 1, 1), dtype="u1", fill=7)
+    filled = create_array(
+        tmp_path / "a.zarr", "sparse", roi=ROI, voxel_size=(1, 1, 1), dtype="u1", fill=7
+    )
     assert (filled.read(ROI) == 7).all()

@@ -13,23 +13,33 @@ def config(folder, **parts):
     from config.networks import NETWORKS
     from config.variants import VARIANTS
 
-    dataset = Dataset(**{part: tuple(Volume(**volume) for volume in volumes) for part, volumes in parts.items()})
+    dataset = Dataset(
+        **{part: tuple(Volume(**volume) for volume in volumes) for part, volumes in parts.items()}
+    )
     network = next(iter(NETWORKS.values()))
-    return Config(name="x", dataset=dataset, variant=VARIANTS["aff"], network=network, data_root=str(folder))
+    return Config(
+        name="x", dataset=dataset, variant=VARIANTS["aff"], network=network, data_root=str(folder)
+    )
 
 
 @pytest.fixture
 def folder(tmp_path):
     roi = Roi((0, 0, 0), (2, 2, 2))
     for name in ("hemi/b.zarr", "hemi/a.zarr", "more/a.zarr", "odd [1].zarr"):
-        array = create_array(tmp_path / name, "volumes/raw", roi=roi, voxel_size=(8, 8, 8), dtype="u1")
+        array = create_array(
+            tmp_path / name, "volumes/raw", roi=roi, voxel_size=(8, 8, 8), dtype="u1"
+        )
         array.write(np.zeros((2, 2, 2), np.uint8), roi)
     return tmp_path
 
 
 def test_one_volume_a_match(folder) -> None:
     found = expand(
-        config(folder, train=[{"path": "hemi/*.zarr", "labels": "ids", "weight": 2}], test=[{"path": "more/a.zarr"}])
+        config(
+            folder,
+            train=[{"path": "hemi/*.zarr", "labels": "ids", "weight": 2}],
+            test=[{"path": "more/a.zarr"}],
+        )
     )
     assert [volume.path for volume in found.dataset.train] == ["hemi/a.zarr", "hemi/b.zarr"]
     assert all(volume.weight == 2 and volume.labels == "ids" for volume in found.dataset.train)
@@ -40,13 +50,21 @@ def test_one_volume_a_match(folder) -> None:
 
 def test_absolute_pattern(folder) -> None:
     found = expand(config("/nowhere", train=[{"path": f"{folder}/hemi/*.zarr"}]))
-    assert [volume.path for volume in found.dataset.train] == [str(folder / "hemi" / name) for name in ("a.zarr", "b.zarr")]
+    assert [volume.path for volume in found.dataset.train] == [
+        str(folder / "hemi" / name) for name in ("a.zarr", "b.zarr")
+    ]
 
 
 def test_names_stay_different(folder) -> None:
     found = expand(config(folder, train=[{"path": "*/*.zarr"}]))
     assert list(found.dataset.volumes()) == ["hemi_a", "hemi_b", "more_a"]
-    found = expand(config(folder, train=[{"path": "hemi/*.zarr", "name": "cube"}], test=[{"path": "more/*", "name": "t"}]))
+    found = expand(
+        config(
+            folder,
+            train=[{"path": "hemi/*.zarr", "name": "cube"}],
+            test=[{"path": "more/*", "name": "t"}],
+        )
+    )
     assert list(found.dataset.volumes()) == ["cube_a", "cube_b", "t"]
 
 
@@ -58,13 +76,22 @@ def test_a_path_that_exists_is_no_pattern(folder) -> None:
 def test_what_nothing_matches_is_refused_by_who_opens_it(folder) -> None:
     made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
     assert list(expand(made).dataset.volumes()) == ["*_train", "a_test", "b_test"]
-    with pytest.raises(ValueError, match=r"'\*_train': no file matches '.*hemy/\*.zarr'; .*set data_root or \$LSD_DATA"):
+    with pytest.raises(
+        ValueError,
+        match=r"'\*_train': no file matches '.*hemy/\*.zarr'; .*set data_root or \$LSD_DATA",
+    ):
         check_volumes(made, ("train", "test"))
 
 
 def test_volumes_of_a_pattern_are_named_as_they_are_found(folder) -> None:
-    made = config(folder, train=[{"path": "hemi/*.zarr"}, {"path": "more/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
-    with pytest.raises(ValueError, match=r"^dataset: several volumes are called a_train; give each a name="):
+    made = config(
+        folder,
+        train=[{"path": "hemi/*.zarr"}, {"path": "more/*.zarr"}],
+        test=[{"path": "hemi/*.zarr"}],
+    )
+    with pytest.raises(
+        ValueError, match=r"^dataset: several volumes are called a_train; give each a name="
+    ):
         expand(made)
     made = config(folder, train=[{"path": "hemy/*.zarr"}], test=[{"path": "hemi/*.zarr"}])
     for name, found in (("a_test", ["a_test"]), ("test", ["a_test", "b_test"])):
@@ -72,10 +99,16 @@ def test_volumes_of_a_pattern_are_named_as_they_are_found(folder) -> None:
         assert list(expand(asked).dataset.named(asked.predict.volumes)) == found
     for name in ("*_test", "c_test"):
         asked = made.derive(predict=Predict(volumes=name))
-        with pytest.raises(ValueError, match=r"^there is no volume '.*_test'; allowed: .*, \*_train, a_test, b_test$"):
+        with pytest.raises(
+            ValueError,
+            match=r"^there is no volume '.*_test'; allowed: .*, \*_train, a_test, b_test$",
+        ):
             check_volumes(asked, asked.predict.volumes)
         alone = asked.derive(dataset=asked.dataset.derive(train=()))
-        with pytest.raises(ValueError, match=r"^predict.volumes: there is no volume '.*_test'; allowed: .*, a_test, b_test$"):
+        with pytest.raises(
+            ValueError,
+            match=r"^predict.volumes: there is no volume '.*_test'; allowed: .*, a_test, b_test$",
+        ):
             expand(alone)
 
 
@@ -86,7 +119,9 @@ def test_wildcards_above_the_data_root_are_none(tmp_path) -> None:
 
 
 def test_volumes_are_checked_as_far_as_they_are_named(folder) -> None:
-    made = config(folder, train=[{"path": "hemi/a.zarr", "region": "0:9"}], test=[{"path": "hemi/*.zarr"}])
+    made = config(
+        folder, train=[{"path": "hemi/a.zarr", "region": "0:9"}], test=[{"path": "hemi/*.zarr"}]
+    )
     check_volumes(made, ("test",))
     check_volumes(made, ("b_test",))
     with pytest.raises(ValueError, match=r"'a_train': region 0:9.*0:2"):

@@ -1,4 +1,5 @@
-"""One volume as files of many programs: each is read exactly, or refused in a sentence that names what it is."""
+"""One volume as files of many programs: each is read exactly, or refused in a sentence that names
+what it is."""
 
 import logging
 import sys
@@ -42,7 +43,7 @@ REFUSED = {
     "zarrpy3_v3_gzip_bigendian_F.zarr": "is zarr v3",
     "omezarrpy_0.5.zarr": "is zarr v3",
     "tensorstore_zarr3_sharded": "is zarr v3",
-    "tensorstore.n5": "is an N5 container, which is not read: zarr v2 folders, HDF5 files and TIFF files are read",
+    "tensorstore.n5": "is an N5 container, which is not read: zarr v2 folders, HDF5 files and TIFF",
     "precomputed_raw": "is a neuroglancer precomputed volume",
     "precomputed_cseg": "is a neuroglancer precomputed volume",
     "precomputed_cseg_sharded": "is a neuroglancer precomputed volume",
@@ -64,7 +65,10 @@ def there(name):
 
 @pytest.mark.faults
 def test_every_file_is_in_one_of_the_lists() -> None:
-    files = {entry.name for entry in there("expected.npz").parent.iterdir()} - {"expected.npz", "README.json"}
+    files = {entry.name for entry in there("expected.npz").parent.iterdir()} - {
+        "expected.npz",
+        "README.json",
+    }
     assert files == {file for file, *_ in READ} | set(REFUSED)
 
 
@@ -94,10 +98,14 @@ def test_is_called_what_it_is(file) -> None:
 DATA = np.random.default_rng(0).integers(0, 255, (4, 32, 48), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("compression", ["lzw", "zstd", "packbits", "lzma", "jpeg", "jpeg2000", "png"])
+@pytest.mark.parametrize(
+    "compression", ["lzw", "zstd", "packbits", "lzma", "jpeg", "jpeg2000", "png"]
+)
 def test_compressed_tiff(tmp_path, compression) -> None:
     pytest.importorskip("imagecodecs")
-    tifffile.imwrite(tmp_path / "a.tif", DATA, photometric="minisblack", compression=compression, rowsperstrip=16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", DATA, photometric="minisblack", compression=compression, rowsperstrip=16
+    )
     array = open_array(tmp_path / "a.tif", voxel_size=SIZE)
     error = np.abs(array.read(array.roi).astype(int) - DATA).max()
     assert error <= (80 if compression == "jpeg" else 0)
@@ -106,7 +114,13 @@ def test_compressed_tiff(tmp_path, compression) -> None:
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
 def test_predictors_of_tiff(tmp_path, dtype) -> None:
     pytest.importorskip("imagecodecs")
-    tifffile.imwrite(tmp_path / "a.tif", DATA.astype(dtype), photometric="minisblack", compression="lzw", predictor=True)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        DATA.astype(dtype),
+        photometric="minisblack",
+        compression="lzw",
+        predictor=True,
+    )
     array = open_array(tmp_path / "a.tif", voxel_size=SIZE)
     np.testing.assert_array_equal(array.read(array.roi), DATA)
 
@@ -114,11 +128,16 @@ def test_predictors_of_tiff(tmp_path, dtype) -> None:
 def test_tiff_without_its_package_is_told_at_opening(tmp_path, monkeypatch) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     tifffile.imwrite(tmp_path / "a.tif", DATA, photometric="minisblack", compression="lzw")
-    monkeypatch.setattr(tifffile.tifffile, "imagecodecs", __import__("tifffile._imagecodecs")._imagecodecs)
+    monkeypatch.setattr(
+        tifffile.tifffile, "imagecodecs", __import__("tifffile._imagecodecs")._imagecodecs
+    )
     monkeypatch.setattr(tifffile.TIFF.DECOMPRESSORS, "_codecs", {1: bytes})
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "imagecodecs" else imagecodecs)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "imagecodecs" else imagecodecs
+    )
     with pytest.raises(
-        ValueError, match=r"a\.tif cannot be opened: it is compressed by LZW.*pip install imagecodecs"
+        ValueError,
+        match=r"a\.tif cannot be opened: it is compressed by LZW.*pip install imagecodecs",
     ) as caught:
         open_array(tmp_path / "a.tif", voxel_size=SIZE)
     assert "damaged" not in str(caught.value)
@@ -136,7 +155,9 @@ def compressed_hdf5(path, code) -> None:
 
 def test_hdf5_filter_that_nobody_has(tmp_path) -> None:
     compressed_hdf5(tmp_path / "a.h5", 32099)
-    with pytest.raises(ValueError, match=r"a\.h5:raw cannot be opened: it is compressed by .*HDF5 filter 32099") as caught:
+    with pytest.raises(
+        ValueError, match=r"a\.h5:raw cannot be opened: it is compressed by .*HDF5 filter 32099"
+    ) as caught:
         open_array(tmp_path / "a.h5", "raw", voxel_size=SIZE)
     assert "damaged" not in str(caught.value)
 
@@ -145,7 +166,9 @@ def test_hdf5_without_its_package_is_told_at_opening(tmp_path, monkeypatch) -> N
     compressed_hdf5(tmp_path / "a.h5", 32004)
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: False)
-    with pytest.raises(ValueError, match=r"compressed by LZ4 \(HDF5 filter 32004\).*pip install hdf5plugin"):
+    with pytest.raises(
+        ValueError, match=r"compressed by LZ4 \(HDF5 filter 32004\).*pip install hdf5plugin"
+    ):
         open_array(tmp_path / "a.h5", "raw", voxel_size=SIZE)
 
 
@@ -154,16 +177,23 @@ def test_hdf5_without_its_package_is_told_at_opening(tmp_path, monkeypatch) -> N
     [
         ({"id": "lerc"}, "compressed by 'lerc', which numcodecs lacks"),
         ({"id": "blosc", "cname": "snappy", "clevel": 5, "shuffle": 1}, "Blosc with 'snappy'"),
-        ({"id": "zlib", "level": "high", "other": 3}, "compressed by 'zlib', its settings are wrong"),
+        (
+            {"id": "zlib", "level": "high", "other": 3},
+            "compressed by 'zlib', its settings are wrong",
+        ),
         ({"level": 1}, "a codec has an id"),
         ("zlib", "must be an object"),
     ],
 )
 @pytest.mark.parametrize("field", ["compressor", "filters"])
 def test_zarr_codec_that_is_not_there(tmp_path, codec, says, field) -> None:
-    array = zarr.open_array(str(tmp_path / "a.zarr"), mode="w", shape=(4, 4, 4), dtype="u1", compressor=Zlib())
+    array = zarr.open_array(
+        str(tmp_path / "a.zarr"), mode="w", shape=(4, 4, 4), dtype="u1", compressor=Zlib()
+    )
     array[...] = 1
-    change_json(tmp_path / "a.zarr" / ".zarray", **{field: codec if field == "compressor" else [codec]})
+    change_json(
+        tmp_path / "a.zarr" / ".zarray", **{field: codec if field == "compressor" else [codec]}
+    )
     with pytest.raises(ValueError, match=rf"a\.zarr.*{says}") as caught:
         open_array(tmp_path / "a.zarr", voxel_size=SIZE)
     assert "is damaged" not in str(caught.value)
@@ -173,7 +203,12 @@ def test_zarr_with_codecs_of_imagecodecs(tmp_path) -> None:
     codecs = pytest.importorskip("imagecodecs.numcodecs")
     codecs.register_codecs(verbose=False)
     array = zarr.open_array(
-        str(tmp_path / "a.zarr"), mode="w", shape=DATA.shape, chunks=(1, 32, 48), dtype="u1", compressor=codecs.Lzw()
+        str(tmp_path / "a.zarr"),
+        mode="w",
+        shape=DATA.shape,
+        chunks=(1, 32, 48),
+        dtype="u1",
+        compressor=codecs.Lzw(),
     )
     array[...] = DATA
     found = open_array(tmp_path / "a.zarr", voxel_size=SIZE)
@@ -208,7 +243,9 @@ def test_what_else_people_have(tmp_path, name, content, says) -> None:
 
 def test_blosc_of_every_kind_is_no_warning(tmp_path, caplog) -> None:
     for inner in ("lz4", "lz4hc", "blosclz", "zlib", "zstd"):
-        array = zarr.open_array(str(tmp_path / inner), mode="w", shape=DATA.shape, dtype="u1", compressor=Blosc(inner))
+        array = zarr.open_array(
+            str(tmp_path / inner), mode="w", shape=DATA.shape, dtype="u1", compressor=Blosc(inner)
+        )
         array[...] = DATA
         with caplog.at_level(logging.WARNING):
             found = open_array(tmp_path / inner, voxel_size=SIZE)

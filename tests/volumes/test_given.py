@@ -1,4 +1,5 @@
-"""What a config says of voxel size and axes is used before what files say, with a warning, unless it would hide a mistake."""
+"""What a config says of voxel size and axes is used before what files say, with a warning, unless
+it would hide a mistake."""
 
 import logging
 
@@ -18,7 +19,9 @@ RAW = RNG.integers(0, 255, (6, 8, 10), dtype=np.uint8)
 
 def save(folder, name, data=RAW, **attributes):
     zarr.open_group(str(folder / "a.zarr"), mode="a")
-    array = zarr.open_array(str(folder / "a.zarr" / name), mode="w", shape=data.shape, dtype=data.dtype)
+    array = zarr.open_array(
+        str(folder / "a.zarr" / name), mode="w", shape=data.shape, dtype=data.dtype
+    )
     array[...] = data
     array.attrs.update(attributes)
     return folder / "a.zarr"
@@ -26,7 +29,9 @@ def save(folder, name, data=RAW, **attributes):
 
 def opened(folder, **spec):
     return open_volume(
-        Volume.model_validate({"path": str(folder / "a.zarr"), "raw": "raw", **spec}), name="one", data_root=folder
+        Volume.model_validate({"path": str(folder / "a.zarr"), "raw": "raw", **spec}),
+        name="one",
+        data_root=folder,
     )
 
 
@@ -34,7 +39,10 @@ def test_voxel_size(tmp_path, caplog) -> None:
     path = save(tmp_path, "raw", resolution=[1, 1, 1])
     with caplog.at_level(logging.WARNING):
         assert open_array(path, "raw", voxel_size=(40, 4, 4)).voxel_size == (40, 4, 4)
-    assert "a.zarr:raw: its voxel size is (1.0, 1.0, 1.0) nm by its file and (40.0, 4.0, 4.0) nm by the config" in caplog.text
+    assert (
+        "a.zarr:raw: its voxel size is (1.0, 1.0, 1.0) nm by its file and (40.0, 4.0, 4.0) nm by "
+        "the config" in caplog.text
+    )
     caplog.clear()
     path = save(tmp_path, "exact", resolution=[5.2400001, 4, 4])
     assert open_array(path, "exact", voxel_size=(5.24, 4, 4)).voxel_size == (5.2400001, 4, 4)
@@ -54,7 +62,10 @@ def test_one_voxel_size_for_all_does_not_hide_that_files_differ(tmp_path) -> Non
     save(tmp_path, "raw", resolution=[40, 4, 4])
     save(tmp_path, "labels", RAW.astype("u8"), resolution=[40, 8, 8])
     save(tmp_path, "silent", RAW.astype("u8"))
-    with pytest.raises(ValueError, match=r"voxel size is \(40.0, 4.0, 4.0\) by the config for all arrays, but raw .* labels "):
+    with pytest.raises(
+        ValueError,
+        match=r"voxel size is \(40.0, 4.0, 4.0\) by the config for all arrays, but raw .* labels ",
+    ):
         opened(tmp_path, labels="labels", voxel_size=(40, 4, 4))
     volume = opened(tmp_path, labels="labels", voxel_size={"labels": (40, 4, 4)})
     assert volume.labels.voxel_size == volume.voxel_size == (40, 4, 4)
@@ -100,12 +111,17 @@ def test_sections_that_are_stored_as_times_or_channels(tmp_path, stored) -> None
 
 @pytest.mark.parametrize("stored", ["TYX", "CYX"])
 def test_sections_that_ome_calls_times_or_channels(tmp_path, stored, caplog) -> None:
-    sizes = {f"PhysicalSize{axis}": size for axis, size in (("Z", 0.05), ("Y", 0.008), ("X", 0.004))}
+    sizes = {
+        f"PhysicalSize{axis}": size for axis, size in (("Z", 0.05), ("Y", 0.008), ("X", 0.004))
+    }
     tifffile.imwrite(tmp_path / "a.ome.tif", RAW, metadata={"axes": stored, **sizes})
     array = open_array(tmp_path / "a.ome.tif", axes="zyx")
     assert (array.axes, array.voxel_size) == (("z", "y", "x"), (50, 8, 4))
     np.testing.assert_array_equal(array.read(array.roi), RAW)
-    assert f"its axes are {' '.join(stored.lower())} by its file and z y x by the config" in caplog.text
+    assert (
+        f"its axes are {' '.join(stored.lower())} by its file and z y x by the config"
+        in caplog.text
+    )
 
 
 def test_sections_stored_as_times_say_how_to_read_them(tmp_path) -> None:
@@ -115,7 +131,9 @@ def test_sections_stored_as_times_say_how_to_read_them(tmp_path) -> None:
 
 
 def test_axes_pass_over_those_of_one_voxel(tmp_path) -> None:
-    path = save(tmp_path, "raw", RAW[:, None], resolution=[1, 1, 1, 1], axis_names=["t", "c", "y", "x"])
+    path = save(
+        tmp_path, "raw", RAW[:, None], resolution=[1, 1, 1, 1], axis_names=["t", "c", "y", "x"]
+    )
     array = open_array(path, "raw", axes="zyx", voxel_size=(40, 4, 4))
     np.testing.assert_array_equal(array.read(array.roi), RAW)
 
@@ -123,10 +141,18 @@ def test_axes_pass_over_those_of_one_voxel(tmp_path) -> None:
 def test_one_order_for_all_does_not_hide_that_files_differ(tmp_path) -> None:
     cube = RNG.integers(0, 9, (5, 5, 5)).astype("u8")
     save(tmp_path, "raw", cube.astype("u1"), resolution=[4, 4, 4], axis_names=["z", "y", "x"])
-    save(tmp_path, "labels", cube.transpose(2, 1, 0), resolution=[4, 4, 4], axis_names=["x", "y", "z"])
+    save(
+        tmp_path,
+        "labels",
+        cube.transpose(2, 1, 0),
+        resolution=[4, 4, 4],
+        axis_names=["x", "y", "z"],
+    )
     volume = opened(tmp_path, labels="labels")
     np.testing.assert_array_equal(volume.read_labels(volume.roi), cube)
-    with pytest.raises(ValueError, match=r"axes is 'zyx' by the config for all arrays, but raw .* labels"):
+    with pytest.raises(
+        ValueError, match=r"axes is 'zyx' by the config for all arrays, but raw .* labels"
+    ):
         opened(tmp_path, labels="labels", axes="zyx")
 
 
@@ -135,11 +161,15 @@ def test_one_order_for_all_does_not_hide_that_files_differ(tmp_path) -> None:
 def test_axes_that_seem_swapped(tmp_path, fit, order) -> None:
     save(tmp_path, "raw", resolution=[4, 4, 4])
     save(tmp_path, "labels", RAW.astype("u8").transpose(order), resolution=[4, 4, 4])
-    with pytest.raises(ValueError, match="volume 'one': axes seem swapped: raw has 6x8x10 voxels") as caught:
+    with pytest.raises(
+        ValueError, match="volume 'one': axes seem swapped: raw has 6x8x10 voxels"
+    ) as caught:
         opened(tmp_path, labels="labels", fit=fit)
     assert "fit=" not in str(caught.value)
     names = "".join("zyx"[axis] for axis in order)
-    assert f"as in axes={{'labels': {names!r}}}" in str(caught.value), "what is advised is what helps"
+    assert f"as in axes={{'labels': {names!r}}}" in str(caught.value), (
+        "what is advised is what helps"
+    )
     volume = opened(tmp_path, labels="labels", fit=fit, axes={"labels": names})
     np.testing.assert_array_equal(volume.read_labels(volume.roi), RAW)
 
@@ -149,7 +179,11 @@ def test_a_crop_that_lies_the_other_way(tmp_path) -> None:
     save(tmp_path, "labels", np.ones((28, 15, 5), np.uint64), resolution=[4, 4, 4])
     with pytest.raises(ValueError, match=r"axes seem swapped.*axes=\{'labels': 'xyz'\}"):
         opened(tmp_path, labels="labels", fit="intersect")
-    assert opened(tmp_path, labels="labels", fit="intersect", axes={"labels": "xyz"}).roi.shape == (5, 15, 28)
+    assert opened(tmp_path, labels="labels", fit="intersect", axes={"labels": "xyz"}).roi.shape == (
+        5,
+        15,
+        28,
+    )
 
 
 def test_voxel_sizes_that_seem_swapped(tmp_path) -> None:
@@ -176,8 +210,17 @@ def test_labels_of_other_dimensions(tmp_path) -> None:
 @pytest.mark.parametrize("field", ["axes", "offset", "voxel_size"])
 def test_names_must_be_those_of_arrays(field) -> None:
     value = "zyx" if field == "axes" else (1, 1, 1)
-    Volume.model_validate({"path": "a", "labels": "b", "arrays": {"mito": "c"}, field: {"labels": value, "mito": value}})
-    with pytest.raises(ValueError, match=f"{field} names 'label'; arrays of the volume are raw, labels"):
+    Volume.model_validate(
+        {
+            "path": "a",
+            "labels": "b",
+            "arrays": {"mito": "c"},
+            field: {"labels": value, "mito": value},
+        }
+    )
+    with pytest.raises(
+        ValueError, match=f"{field} names 'label'; arrays of the volume are raw, labels"
+    ):
         Volume.model_validate({"path": "a", "labels": "b", field: {"label": value}})
 
 

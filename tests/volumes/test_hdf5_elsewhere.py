@@ -13,14 +13,20 @@ from lsd.volumes.array import open_array
 
 def save(path):
     with h5py.File(path, "w") as file:
-        file.create_dataset("raw", data=np.ones((32, 32, 32), "u1"), chunks=(8, 8, 8)).attrs["resolution"] = (40, 4, 4)
+        file.create_dataset("raw", data=np.ones((32, 32, 32), "u1"), chunks=(8, 8, 8)).attrs[
+            "resolution"
+        ] = (40, 4, 4)
     return path
 
 
 @contextmanager
 def another_process(code):
     writer = subprocess.Popen(
-        [sys.executable, "-c", f"import h5py, sys\n{code}\nprint('open', flush=True)\nsys.stdin.read()"],
+        [
+            sys.executable,
+            "-c",
+            f"import h5py, sys\n{code}\nprint('open', flush=True)\nsys.stdin.read()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -34,7 +40,10 @@ def another_process(code):
 
 def test_open_for_writing_elsewhere(tmp_path) -> None:
     path = save(tmp_path / "a.h5")
-    with another_process(f"file = h5py.File({str(path)!r}, 'r+')"), pytest.raises(ValueError, match=r"a\.h5") as caught:
+    with (
+        another_process(f"file = h5py.File({str(path)!r}, 'r+')"),
+        pytest.raises(ValueError, match=r"a\.h5") as caught,
+    ):
         open_array(path, "raw")
     assert "is open for writing in another process: wait until" in str(caught.value)
     assert "damaged" not in str(caught.value)
@@ -48,7 +57,10 @@ def test_swmr_and_writers_that_were_killed(tmp_path) -> None:
         "file.create_dataset('raw', shape=(8, 8, 8), dtype='u1', chunks=(8, 8, 8))\n"
         "file.swmr_mode = True"
     )
-    says = r"a\.h5 is open for writing in another process, or was left so by one that was killed.*h5clear -s .*a\.h5"
+    says = (
+        r"a\.h5 is open for writing in another process, or was left so by one that was "
+        r"killed.*h5clear -s .*a\.h5"
+    )
     with another_process(code), pytest.raises(ValueError, match=says):
         open_array(path, "raw", voxel_size=(1, 1, 1))
     with pytest.raises(ValueError, match=says):
@@ -60,7 +72,10 @@ def test_still_being_copied(tmp_path, part) -> None:
     path = save(tmp_path / "a.h5")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
-    says = rf"a\.h5 is not whole, it has {int(len(content) * part)} of its {len(content)} bytes: it is still being"
+    says = (
+        rf"a\.h5 is not whole, it has {int(len(content) * part)} of its {len(content)} bytes: it "
+        rf"is still being"
+    )
     with pytest.raises(ValueError, match=says):
         open_array(path, "raw")
 
@@ -81,7 +96,10 @@ def test_virtual_datasets_without_their_files(tmp_path) -> None:
     array = open_array(tmp_path / "whole.h5", "raw")
     assert array.read(array.roi).all()
     (tmp_path / "part.h5").unlink()
-    with pytest.raises(ValueError, match=r"whole\.h5:raw cannot be opened: its values lie in part\.h5, which is not"):
+    with pytest.raises(
+        ValueError,
+        match=r"whole\.h5:raw cannot be opened: its values lie in part\.h5, which is not",
+    ):
         open_array(tmp_path / "whole.h5", "raw")
 
 

@@ -14,7 +14,9 @@ from lsd.volumes.create import create_array
 from lsd.volumes.intensity import check_range, to_unit
 from lsd.volumes.volume import open_volume
 
-FILES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u2", "u4", "f2", "f4", "?"])
@@ -26,7 +28,11 @@ def test_the_advised_range_loses_nothing(dtype) -> None:
     check_range(np.dtype(dtype), advised)
     if dtype[0] in "iu":
         limits = np.iinfo(dtype)
-        values = np.linspace(float(limits.min), float(limits.max), 101).clip(limits.min, limits.max).astype(dtype)
+        values = (
+            np.linspace(float(limits.min), float(limits.max), 101)
+            .clip(limits.min, limits.max)
+            .astype(dtype)
+        )
         assert (np.diff(to_unit(values, advised)) > 0).all()
         assert (to_unit(values, advised)[[0, -1]] == [0, 1]).all()
 
@@ -43,7 +49,9 @@ def test_inverted_contrast(dtype) -> None:
 def test_inverted_contrast_of_a_volume(tmp_path) -> None:
     raw = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     roi = Roi((0, 0, 0), raw.shape)
-    create_array(tmp_path / "a.zarr", "raw", roi=roi, voxel_size=(4, 4, 4), dtype="u1").write(raw, roi)
+    create_array(tmp_path / "a.zarr", "raw", roi=roi, voxel_size=(4, 4, 4), dtype="u1").write(
+        raw, roi
+    )
     spec = Volume(path="a.zarr", raw="raw", raw_range=(255, 0))
     assert Volume.model_validate_json(spec.model_dump_json()) == spec
     found = open_volume(spec, name="one", data_root=tmp_path).read_raw(roi)
@@ -57,14 +65,21 @@ def test_inverted_contrast_of_a_volume(tmp_path) -> None:
     extent=st.tuples(*[st.integers(1, 14)] * 3),
     offset=st.tuples(*[st.integers(-9, 9)] * 3),
 )
-def test_the_voxel_that_is_not_finite_is_named_as_people_count(tmp_path, bad, begin, extent, offset) -> None:
-    """Also where the array is mirrored: what is read holds NaN exactly where numpy's reflection puts it."""
+def test_the_voxel_that_is_not_finite_is_named_as_people_count(
+    tmp_path, bad, begin, extent, offset
+) -> None:
+    """Also where the array is mirrored: what is read holds NaN exactly where numpy's reflection
+    puts it."""
     raw = np.zeros((6, 7, 8), np.float32)
     raw[bad] = np.nan
     whole = Roi(offset, raw.shape)
-    array = create_array(tmp_path / "a.zarr", "raw", roi=whole, voxel_size=(4, 4, 4), dtype="f4", overwrite=True)
+    array = create_array(
+        tmp_path / "a.zarr", "raw", roi=whole, voxel_size=(4, 4, 4), dtype="f4", overwrite=True
+    )
     array.write(raw, whole)
-    volume = open_volume(Volume(path="a.zarr", raw="raw", raw_range=(0, 1)), name="one", data_root=tmp_path)
+    volume = open_volume(
+        Volume(path="a.zarr", raw="raw", raw_range=(0, 1)), name="one", data_root=tmp_path
+    )
     places = [range(o + b, o + b + n) for o, b, n in zip(offset, begin, extent, strict=True)]
     padded = np.pad(raw, 40, mode="reflect")
     found = padded[tuple(slice(40 + b, 40 + b + n) for b, n in zip(begin, extent, strict=True))]
@@ -72,10 +87,14 @@ def test_the_voxel_that_is_not_finite_is_named_as_people_count(tmp_path, bad, be
     if np.isfinite(found).all():
         volume.read_raw(roi)
         return
-    with pytest.raises(ValueError, match=r"volume 'one': .*a\.zarr:raw holds nan at voxel \(") as caught:
+    with pytest.raises(
+        ValueError, match=r"volume 'one': .*a\.zarr:raw holds nan at voxel \("
+    ) as caught:
         volume.read_raw(roi)
     world = tuple(b + o for b, o in zip(bad, offset, strict=True))
-    expected = f"voxel {bad};" if world == bad else f"voxel {bad} of the array, {world} of the world;"
+    expected = (
+        f"voxel {bad};" if world == bad else f"voxel {bad} of the array, {world} of the world;"
+    )
     assert expected in str(caught.value)
 
 
@@ -86,7 +105,14 @@ def test_a_label_beyond_64_bits_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"path": ""}, {"labels": ""}, {"labels_mask": ""}, {"arrays": {"a": ""}}, {"arrays": {"": "a"}}]
+    "field",
+    [
+        {"path": ""},
+        {"labels": ""},
+        {"labels_mask": ""},
+        {"arrays": {"a": ""}},
+        {"arrays": {"": "a"}},
+    ],
 )
 def test_empty_names_are_refused(field) -> None:
     with pytest.raises(ValueError, match="at least 1 character"):

@@ -16,7 +16,9 @@ DATA = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 
 
 def save(folder, data=DATA, **attributes):
-    array = zarr.open_array(str(folder / "a.zarr" / "raw"), mode="w", shape=data.shape, dtype=data.dtype)
+    array = zarr.open_array(
+        str(folder / "a.zarr" / "raw"), mode="w", shape=data.shape, dtype=data.dtype
+    )
     array[...] = data
     array.attrs.update(attributes)
     zarr.open_group(str(folder / "a.zarr"), mode="a")
@@ -26,10 +28,21 @@ def save(folder, data=DATA, **attributes):
 def ome(path, *, scale, translation=None, unit="nanometer", axes="zyx", whole=None) -> None:
     types = {"c": "channel", "t": "time"}
     described = [
-        {"name": axis, "type": types.get(axis, "space"), **({"unit": unit} if unit and axis in "zyx" else {})} for axis in axes
+        {
+            "name": axis,
+            "type": types.get(axis, "space"),
+            **({"unit": unit} if unit and axis in "zyx" else {}),
+        }
+        for axis in axes
     ]
-    steps = [{"type": "scale", "scale": scale}] + ([{"type": "translation", "translation": translation}] if translation else [])
-    entry = {"version": "0.4", "axes": described, "datasets": [{"path": "raw", "coordinateTransformations": steps}]}
+    steps = [{"type": "scale", "scale": scale}] + (
+        [{"type": "translation", "translation": translation}] if translation else []
+    )
+    entry = {
+        "version": "0.4",
+        "axes": described,
+        "datasets": [{"path": "raw", "coordinateTransformations": steps}],
+    }
     if whole:
         entry["coordinateTransformations"] = [{"type": "scale", "scale": whole}]
     zarr.open_group(str(path), mode="a").attrs["multiscales"] = [entry]
@@ -44,10 +57,22 @@ def test_fractional_voxel_size_is_exact(tmp_path, key) -> None:
 
 @pytest.mark.parametrize(
     ("units", "factor"),
-    [("nm", 1), ("um", 1000), (["\N{MICRO SIGN}m"] * 3, 1000), (["", "micrometer"], 1000), ("angstrom", 0.1)],
+    [
+        ("nm", 1),
+        ("um", 1000),
+        (["\N{MICRO SIGN}m"] * 3, 1000),
+        (["", "micrometer"], 1000),
+        ("angstrom", 0.1),
+    ],
 )
 def test_units(tmp_path, units, factor) -> None:
-    sizes = [0.00524, 0.004, 0.004] if factor == 1000 else [52.4, 40, 40] if factor == 0.1 else [5.24, 4, 4]
+    sizes = (
+        [0.00524, 0.004, 0.004]
+        if factor == 1000
+        else [52.4, 40, 40]
+        if factor == 0.1
+        else [5.24, 4, 4]
+    )
     array = open_array(save(tmp_path, resolution=sizes, units=units), "raw")
     assert array.voxel_size == (5.24, 4.0, 4.0)
 
@@ -63,7 +88,13 @@ def test_ome_zarr(tmp_path) -> None:
 
 def test_ome_zarr_of_bioformats(tmp_path) -> None:
     path = save(tmp_path, DATA[None, None])
-    ome(path, scale=[1, 1, 2, 1, 1], axes="tczyx", whole=[1, 1, 0.5, 0.0052, 0.0052], unit="micrometer")
+    ome(
+        path,
+        scale=[1, 1, 2, 1, 1],
+        axes="tczyx",
+        whole=[1, 1, 0.5, 0.0052, 0.0052],
+        unit="micrometer",
+    )
     array = open_array(path, "raw").without_channel()
     assert array.voxel_size == (1000.0, 5.2, 5.2)
     np.testing.assert_array_equal(array.read(array.roi), DATA)
@@ -79,8 +110,17 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "given", "says"),
     [
-        ({}, {}, r"states no voxel size.*look it up and set voxel_size=\(z, y, x\) in nm.*an example and no advice"),
-        ({"resolution": [40, 4, 4], "voxel_size": [1, 1, 1]}, {}, r"resolution is \(40, 4, 4\) but voxel_size is \(1, 1, 1\)"),
+        (
+            {},
+            {},
+            r"states no voxel size.*look it up and set voxel_size=\(z, y, x\) in nm.*"
+            r"an example and no advice",
+        ),
+        (
+            {"resolution": [40, 4, 4], "voxel_size": [1, 1, 1]},
+            {},
+            r"resolution is \(40, 4, 4\) but voxel_size is \(1, 1, 1\)",
+        ),
         ({"resolution": [4, 4]}, {}, "voxel size is .* of which 3 are of space"),
         ({"resolution": [4, 4, 0]}, {}, "positive"),
         ({"resolution": ["4", 4, 4]}, {}, "finite numbers"),
@@ -90,8 +130,16 @@ def test_ome_zarr_without_unit_says_nothing(tmp_path) -> None:
         ({"resolution": [4, 4, 4], "axis_names": ["t", "y", "x"]}, {}, "3 points in time"),
         ({"resolution": [4, 4, 4], "axis_names": ["z", "y", "y"]}, {}, "none twice"),
         ({"resolution": [4, 4, 4], "axis_names": ["a", "b", "x"]}, {}, "each must be one of"),
-        ({"resolution": [4, 4, 8], "axis_names": ["x", "y", "z"]}, {"axes": "zyx"}, r"can be used \(it names"),
-        ({"resolution": [4, 4, 4], "axis_names": ["z", "y", "x"]}, {"axes": "xy"}, "each must be one of"),
+        (
+            {"resolution": [4, 4, 8], "axis_names": ["x", "y", "z"]},
+            {"axes": "zyx"},
+            r"can be used \(it names",
+        ),
+        (
+            {"resolution": [4, 4, 4], "axis_names": ["z", "y", "x"]},
+            {"axes": "xy"},
+            "each must be one of",
+        ),
         ({"resolution": [4, 4, 4], "axis_names": ["c", "z", "x"]}, {}, "a volume has z y x"),
     ],
 )  # fmt: skip
@@ -105,15 +153,27 @@ def test_two_kinds_of_metadata_must_agree(tmp_path) -> None:
     path = save(tmp_path, resolution=[40, 4, 4])
     ome(path, scale=[0.04, 0.004, 0.008], unit="micrometer")
     with pytest.raises(
-        ValueError, match=r"attributes say voxel_size \(40.0, 4.0, 4.0\), its OME-Zarr metadata \(40.0, 4.0, 8.0\)"
+        ValueError,
+        match=(
+            r"attributes say voxel_size \(40.0, 4.0, 4.0\), its OME-Zarr metadata \(40.0, 4.0, "
+            r"8.0\)"
+        ),
     ):
         open_array(path, "raw")
 
 
 def test_config_fills_what_the_file_does_not_say(tmp_path) -> None:
-    array = open_array(save(tmp_path), "raw", voxel_size=(5.24, 4, 4), offset=(10.48, 0, 4), axes="xyz")
-    assert (array.voxel_size, array.offset, array.shape) == ((5.24, 4, 4), Coordinate(2, 0, 1), (5, 4, 3))
-    array = open_array(save(tmp_path, axis_names=["d0", "d1", "d2"]), "raw", voxel_size=(1, 1, 1), axes="zyxc")
+    array = open_array(
+        save(tmp_path), "raw", voxel_size=(5.24, 4, 4), offset=(10.48, 0, 4), axes="xyz"
+    )
+    assert (array.voxel_size, array.offset, array.shape) == (
+        (5.24, 4, 4),
+        Coordinate(2, 0, 1),
+        (5, 4, 3),
+    )
+    array = open_array(
+        save(tmp_path, axis_names=["d0", "d1", "d2"]), "raw", voxel_size=(1, 1, 1), axes="zyxc"
+    )
     assert array.shape == (3, 4, 5)
 
 
@@ -145,7 +205,9 @@ def test_damaged_metadata_is_named(tmp_path) -> None:
 
 @given(
     counts=st.lists(st.integers(-(2**40), 2**40), min_size=3, max_size=3),
-    sizes=st.lists(st.decimals(min_value="0.01", max_value=1000, places=2).map(float), min_size=3, max_size=3),
+    sizes=st.lists(
+        st.decimals(min_value="0.01", max_value=1000, places=2).map(float), min_size=3, max_size=3
+    ),
 )
 def test_offsets_survive_nanometres(counts, sizes) -> None:
     assert voxels(lengths(counts, sizes), sizes) == Coordinate(counts)

@@ -1,4 +1,5 @@
-"""Metadata as nobody should write them: read, or refused in one sentence that names the file; never another error."""
+"""Metadata as nobody should write them: read, or refused in one sentence that names the file; never
+another error."""
 
 import json
 import os
@@ -17,27 +18,42 @@ from lsd.volumes.array import open_array
 from lsd.volumes.volume import open_volume
 
 DATA = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
-FILES = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 ODD = [
-    None, True, 0, -1, 1.5, 1e400, float("nan"), 10**400, "", "nm", "zyx", [], {}, [None], [[]], [{}], [""], {"a": 1}, [1, 2],
-    [0, 0, 0], [1, 1, 1], [-4, 4, 4], ["4", 4, 4], [1e-300, 4, 4], [1e300, 4, 4], [None, 4, 4], [[4], [4], [4]], [True, 4, 4],
-    ["z", "y", "x"], ["x", "y", "z"], ["z", "y", "y"], ["t", "c", "x"], ["nm", "um", "nm"], ["", "", ""], [1, 1, 1, 1],
+    None, True, 0, -1, 1.5, 1e400, float("nan"), 10**400, "", "nm", "zyx", [], {}, [None], [[]],
+    [{}], [""], {"a": 1}, [1, 2],
+    [0, 0, 0], [1, 1, 1], [-4, 4, 4], ["4", 4, 4], [1e-300, 4, 4], [1e300, 4, 4], [None, 4, 4],
+    [[4], [4], [4]], [True, 4, 4],
+    ["z", "y", "x"], ["x", "y", "z"], ["z", "y", "y"], ["t", "c", "x"], ["nm", "um", "nm"],
+    ["", "", ""], [1, 1, 1, 1],
     {"type": "scale"}, [{"type": "scale", "scale": [1, 1]}], [{"type": 3}], [{"scale": [1, 1, 1]}],
     {"dimensions": 3, "unit": 4}, {"axes": ["z"], "scale": 3},
 ]  # fmt: skip
 ODD_VALUES = st.one_of(
     st.sampled_from(ODD),
     st.recursive(
-        st.none() | st.booleans() | st.integers(-3, 10**9) | st.floats() | st.sampled_from(["nm", "z", "scale", "0", "space"]),
+        st.none()
+        | st.booleans()
+        | st.integers(-3, 10**9)
+        | st.floats()
+        | st.sampled_from(["nm", "z", "scale", "0", "space"]),
         lambda inner: (
-            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["type", "path", "axes"]), inner, max_size=3)
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from(["type", "path", "axes"]), inner, max_size=3)
         ),
         max_leaves=6,
     ),
 )
-KEYS = ("resolution", "voxel_size", "offset", "units", "axis_names", "_ARRAY_DIMENSIONS", "transform", "pixelResolution",
-        "element_size_um")  # fmt: skip
-STEPS = [{"type": "scale", "scale": [40, 4, 4]}, {"type": "translation", "translation": [40, 8, 12]}]
+KEYS = (
+    "resolution", "voxel_size", "offset", "units", "axis_names", "_ARRAY_DIMENSIONS", "transform",
+    "pixelResolution", "element_size_um",
+)  # fmt: skip
+STEPS = [
+    {"type": "scale", "scale": [40, 4, 4]},
+    {"type": "translation", "translation": [40, 8, 12]},
+]
 MULTISCALES = [
     {
         "version": "0.4",
@@ -61,7 +77,8 @@ def save(folder):
 
 
 def read_or_sentence(path, name="raw", **options) -> str | None:
-    """None where it was read as it is; otherwise the message, which is a sentence with the file in it."""
+    """None where it was read as it is; otherwise the message, which is a sentence with the file in
+    it."""
     error = error_of(lambda: read(path, name, **options))
     if error is None:
         return None
@@ -108,7 +125,13 @@ def test_any_attributes(tmp_path, attributes, on_the_group) -> None:
 def places(value, so_far=()):
     """Every place in nested JSON."""
     yield so_far
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, below in items:
         yield from places(below, (*so_far, key))
 
@@ -123,7 +146,11 @@ def put(value, place, new):
 
 def without(value, place):
     if len(place) == 1:
-        return {k: v for k, v in value.items() if k != place[0]} if isinstance(value, dict) else value[:-1]
+        return (
+            {k: v for k, v in value.items() if k != place[0]}
+            if isinstance(value, dict)
+            else value[:-1]
+        )
     return put(value, place[:1], without(value[place[0]], place[1:]))
 
 
@@ -134,7 +161,9 @@ PLACES = list(places(MULTISCALES))
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_each_place_of_multiscales(tmp_path, name, place) -> None:
     path = save(tmp_path)
-    changes = [put(MULTISCALES, place, value) for value in ODD] + ([without(MULTISCALES, place)] if place else [])
+    changes = [put(MULTISCALES, place, value) for value in ODD] + (
+        [without(MULTISCALES, place)] if place else []
+    )
     for changed in changes:
         (path / ".zattrs").write_text(json.dumps({"multiscales": changed}))
         read_or_sentence(path, name)
@@ -153,12 +182,36 @@ def test_any_multiscales(tmp_path, place, value, name) -> None:
     [
         ((), {"a": 1}, r"\.zattrs: multiscales is \{'a': 1\}; it must be a list of objects"),
         ((0, "datasets"), [], r"multiscales\[0\]\.datasets is \[\]; it must name an array"),
-        ((0, "datasets", 0, "path"), 3, r"multiscales\[0\]\.datasets\[0\]\.path is 3; it must be the name of an array"),
-        ((0, "datasets", 0, "coordinateTransformations", 0, "type"), None, "has one of type None; identity, scale and"),
-        ((0, "datasets", 0, "coordinateTransformations", 0, "scale"), [4, 4], "a scale of 2 numbers, its axes are 3"),
-        ((0, "datasets", 0, "coordinateTransformations", 0, "scale"), [0, 4, 4], "voxel sizes are positive"),
-        ((0, "datasets", 0, "coordinateTransformations", 0, "scale"), [-4, 4, 4], "voxel sizes are positive"),
-        ((0, "datasets", 0, "coordinateTransformations", 1, "translation"), ["a", 4, 4], "must be finite numbers"),
+        (
+            (0, "datasets", 0, "path"),
+            3,
+            r"multiscales\[0\]\.datasets\[0\]\.path is 3; it must be the name of an array",
+        ),
+        (
+            (0, "datasets", 0, "coordinateTransformations", 0, "type"),
+            None,
+            "has one of type None; identity, scale and",
+        ),
+        (
+            (0, "datasets", 0, "coordinateTransformations", 0, "scale"),
+            [4, 4],
+            "a scale of 2 numbers, its axes are 3",
+        ),
+        (
+            (0, "datasets", 0, "coordinateTransformations", 0, "scale"),
+            [0, 4, 4],
+            "voxel sizes are positive",
+        ),
+        (
+            (0, "datasets", 0, "coordinateTransformations", 0, "scale"),
+            [-4, 4, 4],
+            "voxel sizes are positive",
+        ),
+        (
+            (0, "datasets", 0, "coordinateTransformations", 1, "translation"),
+            ["a", 4, 4],
+            "must be finite numbers",
+        ),
         ((0, "axes", 0), {"type": "space"}, "each must have a name"),
         ((0, "axes", 0, "name"), "", "each must be one of"),
         ((0, "axes", 0, "unit"), 3, "a unit is a word"),
@@ -182,7 +235,9 @@ def test_broken_multiscales_beside_whole_attributes(tmp_path) -> None:
     assert open_array(path, "raw").voxel_size == (40, 4, 4)
 
 
-@pytest.mark.parametrize("text", ["[]", "[1]", "3", "null", "{broken", "", '"a"', "\udcff", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["[]", "[1]", "3", "null", "{broken", "", '"a"', "\udcff", "[" * 100_000]
+)
 @pytest.mark.parametrize("file", [".zattrs", "raw/.zattrs", "raw/.zarray"])
 def test_files_that_hold_something_else(tmp_path, file, text) -> None:
     path = save(tmp_path)
@@ -191,13 +246,26 @@ def test_files_that_hold_something_else(tmp_path, file, text) -> None:
         open_array(path, "raw", voxel_size=(1, 1, 1))
 
 
-ZARRAY = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters", "dimension_separator")
+ZARRAY = (
+    "zarr_format",
+    "shape",
+    "chunks",
+    "dtype",
+    "compressor",
+    "fill_value",
+    "order",
+    "filters",
+    "dimension_separator",
+)
 
 
 @FILES
 @given(
     st.sampled_from(ZARRAY),
-    ODD_VALUES | st.sampled_from(["|O", "<M8[ns]", "<U4", "<c8", [["a", "<u1"]], "<q", [3, 4, 0], [2**62] * 3]),
+    ODD_VALUES
+    | st.sampled_from(
+        ["|O", "<M8[ns]", "<U4", "<c8", [["a", "<u1"]], "<q", [3, 4, 0], [2**62] * 3]
+    ),
 )
 @example("shape", [])
 @example("shape", [3, 4, 0])
@@ -268,8 +336,10 @@ def test_objects_and_empty_datasets(tmp_path) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_attributes_of_hdf5(tmp_path, key) -> None:
     values = [
-        np.float32(5.24), np.array(4), np.array([4, 4, 4]), np.array([[4, 4, 4]]), h5py.Empty("f4"), "nm", b"nm",
-        np.array([b"z", b"y", b"x"]), np.array([np.nan] * 3), np.array([], "f4"), np.zeros(3, [("a", "u1")]),
+        np.float32(5.24), np.array(4), np.array([4, 4, 4]), np.array([[4, 4, 4]]),
+        h5py.Empty("f4"), "nm", b"nm",
+        np.array([b"z", b"y", b"x"]), np.array([np.nan] * 3), np.array([], "f4"),
+        np.zeros(3, [("a", "u1")]),
         np.array([True, True, True]), np.array([1j] * 3),
     ]  # fmt: skip
     for i, value in enumerate(values):
@@ -282,7 +352,16 @@ def test_attributes_of_hdf5(tmp_path, key) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["a.zarr", "a.zarr/raw", "a.zarr/raw/.zarray", "a.zarr/raw/.zattrs", "a.zarr/raw/0.0.0", "a.h5", "a.tif"]
+    "what",
+    [
+        "a.zarr",
+        "a.zarr/raw",
+        "a.zarr/raw/.zarray",
+        "a.zarr/raw/.zattrs",
+        "a.zarr/raw/0.0.0",
+        "a.h5",
+        "a.tif",
+    ],
 )
 def test_what_must_not_be_read(tmp_path, what, monkeypatch) -> None:
     path = save(tmp_path)
@@ -309,13 +388,17 @@ def as_another_user(monkeypatch, locked) -> None:
 
     def refusing(real):
         def opened(file, *args, **options):
-            if not isinstance(file, int) and (str(file) == str(locked) or str(file).startswith(f"{locked}/")):
+            if not isinstance(file, int) and (
+                str(file) == str(locked) or str(file).startswith(f"{locked}/")
+            ):
                 raise PermissionError(13, "Permission denied", str(file))
             return real(file, *args, **options)
 
         return opened
 
     allowed = os.access
-    monkeypatch.setattr(os, "access", lambda file, mode: str(file) != str(locked) and allowed(file, mode))
+    monkeypatch.setattr(
+        os, "access", lambda file, mode: str(file) != str(locked) and allowed(file, mode)
+    )
     monkeypatch.setattr(builtins, "open", refusing(builtins.open))
     monkeypatch.setattr(io, "open", refusing(io.open))

@@ -1,4 +1,5 @@
-"""A file may take its voxels from others: these are part of what an array is, wherever they are edited."""
+"""A file may take its voxels from others: these are part of what an array is, wherever they are
+edited."""
 
 import os
 import time
@@ -13,10 +14,14 @@ from lsd.volumes.inputs import ArrayState
 
 SHAPE = (4, 16, 16)
 OME = """<?xml version="1.0" encoding="UTF-8"?>
-<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}"><Image ID="Image:0">
-<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="16" SizeY="16" SizeZ="4" SizeC="1" SizeT="1">
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8"
+SizeX="16" SizeY="16" SizeZ="4" SizeC="1" SizeT="1">
 <Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>"""
-PLANE = '<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="z{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>'
+PLANE = (
+    '<TiffData FirstZ="{z}" IFD="0" PlaneCount="1">'
+    '<UUID FileName="z{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>'
+)
 
 
 def ome_tiff(folder):
@@ -25,7 +30,13 @@ def ome_tiff(folder):
     for z in range(SHAPE[0]):
         section = np.full(SHAPE[1:], z, np.uint8)
         said = OME.format(own=z, planes=planes)
-        tifffile.imwrite(folder / f"z{z}.ome.tif", section, description=said, metadata=None, photometric="minisblack")
+        tifffile.imwrite(
+            folder / f"z{z}.ome.tif",
+            section,
+            description=said,
+            metadata=None,
+            photometric="minisblack",
+        )
     return folder / "z0.ome.tif", "", folder / "z2.ome.tif"
 
 
@@ -58,7 +69,9 @@ def link(folder):
 
 def external(folder):
     with h5py.File(folder / "whole.h5", "w") as file:
-        values = file.create_dataset("raw", shape=SHAPE, dtype="u1", external=[(str(folder / "values.bin"), 0, 1024)])
+        values = file.create_dataset(
+            "raw", shape=SHAPE, dtype="u1", external=[(str(folder / "values.bin"), 0, 1024)]
+        )
         values[...] = 7
     return folder / "whole.h5", "raw", folder / "values.bin"
 

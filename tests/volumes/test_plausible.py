@@ -46,7 +46,8 @@ def _opened(folder, path="v.zarr", **options):
 
 
 def _renamed(folder, name, to):
-    """Writes an array's chunks with one separator and says the other in its metadata, as writers have done."""
+    """Writes an array's chunks with one separator and says the other in its metadata, as writers
+    have done."""
     metadata = folder / "v.zarr" / name / ".zarray"
     content = json.loads(metadata.read_text())
     content["dimension_separator"] = to
@@ -56,7 +57,9 @@ def _renamed(folder, name, to):
 def test_usual_raw_passes_and_little_of_it_is_read(tmp_path, monkeypatch, caplog) -> None:
     _save(tmp_path, raw=np.tile(EM, (4, 3, 3)))
     read, original = [], Source.read
-    monkeypatch.setattr(Source, "read", lambda self, slices: read.append(slices) or original(self, slices))
+    monkeypatch.setattr(
+        Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
+    )
     monkeypatch.setattr(plausible, "stored", None)  # files are not listed
     check_raw(_opened(tmp_path))
     assert len(read) <= plausible.FEW
@@ -70,8 +73,12 @@ def test_chunks_under_other_names_are_told(tmp_path, written, said) -> None:
     for name in ("raw", "labels"):
         _renamed(tmp_path, name, said)
     volume = _opened(tmp_path, labels="labels")
-    message = rf'called \d.\d.\d where its \.zarray says \d.\d.\d: set "dimension_separator": "{written}"'
-    with pytest.raises(ValueError, match=rf"volume 'v': raw, .*raw, is one value everywhere in .*{message}"):
+    message = (
+        rf'called \d.\d.\d where its \.zarray says \d.\d.\d: set "dimension_separator": "{written}"'
+    )
+    with pytest.raises(
+        ValueError, match=rf"volume 'v': raw, .*raw, is one value everywhere in .*{message}"
+    ):
         check_raw(volume)
     with pytest.raises(ValueError, match=rf"volume 'v': .*labels is empty.*{message}"):
         check_labels(volume)
@@ -81,13 +88,21 @@ def test_lost_chunks_are_told(tmp_path) -> None:
     _save(tmp_path, raw=EM)
     for file in (tmp_path / "v.zarr" / "raw").glob("[0-9]*"):
         file.unlink()
-    with pytest.raises(ValueError, match=r"one value everywhere.*no chunk of .*raw is on disk: copy"):
+    with pytest.raises(
+        ValueError, match=r"one value everywhere.*no chunk of .*raw is on disk: copy"
+    ):
         check_raw(_opened(tmp_path))
     with h5py.File(tmp_path / "v.h5", "w") as file:
         for name, chunks in (("raw", (16, 16, 16)), ("whole", None)):
-            file.create_dataset(name, SHAPE, np.uint8, chunks=chunks).attrs["resolution"] = (8, 8, 8)
+            file.create_dataset(name, SHAPE, np.uint8, chunks=chunks).attrs["resolution"] = (
+                8,
+                8,
+                8,
+            )
     for name in ("raw", "whole"):
-        with pytest.raises(ValueError, match=rf"one value everywhere.*nothing was ever written to .*v\.h5:{name}"):
+        with pytest.raises(
+            ValueError, match=rf"one value everywhere.*nothing was ever written to .*v\.h5:{name}"
+        ):
             check_raw(_opened(tmp_path, "v.h5", raw=name))
 
 
@@ -95,7 +110,10 @@ def test_lost_chunks_are_told(tmp_path) -> None:
     ("raw", "options"),
     [
         (EM, {"raw_range": (0, 1)}),
-        (np.where(np.arange(60) < 30, 0, EM), {"raw_range": (0, 1)}),  # padding stays black, the rest is white
+        (
+            np.where(np.arange(60) < 30, 0, EM),
+            {"raw_range": (0, 1)},
+        ),  # padding stays black, the rest is white
         (EM / np.float32(255), {"raw_range": (0, 255)}),
         (EM.astype(np.int16) - 500, {"raw_range": (0, 127)}),
         (EM.astype(np.uint16), {"raw_range": (0, 65535)}),
@@ -106,7 +124,10 @@ def test_lost_chunks_are_told(tmp_path) -> None:
 def test_ranges_that_leave_nothing_are_refused(tmp_path, raw, options) -> None:
     _save(tmp_path, raw=raw.astype(raw.dtype if raw.dtype.kind != "i" else np.int16))
     with pytest.raises(
-        ValueError, match=r"'v': raw, .* becomes one value by its raw_range: its values lie in .*set raw_range="
+        ValueError,
+        match=(
+            r"'v': raw, .* becomes one value by its raw_range: its values lie in .*set raw_range="
+        ),
     ):
         check_raw(_opened(tmp_path, **options))
 
@@ -117,7 +138,10 @@ def test_ranges_that_leave_nothing_are_refused(tmp_path, raw, options) -> None:
         (EM / np.float32(255), {"raw_range": (0, 1)}),
         (np.where(EM > 100, 255, 0).astype(np.uint8), {}),
         (np.where(EM > 100, 1, 0).astype(np.uint8), {"raw_range": (0, 1)}),
-        (np.where(np.arange(60) < 50, np.float32(np.nan), EM), {"raw_range": (0, 255), "invalid": "mask"}),
+        (
+            np.where(np.arange(60) < 50, np.float32(np.nan), EM),
+            {"raw_range": (0, 255), "invalid": "mask"},
+        ),
         (EM.astype(np.uint16) * 16, {"raw_range": (0, 65535)}),
     ],
     ids=["float", "binary", "zeros and ones", "not finite", "12 of 16 bits"],
@@ -147,7 +171,8 @@ def test_a_speck_in_black_padding_is_found(tmp_path, fill, empty, monkeypatch) -
         raw = np.full(SHAPE, fill, np.uint8)
         raw[tuple(slice(c, c + 1) for c in corner)] = 200
         array = zarr.open_array(
-            str(tmp_path / "v.zarr" / "raw"), mode="w", shape=SHAPE, chunks=(16, 16, 16), dtype="u1", fill_value=fill,
+            str(tmp_path / "v.zarr" / "raw"), mode="w", shape=SHAPE, chunks=(16, 16, 16),
+            dtype="u1", fill_value=fill,
             write_empty_chunks=empty,
         )  # fmt: skip
         array[:] = raw
@@ -158,7 +183,12 @@ def test_a_speck_in_black_padding_is_found(tmp_path, fill, empty, monkeypatch) -
 
 
 def test_parts_that_differ_from_each_other_are_no_one_value(tmp_path) -> None:
-    _save(tmp_path, raw=np.kron(EM[:3, :4, :4], np.ones((16, 16, 16), np.uint8))[: SHAPE[0], : SHAPE[1], : SHAPE[2]])
+    _save(
+        tmp_path,
+        raw=np.kron(EM[:3, :4, :4], np.ones((16, 16, 16), np.uint8))[
+            : SHAPE[0], : SHAPE[1], : SHAPE[2]
+        ],
+    )
     check_raw(_opened(tmp_path))
 
 
@@ -175,7 +205,9 @@ def test_more_than_can_be_looked_at_is_told_not_refused(tmp_path, monkeypatch, c
 def test_stored_are_the_chunks_that_were_written(tmp_path, form, separator) -> None:
     """Written are some chunks at random; their places are found, in voxels of the world."""
     rng = np.random.default_rng(0)
-    chosen = [index for index in itertools.product(range(3), range(4), range(4)) if rng.random() < 0.3]
+    chosen = [
+        index for index in itertools.product(range(3), range(4), range(4)) if rng.random() < 0.3
+    ]
     if form == "zarr":
         _save(tmp_path, separator, raw=np.zeros(SHAPE, np.uint8))
         data, container = zarr.open_array(str(tmp_path / "v.zarr" / "raw"), mode="r+"), "v.zarr"
@@ -198,12 +230,18 @@ def test_stored_are_the_chunks_that_were_written(tmp_path, form, separator) -> N
 
 
 def test_nothing_is_left_out_where_what_was_not_written_counts(tmp_path) -> None:
-    """A mask whose fill value is 1 is known where it was never written; one without a fill value is damaged there."""
+    """A mask whose fill value is 1 is known where it was never written; one without a fill value is
+    damaged there."""
     for fill in (1, None):
         shutil.rmtree(tmp_path / "v.zarr", ignore_errors=True)
         zarr.open_group(str(tmp_path / "v.zarr"))
         array = zarr.open_array(
-            str(tmp_path / "v.zarr" / "raw"), mode="w", shape=SHAPE, chunks=(16, 16, 16), dtype="u1", fill_value=fill
+            str(tmp_path / "v.zarr" / "raw"),
+            mode="w",
+            shape=SHAPE,
+            chunks=(16, 16, 16),
+            dtype="u1",
+            fill_value=fill,
         )
         array.attrs["resolution"] = [8, 8, 8]
         assert stored(open_array(tmp_path / "v.zarr", "raw")) is None

@@ -1,4 +1,5 @@
-"""What others see of our arrays: each kind of output, opened by its address with readers that are not ours."""
+"""What others see of our arrays: each kind of output, opened by its address with readers that are
+not ours."""
 
 import json
 from dataclasses import dataclass, field
@@ -35,7 +36,10 @@ class Kind:
 
     @property
     def data(self) -> NDArray[np.generic]:
-        rng, shape = np.random.default_rng(0), (*([self.channels] if self.channels else []), *self.roi.shape)
+        rng, shape = (
+            np.random.default_rng(0),
+            (*([self.channels] if self.channels else []), *self.roi.shape),
+        )
         if np.dtype(self.dtype).kind == "f":
             return rng.random(shape).astype(self.dtype)
         # ids of whole volumes are beyond 2**33, where float32 and uint32 fail
@@ -44,7 +48,8 @@ class Kind:
 
     def write(self, container):
         array = create_array(
-            container, self.name, roi=self.roi, voxel_size=self.voxel_size, dtype=self.dtype, channels=self.channels,
+            container, self.name, roi=self.roi, voxel_size=self.voxel_size, dtype=self.dtype,
+            channels=self.channels,
             labels=self.labels, chunks=tuple(min(n, 16) for n in self.roi.shape),
         )  # fmt: skip
         array.write(self.data, self.roi)
@@ -70,12 +75,17 @@ def kind(request) -> Kind:
 def test_tensorstore(tmp_path, kind) -> None:
     """By the address of the array; what is written by it is read by us."""
     kind.write(tmp_path / "vol.zarr")
-    spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(tmp_path / "vol.zarr" / kind.name / "0")}}
+    spec = {
+        "driver": "zarr",
+        "kvstore": {"driver": "file", "path": str(tmp_path / "vol.zarr" / kind.name / "0")},
+    }
     store = tensorstore.open(spec).result()
     np.testing.assert_array_equal(store.read().result(), kind.data, strict=True)
     changed = kind.data[..., ::-1]
     store.write(changed).result()
-    np.testing.assert_array_equal(open_array(tmp_path / "vol.zarr", kind.name).read(kind.roi), changed, strict=True)
+    np.testing.assert_array_equal(
+        open_array(tmp_path / "vol.zarr", kind.name).read(kind.roi), changed, strict=True
+    )
 
 
 def test_ngff_zarr(tmp_path, kind) -> None:
@@ -86,7 +96,9 @@ def test_ngff_zarr(tmp_path, kind) -> None:
     dims = ["z", "y", "x"][-kind.roi.dims :]
     np.testing.assert_array_equal(image.data.compute(), kind.data, strict=True)
     assert list(image.dims) == ["c"] * bool(kind.channels) + dims
-    assert [axis.type for axis in images.metadata.axes] == ["channel"] * bool(kind.channels) + ["space"] * len(dims)
+    assert [axis.type for axis in images.metadata.axes] == ["channel"] * bool(kind.channels) + [
+        "space"
+    ] * len(dims)
     assert [image.axes_units[dim] for dim in dims] == ["nanometer"] * len(dims)
     assert tuple(image.scale[dim] for dim in dims) == kind.voxel_size
     assert tuple(image.translation[dim] for dim in dims) == lengths(kind.roi.begin, kind.voxel_size)
@@ -109,7 +121,12 @@ def test_groups_lead_to_every_array(tmp_path) -> None:
     zarr.open_group(str(tmp_path / "vol.zarr"), mode="r").visititems(
         lambda name, item: found.append(name) if isinstance(item, zarr.Array) else None
     )
-    assert sorted(found) == ["affs/0", "fragments/0", "segmentation/0.30000000000000004/0", "volumes/raw/0"]
+    assert sorted(found) == [
+        "affs/0",
+        "fragments/0",
+        "segmentation/0.30000000000000004/0",
+        "volumes/raw/0",
+    ]
 
 
 def test_the_synthetic_volume(tmp_path) -> None:
@@ -121,7 +138,9 @@ def test_the_synthetic_volume(tmp_path) -> None:
         [image] = ngff_zarr.from_ngff_zarr(str(container / name), validate=True).images
         np.testing.assert_array_equal(image.data.compute(), ours.read(ours.roi), strict=True)
         assert image.scale == {"z": 8.0, "y": 5.24, "x": 8.0}
-        assert ("image-label" in json.loads((container / name / ".zattrs").read_text())) == ("labels" in name)
+        assert ("image-label" in json.loads((container / name / ".zattrs").read_text())) == (
+            "labels" in name
+        )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

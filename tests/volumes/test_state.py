@@ -1,4 +1,5 @@
-"""What tells the content of an array from another: every edit is noticed, and nothing else is taken for one."""
+"""What tells the content of an array from another: every edit is noticed, and nothing else is taken
+for one."""
 
 import os
 import shutil
@@ -25,7 +26,12 @@ def make(folder: Path, separator=".") -> zarr.Array:
     zarr.open_group(str(folder / "data.zarr"), mode="a")
     data = np.arange(np.prod(SHAPE), dtype=np.uint32).reshape(SHAPE) % 251
     array = zarr.open_array(
-        str(folder / "data.zarr" / "raw"), mode="w", shape=SHAPE, chunks=CHUNKS, dtype=np.uint8, dimension_separator=separator
+        str(folder / "data.zarr" / "raw"),
+        mode="w",
+        shape=SHAPE,
+        chunks=CHUNKS,
+        dtype=np.uint8,
+        dimension_separator=separator,
     )
     array[:] = data.astype(np.uint8)
     array.attrs.update(SIZE)
@@ -41,15 +47,22 @@ def one_voxel_another(array) -> None:
 
 
 def a_chunk_in_place(array) -> None:
-    """As a program does that opens the file of a chunk and writes into it: nothing is renamed, the folder stays as it was."""
-    file = sorted(path for path in Path(array.store.path).rglob("*") if path.is_file() and path.name[0] != ".")[0]
+    """As a program does that opens the file of a chunk and writes into it: nothing is renamed, the
+    folder stays as it was."""
+    file = sorted(
+        path for path in Path(array.store.path).rglob("*") if path.is_file() and path.name[0] != "."
+    )[0]
     content = file.read_bytes()
     with file.open("r+b") as opened:
         opened.write(content)
 
 
 def a_chunk_lost(array) -> None:
-    next(path for path in sorted(Path(array.store.path).rglob("*")) if path.is_file() and path.name[0] != ".").unlink()
+    next(
+        path
+        for path in sorted(Path(array.store.path).rglob("*"))
+        if path.is_file() and path.name[0] != "."
+    ).unlink()
 
 
 def another_fill_value(array) -> None:
@@ -73,17 +86,31 @@ def test_an_edit_in_place_is_noticed(tmp_path, separator, edit) -> None:
 
 @pytest.mark.parametrize("separator", [".", "/"])
 def test_only_what_is_read_counts(tmp_path, separator) -> None:
-    """A chunk at a time: it changes the state of the regions that it lies in, by the indices of its voxels, and of no other."""
+    """A chunk at a time: it changes the state of the regions that it lies in, by the indices of its
+    voxels, and of no other."""
     array = make(tmp_path, separator)
-    regions = [Roi((0, 0, 0), SHAPE), Roi((0, 0, 0), (8, 16, 20)), Roi((7, 0, 0), (2, 1, 1)), Roi((8, 16, 20), (1, 14, 20))]
+    regions = [
+        Roi((0, 0, 0), SHAPE),
+        Roi((0, 0, 0), (8, 16, 20)),
+        Roi((7, 0, 0), (2, 1, 1)),
+        Roi((8, 16, 20), (1, 14, 20)),
+    ]
     for place in [(0, 0, 0), (8, 0, 0), (19, 29, 39), (8, 16, 39), (0, 16, 0)]:
         before = [state(tmp_path, roi) for roi in regions]
         time.sleep(0.02)
         array[place] += 1
         changed = [state(tmp_path, roi) != old for roi, old in zip(regions, before, strict=True)]
-        chunk = [(p // c * c, min(p // c * c + c, n)) for p, c, n in zip(place, CHUNKS, SHAPE, strict=True)]
+        chunk = [
+            (p // c * c, min(p // c * c + c, n))
+            for p, c, n in zip(place, CHUNKS, SHAPE, strict=True)
+        ]
         touched = [
-            all(a < end and begin < b for a, b, begin, end in zip(*zip(*chunk, strict=True), roi.begin, roi.end, strict=True))
+            all(
+                a < end and begin < b
+                for a, b, begin, end in zip(
+                    *zip(*chunk, strict=True), roi.begin, roi.end, strict=True
+                )
+            )
             for roi in regions
         ]
         assert changed == touched, place
@@ -99,7 +126,9 @@ def test_what_leaves_the_voxels_alone_is_no_edit(tmp_path) -> None:
     (tmp_path / "data.zarr" / "raw" / ".zarray").write_bytes(state_of_attributes)
     assert state(tmp_path) == before
     shutil.move(tmp_path / "data.zarr", tmp_path / "moved.zarr")
-    assert ArrayState.of(open_array(tmp_path / "moved.zarr", "raw")).content == before, "moved files keep their times"
+    assert ArrayState.of(open_array(tmp_path / "moved.zarr", "raw")).content == before, (
+        "moved files keep their times"
+    )
 
 
 @pytest.mark.parametrize("form", ["hdf5", "tiff"])
@@ -125,30 +154,49 @@ def volume(tmp_path, **fields) -> Volume:
     zarr.open_group(str(tmp_path / "data.zarr"), mode="a")
     for name in ("raw", "labels", "mask"):
         kind = {"raw": np.float32, "labels": np.uint64, "mask": np.uint8}[name]
-        array = zarr.open_array(str(tmp_path / "data.zarr" / name), mode="w", shape=SHAPE, chunks=CHUNKS, dtype=kind)
+        array = zarr.open_array(
+            str(tmp_path / "data.zarr" / name), mode="w", shape=SHAPE, chunks=CHUNKS, dtype=kind
+        )
         array[:] = 1
         array.attrs.update(SIZE)
-    return Volume(path="data.zarr", raw="raw", labels="labels", labels_mask="mask", raw_range=(0, 2), **fields)
+    return Volume(
+        path="data.zarr", raw="raw", labels="labels", labels_mask="mask", raw_range=(0, 2), **fields
+    )
 
 
 def inputs(opened, root):
     roi = Roi((0, 0, 0), SHAPE)
-    return {what: getattr(VolumeInput, what)(opened, root, roi=roi) for what in ("raw", "truth", "known")}
+    return {
+        what: getattr(VolumeInput, what)(opened, root, roi=roi)
+        for what in ("raw", "truth", "known")
+    }
 
 
 @pytest.mark.parametrize(
     ("fields", "reads"),
     [
         ({}, {"raw": {"raw"}, "truth": {"labels", "labels_mask"}, "known": {"labels_mask"}}),
-        ({"unknown": 0}, {"raw": {"raw"}, "truth": {"labels", "labels_mask"}, "known": {"labels", "labels_mask"}}),
+        (
+            {"unknown": 0},
+            {
+                "raw": {"raw"},
+                "truth": {"labels", "labels_mask"},
+                "known": {"labels", "labels_mask"},
+            },
+        ),
         (
             {"invalid": "mask"},
-            {"raw": {"raw"}, "truth": {"labels", "labels_mask", "raw"}, "known": {"labels_mask", "raw"}},
+            {
+                "raw": {"raw"},
+                "truth": {"labels", "labels_mask", "raw"},
+                "known": {"labels_mask", "raw"},
+            },
         ),
     ],
 )
 def test_an_input_is_what_is_read_of_a_volume_and_nothing_else(tmp_path, fields, reads) -> None:
-    """Each array is changed in turn: the inputs that depend on it are others, and what they open reads nothing beside."""
+    """Each array is changed in turn: the inputs that depend on it are others, and what they open
+    reads nothing beside."""
     spec = volume(tmp_path, **fields)
     opened, roi = open_volume(spec, name="v", data_root=tmp_path), Roi((0, 0, 0), SHAPE)
     for name in ("raw", "labels", "mask"):
@@ -157,8 +205,12 @@ def test_an_input_is_what_is_read_of_a_volume_and_nothing_else(tmp_path, fields,
         zarr.open_array(str(tmp_path / "data.zarr" / name), mode="r+")[0, 0, 0] = 0
         after = inputs(opened, tmp_path)
         key = "labels_mask" if name == "mask" else name
-        assert {what for what in before if before[what] != after[what]} == {what for what in reads if key in reads[what]}, name
-        assert {what for what in before if before[what].changed()} == {what for what in reads if key in reads[what]}, name
+        assert {what for what in before if before[what] != after[what]} == {
+            what for what in reads if key in reads[what]
+        }, name
+        assert {what for what in before if before[what].changed()} == {
+            what for what in reads if key in reads[what]
+        }, name
     found = inputs(opened, tmp_path)
     np.testing.assert_array_equal(found["raw"].open().read_raw(roi), opened.read_raw(roi))
     for what in ("truth", "known"):
@@ -185,8 +237,12 @@ def test_an_array_that_was_replaced_meanwhile_is_not_opened(tmp_path) -> None:
     spec = volume(tmp_path)
     given = inputs(open_volume(spec, name="v", data_root=tmp_path), tmp_path)["raw"]
     shutil.rmtree(tmp_path / "data.zarr" / "raw")
-    array = zarr.open_array(str(tmp_path / "data.zarr" / "raw"), mode="w", shape=SHAPE, chunks=CHUNKS, dtype=np.float64)
+    array = zarr.open_array(
+        str(tmp_path / "data.zarr" / "raw"), mode="w", shape=SHAPE, chunks=CHUNKS, dtype=np.float64
+    )
     array[:] = 1
     array.attrs.update(SIZE)
-    with pytest.raises(ValueError, match=r"data\.zarr:raw was replaced since the run began; run it again"):
+    with pytest.raises(
+        ValueError, match=r"data\.zarr:raw was replaced since the run began; run it again"
+    ):
         given.open()

@@ -1,4 +1,5 @@
-"""Voxel sizes that programs state in their own ways: ImageJ, OME, COSEM, N5 viewers, groups around an array."""
+"""Voxel sizes that programs state in their own ways: ImageJ, OME, COSEM, N5 viewers, groups around
+an array."""
 
 import h5py
 import numpy as np
@@ -12,11 +13,19 @@ from lsd.volumes.units import lengths
 DATA = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 
 
-def imagej(path, *, resolution=(250, 125), lines=("slices=3", "unit=um", "spacing=0.05"), unit=None):
+def imagej(
+    path, *, resolution=(250, 125), lines=("slices=3", "unit=um", "spacing=0.05"), unit=None
+):
     """As ImageJ itself writes it."""
     text = "\n".join(["ImageJ=1.54f", "images=3", *lines, ""])
     tifffile.imwrite(
-        path, DATA, photometric="minisblack", description=text, metadata=None, resolution=resolution, resolutionunit=unit
+        path,
+        DATA,
+        photometric="minisblack",
+        description=text,
+        metadata=None,
+        resolution=resolution,
+        resolutionunit=unit,
     )
     return path
 
@@ -58,7 +67,9 @@ def test_imagej_that_says_less(tmp_path, lines, says) -> None:
     assert open_array(path, voxel_size=(50, 8, 4)).voxel_size == (50, 8, 4)
 
 
-@pytest.mark.parametrize("unit", [None, "nm", "\N{MICRO SIGN}m", "mm", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}"])
+@pytest.mark.parametrize(
+    "unit", [None, "nm", "\N{MICRO SIGN}m", "mm", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}"]
+)
 def test_ome_tiff(tmp_path, unit) -> None:
     nm = {None: 1000, "nm": 1, "\N{MICRO SIGN}m": 1000, "mm": 10**6}.get(unit, 0.1)
     sizes = {f"PhysicalSize{axis}": value / nm for axis, value in (("Z", 40), ("Y", 8), ("X", 4))}
@@ -73,7 +84,14 @@ def test_ome_tiff(tmp_path, unit) -> None:
     ("metadata", "says"),
     [
         ({"PhysicalSizeX": 4, "PhysicalSizeXUnit": "nm"}, r"of x 4 nm only"),
-        ({f"PhysicalSize{axis}{end}": value for axis in "XYZ" for end, value in (("", 1), ("Unit", "pixel"))}, "z is 1 pixel"),
+        (
+            {
+                f"PhysicalSize{axis}{end}": value
+                for axis in "XYZ"
+                for end, value in (("", 1), ("Unit", "pixel"))
+            },
+            "z is 1 pixel",
+        ),
         ({"PhysicalSizeX": 0, "PhysicalSizeY": 4, "PhysicalSizeZ": 4}, "voxel sizes are positive"),
         ({}, "states no voxel size"),
     ],
@@ -85,18 +103,31 @@ def test_ome_tiff_that_says_less(tmp_path, metadata, says) -> None:
 
 
 def test_printers_are_no_microscopes(tmp_path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", DATA, photometric="minisblack", resolution=(72, 72), resolutionunit="INCH")
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        DATA,
+        photometric="minisblack",
+        resolution=(72, 72),
+        resolutionunit="INCH",
+    )
     with pytest.raises(ValueError, match="states no voxel size"):
         open_array(tmp_path / "a.tif")
 
 
-TRANSFORM = {"axes": ["z", "y", "x"], "scale": [5.24, 4.0, 4.0], "translate": [10.48, 2.0, 0.0], "units": ["nm"] * 3}
+TRANSFORM = {
+    "axes": ["z", "y", "x"],
+    "scale": [5.24, 4.0, 4.0],
+    "translate": [10.48, 2.0, 0.0],
+    "units": ["nm"] * 3,
+}
 
 
 def save(folder, name="s0", group=None, **attributes):
     zarr.open_group(str(folder / "a.zarr"), mode="a")
     zarr.open_group(str(folder / "a.zarr" / "em"), mode="a").attrs.update(group or {})
-    array = zarr.open_array(str(folder / "a.zarr" / "em" / name), mode="w", shape=DATA.shape, dtype="u1")
+    array = zarr.open_array(
+        str(folder / "a.zarr" / "em" / name), mode="w", shape=DATA.shape, dtype="u1"
+    )
     array[...] = DATA
     array.attrs.update(attributes)
     return folder / "a.zarr"
@@ -107,8 +138,18 @@ def save(folder, name="s0", group=None, **attributes):
     [
         {"transform": TRANSFORM},
         {"transform": TRANSFORM, "pixelResolution": {"dimensions": [4.0, 4.0, 5.24], "unit": "nm"}},
-        {"transform": {**TRANSFORM, "scale": [0.00524, 0.004, 0.004], "translate": [0.01048, 0.002, 0], "units": ["um"] * 3}},
-        {"pixelResolution": {"dimensions": [0.004, 0.004, 0.00524], "unit": "um"}, "offset": [10.48, 2, 0]},
+        {
+            "transform": {
+                **TRANSFORM,
+                "scale": [0.00524, 0.004, 0.004],
+                "translate": [0.01048, 0.002, 0],
+                "units": ["um"] * 3,
+            }
+        },
+        {
+            "pixelResolution": {"dimensions": [0.004, 0.004, 0.00524], "unit": "um"},
+            "offset": [10.48, 2, 0],
+        },
         {"pixelResolution": [4.0, 4.0, 5.24], "offset": [10.48, 2, 0]},
         {"element_size_um": [0.00524, 0.004, 0.004], "offset": [10.48, 2, 0]},
     ],
@@ -120,7 +161,12 @@ def test_cosem_and_others(tmp_path, attributes) -> None:
 
 
 def test_cosem_names_the_axes(tmp_path) -> None:
-    transform = {"axes": ["x", "y", "z"], "scale": [4, 5, 6], "translate": [0, 0, 0], "units": ["nm"] * 3}
+    transform = {
+        "axes": ["x", "y", "z"],
+        "scale": [4, 5, 6],
+        "translate": [0, 0, 0],
+        "units": ["nm"] * 3,
+    }
     array = open_array(save(tmp_path, transform=transform), "em/s0")
     assert (array.shape, array.voxel_size) == ((5, 4, 3), (6, 5, 4))
     other = {**transform, "order": "F"}
@@ -137,13 +183,17 @@ def test_multiscales_of_cosem(tmp_path) -> None:
 
 def test_two_ways_must_agree(tmp_path) -> None:
     path = save(tmp_path, transform=TRANSFORM, resolution=[4, 4, 5.24])
-    with pytest.raises(ValueError, match=r"resolution is \(4, 4, 5.24\) but transform is \(5.24, 4.0, 4.0\) nm"):
+    with pytest.raises(
+        ValueError, match=r"resolution is \(4, 4, 5.24\) but transform is \(5.24, 4.0, 4.0\) nm"
+    ):
         open_array(path, "em/s0")
 
 
 @pytest.mark.parametrize("level", ["raw", "s0", "0"])
 def test_resolution_of_the_group(tmp_path, level) -> None:
-    array = open_array(save(tmp_path, level, {"resolution": [5.24, 4, 4], "units": "nm"}), f"em/{level}")
+    array = open_array(
+        save(tmp_path, level, {"resolution": [5.24, 4, 4], "units": "nm"}), f"em/{level}"
+    )
     assert array.voxel_size == (5.24, 4, 4)
     own = save(tmp_path, level, resolution=[40, 4, 4])
     assert open_array(own, f"em/{level}").voxel_size == (40, 4, 4)
@@ -172,15 +222,21 @@ def test_pixels_are_no_lengths(tmp_path, unit) -> None:
     assert open_array(path, "em/s0", voxel_size=(40, 4, 4)).voxel_size == (40, 4, 4)
 
 
-@pytest.mark.parametrize("unit", ["angstrom", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}", "\N{ANGSTROM SIGN}"])
+@pytest.mark.parametrize(
+    "unit", ["angstrom", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}", "\N{ANGSTROM SIGN}"]
+)
 def test_angstroms(tmp_path, unit) -> None:
-    assert open_array(save(tmp_path, resolution=[52.4, 40, 40], units=unit), "em/s0").voxel_size == (5.24, 4, 4)
+    assert open_array(
+        save(tmp_path, resolution=[52.4, 40, 40], units=unit), "em/s0"
+    ).voxel_size == (5.24, 4, 4)
 
 
 @pytest.mark.parametrize("prefix", ["d", "dim_", "phony_dim_"])
 def test_numbered_axes_are_no_names(tmp_path, prefix) -> None:
     """As xarray and netCDF call what nobody named."""
-    path = save(tmp_path, resolution=[40, 4, 5], _ARRAY_DIMENSIONS=[f"{prefix}{i}" for i in range(3)])
+    path = save(
+        tmp_path, resolution=[40, 4, 5], _ARRAY_DIMENSIONS=[f"{prefix}{i}" for i in range(3)]
+    )
     assert open_array(path, "em/s0").voxel_size == (40, 4, 5)
 
 
@@ -190,7 +246,9 @@ def test_axes_of_ome_zarr_0_3_are_words(tmp_path, names) -> None:
     stored = data.T if names == "xyz" else data.reshape((1,) * (len(names) - 3) + data.shape)
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
     group.create_dataset("0", data=stored)
-    group.attrs["multiscales"] = [{"version": "0.3", "axes": list(names), "datasets": [{"path": "0"}]}]
+    group.attrs["multiscales"] = [
+        {"version": "0.3", "axes": list(names), "datasets": [{"path": "0"}]}
+    ]
     array = open_array(tmp_path / "a.zarr", voxel_size=(40, 4, 4))
     np.testing.assert_array_equal(array.read(array.roi).reshape(data.shape), data)
 
@@ -218,9 +276,13 @@ def test_channels_that_are_sections_are_told_how(tmp_path) -> None:
         array.without_channel()
 
 
-@pytest.mark.parametrize("value", [[40.0, -4.0, 4.0], [40, 0, 4], [b"40", b"4", b"4"], [np.nan, 4, 4]])
+@pytest.mark.parametrize(
+    "value", [[40.0, -4.0, 4.0], [40, 0, 4], [b"40", b"4", b"4"], [np.nan, 4, 4]]
+)
 def test_values_of_hdf5_are_shown_as_numbers(tmp_path, value) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("raw", data=np.zeros((3, 4, 5), np.uint8)).attrs["resolution"] = np.array(value)
+        file.create_dataset("raw", data=np.zeros((3, 4, 5), np.uint8)).attrs["resolution"] = (
+            np.array(value)
+        )
     with pytest.raises(ValueError, match=r"its resolution is \[(nan|[-'0-9., ])+\]; "):
         open_array(tmp_path / "a.h5", "raw")

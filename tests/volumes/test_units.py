@@ -9,7 +9,8 @@ POWERS = {
     -12: "pm picometer picometre",
     -10: "angstrom angstroms \N{LATIN SMALL LETTER A WITH RING ABOVE}",
     -9: "nm nanometer nanometers nanometre nanometres",
-    -6: "um \N{MICRO SIGN}m \N{GREEK SMALL LETTER MU}m micron microns micrometer micrometers micrometre micrometres",
+    -6: "um \N{MICRO SIGN}m \N{GREEK SMALL LETTER MU}m micron microns "
+    "micrometer micrometers micrometre micrometres",
     -3: "mm millimeter millimetre",
     0: "m meter metre",
 }
@@ -19,4 +20,6 @@ POWERS = {
 def test_a_unit_is_so_many_nanometres(name) -> None:
     [factor] = [10.0 ** (power + 9) for power, names in POWERS.items() if name in names.split()]
     for written in (name, f" {name} ", name.upper() if name.isascii() else name):
-        assert nanometres((1, 2.5, 0.004), written) == pytest.approx((factor, 2.5 * factor, 0.004 * factor), rel=1e-12)
+        assert nanometres((1, 2.5, 0.004), written) == pytest.approx(
+            (factor, 2.5 * factor, 0.004 * factor), rel=1e-12
+        )

@@ -27,7 +27,11 @@ IDS = RNG.integers(0, 2**64 - 1, SHAPE, dtype=np.uint64, endpoint=True)
 
 def save(folder, *, container="v.zarr", offset=(0, 0, 0), size=(5.24, 4, 4), **arrays):
     for name, data in arrays.items():
-        place, extent = (offset, data.shape[-3:]) if not isinstance(offset, dict) else (offset[name], data.shape[-3:])
+        place, extent = (
+            (offset, data.shape[-3:])
+            if not isinstance(offset, dict)
+            else (offset[name], data.shape[-3:])
+        )
         channels = data.shape[0] if data.ndim == 4 else None
         array = create_array(
             folder / container,
@@ -49,8 +53,18 @@ def opened(folder, **spec):
 def test_reads_raw_labels_and_what_is_known(tmp_path) -> None:
     mask = RNG.integers(0, 2, SHAPE, dtype=np.uint8)
     save(tmp_path, raw=RAW, labels=IDS, mask=mask, mito=mask[None])
-    volume = opened(tmp_path, labels="labels", labels_mask="mask", arrays={"mito": "mito"}, unknown=int(IDS[4, 4, 4]))
-    assert (volume.voxel_size, volume.roi, volume.truth_roi) == ((5.24, 4, 4), Roi((0, 0, 0), SHAPE), Roi((0, 0, 0), SHAPE))
+    volume = opened(
+        tmp_path,
+        labels="labels",
+        labels_mask="mask",
+        arrays={"mito": "mito"},
+        unknown=int(IDS[4, 4, 4]),
+    )
+    assert (volume.voxel_size, volume.roi, volume.truth_roi) == (
+        (5.24, 4, 4),
+        Roi((0, 0, 0), SHAPE),
+        Roi((0, 0, 0), SHAPE),
+    )
     roi = Roi((-2, 3, 5), (6, 4, 12))
     raw = np.pad(RAW, ((2, 0), (0, 0), (0, 5)), mode="reflect")[:6, 3:7, 5:17]
     found = volume.read_raw(roi)
@@ -60,12 +74,16 @@ def test_reads_raw_labels_and_what_is_known(tmp_path) -> None:
     np.testing.assert_array_equal(volume.read_labels(roi), labels)
     known = np.pad((mask > 0) & (IDS[4, 4, 4] != IDS), ((2, 0), (0, 0), (0, 5)))[:6, 3:7, 5:17]
     np.testing.assert_array_equal(volume.read_known(roi), known)
-    np.testing.assert_array_equal(volume.read_array("mito", Roi((1, 1, 1), (2, 2, 2))), mask[None, 1:3, 1:3, 1:3])
+    np.testing.assert_array_equal(
+        volume.read_array("mito", Roi((1, 1, 1), (2, 2, 2))), mask[None, 1:3, 1:3, 1:3]
+    )
     with pytest.raises(ValueError, match="no array 'mitos'; its further arrays: mito; say where"):
         volume.read_array("mitos", roi)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.integers(-3, 11), st.integers(1, 9)), min_size=3, max_size=3))
 def test_truth_outside_the_region_is_never_read(tmp_path, box) -> None:
     if not (tmp_path / "v.zarr").exists():
@@ -83,12 +101,16 @@ def test_truth_outside_the_region_is_never_read(tmp_path, box) -> None:
 
 def test_padded_raw_and_smaller_labels(tmp_path) -> None:
     save(tmp_path, offset={"raw": (0, 0, 0), "labels": (2, 3, 4)}, raw=RAW, labels=IDS[:3, :4, :5])
-    with pytest.raises(ValueError, match=r"raw covers 0:8, 0:10, 0:12, labels 2:5, 3:7, 4:9 .*fit='intersect'"):
+    with pytest.raises(
+        ValueError, match=r"raw covers 0:8, 0:10, 0:12, labels 2:5, 3:7, 4:9 .*fit='intersect'"
+    ):
         opened(tmp_path, labels="labels")
     volume = opened(tmp_path, labels="labels", fit="intersect")
     assert volume.roi == Roi((2, 3, 4), (3, 4, 5))
     np.testing.assert_array_equal(volume.read_labels(volume.roi), IDS[:3, :4, :5])
-    np.testing.assert_array_equal(volume.read_raw(Roi((0, 0, 0), SHAPE)), RAW.astype("f4") / np.float32(255))
+    np.testing.assert_array_equal(
+        volume.read_raw(Roi((0, 0, 0), SHAPE)), RAW.astype("f4") / np.float32(255)
+    )
     save(tmp_path, offset=(50, 0, 0), labels=IDS)
     with pytest.raises(ValueError, match="no voxel in common"):
         opened(tmp_path, labels="labels", fit="intersect")
@@ -97,7 +119,9 @@ def test_padded_raw_and_smaller_labels(tmp_path) -> None:
 def test_voxel_sizes_must_be_the_same(tmp_path) -> None:
     save(tmp_path, raw=RAW)
     save(tmp_path, labels=IDS, size=(5, 4, 4))
-    with pytest.raises(ValueError, match=r"of raw is \(5.24, 4.0, 4.0\) nm, of labels \(5.0, 4.0, 4.0\)"):
+    with pytest.raises(
+        ValueError, match=r"of raw is \(5.24, 4.0, 4.0\) nm, of labels \(5.0, 4.0, 4.0\)"
+    ):
         opened(tmp_path, labels="labels", fit="intersect")
 
 
@@ -107,7 +131,9 @@ def test_what_is_not_finite(tmp_path, bad) -> None:
     raw[3, 4, 5] = bad
     save(tmp_path, raw=raw, labels=IDS)
     volume = opened(tmp_path, labels="labels", raw_range=(-1, 1))
-    with pytest.raises(ValueError, match=r"volume 'one': .*raw holds .* at voxel \(3, 4, 5\).*invalid='mask'"):
+    with pytest.raises(
+        ValueError, match=r"volume 'one': .*raw holds .* at voxel \(3, 4, 5\).*invalid='mask'"
+    ):
         volume.read_raw(Roi((2, 2, 2), (4, 4, 4)))
     volume.read_raw(Roi((0, 0, 0), (3, 4, 5)))
     masked = opened(tmp_path, labels="labels", raw_range=(-1, 1), invalid="mask")
@@ -129,13 +155,15 @@ def test_what_is_not_finite(tmp_path, bad) -> None:
     ],
 )
 def test_raw_is_scaled_as_told(tmp_path, dtype, given, low, high) -> None:
-    raw = RNG.uniform(low - 9 if dtype != "u4" else low, high + (9 if dtype[1] != "4" else 0), SHAPE).clip(
-        0 if dtype[0] == "u" else None
-    )
+    raw = RNG.uniform(
+        low - 9 if dtype != "u4" else low, high + (9 if dtype[1] != "4" else 0), SHAPE
+    ).clip(0 if dtype[0] == "u" else None)
     raw = raw.astype(dtype)
     save(tmp_path, raw=raw)
     found = opened(tmp_path, raw_range=given).read_raw(Roi((0, 0, 0), SHAPE))
-    np.testing.assert_allclose(found, ((raw.astype(float) - low) / (high - low)).clip(0, 1), atol=1e-6)
+    np.testing.assert_allclose(
+        found, ((raw.astype(float) - low) / (high - low)).clip(0, 1), atol=1e-6
+    )
     if dtype != "u1":
         with pytest.raises(ValueError, match=r"raw is \w+; only uint8 .* raw_range="):
             opened(tmp_path)
@@ -145,13 +173,29 @@ def test_raw_is_scaled_as_told(tmp_path, dtype, given, low, high) -> None:
     ("arrays", "spec", "says"),
     [
         ({"raw": np.stack([RAW, RAW])}, {}, "has 2 channels"),
-        ({"raw": RAW, "labels": IDS.astype("f4")}, {"labels": "labels"}, "is float32; labels are integers"),
+        (
+            {"raw": RAW, "labels": IDS.astype("f4")},
+            {"labels": "labels"},
+            "is float32; labels are integers",
+        ),
         ({"raw": RAW}, {"raw_range": (3, 3)}, "single value"),
         ({"raw": RAW}, {"labels": "volumes/ids"}, "holds no array 'volumes/ids'; it holds: raw"),
-        ({"raw": RAW}, {"path": "w.zarr"}, "there is no .*w.zarr; .* holds: v.zarr; relative paths start from /.*LSD_DATA"),
+        (
+            {"raw": RAW},
+            {"path": "w.zarr"},
+            "there is no .*w.zarr; .* holds: v.zarr; relative paths start from /.*LSD_DATA",
+        ),
         ({"raw": RAW}, {"path": "/no/w.zarr"}, "there is no /no/w.zarr; / holds: (?!.*LSD_DATA)"),
-        ({"raw": RAW}, {"labels": "w.zarr:ids"}, r"there is no .*w.zarr; .*set data_root or \$LSD_DATA to the folder"),
-        ({"raw": RAW}, {"region": "0:9"}, "region 0:9, 0:10, 0:12 is not inside what there is, 0:8, 0:10, 0:12"),
+        (
+            {"raw": RAW},
+            {"labels": "w.zarr:ids"},
+            r"there is no .*w.zarr; .*set data_root or \$LSD_DATA to the folder",
+        ),
+        (
+            {"raw": RAW},
+            {"region": "0:9"},
+            "region 0:9, 0:10, 0:12 is not inside what there is, 0:8, 0:10, 0:12",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(tmp_path, arrays, spec, says) -> None:
@@ -189,7 +233,10 @@ def test_volume_of_tiff_files_and_odd_names(tmp_path) -> None:
     tifffile.imwrite(tmp_path / "ra=w 1.tif", RAW, photometric="minisblack", compression="zlib")
     tifffile.imwrite(tmp_path / "a:b.tif", (IDS % 255).astype("u2"), photometric="minisblack")
     save(
-        tmp_path, container="m\N{LATIN SMALL LETTER A WITH DIAERESIS}sk : x.zarr", mask=np.ones(SHAPE, np.uint8), size=(4, 4, 4)
+        tmp_path,
+        container="m\N{LATIN SMALL LETTER A WITH DIAERESIS}sk : x.zarr",
+        mask=np.ones(SHAPE, np.uint8),
+        size=(4, 4, 4),
     )
     volume = opened(
         tmp_path, path="ra=w 1.tif", raw="volumes/raw", labels="a:b.tif:", voxel_size=(4, 4, 4),
@@ -197,7 +244,13 @@ def test_volume_of_tiff_files_and_odd_names(tmp_path) -> None:
     )  # fmt: skip
     np.testing.assert_array_equal(volume.read_labels(volume.roi), IDS % 255)
     with pytest.raises(ValueError, match="holds a single array, without a name"):
-        opened(tmp_path, path="ra=w 1.tif", raw="volumes/raw", labels="volumes/labels", voxel_size=(4, 4, 4))
+        opened(
+            tmp_path,
+            path="ra=w 1.tif",
+            raw="volumes/raw",
+            labels="volumes/labels",
+            voxel_size=(4, 4, 4),
+        )
     with pytest.raises(ValueError, match=r"there is no .*other\.zarr"):
         opened(tmp_path, path="ra=w 1.tif", raw="", labels="other.zarr:x", voxel_size=(4, 4, 4))
 
@@ -211,7 +264,9 @@ def test_array_names_with_colons(tmp_path) -> None:
 def test_two_dimensions(tmp_path) -> None:
     roi = Roi((2, -3), (10, 12))
     for name, data in (("raw", RAW[0]), ("ids", IDS[0])):
-        create_array(tmp_path / "v.zarr", name, roi=roi, voxel_size=(4, 4), dtype=data.dtype).write(data, roi)
+        create_array(tmp_path / "v.zarr", name, roi=roi, voxel_size=(4, 4), dtype=data.dtype).write(
+            data, roi
+        )
     volume = opened(tmp_path, labels="ids", region=":, -1:3")
     assert volume.roi == Roi((2, -1), (10, 4))
     np.testing.assert_array_equal(volume.read_labels(volume.roi), IDS[0][:, 2:6])
@@ -239,18 +294,25 @@ def test_regions_are_counted_from_the_origin() -> None:
 
 def fake(spec):
     data = RNG.integers(1, 9, spec.shape)
-    return {"volumes/raw": data.astype(np.uint8), "volumes/labels/neuron_ids": data.astype(np.uint64)}
+    return {
+        "volumes/raw": data.astype(np.uint8),
+        "volumes/labels/neuron_ids": data.astype(np.uint64),
+    }
 
 
 def test_synthetic_volume_is_made_once(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("lsd.synthetic.synthesize", fake)
-    spec = Volume(synthetic=Synthetic(shape=SHAPE, voxel_size=(5.5, 4, 4), seed=3), labels="volumes/labels/neuron_ids")
+    spec = Volume(
+        synthetic=Synthetic(shape=SHAPE, voxel_size=(5.5, 4, 4), seed=3),
+        labels="volumes/labels/neuron_ids",
+    )
     first, second = (open_volume(spec, name="s", data_root=tmp_path / "new") for _ in range(2))
     assert first.voxel_size == (5.5, 4, 4)
     np.testing.assert_array_equal(first.read_raw(first.roi), second.read_raw(second.roi))
     assert [entry.name for entry in (tmp_path / "new").iterdir()] == [first.raw.source.path.name]
     paths = {
-        generated.path(Synthetic(**change), tmp_path) for change in ({}, {"seed": 1}, {"kind": "anisotropic"}, {"shape": SHAPE})
+        generated.path(Synthetic(**change), tmp_path)
+        for change in ({}, {"seed": 1}, {"kind": "anisotropic"}, {"shape": SHAPE})
     }
     assert len(paths) == 4
 
@@ -271,7 +333,9 @@ def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
 def test_data_root_must_be_writable(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("lsd.synthetic.synthesize", fake)
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"data root .*file, where it cannot be written.*set data_root"):
+    with pytest.raises(
+        ValueError, match=r"data root .*file, where it cannot be written.*set data_root"
+    ):
         generate(Synthetic(shape=SHAPE), tmp_path / "file")
 
 
@@ -290,7 +354,14 @@ def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
 def test_real_volumes(path, region) -> None:
     if not (DATA / path).exists():
         pytest.skip(f"{DATA / path} is not here")
-    volume = opened(DATA, path=path, raw="volumes/raw", labels="volumes/labels/neuron_ids", region=region, unknown=0)
+    volume = opened(
+        DATA,
+        path=path,
+        raw="volumes/raw",
+        labels="volumes/labels/neuron_ids",
+        region=region,
+        unknown=0,
+    )
     roi = Roi(volume.roi.begin, (10, 150, 150))
     labels, known = volume.read_truth(roi)
     np.testing.assert_array_equal(known, labels > 0)
@@ -300,7 +371,8 @@ def test_real_volumes(path, region) -> None:
 
 
 def test_sharpened_raw_is_raw_and_more_of_what_is_finer_than_sigma(tmp_path) -> None:
-    """A Gaussian written out: weights of z, y, x in turn, over a volume that is mirrored at its borders."""
+    """A Gaussian written out: weights of z, y, x in turn, over a volume that is mirrored at its
+    borders."""
     save(tmp_path, raw=RAW, size=(20, 4, 10))
     volume = opened(tmp_path, sharpen={"amount": 0.7, "sigma": 10})
     sigma = np.array([0.5, 2.5, 1.0])
@@ -309,7 +381,9 @@ def test_sharpened_raw_is_raw_and_more_of_what_is_finer_than_sigma(tmp_path) -> 
     smooth = np.pad(raw, [(n, n) for n in reach], mode="reflect")
     for axis, (s, n) in enumerate(zip(sigma, reach, strict=True)):
         weights = np.exp(-0.5 * (np.arange(-n, n + 1) / s) ** 2)
-        smooth = np.apply_along_axis(np.convolve, axis, smooth, weights / weights.sum(), mode="valid")
+        smooth = np.apply_along_axis(
+            np.convolve, axis, smooth, weights / weights.sum(), mode="valid"
+        )
     expected = np.clip(raw + 0.7 * (raw - smooth), 0, 1)
     np.testing.assert_allclose(volume.read_raw(volume.roi), expected, atol=1e-5)
 
@@ -327,6 +401,8 @@ def test_sections_are_sharpened_by_themselves(tmp_path) -> None:
     changed[3] = 0
     save(tmp_path, raw=RAW)
     save(tmp_path, raw=changed, container="changed.zarr")
-    one, other = (opened(tmp_path, path=path, sharpen={"in_xy": True}) for path in ("v.zarr", "changed.zarr"))
+    one, other = (
+        opened(tmp_path, path=path, sharpen={"in_xy": True}) for path in ("v.zarr", "changed.zarr")
+    )
     same = (one.read_raw(one.roi) == other.read_raw(other.roi)).all(axis=(1, 2))
     np.testing.assert_array_equal(same, np.arange(len(RAW)) != 3)

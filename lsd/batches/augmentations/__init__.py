@@ -1,1 +1,2 @@
-"""What is done to a batch before targets are computed: one augmentation a file, and the warp that joins them."""
+"""What is done to a batch before targets are computed: one augmentation a file, and the warp that
+joins them."""

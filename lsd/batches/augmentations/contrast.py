@@ -15,7 +15,8 @@ from lsd.batches.keys import RawFilter
 def change_contrast(
     raw: NDArray[np.float32], gains: Sequence[float], widths: Sequence[int], *, in_xy: bool = False
 ) -> NDArray[np.float32]:
-    """`raw` (z, y, x) with its details scaled, kept in [0, 1]; what is left of it after the last average stays as it is.
+    """`raw` (z, y, x) with its details scaled, kept in [0, 1]; what is left of it after the last
+    average stays as it is.
 
     gains:  one for each width: of the detail that this average takes away from the one before
     widths: voxels of the averages, one after the other

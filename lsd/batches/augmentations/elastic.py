@@ -29,21 +29,33 @@ class Deformation:
         moved = np.tensordot(self.matrix, points, axes=1)
         for axis, jitter in enumerate(self.jitter):
             if jitter:
-                moved[axis] += smooth_noise(points, spacing=self.spacing, sigma=jitter, rng=self.rng)
+                moved[axis] += smooth_noise(
+                    points, spacing=self.spacing, sigma=jitter, rng=self.rng
+                )
         return moved
 
 
-def draw(elastic: spec.Elastic, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool = False) -> Deformation:
-    """A deformation as `elastic` describes it.  flat: sections of a 2D network, which stay in their plane."""
+def draw(
+    elastic: spec.Elastic,
+    rng: np.random.Generator,
+    *,
+    voxel_size: Sequence[float],
+    flat: bool = False,
+) -> Deformation:
+    """A deformation as `elastic` describes it.  flat: sections of a 2D network, which stay in their
+    plane."""
     angle = rng.uniform(*elastic.rotation)
     axis = rng.normal(size=3) if elastic.isotropic and not flat else np.array([1.0, 0, 0])
     matrix = rotation(angle, axis / np.linalg.norm(axis), voxel_size=voxel_size)
     jitter = with_z(elastic.jitter, 0.0)
-    return Deformation(matrix, with_z(elastic.spacing, 1.0), (0.0, *jitter[1:]) if flat else jitter, rng)
+    return Deformation(
+        matrix, with_z(elastic.spacing, 1.0), (0.0, *jitter[1:]) if flat else jitter, rng
+    )
 
 
 def rotation(angle: float, axis: Points, *, voxel_size: Sequence[float]) -> Points:
-    """Matrix (3, 3) in voxels of a rotation in nm by `angle` radians about the unit vector `axis` (z y x).  Rodrigues 1840."""
+    """Matrix (3, 3) in voxels of a rotation in nm by `angle` radians about the unit vector `axis`
+    (z y x).  Rodrigues 1840."""
     z, y, x = axis
     cross = np.array([[0, -x, y], [x, 0, -z], [-y, z, 0]])
     turn = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
@@ -52,8 +64,11 @@ def rotation(angle: float, axis: Points, *, voxel_size: Sequence[float]) -> Poin
     return np.asarray(turn * (size[None, :] / size[:, None]))
 
 
-def smooth_noise(points: Points, *, spacing: Sequence[float], sigma: float, rng: np.random.Generator) -> Points:
-    """Values at `points` (3, ...) of a cubic spline through normal numbers every `spacing` voxels; sigma: their deviation."""
+def smooth_noise(
+    points: Points, *, spacing: Sequence[float], sigma: float, rng: np.random.Generator
+) -> Points:
+    """Values at `points` (3, ...) of a cubic spline through normal numbers every `spacing` voxels;
+    sigma: their deviation."""
     flat = points.reshape(3, -1)
     low, high = flat.min(axis=1), flat.max(axis=1)
     step = np.asarray(spacing, dtype=float)
@@ -61,14 +76,19 @@ def smooth_noise(points: Points, *, spacing: Sequence[float], sigma: float, rng:
     shape = np.ceil((high - low) / step).astype(int) + 3
     control = rng.normal(scale=sigma, size=shape)
     at = (flat - low[:, None]) / step[:, None] + 1
-    return np.asarray(map_coordinates(control, at, order=3, mode="nearest")).reshape(points.shape[1:])
+    return np.asarray(map_coordinates(control, at, order=3, mode="nearest")).reshape(
+        points.shape[1:]
+    )
 
 
 def displaced_sections(elastic: spec.Elastic, count: int, rng: np.random.Generator) -> Points:
-    """Displacement (count, 3) of each section: on its own (slip), or together with all that follow (shift)."""
+    """Displacement (count, 3) of each section: on its own (slip), or together with all that follow
+    (shift)."""
     chance = rng.random(count)
     offsets = np.zeros((count, 3))
-    offsets[:, 1:] = rng.integers(-elastic.misalign, elastic.misalign, size=(count, 2), endpoint=True)
+    offsets[:, 1:] = rng.integers(
+        -elastic.misalign, elastic.misalign, size=(count, 2), endpoint=True
+    )
     slips = chance < elastic.slip
     shifts = ~slips & (chance < elastic.slip + elastic.shift)
     return np.asarray(offsets * slips[:, None] + np.cumsum(offsets * shifts[:, None], axis=0))

@@ -16,15 +16,24 @@ Steps = NDArray[np.int64]
 
 
 def grow_boundary(
-    labels: NDArray[Any], *, steps: int = 1, in_xy: bool = False, known: NDArray[np.bool_] | None = None
+    labels: NDArray[Any],
+    *,
+    steps: int = 1,
+    in_xy: bool = False,
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[Any]:
-    """`labels` (z, y, x), 0 where another label or background lies within `steps` voxels, counted along the axes.
+    """`labels` (z, y, x), 0 where another label or background lies within `steps` voxels, counted
+    along the axes.
 
-    in_xy: within the section.  known: voxels outside are left as they are, and are no one's boundary; None: all are known.
-    As eroding each label by the 6-neighbourhood (4 in a section) `steps` times, voxels beyond the array counting as its own.
+    in_xy: within the section.  known: voxels outside are left as they are, and are no one's
+           boundary; None: all are known.
+    As eroding each label by the 6-neighbourhood (4 in a section) `steps` times, voxels beyond the
+    array counting as its own.
     """
     labels = np.ascontiguousarray(labels)
-    known = np.ones((1, 1, 1), bool) if known is None or known.all() else np.ascontiguousarray(known)
+    known = (
+        np.ones((1, 1, 1), bool) if known is None or known.all() else np.ascontiguousarray(known)
+    )
     out = np.empty_like(labels)
     _grow(labels, known, _ball(steps, in_xy), out)
     return out
@@ -33,7 +42,9 @@ def grow_boundary(
 def _ball(steps: int, in_xy: bool) -> Steps:
     """Every step (n, 3) other than 0 of length `steps` or less, the nearest first."""
     axis = np.arange(-steps, steps + 1)
-    ball = np.stack(np.meshgrid(axis[axis == 0] if in_xy else axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    ball = np.stack(
+        np.meshgrid(axis[axis == 0] if in_xy else axis, axis, axis, indexing="ij"), axis=-1
+    ).reshape(-1, 3)
     length = np.abs(ball).sum(axis=1)
     order = np.argsort(length, kind="stable")
     return np.asarray(ball[order][(length[order] > 0) & (length[order] <= steps)])

@@ -10,7 +10,9 @@ from lsd.batches.compiled import compiled
 from lsd.batches.keys import RawFilter
 
 
-def change_intensity(raw: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+def change_intensity(
+    raw: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """`raw` (z, y, x) as (raw - mean) * scale + mean + shift, kept in [0, 1].
 
     scale, shift: one for every section, with the section's own mean; or of length 1, for the whole.
@@ -22,7 +24,9 @@ def change_intensity(raw: NDArray[np.float32], scale: NDArray[np.float32], shift
 
 
 @compiled
-def _change(rows: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> None:
+def _change(
+    rows: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]
+) -> None:
     for row, factor, offset in zip(rows, scale, shift):  # noqa: B905  (numba knows no strict)
         total = 0.0  # float64: millions of float32 summed in float32 would lose the small ones
         for i in range(row.size):
@@ -43,6 +47,7 @@ class Intensity(RawFilter):
         """Raw with a scale and a shift that are drawn."""
         count = len(raw) if self.intensity.per_section else 1
         scale, shift = (
-            rng.uniform(*bounds, size=count).astype(np.float32) for bounds in (self.intensity.scale, self.intensity.shift)
+            rng.uniform(*bounds, size=count).astype(np.float32)
+            for bounds in (self.intensity.scale, self.intensity.shift)
         )
         return change_intensity(raw, scale, shift)

@@ -9,7 +9,9 @@ from lsd import spec
 from lsd.batches.keys import RawFilter
 
 
-def add_noise(raw: NDArray[np.float32], sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def add_noise(
+    raw: NDArray[np.float32], sigma: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """`raw` with independent normal noise of standard deviation `sigma`, kept in [0, 1]."""
     noise = rng.standard_normal(raw.shape, dtype=np.float32)
     noise *= np.float32(sigma)

@@ -1,7 +1,8 @@
-"""Reading an array at the points of a warp: raw by linear interpolation, labels at the nearest voxel.
+"""Reading an array at the points of a warp: raw by linear interpolation, labels at the nearest
+voxel.
 
-The warp is known on a coarse grid and interpolated row by row, so that no field as large as the array is ever written.
-Points beyond the array read its outermost voxel.
+The warp is known on a coarse grid and interpolated row by row, so that no field as large as the
+array is ever written.  Points beyond the array read its outermost voxel.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ Tables = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 @compiled
 def linear(
-    source: NDArray[Any], nodes: NDArray[np.float64], step: Ints, begin: Ints, shifts: Tables, out: NDArray[np.float32]
+    source: NDArray[Any],
+    nodes: NDArray[np.float64],
+    step: Ints,
+    begin: Ints,
+    shifts: Tables,
+    out: NDArray[np.float32],
 ) -> None:
     """Fills `out` (z, y, x) with `source` (z, y, x), contiguous, interpolated linearly.
 
     nodes:  source coordinates (3, grid z, y, x) at every `step`-th output voxel, linear in between
     begin:  of `out`, in output voxels counted from the first node
-    shifts: for each axis of the output the displacement (n, 3), in source voxels, of each of its n sections of `out`
+    shifts: for each axis of the output the displacement (n, 3), in source voxels, of each of its n
+            sections of `out`
     """
     row = np.empty((3, nodes.shape[3]))
     points = np.empty((3, out.shape[2]), np.float32)
@@ -39,7 +46,12 @@ def linear(
 
 @compiled
 def nearest(
-    source: NDArray[Any], nodes: NDArray[np.float64], step: Ints, begin: Ints, shifts: Tables, out: NDArray[Any]
+    source: NDArray[Any],
+    nodes: NDArray[np.float64],
+    step: Ints,
+    begin: Ints,
+    shifts: Tables,
+    out: NDArray[Any],
 ) -> None:
     """Fills `out` with the voxels of `source` nearest to the points of the warp; see linear()."""
     row = np.empty((3, nodes.shape[3]))
@@ -53,7 +65,9 @@ def nearest(
 
 
 @compiled
-def _grid_row(nodes: NDArray[np.float64], step: Ints, z: int, y: int, row: NDArray[np.float64]) -> None:
+def _grid_row(
+    nodes: NDArray[np.float64], step: Ints, z: int, y: int, row: NDArray[np.float64]
+) -> None:
     """The nodes along x at output row (z, y): `row` (3, grid x)."""
     z0, y0 = z // step[0], y // step[1]
     z1, y1 = min(z0 + 1, nodes.shape[1] - 1), min(y0 + 1, nodes.shape[2] - 1)
@@ -86,17 +100,29 @@ def _points(
             start = np.float32(row[axis, left] + shift[axis])
             slope = np.float32((row[axis, right] - row[axis, left]) / step)
             for i in range(x, stop):
-                points[axis, i] = start + slope * np.float32(i + begin - left * step) + shifts[i, axis]
+                points[axis, i] = (
+                    start + slope * np.float32(i + begin - left * step) + shifts[i, axis]
+                )
         x = stop
 
 
 @compiled
-def _linear_row(flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def _linear_row(
+    flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
     low, one = np.float32(0), np.float32(1)
-    last_z, last_y, last_x = np.float32(shape[0] - 1), np.float32(shape[1] - 1), np.float32(shape[2] - 1)
+    last_z, last_y, last_x = (
+        np.float32(shape[0] - 1),
+        np.float32(shape[1] - 1),
+        np.float32(shape[2] - 1),
+    )
     cell_z, cell_y, cell_x = max(shape[0] - 2, 0), max(shape[1] - 2, 0), max(shape[2] - 2, 0)
     # an axis of one voxel has no neighbour
-    to_z, to_y, to_x = shape[1] * shape[2] * min(shape[0] - 1, 1), shape[2] * min(shape[1] - 1, 1), min(shape[2] - 1, 1)
+    to_z, to_y, to_x = (
+        shape[1] * shape[2] * min(shape[0] - 1, 1),
+        shape[2] * min(shape[1] - 1, 1),
+        min(shape[2] - 1, 1),
+    )
     for i in range(out.shape[0]):
         z = min(max(points[0, i], low), last_z)
         y = min(max(points[1, i], low), last_y)
@@ -115,7 +141,9 @@ def _linear_row(flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], ou
 
 
 @compiled
-def _nearest_row(flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], out: NDArray[Any]) -> None:
+def _nearest_row(
+    flat: NDArray[Any], shape: Ints, points: NDArray[np.float32], out: NDArray[Any]
+) -> None:
     half = np.float32(0.5)
     for i in range(out.shape[0]):
         z = min(max(int(points[0, i] + half), 0), shape[0] - 1)

@@ -12,10 +12,17 @@ from lsd.arrays.turning import Turn
 from lsd.batches.keys import Filter, array, generator, total
 
 
-def draw(simple: spec.Simple, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool = False) -> Turn:
+def draw(
+    simple: spec.Simple,
+    rng: np.random.Generator,
+    *,
+    voxel_size: Sequence[float],
+    flat: bool = False,
+) -> Turn:
     """A random turn of 3D arrays.
 
-    Axes are transposed only among those of one voxel size.  flat: sections of a 2D network, whose z stays as it is.
+    Axes are transposed only among those of one voxel size.  flat: sections of a 2D network, whose z
+    stays as it is.
     """
     names = "yx" if flat else "zyx"
     transposed = ["zyx".index(name) for name in names if name in simple.transpose]
@@ -32,13 +39,17 @@ def draw(simple: spec.Simple, rng: np.random.Generator, *, voxel_size: Sequence[
 class Simple(Filter):
     """Mirrors and transposes all arrays alike."""
 
-    def __init__(self, simple: spec.Simple, *, voxel_size: Sequence[float], flat: bool = False) -> None:
+    def __init__(
+        self, simple: spec.Simple, *, voxel_size: Sequence[float], flat: bool = False
+    ) -> None:
         self.simple, self.voxel_size, self.flat = simple, voxel_size, flat
         self.turn = Turn.none(3)
 
     def prepare(self, request: gp.BatchRequest) -> None:
         """Draws the turn, and turns the request into what becomes it."""
-        self.turn = draw(self.simple, generator(request), voxel_size=self.voxel_size, flat=self.flat)
+        self.turn = draw(
+            self.simple, generator(request), voxel_size=self.voxel_size, flat=self.flat
+        )
         whole = total(wanted.roi for _, wanted in request.items())
         for _, wanted in request.items():
             wanted.roi = self.turn.source_roi(wanted.roi, whole)

@@ -1,4 +1,5 @@
-"""Several geometric augmentations as one map from output voxels to input points, so that raw is interpolated once."""
+"""Several geometric augmentations as one map from output voxels to input points, so that raw is
+interpolated once."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Warp:
     """Where each voxel of an output ROI is read.
 
     roi:    output voxels that the warp is known for
-    nodes:  input points (3, grid z, y, x) at every `step`-th voxel from the beginning of roi, linear in between
+    nodes:  input points (3, grid z, y, x) at every `step`-th voxel from the beginning of roi,
+            linear in between
     shifts: for each axis of the output the displacement (n, 3) of each of its sections
     """
 
@@ -34,7 +36,9 @@ class Warp:
         """The input ROI that `roi` is read from."""
         nodes = self.nodes
         moved = np.zeros((2, 3))
-        for axis, (begin, shape) in enumerate(zip(roi.begin - self.roi.begin, roi.shape, strict=True)):
+        for axis, (begin, shape) in enumerate(
+            zip(roi.begin - self.roi.begin, roi.shape, strict=True)
+        ):
             nodes = _between(nodes, axis + 1, self._corners(axis, begin, shape))
             shift = self.shifts[axis][begin : begin + shape]
             moved += np.stack([shift.min(axis=0), shift.max(axis=0)])
@@ -43,8 +47,11 @@ class Warp:
         high = np.ceil(nodes.max(axis=(1, 2, 3)) + moved[1] - 1e-3)
         return Roi(Coordinate(low.astype(int)), Coordinate((high - low + 1).astype(int)))
 
-    def read(self, data: NDArray[Any], data_roi: Roi, roi: Roi, *, interpolate: bool) -> NDArray[Any]:
-        """Output voxels of `roi` from `data`, which covers data_roi; float32 where interpolated (uint8 / 255), else as data."""
+    def read(
+        self, data: NDArray[Any], data_roi: Roi, roi: Roi, *, interpolate: bool
+    ) -> NDArray[Any]:
+        """Output voxels of `roi` from `data`, which covers data_roi; float32 where interpolated
+        (uint8 / 255), else as data."""
         out = np.empty(roi.shape, np.float32 if interpolate else data.dtype)
         begin = roi.begin - self.roi.begin
         nodes = self.nodes - np.reshape(data_roi.begin, (3, 1, 1, 1))
@@ -59,7 +66,8 @@ class Warp:
         return out
 
     def _corners(self, axis: int, begin: int, shape: int) -> NDArray[np.float64]:
-        """Positions, in steps, between which the warp is linear along an axis: both ends and the nodes inside."""
+        """Positions, in steps, between which the warp is linear along an axis: both ends and the
+        nodes inside."""
         first, last = begin / self.step[axis], (begin + shape - 1) / self.step[axis]
         return np.unique([first, *np.arange(np.ceil(first), last), last])
 
@@ -73,14 +81,23 @@ def _between(nodes: NDArray[np.float64], axis: int, at: NDArray[np.float64]) -> 
 
 
 def draw(
-    augmentations: Sequence[Geometric], roi: Roi, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool = False
+    augmentations: Sequence[Geometric],
+    roi: Roi,
+    rng: np.random.Generator,
+    *,
+    voxel_size: Sequence[float],
+    flat: bool = False,
 ) -> Warp:
-    """A random warp of `roi`: the augmentations in the order in which they would be applied to the data.
+    """A random warp of `roi`: the augmentations in the order in which they would be applied to the
+    data.
 
-    Input points count from the beginning of the input.  Only the last elastic one may displace sections (see groups()).
+    Input points count from the beginning of the input.  Only the last elastic one may displace
+    sections (see groups()).
     """
     step = _grid_step(augmentations, roi.shape)
-    grid = [np.arange(0, size + every - 1, every) for size, every in zip(roi.shape, step, strict=True)]
+    grid = [
+        np.arange(0, size + every - 1, every) for size, every in zip(roi.shape, step, strict=True)
+    ]
     centre = tuple((size - 1) / 2 for size in roi.shape)
     points = np.stack(np.meshgrid(*grid, indexing="ij")) - np.reshape(centre, (3, 1, 1, 1))
     axes: tuple[int, ...] = (0, 1, 2)
@@ -104,14 +121,18 @@ def draw(
 
 
 def groups(augmentations: Sequence[spec.Augmentation]) -> list[list[spec.Augmentation]]:
-    """The augmentations cut into runs: geometric ones that one warp can hold together, others alone.
+    """The augmentations cut into runs: geometric ones that one warp can hold together, others
+    alone.
 
-    Sections displaced by one elastic augmentation are no sections any more after the next, so the next begins a run.
+    Sections displaced by one elastic augmentation are no sections any more after the next, so the
+    next begins a run.
     """
     runs: list[list[spec.Augmentation]] = []
     for augmentation in augmentations:
         run = runs[-1] if runs else []
-        displaced = any(isinstance(step, spec.Elastic) and step.slip + step.shift > 0 for step in run)
+        displaced = any(
+            isinstance(step, spec.Elastic) and step.slip + step.shift > 0 for step in run
+        )
         joins = isinstance(augmentation, Geometric) and bool(run) and isinstance(run[0], Geometric)
         if joins and not (displaced and isinstance(augmentation, spec.Elastic)):
             run.append(augmentation)

@@ -19,28 +19,47 @@ from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
-# draws before all places that suit are looked up: where most suit, nothing needs to be known of the rest
+# draws before all places that suit are looked up: where most suit, nothing needs to be known of the
+# rest
 TRIES = 200
 # of so many draws, so many must suit where a volume is to be drawn from as it is
 PROBES, ENOUGH = 8, 2
 
 
 class Location(Filter):
-    """Moves each request to a random place of the volume where the output is sufficiently labelled, each as likely.
+    """Moves each request to a random place of the volume where the output is sufficiently labelled,
+    each as likely.
 
-    output:     shape of the network's output, which lies in the middle of the labels that are requested
+    output:     shape of the network's output, which lies in the middle of the labels that are
+                requested
     min_masked: fraction of it that must be known; some voxel of it must carry a label as well
-    places:     all that suit, where they are known; what is drawn is the same without, and slower where they are rare
+    places:     all that suit, where they are known; what is drawn is the same without, and slower
+                where they are rare
     Raises ValueError, naming the volume, where there is no such place.
     """
 
-    def __init__(self, volume: OpenVolume, *, output: Sequence[int], min_masked: float, places: Places | None = None) -> None:
-        self.volume, self.output, self.min_masked, self.places = volume, Coordinate(output), min_masked, places
-        self.low, self.high = begins(truth(volume), self.output, min_masked=min_masked, name=volume.name)
+    def __init__(
+        self,
+        volume: OpenVolume,
+        *,
+        output: Sequence[int],
+        min_masked: float,
+        places: Places | None = None,
+    ) -> None:
+        self.volume, self.output, self.min_masked, self.places = (
+            volume,
+            Coordinate(output),
+            min_masked,
+            places,
+        )
+        self.low, self.high = begins(
+            truth(volume), self.output, min_masked=min_masked, name=volume.name
+        )
         self.needed = math.ceil(max(min_masked * math.prod(self.output), 1))
 
     def scout(self) -> Places | None:
-        """The places that suit, None where they are so many that none need be known.  Raises ValueError if there are none."""
+        """The places that suit, None where they are so many that none need be known.  Raises
+        ValueError if there are none."""
         if self.places is None:
             rng = np.random.default_rng(0)
             suit = (begin for begin in self._anywhere(rng, PROBES) if self._suits(begin))
@@ -84,10 +103,13 @@ class Location(Filter):
 
     def _look(self) -> Places:
         log.info("volume %r: little of it is labelled; looking for where it is", self.volume.name)
-        self.places = Places.of(self.volume, output=self.output, needed=self.needed, low=self.low, high=self.high)
+        self.places = Places.of(
+            self.volume, output=self.output, needed=self.needed, low=self.low, high=self.high
+        )
         if not self.places.whole:
             log.warning(
-                "volume %r is too large to be searched for labels as a whole: places are drawn from the parts of it that were "
+                "volume %r is too large to be searched for labels as a whole: places are drawn "
+                "from the parts of it that were "
                 "looked at; set its region= to where labels are",
                 self.volume.name,
             )
@@ -99,8 +121,10 @@ class Location(Filter):
         check_labels(self.volume)  # says so where there are none at all
         best, size = places.best(self.volume), "x".join(map(str, self.output))
         return (
-            f"volume {self.volume.name!r}: no output of {size} voxels with a label in it is known to {self.min_masked:.4g} or "
-            f"more, as train.min_masked asks; the best is to {best:.4g}: lower train.min_masked, take a smaller "
+            f"volume {self.volume.name!r}: no output of {size} voxels with a label in it is known "
+            f"to {self.min_masked:.4g} or "
+            f"more, as train.min_masked asks; the best is to {best:.4g}: lower train.min_masked, "
+            f"take a smaller "
             "network.train_shape, or set the volume's region= to where its labels are"
         )
 
@@ -113,11 +137,16 @@ def middle(roi: Roi, shape: Sequence[int]) -> Roi:
 def truth(volume: OpenVolume) -> Roi:
     """Where the volume has labels.  Raises ValueError if it has none."""
     if volume.truth_roi is None or volume.truth_roi.empty:
-        raise ValueError(f"volume {volume.name!r} has no labels to train on; set its labels=, or leave it out of dataset.train")
+        raise ValueError(
+            f"volume {volume.name!r} has no labels to train on; set its labels=, or leave it out "
+            f"of dataset.train"
+        )
     return volume.truth_roi
 
 
-def begins(truth: Roi, output: Coordinate, *, min_masked: float, name: str) -> tuple[Coordinate, Coordinate]:
+def begins(
+    truth: Roi, output: Coordinate, *, min_masked: float, name: str
+) -> tuple[Coordinate, Coordinate]:
     """First and last begin of an output that may hold min_masked of labelled voxels, axis by axis.
 
     Raises ValueError if the truth is too small for any.
@@ -125,8 +154,10 @@ def begins(truth: Roi, output: Coordinate, *, min_masked: float, name: str) -> t
     most = np.prod(np.minimum(truth.shape, output) / np.asarray(output))
     if most < min_masked:
         raise ValueError(
-            f"volume {name!r}: at most {most:.1%} of an output {tuple(output)} can be labelled, since its truth is "
-            f"{tuple(truth.shape)} voxels, and train.min_masked asks for {min_masked:.0%}; lower it, or network.train_shape"
+            f"volume {name!r}: at most {most:.1%} of an output {tuple(output)} can be labelled, "
+            f"since its truth is "
+            f"{tuple(truth.shape)} voxels, and train.min_masked asks for {min_masked:.0%}; lower "
+            f"it, or network.train_shape"
         )
     least = Coordinate(max(1, int(np.ceil(size * min_masked))) for size in output)
     return truth.begin - output + least, truth.end - least

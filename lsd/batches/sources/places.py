@@ -1,11 +1,14 @@
-"""Every place of a volume where an output is sufficiently labelled, so that one can be drawn where such places are rare.
+"""Every place of a volume where an output is sufficiently labelled, so that one can be drawn where
+such places are rare.
 
 begins  |-------- low .. high --------|     where the output may begin, cut into parts
 part         |-----|                        of each it is known how many begins suit
-seen         |------------|                 what the outputs of a part hold: the part and an output more
+seen         |------------|                 what the outputs of a part hold: the part and an output
+             more
 
-Parts lie near truth only.  Which begins of a part suit is a bit each; bits are kept in bounded memory, and found out again
-where they were forgotten, so an index of any volume is small and what is drawn from it does not depend on what is kept.
+Parts lie near truth only.  Which begins of a part suit is a bit each; bits are kept in bounded
+memory, and found out again where they were forgotten, so an index of any volume is small and what
+is drawn from it does not depend on what is kept.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ BITS = 64 << 20
 
 
 def suitable(known: Mask, labelled: Mask, output: Sequence[int], needed: int) -> Mask:
-    """Which begins of an output in `known` (z, y, x) suit: it holds `needed` known voxels, and a labelled one.
+    """Which begins of an output in `known` (z, y, x) suit: it holds `needed` known voxels, and a
+    labelled one.
 
     Of shape known - output + 1.
     """
@@ -54,7 +58,8 @@ def box_sums(mask: Mask, shape: Sequence[int]) -> NDArray[np.int32]:
 class Truth:
     """Boxes that hold what is known of a volume, and what is labelled.
 
-    boxes:  (n, 2, 3) begin and end of the known voxels of each block, of which there are `counts` (n,)
+    boxes:  (n, 2, 3) begin and end of the known voxels of each block, of which there are `counts`
+            (n,)
     labelled: (m, 2, 3) the same of those with a label
     everywhere: all of the region is known, whatever boxes say; whole: all of it was looked at
     """
@@ -109,7 +114,8 @@ def _ends(roi: Roi) -> list[list[int]]:
 
 @dataclass
 class Places:
-    """The begins of an output of a volume that suit, each of `output` in `low` .. `high` that holds `needed` known voxels.
+    """The begins of an output of a volume that suit, each of `output` in `low` .. `high` that holds
+    `needed` known voxels.
 
     parts: by their place in the grid, a box of begins and how many of it suit; no others do
     whole: all of the volume was looked at
@@ -127,14 +133,30 @@ class Places:
         self.settle()
 
     def settle(self) -> None:
-        """Sums up the parts: `ends`, how many begins suit up to each of them, and `bounds` (2, 3) of all of them."""
-        self.ends: NDArray[np.int64] = np.cumsum([count for _, count in self.parts.values()], dtype=np.int64)
-        ends = np.array([_ends(begins) for begins, _ in self.parts.values()], np.int64).reshape(-1, 2, 3)
-        self.bounds = np.stack([ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)]) if len(ends) else np.zeros((2, 3), np.int64)
+        """Sums up the parts: `ends`, how many begins suit up to each of them, and `bounds` (2, 3)
+        of all of them."""
+        self.ends: NDArray[np.int64] = np.cumsum(
+            [count for _, count in self.parts.values()], dtype=np.int64
+        )
+        ends = np.array([_ends(begins) for begins, _ in self.parts.values()], np.int64).reshape(
+            -1, 2, 3
+        )
+        self.bounds = (
+            np.stack([ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)])
+            if len(ends)
+            else np.zeros((2, 3), np.int64)
+        )
 
     @classmethod
     def of(
-        cls, volume: OpenVolume, *, output: Coordinate, needed: int, low: Coordinate, high: Coordinate, limit: int = LIMIT
+        cls,
+        volume: OpenVolume,
+        *,
+        output: Coordinate,
+        needed: int,
+        low: Coordinate,
+        high: Coordinate,
+        limit: int = LIMIT,
     ) -> Places:
         """Looks for them; begins from low to high, both included."""
         places = cls(output, needed, low, high, look(volume, limit=limit))
@@ -188,7 +210,8 @@ class Places:
         return begins.begin + Coordinate(int(n) for n in np.unravel_index(number, begins.shape))
 
     def best(self, volume: OpenVolume) -> float:
-        """The largest fraction that is known of an output with a label in it; of what was looked at."""
+        """The largest fraction that is known of an output with a label in it; of what was looked
+        at."""
         rois = [self._begins(index) for index in self._candidates()]
         seen = [(self.truth.near(self._seen(begins), volume.roi)[1], begins) for begins in rois]
         most = 0
@@ -220,7 +243,9 @@ class Places:
         for begin, end in self.truth.labelled:
             first = np.clip(begin - np.asarray(self.output) + 1, low, high)
             last = np.clip(end - 1, low, high)
-            found.update(itertools.product(*map(range, (first - low) // side, (last - low) // side + 1)))
+            found.update(
+                itertools.product(*map(range, (first - low) // side, (last - low) // side + 1))
+            )
         return found
 
     def _trimmed(self, index: tuple[int, ...], truth: Roi) -> Roi:
@@ -240,6 +265,8 @@ class Places:
 
         def find() -> NDArray[Any]:
             labels, known = volume.read_truth(self._seen(begins))
-            return np.packbits(suitable(known, known & (labels > 0), self.output, self.needed), axis=-1)
+            return np.packbits(
+                suitable(known, known & (labels > 0), self.output, self.needed), axis=-1
+            )
 
         return self.memory.get(index, find)

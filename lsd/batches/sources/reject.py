@@ -18,8 +18,9 @@ TRIES = 50
 class Reject(Filter):
     """Asks again until at least `min_masked` of the output, in the middle of the labels, is known.
 
-    Location has looked at the undeformed box already, so this is rare.  Of TRIES batches none of which has enough, it takes
-    the one that has most, and says so once: what a place holds once it is deformed is chance, and chance ends no training.
+    Location has looked at the undeformed box already, so this is rare.  Of TRIES batches none of
+    which has enough, it takes the one that has most, and says so once: what a place holds once it
+    is deformed is chance, and chance ends no training.
     """
 
     def __init__(self, *, output: Sequence[int], min_masked: float) -> None:
@@ -43,8 +44,10 @@ class Reject(Filter):
     def _tell(self, most: float) -> None:
         if not self._told:
             log.warning(
-                "%d deformed batches had less than %.0f%% of the output %s labelled, as train.min_masked asks; the best of "
-                "them, with %.0f%%, is taken, and so from now on: lower train.min_masked, network.train_shape or the elastic "
+                "%d deformed batches had less than %.0f%% of the output %s labelled, as "
+                "train.min_masked asks; the best of "
+                "them, with %.0f%%, is taken, and so from now on: lower train.min_masked, "
+                "network.train_shape or the elastic "
                 "augmentation of the dataset, which is faster as well",
                 TRIES,
                 100 * self.min_masked,

@@ -1,4 +1,5 @@
-"""Chunks of volumes that were read lately, kept decompressed: batches of one volume overlap, and unpacking takes its time."""
+"""Chunks of volumes that were read lately, kept decompressed: batches of one volume overlap, and
+unpacking takes its time."""
 
 from __future__ import annotations
 
@@ -56,21 +57,41 @@ class Remembered(Source):
         size = chunk_bytes(self)
         if size > self._memory.size or (size >= LARGE and in_one_piece(self)):
             return super().read(slices)
-        spans = [range(n)[part] if isinstance(part, slice) else range(part, part + 1) for part, n in self._axes(slices)]
+        spans = [
+            range(n)[part] if isinstance(part, slice) else range(part, part + 1)
+            for part, n in self._axes(slices)
+        ]
         out = np.empty([len(span) for span in spans], self.handle.dtype)
         for index in itertools.product(
-            *(range(span.start // size, -(-span.stop // size)) for span, size in zip(spans, self.chunks, strict=True))
+            *(
+                range(span.start // size, -(-span.stop // size))
+                for span, size in zip(spans, self.chunks, strict=True)
+            )
         ):
             self._copy(index, spans, out)
-        return np.asarray(out[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)])
+        return np.asarray(
+            out[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)]
+        )
 
     def _copy(self, index: tuple[int, ...], spans: list[range], out: NDArray[Any]) -> None:
         """Copies what `spans` hold of one chunk."""
-        chunk = [slice(i * size, min((i + 1) * size, n)) for i, (size, n) in zip(index, self._axes(self.chunks), strict=True)]
-        data = self._memory.get((str(self), index), lambda: super(Remembered, self).read(tuple(chunk)))
-        common = [range(max(s.start, c.start), min(s.stop, c.stop)) for s, c in zip(spans, chunk, strict=True)]
-        there = tuple(slice(r.start - s.start, r.stop - s.start) for r, s in zip(common, spans, strict=True))
-        here = tuple(slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True))
+        chunk = [
+            slice(i * size, min((i + 1) * size, n))
+            for i, (size, n) in zip(index, self._axes(self.chunks), strict=True)
+        ]
+        data = self._memory.get(
+            (str(self), index), lambda: super(Remembered, self).read(tuple(chunk))
+        )
+        common = [
+            range(max(s.start, c.start), min(s.stop, c.stop))
+            for s, c in zip(spans, chunk, strict=True)
+        ]
+        there = tuple(
+            slice(r.start - s.start, r.stop - s.start) for r, s in zip(common, spans, strict=True)
+        )
+        here = tuple(
+            slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True)
+        )
         out[there] = data[here]
 
     def _axes(self, values: Any) -> Any:
@@ -93,23 +114,27 @@ def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
 
 
 def budget(volumes: Sequence[OpenVolume], *, processes: int, free: int | None) -> int:
-    """Bytes of chunks that each of so many processes keeps: MEMORY, and more for large chunks where that is free.
+    """Bytes of chunks that each of so many processes keeps: MEMORY, and more for large chunks where
+    that is free.
 
-    Of an array with large chunks it is to hold all, or SEVERAL; all processes together take half of what is `free`, and no
-    more than usual where nobody knows what is.
+    Of an array with large chunks it is to hold all, or SEVERAL; all processes together take half of
+    what is `free`, and no more than usual where nobody knows what is.
     """
     wanted = MEMORY + sum(_wanted(array.source) for array in _large(volumes))
     return max(MEMORY, min(wanted, free // 2 // processes if free else MEMORY))
 
 
 def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
-    """Says which arrays have large chunks where `size` bytes do not hold what is wanted, so that samples unpack them anew."""
+    """Says which arrays have large chunks where `size` bytes do not hold what is wanted, so that
+    samples unpack them anew."""
     large = _large(volumes)
     if sum(_wanted(array.source) for array in large) > size:
         for array in large:
             log.warning(
-                "%s lies in chunks of %s voxels, %d MB each once unpacked, and a process has %d MB to keep chunks in: most "
-                "samples unpack some anew, which is slow; store it in chunks of about 64 voxels a side, or take fewer "
+                "%s lies in chunks of %s voxels, %d MB each once unpacked, and a process has %d MB "
+                "to keep chunks in: most "
+                "samples unpack some anew, which is slow; store it in chunks of about 64 voxels a "
+                "side, or take fewer "
                 "train.workers, so that each has more memory",
                 array.name,
                 "x".join(map(str, array.source.chunks)),
@@ -132,7 +157,11 @@ def _wanted(source: Source) -> int:
 def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
     """Arrays that are unpacked in large chunks."""
     arrays = [a for v in volumes for a in (v.raw, v.labels, v.labels_mask, *v.arrays.values()) if a]
-    return [array for array in arrays if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)]
+    return [
+        array
+        for array in arrays
+        if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)
+    ]
 
 
 def in_one_piece(source: Source) -> bool:

@@ -17,7 +17,8 @@ EVERYWHERE = gp.Roi((None, None, None), (None, None, None))
 class Source(Provider):
     """Provides raw, labels, what is known, and further arrays of a volume, at any ROI.
 
-    raw: float32 in [0, 1], or uint8 in [0, 255], which takes a quarter of the memory on the way to the first node that
+    raw: float32 in [0, 1], or uint8 in [0, 255], which takes a quarter of the memory on the way to
+         the first node that
     computes with it (see nodes.unit); reflected beyond the array
     labels: uint64, and further arrays: 0 beyond their own extent, where nothing is known
     """
@@ -50,5 +51,9 @@ class Source(Provider):
 def read_raw(volume: OpenVolume, roi: gp.Roi) -> NDArray[np.generic]:
     """Raw as it lies on disk where that is 0..255 in uint8, else in [0, 1]."""
     spec = volume.spec
-    plain = volume.raw.dtype == np.uint8 and spec.raw_range in (None, (0.0, 255.0)) and spec.sharpen is None
+    plain = (
+        volume.raw.dtype == np.uint8
+        and spec.raw_range in (None, (0.0, 255.0))
+        and spec.sharpen is None
+    )
     return volume.raw.read(roi, beyond="reflect") if plain else volume.read_raw(roi)

@@ -1,4 +1,5 @@
-"""Where a run writes: beside an earlier result until the new one is whole, or into it where it goes on with it.
+"""Where a run writes: beside an earlier result until the new one is whole, or into it where it goes
+on with it.
 
 Nothing is removed but what this program wrote: see `strangers`.
 """
@@ -22,18 +23,20 @@ from lsd.system.signals import held_back
 log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
-# in <container>/blocks: an earlier result that is being removed, and a sign that writers were killed
+# in <container>/blocks: an earlier result that is being removed, and a sign that writers were
+# killed
 REPLACED, _TORN = ".replaced", ".torn"
 
 
 @contextmanager
 def working(target: Path, first: Step) -> Iterator[Path]:
-    """The container to write for `target`: <target>.partial if there is one, `target` if its first step is the one of this
-    run, else <target>.partial anew.  When the body ends without an error, it stands at `target`.
+    """The container to write for `target`: <target>.partial if there is one, `target` if its first
+    step is the one of this run, else <target>.partial anew.  When the body ends without an error,
+    it stands at `target`.
 
     Holds the lock of `target`.  first: the step that decides; its container is of no matter.
-    Raises RuntimeError where another run writes, OSError where the folder cannot be written, ValueError where something would
-    be removed, or mixed with, that this program did not write.
+    Raises RuntimeError where another run writes, OSError where the folder cannot be written,
+    ValueError where something would be removed, or mixed with, that this program did not write.
     """
     with exclusive(target) as killed:
         partial = beside(target)
@@ -66,13 +69,15 @@ def beside(target: Path) -> Path:
 
 
 def target_of(container: Path) -> Path:
-    """What a container is called once it is whole.  A folder of a volume called "a.partial" is no container beside another."""
+    """What a container is called once it is whole.  A folder of a volume called "a.partial" is no
+    container beside another."""
     whole = container.with_name(container.name.removesuffix(_PARTIAL))
     return whole if whole.suffix == ".zarr" else container
 
 
 def sweep(container: Path) -> int:
-    """Deletes what writers that were killed left half written; returns how many files.  No other may be at work."""
+    """Deletes what writers that were killed left half written; returns how many files.  No other
+    may be at work."""
     count = 0
     for folder, _, files in os.walk(container):
         for name in files:
@@ -84,7 +89,8 @@ def sweep(container: Path) -> int:
 
 
 def note_torn(container: Path) -> None:
-    """Notes that a writer was killed, so that the next run sweeps, if this one does not come to it."""
+    """Notes that a writer was killed, so that the next run sweeps, if this one does not come to
+    it."""
     _torn(container).touch()
 
 
@@ -97,7 +103,8 @@ def _refuse_strangers(container: Path) -> None:
     if found:
         named = ", ".join(str(path) for path in found[:3]) + (" and more" if len(found) > 3 else "")
         raise ValueError(
-            f"{container} holds what this program did not write: {named}; it is in the way and nothing of it is removed: move "
+            f"{container} holds what this program did not write: {named}; it is in the way and "
+            f"nothing of it is removed: move "
             "it elsewhere, or give the volume, or the run, another name="
         )
 
@@ -126,7 +133,11 @@ def _remove_replaced(container: Path) -> None:
     try:
         shutil.rmtree(replaced)
     except OSError as error:
-        log.warning("%s, an earlier result, cannot be removed (%s); the next run tries again", replaced, error)
+        log.warning(
+            "%s, an earlier result, cannot be removed (%s); the next run tries again",
+            replaced,
+            error,
+        )
 
 
 def _say_lost(target: Path, container: Path) -> None:

@@ -1,13 +1,16 @@
 """The blocks that cover a region: where each reads, computes and writes.
 
     read     |<--------------------------------->|   compute, grown by the context
-    compute       |<----------------------->|        what the function gives; begins on the step grid
-    write           |<---------------->|             what is kept: each voxel of the region in exactly one block
+    compute       |<----------------------->|        what the function gives; begins on the step
+                  grid
+    write           |<---------------->|             what is kept: each voxel of the region in
+                    exactly one block
 
-Along an axis, write ROIs follow one another from the begin of the region and the last one is cropped, so arrays that begin
-with the region may have any chunk that divides `write_shape`.  Compute ROIs begin at multiples of `step` in world voxels,
-whatever the region: a network that is equivariant to shifts by `step` only gives a voxel the same value in every block and
-for every region.
+Along an axis, write ROIs follow one another from the begin of the region and the last one is
+cropped, so arrays that begin with the region may have any chunk that divides `write_shape`.
+Compute ROIs begin at multiples of `step` in world voxels, whatever the region: a network that is
+equivariant to shifts by `step` only gives a voxel the same value in every block and for every
+region.
 """
 
 from __future__ import annotations
@@ -62,10 +65,17 @@ class Grid:
     def block(self, index: int) -> Block:
         """Block number `index`, 0 .. len - 1; IndexError beyond."""
         if not 0 <= index < len(self):
-            raise IndexError(f"block {index} of a grid of {len(self)}; indices run from 0 to {len(self) - 1}")
+            raise IndexError(
+                f"block {index} of a grid of {len(self)}; indices run from 0 to {len(self) - 1}"
+            )
         begin = self.roi.begin + self._position(index) * self.write_shape
         compute = Roi(begin - self.lead, self.compute_shape)
-        return Block(index, compute.grow(*self.context), compute, Roi(begin, self.write_shape).intersect(self.roi))
+        return Block(
+            index,
+            compute.grow(*self.context),
+            compute,
+            Roi(begin, self.write_shape).intersect(self.roi),
+        )
 
     def _position(self, index: int) -> Coordinate:
         position = []
@@ -75,7 +85,13 @@ class Grid:
         return Coordinate(reversed(position))
 
 
-def tile(roi: Roi, compute_shape: Sequence[int], *, step: Sequence[int], context: tuple[Sequence[int], Sequence[int]]) -> Grid:
+def tile(
+    roi: Roi,
+    compute_shape: Sequence[int],
+    *,
+    step: Sequence[int],
+    context: tuple[Sequence[int], Sequence[int]],
+) -> Grid:
     """The grid of blocks that covers `roi` (world voxels).
 
     compute_shape: what the function gives for one block
@@ -89,17 +105,27 @@ def tile(roi: Roi, compute_shape: Sequence[int], *, step: Sequence[int], context
         raise ValueError(f"region {roi} holds no voxel; name one that does")
     lead = roi.begin % Coordinate(step)
     room = Coordinate(compute_shape) - lead
-    write = Coordinate(n if n <= r else r // s * s for n, r, s in zip(roi.shape, room, step, strict=True))
+    write = Coordinate(
+        n if n <= r else r // s * s for n, r, s in zip(roi.shape, room, step, strict=True)
+    )
     if min(write) <= 0:
         raise ValueError(
-            f"blocks of {tuple(compute_shape)} hold no multiple of {tuple(step)} after the {tuple(lead)} voxels that "
+            f"blocks of {tuple(compute_shape)} hold no multiple of {tuple(step)} after the "
+            f"{tuple(lead)} voxels that "
             f"align them with {roi}; take larger blocks"
         )
-    return Grid(roi, write, Coordinate(compute_shape), (Coordinate(context[0]), Coordinate(context[1])), lead)
+    return Grid(
+        roi,
+        write,
+        Coordinate(compute_shape),
+        (Coordinate(context[0]), Coordinate(context[1])),
+        lead,
+    )
 
 
 def chunk_shape(write_shape: Sequence[int], *, target: int = 64) -> Coordinate:
-    """Chunks that no two blocks share: along each axis the divisor of `write_shape` next to `target` (by ratio)."""
+    """Chunks that no two blocks share: along each axis the divisor of `write_shape` next to
+    `target` (by ratio)."""
     return Coordinate(_divisor(size, target) for size in write_shape)
 
 

@@ -1,4 +1,5 @@
-"""What a run folder holds: how far its steps are, and whether what says done is there and is what was written."""
+"""What a run folder holds: how far its steps are, and whether what says done is there and is what
+was written."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Status:
-    """How far a step is.  seconds: that workers spent on the blocks that are done; running: who is at it, "" if no one is"""
+    """How far a step is.  seconds: that workers spent on the blocks that are done; running: who is
+    at it, "" if no one is"""
 
     folder: Path
     name: str
@@ -35,8 +37,16 @@ class Status:
 
     def __str__(self) -> str:
         share = 100 * self.done / self.blocks
-        state = f", {self.running}" if self.running else "" if self.done == self.blocks else ", not running"
-        fast = f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
+        state = (
+            f", {self.running}"
+            if self.running
+            else ""
+            if self.done == self.blocks
+            else ", not running"
+        )
+        fast = (
+            f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
+        )
         return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){fast}{state}"
 
 
@@ -75,11 +85,13 @@ def status(folder: Path) -> list[Status]:
 
 
 def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
-    """Reads what every block below a folder that says done has left, and compares it with its checksum.
+    """Reads what every block below a folder that says done has left, and compares it with its
+    checksum.
 
-    Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted, so that running the script
-    again makes them anew.  Blocks that are yet to be done, of a step that was never whole, are no finding.  progress: told
-    each step.  Raises RuntimeError where a run is at work, ValueError where there is no step.
+    Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted,
+    so that running the script again makes them anew.  Blocks that are yet to be done, of a step
+    that was never whole, are no finding.  progress: told each step.  Raises RuntimeError where a
+    run is at work, ValueError where there is no step.
     """
     found: list[Finding] = []
     for path in _some(folder):
@@ -93,14 +105,20 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
         if progress:
             later = f", {undone} are not done yet" if undone else ""
             blocks = len(step.grid)
-            progress(f"{path}: {blocks - undone - len(findings)} of {blocks} blocks are there and intact{later}")
+            progress(
+                f"{path}: {blocks - undone - len(findings)} of {blocks} blocks are there and "
+                f"intact{later}"
+            )
     return found
 
 
 def _some(folder: Path) -> list[Path]:
     found = list(steps(folder))
     if not found:
-        raise ValueError(f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: runs/<name>")
+        raise ValueError(
+            f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: "
+            f"runs/<name>"
+        )
     return found
 
 
@@ -109,7 +127,9 @@ def _status(step: Step) -> Status:
     done, blocks = len(ledger), len(step.grid)
     voxels = int(step.grid.roi.size) * done // blocks
     seconds = float(ledger.records["seconds"].sum())
-    return Status(step.folder, step.name, done, blocks, voxels, seconds, holder(target_of(step.container)))
+    return Status(
+        step.folder, step.name, done, blocks, voxels, seconds, holder(target_of(step.container))
+    )
 
 
 def _verify(step: Step) -> tuple[list[Finding], int]:
@@ -117,7 +137,9 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
     ledger = read_ledger(step.folder)
     arrays = {name: _open(step, name) for name in step.arrays}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = list(pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records))
+        reasons = list(
+            pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records)
+        )
     bad = np.array([bool(reason) for reason in reasons], dtype=bool)
     if bad.any():
         rewrite(ledger, ~bad)
@@ -129,10 +151,14 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
                 if isinstance(array, Array):
                     # a chunk that cannot be read cannot be written in part either
                     array.delete(step.grid.block(int(index)).write)
-    said = {int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason}
+    said = {
+        int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason
+    }
     missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
     if was_whole(step.folder):
-        return [_finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())], 0
+        return [
+            _finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())
+        ], 0
     return [_finding(step, index, reason) for index, reason in sorted(said.items())], len(missing)
 
 

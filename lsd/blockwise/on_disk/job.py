@@ -1,6 +1,7 @@
 """A job: all that a block function is given, in one frozen value.
 
-It is the function's arguments, what is written of them on disk, and the fingerprint of the results, all at once:
+It is the function's arguments, what is written of them on disk, and the fingerprint of the results,
+all at once:
 
     class Heads(Job):
         version: Version = 1
@@ -10,9 +11,10 @@ It is the function's arguments, what is written of them on disk, and the fingerp
         def open(self, container, worker):
             return _Heads(self, container)
 
-The function has no other way to get an input, so none can be forgotten in the fingerprint.  A field that changes no value is
-left out of it by an act that can be read: `Annotated[Workers, NoEffect("why")]` (`lsd.spec.effect`).  The version is raised
-when the same inputs would give other values than before.
+The function has no other way to get an input, so none can be forgotten in the fingerprint.  A field
+that changes no value is left out of it by an act that can be read: `Annotated[Workers,
+NoEffect("why")]` (`lsd.spec.effect`).  The version is raised when the same inputs would give other
+values than before.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from lsd.spec import Spec
 from lsd.spec.effect import Told, effective, told
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 
-Version = Annotated[int, Told("another version of this program made it, which computes it otherwise")]
+Version = Annotated[
+    int, Told("another version of this program made it, which computes it otherwise")
+]
 
 
 class Job(Spec):
@@ -43,7 +47,8 @@ class Job(Spec):
     def open(self, container: Path, worker: int) -> Function:
         """The function, set up in this process.
 
-        container: that the step writes to; worker: number of the process on its machine, 0 and up, which picks its device
+        container: that the step writes to; worker: number of the process on its machine, 0 and up,
+                   which picks its device
         """
 
     @property
@@ -61,7 +66,8 @@ class Job(Spec):
         return found
 
     def words(self) -> dict[str, str]:
-        """How it is said that a field differs, by dotted path, where its values would not tell a person anything."""
+        """How it is said that a field differs, by dotted path, where its values would not tell a
+        person anything."""
         return told(self)
 
     def changed(self, container: Path) -> list[str]:
@@ -71,7 +77,8 @@ class Job(Spec):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A job as it stands on disk, without the class that knows it: to be looked at and compared, not to be opened."""
+    """A job as it stands on disk, without the class that knows it: to be looked at and compared,
+    not to be opened."""
 
     inputs: Mapping[str, Any]
     content: Mapping[str, Any]
@@ -79,7 +86,9 @@ class Recorded:
 
     def open(self, container: Path, worker: int) -> NoReturn:
         """Raises ValueError: what is to be run is never read from an output folder."""
-        raise ValueError("a step that was read from disk can only be looked at; no module is named to run it")
+        raise ValueError(
+            "a step that was read from disk can only be looked at; no module is named to run it"
+        )
 
     def record(self) -> dict[str, Any]:
         """As it was read."""

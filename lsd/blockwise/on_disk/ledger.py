@@ -4,12 +4,14 @@
     <folder>/<writer>.done     records of 40 bytes, one for each block that is done
     <folder>/<writer>.rows     the rows of these blocks, one after another; a record says where
     <folder>/<writer>.failed   what went wrong, a line of JSON each
-    <folder>/whole             all blocks were done once: what is not there now was lost, what is another was edited
+    <folder>/whole             all blocks were done once: what is not there now was lost, what is
+                               another was edited
 
-Every worker appends to files of its own, so nothing is locked, nothing is served, and a million blocks are as many files as
-there were workers.  Rows are written before the record that points to them: a killed worker leaves at most a tail that no
-record names.  A record with a wrong checksum of its own is none: its block is done again.  A block that was done twice has
-two records, equal but for their place; either will do.
+Every worker appends to files of its own, so nothing is locked, nothing is served, and a million
+blocks are as many files as there were workers.  Rows are written before the record that points to
+them: a killed worker leaves at most a tail that no record names.  A record with a wrong checksum of
+its own is none: its block is done again.  A block that was done twice has two records, equal but
+for their place; either will do.
 """
 
 from __future__ import annotations
@@ -32,10 +34,19 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.system.atomic import replacing, write_text
 
 RECORD = np.dtype(
-    [("index", "<u8"), ("digest", "<u8"), ("begin", "<u8"), ("count", "<u8"), ("seconds", "<f4"), ("check", "<u4")]
+    [
+        ("index", "<u8"),
+        ("digest", "<u8"),
+        ("begin", "<u8"),
+        ("count", "<u8"),
+        ("seconds", "<f4"),
+        ("check", "<u4"),
+    ]
 )
 # one for each 4 bytes before the checksum
-_ODD = np.arange(1, 2 * (RECORD.itemsize // 4 - 1), 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+_ODD = np.arange(1, 2 * (RECORD.itemsize // 4 - 1), 2, dtype=np.uint64) * np.uint64(
+    0x9E3779B97F4A7C15
+)
 
 # kept free for what went wrong, so that it can be said where the disk is full
 _FAILURE_BYTES = 1 << 14
@@ -43,7 +54,8 @@ _FAILURE_BYTES = 1 << 14
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a block failed; index None: its worker did not start.  fatal: no other block can do better (disk full)."""
+    """Why a block failed; index None: its worker did not start.  fatal: no other block can do
+    better (disk full)."""
 
     index: int | None
     error: str
@@ -76,7 +88,9 @@ class Journal:
             self._done = (self.folder / f"{self._name}.done").open("ab", buffering=0)
         try:
             begin = self._append_rows(rows) if rows is not None and len(rows) else 0
-            record = np.array([(index, digest, begin, 0 if rows is None else len(rows), seconds, 0)], RECORD)
+            record = np.array(
+                [(index, digest, begin, 0 if rows is None else len(rows), seconds, 0)], RECORD
+            )
             record["check"] = _check(record)
             _write_all(self._done, record.tobytes())
         except OSError:
@@ -157,10 +171,12 @@ class Ledger:
     def rows(
         self, dtype: np.dtype[Any], *, most: int = 1 << 20, alone: bool = False
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """All rows, in pieces of at most about `most`: (records of the piece, their rows one block after another).
+        """All rows, in pieces of at most about `most`: (records of the piece, their rows one block
+        after another).
 
-        Pieces come file by file as they were written, so that disks read forward.  alone: rows are all that blocks gave, so
-        that their digests tell what is damaged.  Raises ValueError naming a file that is missing, too short or damaged.
+        Pieces come file by file as they were written, so that disks read forward.  alone: rows are
+        all that blocks gave, so that their digests tell what is damaged.  Raises ValueError naming
+        a file that is missing, too short or damaged.
         """
         order = np.lexsort((self.records["begin"], self.files))
         order = order[self.records["count"][order] > 0]
@@ -187,7 +203,10 @@ class Ledger:
         for record, end in zip(piece, ends, strict=True):
             if Output(rows=rows[end - int(record["count"]) : end]).digest() != record["digest"]:
                 path = self.folder / f"{name}.rows"
-                raise ValueError(f"{path} is damaged: block {record['index']}; verify the run, and run the step again")
+                raise ValueError(
+                    f"{path} is damaged: block {record['index']}; verify the run, and run the step "
+                    f"again"
+                )
 
     def _read(self, name: str, piece: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         path = self.folder / f"{name}.rows"
@@ -196,15 +215,24 @@ class Ledger:
         try:
             rows = np.fromfile(path, dtype=dtype, count=end - begin, offset=begin * dtype.itemsize)
         except OSError as error:
-            raise ValueError(f"{path} cannot be read ({error}); verify the run, and run the step again") from error
+            raise ValueError(
+                f"{path} cannot be read ({error}); verify the run, and run the step again"
+            ) from error
         if len(rows) != end - begin:
-            raise ValueError(f"{path} is too short: {end} rows are noted; verify the run, and run the step again")
+            raise ValueError(
+                f"{path} is too short: {end} rows are noted; verify the run, and run the step again"
+            )
         # what lies between is of blocks that are not done, or done elsewhere too
-        return rows if counts.sum() == len(rows) else rows[np.repeat(begins - begin, counts) + _within(counts)]
+        return (
+            rows
+            if counts.sum() == len(rows)
+            else rows[np.repeat(begins - begin, counts) + _within(counts)]
+        )
 
 
 def note_whole(folder: Path, arrays: Mapping[str, str]) -> None:
-    """Notes that all blocks of a step are done; arrays: names, and what tells their content from another."""
+    """Notes that all blocks of a step are done; arrays: names, and what tells their content from
+    another."""
     write_text(folder / "whole", json.dumps(dict(arrays)), shared=False, durable=False)
 
 
@@ -214,7 +242,8 @@ def was_whole(folder: Path) -> bool:
 
 
 def noted_arrays(folder: Path) -> dict[str, str]:
-    """What was noted of the arrays when all blocks were done; nothing where an earlier version noted it."""
+    """What was noted of the arrays when all blocks were done; nothing where an earlier version
+    noted it."""
     with suppress(OSError, ValueError):
         content = json.loads((folder / "whole").read_bytes())
         return content if isinstance(content, dict) else {}
@@ -222,7 +251,8 @@ def noted_arrays(folder: Path) -> dict[str, str]:
 
 
 def read_ledger(folder: Path) -> Ledger:
-    """The blocks that are done; a record that is torn or damaged is none.  Memory: about 150 bytes a block."""
+    """The blocks that are done; a record that is torn or damaged is none.  Memory: about 150 bytes
+    a block."""
     names = tuple(sorted(path.stem for path in folder.glob("*.done")))
     parts = [_records(folder / f"{name}.done") for name in names]
     records = np.concatenate([np.empty(0, RECORD), *parts])
@@ -260,7 +290,8 @@ def clear_failures(folder: Path) -> None:
 
 
 def rewrite(ledger: Ledger, kept: NDArray[np.bool_]) -> None:
-    """Leaves only the records that `kept` marks, file by file, each whole or not at all.  No worker may be at work."""
+    """Leaves only the records that `kept` marks, file by file, each whole or not at all.  No worker
+    may be at work."""
     for number, name in enumerate(ledger.names):
         with replacing(ledger.folder / f"{name}.done") as staged:
             staged.write_bytes(ledger.records[(ledger.files == number) & kept].tobytes())
@@ -285,7 +316,9 @@ def _records(path: Path) -> NDArray[Any]:
 def _check(records: NDArray[Any]) -> NDArray[np.uint32]:
     """A checksum of each record's other fields; that of zeros is not 0."""
     words = np.ascontiguousarray(records).view("<u4").reshape(-1, RECORD.itemsize // 4)[:, :-1]
-    return np.asarray((np.einsum("rw,w->r", words, _ODD) + _ODD[0]) >> np.uint64(32)).astype(np.uint32)
+    return np.asarray((np.einsum("rw,w->r", words, _ODD) + _ODD[0]) >> np.uint64(32)).astype(
+        np.uint32
+    )
 
 
 def _pieces(records: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:
@@ -309,4 +342,5 @@ def _write_all(file: IO[bytes], data: bytes) -> int:
 
 
 def _unique() -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    now, odd = time.strftime("%Y%m%d-%H%M%S"), uuid.uuid4().hex[:8]
+    return f"{now}-{socket.gethostname()}-{os.getpid()}-{odd}"

@@ -1,9 +1,11 @@
-"""One run at a time on one output: a lock file that says who holds it, and that its holder keeps locked.
+"""One run at a time on one output: a lock file that says who holds it, and that its holder keeps
+locked.
 
-Two signs of life are told apart.  The holder keeps the file open under flock, which the system gives back when the process
-ends, however it ends; but some network file systems know no flock, or keep it to one machine.  And the file names the process;
-but its number means something in one container of one boot of one machine only.  A lock is taken from another only if one of
-the two proves that the holder is gone.
+Two signs of life are told apart.  The holder keeps the file open under flock, which the system
+gives back when the process ends, however it ends; but some network file systems know no flock, or
+keep it to one machine.  And the file names the process; but its number means something in one
+container of one boot of one machine only.  A lock is taken from another only if one of the two
+proves that the holder is gone.
 """
 
 from __future__ import annotations
@@ -25,15 +27,30 @@ from lsd.system.signals import held_back
 # seconds that another process may take to clear away a stale lock
 _CLEARING = 2.0
 # file systems of one machine: nobody elsewhere can hold a lock on them
-_LOCAL = frozenset(("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"))
+_LOCAL = frozenset(
+    (
+        "bcachefs",
+        "btrfs",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "jfs",
+        "overlay",
+        "ramfs",
+        "tmpfs",
+        "xfs",
+        "zfs",
+    )
+)
 
 
 @contextmanager
 def exclusive(target: Path) -> Iterator[bool]:
     """Holds <target>.lock; yields whether an earlier holder was killed without giving it back.
 
-    Raises RuntimeError naming host and pid where the holder may be alive, with the way out: which file to delete.  OSError
-    where nothing can be written, or nothing more.
+    Raises RuntimeError naming host and pid where the holder may be alive, with the way out: which
+    file to delete.  OSError where nothing can be written, or nothing more.
     """
     path, own, stale = lock_of(target), None, False
     try:
@@ -43,13 +60,18 @@ def exclusive(target: Path) -> Iterator[bool]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 own, stale = _take(path, target)
             except OSError as error:
-                raise OSError(f"cannot write {target}: {error}; mend that, or set runs= to another folder") from error
+                raise OSError(
+                    f"cannot write {target}: {error}; mend that, or set runs= to another folder"
+                ) from error
         try:
             yield stale
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise OSError(f"cannot write {target}: {error}; make room, then the same command goes on from here") from error
+            raise OSError(
+                f"cannot write {target}: {error}; make room, then the same command goes on from "
+                f"here"
+            ) from error
     finally:
         if own is not None:
             with held_back():
@@ -67,7 +89,11 @@ def holder(target: Path) -> str:
     """Who holds the lock of `target`, in words; "" if no one does, or the process is gone."""
     path = lock_of(target)
     found = _read(path)
-    return "" if found is None or _is_stale(path) else f"run by process {found.get('pid', '?')} on {found.get('host', '?')}"
+    return (
+        ""
+        if found is None or _is_stale(path)
+        else f"run by process {found.get('pid', '?')} on {found.get('host', '?')}"
+    )
 
 
 def _take(path: Path, target: Path) -> tuple[int, bool]:
@@ -76,7 +102,10 @@ def _take(path: Path, target: Path) -> tuple[int, bool]:
     own = os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
         locked = _flock(own) is True
-        os.write(own, json.dumps({**identity(), "flock": locked, "device": os.fstat(own).st_dev}).encode())
+        os.write(
+            own,
+            json.dumps({**identity(), "flock": locked, "device": os.fstat(own).st_dev}).encode(),
+        )
         return own, _link(made, path, target)
     except BaseException:
         os.close(own)
@@ -111,7 +140,8 @@ def _break(path: Path) -> bool:
     with suppress(FileNotFoundError):
         descriptor = _open(path)
         try:
-            # what is open and locked is what is deleted: its number is not given away while it is open
+            # what is open and locked is what is deleted: its number is not given away while it is
+            # open
             if _proves(descriptor, path) and os.path.samestat(os.fstat(descriptor), path.stat()):
                 path.unlink()
                 return True
@@ -144,7 +174,8 @@ def _proves(descriptor: int, path: Path) -> bool:
     if not taken:
         return False
     if there["boot"] != boot():
-        # of another machine, or of this one before it was started anew: only the latter writes to its disks
+        # of another machine, or of this one before it was started anew: only the latter writes to
+        # its disks
         return bool(there["boot"]) and _is_local(path)
     # one kernel, one mounted file system: had the holder it open still, it could not be taken
     return there.get("flock") is True and there.get("device") == os.fstat(descriptor).st_dev
@@ -159,7 +190,8 @@ def _open(path: Path) -> int:
 
 
 def _flock(descriptor: int) -> bool | None:
-    """Locks an open file: whether that worked, False if another process has it, None where the file system cannot tell."""
+    """Locks an open file: whether that worked, False if another process has it, None where the file
+    system cannot tell."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -170,7 +202,8 @@ def _flock(descriptor: int) -> bool | None:
 
 
 def _is_local(path: Path) -> bool:
-    """Whether a file lies on a disk, or in the memory, of this machine alone; False where nobody says."""
+    """Whether a file lies on a disk, or in the memory, of this machine alone; False where nobody
+    says."""
     place, kind, length = path.resolve(), "", 0
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -182,7 +215,8 @@ def _is_local(path: Path) -> bool:
 
 
 def _give_back(path: Path, own: int) -> None:
-    """Deletes the lock, if it is still this process's own: who was told to may have deleted it, and another taken it."""
+    """Deletes the lock, if it is still this process's own: who was told to may have deleted it, and
+    another taken it."""
     try:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(own), path.stat()):
@@ -204,6 +238,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _refusal(path: Path, target: Path, there: dict[str, Any]) -> str:
     return (
-        f"{target} is being written by process {there.get('pid', '?')} on host {there.get('host', '?')}; "
+        f"{target} is being written by process {there.get('pid', '?')} on host "
+        f"{there.get('host', '?')}; "
         f"wait for it, or, if you know that it is gone, delete {path}"
     )

@@ -18,7 +18,8 @@ Rows = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a block gives: its part of each of the step's arrays, (c?, *block.write.shape), and rows of the step's table."""
+    """What a block gives: its part of each of the step's arrays, (c?, *block.write.shape), and rows
+    of the step's table."""
 
     arrays: Arrays = field(default_factory=dict)
     rows: Rows | None = None
@@ -27,17 +28,23 @@ class Output:
         """64 bits of a hash of all of it, which the ledger notes and `verify` computes again."""
         content = hashlib.blake2b(digest_size=8)
         for name in sorted(self.arrays):
-            content.update(np.ascontiguousarray(self.arrays[name]).data.cast("B") if self.arrays[name].size else b"")
+            content.update(
+                np.ascontiguousarray(self.arrays[name]).data.cast("B")
+                if self.arrays[name].size
+                else b""
+            )
         if self.rows is not None:
             content.update(self.rows.tobytes())
         return int.from_bytes(content.digest(), "little")
 
 
 class Function(Protocol):
-    """What is done with a block.  Reading, computing and writing overlap, each in one block at a time."""
+    """What is done with a block.  Reading, computing and writing overlap, each in one block at a
+    time."""
 
     def read(self, block: Block) -> Any:
         """All that the block needs from disk."""
 
     def compute(self, block: Block, source: Any) -> Output:
-        """The block's output from what `read` gave: the same wherever, whenever and in whatever order it is called."""
+        """The block's output from what `read` gave: the same wherever, whenever and in whatever
+        order it is called."""

@@ -1,7 +1,8 @@
-"""What in a container was written by this program: its steps, the arrays that these name, their tables.
+"""What in a container was written by this program: its steps, the arrays that these name, their
+tables.
 
-A step of other settings forgets the arrays of the one before, so the names of all there ever were are kept in
-<container>/blocks/arrays.json.
+A step of other settings forgets the arrays of the one before, so the names of all there ever were
+are kept in <container>/blocks/arrays.json.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lsd.system.atomic import write_text
+
 ARRAYS = "arrays.json"
 _ZARR = (".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json")
 # chunks, nested or not, of one or more levels
@@ -22,14 +25,19 @@ _HALF = re.compile(r".+\.[0-9a-f]{32}\.partial")
 # the parts of a container beside its arrays, and what stands in them
 _BLOCKS, _TABLES = "blocks", "tables"
 _NOTES = re.compile(rf"{re.escape(ARRAYS)}(\.partial)?|\.torn|\.replaced")
-_STEP = re.compile(r"(step\.json|pending\.npy|whole|.+\.done)(\.partial)?|.+\.(rows|failed)|failures\.txt|jobs|logs")
+_STEP = re.compile(
+    r"(step\.json|pending\.npy|whole|.+\.done)(\.partial)?|.+\.(rows|failed)|failures\.txt|jobs|logs"
+)
 # they are called after their thresholds
 _TABLE = re.compile(r"((first|[0-9][0-9.e-]*)\.npy|tables\.json)(\.partial)?")
 
 
 def is_torn(path: Path) -> bool:
-    """Whether a file, by its place in a container, is what a killed writer of this program leaves."""
-    return path.name.endswith(".partial") and (path.parts[0] in (_BLOCKS, _TABLES) or bool(_HALF.fullmatch(path.name)))
+    """Whether a file, by its place in a container, is what a killed writer of this program
+    leaves."""
+    return path.name.endswith(".partial") and (
+        path.parts[0] in (_BLOCKS, _TABLES) or bool(_HALF.fullmatch(path.name))
+    )
 
 
 def remember(container: Path) -> None:
@@ -50,14 +58,22 @@ def arrays(container: Path) -> set[str]:
 
 
 def others(container: Path, names: Iterable[str]) -> list[Path]:
-    """Arrays of these names that hold voxels and are of no step that there is or was: another wrote them."""
+    """Arrays of these names that hold voxels and are of no step that there is or was: another wrote
+    them."""
     own = arrays(container)
-    return [container / name for name in names if name not in own and _holds_voxels(container / name)]
+    return [
+        container / name for name in names if name not in own and _holds_voxels(container / name)
+    ]
 
 
 def _holds_voxels(array: Path) -> bool:
-    """Whether there is more than what describes an array: a writer that was killed may have come so far before its step."""
-    return any(name not in _ZARR and not name.endswith(".partial") for _, _, files in os.walk(array) for name in files)
+    """Whether there is more than what describes an array: a writer that was killed may have come so
+    far before its step."""
+    return any(
+        name not in _ZARR and not name.endswith(".partial")
+        for _, _, files in os.walk(array)
+        for name in files
+    )
 
 
 def is_table(path: Path) -> bool:
@@ -72,7 +88,8 @@ def _noted(file: Path) -> set[str]:
 
 
 def strangers(container: Path) -> list[Path]:
-    """What there is in a container, or in its place, that this program did not write; links are among it, whole.
+    """What there is in a container, or in its place, that this program did not write; links are
+    among it, whole.
 
     An empty list if there is nothing.
     """
@@ -89,7 +106,9 @@ def _strangers(container: Path, known: set[tuple[str, ...]]) -> Iterator[Path]:
         for entry in os.scandir(container.joinpath(*place)):
             parts = (*place, entry.name)
             folder = entry.is_dir(follow_symlinks=False)
-            if entry.is_symlink() or not (_is_note(parts) if _is_beside(parts) else _is_array(parts, known, folder=folder)):
+            if entry.is_symlink() or not (
+                _is_note(parts) if _is_beside(parts) else _is_array(parts, known, folder=folder)
+            ):
                 yield Path(entry.path)
             elif folder and not _is_closed(parts):
                 pending.append(parts)
@@ -112,7 +131,10 @@ def _is_note(parts: tuple[str, ...]) -> bool:
         return len(parts) == 2 and _TABLE.fullmatch(parts[1]) is not None
     if len(parts) == 2:
         # steps have no dots in their names
-        return _NOTES.fullmatch(parts[1]) is not None or re.fullmatch(r"[A-Za-z_][\w-]*", parts[1]) is not None
+        return (
+            _NOTES.fullmatch(parts[1]) is not None
+            or re.fullmatch(r"[A-Za-z_][\w-]*", parts[1]) is not None
+        )
     return len(parts) == 3 and _STEP.fullmatch(parts[2]) is not None
 
 
@@ -124,5 +146,7 @@ def _is_array(parts: tuple[str, ...], known: set[tuple[str, ...]], *, folder: bo
         return leads or (inside and _CHUNK.fullmatch(name) is not None)
     if inside and _CHUNK.fullmatch(name):
         return True
-    group = len(parts) == 1 or inside or any(array[: len(parts) - 1] == parts[:-1] for array in known)
+    group = (
+        len(parts) == 1 or inside or any(array[: len(parts) - 1] == parts[:-1] for array in known)
+    )
     return group and (name in _ZARR or _HALF.fullmatch(name) is not None)

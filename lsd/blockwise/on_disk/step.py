@@ -1,7 +1,9 @@
-"""A step: one function over the blocks of a region, and all that another process must know to take part.
+"""A step: one function over the blocks of a region, and all that another process must know to take
+part.
 
-A step belongs to a container (a zarr folder) and leaves there, for each block, its part of some arrays, or rows of a table,
-or both.  What is known of its blocks stands in <container>/blocks/<name>: see `ledger`.
+A step belongs to a container (a zarr folder) and leaves there, for each block, its part of some
+arrays, or rows of a table, or both.  What is known of its blocks stands in
+<container>/blocks/<name>: see `ledger`.
 """
 
 from __future__ import annotations
@@ -50,15 +52,30 @@ class Step:
         return step_folder(self.container, self.name)
 
     def depends_on(self) -> dict[str, Any]:
-        """Everything that the output follows from, as it is compared and stored: the job and the blocks."""
-        blocks = {"roi": _roi(self.grid.roi), "blocks": list(self.grid.write_shape), "context": _context(self.grid)}
-        return cast(dict[str, Any], json.loads(json.dumps({"step": self.name, **blocks, "inputs": self.job.fingerprint()})))
+        """Everything that the output follows from, as it is compared and stored: the job and the
+        blocks."""
+        blocks = {
+            "roi": _roi(self.grid.roi),
+            "blocks": list(self.grid.write_shape),
+            "context": _context(self.grid),
+        }
+        return cast(
+            dict[str, Any],
+            json.loads(json.dumps({"step": self.name, **blocks, "inputs": self.job.fingerprint()})),
+        )
 
     def differs(self, there: Step) -> list[str]:
-        """What a step on disk differs in from this one, in words; nothing where they are the same."""
+        """What a step on disk differs in from this one, in words; nothing where they are the
+        same."""
         if there.is_older:
-            return ["it is of an earlier version, which did not note all that its results depend on"]
-        return differences(there.depends_on(), self.depends_on(), words={f"inputs.{k}": v for k, v in self.job.words().items()})
+            return [
+                "it is of an earlier version, which did not note all that its results depend on"
+            ]
+        return differences(
+            there.depends_on(),
+            self.depends_on(),
+            words={f"inputs.{k}": v for k, v in self.job.words().items()},
+        )
 
     @property
     def is_older(self) -> bool:
@@ -80,7 +97,9 @@ class Step:
                 "lead": list(self.grid.lead),
             },
         }
-        write_text(self.folder / "step.json", json.dumps(content, indent=1), shared=False, durable=False)
+        write_text(
+            self.folder / "step.json", json.dumps(content, indent=1), shared=False, durable=False
+        )
 
     def open(self, worker: int) -> Function:
         """The function, set up in this process."""
@@ -90,7 +109,8 @@ class Step:
 def load_step(folder: Path, function: str = "") -> Step:
     """The step whose step.json lies in `folder`.
 
-    function: "package.module:Class" of its job; it is never read from an output folder.  Without it the step can only be
+    function: "package.module:Class" of its job; it is never read from an output folder.  Without it
+              the step can only be
     looked at.  Raises ValueError if there is none, or it cannot be read.
     """
     try:
@@ -108,10 +128,15 @@ def load_step(folder: Path, function: str = "") -> Step:
             ),
             job=_job(content, function),
             arrays=tuple(content["arrays"]),
-            rows=None if content["rows"] is None else np.dtype([(name, kind) for name, kind in content["rows"]]),
+            rows=None
+            if content["rows"] is None
+            else np.dtype([(name, kind) for name, kind in content["rows"]]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'step.json'} cannot be read ({error}); delete {folder} and run the step again") from error
+        raise ValueError(
+            f"{folder / 'step.json'} cannot be read ({error}); delete {folder} and run the step "
+            f"again"
+        ) from error
 
 
 def _job(content: Mapping[str, Any], function: str) -> Job | Recorded:
@@ -138,7 +163,11 @@ def digest(depends_on: Mapping[str, Any]) -> str:
 
 
 def differences(
-    there: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "", *, words: Mapping[str, str] | None = None
+    there: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    prefix: str = "",
+    *,
+    words: Mapping[str, str] | None = None,
 ) -> list[str]:
     """What two fingerprints differ in: "settings.precision: fp32 there, bf16 asked for".
 
@@ -150,15 +179,30 @@ def differences(
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{path}.", words=words)
         elif a != b:
-            found.append((words or {}).get(path) or f"{path.removeprefix('inputs.')}: {_shown(a)} there, {_shown(b)} asked for")
+            found.append(
+                (words or {}).get(path)
+                or f"{path.removeprefix('inputs.')}: {_shown(a)} there, {_shown(b)} asked for"
+            )
     return found
 
 
 def _shown(value: Any) -> str:
-    """A value in a message; what is long says no more than that it is there, and a context that is alike on both sides one."""
-    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], list) and value[0] == value[1]
+    """A value in a message; what is long says no more than that it is there, and a context that is
+    alike on both sides one."""
+    is_pair = (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], list)
+        and value[0] == value[1]
+    )
     text = str(value[0] if is_pair else value)
-    return text if len(text) <= _LONGEST else "another" if isinstance(value, dict) else f"{text[:_LONGEST]}..."
+    return (
+        text
+        if len(text) <= _LONGEST
+        else "another"
+        if isinstance(value, dict)
+        else f"{text[:_LONGEST]}..."
+    )
 
 
 def _roi(roi: Roi) -> list[list[int]]:
@@ -167,5 +211,8 @@ def _roi(roi: Roi) -> list[list[int]]:
 
 def _context(grid: Grid) -> list[list[int]]:
     first = grid.block(0)
-    below, above = first.write.begin - first.read.begin, first.read.end - first.write.begin - grid.write_shape
+    below, above = (
+        first.write.begin - first.read.begin,
+        first.read.end - first.write.begin - grid.write_shape,
+    )
     return [[int(n) for n in below], [int(n) for n in above]]

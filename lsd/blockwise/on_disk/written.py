@@ -1,4 +1,5 @@
-"""Arrays of a container, by the steps that write them: which are whole, and which go when a step is forgotten."""
+"""Arrays of a container, by the steps that write them: which are whole, and which go when a step is
+forgotten."""
 
 from __future__ import annotations
 
@@ -17,12 +18,16 @@ from lsd.volumes.state import content
 def is_written(container: Path, array: str) -> bool:
     """Whether an array is there, and the blocks of the step that writes it are all done."""
     makers = [step for step in steps_of(container) if array in step.arrays]
-    return has_array(container, array) and all(len(read_ledger(step.folder)) == len(step.grid) for step in makers)
+    return has_array(container, array) and all(
+        len(read_ledger(step.folder)) == len(step.grid) for step in makers
+    )
 
 
 def steps_of(container: Path) -> Iterator[Step]:
     """Every step of a container, to be looked at, in the order of their names."""
-    return (load_step(path.parent) for path in sorted(step_folder(container, "").glob("*/step.json")))
+    return (
+        load_step(path.parent) for path in sorted(step_folder(container, "").glob("*/step.json"))
+    )
 
 
 def left(step: Step) -> int:
@@ -37,11 +42,13 @@ def made_of(step: Step) -> list[Step]:
 
 
 def refuse_edited(steps: Iterable[Step]) -> None:
-    """ValueError if an array of these steps was changed after it was written: somebody's work is not replaced."""
+    """ValueError if an array of these steps was changed after it was written: somebody's work is
+    not replaced."""
     found = [f"{step.container / name}" for step in steps for name in edited(step)]
     if found:
         raise ValueError(
-            f"{', '.join(found)} was changed since this program wrote it, and would be removed to be made anew; move it "
+            f"{', '.join(found)} was changed since this program wrote it, and would be removed to "
+            f"be made anew; move it "
             "elsewhere to keep it, or delete it"
         )
 
@@ -60,11 +67,13 @@ def content_of(step: Step, name: str) -> str:
 
 
 def forget(step: Step) -> list[str]:
-    """Deletes what a step on disk left and what was made from it; returns the names of the arrays that are gone.
+    """Deletes what a step on disk left and what was made from it; returns the names of the arrays
+    that are gone.
 
     Raises ValueError, before anything is deleted, where one of them was edited.
 
-    When this ends in the middle, nothing says done that is not there any more, and nothing that is there is not known.
+    When this ends in the middle, nothing says done that is not there any more, and nothing that is
+    there is not known.
     """
     refuse_edited([step, *made_of(step)])
     gone = [name for other in made_of(step) for name in forget(other)]

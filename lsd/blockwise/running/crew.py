@@ -1,7 +1,9 @@
-"""The processes that the scheduler asks for, on this machine: started, watched, and ended when they should be gone.
+"""The processes that the scheduler asks for, on this machine: started, watched, and ended when they
+should be gone.
 
-daisy waits for each without end, and leaves it to a worker to end itself when a block takes too long.  One that is frozen
-(SIGSTOP, the freezer of its control group) does not: it is known by its silence, and SIGKILL ends it all the same.
+daisy waits for each without end, and leaves it to a worker to end itself when a block takes too
+long.  One that is frozen (SIGSTOP, the freezer of its control group) does not: it is known by its
+silence, and SIGKILL ends it all the same.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from typing import Any, ClassVar, Protocol
 from lsd.blockwise.running.pulse import BUSY
 from lsd.system.process import descendants, kill
 
-# seconds without a sign of life that a process with no block in hand may take, to load what it needs
+# seconds without a sign of life that a process with no block in hand may take, to load what it
+# needs
 _LOADING = 60.0
 # the same when there is nothing left to do
 _STILL = 3.0
@@ -74,11 +77,14 @@ class _Member:
 class Crew:
     """Processes that do `work`.
 
-    logs: folder for what they print; timeout: seconds that a block may take; is_over: whether the scheduler on that port has
+    logs: folder for what they print; timeout: seconds that a block may take; is_over: whether the
+          scheduler on that port has
     ended.  error: what the last one that died said, "" if none did
     """
 
-    def __init__(self, work: Work, logs: Path, *, timeout: float, is_over: Callable[[int], bool]) -> None:
+    def __init__(
+        self, work: Work, logs: Path, *, timeout: float, is_over: Callable[[int], bool]
+    ) -> None:
         self.error = ""
         self._work, self._logs, self._timeout, self._is_over = work, logs, timeout, is_over
         self._members: dict[int, _Member] = {}
@@ -87,13 +93,16 @@ class Crew:
         self._over: float | None = None
 
     def run(self, context: Any) -> None:
-        """Starts a process, with the context that the scheduler gave for it, and returns when it has ended.
+        """Starts a process, with the context that the scheduler gave for it, and returns when it
+        has ended.
 
         Raises RuntimeError with what it said where that was not as it should be.
         """
         with self._changing:
             self._port = int(context["port"])
-            place = next(number for number in range(len(self._members) + 1) if number not in self._members)
+            place = next(
+                number for number in range(len(self._members) + 1) if number not in self._members
+            )
             self._logs.mkdir(parents=True, exist_ok=True)
             out, err = (self._logs / f"worker_{place}.{kind}" for kind in ("out", "err"))
             said = err.stat().st_size if err.exists() else 0
@@ -127,7 +136,10 @@ class Crew:
 
     def _start(self, context: str, out: Path, err: Path) -> _Member:
         signs, its = pipe()
-        code = f"import sys; sys.path[:] = {sys.path!r}; from lsd.blockwise.running.pulse import main; main({its})"
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; from lsd.blockwise.running.pulse import "
+            f"main; main({its})"
+        )
         try:
             with out.open("ab") as stdout, err.open("ab") as stderr:
                 process = subprocess.Popen(
@@ -170,7 +182,11 @@ class Crew:
             return f"{who} {member.verdict}"
         if status == _daisy.EXIT_BLOCK_TIMEOUT:
             return f"{who} was killed as a block took longer than {self._timeout:g} s"
-        return f"{who} was killed by {signal.Signals(-status).name}" if status < 0 else f"{who} exited with status {status}"
+        return (
+            f"{who} was killed by {signal.Signals(-status).name}"
+            if status < 0
+            else f"{who} exited with status {status}"
+        )
 
 
 def _tail(path: Path, begin: int) -> str:

@@ -25,13 +25,20 @@ class _Taken:
         return not self.given_up.is_set()
 
 
-def run_here(step: Step, indices: Iterable[int], *, progress: Callable[[], object], overlap: bool) -> None:
+def run_here(
+    step: Step, indices: Iterable[int], *, progress: Callable[[], object], overlap: bool
+) -> None:
     """Does the blocks `indices`; what fails is in the journal.  progress: called after each.
 
-    Ctrl-C ends it after the blocks that are under way, which are done then; a second one at once, and they are not written.
-    Raises OSError where nothing more can be written.
+    Ctrl-C ends it after the blocks that are under way, which are done then; a second one at once,
+    and they are not written.  Raises OSError where nothing more can be written.
     """
-    waiting, stop, given_up, handing = iter(indices), threading.Event(), threading.Event(), threading.Lock()
+    waiting, stop, given_up, handing = (
+        iter(indices),
+        threading.Event(),
+        threading.Event(),
+        threading.Lock(),
+    )
 
     @contextmanager
     def take() -> Iterator[Taken | None]:
@@ -53,7 +60,8 @@ def run_here(step: Step, indices: Iterable[int], *, progress: Callable[[], objec
             raise
         finally:
             stop.set()
-            # the lock is given back soon, and another run may be at work before a block that nobody waits for has ended
+            # the lock is given back soon, and another run may be at work before a block that nobody
+            # waits for has ended
             if not worker.done():
                 given_up.set()
             pool.shutdown(wait=False)

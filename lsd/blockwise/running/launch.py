@@ -1,8 +1,9 @@
 """Starting workers elsewhere, by a command template: a cluster's submit command, or one's own.
 
-The command is expected to last as long as its worker.  A process here waits for each.  Jobs that a preset submits are noted in
-<step>/jobs while they last, so that each is cancelled when the run ends, however it ends: by the process that waits for it,
-which sees that the scheduler is gone; if that was killed too, by the next run.
+The command is expected to last as long as its worker.  A process here waits for each.  Jobs that a
+preset submits are noted in <step>/jobs while they last, so that each is cancelled when the run
+ends, however it ends: by the process that waits for it, which sees that the scheduler is gone; if
+that was killed too, by the next run.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _LOOK = 1.0
 _GRACE = 5.0
 # seconds that a command has to end, told to
 _END = 2.0
-# failures of a step after which the next command waits so many seconds: a cluster that refuses is not to be flooded
+# failures of a step after which the next command waits so many seconds: a cluster that refuses is
+# not to be flooded
 _FAILURES, _REST = 3, 30.0
 # seconds that such a command may take, and jobs that one cancels
 _CANCELLING = 20.0
@@ -45,7 +47,8 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Preset:
-    """How a scheduler takes jobs.  submitted: where its answer says the number of the job; cancel: the command for that."""
+    """How a scheduler takes jobs.  submitted: where its answer says the number of the job; cancel:
+    the command for that."""
 
     template: str
     submitted: str
@@ -54,9 +57,13 @@ class Preset:
 
 PRESETS = {
     "slurm": Preset(
-        "sbatch --wait --job-name={name} --output={log} {options} --wrap={quoted}", r"Submitted batch job (\d+)", "scancel"
+        "sbatch --wait --job-name={name} --output={log} {options} --wrap={quoted}",
+        r"Submitted batch job (\d+)",
+        "scancel",
     ),
-    "lsf": Preset("bsub -K -J {name} -o {log} {options} {quoted}", r"Job <(\d+)> is submitted", "bkill"),
+    "lsf": Preset(
+        "bsub -K -J {name} -o {log} {options} {quoted}", r"Job <(\d+)> is submitted", "bkill"
+    ),
 }
 
 
@@ -76,14 +83,17 @@ class Launch:
     patience: ClassVar[float] = 30.0
 
     def __call__(self) -> None:
-        """In a process of its own, which the scheduler gave its context: returns when the worker, or the scheduler, has ended.
+        """In a process of its own, which the scheduler gave its context: returns when the worker,
+        or the scheduler, has ended.
 
-        What goes wrong is noted in the step's folder, and raised: CannotStart, with what the command said, unless it exits
-        with 0.  SystemExit where the worker had to be ended, wherever in a block it was.
+        What goes wrong is noted in the step's folder, and raised: CannotStart, with what the
+        command said, unless it exits with 0.  SystemExit where the worker had to be ended, wherever
+        in a block it was.
         """
         import daisy
 
-        # a run that is interrupted ends its scheduler; a job is cancelled when that is seen, and not left alone before
+        # a run that is interrupted ends its scheduler; a job is cancelled when that is seen, and
+        # not left alone before
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         context = daisy.Context.from_env()
@@ -99,10 +109,19 @@ class Launch:
     def command(self, context: str, worker: int, *, place: int) -> str:
         """What a shell here is given, for a worker that finds the scheduler by `context`.
 
-        worker: its number, which names its log; place: 0 .. workers.count - 1, that of the one it replaces
+        worker: its number, which names its log; place: 0 .. workers.count - 1, that of the one it
+                replaces
         """
-        words = [sys.executable, "-m", "lsd.blockwise.running.worker", str(self.folder.resolve()), self.function]
-        words += ["--context", context, "--cwd", str(Path.cwd())] + ([] if self.overlap else ["--one-at-a-time"])
+        words = [
+            sys.executable,
+            "-m",
+            "lsd.blockwise.running.worker",
+            str(self.folder.resolve()),
+            self.function,
+        ]
+        words += ["--context", context, "--cwd", str(Path.cwd())] + (
+            [] if self.overlap else ["--one-at-a-time"]
+        )
         inner = shlex.join(words)
         preset = PRESETS.get(self.workers.launch or "")
         template = preset.template if preset else str(self.workers.launch)
@@ -140,7 +159,10 @@ class Launch:
 
         # what an earlier run left there is not to be quoted
         self._log(worker).unlink(missing_ok=True)
-        command, status = _Command(self.command(context, worker, place=take_slot(f"launch {self.folder}")), hear), None
+        command, status = (
+            _Command(self.command(context, worker, place=take_slot(f"launch {self.folder}")), hear),
+            None,
+        )
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
         ended = status is None and command.wait(_GRACE) is None
@@ -153,7 +175,9 @@ class Launch:
             sys.exit("its worker did not end with the run, and was ended")
         if status and not scheduler.is_gone():
             said = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
-            raise CannotStart(f"the command that starts workers exited with {status}: {said or 'no output'}")
+            raise CannotStart(
+                f"the command that starts workers exited with {status}: {said or 'no output'}"
+            )
 
 
 class CannotStart(RuntimeError):
@@ -174,7 +198,8 @@ def cancel(step: Step) -> list[str]:
         return []
     noted = file.read_text(errors="replace").splitlines()
     ended = {line.removeprefix("ended ") for line in noted if line.startswith("ended ")}
-    # the file lies in an output folder: nothing but the presets' commands and a number is run from it
+    # the file lies in an output folder: nothing but the presets' commands and a number is run from
+    # it
     left = [line for line in dict.fromkeys(noted) if line not in ended and _is_job(line)]
     _cancel(left)
     file.unlink(missing_ok=True)
@@ -193,7 +218,8 @@ def is_free(port: int) -> bool:
 
 
 class Scheduler:
-    """Tells whether the scheduler, of the process that started this one, still listens on its port; never connects to it."""
+    """Tells whether the scheduler, of the process that started this one, still listens on its port;
+    never connects to it."""
 
     def __init__(self, port: int) -> None:
         self.port, self.parent = port, os.getppid()
@@ -210,16 +236,22 @@ class Scheduler:
 
 
 class _Command:
-    """A shell command that runs, in a session of its own, so that Ctrl-C leaves it alone, and on a terminal of its own.
+    """A shell command that runs, in a session of its own, so that Ctrl-C leaves it alone, and on a
+    terminal of its own.
 
-    hear: told each line that it prints, at once.  On a pipe, sbatch keeps the number of its job to itself until that has ended.
+    hear: told each line that it prints, at once.  On a pipe, sbatch keeps the number of its job to
+          itself until that has ended.
     """
 
     def __init__(self, command: str, hear: Callable[[str], object]) -> None:
         mine, its = os.openpty()
         try:
             self._process = subprocess.Popen(
-                ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=its, stderr=its, start_new_session=True
+                ["sh", "-c", command],
+                stdin=subprocess.DEVNULL,
+                stdout=its,
+                stderr=its,
+                start_new_session=True,
             )
         except OSError:
             os.close(mine)
@@ -244,7 +276,8 @@ class _Command:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Ends it and what it started here, in whatever session, frozen or not, after what is done inside."""
+        """Ends it and what it started here, in whatever session, frozen or not, after what is done
+        inside."""
         # before any of it ends: what a process that has ended started cannot be found
         below = {pid: started(pid) for pid in descendants(self._process.pid)}
         yield
@@ -267,7 +300,10 @@ class _Command:
 
 def _is_job(line: str) -> bool:
     command, _, number = line.partition(" ")
-    return command in {preset.cancel for preset in PRESETS.values()} and re.fullmatch("[0-9]+", number) is not None
+    return (
+        command in {preset.cancel for preset in PRESETS.values()}
+        and re.fullmatch("[0-9]+", number) is not None
+    )
 
 
 def _cancel(jobs: list[str]) -> None:
@@ -276,7 +312,10 @@ def _cancel(jobs: list[str]) -> None:
         for begin in range(0, len(numbers), _AT_ONCE):
             with suppress(OSError, subprocess.TimeoutExpired):
                 subprocess.run(
-                    [command, *numbers[begin : begin + _AT_ONCE]], capture_output=True, check=False, timeout=_CANCELLING
+                    [command, *numbers[begin : begin + _AT_ONCE]],
+                    capture_output=True,
+                    check=False,
+                    timeout=_CANCELLING,
                 )
 
 

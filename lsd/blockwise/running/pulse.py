@@ -1,7 +1,7 @@
 """Signs of life of a worker on this machine, to the process that started it: see `crew`.
 
-A byte each second, and one whenever a block is taken or given back, which says whether a block is in hand.  Nothing that
-computes is imported here, so that signs come from the first moment on.
+A byte each second, and one whenever a block is taken or given back, which says whether a block is
+in hand.  Nothing that computes is imported here, so that signs come from the first moment on.
 """
 
 from __future__ import annotations

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsd.blockwise.on_disk.container import sweep
-from lsd.blockwise.on_disk.ledger import clear_failures, note_whole, read_failures, read_ledger, was_whole
+from lsd.blockwise.on_disk.ledger import (
+    clear_failures,
+    note_whole,
+    read_failures,
+    read_ledger,
+    was_whole,
+)
 from lsd.blockwise.on_disk.owned import others
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
@@ -40,7 +46,8 @@ class BlocksFailed(RuntimeError):
 class Summary:
     """What became of the blocks of a step.
 
-    done: in this run; skipped: done before; retried: attempts beyond the first; voxels: written in this run
+    done: in this run; skipped: done before; retried: attempts beyond the first; voxels: written in
+          this run
     rate: blocks per second, without what the start took; None where nothing else was done
     """
 
@@ -54,7 +61,10 @@ class Summary:
 
     def __str__(self) -> str:
         if not self.done:
-            return f"{self.name}: {self.skipped} block{'' if self.skipped == 1 else 's'}, all done before"
+            return (
+                f"{self.name}: {self.skipped} block{'' if self.skipped == 1 else 's'}, all done "
+                f"before"
+            )
         blocks = f"{self.name}: {self.done} block{'' if self.done == 1 else 's'} done"
         skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
         retried = f", {self.retried} retried" if self.retried else ""
@@ -65,9 +75,9 @@ class Summary:
 def prepare(step: Step) -> None:
     """Opens the step's folder for this run; what it writes to may be made after.
 
-    A step of another fingerprint is forgotten, with its arrays and all that was made from it, which is said.  Raises
-    ValueError, naming what differs, where it, or a step that is made from it, is begun and not whole; and where another wrote
-    an array of its name.
+    A step of another fingerprint is forgotten, with its arrays and all that was made from it, which
+    is said.  Raises ValueError, naming what differs, where it, or a step that is made from it, is
+    begun and not whole; and where another wrote an array of its name.
     """
     folder = step.folder
     refuse_others(step.container, step.arrays)
@@ -76,13 +86,18 @@ def prepare(step: Step) -> None:
         found = step.differs(there)
         if found and _is_awaited(there):
             raise ValueError(
-                f"{step.container} holds unfinished blocks that this run cannot go on with: {'; '.join(found)}; "
+                f"{step.container} holds unfinished blocks that this run cannot go on with: "
+                f"{'; '.join(found)}; "
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
         if found:
             gone = sorted({*forget(there)} - {*step.arrays})
             if gone:
-                log.info("%s: removed, for what they were made from is made anew: %s", step.container, ", ".join(gone))
+                log.info(
+                    "%s: removed, for what they were made from is made anew: %s",
+                    step.container,
+                    ", ".join(gone),
+                )
     step.save()
 
 
@@ -91,7 +106,8 @@ def refuse_others(container: Path, names: Iterable[str]) -> None:
     found = others(container, names)
     if found:
         raise ValueError(
-            f"{', '.join(map(str, found))} holds what this program did not write, and is not written over: move it elsewhere, "
+            f"{', '.join(map(str, found))} holds what this program did not write, and is not "
+            f"written over: move it elsewhere, "
             "or give the run another name="
         )
 
@@ -104,14 +120,17 @@ def _is_awaited(step: Step) -> bool:
     return any(_is_awaited(other) for other in made_of(step))
 
 
-def run(step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None) -> Summary:
-    """Does every block of the step that is not done yet, in this process or, where workers.count > 0, in so many others.
+def run(
+    step: Step, *, workers: Workers | None = None, title: str = "", progress: bool | None = None
+) -> Summary:
+    """Does every block of the step that is not done yet, in this process or, where workers.count >
+    0, in so many others.
 
-    Blocks that fail are tried workers.retries times more, one at a time in a worker and with nothing else in its memory.
-    title: for the bar; progress: show it; None: on a terminal only.
+    Blocks that fail are tried workers.retries times more, one at a time in a worker and with
+    nothing else in its memory.  title: for the bar; progress: show it; None: on a terminal only.
 
-    Raises BlocksFailed with the blocks that still fail, when all others are done; OSError where nothing can be written any
-    more (disk full); ValueError as `prepare`, and where two
+    Raises BlocksFailed with the blocks that still fail, when all others are done; OSError where
+    nothing can be written any more (disk full); ValueError as `prepare`, and where two
     blocks would share a chunk.
     """
     workers = workers or Workers()
@@ -121,19 +140,33 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
     pending = read_ledger(step.folder).missing(len(step.grid))
     if 0 < len(pending) < workers.count:
         few = "1 block is" if len(pending) == 1 else f"{len(pending)} blocks are"
-        log.info("%s: %s left for %d workers; smaller blocks would give work to all", title or step.name, few, workers.count)
+        log.info(
+            "%s: %s left for %d workers; smaller blocks would give work to all",
+            title or step.name,
+            few,
+            workers.count,
+        )
     summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))
     died = ""
     with (
         aside(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
-        _bar(title or step.name, len(step.grid), len(step.grid) - len(pending), progress, rate=summary.rate) as bar,
+        _bar(
+            title or step.name,
+            len(step.grid),
+            len(step.grid) - len(pending),
+            progress,
+            rate=summary.rate,
+        ) as bar,
     ):
         for attempt in range(workers.retries + 1):
             if not len(pending):
                 break
             summary.attempts += len(pending)
             if workers.count:
-                died = run_workers(step, pending, workers=workers, progress=bar, overlap=attempt == 0) or died
+                died = (
+                    run_workers(step, pending, workers=workers, progress=bar, overlap=attempt == 0)
+                    or died
+                )
             else:
                 run_here(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
             pending = read_ledger(step.folder).missing(len(step.grid))
@@ -152,7 +185,8 @@ def run(step: Step, *, workers: Workers | None = None, title: str = "", progress
 
 
 def warn_of_edits(step: Step) -> None:
-    """Tells which arrays of a step were changed since it wrote them: they stay as somebody wanted them."""
+    """Tells which arrays of a step were changed since it wrote them: they stay as somebody wanted
+    them."""
     for name in edited(step):
         said = "%s was changed since %s wrote it, and stays so; delete %s to make it anew"
         log.warning(said, name, step.name, step.folder)
@@ -168,10 +202,16 @@ class _Counted:
     def finished(self) -> Summary:
         grid, seconds = self.step.grid, time.perf_counter() - self.since
         whole = len(self.pending) == len(grid)
-        voxels = int(grid.roi.size) if whole else sum(int(grid.block(int(index)).write.size) for index in self.pending)
+        voxels = (
+            int(grid.roi.size)
+            if whole
+            else sum(int(grid.block(int(index)).write.size) for index in self.pending)
+        )
         skipped = len(grid) - len(self.pending)
         retried = self.attempts - len(self.pending)
-        return Summary(self.step.name, len(self.pending), skipped, retried, voxels, seconds, self.rate.overall)
+        return Summary(
+            self.step.name, len(self.pending), skipped, retried, voxels, seconds, self.rate.overall
+        )
 
 
 def _check_chunks(step: Step) -> None:
@@ -181,21 +221,26 @@ def _check_chunks(step: Step) -> None:
         for size, chunk, extent in zip(step.grid.write_shape, chunks, array.roi.shape, strict=True):
             if size % chunk and size < extent:
                 raise ValueError(
-                    f"blocks of {tuple(step.grid.write_shape)} voxels share chunks of {array.name} ({tuple(chunks)}), so two "
-                    "writers would lose each other's voxels; take blocks that are multiples of the chunks, or delete the array"
+                    f"blocks of {tuple(step.grid.write_shape)} voxels share chunks of {array.name} "
+                    f"({tuple(chunks)}), so two "
+                    "writers would lose each other's voxels; take blocks that are multiples of the "
+                    "chunks, or delete the array"
                 )
         if array.roi.begin != step.grid.roi.begin:
             raise ValueError(
-                f"{array.name} begins at {tuple(array.roi.begin)}, its blocks at {tuple(step.grid.roi.begin)}; delete it"
+                f"{array.name} begins at {tuple(array.roi.begin)}, its blocks at "
+                f"{tuple(step.grid.roi.begin)}; delete it"
             )
 
 
 def _check_inputs(step: Step) -> None:
-    """That blocks computed at the end saw what those at the beginning did; what is whole before is not looked at again."""
+    """That blocks computed at the end saw what those at the beginning did; what is whole before is
+    not looked at again."""
     changed = step.job.changed(step.container) if not was_whole(step.folder) else []
     if changed:
         raise ValueError(
-            f"{'; '.join(changed)} while the blocks of {step.name} were computed, so they do not belong together; the same "
+            f"{'; '.join(changed)} while the blocks of {step.name} were computed, so they do not "
+            f"belong together; the same "
             "command makes all of them anew"
         )
 
@@ -214,10 +259,16 @@ def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
     failures = {failure.index: failure for failure in read_failures(step.folder)}
     rest = ", the others are done" if len(pending) < len(step.grid) else ""
     lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed{rest}:"]
-    silent = f"its worker was killed (out of memory?) or the block took too long{': ' + _last_line(died) if died else ''}"
+    silent = (
+        f"its worker was killed (out of memory?) or the block took too "
+        f"long{': ' + _last_line(died) if died else ''}"
+    )
     for index in pending[:_NAMED]:
         failure = failures.get(int(index))
-        lines.append(f"  block {index} ({text(step.grid.block(int(index)).write)}): {failure.error if failure else silent}")
+        lines.append(
+            f"  block {index} ({text(step.grid.block(int(index)).write)}): "
+            f"{failure.error if failure else silent}"
+        )
     if len(pending) > _NAMED:
         lines.append(f"  and {len(pending) - _NAMED} more")
     traces = step.folder / "failures.txt"
@@ -234,10 +285,15 @@ def _last_line(error: str) -> str:
 
 
 @contextmanager
-def _bar(title: str, total: int, done: int, progress: bool | None, *, rate: Rate) -> Iterator[Callable[[int | None], None]]:
-    """A bar of blocks; called with how many this attempt has done, or with None for one more.  rate: is told, and shown."""
+def _bar(
+    title: str, total: int, done: int, progress: bool | None, *, rate: Rate
+) -> Iterator[Callable[[int | None], None]]:
+    """A bar of blocks; called with how many this attempt has done, or with None for one more.
+    rate: is told, and shown."""
     hidden = None if progress is None else not progress
-    with Bar(total=total, initial=done, desc=title, unit="block", disable=hidden, speed=rate) as bar:
+    with Bar(
+        total=total, initial=done, desc=title, unit="block", disable=hidden, speed=rate
+    ) as bar:
         said, at = time.monotonic(), done
 
         def update(count: int | None) -> None:
@@ -246,7 +302,12 @@ def _bar(title: str, total: int, done: int, progress: bool | None, *, rate: Rate
             rate.add(at - before)
             bar.update(at - bar.n)
             # a log that nobody sees a bar in says now and then how far it is
-            if bar.disable and progress is None and at < total and time.monotonic() - said > _SAID_EVERY:
+            if (
+                bar.disable
+                and progress is None
+                and at < total
+                and time.monotonic() - said > _SAID_EVERY
+            ):
                 said = time.monotonic()
                 log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
 

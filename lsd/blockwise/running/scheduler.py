@@ -1,7 +1,8 @@
 """The blocks of a step in many processes, here or elsewhere; daisy hands them out.
 
-daisy sees blocks as a line of numbers, those of the blocks that are left.  Where they lie is no concern of its: they are
-written without overlap and need no order, and what they depend on was done by an earlier step.
+daisy sees blocks as a line of numbers, those of the blocks that are left.  Where they lie is no
+concern of its: they are written without overlap and need no order, and what they depend on was done
+by an earlier step.
 """
 
 from __future__ import annotations
@@ -33,11 +34,18 @@ _START_FAILURES = 3
 
 
 def run_workers(
-    step: Step, indices: NDArray[np.uint64], *, workers: Workers, progress: Callable[[int], object], overlap: bool
+    step: Step,
+    indices: NDArray[np.uint64],
+    *,
+    workers: Workers,
+    progress: Callable[[int], object],
+    overlap: bool,
 ) -> str:
-    """Does the blocks `indices`; what fails is in the journals.  Returns what the last worker that died said, "" if none did.
+    """Does the blocks `indices`; what fails is in the journals.  Returns what the last worker that
+    died said, "" if none did.
 
-    progress: told now and then how many are done.  Raises RuntimeError with the first reason where workers cannot start, and
+    progress: told now and then how many are done.  Raises RuntimeError with the first reason where
+              workers cannot start, and
     KeyboardInterrupt on Ctrl-C and SIGTERM; workers are gone, and jobs cancelled, before it does.
     """
     import daisy
@@ -46,7 +54,11 @@ def run_workers(
     daisy.logging.set_log_mode("file")
     daisy.logging.set_log_level("ERROR")
     _save(step, indices)
-    launch = Launch(step.folder, step.name, step.job.function, overlap, workers) if workers.launch else None
+    launch = (
+        Launch(step.folder, step.name, step.job.function, overlap, workers)
+        if workers.launch
+        else None
+    )
     work = launch or Worker(step.folder, step.job.function, overlap)
     count = min(workers.count, len(indices))
     crew = Crew(work, step.folder / "logs" / step.name, timeout=workers.timeout, is_over=is_free)
@@ -57,12 +69,18 @@ def run_workers(
             try:
                 with watch:
                     _schedule(
-                        step, crew, len(indices), workers=workers, count=count, progress=_Progress(step.name, progress, relay)
+                        step,
+                        crew,
+                        len(indices),
+                        workers=workers,
+                        count=count,
+                        progress=_Progress(step.name, progress, relay),
                     )
             finally:
                 crew.end()
                 cancel(step)
-                # a worker elsewhere that comes to itself later sees by it that nobody waits for its block
+                # a worker elsewhere that comes to itself later sees by it that nobody waits for its
+                # block
                 (step.folder / PENDING).unlink(missing_ok=True)
                 if crew.error:
                     note_torn(step.container)
@@ -74,7 +92,9 @@ def run_workers(
     return crew.error
 
 
-def _schedule(step: Step, crew: Crew, blocks: int, *, workers: Workers, count: int, progress: _Progress) -> None:
+def _schedule(
+    step: Step, crew: Crew, blocks: int, *, workers: Workers, count: int, progress: _Progress
+) -> None:
     """Returns when all blocks were tried and the crew has ended."""
     import daisy
 
@@ -108,7 +128,8 @@ def _schedule(step: Step, crew: Crew, blocks: int, *, workers: Workers, count: i
 
 
 class _Watch:
-    """Ends a run that cannot go on, as workers die at their start, or nothing can be written; and workers that do not go on.
+    """Ends a run that cannot go on, as workers die at their start, or nothing can be written; and
+    workers that do not go on.
 
     Looks once a second.
     """
@@ -136,7 +157,9 @@ class _Watch:
             self.crew.look()
             if self.reason:
                 continue
-            self.reason = _hopeless(self.step.name, failures.all(), self.count, begun=self._has_begun())
+            self.reason = _hopeless(
+                self.step.name, failures.all(), self.count, begun=self._has_begun()
+            )
             if self.reason:
                 # the scheduler, which the main thread is in, ends on it
                 os.kill(os.getpid(), signal.SIGINT)
@@ -177,12 +200,18 @@ class _Progress:
 
 @contextmanager
 def aside(path: Path) -> Iterator[None]:
-    """What the scheduler itself says on stderr goes to a file: it repeats, with tracebacks, what is in the journals.
+    """What the scheduler itself says on stderr goes to a file: it repeats, with tracebacks, what is
+    in the journals.
 
     What Python says inside, a progress bar, still goes where it went.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    log, before, terminal, (heard, said) = path.open("ab", buffering=0), sys.stderr, os.dup(2), os.pipe()
+    log, before, terminal, (heard, said) = (
+        path.open("ab", buffering=0),
+        sys.stderr,
+        os.dup(2),
+        os.pipe(),
+    )
     # through a pipe: a scheduler that cannot write what it says, since the disk is full, panics
     keeper = threading.Thread(target=_keep, args=(heard, log), name="log", daemon=True)
     keeper.start()

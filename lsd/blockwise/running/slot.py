@@ -1,4 +1,5 @@
-"""A small number for each process of a group on one machine, given back when the process ends, however it ends."""
+"""A small number for each process of a group on one machine, given back when the process ends,
+however it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Blocks one after another, where the next is read and the last is written while one is computed."""
+"""Blocks one after another, where the next is read and the last is written while one is
+computed."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ def stream(
 ) -> Iterator[Block]:
     """Yields each block once it is written, in order.
 
-    Computes in the thread that iterates; reads and writes in one thread each.  At most two blocks are in memory on
-    either side.  The first error ends the stream and is raised here, after what was already computed is written.
+    Computes in the thread that iterates; reads and writes in one thread each.  At most two blocks
+    are in memory on either side.  The first error ends the stream and is raised here, after what
+    was already computed is written.
     """
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
         written: Future[Block] | None = None
@@ -35,7 +37,9 @@ def stream(
             yield written.result()
 
 
-def _ahead(blocks: Iterable[Block], read: Callable[[Block], Read], reader: ThreadPoolExecutor) -> Iterator[tuple[Block, Read]]:
+def _ahead(
+    blocks: Iterable[Block], read: Callable[[Block], Read], reader: ThreadPoolExecutor
+) -> Iterator[tuple[Block, Read]]:
     """Blocks with what was read for them; the next read is under way when one is handed out."""
     upcoming: tuple[Block, Future[Read]] | None = None
     for block in blocks:

@@ -1,6 +1,7 @@
 """What one worker process does: takes a block, reads, computes, writes, notes it, takes the next.
 
-Two threads do so at once, but only one of them computes: while it does, the other reads the next block or writes the last.
+Two threads do so at once, but only one of them computes: while it does, the other reads the next
+block or writes the last.
 """
 
 from __future__ import annotations
@@ -45,12 +46,20 @@ class Stopped(Exception):
     """Going on makes no sense: the reason is in the journal."""
 
 
-def work(step: Step, function: Function, take: Callable[[], Take], *, journal: Journal, overlap: bool = True) -> None:
+def work(
+    step: Step,
+    function: Function,
+    take: Callable[[], Take],
+    *,
+    journal: Journal,
+    overlap: bool = True,
+) -> None:
     """Does the blocks that are handed out until there are none.
 
-    take: called once in each thread, for what hands out blocks there.  overlap: read and write while computing; without it
-    one block is in memory at a time.  A block that raises is noted in the journal and does not end the worker.
-    Raises Stopped when nothing more can be written.
+    take: called once in each thread, for what hands out blocks there.  overlap: read and write
+          while computing; without it
+    one block is in memory at a time.  A block that raises is noted in the journal and does not end
+    the worker.  Raises Stopped when nothing more can be written.
     """
     arrays = {name: open_array(step.container, name, writable=True) for name in step.arrays}
     turn, noting, stop = threading.Lock(), threading.Lock(), threading.Event()
@@ -67,7 +76,9 @@ def work(step: Step, function: Function, take: Callable[[], Take], *, journal: J
                     taken.failed()
                     fatal = isinstance(error, OSError) and error.errno in _FATAL
                     with noting:
-                        journal.fail(Failure(taken.index, _said(error), traceback.format_exc(), fatal))
+                        journal.fail(
+                            Failure(taken.index, _said(error), traceback.format_exc(), fatal)
+                        )
                     if fatal:
                         stop.set()
 
@@ -100,14 +111,20 @@ def _one(
     del source
     _check(step, output)
     for name, data in output.arrays.items():
-        # asked each time: this process may have been frozen at any moment, and another run may be at work there by now
+        # asked each time: this process may have been frozen at any moment, and another run may be
+        # at work there by now
         if not taken.wanted():
             return
         arrays[name].write(data, block.write)
     if not taken.wanted():
         return
     with noting:
-        journal.append(block.index, digest=output.digest(), rows=output.rows, seconds=time.perf_counter() - since)
+        journal.append(
+            block.index,
+            digest=output.digest(),
+            rows=output.rows,
+            seconds=time.perf_counter() - since,
+        )
 
 
 def _check(step: Step, output: Output) -> None:
@@ -117,4 +134,8 @@ def _check(step: Step, output: Output) -> None:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if not isinstance(error, MemoryError) else f"out of memory: {error}"
+    return (
+        f"{type(error).__name__}: {error}"
+        if not isinstance(error, MemoryError)
+        else f"out of memory: {error}"
+    )

@@ -1,7 +1,8 @@
 """A worker process: connects to the scheduler, does the blocks it is given.
 
-Those on this machine are started by the scheduler, those elsewhere by a command that a template wraps (see `launch`):
-python -m lsd.blockwise.running.worker FOLDER package.module:factory --context CONTEXT --cwd FOLDER
+Those on this machine are started by the scheduler, those elsewhere by a command that a template
+wraps (see `launch`): python -m lsd.blockwise.running.worker FOLDER package.module:factory --context
+CONTEXT --cwd FOLDER
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ log = logging.getLogger(__name__)
 PENDING = "pending.npy"
 # seconds that a worker here has for its last block when the scheduler is gone
 _GRACE = 5.0
-_REACHABLE = "set workers.host to an address of the machine that runs the script which workers can reach"
+_REACHABLE = (
+    "set workers.host to an address of the machine that runs the script which workers can reach"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Worker:
     patience: ClassVar[float] = 8.0
 
     def __call__(self) -> None:
-        """Returns when there is no block left; soon after the scheduler has ended, the process does too, whatever it is at."""
+        """Returns when there is no block left; soon after the scheduler has ended, the process does
+        too, whatever it is at."""
         one_arena()
         import daisy
 
@@ -64,7 +68,13 @@ class Worker:
         # the others were faster
         with suppress(Unreachable):
             context = os.environ["DAISY_CONTEXT"]
-            serve(self.folder, self.function, context, overlap=self.overlap, wanted=lambda: not scheduler.is_gone())
+            serve(
+                self.folder,
+                self.function,
+                context,
+                overlap=self.overlap,
+                wanted=lambda: not scheduler.is_gone(),
+            )
 
 
 class Unreachable(CannotStart):
@@ -79,12 +89,20 @@ def _end_after(scheduler: Scheduler) -> None:
     os._exit(1)
 
 
-def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: Callable[[], bool] = lambda: True) -> None:
-    """Does blocks of the step in `folder` until the scheduler that `context` names has none left, or is gone.
+def serve(
+    folder: Path,
+    function: str,
+    context: str,
+    *,
+    overlap: bool,
+    wanted: Callable[[], bool] = lambda: True,
+) -> None:
+    """Does blocks of the step in `folder` until the scheduler that `context` names has none left,
+    or is gone.
 
     wanted: whether results are still waited for, where more can be told than that the run goes on
-    What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has ended is as well, is raised
-    only.
+    What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has
+    ended is as well, is raised only.
     """
     import daisy
 
@@ -111,7 +129,8 @@ def serve(folder: Path, function: str, context: str, *, overlap: bool, wanted: C
 
 
 def _pending(path: Path) -> tuple[NDArray[np.uint64], Callable[[], bool]]:
-    """Numbers of the blocks that the run hands out, and a function: whether that run goes on, which may be long after.
+    """Numbers of the blocks that the run hands out, and a function: whether that run goes on, which
+    may be long after.
 
     Raises Unreachable where no run goes on.
     """
@@ -136,7 +155,8 @@ def _pending(path: Path) -> tuple[NDArray[np.uint64], Callable[[], bool]]:
 def _client(pending: NDArray[np.uint64], number: int, *, wanted: Callable[[], bool]) -> Take:
     """A connection to the scheduler, as a context manager that hands out a block.
 
-    number: of the worker; a second connection of it has -1, since the scheduler follows one for each worker it started
+    number: of the worker; a second connection of it has -1, since the scheduler follows one for
+            each worker it started
     """
     import daisy
 
@@ -145,7 +165,9 @@ def _client(pending: NDArray[np.uint64], number: int, *, wanted: Callable[[], bo
     try:
         client = daisy.Client(context)
     except (OSError, RuntimeError) as error:
-        raise CannotStart(f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}") from None
+        raise CannotStart(
+            f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}"
+        ) from None
     if not client.connected:
         raise Unreachable(f"nothing listens at {where}; if the run has not ended, {_REACHABLE}")
     begun = False
@@ -157,7 +179,11 @@ def _client(pending: NDArray[np.uint64], number: int, *, wanted: Callable[[], bo
         try:
             with client.acquire_block() as block, holding() if block is not None else nullcontext():
                 begun = handed = True
-                yield None if block is None else _Taken(int(pending[block.write_roi.begin[0]]), block, wanted)
+                yield (
+                    None
+                    if block is None
+                    else _Taken(int(pending[block.write_roi.begin[0]]), block, wanted)
+                )
         except (OSError, RuntimeError) as error:
             if not begun:
                 raise
@@ -200,7 +226,12 @@ def main(argv: list[str] | None = None) -> None:
     # what it says of a scheduler that is not there is said better here
     logging.getLogger("daisy").setLevel(logging.ERROR)
     try:
-        serve(arguments.folder, arguments.function, arguments.context, overlap=not arguments.one_at_a_time)
+        serve(
+            arguments.folder,
+            arguments.function,
+            arguments.context,
+            overlap=not arguments.one_at_a_time,
+        )
     except CannotStart as error:
         sys.exit(str(error))
 

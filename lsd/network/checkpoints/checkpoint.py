@@ -1,11 +1,14 @@
-"""Checkpoints on disk: written whole or not at all, verified when read, loaded without executing anything.
+"""Checkpoints on disk: written whole or not at all, verified when read, loaded without executing
+anything.
 
-A file is what torch.save writes, an uncompressed zip archive, whose comment (the last bytes of the file) holds the sha256 of
-all bytes before it.  Data and checksum thus appear in one rename and stay together in a copy, and torch.load reads the file as
-it is.  A second file beside it would leave a moment at which only one of the two is new.
+A file is what torch.save writes, an uncompressed zip archive, whose comment (the last bytes of the
+file) holds the sha256 of all bytes before it.  Data and checksum thus appear in one rename and stay
+together in a copy, and torch.load reads the file as it is.  A second file beside it would leave a
+moment at which only one of the two is new.
 
-It is written to a name of its own in the folder it is for, fsynced, renamed over the target, and the folder is fsynced: a
-process killed at any moment leaves the previous checkpoint or the new one, and at most a stray `*.partial` that `prune` sweeps.
+It is written to a name of its own in the folder it is for, fsynced, renamed over the target, and
+the folder is fsynced: a process killed at any moment leaves the previous checkpoint or the new one,
+and at most a stray `*.partial` that `prune` sweeps.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ _NAME = re.compile(r"iteration_(\d{8,})\.pt")
 
 
 class Damaged(ValueError):
-    """A file that is no whole checkpoint.  what: what is wrong with it, without the way out that the message ends with."""
+    """A file that is no whole checkpoint.  what: what is wrong with it, without the way out that
+    the message ends with."""
 
     def __init__(self, what: str, way_out: str = "take another one") -> None:
         super().__init__(f"{what}; {way_out}")
@@ -43,14 +47,19 @@ class Damaged(ValueError):
 
 
 def save(path: str | Path, content: Mapping[str, Any]) -> str:
-    """Writes content and gives its sha256; whoever reads `path` meanwhile finds the previous file, whole.
+    """Writes content and gives its sha256; whoever reads `path` meanwhile finds the previous file,
+    whole.
 
-    content: `config` (resolved, as JSON), `stage`, `iteration`, `model` (state of the cascade up to the stage) and
-             `normalisation` (how raw was scaled); `ema`, `optimizer`, `scheduler`, `scaler`, `random` and whatever else.
-             Dictionaries, lists, tuples, tensors, strings and Python's own numbers: what loads without running code.
+    content: `config` (resolved, as JSON), `stage`, `iteration`, `model` (state of the cascade up to
+             the stage) and `normalisation` (how raw was scaled); `ema`, `optimizer`, `scheduler`,
+             `scaler`, `random` and whatever else.  Dictionaries, lists, tuples, tensors, strings
+             and Python's own numbers: what loads without running code.
     Raises ValueError where content holds anything else, OSError where the disk does not take it.
     """
-    content = {"format": FORMAT, **{key: value for key, value in content.items() if key != "sha256"}}
+    content = {
+        "format": FORMAT,
+        **{key: value for key, value in content.items() if key != "sha256"},
+    }
     _check_keys(content, where=str(path))
     _check_plain(content, "content")
     with _replacing(Path(path)) as file:
@@ -61,8 +70,8 @@ def save(path: str | Path, content: Mapping[str, Any]) -> str:
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> dict[str, Any]:
     """The content of a checkpoint, tensors on device, and the `sha256` of the file.
 
-    Raises Damaged, a ValueError that names the whole ones beside it, where it is truncated, changed, no checkpoint, or holds
-    anything but plain values; there is no fallback.
+    Raises Damaged, a ValueError that names the whole ones beside it, where it is truncated,
+    changed, no checkpoint, or holds anything but plain values; there is no fallback.
     """
     with _naming_others(path):
         return _load(path, device)
@@ -78,7 +87,10 @@ def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
             raise
         except Exception as error:
             said = str(error).splitlines()[0]
-            what = f"{path} is no checkpoint: torch, loading weights only, says {said!r}; nothing was executed"
+            what = (
+                f"{path} is no checkpoint: torch, loading weights only, says {said!r}; nothing was "
+                f"executed"
+            )
             raise Damaged(what) from error
     try:
         _check_keys(content, where=str(path))
@@ -88,13 +100,15 @@ def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
 
 
 def verify(path: str | Path) -> str:
-    """sha256 of a checkpoint, all bytes read and compared.  Raises Damaged where they differ from what was written."""
+    """sha256 of a checkpoint, all bytes read and compared.  Raises Damaged where they differ from
+    what was written."""
     with _naming_others(path), _opened(path) as file:
         return _verify(file, path)
 
 
 def publish(source: Path, target: Path) -> None:
-    """Gives a checkpoint a second name (such as best.pt), atomically; a link where the file system has links, else a copy."""
+    """Gives a checkpoint a second name (such as best.pt), atomically; a link where the file system
+    has links, else a copy."""
     with replacing(target, shared=True, durable=True) as staged:
         try:
             os.link(source, staged)
@@ -103,7 +117,8 @@ def publish(source: Path, target: Path) -> None:
 
 
 def prune(folder: Path, *, keep: int) -> None:
-    """Deletes all but the newest `keep` checkpoints, and what killed processes left; best.pt stays.  For the one who writes."""
+    """Deletes all but the newest `keep` checkpoints, and what killed processes left; best.pt stays.
+    For the one who writes."""
     for path in [*listing(folder)[:-keep], *folder.glob("*.partial")]:
         path.unlink(missing_ok=True)
 
@@ -123,13 +138,15 @@ def file_name(iteration: int) -> str:
 
 
 def listing(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, the oldest iteration first; best.pt and unfinished files are none of them."""
+    """Checkpoints in a folder, the oldest iteration first; best.pt and unfinished files are none of
+    them."""
     found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("iteration_*.pt"))
     return [path for _, path in sorted((int(match[1]), path) for match, path in found if match)]
 
 
 def newest(folder: Path) -> Path | None:
-    """The checkpoint of the highest iteration; None if there is none.  It is whole: files appear only when they are."""
+    """The checkpoint of the highest iteration; None if there is none.  It is whole: files appear
+    only when they are."""
     return next(reversed(listing(folder)), None)
 
 
@@ -147,7 +164,9 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
                 yield file
         except (OSError, RuntimeError) as error:
             # torch turns an error of the disk into a RuntimeError
-            raise OSError(f"checkpoint {path} could not be written: {error}; earlier ones are untouched") from error
+            raise OSError(
+                f"checkpoint {path} could not be written: {error}; earlier ones are untouched"
+            ) from error
 
 
 @contextmanager
@@ -156,7 +175,9 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
         with open(path, "rb") as file:
             yield file
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise ValueError(f"{path} is no file; name a checkpoint (.pt), or 'best' or 'latest'") from error
+        raise ValueError(
+            f"{path} is no file; name a checkpoint (.pt), or 'best' or 'latest'"
+        ) from error
 
 
 def _seal(file: BinaryIO) -> str:
@@ -192,8 +213,14 @@ def _naming_others(path: str | Path) -> Iterator[None]:
 
 
 def _way_out(path: Path) -> str:
-    beside = [other for other in (*reversed(listing(path.parent)), path.with_name("best.pt")) if other.name != path.name]
-    whole = next((other for other in beside if not _same_file(other, path) and is_whole(other)), None)
+    beside = [
+        other
+        for other in (*reversed(listing(path.parent)), path.with_name("best.pt"))
+        if other.name != path.name
+    ]
+    whole = next(
+        (other for other in beside if not _same_file(other, path) and is_whole(other)), None
+    )
     if whole is None:
         return "no whole checkpoint lies beside it: take one from elsewhere"
     if path.name != "best.pt":
@@ -221,19 +248,27 @@ def _digest(file: BinaryIO, size: int) -> str:
 
 def _check_keys(content: Any, *, where: str) -> None:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{where} holds no checkpoint of format {FORMAT}; take one that this version wrote")
+        raise ValueError(
+            f"{where} holds no checkpoint of format {FORMAT}; take one that this version wrote"
+        )
     for key, kind in REQUIRED.items():
         if not isinstance(content.get(key), kind):
-            raise ValueError(f"{where}: a checkpoint needs {key!r} ({kind.__name__}), got {type(content.get(key)).__name__}")
+            raise ValueError(
+                f"{where}: a checkpoint needs {key!r} ({kind.__name__}), got "
+                f"{type(content.get(key)).__name__}"
+            )
 
 
 def _check_plain(value: Any, where: str) -> None:
-    """Refuses what torch.load(weights_only=True) would; exact types, since numpy's float64 is a float, too."""
+    """Refuses what torch.load(weights_only=True) would; exact types, since numpy's float64 is a
+    float, too."""
     if isinstance(value, Tensor) or type(value) in (str, int, float, bool, type(None), bytes):
         return
     if type(value) not in (dict, OrderedDict, list, tuple):
         kind = f"{type(value).__module__}.{type(value).__name__}"
-        raise ValueError(f"{where} is a {kind}, which would not load without running code; make it plain data")
+        raise ValueError(
+            f"{where} is a {kind}, which would not load without running code; make it plain data"
+        )
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         _check_plain(key, f"key {key!r} of {where}")

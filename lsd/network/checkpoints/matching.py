@@ -1,4 +1,5 @@
-"""Weights of a network in one that differs in part: what matches is loaded, what does not is named."""
+"""Weights of a network in one that differs in part: what matches is loaded, what does not is
+named."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Matched:
-    """What became of weights that fit a network in part: names of layers, in its order.  A head is `head boundary`."""
+    """What became of weights that fit a network in part: names of layers, in its order.  A head is
+    `head boundary`."""
 
     loaded: tuple[str, ...]
     fresh: tuple[str, ...]
@@ -28,7 +30,8 @@ class Matched:
 
 
 def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str) -> Matched:
-    """Copies into module the layers of state that are there under the same name and with the same shapes.
+    """Copies into module the layers of state that are there under the same name and with the same
+    shapes.
 
     A layer is loaded whole or not at all.  Raises ValueError where none matches.
     """
@@ -36,11 +39,16 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str)
     loaded = [name for name in own if _shapes(own[name]) == _shapes(given.get(name, {}))]
     if not loaded:
         raise ValueError(
-            f"no layer in {where} fits the network, {_differing(own, given)}; use a checkpoint of the same network"
+            f"no layer in {where} fits the network, {_differing(own, given)}; use a checkpoint of "
+            f"the same network"
         )
-    module.load_state_dict({key: value for name in loaded for key, value in given[name].items()}, strict=False)
+    module.load_state_dict(
+        {key: value for name in loaded for key, value in given[name].items()}, strict=False
+    )
     fresh, unused = ([name for name in layers if name not in loaded] for layers in (own, given))
-    return Matched(tuple(map(_called, loaded)), tuple(map(_called, fresh)), tuple(map(_called, unused)))
+    return Matched(
+        tuple(map(_called, loaded)), tuple(map(_called, fresh)), tuple(map(_called, unused))
+    )
 
 
 def _layers(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

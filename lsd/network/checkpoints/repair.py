@@ -9,9 +9,11 @@ from lsd.network.checkpoints import checkpoint
 
 
 def way_back(path: Path) -> str:
-    """What to type so that the run goes on from the last whole checkpoint before `path`, as a sentence.
+    """What to type so that the run goes on from the last whole checkpoint before `path`, as a
+    sentence.
 
-    Nothing is removed unasked: a file that cannot be read today, on a disk that fails, may be readable tomorrow.
+    Nothing is removed unasked: a file that cannot be read today, on a disk that fails, may be
+    readable tomorrow.
     """
     folder, best = path.parent, path.with_name("best.pt")
     rest = [other for other in reversed(checkpoint.listing(folder)) if other != path]
@@ -21,10 +23,13 @@ def way_back(path: Path) -> str:
     if best.exists() and not best_is_whole:
         damaged.append(best)
     if whole is not None:
-        return f"{_typed('rm', *damaged)} removes it, and the same command then goes on from {whole}"
+        return (
+            f"{_typed('rm', *damaged)} removes it, and the same command then goes on from {whole}"
+        )
     if not best_is_whole:
         return (
-            f"no checkpoint of this stage is whole: {_typed('rm -r', folder)} removes them, and the same command trains it anew"
+            f"no checkpoint of this stage is whole: {_typed('rm -r', folder)} removes them, and "
+            f"the same command trains it anew"
         )
     renamed = folder / checkpoint.file_name(checkpoint.load(best)["iteration"])
     typed = f"`{_words('rm', *damaged)} && {_words('mv', best, renamed)}`"

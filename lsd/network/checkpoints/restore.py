@@ -22,7 +22,8 @@ from lsd.spec.written import expanded
 class Restored:
     """What a checkpoint holds for prediction; cascade has the stages up to `stage`, in eval mode.
 
-    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was scaled in training;
+    config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was
+            scaled in training;
     voxel_size: of what it was trained on, nm, where the checkpoint says
     """
 
@@ -57,14 +58,22 @@ def from_checkpoint(path: str | Path, *, averaged: bool = True) -> Restored:
 
 
 def weights(content: Mapping[str, Any], *, averaged: bool = True) -> dict[str, Tensor]:
-    """State of the cascade in a checkpoint's content; with `averaged`, averages stand in for the weights they are of."""
+    """State of the cascade in a checkpoint's content; with `averaged`, averages stand in for the
+    weights they are of."""
     return {**content["model"], **(content.get("ema") or {} if averaged else {})}
 
 
-def stage_weights(content: Mapping[str, Any], stage: str, *, where: str | Path) -> dict[str, Tensor]:
-    """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if there is no such stage."""
+def stage_weights(
+    content: Mapping[str, Any], stage: str, *, where: str | Path
+) -> dict[str, Tensor]:
+    """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if
+    there is no such stage."""
     prefix = f"stage_{stage}."
-    found = {key.removeprefix(prefix): value for key, value in weights(content).items() if key.startswith(prefix)}
+    found = {
+        key.removeprefix(prefix): value
+        for key, value in weights(content).items()
+        if key.startswith(prefix)
+    }
     if not found:
         names = sorted({key.split(".")[0].removeprefix("stage_") for key in content["model"]})
         raise ValueError(f"{where} has no stage {stage!r}; it has: {', '.join(names)}")
@@ -72,13 +81,15 @@ def stage_weights(content: Mapping[str, Any], stage: str, *, where: str | Path) 
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
-    """Copies state into module.  Raises ValueError, before anything is copied, where names or shapes differ."""
+    """Copies state into module.  Raises ValueError, before anything is copied, where names or
+    shapes differ."""
     own = module.state_dict()
     for key in sorted(own.keys() | state.keys()):
         found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
         if found != expected:
             raise ValueError(
-                f"weights in {where} do not fit the network: {key} has shape {found} there, the network {expected}; "
+                f"weights in {where} do not fit the network: {key} has shape {found} there, the "
+                f"network {expected}; "
                 "use the variant and network it was trained with"
             )
     module.load_state_dict(dict(state))
@@ -93,12 +104,14 @@ def until(variant: Variant, stage: str) -> Variant:
 
 
 def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
-    """The config that a checkpoint was trained with.  Raises ValueError where this version cannot read it."""
+    """The config that a checkpoint was trained with.  Raises ValueError where this version cannot
+    read it."""
     try:
         return Config.model_validate_json(content["config"])
     except ValueError as error:
         raise ValueError(
-            f"{where}: its config is not one that this version knows ({error}); use the version that wrote it"
+            f"{where}: its config is not one that this version knows ({error}); use the version "
+            f"that wrote it"
         ) from error
 
 
@@ -109,7 +122,8 @@ def config_hash(config: Config) -> str:
 
 
 def resolve(name: str, config: Config) -> Path:
-    """The file that predict.checkpoint means: "best" or "latest" of the run's last stage, or a path.
+    """The file that predict.checkpoint means: "best" or "latest" of the run's last stage, or a
+    path.
 
     Raises ValueError, naming what is there, where there is no such checkpoint.
     """
@@ -117,7 +131,10 @@ def resolve(name: str, config: Config) -> Path:
         named = expanded(name)
         if named.is_file():
             return named
-        raise ValueError(f"checkpoint {name!r} is no file; allowed: 'best', 'latest', or the path of a checkpoint (.pt)")
+        raise ValueError(
+            f"checkpoint {name!r} is no file; allowed: 'best', 'latest', or the path of a "
+            f"checkpoint (.pt)"
+        )
     folder = checkpoints(config, config.variant.stages[-1].name)
     path = checkpoint.best(folder) if name == "best" else checkpoint.newest(folder)
     if path is None:
@@ -126,14 +143,20 @@ def resolve(name: str, config: Config) -> Path:
 
 
 def _what_there_is(config: Config) -> str:
-    there = {stage.name: checkpoint.newest(checkpoints(config, stage.name)) for stage in config.variant.stages}
+    there = {
+        stage.name: checkpoint.newest(checkpoints(config, stage.name))
+        for stage in config.variant.stages
+    }
     found = ", ".join(f"{path} (stage {name})" for name, path in there.items() if path)
     if found:
         return f"the run has: {found}; name one, or predict.checkpoint=latest"
-    others = sorted({path.parents[1].name for path in run_folder(config).glob("*/checkpoints/*.pt")})
+    others = sorted(
+        {path.parents[1].name for path in run_folder(config).glob("*/checkpoints/*.pt")}
+    )
     if others:
         return (
-            f"the run has stages {', '.join(others)}, the config's variant has {', '.join(there)}; repeat the overrides it was "
+            f"the run has stages {', '.join(others)}, the config's variant has {', '.join(there)}; "
+            f"repeat the overrides it was "
             f"trained with, or take -c {config_file(config)}"
         )
     return f"train {config.name!r} first"
