@@ -18,11 +18,12 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from lsd.batches.mailbox import Closed, receive, send
+from lsd.spec.kinds import imported, take_over
 
 Argument = TypeVar("Argument")
 Made = TypeVar("Made")
@@ -117,7 +118,7 @@ class _Worker:
         self._socket, theirs = socket.socketpair()
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; from lsd.batches.workers import serve; "
-            f"serve({theirs.fileno()})"
+            f"serve({theirs.fileno()}, {imported()!r})"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -187,12 +188,16 @@ class _Worker:
         )
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, modules: Mapping[str, str]) -> None:
     """What a worker runs: makes what it is asked for until the parent has gone, or until something
-    fails."""
+    fails.
+
+    modules: those that define kinds, see `lsd.spec.kinds.imported`
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends us
     with socket.socket(fileno=descriptor) as parent, contextlib.suppress(Closed):
         try:
+            take_over(modules)
             make = _set_up(parent)
             while True:
                 send(parent, (make(receive(parent)), None, ""))

@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+from lsd.spec.kinds import imported
+
 OURS = __name__.partition(".")[0]
 
 
@@ -52,8 +54,11 @@ class Beside(MetaPathFinder):
         )
 
     def private(self) -> list[str]:
-        """Names of loaded modules that were found here, with those inside of them."""
-        return [name for name in sys.modules if name.partition(".")[0] in self._found]
+        """Names of loaded modules that were found here, with those inside of them; not of those
+        that define kinds, which others import by their names."""
+        kept = {name.partition(".")[0] for name in imported()}
+        private = self._found - kept
+        return [name for name in sys.modules if name.partition(".")[0] in private]
 
     def forget(self) -> None:
         """Has all that was imported meanwhile imported anew next time, unless it is installed: it

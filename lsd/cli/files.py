@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from lsd.cli.errors import ConfigError
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.spec import Config
 from lsd.spec.collected import collecting
+from lsd.spec.kinds import import_kinds
 from lsd.spec.mistakes import brief, lines, meant
 from lsd.spec.written import expanded
 
@@ -74,8 +77,11 @@ def _read(path: Path) -> str:
 
 
 def _from_json(path: Path) -> Config:
+    text = _read(path)
+    # whoever names the file has it import what it names
+    _import(_named(text), path)
     try:
-        return Config.model_validate_json(_read(path))
+        return Config.model_validate_json(text)
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False)
         if first["type"] == "json_invalid":
@@ -88,6 +94,22 @@ def _from_json(path: Path) -> Config:
                 f"{path} holds {brief(first['input'])}, wanted are the fields of a config, {{...}}"
             ) from error
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
+
+
+def _named(text: str) -> list[str]:
+    """The modules that a config as JSON names; what is wrong with it is said by those who read it."""
+    with suppress(ValueError):
+        content = json.loads(text)
+        names = content.get("imports", []) if isinstance(content, dict) else []
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return []
+
+
+def _import(names: Iterable[str], path: Path) -> None:
+    try:
+        import_kinds(names)
+    except ValueError as error:
+        raise ConfigError(f"{path}: imports: {error}") from error
 
 
 def _checked(config: Config, path: Path) -> Config:
@@ -110,6 +132,8 @@ def _execute(path: Path) -> dict[str, Any]:
                 raise ConfigError(f"{path}: {_where(error, path)}{what}") from error
         if errors:
             imported.forget()
+        elif isinstance(names.get("config"), Config):
+            _import(names["config"].imports, path)
     if errors:
         # a mistake in a helper that several files call is one
         said = dict.fromkeys(f"{path}: {line}" for error in errors for line in lines(error))

@@ -12,6 +12,7 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
+from lsd.spec.kinds import Kind
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import (
     Evaluate,
@@ -25,13 +26,14 @@ from lsd.spec.run import (
     Workers,
 )
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
-from lsd.spec.variants import Head, Loss, Stage, Variant
+from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
     "NEAREST",
     "Affinities",
     "Augmentation",
+    "Bce",
     "Boundary",
     "Config",
     "Contrast",
@@ -44,8 +46,10 @@ __all__ = [
     "GrowBoundary",
     "Head",
     "Intensity",
+    "Kind",
     "Loss",
     "Mask",
+    "Mse",
     "Mutex",
     "Network",
     "Noise",

@@ -7,7 +7,7 @@ Values are in voxels, axes z y x; where a network is 2D the z entries are droppe
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -20,8 +20,8 @@ from lsd.spec.base import (
     Range,
     Several,
     Shape,
-    Spec,
 )
+from lsd.spec.kinds import Kind
 
 PositiveScale = Annotated[float, Field(gt=0, le=1)]
 
@@ -46,7 +46,11 @@ Odd = Annotated[int, Field(gt=1, le=MOST), AfterValidator(_odd)]
 Gains = Annotated[Range, AfterValidator(_above_zero)]
 
 
-class Elastic(Spec):
+class Augmentation(Kind):
+    """What is done to a batch; see `lsd.batches.augmentations` for what a kind of it says."""
+
+
+class Elastic(Augmentation):
     """Deformation by a grid of random displacements, rotation, and displaced sections.
 
     spacing:   voxels between control points
@@ -59,6 +63,7 @@ class Elastic(Spec):
     """
 
     kind: Literal["elastic"] = "elastic"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.elastic:ElasticAugmentation"
     spacing: Annotated[Shape, PerAxis] = (40, 40, 40)
     jitter: Annotated[tuple[Deviation, ...], PerAxis] = (0.0, 0.0, 0.0)
     rotation: Range = (0.0, math.pi / 2)
@@ -69,25 +74,27 @@ class Elastic(Spec):
     misalign: NonNegative = 0
 
 
-class Simple(Spec):
+class Simple(Augmentation):
     """Random mirroring of, and transposition among, the named axes."""
 
     kind: Literal["simple"] = "simple"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.simple:SimpleAugmentation"
     mirror: Annotated[str, Field(pattern="^[zyx]*$")] = "zyx"
     transpose: Annotated[str, Field(pattern="^[zyx]*$")] = "zyx"
 
 
-class Intensity(Spec):
+class Intensity(Augmentation):
     """raw in [0, 1] becomes (raw - mean) * scale + mean + shift, per section or for the whole
     batch."""
 
     kind: Literal["intensity"] = "intensity"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.intensity:IntensityAugmentation"
     scale: Range = (0.9, 1.1)
     shift: Range = (-0.1, 0.1)
     per_section: bool = False
 
 
-class Contrast(Spec):
+class Contrast(Augmentation):
     """Details of raw, from fine to coarse, become stronger or weaker, so that no network relies on
     how dark a membrane is.
 
@@ -101,39 +108,37 @@ class Contrast(Spec):
     """
 
     kind: Literal["contrast"] = "contrast"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.contrast:ContrastAugmentation"
     widths: Annotated[tuple[Odd, ...], Several] = (3, 5, 9, 17)
     gain: Gains = (0.6, 1.6)
     in_xy: bool = False
 
 
-class Noise(Spec):
+class Noise(Augmentation):
     """Gaussian noise on raw in [0, 1], with a standard deviation drawn from the range."""
 
     kind: Literal["noise"] = "noise"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.noise:NoiseAugmentation"
     sigma: Range = (0.0, 0.05)
 
 
-class Defects(Spec):
+class Defects(Augmentation):
     """Sections that are missing (0), of low contrast, or that carry a dark stain; probabilities per
     section."""
 
     kind: Literal["defects"] = "defects"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.defects:DefectsAugmentation"
     missing: Probability = 0.03
     low_contrast: Probability = 0.01
     stained: Probability = 0.01
     contrast_scale: PositiveScale = 0.5
 
 
-class GrowBoundary(Spec):
+class GrowBoundary(Augmentation):
     """Erodes every label by `steps` voxels, so that neurons are apart; in the plane where in_xy is
     set."""
 
     kind: Literal["grow_boundary"] = "grow_boundary"
+    behaviour: ClassVar[str] = "lsd.batches.augmentations.grow_boundary:GrowBoundaryAugmentation"
     steps: Positive = 1
     in_xy: bool = False
-
-
-Augmentation = Annotated[
-    Elastic | Simple | Contrast | Intensity | Noise | Defects | GrowBoundary,
-    Field(discriminator="kind"),
-]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Annotated
+
 from pydantic import field_validator, model_validator
 
-from lsd.spec import fitting
-from lsd.spec.base import Spec
+from lsd.spec import fitting, kinds
+from lsd.spec.base import Several, Spec
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.run import Evaluate, Predict, Segment, Train
@@ -17,10 +20,13 @@ from lsd.spec.volumes import Dataset
 class Config(Spec):
     """What config/config.py holds.
 
+    imports:   modules that define kinds of one's own, such as a target.  They are code, and are
+               imported because a person runs the config file that names them
     name:      of the run, one folder name; its folder is <runs>/<name>
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     """
 
+    imports: Annotated[tuple[str, ...], Several] = ()
     name: str
     dataset: Dataset
     variant: Variant
@@ -32,6 +38,19 @@ class Config(Spec):
     runs: str = "runs"
     data_root: str | None = None
 
+    @field_validator("imports")
+    @classmethod
+    def _are_imported(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        there = kinds.imported()
+        for name in names:
+            # a config file that is running may import its modules itself
+            if name not in there and name not in sys.modules:
+                raise ValueError(
+                    f"module {name!r} is not imported; it is code, which runs only where a person "
+                    f"names it: start from the config file that imports it, or give imports={name!r}"
+                )
+        return names
+
     @field_validator("name")
     @classmethod
     def _one_folder(cls, name: str) -> str:
@@ -41,6 +60,17 @@ class Config(Spec):
                 f"a run's name is one folder name, got {name!r}; {_way_out(name, wrong)}"
             )
         return name
+
+    @model_validator(mode="after")
+    def _names_its_modules(self) -> Config:
+        for spec in kinds.outside(self):
+            module = type(spec).__module__
+            if not any(f"{module}.".startswith(f"{name}.") for name in self.imports):
+                raise ValueError(
+                    f"kind {spec.kind!r} is defined in module {module!r}; name it, as in "
+                    f"imports=({module!r},), so that other processes and checkpoints find it"
+                )
+        return self
 
     @model_validator(mode="after")
     def _axes_agree(self) -> Config:

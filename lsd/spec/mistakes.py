@@ -75,15 +75,25 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
 
 def without_index(error: ValidationError) -> ValidationError:
     """The same mistakes as those of the one element that was checked as a tuple."""
+    return _moved(error, drop=1)
+
+
+def inside(error: ValidationError, part: str) -> ValidationError:
+    """The same mistakes as those of what lies at a part of something larger."""
+    return _moved(error, before=(part,))
+
+
+def _moved(
+    error: ValidationError, *, before: tuple[str, ...] = (), drop: int = 0
+) -> ValidationError:
     found: Lines = []
     for detail in error.errors(include_url=False):
         kind: str | PydanticCustomError = detail["type"]
         if kind in (EXPLAINED, "value_error"):
-            kind = PydanticCustomError("value_error", "{message}", {"message": detail["msg"]})
+            kind = PydanticCustomError(kind, "{message}", {"message": detail["msg"]})
+        loc = (*before, *detail["loc"][drop:])
         found.append(
-            InitErrorDetails(
-                type=kind, loc=detail["loc"][1:], input=detail["input"], ctx=detail.get("ctx", {})
-            )
+            InitErrorDetails(type=kind, loc=loc, input=detail["input"], ctx=detail.get("ctx", {}))
         )
     return ValidationError.from_exception_data(error.title, found)
 
@@ -142,8 +152,6 @@ def _message(detail: ErrorDetails, where: Place) -> str:
         return unknown(str(where.parts[-1]), owner.model_fields, deeper(owner))
     if kind == "missing":
         return "it has no default, so give it"
-    if kind.startswith("union_tag"):
-        return _of_a_kind(detail)
     if kind in (EXPLAINED, "value_error"):
         return message
     wanted = _wanted(detail)
@@ -193,16 +201,6 @@ def _as_tuple(value: float, where: Place) -> str:
         if inner and any(get_origin(kind) is tuple for kind in members(inner[0]))
         else f", as in ({one})"
     )
-
-
-def _of_a_kind(detail: ErrorDetails) -> str:
-    context = detail.get("ctx", {})
-    if detail["type"] == "union_tag_invalid":
-        return (
-            f"kind {context['tag']!r} is unknown; allowed: "
-            f"{context['expected_tags'].replace(chr(39), '')}"
-        )
-    return f"wants one of several kinds, so name it: kind=...; got {brief(detail['input'])}"
 
 
 def _named(title: str) -> type[BaseModel]:

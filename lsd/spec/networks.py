@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from lsd.spec.base import Ints, Positive, Shape, Spec
+from lsd.spec.kinds import Kind
 
 Kernels = tuple[Shape, ...]
 
@@ -26,7 +27,19 @@ def _check_sizes(kernels: Kernels, context: Ints | None, *, dims: int) -> None:
         )
 
 
-class UNet(Spec):
+class Trunk(Kind):
+    """A network before its heads; see `lsd.network.trunks` for what a kind of it says."""
+
+    features_out: Positive | None = None
+    context: Ints | None = None
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        raise TypeError(f"trunk {self.kind!r} does not say in how many axes it works: give it dims")
+
+
+class UNet(Trunk):
     """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from
     level to level.
 
@@ -41,6 +54,7 @@ class UNet(Spec):
     """
 
     kind: Literal["unet"] = "unet"
+    behaviour: ClassVar[str] = "lsd.network.trunks.unet:UNetKind"
     features: Positive = 12
     multiplier: Positive = 5
     factors: tuple[Shape, ...] = ((2, 2, 2), (2, 2, 2), (3, 3, 3))
@@ -81,7 +95,7 @@ class UNet(Spec):
         return len(self.kernels[0])
 
 
-class ResidualUNet(Spec):
+class ResidualUNet(Trunk):
     """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same
     padding.
 
@@ -95,6 +109,7 @@ class ResidualUNet(Spec):
     """
 
     kind: Literal["residual"] = "residual"
+    behaviour: ClassVar[str] = "lsd.network.trunks.residual:ResidualKind"
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (28, 36, 48, 64, 80)
     factors: tuple[Shape, ...] = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
     kernel: Shape = (3, 3, 3)
@@ -130,9 +145,6 @@ class ResidualUNet(Spec):
     def dims(self) -> int:
         """2 or 3."""
         return len(self.kernel)
-
-
-Trunk = Annotated[UNet | ResidualUNet, Field(discriminator="kind")]
 
 
 class Network(Spec):

@@ -101,7 +101,9 @@ def members(kind: Any) -> tuple[Any, ...]:
         return members(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
         return tuple(member for each in get_args(kind) for member in members(each))
-    return (kind,)
+    # a family stands for all of its kinds
+    kinds = kind.kinds() if isinstance(kind, type) and hasattr(kind, "kinds") else {}
+    return tuple(kinds.values()) or (kind,)
 
 
 def _items(kind: Any, part: int | str) -> tuple[Any, ...]:

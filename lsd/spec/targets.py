@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lsd.spec.base import Ints, OneOrEachAxis, Positive, Spec
+from lsd.spec.base import Ints, OneOrEachAxis, Positive
+from lsd.spec.kinds import Kind
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
@@ -21,13 +22,18 @@ def _several(offsets: Any) -> Any:
     return (offsets,) if alone else offsets
 
 
-class Affinities(Spec):
+class Target(Kind):
+    """What a head learns; see `lsd.targets.target` for what a kind of it says."""
+
+
+class Affinities(Target):
     """1 where a voxel and its neighbour at an offset (voxels, z y x) are one neuron.
 
     In 2D, offsets along z are dropped and the others lose their z.
     """
 
     kind: Literal["affinities"] = "affinities"
+    behaviour: ClassVar[str] = "lsd.targets.affinities:AffinityTarget"
     neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = (
         NEAREST
     )
@@ -48,7 +54,7 @@ class Affinities(Spec):
         return offsets
 
 
-class Descriptors(Spec):
+class Descriptors(Target):
     """Local shape descriptors: 10 channels in 3D, 6 in 2D.
 
     sigma:      nm, one value or one per axis (z y x)
@@ -58,6 +64,7 @@ class Descriptors(Spec):
     """
 
     kind: Literal["descriptors"] = "descriptors"
+    behaviour: ClassVar[str] = "lsd.targets.shape:DescriptorTarget"
     sigma: OneOrEachAxis = 80.0
     downsample: Positive = 1
     components: Annotated[str, Field(pattern="^[0-9]+$")] | None = None
@@ -66,19 +73,18 @@ class Descriptors(Spec):
     connected: bool = False
 
 
-class Boundary(Spec):
+class Boundary(Target):
     """1 within `width` voxels of another label or of background, 0 inside a neuron; one channel."""
 
     kind: Literal["boundary"] = "boundary"
+    behaviour: ClassVar[str] = "lsd.targets.boundary:BoundaryTarget"
     width: Positive = 1
 
 
-class Mask(Spec):
+class Mask(Target):
     """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one
     channel."""
 
     kind: Literal["mask"] = "mask"
+    behaviour: ClassVar[str] = "lsd.targets.mask:MaskTarget"
     array: str
-
-
-Target = Annotated[Affinities | Descriptors | Boundary | Mask, Field(discriminator="kind")]

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from lsd.spec.base import PositiveFloat, Several, SeveralSpecs, Spec
+from lsd.spec.kinds import Kind
 from lsd.spec.names import Hyphenated, Word
 from lsd.spec.targets import Target
 
 
-class Loss(Spec):
-    """kind: weighted mean squared error, or binary cross entropy on logits; weight: factor in the
-    sum over heads.
+class Loss(Kind):
+    """How a head learns its target; see `lsd.losses.loss` for what a kind of it says.
 
-    balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets).
+    weight: factor in the sum over heads
     """
 
-    kind: Literal["mse", "bce"] = "mse"
+    default: ClassVar[str] = "mse"
+
     weight: PositiveFloat = 1.0
+
+
+class Mse(Loss):
+    """Weighted mean squared error of probabilities.
+
+    balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets)
+    """
+
+    kind: Literal["mse"] = "mse"
+    behaviour: ClassVar[str] = "lsd.losses.dense:MseLoss"
+    balance: bool = False
+
+
+class Bce(Loss):
+    """Weighted binary cross entropy on logits.
+
+    balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets)
+    """
+
+    kind: Literal["bce"] = "bce"
+    behaviour: ClassVar[str] = "lsd.losses.dense:BceLoss"
     balance: bool = False
 
 
 class Head(Spec):
-    """An output of a stage: what it learns and by which loss.  Networks give logits; the activation
-    is a sigmoid."""
+    """An output of a stage: what it learns and by which loss.  Networks give logits; what becomes
+    of them is said by the target."""
 
     target: Target
     loss: Loss = Loss()

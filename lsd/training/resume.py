@@ -8,6 +8,7 @@ from typing import Any
 from lsd.spec import Config
 
 FREE = (
+    "imports",
     "name",
     "runs",
     "data_root",

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from lsd.blockwise.running.pulse import BUSY
+from lsd.spec.kinds import imported
 from lsd.system.process import descendants, kill
 
 # seconds without a sign of life that a process with no block in hand may take, to load what it
@@ -138,7 +139,7 @@ class Crew:
         signs, its = pipe()
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; from lsd.blockwise.running.pulse import "
-            f"main; main({its})"
+            f"main; main({its}, {imported()!r})"
         )
         try:
             with out.open("ab") as stdout, err.open("ab") as stderr:

@@ -8,6 +8,7 @@ that was killed too, by the next run.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -29,6 +30,7 @@ from lsd.blockwise.on_disk.ledger import Failure, Journal, read_failures
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.slot import take_slot
 from lsd.spec import Workers
+from lsd.spec.kinds import imported
 from lsd.system.process import descendants, kill, started
 
 # seconds between two looks at whether the scheduler is still there
@@ -119,9 +121,9 @@ class Launch:
             str(self.folder.resolve()),
             self.function,
         ]
-        words += ["--context", context, "--cwd", str(Path.cwd())] + (
-            [] if self.overlap else ["--one-at-a-time"]
-        )
+        words += ["--context", context, "--cwd", str(Path.cwd())]
+        words += [] if self.overlap else ["--one-at-a-time"]
+        words += ["--imports", json.dumps(imported())] if imported() else []
         inner = shlex.join(words)
         preset = PRESETS.get(self.workers.launch or "")
         template = preset.template if preset else str(self.workers.launch)

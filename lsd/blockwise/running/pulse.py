@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 IDLE, BUSY = b".", b"#"
@@ -66,10 +66,16 @@ def holding() -> Iterator[None]:
         yield
 
 
-def main(descriptor: int) -> None:
-    """What a process of a crew runs: what comes on stdin, with signs of life on `descriptor`."""
+def main(descriptor: int, modules: Mapping[str, str]) -> None:
+    """What a process of a crew runs: what comes on stdin, with signs of life on `descriptor`.
+
+    modules: those that define kinds, see `lsd.spec.kinds.imported`
+    """
     global _pulse
     # Ctrl-C on a terminal reaches all its processes; the first of them ends the others
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _pulse = Pulse(descriptor)
+    from lsd.spec.kinds import take_over
+
+    take_over(modules)
     pickle.load(sys.stdin.buffer)()

@@ -8,17 +8,19 @@ CONTEXT --cwd FOLDER
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import math
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +32,7 @@ from lsd.blockwise.running.launch import CannotStart, Scheduler, at_start
 from lsd.blockwise.running.pulse import holding
 from lsd.blockwise.running.slot import take_slot
 from lsd.blockwise.running.work import Stopped, Take, Taken, work
+from lsd.spec.kinds import take_over
 from lsd.system.allocator import one_arena
 from lsd.system.process import die_with_parent
 
@@ -96,11 +99,13 @@ def serve(
     *,
     overlap: bool,
     wanted: Callable[[], bool] = lambda: True,
+    modules: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Does blocks of the step in `folder` until the scheduler that `context` names has none left,
     or is gone.
 
     wanted: whether results are still waited for, where more can be told than that the run goes on
+    modules: those that define kinds, see `lsd.spec.kinds.imported`
     What goes wrong at the start is noted there too, and raised; Unreachable, which a run that has
     ended is as well, is raised only.
     """
@@ -110,6 +115,7 @@ def serve(
     number = int(daisy.Context.from_env()["worker_id"])
     journal = Journal(folder)
     try:
+        take_over(modules)
         step = load_step(folder, function)
         pending, goes_on = _pending(folder / PENDING)
         opened = step.open(take_slot(str(step.folder.resolve())))
@@ -219,6 +225,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--context", required=True)
     parser.add_argument("--cwd", type=Path, required=True)
     parser.add_argument("--one-at-a-time", action="store_true")
+    parser.add_argument("--imports", type=json.loads, default={})
     arguments = parser.parse_args(argv)
     os.chdir(arguments.cwd)
     # as when the scripts are run: modules of the working folder can be imported
@@ -231,6 +238,7 @@ def main(argv: list[str] | None = None) -> None:
             arguments.function,
             arguments.context,
             overlap=not arguments.one_at_a_time,
+            modules=arguments.imports,
         )
     except CannotStart as error:
         sys.exit(str(error))

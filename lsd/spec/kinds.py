@@ -1,0 +1,257 @@
+"""Kinds: specs of which a field may hold any, each joined to the class that does what it says.
+
+A subject such as targets is a family, a class below `Kind`.  A kind of it is a class below the
+family, whose field `kind` names it in configs, and whose `behaviour` says where its class is:
+
+    class Affinities(Target):
+        kind: Literal["affinities"] = "affinities"
+        behaviour: ClassVar[str] = "lsd.targets.affinities:AffinityTarget"
+
+Defining the class registers it.  `behaviour(spec)` gives an instance of the class for a spec;
+everything else asks that instance, and never which kind it is.  A field that is annotated with the
+family takes any of its kinds: as a spec, or as a mapping that names the kind.
+
+Kinds may be defined outside of this package, in modules that are imported because a person named
+them: see `import_kinds`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from lsd.spec.base import Spec
+from lsd.spec.mistakes import EXPLAINED, brief, inside
+
+OURS = __name__.partition(".")[0]
+
+
+# families, and their kinds by name
+_families: dict[type[Any], dict[str, type[Any]]] = {}
+# modules, and the folders that they are found in
+_imported: dict[str, str] = {}
+
+
+def _is_family(cls: type[Spec]) -> bool:
+    """Whether a class below `Kind` is none of the kinds, but what they have in common."""
+    return get_origin(cls.model_fields["kind"].annotation) is not Literal
+
+
+def _name(cls: type[Spec]) -> str:
+    return str(get_args(cls.model_fields["kind"].annotation)[0])
+
+
+def _family(cls: type[Spec]) -> type[Any]:
+    return next(base for base in cls.__mro__ if base in _families)
+
+
+def _registered(cls: type[Spec]) -> dict[str, type[Any]]:
+    return _families.get(cls, {})
+
+
+def _place(cls: type[Spec]) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _written(spec: Any, info: Any) -> Any:
+    """As it stands in a config: by its name alone where that says all."""
+    name = spec.to_name() if type(spec).by_name else None
+    return spec.model_dump(mode=info.mode) if name is None else name
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError(EXPLAINED, "{message}", {"message": message})
+
+
+class Kind(Spec):
+    """Base of families.  default: the kind that is meant where none is named, "" if there is none.
+
+    by_name: a kind whose fields all have their defaults is written as its name alone
+    """
+
+    kind: str
+    behaviour: ClassVar[str] = ""
+    default: ClassVar[str] = ""
+    by_name: ClassVar[bool] = False
+
+    def __new__(cls, *args: object, **data: Any) -> Self:
+        """An instance of the kind that a family is called with: `Loss(kind="bce")` is a `Bce`."""
+        if not _is_family(cls):
+            return super().__new__(cls)
+        # a kind that is unknown is found out when the fields are validated
+        return super().__new__(_registered(cls).get(str(data.get("kind", cls.default)), cls))
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Registers a kind of a family."""
+        super().__pydantic_init_subclass__(**options)
+        if Kind in cls.__bases__:
+            _families[cls] = {}
+            return
+        if _is_family(cls):
+            if "behaviour" in cls.__dict__:
+                raise TypeError(
+                    f'{cls.__qualname__} has no name: give it kind: Literal["my_kind"] = "my_kind"'
+                )
+            # what several kinds have in common
+            return
+        name, there = _name(cls), _registered(_family(cls))
+        module, colon, attribute = cls.behaviour.partition(":")
+        if not (module and colon and attribute):
+            raise TypeError(
+                f"{cls.__qualname__} does not say what it does: give it "
+                f'behaviour: ClassVar[str] = "module:Class"'
+            )
+        other = there.get(name)
+        if other is not None and _place(other) != _place(cls):
+            raise TypeError(
+                f"{cls.__qualname__}: kind {name!r} of {_family(cls).__name__} is defined in "
+                f"{other.__module__} already; give it another name"
+            )
+        there[name] = cls
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Of a family: any of its kinds, those that are registered later as well."""
+        if not _is_family(cls):
+            return handler(source)
+        written = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
+        return core_schema.no_info_plain_validator_function(cls._any, serialization=written)
+
+    @classmethod
+    def kinds(cls) -> Mapping[str, type[Self]]:
+        """The kinds of a family, by name, in the order in which they were defined."""
+        return MappingProxyType(_registered(cls))
+
+    @classmethod
+    def from_name(cls, name: str) -> Self | None:
+        """The spec that a name means where it stands alone; None: it means none.  For families that
+        are written by name, and for kinds whose names hold values."""
+        if not _is_family(cls):
+            return cls() if name == _name(cls) else None
+        found = (kind.from_name(name) for kind in _registered(cls).values())
+        return next((spec for spec in found if spec is not None), None)
+
+    def to_name(self) -> str | None:
+        """The name that means this spec, None where it takes more than a name."""
+        return self.kind if self == type(self).from_name(self.kind) else None
+
+    @classmethod
+    def _any(cls, value: Any) -> Self:
+        if isinstance(value, str) and cls.by_name:
+            named = cls.from_name(value)
+            if named is None:
+                raise cls._unknown(value)
+            return named
+        if not isinstance(value, Mapping | BaseModel):
+            raise _error(f"wants one of several kinds, so name it: kind=...; got {brief(value)}")
+        # a stand-in of the family itself, whose kind was wrong, holds what it was given
+        data = value.__dict__ if isinstance(value, BaseModel) else value
+        name = data.get("kind", cls.default)
+        if not name:
+            raise _error(f"wants one of several kinds, so name it: kind=...; got {brief(value)}")
+        member = type(value) if isinstance(value, cls) and type(value) is not cls else None
+        member = member or _registered(cls).get(str(name))
+        if member is None:
+            raise cls._unknown(name)
+        try:
+            return member.model_validate(value if isinstance(value, member) else data)
+        except ValidationError as error:
+            raise inside(error, str(name)) from None
+
+    @classmethod
+    def _unknown(cls, name: object) -> PydanticCustomError:
+        there = ", ".join(cls.described())
+        return _error(
+            f"kind {name!r} is unknown; allowed: {there}, and those of modules that imports= names"
+        )
+
+    @classmethod
+    def described(cls) -> list[str]:
+        """Names of the kinds of a family, as a message lists them."""
+        return list(_registered(cls))
+
+
+def behaviour(spec: Kind) -> Any:
+    """What a spec of a kind does: an instance of the class that its `behaviour` names.
+
+    Raises ValueError where that cannot be imported.
+    """
+    return _class(type(spec))(spec)
+
+
+@cache
+def _class(kind: type[Kind]) -> Any:
+    module, _, name = kind.behaviour.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"kind {_name(kind)!r}: {kind.behaviour} cannot be imported ({error})"
+        ) from error
+
+
+def import_kinds(names: Iterable[str]) -> None:
+    """Imports modules that define kinds; other processes of this run will import them too.
+
+    A module is code, so this is called for what a person named: in a config file that they run, or
+    as an argument.  A config that was read as data is never a reason.  Raises ValueError for a
+    module that cannot be imported.
+    """
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise ValueError(f"module {name!r} cannot be imported: {error}") from error
+            raise ValueError(
+                f"there is no module {name!r}; start in the folder that holds {name}.py, or set "
+                "PYTHONPATH to it"
+            ) from error
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(f"module {name!r} cannot be imported: {what}") from error
+        _imported[name] = _folder(module.__file__, name)
+
+
+def imported() -> dict[str, str]:
+    """Modules that were imported for their kinds, and the folder that each is found in."""
+    return dict(_imported)
+
+
+def take_over(modules: Mapping[str, str]) -> None:
+    """Imports what another process of this run imported; modules: what `imported` says there."""
+    for folder in modules.values():
+        if folder and folder not in sys.path:
+            sys.path.append(folder)
+    import_kinds(modules)
+
+
+def outside(value: Any) -> Iterator[Kind]:
+    """The specs inside a value whose kinds are not of this package."""
+    if isinstance(value, Kind) and type(value).__module__.partition(".")[0] != OURS:
+        yield value
+    if isinstance(value, BaseModel):
+        value = value.__dict__
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from outside(item)
+
+
+def _folder(file: str | None, name: str) -> str:
+    """The folder that a module is found in, which has its package in it."""
+    if file is None:
+        return ""
+    path = Path(file).resolve()
+    up = name.count(".") + (path.name == "__init__.py")
+    return str(path.parents[up])
