@@ -97,7 +97,7 @@ def _from_json(path: Path) -> Config:
 
 
 def _named(text: str) -> list[str]:
-    """The modules that a config as JSON names; what is wrong with it is said by those who read it."""
+    """The modules that a config as JSON names; what is wrong in it is said where it is read."""
     with suppress(ValueError):
         content = json.loads(text)
         names = content.get("imports", []) if isinstance(content, dict) else []

@@ -47,7 +47,7 @@ class Config(Spec):
             if name not in there and name not in sys.modules:
                 raise ValueError(
                     f"module {name!r} is not imported; it is code, which runs only where a person "
-                    f"names it: start from the config file that imports it, or give imports={name!r}"
+                    f"names it: run the config file that imports it, or give imports={name!r}"
                 )
         return names
 
