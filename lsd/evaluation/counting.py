@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,13 @@ class Counts:
     ) -> Output:
         """Their pairs, in ascending order."""
         segmentation, truth, known = source
-        mask = known if self.job.use_mask else np.ones_like(known)
-        if self.job.connected:
-            # pieces get new names, so what is ignored must be left out before
-            mask &= ~np.isin(truth, np.array(self.job.ignore, dtype=np.uint64))
-            truth = _pieces(np.where(mask, truth, np.uint64(0)))
-        table = Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
+        table = overlaps(
+            segmentation,
+            truth,
+            known=known if self.job.use_mask else None,
+            connected=self.job.connected,
+            ignore=self.job.ignore,
+        )
         rows = np.empty(len(table.voxels), PAIR)
         rows["segment"], rows["object"], rows["voxels"] = (
             table.segments,
@@ -116,6 +118,29 @@ class Counts:
             table.voxels,
         )
         return Output(rows=rows)
+
+
+def overlaps(
+    segmentation: NDArray[Any],
+    truth: NDArray[np.uint64],
+    *,
+    known: NDArray[np.bool_] | None,
+    connected: bool,
+    ignore: Collection[int],
+) -> Contingency:
+    """How many voxels each segment shares with each object of the truth, arrays of one shape.
+
+    known:     where voxels are counted; None: everywhere
+    connected: objects are the pieces of the truth that touch by a face, edge or corner, without
+               labels that are ignored, whose voxels are not counted
+    ignore:    these labels
+    """
+    mask = np.ones(truth.shape, np.bool_) if known is None else known
+    if connected:
+        # pieces get new names, so what is ignored must be left out before
+        mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
+        truth = _pieces(np.where(mask, truth, np.uint64(0)))
+    return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
 
 def _step(

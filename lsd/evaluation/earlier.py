@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
+from lsd.segmentation.threshold import COUNTING
 
 # sections of settings, and what in them changes no score
-_SETTINGS = {"segment": (), "evaluate": ("workers", "block")}
+_SETTINGS = {"segment": (), "evaluate": COUNTING}
 
 
 def keep(path: Path, new: Mapping[str, Any]) -> str:

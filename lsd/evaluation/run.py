@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.earlier import keep
-from lsd.evaluation.partition import Partition, score
+from lsd.evaluation.metric import scoring
+from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
 from lsd.prediction.kept import keep_config
@@ -23,7 +24,6 @@ from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
@@ -33,11 +33,12 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
     evaluation-1.json (-2, ..), with its figures, which is said.
 
-    The threshold is the one with the lowest VOI sum on the volumes of the dataset's part
-    "validate", taken as one volume (see `partition.pool`), or the lowest that is as good but for
-    evaluate.tolerance.  Where none of these was segmented it is the one that validation during
-    training found.  It is never picked on test or training volumes: without either there is a
-    sweep, but no threshold.  The mutex decoder has none; its segmentation is scored as it is.
+    The threshold is the one with the lowest objective of evaluate.metric (the VOI sum) on the
+    volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
+    that is as good but for evaluate.tolerance.  Where none of these was segmented it is the one
+    that validation during training found.  It is never picked on test or training volumes: without
+    either there is a sweep, but no threshold.  The mutex decoder has none; its segmentation is
+    scored as it is.
 
     progress: told in a line what was done, and of each volume without truth where its segmentation
               is.
@@ -102,7 +103,8 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None
 ) -> VolumeScores:
-    fragments = _named(name, lambda: score(counted.table, **_options(config)))
+    with _naming(name):
+        fragments = scoring(config.evaluate)(counted.table)
     if config.segment.decoder == "mutex":
         return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
     if threshold is None or threshold in swept:
@@ -130,29 +132,21 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
 
 def _sweep(
     config: Config, name: str, counted: Counted, thresholds: Iterable[float]
-) -> dict[float, Partition]:
+) -> dict[float, Score]:
     if config.segment.decoder == "mutex":
         return {}
-    ordered = sorted(set(thresholds))
-    return _named(
-        name,
-        lambda: {
-            threshold: score(counted.at(threshold), **_options(config)) for threshold in ordered
-        },
-    )
+    score = scoring(config.evaluate)
+    with _naming(name):
+        return {threshold: score(counted.at(threshold)) for threshold in sorted(set(thresholds))}
 
 
-def _named(name: str, scoring: Callable[[], T]) -> T:
+@contextmanager
+def _naming(volume: str) -> Iterator[None]:
+    """Inside, what is wrong is said of this volume."""
     try:
-        return scoring()
+        yield
     except ValueError as error:
-        raise ValueError(f"volume {name!r}: {error}") from error
-
-
-def _options(config: Config) -> dict[str, Any]:
-    # where the truth was relabelled, what is ignored is not in the table
-    ignore = () if config.evaluate.connected else config.evaluate.ignore
-    return {"ignore": ignore, "background": config.evaluate.background}
+        raise ValueError(f"volume {volume!r}: {error}") from error
 
 
 def _write(config: Config, evaluation: Evaluation) -> str:

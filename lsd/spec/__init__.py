@@ -13,6 +13,7 @@ from lsd.spec.augment import (
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.kinds import Kind
+from lsd.spec.metrics import Metric, Voi
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import (
     Evaluate,
@@ -49,6 +50,7 @@ __all__ = [
     "Kind",
     "Loss",
     "Mask",
+    "Metric",
     "Mse",
     "Mutex",
     "Network",
@@ -72,6 +74,7 @@ __all__ = [
     "Trunk",
     "UNet",
     "Variant",
+    "Voi",
     "Volume",
     "Workers",
 ]

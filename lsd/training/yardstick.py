@@ -13,6 +13,7 @@ from lsd.prediction.predictor import choose_device
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
 from lsd.spec import Config, Stage
 from lsd.training.data import states
+from lsd.training.loss_score import scored_by_loss
 from lsd.volumes.inputs import box
 from lsd.volumes.volume import OpenVolume
 
@@ -37,10 +38,10 @@ def yardstick(
         # blocks of a same-padded network with little context are not quite the whole
         "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
     }
-    if config.segment.affinities in stage.heads:
+    if not scored_by_loss(config.segment, stage):
         segment = without(scoring_settings(config), BLOCKS)
         found |= {
-            "score": "voi",
+            "score": config.evaluate.metric.kind,
             "segment": segment,
             "thresholds": config.segment.thresholds,
             "evaluate": evaluate,

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsd.losses.dense import bce, mse
+from lsd.losses.bce import bce
+from lsd.losses.mse import mse
 
 
 def _by_hand(kind, logits, target, weights):
