@@ -3,7 +3,7 @@ through."""
 
 import json
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -42,6 +42,7 @@ class Invented(spec.Spec):
     """Looks like any kind of anything."""
 
     kind: Literal["invented"] = "invented"
+    behaviour: ClassVar[str] = "nowhere:Invented"
     dims: int = 3
     features_out: int | None = None
     factors: tuple[tuple[int, ...], ...] = ((2, 2, 2),)

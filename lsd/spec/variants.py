@@ -50,7 +50,7 @@ class Head(Spec):
     of them is said by the target."""
 
     target: Target
-    loss: Loss = Loss()
+    loss: Loss = Mse()
 
 
 class Stage(Spec):

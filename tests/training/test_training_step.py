@@ -268,7 +268,7 @@ def test_classes_are_balanced_over_the_whole_batch(tmp_path) -> None:
     assert updates[0].heads == pytest.approx(updates[1].heads, rel=1e-5)
     assert updates[0].gradient_norm == pytest.approx(updates[1].gradient_norm, rel=1e-4)
     plain = step(_learner(tmp_path, "c"), iter([batch]))
-    assert plain.heads["affs"] != pytest.approx(updates[0].heads["affs"], rel=1e-2)
+    assert plain.heads["affs"] != pytest.approx(updates[0].heads["affs"], rel=1e-3)
 
 
 def test_a_step_that_overflows_is_left_out(tmp_path) -> None:
