@@ -12,11 +12,10 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
+from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.kinds import Kind
-from lsd.spec.metrics import Metric, Voi
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import (
-    Evaluate,
     Fragments,
     Mutex,
     Precision,

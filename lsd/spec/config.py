@@ -9,9 +9,10 @@ from pydantic import field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
+from lsd.spec.evaluate import Evaluate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
-from lsd.spec.run import Evaluate, Predict, Segment, Train
+from lsd.spec.run import Predict, Segment, Train
 from lsd.spec.targets import Affinities
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset

@@ -1,4 +1,4 @@
-"""How a run trains, validates, predicts, segments and evaluates."""
+"""How a run trains, validates, predicts and segments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lsd.spec.base import (
-    Id,
     NonNegative,
     OfEachAxis,
     PerAxis,
@@ -21,7 +20,6 @@ from lsd.spec.base import (
     Spec,
 )
 from lsd.spec.effect import NoEffect
-from lsd.spec.metrics import Metric, Voi
 from lsd.spec.names import Word
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -330,37 +328,7 @@ class Segment(Spec):
         }
 
 
-class Evaluate(Spec):
-    """Scoring against the truth.
-
-    metric:      what is computed, by name; "voi": variation of information and Rand errors
-    ignore:      truth labels left out
-    background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a
-                 "singleton"
-    use_mask:    score only where it is known what is there, as with segment.use_mask
-    connected:   relabel the truth into connected components inside the region first
-    tolerance:   thresholds whose objective (the VOI sum) on validation is above the best by no more
-                 than this fraction are as good, and the lowest of them is picked: chance decides
-                 between them, and a wrong merge is dearer than a split
-    region:      part of each volume to score; empty: all of it
-    block:       voxels that are counted at once
-    workers:     processes that count
-    """
-
-    # not written where it is the usual one: configs and scores of before had no such field
-    metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
-    ignore: Annotated[tuple[Id, ...], Several] = (0,)
-    background: Literal["label", "ignore", "singletons"] = "label"
-    use_mask: bool = True
-    connected: bool = False
-    tolerance: Probability = 0.0
-    region: Region = ()
-    block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
-    workers: Workers = Workers()
-
-
 __all__ = [
-    "Evaluate",
     "Fragments",
     "Mutex",
     "Precision",
