@@ -17,7 +17,6 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
-from lsd.arrays.offsets import for_dims
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
 from lsd.losses.tasks import dense
@@ -26,7 +25,7 @@ from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.segmentation.decode import Decoded, decode
-from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
+from lsd.spec import Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.training.window import window
@@ -137,11 +136,13 @@ class Validator:
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
         settings, evaluate = self.config.segment, self.config.evaluate
         affs = predict_region(predictor, volume, roi)[settings.affinities]
-        target = self.stage.heads[settings.affinities].target
-        assert isinstance(target, Affinities)
+        kind = targets.target_kind(self.stage.heads[settings.affinities].target)
+        neighborhood = kind.neighborhood(self.config.network.dims)
+        assert neighborhood is not None
         decoded = decode(
-            np.rint(affs * 255).astype(np.uint8),  # as segment.py finds them on disk
-            for_dims(target.neighborhood, self.config.network.dims),
+            # as segment.py finds them on disk
+            kind.storage.to_uint8(torch.from_numpy(affs)).numpy(),
+            neighborhood,
             settings,
             mask=volume.read_known(roi) if settings.use_mask else None,
             first_section=roi.begin[0],
@@ -223,8 +224,7 @@ def _loss(head: Head, predicted: Array, volume: OpenVolume, roi: Roi, *, flat: b
     """The head's loss over a region, as in training: mean over the voxels that count."""
     target, known = _target(head.target, volume, roi, flat=flat)
     weights = balance(target, known) if head.loss.balance else known.astype(np.float32)
-    # probabilities that are 0 or 1 after rounding have no logit
-    logits = torch.from_numpy(predicted).logit(eps=1e-6)
+    logits = targets.target_kind(head.target).activation.inverse(torch.from_numpy(predicted))
     return dense(head.loss)(
         logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]
     ).item()
