@@ -37,7 +37,7 @@ def make_config(
     path = folder / "boxes.zarr"
     if not path.exists():
         write_volume(path)
-    volume = Volume(path=str(path), name="boxes", raw="raw", labels="labels")
+    volume = Volume(path=str(path), raw="raw", labels="labels")
     trunk = UNet(features=2, multiplier=2, factors=((2,) * dims,), kernels=((3,) * dims,))
     few = {"iterations": 2, "workers": 0, "threads": 1, "device": "cpu", "validate_every": 2}
     return Config(
@@ -46,7 +46,7 @@ def make_config(
         dataset=Dataset(
             train=(volume,),
             validate=(volume.derive(region="0:12, 0:20, 0:20"),),
-            test=(volume,),
+            test=(volume.derive(name="boxes"),),
             augment=augment,
         ),
         variant=variant,

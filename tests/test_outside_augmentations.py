@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from kinds_outside.augmentations import Gamma, Zoom
 from outside_run import make_config
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from lsd.batches.augmentations.augmentation import augmentation_kind, runs
 from lsd.batches.pipeline import Batches
@@ -39,9 +40,9 @@ def test_workers_make_the_same_batches(tmp_path, dims) -> None:
 
 
 def test_grey_values_change_alone(tmp_path) -> None:
-    for plain, bright in zip(
-        batches(tmp_path), batches(tmp_path, augment=(Gamma(power=(0.5, 0.5)),)), strict=True
-    ):
+    still, root = Gamma(power=(1, 1)), Gamma(power=(0.5, 0.5))
+    made = (batches(tmp_path, augment=(gamma,)) for gamma in (still, root))
+    for plain, bright in zip(*made, strict=True):
         np.testing.assert_array_equal(plain.labels, bright.labels)
         expected = np.sqrt((plain.raw + 1) / 2) * 2 - 1
         np.testing.assert_allclose(bright.raw, expected, atol=1e-6)
@@ -54,14 +55,11 @@ def test_raw_and_labels_move_alike(tmp_path, dims, with_others) -> None:
     still = Elastic(rotation=(0, 0), subsample=4)
     augment = (still, Zoom(factor=(2, 2))) if with_others else (Zoom(factor=(2, 2)),)
     for batch in batches(tmp_path, dims=dims, augment=augment):
-        inside = (slice(4, -4),) * dims
-        grey = np.round((batch.raw[0, 0][inside] + 1) * 127.5) // 20
         labels = batch.labels[0, 0]
-        flat = (np.diff(labels.astype(int), axis=-1) == 0)[..., 1:] & (
-            np.diff(labels.astype(int), axis=-1) == 0
-        )[..., :-1]
-        agree = (grey == labels)[..., 1:-1][flat]
-        assert agree.mean() > 0.8
+        grey = np.round((batch.raw[0, 0][(slice(4, -4),) * dims] + 1) * 127.5) // 20
+        inside = minimum_filter(labels, 3) == maximum_filter(labels, 3)
+        assert inside.mean() > 0.2
+        np.testing.assert_array_equal(grey[inside], labels[inside])
         # no row of 10 voxels has more than one border where boxes are 18 wide
         assert (np.diff(labels.astype(int), axis=-1) != 0).sum(axis=-1).max() <= 1
 
@@ -74,17 +72,14 @@ def test_one_warp_holds_it_with_others() -> None:
     assert node.every == 8, "the finest of them"
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-def test_training_with_workers_goes_on_where_it_was(tmp_path, dims) -> None:
+@pytest.mark.parametrize(("dims", "workers"), [(2, 0), (3, 2)])
+def test_training_goes_on_where_it_was(tmp_path, dims, workers) -> None:
     augment = (Zoom(), Simple(), Gamma())
     whole = make_config(
-        tmp_path, VARIANT, dims=dims, imports=IMPORTS, augment=augment, workers=2, name="whole"
+        tmp_path, VARIANT, dims=dims, imports=IMPORTS, augment=augment, name="whole"
     )
-    parts = whole.derive(name="parts", train={"iterations": 1})
-    train(parts, progress=False)
-    one, other = (
-        checkpoint.load(train(run, progress=False))["model"]
-        for run in (whole, whole.derive(name="parts"))
-    )
+    parts = whole.derive(name="parts", train={"workers": workers})
+    train(parts.derive(train={"iterations": 1, "workers": 0}), progress=False)
+    one, other = (checkpoint.load(train(run, progress=False))["model"] for run in (whole, parts))
     for name, weights in one.items():
         np.testing.assert_array_equal(weights.numpy(), other[name].numpy())

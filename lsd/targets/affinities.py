@@ -12,8 +12,6 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.ids import ids, set_voxels
 from lsd.arrays.offsets import Offset, check, for_dims, reach, views, warn_beyond
-from lsd.arrays.turning import Turn
-from lsd.targets.opinion import Opinion
 from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
@@ -84,19 +82,5 @@ class AffinityTarget(TargetKind[spec.Affinities]):
         """See `affinities`."""
         return affinities(sample.labels, self._offsets(sample.dims), mask=sample.known)
 
-    def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
-        """An affinity of offset j is found in the channel of the turned offset j'; or in that of
-        -j', one pair of voxels being the same edge from both of its ends: a_j(v) = a_-j(v + j)."""
-        offsets = self._offsets(len(turn.order))
-        return tuple(_turned(offset, offsets, turn) for offset in offsets)
-
     def _offsets(self, dims: int) -> tuple[Offset, ...]:
         return for_dims(self.spec.neighborhood, dims)
-
-
-def _turned(offset: Offset, offsets: Sequence[Offset], turn: Turn) -> Opinion | None:
-    turned = turn.offset(offset)
-    opposite = tuple(-step for step in turned)
-    if turned in offsets:
-        return Opinion(offsets.index(turned), (0,) * len(offset))
-    return Opinion(offsets.index(opposite), offset) if opposite in offsets else None

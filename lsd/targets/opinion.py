@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsd.arrays.offsets import Offset
+from lsd.arrays.turning import Turn
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,20 @@ class Opinion:
     channel: int
     shift: Offset
     inverted: bool = False
+
+
+def of_affinities(offsets: Sequence[Offset], turn: Turn) -> tuple[Opinion | None, ...]:
+    """Where a turned prediction of affinities holds each of them.
+
+    An affinity of offset j is found in the channel of the turned offset j'; or in that of -j', one
+    pair of voxels being the same edge from both of its ends: a_j(v) = a_-j(v + j).
+    """
+    return tuple(_of_affinity(offset, offsets, turn) for offset in offsets)
+
+
+def _of_affinity(offset: Offset, offsets: Sequence[Offset], turn: Turn) -> Opinion | None:
+    turned = turn.offset(offset)
+    opposite = tuple(-step for step in turned)
+    if turned in offsets:
+        return Opinion(offsets.index(turned), (0,) * len(offset))
+    return Opinion(offsets.index(opposite), offset) if opposite in offsets else None

@@ -31,7 +31,7 @@ from lsd.arrays.offsets import Offset, for_dims
 from lsd.arrays.turning import Turn
 from lsd.spec.kinds import behaviour
 from lsd.targets.activation import Activation, Sigmoid
-from lsd.targets.opinion import Opinion
+from lsd.targets.opinion import Opinion, of_affinities
 from lsd.targets.storage import Storage
 
 Array = npt.NDArray[Any]
@@ -163,10 +163,13 @@ class TargetKind(ABC, Generic[Settings]):
     def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
         """For each channel where a prediction of turned raw, turned back, holds it; None: nowhere.
 
-        Unless a kind says so, a channel stays what it is, as is right for all that knows no
-        direction.
+        Affinities are found by their offsets.  Unless a kind says so, any other channel stays what
+        it is, as is right for all that knows no direction.
         """
         dims = len(turn.order)
+        offsets = self.neighborhood(dims)
+        if offsets is not None:
+            return of_affinities(offsets, turn)
         return tuple(Opinion(channel, (0,) * dims) for channel in range(self.channels(dims)))
 
     def axis_keys(self, dims: int) -> Sequence[Hashable]:

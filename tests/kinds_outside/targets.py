@@ -91,17 +91,17 @@ class FlowTarget(TargetKind[Flow]):
 
 
 class Contacts(Target):
-    """Affinities of each voxel to all within `radius` voxels, each pair once."""
+    """Affinities of each voxel to all that lie before it within `radius` voxels."""
 
     kind: Literal["contacts"] = "contacts"
     behaviour: ClassVar[str] = "kinds_outside.targets:ContactTarget"
     radius: Positive = 1
 
     def affinity_offsets(self):
-        steps = range(-self.radius, self.radius + 1)
-        offsets = itertools.product(steps, repeat=3)
-        near = [o for o in offsets if 0 < sum(k * k for k in o) <= self.radius**2 and o < (0, 0, 0)]
-        return tuple(sorted(near, key=lambda offset: sum(k * k for k in offset)))
+        offsets = itertools.product(range(-self.radius, 1), repeat=3)
+        squares = {offset: sum(step * step for step in offset) for offset in offsets}
+        near = [offset for offset, square in squares.items() if 0 < square <= self.radius**2]
+        return tuple(sorted(near, key=squares.__getitem__))
 
 
 class ContactTarget(TargetKind[Contacts]):
