@@ -19,7 +19,7 @@ from lsd.batches.pipeline import _node
 from lsd.evaluation.metric import TableMetric, scoring
 from lsd.evaluation.partition import compare
 from lsd.evaluation.score import Score
-from lsd.losses.loss import HeadLoss, Sample
+from lsd.losses.loss import HeadLoss, LossSample
 from lsd.losses.stage import StageLosses
 from lsd.network import cost, levels, precision
 from lsd.network.cascade import Cascade
@@ -32,6 +32,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
 from lsd.spec.kinds import behaviour
 from lsd.targets import target, windows
+from lsd.targets.activation import Sigmoid
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 
@@ -183,13 +184,14 @@ def test_every_loss_has_its_answers(kind, spatial) -> None:
     torch.manual_seed(0)
     shape = (2, 3, *spatial)
     logits = torch.randn(shape, requires_grad=True)
-    sample = Sample(
+    sample = LossSample(
         logits={"a": logits},
         targets={"a": torch.randint(2, shape).float()},
         weights={"a": torch.randint(2, shape).float()},
         labels=torch.randint(5, (2, 1, *spatial)),
         known=torch.ones((2, 1, *spatial), dtype=torch.bool),
         voxel_size=(8.0,) * len(spatial),
+        activations={"a": Sigmoid()},
         head="a",
     )
     loss = behaviour(kind())

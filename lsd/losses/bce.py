@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional
 
-from lsd.losses.dense import DenseLoss, known_only, mean
-
-
-def bce(logits: Tensor, target: Tensor, weights: Tensor, *, count: Tensor | None = None) -> Tensor:
-    """Mean of -w (t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))) over voxels with w > 0; target in
-    [0, 1].
-
-    Shapes and what is done where nothing is known: see `lsd.losses.dense`.
-    count: what the sum is divided by; None: the number of voxels with w > 0
-    """
-    x, t = known_only(logits, target, weights)
-    errors = functional.binary_cross_entropy_with_logits(x, t, reduction="none")
-    return mean(errors, weights, count=count)
+from lsd.losses.dense import DenseLoss
+from lsd.targets.activation import Activation, Sigmoid
+from lsd.targets.target import TargetKind
 
 
 class BceLoss(DenseLoss):
-    """`spec.Bce`."""
+    """`spec.Bce`: mean of -w (t log p + (1 - t) log(1 - p)) over voxels with w > 0.
 
-    loss = staticmethod(bce)
+    p is the sigmoid of logits, t in [0, 1].
+    """
+
+    def misfit(self, target: TargetKind[Any]) -> str:
+        """Probabilities only."""
+        if isinstance(target.activation, Sigmoid):
+            return ""
+        return (
+            f"loss 'bce' learns probabilities, and {target.spec.kind!r} has another activation "
+            "than a sigmoid; take loss 'mse'"
+        )
+
+    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+        """-t log p - (1 - t) log(1 - p)."""
+        return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -10,32 +10,34 @@ also 0.  Computed in fp32 whatever the logits are.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 from torch import Tensor
 
 from lsd.losses.balance import balanced, class_counts
-from lsd.losses.loss import HeadLoss, Sample, Totals
-
-
-def known_only(logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (fp32) and target, 0 where nothing counts."""
-    # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
-    unknown = ~(weights > 0)
-    return logits.float().masked_fill(unknown, 0), target.masked_fill(unknown, 0)
-
-
-def mean(errors: Tensor, weights: Tensor, *, count: Tensor | None = None) -> Tensor:
-    """Sum of errors times weights, divided by `count`; None: by how many weights are above 0."""
-    if count is None:
-        count = (weights > 0).expand_as(errors).sum()
-    return (errors * weights).sum() / count.clamp(min=1)
+from lsd.losses.loss import HeadLoss, LossSample, Totals
+from lsd.targets.activation import Activation
+from lsd.targets.target import TargetKind
 
 
 class DenseLoss(HeadLoss):
     """Base of losses that are a mean over voxels, with class balance where `spec.balance` asks for
     it."""
 
-    def totals(self, sample: Sample) -> Totals:
+    @abstractmethod
+    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+        """The loss of each voxel by itself, of the shape of logits (fp32, finite)."""
+
+    def remarks(self, target: TargetKind[Any]) -> list[str]:
+        """Balance is of targets that are 0 or 1."""
+        if not self.spec.balance or target.binary:
+            return []
+        return [
+            f"balance takes values above 0.5 for positives, but {target.spec.kind} are between 0 "
+            "and 1"
+        ]
+
+    def totals(self, sample: LossSample) -> Totals:
         """How many voxels count; where classes are balanced by channel, with how many of these are
         positive."""
         if not self.spec.balance:
@@ -43,16 +45,15 @@ class DenseLoss(HeadLoss):
         known, positive = class_counts(sample.own_target, sample.own_weights)
         return {"known": known, "positive": positive}
 
-    def forward(self, sample: Sample, totals: Totals) -> Tensor:
+    def forward(self, sample: LossSample, totals: Totals) -> Tensor:
         """Mean over the voxels of the whole batch that count."""
         target, weights = sample.own_target, sample.own_weights
         if self.spec.balance:
             weights = balanced(target, **totals) * weights
-        return self.loss(sample.own_logits, target, weights, count=totals["known"].sum())
-
-    @staticmethod
-    @abstractmethod
-    def loss(
-        logits: Tensor, target: Tensor, weights: Tensor, *, count: Tensor | None = None
-    ) -> Tensor:
-        """The loss of tensors; count: voxels that count in the whole batch, None: those here."""
+        # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
+        unknown = ~(weights > 0)
+        logits = sample.own_logits.float().masked_fill(unknown, 0)
+        errors = self.errors(
+            logits, target.masked_fill(unknown, 0), sample.activations[sample.head]
+        )
+        return (errors * weights).sum() / totals["known"].sum().clamp(min=1)

@@ -14,7 +14,7 @@ the spec, that computes.  Both may stand in a module of your own that the config
 
         def forward(self, sample, totals):
             counts = sample.own_weights > 0
-            errors = huber_loss(sample.own_logits.sigmoid(), sample.own_target, reduction="none",
+            errors = huber_loss(sample.own_values, sample.own_target, reduction="none",
                                 delta=self.spec.delta)
             return (errors * counts).sum() / totals["known"].clamp(min=1)
 
@@ -32,12 +32,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from lsd import spec
+from lsd.targets.activation import Activation
+from lsd.targets.target import TargetKind
 
 Totals = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Sample:
+class LossSample:
     """A batch, or the share of it that one process has, as the losses of a stage see it.
 
     Tensors are on one device; spatial axes are z y x, or y x where the network is 2D.
@@ -51,6 +53,7 @@ class Sample:
                 unknown.  Ids are bit patterns of uint64: those above 2**63 - 1 are negative
     known:      bool (b, 1, *spatial), where the label is known
     voxel_size: nm, one for each spatial axis
+    activations: what makes values of logits, by head; it belongs to the head's target
     head:       the head whose loss is asked for
     """
 
@@ -60,9 +63,10 @@ class Sample:
     labels: Tensor
     known: Tensor
     voxel_size: tuple[float, ...]
+    activations: Mapping[str, Activation]
     head: str = ""
 
-    def of(self, head: str) -> Sample:
+    def of(self, head: str) -> LossSample:
         """The same batch, seen by the loss of this head."""
         return replace(self, head=head)
 
@@ -70,6 +74,11 @@ class Sample:
     def own_logits(self) -> Tensor:
         """Logits of the head whose loss is asked for."""
         return self.logits[self.head]
+
+    @property
+    def own_values(self) -> Tensor:
+        """Values that the head whose loss is asked for predicts, fp32, with their graph."""
+        return self.activations[self.head](self.own_logits.float())
 
     @property
     def own_target(self) -> Tensor:
@@ -95,7 +104,16 @@ class HeadLoss(nn.Module):
         # of the kind that this class belongs to, so its fields are known to it alone
         self.spec: Any = spec
 
-    def totals(self, sample: Sample) -> Totals:
+    def misfit(self, target: TargetKind[Any]) -> str:
+        """Why a head that learns this target cannot have this loss, with the way out, for an error;
+        "": it can."""
+        return ""
+
+    def remarks(self, target: TargetKind[Any]) -> list[str]:
+        """What is strange, but not wrong, about learning this target by it."""
+        return []
+
+    def totals(self, sample: LossSample) -> Totals:
         """Sums over a sample that `forward` needs of the whole batch: how many voxels count, how
         many are positive.  Tensors of any shapes, without gradient; {}: it needs none.
 
@@ -105,7 +123,7 @@ class HeadLoss(nn.Module):
         return {}
 
     @abstractmethod
-    def forward(self, sample: Sample, totals: Totals) -> Tensor:
+    def forward(self, sample: LossSample, totals: Totals) -> Tensor:
         """The loss of `sample.head`, a scalar in fp32 with its graph.
 
         totals: what `totals` gives, of the whole batch.  Divide by these and not by what the sample

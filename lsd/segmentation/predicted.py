@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lsd.arrays.offsets import for_dims
 from lsd.blockwise.on_disk.container import beside
 from lsd.blockwise.on_disk.step import digest, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
-from lsd.spec import Affinities, Config
+from lsd.spec import Config
 from lsd.spec.paths import prediction
+from lsd.targets.target import target_kind
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.inputs import ArrayInput, ArrayState
 
@@ -17,15 +17,17 @@ from lsd.volumes.inputs import ArrayInput, ArrayState
 def neighborhood(config: Config) -> tuple[tuple[int, ...], ...]:
     """Offsets of the head that segment.affinities names, in the axes of the network.  Raises
     ValueError if it has none."""
-    heads, head = config.variant.heads(), config.segment.affinities
-    target = heads[head].target if head in heads else None
-    if not isinstance(target, Affinities):
-        there = [name for name, other in heads.items() if isinstance(other.target, Affinities)]
+    wanted, neighborhoods = config.segment.affinities, {}
+    for name, head in config.variant.heads().items():
+        offsets = target_kind(head.target).neighborhood(config.network.dims)
+        if offsets is not None:
+            neighborhoods[name] = offsets
+    if wanted not in neighborhoods:
         raise ValueError(
-            f"segment.affinities names {head!r}; heads with affinities: "
-            f"{', '.join(there) or 'none'}"
+            f"segment.affinities names {wanted!r}; heads with affinities: "
+            f"{', '.join(neighborhoods) or 'none'}"
         )
-    return for_dims(target.neighborhood, config.network.dims)
+    return neighborhoods[wanted]
 
 
 def predicted(config: Config, volume: str) -> Array:

@@ -13,7 +13,6 @@ from lsd.spec.evaluate import Evaluate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.run import Predict, Segment, Train
-from lsd.spec.targets import Affinities
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
 
@@ -118,13 +117,10 @@ class Config(Spec):
     @model_validator(mode="after")
     def _mutex_has_far_affinities(self) -> Config:
         head = self.variant.heads().get(self.segment.affinities)
-        if (
-            self.segment.decoder != "mutex"
-            or head is None
-            or not isinstance(head.target, Affinities)
-        ):
+        offsets = None if head is None else head.target.affinity_offsets()
+        if self.segment.decoder != "mutex" or offsets is None:
             return self
-        if all(sum(map(abs, offset)) == 1 for offset in head.target.neighborhood):
+        if all(sum(map(abs, offset)) == 1 for offset in offsets):
             raise ValueError(
                 f"segment.decoder='mutex' wants far affinities, to repel; those of head "
                 f"{self.segment.affinities!r} are of the "

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
-from lsd.losses.loss import Sample
+from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
 from lsd.spec import Segment, Stage
 
@@ -80,7 +80,7 @@ def score(
 ) -> LossScore:
     """The loss of each head over a region, as in training: mean over the voxels that count.
 
-    predicted: probabilities, by head, (c, z, y, x)
+    predicted: values, by head, (c, z, y, x)
     targets:   what each head should give, and where that is known, of the same shapes
     labels, known: (z, y, x); voxel_size: nm
     weights:   of each head in the sum
@@ -92,14 +92,18 @@ def score(
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return tensor.movedim(1, 0) if flat else tensor[None]
 
-    sample = Sample(
-        # probabilities that are 0 or 1 after rounding have no logit
-        logits={name: batch(array).logit(eps=1e-6) for name, array in predicted.items()},
+    sample = LossSample(
+        # a probability that is 0 or 1 after rounding has no logit, so it is moved a little
+        logits={
+            name: losses.activations[name].inverse(batch(array))
+            for name, array in predicted.items()
+        },
         targets={name: batch(target) for name, (target, _) in targets.items()},
         weights={name: batch(where.astype(np.float32)) for name, (_, where) in targets.items()},
         labels=batch(labels.view(np.int64)[None]),
         known=batch(known[None]),
         voxel_size=tuple(voxel_size)[1 if flat else 0 :],
+        activations=losses.activations,
     )
     # their parameters may be where the network is; a whole region need not fit there
     at_rest = deepcopy(losses).cpu().eval()

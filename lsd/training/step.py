@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsd.batches.pipeline import Batch
-from lsd.losses.loss import Sample
+from lsd.losses.loss import LossSample
 from lsd.network.precision import autocast
 from lsd.training import keeping
 from lsd.training.faults import check_finite
@@ -61,9 +61,9 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
         return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 
-def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Sample:
+def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
     """A batch on the learner's device, as losses see it."""
-    return Sample(
+    return LossSample(
         logits=logits,
         targets={name: _tensor(learner, target) for name, target in batch.targets.items()},
         weights={name: _tensor(learner, weights) for name, weights in batch.weights.items()},
@@ -71,10 +71,11 @@ def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Samp
         labels=_tensor(learner, batch.labels.view(np.int64)),
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
+        activations=learner.losses.activations,
     )
 
 
-def _backward(learner: Learner, given: Sample, *, accumulated: int) -> dict[str, float]:
+def _backward(learner: Learner, given: LossSample, *, accumulated: int) -> dict[str, float]:
     """Adds the gradient of a sample; gives the loss that is minimised, and each head's own."""
     # of the whole batch: processes that shared one would add these up here
     totals = learner.losses.totals(given)

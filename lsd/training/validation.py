@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.offsets import for_dims
 from lsd.evaluation.counting import overlaps
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score, pool
@@ -25,7 +25,7 @@ from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.segmentation.decode import decode
-from lsd.spec import Affinities, Config, Stage, Target, paths
+from lsd.spec import Config, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.training.loss_score import LossScore, score, scored_by_loss
 from lsd.training.window import window
@@ -136,11 +136,13 @@ class Validator:
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
         settings, evaluate = self.config.segment, self.config.evaluate
         affs = predict_region(predictor, volume, roi)[settings.affinities]
-        target = self.stage.heads[settings.affinities].target
-        assert isinstance(target, Affinities)
+        kind = targets.target_kind(self.stage.heads[settings.affinities].target)
+        neighborhood = kind.neighborhood(self.config.network.dims)
+        assert neighborhood is not None
         decoded = decode(
-            np.rint(affs * 255).astype(np.uint8),  # as segment.py finds them on disk
-            for_dims(target.neighborhood, self.config.network.dims),
+            # as segment.py finds them on disk
+            kind.storage.to_uint8(torch.from_numpy(affs)).numpy(),
+            neighborhood,
             settings,
             mask=volume.read_known(roi) if settings.use_mask else None,
             first_section=roi.begin[0],

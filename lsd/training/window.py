@@ -12,7 +12,7 @@ from funlib.geometry import Coordinate, Roi
 
 from lsd.evaluation.scored import scored, scored_blocks
 from lsd.spec import Config, Evaluate, Stage
-from lsd.targets import target as targets
+from lsd.targets.target import target_kind
 from lsd.training.loss_score import scored_by_loss
 from lsd.volumes.array import text
 from lsd.volumes.known import Blocks, box, known_everywhere, truth_blocks
@@ -79,7 +79,7 @@ def _from_both_ends(blocks: Blocks) -> Iterator[Roi]:
 def _margin(volume: OpenVolume, config: Config, stage: Stage) -> Coordinate:
     dims, size = config.network.dims, volume.voxel_size[-config.network.dims :]
     seen = [
-        (0,) * (volume.roi.dims - dims) + tuple(targets.context(head.target, size))
+        (0,) * (volume.roi.dims - dims) + tuple(target_kind(head.target).context(size))
         for head in stage.heads.values()
     ]
     return Coordinate(np.max([config.segment.context[-volume.roi.dims :], *seen], axis=0).tolist())

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy, mse_loss
 
-from lsd.losses.bce import bce
-from lsd.losses.loss import Sample
-from lsd.losses.mse import mse
+from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
 from lsd.spec import Affinities, Descriptors, Head, Loss
 
@@ -19,20 +18,27 @@ HEADS = {
 }
 
 
-def sample_of(size: int = 1) -> Sample:
+def sample_of(size: int = 1) -> LossSample:
     torch.manual_seed(0)
     shapes = {"lsds": (size, 10, 3, 4, 5)} | dict.fromkeys(("affs", "train"), (size, 3, 3, 4, 5))
-    return Sample(
+    return LossSample(
         logits={name: torch.randn(shape, requires_grad=True) for name, shape in shapes.items()},
         targets={name: torch.randint(2, shape).float() for name, shape in shapes.items()},
         weights={name: torch.randint(2, shape).float() for name, shape in shapes.items()},
         labels=torch.randint(5, (size, 1, 3, 4, 5)),
         known=torch.ones((size, 1, 3, 4, 5), dtype=torch.bool),
         voxel_size=(30.0, 6.0, 6.0),
+        activations=StageLosses(HEADS).activations,
     )
 
 
-def shares_of(sample: Sample) -> list[Sample]:
+def by_hand(sample: LossSample, function) -> torch.Tensor:
+    """Mean over what counts."""
+    known = sample.own_weights > 0
+    return function(sample.own_logits.sigmoid()[known], sample.own_target[known])
+
+
+def shares_of(sample: LossSample) -> list[LossSample]:
     """Each sample of a batch by itself, as one of several processes would have it."""
 
     def cut(tensors, place):
@@ -54,18 +60,14 @@ def shares_of(sample: Sample) -> list[Sample]:
 def test_sum_of_weighted_heads():
     sample, losses = sample_of(), StageLosses(HEADS)
     found = losses(sample, losses.totals(sample))
-    for name, function in (("lsds", mse), ("affs", bce)):
-        own = sample.of(name)
-        expected = function(own.own_logits, own.own_target, own.own_weights)
-        assert found[name].item() == expected.item()
+    for name, function in (("lsds", mse_loss), ("affs", binary_cross_entropy)):
+        assert found[name].item() == pytest.approx(by_hand(sample.of(name), function).item())
     value = losses.balancer(found)
     expected = 2 * found["lsds"] + 0.5 * found["affs"] + found["train"]
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     value.backward()
     own = sample.of("lsds")
-    gradient = torch.autograd.grad(
-        2 * mse(own.own_logits, own.own_target, own.own_weights), own.own_logits
-    )[0]
+    gradient = torch.autograd.grad(2 * by_hand(own, mse_loss), own.own_logits)[0]
     torch.testing.assert_close(own.own_logits.grad, gradient)
 
 
@@ -102,3 +104,16 @@ def test_the_balancer_sees_the_scale():
     )
     for gradient, logits in zip(once, sample.logits.values(), strict=True):
         torch.testing.assert_close(logits.grad, 8 * gradient)
+
+
+def test_a_loss_that_does_not_fit_the_target_is_refused_or_told():
+    """Cross entropy is of probabilities; balance is of two classes."""
+    heads = {"flow": Head(target={"kind": "flow"}, loss=Loss(kind="bce"))}
+    with pytest.raises(
+        ValueError, match="head 'flow': loss 'bce' learns probabilities, and 'flow'"
+    ):
+        StageLosses(heads)
+    assert StageLosses({"flow": heads["flow"].derive(loss=Loss())})
+    odd = {"lsds": Head(target=Descriptors(), loss=Loss(balance=True)), "affs": HEADS["train"]}
+    [said] = StageLosses(odd).remarks()
+    assert said.startswith("head lsds: balance takes values above 0.5 for positives")
