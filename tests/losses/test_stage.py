@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from kinds_outside.targets import Flow
 from torch.nn.functional import binary_cross_entropy, mse_loss
 
 from lsd.losses.loss import LossSample
@@ -108,10 +109,8 @@ def test_the_balancer_sees_the_scale():
 
 def test_a_loss_that_does_not_fit_the_target_is_refused_or_told():
     """Cross entropy is of probabilities; balance is of two classes."""
-    heads = {"flow": Head(target={"kind": "flow"}, loss=Loss(kind="bce"))}
-    with pytest.raises(
-        ValueError, match="head 'flow': loss 'bce' learns probabilities, and 'flow'"
-    ):
+    heads = {"flow": Head(target=Flow(), loss=Loss(kind="bce"))}
+    with pytest.raises(ValueError, match="head 'flow': loss 'bce' learns probabilities, and "):
         StageLosses(heads)
     assert StageLosses({"flow": heads["flow"].derive(loss=Loss())})
     odd = {"lsds": Head(target=Descriptors(), loss=Loss(balance=True)), "affs": HEADS["train"]}
