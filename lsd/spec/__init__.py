@@ -12,19 +12,12 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
+from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.kinds import Kind
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
-from lsd.spec.run import (
-    Evaluate,
-    Fragments,
-    Mutex,
-    Precision,
-    Predict,
-    Schedule,
-    Segment,
-    Train,
-    Workers,
-)
+from lsd.spec.run import Evaluate, Precision, Predict, Schedule, Train, Workers
+from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.segment import Fragments, Mutex, Scores, Segment
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
@@ -38,6 +31,7 @@ __all__ = [
     "Config",
     "Contrast",
     "Dataset",
+    "Decoder",
     "Defects",
     "Descriptors",
     "Elastic",
@@ -49,21 +43,28 @@ __all__ = [
     "Kind",
     "Loss",
     "Mask",
+    "Mean",
+    "MeanAll",
     "Mse",
     "Mutex",
+    "MutexWatershed",
     "Network",
     "Noise",
     "Part",
     "Precision",
     "Predict",
+    "Quantile",
     "Range",
     "Region",
     "ResidualUNet",
     "Schedule",
+    "Scores",
+    "Scoring",
     "Segment",
     "Shape",
     "Sharpen",
     "Simple",
+    "SizeDifference",
     "Spec",
     "Stage",
     "Synthetic",
@@ -73,5 +74,6 @@ __all__ = [
     "UNet",
     "Variant",
     "Volume",
+    "Watershed",
     "Workers",
 ]

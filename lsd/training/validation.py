@@ -1,7 +1,8 @@
 """How good a stage is by now: its validation volumes predicted, segmented and scored.
 
-A stage that gives the affinities of config.segment is scored by the VOI of the best threshold.  Any
-other, such as the first of an auto-context variant, is scored by its loss over the same regions.
+A stage that gives all heads that the decoder of config.segment reads is scored by the VOI of the
+best threshold.  Any other, such as the first of an auto-context variant, is scored by its loss over
+the same regions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
-from lsd.arrays.offsets import for_dims
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
 from lsd.losses.tasks import dense
@@ -25,8 +25,10 @@ from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
-from lsd.segmentation.decode import Decoded, decode
-from lsd.spec import Affinities, Config, Evaluate, Head, Stage, Target, paths
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.kernels.prediction import Decoded, Prediction
+from lsd.segmentation.predicted import is_decoded, neighborhood
+from lsd.spec import Config, Evaluate, Head, Stage, Target, paths
 from lsd.targets import target as targets
 from lsd.targets.balance import balance
 from lsd.training.window import window
@@ -114,11 +116,11 @@ class Validator:
         """Scores `cascade`, whose last stage is the validator's."""
         predictor = self._predictor(cascade)
         regions = zip(self._volumes, self._rois, strict=True)
-        if self.config.segment.affinities in self.stage.heads:
+        if is_decoded(self.config, self.stage.heads):
             sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
             return _by_partition(
                 sweeps,
-                choose=self.config.segment.decoder != "mutex",
+                choose=decoder_of(self.config.segment).has_thresholds,
                 tolerance=self.config.evaluate.tolerance,
             )
         return _by_loss(
@@ -136,12 +138,17 @@ class Validator:
 
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
         settings, evaluate = self.config.segment, self.config.evaluate
-        affs = predict_region(predictor, volume, roi)[settings.affinities]
-        target = self.stage.heads[settings.affinities].target
-        assert isinstance(target, Affinities)
-        decoded = decode(
-            np.rint(affs * 255).astype(np.uint8),  # as segment.py finds them on disk
-            for_dims(target.neighborhood, self.config.network.dims),
+        predicted, decoder = predict_region(predictor, volume, roi), decoder_of(settings)
+        dims = self.config.network.dims
+        heads = {
+            name: Prediction(
+                np.rint(predicted[name] * 255).astype(np.uint8),  # as segment.py finds them on disk
+                neighborhood(self.stage.heads[name].target, dims),
+            )
+            for name in decoder.reads(settings)
+        }
+        decoded = decoder.decode(
+            heads,
             settings,
             mask=volume.read_known(roi) if settings.use_mask else None,
             first_section=roi.begin[0],

@@ -11,6 +11,7 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 
 from lsd.evaluation.scored import scored, scored_blocks
+from lsd.segmentation.predicted import is_decoded
 from lsd.spec import Config, Stage
 from lsd.targets import target as targets
 from lsd.volumes.array import text
@@ -43,7 +44,7 @@ def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
 
 
 def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi | None:
-    by_loss = config.segment.affinities not in stage.heads
+    by_loss = not is_decoded(config, stage.heads)
     blocks = _blocks(volume, roi, config, by_loss=by_loss)
     if blocks is None or not blocks.whole:
         return None

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 
 from lsd.network.precision import choose
 from lsd.prediction.predictor import choose_device
+from lsd.segmentation.predicted import is_decoded
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
 from lsd.spec import Config, Stage
 from lsd.training.data import states
@@ -37,7 +38,7 @@ def yardstick(
         # blocks of a same-padded network with little context are not quite the whole
         "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
     }
-    if config.segment.affinities in stage.heads:
+    if is_decoded(config, stage.heads):
         segment = without(scoring_settings(config), BLOCKS)
         found |= {
             "score": "voi",
