@@ -29,6 +29,7 @@ def decode(
     first_section: z of the first section in the world, from which blank_sections are counted
     Raises ValueError if the decoder reads another head.
     """
+    settings = settings.checked()
     decoder = decoder_of(settings)
     others = [name for name in decoder.reads(settings) if name != settings.affinities]
     if others:

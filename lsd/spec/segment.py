@@ -53,6 +53,7 @@ class Mutex(Spec):
 
     bias:    added to (affinity - 0.5) of attractive and of repulsive edges
     stride:  every n-th repulsive edge an axis is used, voxels
+    min_size: drop segments of fewer voxels
     """
 
     bias: tuple[float, float] = (-0.2, -0.2)
@@ -74,6 +75,8 @@ class Segment(Spec):
     affinities: the head that holds them
     decoder:    "watershed" (fragments, then agglomeration), "mutex", or one of a module that
                 Config.imports names
+    fragments:  of the watershed decoder
+    mutex:      of the mutex decoder
     scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" ..
                 "hist_quant_95" (75 is the paper's), with "_max" where a contact starts as its
                 highest affinity alone; "mean_all": over all offsets of the head, far ones too;

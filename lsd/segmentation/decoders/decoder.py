@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.step import Step
-from lsd.segmentation.kernels.nearest import unit
-from lsd.segmentation.kernels.prediction import Decoded, Heads, Prediction
+from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.inputs import Inputs
 from lsd.segmentation.over_blocks.running import Running
@@ -105,16 +104,12 @@ class Decoder(ABC):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """What decides whether a voxel is in a segment, (z, y, x) in 0..1, for `why_nothing`."""
-        return np.asarray(np.max([of_head(head) for head in heads.values()], axis=0))
+        highest = [head.probabilities.max(axis=0) for head in heads.values()]
+        return np.asarray(np.max(highest, axis=0))
 
     def why_nothing(self, seen: Seen, settings: Segment) -> str:
         """Why nothing came out, in a few words with the way out."""
         return f"what was predicted lies in {seen.low:.3g}..{seen.high:.3g}; see segment.decoder"
-
-
-def of_head(head: Prediction) -> NDArray[np.float32]:
-    """The highest of its channels."""
-    return unit(head.values.max(axis=0))
 
 
 def decoder_of(settings: Segment) -> Decoder:

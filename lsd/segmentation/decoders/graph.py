@@ -28,6 +28,8 @@ from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.over_blocks.segments import SegmentsJob
 from lsd.volumes.array import open_array, text
 
+# the threshold of decoders without thresholds, whose edges all join
+ALL_EDGES = 0.0
 # places of a table that are looked at once
 _PIECE = 1 << 22
 
@@ -72,13 +74,13 @@ class GraphDecoder(Decoder):
         edges = self.write_edges(inputs, running)
         count = int(read_ledger(edges.folder).records["count"].sum())
         running.say(f"{len(places)} fragments, {count} edges in {text(inputs.roi)}")
-        wanted = {self._table_name(threshold): threshold for threshold in thresholds}
+        wanted: dict[str, float] = {repr(float(threshold)): threshold for threshold in thresholds}
         if not self.has_thresholds:
-            wanted = {self._table_name(0): 0}
+            wanted = {self.spec.kind: ALL_EDGES}
         self._write_segments(inputs, running, edges, places, list(wanted))
         for name, threshold in wanted.items():
             at = f" at threshold {threshold}" if self.has_thresholds else ""
-            running.say(f"{count_segments(running.container, name)} segments{at}")
+            running.say(f"{count_segments(running.container, self._table(name))} segments{at}")
         return len(places)
 
     def results(self, inputs: Inputs, container: Path) -> Results:
@@ -111,11 +113,9 @@ class GraphDecoder(Decoder):
         step = whole_step(steps[-1].folder)
         return Results(container, open_array(container, name), None, digest(step.depends_on()))
 
-    def _table_name(self, threshold: float) -> str:
-        return repr(float(threshold)) if self.has_thresholds else str(self.spec.kind)
-
-    def _threshold(self, table: str) -> float:
-        return float(table) if self.has_thresholds else 0.0
+    def _table(self, segmentation: str) -> str:
+        """The table that a segmentation is looked up in: tables are called after thresholds."""
+        return segmentation if self.has_thresholds else repr(ALL_EDGES)
 
     def _write_segments(
         self,
@@ -131,22 +131,23 @@ class GraphDecoder(Decoder):
         if gone:
             running.say(f"removed, for they were made from other edges: {', '.join(gone)}")
         asked = yet_to_run(container, names)
-        tables = {*names, *(table for step in asked for table in step.tables)}
+        segmentations = {*names, *(name for step in asked for name in step.segmentations)}
+        tables = {self._table(name) for name in segmentations}
         missing = [table for table in tables if not whole_tables(container, (table,), made_from)]
         if missing:
             write_tables(
                 container,
-                [self._threshold(table) for table in missing],
+                [float(table) for table in missing],
                 places=places,
                 edges=lambda: edge_pieces(edges.folder),
-                names=self._table_name,
+                names=lambda threshold: repr(float(threshold)),
                 made_from=made_from,
             )
         for step in asked:
-            arrays = {f"{SEGMENTATION}/{table}": table for table in step.tables}
+            arrays = {f"{SEGMENTATION}/{name}": self._table(name) for name in step.segmentations}
             running.step(segments_step(inputs, container, edges, arrays, name=step.step))
         for written in begun(container):
-            if set(written.arrays) & {f"{SEGMENTATION}/{table}" for table in names}:
+            if set(written.arrays) & {f"{SEGMENTATION}/{name}" for name in names}:
                 warn_of_edits(written)
                 running.levels(written)
 

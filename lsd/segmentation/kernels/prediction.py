@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components, relabel
+from lsd.segmentation.kernels.nearest import unit
 
 Offsets = tuple[tuple[int, ...], ...]
 
@@ -25,6 +26,11 @@ class Prediction:
 
     values: NDArray[Any]
     neighborhood: Offsets | None = None
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """The values as floats in 0..1."""
+        return unit(self.values)
 
 
 Heads = Mapping[str, Prediction]

@@ -23,10 +23,11 @@ _STEPS = re.compile(rf"{SEGMENTATION}(?:-(\d+))?")
 
 @dataclass(frozen=True)
 class Asked:
-    """A step to be run, by its name, and the tables that it looks up, one for each array."""
+    """A step to be run, by its name, and the segmentations that it writes: what their arrays are
+    called below segmentation/."""
 
     step: str
-    tables: tuple[str, ...]
+    segmentations: tuple[str, ...]
 
 
 def begun(container: Path) -> list[Step]:
@@ -37,10 +38,10 @@ def begun(container: Path) -> list[Step]:
     return [numbered[number] for number in sorted(numbered)]
 
 
-def yet_to_run(container: Path, tables: Iterable[str]) -> list[Asked]:
-    """The steps that are to be run for the segmentation of every table to be written: those that
-    were begun to their end, then a new one."""
-    missing, asked, steps = set(tables), [], begun(container)
+def yet_to_run(container: Path, segmentations: Iterable[str]) -> list[Asked]:
+    """The steps that are to be run for all of these segmentations to be written: those that were
+    begun to their end, then a new one."""
+    missing, asked, steps = set(segmentations), [], begun(container)
     for step in steps:
         own = {name.removeprefix(f"{SEGMENTATION}/") for name in step.arrays}
         if own & missing and left(step):
