@@ -63,7 +63,7 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     from lsd.evaluation.sweep import best
     from lsd.segmentation.agglomeration import agglomerate
     from lsd.segmentation.fragments import fragments
-    from lsd.segmentation.linkage import linkage
+    from lsd.segmentation.kernels.linkage import linkage
     from lsd.segmentation.mutex import mutex
     from lsd.targets.boundary import boundary
     from lsd.targets.descriptors import descriptors

@@ -20,7 +20,8 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
-from lsd.segmentation.results import Results, open_results
+from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
@@ -46,8 +47,8 @@ class Counted:
 
 
 def count(config: Config, name: str, spec: Volume) -> Counted:
-    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, block by
-    block, in bounded memory.
+    """Counts fragments (or the segments of a decoder without thresholds) and truth of a volume,
+    block by block, in bounded memory.
 
     Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the
     same segmentation.  With evaluate.connected the whole region is one block: its truth is

@@ -15,7 +15,7 @@ from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
 from lsd.prediction.kept import keep_config
-from lsd.segmentation.blocks import MUTEX
+from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
@@ -37,8 +37,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
     that is as good but for evaluate.tolerance.  Where none of these was segmented it is the one
     that validation during training found.  It is never picked on test or training volumes: without
-    either there is a sweep, but no threshold.  The mutex decoder has none; its segmentation is
-    scored as it is.
+    either there is a sweep, but no threshold.  A decoder without thresholds has none; its
+    segmentation is scored as it is.
 
     progress: told in a line what was done, and of each volume without truth where its segmentation
               is.
@@ -87,8 +87,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
 
 
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
-    if config.segment.decoder == "mutex":
-        return None, "the mutex decoder has none"
+    if not decoder_of(config.segment).has_thresholds:
+        return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
         picked = best(pooled(list(validation.values())), tolerance=tolerance)
@@ -105,7 +105,7 @@ def _scores(
 ) -> VolumeScores:
     with _naming(name):
         fragments = scoring(config.evaluate)(counted.table)
-    if config.segment.decoder == "mutex":
+    if not decoder_of(config.segment).has_thresholds:
         return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
     if threshold is None or threshold in swept:
         scored = None if threshold is None else swept[threshold]
@@ -119,10 +119,12 @@ def _scores(
 def _kept(config: Config, name: str, threshold: float | None) -> str:
     """Where the segmentation of a volume is, or how to have it written; nothing where no threshold
     says which."""
-    if threshold is None and config.segment.decoder != "mutex":
+    decoder = decoder_of(config.segment)
+    if threshold is None and decoder.has_thresholds:
         return ""
     array, at = (
-        (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
+        decoder.array_name(threshold),
+        "" if threshold is None else f" at threshold {threshold}",
     )
     path = segmentation(config, name)
     if is_written(path, array):
@@ -133,7 +135,7 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
 def _sweep(
     config: Config, name: str, counted: Counted, thresholds: Iterable[float]
 ) -> dict[float, Score]:
-    if config.segment.decoder == "mutex":
+    if not decoder_of(config.segment).has_thresholds:
         return {}
     score = scoring(config.evaluate)
     with _naming(name):

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lsd.spec.kinds import Kind
+
 
 @dataclass(frozen=True)
 class NoEffect:
@@ -32,6 +34,9 @@ class Told:
 
 def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
+    name = value.name_alone() if isinstance(value, Kind) else None
+    if name is not None:
+        return name
     if isinstance(value, BaseModel):
         return {
             name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept

@@ -14,14 +14,8 @@ from numpy.typing import NDArray
 from lsd.evaluation.score import Score
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
-from lsd.spec import Segment, Stage
 
 Array = NDArray[np.float32]
-
-
-def scored_by_loss(settings: Segment, stage: Stage) -> bool:
-    """Whether a stage is validated by its loss, because it does not give what is segmented."""
-    return settings.affinities not in stage.heads
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """How good a stage is by now: its validation volumes predicted, segmented and scored.
 
-A stage that gives the affinities of config.segment is scored by evaluate.metric at the best
-threshold (the VOI sum).  Any other, such as the first of an auto-context variant, is scored by its
-loss over the same regions.
+A stage that gives all heads that the decoder of config.segment reads is scored by evaluate.metric
+at the best threshold (the VOI sum).  Any other, such as the first of an auto-context variant, is
+scored by its loss over the same regions.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
-from lsd.segmentation.decode import decode
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.predicted import is_decoded, neighborhood
 from lsd.spec import Config, Stage, Target, paths
 from lsd.targets import target as targets
-from lsd.training.loss_score import LossScore, score, scored_by_loss
+from lsd.training.loss_score import LossScore, score
 from lsd.training.window import window
 from lsd.training.yardstick import yardstick
 from lsd.volumes.intensity import signed
@@ -89,7 +91,6 @@ class Validator:
 
     def __init__(self, config: Config, stage: Stage) -> None:
         self.config, self.stage = config, stage
-        self.by_loss = scored_by_loss(config.segment, stage)
         volumes = config.dataset.part("validate") if config.train.validate_every else {}
         root = paths.data_root(config)
         self._volumes = [
@@ -113,11 +114,11 @@ class Validator:
         """
         predictor = self._predictor(cascade)
         regions = list(zip(self._volumes, self._rois, strict=True))
-        if not self.by_loss:
+        if is_decoded(self.config, self.stage.heads):
             sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
             return _best(
                 pooled(sweeps),
-                choose=self.config.segment.decoder != "mutex",
+                choose=decoder_of(self.config.segment).has_thresholds,
                 tolerance=self.config.evaluate.tolerance,
             )
         losses = StageLosses(self.stage.heads) if losses is None else losses
@@ -135,14 +136,10 @@ class Validator:
 
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
         settings, evaluate = self.config.segment, self.config.evaluate
-        affs = predict_region(predictor, volume, roi)[settings.affinities]
-        kind = targets.target_kind(self.stage.heads[settings.affinities].target)
-        neighborhood = kind.neighborhood(self.config.network.dims)
-        assert neighborhood is not None
-        decoded = decode(
-            # as segment.py finds them on disk
-            kind.storage.to_uint8(torch.from_numpy(affs)).numpy(),
-            neighborhood,
+        predicted, decoder = predict_region(predictor, volume, roi), decoder_of(settings)
+        heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
+        decoded = decoder.decode(
+            heads,
             settings,
             mask=volume.read_known(roi) if settings.use_mask else None,
             first_section=roi.begin[0],
@@ -158,6 +155,12 @@ class Validator:
         return sweep(
             table, decoded.edges, decoded.scores, settings.thresholds, score=scoring(evaluate)
         )
+
+    def _as_on_disk(self, name: str, values: Array) -> Prediction:
+        """A head as segment.py finds it on disk."""
+        target = self.stage.heads[name].target
+        stored = targets.target_kind(target).storage.to_uint8(torch.from_numpy(values)).numpy()
+        return Prediction(stored, neighborhood(target, self.config.network.dims))
 
     def _losses(
         self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi

@@ -11,9 +11,9 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 
 from lsd.evaluation.scored import scored, scored_blocks
+from lsd.segmentation.predicted import is_decoded
 from lsd.spec import Config, Evaluate, Stage
 from lsd.targets.target import target_kind
-from lsd.training.loss_score import scored_by_loss
 from lsd.volumes.array import text
 from lsd.volumes.known import Blocks, box, known_everywhere, truth_blocks
 from lsd.volumes.volume import OpenVolume
@@ -44,7 +44,7 @@ def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
 
 
 def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi | None:
-    whole_truth = scored_by_loss(config.segment, stage)
+    whole_truth = not is_decoded(config, stage.heads)
     blocks = _blocks(volume, roi, config.evaluate, whole_truth=whole_truth)
     if blocks is None or not blocks.whole:
         return None

@@ -10,10 +10,10 @@ from funlib.geometry import Roi
 
 from lsd.network.precision import choose
 from lsd.prediction.predictor import choose_device
+from lsd.segmentation.predicted import is_decoded
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
 from lsd.spec import Config, Stage
 from lsd.training.data import states
-from lsd.training.loss_score import scored_by_loss
 from lsd.volumes.inputs import box
 from lsd.volumes.volume import OpenVolume
 
@@ -38,7 +38,7 @@ def yardstick(
         # blocks of a same-padded network with little context are not quite the whole
         "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
     }
-    if not scored_by_loss(config.segment, stage):
+    if is_decoded(config, stage.heads):
         segment = without(scoring_settings(config), BLOCKS)
         found |= {
             "score": config.evaluate.metric.kind,
