@@ -102,5 +102,5 @@ def score(
     # their parameters may be where the network is; a whole region need not fit there
     at_rest = deepcopy(losses).cpu().eval()
     with torch.no_grad():
-        found = at_rest(sample, at_rest.totals(sample))
-    return LossScore({name: loss.item() for name, loss in found.items()}, weights)
+        by_head = at_rest(sample, at_rest.totals(sample))
+    return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)

@@ -31,16 +31,16 @@ def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
     All of roi where that is more than half of it, so that what has dense truth is validated as a
     whole.  Around it lie the context of a segmented block, and of the targets.
     """
-    found = _around(volume, roi, config, stage)
-    if found is None or found.size > WORTH * roi.size:
+    part = _around(volume, roi, config, stage)
+    if part is None or part.size > WORTH * roi.size:
         return roi
     log.info(
         "validation volume %r: truth lies in %s of %s, which is what is predicted",
         volume.name,
-        text(found),
+        text(part),
         text(roi),
     )
-    return found
+    return part
 
 
 def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi | None:

@@ -30,7 +30,7 @@ def yardstick(
     rois: the part of each volume that is predicted
     """
     train, evaluate = config.train, without(config.evaluate.model_dump(), COUNTING)
-    found = {
+    depends_on = {
         "version": VERSION,
         "volumes": {volume.name: _identity(volume, config) for volume in volumes},
         "predicted": [box(roi) for roi in rois],
@@ -40,15 +40,15 @@ def yardstick(
     }
     if is_decoded(config, stage.heads):
         segment = without(scoring_settings(config), BLOCKS)
-        found |= {
+        depends_on |= {
             "score": config.evaluate.metric.kind,
             "segment": segment,
             "thresholds": config.segment.thresholds,
             "evaluate": evaluate,
         }
     else:
-        found |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
-    plain: dict[str, Any] = json.loads(json.dumps(found))
+        depends_on |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
+    plain: dict[str, Any] = json.loads(json.dumps(depends_on))
     return plain
 
 
