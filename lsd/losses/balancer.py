@@ -32,6 +32,8 @@ class Balancer(nn.Module):
         """Adds the gradient that is followed to `.grad` of the parameters.
 
         value:  what `forward` gave for these losses
+        parameters: weights of the stage, what losses own, what the balancer owns; a head's loss
+                depends on some of them only
         scale:  what a scalar is multiplied with before it is differentiated: the loss scale of
                 fp16, and one over the number of batches that make a step
         """
