@@ -9,12 +9,13 @@ and is made from the spec.  Both may stand in a module of your own that the conf
         behaviour: ClassVar[str] = "my_metrics:PurityMetric"
 
     class PurityMetric(TableMetric):
-        def score(self, table, *, ignore=(0,), background="label"):
+        def score(self, table, *, ignore, background):
             ...
             return PurityScore(...)   # a `lsd.evaluation.score.Score`
 
-Validation during training, the choice of a threshold, evaluation.json, tables and figures go by the
-scores that it gives.
+A score must say its objective, `as_dict`, `pool` and its words (`__str__`); see
+`lsd.evaluation.score`.  Validation during training, the choice of a threshold, evaluation.json,
+tables and figures go by these.
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 A loss is two classes: a spec, which is plain data and names the kind, and a torch module, made from
 the spec, that computes.  Both may stand in a module of your own that the config names (`imports`):
 
+    from typing import ClassVar, Literal
+    from torch.nn.functional import huber_loss
+    from lsd import spec
+    from lsd.losses.loss import HeadLoss
+
     class Huber(spec.Loss):
         kind: Literal["huber"] = "huber"
         behaviour: ClassVar[str] = "my_losses:HuberLoss"
@@ -13,10 +18,10 @@ the spec, that computes.  Both may stand in a module of your own that the config
             return {"known": (sample.own_weights > 0).sum()}
 
         def forward(self, sample, totals):
-            counts = sample.own_weights > 0
-            errors = huber_loss(sample.own_values, sample.own_target, reduction="none",
-                                delta=self.spec.delta)
-            return (errors * counts).sum() / totals["known"].clamp(min=1)
+            known = sample.own_weights > 0
+            values, target = sample.own_values[known], sample.own_target[known]
+            errors = huber_loss(values, target, reduction="sum", delta=self.spec.delta)
+            return errors / totals["known"].clamp(min=1)
 
 A head takes it as `Head(target=..., loss=Huber(delta=0.1, weight=2))`.  `weight` is not its own
 concern: what becomes of the losses of several heads is said by a balancer (`lsd.losses.balancer`).
