@@ -127,9 +127,9 @@ def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
     other = changed(config, scoring="hist_quant_75", thresholds=(0.6,))
     segment(other)
     gone = [record.getMessage() for record in caplog.records if "removed" in record.getMessage()]
-    gone = ", ".join(map(array_name, (0.28, 0.29, 0.5, 0.6)))
+    arrays = ", ".join(map(array_name, (0.28, 0.29, 0.5, 0.6)))
     assert [line.split("removed")[1] for line in gone] == [
-        f", for what they were made from is made anew: {gone}"
+        f", for what they were made from is made anew: {arrays}"
     ] * 2
     assert names(config, "data_validate") == ["0.6"]
     assert sorted(
