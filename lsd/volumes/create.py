@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
-from lsd.volumes.codec import Checked
+from lsd.volumes.formats.codec import Checked
 from lsd.volumes.metadata import SPACE, dataset, image_attributes, plain_attributes
 from lsd.volumes.units import exact, lengths
 

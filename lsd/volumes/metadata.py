@@ -1,6 +1,6 @@
 """What a file says about an array: axes, voxel size and offset; and the metadata that are written.
 
-Plain attributes are read in attributes, OME-Zarr in ngff, TIFF in tiff; each gives a `Statement`.
+Plain attributes are read in attributes, others in the formats; each gives a `Statement`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import zarr
 from numcodecs import blosc, registry
 
 from lsd.volumes.checked import json_object, listed, mapping, shown
-from lsd.volumes.codec import checked
+from lsd.volumes.formats.codec import checked
 from lsd.volumes.units import LARGEST
 
 FIELDS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
