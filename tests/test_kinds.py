@@ -201,9 +201,9 @@ def test_every_format_has_its_answers(kind, tmp_path) -> None:
 
 def _zarr(path, data) -> None:
     roi = Roi((0,) * 3, data.shape)
-    create_array(
-        path, "raw", roi=roi, voxel_size=(8,) * 3, dtype=data.dtype, overwrite=True
-    ).write(data, roi)
+    create_array(path, "raw", roi=roi, voxel_size=(8,) * 3, dtype=data.dtype, overwrite=True).write(
+        data, roi
+    )
 
 
 def _hdf5(path, data) -> None:

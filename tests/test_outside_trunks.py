@@ -143,9 +143,7 @@ def test_what_is_measured_of_a_u_net_is_what_it_says(padding, upsample):
     measured.walk(walks[1])
     assert measured.features_out == stated.features_out
     assert measured.extent() == stated.extent()
-    one, other = (
-        (walk.channels, walk.shape, walk.macs, walk.parameters) for walk in walks
-    )
+    one, other = ((walk.channels, walk.shape, walk.macs, walk.parameters) for walk in walks)
     assert one == other
     # what enters is held by whoever gives it, so it counts once more
     assert walks[1].peak == pytest.approx(walks[0].peak, rel=0.15)
@@ -166,7 +164,7 @@ def test_sizes_that_are_wrong_or_missing_are_told():
         ValueError, match=r"trunk 'plain' gives \(3, 3, 3\) .* its sizes say \(7, 7, 7\); correct"
     ):
         Wrong(Plain()).walk(Walk(1, (9, 9, 9)))
-    with pytest.raises(TypeError, match=r"'plain' does not say .* give its class levels, or extent"):
+    with pytest.raises(TypeError, match=r"'plain' does not say .* levels, or extent"):
         Silent(Plain()).extent()
 
 

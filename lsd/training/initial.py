@@ -142,6 +142,5 @@ def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:
 def _is_built_on(config: Config, stage: Stage) -> bool:
     names = [s.name for s in config.variant.stages]
     return any(
-        files.newest(checkpoints(config, later))
-        for later in names[names.index(stage.name) + 1 :]
+        files.newest(checkpoints(config, later)) for later in names[names.index(stage.name) + 1 :]
     )

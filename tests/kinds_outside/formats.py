@@ -63,7 +63,9 @@ class SlabArray(FileArray):
     def __init__(self, path: Path) -> None:
         slabs = [np.load(file, mmap_mode="r") for file in sorted(path.glob("*.npy"))]
         attrs = json.loads((path / "slabs.json").read_text())
-        super().__init__(slabs, files=sorted(path.glob("*.npy")), chunks=slabs[0].shape, attrs=attrs)
+        super().__init__(
+            slabs, files=sorted(path.glob("*.npy")), chunks=slabs[0].shape, attrs=attrs
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -36,8 +36,7 @@ def _best(run: Config, iterations: range | list[int], stage: int = 0) -> tuple[i
     folder = paths.checkpoints(run, run.variant.stages[stage].name)
     validator = Validator(run, run.variant.stages[stage])
     scores = {
-        i: validator(from_checkpoint(folder / files.file_name(i)).cascade).score
-        for i in iterations
+        i: validator(from_checkpoint(folder / files.file_name(i)).cascade).score for i in iterations
     }
     best = min(scores, key=lambda i: (scores[i], i))
     return best, scores[best]

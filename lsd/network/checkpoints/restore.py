@@ -144,8 +144,7 @@ def resolve(name: str, config: Config) -> Path:
 
 def _what_there_is(config: Config) -> str:
     newest = {
-        stage.name: files.newest(checkpoints(config, stage.name))
-        for stage in config.variant.stages
+        stage.name: files.newest(checkpoints(config, stage.name)) for stage in config.variant.stages
     }
     named = ", ".join(f"{path} (stage {name})" for name, path in newest.items() if path)
     if named:
@@ -156,6 +155,7 @@ def _what_there_is(config: Config) -> str:
     if others:
         return (
             f"the run has stages {', '.join(others)}, the config's variant has "
-            f"{', '.join(newest)}; repeat the overrides it was trained with, or take -c {config_file(config)}"
+            f"{', '.join(newest)}; repeat the overrides it was trained with, "
+            f"or take -c {config_file(config)}"
         )
     return f"train {config.name!r} first"
