@@ -142,8 +142,11 @@ def test_messages_know_them(slabs, archive, tmp_path):
     with pytest.raises(ValueError, match=r"is a numpy file, which is not read: .* slabs are read"):
         open_array(tmp_path / "a.npy")
     (slabs / "001.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(ValueError, match="it is damaged or no array that can be read"):
+    with pytest.raises(ValueError, match=r"em cannot be opened: EOF"):
         open_array(slabs)
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"truth\.npz cannot be read: .*not a zip file"):
+        open_array(archive, "cells")
 
 
 def test_a_format_of_ones_own_is_asked_first(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """A trunk from outside of the package: trained, kept in a checkpoint, predicted in blocks by other
 processes, and its cost estimated."""
 
+from math import prod
+
 import numpy as np
 import pytest
 import torch
@@ -145,8 +147,8 @@ def test_what_is_measured_of_a_u_net_is_what_it_says(padding, upsample):
     assert measured.extent() == stated.extent()
     one, other = ((walk.channels, walk.shape, walk.macs, walk.parameters) for walk in walks)
     assert one == other
-    # what enters is held by whoever gives it, so it counts once more
-    assert walks[1].peak == pytest.approx(walks[0].peak, rel=0.15)
+    # what enters counts all the time, since whoever gives it may hold it
+    assert walks[1].peak == walks[0].peak + 2 * prod(shape)
 
 
 class Wrong(PlainTrunk):

@@ -98,7 +98,7 @@ def _from_json(path: Path) -> Config:
 
 def _named(text: str) -> list[str]:
     """The modules that a config as JSON names; what is wrong in it is said where it is read."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         content = json.loads(text)
         names = content.get("imports", []) if isinstance(content, dict) else []
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

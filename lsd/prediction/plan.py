@@ -126,7 +126,7 @@ def _margin(targets: Mapping[str, Target], turns: Sequence[Turn]) -> tuple[Coord
         for turn in turns
         for opinion in opinions(target, turn)
     ]
-    below, above = margin(found, len(turns[0].axes))
+    below, above = margin(found, len(turns[0].order))
     return Coordinate(below), Coordinate(above)
 
 

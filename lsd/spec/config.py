@@ -20,13 +20,12 @@ from lsd.spec.volumes import Dataset
 class Config(Spec):
     """What config/config.py holds.
 
-    imports:   modules that define kinds of one's own, such as a target.  They are code, and are
-               imported because a person runs the config file that names them
     name:      of the run, one folder name; its folder is <runs>/<name>
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
+    imports:   modules that define kinds of one's own, such as a target.  They are code, and are
+               imported because a person runs the config file that names them
     """
 
-    imports: Annotated[tuple[str, ...], Several] = ()
     name: str
     dataset: Dataset
     variant: Variant
@@ -37,6 +36,7 @@ class Config(Spec):
     evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None
+    imports: Annotated[tuple[str, ...], Several] = ()
 
     @field_validator("imports")
     @classmethod
