@@ -160,7 +160,12 @@ def test_every_target_has_its_answers(kind, dims) -> None:
         assert len(augment.opinions(made, turn)) == count, "each channel has an opinion, or None"
 
 
-@pytest.mark.parametrize("kind", spec.Trunk.kinds())
+def ours(family) -> list[str]:
+    """Names of the kinds of this package; tests define others."""
+    return [name for name, kind in family.kinds().items() if kind.__module__.startswith("lsd.")]
+
+
+@pytest.mark.parametrize("kind", ours(spec.Trunk))
 def test_every_trunk_has_its_answers(kind) -> None:
     trunk = architecture(spec.Trunk(kind=kind))
     extent, training = trunk.extent(), trunk.extent(training=True)
@@ -179,7 +184,7 @@ def test_every_trunk_has_its_answers(kind) -> None:
     assert trunk.check_bf16(shape * 8) is None
 
 
-@pytest.mark.parametrize("kind", spec.Format.kinds())
+@pytest.mark.parametrize("kind", ours(spec.Format))
 def test_every_format_has_its_answers(kind, tmp_path) -> None:
     [form] = [form for form in containers.formats() if form.spec.kind == kind]
     path = tmp_path / f"a{form.suffixes[0]}"
@@ -192,11 +197,15 @@ def test_every_format_has_its_answers(kind, tmp_path) -> None:
     array = form.open(path, form.find(path, name))
     assert (array.shape, array.dtype) == ((3, 4, 5), np.uint8)
     assert array.read((slice(1, 2), slice(0, 4), slice(2, 4)))[0, 3, 1] == 38
-    before, everything = list(array.identity((slice(None),) * 3)), (slice(None),) * 3
+    everything = (slice(None),) * 3
+    before, stated = list(array.identity(everything)), array.stated()
     assert list(array.identity(everything)) == before
+    # HDF5 writes no file that is open
+    del array
     WRITERS[kind](path, np.arange(60, 120, dtype=np.uint8).reshape(3, 4, 5))
-    assert list(form.open(path, form.find(path, name)).identity(everything)) != before
-    assert array.stated() == form.open(path, form.find(path, name)).stated()
+    again = form.open(path, form.find(path, name))
+    assert list(again.identity(everything)) != before
+    assert again.stated() == stated
 
 
 def _zarr(path, data) -> None:

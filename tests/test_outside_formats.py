@@ -82,7 +82,7 @@ def test_arrays_are_read_like_any_other(slabs, archive):
     np.testing.assert_array_equal(labels.read(labels.roi), LABELS)
 
 
-def test_a_volume_of_theirs_is_trained_on_and_predicted(volume, tmp_path, caplog):
+def test_a_volume_of_theirs_is_trained_on_and_predicted(volume, tmp_path):
     config = Config(
         imports="kinds_outside.formats",
         name="numpy",
@@ -102,15 +102,18 @@ def test_a_volume_of_theirs_is_trained_on_and_predicted(volume, tmp_path, caplog
     restored = from_checkpoint(train(config, progress=False))
     [path] = predict(config, workers=Workers(count=1, timeout=300), progress=False)
     predictor = Predictor(restored.cascade, config.network, settings=config.predict)
-    # blocks are aligned in the world, where raw begins at voxel 2, 0, 2
-    world = np.pad(RAW, ((2, 0), (0, 0), (2, 0)), mode="reflect")
+    # what the world mirrors in front; blocks are aligned to even voxels
+    world = np.pad(RAW, [(24, 0)] * 3, mode="reflect")
     affs = open_array(path, "affs")
     assert affs.roi == ROI
-    expected = predict_array(predictor, world, roi=ROI)["affs"]
-    np.testing.assert_allclose(affs.read(ROI) / 255, expected, atol=0.51 / 255)
-    _edit(tmp_path / "em" / "002.npy")
+    before = affs.read(ROI)
+    expected = predict_array(predictor, world, roi=Roi((24, 24, 24), SHAPE))["affs"]
+    np.testing.assert_allclose(before / 255, expected, atol=0.51 / 255)
+    np.save(tmp_path / "em" / "002.npy", RAW[16:24][::-1])
     predict(config, progress=False)
-    assert "made anew" in caplog.text
+    again = open_array(path, "affs").read(ROI)
+    assert (again[:, 19:21] != before[:, 19:21]).any(), "raw was edited, so it is predicted anew"
+    np.testing.assert_array_equal(again[:, :12], before[:, :12])
 
 
 def test_content_is_told_by_the_files_that_are_read(volume, slabs, archive, tmp_path):
@@ -145,7 +148,7 @@ def test_messages_know_them(slabs, archive, tmp_path):
     with pytest.raises(ValueError, match=r"em cannot be opened: EOF"):
         open_array(slabs)
     archive.write_bytes(archive.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"truth\.npz cannot be read: .*not a zip file"):
+    with pytest.raises(ValueError, match=r"cannot be read, it is damaged: .*not a zip file"):
         open_array(archive, "cells")
 
 

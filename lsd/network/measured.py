@@ -35,14 +35,14 @@ def measured(module: nn.Module, walk: Walk) -> None:
     walk.channels, walk.shape = leaving.shape[1], tuple(leaving.shape[2:])
 
 
-class _Alive(TorchDispatchMode):
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Bytes of the arrays that operations make, for as long as anything holds them.
 
     known:  arrays that are not counted; copies: see `lsd.network.walk.COPIES`
     """
 
     def __init__(self, known: Sequence[Tensor], *, copies: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = self._now = 0
         self._copies = copies
         self._counted = {tensor.untyped_storage()._cdata for tensor in known}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ def format_of(path: Path) -> FileFormat[Any]:
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", str(path))
         # a format that was defined later may read what is special among the files of another
-        claiming = next((form for form in reversed([*formats()]) if form.claims(path)), None)
+        latest_first = reversed([*formats()])
+        claiming: FileFormat[Any] | None
+        claiming = next((form for form in latest_first if form.claims(path)), None)
         if claiming is not None:
             return claiming
         if not path.exists():
@@ -38,25 +41,27 @@ def format_of(path: Path) -> FileFormat[Any]:
 
 def formats() -> Iterator[FileFormat[Any]]:
     """Those that are read, in the order in which they were defined."""
-    return map(_made, Format.kinds().values())
+    return map(_made, Format.kinds())
 
 
 @cache
-def _made(kind: type[Format]) -> FileFormat[Any]:
-    made: FileFormat[Any] = behaviour(kind())
+def _made(name: str) -> FileFormat[Any]:
+    made: FileFormat[Any] = behaviour(Format(kind=name))
     return made
 
 
 def arrays(path: Path) -> list[str]:
     """Names of the arrays that a container holds, an image with its levels as one; "" is the
     container itself."""
-    return sorted(set(format_of(path).names(path)))
+    with _damage(path):
+        return sorted(set(format_of(path).names(path)))
 
 
 def find(path: Path, name: str) -> str | None:
     """The name of the array that `name` means, None if there is none: of a multiscale zarr group,
     its finest array."""
-    return format_of(path).find(path, name)
+    with _damage(path):
+        return format_of(path).find(path, name)
 
 
 def missing(path: Path, name: str) -> ValueError:
@@ -86,10 +91,21 @@ def open_file(path: Path, name: str, *, writable: bool = False) -> FileArray:
         ) from error
     except PermissionError as error:
         raise unreadable(path / name, error) from error
-    except Exception as error:  # formats raise what they like for a damaged header
+    except Exception as error:  # of whatever a format raises for a damaged header
         raise ValueError(
             f"{path}:{name} cannot be opened, it is damaged or no array that can be read: {error}"
         ) from error
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Formats raise what they like for a damaged file."""
+    try:
+        yield
+    except (OSError, ValueError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read, it is damaged: {error}") from error
 
 
 def _neighbours(path: Path) -> str:

@@ -92,7 +92,7 @@ def create_array(
         )
         if not dict(found.source.handle.attrs):
             # who made it was killed before it could say so
-            found.source.handle.attrs.put(said)
+            found.source.handle.values.attrs.put(said)
         return found
     _group(container, name).attrs.put(
         image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels)

@@ -69,7 +69,7 @@ class TiffArray(FileArray):
             _check_codec(file.series[0].keyframe)
             view = zarr.open(file.series[0].aszarr(level=0), mode="r")
             self._stated = _statement(file)
-            files = (path, *_files(file.series[0]))
+            files = [str(path), *_files(file.series[0])]
         except Exception:
             file.close()
             raise
