@@ -27,11 +27,9 @@ def format_of(path: Path) -> FileFormat[Any]:
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", str(path))
         # a format that was defined later may read what is special among the files of another
-        latest_first = reversed([*formats()])
-        claiming: FileFormat[Any] | None
-        claiming = next((form for form in latest_first if form.claims(path)), None)
-        if claiming is not None:
-            return claiming
+        for form in reversed([*formats()]):
+            if form.claims(path):
+                return form
         if not path.exists():
             raise ValueError(f"there is no {path}{_neighbours(path)}")
         raise refusal(path, read=[form.reads for form in formats()])

@@ -22,7 +22,7 @@ class Npz(Format):
 
 
 class NpzFormat(FileFormat[Npz]):
-    reads = "numpy archives"
+    reads = "numpy archive"
     suffixes = (".npz",)
 
     def claims(self, path: Path) -> bool:
@@ -47,7 +47,7 @@ class Slabs(Format):
 
 
 class SlabsFormat(FileFormat[Slabs]):
-    reads = "folders of slabs"
+    reads = "folder of slabs"
     is_single = True
 
     def claims(self, path: Path) -> bool:

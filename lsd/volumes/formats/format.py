@@ -127,7 +127,7 @@ class FileFormat(ABC, Generic[FormatSpec]):
             behaviour: ClassVar[str] = "my_formats:NpyFormat"
 
         class NpyFormat(FileFormat[Npy]):
-            reads = "numpy files"
+            reads = "numpy file"
             suffixes = (".npy",)
             is_single = True
 
@@ -137,7 +137,7 @@ class FileFormat(ABC, Generic[FormatSpec]):
             def open(self, path: Path, name: str) -> FileArray:
                 return FileArray(np.load(path, mmap_mode="r"), files=[path])
 
-    reads:     what its files are called, for messages
+    reads:     what a file of it is called, for messages
     suffixes:  of their names, for messages about a file that is not there
     is_single: a file holds one array, which has no name
     """
@@ -181,7 +181,7 @@ class FileFormat(ABC, Generic[FormatSpec]):
 
     def open_writable(self, path: Path, name: str) -> FileArray:
         """The array, for writing as well.  For a format that is written."""
-        raise TypeError(f"{self.reads} are read only")
+        raise TypeError(f"a {self.reads} is read only")
 
 
 def stamps(files: Sequence[str]) -> bytes:

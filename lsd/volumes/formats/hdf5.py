@@ -31,7 +31,7 @@ _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.*stored_eof = (\d+)")
 class Hdf5Format(FileFormat[Hdf5]):
     """Files that HDF5 knows as its own."""
 
-    reads = "HDF5 files"
+    reads = "HDF5 file"
     suffixes = (".h5", ".hdf", ".hdf5")
 
     def claims(self, path: Path) -> bool:

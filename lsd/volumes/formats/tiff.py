@@ -37,7 +37,7 @@ Measured = tuple[Any, str]
 class TiffFormat(FileFormat[Tiff]):
     """Files of one image, which has no name."""
 
-    reads = "TIFF files"
+    reads = "TIFF file"
     suffixes = (".tif", ".tiff")
     is_single = True
 

@@ -33,7 +33,7 @@ _ROW = 4096
 class ZarrFormat(FileFormat[Zarr2]):
     """Folders with a .zgroup or a .zarray."""
 
-    reads = "zarr v2 folders"
+    reads = "zarr v2 folder"
     suffixes = (".zarr",)
 
     def claims(self, path: Path) -> bool:
