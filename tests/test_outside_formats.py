@@ -142,7 +142,7 @@ def test_messages_know_them(slabs, archive, tmp_path):
     with pytest.raises(ValueError, match="holds a single array, without a name, not 'raw'"):
         open_array(slabs, "raw")
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(ValueError, match=r"is a numpy file, which is not read; .* or folder of slabs"):
+    with pytest.raises(ValueError, match=r"is a numpy file, which is not read; .* folder of slabs"):
         open_array(tmp_path / "a.npy")
     (slabs / "001.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(ValueError, match=r"em cannot be opened: EOF"):
