@@ -127,30 +127,30 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
 def files(dataset: h5py.Dataset) -> list[str]:
     """Those that its values lie in: links, virtual and external datasets lead to others, and these
     to others again."""
-    found, left = set[str](), [(dataset.file.filename, dataset.name)]
+    file_names, left = set[str](), [(dataset.file.filename, dataset.name)]
     known = set(left)
     while left:
         path, name = left.pop()
-        found.add(path)
+        file_names.add(path)
         with open_file(Path(path)) as file:
             item = file[name]
             # a link is followed by opening what it leads to
-            found.add(item.file.filename)
+            file_names.add(item.file.filename)
             beside = Path(item.file.filename).parent
-            found |= {str(beside / other) for other, *_ in item.external or ()}
+            file_names |= {str(beside / other) for other, *_ in item.external or ()}
             sources = item.virtual_sources() if item.is_virtual else []
-            there = (
+            paths = (
                 item.file.filename if source.file_name == "." else str(beside / source.file_name)
                 for source in sources
             )
             further = [
                 pair
-                for pair in zip(there, (source.dset_name for source in sources), strict=True)
+                for pair in zip(paths, (source.dset_name for source in sources), strict=True)
                 if pair not in known
             ]
         known.update(further)
         left += further
-    return sorted(found)
+    return sorted(file_names)
 
 
 def _stated(item: Any) -> Mapping[str, Any]:
@@ -163,11 +163,11 @@ def _stated(item: Any) -> Mapping[str, Any]:
 
 def groups(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
     """Those of the groups around a dataset, the nearest first."""
-    found, item = [], dataset
+    attributes, item = [], dataset
     while item.name and item.name != "/":
         item = item.parent
-        found.append(_stated(item))
-    return found
+        attributes.append(_stated(item))
+    return attributes
 
 
 def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:
@@ -179,10 +179,10 @@ def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:
 
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
     properties = dataset.id.get_create_plist()
-    found = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
     return [
         (code, FILTERS.get(code) or name.decode("utf-8", "replace") or "unknown")
-        for code, _, _, name in found
+        for code, _, _, name in filters
     ]
 
 
