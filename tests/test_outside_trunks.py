@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from funlib.geometry import Roi
-from kinds_outside.trunks import Plain, PlainTrunk
+from kinds_outside.trunks import Plain, PlainTrunk, Strided
 
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
@@ -151,6 +151,19 @@ def test_what_is_measured_of_a_u_net_is_what_it_says(padding, upsample):
     assert walks[1].peak == walks[0].peak + 2 * prod(shape)
 
 
+@pytest.mark.parametrize("features_out", [None, 3])
+def test_a_trunk_may_say_its_sizes_itself(features_out):
+    trunk = Strided(features_out=features_out)
+    assert architecture(trunk).features_out == (features_out or 5)
+    raw = sizes.raw_shape(VARIANT, trunk, (10, 12, 8))
+    assert raw == (14, 16, 12)
+    with torch.device("meta"):
+        logits = Cascade(VARIANT, trunk)(torch.empty(1, 1, *raw))
+    assert logits["affs"].shape == (1, 3, 6, 8, 4)
+    with pytest.raises(ValueError, match="11x12x8 does not fit the trunk; nearest"):
+        sizes.output_shape(trunk, (11, 12, 8))
+
+
 class Wrong(PlainTrunk):
     @property
     def levels(self):
@@ -166,6 +179,8 @@ def test_sizes_that_are_wrong_or_missing_are_told():
         ValueError, match=r"trunk 'plain' gives \(3, 3, 3\) .* its sizes say \(7, 7, 7\); correct"
     ):
         Wrong(Plain()).walk(Walk(1, (9, 9, 9)))
+    with pytest.raises(ValueError, match=r"trunk 'plain' .* its sizes say"):
+        _ = Wrong(Plain(depth=0)).features_out
     with pytest.raises(TypeError, match=r"'plain' does not say .* levels, or extent"):
         Silent(Plain()).extent()
 

@@ -27,7 +27,7 @@ def format_of(path: Path) -> FileFormat[Any]:
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", str(path))
         # a format that was defined later may read what is special among the files of another
-        for form in reversed([*formats()]):
+        for form in [*formats()][::-1]:
             if form.claims(path):
                 return form
         if not path.exists():

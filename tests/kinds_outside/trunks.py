@@ -1,13 +1,15 @@
-"""A trunk as a user would write it: valid convolutions, one after another."""
+"""Trunks as a user would write them: valid convolutions, one after another; and one of strides,
+whose sizes are no levels."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import ClassVar, Literal
 
+from funlib.geometry import Coordinate
 from torch import nn
 
-from lsd.network.levels import Levels
+from lsd.network.levels import Extent, Levels
 from lsd.network.trunks.trunk import Architecture
 from lsd.spec import Trunk
 
@@ -35,3 +37,28 @@ class PlainTrunk(Architecture[Plain]):
     @property
     def levels(self) -> Levels:
         return Levels(kernels=(((3, 3, 3),) * self.spec.depth,))
+
+
+class Strided(Trunk):
+    """Half the resolution inside, by a convolution of stride 2."""
+
+    kind: Literal["strided"] = "strided"
+    behaviour: ClassVar[str] = "kinds_outside.trunks:StridedTrunk"
+
+    @property
+    def dims(self) -> int:
+        return 3
+
+
+class StridedTrunk(Architecture[Strided]):
+    def module(self, in_channels: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv3d(in_channels, 4, 2, stride=2),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(4, 8, 3),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose3d(8, self.spec.features_out or 5, 2, stride=2),
+        )
+
+    def extent(self, *, training: bool = False) -> Extent:
+        return Extent(Coordinate((2,) * 3), Coordinate((0,) * 3), Coordinate((4,) * 3))

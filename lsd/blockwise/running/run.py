@@ -25,8 +25,8 @@ from lsd.blockwise.on_disk.owned import others
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
 from lsd.blockwise.rate import Bar, Rate, speed
-from lsd.blockwise.running.here import run_here
-from lsd.blockwise.running.scheduler import aside, run_workers
+from lsd.blockwise.running.in_process import run_in_process
+from lsd.blockwise.running.scheduler import run_workers, stderr_to
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
 
@@ -149,7 +149,7 @@ def run(
     summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))
     died = ""
     with (
-        aside(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
+        stderr_to(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
         _bar(
             title or step.name,
             len(step.grid),
@@ -168,7 +168,7 @@ def run(
                     or died
                 )
             else:
-                run_here(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
+                run_in_process(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
             pending = read_ledger(step.folder).missing(len(step.grid))
             _stop_if_fatal(step)
     if died:

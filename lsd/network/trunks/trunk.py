@@ -89,7 +89,7 @@ class Architecture(ABC, Generic[TrunkSpec]):
     @property
     def features_out(self) -> int:
         """Channels that the heads read."""
-        return self.spec.features_out or self._features_measured
+        return self._features_measured
 
     def walk(self, walk: Walk) -> None:
         """Takes `walk`, which holds what enters, through the trunk: what the module multiplies, its
@@ -98,13 +98,13 @@ class Architecture(ABC, Generic[TrunkSpec]):
         """
         from lsd.network.measured import measured
 
-        entered = walk.shape
+        entering = walk.shape
         measured(self._on_meta(walk.channels), walk)
-        expected = Coordinate(entered) - self.extent(training=True).shrink
-        if walk.shape != tuple(expected):
+        expected = tuple(Coordinate(entering) - self.extent(training=True).shrink)
+        if walk.shape != expected:
             raise ValueError(
-                f"trunk {self.spec.kind!r} gives {walk.shape} for an input of {entered}, where its "
-                f"sizes say {tuple(expected)}; correct its levels, or its module"
+                f"trunk {self.spec.kind!r} gives {walk.shape} for an input of {entering}, where "
+                f"its sizes say {expected}; correct its levels, or its module"
             )
 
     def check_bf16(self, shape: Sequence[int]) -> None:
@@ -121,10 +121,8 @@ class Architecture(ABC, Generic[TrunkSpec]):
 
     @cached_property
     def _features_measured(self) -> int:
-        from lsd.network.measured import measured
-
         walk = Walk(1, self.extent(training=True).smallest_input((1,) * self.spec.dims))
-        measured(self._on_meta(1), walk)
+        Architecture.walk(self, walk)
         return walk.channels
 
     def _on_meta(self, in_channels: int) -> nn.Module:
