@@ -34,9 +34,10 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     step is the one of this run, else <target>.partial anew.  When the body ends without an error,
     it stands at `target`.
 
-    Holds the lock of `target`.  first: the step that decides; where its container lies does
-    not matter.  Raises RuntimeError where another run writes, OSError where the folder cannot be written,
-    ValueError where something would be removed, or mixed with, that this program did not write.
+    Holds the lock of `target`.  first: the step that decides; where its container lies does not
+    matter.  Raises RuntimeError where another run writes, OSError where the folder cannot be
+    written, ValueError where something would be removed, or mixed with, that this program did not
+    write.
     """
     with exclusive(target) as killed:
         partial = beside(target)
