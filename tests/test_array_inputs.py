@@ -16,7 +16,7 @@ def test_layout_is_no_matter_and_inputs_stay(name, layout) -> None:
     kept = [array.copy() for array in given]
     assert_same(function(*given), expected)
     for array, before in zip(given, kept, strict=True):
-        np.testing.assert_arrayassert_same(array, before)
+        np.testing.assert_array_equal(array, before)
         assert array.dtype == before.dtype
 
 
@@ -79,7 +79,7 @@ def test_raw_as_bytes_is_raw_in_minus_one_to_one() -> None:
     np.testing.assert_allclose(predict_array(PREDICTOR, stored)["affs"], expected, atol=1e-5)
     for dtype in (np.float64, np.float16):
         exact = RAW.astype(dtype)
-        np.testing.assert_arrayassert_same(
+        np.testing.assert_array_equal(
             predict_array(PREDICTOR, exact)["affs"],
             predict_array(PREDICTOR, exact.astype(np.float32))["affs"],
         )
