@@ -5,12 +5,12 @@ import pytest
 from lsd.system.atomic import replacing, write_text
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("many_writers", [False, True])
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_file_is_replaced_whole(tmp_path, shared, durable) -> None:
+def test_a_file_is_replaced_whole(tmp_path, many_writers, durable) -> None:
     path = tmp_path / "folder" / "a.json"
-    write_text(path, "one", shared=shared, durable=durable)
-    with replacing(path, shared=shared, durable=durable) as staged:
+    write_text(path, "one", many_writers=many_writers, durable=durable)
+    with replacing(path, many_writers=many_writers, durable=durable) as staged:
         staged.write_text("two")
         assert path.read_text() == "one"
     assert path.read_text() == "two"
@@ -34,6 +34,6 @@ def test_what_fails_leaves_the_file_as_it_was(tmp_path) -> None:
 
 def test_what_a_killed_process_left_is_written_over(tmp_path) -> None:
     (tmp_path / "a.partial").write_text("a torn and long line")
-    write_text(tmp_path / "a", "new", shared=False)
+    write_text(tmp_path / "a", "new", many_writers=False)
     assert (tmp_path / "a").read_text() == "new"
     assert not (tmp_path / "a.partial").exists()

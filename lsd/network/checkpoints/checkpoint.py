@@ -116,7 +116,7 @@ def is_whole(path: Path) -> bool:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    with replacing(path, shared=True, durable=True) as staged:
+    with replacing(path, many_writers=True, durable=True) as staged:
         try:
             with open(staged, "x+b") as file:
                 yield file

@@ -50,7 +50,7 @@ def best(folder: Path) -> Path | None:
 def make_best(path: Path) -> None:
     """Names a checkpoint the best of its folder, atomically; a link where the file system has
     links, else a copy."""
-    with replacing(path.with_name(BEST), shared=True, durable=True) as staged:
+    with replacing(path.with_name(BEST), many_writers=True, durable=True) as staged:
         try:
             os.link(path, staged)
         except OSError:
