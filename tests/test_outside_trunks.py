@@ -67,7 +67,7 @@ def _config(folder) -> Config:
         dataset=Dataset(train=volume, test=volume.derive(name="other")),
         variant=VARIANT,
         network=Network(trunk=Plain(width=4), train_shape=(14, 14, 14)),
-        train=Train(iterations=2, workers=1, threads=1, device="cpu", log_every=1),
+        train=Train(iterations=2, workers=0, threads=1, device="cpu", log_every=1),
         predict=Predict(
             volumes=("test",), checkpoint="latest", shape=(18, 18, 18), device="cpu", threads=1
         ),
