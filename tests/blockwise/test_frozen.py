@@ -185,7 +185,6 @@ def test_an_interrupt_while_workers_start(tmp_path, after) -> None:
 LAST = """
 import os, signal, sys, threading, time
 from pathlib import Path
-from lsd.blockwise import crew
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.running.run import run
 from lsd.blockwise.on_disk.step import load_step
