@@ -85,10 +85,10 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, where: str) 
     shapes differ."""
     own = module.state_dict()
     for key in sorted(own.keys() | state.keys()):
-        given, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
-        if given != expected:
+        found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
+        if found != expected:
             raise ValueError(
-                f"weights in {where} do not fit the network: {key} has shape {given} there, the "
+                f"weights in {where} do not fit the network: {key} has shape {found} there, the "
                 f"network {expected}; "
                 "use the variant and network it was trained with"
             )
