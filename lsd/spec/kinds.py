@@ -94,7 +94,8 @@ class Kind(Spec):
         if not _is_family(cls):
             return super().__new__(cls)
         # a kind that is unknown is found out when the fields are validated
-        return super().__new__(_registered(cls).get(str(data.get("kind", cls.default)), cls))
+        meant: type[Self] = _registered(cls).get(str(data.get("kind", cls.default)), cls)
+        return super().__new__(meant)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -143,7 +144,7 @@ class Kind(Spec):
         """The spec that a name means where it stands alone; None: it means none.  For families that
         are written by name, and for kinds whose names hold values."""
         if not _is_family(cls):
-            return cls() if name == _name(cls) else None
+            return cls.model_validate({}) if name == _name(cls) else None
         found = (kind.from_name(name) for kind in _registered(cls).values())
         return next((spec for spec in found if spec is not None), None)
 

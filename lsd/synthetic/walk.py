@@ -85,9 +85,9 @@ def _at(clearance, origin, spacing, z, y, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _walk(
+def _walk(  # type: ignore[no-untyped-def]
     clearance, origin, spacing, start, direction, targets, jitter, least, overlap, points, radii
-):  # type: ignore[no-untyped-def]
+):
     p = start.astype(np.float64)
     d = direction.astype(np.float64)
     ahead = np.zeros(3)
