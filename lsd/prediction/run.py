@@ -24,6 +24,7 @@ from lsd.prediction.kept import keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
+from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
 from lsd.targets.target import channels
@@ -34,7 +35,6 @@ from lsd.volumes.inputs import VolumeInput, box
 from lsd.volumes.levels import How
 from lsd.volumes.plausible import check_raw
 from lsd.volumes.sharpen import margin
-from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -172,23 +172,9 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    """Other voxels than those trained on may be meant, so they are no error.  What a 2D network
-    does not see is no matter."""
-    dims = restored.config.network.dims
-    if restored.voxel_size and not agree(volume.voxel_size[-dims:], restored.voxel_size[-dims:]):
-        here, there = (
-            "x".join(f"{n:g}" for n in size[-dims:])
-            for size in (volume.voxel_size, restored.voxel_size)
-        )
-        log.warning(
-            "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of "
-            "another size than what it knows; "
-            "unless that is meant, predict data of its voxel size (a pyramid may hold it), or "
-            "train on such voxels",
-            volume.name,
-            here,
-            there,
-        )
+    words = other_voxels(volume.voxel_size, restored)
+    if words:
+        log.warning("volume %r has %s", volume.name, words)
 
 
 def _compare_heads(variant: Variant, wanted: Wanted) -> None:
