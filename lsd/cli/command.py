@@ -38,7 +38,8 @@ class Command:
     name:       as in `lsd train`
     about:      what it does
     run:        does it
-    survey:     lines that --dry-run says: what would be done, and about how long it takes
+    survey:     lines that --dry-run says: what would be done, and about how long it takes, by one
+                process or, where the second argument is true, shared
     sections:   top fields of the config that its help lists first
     workers:    section whose workers share the blocks where --workers says how many
     by_workers: does it with those; None: `run` does
@@ -47,7 +48,7 @@ class Command:
     name: str
     about: str
     run: Action
-    survey: Callable[[Config], Iterable[str]] | None = None
+    survey: Callable[[Config, bool], Iterable[str]] | None = None
     sections: tuple[str, ...] = ()
     workers: str = ""
     by_workers: Action | None = None
@@ -91,7 +92,7 @@ class Command:
             sys.stdout.write(f"{config.model_dump_json(indent=2)}\n")
         elif getattr(arguments, "dry_run", False):
             assert self.survey is not None
-            for line in self.survey(config):
+            for line in self.survey(config, bool(shared)):
                 sys.stdout.write(f"{line}\n")
         else:
             run = self.by_workers if shared and self.by_workers else self.run

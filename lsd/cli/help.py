@@ -10,9 +10,8 @@ from lsd.cli.errors import ConfigError
 from lsd.cli.fields import Field, Section, sections
 from lsd.spec.mistakes import meant
 
-# columns before what a field means, and those that a terminal is taken to have, at most and at least
+# columns before what a field means, and those that are filled, at most and at least
 _INDENT, _WIDEST, _NARROWEST = 34, 110, 50
-WHOLE = "all"
 
 
 def listed(first: Sequence[str] = (), *, only: str = "") -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from lsd import __version__
 from lsd.cli.commands import blocks, evaluate, new, predict, segment, train
+from lsd.cli.help import width
 from lsd.spec.mistakes import meant
 
 COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
@@ -40,7 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _overview() -> str:
     """A line for each command."""
     lines = [
-        f"    lsd {name:<10}{' '.join((about or '').split(chr(10) + chr(10))[0].split())}"
+        textwrap.fill(
+            " ".join((about or "").split("\n\n")[0].split()),
+            width(),
+            initial_indent=f"    lsd {name:<10}",
+            subsequent_indent=" " * 18,
+        )
         for name, (about, _) in COMMANDS.items()
     ]
     listed = "\n".join(lines)

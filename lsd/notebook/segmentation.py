@@ -50,12 +50,13 @@ def segment(
     affinities that are none, offsets that do not fit the channels, and settings that are none.
 
     >>> import lsd, numpy
-    >>> labels = numpy.repeat(numpy.array([3, 7]), 16)[None, None].repeat(16, 0).repeat(16, 1)
+    >>> labels = numpy.full((16, 16, 33), 3)
+    >>> labels[:, :, 16], labels[:, :, 17:] = 0, 7
     >>> offsets = [(-1, 0, 0), (0, -1, 0), (0, 0, -1)]
     >>> affs, _ = lsd.affinities(labels, offsets)
     >>> segments = lsd.segment(affs, threshold=0.5)
     >>> segments.shape, len(numpy.unique(segments))
-    ((16, 16, 32), 2)
+    ((16, 16, 33), 2)
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold is a score, 0 to 1, got {threshold}")

@@ -14,7 +14,8 @@ Kind = TypeVar("Kind", bound=Spec)
 
 
 def chosen(spec: Kind, given: Mapping[str, Any], *, allowed: Iterable[str]) -> Kind:
-    """`spec` with what was given in place of its fields.  ValueError for others, and wrong values."""
+    """`spec` with what was given in place of its fields.  ValueError for others, and for wrong
+    values."""
     for name in given:
         if name not in allowed:
             raise ValueError(unknown(name, allowed))

@@ -22,10 +22,10 @@ def _evaluate(config: Config) -> None:
     say("written:", *(str(path) for path in (evaluation_file(config), *files)))
 
 
-def _survey(config: Config) -> Iterable[str]:
+def _survey(config: Config, shared: bool) -> Iterable[str]:
     from lsd.cli.survey.evaluation import survey
 
-    return survey(config)
+    return survey(config, shared)
 
 
 COMMAND = Command(

@@ -30,10 +30,10 @@ def _share(config: Config) -> None:
     say("written:", *(str(path) for path in predict(config, workers=crowd(config.predict))))
 
 
-def _survey(config: Config) -> Iterable[str]:
+def _survey(config: Config, shared: bool) -> Iterable[str]:
     from lsd.cli.survey.prediction import survey
 
-    return survey(config)
+    return survey(config, shared)
 
 
 COMMAND = Command(
@@ -41,4 +41,4 @@ COMMAND = Command(
     sections=("predict", "dataset"), workers="predict", by_workers=_share,
 )  # fmt: skip
 # of super_predicter_daisy.py
-SHARED = replace(COMMAND, run=_share)
+SHARED = replace(COMMAND, run=_share, survey=lambda config, _: _survey(config, True))

@@ -15,10 +15,10 @@ def _segment(config: Config) -> None:
     say("written:", *(str(path) for path in segment(config)))
 
 
-def _survey(config: Config) -> Iterable[str]:
+def _survey(config: Config, shared: bool) -> Iterable[str]:
     from lsd.cli.survey.segmentation import survey
 
-    return survey(config)
+    return survey(config, shared)
 
 
 COMMAND = Command(

@@ -18,10 +18,10 @@ def _train(config: Config) -> None:
     say("trained:", train(config))
 
 
-def _survey(config: Config) -> Iterable[str]:
+def _survey(config: Config, shared: bool) -> Iterable[str]:
     from lsd.cli.survey.training import survey
 
-    return survey(config)
+    return survey(config, shared)
 
 
 COMMAND = Command(
