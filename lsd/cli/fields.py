@@ -21,7 +21,7 @@ from lsd.spec.place import members
 # how keys go on below a tuple and below a dictionary
 INDEX, NAME = "N", "NAME"
 _ENTRY = re.compile(r"([a-z_]+(?:, [a-z_]+)*):\s+(\S.*)")
-_LONGEST = 60
+_LONGEST = 40
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def _default(info: FieldInfo) -> str:
 def _shown(value: Any) -> str:
     """As it is written on a command line."""
     if isinstance(value, tuple):
-        return f"({', '.join(_shown(item) for item in value)}{',' if len(value) == 1 else ''})"
+        items = (repr(item) if isinstance(item, str) else _shown(item) for item in value)
+        return f"({', '.join(items)}{',' if len(value) == 1 else ''})"
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     if isinstance(value, float):

@@ -11,7 +11,7 @@ from lsd.cli.fields import Field, Section, sections
 from lsd.spec.mistakes import meant
 
 # columns before what a field means, and those that are filled, at most and at least
-_INDENT, _WIDEST, _NARROWEST = 34, 110, 50
+_INDENT, _WIDEST, _NARROWEST = 34, 110, 70
 
 
 def listed(first: Sequence[str] = (), *, only: str = "") -> str:

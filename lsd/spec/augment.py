@@ -154,7 +154,7 @@ class Defects(Augmentation):
 class GrowBoundary(Augmentation):
     """Erodes every label, so that neurons are apart.
 
-    steps: voxels
+    steps: how many voxels
     in_xy: in the plane alone, for serial sections
     """
 

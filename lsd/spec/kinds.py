@@ -231,7 +231,7 @@ def imported() -> dict[str, str]:
 
 def named(config: str | bytes) -> tuple[str, ...]:
     """The modules that a config as JSON names; what is wrong in it is said where it is read."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         content = json.loads(config)
         names = content.get("imports", []) if isinstance(content, dict) else []
         names = (names,) if isinstance(names, str) else names

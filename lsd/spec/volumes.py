@@ -34,7 +34,7 @@ class Synthetic(Spec):
 
     kind:       "isotropic", or "anisotropic" serial sections with their defects
     shape:      voxels, z y x
-    voxel_size: nm, z y x
+    voxel_size: in nm, z y x
     seed:       what it is grown from: another one gives another volume
     """
 
