@@ -100,8 +100,8 @@ def predict(
     be, BlocksFailed where blocks failed.
     """
     given = config = expand(config)
-    settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
-    config = config.derive(predict=settings)
+    config = with_threads(config, workers)
+    settings = config.predict
     # all are looked at before the network is built and the first is begun, so that nothing is wrong
     # with the last
     volumes = [
@@ -135,10 +135,14 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     return f"{what}: {how}, {workers.count} workers"
 
 
-def _threads(workers: Workers | None) -> int:
-    """Sums differ in the last bits with the number of threads, so it must not follow from the
-    number of workers."""
-    return torch.get_num_threads() if workers is None else 1
+def with_threads(config: Config, workers: Workers | None) -> Config:
+    """The config with the threads that a block is predicted with.
+
+    Sums differ in the last bits with the number of threads, so it must not follow from the number
+    of workers.
+    """
+    threads = config.predict.threads or (torch.get_num_threads() if workers is None else 1)
+    return config.derive(predict={"threads": threads})
 
 
 def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
@@ -198,7 +202,7 @@ def _predict(
     progress: bool | None,
 ) -> Path:
     target = prediction(config, volume.name)
-    step = _step(config, target, volume, wanted, plan)
+    step = step_of(config, target, volume, wanted, plan)
     with working(target, step) as container:
         step = replace(step, container=container)
         prepare(step)
@@ -217,7 +221,8 @@ def _predict(
     return target
 
 
-def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+    """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
         volume=VolumeInput.raw(volume, data_root(config), roi=_seen(volume, read)),

@@ -32,6 +32,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     file = evaluation_file(config)
     if file.exists():
         yield f"{file} is there; where scores or settings differ, it is kept under another name"
-    seconds = scored / RATE / max(config.evaluate.workers.count, 1)
-    yield f"about {duration(seconds)}: a guess, from the number of voxels"
+    if scored:
+        seconds = scored / RATE / max(config.evaluate.workers.count, 1)
+        yield f"about {duration(seconds)}: a guess, from the number of voxels"
     yield "nothing was changed"

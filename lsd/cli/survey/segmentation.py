@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.container import beside
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import amount, duration, times
+from lsd.cli.survey.words import amount, blocks, duration, processes, times
 from lsd.segmentation.decode import decode
 from lsd.segmentation.predicted import neighborhood, predicted
 from lsd.spec import Config
@@ -29,7 +29,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     settings = config.segment
     yield (
         f"decoder {settings.decoder}, {len(set(settings.thresholds))} thresholds, "
-        f"{settings.workers.count or 1} processes"
+        f"{processes(settings.workers.count or 1)}"
     )
     neighborhood(config)
     for name in config.dataset.named(config.predict.volumes):
@@ -45,15 +45,15 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
 def _volume(config: Config, name: str, affs: Array) -> Iterator[str]:
     block = config.segment.block[-affs.roi.dims :]
     count = math.prod(-(-n // b) for n, b in zip(affs.roi.shape, block, strict=True))
-    voxels = math.prod(affs.roi.shape)
+    voxels, where = math.prod(affs.roi.shape), text(affs.roi)
     yield (
-        f"{name}: affinities {times(affs.shape)} {affs.dtype}, {text(affs.roi)}; {count} blocks of "
+        f"{name}: affinities {times(affs.shape)} {affs.dtype}, {where}; {blocks(count)} of "
         f"at most {times(block)}; each segmentation takes {amount(8 * voxels)} before compression"
     )
     steps = _steps(segmentation(config, name))
     for step in steps:
         running = f", {step.running}" if step.running else ""
-        yield f"  {step.name}: {step.done} of {step.blocks} blocks are done{running}"
+        yield f"  {step.name}: {step.done} of {blocks(step.blocks)} done{running}"
     if not steps:
         yield "  no step is begun"
     if not steps or any(step.done < step.blocks for step in steps):

@@ -19,9 +19,9 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each stage its sizes, memory, and what is left of it."""
     config = expand(config)
     initial.check(config)
-    yield from listed(surveyed(config, ("train",)))
+    yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
-        yield from (f"validation {line}" for line in listed(surveyed(config, ("validate",))))
+        yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
     count = cost.parameters(config.network.trunk, config.variant)
     yield f"network: {count:,} parameters, {config.network.dims}D"
     for stage in config.variant.stages:

@@ -41,9 +41,9 @@ def surveyed(config: Config, names: tuple[str, ...]) -> dict[str, Surveyed]:
     return {name: _look(config, name, spec) for name, spec in config.dataset.named(names).items()}
 
 
-def listed(volumes: Mapping[str, Surveyed]) -> Iterator[str]:
+def listed(volumes: Mapping[str, Surveyed], *, title: str = "volumes") -> Iterator[str]:
     """A line for each."""
-    yield "volumes:" if volumes else "volumes: none"
+    yield f"{title}:{'' if volumes else ' none'}"
     for name, volume in volumes.items():
         yield f"  {name}: {volume}"
 

@@ -17,18 +17,23 @@ def amount(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """ "40 s", "12 min", "3.5 h", "2.1 days"."""
+    if seconds < 1:
+        return "a second or less"
     for limit, size, name in ((100, 1, "s"), (6000, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
-            return (
-                f"{seconds / size:.2g} {name}"
-                if seconds / size < 10
-                else _whole(seconds, size, name)
-            )
+            number = seconds / size
+            return f"{number:.0f} {name}" if number >= 10 else f"{number:.2g} {name}"
     return f"{seconds / 86_400:.3g} days"
 
 
-def _whole(seconds: float, size: int, name: str) -> str:
-    return f"{seconds / size:.0f} {name}"
+def blocks(count: int) -> str:
+    """ "1 block", "7 blocks"."""
+    return f"{count} block{'' if count == 1 else 's'}"
+
+
+def processes(count: int) -> str:
+    """ "1 process", "7 processes"."""
+    return f"{count} process{'' if count == 1 else 'es'}"
 
 
 def times(shape: Sequence[float]) -> str:
