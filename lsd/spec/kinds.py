@@ -221,7 +221,12 @@ def import_kinds(names: Iterable[str]) -> None:
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"module {name!r} cannot be imported: {what}") from error
-        _imported[name] = _folder(module.__file__, name)
+        folder = _folder(module.__file__, name)
+        if _imported.setdefault(name, folder) != folder:
+            raise ValueError(
+                f"module {name!r} was imported from {_imported[name]} before, and is one of "
+                f"{folder} now; kinds of both cannot be told apart, so start another process"
+            )
 
 
 def imported() -> dict[str, str]:

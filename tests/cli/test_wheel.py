@@ -1,5 +1,5 @@
-"""What is installed works without a checkout: a wheel, a folder that `lsd new` writes, and the whole
-chain in it."""
+"""What is installed works without a checkout: a wheel, a folder that `lsd new` writes, and the
+whole chain in it."""
 
 import os
 import subprocess
@@ -77,8 +77,9 @@ def test_the_whole_chain(target, tmp_path) -> None:
     assert "100%" in run([*program, "blocks", "status", "runs/small"], target, mine)
     # that of the console script
     assert "usage: lsd" in run([str(target / "bin" / "lsd"), "--help"], target, mine)
-    shared = run([*program, "predict", *SMALL, "name=other", "--workers", "2",
-                  "predict.checkpoint=runs/small/main/checkpoints/best.pt"], target, mine)  # fmt: skip
+    checkpoint = "predict.checkpoint=runs/small/main/checkpoints/best.pt"
+    words = [*program, "predict", *SMALL, "name=other", "--workers", "2", checkpoint]
+    shared = run(words, target, mine)
     assert "2 workers" in shared
 
 
