@@ -144,7 +144,9 @@ def write_tables(
         below = threshold
     digests = {**_made_from(container, made_from, first), **digests}
     content = {"made_from": made_from, "first": first, "digests": digests}
-    write_text(folder / "tables.json", json.dumps(content, indent=1), shared=False, durable=False)
+    write_text(
+        folder / "tables.json", json.dumps(content, indent=1), many_writers=False, durable=False
+    )
     for path in folder.glob("*.npy"):
         if is_table(path) and path.stem not in {"first", *digests}:
             path.unlink()

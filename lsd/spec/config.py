@@ -19,8 +19,6 @@ from lsd.spec.volumes import Dataset
 class Config(Spec):
     """What config/config.py holds.
 
-    imports:   modules that define kinds of one's own, such as a target.  They are code, and are
-               imported because a person runs the config file that names them
     name:      of the run, one folder name; its folder is <runs>/<name>
     dataset:   volumes, and how training batches are augmented; a name of DATASETS
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
@@ -28,9 +26,10 @@ class Config(Spec):
     train, predict, segment, evaluate: how each of these is done
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
+    imports:   modules that define kinds of one's own, such as a target.  They are code, and are
+               imported because a person runs the config file that names them
     """
 
-    imports: Annotated[tuple[str, ...], Several] = ()
     name: str
     dataset: Dataset
     variant: Variant
@@ -41,6 +40,7 @@ class Config(Spec):
     evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None
+    imports: Annotated[tuple[str, ...], Several] = ()
 
     @field_validator("imports")
     @classmethod

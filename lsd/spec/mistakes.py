@@ -204,11 +204,11 @@ def _as_tuple(value: float, where: Place) -> str:
 
 
 def _named(title: str) -> type[BaseModel]:
-    """The spec that an error is about."""
-    from lsd.spec.base import Spec  # which imports this file
-
-    return next((spec for spec in reversed(_subclasses(Spec)) if spec.__name__ == title), Spec)
+    """The spec that an error is about; of those of the same name the one defined last."""
+    specs = (spec for spec in reversed(_subclasses(BaseModel)) if hasattr(spec, "derive"))
+    return next((spec for spec in specs if spec.__name__ == title), BaseModel)
 
 
 def _subclasses(base: type[BaseModel]) -> list[type[BaseModel]]:
-    return [spec for child in base.__subclasses__() for spec in (child, *_subclasses(child))]
+    children = base.__subclasses__()
+    return [spec for child in children for spec in (child, *_subclasses(child))]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path, *, shared: bool = False, durable: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, many_writers: bool = False, durable: bool = False) -> Iterator[Path]:
     """Yields a path beside `path` to write to; when the body ends without an error, it takes the
     place of `path`.
 
-    shared:  several processes may replace the file at once, so each writes to a name of its own
-    durable: it is on the disk, and not only in the system's memory, before it takes the place
+    many_writers: several processes may replace the file at once, so each has a name of its own
+    durable:      it is on the disk, and not only in the system's memory, before it takes the place
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(
-        f"{path.name}.{os.getpid()}.partial" if shared else f"{path.name}.partial"
+        f"{path.name}.{os.getpid()}.partial" if many_writers else f"{path.name}.partial"
     )
     staged.unlink(missing_ok=True)
     try:
@@ -32,9 +32,9 @@ def replacing(path: Path, *, shared: bool = False, durable: bool = False) -> Ite
         _sync(path.parent)
 
 
-def write_text(path: Path, text: str, *, shared: bool = True, durable: bool = True) -> None:
+def write_text(path: Path, text: str, *, many_writers: bool = True, durable: bool = True) -> None:
     """Replaces `path` by a file that holds `text`, in UTF-8; see `replacing`."""
-    with replacing(path, shared=shared, durable=durable) as staged:
+    with replacing(path, many_writers=many_writers, durable=durable) as staged:
         staged.write_text(text, encoding="utf-8")
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lsd.network import randomness
 from lsd.network.checkpoints import checkpoint
+from lsd.system import atomic
 
 CONTENT = {
     "config": "{}",
@@ -165,19 +166,20 @@ class KilledMidway:
         _kill()
 
 
-@pytest.mark.parametrize("point", ["save", "_seal", "fsync", "replace", "_sync_folder"])
+@pytest.mark.parametrize("point", ["save", "_seal", "fsync", "replace", "_sync"])
 def test_a_kill_leaves_the_previous_checkpoint(path, point):
     _saved(path)
     child = os.fork()
     if child == 0:
-        module = {"save": torch, "fsync": os, "replace": os}.get(point, checkpoint)
-        setattr(module, point, KilledMidway() if point == "save" else _kill)
+        places = {"save": torch, "fsync": os, "replace": os, "_sync": atomic}
+        ways = {"save": KilledMidway(), "_sync": lambda path: path.is_dir() and _kill()}
+        setattr(places.get(point, checkpoint), point, ways.get(point, _kill))
         try:
             _saved(path, iteration=8)
         finally:
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert checkpoint.load(path)["iteration"] == (8 if point == "_sync_folder" else 7)
+    assert checkpoint.load(path)["iteration"] == (8 if point == "_sync" else 7)
     assert checkpoint.listing(path.parent) == [path]
     checkpoint.prune(path.parent, keep=3)
     assert list(path.parent.iterdir()) == [path]

@@ -149,7 +149,7 @@ def test_a_2d_network_takes_sections_together():
     first = stack.grid.block(0)
     assert first.read.shape[0] == first.write.shape[0] > 1
     assert stack.grid.shape[0] * first.write.shape[0] < 50 + stack.grid.shape[0]
-    assert len(stack.turns[0].axes) == 2
+    assert len(stack.turns[0].order) == 2
 
 
 @pytest.mark.parametrize(

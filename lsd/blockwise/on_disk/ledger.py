@@ -233,7 +233,7 @@ class Ledger:
 def note_whole(folder: Path, arrays: Mapping[str, str]) -> None:
     """Notes that all blocks of a step are done; arrays: names, and what tells their content from
     another."""
-    write_text(folder / "whole", json.dumps(dict(arrays)), shared=False, durable=False)
+    write_text(folder / "whole", json.dumps(dict(arrays)), many_writers=False, durable=False)
 
 
 def was_whole(folder: Path) -> bool:

@@ -44,7 +44,7 @@ def remember(container: Path) -> None:
     """Notes the arrays of all steps in a container, before these are of other settings."""
     names, file = arrays(container), container / _BLOCKS / ARRAYS
     if names and names != _noted(file):
-        write_text(file, json.dumps(sorted(names)), shared=False, durable=False)
+        write_text(file, json.dumps(sorted(names)), many_writers=False, durable=False)
 
 
 def arrays(container: Path) -> set[str]:

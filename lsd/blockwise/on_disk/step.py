@@ -98,7 +98,10 @@ class Step:
             },
         }
         write_text(
-            self.folder / "step.json", json.dumps(content, indent=1), shared=False, durable=False
+            self.folder / "step.json",
+            json.dumps(content, indent=1),
+            many_writers=False,
+            durable=False,
         )
 
     def open(self, worker: int) -> Function:

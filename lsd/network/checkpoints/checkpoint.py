@@ -109,7 +109,7 @@ def verify(path: str | Path) -> str:
 def publish(source: Path, target: Path) -> None:
     """Gives a checkpoint a second name (such as best.pt), atomically; a link where the file system
     has links, else a copy."""
-    with replacing(target, shared=True, durable=True) as staged:
+    with replacing(target, many_writers=True, durable=True) as staged:
         try:
             os.link(source, staged)
         except OSError:
@@ -158,7 +158,7 @@ def best(folder: Path) -> Path | None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    with replacing(path, shared=True, durable=True) as staged:
+    with replacing(path, many_writers=True, durable=True) as staged:
         try:
             with open(staged, "x+b") as file:
                 yield file
