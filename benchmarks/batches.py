@@ -27,7 +27,8 @@ from benchmarks.environment import environment, run_in
 from config.datasets import AUGMENTATIONS, IDS
 from config.networks import NETWORKS
 from config.variants import VARIANTS
-from lsd.batches.pipeline import Batch, Batches, Maker, Recipe
+from lsd.batches.pipeline import Batch, Batches, Maker
+from lsd.batches.recipe import Recipe
 from lsd.batches.workers import Workers
 from lsd.spec import Config, Dataset, Synthetic, Train, Volume
 from lsd.volumes.array import open_array

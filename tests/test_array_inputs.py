@@ -15,8 +15,8 @@ from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
+from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.nearest import checked
 from lsd.spec import NEAREST, Affinities, Head, Network, Predict, Segment, Stage, UNet, Variant
 from lsd.targets.affinities import affinities
 from lsd.targets.boundary import boundary

@@ -30,9 +30,9 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
-from lsd.segmentation.blocks import Fragments
+from lsd.segmentation.over_blocks.contacts import Contacts
+from lsd.segmentation.over_blocks.fragments import Fragments
 from lsd.segmentation.run import segment
-from lsd.segmentation.whole import Contacts
 from lsd.spec import (
     Affinities,
     Config,

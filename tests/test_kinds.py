@@ -1,9 +1,10 @@
 """A kind that code does not know is an error wherever it is met: nothing is made of it by falling
 through."""
 
-from types import SimpleNamespace
-from typing import Any, Literal, get_args
+import json
+from typing import Any, ClassVar, Literal
 
+import gunpowder as gp
 import numpy as np
 import pytest
 import torch
@@ -12,20 +13,27 @@ from pydantic import ValidationError
 
 from config.config import config
 from lsd import spec
-from lsd.batches.augmentations import warp
-from lsd.batches.pipeline import _node
+from lsd.arrays.contingency import Contingency
+from lsd.batches.augmentations.augmentation import augmentation_kind
+from lsd.batches.keys import KNOWN, RAW, At, Provider, array
+from lsd.batches.keys import LABELS as LABELS_KEY
+from lsd.batches.sources.source import EVERYWHERE
+from lsd.evaluation.metric import TableMetric, scoring
 from lsd.evaluation.partition import compare
-from lsd.losses.tasks import DENSE, dense, total
+from lsd.evaluation.score import Score
+from lsd.losses.loss import HeadLoss, LossSample
+from lsd.losses.stage import StageLosses
 from lsd.network import cost, levels, precision
 from lsd.network.cascade import Cascade
 from lsd.network.layers import activate
 from lsd.network.unet import UNetTrunk
 from lsd.prediction import augment
-from lsd.prediction.record import attributes
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
+from lsd.spec.kinds import behaviour
 from lsd.targets import target, windows
+from lsd.targets.activation import Sigmoid
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 
@@ -36,6 +44,7 @@ class Invented(spec.Spec):
     """Looks like any kind of anything."""
 
     kind: Literal["invented"] = "invented"
+    behaviour: ClassVar[str] = "nowhere:Invented"
     dims: int = 3
     features_out: int | None = None
     factors: tuple[tuple[int, ...], ...] = ((2, 2, 2),)
@@ -46,28 +55,13 @@ class Invented(spec.Spec):
 INVENTED: Any = Invented()
 LABELS = np.ones((4, 4, 4), np.uint64)
 CUBE = Roi((0,) * 3, (8,) * 3)
-TURN = augment.turns_of("flips", (1, 1, 1))[-1]
 STAGE = spec.Stage.model_construct(
     name="main", reads=("raw",), heads={"a": spec.Head.model_construct(target=INVENTED)}
 )
 VARIANT = spec.Variant.model_construct(stages=(STAGE,))
 AFFS = np.full((3, 4, 4, 4), 0.9, np.float32)
 NEAREST = spec.NEAREST
-LOSS = spec.Loss.model_construct(kind="invented", weight=1.0, balance=False)
 ONES = {"a": torch.ones(1, 1, 2, 2, 2)}
-NOTHING = dict.fromkeys(("sha256", "stage", "iteration", "normalisation"), "")
-PLACE = SimpleNamespace(
-    grid=SimpleNamespace(
-        block=lambda n: SimpleNamespace(read=Roi((0,), (1,))), roi=Roi((0,), (1,)), write_shape=(1,)
-    ),
-    turns=(),
-)
-RESTORED = SimpleNamespace(
-    config=config, cascade=SimpleNamespace(variant=config.variant), **NOTHING
-)
-VOLUME = SimpleNamespace(
-    name="", raw=SimpleNamespace(name=""), roi=Roi((0,), (1,)), spec=spec.Volume(path="a")
-)
 
 
 def settings(**fields):
@@ -76,17 +70,14 @@ def settings(**fields):
 
 PLACES = {
     "channels": lambda: target.channels(INVENTED, 3),
-    "context": lambda: target.context(INVENTED, (8, 8, 8)),
     "compute": lambda: target.compute(INVENTED, LABELS, voxel_size=(8, 8, 8)),
-    "opinions": lambda: augment.opinions(INVENTED, TURN),
-    "record": lambda: attributes(
-        INVENTED, VOLUME, plan=PLACE, settings=spec.Predict(), restored=RESTORED
-    ),
     "turns": lambda: augment.turns_of("invented", (1, 1, 1)),
     "channels that are read": lambda: cost.parameters(config.network.trunk, VARIANT),
     "a head": lambda: Cascade(VARIANT, config.network.trunk),
-    "dense": lambda: dense(LOSS),
-    "total": lambda: total(ONES, ONES, weights=ONES, losses={"a": LOSS}),
+    "loss": lambda: StageLosses(
+        {"a": spec.Head.model_construct(target=spec.Affinities(), loss=INVENTED)}
+    ),
+    "metric": lambda: scoring(spec.Evaluate.model_construct(metric=INVENTED, connected=False)),
     "kernels": lambda: levels.kernels(INVENTED),
     "fold": lambda: levels.fold(INVENTED),
     "is_padded": lambda: levels.is_padded(INVENTED),
@@ -104,13 +95,7 @@ PLACES = {
     "precision": lambda: precision.autocast("invented", torch.device("cpu")),
     "window": lambda: windows.radius(3, "invented"),
     "descriptors": lambda: descriptors(LABELS, voxel_size=(8, 8, 8), sigma=8, mode="invented"),
-    "augmentation": lambda: _node(INVENTED, (8, 8, 8), flat=False),
-    "geometry": lambda: warp.draw(
-        (spec.Elastic(), INVENTED),
-        Roi((0,) * 3, (8,) * 3),
-        np.random.default_rng(0),
-        voxel_size=(8,) * 3,
-    ),
+    "augmentation": lambda: augmentation_kind(INVENTED),
     "schedule": lambda: factor(
         5,
         spec.Train.model_construct(
@@ -138,23 +123,48 @@ def kinds(family) -> list:
     return [kind for kind in family.kinds().values() if kind.__module__.startswith("lsd.")]
 
 
-EXAMPLES = {"mask": {"array": "mito"}}
+EXAMPLES = {"Mask": {"array": "mito"}}
 
 
-@pytest.mark.parametrize("kind", kinds(spec.Target))
+@pytest.mark.parametrize("kind", kinds(spec.Target), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("dims", [2, 3])
 def test_every_target_has_its_answers(kind, dims) -> None:
     """Those that the spec lists, so that a new one is missed here before it is missed in a run."""
-    name = get_args(kind.model_fields["kind"].annotation)[0]
-    made, labels = kind(**EXAMPLES.get(name, {})), LABELS[0] if dims == 2 else LABELS
+    made, size = kind(**EXAMPLES.get(kind.__name__, {})), (8.0,) * dims
+    labels, does = LABELS[0] if dims == 2 else LABELS, target.target_kind(made)
+    assert isinstance(does, target.TargetKind)
+    assert not list(made.faults(dims))
     count = target.channels(made, dims)
-    values, known = target.compute(
-        made, labels, arrays={"mito": labels}, voxel_size=(8.0,) * dims, threads=1
-    )
+    arrays = dict.fromkeys(does.arrays(), labels)
+    values, known = target.compute(made, labels, arrays=arrays, voxel_size=size, threads=1)
     assert len(values) == len(known) == count
-    assert len(target.context(made, (8.0,) * dims)) == dims
+    assert np.isin(values, [0, 1]).all() or not does.binary
+    assert len(does.context(size)) == len(does.axis_keys(dims)) == dims
+    assert all(isinstance(remark, str) for remark in does.remarks((9,) * dims, size))
     for turn in augment.turns_of("transposes", (1,) * dims):
-        assert len(augment.opinions(made, turn)) == count, "each channel has an opinion, or None"
+        assert len(does.turned(turn)) == count, "each channel has an opinion, or None"
+    assert all(does.turned(augment.turns_of("none", (1,) * dims)[0])), "of raw as it is, on each"
+    _check_values(does, values)
+    offsets = does.neighborhood(dims)
+    assert does.lowest == (offsets is not None)
+    assert offsets is None or len(offsets) == count
+    assert set(does.attributes(dims, axes=3)) == ({"neighborhood"} if offsets else set())
+
+
+def _check_values(does, values) -> None:
+    """Targets and what networks say lie in one range, and on disk in 256 steps of it."""
+    logits = torch.tensor([-40.0, -1.0, 0.0, 1.0, 40.0])
+    said = does.activation(logits)
+    assert said.data_ptr() != logits.data_ptr(), "logits stay as they are"
+    assert torch.equal(said, does.activation.in_place(logits.clone()))
+    low, high = does.storage.low, does.storage.high
+    for within in (torch.from_numpy(values), said):
+        assert low <= within.min() <= within.max() <= high
+    np.testing.assert_allclose(does.activation.inverse(said)[1:4], logits[1:4], atol=1e-4)
+    assert does.activation.inverse(said).isfinite().all()
+    assert does.storage.to_uint8(torch.tensor([low, high])).tolist() == [0, 255]
+    read = does.storage.rounded(said.clone())
+    assert (read - said).abs().max() <= (high - low) / 509
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Trunk))
@@ -165,16 +175,85 @@ def test_every_trunk_has_its_answers(kind) -> None:
     assert isinstance(levels.is_padded(trunk), bool)
 
 
-@pytest.mark.parametrize("kind", kinds(spec.Augmentation))
-def test_every_augmentation_has_its_node(kind) -> None:
-    assert _node(kind(), (8.0, 8.0, 8.0), flat=False)
+@pytest.mark.parametrize("kind", kinds(spec.Augmentation), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("flat", [True, False], ids=["2d", "3d"])
+def test_every_augmentation_has_its_answers(kind, flat) -> None:
+    """Its node gives what is asked for, and the same again from the same seed."""
+    does, shape = augmentation_kind(kind()), (1 if flat else 6, 12, 12)
+    assert does.moves == does.joins([augmentation_kind(spec.Simple())])
+    assert not does.joins([])
+    (node,) = does.nodes([does], voxel_size=(8.0, 8.0, 8.0), flat=flat)
+    pipeline = Everywhere() + node
+    pipeline.setup()
+    wanted = dict.fromkeys((RAW, LABELS_KEY, KNOWN), At(Roi((5, 5, 5), shape)))
+    first, again = (
+        pipeline.request_batch(gp.BatchRequest(wanted, random_seed=3)) for _ in range(2)
+    )
+    for key, dtype in {RAW: np.float32, LABELS_KEY: np.uint64, KNOWN: np.bool_}.items():
+        assert first[key].data.shape == shape
+        assert first[key].data.dtype == dtype
+        np.testing.assert_array_equal(first[key].data, again[key].data)
+    assert first[RAW].data.min() >= 0
+    assert first[RAW].data.max() <= 1
 
 
-def test_every_loss_has_its_function() -> None:
-    assert set(spec.Loss.kinds()) == set(DENSE)
+class Everywhere(Provider):
+    """A volume without end: known labels, and raw between 0 and 1."""
+
+    def setup(self) -> None:
+        for key in (RAW, LABELS_KEY, KNOWN):
+            self.provides(key, At(EVERYWHERE))
+
+    def provide(self, request) -> gp.Batch:
+        batch = gp.Batch()
+        for key, wanted in request.items():
+            z, y, x = np.ogrid[wanted.roi.to_slices()]
+            labels = ((z // 3 + y // 4 + x // 5) % 4).astype(np.uint64)
+            data = {RAW: labels.astype(np.float32) / 3, KNOWN: np.ones(labels.shape, bool)}
+            batch[key] = array(data.get(key, labels), wanted.roi)
+        return batch
 
 
-@pytest.mark.parametrize("field", ["target", "trunk", "augment", "loss", "decoder"])
+@pytest.mark.parametrize("kind", kinds(spec.Loss), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("spatial", [(4, 5), (3, 4, 5)])
+def test_every_loss_has_its_answers(kind, spatial) -> None:
+    """A scalar with a graph, in 2D and 3D."""
+    torch.manual_seed(0)
+    shape = (2, 3, *spatial)
+    logits = torch.randn(shape, requires_grad=True)
+    sample = LossSample(
+        logits={"a": logits},
+        targets={"a": torch.randint(2, shape).float()},
+        weights={"a": torch.randint(2, shape).float()},
+        labels=torch.randint(5, (2, 1, *spatial)),
+        known=torch.ones((2, 1, *spatial), dtype=torch.bool),
+        voxel_size=(8.0,) * len(spatial),
+        activations={"a": Sigmoid()},
+        head="a",
+    )
+    loss = behaviour(kind())
+    assert isinstance(loss, HeadLoss)
+    value = loss(sample, loss.totals(sample))
+    assert value.shape == ()
+    assert torch.autograd.grad(value, logits, retain_graph=True)[0].any()
+
+
+@pytest.mark.parametrize("kind", kinds(spec.Metric), ids=lambda kind: kind.__name__)
+def test_every_metric_has_its_answers(kind) -> None:
+    """A perfect segmentation has objective 0; tables, figures and JSON have what they show."""
+    metric = behaviour(kind())
+    assert isinstance(metric, TableMetric)
+    table = Contingency.of(LABELS, LABELS)
+    score = metric.score(table, ignore=(0,), background="label")
+    assert isinstance(score, Score)
+    assert score.objective == 0
+    assert score.row()
+    assert len(score.swept()) == len(score.labels())
+    assert json.loads(json.dumps(score.as_dict())) == score.as_dict()
+    assert score.pool([score]).objective == 0
+
+
+@pytest.mark.parametrize("field", ["target", "trunk", "augment", "loss", "decoder", "metric"])
 def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
     made = {
         "target": lambda: spec.Head(target=INVENTED),
@@ -182,6 +261,7 @@ def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
         "augment": lambda: spec.Dataset(augment=INVENTED),
         "loss": lambda: spec.Loss(kind="invented"),
         "decoder": lambda: spec.Segment(decoder="invented"),
+        "metric": lambda: spec.Evaluate(metric="invented"),
     }
     with pytest.raises(ValidationError, match="invented"):
         made[field]()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.batches import keys
 from lsd.batches.keys import KNOWN, LABELS, At, Filter, array, extra
-from lsd.targets import target
+from lsd.targets.target import compute, target_kind
 
 
 class Heads(Filter):
@@ -22,6 +22,7 @@ class Heads(Filter):
         self, heads: Mapping[str, spec.Head], *, voxel_size: Sequence[float], dims: int
     ) -> None:
         self.heads, self.voxel_size, self.dims = heads, tuple(voxel_size)[-dims:], dims
+        self.kinds = {name: target_kind(head.target) for name, head in heads.items()}
 
     def setup(self) -> None:
         """Announces the targets."""
@@ -32,11 +33,10 @@ class Heads(Filter):
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
         """Needs labels, with the widest context."""
         needed = gp.BatchRequest()
-        for name, head in self.heads.items():
+        for name, kind in self.kinds.items():
             roi = request[keys.target(name)].roi
-            margin = self.margin(head)
-            wanted = [LABELS, KNOWN, *(extra(array) for array in extras({name: head}))]
-            for key in wanted:
+            margin = self.margin(name)
+            for key in (LABELS, KNOWN, *map(extra, kind.arrays())):
                 grown = roi.grow(margin, margin)
                 needed[key] = At(needed[key].roi.union(grown) if key in needed else grown)
         return needed
@@ -44,32 +44,37 @@ class Heads(Filter):
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """Computes every head on its own crop."""
         made = gp.Batch()
-        for name, head in self.heads.items():
+        for name in self.heads:
             roi = request[keys.target(name)].roi
-            values, weights = self._compute(head, batch, roi)
+            values, weights = self._compute(name, batch, roi)
             made[keys.target(name)], made[keys.weight(name)] = (
                 array(values, roi),
                 array(weights, roi),
             )
         return made
 
-    def margin(self, head: spec.Head) -> gp.Coordinate:
+    def margin(self, head: str) -> gp.Coordinate:
         """Voxels of labels (z, y, x) around the output that a head needs."""
-        context = target.context(head.target, self.voxel_size)
+        context = self.kinds[head].context(self.voxel_size)
         return gp.Coordinate((0,) * (3 - self.dims) + tuple(context))
 
     def _compute(
-        self, head: spec.Head, batch: gp.Batch, roi: gp.Roi
+        self, head: str, batch: gp.Batch, roi: gp.Roi
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Target and weights (c, z, y, x) at `roi`."""
         margin = self.margin(head)
         grown = roi.grow(margin, margin)
         labels, known = (self._flat(batch[key].crop(grown).data) for key in (LABELS, KNOWN))
         arrays = {
-            name: self._flat(batch[extra(name)].crop(grown).data) for name in extras({"": head})
+            name: self._flat(batch[extra(name)].crop(grown).data)
+            for name in self.kinds[head].arrays()
         }
-        values, mask = target.compute(
-            head.target, labels, known=known, arrays=arrays, voxel_size=self.voxel_size
+        values, mask = compute(
+            self.heads[head].target,
+            labels,
+            known=known,
+            arrays=arrays,
+            voxel_size=self.voxel_size,
         )
         inside = (
             slice(None),
@@ -86,6 +91,4 @@ class Heads(Filter):
 
 def extras(heads: Mapping[str, spec.Head]) -> list[str]:
     """Arrays of the volumes, other than labels, that these heads learn from."""
-    return sorted(
-        {head.target.array for head in heads.values() if isinstance(head.target, spec.Mask)}
-    )
+    return sorted({name for head in heads.values() for name in target_kind(head.target).arrays()})

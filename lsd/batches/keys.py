@@ -6,13 +6,14 @@ gunpowder runs with voxel size 1: a ROI is in voxels, nanometres stay outside.
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gunpowder as gp
 import numpy as np
 from numpy.typing import NDArray
+
+Change = Callable[[NDArray[Any], np.random.Generator], NDArray[np.float32]]
 
 VOXEL = gp.Coordinate(1, 1, 1)
 RAW = gp.ArrayKey("RAW")
@@ -74,7 +75,13 @@ class Filter(gp.BatchFilter):  # type: ignore[misc]
 
 
 class RawFilter(Filter):
-    """A node that changes raw alone."""
+    """A node that changes raw alone.
+
+    change: new raw (z, y, x) of raw, which stays as it is, with random numbers to draw from
+    """
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
         """Needs raw."""
@@ -86,10 +93,6 @@ class RawFilter(Filter):
         changed = gp.Batch()
         changed[RAW] = array(self.change(given.data, generator(request)), given.spec.roi)
         return changed
-
-    @abstractmethod
-    def change(self, raw: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
-        """New raw (z, y, x); the given one stays as it is."""
 
 
 class Provider(gp.BatchProvider):  # type: ignore[misc]

@@ -18,9 +18,6 @@ def unit(raw: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(raw, dtype=np.float32)
 
 
-class Unit(RawFilter):
-    """Scales raw that is still uint8."""
-
-    def change(self, raw: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Raw in [0, 1]; nothing is drawn."""
-        return unit(raw)
+def unit_node() -> RawFilter:
+    """A node that scales raw that is still uint8; nothing is drawn."""
+    return RawFilter(lambda raw, rng: unit(raw))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never, cast
+from typing import Any, assert_never, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from lsd.network.levels import extent, is_padded
 from lsd.network.residual import ResidualTrunk
 from lsd.network.unet import UNetTrunk
 from lsd.spec import ResidualUNet, Stage, Trunk, UNet, Variant
-from lsd.targets.target import channels
+from lsd.targets.target import TargetKind, channels, target_kind
 
 
 class StageNetwork(nn.Module):
@@ -45,7 +45,7 @@ class Cascade(nn.Module):
     """All stages of a variant over one trunk; one child a stage, `stage_<name>`.
 
     A stage reads raw (b, 1, *spatial) in [-1, 1] and heads of earlier stages as they would lie on
-    disk: sigmoid, rounded to k / 255.  All of it is cropped about one centre to what the stage
+    disk (see `as_stored`).  All of it is cropped about one centre to what the stage
     needs.  In eval mode a same-padded trunk discards its context; in train mode the last stage that
     runs keeps it, and earlier ones predict: no gradient, context discarded.
     """
@@ -63,6 +63,7 @@ class Cascade(nn.Module):
         self._last = names[-1]
         self._reads = {stage.name: stage.reads for stage in variant.stages}
         self._heads = {stage.name: tuple(stage.heads) for stage in variant.stages}
+        self._targets = {name: target_kind(head.target) for name, head in variant.heads().items()}
         self._margins = {
             last: {
                 name: tuple(margin)
@@ -103,7 +104,7 @@ class Cascade(nn.Module):
                 given = self.stage(name)(_cropped(read, self._reads[name], own), discard=discard)
             for head in given:
                 if any(head in self._reads[later] for later in running):
-                    read[head] = as_stored(given[head])
+                    read[head] = as_stored(given[head], self._targets[head])
                 if head in wanted:
                     logits[head] = crop(given[head], output)
         return {head: logits[head] for head in wanted}
@@ -154,9 +155,10 @@ def _trunk(trunk: Trunk, in_channels: int) -> nn.Module:
             assert_never(trunk)
 
 
-def as_stored(logits: Tensor) -> Tensor:
-    """Probabilities as they would lie on disk: sigmoid in fp32, rounded to k / 255; no gradient."""
-    return torch.sigmoid(logits.detach().float()).mul_(255).round_().div_(255)
+def as_stored(logits: Tensor, target: TargetKind[Any]) -> Tensor:
+    """Values of a head as they would lie on disk: computed in fp32, then rounded to one of 256
+    steps, for most targets to k / 255; no gradient."""
+    return target.storage.rounded(target.activation(logits.detach().float()))
 
 
 def _cropped(arrays: dict[str, Tensor], names: Sequence[str], shape: Sequence[int]) -> Tensor:

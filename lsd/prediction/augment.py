@@ -3,44 +3,33 @@ transposed raw.
 
 Mirrored back, an output lies on the grid of the block again, but what its channels mean was
 mirrored too.  So each channel of each head is looked up as an `Opinion`: the channel that now holds
-it, its sign, and where.  An affinity of offset j is found in the channel of the turned offset j';
-or in the channel of -j', one voxel pair being the same edge from both of its ends: a_j(v) = a_-j(v
-+ j).  Descriptors turn as vectors and tensors do.
+it, its sign, and where; what the target says of it (`TargetKind.turned`).
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import torch
 from torch import Tensor
 
-from lsd.arrays.offsets import Offset, for_dims
+from lsd.arrays.offsets import Offset
 from lsd.arrays.turning import Turn
-from lsd.spec import Affinities, Boundary, Descriptors, Mask, Target
+from lsd.targets.opinion import Opinion
+from lsd.targets.target import TargetKind
 
 Mode = Literal["none", "flips", "transposes"]
-
-
-@dataclass(frozen=True)
-class Opinion:
-    """Where a turned prediction holds a channel: at `channel`, `shift` voxels on, as 1 - x where
-    inverted."""
-
-    channel: int
-    shift: Offset
-    inverted: bool = False
+Window = tuple[slice, ...]
 
 
 def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     """The turns to predict, the identity first.
 
-    alike: one key an axis; only axes of equal keys are swapped (their voxel size, sigma and legal
-           sizes must agree)
+    alike: one key an axis; only axes of equal keys are swapped (their voxel size, legal sizes and
+           what targets say of them must agree)
     """
     dims = len(alike)
     identity = tuple(range(dims))
@@ -63,20 +52,6 @@ def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     )
 
 
-def opinions(target: Target, turn: Turn) -> tuple[Opinion | None, ...]:
-    """Where each channel of a head that learnt `target` is found after `turn`, None where it is
-    not."""
-    match target:
-        case Affinities():
-            return _affinity_opinions(for_dims(target.neighborhood, len(turn.order)), turn)
-        case Descriptors():
-            return _descriptor_opinions(target, turn)
-        case Boundary() | Mask():
-            return (Opinion(0, (0,) * len(turn.order)),)
-        case _:
-            assert_never(target)
-
-
 def margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
     """Voxels (below, above) that a block must compute around what it keeps for all opinions to
     exist there."""
@@ -90,121 +65,103 @@ def average(
     forward: Callable[[Tensor], Mapping[str, Tensor]],
     raw: Tensor,
     *,
-    targets: Mapping[str, Target],
+    targets: Mapping[str, TargetKind[Any]],
     turns: Sequence[Turn],
-    kept: tuple[slice, ...],
+    kept: Window,
     lowest: bool = False,
 ) -> dict[str, Tensor]:
     """Mean over `turns` of the opinions on raw (b, 1, *spatial): (b, c, *kept) for each head,
     float32.
 
-    forward: raw -> heads in [0, 1], all of one spatial shape; kept: the part of it to average, a
-             margin within its borders
-    lowest:  of affinities the lowest opinion instead
+    forward: raw -> values of the heads, all of one spatial shape; kept: the part of it to average,
+             a margin within its borders
+    lowest:  the lowest opinion instead, of heads whose target is such that it counts
     """
     if len(turns) == 1:
         return {
             name: _crop(turns[0].undo(head), kept)
             for name, head in forward(turns[0].apply(raw)).items()
         }
-    strict = {name for name, target in targets.items() if lowest and isinstance(target, Affinities)}
-    found: dict[str, Tensor] = {}
-    counts: dict[str, list[int]] = {}
+    polls: dict[str, _Poll] = {}
     for turn in turns:
         # what a turn gave is let go before the next one is computed
-        _hear(turn, forward(turn.apply(raw)), targets, kept, strict, found, counts)
-    for name in found.keys() - strict:
-        found[name] /= found[name].new_tensor(counts[name]).view(-1, *(1,) * len(kept))
-    return found
+        _hear(turn, forward(turn.apply(raw)), targets, polls, kept=kept, lowest=lowest)
+    return {name: poll.result() for name, poll in polls.items()}
 
 
 def _hear(
     turn: Turn,
     heads: Mapping[str, Tensor],
-    targets: Mapping[str, Target],
-    kept: tuple[slice, ...],
-    strict: Set[str],
-    found: dict[str, Tensor],
-    counts: dict[str, list[int]],
+    targets: Mapping[str, TargetKind[Any]],
+    polls: dict[str, _Poll],
+    *,
+    kept: Window,
+    lowest: bool,
 ) -> None:
-    """Adds the opinions of one turn to `found`, and their number to `counts`; of `strict` heads the
-    lowest counts."""
     for name, head in heads.items():
-        said = opinions(targets[name], turn)
         undone = turn.undo(head)
-        if name not in found:
-            shape = (*undone.shape[:2], *(k.stop - k.start for k in kept))
-            found[name] = torch.full(
-                shape, float(name in strict), dtype=torch.float32, device=undone.device
-            )
-            counts[name] = [0] * len(said)
-        for channel, opinion in enumerate(said):
+        if name not in polls:
+            target = targets[name]
+            polls[name] = _Poll.of(undone, target, kept, lowest=lowest and target.lowest)
+        polls[name].hear(undone, turn)
+
+
+@dataclass
+class _Poll:
+    """The opinions of turns on one head, (b, c, *kept): their sum, or the lowest of them so far.
+
+    counts: of the opinions on each channel
+    """
+
+    target: TargetKind[Any]
+    kept: Window
+    lowest: bool
+    values: Tensor
+    counts: list[int]
+
+    @classmethod
+    def of(cls, head: Tensor, target: TargetKind[Any], kept: Window, *, lowest: bool) -> _Poll:
+        """Before any opinion was heard."""
+        shape = (*head.shape[:2], *(part.stop - part.start for part in kept))
+        start = float(target.activation.high) if lowest else 0.0
+        values = torch.full(shape, start, dtype=torch.float32, device=head.device)
+        return cls(target, kept, lowest, values, [0] * head.shape[1])
+
+    def hear(self, head: Tensor, turn: Turn) -> None:
+        """Takes in a prediction of turned raw, which was turned back."""
+        for channel, opinion in enumerate(self.target.turned(turn)):
             if opinion:
-                _take_in(
-                    found[name][:, channel], _look_up(undone, opinion, kept), lowest=name in strict
-                )
-                counts[name][channel] += 1
+                self._take_in(channel, self._look_up(head, opinion))
+                self.counts[channel] += 1
+
+    def result(self) -> Tensor:
+        """The lowest opinions, or their mean."""
+        if self.lowest:
+            return self.values
+        counts = self.values.new_tensor(self.counts).view(-1, *(1,) * len(self.kept))
+        self.values /= counts
+        return self.values
+
+    def _take_in(self, channel: int, opinion: Tensor) -> None:
+        values = self.values[:, channel]
+        if self.lowest:
+            torch.minimum(values, opinion, out=values)
+        else:
+            values += opinion
+
+    def _look_up(self, head: Tensor, opinion: Opinion) -> Tensor:
+        window = tuple(
+            slice(part.start + shift, part.stop + shift)
+            for part, shift in zip(self.kept, opinion.shift, strict=True)
+        )
+        values = _crop(head[:, opinion.channel], window)
+        activation = self.target.activation
+        return activation.low + activation.high - values if opinion.inverted else values
 
 
-def _take_in(found: Tensor, opinion: Tensor, *, lowest: bool) -> None:
-    if lowest:
-        torch.minimum(found, opinion, out=found)
-    else:
-        found += opinion
-
-
-def _look_up(head: Tensor, opinion: Opinion, kept: tuple[slice, ...]) -> Tensor:
-    window = tuple(
-        slice(k.start + shift, k.stop + shift) for k, shift in zip(kept, opinion.shift, strict=True)
-    )
-    values = _crop(head[:, opinion.channel], window)
-    return 1 - values if opinion.inverted else values
-
-
-def _crop(array: Tensor, window: tuple[slice, ...]) -> Tensor:
+def _crop(array: Tensor, window: Window) -> Tensor:
     for axis, (size, part) in enumerate(zip(array.shape[-len(window) :], window, strict=True)):
         # a negative start would wrap round
         assert 0 <= part.start < part.stop <= size
         array = array.narrow(axis - len(window), part.start, part.stop - part.start)
     return array
-
-
-def _affinity_opinions(neighborhood: Sequence[Offset], turn: Turn) -> tuple[Opinion | None, ...]:
-    found: list[Opinion | None] = []
-    for offset in neighborhood:
-        turned = turn.offset(offset)
-        opposite = tuple(-step for step in turned)
-        if turned in neighborhood:
-            found.append(Opinion(neighborhood.index(turned), (0,) * len(offset)))
-        elif opposite in neighborhood:
-            found.append(Opinion(neighborhood.index(opposite), offset))
-        else:
-            found.append(None)
-    return tuple(found)
-
-
-def _descriptor_opinions(target: Descriptors, turn: Turn) -> tuple[Opinion | None, ...]:
-    dims = len(turn.order)
-    layout = _descriptor_layout(dims)
-    channels = [layout[int(digit)] for digit in target.components] if target.components else layout
-    found: list[Opinion | None] = []
-    for kind, axes in channels:
-        places = tuple(sorted(turn.order.index(axis) for axis in axes))
-        inverted = math.prod(-1 if turn.flips[place] else 1 for place in places) < 0
-        # trained to 0 on background in every channel, which 1 - x would turn into 1
-        spoils_background = inverted and target.background == "zero"
-        there = (kind, places) in channels and not spoils_background
-        found.append(
-            Opinion(channels.index((kind, places)), (0,) * dims, inverted) if there else None
-        )
-    return tuple(found)
-
-
-def _descriptor_layout(dims: int) -> list[tuple[str, tuple[int, ...]]]:
-    """What each channel is, and the axes its sign depends on: offsets, variances, Pearson
-    coefficients, size."""
-    axes = range(dims)
-    offsets = [("offset", (axis,)) for axis in axes]
-    variances = [("variance", (axis, axis)) for axis in axes]
-    pearson = [("pearson", pair) for pair in itertools.combinations(axes, 2)]
-    return [*offsets, *variances, *pearson, ("size", ())]

@@ -7,16 +7,18 @@ axis they are as even as the step of the network permits, so that little is comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from funlib.geometry import Coordinate, Roi
 
 from lsd.arrays.turning import Turn
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
-from lsd.prediction.augment import margin, opinions, turns_of
-from lsd.spec import Descriptors, Network, Predict, Target, Trunk, Variant
+from lsd.prediction.augment import margin, turns_of
+from lsd.spec import Network, Predict, Trunk, Variant
+from lsd.targets.target import TargetKind, target_kind
 
 # more do not fill a device any better
 MOST_SECTIONS = 64
@@ -54,7 +56,7 @@ def plan(
     """
     check_axes(network, roi.dims)
     trunk, sections = network.trunk, roi.dims - network.dims
-    targets = {name: variant.heads()[name].target for name in heads}
+    targets = [target_kind(variant.heads()[name].target) for name in heads]
     turns = _turns(
         network, variant, settings=settings, voxel_size=voxel_size[sections:], targets=targets
     )
@@ -108,10 +110,10 @@ def _turns(
     *,
     settings: Predict,
     voxel_size: Sequence[float],
-    targets: Mapping[str, Target],
+    targets: Sequence[TargetKind[Any]],
 ) -> tuple[Turn, ...]:
-    """Axes may be swapped where voxels, legal sizes and the spread of descriptors are the same
-    along both."""
+    """Axes may be swapped where voxels, legal sizes and what targets say of them are the same along
+    both."""
     trunk = network.trunk
     legal = zip(
         sizes.step(trunk),
@@ -119,22 +121,15 @@ def _turns(
         sizes.context(variant, trunk),
         strict=True,
     )
-    sigmas = [target.sigma for target in targets.values() if isinstance(target, Descriptors)]
-    spread = [
-        tuple(s[axis - network.dims] for s in sigmas if isinstance(s, tuple))
-        for axis in range(network.dims)
-    ]
-    return turns_of(settings.augment, list(zip(voxel_size, legal, spread, strict=True)))
+    keys = (target.axis_keys(network.dims) for target in targets)
+    return turns_of(settings.augment, list(zip(voxel_size, legal, *keys, strict=True)))
 
 
-def _margin(targets: Mapping[str, Target], turns: Sequence[Turn]) -> tuple[Coordinate, Coordinate]:
-    found = [
-        opinion
-        for target in targets.values()
-        for turn in turns
-        for opinion in opinions(target, turn)
-    ]
-    below, above = margin(found, len(turns[0].order))
+def _margin(
+    targets: Sequence[TargetKind[Any]], turns: Sequence[Turn]
+) -> tuple[Coordinate, Coordinate]:
+    opinions = [opinion for target in targets for turn in turns for opinion in target.turned(turn)]
+    below, above = margin(opinions, len(turns[0].order))
     return Coordinate(below), Coordinate(above)
 
 

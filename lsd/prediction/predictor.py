@@ -17,8 +17,9 @@ from lsd.network.cascade import Cascade
 from lsd.network.precision import autocast
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
-from lsd.spec import Head, Network, Predict
-from lsd.targets.target import channels
+from lsd.spec import Network, Predict
+from lsd.targets.storage import Storage
+from lsd.targets.target import TargetKind, target_kind
 
 Array = npt.NDArray[Any]
 DType = Literal["uint8", "float32"]
@@ -39,9 +40,9 @@ class Predictor:
         self.settings = settings or Predict()
         self.network, self.variant = network, cascade.variant
         self.heads = self.settings.heads or tuple(self.variant.stages[-1].heads)
-        self.targets = {name: self._head(name).target for name in self.heads}
+        self.targets = {name: self._target(name) for name in self.heads}
         self.channels = {
-            name: channels(target, network.dims) for name, target in self.targets.items()
+            name: target.channels(network.dims) for name, target in self.targets.items()
         }
         self.device = choose_device(self.settings.device)
         self.cascade = cascade.to(self.device)
@@ -68,7 +69,8 @@ class Predictor:
         *,
         dtype: Literal["uint8", "float32"] = "float32",
     ) -> dict[str, Array]:
-        """Heads (c, *compute) in 0..1, or rounded to 0..255, of a block's raw (*read) in -1..1.
+        """Heads (c, *compute) of a block's raw (*read) in -1..1: values, most in 0..1, or as uint8
+        holds them, 0..255.
 
         Raises MemoryError, saying what to change, where the device runs out of memory.
         """
@@ -84,20 +86,25 @@ class Predictor:
                 lowest=self.settings.opinions == "lowest",
             )
             return {
-                name: _to_array(head, dtype, sections=raw.ndim > dims)
+                name: _to_array(
+                    head, dtype, storage=self.targets[name].storage, sections=raw.ndim > dims
+                )
                 for name, head in heads.items()
             }
 
-    def _head(self, name: str) -> Head:
+    def _target(self, name: str) -> TargetKind[Any]:
         heads = self.variant.heads()
         if name not in heads:
             raise ValueError(f"no head {name!r} to predict; the checkpoint has: {', '.join(heads)}")
-        return heads[name]
+        return target_kind(heads[name].target)
 
     def _forward(self, raw: Tensor) -> Mapping[str, Tensor]:
         with autocast(self.settings.precision, self.device):
             logits = self._run(raw, heads=self.heads)
-        return {name: logits[name].float().sigmoid_() for name in self.heads}
+        return {
+            name: target.activation.in_place(logits[name].float())
+            for name, target in self.targets.items()
+        }
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
@@ -134,10 +141,10 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _to_array(head: Tensor, dtype: str, *, sections: bool) -> Array:
-    """(b, c, *spatial) in 0..1 -> (c, *spatial) on the host; with `sections`, b becomes z."""
+def _to_array(head: Tensor, dtype: str, *, storage: Storage, sections: bool) -> Array:
+    """Values (b, c, *spatial) -> (c, *spatial) on the host; with `sections`, b becomes z."""
     # rounded where it was computed, so that a quarter of the bytes leave the device
-    values = (head * 255).round_().to(torch.uint8) if dtype == "uint8" else head
+    values = storage.to_uint8(head) if dtype == "uint8" else head
     values = values.transpose(0, 1) if sections else values[0]
     return np.ascontiguousarray(values.cpu().numpy())
 

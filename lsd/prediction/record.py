@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
-from lsd.arrays.offsets import for_dims
 from lsd.network.checkpoints.restore import Restored
 from lsd.prediction.plan import Plan
-from lsd.spec import Affinities, Boundary, Descriptors, Mask, Predict, Target
+from lsd.spec import Predict, Target
+from lsd.targets.target import target_kind
 from lsd.volumes.volume import OpenVolume
 
 
 def attributes(
     target: Target, volume: OpenVolume, *, plan: Plan, settings: Predict, restored: Restored
 ) -> dict[str, Any]:
-    """Attributes of the array of a head: all that its values depend on, and the neighborhood of
-    affinities (voxels)."""
+    """Attributes of the array of a head: all that its values depend on, and what the target says of
+    them, such as the neighborhood of affinities (voxels)."""
+    kind = target_kind(target)
     block, network = plan.grid.block(0), restored.config.network
     record = {
         "volume": volume.name,
@@ -34,7 +35,7 @@ def attributes(
             "to": [-1.0, 1.0],
             "trained_with": restored.normalisation,
         },
-        "range": [0, 255] if settings.dtype == "uint8" else [0, 1],
+        **kind.storage.attributes(settings.dtype),
         "augment": settings.augment,
         "opinions": settings.opinions,
         "turns": len(plan.turns),
@@ -42,12 +43,4 @@ def attributes(
         "device": settings.device,
         "threads": settings.threads,
     }
-    match target:
-        case Affinities():
-            flat = (0,) * (volume.roi.dims - network.dims)
-            offsets = [[*flat, *offset] for offset in for_dims(target.neighborhood, network.dims)]
-            return {"prediction": record, "neighborhood": offsets}
-        case Descriptors() | Boundary() | Mask():
-            return {"prediction": record}
-        case _:
-            assert_never(target)
+    return {"prediction": record, **kind.attributes(network.dims, axes=volume.roi.dims)}

@@ -13,7 +13,7 @@ from lsd import spec
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.lookup import compact
 from lsd.arrays.offsets import Offset, views, warn_beyond
-from lsd.segmentation.nearest import checked, unit, warn_of_a_mask
+from lsd.segmentation.kernels.nearest import checked, unit, warn_of_a_mask
 
 _DEFAULT = spec.Mutex()
 

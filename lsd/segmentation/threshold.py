@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
-from lsd.spec import Config
+from lsd.spec import Config, Evaluate
+from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
 
 log = logging.getLogger(__name__)
 
-# settings of segmentation that are nothing to who takes a volume whole; of evaluation that change
-# no score
+# settings of segmentation that are nothing to who takes a volume whole
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
-COUNTING = ("block", "workers")
+# of evaluation, that change no score
+COUNTING = without_effect(Evaluate)
 
 
 def array_name(threshold: float) -> str:

@@ -187,6 +187,13 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
     return sizes
 
 
+def too_few(values: tuple[float, ...], dims: int) -> str:
+    """That these values, one an axis, are fewer than the network has axes."""
+    return (
+        f"{values} is of {len(values)} axes, the network of {dims}; give {' '.join('zyx'[-dims:])}"
+    )
+
+
 def _parse_region(value: Any) -> Any:
     """Reads "0:170, :, 10:" as ((0, 170), (None, None), (10, None)); anything else passes
     through."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lsd.spec.base import Ints, OneOrEachAxis, Positive
+from lsd.spec.base import Ints, OneOrEachAxis, Positive, too_few
 from lsd.spec.kinds import Kind
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
+# channels of descriptors
+CHANNELS = {2: 6, 3: 10}
 
 
 def _several(offsets: Any) -> Any:
@@ -23,7 +26,20 @@ def _several(offsets: Any) -> Any:
 
 
 class Target(Kind):
-    """What a head learns; see `lsd.targets.target` for what a kind of it says."""
+    """What a head learns; see `lsd.targets.target` for what the class that it names does.
+
+    What follows from the fields alone is said here: what it cannot do, and which affinities it is.
+    """
+
+    def faults(self, dims: int) -> Iterator[str]:
+        """What it cannot be beside a network of `dims` axes (2 or 3): a line each, which begins
+        with the field, as in "sigma: ...".  Nothing unless a kind says so."""
+        yield from ()
+
+    def affinity_offsets(self) -> tuple[Ints, ...] | None:
+        """Offsets of the channels, as in `Affinities.neighborhood`, where it is affinities, which
+        can be segmented; None for any other target."""
+        return None
 
 
 class Affinities(Target):
@@ -54,6 +70,21 @@ class Affinities(Target):
             )
         return offsets
 
+    def faults(self, dims: int) -> Iterator[str]:
+        """Offsets of too few axes, or none that is left in 2D."""
+        short = [offset for offset in self.neighborhood if len(offset) < dims]
+        if short:
+            yield f"neighborhood: offset {too_few(short[0], dims)}"
+        elif not any(any(offset[-dims:]) for offset in self.neighborhood):
+            yield (
+                f"neighborhood: {self.neighborhood} has no offset within {dims} axes; add one in y "
+                f"or x"
+            )
+
+    def affinity_offsets(self) -> tuple[Ints, ...]:
+        """The neighborhood."""
+        return self.neighborhood
+
 
 class Descriptors(Target):
     """Local shape descriptors: 10 channels in 3D, 6 in 2D.
@@ -67,13 +98,25 @@ class Descriptors(Target):
     """
 
     kind: Literal["descriptors"] = "descriptors"
-    behaviour: ClassVar[str] = "lsd.targets.shape:DescriptorTarget"
+    behaviour: ClassVar[str] = "lsd.targets.descriptors:DescriptorTarget"
     sigma: OneOrEachAxis = 80.0
     downsample: Positive = 1
     components: Annotated[str, Field(pattern="^[0-9]+$")] | None = None
     mode: Literal["gaussian", "sphere"] = "gaussian"
     background: Literal["ignore", "zero"] = "ignore"
     connected: bool = False
+
+    def faults(self, dims: int) -> Iterator[str]:
+        """A sigma of too few axes, or channels that are not there in 2D."""
+        if isinstance(self.sigma, tuple) and len(self.sigma) < dims:
+            yield f"sigma: {too_few(self.sigma, dims)}, or one for all"
+        digits = self.components or ""
+        if len(set(digits)) < len(digits) or any(int(digit) >= CHANNELS[dims] for digit in digits):
+            allowed = "".join(map(str, range(CHANNELS[dims])))
+            yield (
+                f"components: {digits!r} names channels of {dims}D by digits, each once; there "
+                f"are: {allowed}"
+            )
 
 
 class Boundary(Target):

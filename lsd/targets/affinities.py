@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from funlib.geometry import Coordinate
 
+from lsd import spec
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import check, views, warn_beyond
+from lsd.arrays.offsets import Offset, check, for_dims, reach, views, warn_beyond
+from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
 def affinities(
@@ -66,3 +69,24 @@ def _checked(
                 "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
             )
     return check(neighborhood)
+
+
+class AffinityTarget(TargetKind[spec.Affinities]):
+    """Affinities as what a head learns."""
+
+    binary = True
+
+    def channels(self, dims: int) -> int:
+        """One for each offset."""
+        return len(self._offsets(dims))
+
+    def context(self, voxel_size: Sequence[float]) -> Coordinate:
+        """The farthest step along each axis."""
+        return Coordinate(reach(self._offsets(len(voxel_size))))
+
+    def compute(self, sample: Sample) -> tuple[Values, Known]:
+        """See `affinities`."""
+        return affinities(sample.labels, self._offsets(sample.dims), mask=sample.known)
+
+    def _offsets(self, dims: int) -> tuple[Offset, ...]:
+        return for_dims(self.spec.neighborhood, dims)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from funlib.geometry import Coordinate
 from scipy import ndimage
 
 from lsd import spec
 from lsd.arrays.ids import ids, set_voxels
 from lsd.arrays.offsets import views
+from lsd.targets.target import Known, Sample, TargetKind, Values
 
 _DEFAULT = spec.Boundary()
 
@@ -48,3 +51,21 @@ def _within(width: int, dims: int) -> list[tuple[int, ...]]:
     """Offsets of at most `width` steps; of two opposite ones, the one above 0."""
     offsets = itertools.product(range(-width, width + 1), repeat=dims)
     return [offset for offset in offsets if sum(map(abs, offset)) <= width and offset > (0,) * dims]
+
+
+class BoundaryTarget(TargetKind[spec.Boundary]):
+    """Boundaries as what a head learns: one channel."""
+
+    binary = True
+
+    def channels(self, dims: int) -> int:
+        """One."""
+        return 1
+
+    def context(self, voxel_size: Sequence[float]) -> Coordinate:
+        """As far as a boundary reaches."""
+        return Coordinate((self.spec.width,) * len(voxel_size))
+
+    def compute(self, sample: Sample) -> tuple[Values, Known]:
+        """See `boundary`."""
+        return boundary(sample.labels, width=self.spec.width, mask=sample.known)

@@ -21,25 +21,33 @@ Source: Sheridan et al. 2022, "Local shape descriptors for neuron segmentation",
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast, get_args
 
+import cc3d
 import numpy as np
 import numpy.typing as npt
+from funlib.geometry import Coordinate
 
 from lsd import spec
 from lsd.arrays.ids import ids
 from lsd.arrays.told import tell
-from lsd.targets import objects, tiles
+from lsd.arrays.turning import Turn
+from lsd.targets import objects, tiles, windows
 from lsd.targets.ball import probe
 from lsd.targets.blur import blur
 from lsd.targets.channels import Scale
+from lsd.targets.opinion import Opinion
+from lsd.targets.target import Known, Sample, TargetKind, Values
 from lsd.targets.windows import Mode
 
 # the channels of 3D that are left in 2D
 FLAT = (1, 2, 4, 5, 8, 9)
 _DEFAULT = spec.Descriptors()
+# the name of a channel, and the axes that its sign depends on
+Statistic = tuple[str, tuple[int, ...]]
 
 
 def descriptors(
@@ -177,3 +185,95 @@ def _per_axis(name: str, values: Sequence[float], dims: int) -> tuple[float, ...
             f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}"
         )
     return numbers
+
+
+class DescriptorTarget(TargetKind[spec.Descriptors]):
+    """Descriptors as what a head learns."""
+
+    def channels(self, dims: int) -> int:
+        """Those of `descriptors`, or of them the components."""
+        return count(dims, self.spec.components)
+
+    def context(self, voxel_size: Sequence[float]) -> Coordinate:
+        """How far the window reaches.  With downsampling it is a multiple of the factor, so that a
+        region aligned to it stays so."""
+        factor = self.spec.downsample
+        cells = [
+            windows.radius(sigma / (size * factor), self.spec.mode)
+            for sigma, size in zip(self._sigma(len(voxel_size)), voxel_size, strict=True)
+        ]
+        # a voxel has the statistics of its cell, which begins up to factor - 1 before it
+        return Coordinate(factor * cell + (factor if factor > 1 else 0) for cell in cells)
+
+    def compute(self, sample: Sample) -> tuple[Values, Known]:
+        """See `descriptors`; background is known where it is trained to 0."""
+        values = descriptors(
+            self._pieces(sample.labels),
+            voxel_size=sample.voxel_size,
+            sigma=self._sigma(sample.dims),
+            downsample=self.spec.downsample,
+            components=self.spec.components,
+            mode=self.spec.mode,
+            device=sample.device,
+            threads=sample.threads,
+        )
+        known = sample.inside
+        if self.spec.background == "ignore":
+            known = known & (sample.labels != 0)
+        return values, np.broadcast_to(known, values.shape)
+
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+        """Where statistics say little, each once."""
+        dims = len(output)
+        at = scale(
+            dims,
+            voxel_size,
+            self._sigma(dims),
+            downsample=self.spec.downsample,
+            mode=self.spec.mode,
+        )
+        return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
+
+    def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
+        """Offsets turn as vectors do, variances and coefficients as tensors."""
+        layout = _layout(len(turn.order))
+        components = self.spec.components
+        channels = [layout[int(digit)] for digit in components] if components else layout
+        return tuple(self._turned(channel, channels, turn) for channel in channels)
+
+    def axis_keys(self, dims: int) -> Sequence[Hashable]:
+        """Axes change places where sigma is the same along both."""
+        return self._sigma(dims)
+
+    def _turned(
+        self, channel: Statistic, channels: Sequence[Statistic], turn: Turn
+    ) -> Opinion | None:
+        name, axes = channel
+        places = tuple(sorted(turn.order.index(axis) for axis in axes))
+        inverted = math.prod(-1 if turn.flips[place] else 1 for place in places) < 0
+        # trained to 0 on background in every channel, which 1 - x would turn into 1
+        spoils_background = inverted and self.spec.background == "zero"
+        if (name, places) not in channels or spoils_background:
+            return None
+        return Opinion(channels.index((name, places)), (0,) * len(turn.order), inverted)
+
+    def _pieces(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if not self.spec.connected:
+            return labels
+        connectivity = 26 if labels.ndim == 3 else 8
+        pieces: npt.NDArray[Any] = cc3d.connected_components(labels, connectivity=connectivity)
+        return pieces
+
+    def _sigma(self, dims: int) -> tuple[float, ...]:
+        """One value an axis; in 2D a sigma for z y x loses its z."""
+        sigma = self.spec.sigma
+        return (sigma,) * dims if isinstance(sigma, int | float) else sigma[-dims:]
+
+
+def _layout(dims: int) -> list[Statistic]:
+    """What each channel is: offsets, variances, Pearson's coefficients, count."""
+    axes = range(dims)
+    offsets = [("offset", (axis,)) for axis in axes]
+    variances = [("variance", (axis, axis)) for axis in axes]
+    pearson = [("pearson", pair) for pair in itertools.combinations(axes, 2)]
+    return [*offsets, *variances, *pearson, ("count", ())]

@@ -1,58 +1,192 @@
-"""Any target: how many channels it has, the context it needs, and its computation from labels."""
+"""What a head learns, whatever kind of target it is.
+
+A kind of target is a spec, plain data in a config, and a class that does what the spec says, made
+from it.  In a module of one's own:
+
+    class Distance(Target):                           # lsd.spec.Target
+        kind: Literal["distance"] = "distance"
+        behaviour: ClassVar[str] = "my_module:DistanceTarget"
+        scale: float = 50.0
+
+    class DistanceTarget(TargetKind[Distance]):
+        def channels(self, dims): return 1
+        def compute(self, sample): return values, known
+
+See `TargetKind` for all that a kind may say; channels and compute are all that it must.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
-from lsd.arrays.offsets import for_dims, reach
-from lsd.targets import windows
-from lsd.targets.affinities import affinities
-from lsd.targets.boundary import boundary
-from lsd.targets.descriptors import coarse, count, descriptors, scale
+from lsd.arrays.offsets import Offset, for_dims
+from lsd.arrays.turning import Turn
+from lsd.spec.kinds import behaviour
+from lsd.targets.activation import Activation, Sigmoid
+from lsd.targets.opinion import Opinion, of_affinities
+from lsd.targets.storage import Storage
 
 Array = npt.NDArray[Any]
+Values = npt.NDArray[np.float32]
 Known = npt.NDArray[np.bool_]
+Settings = TypeVar("Settings", bound=spec.Target)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a target is computed from; arrays are z y x, in 2D y x, and of one shape.
+
+    labels:     integers, 0 is background
+    voxel_size: nm, one an axis
+    known:      voxels whose label is known, not 0; None: all.  Label 0 inside is background
+    arrays:     other truth by name, those that the target asks for (`TargetKind.arrays`)
+    device:     a torch device to compute on, for targets that can; None: the cores of this machine
+    threads:    None: as many as this process has cores
+
+    Raises ValueError if shapes differ.
+    """
+
+    labels: Array
+    voxel_size: Sequence[float]
+    known: Array | None = None
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    device: str | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        others = self.arrays if self.known is None else {"known": self.known, **self.arrays}
+        for name, array in others.items():
+            if array.shape != self.labels.shape:
+                raise ValueError(
+                    f"{name} has shape {array.shape}, labels {self.labels.shape}; crop both to the "
+                    f"same region"
+                )
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return self.labels.ndim
+
+    @property
+    def inside(self) -> Known:
+        """True where the label is known, of the shape of labels."""
+        if self.known is None:
+            return np.ones(self.labels.shape, np.bool_)
+        return np.asarray(self.known, np.bool_)
+
+    def array(self, name: str) -> Array:
+        """Further truth of this name.  Raises ValueError if it is not there."""
+        if name not in self.arrays:
+            raise ValueError(
+                f"a target learns from the array {name!r}; this volume has: "
+                f"{', '.join(self.arrays) or 'none'} (see Volume.arrays)"
+            )
+        return self.arrays[name]
+
+
+class TargetKind(ABC, Generic[Settings]):
+    """What a kind of target does; an instance is made from its spec, which is `self.spec`.
+
+    activation: what becomes of the logits of a head that learns it; its range is that of the
+                values of the target
+    binary:     whether values are 0 or 1, so that both can be balanced
+
+    dims is 2 or 3 everywhere: of the network, not of the volume.  What a kind cannot do in 2D or
+    in 3D is said by its spec (`lsd.spec.Target.faults`), before anything runs.
+    """
+
+    activation: Activation = Sigmoid()
+    binary: bool = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.spec = settings
+
+    @abstractmethod
+    def channels(self, dims: int) -> int:
+        """How many channels a head that learns it has."""
+
+    @abstractmethod
+    def compute(self, sample: Sample) -> tuple[Values, Known]:
+        """Target and where it is known: (c, z, y, x) float32 and bool, in 2D (c, y, x).
+
+        Near the border of labels, where context is missing, values may be wrong; whoever needs
+        them right crops `context` voxels.
+        """
+
+    def context(self, voxel_size: Sequence[float]) -> Coordinate:
+        """Voxels of labels around a region, on each side, that its target depends on; none unless
+        a kind says so.  voxel_size: nm, one an axis."""
+        return Coordinate((0,) * len(voxel_size))
+
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the arrays (Volume.arrays), other than labels, that it is computed from."""
+        return ()
+
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+        """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
+        voxel_size: nm, as many axes."""
+        return []
+
+    @property
+    def storage(self) -> Storage:
+        """How predicted values lie on disk: 255 steps over the range of the activation."""
+        return Storage(self.activation.low, self.activation.high)
+
+    def attributes(self, dims: int, *, axes: int) -> dict[str, Any]:
+        """What the attributes of a predicted array say beside where it is from; `axes` is that of
+        the volume.  Of affinities, their neighborhood in voxels, an offset for each channel."""
+        offsets = self.neighborhood(dims)
+        if offsets is None:
+            return {}
+        return {"neighborhood": [[*(0,) * (axes - dims), *offset] for offset in offsets]}
+
+    def neighborhood(self, dims: int) -> tuple[Offset, ...] | None:
+        """Offsets of the channels, where it is affinities (`lsd.spec.Target.affinity_offsets`);
+        None for any other target."""
+        offsets = self.spec.affinity_offsets()
+        return None if offsets is None else for_dims(offsets, dims)
+
+    @property
+    def lowest(self) -> bool:
+        """Whether the lowest of several opinions counts where predict.opinions="lowest", instead of
+        the mean; so it is for affinities."""
+        return self.spec.affinity_offsets() is not None
+
+    def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
+        """For each channel where a prediction of turned raw, turned back, holds it; None: nowhere.
+
+        Affinities are found by their offsets.  Unless a kind says so, any other channel stays what
+        it is, as is right for all that knows no direction.
+        """
+        dims = len(turn.order)
+        offsets = self.neighborhood(dims)
+        if offsets is not None:
+            return of_affinities(offsets, turn)
+        return tuple(Opinion(channel, (0,) * dims) for channel in range(self.channels(dims)))
+
+    def axis_keys(self, dims: int) -> Sequence[Hashable]:
+        """One value an axis: only axes whose values are equal may change places in test-time
+        augmentation."""
+        return (None,) * dims
+
+
+def target_kind(target: spec.Target) -> TargetKind[Any]:
+    """What a target does, made from its spec.  Raises ValueError where its class cannot be
+    imported."""
+    return cast(TargetKind[Any], behaviour(target))
 
 
 def channels(target: spec.Target, dims: int) -> int:
     """Channels of the target in 2D or 3D."""
-    match target:
-        case spec.Affinities():
-            return len(for_dims(target.neighborhood, dims))
-        case spec.Descriptors():
-            return count(dims, target.components)
-        case spec.Boundary() | spec.Mask():
-            return 1
-        case _:
-            assert_never(target)
-
-
-def context(target: spec.Target, voxel_size: Sequence[float]) -> Coordinate:
-    """Voxels of labels that the target of a region depends on, beyond the region on each side;
-    voxel_size in nm.
-
-    With downsampled descriptors it is a multiple of the factor, so that a region aligned to it
-    stays so.
-    """
-    dims = len(voxel_size)
-    match target:
-        case spec.Affinities():
-            return Coordinate(reach(for_dims(target.neighborhood, dims)))
-        case spec.Descriptors():
-            return _window(target, voxel_size)
-        case spec.Boundary():
-            return Coordinate((target.width,) * dims)
-        case spec.Mask():
-            return Coordinate((0,) * dims)
-        case _:
-            assert_never(target)
+    return target_kind(target).channels(dims)
 
 
 def compute(
@@ -64,101 +198,26 @@ def compute(
     voxel_size: Sequence[float],
     device: str | None = None,
     threads: int | None = None,
-) -> tuple[npt.NDArray[np.float32], Known]:
+) -> tuple[Values, Known]:
     """The target of `labels` (z, y, x) and where it is known: (c, z, y, x) float32 and bool.
 
     known:   voxels whose label is known, not 0; None: all.  Label 0 inside is background
-    arrays:  other voxel-wise truth by name, of the shape of labels, for Mask targets
-    device, threads: where descriptors are computed, see there
+    arrays:  other voxel-wise truth by name, of the shape of labels
+    device, threads: see `Sample`
 
-    Near the border the target lacks context; crop `context` voxels where it matters.
-    Raises ValueError if shapes differ, or if an array is missing.
+    Near the border the target lacks context; crop `TargetKind.context` voxels where it matters.
+    Raises ValueError if shapes differ, if an array is missing, or if the kind gives what it should
+    not.
     """
-    _check_shapes(labels, {"known": known} if known is not None else {}, arrays or {})
-    inside = np.ones(labels.shape, np.bool_) if known is None else known.astype(np.bool_)
-    match target:
-        case spec.Affinities():
-            return affinities(labels, for_dims(target.neighborhood, labels.ndim), mask=known)
-        case spec.Descriptors():
-            values = _descriptors(target, labels, voxel_size, device, threads)
-            trained = inside & (labels != 0) if target.background == "ignore" else inside
-            return values, np.broadcast_to(trained, values.shape)
-        case spec.Boundary():
-            return boundary(labels, width=target.width, mask=known)
-        case spec.Mask():
-            return (_array(target.array, arrays or {}) != 0)[np.newaxis].astype(np.float32), inside[
-                np.newaxis
-            ]
-        case _:
-            assert_never(target)
-
-
-def remarks(target: spec.Target, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
-    """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
-    voxel_size in nm, as many axes."""
-    if not isinstance(target, spec.Descriptors):
-        return []
-    dims = len(output)
-    at = scale(
-        dims, voxel_size, _sigma(target, dims), downsample=target.downsample, mode=target.mode
-    )
-    return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
-
-
-def _descriptors(
-    target: spec.Descriptors,
-    labels: Array,
-    voxel_size: Sequence[float],
-    device: str | None,
-    threads: int | None,
-) -> npt.NDArray[np.float32]:
-    pieces = (
-        cc3d.connected_components(labels, connectivity=26 if labels.ndim == 3 else 8)
-        if target.connected
-        else labels
-    )
-    return descriptors(
-        pieces,
-        voxel_size=voxel_size,
-        sigma=_sigma(target, labels.ndim),
-        downsample=target.downsample,
-        components=target.components,
-        mode=target.mode,
-        device=device,
-        threads=threads,
-    )
-
-
-def _sigma(target: spec.Descriptors, dims: int) -> tuple[float, ...]:
-    """One value an axis; in 2D a sigma for z y x loses its z."""
-    return (
-        (target.sigma,) * dims if isinstance(target.sigma, (int, float)) else target.sigma[-dims:]
-    )
-
-
-def _window(target: spec.Descriptors, voxel_size: Sequence[float]) -> Coordinate:
-    factor = target.downsample
-    cells = [
-        windows.radius(sigma / (size * factor), target.mode)
-        for sigma, size in zip(_sigma(target, len(voxel_size)), voxel_size, strict=True)
-    ]
-    # a voxel has the statistics of its cell, which begins up to factor - 1 before it
-    return Coordinate(factor * cell + (factor if factor > 1 else 0) for cell in cells)
-
-
-def _array(name: str, arrays: Mapping[str, Array]) -> Array:
-    if name not in arrays:
+    sample = Sample(labels, voxel_size, known, arrays or {}, device, threads)
+    kind = target_kind(target)
+    values, valid = kind.compute(sample)
+    wanted = (kind.channels(sample.dims), *labels.shape)
+    shapes_agree = values.shape == valid.shape == wanted
+    if not shapes_agree or values.dtype != np.float32 or valid.dtype != np.bool_:
         raise ValueError(
-            f"a target learns from the array {name!r}; this volume has: "
-            f"{', '.join(arrays) or 'none'} (see Volume.arrays)"
+            f"target {target.kind!r} gives values {values.shape} {values.dtype}, known "
+            f"{valid.shape} {valid.dtype}; wanted: float32 and bool, both {wanted}, as labels are "
+            f"{labels.shape} and its channels({sample.dims}) are {wanted[0]}"
         )
-    return arrays[name]
-
-
-def _check_shapes(labels: Array, *others: Mapping[str, Array]) -> None:
-    for name, array in ((name, array) for group in others for name, array in group.items()):
-        if array.shape != labels.shape:
-            raise ValueError(
-                f"{name} has shape {array.shape}, labels {labels.shape}; crop both to the same "
-                f"region"
-            )
+    return values, valid

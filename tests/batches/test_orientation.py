@@ -5,7 +5,7 @@ import numpy as np
 
 from lsd import spec
 from lsd.arrays.turning import Turn
-from lsd.batches.augmentations.simple import Simple, draw
+from lsd.batches.augmentations.simple import TurnAround, draw
 
 TURNS = [
     Turn(order, flips)
@@ -50,5 +50,5 @@ def test_sections_of_2d_networks_keep_z():
 def test_the_node_leaves_the_random_state_of_the_process_alone():
     np.random.seed(3)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    Simple(spec.Simple(), voxel_size=CUBE).set_seeds(gp.BatchRequest(random_seed=1))
+    TurnAround(spec.Simple(), voxel_size=CUBE).set_seeds(gp.BatchRequest(random_seed=1))
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002

@@ -7,7 +7,9 @@ from scipy.ndimage import affine_transform, map_coordinates
 
 from lsd import spec
 from lsd.batches.augmentations import elastic, sampling
-from lsd.batches.augmentations.warp import draw, groups
+from lsd.batches.augmentations.augmentation import augmentation_kind, runs
+from lsd.batches.augmentations.deform import Deform
+from lsd.batches.augmentations.warp import draw
 
 CUBE = (1.0, 1.0, 1.0)
 STILL = spec.Elastic(rotation=(0, 0))
@@ -23,7 +25,15 @@ WILD = spec.Elastic(
 
 
 def warp(*augmentations, roi, seed=0, voxel_size=CUBE, flat=False):
-    return draw(augmentations, roi, np.random.default_rng(seed), voxel_size=voxel_size, flat=flat)
+    kinds = [augmentation_kind(augmentation) for augmentation in augmentations]
+    node = Deform(kinds, voxel_size=voxel_size, flat=flat)
+    return draw(node.draws, roi, np.random.default_rng(seed), every=node.every)
+
+
+def groups(augmentations):
+    """Those that become one."""
+    kinds = [augmentation_kind(augmentation) for augmentation in augmentations]
+    return [[kind.spec for kind in run] for run in runs(kinds)]
 
 
 def read(warped, roi, data_of, *, interpolate):
@@ -48,6 +58,11 @@ def ids_of(source):
     return np.uint64(2**63 + 1) + (
         (grid[0] + 500) * 10**6 + (grid[1] + 500) * 1000 + grid[2] + 500
     ).astype(np.uint64)
+
+
+def matrix_of(turn, *, seed, voxel_size):
+    kind = augmentation_kind(turn)
+    return kind.draw(np.random.default_rng(seed), voxel_size=voxel_size, flat=False).matrix
 
 
 def points(warped, roi):
@@ -79,7 +94,7 @@ def test_rotation_is_that_of_scipy(seed):
     turn = spec.Elastic(rotation=(0.2, 1.4), isotropic=True)
     turned = warp(turn, roi=roi, seed=seed)
     source = turned.source_roi(roi)
-    matrix = elastic.draw(turn, np.random.default_rng(seed), voxel_size=CUBE).matrix
+    matrix = matrix_of(turn, seed=seed, voxel_size=CUBE)
     centre = (np.asarray(roi.shape) - 1) / 2
     offset = centre - matrix @ centre - np.asarray(source.begin)
     expected = affine_transform(
@@ -90,7 +105,7 @@ def test_rotation_is_that_of_scipy(seed):
 
 def test_a_quarter_turn_of_anisotropic_voxels_is_a_turn_in_nanometres():
     turn = spec.Elastic(rotation=(pi / 2, pi / 2))
-    matrix = elastic.draw(turn, np.random.default_rng(0), voxel_size=(40.0, 8.0, 4.0)).matrix
+    matrix = matrix_of(turn, seed=0, voxel_size=(40.0, 8.0, 4.0))
     np.testing.assert_allclose(np.abs(matrix), [[1, 0, 0], [0, 0, 0.5], [0, 2, 0]], atol=1e-12)
 
 

@@ -1,6 +1,7 @@
 """Kinds of one's own that lie beside a config: found by every command and every process, from any
 folder; a record of the run is data, and imports them where a person names it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -108,10 +109,10 @@ def test_they_are_named_on_the_command_line(folder) -> None:
     )
     words = ("train", "-c", str(project / "plain.py"), "--print-config")
     # the package config is that of the checkout: a file config.py does not hide it
-    assert '"imports": []' in lsd(*words, cwd=folder)
+    assert json.loads(lsd(*words, cwd=folder))["imports"] == []
     for name in ("my_kinds", "('my_kinds',)"):
         said = lsd(*words, f"imports={name}", cwd=folder)
-        assert '"my_kinds"' in said.split("]", 1)[0]
+        assert json.loads(said)["imports"] == ["my_kinds"]
     head = "variant.stages.0.heads.affs.target={'kind': 'mine'}"
     assert '"kind": "mine"' in lsd(*words, "imports=my_kinds", head, cwd=folder)
     said = lsd(*words, head, cwd=folder, status=2)
@@ -135,6 +136,20 @@ def test_what_does_the_work_may_be_imported_late(folder) -> None:
         "print(cli.load('project/config.py') == config)"
     )
     assert run("-c", script, cwd=folder) == "a\nTrue\n"
+
+
+def test_what_a_module_of_kinds_imports_stays(folder) -> None:
+    """A helper beside it is one module for all, or what it defines could not be sent to others."""
+    project = folder / "project"
+    (project / "my_helper.py").write_text("class Helper:\n    pass\n")
+    (project / "my_kinds.py").write_text("import my_helper\n" + KINDS)
+    script = (
+        "import pickle\nfrom lsd import cli\n"
+        "cli.load('project/config.py')\ncli.load('project/config.py')\n"
+        "import my_kinds, my_helper\nassert my_kinds.my_helper is my_helper\n"
+        "pickle.dumps(my_kinds.my_helper.Helper())\nprint('one')"
+    )
+    assert run("-c", script, cwd=folder) == "one\n"
 
 
 def test_a_kind_that_nobody_named_is_refused(folder) -> None:

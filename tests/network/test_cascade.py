@@ -12,7 +12,8 @@ from torch.nn import functional
 from lsd.network import sizes
 from lsd.network.cascade import Cascade, as_stored
 from lsd.network.layers import Nearest, crop
-from lsd.spec import ResidualUNet, UNet
+from lsd.spec import Affinities, ResidualUNet, UNet
+from lsd.targets.target import target_kind
 
 
 def _raw(shape):
@@ -126,7 +127,7 @@ def test_second_stage_reads_what_would_lie_on_disk():
 
 def test_as_stored_is_uint8_and_fp32():
     logits = torch.randn(1000, requires_grad=True).to(torch.bfloat16)
-    stored = as_stored(logits)
+    stored = as_stored(logits, target_kind(Affinities()))
     assert stored.dtype == torch.float32
     assert not stored.requires_grad
     torch.testing.assert_close(stored * 255, (stored * 255).round(), atol=1e-4, rtol=0)

@@ -15,6 +15,7 @@ from lsd.network.cascade import Cascade
 from lsd.network.precision import choose
 from lsd.prediction.augment import average, turns_of
 from lsd.spec import ResidualUNet, UNet
+from lsd.targets.target import target_kind
 
 FOLDED = ResidualUNet(
     widths=(12, 24), factors=((2, 2, 2),), fold=(2, 2, 2), features_out=8, context=(8, 8, 8)
@@ -85,7 +86,7 @@ def test_a_prediction_stays_within_the_memory_that_was_estimated(
         assert average(
             lambda raw: {name: logits.float().sigmoid_() for name, logits in cascade(raw).items()},
             torch.rand(1, 1, *shape),
-            targets={name: head.target for name, head in variant.heads().items()},
+            targets={name: target_kind(head.target) for name, head in variant.heads().items()},
             # all that the eight flips hold, they hold after the third
             turns=turns_of("flips" if averaged else "none", (0, 0, 0))[:3],
             kept=tuple(slice(1, size - 1) for size in sizes.cascade_output(variant, trunk, shape)),

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from lsd.arrays.turning import Turn
-from lsd.prediction.augment import average, margin, opinions, turns_of
+from lsd.prediction.augment import average, margin, turns_of
 from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Mask
+from lsd.targets.target import target_kind
 
 LONG = (*NEAREST, (-3, 0, 0), (0, -3, 0), (0, 0, -3), (2, -3, 1), (-2, 3, 1))
 CONTEXT = 7
@@ -127,9 +128,11 @@ def check_unchanged(target, dims, turns, size):
     labels = labels_of((size,) * dims, background=not isinstance(target, Descriptors))
     raw = torch.from_numpy(labels.astype(np.float32))[None, None]
     forward = right(target, dims)
-    below, above = margin([o for turn in turns for o in opinions(target, turn)], dims)
+    below, above = margin([o for turn in turns for o in target_kind(target).turned(turn)], dims)
     kept = tuple(slice(b, size - 2 * CONTEXT - a) for b, a in zip(below, above, strict=True))
-    got = average(forward, raw, targets={"head": target}, turns=turns, kept=kept)["head"]
+    got = average(forward, raw, targets={"head": target_kind(target)}, turns=turns, kept=kept)[
+        "head"
+    ]
     torch.testing.assert_close(got, forward(raw)["head"][(..., *kept)], rtol=0, atol=2e-6)
 
 
@@ -141,7 +144,7 @@ def test_the_mean_is_of_all_opinions():
     got = average(
         lambda x: {"head": x},
         raw,
-        targets={"head": target},
+        targets={"head": target_kind(target)},
         turns=turns,
         kept=(slice(1, 8), slice(0, 5)),
     )["head"]
@@ -152,7 +155,7 @@ def test_the_lowest_of_all_opinions_is_of_affinities_alone():
     target = Affinities(neighborhood=((-1, 0),))
     raw = torch.rand(1, 1, 8, 5)
     turns, kept = turns_of("flips", (1, 1)), (slice(1, 8), slice(0, 5))
-    targets = {"affs": target, "mask": Mask(array="mito")}
+    targets = {"affs": target_kind(target), "mask": target_kind(Mask(array="mito"))}
     got = average(
         lambda x: {"affs": x, "mask": x}, raw, targets=targets, turns=turns, kept=kept, lowest=True
     )
@@ -191,7 +194,7 @@ def test_margin_is_what_the_shifts_need():
     found = [
         o
         for turn in turns_of("flips", (1, 1, 1))
-        for o in opinions(Affinities(neighborhood=LONG), turn)
+        for o in target_kind(Affinities(neighborhood=LONG)).turned(turn)
     ]
     assert margin(found, 3) == ((3, 3, 3), (2, 3, 1))
     assert margin([None], 2) == ((0, 0), (0, 0))
@@ -204,7 +207,7 @@ def test_background_trained_to_zero_stays_zero():
     got = average(
         lambda raw: {"head": zero},
         zero[:, :1],
-        targets={"head": target},
+        targets={"head": target_kind(target)},
         turns=turns,
         kept=(slice(0, 4),) * 3,
     )

@@ -15,14 +15,15 @@ from scipy import ndimage
 from lsd.blockwise.on_disk.inspect import verify
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.run import BlocksFailed
-from lsd.segmentation import run
-from lsd.segmentation.blocks import Fragments as Fragments_
-from lsd.segmentation.blocks import Segments, edge_pieces
 from lsd.segmentation.decode import decode
+from lsd.segmentation.decoders import watershed
+from lsd.segmentation.on_disk.tables import damaged_tables, open_table, verify_tables
+from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.over_blocks.fragments import Fragments as Fragments_
+from lsd.segmentation.over_blocks.segments import Segments
+from lsd.segmentation.over_blocks.whole import Whole
 from lsd.segmentation.run import segment
-from lsd.segmentation.tables import damaged_tables, open_table, verify_tables
 from lsd.segmentation.threshold import array_name, scoring_settings
-from lsd.segmentation.whole import Whole
 from lsd.spec import (
     Affinities,
     Config,
@@ -435,7 +436,7 @@ def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(
 ) -> None:
     one = config.predict.derive(volumes=("validate",))
     config = _set(config.derive(predict=one), block=(6, 10, 24))
-    monkeypatch.setattr(run, "available", lambda: 1000)
+    monkeypatch.setattr(watershed, "available", lambda: 1000)
     with pytest.raises(
         ValueError, match=r"to join \d+ contacts .* GB .*, 1e-06 GB are free; set segment\.aggl"
     ):
@@ -444,7 +445,7 @@ def test_contacts_that_do_not_fit_into_memory_are_joined_in_blocks_instead(
     segment(_set(config, agglomeration="blocks"))
     with pytest.raises(ValueError, match="to join"):
         segment(config)
-    monkeypatch.setattr(run, "available", lambda: None)
+    monkeypatch.setattr(watershed, "available", lambda: None)
     segment(config)
 
 
@@ -478,7 +479,7 @@ def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(
     [container] = segment(_set(config, agglomeration="blocks"))
     assert verify(container.parents[1]) == []
     assert not (container / "blocks" / "contacts").exists(), "nothing would mend them"
-    monkeypatch.setattr(run, "LONG", 10)
+    monkeypatch.setattr(watershed, "LONG", 10)
     segment(config)
     [rows] = (container / "blocks" / "contacts").glob("*.rows")
     content = bytearray(rows.read_bytes())

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from lsd import spec
 from lsd.targets.affinities import affinities
 from lsd.targets.descriptors import descriptors
-from lsd.targets.target import channels, compute, context, remarks
+from lsd.targets.target import channels, compute, target_kind
 
 LONG = (*spec.NEAREST, (-3, 0, 0), (0, -3, 2))
 TARGETS = {
@@ -54,7 +54,7 @@ def test_shapes(name, dims):
 def test_context_is_enough(name, dims):
     """A region with its context has the values it has in the whole volume."""
     target, size = TARGETS[name], (8.0, 6.0, 5.0)[-dims:]
-    around = context(target, size)
+    around = target_kind(target).context(size)
     assert len(around) == dims
     whole = tuple(2 * c + 12 for c in around)
     labels, _ = labels_and_known(tuple(n + 12 for n in whole))
@@ -75,6 +75,10 @@ def test_context_is_enough(name, dims):
     )
     if name != "lsds" and isinstance(target, spec.Affinities):
         assert mask[(slice(None), *middle)].all()
+
+
+def context(target, voxel_size):
+    return target_kind(target).context(voxel_size)
 
 
 def test_context_keeps_the_alignment():
@@ -146,6 +150,9 @@ def test_says_what_is_wrong():
 
 
 def test_remarks_say_what_is_strange_about_an_output() -> None:
+    def remarks(target, output, voxel_size):
+        return target_kind(target).remarks(output, voxel_size)
+
     sections = spec.Descriptors(sigma=(30, 80, 80), downsample=2)
     assert remarks(spec.Descriptors(), (44, 44, 44), (8, 8, 8)) == []
     assert remarks(spec.Affinities(), (1, 1, 1), (8, 8, 8)) == []

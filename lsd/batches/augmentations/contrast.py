@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from lsd import spec
-from lsd.batches.keys import RawFilter
+from lsd.batches.augmentations.augmentation import RawAugmentation
 
 
 def change_contrast(
@@ -31,15 +31,12 @@ def change_contrast(
     return out.clip(0, 1, out=out)
 
 
-class Contrast(RawFilter):
+class ContrastAugmentation(RawAugmentation[spec.Contrast]):
     """Scales the details of raw by random gains."""
-
-    def __init__(self, contrast: spec.Contrast) -> None:
-        self.contrast = contrast
 
     def change(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Raw with a gain drawn for each width."""
-        settings = self.contrast
+        settings = self.spec
         low, high = np.log(settings.gain)
         gains = np.exp(rng.uniform(low, high, size=len(settings.widths)))
         return change_contrast(raw, gains.tolist(), settings.widths, in_xy=settings.in_xy)

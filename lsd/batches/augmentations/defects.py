@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from lsd import spec
-from lsd.batches.keys import RawFilter
+from lsd.batches.augmentations.augmentation import RawAugmentation
 
 Sections = NDArray[np.float32]
 
@@ -40,12 +40,9 @@ def stain(shape: tuple[int, ...], rng: np.random.Generator) -> Sections:
     return np.asarray(np.clip(smooth.astype(np.float32) - 1, 0, 1))
 
 
-class Defects(RawFilter):
+class DefectsAugmentation(RawAugmentation[spec.Defects]):
     """Spoils random sections of raw."""
-
-    def __init__(self, defects: spec.Defects) -> None:
-        self.defects = defects
 
     def change(self, raw: Sections, rng: np.random.Generator) -> Sections:
         """Raw with sections drawn to be spoilt."""
-        return spoil(raw, self.defects, rng)
+        return spoil(raw, self.spec, rng)

@@ -7,25 +7,61 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from lsd import spec
+from lsd.batches.augmentations.deform import GeometricAugmentation
+from lsd.batches.augmentations.motion import Motion, Points
 
-Points = NDArray[np.float64]
+
+class ElasticAugmentation(GeometricAugmentation[spec.Elastic]):
+    """Deforms all arrays alike."""
+
+    @property
+    def every(self) -> int:
+        """As the spec says."""
+        return self.spec.subsample
+
+    @property
+    def displaces_sections(self) -> bool:
+        """Where the spec gives it a chance."""
+        return self.spec.slip + self.spec.shift > 0
+
+    def draw(
+        self, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool
+    ) -> Deformation:
+        """A deformation as the spec describes it."""
+        elastic = self.spec
+        angle = rng.uniform(*elastic.rotation)
+        axis = rng.normal(size=3) if elastic.isotropic and not flat else np.array([1.0, 0, 0])
+        matrix = rotation(angle, axis / np.linalg.norm(axis), voxel_size=voxel_size)
+        jitter = with_z(elastic.jitter, 0.0)
+        return Deformation(
+            elastic,
+            matrix,
+            with_z(elastic.spacing, 1.0),
+            (0.0, *jitter[1:]) if flat else jitter,
+            flat,
+            rng,
+        )
 
 
 @dataclass(frozen=True)
-class Deformation:
-    """One drawn deformation; points are voxels relative to the centre."""
+class Deformation(Motion):
+    """One drawn deformation.
 
+    matrix: (3, 3) of its rotation, in voxels;  flat: sections stay in their plane
+    """
+
+    elastic: spec.Elastic
     matrix: Points
     spacing: tuple[float, ...]
     jitter: tuple[float, ...]
+    flat: bool
     rng: np.random.Generator
 
     def before(self, points: Points) -> Points:
-        """Where output points (3, ...) lie in the input."""
+        """Rotated, and moved by smooth noise."""
         moved = np.tensordot(self.matrix, points, axes=1)
         for axis, jitter in enumerate(self.jitter):
             if jitter:
@@ -34,23 +70,13 @@ class Deformation:
                 )
         return moved
 
+    def displacements(self, steps: Points) -> Points:
+        """Rotated."""
+        return np.asarray(steps @ self.matrix.T)
 
-def draw(
-    elastic: spec.Elastic,
-    rng: np.random.Generator,
-    *,
-    voxel_size: Sequence[float],
-    flat: bool = False,
-) -> Deformation:
-    """A deformation as `elastic` describes it.  flat: sections of a 2D network, which stay in their
-    plane."""
-    angle = rng.uniform(*elastic.rotation)
-    axis = rng.normal(size=3) if elastic.isotropic and not flat else np.array([1.0, 0, 0])
-    matrix = rotation(angle, axis / np.linalg.norm(axis), voxel_size=voxel_size)
-    jitter = with_z(elastic.jitter, 0.0)
-    return Deformation(
-        matrix, with_z(elastic.spacing, 1.0), (0.0, *jitter[1:]) if flat else jitter, rng
-    )
+    def sections(self, count: int) -> Points | None:
+        """Some that lie displaced."""
+        return None if self.flat else displaced_sections(self.elastic, count, self.rng)
 
 
 def rotation(angle: float, axis: Points, *, voxel_size: Sequence[float]) -> Points:

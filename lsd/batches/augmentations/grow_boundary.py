@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gunpowder as gp
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
+from lsd.batches.augmentations.augmentation import AugmentationKind
 from lsd.batches.compiled import compiled
 from lsd.batches.keys import KNOWN, LABELS, At, Filter, array
 
@@ -70,6 +72,14 @@ def _grow(labels: NDArray[Any], known: NDArray[np.bool_], ball: Steps, out: NDAr
                         for x in range(first, last):
                             if mine[x] != other[x + dx]:
                                 out[z, y, x] = 0
+
+
+class GrowBoundaryAugmentation(AugmentationKind[spec.GrowBoundary]):
+    """Changes labels alone."""
+
+    def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
+        """A node that asks for the labels that reach in from outside."""
+        return GrowBoundary(self.spec)
 
 
 class GrowBoundary(Filter):

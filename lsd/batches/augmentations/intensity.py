@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
+from lsd.batches.augmentations.augmentation import RawAugmentation
 from lsd.batches.compiled import compiled
-from lsd.batches.keys import RawFilter
 
 
 def change_intensity(
@@ -37,17 +37,14 @@ def _change(
             row[i] = min(max(row[i] * factor + offset, np.float32(0)), np.float32(1))
 
 
-class Intensity(RawFilter):
+class IntensityAugmentation(RawAugmentation[spec.Intensity]):
     """Changes raw by a random scale and shift, drawn for each section or once."""
-
-    def __init__(self, intensity: spec.Intensity) -> None:
-        self.intensity = intensity
 
     def change(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Raw with a scale and a shift that are drawn."""
-        count = len(raw) if self.intensity.per_section else 1
+        count = len(raw) if self.spec.per_section else 1
         scale, shift = (
             rng.uniform(*bounds, size=count).astype(np.float32)
-            for bounds in (self.intensity.scale, self.intensity.shift)
+            for bounds in (self.spec.scale, self.spec.shift)
         )
         return change_intensity(raw, scale, shift)

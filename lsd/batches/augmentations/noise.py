@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
-from lsd.batches.keys import RawFilter
+from lsd.batches.augmentations.augmentation import RawAugmentation
 
 
 def add_noise(
@@ -19,12 +19,9 @@ def add_noise(
     return noise.clip(0, 1, out=noise)
 
 
-class Noise(RawFilter):
+class NoiseAugmentation(RawAugmentation[spec.Noise]):
     """Adds noise of a random strength to raw."""
-
-    def __init__(self, noise: spec.Noise) -> None:
-        self.noise = noise
 
     def change(self, raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Raw with noise of a strength that is drawn."""
-        return add_noise(raw, rng.uniform(*self.noise.sigma), rng)
+        return add_noise(raw, rng.uniform(*self.spec.sigma), rng)

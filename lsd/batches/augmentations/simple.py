@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import gunpowder as gp
 import numpy as np
 
 from lsd import spec
 from lsd.arrays.turning import Turn
+from lsd.batches.augmentations.deform import GeometricAugmentation
+from lsd.batches.augmentations.motion import Motion, Points, Value
 from lsd.batches.keys import Filter, array, generator, total
 
 
@@ -36,7 +39,43 @@ def draw(
     return Turn(tuple(order), tuple(axis in mirrored and bool(flips[axis]) for axis in range(3)))
 
 
-class Simple(Filter):
+class SimpleAugmentation(GeometricAugmentation[spec.Simple]):
+    """Mirrors and transposes all arrays alike."""
+
+    @property
+    def every(self) -> None:
+        """Whole voxels change places."""
+        return None
+
+    def draw(self, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool) -> Motion:
+        """A random turn, as part of a warp."""
+        return Turning(draw(self.spec, rng, voxel_size=voxel_size, flat=flat))
+
+    def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
+        """A node that interpolates nothing."""
+        return TurnAround(self.spec, voxel_size=voxel_size, flat=flat)
+
+
+@dataclass(frozen=True)
+class Turning(Motion):
+    """A turn as part of a warp."""
+
+    turn: Turn
+
+    def before(self, points: Points) -> Points:
+        """Of the volume before it was turned."""
+        return self.turn.before(points)
+
+    def displacements(self, steps: Points) -> Points:
+        """Turned as points are."""
+        return self.turn.before(steps.T).T
+
+    def source(self, values: Sequence[Value]) -> tuple[Value, ...]:
+        """In the order of the axes before."""
+        return self.turn.source(values)
+
+
+class TurnAround(Filter):
     """Mirrors and transposes all arrays alike."""
 
     def __init__(

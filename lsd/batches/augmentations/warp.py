@@ -1,20 +1,18 @@
-"""Several geometric augmentations as one map from output voxels to input points, so that raw is
-interpolated once."""
+"""Several movements as one map from output voxels to input points, so that raw is interpolated
+once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd import spec
-from lsd.batches.augmentations import elastic, sampling, simple
-
-Geometric = spec.Elastic | spec.Simple
+from lsd.batches.augmentations import sampling
+from lsd.batches.augmentations.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -81,68 +79,39 @@ def _between(nodes: NDArray[np.float64], axis: int, at: NDArray[np.float64]) -> 
 
 
 def draw(
-    augmentations: Sequence[Geometric],
+    draws: Sequence[Callable[[np.random.Generator], Motion]],
     roi: Roi,
     rng: np.random.Generator,
     *,
-    voxel_size: Sequence[float],
-    flat: bool = False,
+    every: int,
 ) -> Warp:
-    """A random warp of `roi`: the augmentations in the order in which they would be applied to the
-    data.
+    """A random warp of `roi`: movements in the order in which they would be applied to the data.
 
-    Input points count from the beginning of the input.  Only the last elastic one may displace
-    sections (see groups()).
+    draws: each draws one of them;  every: voxels between nodes.
+    Input points count from the beginning of the input.  Only the last one that goes between voxels
+    may displace sections (see `GeometricAugmentation.joins`).
     """
-    step = _grid_step(augmentations, roi.shape)
+    step = _grid_step(every, roi.shape)
     grid = [
         np.arange(0, size + every - 1, every) for size, every in zip(roi.shape, step, strict=True)
     ]
-    centre = tuple((size - 1) / 2 for size in roi.shape)
+    centre: tuple[float, ...] = tuple((size - 1) / 2 for size in roi.shape)
     points = np.stack(np.meshgrid(*grid, indexing="ij")) - np.reshape(centre, (3, 1, 1, 1))
     axes: tuple[int, ...] = (0, 1, 2)
     shifts = [np.zeros((size, 3)) for size in roi.shape]
-    for augmentation in reversed(augmentations):
-        if isinstance(augmentation, spec.Simple):
-            turn = simple.draw(augmentation, rng, voxel_size=voxel_size, flat=flat)
-            points, centre, axes = turn.before(points), turn.source(centre), turn.source(axes)
-            shifts = [turn.before(shift.T).T for shift in shifts]
-        elif isinstance(augmentation, spec.Elastic):
-            bend = elastic.draw(augmentation, rng, voxel_size=voxel_size, flat=flat)
-            points = bend.before(points)
-            shifts = [shift @ bend.matrix.T for shift in shifts]
-            if not flat:
-                shifts[axes[0]] += elastic.displaced_sections(augmentation, roi.shape[axes[0]], rng)
-        else:
-            assert_never(augmentation)
+    for drawn in reversed(draws):
+        motion = drawn(rng)
+        points, centre, axes = motion.before(points), motion.source(centre), motion.source(axes)
+        shifts = [motion.displacements(shift) for shift in shifts]
+        moved = motion.sections(roi.shape[axes[0]])
+        if moved is not None:
+            shifts[axes[0]] += moved
     points += np.reshape(centre, (3, 1, 1, 1))
     z, y, x = (shift.astype(np.float32) for shift in shifts)
     return Warp(roi, points, step, (z, y, x))
 
 
-def groups(augmentations: Sequence[spec.Augmentation]) -> list[list[spec.Augmentation]]:
-    """The augmentations cut into runs: geometric ones that one warp can hold together, others
-    alone.
-
-    Sections displaced by one elastic augmentation are no sections any more after the next, so the
-    next begins a run.
-    """
-    runs: list[list[spec.Augmentation]] = []
-    for augmentation in augmentations:
-        run = runs[-1] if runs else []
-        displaced = any(
-            isinstance(step, spec.Elastic) and step.slip + step.shift > 0 for step in run
-        )
-        joins = isinstance(augmentation, Geometric) and bool(run) and isinstance(run[0], Geometric)
-        if joins and not (displaced and isinstance(augmentation, spec.Elastic)):
-            run.append(augmentation)
-        else:
-            runs.append([augmentation])
-    return runs
-
-
-def _grid_step(augmentations: Sequence[Geometric], shape: Sequence[int]) -> tuple[int, int, int]:
-    """Voxels between nodes: the finest that is asked for."""
-    finest = min(step.subsample for step in augmentations if isinstance(step, spec.Elastic))
-    z, y, x = (min(finest, max(size - 1, 1)) for size in shape)
+def _grid_step(every: int, shape: Sequence[int]) -> tuple[int, int, int]:
+    """Voxels between nodes along each axis, which may be short."""
+    z, y, x = (min(every, max(size - 1, 1)) for size in shape)
     return z, y, x

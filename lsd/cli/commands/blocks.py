@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 def _show(what: str, folder: Path) -> None:
     from lsd.blockwise.on_disk.inspect import status, verify
-    from lsd.segmentation.tables import verify_tables
+    from lsd.segmentation.on_disk.tables import verify_tables
 
     if what == "status":
         _say(status(folder))

@@ -44,13 +44,13 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     workers = crowd(config.predict) if shared else None
     config = with_threads(config, workers)
     volumes = surveyed(config, config.predict.volumes)
+    wanted: Wanted | None = None
     yield from listed(volumes)
     try:
         path = resolve(config.predict.checkpoint, config)
         wanted = Wanted(from_checkpoint(path), path, config.predict)
     except ValueError as error:
         yield f"checkpoint: {error}; what follows is of the config's network, untrained"
-        wanted = None
     else:
         at = f"stage {wanted.restored.stage}, iteration {wanted.restored.iteration}"
         yield f"checkpoint: {path}, {at}"

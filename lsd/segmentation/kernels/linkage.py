@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.offsets import views
 from lsd.arrays.pairs import slot
-from lsd.segmentation.nearest import unit
+from lsd.segmentation.kernels.nearest import unit
 from lsd.spec import Segment
 
 _DEFAULT = Segment()
@@ -82,7 +82,7 @@ def links(
 
 
 def linkage(
-    found: Links,
+    between: Links,
     sizes: NDArray[Any],
     *,
     caution: float = _DEFAULT.caution,
@@ -91,14 +91,15 @@ def linkage(
     """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its
     region; (n,) 1 - mean.
 
-    sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller
-           region) ** caution where that
-    region has more than `above`.  What regions know of each other is added up as they join, so the
-    mean is over all of their affinities.  Heights need not ascend.  `found` is used up: regions are
-    joined in its arrays.
+    sizes:   voxels of each id, (count,)
+    caution: the mean counts (above / voxels of the smaller region) ** caution where that region has
+             more than `above`
+
+    What regions know of each other is added up as they join, so the mean is over all of their
+    affinities.  Heights need not ascend.  `between` is used up: regions are joined in its arrays.
     Source: Bailoni et al. 2022, GASP (average linkage); the dependence on size is our own.
     """
-    pairs, heights = _join(*found, sizes.astype(np.float64), float(caution), float(above))
+    pairs, heights = _join(*between, sizes.astype(np.float64), float(caution), float(above))
     return pairs, heights.astype(np.float32)
 
 
@@ -153,9 +154,9 @@ def _add(here, there, values, begin, weight, near, first, second, sums, weights,
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(
+def _move(  # type: ignore[no-untyped-def]
     a, b, old_sums, old_weights, old_touch, old_used, first, second, sums, weights, touch, used
-):  # type: ignore[no-untyped-def]
+):
     for i in range(len(a)):
         if old_weights[i] != 0:
             place = slot(first, second, weights, a[i], b[i])

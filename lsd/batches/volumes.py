@@ -1,0 +1,91 @@
+"""The volumes that batches are made from, opened and looked at before the first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from funlib.geometry import Coordinate, Roi
+
+from lsd.batches.sources.location import Location, truth
+from lsd.batches.sources.places import Places
+from lsd.batches.sources.remembered import budget, warn_of_large
+from lsd.spec import Dataset
+from lsd.system.memory import available
+from lsd.volumes.plausible import check_raw
+from lsd.volumes.units import agree
+from lsd.volumes.volume import OpenVolume, open_volume
+
+log = logging.getLogger(__name__)
+
+
+def open_training(dataset: Dataset, *, data_root: Path, arrays: Sequence[str]) -> list[OpenVolume]:
+    """The training volumes, each with something to learn from and with these further arrays.
+
+    data_root: folder that relative paths start from
+    """
+    volumes = [
+        open_volume(volume, name=name, data_root=data_root)
+        for name, volume in dataset.part("train").items()
+    ]
+    if not volumes:
+        raise ValueError("dataset.train is empty; name at least one volume with labels to train on")
+    for volume in volumes:
+        if volume.roi.dims != 3:
+            raise ValueError(
+                f"training volume {volume.name!r} has {volume.roi.dims} axes, wanted: z, y and x; "
+                f"store a plane as one "
+                "section, (1, y, x)"
+            )
+        truth(volume)
+        for name in arrays:
+            volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
+        if not agree(volume.voxel_size, volumes[0].voxel_size):
+            raise ValueError(
+                f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes "
+                f"{volumes[0].voxel_size} and "
+                f"{volume.voxel_size} nm; a network learns one: train on volumes of one voxel size"
+            )
+    return volumes
+
+
+def chunk_memory(volumes: Sequence[OpenVolume], workers: int) -> int:
+    """Bytes of chunks that each process keeps; says so where large chunks need more than there
+    is."""
+    size = budget(volumes, processes=workers + 1, free=available())
+    warn_of_large(volumes, size)
+    return size
+
+
+def scout(volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> dict[str, Places | None]:
+    """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
+    learnt from."""
+    for volume in volumes:
+        check_raw(volume)
+    return {location.volume.name: location.scout() for location in locations}
+
+
+def check_size(
+    volumes: Sequence[OpenVolume], wanted: Coordinate, small: Literal["pad", "refuse"]
+) -> None:
+    """Says which volumes have less raw than a sample; raises ValueError for the first of them where
+    they are refused."""
+    for volume in volumes:
+        if any(has < needs for has, needs in zip(volume.raw.roi.shape, wanted, strict=True)):
+            there, needed = ("x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted))
+            what = (
+                f"training volume {volume.name!r} has raw of {there} voxels, a sample takes "
+                f"{needed}"
+            )
+            if small == "refuse":
+                raise ValueError(
+                    f"{what}; take a smaller network.train_shape, or continue raw by reflection, "
+                    f"train.small=pad"
+                )
+            log.warning(
+                "%s: what lies beyond is its reflection; a smaller network.train_shape needs less "
+                "of it",
+                what,
+            )

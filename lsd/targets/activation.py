@@ -1,0 +1,53 @@
+"""Activations: what becomes of the logits of a head, the values that it predicts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# how far from both ends of their range values are moved before they become logits
+EDGE = 1e-6
+
+
+class Activation(ABC):
+    """From logits to values, voxel by voxel; made by a target for the heads that learn it.
+
+    low, high: values lie between these, both included; targets do so, too.  Values are stored as
+               uint8 in 255 steps between them
+    """
+
+    low: float = 0
+    high: float = 1
+
+    @abstractmethod
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Values of float32 logits of any shape, with a gradient; logits stay as they are."""
+
+    @abstractmethod
+    def inverse(self, values: Tensor) -> Tensor:
+        """Logits that become `values`; where those are at an end of the range, finite ones that
+        become nearly that."""
+
+    def in_place(self, logits: Tensor) -> Tensor:
+        """Values of logits that nobody needs any more, so they may be overwritten, which spares
+        memory."""
+        return self(logits)
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x)): a probability, or any value in 0..1."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Values in 0..1."""
+        return logits.sigmoid()
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """log(p / (1 - p)), of probabilities of at least 1e-6 and at most 1 - 1e-6."""
+        return values.logit(eps=EDGE)
+
+    def in_place(self, logits: Tensor) -> Tensor:
+        """Values in 0..1, in the memory of the logits."""
+        return logits.sigmoid_()
