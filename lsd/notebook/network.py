@@ -10,7 +10,6 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.offsets import for_dims
 from lsd.arrays.told import tell
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.notebook.settings import chosen
@@ -22,6 +21,7 @@ from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict
 from lsd.spec.kinds import import_kinds
 from lsd.spec.written import expanded
+from lsd.targets.target import target_kind
 from lsd.volumes.intensity import check_range, first_not_finite, signed, to_unit
 from lsd.volumes.units import agree
 
@@ -62,10 +62,11 @@ class Network:
     def neighborhood(self, head: str = "affs") -> tuple[tuple[int, ...], ...]:
         """Offsets in voxels of a head of affinities, a channel each, as lsd.segment takes them."""
         there = self._restored.cascade.variant.heads()
-        offsets = getattr(there[head].target, "neighborhood", None) if head in there else None
+        target = there[head].target if head in there else None
+        offsets = None if target is None else target_kind(target).neighborhood(self.dims)
         if offsets is None:
             raise ValueError(f"{head!r} is no head of affinities; heads are {', '.join(there)}")
-        return for_dims(offsets, self.dims)
+        return offsets
 
     def __repr__(self) -> str:
         size = self.voxel_size and " x ".join(f"{nm:g}" for nm in self.voxel_size)

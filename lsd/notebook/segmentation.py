@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import for_dims
 from lsd.notebook.settings import chosen
 from lsd.segmentation.decode import decode
-from lsd.segmentation.nearest import checked
+from lsd.segmentation.kernels.nearest import checked
 from lsd.spec import NEAREST, Segment
 
 # fields of lsd.spec.Segment that are of volumes on disk, and of blocks

@@ -87,7 +87,7 @@ def test_before_anything_is_there(config) -> None:
     text = said("predict", config)
     assert "no best checkpoint in" in text
     assert "untrained" in text
-    assert re.search(r"synthetic_test: \d+ blocks of \d+x\d+x\d+, each from 24x24x24; 0 done", text)
+    assert re.search(r"synthetic_test: \d+ blocks of \d+x\d+x\d+, each from 20x24x24; 0 done", text)
     assert "a guess, from a block that was predicted here and now" in text
     assert "there is no prediction of volume 'synthetic_test'" in said("segment", config)
     assert "synthetic_test: there is no segmentation yet" in said("evaluate", config)
@@ -115,7 +115,7 @@ def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
         "predict", other.derive(predict={"workers": Workers(count=2)}), shared=True
     )
     text = said("segment", config)
-    assert "synthetic_test: affinities 3x24x32x32 uint8" in text
+    assert "synthetic_test: affs 3x24x32x32 uint8" in text
     assert "no step is begun" in text
     assert "from a piece that was segmented now" in text
     segmented(config)
