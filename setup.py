@@ -1,16 +1,36 @@
-"""Packaging: only `lsd` is installed; config/, the scripts and the tests are used from a
-checkout."""
+"""Packaging: `lsd` is installed, with the program `lsd`; the scripts of the top level and the tests
+are used from a checkout.
+
+config/ is copied into the package as it is built, for `lsd new` to write: there is one source of
+it.
+"""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "lsd" / "__init__.py").read_text()).group(1)
 
+
+class WithConfig(build_py):
+    """Copies config/ beside the commands; an editable installation finds it in the checkout."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib) / "lsd" / "cli" / "templates" / "config"
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(HERE / "config", target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 setup(
     name="lsd-framework",
+    cmdclass={"build_py": WithConfig},
+    entry_points={"console_scripts": ["lsd=lsd.cli.program:main"]},
     version=VERSION,
     description="Local shape descriptors for neuron segmentation: "
     "train, predict, segment, evaluate from one config",

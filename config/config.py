@@ -1,5 +1,5 @@
-"""Edit me, then: python trainer.py.  Everything that can be set, with its meaning, is in
-lsd/spec."""
+"""Edit me, then: lsd train, or python trainer.py.  lsd train --help lists everything that can be
+set, with its meaning."""
 
 from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401  (names for the command line: dataset.augment=light)
 from config.networks import NETWORKS

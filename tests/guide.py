@@ -1,4 +1,4 @@
-"""The Python of docs/guide.md, run as it is written."""
+"""The Python of the documents, run as it is written."""
 
 import importlib
 import re
@@ -7,8 +7,16 @@ from typing import Any
 
 from lsd.spec import Variant
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def blocks_of(name: str) -> list[str]:
+    """The Python of docs/<name>.md, a block each."""
+    text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+BLOCKS = blocks_of("guide")
 
 
 def run(block: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 # in the order in which data flows: a room imports from those before it
 ROOMS = (
     "spec", "system", "arrays", "synthetic", "volumes", "targets", "losses", "network", "batches",
-    "blockwise", "prediction", "segmentation", "evaluation", "report", "training", "cli",
+    "blockwise", "prediction", "segmentation", "evaluation", "notebook", "report", "training",
+    "cli",
 )  # fmt: skip
 ONLY_IN = {
     "gunpowder": {"batches"},
@@ -45,11 +46,11 @@ def _room(path: Path) -> str:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports(path) -> None:
     room = _room(path)
-    if room == "__init__":
+    if room in ("__init__", "__main__"):
         return
     assert room in ROOMS, f"{room} is no room of the house; rooms are {ROOMS}"
     for name in _imports(ast.parse(path.read_text())):
-        if name.startswith("lsd."):
+        if name.startswith("lsd.") and name != "lsd.__version__":
             other = name.split(".")[1]
             assert ROOMS.index(other) <= ROOMS.index(room), (
                 f"{room} imports {name}, which stands later"
@@ -77,4 +78,4 @@ def test_targets_import_torch_in_functions_only() -> None:
 def test_nothing_unfinished(path) -> None:
     text = path.read_text()
     assert "NotImplementedError" not in text
-    assert not re.search(r"\bprint\(", text) or path.parent.name == "cli"
+    assert not re.search(r"\bprint\(", text) or "cli" in path.parts

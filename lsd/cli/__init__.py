@@ -5,13 +5,14 @@ A config file is Python and is executed: only run files you wrote.  The config.j
 is data, and can be given in its place.
 """
 
-from lsd.cli.command import guarded, main, say
+from lsd.cli.command import Command, guarded, main, say
 from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.spec.mistakes import lines as explain
 
 __all__ = [
+    "Command",
     "DEFAULT_CONFIG",
     "DICTIONARIES",
     "ConfigError",

@@ -22,12 +22,14 @@ class Beside(MetaPathFinder):
 
     A file of the folder does not hide a package of the same name: `config.datasets` is found from a
     folder with a config.py.  Modules found here are as private to the run of the file as its own
-    names: another config may have others so called.
+    names: another config may have others so called.  But a folder with modules that define kinds
+    is searched ever after, by every process of the run, so what it holds is no longer private.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = [str(folder) for folder in folders]
-        self._found: set[str] = set()
+        # the folder that each was found in
+        self._found: dict[str, str] = {}
         self._before = set(sys.modules)
 
     def find_spec(
@@ -35,8 +37,9 @@ class Beside(MetaPathFinder):
     ) -> ModuleSpec | None:
         """The module of the folder, None where it has none of that name."""
         found = self.find(fullname) if path is None else None
-        if found is not None:
-            self._found.add(fullname)
+        if found is not None and found.origin is not None:
+            up = 1 if found.submodule_search_locations is None else 2
+            self._found[fullname] = str(Path(found.origin).resolve().parents[up - 1])
         return found
 
     def find(self, name: str) -> ModuleSpec | None:
@@ -54,10 +57,10 @@ class Beside(MetaPathFinder):
         )
 
     def private(self) -> list[str]:
-        """Names of loaded modules that were found here, with those inside of them; not of those
-        that define kinds, which others import by their names."""
-        kept = {name.partition(".")[0] for name in imported()}
-        private = self._found - kept
+        """Names of loaded modules that were found here, with those inside of them; not of a folder
+        with modules that define kinds, which others import by their names."""
+        public = set(imported().values())
+        private = {name for name, folder in self._found.items() if folder not in public}
         return [name for name in sys.modules if name.partition(".")[0] in private]
 
     def forget(self) -> None:

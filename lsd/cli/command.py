@@ -9,48 +9,105 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from pydantic import ValidationError
 
+from lsd.cli.arguments import parser
 from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
-from lsd.cli.overrides import DEFAULT_CONFIG
 from lsd.report.log import RunLog, note
 from lsd.spec import Config
 from lsd.spec.mistakes import lines
 from lsd.spec.paths import log_file
 
+Action = Callable[[Config], object]
+
 # how threads are called that do blocks in this process
 _BLOCKS = "blocks"
 
 
+@dataclass(frozen=True)
+class Command:
+    """Something that is done with a config.
+
+    name:       as in `lsd train`
+    about:      what it does
+    run:        does it
+    survey:     lines that --dry-run says: what would be done, and about how long it takes, by one
+                process or, where the second argument is true, shared
+    sections:   top fields of the config that its help lists first
+    workers:    section whose workers share the blocks where --workers says how many
+    by_workers: does it with those; None: `run` does
+    """
+
+    name: str
+    about: str
+    run: Action
+    survey: Callable[[Config, bool], Iterable[str]] | None = None
+    sections: tuple[str, ...] = ()
+    workers: str = ""
+    by_workers: Action | None = None
+
+    def main(
+        self,
+        argv: Sequence[str] | None = None,
+        *,
+        program: str | None = None,
+        default: Path | None = None,
+    ) -> None:
+        """Does it with the config that the command line names, and exits.
+
+        program: what the command is called by; None: the script.  default: config file, None: the
+                 first of CONFIGS
+        Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence;
+        --debug adds the traceback.
+        """
+        arguments = parser(
+            self.about,
+            program=program,
+            sections=self.sections,
+            default=default,
+            plans=self.survey is not None,
+            workers=self.workers,
+        ).parse_intermixed_args(argv)
+        logging.basicConfig(
+            level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
+        )
+        logging.captureWarnings(True)
+        _quiet_libraries()
+        called = [sys.argv[0]] if program is None else program.split()
+        words = (*called, *(sys.argv[1:] if argv is None else argv))
+        guarded(lambda: self._do(arguments, words), debug=arguments.debug)
+
+    def _do(self, arguments: argparse.Namespace, words: Sequence[str]) -> None:
+        count = getattr(arguments, "workers", None)
+        shared = [] if count is None else [f"{self.workers}.workers.count={count}"]
+        config = load(arguments.config, [*arguments.overrides, *shared])
+        if arguments.print_config:
+            sys.stdout.write(f"{config.model_dump_json(indent=2)}\n")
+        elif getattr(arguments, "dry_run", False):
+            assert self.survey is not None
+            for line in self.survey(config, bool(shared)):
+                sys.stdout.write(f"{line}\n")
+        else:
+            run = self.by_workers if shared and self.by_workers else self.run
+            _logged(run, config, words)
+
+
 def main(
-    command: Callable[[Config], object],
+    command: Action,
     description: str,
     *,
     argv: Sequence[str] | None = None,
-    default: Path = DEFAULT_CONFIG,
+    default: Path | None = None,
 ) -> None:
-    """Runs `command` with the config that the command line names (by default `default`), and exits.
-
-    Exit status: 0 done, 1 failed, 2 wrong config, 130 interrupted.  A failure is one sentence;
-    --debug adds the traceback.
-    """
-    arguments = _parse(description, argv, default)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-    )
-    logging.captureWarnings(True)
-    _quiet_libraries()
-    words = (sys.argv[0], *(sys.argv[1:] if argv is None else argv))
-    guarded(
-        lambda: _logged(command, load(arguments.config, arguments.overrides), words),
-        debug=arguments.debug,
-    )
+    """Runs `command` with the config that the command line names, and exits: see `Command.main`."""
+    Command("", description, command).main(argv, default=default)
 
 
 def say(*words: object) -> None:
@@ -113,20 +170,6 @@ def _deaf() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _parse(description: str, argv: Sequence[str] | None, default: Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "-c", "--config", default=default, type=Path, help="config file (default: %(default)s)"
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="e.g. variant=acrlsd train.batch_size=2"
-    )
-    return parser.parse_args(argv)
-
-
 @contextmanager
 def _terminable() -> Iterator[None]:
     """SIGTERM as Ctrl-C: locks are given back, and it is said how to go on."""
@@ -144,7 +187,7 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _logged(command: Callable[[Config], object], config: Config, words: Sequence[str]) -> None:
+def _logged(command: Action, config: Config, words: Sequence[str]) -> None:
     with RunLog(log_file(config), words):
         command(config)
 

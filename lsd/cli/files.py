@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import re
 import runpy
 import traceback
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,24 @@ from pydantic import ValidationError
 
 from lsd.cli.beside import beside
 from lsd.cli.errors import ConfigError
-from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
+from lsd.cli.overrides import CONFIGS, DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.spec import Config
 from lsd.spec.collected import collecting
-from lsd.spec.kinds import import_kinds
+from lsd.spec.kinds import import_kinds, imported, named, take_over
 from lsd.spec.mistakes import brief, lines, meant
 from lsd.spec.written import expanded
 
 
-def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Config:
+def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
     """The config of a file (.py with a variable `config`, or .json) with "key=value" overrides
-    applied.
+    applied; None: the first of CONFIGS that is there.
 
     Names (dataset=fib25) come from the file's own DATASETS, VARIANTS, NETWORKS and AUGMENTATIONS.
     While the file runs, its own folder is searched for what it imports, too.  Raises ConfigError
     with every mistake found.
     """
-    path = _file(path)
+    path, overrides = _file(_usual() if path is None else path), tuple(overrides)
+    _import_named(overrides, path)
     if path.suffix == ".json":
         return override(_from_json(path), overrides, {})
     names = _execute(path)
@@ -42,6 +42,10 @@ def load(path: str | Path = DEFAULT_CONFIG, overrides: Iterable[str] = ()) -> Co
     if odd:
         raise ConfigError(f"{path}: {odd[0]} is no dictionary of names")
     return override(_checked(config, path), overrides, dictionaries)
+
+
+def _usual() -> Path:
+    return next((path for path in CONFIGS if path.is_file()), DEFAULT_CONFIG)
 
 
 def _file(path: str | Path) -> Path:
@@ -78,8 +82,10 @@ def _read(path: Path) -> str:
 
 def _from_json(path: Path) -> Config:
     text = _read(path)
-    # whoever names the file has it import what it names
-    _import(_named(text), path)
+    # whoever names the file has it import what it names; modules are looked for as if the file
+    # stood in the working folder
+    with beside(Path.cwd() / path.name):
+        _import(named(text), path)
     try:
         return Config.model_validate_json(text)
     except ValidationError as error:
@@ -96,18 +102,22 @@ def _from_json(path: Path) -> Config:
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
 
 
-def _named(text: str) -> list[str]:
-    """The modules that a config as JSON names; what is wrong in it is said where it is read."""
-    with suppress(ValueError, RecursionError):
-        content = json.loads(text)
-        names = content.get("imports", []) if isinstance(content, dict) else []
-        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return []
+def _import_named(overrides: Iterable[str], path: Path) -> None:
+    """Imports the modules that imports=... on the command line names."""
+    texts = [text.partition("=")[2] for text in overrides if text.startswith("imports=")]
+    names = [name for text in texts for name in re.findall(r"[\w.]+", text) if name != "none"]
+    if names:
+        with beside(path), beside(Path.cwd() / path.name):
+            _import(names, path)
 
 
 def _import(names: Iterable[str], path: Path) -> None:
+    """Imports modules that define kinds, and leaves their folders to be searched, as other
+    processes of the run do: what does the work of a kind may be imported late."""
+    names = tuple(names)
     try:
         import_kinds(names)
+        take_over({name: imported()[name] for name in names})
     except ValueError as error:
         raise ConfigError(f"{path}: imports: {error}") from error
 

@@ -22,6 +22,8 @@ DICTIONARIES = {
     "dataset.augment": "AUGMENTATIONS",
 }
 DEFAULT_CONFIG = Path("config") / "config.py"
+# the first of these that is there is meant where none is named
+CONFIGS = (DEFAULT_CONFIG, Path("config.py"))
 
 
 def override(

@@ -75,8 +75,26 @@ def predict_array(
                 f"{name} has {len(given)} axes, raw {raw.ndim} (shape {raw.shape}); give it one "
                 f"entry an axis"
             )
-    roi = roi or Roi((0,) * raw.ndim, raw.shape)
-    plan = predictor.plan(roi, voxel_size=voxel_size or (1.0,) * raw.ndim)
+    return predict_roi(
+        predictor,
+        roi or Roi((0,) * raw.ndim, raw.shape),
+        read=lambda part: _signed(reflected(raw, part)),
+        voxel_size=voxel_size or (1.0,) * raw.ndim,
+        progress=progress,
+    )
+
+
+def predict_roi(
+    predictor: Predictor,
+    roi: Roi,
+    *,
+    read: Callable[[Roi], Raw],
+    voxel_size: Sequence[float],
+    progress: Callable[[Block], object] | None = None,
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Heads (c, *roi.shape), float32 in 0..1, of a ROI in world voxels; `read` as of
+    `predict_blocks`, `voxel_size` and `progress` as of `predict_array`."""
+    plan = predictor.plan(roi, voxel_size=voxel_size)
     heads = {
         name: np.empty((count, *roi.shape), np.float32)
         for name, count in predictor.channels.items()
@@ -86,9 +104,7 @@ def predict_array(
         for name, head in found.items():
             heads[name][:, *(part - roi.begin).to_slices()] = head
 
-    for block in predict_blocks(
-        predictor, plan, read=lambda part: _signed(reflected(raw, part)), write=write
-    ):
+    for block in predict_blocks(predictor, plan, read=read, write=write):
         if progress:
             progress(block)
     return heads

@@ -81,6 +81,14 @@ def plan(
     return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
 
 
+def memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
+    """Bytes that a block takes at most in the network, weights included; see `cost.memory`."""
+    read = plan.grid.block(0).read.shape
+    inputs = sizes.stage_inputs(variant, network.trunk, read[len(read) - network.dims :])
+    sections = read[0] if len(read) > network.dims else 1
+    return sections * cost.memory(network.trunk, inputs, variant, _pass(settings))
+
+
 def check_axes(network: Network, dims: int) -> None:
     """Raises ValueError if a volume of `dims` axes is nothing for the network."""
     if dims not in (network.dims, network.dims + 1) or dims > 3:

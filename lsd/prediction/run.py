@@ -24,6 +24,7 @@ from lsd.prediction.kept import keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
+from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
 from lsd.targets.target import channels
@@ -34,7 +35,6 @@ from lsd.volumes.inputs import VolumeInput, box
 from lsd.volumes.levels import How
 from lsd.volumes.plausible import check_raw
 from lsd.volumes.sharpen import margin
-from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ def predict(
     be, BlocksFailed where blocks failed.
     """
     given = config = expand(config)
-    settings = config.predict.derive(threads=config.predict.threads or _threads(workers))
-    config = config.derive(predict=settings)
+    config = with_threads(config, workers)
+    settings = config.predict
     # all are looked at before the network is built and the first is begun, so that nothing is wrong
     # with the last
     volumes = [
@@ -135,10 +135,14 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     return f"{what}: {how}, {workers.count} workers"
 
 
-def _threads(workers: Workers | None) -> int:
-    """Sums differ in the last bits with the number of threads, so it must not follow from the
-    number of workers."""
-    return torch.get_num_threads() if workers is None else 1
+def with_threads(config: Config, workers: Workers | None) -> Config:
+    """The config with the threads that a block is predicted with.
+
+    Sums differ in the last bits with the number of threads, so it must not follow from the number
+    of workers.
+    """
+    threads = config.predict.threads or (torch.get_num_threads() if workers is None else 1)
+    return config.derive(predict={"threads": threads})
 
 
 def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
@@ -172,23 +176,9 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    """Other voxels than those trained on may be meant, so they are no error.  What a 2D network
-    does not see is no matter."""
-    dims = restored.config.network.dims
-    if restored.voxel_size and not agree(volume.voxel_size[-dims:], restored.voxel_size[-dims:]):
-        here, there = (
-            "x".join(f"{n:g}" for n in size[-dims:])
-            for size in (volume.voxel_size, restored.voxel_size)
-        )
-        log.warning(
-            "volume %r has voxels of %s nm, the network was trained on %s: what it sees is of "
-            "another size than what it knows; "
-            "unless that is meant, predict data of its voxel size (a pyramid may hold it), or "
-            "train on such voxels",
-            volume.name,
-            here,
-            there,
-        )
+    words = other_voxels(volume.voxel_size, restored)
+    if words:
+        log.warning("volume %r has %s", volume.name, words)
 
 
 def _compare_heads(variant: Variant, wanted: Wanted) -> None:
@@ -212,7 +202,7 @@ def _predict(
     progress: bool | None,
 ) -> Path:
     target = prediction(config, volume.name)
-    step = _step(config, target, volume, wanted, plan)
+    step = step_of(config, target, volume, wanted, plan)
     with working(target, step) as container:
         step = replace(step, container=container)
         prepare(step)
@@ -231,7 +221,8 @@ def _predict(
     return target
 
 
-def _step(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+    """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
         volume=VolumeInput.raw(volume, data_root(config), roi=_seen(volume, read)),

@@ -62,6 +62,14 @@ def agglomerate(
     warns of more channels than axes where there is no neighborhood, and with "mean_all" of offsets
     that are longer than the volume.
     Sources: Funke et al. 2019 (waterz); Bailoni et al. 2022 (average linkage).
+
+    >>> import lsd, numpy
+    >>> affs = numpy.full((3, 4, 4, 8), 0.75, numpy.float32)
+    >>> fragments = numpy.ones((4, 4, 8), numpy.uint64)
+    >>> fragments[:, :, 4:] = 2
+    >>> edges, scores = lsd.agglomerate(affs, fragments)
+    >>> edges.tolist(), scores.tolist()
+    ([[1, 2]], [0.25])
     """
     spec = scoring_of(scoring).spec
     if caution and not spec.is_mean:

@@ -62,6 +62,13 @@ def fragments(
     none; warns of uint8 affinities that are all 0 and 1.
     Source: Funke et al. 2019, Sheridan et al. 2022 (watershed on the distance transform of the mean
     affinity; "nearest").
+
+    >>> import lsd, numpy
+    >>> affs = numpy.ones((3, 16, 16, 33), numpy.float32)
+    >>> affs[:, :, :, 16] = 0.1
+    >>> found = lsd.fragments(affs, min_seed_distance=20)
+    >>> found.dtype, int(found.max())
+    (dtype('uint64'), 2)
     """
     affs = checked(affs)
     warn_of_a_mask(affs)

@@ -56,10 +56,11 @@ class Elastic(Augmentation):
 
     spacing:   voxels between control points
     jitter:    standard deviation of their displacement, voxels
-    rotation:  angle drawn from this range, radians; about z (in the plane) where isotropic=False,
-               else about a random axis
+    rotation:  angle drawn from this range, radians
+    isotropic: rotate about a random axis; otherwise about z (in the plane)
     subsample: the field is computed on a grid this much coarser and interpolated
-    slip, shift: probability that one section is displaced, that all sections from one on are
+    slip:      probability that one section is displaced
+    shift:     probability that all sections from one on are
     misalign:  largest such displacement, voxels
     """
 
@@ -76,7 +77,11 @@ class Elastic(Augmentation):
 
 
 class Simple(Augmentation):
-    """Random mirroring of, and transposition among, the named axes."""
+    """Random mirroring and transposition.
+
+    mirror:    axes that are mirrored, each in half of the samples: "zyx"
+    transpose: axes that are swapped among each other
+    """
 
     kind: Literal["simple"] = "simple"
     behaviour: ClassVar[str] = "lsd.batches.augmentations.simple:SimpleAugmentation"
@@ -85,8 +90,12 @@ class Simple(Augmentation):
 
 
 class Intensity(Augmentation):
-    """raw in [0, 1] becomes (raw - mean) * scale + mean + shift, per section or for the whole
-    batch."""
+    """raw in [0, 1] becomes (raw - mean) * scale + mean + shift.
+
+    scale:       drawn from this range
+    shift:       drawn from this range
+    per_section: each section is drawn for itself; otherwise the whole batch at once
+    """
 
     kind: Literal["intensity"] = "intensity"
     behaviour: ClassVar[str] = "lsd.batches.augmentations.intensity:IntensityAugmentation"
@@ -116,7 +125,10 @@ class Contrast(Augmentation):
 
 
 class Noise(Augmentation):
-    """Gaussian noise on raw in [0, 1], with a standard deviation drawn from the range."""
+    """Gaussian noise on raw in [0, 1].
+
+    sigma: its standard deviation is drawn from this range
+    """
 
     kind: Literal["noise"] = "noise"
     behaviour: ClassVar[str] = "lsd.batches.augmentations.noise:NoiseAugmentation"
@@ -124,8 +136,13 @@ class Noise(Augmentation):
 
 
 class Defects(Augmentation):
-    """Sections that are missing (0), of low contrast, or that carry a dark stain; probabilities per
-    section."""
+    """Sections that are spoilt.
+
+    missing:        probability of a section to be missing (0)
+    low_contrast:   probability of a section to have low contrast
+    stained:        probability of a section to carry a dark stain
+    contrast_scale: factor of the contrast of those that have low contrast
+    """
 
     kind: Literal["defects"] = "defects"
     behaviour: ClassVar[str] = "lsd.batches.augmentations.defects:DefectsAugmentation"
@@ -136,8 +153,11 @@ class Defects(Augmentation):
 
 
 class GrowBoundary(Augmentation):
-    """Erodes every label by `steps` voxels, so that neurons are apart; in the plane where in_xy is
-    set."""
+    """Erodes every label, so that neurons are apart.
+
+    steps: how many voxels
+    in_xy: in the plane alone, for serial sections
+    """
 
     kind: Literal["grow_boundary"] = "grow_boundary"
     behaviour: ClassVar[str] = "lsd.batches.augmentations.grow_boundary:GrowBoundaryAugmentation"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from pydantic import field_validator, model_validator
@@ -22,6 +21,11 @@ class Config(Spec):
     """What config/config.py holds.
 
     name:      of the run, one folder name; its folder is <runs>/<name>
+    dataset:   volumes, and how training batches are augmented; a name of DATASETS
+    variant:   what is learnt, by which stages and heads; a name of VARIANTS
+    network:   the trunk of each stage and its sizes; a name of NETWORKS
+    train, predict, segment, evaluate: how each of these is done
+    runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
                imported because a person runs the config file that names them
@@ -42,14 +46,11 @@ class Config(Spec):
     @field_validator("imports")
     @classmethod
     def _are_imported(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        there = kinds.imported()
-        for name in names:
-            # a config file that is running may import its modules itself
-            if name not in there and name not in sys.modules:
-                raise ValueError(
-                    f"module {name!r} is not imported; it is code, which runs only where a person "
-                    f"names it: run the config file that imports it, or give imports={name!r}"
-                )
+        for name in kinds.absent(names):
+            raise ValueError(
+                f"module {name!r} is not imported; it is code, which runs only where a person "
+                f"names it: run the config file that imports it, or give imports={name!r}"
+            )
         return names
 
     @field_validator("name")

@@ -18,8 +18,10 @@ them: see `import_kinds`.
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -234,12 +236,34 @@ def import_kinds(names: Iterable[str]) -> None:
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"module {name!r} cannot be imported: {what}") from error
-        _imported[name] = _folder(module.__file__, name)
+        folder = _folder(module.__file__, name)
+        if _imported.setdefault(name, folder) != folder:
+            raise ValueError(
+                f"module {name!r} was imported from {_imported[name]} before, and is one of "
+                f"{folder} now; kinds of both cannot be told apart, so start another process"
+            )
 
 
 def imported() -> dict[str, str]:
     """Modules that were imported for their kinds, and the folder that each is found in."""
     return dict(_imported)
+
+
+def named(config: str | bytes) -> tuple[str, ...]:
+    """The modules that a config as JSON names; what is wrong in it is said where it is read."""
+    with suppress(ValueError, RecursionError):
+        content = json.loads(config)
+        names = content.get("imports", []) if isinstance(content, dict) else []
+        names = (names,) if isinstance(names, str) else names
+        if isinstance(names, list | tuple):
+            return tuple(name for name in names if isinstance(name, str))
+    return ()
+
+
+def absent(modules: Iterable[str]) -> list[str]:
+    """Those of the modules that are not imported.  A config file that is running may have imported
+    them by itself."""
+    return [name for name in modules if name not in _imported and name not in sys.modules]
 
 
 def take_over(modules: Mapping[str, str]) -> None:

@@ -48,7 +48,12 @@ class UNet(Trunk):
     """The paper's U-Net: `features` maps, times `multiplier` a level; maps shrink by `factors` from
     level to level.
 
-    kernels:       convolutions of one level and side; or one such list per level (`level_kernels`)
+    features:      maps of the first level
+    multiplier:    times as many maps from level to level
+    factors:       voxels an axis that become one from level to level
+    kernels:       convolutions of one level and side
+    level_kernels: one such list for each level instead; None: `kernels` at every level
+    activation:    between convolutions: "relu", "elu" or "gelu"
     features_out:  maps before the heads; None: `features` (the paper's MtLSD: 14)
     padding:       "valid", or "same" with an explicit `context`
     context:       voxels a side that a same-padded trunk discards when it predicts; None: its
@@ -104,13 +109,18 @@ class ResidualUNet(Trunk):
     """The residual symmetric U-Net of Lee et al. 2017: residual modules, ELU, summed skips, same
     padding.
 
-    widths:     maps of each level; factors: from each level to the next, one fewer
+    widths:     maps of each level
+    factors:    voxels an axis that become one from level to level, one fewer than widths
     fold:       voxels an axis that become channels before the first level and voxels again after
                 the last, so that the network works on a coarser grid: (2, 2, 2) does about a
                 quarter of the work and sees twice as far; None: none
-    kernel:     of the residual modules; first_kernel: of the first and last convolution and of the
-                first level (flat for anisotropic voxels); None: `kernel`
+    kernel:     of the residual modules
+    first_kernel: of the first and last convolution and of the first level (flat for anisotropic
+                voxels); None: `kernel`
+    features_out: maps before the heads; None: the first of `widths`
+    activation: between convolutions: "relu", "elu" or "gelu"
     context:    voxels a side discarded when it predicts; None: half its receptive field
+    norm:       None, or "group": blocks then equal the whole only nearly
     """
 
     kind: Literal["residual"] = "residual"
@@ -155,6 +165,7 @@ class ResidualUNet(Trunk):
 class Network(Spec):
     """A trunk, used by every stage, and the shape it is trained with.
 
+    trunk:         the network before its heads
     train_shape:   voxels that enter a stage in training (earlier stages see what this needs)
     predict_shape: voxels that enter it in prediction; None: the largest that fits predict.memory
     """

@@ -42,8 +42,12 @@ def _named_none(value: object) -> object:
 
 
 class Schedule(Spec):
-    """Learning rate over a stage: linear warm-up, then constant, or down to `final` of it by cosine
-    or linearly."""
+    """Learning rate over a stage.
+
+    kind:   after the warm-up: "constant", or down to `final` of it by "cosine" or "linear"
+    warmup: iterations over which it rises linearly from 0
+    final:  fraction of the learning rate that is left at the last iteration
+    """
 
     kind: Literal["constant", "cosine", "linear"] = "constant"
     warmup: NonNegative = 0
@@ -53,24 +57,28 @@ class Schedule(Spec):
 class Train(Spec):
     """Training of every stage in turn.
 
-    iterations:    per stage; learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay
-                   > 0)
-    accumulate:    batches summed up for one step; clip: largest norm of the gradient, None: not
-                   clipped
+    iterations:    of each stage
+    batch_size:    samples in a batch
+    accumulate:    batches summed up for one step
+    learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay > 0)
+    schedule:      how the learning rate changes over a stage
+    clip:          largest norm of the gradient; None: not clipped
     ema:           decay of the averaged weights that are validated and predicted with, e.g. 0.999;
                    None: none
     precision:     fp32, bf16 or fp16 (with a gradient scaler) inside the network; weights stay
                    fp32.  auto: bf16 where the device has its arithmetic built in, else fp32, so
                    other machines may give other numbers
-    channels_last: memory layout; compile: torch.compile the network
-    seed:          everything random follows from it and the iteration; workers: processes that make
-                   batches
+    channels_last: memory layout with channels last, which is faster on many processors
+    compile:       torch.compile the network
+    device:        auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 ..
+    seed:          everything random follows from it and the iteration
+    workers:       processes that make batches; 0: this one
     threads:       of the CPU inside the network; None: torch's choice.  Part of what a result
                    depends on
-    checkpoint_every, keep: iterations between checkpoints, and how many are kept (the best and the
-                            latest always)
-    log_every, snapshot_every: iterations between scalars, and between pictures, in tensorboard; 0:
-                               never
+    checkpoint_every: iterations between checkpoints
+    keep:          how many checkpoints are kept (the best and the latest always)
+    log_every:     iterations between scalars in tensorboard; 0: never
+    snapshot_every: iterations between pictures in tensorboard; 0: never
     validate_every: iterations between validations; 0: never
     init:          stage name -> checkpoint to start from: continues from its weights (fine-tuning)
     frozen:        stages that are not trained; their weights come from init
@@ -167,9 +175,11 @@ class Predict(Spec):
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
     levels:      how many of an image pyramid are written of each head; 1: level 0 alone
-    precision:   as in training
-    workers:     of super_predicter_daisy.py; count 0: one for each GPU, without any one for each
-                 core (and one thread each)
+    precision, channels_last, compile, device: as in training
+    threads:     of the CPU inside the network; None: torch's choice, of workers one each.  Part of
+                 what a result depends on
+    workers:     of super_predicter_daisy.py and `lsd predict --workers`; count 0: one for each GPU,
+                 without any one for each core (and one thread each)
     """
 
     checkpoint: Annotated[

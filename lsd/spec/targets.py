@@ -44,9 +44,10 @@ class Target(Kind):
 
 
 class Affinities(Target):
-    """1 where a voxel and its neighbour at an offset (voxels, z y x) are one neuron.
+    """1 where a voxel and its neighbour at an offset are one neuron.
 
-    In 2D, offsets along z are dropped and the others lose their z.
+    neighborhood: offsets in voxels, z y x, one channel each.  In 2D, offsets along z are dropped
+                  and the others lose their z
     """
 
     kind: Literal["affinities"] = "affinities"
@@ -89,7 +90,9 @@ class Affinities(Target):
 class Descriptors(Target):
     """Local shape descriptors: 10 channels in 3D, 6 in 2D.
 
-    sigma:      nm, one value or one per axis (z y x)
+    sigma:      nm, one value or one per axis (z y x): how far around a voxel its object counts
+    downsample: statistics on every f-th voxel along each axis, which is faster
+    mode:       the window: "gaussian", or "sphere" for a ball of radius sigma
     components: digits of the channels to keep, e.g. "0129"; None: all
     background: label 0 inside the mask is ignored (fib25, hemi) or trained to 0 (zebrafinch)
     connected:  pieces of one label that are apart get statistics of their own
@@ -118,7 +121,10 @@ class Descriptors(Target):
 
 
 class Boundary(Target):
-    """1 within `width` voxels of another label or of background, 0 inside a neuron; one channel."""
+    """1 near another label or background, 0 inside a neuron; one channel.
+
+    width: how many voxels near
+    """
 
     kind: Literal["boundary"] = "boundary"
     behaviour: ClassVar[str] = "lsd.targets.boundary:BoundaryTarget"
@@ -126,8 +132,10 @@ class Boundary(Target):
 
 
 class Mask(Target):
-    """1 where the volume's array of this name (Volume.arrays) is not 0, e.g. mitochondria; one
-    channel."""
+    """1 where another array of the volume is not 0, e.g. mitochondria; one channel.
+
+    array: its name in Volume.arrays
+    """
 
     kind: Literal["mask"] = "mask"
     behaviour: ClassVar[str] = "lsd.targets.mask:MaskTarget"

@@ -46,15 +46,23 @@ class Bce(Loss):
 
 
 class Head(Spec):
-    """An output of a stage: what it learns and by which loss.  Networks give logits; what becomes
-    of them is said by the target."""
+    """An output of a stage.  Networks give logits; what becomes of them is said by the target.
+
+    target: what it learns
+    loss:   how it learns it
+    """
 
     target: Target
     loss: Loss = Mse()
 
 
 class Stage(Spec):
-    """One network: the arrays it reads (channels in this order) and its heads."""
+    """One network.
+
+    name:  of the stage, also of the folder of its checkpoints
+    reads: "raw" and heads of earlier stages; their channels enter in this order
+    heads: its outputs by name
+    """
 
     name: Hyphenated = "main"
     reads: Annotated[tuple[str, ...], Several, Field(min_length=1)] = ("raw",)
@@ -72,7 +80,10 @@ class Stage(Spec):
 
 
 class Variant(Spec):
-    """Stages in the order they run; a stage reads raw and heads of earlier stages."""
+    """What is learnt.
+
+    stages: in the order they run; a stage reads raw and heads of earlier stages
+    """
 
     stages: Annotated[tuple[Stage, ...], SeveralSpecs, Field(min_length=1)]
 

@@ -59,7 +59,13 @@ class Tiff(Format):
 
 
 class Synthetic(Spec):
-    """A made-up piece of neuropil, grown from a seed; see lsd.synthetic."""
+    """A made-up piece of neuropil; see lsd.synthetic.
+
+    kind:       "isotropic", or "anisotropic" serial sections with their defects
+    shape:      voxels, z y x
+    voxel_size: in nm, z y x
+    seed:       what it is grown from: another one gives another volume
+    """
 
     kind: Literal["isotropic", "anisotropic"] = "isotropic"
     shape: Shape = (128, 128, 128)
@@ -87,6 +93,7 @@ class Volume(Spec):
 
     path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
                 absolute or below the data root
+    synthetic:  a made-up volume instead of a path
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
                 "other.zarr:volumes/x" (container, colon, array) names an array of another
                 container.  None: there is none.
@@ -205,6 +212,9 @@ with warnings.catch_warnings():
     class Dataset(Spec):
         """Volumes for training, validation and test.
 
+        train:      volumes to train on
+        validate:   volumes that pick the best checkpoint and the threshold
+        test:       volumes to score, or to predict: these need no labels
         voxel_size: nm, z y x, of every volume; None: the files (or the volumes) say
         augment:    what is done to training batches, in this order
         """

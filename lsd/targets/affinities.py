@@ -35,6 +35,12 @@ def affinities(
     are longer than the volume.
     Source: Turaga et al. 2010, "Convolutional networks can learn to generate affinity graphs", eq.
     1.
+
+    >>> import lsd, numpy
+    >>> labels = numpy.array([[1, 1, 2, 0]])
+    >>> affs, known = lsd.affinities(labels, [(0, -1)])
+    >>> affs.tolist(), known.tolist()
+    ([[[0.0, 1.0, 0.0, 0.0]]], [[[False, True, True, True]]])
     """
     labels = ids(labels, "labels")
     neighborhood = _checked(labels, neighborhood)

@@ -76,6 +76,13 @@ def descriptors(
     Raises ValueError for labels that are not 2D or 3D integers >= 0, and for arguments that do not
     fit them.  Warns where a sigma is less than a voxel (than f of them, with downsample), or f
     voxels are more than the volume has along an axis.
+
+    >>> import lsd, numpy
+    >>> labels = numpy.zeros((16, 32, 32), numpy.uint64)
+    >>> labels[:, :15], labels[:, 17:] = 1, 2
+    >>> lsds = lsd.descriptors(labels, voxel_size=(8, 8, 8), sigma=40)
+    >>> lsds.shape, bool(lsds[:, labels == 0].any())
+    ((10, 16, 32, 32), False)
     """
     labels = ids(labels, "labels", dims=(2, 3))
     volume = np.ascontiguousarray(labels).reshape((1,) * (3 - labels.ndim) + labels.shape)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Variant
+from lsd.spec.kinds import absent, named
 from lsd.spec.paths import checkpoints, config_file, run_folder
 from lsd.spec.written import expanded
 
@@ -120,7 +121,14 @@ def until(variant: Variant, stage: str) -> Variant:
 
 def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
     """The config that a checkpoint was trained with.  Raises ValueError where this version cannot
-    read it."""
+    read it, or it names modules that nobody imported."""
+    missing = absent(named(content["config"]))
+    if missing:
+        raise ValueError(
+            f"{where} was trained with kinds that {', '.join(missing)} defines, which is code and "
+            f"is not imported for a checkpoint: name it where you start, imports={missing[0]!r} in "
+            f"the config or on the command line, or lsd.load(..., imports={missing[0]!r})"
+        )
     try:
         return Config.model_validate_json(content["config"])
     except ValueError as error:

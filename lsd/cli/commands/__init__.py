@@ -1,0 +1,1 @@
+"""The commands, a file each: what a script of the top level runs is what `lsd NAME` runs."""

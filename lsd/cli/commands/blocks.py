@@ -1,0 +1,55 @@
+"""Look at the blocks of a run: how far they are, and whether what says done is there and intact.
+
+status runs/<name>
+verify runs/<name>     marks what is missing or damaged as not done; run the command again to mend
+                       it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsd.cli.command import guarded
+
+
+def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
+    """Exit status 1 if verify finds anything."""
+    parser = argparse.ArgumentParser(
+        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "what", choices=("status", "verify"), metavar="status|verify", help="what to do"
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("runs"), help="of a run (default: %(default)s)"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    arguments = parser.parse_args(argv)
+    guarded(lambda: _show(arguments.what, arguments.folder), debug=arguments.debug)
+
+
+def _show(what: str, folder: Path) -> None:
+    from lsd.blockwise.on_disk.inspect import status, verify
+    from lsd.segmentation.on_disk.tables import verify_tables
+
+    if what == "status":
+        _say(status(folder))
+        return
+    findings = [
+        *verify(folder, progress=lambda line: _say([line])),
+        *verify_tables(folder),
+    ]
+    if findings:
+        _say(findings)
+        raise RuntimeError(
+            f"{len(findings)} blocks or tables are not as they should be; run the script that made "
+            f"them again"
+        )
+
+
+def _say(lines: Sequence[object]) -> None:
+    """Without a log: that of the run is of what changed it."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)

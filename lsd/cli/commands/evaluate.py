@@ -1,0 +1,33 @@
+"""Score segmentations against the truth: validation picks the threshold, test is scored with it;
+table, JSON and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lsd.cli.command import Command, say
+from lsd.spec import Config
+
+
+def _evaluate(config: Config) -> None:
+    """Imports late, so that a wrong config is refused at once."""
+    from lsd.evaluation.run import evaluate
+    from lsd.report.run import draw
+    from lsd.report.table import scores_table
+    from lsd.spec.paths import evaluation_file
+
+    evaluation = evaluate(config)
+    files = draw(config, evaluation)
+    say(scores_table(evaluation))
+    say("written:", *(str(path) for path in (evaluation_file(config), *files)))
+
+
+def _survey(config: Config, shared: bool) -> Iterable[str]:
+    from lsd.cli.survey.evaluation import survey
+
+    return survey(config, shared)
+
+
+COMMAND = Command(
+    "evaluate", __doc__, _evaluate, _survey, sections=("evaluate", "segment"), workers="evaluate"
+)

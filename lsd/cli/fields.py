@@ -1,0 +1,139 @@
+"""Every field that a config has, with what it means and its default: taken from the specs, so that
+the help of a command says what there is.
+
+Meanings are the lines "name: meaning" of the docstrings of specs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lsd.spec import Config, Kind
+from lsd.spec.place import members
+
+# how keys go on below a tuple and below a dictionary
+INDEX, NAME = "N", "NAME"
+_ENTRY = re.compile(r"([a-z_]+(?:, [a-z_]+)*):\s+(\S.*)")
+_LONGEST = 40
+
+
+@dataclass(frozen=True)
+class Field:
+    """name: as it is written in a config; default: as text, "" where a section follows or none is;
+    meaning: sentences, in one line"""
+
+    name: str
+    default: str
+    meaning: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """The fields of a spec.  keys: where such a spec stands, "train" or "dataset.train.N"; kind: of
+    a spec that is one of several kinds, "" of others."""
+
+    spec: type[BaseModel]
+    kind: str
+    keys: list[str] = field(default_factory=list)
+
+    @property
+    def about(self) -> str:
+        """What it is, in a sentence or two."""
+        return " ".join(inspect.cleandoc(self.spec.__doc__ or "").split("\n\n")[0].split())
+
+    @property
+    def fields(self) -> list[Field]:
+        """All of them; which kind it is says the section."""
+        said = meanings(self.spec)
+        return [
+            Field(name, _default(info), said.get(name, ""), info.is_required())
+            for name, info in self.spec.model_fields.items()
+            if not (self.kind and name == "kind")
+        ]
+
+
+def sections(spec: type[BaseModel] = Config) -> list[Section]:
+    """The spec and all that it holds, however deep, in the order of their fields; each once."""
+    found: dict[type[BaseModel], Section] = {}
+    for key, one in _walk(spec, ""):
+        kind = one.model_fields["kind"].default if issubclass(one, Kind) else ""
+        section = found.setdefault(one, Section(one, kind))
+        if key not in section.keys:
+            section.keys.append(key)
+    return list(found.values())
+
+
+def meanings(spec: type[BaseModel]) -> dict[str, str]:
+    """What the docstrings of a spec, and of those that it is made from, say of its fields."""
+    found: dict[str, str] = {}
+    for base in reversed(spec.__mro__):
+        if isinstance(base, type) and issubclass(base, BaseModel):
+            found |= _said(base.__dict__.get("__doc__") or "", spec.model_fields)
+    return found
+
+
+def _said(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    current: tuple[str, ...] = ()
+    for line in inspect.cleandoc(doc).splitlines():
+        entry = _ENTRY.fullmatch(line)
+        names = tuple(entry[1].split(", ")) if entry else ()
+        if entry and all(name in fields for name in names):
+            current = names
+            for name in names:
+                found.setdefault(name, []).append(entry[2].strip())
+        elif line.startswith(" ") and current:
+            for name in current:
+                found[name].append(line.strip())
+        else:
+            current = ()
+    return {name: " ".join(parts) for name, parts in found.items()}
+
+
+def _walk(spec: type[BaseModel], key: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield key, spec
+    for name, info in spec.model_fields.items():
+        below = f"{key}.{name}" if key else name
+        for suffix, held in _held(info.annotation):
+            yield from _walk(held, f"{below}{suffix}")
+
+
+def _held(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The specs that a field may hold, and how keys go on to them."""
+    for member in members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            yield "", member
+        elif get_origin(member) in (tuple, dict):
+            suffix = f".{INDEX}" if get_origin(member) is tuple else f".{NAME}"
+            for inner in dict.fromkeys(get_args(member)):
+                if inner is not ...:
+                    yield from ((f"{suffix}{deeper}", held) for deeper, held in _held(inner))
+        elif get_origin(member) is Annotated:
+            yield from _held(get_args(member)[0])
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required() or isinstance(info.default, BaseModel):
+        return ""
+    text = _shown(info.default)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _shown(value: Any) -> str:
+    """As it is written on a command line."""
+    if isinstance(value, tuple):
+        items = (repr(item) if isinstance(item, str) else _shown(item) for item in value)
+        return f"({', '.join(items)}{',' if len(value) == 1 else ''})"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,157 @@
+"""What prediction would do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from funlib.geometry import Roi
+
+from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import load_step, step_folder
+from lsd.cli.survey.volumes import Surveyed, listed, surveyed
+from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.network import cost
+from lsd.network.cascade import Cascade
+from lsd.network.checkpoints.restore import from_checkpoint, resolve
+from lsd.prediction.plan import Plan, memory
+from lsd.prediction.predictor import Predictor
+from lsd.prediction.run import STEP, Wanted, crowd, step_of, with_threads
+from lsd.spec import Config, Predict
+from lsd.spec.paths import prediction
+from lsd.volumes.find import expand
+from lsd.volumes.volume import within
+
+
+@dataclass(frozen=True)
+class Done:
+    """Blocks of a prediction on disk.  seconds: that one took, None where none is done; other: in
+    what they differ from those that are asked for"""
+
+    count: int = 0
+    seconds: float | None = None
+    other: str = ""
+
+
+def survey(config: Config, shared: bool) -> Iterator[str]:
+    """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
+    config = expand(config)
+    workers = crowd(config.predict) if shared else None
+    config = with_threads(config, workers)
+    volumes = surveyed(config, config.predict.volumes)
+    wanted: Wanted | None = None
+    yield from listed(volumes)
+    try:
+        path = resolve(config.predict.checkpoint, config)
+        wanted = Wanted(from_checkpoint(path), path, config.predict)
+    except ValueError as error:
+        yield f"checkpoint: {error}; what follows is of the config's network, untrained"
+    else:
+        at = f"stage {wanted.restored.stage}, iteration {wanted.restored.iteration}"
+        yield f"checkpoint: {path}, {at}"
+    predictor = _predictor(config, wanted)
+    yield _network(predictor)
+    yield from _volumes(config, volumes, wanted, predictor, workers.count if workers else 1)
+    yield "nothing was changed"
+
+
+def _predictor(config: Config, wanted: Wanted | None) -> Predictor:
+    """Of the checkpoint, or of the network as it would be trained."""
+    if wanted is not None:
+        network = wanted.restored.config.network
+        return Predictor(wanted.restored.cascade, network, settings=config.predict)
+    cascade = Cascade(config.variant, config.network.trunk)
+    return Predictor(cascade, config.network, settings=config.predict)
+
+
+def _network(predictor: Predictor) -> str:
+    heads = ", ".join(f"{name} ({n} channels)" for name, n in predictor.channels.items())
+    count = cost.parameters(predictor.network.trunk, predictor.variant)
+    axes = predictor.network.dims
+    return f"network: {count:,} parameters, {axes}D, on {predictor.device}; gives {heads}"
+
+
+def _volumes(
+    config: Config,
+    volumes: Mapping[str, Surveyed],
+    wanted: Wanted | None,
+    predictor: Predictor,
+    workers: int,
+) -> Iterator[str]:
+    seconds, left, measured = 0.0, 0, False
+    for name, volume in volumes.items():
+        plan = predictor.plan(_part(config.predict, volume), voxel_size=volume.voxel_size)
+        done = _done(config, name, volume, wanted, plan)
+        yield f"{name}: {_blocks(plan)}; {_state(done, plan)}"
+        yield f"  {_sizes(plan, predictor)}"
+        more = len(plan.grid) - (0 if done.other else done.count)
+        if more:
+            measured |= done.seconds is None
+            seconds += more * (done.seconds or _measure(predictor, plan))
+            left += more
+    if not left:
+        yield "all blocks are done"
+        return
+    at_once = min(workers, left)
+    shared = f" by {at_once} processes, if each has a device or core" if at_once > 1 else ""
+    how = "a guess, from a block that was predicted here and now" if measured else "as others took"
+    yield f"about {duration(seconds / at_once)}{shared}: {how}"
+
+
+def _part(settings: Predict, volume: Surveyed) -> Roi:
+    raw = volume.opened.raw.roi if volume.opened else volume.roi
+    return within(settings.region, raw) if settings.region else volume.roi
+
+
+def _blocks(plan: Plan) -> str:
+    turns = f", {len(plan.turns)} passes each" if len(plan.turns) > 1 else ""
+    read = times(plan.grid.block(0).read.shape)
+    return f"{blocks(len(plan.grid))} of {times(plan.grid.write_shape)}, each from {read}{turns}"
+
+
+def _state(done: Done, plan: Plan) -> str:
+    if done.other:
+        return (
+            f"{done.count} are done otherwise, and made anew where all of them were, else refused: "
+            f"{done.other}"
+        )
+    return f"{done.count} done, {len(plan.grid) - done.count} left"
+
+
+def _sizes(plan: Plan, predictor: Predictor) -> str:
+    settings = predictor.settings
+    size = 1 if settings.dtype == "uint8" else 4
+    written = math.prod(plan.grid.roi.shape) * sum(predictor.channels.values()) * size
+    most = memory(plan, predictor.network, predictor.variant, settings=settings)
+    return f"memory of a block: at most {amount(most)}; on disk at most {amount(written)}"
+
+
+def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, plan: Plan) -> Done:
+    folder = _folder(prediction(config, name))
+    if not (folder / "step.json").exists():
+        return Done()
+    ledger, other = read_ledger(folder), ["there is no checkpoint to compare with"]
+    if wanted is not None and volume.opened is not None:
+        target = prediction(config, name)
+        other = step_of(config, target, volume.opened, wanted, plan).differs(load_step(folder))
+    seconds = float(ledger.records["seconds"].mean()) if len(ledger) else None
+    return Done(len(ledger), None if other else seconds, "; ".join(other) if len(ledger) else "")
+
+
+def _folder(target: Path) -> Path:
+    """Of what is known of the blocks, also of a prediction that is not whole."""
+    return step_folder(beside(target) if beside(target).exists() else target, STEP)
+
+
+def _measure(predictor: Predictor, plan: Plan) -> float:
+    """Seconds that a block takes, once the first is done."""
+    raw = np.zeros(plan.grid.block(0).read.shape, np.float32)
+    predictor.block(raw, plan)
+    begin = time.perf_counter()
+    predictor.block(raw, plan)
+    return time.perf_counter() - begin

@@ -1,0 +1,89 @@
+"""What segmentation would do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from funlib.geometry import Roi
+
+from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.inspect import Status, status
+from lsd.cli.survey.words import amount, blocks, duration, processes, times
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.predicted import neighborhoods, predicted
+from lsd.spec import Config
+from lsd.spec.paths import segmentation
+from lsd.volumes.array import Array, text
+from lsd.volumes.find import expand
+
+# voxels an axis of the piece that is segmented to see how long it takes
+_PIECE = 64
+
+
+def survey(config: Config, shared: bool) -> Iterator[str]:
+    """Of each volume what it is segmented from, blocks, and which steps are done."""
+    config = expand(config)
+    settings = config.segment
+    wanted = (
+        f", {len(set(settings.thresholds))} thresholds"
+        if decoder_of(settings).has_thresholds
+        else ""
+    )
+    heads = ", ".join(neighborhoods(config))
+    yield (
+        f"decoder {settings.decoder.kind} reads {heads}{wanted}; "
+        f"{processes(settings.workers.count or 1)}"
+    )
+    for name in config.dataset.named(config.predict.volumes):
+        try:
+            arrays = predicted(config, name)
+        except ValueError as error:
+            yield f"{name}: {error}"
+            continue
+        yield from _volume(config, name, arrays)
+    yield "nothing was changed"
+
+
+def _volume(config: Config, name: str, arrays: Mapping[str, Array]) -> Iterator[str]:
+    roi = next(iter(arrays.values())).roi
+    block = config.segment.block[-roi.dims :]
+    count = math.prod(-(-n // b) for n, b in zip(roi.shape, block, strict=True))
+    heads = ", ".join(f"{head} {times(a.shape)} {a.dtype}" for head, a in arrays.items())
+    yield (
+        f"{name}: {heads}, {text(roi)}; {blocks(count)} of at most {times(block)}; each "
+        f"segmentation takes {amount(8 * math.prod(roi.shape))} before compression"
+    )
+    steps = _steps(segmentation(config, name))
+    for step in steps:
+        running = f", {step.running}" if step.running else ""
+        yield f"  {step.name}: {step.done} of {blocks(step.blocks)} done{running}"
+    if not steps:
+        yield "  no step is begun"
+    if not steps or any(step.done < step.blocks for step in steps):
+        yield f"  {_how_long(config, arrays, roi)}"
+
+
+def _steps(target: Path) -> list[Status]:
+    """Of the container that is worked on; one that is whole has all steps done."""
+    container = beside(target) if beside(target).exists() else target
+    return status(container) if container.exists() and any(container.rglob("step.json")) else []
+
+
+def _how_long(config: Config, arrays: Mapping[str, Array], roi: Roi) -> str:
+    shape = [min(n, _PIECE) for n in roi.shape]
+    begin = [b + (n - s) // 2 for b, n, s in zip(roi.begin, roi.shape, shape, strict=True)]
+    offsets, decoder = neighborhoods(config), decoder_of(config.segment)
+    heads = {
+        name: Prediction(array.read(Roi(begin, shape)), offsets[name])
+        for name, array in arrays.items()
+    }
+    decoder.decode(heads, config.segment)
+    since = time.perf_counter()
+    decoder.decode(heads, config.segment)
+    rate = math.prod(shape) / (time.perf_counter() - since)
+    seconds = math.prod(roi.shape) / rate / max(config.segment.workers.count, 1)
+    return f"about {duration(seconds)} from the start: a guess, from a piece that was segmented now"

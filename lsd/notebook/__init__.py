@@ -1,0 +1,1 @@
+"""What people call in a notebook: volumes, networks and segmentations over arrays in memory."""

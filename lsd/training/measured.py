@@ -1,0 +1,87 @@
+"""How long an iteration takes: measured here, or as a run noted it."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lsd.network import sizes
+from lsd.network.precision import autocast
+from lsd.spec import Config, Stage
+from lsd.training.learner import Learner, new
+
+# the curve that training draws; readings that count
+RATE, READINGS = "iterations_per_second", 20
+# passes that are timed, after one that is not
+_PASSES = 2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An iteration on random raw.  seconds: without the making of batches; memory: bytes that the
+    device held at its peak (of a CPU: the whole process)"""
+
+    seconds: float
+    memory: int
+    device: str
+
+
+def measure(config: Config, stage: Stage) -> Measured:
+    """Times passes there and back through an untrained network, as training would do them.
+
+    Raises ValueError where the device is not there.
+    """
+    train, learner = config.train, new(config, stage)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(train.threads or threads)
+    try:
+        _pass(learner)
+        begin = time.perf_counter()
+        for _ in range(_PASSES):
+            _pass(learner)
+        seconds = (time.perf_counter() - begin) / _PASSES * train.accumulate
+    finally:
+        torch.set_num_threads(threads)
+    return Measured(seconds, _peak(learner.device), str(learner.device))
+
+
+def noted(folder: Path) -> float | None:
+    """Iterations per second that a stage's folder notes in tensorboard, of late; None if nothing is
+    noted."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    values: list[float] = []
+    for file in sorted(folder.glob("events*")):
+        events = EventAccumulator(str(file), size_guidance={"scalars": READINGS})
+        events.Reload()
+        if RATE in events.Tags()["scalars"]:
+            values += [event.value for event in events.Scalars(RATE)]
+    return statistics.median(values[-READINGS:]) if values else None
+
+
+def _pass(learner: Learner) -> None:
+    """Forward and backward; what is minimised is of no matter for the time."""
+    config, stage = learner.config, learner.stage
+    trunk, shape = config.network.trunk, config.network.train_shape
+    entering = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
+    raw = torch.rand(config.train.batch_size, 1, *entering, device=learner.device) * 2 - 1
+    learner.optimizer.zero_grad()
+    with autocast(config.train.precision, learner.device):
+        logits = learner.run(raw, stage=stage.name)
+    loss = torch.stack([head.float().square().mean() for head in logits.values()]).sum()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if learner.device.type == "cuda":
+        torch.cuda.synchronize(learner.device)
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak << 10

@@ -1,0 +1,143 @@
+"""--dry-run: says what would be done at every stage of a run, and leaves the disk as it is."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from lsd.cli.commands import evaluate, predict, segment, train
+from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.evaluation.run import evaluate as evaluated
+from lsd.prediction.run import predict as predicted
+from lsd.segmentation.run import segment as segmented
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Head,
+    Network,
+    Predict,
+    ResidualUNet,
+    Segment,
+    Stage,
+    Synthetic,
+    Train,
+    Variant,
+    Volume,
+    Workers,
+    paths,
+)
+from lsd.training.loop import train as trained
+
+COMMANDS = {module.COMMAND.name: module.COMMAND for module in (train, predict, segment, evaluate)}
+
+
+def volume(seed: int, **fields) -> Volume:
+    made = Synthetic(seed=seed, shape=(24, 32, 32))
+    return Volume(synthetic=made, labels="volumes/labels/neuron_ids", **fields)
+
+
+@pytest.fixture
+def config(tmp_path) -> Config:
+    return Config(
+        name="run",
+        dataset=Dataset(train=volume(1, region="0:20"), validate=volume(2), test=volume(3)),
+        variant=Variant(stages=Stage(heads={"affs": Head(target=Affinities())})),
+        network=Network(
+            trunk=ResidualUNet(widths=(4, 8), factors=((2, 2, 2),), context=(4, 4, 4)),
+            train_shape=(16, 16, 16),
+        ),
+        train=Train(iterations=4, workers=0, threads=1, device="cpu", log_every=1),
+        predict=Predict(threads=1, device="cpu", shape=(24, 24, 24)),
+        segment=Segment(thresholds=(0.3, 0.6)),
+        runs=str(tmp_path / "runs"),
+        data_root=str(tmp_path / "data"),
+    )
+
+
+def files(folder: Path) -> dict[str, float]:
+    return {
+        str(Path(root) / name): (Path(root) / name).stat().st_mtime_ns
+        for root, below, names in os.walk(folder)
+        for name in (*names, *below)
+    }
+
+
+def said(command: str, config: Config, *, shared: bool = False) -> str:
+    """What a dry run says, which leaves everything as it was."""
+    folder = Path(config.runs).parent
+    before = files(folder)
+    text = "\n".join(COMMANDS[command].survey(config, shared))
+    assert files(folder) == before
+    assert "nothing was changed" in text
+    return text
+
+
+def test_before_anything_is_there(config) -> None:
+    text = said("train", config)
+    assert "synthetic_train: 0:24, 0:32, 0:32, voxels of 10x10x10 nm, synthetic" in text
+    assert "it would be made first" in text
+    assert "network: " in text
+    assert "parameters, 3D" in text
+    assert "stage main: reads raw, gives affs (3 channels); raw 16x16x16, input 16x16x16" in text
+    assert "iterations: 0 of 4 are done, 4 are left" in text
+    assert "a guess, from a pass" in text
+    assert "memory of a step: about" in text
+    text = said("predict", config)
+    assert "no best checkpoint in" in text
+    assert "untrained" in text
+    assert re.search(r"synthetic_test: \d+ blocks of \d+x\d+x\d+, each from 20x24x24; 0 done", text)
+    assert "a guess, from a block that was predicted here and now" in text
+    assert "there is no prediction of volume 'synthetic_test'" in said("segment", config)
+    assert "synthetic_test: there is no segmentation yet" in said("evaluate", config)
+
+
+def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
+    trained(config.derive(train={"iterations": 2}), progress=False)
+    text = said("train", config)
+    assert "iterations: 2 of 4 are done, 2 are left" in text
+    assert "iterations a second, as the run noted" in text
+    assert "0:20, 0:32, 0:32, voxels of 10x10x10 nm, raw uint8 of 24x32x32 (24.6 KB)" in text
+    assert "labelled: 0:20, 0:32, 0:32" in text
+    trained(config, progress=False)
+    assert "all 4 iterations are done" in said("train", config)
+    predicted(config, progress=False)
+    text = said("predict", config)
+    assert "iteration 4" in text
+    assert "0 left" in text
+    assert "all blocks are done" in text
+    other = config.derive(predict={"augment": "flips"})
+    text = said("predict", other)
+    assert "settings.augment: none there, flips asked for" in text
+    assert "8 passes each" in text
+    assert " by 2 processes" in said(
+        "predict", other.derive(predict={"workers": Workers(count=2)}), shared=True
+    )
+    text = said("segment", config)
+    assert "synthetic_test: affs 3x24x32x32 uint8" in text
+    assert "no step is begun" in text
+    assert "from a piece that was segmented now" in text
+    segmented(config)
+    assert "fragments: 1 of 1 block done" in said("segment", config)
+    assert "synthetic_test: scored against its labels" in said("evaluate", config)
+    evaluated(config)
+    assert f"{paths.evaluation_file(config)} is there" in said("evaluate", config)
+
+
+def test_what_the_command_would_refuse_is_refused(config) -> None:
+    missing = config.derive(dataset={"train": Volume(path="nothing.zarr", labels="labels")})
+    with pytest.raises(ValueError, match=r"nothing\.zarr"):
+        said("train", missing)
+    with pytest.raises(ValueError, match="device 'cuda:9' is not available"):
+        said("train", config.derive(train={"device": "cuda:9"}))
+
+
+def test_words() -> None:
+    assert [amount(n) for n in (0, 999, 1000, 1.5e9, 2e16)] == [
+        "0 bytes", "999 bytes", "1 KB", "1.5 GB", "20 PB",
+    ]  # fmt: skip
+    assert [duration(n) for n in (0.2, 5.25, 50, 130, 3600, 9000, 86_400, 400_000)] == [
+        "a second or less", "5.2 s", "50 s", "2.2 min", "60 min", "2.5 h", "24 h", "4.63 days",
+    ]  # fmt: skip
+    assert (blocks(1), blocks(7), times((5.24, 4, 4))) == ("1 block", "7 blocks", "5.24x4x4")

@@ -1,0 +1,188 @@
+"""lsd.load(...).predict: raw of any dtype and from anywhere gives what the room of prediction
+gives."""
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+import lsd
+from lsd.network.cascade import Cascade
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint
+from lsd.prediction.array import predict_array
+from lsd.prediction.predictor import Predictor
+from lsd.spec import (
+    Affinities,
+    Config,
+    Dataset,
+    Descriptors,
+    Head,
+    Network,
+    Predict,
+    Stage,
+    UNet,
+    Variant,
+)
+
+RAW = np.random.default_rng(1).integers(0, 256, (30, 34, 38), np.uint8)
+SIZE = (10, 10, 10)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("load")
+    return {f"{dims}d": saved(folder / f"{dims}d.pt", dims) for dims in (2, 3)}
+
+
+def saved(path, dims):
+    """A checkpoint of random weights."""
+    heads = {"lsds": Head(target=Descriptors()), "affs": Head(target=Affinities())}
+    trunk = UNet(features=4, multiplier=2, factors=((2,) * dims,), kernels=((3,) * dims,))
+    config = Config(
+        name="tiny",
+        dataset=Dataset(),
+        variant=Variant(stages=Stage(heads=heads)),
+        network=Network(trunk=trunk, train_shape=(22,) * dims, predict_shape=(26,) * dims),
+        predict={"volumes": "test"},
+    )
+    torch.manual_seed(0)
+    content = {
+        "config": config.model_dump_json(),
+        "stage": "main",
+        "iteration": 2,
+        "model": dict(Cascade(config.variant, config.network.trunk).state_dict()),
+        "normalisation": {"to": [-1.0, 1.0]},
+        "voxel_size": list(SIZE),
+    }
+    checkpoint.save(path, content)
+    return path
+
+
+def expected(path, raw, **settings):
+    restored = from_checkpoint(path)
+    asked = Predict(dtype="float32", threads=1, **settings)
+    return predict_array(
+        Predictor(restored.cascade, restored.config.network, settings=asked), raw, voxel_size=SIZE
+    )
+
+
+def assert_same(found, wanted, *, atol=0.0) -> None:
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        assert found[name].dtype == np.float32
+        np.testing.assert_allclose(found[name], wanted[name], atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("dims", ["3d", "2d"])
+def test_uint8_as_it_is(checkpoints, dims) -> None:
+    before = RAW.copy()
+    network = lsd.load(checkpoints[dims])
+    assert (network.dims, network.heads) == (int(dims[0]), ("lsds", "affs"))
+    found = network.predict(RAW, voxel_size=SIZE, threads=1)
+    assert found["affs"].shape == (network.dims, *RAW.shape)
+    assert_same(found, expected(checkpoints[dims], RAW))
+    np.testing.assert_array_equal(RAW, before)
+
+
+@pytest.mark.parametrize(
+    ("raw", "raw_range"),
+    [
+        (RAW.astype(np.uint16) * 100 + 7, (7, 25507)),
+        (RAW.astype(np.int32) - 100, (-100, 155)),
+        (RAW / np.float32(255), (0, 1)),
+        (RAW / 127.5 - 1, (-1, 1)),
+        (255 - RAW, (255, 0)),
+        ((RAW / 255).astype(np.float16), (0, 1)),
+        (np.asfortranarray(RAW), None),
+        (RAW.astype(">u2"), (0, 255)),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", value)),
+)
+def test_any_dtype_with_its_range(checkpoints, raw, raw_range) -> None:
+    found = lsd.load(checkpoints["3d"]).predict(
+        raw, voxel_size=SIZE, raw_range=raw_range, threads=1
+    )
+    assert_same(found, expected(checkpoints["3d"], RAW), atol=2e-3)
+
+
+def test_a_plane_for_a_2d_network(checkpoints) -> None:
+    found = lsd.load(checkpoints["2d"]).predict(RAW[0], voxel_size=(10, 10), threads=1)
+    assert found["affs"].shape == (2, 34, 38)
+
+
+def test_a_volume_brings_its_range_and_its_surroundings(checkpoints, tmp_path) -> None:
+    """What is around a region of raw is its context, where an array is mirrored."""
+    tifffile.imwrite(tmp_path / "raw.tif", 255 - RAW)
+    volume = lsd.open_volume(
+        tmp_path / "raw.tif", voxel_size=SIZE, raw_range=(255, 0), region="4:20, 5:25, :"
+    )
+    network = lsd.load(checkpoints["3d"])
+    whole = expected(checkpoints["3d"], RAW)["affs"][:, 4:20, 5:25]
+    found = network.predict(volume, heads="affs", threads=1)
+    assert list(found) == ["affs"]
+    np.testing.assert_allclose(found["affs"], whole, atol=1e-5)
+    np.testing.assert_array_equal(
+        network.predict(volume, voxel_size=SIZE, heads="affs", threads=1)["affs"], found["affs"]
+    )
+    with pytest.raises(ValueError, match=r"the volume's is \(10.0, 10.0, 10.0\)"):
+        network.predict(volume, voxel_size=(4, 4, 4))
+    with pytest.raises(ValueError, match="raw_range of its own"):
+        network.predict(volume, raw_range=(0, 1))
+
+
+def test_settings_are_those_of_a_prediction(checkpoints) -> None:
+    found = lsd.load(checkpoints["3d"]).predict(
+        RAW, voxel_size=SIZE, augment="flips", threads=1, shape=(22, 22, 22)
+    )
+    wanted = expected(checkpoints["3d"], RAW, augment="flips", shape=(22, 22, 22))
+    assert_same(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("raw", "given", "says"),
+    [
+        (RAW, {"voxel_size": None}, "give voxel_size in nm"),
+        (RAW, {"voxel_size": (10, 10)}, "raw has 3 axes"),
+        (RAW, {"voxel_size": (10, 10, 0)}, "above 0"),
+        (RAW.astype(np.uint16), {}, r"raw is uint16; .*raw_range=\(0, 65535\)"),
+        (RAW / 255, {}, r"raw is float64; .*raw_range=\(0, 1\)"),
+        (RAW > 3, {}, "raw is bool; allowed: integers and floats"),
+        (RAW.astype(complex), {}, "raw is complex128"),
+        (np.full((9, 9, 9), np.nan), {"raw_range": (0, 1)}, r"raw is nan at voxel \(0, 0, 0\)"),
+        (RAW, {"raw_range": (3, 3)}, "is a single value"),
+        (RAW[0], {"voxel_size": (10, 10)}, "3D networks take 3D volumes"),
+        (RAW[None], {}, r"raw has shape \(1, 30, 34, 38\)"),
+        (RAW[:0], {}, "at least a voxel"),
+        (RAW, {"heads": "nothing"}, "no head 'nothing' to predict; the checkpoint has: lsds, affs"),
+        (RAW, {"volumes": "test"}, "no field 'volumes'"),
+        (RAW, {"augment": "all"}, "augment: input should be 'none', 'flips' or 'transposes'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(checkpoints, raw, given, says) -> None:
+    with pytest.raises(ValueError, match=says) as error:
+        lsd.load(checkpoints["3d"]).predict(raw, **({"voxel_size": SIZE} | given))
+    assert "\n" not in str(error.value)
+
+
+def test_voxels_of_another_size_are_told(checkpoints) -> None:
+    with pytest.warns(UserWarning, match="40x4x4 nm, the network was trained on 10x10x10"):
+        lsd.load(checkpoints["3d"]).predict(RAW[:24, :24, :24], voxel_size=(40, 4, 4))
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path, checkpoints) -> None:
+    with pytest.raises(ValueError, match=r"nothing\.pt is no file"):
+        lsd.load(tmp_path / "nothing.pt")
+    cut = tmp_path / "cut.pt"
+    cut.write_bytes(checkpoints["3d"].read_bytes()[:-100])
+    with pytest.raises(ValueError, match="truncated or no checkpoint"):
+        lsd.load(cut)
+    with pytest.raises(ValueError, match="there is no module 'not_there'"):
+        lsd.load(checkpoints["3d"], imports="not_there")
+
+
+def test_offsets_of_affinities(checkpoints) -> None:
+    network = lsd.load(checkpoints["2d"])
+    assert network.neighborhood() == ((-1, 0), (0, -1))
+    with pytest.raises(ValueError, match="'lsds' is no head of affinities"):
+        network.neighborhood("lsds")
