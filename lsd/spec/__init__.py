@@ -27,7 +27,7 @@ from lsd.spec.run import (
 )
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
-from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
     "NEAREST",
@@ -42,6 +42,7 @@ __all__ = [
     "Descriptors",
     "Elastic",
     "Evaluate",
+    "Format",
     "Fragments",
     "GrowBoundary",
     "Head",

@@ -16,7 +16,7 @@ from tiny_run import VOXEL_SIZE, config, curve
 
 from config.networks import NETWORKS
 from lsd.blockwise.on_disk.lock import exclusive
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Dataset, Schedule, Volume, paths
 from lsd.system.process import descendants, kill
@@ -63,7 +63,7 @@ def _same(a, b, where="content") -> None:
 
 
 def _last(run: Config, stage: str) -> Path:
-    found = checkpoint.newest(paths.checkpoints(run, stage))
+    found = files.newest(paths.checkpoints(run, stage))
     assert found is not None
     return found
 
@@ -97,7 +97,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, cap
     assert _last(broken, "main").name == "iteration_00000003.pt"
     train(broken, progress=False)
     for iteration in (4, 6):
-        name = checkpoint.file_name(iteration)
+        name = files.file_name(iteration)
         _same(*(_content(paths.checkpoints(run, "main") / name) for run in (straight, broken)))
 
 
@@ -510,7 +510,7 @@ def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
     ) as process:
         try:
             board = paths.run_folder(run)
-            _until(lambda: checkpoint.newest(paths.checkpoints(run, "main")), process)
+            _until(lambda: files.newest(paths.checkpoints(run, "main")), process)
             for pid in descendants(process.pid):
                 os.kill(pid, signal.SIGSTOP)
             process.send_signal(signal.SIGINT)
