@@ -55,7 +55,7 @@ class Remembered(Source):
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
         size = chunk_bytes(self)
-        if size > self._memory.size or (size >= LARGE and in_one_piece(self)):
+        if size > self._memory.size or (size >= LARGE and self.in_one_piece):
             return super().read(slices)
         spans = [
             range(n)[part] if isinstance(part, slice) else range(part, part + 1)
@@ -160,10 +160,5 @@ def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
     return [
         array
         for array in arrays
-        if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)
+        if chunk_bytes(array.source) >= LARGE and not array.source.in_one_piece
     ]
-
-
-def in_one_piece(source: Source) -> bool:
-    """Whether an array lies on disk as it is, so that parts of it are read without the rest."""
-    return source.kind == "hdf5" and source.handle.chunks is None
