@@ -23,7 +23,9 @@ class ResidualTrunk(Architecture[ResidualUNet]):
         """See `lsd.network.trunks.residual_module`."""
         from lsd.network.trunks.residual_module import ResidualModule
 
-        return ResidualModule(self, in_channels=in_channels)
+        return ResidualModule(
+            self.spec, self.levels, in_channels=in_channels, features_out=self.features_out
+        )
 
     @property
     def levels(self) -> Levels:

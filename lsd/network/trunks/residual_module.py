@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from torch import Tensor, nn
 
 from lsd.network.layers import POOL, Convolution, activate, folded, upsampling
+from lsd.network.levels import Levels
 from lsd.spec import ResidualUNet, Shape
-
-if TYPE_CHECKING:
-    from lsd.network.trunks.residual import ResidualTrunk
 
 
 class ResidualModule(nn.Module):
@@ -20,10 +18,11 @@ class ResidualModule(nn.Module):
     Source: Lee et al. 2017, Superhuman accuracy on the SNEMI3D connectomics challenge.
     """
 
-    def __init__(self, trunk: ResidualTrunk, *, in_channels: int) -> None:
+    def __init__(
+        self, spec: ResidualUNet, levels: Levels, *, in_channels: int, features_out: int
+    ) -> None:
         super().__init__()
-        spec, maps, inner = trunk.spec, trunk.spec.widths, range(len(trunk.spec.factors))
-        sides, features_out = trunk.levels.kernels, trunk.features_out
+        maps, inner, sides = spec.widths, range(len(spec.factors)), levels.kernels
         first = sides[0][0]
         self._fold = spec.fold or (1,) * spec.dims
         self.embed = _convolution(spec, in_channels * prod(self._fold), maps[0], first)

@@ -24,7 +24,13 @@ class UNetTrunk(Architecture[UNet]):
         """See `lsd.network.trunks.unet_module`."""
         from lsd.network.trunks.unet_module import UNetModule
 
-        return UNetModule(self, in_channels=in_channels)
+        return UNetModule(
+            self.spec,
+            self.levels,
+            widths=self.widths,
+            in_channels=in_channels,
+            features_out=self.features_out,
+        )
 
     @property
     def levels(self) -> Levels:

@@ -3,15 +3,15 @@ and concatenated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from lsd.network.layers import POOL, Convolution, Nearest, crop, upsampling
-
-if TYPE_CHECKING:
-    from lsd.network.trunks.unet import UNetTrunk
+from lsd.network.levels import Levels
+from lsd.spec import UNet
 
 
 class UNetModule(nn.Module):
@@ -21,22 +21,30 @@ class UNetModule(nn.Module):
     Sources: Ronneberger et al. 2015; Funke et al. 2019; Sheridan et al. 2022.
     """
 
-    def __init__(self, trunk: UNetTrunk, *, in_channels: int) -> None:
+    def __init__(
+        self,
+        spec: UNet,
+        levels: Levels,
+        *,
+        widths: Sequence[int],
+        in_channels: int,
+        features_out: int,
+    ) -> None:
         super().__init__()
-        spec, maps, inner = trunk.spec, trunk.widths, range(len(trunk.spec.factors))
+        maps, inner = widths, range(len(spec.factors))
         entering = (in_channels, *maps)
-        leaving = (trunk.features_out, *maps[1:])
+        leaving = (features_out, *maps[1:])
         up = {"transposed": upsampling, "nearest": Nearest}[spec.upsample]
         self.down = nn.ModuleList(
-            _side(trunk, entering[level], maps[level], level) for level in inner
+            _side(spec, levels, entering[level], maps[level], level) for level in inner
         )
         self.pools = nn.ModuleList(POOL[spec.dims](factor, factor) for factor in spec.factors)
-        self.lowest = _side(trunk, entering[len(inner)], leaving[-1], len(inner))
+        self.lowest = _side(spec, levels, entering[len(inner)], leaving[-1], len(inner))
         self.ups = nn.ModuleList(
             up(maps[level + 1], maps[level], spec.factors[level]) for level in reversed(inner)
         )
         self.up = nn.ModuleList(
-            _side(trunk, 2 * maps[level], leaving[level], level) for level in reversed(inner)
+            _side(spec, levels, 2 * maps[level], leaving[level], level) for level in reversed(inner)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,15 +67,15 @@ class UNetModule(nn.Module):
         return x
 
 
-def _side(trunk: UNetTrunk, channels: int, out: int, level: int) -> nn.ModuleList:
+def _side(spec: UNet, levels: Levels, channels: int, out: int, level: int) -> nn.ModuleList:
     return nn.ModuleList(
         Convolution(
             out if index else channels,
             out,
             kernel=kernel,
-            activation=trunk.spec.activation,
-            padded=trunk.levels.padded,
-            norm=trunk.spec.norm,
+            activation=spec.activation,
+            padded=levels.padded,
+            norm=spec.norm,
         )
-        for index, kernel in enumerate(trunk.levels.kernels[level])
+        for index, kernel in enumerate(levels.kernels[level])
     )
