@@ -30,7 +30,7 @@ def main() -> None:
 def show(what: str, folder: Path) -> None:
     """Prints what there is."""
     from lsd.blockwise.on_disk.inspect import status, verify
-    from lsd.segmentation.tables import verify_tables
+    from lsd.segmentation.on_disk.tables import verify_tables
 
     if what == "status":
         print(*status(folder), sep="\n")

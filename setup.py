@@ -38,7 +38,7 @@ setup(
         "connected-components-3d",
         "fastremap",
         "edt",
-        "pydantic>=2",
+        "pydantic>=2.12",
         "tensorboard",
         "matplotlib",
         "tqdm",

@@ -102,8 +102,9 @@ def _batches(config: Config) -> Iterator[Batch]:
     }
     weights = {name: np.ones_like(target) for name, target in targets.items()}
     raw = rng.random((1, 1, *shape), np.float32) * 2 - 1
+    labels, known = np.zeros((1, 1, *output), np.uint64), np.ones((1, 1, *output), np.bool_)
     while True:
-        yield Batch(0, raw, targets, weights, np.zeros((1, 1, *output), np.uint64))
+        yield Batch(0, raw, targets, weights, labels, known, (8.0, 8.0, 8.0))
 
 
 if __name__ == "__main__":

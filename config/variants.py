@@ -1,6 +1,6 @@
 """VARIANTS: what is learnt.  A new head, neighbourhood or cascade is a new value here."""
 
-from lsd.spec import NEAREST, Affinities, Descriptors, Head, Loss, Stage, Variant
+from lsd.spec import NEAREST, Affinities, Descriptors, Head, Mse, Stage, Variant
 
 LONG_RANGE = (
     *NEAREST,
@@ -15,8 +15,8 @@ LONG_RANGE = (
     (0, 0, -13),
 )
 
-AFFS = Head(target=Affinities(), loss=Loss(balance=True))
-LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Loss(balance=True))
+AFFS = Head(target=Affinities(), loss=Mse(balance=True))
+LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Mse(balance=True))
 LSDS = Head(target=Descriptors(sigma=80, downsample=2))
 
 

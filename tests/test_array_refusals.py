@@ -15,6 +15,7 @@ from array_cases import (
     assert_same,
     with_value,
 )
+from lsd.segmentation.kernels.nearest import checked
 
 from lsd.arrays.lookup import components
 from lsd.prediction.array import predict_array
@@ -22,7 +23,6 @@ from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.nearest import checked
 from lsd.spec import NEAREST, Segment
 from lsd.targets.affinities import affinities
 from lsd.targets.descriptors import descriptors

@@ -60,10 +60,10 @@ def test_functions_and_the_config_agree(name, default, homes) -> None:
 def test_the_functions_of_a_notebook_are_among_them() -> None:
     """Each with every field of its own spec, so that none agrees by the spec of another."""
     from lsd.evaluation.partition import compare, score
-    from lsd.evaluation.sweep import best, sweep
+    from lsd.evaluation.sweep import best
     from lsd.segmentation.agglomeration import agglomerate
     from lsd.segmentation.fragments import fragments
-    from lsd.segmentation.linkage import linkage
+    from lsd.segmentation.kernels.linkage import linkage
     from lsd.segmentation.mutex import mutex
     from lsd.targets.boundary import boundary
     from lsd.targets.descriptors import descriptors
@@ -77,7 +77,6 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
         boundary: (Boundary, {"width"}),
         compare: (Evaluate, {"ignore", "background"}),
         score: (Evaluate, {"ignore", "background"}),
-        sweep: (Evaluate, {"ignore", "background"}),
         best: (Evaluate, {"tolerance"}),
     }
     for function, (spec, names) in homes.items():

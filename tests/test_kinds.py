@@ -1,6 +1,7 @@
 """A kind that code does not know is an error wherever it is met: nothing is made of it by falling
 through."""
 
+import json
 from typing import Any, ClassVar, Literal
 
 import gunpowder as gp
@@ -14,12 +15,16 @@ from pydantic import ValidationError
 
 from config.config import config
 from lsd import spec
+from lsd.arrays.contingency import Contingency
 from lsd.batches.augmentations.augmentation import augmentation_kind
 from lsd.batches.keys import KNOWN, RAW, At, Provider, array
 from lsd.batches.keys import LABELS as LABELS_KEY
 from lsd.batches.sources.source import EVERYWHERE
+from lsd.evaluation.metric import TableMetric, scoring
 from lsd.evaluation.partition import compare
-from lsd.losses.tasks import DENSE, dense, total
+from lsd.evaluation.score import Score
+from lsd.losses.loss import HeadLoss, LossSample
+from lsd.losses.stage import StageLosses
 from lsd.network import cost, precision
 from lsd.network.cascade import Cascade
 from lsd.network.layers import activate
@@ -30,7 +35,9 @@ from lsd.prediction import augment
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
+from lsd.spec.kinds import behaviour
 from lsd.targets import target, windows
+from lsd.targets.activation import Sigmoid
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 from lsd.volumes import containers
@@ -60,7 +67,6 @@ STAGE = spec.Stage.model_construct(
 VARIANT = spec.Variant.model_construct(stages=(STAGE,))
 AFFS = np.full((3, 4, 4, 4), 0.9, np.float32)
 NEAREST = spec.NEAREST
-LOSS = spec.Loss.model_construct(kind="invented", weight=1.0, balance=False)
 ONES = {"a": torch.ones(1, 1, 2, 2, 2)}
 
 
@@ -74,8 +80,10 @@ PLACES = {
     "turns": lambda: augment.turns_of("invented", (1, 1, 1)),
     "channels that are read": lambda: cost.parameters(config.network.trunk, VARIANT),
     "a head": lambda: Cascade(VARIANT, config.network.trunk),
-    "dense": lambda: dense(LOSS),
-    "total": lambda: total(ONES, ONES, weights=ONES, losses={"a": LOSS}),
+    "loss": lambda: StageLosses(
+        {"a": spec.Head.model_construct(target=spec.Affinities(), loss=INVENTED)}
+    ),
+    "metric": lambda: scoring(spec.Evaluate.model_construct(metric=INVENTED, connected=False)),
     "sizes": lambda: architecture(INVENTED),
     "walk": lambda: cost.walk(INVENTED, config.variant.stages[0], 1, (64, 64, 64)),
     "trunk": lambda: Cascade(config.variant, INVENTED),
@@ -259,11 +267,46 @@ class Everywhere(Provider):
         return batch
 
 
-def test_every_loss_has_its_function() -> None:
-    assert set(spec.Loss.kinds()) == set(DENSE)
+@pytest.mark.parametrize("kind", kinds(spec.Loss), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("spatial", [(4, 5), (3, 4, 5)])
+def test_every_loss_has_its_answers(kind, spatial) -> None:
+    """A scalar with a graph, in 2D and 3D."""
+    torch.manual_seed(0)
+    shape = (2, 3, *spatial)
+    logits = torch.randn(shape, requires_grad=True)
+    sample = LossSample(
+        logits={"a": logits},
+        targets={"a": torch.randint(2, shape).float()},
+        weights={"a": torch.randint(2, shape).float()},
+        labels=torch.randint(5, (2, 1, *spatial)),
+        known=torch.ones((2, 1, *spatial), dtype=torch.bool),
+        voxel_size=(8.0,) * len(spatial),
+        activations={"a": Sigmoid()},
+        head="a",
+    )
+    loss = behaviour(kind())
+    assert isinstance(loss, HeadLoss)
+    value = loss(sample, loss.totals(sample))
+    assert value.shape == ()
+    assert torch.autograd.grad(value, logits, retain_graph=True)[0].any()
 
 
-@pytest.mark.parametrize("field", ["target", "trunk", "augment", "loss", "decoder"])
+@pytest.mark.parametrize("kind", kinds(spec.Metric), ids=lambda kind: kind.__name__)
+def test_every_metric_has_its_answers(kind) -> None:
+    """A perfect segmentation has objective 0; tables, figures and JSON have what they show."""
+    metric = behaviour(kind())
+    assert isinstance(metric, TableMetric)
+    table = Contingency.of(LABELS, LABELS)
+    score = metric.score(table, ignore=(0,), background="label")
+    assert isinstance(score, Score)
+    assert score.objective == 0
+    assert score.row()
+    assert len(score.swept()) == len(score.labels())
+    assert json.loads(json.dumps(score.as_dict())) == score.as_dict()
+    assert score.pool([score]).objective == 0
+
+
+@pytest.mark.parametrize("field", ["target", "trunk", "augment", "loss", "decoder", "metric"])
 def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
     made = {
         "target": lambda: spec.Head(target=INVENTED),
@@ -271,6 +314,7 @@ def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
         "augment": lambda: spec.Dataset(augment=INVENTED),
         "loss": lambda: spec.Loss(kind="invented"),
         "decoder": lambda: spec.Segment(decoder="invented"),
+        "metric": lambda: spec.Evaluate(metric="invented"),
     }
     with pytest.raises(ValidationError, match="invented"):
         made[field]()

@@ -23,8 +23,9 @@ from benchmarks.environment import environment, run_in
 from benchmarks.scale.process import Cost, fresh
 from lsd.blockwise.on_disk.ledger import Journal, read_ledger
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.blocks import EDGE, SIZE, edge_pieces
-from lsd.segmentation.tables import Places, open_table, write_tables
+from lsd.segmentation.on_disk.tables import Places, open_table, write_tables
+from lsd.segmentation.over_blocks.edges import EDGE, edge_pieces
+from lsd.segmentation.over_blocks.fragments import SIZE
 
 PARQUET = ("numpy==2.4.6", "pyarrow==26.0.1")
 APART = 1024**3

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.scale.process import fresh
-from lsd.segmentation.tables import Places
-from lsd.segmentation.whole import CONTACT, Graph, Whole, WholeJob
+from lsd.segmentation.on_disk.tables import Places
+from lsd.segmentation.over_blocks.contacts import CONTACT
+from lsd.segmentation.over_blocks.whole import Graph, Whole, WholeJob
 from lsd.spec import Segment
 
 # fragments along each axis of a lattice, each in contact with those before it: 10^7 contacts

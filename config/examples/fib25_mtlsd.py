@@ -9,12 +9,13 @@ from config.networks import NETWORKS
 from config.variants import one
 from lsd.spec import (
     Affinities,
+    Bce,
     Config,
     Descriptors,
     Evaluate,
     Fragments,
     Head,
-    Loss,
+    Mse,
     Predict,
     Schedule,
     Segment,
@@ -22,8 +23,8 @@ from lsd.spec import (
 )
 
 # cross entropy learns faster than the paper's squared error where iterations are few
-LSDS = Head(target=Descriptors(sigma=80, downsample=2), loss=Loss(weight=10))
-AFFS = Head(target=Affinities(), loss=Loss(kind="bce", balance=True))
+LSDS = Head(target=Descriptors(sigma=80, downsample=2), loss=Mse(weight=10))
+AFFS = Head(target=Affinities(), loss=Bce(balance=True))
 # voxels as they are: deformation interpolates, which costs more than it gives where iterations are
 # few.  Membranes become fainter from section to section: training draws contrasts, and what is
 # predicted is sharpened, as much as validation likes

@@ -2,7 +2,7 @@
 
     source (a volume) - location -+
     source (a volume) - location -+- choice - geometry - intensity ... boundary - heads - scale,
-    stack, balance
+    stack
 
 The nodes are gunpowder's, run with voxel size 1; see lsd/batches.
 """
@@ -24,7 +24,7 @@ from lsd import spec
 from lsd.batches import keys
 from lsd.batches.augmentations.chain import augmenting
 from lsd.batches.heads import Heads, extras
-from lsd.batches.keys import LABELS, RAW, At
+from lsd.batches.keys import KNOWN, LABELS, RAW, At
 from lsd.batches.recipe import Recipe
 from lsd.batches.sources.choice import Choice
 from lsd.batches.sources.location import Location
@@ -33,7 +33,6 @@ from lsd.batches.sources.source import Source
 from lsd.batches.volumes import check_size, chunk_memory, open_training, scout
 from lsd.batches.workers import Workers
 from lsd.spec.paths import data_root
-from lsd.targets.balance import balance
 from lsd.volumes.intensity import signed
 from lsd.volumes.volume import OpenVolume
 
@@ -45,9 +44,11 @@ class Batch:
     """What one iteration learns from; (b, c, z, y, x), in 2D without z.
 
     raw:     float32 (b, 1, ...) in [-1, 1]
-    targets: by head, float32 (b, c, ...);  weights: of the same shape, 0 where the target is not
-             known
+    targets: by head, float32 (b, c, ...);  weights: of the same shape, 1 where the target is
+             known, else 0
     labels:  uint64 (b, 1, ...) at the output, as the targets were computed from them
+    known:   bool (b, 1, ...) at the output, where the label is known
+    voxel_size: nm, one for each of z y x, or of y x
     """
 
     index: int
@@ -55,6 +56,8 @@ class Batch:
     targets: Arrays
     weights: Arrays
     labels: NDArray[np.uint64]
+    known: NDArray[np.bool_]
+    voxel_size: tuple[float, ...]
 
 
 class Batches:
@@ -146,11 +149,15 @@ class Maker:
         ]
         targets = {head: self._stack(samples, keys.target(head)) for head in self.recipe.heads}
         weights = {head: self._stack(samples, keys.weight(head)) for head in self.recipe.heads}
-        for name, head in self.recipe.heads.items():
-            if head.loss.balance:
-                weights[name] = balance(targets[name], weights[name], channel_axis=1)
-        raw = signed(self._stack(samples, RAW))
-        return Batch(index, raw[:, None], targets, weights, self._stack(samples, LABELS)[:, None])
+        return Batch(
+            index=index,
+            raw=signed(self._stack(samples, RAW))[:, None],
+            targets=targets,
+            weights=weights,
+            labels=self._stack(samples, LABELS)[:, None],
+            known=self._stack(samples, KNOWN).astype(np.bool_, copy=False)[:, None],
+            voxel_size=tuple(float(size) for size in self.voxel_size[-self.recipe.dims :]),
+        )
 
     def close(self) -> None:
         """Takes the pipeline apart."""
@@ -177,11 +184,12 @@ class Maker:
 
 
 def request(recipe: Recipe) -> gp.BatchRequest:
-    """What one sample consists of: raw, and at the output in its middle labels, targets and
-    weights."""
+    """What one sample consists of: raw, and at the output in its middle labels, where they are
+    known, targets and weights."""
     raw, output = recipe.section(recipe.raw_shape), recipe.section(recipe.output_shape)
     inside = Roi((raw - output) / 2, output)
-    wanted = gp.BatchRequest({RAW: At(Roi((0, 0, 0), raw)), LABELS: At(inside)})
+    wanted = gp.BatchRequest({RAW: At(Roi((0, 0, 0), raw))})
+    wanted[LABELS], wanted[KNOWN] = At(inside), At(inside)
     for head in recipe.heads:
         for key in (keys.target(head), keys.weight(head)):
             wanted[key] = At(inside)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from lsd.cli.errors import ConfigError
 from lsd.spec import Config
+from lsd.spec.kinds import IN_FULL
 from lsd.spec.mistakes import lines, meant, unknown
 from lsd.spec.place import place
 
@@ -165,7 +166,7 @@ def _literal(text: str) -> Any:
 def _plain(value: Any) -> Any:
     """Nested specs as dictionaries and lists, which overrides can change."""
     if isinstance(value, BaseModel):
-        value = value.model_dump()
+        value = value.model_dump(context=IN_FULL)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

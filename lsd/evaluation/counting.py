@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
-from lsd.segmentation.results import Results, open_results
+from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
@@ -45,8 +47,8 @@ class Counted:
 
 
 def count(config: Config, name: str, spec: Volume) -> Counted:
-    """Counts fragments (or the segments of the mutex decoder) and truth of a volume, block by
-    block, in bounded memory.
+    """Counts fragments (or the segments of a decoder without thresholds) and truth of a volume,
+    block by block, in bounded memory.
 
     Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the
     same segmentation.  With evaluate.connected the whole region is one block: its truth is
@@ -103,12 +105,13 @@ class Counts:
     ) -> Output:
         """Their pairs, in ascending order."""
         segmentation, truth, known = source
-        mask = known if self.job.use_mask else np.ones_like(known)
-        if self.job.connected:
-            # pieces get new names, so what is ignored must be left out before
-            mask &= ~np.isin(truth, np.array(self.job.ignore, dtype=np.uint64))
-            truth = _pieces(np.where(mask, truth, np.uint64(0)))
-        table = Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
+        table = overlaps(
+            segmentation,
+            truth,
+            known=known if self.job.use_mask else None,
+            connected=self.job.connected,
+            ignore=self.job.ignore,
+        )
         rows = np.empty(len(table.voxels), PAIR)
         rows["segment"], rows["object"], rows["voxels"] = (
             table.segments,
@@ -116,6 +119,29 @@ class Counts:
             table.voxels,
         )
         return Output(rows=rows)
+
+
+def overlaps(
+    segmentation: NDArray[Any],
+    truth: NDArray[np.uint64],
+    *,
+    known: NDArray[np.bool_] | None,
+    connected: bool,
+    ignore: Collection[int],
+) -> Contingency:
+    """How many voxels each segment shares with each object of the truth, arrays of one shape.
+
+    known:     where voxels are counted; None: everywhere
+    connected: objects are the pieces of the truth that touch by a face, edge or corner, without
+               labels that are ignored, whose voxels are not counted
+    ignore:    these labels
+    """
+    mask = np.ones(truth.shape, np.bool_) if known is None else known
+    if connected:
+        # pieces get new names, so what is ignored must be left out before
+        mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
+        truth = _pieces(np.where(mask, truth, np.uint64(0)))
+    return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
 
 def _step(

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
+from lsd.segmentation.threshold import COUNTING
+from lsd.spec import Metric
 
 # sections of settings, and what in them changes no score
-_SETTINGS = {"segment": (), "evaluate": ("workers", "block")}
+_SETTINGS = {"segment": (), "evaluate": COUNTING}
+# what is meant where nothing is written
+_UNSAID = {"evaluate": {"metric": Metric.default}}
 
 
 def keep(path: Path, new: Mapping[str, Any]) -> str:
@@ -25,9 +29,9 @@ def keep(path: Path, new: Mapping[str, Any]) -> str:
     """
     if not path.exists():
         return ""
-    there = _read(path)
-    found = [] if there is None else _said(there, json.loads(json.dumps(new)))
-    if there is not None and not found:
+    earlier = _read(path)
+    changes = [] if earlier is None else _changes(earlier, json.loads(json.dumps(new)))
+    if earlier is not None and not changes:
         return ""
     kept = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
     figures = sorted(path.parent.glob(f"{path.stem}_*.png"))
@@ -39,7 +43,7 @@ def keep(path: Path, new: Mapping[str, Any]) -> str:
     beside = ", its figures beside it" if figures else ""
     return (
         f"the earlier evaluation is kept as {kept}{beside}: "
-        f"{'; '.join(found) or 'it cannot be read'}"
+        f"{'; '.join(changes) or 'it cannot be read'}"
     )
 
 
@@ -48,7 +52,7 @@ def _next(path: Path) -> int:
         re.fullmatch(rf"{path.stem}-(\d+)", other.stem)
         for other in path.parent.glob(f"{path.stem}-*{path.suffix}")
     )
-    return max((int(found[1]) for found in numbers if found), default=0) + 1
+    return max((int(number[1]) for number in numbers if number), default=0) + 1
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -59,32 +63,29 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _said(there: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _changes(earlier: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What two evaluations differ in, in words: settings, volumes, thresholds, or the scores
     alone."""
-    found = [
+    changes = [
         line
         for name in _SETTINGS
-        for line in differences(_settings(there, name), _settings(new, name), f"{name}.")
+        for line in differences(_settings(earlier, name), _settings(new, name), f"{name}.")
     ]
     for what, of in (("volumes", _volumes), ("thresholds", _thresholds)):
-        if of(there) != of(new):
-            found.append(
-                f"{what}: {', '.join(of(there)) or 'none'} there, {', '.join(of(new)) or 'none'} "
-                f"asked for"
-            )
-    return found or (
-        [] if _scores(there) == _scores(new) else ["the same settings gave other scores"]
-    )
+        if of(earlier) != of(new):
+            before, asked = (", ".join(of(content)) or "none" for content in (earlier, new))
+            changes.append(f"{what}: {before} there, {asked} asked for")
+    if changes or _scores(earlier) == _scores(new):
+        return changes
+    return ["the same settings gave other scores"]
 
 
 def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
-    found = content.get(section)
-    return (
-        {key: value for key, value in found.items() if key not in _SETTINGS[section]}
-        if isinstance(found, dict)
-        else {}
-    )
+    settings = content.get(section)
+    if not isinstance(settings, dict):
+        return {}
+    said = {key: value for key, value in settings.items() if key not in _SETTINGS[section]}
+    return _UNSAID.get(section, {}) | said
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,15 +93,12 @@ def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _volumes(content: Mapping[str, Any]) -> list[str]:
-    found = content.get("volumes")
-    return sorted(found) if isinstance(found, dict) else []
+    volumes = content.get("volumes")
+    return sorted(volumes) if isinstance(volumes, dict) else []
 
 
 def _thresholds(content: Mapping[str, Any]) -> list[str]:
-    found = content.get("volumes")
-    volumes = (
-        [volume for volume in found.values() if isinstance(volume, dict)]
-        if isinstance(found, dict)
-        else []
-    )
-    return sorted({threshold for volume in volumes for threshold in volume.get("sweep") or {}})
+    volumes = content.get("volumes")
+    scored = volumes.values() if isinstance(volumes, dict) else ()
+    sweeps = [volume.get("sweep") or {} for volume in scored if isinstance(volume, dict)]
+    return sorted({threshold for sweep in sweeps for threshold in sweep})

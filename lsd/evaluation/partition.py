@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids
+from lsd.evaluation.metric import Background
+from lsd.evaluation.score import Score
 from lsd.spec import Evaluate
 
-Background = Literal["label", "ignore", "singletons"]
 _DEFAULT = Evaluate()
 
 
 @dataclass(frozen=True)
-class Partition:
+class Partition(Score):
     """How a segmentation partitions the scored voxels, compared with the truth.
 
     voi_split: H(segmentation | truth) in bits, how finely objects are cut up
@@ -29,6 +30,28 @@ class Partition:
     voxels, segments, objects: that were scored, without segment 0
     Source: Meila 2007; Rand 1971; Arganda-Carreras et al. 2015; CREMI 2016 (cremi.org).
     """
+
+    title: ClassVar[str] = "variation of information"
+    short: ClassVar[str] = "VOI"
+    unit: ClassVar[str] = "bits"
+    columns: ClassVar[Mapping[str, str]] = {
+        "voi_split": "VOI split",
+        "voi_merge": "VOI merge",
+        "voi_sum": "VOI sum",
+        "arand": "ARAND",
+        # not "CREMI": that name belongs to what cremi.org computes
+        "cremi": "sqrt(VOI*ARAND)",
+    }
+    over_thresholds: ClassVar[Mapping[str, str]] = {
+        "voi_sum": "sum",
+        "voi_split": "split",
+        "voi_merge": "merge",
+    }
+    note: ClassVar[str] = (
+        "sqrt(VOI*ARAND) is the formula of the CREMI score, here over all scored voxels; cremi.org "
+        "leaves out truth within 25 nm of\na boundary, and counts segment 0 as single voxels in "
+        "ARAND only, so its numbers are others"
+    )
 
     voi_split: float
     voi_merge: float
@@ -41,6 +64,11 @@ class Partition:
     def voi_sum(self) -> float:
         """Variation of information, bits."""
         return self.voi_split + self.voi_merge
+
+    @property
+    def objective(self) -> float:
+        """The VOI sum."""
+        return self.voi_sum
 
     @property
     def rand_precision(self) -> float:
@@ -82,6 +110,39 @@ class Partition:
             "cremi",
         )
         return {name: getattr(self, name) for name in (*names, "voxels", "segments", "objects")}
+
+    def curves(self) -> dict[str, float]:
+        """The Rand error."""
+        return {"arand": self.arand}
+
+    def pool(self, others: Sequence[Partition]) -> Partition:
+        """The scores of several volumes as one: exactly those of a volume made of them all, in
+        which no id occurs in two.
+
+        So the VOI is the mean of theirs weighted with their voxels, and the Rand error that of all
+        their pairs.
+        """
+        partitions = (self, *others)
+        voxels = sum(partition.voxels for partition in partitions)
+        both, segmentation, truth = (
+            sum(partition.pairs[i] for partition in partitions) for i in range(3)
+        )
+        split = sum(partition.voi_split * partition.voxels for partition in partitions)
+        merge = sum(partition.voi_merge * partition.voxels for partition in partitions)
+        return Partition(
+            voi_split=split / voxels,
+            voi_merge=merge / voxels,
+            pairs=(both, segmentation, truth),
+            voxels=voxels,
+            segments=sum(partition.segments for partition in partitions),
+            objects=sum(partition.objects for partition in partitions),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"VOI split {self.voi_split:.3f} + merge {self.voi_merge:.3f} = {self.voi_sum:.3f} "
+            f"bits, ARAND {self.arand:.3f}"
+        )
 
 
 def compare(
@@ -161,26 +222,3 @@ def _sum(weights: NDArray[np.float64], values: NDArray[Any]) -> float:
     # not `@`: BLAS would wake all cores for a few thousand numbers, and its order of adding depends
     # on their number
     return float((weights * values).sum())
-
-
-def pool(partitions: Sequence[Partition]) -> Partition:
-    """The scores of several volumes as one: exactly those of a volume made of them all, in which no
-    id occurs in two.
-
-    So the VOI is the mean of theirs weighted with their voxels, and the Rand error that of all
-    their pairs.
-    """
-    voxels = sum(partition.voxels for partition in partitions)
-    if not voxels:
-        raise ValueError("no volume was scored; there is nothing to pool")
-    both, segmentation, truth = (
-        sum(partition.pairs[i] for partition in partitions) for i in range(3)
-    )
-    return Partition(
-        voi_split=sum(partition.voi_split * partition.voxels for partition in partitions) / voxels,
-        voi_merge=sum(partition.voi_merge * partition.voxels for partition in partitions) / voxels,
-        pairs=(both, segmentation, truth),
-        voxels=voxels,
-        segments=sum(partition.segments for partition in partitions),
-        objects=sum(partition.objects for partition in partitions),
-    )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.evaluation.counting import Counted, count
 from lsd.evaluation.earlier import keep
-from lsd.evaluation.partition import Partition, score
+from lsd.evaluation.metric import scoring
+from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best, pooled
 from lsd.prediction.kept import keep_config
-from lsd.segmentation.blocks import MUTEX
+from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import array_name, scoring_settings, validated
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
@@ -23,7 +24,6 @@ from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
@@ -33,11 +33,12 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
     evaluation-1.json (-2, ..), with its figures, which is said.
 
-    The threshold is the one with the lowest VOI sum on the volumes of the dataset's part
-    "validate", taken as one volume (see `partition.pool`), or the lowest that is as good but for
-    evaluate.tolerance.  Where none of these was segmented it is the one that validation during
-    training found.  It is never picked on test or training volumes: without either there is a
-    sweep, but no threshold.  The mutex decoder has none; its segmentation is scored as it is.
+    The threshold is the one with the lowest objective of evaluate.metric (the VOI sum) on the
+    volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
+    that is as good but for evaluate.tolerance.  Where none of these was segmented it is the one
+    that validation during training found.  It is never picked on test or training volumes: without
+    either there is a sweep, but no threshold.  A decoder without thresholds has none; its
+    segmentation is scored as it is.
 
     progress: told in a line what was done, and of each volume without truth where its segmentation
               is.
@@ -86,8 +87,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
 
 
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
-    if config.segment.decoder == "mutex":
-        return None, "the mutex decoder has none"
+    if not decoder_of(config.segment).has_thresholds:
+        return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
         picked = best(pooled(list(validation.values())), tolerance=tolerance)
@@ -102,8 +103,9 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None
 ) -> VolumeScores:
-    fragments = _named(name, lambda: score(counted.table, **_options(config)))
-    if config.segment.decoder == "mutex":
+    with _naming(name):
+        fragments = scoring(config.evaluate)(counted.table)
+    if not decoder_of(config.segment).has_thresholds:
         return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
     if threshold is None or threshold in swept:
         scored = None if threshold is None else swept[threshold]
@@ -117,10 +119,12 @@ def _scores(
 def _kept(config: Config, name: str, threshold: float | None) -> str:
     """Where the segmentation of a volume is, or how to have it written; nothing where no threshold
     says which."""
-    if threshold is None and config.segment.decoder != "mutex":
+    decoder = decoder_of(config.segment)
+    if threshold is None and decoder.has_thresholds:
         return ""
     array, at = (
-        (MUTEX, "") if threshold is None else (array_name(threshold), f" at threshold {threshold}")
+        decoder.array_name(threshold),
+        "" if threshold is None else f" at threshold {threshold}",
     )
     path = segmentation(config, name)
     if is_written(path, array):
@@ -130,29 +134,21 @@ def _kept(config: Config, name: str, threshold: float | None) -> str:
 
 def _sweep(
     config: Config, name: str, counted: Counted, thresholds: Iterable[float]
-) -> dict[float, Partition]:
-    if config.segment.decoder == "mutex":
+) -> dict[float, Score]:
+    if not decoder_of(config.segment).has_thresholds:
         return {}
-    ordered = sorted(set(thresholds))
-    return _named(
-        name,
-        lambda: {
-            threshold: score(counted.at(threshold), **_options(config)) for threshold in ordered
-        },
-    )
+    score = scoring(config.evaluate)
+    with _naming(name):
+        return {threshold: score(counted.at(threshold)) for threshold in sorted(set(thresholds))}
 
 
-def _named(name: str, scoring: Callable[[], T]) -> T:
+@contextmanager
+def _naming(volume: str) -> Iterator[None]:
+    """Inside, what is wrong is said of this volume."""
     try:
-        return scoring()
+        yield
     except ValueError as error:
-        raise ValueError(f"volume {name!r}: {error}") from error
-
-
-def _options(config: Config) -> dict[str, Any]:
-    # where the truth was relabelled, what is ignored is not in the table
-    ignore = () if config.evaluate.connected else config.evaluate.ignore
-    return {"ignore": ignore, "background": config.evaluate.background}
+        raise ValueError(f"volume {volume!r}: {error}") from error
 
 
 def _write(config: Config, evaluation: Evaluation) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
-from lsd.evaluation.partition import Partition, pool
+from lsd.evaluation.score import Score, pool
 from lsd.evaluation.sweep import Sweep
 from lsd.spec import Part
 
@@ -29,8 +29,8 @@ class VolumeScores:
 
     part: str
     roi: Roi
-    scored: Partition | None
-    fragments: Partition | None = None
+    scored: Score | None
+    fragments: Score | None = None
     sweep: Sweep = field(default_factory=dict)
     table: Contingency = field(default_factory=Contingency.empty, repr=False)
 
@@ -43,8 +43,7 @@ class VolumeScores:
             "scores": self.scored and self.scored.as_dict(),
             "fragments": self.fragments and self.fragments.as_dict(),
             "sweep": {
-                repr(float(threshold)): partition.as_dict()
-                for threshold, partition in self.sweep.items()
+                repr(float(threshold)): score.as_dict() for threshold, score in self.sweep.items()
             },
         }
 
@@ -62,7 +61,7 @@ class Evaluation:
     chosen_on: str
     volumes: dict[str, VolumeScores]
 
-    def part(self, part: str) -> Partition | None:
+    def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
         scored."""
         scored = [

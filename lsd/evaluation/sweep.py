@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.lookup import components
-from lsd.evaluation.partition import Background, Partition, pool, score
+from lsd.evaluation.score import Score, pool
 from lsd.spec import Evaluate
 
-Sweep = Mapping[float, Partition]
+Sweep = Mapping[float, Score]
+S = TypeVar("S", bound=Score)
 _DEFAULT = Evaluate()
 
 
@@ -23,41 +24,37 @@ def sweep(
     scores: NDArray[Any],
     thresholds: Iterable[float],
     *,
-    ignore: Collection[int] = _DEFAULT.ignore,
-    background: Background = _DEFAULT.background,
-) -> dict[float, Partition]:
+    score: Callable[[Contingency], S],
+) -> dict[float, S]:
     """Scores of the segmentation at each threshold, in ascending order.
 
     fragments: their voxels are counted once; a segmentation is another name for each of them, so
                its table follows
     edges, scores: of `agglomerate`; fragments that occur in edges alone are no matter
+    score:     of a table, for instance `lsd.evaluation.partition.score`
     """
     nodes = np.unique(
         np.concatenate([fragments.segments, np.asarray(edges, dtype=np.uint64).reshape(-1)])
     )
     return {
-        threshold: score(
-            fragments.relabelled(nodes, components(nodes, edges, scores, threshold)),
-            ignore=ignore,
-            background=background,
-        )
+        threshold: score(fragments.relabelled(nodes, components(nodes, edges, scores, threshold)))
         for threshold in sorted(thresholds)
     }
 
 
-def pooled(sweeps: Sequence[Sweep]) -> dict[float, Partition]:
-    """Several volumes' sweeps over the same thresholds as one; see `partition.pool`."""
+def pooled(sweeps: Sequence[Mapping[float, S]]) -> dict[float, S]:
+    """Several volumes' sweeps over the same thresholds as one; see `Score.pool`."""
     shared = sorted(set(sweeps[0]).intersection(*sweeps[1:])) if sweeps else []
     return {threshold: pool([sweep[threshold] for sweep in sweeps]) for threshold in shared}
 
 
 def best(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
-    """The threshold with the lowest VOI sum; among equals the lowest, which joins least.  Raises
-    ValueError if empty.
+    """The threshold with the lowest objective; among equals the lowest threshold, which joins
+    least.  Raises ValueError if empty.
 
-    tolerance: sums count as equal to the lowest up to this fraction above it
+    tolerance: objectives count as equal to the lowest up to this fraction above it
     """
     if not sweep:
         raise ValueError("no threshold to choose from")
-    equal = (1 + tolerance) * min(partition.voi_sum for partition in sweep.values())
-    return min(threshold for threshold, partition in sweep.items() if partition.voi_sum <= equal)
+    equal = (1 + tolerance) * min(score.objective for score in sweep.values())
+    return min(threshold for threshold, score in sweep.items() if score.objective <= equal)

@@ -1,1 +1,1 @@
-"""What training minimises: dense losses of a head, and their sum over heads."""
+"""What training minimises: a file a loss, and how the losses of several heads are combined."""

@@ -1,43 +1,59 @@
-"""Losses of a voxel by itself, averaged over those that count.
+"""What losses of a voxel by itself have in common: averaged over the voxels that count.
 
-logits, target, weights: (b, c, *spatial); weights are 0 or above, and broadcast.  A voxel of a
-                         channel counts where its weight
-is above 0; what logits and target hold elsewhere, NaN included, changes neither loss nor gradient.
-Where nothing counts the loss is 0 and has a gradient, also 0.  Computed in fp32 whatever the logits
-are.
+logits, target, weights: (b, c, *spatial); weights are 0 or above, and broadcast.
+
+A voxel of a channel counts where its weight is above 0; what logits and target hold elsewhere, NaN
+included, changes neither loss nor gradient.  Where nothing counts the loss is 0 and has a gradient,
+also 0.  Computed in fp32 whatever the logits are.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Any
+
 from torch import Tensor
-from torch.nn import functional
+
+from lsd.losses.balance import balanced, class_counts
+from lsd.losses.loss import HeadLoss, LossSample, Totals
+from lsd.targets.activation import Activation
+from lsd.targets.target import TargetKind
 
 
-def mse(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean of w (sigmoid(x) - t)^2 over voxels with w > 0.  Source: Sheridan et al. 2022."""
-    x, t, counts = _known(logits, target, weights)
-    return _mean((x.sigmoid() - t).square(), weights, counts)
+class DenseLoss(HeadLoss):
+    """Base of losses that are a mean over voxels, with class balance where `spec.balance` asks for
+    it."""
 
+    @abstractmethod
+    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+        """The loss of each voxel by itself, of the shape of logits (fp32, finite)."""
 
-def bce(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean of -w (t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))) over voxels with w > 0; target in
-    [0, 1]."""
-    x, t, counts = _known(logits, target, weights)
-    return _mean(
-        functional.binary_cross_entropy_with_logits(x, t, reduction="none"), weights, counts
-    )
+    def remarks(self, target: TargetKind[Any]) -> list[str]:
+        """Balance is of targets that are 0 or 1."""
+        if not self.spec.balance or target.binary:
+            return []
+        return [
+            f"balance takes values above 0.5 for positives, but {target.spec.kind} are between 0 "
+            "and 1"
+        ]
 
+    def totals(self, sample: LossSample) -> Totals:
+        """How many voxels count; where classes are balanced by channel, with how many of these are
+        positive."""
+        if not self.spec.balance:
+            return {"known": (sample.own_weights > 0).expand_as(sample.own_target).sum()}
+        known, positive = class_counts(sample.own_target, sample.own_weights)
+        return {"known": known, "positive": positive}
 
-def _known(logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
-    counts = weights > 0
-    unknown = ~counts
-    return (
-        logits.float().masked_fill(unknown, 0),
-        target.masked_fill(unknown, 0),
-        counts.expand_as(logits),
-    )
-
-
-def _mean(errors: Tensor, weights: Tensor, counts: Tensor) -> Tensor:
-    return (errors * weights).sum() / counts.sum().clamp(min=1)
+    def forward(self, sample: LossSample, totals: Totals) -> Tensor:
+        """Mean over the voxels of the whole batch that count."""
+        target, weights = sample.own_target, sample.own_weights
+        if self.spec.balance:
+            weights = balanced(target, **totals) * weights
+        # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
+        unknown = ~(weights > 0)
+        logits = sample.own_logits.float().masked_fill(unknown, 0)
+        errors = self.errors(
+            logits, target.masked_fill(unknown, 0), sample.activations[sample.head]
+        )
+        return (errors * weights).sum() / totals["known"].sum().clamp(min=1)

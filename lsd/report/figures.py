@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.evaluation.partition import Partition
+from lsd.evaluation.score import Score
 from lsd.evaluation.scores import VolumeScores
 from lsd.report.colours import MERGED, SPLIT, UNKNOWN, Picture, colours, grey, magnified, overlay
 from lsd.report.differences import Partners
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT = "#222222", "#8a8a8a"
-CURVES = (
-    ("voi_sum", "sum", INK, 2.2),
-    ("voi_split", "split", SPLIT, 1.6),
-    ("voi_merge", "merge", MERGED, 1.6),
-)
+# of what is most important first, and as wide
+COLOURS, WIDTHS = (INK, SPLIT, MERGED, "#2a7f62", "#7b4fa3", FAINT), (2.2, 1.6)
 # pixels that the longer side of a section has at least
 _PIXELS = 640
 
@@ -49,14 +46,14 @@ class Section:
 
 
 def sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
-    """VOI split, merge and sum over the threshold, a panel for each volume; the threshold that was
-    picked is marked."""
+    """Scores over the threshold, such as VOI split, merge and sum, a panel for each volume; the
+    threshold that was picked is marked."""
     swept = {name: volume for name, volume in volumes.items() if volume.sweep}
     figure, axes = _figure(1, max(1, len(swept)), width=4.4, height=3.5, sharey=True)
     for axis, (name, volume) in zip(axes, swept.items(), strict=False):
         _curves(axis, volume, threshold)
         axis.set_title(f"{name} ({volume.part})", fontsize=10, color=INK, loc="left")
-    axes[0].set_ylabel("variation of information [bits]", fontsize=9, color=INK)
+    axes[0].set_ylabel(_title(swept), fontsize=9, color=INK)
     axes[0].set_ylim(bottom=0)
     figure.legend(
         *axes[0].get_legend_handles_labels(),
@@ -99,31 +96,42 @@ def slices(
     return _save(figure, path)
 
 
-def headline(name: str, scores: Partition | None, threshold: float | None) -> str:
+def headline(name: str, scores: Score | None, threshold: float | None) -> str:
     """Name and scores of a volume, in a line."""
     if scores is None:
         return name
     at = "" if threshold is None else f" at threshold {threshold:g}"
-    return (
-        f"{name}: VOI split {scores.voi_split:.3f} + merge {scores.voi_merge:.3f}, ARAND "
-        f"{scores.arand:.3f}{at}"
-    )
+    return f"{name}: {scores}{at}"
+
+
+def _title(swept: Mapping[str, VolumeScores]) -> str:
+    """What is drawn over thresholds, with its unit."""
+    scores = (score for volume in swept.values() for score in volume.sweep.values())
+    one = next(scores, None)
+    unit = f" [{one.unit}]" if one and one.unit else ""
+    return f"{one.title}{unit}" if one else ""
 
 
 def _curves(axis: Axes, volume: VolumeScores, threshold: float | None) -> None:
-    thresholds = list(volume.sweep)
-    for name, label, colour, width in CURVES:
-        values = [getattr(scores, name) for scores in volume.sweep.values()]
+    thresholds, labels = list(volume.sweep), next(iter(volume.sweep.values())).labels()
+    values = zip(*(score.swept().values() for score in volume.sweep.values()), strict=True)
+    for curve, (label, along) in enumerate(zip(labels, values, strict=True)):
         axis.plot(
-            thresholds, values, "o-", color=colour, linewidth=width, markersize=3.5, label=label
+            thresholds,
+            along,
+            "o-",
+            color=COLOURS[curve % len(COLOURS)],
+            linewidth=WIDTHS[min(curve, 1)],
+            markersize=3.5,
+            label=label,
         )
     if volume.fragments:
         axis.axhline(
-            volume.fragments.voi_sum,
+            volume.fragments.objective,
             color=FAINT,
             linewidth=1,
             linestyle=":",
-            label="fragments, sum",
+            label=f"fragments, {labels[0]}",
         )
     if threshold is not None:
         axis.axvline(

@@ -12,7 +12,8 @@ from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import Section, headline, slices, sweep
 from lsd.report.shown import windows
-from lsd.segmentation.results import Results, open_results
+from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.results import open_results
 from lsd.spec import Config
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.find import expand

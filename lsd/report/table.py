@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lsd.evaluation.partition import Partition
+from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 
 Row = Sequence[Any]
-# not "CREMI": that name belongs to what cremi.org computes
-_COLUMNS = ("VOI split", "VOI merge", "VOI sum", "ARAND", "sqrt(VOI*ARAND)")
-_NOTE = """\
-sqrt(VOI*ARAND) is the formula of the CREMI score, here over all scored voxels; cremi.org \
-leaves out truth within 25 nm of
-a boundary, and counts segment 0 as single voxels in ARAND only, so its numbers are others"""
-_NOTHING = ("-",) * len(_COLUMNS)
 
 
 def table(header: Row, rows: Sequence[Row]) -> str:
@@ -40,27 +33,39 @@ def scores_table(evaluation: Evaluation) -> str:
 
     Without a threshold: the scores at every threshold instead.
     """
+    one = _any(evaluation)
     if any(volume.scored for volume in evaluation.volumes.values()):
-        rows = [_row(name, volume) for name, volume in evaluation.volumes.items()] + _parts(
-            evaluation
-        )
-        header = ("volume", "part", *_COLUMNS, "fragments' VOI")
+        rows = [_row(name, volume, one) for name, volume in evaluation.volumes.items()]
+        rows += _parts(evaluation)
+        header = ("volume", "part", *one.row(), f"fragments' {one.short}")
     else:
         rows = [
-            (n, v.part, t, *_scores(s))
+            (n, v.part, t, *s.row().values())
             for n, v in evaluation.volumes.items()
             for t, s in v.sweep.items()
         ]
-        header = ("volume", "part", "threshold", *_COLUMNS)
+        header = ("volume", "part", "threshold", *one.row())
     about = f"no threshold: {evaluation.chosen_on}"
     if evaluation.threshold is not None:
         about = f"threshold {evaluation.threshold:g}, from {evaluation.chosen_on}"
-    return f"{table(header, rows)}\n{_NOTE}\n{about}; VOI in bits"
+    about += f"; {one.short} in {one.unit}" if one.unit else ""
+    return "\n".join([table(header, rows), *([one.note] if one.note else []), about])
 
 
-def _row(name: str, volume: VolumeScores) -> Row:
-    before = volume.fragments.voi_sum if volume.fragments else "-"
-    return (name, volume.part, *(_scores(volume.scored) if volume.scored else _NOTHING), before)
+def _any(evaluation: Evaluation) -> Score:
+    """One of the scores, which all are of one metric."""
+    return next(
+        score
+        for volume in evaluation.volumes.values()
+        for score in (volume.scored, *volume.sweep.values())
+        if score
+    )
+
+
+def _row(name: str, volume: VolumeScores, one: Score) -> Row:
+    scores = volume.scored.row().values() if volume.scored else ("-",) * len(one.row())
+    before = volume.fragments.objective if volume.fragments else "-"
+    return (name, volume.part, *scores, before)
 
 
 def _parts(evaluation: Evaluation) -> list[Row]:
@@ -68,11 +73,7 @@ def _parts(evaluation: Evaluation) -> list[Row]:
         part: sum(volume.part == part for volume in evaluation.volumes.values()) for part in PARTS
     }
     pooled = {part: evaluation.part(part) for part in PARTS if counts[part] > 1}
-    return [("all", part, *_scores(scores), "") for part, scores in pooled.items() if scores]
-
-
-def _scores(scores: Partition) -> tuple[float, ...]:
-    return scores.voi_split, scores.voi_merge, scores.voi_sum, scores.arand, scores.cremi
+    return [("all", part, *score.row().values(), "") for part, score in pooled.items() if score]
 
 
 def _text(cell: Any) -> str:

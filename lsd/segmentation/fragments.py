@@ -12,9 +12,9 @@ from lsd import spec
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.lookup import compact, components, relabel
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.nearest import checked, mean_affinity, warn_of_a_mask
-from lsd.segmentation.seeds import seeds, squared_distance
-from lsd.segmentation.watershed import flood
+from lsd.segmentation.kernels.flood import flood
+from lsd.segmentation.kernels.nearest import checked, mean_affinity, warn_of_a_mask
+from lsd.segmentation.kernels.seeds import seeds, squared_distance
 
 Boundaries = Literal["nearest", "affinity"]
 

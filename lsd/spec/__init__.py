@@ -12,19 +12,13 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
+from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
+from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.kinds import Kind
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
-from lsd.spec.run import (
-    Evaluate,
-    Fragments,
-    Mutex,
-    Precision,
-    Predict,
-    Schedule,
-    Segment,
-    Train,
-    Workers,
-)
+from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
+from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.segment import Fragments, Mutex, Scores, Segment
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
@@ -38,6 +32,7 @@ __all__ = [
     "Config",
     "Contrast",
     "Dataset",
+    "Decoder",
     "Defects",
     "Descriptors",
     "Elastic",
@@ -50,21 +45,29 @@ __all__ = [
     "Kind",
     "Loss",
     "Mask",
+    "Mean",
+    "MeanAll",
+    "Metric",
     "Mse",
     "Mutex",
+    "MutexWatershed",
     "Network",
     "Noise",
     "Part",
     "Precision",
     "Predict",
+    "Quantile",
     "Range",
     "Region",
     "ResidualUNet",
     "Schedule",
+    "Scores",
+    "Scoring",
     "Segment",
     "Shape",
     "Sharpen",
     "Simple",
+    "SizeDifference",
     "Spec",
     "Stage",
     "Synthetic",
@@ -73,6 +76,8 @@ __all__ = [
     "Trunk",
     "UNet",
     "Variant",
+    "Voi",
     "Volume",
+    "Watershed",
     "Workers",
 ]

@@ -9,9 +9,11 @@ from pydantic import field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
+from lsd.spec.evaluate import Evaluate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
-from lsd.spec.run import Evaluate, Predict, Segment, Train
+from lsd.spec.run import Predict, Train
+from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
 
@@ -114,17 +116,10 @@ class Config(Spec):
         return self
 
     @model_validator(mode="after")
-    def _mutex_has_far_affinities(self) -> Config:
-        head = self.variant.heads().get(self.segment.affinities)
-        offsets = None if head is None else head.target.affinity_offsets()
-        if self.segment.decoder != "mutex" or offsets is None:
-            return self
-        if all(sum(map(abs, offset)) == 1 for offset in offsets):
-            raise ValueError(
-                f"segment.decoder='mutex' wants far affinities, to repel; those of head "
-                f"{self.segment.affinities!r} are of the "
-                "nearest voxels alone; take variant=lr, or segment.decoder=watershed"
-            )
+    def _decoder_fits_the_variant(self) -> Config:
+        wrong = self.segment.decoder.misfit(self.segment.affinities, self.variant.heads())
+        if wrong:
+            raise ValueError(wrong)
         return self
 
 

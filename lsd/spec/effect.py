@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lsd.spec.kinds import Kind
+
 
 @dataclass(frozen=True)
 class NoEffect:
@@ -32,6 +34,9 @@ class Told:
 
 def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
+    name = value.name_alone() if isinstance(value, Kind) else None
+    if name is not None:
+        return name
     if isinstance(value, BaseModel):
         return {
             name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept
@@ -64,10 +69,16 @@ def told(value: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
+def without_effect(spec: type[BaseModel]) -> frozenset[str]:
+    """Names of the fields of a spec that change no result."""
+    return frozenset(
+        name
+        for name, field in spec.model_fields.items()
+        if any(isinstance(mark, NoEffect) for mark in field.metadata)
+    )
+
+
 def _fields(value: BaseModel) -> dict[str, bool]:
     """Names of fields, and whether they have an effect."""
-    fields = type(value).model_fields
-    return {
-        name: not any(isinstance(mark, NoEffect) for mark in field.metadata)
-        for name, field in fields.items()
-    }
+    left_out = without_effect(type(value))
+    return {name: name not in left_out for name in type(value).model_fields}

@@ -32,6 +32,8 @@ from lsd.spec.base import Spec
 from lsd.spec.mistakes import EXPLAINED, brief, inside
 
 OURS = __name__.partition(".")[0]
+# context of serialisation: kinds with all of their fields, and none by its name alone
+IN_FULL = {"kinds": "in full"}
 
 
 # families, and their kinds by name
@@ -62,9 +64,12 @@ def _place(cls: type[Spec]) -> tuple[str, str]:
 
 
 def _written(spec: Any, info: Any) -> Any:
-    """As it stands in a config: by its name alone where that says all."""
-    name = spec.to_name() if type(spec).by_name else None
-    return spec.model_dump(mode=info.mode) if name is None else name
+    """As it stands in a config: by its name alone where that says all.
+
+    Whoever changes single fields of it asks for all of them: `model_dump(context=IN_FULL)`.
+    """
+    name = None if info.context == IN_FULL else spec.name_alone()
+    return spec.model_dump(mode=info.mode, context=info.context) if name is None else name
 
 
 def _error(message: str) -> PydanticCustomError:
@@ -75,12 +80,14 @@ class Kind(Spec):
     """Base of families.  default: the kind that is meant where none is named, "" if there is none.
 
     by_name: a kind whose fields all have their defaults is written as its name alone
+    noun:    what messages call a kind of it
     """
 
     kind: str
     behaviour: ClassVar[str] = ""
     default: ClassVar[str] = ""
     by_name: ClassVar[bool] = False
+    noun: ClassVar[str] = "kind"
 
     def __new__(cls, *args: object, **data: Any) -> Self:
         """An instance of the kind that a family is called with: `Loss(kind="bce")` is a `Bce`."""
@@ -144,6 +151,10 @@ class Kind(Spec):
         """The name that means this spec, None where it takes more than a name."""
         return self.kind if self == type(self).from_name(self.kind) else None
 
+    def name_alone(self) -> str | None:
+        """The name that is written in the place of this spec; None: its fields are written."""
+        return self.to_name() if self.by_name else None
+
     @classmethod
     def _any(cls, value: Any) -> Self:
         if isinstance(value, str) and cls.by_name:
@@ -171,13 +182,16 @@ class Kind(Spec):
     def _unknown(cls, name: object) -> PydanticCustomError:
         there = ", ".join(cls.described())
         return _error(
-            f"kind {name!r} is unknown; allowed: {there}, and those of modules that imports= names"
+            f"{cls.noun} {name!r} is unknown; allowed: {there}, and those of modules that imports= "
+            f"names"
         )
 
     @classmethod
     def described(cls) -> list[str]:
-        """Names of the kinds of a family, as a message lists them."""
-        return list(_registered(cls))
+        """Names of the kinds of a family, or of one of them, as a message lists them."""
+        if not _is_family(cls):
+            return [_name(cls)]
+        return [name for kind in _registered(cls).values() for name in kind.described()]
 
 
 def behaviour(spec: Kind) -> Any:

@@ -1,16 +1,14 @@
-"""How a run trains, validates, predicts, segments and evaluates."""
+"""How a run trains, validates and predicts."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lsd.spec.base import (
-    Id,
     NonNegative,
-    OfEachAxis,
     PerAxis,
     Positive,
     PositiveFloat,
@@ -21,7 +19,6 @@ from lsd.spec.base import (
     Spec,
 )
 from lsd.spec.effect import NoEffect
-from lsd.spec.names import Word
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
@@ -29,17 +26,6 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Thresholds = Annotated[tuple[Probability, ...], Several, Field(min_length=1)]
 Names = Annotated[tuple[str, ...], Several]
 _IN_BLOCKS = NoEffect("the blocks that follow from it are part of every fingerprint")
-_QUANTILE = re.compile(r"hist_quant_([1-9][05])(_max)?")
-
-
-def _scoring(name: str) -> str:
-    if name not in ("mean", "mean_all", "size_difference") and not _QUANTILE.fullmatch(name):
-        raise ValueError(
-            f"scoring {name!r} is unknown; allowed: mean, mean_all, hist_quant_10, hist_quant_15 "
-            f".. hist_quant_95, these "
-            "with _max, size_difference"
-        )
-    return name
 
 
 def _device(name: str) -> str:
@@ -211,158 +197,10 @@ class Predict(Spec):
     workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
 
 
-class Fragments(Spec):
-    """Supervoxels by watershed; see lsd.segmentation.fragments.
-
-    in_xy:             every section on its own (serial sections)
-    threshold:         mean affinity (0..1) above which a voxel is inside
-    min_seed_distance: size of the maximum filter, voxels
-    boundaries:        what is not inside goes to the "nearest" fragment (the paper), or along the
-                       highest "affinity"
-    foreground_only:   leave boundaries 0 instead of flooding them
-    filter_fragments:  drop fragments whose mean affinity is lower
-    epsilon_agglomerate: merge up to this score at once; 0: do not
-    min_size:          drop fragments of fewer voxels
-    blank_sections:    z of sections to leave 0
-    """
-
-    in_xy: bool = False
-    threshold: Probability = 0.5
-    min_seed_distance: Positive = 10
-    boundaries: Literal["nearest", "affinity"] = "nearest"
-    foreground_only: bool = False
-    filter_fragments: Probability = 0.0
-    epsilon_agglomerate: Probability = 0.0
-    min_size: NonNegative = 0
-    blank_sections: Annotated[tuple[NonNegative, ...], Several] = ()
-
-
-class Mutex(Spec):
-    """Mutex watershed on the affinities of the head: offsets of length 1 attract, longer ones
-    repel.
-
-    bias:    added to (affinity - 0.5) of attractive and of repulsive edges
-    stride:  every n-th repulsive edge an axis is used, voxels
-    """
-
-    bias: tuple[float, float] = (-0.2, -0.2)
-    stride: Annotated[Shape, OfEachAxis] = (1, 1, 1)
-    min_size: NonNegative = 0
-
-
-class Segment(Spec):
-    """From affinities to segmentations, one for each threshold.
-
-    affinities: the head that holds them
-    decoder:    "watershed" (fragments, then agglomeration) or "mutex"
-    scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" ..
-                "hist_quant_95" (75 is the paper's), with "_max" where a contact starts as its
-                highest affinity alone; "mean_all": over all offsets of the head, far ones too;
-                "size_difference": of the regions, without a look at affinities (a control)
-    caution:    with a mean: the affinity between two regions counts (cautious_above / voxels of the
-                smaller) ** caution where that is below 1: a wrong join of two large neurons is
-                dear.  0: sizes do not count
-    cautious_above: voxels up to which a region joins as readily as a small one
-    agglomeration: regions grow over the "whole" volume in one process, from what all blocks say of
-                their fragments (a mean; about 160 bytes of memory for each two that touch), or in
-                "blocks", each with its edge_context.  "auto": over the whole with a mean
-    thresholds: scores (0..1) up to which fragments are joined
-    use_mask:   no fragments where it is not known what is there: outside labels_mask and region,
-                where labels are `unknown`, and where raw is not finite (invalid="mask")
-    block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger
-                than one is segmented whole
-    context:    voxels around a block that its fragments are computed with
-    edge_context: voxels around a block that its edges are scored with where regions grow in blocks
-    revision:   names the state of the prediction, and of what was segmented from it.  Without one,
-                chunks that were changed in place are noticed by their sizes and times; with one
-                they are not looked at, which spares a look at each of many millions, and whoever
-                changes one gives it another name
-    levels:     how many of an image pyramid are written of fragments and segmentations; 1: level 0
-                alone
-    workers:    processes that do the blocks
-    """
-
-    affinities: Word = "affs"
-    decoder: Literal["watershed", "mutex"] = "watershed"
-    fragments: Fragments = Fragments()
-    mutex: Mutex = Mutex()
-    scoring: Annotated[str, AfterValidator(_scoring)] = "mean"
-    caution: Annotated[float, Field(ge=0)] = 0.0
-    cautious_above: Positive = 3000
-    agglomeration: Literal["auto", "whole", "blocks"] = "auto"
-    thresholds: Thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    use_mask: bool = False
-    block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
-    context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (32, 32, 32)
-    edge_context: Annotated[tuple[NonNegative, ...], OfEachAxis] = (64, 64, 64)
-    revision: Annotated[str, Field(min_length=1)] | None = None
-    levels: Positive = 1
-    workers: Workers = Workers()
-
-    @model_validator(mode="after")
-    def _wants_a_mean(self) -> Segment:
-        wanted = f"wants scoring 'mean' or 'mean_all', got {self.scoring!r}"
-        if self.caution and not self.scoring.startswith("mean"):
-            raise ValueError(f"caution {self.caution} {wanted}; set scoring=mean, or caution=0")
-        if self.agglomeration == "whole" and not self.scoring.startswith("mean"):
-            raise ValueError(
-                f"agglomeration 'whole' {wanted}; set scoring=mean, or agglomeration=blocks"
-            )
-        return self
-
-    @property
-    def grown(self) -> Literal["whole", "blocks"]:
-        """Where regions grow: what agglomeration "auto" stands for."""
-        return (
-            "whole"
-            if self.agglomeration != "blocks" and self.scoring.startswith("mean")
-            else "blocks"
-        )
-
-    @property
-    def scores(self) -> dict[str, Any]:
-        """What the scores of edges follow from, beside affinities and fragments."""
-        return {
-            "scoring": self.scoring,
-            "caution": self.caution,
-            "cautious_above": self.cautious_above,
-        }
-
-
-class Evaluate(Spec):
-    """Scoring against the truth.
-
-    ignore:      truth labels left out
-    background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a
-                 "singleton"
-    use_mask:    score only where it is known what is there, as with segment.use_mask
-    connected:   relabel the truth into connected components inside the region first
-    tolerance:   thresholds whose VOI sum on validation is above the best by no more than this
-                 fraction are as good, and the lowest of them is picked: chance decides between
-                 them, and a wrong merge is dearer than a split
-    region:      part of each volume to score; empty: all of it
-    block:       voxels that are counted at once
-    workers:     processes that count
-    """
-
-    ignore: Annotated[tuple[Id, ...], Several] = (0,)
-    background: Literal["label", "ignore", "singletons"] = "label"
-    use_mask: bool = True
-    connected: bool = False
-    tolerance: Probability = 0.0
-    region: Region = ()
-    block: Annotated[Shape, OfEachAxis] = (256, 256, 256)
-    workers: Workers = Workers()
-
-
 __all__ = [
-    "Evaluate",
-    "Fragments",
-    "Mutex",
     "Precision",
     "Predict",
     "Schedule",
-    "Segment",
     "Thresholds",
     "Train",
     "Workers",

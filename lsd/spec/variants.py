@@ -15,7 +15,7 @@ from lsd.spec.targets import Target
 class Loss(Kind):
     """How a head learns its target; see `lsd.losses.loss` for what a kind of it says.
 
-    weight: factor in the sum over heads
+    weight: factor in the sum over the stage's heads
     """
 
     default: ClassVar[str] = "mse"
@@ -30,7 +30,7 @@ class Mse(Loss):
     """
 
     kind: Literal["mse"] = "mse"
-    behaviour: ClassVar[str] = "lsd.losses.dense:MseLoss"
+    behaviour: ClassVar[str] = "lsd.losses.mse:MseLoss"
     balance: bool = False
 
 
@@ -41,7 +41,7 @@ class Bce(Loss):
     """
 
     kind: Literal["bce"] = "bce"
-    behaviour: ClassVar[str] = "lsd.losses.dense:BceLoss"
+    behaviour: ClassVar[str] = "lsd.losses.bce:BceLoss"
     balance: bool = False
 
 
@@ -50,7 +50,7 @@ class Head(Spec):
     of them is said by the target."""
 
     target: Target
-    loss: Loss = Loss()
+    loss: Loss = Mse()
 
 
 class Stage(Spec):

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from lsd.blockwise.on_disk.step import differences
+from lsd.losses.stage import StageLosses
 from lsd.network.checkpoints import checkpoint, files
-from lsd.network.checkpoints.restore import from_checkpoint
+from lsd.network.checkpoints.restore import from_checkpoint, load_weights
 from lsd.spec import paths
 from lsd.training import keeping
 from lsd.training.learner import Learner
@@ -44,20 +45,17 @@ def score_again(learner: Learner, validator: Validator) -> None:
     # building a network draws weights from the generator that training goes on with
     with torch.random.fork_rng(devices=[]):
         restored = from_checkpoint(path)
-    found = validator(restored.cascade)
+        losses = StageLosses(learner.stage.heads)
+    load_weights(losses, restored.losses, where=str(path), of="losses")
+    again = validator(restored.cascade, losses)
     name, iteration = learner.stage.name, restored.iteration
-    learner.best = {
-        "stage": name,
-        "iteration": iteration,
-        **found.record(),
-        "yardstick": validator.yardstick,
-    }
+    learner.note_best(again.record(), iteration=iteration, yardstick=validator.yardstick)
     keeping.record_best(learner)
     log.info(
         "%s: the best so far, of iteration %d, scored again: %s (it was %.3f)",
         name,
         iteration,
-        found,
+        again,
         best["score"],
     )
 

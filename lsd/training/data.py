@@ -35,8 +35,8 @@ def states(volume: OpenVolume, config: Config) -> dict[str, Any]:
     the network."""
     shape = config.network.train_shape
     around = Coordinate((0,) * (volume.roi.dims - len(shape)) + tuple(shape))
-    found = VolumeInput.everything(volume, data_root(config), around=around).arrays
-    return {name: state.model_dump(mode="json") for name, state in found.items()}
+    arrays = VolumeInput.everything(volume, data_root(config), around=around).arrays
+    return {name: state.model_dump(mode="json") for name, state in arrays.items()}
 
 
 def check_data(

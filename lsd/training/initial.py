@@ -105,15 +105,15 @@ def finished(config: Config, stage: Stage) -> Path | None:
 def sources(config: Config, stage: Stage) -> dict[str, Path]:
     """{stage: checkpoint} for each stage before `stage`, and for itself where train.init names
     one."""
-    found: dict[str, Path] = {}
+    checkpoint_of: dict[str, Path] = {}
     for earlier in config.variant.stages:
         if earlier == stage:
             break
         path = finished(config, earlier)
-        found[earlier.name] = path if path else expanded(config.train.init[earlier.name])
+        checkpoint_of[earlier.name] = path if path else expanded(config.train.init[earlier.name])
     if stage.name in config.train.init:
-        found[stage.name] = expanded(config.train.init[stage.name])
-    return found
+        checkpoint_of[stage.name] = expanded(config.train.init[stage.name])
+    return checkpoint_of
 
 
 def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:

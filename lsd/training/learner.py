@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +13,16 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
+from lsd.losses.stage import StageLosses
 from lsd.network import randomness
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
 from lsd.spec import Config, Stage
-from lsd.training.average import Average
+from lsd.training.average import Average, averaged
 from lsd.training.data import States
-from lsd.training.optimiser import optimizer, scheduler
+from lsd.training.optimiser import optimizer, scheduler, trained
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Learner:
     """A stage in training; the stages before it are there, and frozen.
 
     run:       the cascade, compiled where that is asked for
+    losses:    of the stage's heads, with the parameters that they own
+    average, average_of_losses: moving averages of weights, and of these parameters (train.ema)
     iteration: how many are done
     best:      what the best validation so far found; see lsd.training.validation
     voxel_size: of what it learns from, nm
@@ -38,24 +42,52 @@ class Learner:
     stage: Stage
     cascade: Cascade
     run: Callable[..., dict[str, Tensor]]
+    losses: StageLosses
     device: torch.device
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     scaler: torch.amp.GradScaler
     average: Average | None
+    average_of_losses: Average | None
     iteration: int = 0
     best: dict[str, Any] | None = None
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Those that are trained."""
-        return [parameter for parameter in self.cascade.parameters() if parameter.requires_grad]
+        """Those that are trained: weights of the stage, then what its losses own."""
+        return [*trained(self.cascade.parameters()), *trained(self.losses.parameters())]
 
     def restart_average(self) -> None:
         """The average begins with the weights that are there now."""
         if self.average:
             self.average.load(dict(self.cascade.named_parameters()))
+
+    def update_averages(self) -> None:
+        """Takes in the weights after the step that is done."""
+        if self.average and self.average_of_losses:
+            self.average.update(self.cascade, self.iteration)
+            self.average_of_losses.update(self.losses, self.iteration)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, weights and losses are the averaged ones; without an average, as they are."""
+        with (
+            averaged(self.cascade, self.average),
+            averaged(self.losses, self.average_of_losses),
+        ):
+            yield
+
+    def note_best(
+        self, record: Mapping[str, Any], *, iteration: int, yardstick: Mapping[str, Any]
+    ) -> None:
+        """What validation found of the weights after `iteration` is the best that is known.
+
+        record:    what it found, with its "score"
+        yardstick: what the score depends on; see lsd.training.yardstick
+        """
+        best = {"stage": self.stage.name, "iteration": iteration, **record}
+        self.best = {**best, "yardstick": dict(yardstick)}
 
     def content(self) -> dict[str, Any]:
         """All that a checkpoint holds: enough to go on as if nothing had happened."""
@@ -67,6 +99,8 @@ class Learner:
             "iteration": self.iteration,
             "model": dict(self.cascade.state_dict()),
             "ema": self.average.weights if self.average else None,
+            "losses": dict(self.losses.state_dict()),
+            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -81,8 +115,11 @@ class Learner:
         """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not
         fit."""
         load_weights(self.cascade, content["model"], where=where)
-        if self.average:
+        # versions before had no losses with parameters
+        load_weights(self.losses, content.get("losses", {}), where=where, of="losses")
+        if self.average and self.average_of_losses:
             self.average.load(content["ema"])
+            self.average_of_losses.load(content.get("ema_of_losses", {}))
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
         self.scaler.load_state_dict(content["scaler"])
@@ -102,18 +139,21 @@ def new(config: Config, stage: Stage) -> Learner:
         cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
     cascade = cascade.to(device).requires_grad_(False).train()
     cascade.stage(stage.name).requires_grad_(True)
-    adam = optimizer(cascade.parameters(), train)
+    losses = StageLosses(stage.heads).to(device).train()
+    adam = optimizer(cascade.parameters(), train, of_losses=losses.parameters())
     return Learner(
         config=config,
         stage=stage,
         cascade=cascade,
         # static shapes: those of training never change, and validation runs the cascade as it is
         run=torch.compile(cascade, dynamic=False) if train.compile else cascade,
+        losses=losses,
         device=device,
         optimizer=adam,
         scheduler=scheduler(adam, train),
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
-        average=Average(cascade, train.ema) if train.ema is not None else None,
+        average=None if train.ema is None else Average(cascade, train.ema),
+        average_of_losses=None if train.ema is None else Average(losses, train.ema),
     )
 
 

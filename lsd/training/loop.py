@@ -21,7 +21,6 @@ from lsd.system.atomic import write_text
 from lsd.targets.target import target_kind
 from lsd.training import initial, keeping
 from lsd.training.again import score_again
-from lsd.training.average import averaged
 from lsd.training.board import Board
 from lsd.training.data import training_states
 from lsd.training.faults import memory_advice
@@ -98,6 +97,8 @@ def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress:
                 voxel_size = batches.voxel_size[-trunk.dims :]
                 for remark in target_kind(head.target).remarks(output, voxel_size):
                     log.warning("%s: head %s: %s", stage.name, name, remark)
+            for remark in learner.losses.remarks():
+                log.warning("%s: %s", stage.name, remark)
             log.info("%s: %s", stage.name, _beginning(learner, raw, output))
             if learner.iteration:
                 with bar.doing("validating"):
@@ -154,25 +155,25 @@ def fit(
 def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     """Scores the learner, with averaged weights if it has them, and keeps it if it is the best so
     far; gives the curves."""
-    with averaged(learner.cascade, learner.average):
-        found = validator(learner.cascade)
+    with learner.averaged():
+        validation = validator(learner.cascade, learner.losses)
     assert learner.best is None or learner.best.get("yardstick") == validator.yardstick, (
         "scored again before"
     )
-    best = learner.best is None or found.score < learner.best["score"]
-    name, iteration = learner.stage.name, learner.iteration
+    best = learner.best is None or validation.score < learner.best["score"]
     log.info(
-        "stage %s, iteration %d: %s%s", name, iteration, found, ", the best so far" if best else ""
+        "stage %s, iteration %d: %s%s",
+        learner.stage.name,
+        learner.iteration,
+        validation,
+        ", the best so far" if best else "",
     )
     if best:
-        learner.best = {
-            "stage": name,
-            "iteration": iteration,
-            **found.record(),
-            "yardstick": validator.yardstick,
-        }
+        learner.note_best(
+            validation.record(), iteration=learner.iteration, yardstick=validator.yardstick
+        )
         keeping.save_best(learner)
-    return found.curves()
+    return validation.curves()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Any, assert_never
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -12,19 +12,38 @@ from torch.optim.lr_scheduler import LambdaLR
 from lsd.spec import Train
 
 
-def optimizer(parameters: Iterable[torch.nn.Parameter], train: Train) -> torch.optim.Optimizer:
-    """Adam, or AdamW where weight decay is asked for, over the parameters that are not frozen."""
+def optimizer(
+    weights: Iterable[torch.nn.Parameter],
+    train: Train,
+    *,
+    of_losses: Iterable[torch.nn.Parameter] = (),
+) -> torch.optim.Optimizer:
+    """Adam, or AdamW where weight decay is asked for, over the weights that are not frozen.
+
+    of_losses: parameters that losses own.  They do not decay: 0 means nothing to a margin
+    """
     kind = torch.optim.AdamW if train.weight_decay > 0 else torch.optim.Adam
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": trained(weights)}]
+    if own := trained(of_losses):
+        groups.append({"params": own, "weight_decay": 0.0})
     # one pass over the weights instead of ten: a tenth of a step of the paper's network
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in trained)
+    fused = all(
+        parameter.device.type in ("cpu", "cuda")
+        for group in groups
+        for parameter in group["params"]
+    )
     return kind(
-        trained,
+        groups,
         lr=train.learning_rate,
         betas=train.betas,
         weight_decay=train.weight_decay,
         fused=fused,
     )
+
+
+def trained(parameters: Iterable[torch.nn.Parameter]) -> list[torch.nn.Parameter]:
+    """Those that are not frozen."""
+    return [parameter for parameter in parameters if parameter.requires_grad]
 
 
 def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsd.batches.pipeline import Batch
-from lsd.losses.tasks import Total, total
+from lsd.losses.loss import LossSample
 from lsd.network.precision import autocast
 from lsd.training import keeping
 from lsd.training.faults import check_finite
@@ -45,15 +46,13 @@ def step(learner: Learner, batches: Iterator[Batch]) -> Update:
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
         logits = forward(learner, batch)
-        loss = losses(learner, logits, batch)
-        seen.append(_values(loss))
-        _check(learner, seen[-1])
-        learner.scaler.scale(loss.value / train.accumulate).backward()  # type: ignore[no-untyped-call]
+        given = sample(learner, batch, logits)
+        seen.append(_backward(learner, given, accumulated=train.accumulate))
     norm = _gradient_norm(learner)
     _apply(learner)
-    loss_, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
+    loss, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
     shown = {name: head.detach() for name, head in logits.items()}
-    return Update(loss_, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
+    return Update(loss, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
 
 
 def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
@@ -62,14 +61,36 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
         return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 
-def losses(learner: Learner, logits: Mapping[str, Tensor], batch: Batch) -> Total:
-    """The loss of a batch."""
-    return total(
-        logits,
-        {name: _tensor(learner, target) for name, target in batch.targets.items()},
+def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
+    """A batch on the learner's device, as losses see it."""
+    return LossSample(
+        logits=logits,
+        targets={name: _tensor(learner, target) for name, target in batch.targets.items()},
         weights={name: _tensor(learner, weights) for name, weights in batch.weights.items()},
-        losses={name: head.loss for name, head in learner.stage.heads.items()},
+        # torch computes little with uint64; ids stay what they are, bit by bit
+        labels=_tensor(learner, batch.labels.view(np.int64)),
+        known=_tensor(learner, batch.known),
+        voxel_size=batch.voxel_size,
+        activations=learner.losses.activations,
     )
+
+
+def _backward(learner: Learner, given: LossSample, *, accumulated: int) -> dict[str, float]:
+    """Adds the gradient of a sample; gives the loss that is minimised, and each head's own."""
+    # of the whole batch: processes that shared one would add these up here
+    totals = learner.losses.totals(given)
+    losses = learner.losses(given, totals)
+    balancer = learner.losses.balancer
+    value = balancer(losses)
+    values = _values(value, losses)
+    _check(learner, values)
+    balancer.backward(
+        value,
+        losses,
+        learner.parameters(),
+        scale=lambda loss: learner.scaler.scale(loss / accumulated),
+    )
+    return values
 
 
 def _gradient_norm(learner: Learner) -> float:
@@ -92,8 +113,7 @@ def _apply(learner: Learner) -> None:
     learner.scaler.update()
     if learner.scaler.get_scale() >= scale:
         learner.scheduler.step()
-    if learner.average:
-        learner.average.update(learner.cascade, learner.iteration)
+    learner.update_averages()
     learner.iteration += 1
 
 
@@ -103,13 +123,12 @@ def _check(learner: Learner, values: Mapping[str, float]) -> None:
     )
 
 
-def _values(loss: Total) -> dict[str, float]:
+def _values(value: Tensor, losses: Mapping[str, Tensor]) -> dict[str, float]:
     # one copy from the device, not one a head
-    names = ["the loss", *(f"the loss of {name}" for name in loss.heads)]
-    return dict(
-        zip(names, torch.stack([loss.value.detach(), *loss.heads.values()]).tolist(), strict=True)
-    )
+    names = ["the loss", *(f"the loss of {name}" for name in losses)]
+    every = torch.stack([value.detach(), *(loss.detach() for loss in losses.values())])
+    return dict(zip(names, every.tolist(), strict=True))
 
 
-def _tensor(learner: Learner, array: NDArray[np.float32]) -> Tensor:
+def _tensor(learner: Learner, array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(array).to(learner.device, non_blocking=True)

@@ -1,33 +1,35 @@
 """How good a stage is by now: its validation volumes predicted, segmented and scored.
 
-A stage that gives the affinities of config.segment is scored by the VOI of the best threshold.  Any
-other, such as the first of an auto-context variant, is scored by its loss over the same regions.
+A stage that gives all heads that the decoder of config.segment reads is scored by evaluate.metric
+at the best threshold (the VOI sum).  Any other, such as the first of an auto-context variant, is
+scored by its loss over the same regions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cc3d
 import numpy as np
 import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.contingency import Contingency
-from lsd.evaluation.partition import Partition
+from lsd.evaluation.counting import overlaps
+from lsd.evaluation.metric import scoring
+from lsd.evaluation.score import Score, pool
 from lsd.evaluation.sweep import Sweep, best, pooled, sweep
-from lsd.losses.tasks import dense
+from lsd.losses.stage import StageLosses
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
-from lsd.segmentation.decode import Decoded, decode
-from lsd.spec import Config, Evaluate, Head, Stage, Target, paths
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.predicted import is_decoded, neighborhood
+from lsd.spec import Config, Stage, Target, paths
 from lsd.targets import target as targets
-from lsd.targets.balance import balance
+from lsd.training.loss_score import LossScore, score
 from lsd.training.window import window
 from lsd.training.yardstick import yardstick
 from lsd.volumes.intensity import signed
@@ -40,46 +42,42 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Validation:
-    """How good a stage is; score: lower is better, VOI sum in bits or a loss.
+    """How good a stage is.
 
-    scores:    at the best threshold; None for a stage scored by its loss
+    scores:    at the best threshold
     threshold: the best one; None where there is none to choose
-    sweep:     scores by threshold; losses: by head
+    sweep:     scores by threshold; empty where there is none
     """
 
-    score: float
-    scores: Partition | None = None
+    scores: Score
     threshold: float | None = None
     sweep: Sweep = field(default_factory=dict)
-    losses: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """What is compared: lower is better."""
+        return self.scores.objective
 
     def __str__(self) -> str:
-        if self.scores is None:
-            return f"validation loss {self.score:.4f}"
         at = "" if self.threshold is None else f" at threshold {self.threshold:g}"
-        return (
-            f"VOI split {self.scores.voi_split:.3f} + merge {self.scores.voi_merge:.3f} = "
-            f"{self.score:.3f} bits{at}"
-        )
+        return f"{self.scores}{at}"
 
     def record(self) -> dict[str, Any]:
         """What is worth keeping, as plain data."""
-        if self.scores is None:
-            return {"score": self.score, "losses": dict(self.losses)}
-        return {"score": self.score, "threshold": self.threshold, **self.scores.as_dict()}
+        chosen: dict[str, Any] = {"score": self.score}
+        if self.threshold is not None:
+            chosen["threshold"] = self.threshold
+        # a score of one's own may use these names for something else
+        return chosen | self.scores.as_dict() | chosen
 
     def curves(self) -> dict[str, float]:
         """For tensorboard."""
-        curves = {"validation/score": self.score}
-        curves |= {f"validation/loss/{name}": loss for name, loss in self.losses.items()}
+        curves = {"score": self.score, **self.scores.curves()}
         for threshold, scores in self.sweep.items():
-            for name in ("voi_split", "voi_merge", "voi_sum"):
-                curves[f"validation/{name}/{threshold:g}"] = getattr(scores, name)
-        if self.scores is not None:
-            curves["validation/arand"] = self.scores.arand
-        return (
-            curves if self.threshold is None else {**curves, "validation/threshold": self.threshold}
-        )
+            curves |= {f"{name}/{threshold:g}": value for name, value in scores.swept().items()}
+        if self.threshold is not None:
+            curves["threshold"] = self.threshold
+        return {f"validation/{name}": value for name, value in curves.items()}
 
 
 class Validator:
@@ -109,20 +107,23 @@ class Validator:
     def __bool__(self) -> bool:
         return bool(self._volumes)
 
-    def __call__(self, cascade: Cascade) -> Validation:
-        """Scores `cascade`, whose last stage is the validator's."""
+    def __call__(self, cascade: Cascade, losses: StageLosses | None = None) -> Validation:
+        """Scores `cascade`, whose last stage is the validator's.
+
+        losses: of that stage, where they own parameters that were trained; None: as they begin
+        """
         predictor = self._predictor(cascade)
-        regions = zip(self._volumes, self._rois, strict=True)
-        if self.config.segment.affinities in self.stage.heads:
+        regions = list(zip(self._volumes, self._rois, strict=True))
+        if is_decoded(self.config, self.stage.heads):
             sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
-            return _by_partition(
-                sweeps,
-                choose=self.config.segment.decoder != "mutex",
+            return _best(
+                pooled(sweeps),
+                choose=decoder_of(self.config.segment).has_thresholds,
                 tolerance=self.config.evaluate.tolerance,
             )
-        return _by_loss(
-            [self._losses(predictor, volume, roi) for volume, roi in regions], self.stage.heads
-        )
+        losses = StageLosses(self.stage.heads) if losses is None else losses
+        scores = [self._losses(predictor, losses, volume, roi) for volume, roi in regions]
+        return Validation(pool(scores))
 
     def _predictor(self, cascade: Cascade) -> Predictor:
         train = self.config.train
@@ -135,36 +136,49 @@ class Validator:
 
     def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
         settings, evaluate = self.config.segment, self.config.evaluate
-        affs = predict_region(predictor, volume, roi)[settings.affinities]
-        kind = targets.target_kind(self.stage.heads[settings.affinities].target)
-        neighborhood = kind.neighborhood(self.config.network.dims)
-        assert neighborhood is not None
-        decoded = decode(
-            # as segment.py finds them on disk
-            kind.storage.to_uint8(torch.from_numpy(affs)).numpy(),
-            neighborhood,
+        predicted, decoder = predict_region(predictor, volume, roi), decoder_of(settings)
+        heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
+        decoded = decoder.decode(
+            heads,
             settings,
             mask=volume.read_known(roi) if settings.use_mask else None,
             first_section=roi.begin[0],
         )
-        table = _count(decoded, volume, roi, evaluate)
+        truth, known = volume.read_truth(roi)
+        table = overlaps(
+            decoded.fragments,
+            truth,
+            known=known if evaluate.use_mask else None,
+            connected=evaluate.connected,
+            ignore=evaluate.ignore,
+        )
         return sweep(
-            table,
-            decoded.edges,
-            decoded.scores,
-            settings.thresholds,
-            ignore=(),
-            background=evaluate.background,
+            table, decoded.edges, decoded.scores, settings.thresholds, score=scoring(evaluate)
         )
 
-    def _losses(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, float]:
+    def _as_on_disk(self, name: str, values: Array) -> Prediction:
+        """A head as segment.py finds it on disk."""
+        target = self.stage.heads[name].target
+        stored = targets.target_kind(target).storage.to_uint8(torch.from_numpy(values)).numpy()
+        return Prediction(stored, neighborhood(target, self.config.network.dims))
+
+    def _losses(
+        self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi
+    ) -> LossScore:
         """Loss of each head over a region."""
         predicted = predict_region(predictor, volume, roi)
-        flat = self.config.network.dims == 2
-        return {
-            name: _loss(head, predicted[name], volume, roi, flat=flat)
-            for name, head in self.stage.heads.items()
-        }
+        labels, known = volume.read_truth(roi)
+        heads, flat = self.stage.heads, self.config.network.dims == 2
+        return score(
+            losses,
+            predicted,
+            {name: _target(head.target, volume, roi, flat=flat) for name, head in heads.items()},
+            labels=labels,
+            known=known,
+            voxel_size=volume.voxel_size,
+            weights={name: head.loss.weight for name, head in heads.items()},
+            flat=flat,
+        )
 
 
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
@@ -190,44 +204,11 @@ def _region(volume: OpenVolume, config: Config) -> Roi:
     return within(config.evaluate.region, volume.truth_roi)
 
 
-def _count(decoded: Decoded, volume: OpenVolume, roi: Roi, settings: Evaluate) -> Contingency:
-    """Fragments and truth counted, as evaluate.py counts them; voxels that are to be ignored are
-    left out."""
-    truth, known = volume.read_truth(roi)
-    scored = ~np.isin(truth, np.array(settings.ignore, np.uint64))
-    if settings.use_mask:
-        scored &= known
-    if settings.connected:
-        truth = cc3d.connected_components(np.where(scored, truth, np.uint64(0)), connectivity=26)
-    return Contingency.of(decoded.fragments, truth, mask=scored)
-
-
-def _by_partition(sweeps: Sequence[Sweep], *, choose: bool, tolerance: float) -> Validation:
+def _best(sweep: Sweep, *, choose: bool, tolerance: float) -> Validation:
     """choose: thresholds differ, so the best is worth knowing."""
-    together = pooled(sweeps)
-    threshold = best(together, tolerance=tolerance)
-    scores = together[threshold]
-    return Validation(
-        scores.voi_sum, scores, threshold if choose else None, together if choose else {}
-    )
-
-
-def _by_loss(losses: Sequence[Mapping[str, float]], heads: Mapping[str, Head]) -> Validation:
-    """Mean over the volumes, summed over the heads with their weights."""
-    mean = {name: float(np.mean([of_volume[name] for of_volume in losses])) for name in heads}
-    return Validation(
-        sum(heads[name].loss.weight * loss for name, loss in mean.items()), losses=mean
-    )
-
-
-def _loss(head: Head, predicted: Array, volume: OpenVolume, roi: Roi, *, flat: bool) -> float:
-    """The head's loss over a region, as in training: mean over the voxels that count."""
-    target, known = _target(head.target, volume, roi, flat=flat)
-    weights = balance(target, known) if head.loss.balance else known.astype(np.float32)
-    logits = targets.target_kind(head.target).activation.inverse(torch.from_numpy(predicted))
-    return dense(head.loss)(
-        logits[None], torch.from_numpy(target)[None], torch.from_numpy(weights)[None]
-    ).item()
+    threshold = best(sweep, tolerance=tolerance)
+    scores = sweep[threshold]
+    return Validation(scores, threshold, sweep) if choose else Validation(scores)
 
 
 def _target(

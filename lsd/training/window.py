@@ -11,7 +11,8 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 
 from lsd.evaluation.scored import scored, scored_blocks
-from lsd.spec import Config, Stage
+from lsd.segmentation.predicted import is_decoded
+from lsd.spec import Config, Evaluate, Stage
 from lsd.targets.target import target_kind
 from lsd.volumes.array import text
 from lsd.volumes.known import Blocks, box, known_everywhere, truth_blocks
@@ -30,27 +31,27 @@ def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
     All of roi where that is more than half of it, so that what has dense truth is validated as a
     whole.  Around it lie the context of a segmented block, and of the targets.
     """
-    found = _around(volume, roi, config, stage)
-    if found is None or found.size > WORTH * roi.size:
+    part = _around(volume, roi, config, stage)
+    if part is None or part.size > WORTH * roi.size:
         return roi
     log.info(
         "validation volume %r: truth lies in %s of %s, which is what is predicted",
         volume.name,
-        text(found),
+        text(part),
         text(roi),
     )
-    return found
+    return part
 
 
 def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi | None:
-    by_loss = config.segment.affinities not in stage.heads
-    blocks = _blocks(volume, roi, config, by_loss=by_loss)
+    whole_truth = not is_decoded(config, stage.heads)
+    blocks = _blocks(volume, roi, config.evaluate, whole_truth=whole_truth)
     if blocks is None or not blocks.whole:
         return None
     margin, held = _margin(volume, config, stage), None
     for block in _from_both_ends(blocks):
         labels, known = volume.read_truth(block)
-        counts = known if by_loss else scored(labels, known, config.evaluate)
+        counts = known if whole_truth else scored(labels, known, config.evaluate)
         if counts.any():
             inside = box(counts) + block.begin
             held = inside if held is None else held.union(inside)
@@ -59,9 +60,12 @@ def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi |
     return None if held is None else held.grow(margin, margin).intersect(roi)
 
 
-def _blocks(volume: OpenVolume, roi: Roi, config: Config, *, by_loss: bool) -> Blocks | None:
-    if not by_loss:
-        return scored_blocks(volume, roi, config.evaluate)
+def _blocks(
+    volume: OpenVolume, roi: Roi, settings: Evaluate, *, whole_truth: bool
+) -> Blocks | None:
+    """whole_truth: all that is known counts, also what evaluation ignores."""
+    if not whole_truth:
+        return scored_blocks(volume, roi, settings)
     return None if known_everywhere(volume) else truth_blocks(volume, roi)
 
 

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 
 from lsd.network.precision import choose
 from lsd.prediction.predictor import choose_device
+from lsd.segmentation.predicted import is_decoded
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
 from lsd.spec import Config, Stage
 from lsd.training.data import states
@@ -29,7 +30,7 @@ def yardstick(
     rois: the part of each volume that is predicted
     """
     train, evaluate = config.train, without(config.evaluate.model_dump(), COUNTING)
-    found = {
+    depends_on = {
         "version": VERSION,
         "volumes": {volume.name: _identity(volume, config) for volume in volumes},
         "predicted": [box(roi) for roi in rois],
@@ -37,17 +38,17 @@ def yardstick(
         # blocks of a same-padded network with little context are not quite the whole
         "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
     }
-    if config.segment.affinities in stage.heads:
+    if is_decoded(config, stage.heads):
         segment = without(scoring_settings(config), BLOCKS)
-        found |= {
-            "score": "voi",
+        depends_on |= {
+            "score": config.evaluate.metric.kind,
             "segment": segment,
             "thresholds": config.segment.thresholds,
             "evaluate": evaluate,
         }
     else:
-        found |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
-    plain: dict[str, Any] = json.loads(json.dumps(found))
+        depends_on |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
+    plain: dict[str, Any] = json.loads(json.dumps(depends_on))
     return plain
 
 

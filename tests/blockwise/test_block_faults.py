@@ -18,10 +18,10 @@ from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.running.run import BlocksFailed, run
-from lsd.segmentation.blocks import voxels
-from lsd.segmentation.predicted import affinities_input
-from lsd.segmentation.steps import Segmented
-from lsd.segmentation.tables import Places, open_table, write_tables
+from lsd.segmentation.decoders.watershed import WatershedDecoder
+from lsd.segmentation.on_disk.tables import Places, open_table, write_tables
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, voxels
+from lsd.segmentation.predicted import prediction_input
 from lsd.spec import Affinities, Segment
 from lsd.volumes.create import create_array
 
@@ -153,9 +153,10 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
         context=(4, 4, 4),
         revision="this test",
     )
-    given = affinities_input(source, revision=settings.revision)
-    parts = Segmented(settings, whole, given, Affinities().neighborhood, None)
-    apart, make = voxels(grid), parts.fragments(folder).open(0)
+    given = prediction_input(source, revision=settings.revision)
+    heads = {"affs": HeadInput(given, Affinities().neighborhood)}
+    inputs, decoder = Inputs(settings, whole, heads, None), WatershedDecoder(settings.decoder)
+    apart, make = voxels(grid), decoder.first(inputs, folder).open(0)
     rows = int(grid.shape[0])
     last = [
         ((z * rows) + y) * rows + x
@@ -174,7 +175,8 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
         written.write(output.arrays["fragments"], block.write)
         uncut.write(output.arrays["uncut"], block.write)
     ids = written.read(Roi(corner.begin + Coordinate((SIZE,) * 3), (2 * SIZE,) * 3))
-    join, contacts = parts.edges(folder).open(0), parts.contacts(folder).open(0)
+    join = decoder.edges_of_blocks(inputs, folder).open(0)
+    contacts = decoder.contacts(inputs, folder).open(0)
     found = [
         step.compute(block, step.read(block)).rows for step in (join, contacts) for block in blocks
     ]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from skimage.metrics import adapted_rand_error, variation_of_information
 
 from lsd.arrays.contingency import Contingency
-from lsd.evaluation.partition import compare, pool, score
+from lsd.evaluation.partition import compare, score
+from lsd.evaluation.score import pool
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 BIG = 2**64 - 1

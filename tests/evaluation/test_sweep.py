@@ -1,11 +1,13 @@
 """A sweep over tables equals scoring every segmentation itself."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.lookup import components, relabel
-from lsd.evaluation.partition import Partition, compare
+from lsd.evaluation.partition import Partition, compare, score
 from lsd.evaluation.sweep import best, pooled, sweep
 
 THRESHOLDS = (0.9, 0.1, 0.5)
@@ -23,7 +25,11 @@ def _case(seed=0):
 def test_equals_scoring_the_arrays(background) -> None:
     fragments, truth, edges, scores = _case()
     found = sweep(
-        Contingency.of(fragments, truth), edges, scores, THRESHOLDS, background=background
+        Contingency.of(fragments, truth),
+        edges,
+        scores,
+        THRESHOLDS,
+        score=partial(score, background=background),
     )
     assert list(found) == sorted(THRESHOLDS)
     nodes = np.arange(14)

@@ -9,9 +9,17 @@ from scipy import ndimage
 
 from lsd.arrays.lookup import components, relabel
 from lsd.arrays.pairs import count_pairs, touching
-from lsd.segmentation.agglomeration import MEANS, SCORINGS, agglomerate
+from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
+from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import Segment
+from lsd.spec.scoring import QUANTILES
+
+MEANS = ("mean", "mean_all")
+WATERZ = (
+    *(f"hist_quant_{q}{suffix}" for q in QUANTILES for suffix in ("", "_max")),
+    "size_difference",
+)
 
 
 def _random(seed, shape=(5, 6, 7), count=9):
@@ -123,7 +131,9 @@ def test_tables_give_the_segmentations_of_waterz(scoring, capfd) -> None:
     nodes = np.unique(labels)
     # a heap puts means in their exact order
     mean = "OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>", 0
-    function, bins = mean if scoring == "mean" else SCORINGS[scoring]
+    function, bins = (
+        mean if scoring == "mean" else (scoring_of(scoring).function, scoring_of(scoring).bins)
+    )
     thresholds = [0.2, 0.4, 0.6, 0.8]
     theirs = waterz.agglomerate(
         affs, thresholds, fragments=labels.copy(), scoring_function=function, discretize_queue=bins
@@ -153,9 +163,10 @@ def test_a_config_allows_what_there_is_and_nothing_else() -> None:
         "median",
         *MEANS,
     }
-    for name in names | set(SCORINGS):
-        if name in (*MEANS, *SCORINGS):
-            assert Segment(scoring=name).scoring == name
+    for name in names | set(WATERZ):
+        if name in (*MEANS, *WATERZ):
+            assert Segment(scoring=name).scoring.to_name() == name
+            assert Segment(scoring=name).model_dump(mode="json")["scoring"] == name
         else:
             with pytest.raises(ValueError, match=f"scoring '{name}' is unknown; allowed: mean"):
                 Segment(scoring=name)
@@ -166,11 +177,11 @@ def test_every_scoring_that_comes_compiled_is_there() -> None:
 
     assert {function for function, _ in SPECS} == {
         "OneMinus<MeanAffinity<RegionGraphType,ScoreValue>>",
-        *(function for function, _ in SCORINGS.values()),
+        *(scoring_of(name).function for name in WATERZ),
     }
 
 
-@pytest.mark.parametrize("scoring", [*MEANS, *SCORINGS])
+@pytest.mark.parametrize("scoring", [*MEANS, *WATERZ])
 def test_every_scoring(scoring) -> None:
     affs, labels = _random(3)
     edges, scores = agglomerate(affs, labels, scoring=scoring)

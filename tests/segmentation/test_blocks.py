@@ -1,167 +1,35 @@
 """Segmentation in blocks: one block is the whole, many leave no contact out, and perfect affinities
 give the truth back."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from funlib.geometry import Roi
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_blocks import (
+    BEGIN,
+    SHAPE,
+    THRESHOLDS,
+    WAYS,
+    contacts,
+    each,
+    masked,
+    noise,
+    on_affinities,
+    segmented,
+)
 from scipy import ndimage
 
-from lsd.arrays.pairs import count_pairs, touching
-from lsd.blockwise.on_disk.grid import Grid, tile
+from lsd.arrays.pairs import count_pairs
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.blocks import FRAGMENTS, UNCUT, Segments, blocks, edge_context, voxels
 from lsd.segmentation.decode import decode
-from lsd.segmentation.predicted import affinities_input
-from lsd.segmentation.steps import Segmented
-from lsd.segmentation.tables import Places, write_tables
-from lsd.segmentation.whole import Graph
-from lsd.spec import NEAREST, Segment, Volume
-from lsd.spec import Fragments as Options
+from lsd.segmentation.decoders.watershed import WatershedDecoder
+from lsd.segmentation.over_blocks.edges import edge_context
+from lsd.segmentation.over_blocks.fragments import FRAGMENTS
+from lsd.segmentation.over_blocks.inputs import blocks, voxels
+from lsd.spec import NEAREST, Segment
 from lsd.targets.affinities import affinities
 from lsd.volumes.array import open_array
-from lsd.volumes.create import create_array
-from lsd.volumes.inputs import VolumeInput
-from lsd.volumes.volume import open_volume
-
-THRESHOLDS = (0.28, 0.29, 0.5)
-FLAT = ((-1, 0), (0, -1))
-BEGIN, SHAPE = (5, -3, 40), (14, 22, 26)
-
-# name -> (neighborhood, shape, options): the ways in which a volume can be segmented
-WAYS = {
-    "3d": (NEAREST, SHAPE, Options(min_seed_distance=3)),
-    "by affinity": (NEAREST, SHAPE, Options(min_seed_distance=3, boundaries="affinity")),
-    "long range": ((*NEAREST, (-4, 0, 0), (0, -5, 3)), SHAPE, Options(min_seed_distance=3)),
-    "in_xy": (NEAREST, SHAPE, Options(min_seed_distance=3, in_xy=True)),
-    "2d network": (FLAT, SHAPE, Options(min_seed_distance=3)),
-    "plane": (FLAT, SHAPE[1:], Options(min_seed_distance=3)),
-    "blank, foreground": (
-        NEAREST,
-        SHAPE,
-        Options(min_seed_distance=3, foreground_only=True, blank_sections=(7, 11)),
-    ),
-}
-
-
-@dataclass
-class Found:
-    """What blocks left: fragments, edges, the sizes of each block's fragments, segmentations."""
-
-    grid: Grid
-    fragments: np.ndarray
-    edges: np.ndarray
-    sizes: list
-    segments: dict
-
-    @property
-    def pairs(self):
-        return np.stack([self.edges["u"], self.edges["v"]], axis=1)
-
-
-def each(grid, function, seed):
-    """(block, output) in any order."""
-    for index in np.random.default_rng(seed).permutation(len(grid)):
-        block = grid.block(int(index))
-        yield block, function.compute(block, function.read(block))
-
-
-def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=True):
-    """`affs` (c, z, y, x) segmented in blocks, as the steps of a run do it; noting: what faces
-    cut."""
-    dims = affs.ndim - 1
-    roi = Roi(BEGIN[-dims:], affs.shape[1:])
-    size = (1.0,) * dims
-    given = create_array(
-        folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=affs.dtype, channels=len(affs)
-    )
-    given.write(affs, roi)
-    grid = blocks(roi, asked)
-    # the context that the edges' step reads
-    context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
-    wider = tile(roi, grid.compute_shape, step=(1,) * dims, context=context)
-    fragments = create_array(
-        folder / "out.zarr",
-        FRAGMENTS,
-        roi=roi,
-        voxel_size=size,
-        dtype=np.uint64,
-        chunks=grid.write_shape,
-    )
-    sizes, edges = [None] * len(grid), []
-    where = masked(folder, roi, mask) if mask is not None else None
-    parts = Segmented(asked, roi, affinities_input(given, revision=None), neighborhood, where)
-    uncut = create_array(
-        folder / "out.zarr",
-        UNCUT,
-        roi=roi,
-        voxel_size=size,
-        dtype=np.uint8,
-        chunks=grid.write_shape,
-    )
-    for block, found in each(grid, parts.fragments(folder / "out.zarr").open(0), seed):
-        fragments.write(found.arrays[FRAGMENTS], block.write)
-        uncut.write(found.arrays[UNCUT] * np.uint8(noting), block.write)
-        sizes[block.index] = found.rows["size"].tolist()
-    places = Places.of([len(rows) for rows in sizes], voxels(grid))
-    if asked.grown == "whole":
-        edges.append(grown(folder / "out.zarr", parts, places, np.concatenate(sizes), seed + 1))
-    else:
-        for _, found in each(wider, parts.edges(folder / "out.zarr").open(0), seed + 1):
-            edges.append(found.rows)
-    write_tables(
-        folder / "out.zarr",
-        asked.thresholds,
-        places=places,
-        edges=lambda: edges,
-        names=str,
-        made_from="",
-    )
-    segments = {threshold: np.zeros(roi.shape, np.uint64) for threshold in asked.thresholds}
-    step = parts.segments(
-        folder / "out.zarr", parts.mutex(folder), {str(t): str(t) for t in asked.thresholds}
-    )
-    job = step.job.derive(made_from="")
-    for block, found in each(grid, Segments(job, folder / "out.zarr"), seed + 2):
-        for threshold, whole in segments.items():
-            whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
-    return Found(grid, fragments.read(roi), np.concatenate(edges), sizes, segments)
-
-
-def grown(container, parts, places, sizes, seed):
-    """Edges of the whole volume from the contacts of its blocks."""
-    contacts = parts.contacts(container)
-    rows = [found.rows for _, found in each(contacts.grid, contacts.open(0), seed)]
-    whole = parts.whole_edges(container, contacts).open(0)
-    return whole.compute(None, Graph(places, sizes, np.concatenate(rows))).rows
-
-
-def masked(folder, roi, mask):
-    """A volume with that mask."""
-    for name, data in (("raw", mask), ("mask", mask)):
-        create_array(
-            folder / "volume.zarr", name, roi=roi, voxel_size=(1.0,) * roi.dims, dtype=np.uint8
-        ).write(data.astype(np.uint8), roi)
-    spec = Volume(path="volume.zarr", raw="raw", labels_mask="mask")
-    return VolumeInput.known(open_volume(spec, name="volume", data_root=folder), folder, roi=roi)
-
-
-def noise(channels, shape, seed):
-    """Affinities that look like some."""
-    data = ndimage.gaussian_filter(
-        np.random.default_rng(seed).random((channels, *shape)), (0, *[1.2] * len(shape))
-    )
-    low, high = np.percentile(data, [5, 90])
-    return (255 * np.clip((data - low) / (high - low), 0, 1)).astype(np.uint8)
-
-
-def contacts(fragments, neighborhood):
-    """All pairs that touch where affinities say how surely: within sections, of a 2D network."""
-    planes = fragments if len(neighborhood[0]) < fragments.ndim else [fragments]
-    return {pair for plane in planes for pair in map(tuple, touching(plane).tolist())}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -377,23 +245,22 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     mask[13, 21, 25] = True
     segmented(tmp_path, noise(3, SHAPE, 0), NEAREST, asked, mask=mask)
     grid = blocks(Roi(BEGIN, SHAPE), asked)
-    given = affinities_input(open_array(tmp_path / "in.zarr", "affs"), revision=None)
-    parts = Segmented(
-        asked, Roi(BEGIN, SHAPE), given, NEAREST, masked(tmp_path, Roi(BEGIN, SHAPE), mask)
-    )
-    fragments, edges = (
-        step.open(0) for step in (parts.fragments(tmp_path), parts.edges(tmp_path / "out.zarr"))
-    )
+    roi, given = Roi(BEGIN, SHAPE), open_array(tmp_path / "in.zarr", "affs")
+    inputs = on_affinities(asked, roi, given, NEAREST, masked(tmp_path, roi, mask))
+    decoder = WatershedDecoder(asked.decoder)
+    fragments = decoder.first(inputs, tmp_path).open(0)
+    edges = decoder.edges_of_blocks(inputs, tmp_path / "out.zarr").open(0)
+    counting = fragments.arrays["affs"] = Counting(fragments.arrays["affs"])
+    edges.affs = counting
     with_fragments = set()
     for function in (fragments, edges):
-        function.affs = Counting(function.affs)
         for block, found in each(grid, function, 0):
-            if len(function.affs.reads) == 0:
+            if len(counting.reads) == 0:
                 assert len(found.rows) == 0
                 assert not any(array.any() for array in found.arrays.values())
             elif function is fragments:
                 with_fragments.add(block.index)
-            function.affs.reads.clear()
+            counting.reads.clear()
     assert len(grid) == 8
     assert with_fragments == {0, 7}
     assert set(np.unique(open_array(tmp_path / "out.zarr", FRAGMENTS).read(grid.roi)) > 0) == {

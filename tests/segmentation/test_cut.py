@@ -6,9 +6,10 @@ import pytest
 from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import tile
-from lsd.segmentation.blocks import FRAGMENTS, UNCUT
-from lsd.segmentation.predicted import affinities_input
-from lsd.segmentation.steps import Segmented
+from lsd.segmentation.decoders.watershed import WatershedDecoder
+from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
+from lsd.segmentation.predicted import prediction_input
 from lsd.spec import NEAREST, Segment
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -30,10 +31,10 @@ def found(folder, fragments, uncut, *, block, neighborhood):
         )
     far = (0,) * (dims - len(neighborhood[0])) + (1,) * len(neighborhood[0])
     grid = tile(roi, block, step=(1,) * dims, context=(far, far))
-    given = affinities_input(open_array(folder / "in.zarr", "affs"), revision=None)
-    step = (
-        Segmented(Segment(), roi, given, neighborhood, None).contacts(folder / "out.zarr").open(0)
-    )
+    given = prediction_input(open_array(folder / "in.zarr", "affs"), revision=None)
+    inputs = Inputs(Segment(), roi, {"affs": HeadInput(given, neighborhood)}, None)
+    decoder = WatershedDecoder(inputs.settings.decoder)
+    step = decoder.contacts(inputs, folder / "out.zarr").open(0)
     rows = [step.compute(part, step.read(part)).rows for part in grid]
     return {
         (int(u), int(v)): bool(cut)

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from lsd.arrays.lookup import components
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.linkage import linkage, links
+from lsd.segmentation.kernels.linkage import linkage, links
 from lsd.targets.affinities import affinities
 
 NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lsd.segmentation.agglomeration import agglomerate, meetings
+from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.kernels.meetings import meetings
 from lsd.spec import NEAREST
 
 

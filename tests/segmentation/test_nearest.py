@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsd.segmentation.nearest import mean_affinity, nearest, unit
+from lsd.segmentation.kernels.nearest import mean_affinity, nearest, unit
 
 
 def test_channels_are_put_in_order() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lsd.segmentation.agglomeration import MEANS, agglomerate
+from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
 from lsd.spec import NEAREST, Fragments, Mutex, Segment
@@ -57,7 +57,7 @@ def test_what_is_stored_outside_the_mask_is_no_matter(way, mask) -> None:
         np.testing.assert_array_equal(found.scores, expected.scores)
 
 
-@pytest.mark.parametrize("scoring", [*MEANS, "hist_quant_25", "hist_quant_75_max"])
+@pytest.mark.parametrize("scoring", ["mean", "mean_all", "hist_quant_25", "hist_quant_75_max"])
 def test_contacts_with_nothing_are_no_contacts(scoring) -> None:
     """Every affinity with an end where there is no fragment may be anything."""
     affs = _affs(1)

@@ -12,9 +12,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from lsd.arrays.lookup import components
-from lsd.segmentation import tables as module
-from lsd.segmentation.blocks import EDGE
-from lsd.segmentation.tables import (
+from lsd.segmentation.on_disk import tables as module
+from lsd.segmentation.on_disk.tables import (
     Places,
     damaged_tables,
     have_tables,
@@ -23,6 +22,7 @@ from lsd.segmentation.tables import (
     whole_tables,
     write_tables,
 )
+from lsd.segmentation.over_blocks.edges import EDGE
 
 # of a block of 2**60 voxels (1024 petavoxels): the ids of the ninth block begin above 2**63
 APART = 2**60

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lsd.segmentation.seeds import maxima, seeds, squared_distance
-from lsd.segmentation.watershed import flood
+from lsd.segmentation.kernels.flood import flood
+from lsd.segmentation.kernels.seeds import maxima, seeds, squared_distance
 
 
 def _height(shape, seed):

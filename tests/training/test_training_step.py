@@ -2,11 +2,12 @@
 out in float64."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_run import AFFS, NETWORKS, config
+from tiny_run import AFFS, NETWORKS, VOXEL_SIZE, config
 
 from lsd.batches.pipeline import Batch
 from lsd.network.cascade import Cascade
@@ -15,17 +16,20 @@ from lsd.training import initial
 from lsd.training.learner import Learner
 from lsd.training.step import step
 
+NEAR = Head(target=AFFS.target)
 FAR = Head(target=AFFS.target, loss=Loss(kind="bce", weight=0.3))
-VARIANT = Variant(stages=(Stage(heads={"affs": AFFS, "far": FAR}),))
+VARIANT = Variant(stages=(Stage(heads={"affs": NEAR, "far": FAR}),))
+# the same, but that classes of the first head are balanced
+BALANCED = Variant(stages=(Stage(heads={"affs": AFFS, "far": FAR}),))
 RATE = 0.01
 # convolutions that a value passes, one after another; each rounds once forwards and once or twice
 # backwards
 LAYERS = 6
 
 
-def _learner(folder, name: str, **fields) -> Learner:
-    run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).derive(variant=VARIANT)
-    return initial.begin(run, VARIANT.stages[0])
+def _learner(folder, name: str, variant=VARIANT, **fields) -> Learner:
+    run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).derive(variant=variant)
+    return initial.begin(run, variant.stages[0])
 
 
 def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) -> list[Batch]:
@@ -37,6 +41,8 @@ def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) ->
             index=index,
             raw=rng.uniform(-1, 1, (size, 1, 18, 18, 18)).astype(np.float32),
             labels=np.zeros((size, 1, 10, 10, 10), np.uint64),
+            known=np.ones((size, 1, 10, 10, 10), np.bool_),
+            voxel_size=VOXEL_SIZE,
             targets={name: (rng.random(out) < 0.4).astype(np.float32) for name in ("affs", "far")},
             weights={
                 name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32)
@@ -234,11 +240,35 @@ def test_two_batches_of_one_are_a_batch_of_two(tmp_path) -> None:
         index=0,
         raw=np.concatenate([one.raw for one in ones]),
         labels=np.concatenate([one.labels for one in ones]),
+        known=np.concatenate([one.known for one in ones]),
+        voxel_size=VOXEL_SIZE,
         **stacked,
     )
     apart, _ = _gradient(tmp_path, "apart", ones, accumulate=2)
     together, _ = _gradient(tmp_path, "together", [both])
     torch.testing.assert_close(apart, together, rtol=1e-3, atol=1e-6)
+
+
+def test_classes_are_balanced_over_the_whole_batch(tmp_path) -> None:
+    """As weights that are balanced by hand, channel by channel, over both samples of a batch."""
+    [batch] = _batches(1, size=2)
+    target, known = batch.targets["affs"], batch.weights["affs"] > 0
+    by_hand = batch.weights["affs"].copy()
+    for channel in range(3):
+        where = known[:, channel]
+        positive = target[:, channel][where].mean()
+        by_hand[:, channel] *= np.where(
+            target[:, channel] > 0, 0.5 / positive, 0.5 / (1 - positive)
+        )
+    weighted = replace(batch, weights={**batch.weights, "affs": by_hand})
+    updates = [
+        step(_learner(tmp_path, name, variant), iter([given]))
+        for name, variant, given in (("a", BALANCED, batch), ("b", VARIANT, weighted))
+    ]
+    assert updates[0].heads == pytest.approx(updates[1].heads, rel=1e-5)
+    assert updates[0].gradient_norm == pytest.approx(updates[1].gradient_norm, rel=1e-4)
+    plain = step(_learner(tmp_path, "c"), iter([batch]))
+    assert plain.heads["affs"] != pytest.approx(updates[0].heads["affs"], rel=1e-3)
 
 
 def test_a_step_that_overflows_is_left_out(tmp_path) -> None:

@@ -118,7 +118,7 @@ def test_other_settings(tmp_path, case) -> None:
     if evaluated.connected:
         labels = cc3d.connected_components(labels, connectivity=26)
     options = {"ignore": evaluated.ignore, "background": evaluated.background}
-    if settings.decoder == "mutex":
+    if settings.decoder.kind == "mutex":
         expected = compare(mutex(affs, offsets, **settings.mutex.model_dump()), labels, **options)
         assert (found.scores, found.threshold, found.sweep) == (expected, None, {})
         return

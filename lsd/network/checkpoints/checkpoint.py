@@ -50,7 +50,8 @@ def save(path: str | Path, content: Mapping[str, Any]) -> str:
     whole.
 
     content: `config` (resolved, as JSON), `stage`, `iteration`, `model` (state of the cascade up to
-             the stage) and `normalisation` (how raw was scaled); `ema`, `optimizer`, `scheduler`,
+             the stage) and `normalisation` (how raw was scaled); `ema` (averages of weights),
+             `losses` and `ema_of_losses` (parameters that losses own), `optimizer`, `scheduler`,
              `scaler`, `random` and whatever else.  Dictionaries, lists, tuples, tensors, strings
              and Python's own numbers: what loads without running code.
     Raises ValueError where content holds anything else, OSError where the disk does not take it.

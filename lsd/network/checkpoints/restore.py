@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Restored:
     config: the checkpoint's own; sha256: of the file before its comment; normalisation: how raw was
             scaled in training;
     voxel_size: of what it was trained on, nm, where the checkpoint says
+    losses: parameters that the losses of `stage` own
     """
 
     cascade: Cascade
@@ -34,6 +35,7 @@ class Restored:
     normalisation: Mapping[str, Any]
     voxel_size: tuple[float, ...] | None
     sha256: str
+    losses: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def from_checkpoint(path: str | Path, *, averaged: bool = True) -> Restored:
@@ -54,6 +56,7 @@ def from_checkpoint(path: str | Path, *, averaged: bool = True) -> Restored:
         normalisation=content["normalisation"],
         voxel_size=None if content.get("voxel_size") is None else tuple(content["voxel_size"]),
         sha256=content["sha256"],
+        losses=loss_parameters(content, averaged=averaged),
     )
 
 
@@ -61,6 +64,13 @@ def weights(content: Mapping[str, Any], *, averaged: bool = True) -> dict[str, T
     """State of the cascade in a checkpoint's content; with `averaged`, averages stand in for the
     weights they are of."""
     return {**content["model"], **(content.get("ema") or {} if averaged else {})}
+
+
+def loss_parameters(content: Mapping[str, Any], *, averaged: bool = True) -> dict[str, Tensor]:
+    """State of the losses in a checkpoint's content; those of earlier versions had no
+    parameters."""
+    averages = content.get("ema_of_losses") if averaged else None
+    return {**content.get("losses", {}), **(averages or {})}
 
 
 def stage_weights(
@@ -80,16 +90,21 @@ def stage_weights(
     return own
 
 
-def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
+def load_weights(
+    module: nn.Module, state: Mapping[str, Tensor], *, where: str, of: str = "network"
+) -> None:
     """Copies state into module.  Raises ValueError, before anything is copied, where names or
-    shapes differ."""
+    shapes differ.
+
+    of: what the module is, for the message
+    """
     own = module.state_dict()
     for key in sorted(own.keys() | state.keys()):
         found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
         if found != expected:
             raise ValueError(
-                f"weights in {where} do not fit the network: {key} has shape {found} there, the "
-                f"network {expected}; "
+                f"weights in {where} do not fit the {of}: {key} has shape {found} there, the "
+                f"{of} {expected}; "
                 "use the variant and network it was trained with"
             )
     module.load_state_dict(dict(state))

@@ -14,47 +14,47 @@ from pathlib import Path
 
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import forget, left, steps_of
-from lsd.segmentation.threshold import array_name
 from lsd.volumes.create import has_array
 
 # that of earlier versions is the first
-STEP = "segmentation"
-_STEPS = re.compile(rf"{STEP}(?:-(\d+))?")
+SEGMENTATION = "segmentation"
+_STEPS = re.compile(rf"{SEGMENTATION}(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A step to be run, by its name, and the thresholds that it writes, as their tables are
-    called."""
+    """A step to be run, by its name, and the segmentations that it writes: what their arrays are
+    called below segmentation/."""
 
     step: str
-    thresholds: tuple[str, ...]
+    segmentations: tuple[str, ...]
 
 
 def begun(container: Path) -> list[Step]:
     """The steps that write segmentations, in the order in which they were begun."""
-    found = {
+    numbered = {
         _number(step.name): step for step in steps_of(container) if _STEPS.fullmatch(step.name)
     }
-    return [found[number] for number in sorted(found)]
+    return [numbered[number] for number in sorted(numbered)]
 
 
-def yet_to_run(container: Path, thresholds: Iterable[str]) -> list[Asked]:
-    """The steps that are to be run for every threshold to be written: those that were begun to
-    their end, then a new one."""
-    missing, found, steps = set(thresholds), [], begun(container)
+def yet_to_run(container: Path, segmentations: Iterable[str]) -> list[Asked]:
+    """The steps that are to be run for all of these segmentations to be written: those that were
+    begun to their end, then a new one."""
+    missing, asked, steps = set(segmentations), [], begun(container)
     for step in steps:
-        own = {name.removeprefix(f"{STEP}/") for name in step.arrays}
+        own = {name.removeprefix(f"{SEGMENTATION}/") for name in step.arrays}
         if own & missing and left(step):
-            found.append(Asked(step.name, tuple(sorted(own))))
+            asked.append(Asked(step.name, tuple(sorted(own))))
         elif own & missing:
             # an array that somebody deleted is made again
-            own = {name for name in own if has_array(container, array_name(float(name)))}
+            own = {name for name in own if has_array(container, f"{SEGMENTATION}/{name}")}
         missing -= own
     if missing:
         number = max((_number(step.name) for step in steps), default=0) + 1
-        found.append(Asked(STEP if number == 1 else f"{STEP}-{number}", tuple(sorted(missing))))
-    return found
+        name = SEGMENTATION if number == 1 else f"{SEGMENTATION}-{number}"
+        asked.append(Asked(name, tuple(sorted(missing))))
+    return asked
 
 
 def forget_others(container: Path, made_from: str) -> list[str]:
@@ -67,6 +67,6 @@ def forget_others(container: Path, made_from: str) -> list[str]:
 
 
 def _number(name: str) -> int:
-    found = _STEPS.fullmatch(name)
-    assert found is not None, name
-    return int(found[1] or 1)
+    read = _STEPS.fullmatch(name)
+    assert read is not None, name
+    return int(read[1] or 1)

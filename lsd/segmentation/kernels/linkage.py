@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.offsets import views
 from lsd.arrays.pairs import slot
-from lsd.segmentation.nearest import unit
+from lsd.segmentation.kernels.nearest import unit
 from lsd.spec import Segment
 
 _DEFAULT = Segment()
@@ -54,18 +54,18 @@ def links(
     table = _Table.empty(1 << 12)
     for channel, offset in zip(affs, neighborhood, strict=True):
         whole = (0,) * (labels.ndim - len(offset)) + tuple(offset)
-        here = views(labels.shape, whole)[0]
+        one_side = views(labels.shape, whole)[0]
         if within is not None:
-            here = tuple(
+            one_side = tuple(
                 slice(max(a.start, b.start), min(a.stop, b.stop))
-                for a, b in zip(here, within, strict=True)
+                for a, b in zip(one_side, within, strict=True)
             )
-        there = tuple(
-            slice(a.start + step, a.stop + step) for a, step in zip(here, whole, strict=True)
+        other_side = tuple(
+            slice(a.start + step, a.stop + step) for a, step in zip(one_side, whole, strict=True)
         )
         near = sum(abs(step) for step in offset) == 1
         weight = 1 / np.sqrt(sum(step * step for step in offset))
-        first, second, values = labels[here], labels[there], channel[here]
+        first, second, values = labels[one_side], labels[other_side], channel[one_side]
         for top in range(0, len(first), _SLAB):
             slab = slice(top, top + _SLAB)
             arrays = tuple(
@@ -82,7 +82,7 @@ def links(
 
 
 def linkage(
-    found: Links,
+    between: Links,
     sizes: NDArray[Any],
     *,
     caution: float = _DEFAULT.caution,
@@ -91,14 +91,15 @@ def linkage(
     """Merges of regions that touch, the highest mean first: (n, 2) ids, each standing for its
     region; (n,) 1 - mean.
 
-    sizes: voxels of each id, (count,); caution: the mean counts (above / voxels of the smaller
-           region) ** caution where that
-    region has more than `above`.  What regions know of each other is added up as they join, so the
-    mean is over all of their affinities.  Heights need not ascend.  `found` is used up: regions are
-    joined in its arrays.
+    sizes:   voxels of each id, (count,)
+    caution: the mean counts (above / voxels of the smaller region) ** caution where that region has
+             more than `above`
+
+    What regions know of each other is added up as they join, so the mean is over all of their
+    affinities.  Heights need not ascend.  `between` is used up: regions are joined in its arrays.
     Source: Bailoni et al. 2022, GASP (average linkage); the dependence on size is our own.
     """
-    pairs, heights = _join(*found, sizes.astype(np.float64), float(caution), float(above))
+    pairs, heights = _join(*between, sizes.astype(np.float64), float(caution), float(above))
     return pairs, heights.astype(np.float32)
 
 
@@ -133,11 +134,11 @@ class _Table(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(here, there, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]
+def _add(one, other, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]
     """Adds the pairs from `begin` on; where it stopped, since the table is half full, or the
     end."""
-    for i in range(begin, len(here)):
-        u, v = np.uint64(min(here[i], there[i])), np.uint64(max(here[i], there[i]))
+    for i in range(begin, len(one)):
+        u, v = np.uint64(min(one[i], other[i])), np.uint64(max(one[i], other[i]))
         if u == v or u == 0:
             continue
         place = slot(first, second, weights, u, v)
@@ -149,13 +150,13 @@ def _add(here, there, values, begin, weight, near, first, second, sums, weights,
         sums[place] += weight * values[i]
         weights[place] += weight
         touch[place] |= near
-    return len(here)
+    return len(one)
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(
+def _move(  # type: ignore[no-untyped-def]
     a, b, old_sums, old_weights, old_touch, old_used, first, second, sums, weights, touch, used
-):  # type: ignore[no-untyped-def]
+):
     for i in range(len(a)):
         if old_weights[i] != 0:
             place = slot(first, second, weights, a[i], b[i])

@@ -1,0 +1,66 @@
+"""What a metric says: the base of every kind of it.
+
+A metric is two classes: a spec, which is plain data and names the kind, and the class that computes
+and is made from the spec.  Both may stand in a module of your own that the config names
+(`imports`), and are asked for by name, `evaluate.metric="purity"`:
+
+    class Purity(spec.Metric):
+        kind: Literal["purity"] = "purity"
+        behaviour: ClassVar[str] = "my_metrics:PurityMetric"
+
+    class PurityMetric(TableMetric):
+        def score(self, table, *, ignore, background):
+            ...
+            return PurityScore(...)   # a `lsd.evaluation.score.Score`
+
+A score must say its objective, `as_dict`, `pool` and its words (`__str__`); see
+`lsd.evaluation.score`.  Validation during training, the choice of a threshold, evaluation.json,
+tables and figures go by these.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, Literal
+
+from lsd import spec
+from lsd.arrays.contingency import Contingency
+from lsd.evaluation.score import Score
+from lsd.spec.kinds import behaviour
+
+Background = Literal["label", "ignore", "singletons"]
+
+
+class TableMetric(ABC):
+    """A metric that follows from how many voxels each segment shares with each object of the truth.
+
+    Made from its spec (`self.spec`).  A segmentation at another threshold has the same table with
+    other names, so no metric of this kind reads a volume.
+    """
+
+    def __init__(self, spec: spec.Metric) -> None:
+        # of the kind that this class belongs to, so its fields are known to it alone
+        self.spec: Any = spec
+
+    @abstractmethod
+    def score(
+        self, table: Contingency, *, ignore: Collection[int], background: Background
+    ) -> Score:
+        """The score of a table (segments, objects, voxels; a row for each pair that occurs).
+
+        ignore:     objects whose rows are left out
+        background: what segment 0 is: a "label" like others, "ignore": its rows are left out too,
+                    "singletons": each of its voxels is a segment of its own
+        Raises ValueError where nothing is left to score.
+        """
+
+
+def scoring(settings: spec.Evaluate) -> Callable[[Contingency], Score]:
+    """From a table to its score, as `settings` say: by their metric, what it ignores, and what
+    segment 0 is."""
+    metric: TableMetric = behaviour(settings.metric)
+    # where the truth was relabelled, what is ignored is not in the table
+    ignore = () if settings.connected else settings.ignore
+    return partial(metric.score, ignore=ignore, background=settings.background)

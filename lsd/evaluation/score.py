@@ -1,0 +1,80 @@
+"""What a metric finds, as the rest of the program knows it: a number to be lowered, and its words.
+
+Training's validation, evaluation, tables and figures know scores by this alone, so what they show
+is up to the score.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+
+
+class Score(ABC):
+    """How good a segmentation is, or a network: of one volume, or of several taken as one.
+
+    title: what the objective is, in words for the axis of a figure
+    short: the same for the heading of a column
+    unit:  of the objective, such as "bits"; "": it has none
+    columns: names in `as_dict` that a table shows, with their headings; none: the objective
+    over_thresholds: names in `as_dict` that are drawn over thresholds, with their labels, what is
+           most important first; none: the objective
+    note:  what stands below a table of such scores
+    """
+
+    title: ClassVar[str] = "score"
+    short: ClassVar[str] = "score"
+    unit: ClassVar[str] = ""
+    columns: ClassVar[Mapping[str, str]] = {}
+    over_thresholds: ClassVar[Mapping[str, str]] = {}
+    note: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def objective(self) -> float:
+        """What is minimised: lower is better, and 0 or above; infinity where it is undefined."""
+
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """Everything by name, as JSON has it."""
+
+    @abstractmethod
+    def pool(self, others: Sequence[Self]) -> Self:
+        """This score and those of other volumes as one."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """The score in words, for the log and above a figure: "VOI split 0.2 + merge 0.1 = 0.3
+        bits"."""
+
+    def curves(self) -> dict[str, float]:
+        """What is followed through training beside the objective, by the curve's name."""
+        return {}
+
+    def row(self) -> dict[str, float]:
+        """What a table shows, by heading."""
+        values = self.as_dict()
+        shown = {heading: values[name] for name, heading in self.columns.items()}
+        return shown or {self.title: self.objective}
+
+    def swept(self) -> dict[str, float]:
+        """What is drawn over thresholds, by name."""
+        values = self.as_dict()
+        return {name: values[name] for name in self.over_thresholds} or {"score": self.objective}
+
+    @classmethod
+    def labels(cls) -> list[str]:
+        """How a figure calls what `swept` gives, in its order."""
+        return list(cls.over_thresholds.values()) or [cls.title]
+
+
+S = TypeVar("S", bound=Score)
+
+
+def pool(scores: Sequence[S]) -> S:
+    """The scores of several volumes as one.  Raises ValueError where there is none."""
+    if not scores:
+        raise ValueError("no volume was scored; there is nothing to pool")
+    first, *others = scores
+    return first.pool(others)

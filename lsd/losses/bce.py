@@ -1,0 +1,32 @@
+"""Binary cross entropy on logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from lsd.losses.dense import DenseLoss
+from lsd.targets.activation import Activation, Sigmoid
+from lsd.targets.target import TargetKind
+
+
+class BceLoss(DenseLoss):
+    """`spec.Bce`: mean of -w (t log p + (1 - t) log(1 - p)) over voxels with w > 0.
+
+    p is the sigmoid of logits, t in [0, 1].
+    """
+
+    def misfit(self, target: TargetKind[Any]) -> str:
+        """Probabilities only."""
+        if isinstance(target.activation, Sigmoid):
+            return ""
+        return (
+            f"loss 'bce' learns probabilities, and {target.spec.kind!r} has another activation "
+            "than a sigmoid; take loss 'mse'"
+        )
+
+    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+        """-t log p - (1 - t) log(1 - p)."""
+        return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

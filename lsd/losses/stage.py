@@ -1,0 +1,61 @@
+"""The losses of all heads of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from lsd.losses.balancer import FixedSum
+from lsd.losses.loss import HeadLoss, LossSample, Totals
+from lsd.spec import Head
+from lsd.spec.kinds import behaviour
+from lsd.targets.activation import Activation
+from lsd.targets.target import target_kind
+
+
+class StageLosses(nn.Module):
+    """The loss of each head of a stage, and how they are combined (`balancer`).
+
+    Raises ValueError where a head has a loss that its target cannot be learned by.
+    """
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.names = tuple(heads)
+        self._targets = {name: target_kind(head.target) for name, head in heads.items()}
+        for name, head in heads.items():
+            loss = behaviour(head.loss)
+            if wrong := loss.misfit(self._targets[name]):
+                raise ValueError(f"head {name!r}: {wrong}")
+            # a head may be called like anything that a module has, such as "train"
+            self.add_module(f"head_{name}", loss)
+        self.balancer = FixedSum({name: head.loss.weight for name, head in heads.items()})
+
+    def head(self, name: str) -> HeadLoss:
+        """The loss of a head."""
+        loss = self.get_submodule(f"head_{name}")
+        assert isinstance(loss, HeadLoss)
+        return loss
+
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """What makes values of logits, by head."""
+        return {name: target.activation for name, target in self._targets.items()}
+
+    def remarks(self) -> list[str]:
+        """What is strange, but not wrong, about the losses of these heads."""
+        return [
+            f"head {name}: {remark}"
+            for name, target in self._targets.items()
+            for remark in self.head(name).remarks(target)
+        ]
+
+    def totals(self, sample: LossSample) -> dict[str, Totals]:
+        """What each head's loss needs of the whole batch, summed over this sample; see
+        `HeadLoss.totals`."""
+        return {name: self.head(name).totals(sample.of(name)) for name in self.names}
+
+    def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
+        """The loss of each head, a scalar with its graph; totals: of the whole batch."""
+        return {name: self.head(name)(sample.of(name), totals[name]) for name in self.names}

@@ -1,0 +1,1 @@
+"""From predicted heads to segmentations: one file for each decoder."""

@@ -1,0 +1,114 @@
+"""Decoders whose fragments are the segments already, but for the faces of blocks that cut them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.job import Version
+from lsd.blockwise.on_disk.step import Step, digest
+from lsd.segmentation.decoders.graph import GraphDecoder
+from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets
+from lsd.segmentation.on_disk.results import in_config_words
+from lsd.segmentation.over_blocks.edges import EDGE, FacesJob
+from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT, FragmentsJob
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
+from lsd.segmentation.over_blocks.running import Running
+from lsd.spec import Decoder as DecoderSpec
+from lsd.spec import Segment
+from lsd.spec.kinds import behaviour
+from lsd.volumes.inputs import ArrayInput
+
+
+class BlockDecoder(GraphDecoder):
+    """A decoder that says which heads it reads, and what segments it makes of them as arrays.
+
+    A volume's blocks are decoded each with segment.context around it.  Segments that a face cut,
+    of which most of the contact was one by what the later block saw, are joined.
+    """
+
+    settings_field = "decoder"
+
+    @abstractmethod
+    def segments(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """Segments (z, y, x) with ids 1..n, 0 where there is none.  What they follow from is in
+        the spec and these arguments, and nowhere else: results on disk are made anew where one of
+        them differs.
+
+        heads: what `reads` names; mask: (z, y, x), where there may be segments, None: everywhere;
+        first_section: z of the first section in the world
+        """
+
+    def decode(
+        self,
+        heads: Heads,
+        settings: Segment,
+        *,
+        mask: NDArray[Any] | None = None,
+        first_section: int = 0,
+    ) -> Decoded:
+        """The segments of all."""
+        known = None if mask is None else np.asarray(mask) != 0
+        return Decoded.final(self.segments(heads, mask=known, first_section=first_section))
+
+    def fragments_job(self, inputs: Inputs) -> FragmentsJob:
+        """By the spec alone."""
+        return SegmentsOfBlocksJob(
+            heads={name: head.array for name, head in inputs.heads.items()},
+            neighborhoods={name: head.neighborhood for name, head in inputs.heads.items()},
+            settings=self.spec,
+            mask=inputs.mask,
+            apart=inputs.apart,
+        )
+
+    def write_edges(self, inputs: Inputs, running: Running) -> Step:
+        """Between what faces cut."""
+        return running.step(self.faces(inputs, running.container))
+
+    def faces(self, inputs: Inputs, container: Path) -> Step:
+        """What faces cut; fragments are whole."""
+        job = FacesJob(
+            fragments=inputs.own(container, FRAGMENTS),
+            uncut=inputs.own(container, UNCUT),
+            made_from=digest(self.first(inputs, container).depends_on()),
+        )
+        grid = inputs.around((1,) * inputs.roi.dims)
+        return Step("edges", container, grid, job, rows=EDGE)
+
+    def other_inputs(self, inputs: Inputs, container: Path, edges: Step) -> list[str]:
+        """Edges follow from the fragments."""
+        differences = self.faces(inputs, container).differs(edges)
+        return in_config_words(differences, settings=self.settings_field)
+
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+        """By name."""
+        return {name: ArrayInput.model_validate(head) for name, head in record["heads"].items()}
+
+
+class SegmentsOfBlocksJob(FragmentsJob):
+    """What a `BlockDecoder` makes of each block; settings: its spec."""
+
+    version: Version = 1
+    heads: dict[str, ArrayInput]
+    neighborhoods: dict[str, Offsets | None]
+    settings: DecoderSpec
+
+    def inputs(self) -> dict[str, HeadInput]:
+        """All of its heads."""
+        return {
+            name: HeadInput(head, self.neighborhoods[name]) for name, head in self.heads.items()
+        }
+
+    def fragments(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """Its segments."""
+        decoder = cast(BlockDecoder, behaviour(self.settings))
+        return decoder.segments(heads, mask=mask, first_section=first_section)

@@ -1,0 +1,118 @@
+"""What a kind of decoder offers: everything else asks it, and never which decoder it is.
+
+    Decoder          its steps over blocks are its own
+    GraphDecoder     fragments of each block, edges between them, tables (`decoders.graph`)
+
+The settings of the decoders of this package stand in `Segment` (its fragments, mutex, scoring ..),
+those of others in their own specs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.step import Step
+from lsd.segmentation.kernels.prediction import Decoded, Heads
+from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.over_blocks.inputs import Inputs
+from lsd.segmentation.over_blocks.running import Running
+from lsd.segmentation.threshold import array_name
+from lsd.spec import Segment
+from lsd.spec.kinds import behaviour
+from lsd.volumes.inputs import ArrayInput
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What predicted values of a volume are.
+
+    low, high: of all that is predicted, in 0..1
+    strongest: the highest of `Decoder.strength` inside the mask
+    dtype:     of the predictions
+    """
+
+    low: float
+    high: float
+    strongest: float
+    dtype: np.dtype[Any]
+
+
+class Decoder(ABC):
+    """From predicted heads to a segmentation, of an array and over the blocks of a volume.
+
+    has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
+                    Without, there is one
+    reads_affinities: whether each head that it reads must hold affinities
+    pieces:         what of a volume its first step makes, as messages call it
+    first_step:     name of its first step on disk
+    """
+
+    has_thresholds: ClassVar[bool] = False
+    reads_affinities: ClassVar[bool] = False
+    pieces: ClassVar[str] = "segments"
+    first_step: ClassVar[str]
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def reads(self, settings: Segment) -> tuple[str, ...]:
+        """Names of the heads that it reads."""
+
+    @abstractmethod
+    def decode(
+        self,
+        heads: Heads,
+        settings: Segment,
+        *,
+        mask: NDArray[Any] | None = None,
+        first_section: int = 0,
+    ) -> Decoded:
+        """What it makes of arrays, all at once.
+
+        mask: (z, y, x), 0 where there are to be no segments; first_section: z of the first section
+              in the world
+        """
+
+    @abstractmethod
+    def first(self, inputs: Inputs, container: Path) -> Step:
+        """The step that all others are made from."""
+
+    @abstractmethod
+    def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:
+        """Runs its steps; returns how many `pieces` there are."""
+
+    @abstractmethod
+    def results(self, inputs: Inputs, container: Path) -> Results:
+        """What it wrote.  Raises ValueError where that is not whole, or other than asked for."""
+
+    @abstractmethod
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+        """The heads that the record of its first step's job says were read."""
+
+    def array_name(self, threshold: float | None) -> str:
+        """Where in the container a segmentation is, at a threshold if it has any."""
+        assert (threshold is not None) == self.has_thresholds, threshold
+        return f"segmentation/{self.spec.kind}" if threshold is None else array_name(threshold)
+
+    def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
+        """What decides whether a voxel is in a segment, (z, y, x) in 0..1, for `why_nothing`."""
+        highest = [head.probabilities.max(axis=0) for head in heads.values()]
+        return np.asarray(np.max(highest, axis=0))
+
+    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+        """Why nothing came out, in a few words with the way out."""
+        return f"what was predicted lies in {seen.low:.3g}..{seen.high:.3g}; see segment.decoder"
+
+
+def decoder_of(settings: Segment) -> Decoder:
+    """The decoder of the config."""
+    made: Decoder = behaviour(settings.decoder)
+    return made

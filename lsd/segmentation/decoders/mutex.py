@@ -1,0 +1,125 @@
+"""Mutex watershed, which takes a volume whole: its segments are final."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.grid import Block
+from lsd.blockwise.on_disk.job import Version
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step, digest, step_folder
+from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
+from lsd.segmentation.decoders.decoder import Decoder, Seen
+from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.prediction import Decoded, Heads
+from lsd.segmentation.mutex import mutex
+from lsd.segmentation.nothing import highest_id
+from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
+from lsd.segmentation.over_blocks.edges import OnAffinities
+from lsd.segmentation.over_blocks.fragments import Source
+from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
+from lsd.segmentation.over_blocks.running import Running
+from lsd.spec import Mutex, Segment
+from lsd.volumes.array import open_array, text
+from lsd.volumes.inputs import ArrayInput, VolumeInput
+
+ARRAY = "segmentation/mutex"
+
+
+class MutexDecoder(Decoder):
+    """By the settings of `Segment.mutex`."""
+
+    reads_affinities = True
+    first_step = "mutex"
+
+    def reads(self, settings: Segment) -> tuple[str, ...]:
+        """Affinities."""
+        return (settings.affinities,)
+
+    def decode(
+        self,
+        heads: Heads,
+        settings: Segment,
+        *,
+        mask: NDArray[Any] | None = None,
+        first_section: int = 0,
+    ) -> Decoded:
+        """Its segments."""
+        affs = affinities(heads, settings)
+        options = settings.mutex.model_dump()
+        return Decoded.final(mutex(affs.values, offsets_of(affs), mask=mask, **options))
+
+    def first(self, inputs: Inputs, container: Path) -> Step:
+        """Segments, of one block that is the whole volume."""
+        job = MutexJob(**on_affinities(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
+        return Step("mutex", container, inputs.one_block(), job, arrays=(ARRAY,))
+
+    def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:
+        """Its one step."""
+        step = running.step(self.first(inputs, running.container))
+        running.levels(step)
+        count = highest_id(open_array(running.container, ARRAY))
+        running.say(f"{count} segments in {text(inputs.roi)}")
+        return count
+
+    def results(self, inputs: Inputs, container: Path) -> Results:
+        """The segmentation."""
+        step = whole_step(step_folder(container, self.first_step))
+        differences = self.first(inputs, container).differs(step)
+        refuse(container, in_config_words(differences, settings="mutex"))
+        return Results(container, open_array(container, ARRAY), None, digest(step.depends_on()))
+
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+        """The affinities."""
+        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+
+    def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
+        """The highest affinity, which is the first to join."""
+        return np.asarray(unit(affinities(heads, settings).values).max(axis=0))
+
+    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+        """Nothing joins."""
+        cause, lie = why_no_affinities(seen)
+        attract = 0.5 - max(settings.mutex.bias)
+        return cause or (
+            f"{lie}, and those that join are above {attract:.3g} (0.5 - segment.mutex.bias), or "
+            f"segments are too small"
+        )
+
+
+class MutexJob(OnAffinities):
+    """The segmentation of the mutex decoder; see `MutexSegments`."""
+
+    version: Version = 3
+    settings: Mutex
+    mask: VolumeInput | None = None
+
+    def open(self, container: Path, worker: int) -> MutexSegments:
+        """Ready to be called."""
+        return MutexSegments(self)
+
+
+class MutexSegments:
+    """Segments of the one block that the whole volume is."""
+
+    def __init__(self, job: MutexJob) -> None:
+        self.affs, self.neighborhood = job.affinities.open(), job.neighborhood
+        self.settings, self.mask = job.settings, open_mask(job.mask, self.affs)
+
+    def read(self, block: Block) -> Source:
+        """All affinities, and the mask."""
+        source: Source = {"affs": self.affs.read(block.write)}
+        if self.mask is not None:
+            source["mask"] = self.mask.read_known(block.write)
+        return source
+
+    def compute(self, block: Block, source: Source) -> Output:
+        """They are final."""
+        options, mask = self.settings.model_dump(), source.get("mask")
+        return Output({ARRAY: mutex(source["affs"], self.neighborhood, mask=mask, **options)})

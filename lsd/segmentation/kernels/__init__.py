@@ -1,0 +1,1 @@
+"""What fragments, agglomeration and the decoders are made of, over arrays."""

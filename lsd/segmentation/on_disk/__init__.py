@@ -1,0 +1,1 @@
+"""What segmentation leaves on disk: look-up tables, and results read by regions."""

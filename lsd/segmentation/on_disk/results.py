@@ -1,0 +1,114 @@
+"""What segmentation left on disk, read by regions, and whether it is what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from funlib.geometry import Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.written import left
+from lsd.segmentation.on_disk.tables import Places, Table, have_tables, open_table, segments_of
+from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.volumes.array import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A segmented volume.
+
+    array:     fragments, or, of a decoder without thresholds, the segmentation itself
+    places:    the fragments; None where array is the segmentation
+    made_from: digest of what array is made from
+    """
+
+    container: Path
+    array: Array
+    places: Places | None
+    made_from: str
+    _tables: dict[float, Table] = field(default_factory=dict)
+
+    def table(self, threshold: float) -> Table:
+        """The segment of each fragment, from disk, or, for a threshold that was not asked for
+        before, from the edges."""
+        assert self.places is not None, "the decoder has no thresholds: nothing is left to join"
+        if threshold not in self._tables:
+            folder = step_folder(self.container, "edges")
+            name, made_from = repr(float(threshold)), digest(load_step(folder).depends_on())
+            if have_tables(self.container, (name,), made_from):
+                self._tables[threshold] = open_table(self.container, name, made_from=made_from)
+            else:
+                self._tables[threshold] = Table(
+                    self.places, segments_of(self.places, edge_pieces(folder), threshold)
+                )
+        return self._tables[threshold]
+
+    def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
+        """Segments (z, y, x) at a threshold, of all the world 0 where there are none; None:
+        fragments."""
+        fragments = self.array.read(roi, beyond="zero").astype(np.uint64, copy=False)
+        return (
+            fragments
+            if threshold is None or self.places is None
+            else self.table(threshold).look_up(fragments)
+        )
+
+
+def whole_step(folder: Path) -> Step:
+    """A step that is whole.  Raises ValueError if it is missing, or blocks are not done."""
+    if not (folder / "step.json").exists():
+        raise ValueError(
+            f"{folder} is missing; run segment.py again with the decoder of the config"
+        )
+    step = load_step(folder)
+    undone = left(step)
+    if undone:
+        raise ValueError(
+            f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again"
+        )
+    return step
+
+
+def refuse(path: Path, differences: Sequence[str]) -> None:
+    """That segmenting again would give what is there: nobody takes the scores of one checkpoint for
+    those of another."""
+    if differences:
+        raise ValueError(
+            f"{path} is not what segment.py would give now: {'; '.join(differences)}; run "
+            f"segment.py again, or evaluate with what was asked for there"
+        )
+
+
+def in_config_words(lines: Sequence[str], *, settings: str, context: str = "context") -> list[str]:
+    """Differences by the names that the config has for them.
+
+    settings: the field of config.segment that a job's `settings` are; context: that its context is
+    """
+    names = {
+        "settings.": f"segment.{settings}.",
+        "settings:": f"segment.{settings}:",
+        "scores.": "segment.",
+        "blocks:": "segment.block:",
+        "context:": f"segment.{context}:",
+        "neighborhood:": "offsets of affinities:",
+        "mask: None there": "segment.use_mask: False there",
+        "mask: another there": "segment.use_mask: True there",
+        "affinities.": "affinities: ",
+        "heads.": "head ",
+        "neighborhoods.": "offsets of head ",
+        "mask.volume.": "what is known of the volume: ",
+        "mask.arrays.": "what is known of the volume: ",
+        "mask.": "what is known of the volume: ",
+    }
+    named = []
+    for line in lines:
+        begin = next((name for name in names if line.startswith(name)), "")
+        line = names.get(begin, "") + line.removeprefix(begin)
+        if line.startswith("segment.use_mask"):
+            line = line.replace("another asked", "True asked").replace("None asked", "False asked")
+        named.append(line)
+    return named

@@ -1,0 +1,1 @@
+"""What is done with each block of a volume: fragments, what is between them, and segments."""

@@ -1,0 +1,106 @@
+"""What the steps of a volume's segmentation are made from, and its blocks.
+
+Ids need no communication.  Fragment n of block b is b * (voxels of a block) + n, so that an id
+tells its block, and fragments end where their block does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+
+from lsd.blockwise.on_disk.grid import Grid, tile
+from lsd.segmentation.kernels.prediction import Offsets
+from lsd.spec import Segment
+from lsd.spec.effect import NoEffect
+from lsd.volumes.array import Array
+from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
+from lsd.volumes.volume import OpenVolume
+
+# sizes of blocks are rounded up to it, so that chunks have handy sizes
+_STEP = 32
+
+Apart = Annotated[int, NoEffect("the size of the blocks, which are part of every fingerprint")]
+
+
+class HeadInput(NamedTuple):
+    """A predicted head; neighborhood: an offset for each channel, None: they are no affinities."""
+
+    array: ArrayInput
+    neighborhood: Offsets | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the steps of a volume are made from.
+
+    roi:   of the prediction
+    heads: those that the decoder reads
+    mask:  where there may be segments; None: everywhere
+    """
+
+    settings: Segment
+    roi: Roi
+    heads: Mapping[str, HeadInput]
+    mask: VolumeInput | None
+
+    @property
+    def grid(self) -> Grid:
+        """Its blocks."""
+        return blocks(self.roi, self.settings)
+
+    @property
+    def apart(self) -> int:
+        """How far the ids of two blocks are apart."""
+        return voxels(self.grid)
+
+    def around(self, context: Sequence[int]) -> Grid:
+        """Its blocks with another context, voxels; of fewer values, those of the last axes."""
+        far = (0,) * (self.roi.dims - len(context)) + tuple(context)
+        step = (1,) * self.roi.dims
+        return tile(self.roi, self.grid.compute_shape, step=step, context=(far, far))
+
+    def one_block(self) -> Grid:
+        """All of it at once."""
+        none = (0,) * self.roi.dims
+        return tile(self.roi, self.roi.shape, step=(1,) * self.roi.dims, context=(none, none))
+
+    def own(self, container: Path, name: str) -> OwnArray:
+        """An array that an earlier step wrote, as it is now."""
+        return OwnArray.of(container, name, revision=self.settings.revision)
+
+
+def blocks(roi: Roi, settings: Segment) -> Grid:
+    """Blocks of about the size of the config, as even as they can be, with its context."""
+    shape = [_even(n, most) for n, most in zip(roi.shape, settings.block[-roi.dims :], strict=True)]
+    context = settings.context[-roi.dims :]
+    return tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
+
+
+def voxels(grid: Grid) -> int:
+    """Of a whole block: how far the ids of two blocks are apart."""
+    return int(np.prod([int(n) for n in grid.write_shape], dtype=object))
+
+
+def first_section(begin: Coordinate) -> int:
+    """z of the first section; a plane has none."""
+    return int(begin[0]) if begin.dims == 3 else 0
+
+
+def open_mask(volume: VolumeInput | None, array: Array) -> OpenVolume | None:
+    """The volume whose known voxels are segmented, on the grid of an array."""
+    return volume.open().on_grid(array.remainder) if volume else None
+
+
+def _even(extent: int, most: int) -> int:
+    """An even share of `extent` for as few blocks as there can be of at most `most`, in handy
+    steps."""
+    if extent <= most:
+        return extent
+    share = -(-extent // -(-extent // most))
+    return min(most, -(-share // _STEP) * _STEP)

@@ -1,0 +1,81 @@
+"""Runs the steps of one volume into its container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsd.blockwise.levels import make_levels
+from lsd.blockwise.on_disk.grid import chunk_shape
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import prepare, run
+from lsd.segmentation.over_blocks.fragments import UNCUT
+from lsd.spec import Segment, Workers
+from lsd.volumes.array import Array
+from lsd.volumes.create import create_array, has_array
+from lsd.volumes.levels import How
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the steps of a volume write to, and who is told.
+
+    name:       of the volume
+    prediction: whose grid all arrays have
+    attributes: of arrays whose step has no settings of its own
+    progress:   told in a line what was done
+    """
+
+    name: str
+    container: Path
+    prediction: Array
+    settings: Segment
+    attributes: Mapping[str, Any]
+    progress: Callable[[str], object]
+
+    def say(self, text: str) -> None:
+        """Tells it of the volume."""
+        self.progress(f"{self.name}: {text}")
+
+    def step(self, step: Step, *, workers: Workers | None = None) -> Step:
+        """Runs a step of the container to its end, with the arrays that it writes; returns it.
+        workers: None: those of the settings."""
+        prepare(step)
+        for name in step.arrays:
+            create_array(
+                step.container,
+                name,
+                roi=step.grid.roi,
+                voxel_size=self.prediction.voxel_size,
+                remainder=self.prediction.remainder,
+                dtype=np.uint8 if name == UNCUT else np.uint64,
+                labels=name != UNCUT,
+                chunks=chunk_shape(step.grid.write_shape),
+                # of fragments, those of fragments: they stay when they are joined in another way
+                attributes={"settings": step.job.fingerprint().get("settings", self.attributes)},
+            )
+        workers = workers or self.settings.workers
+        summary = run(step, workers=workers, title=f"{self.name} {step.name}")
+        if len(step.grid) > 1:
+            self.say(str(summary))
+        return step
+
+    def levels(self, step: Step) -> None:
+        """Coarser levels of the labels that a step wrote."""
+        how: dict[str, How] = {
+            name: "majority"
+            for name in step.arrays
+            if name != UNCUT and has_array(step.container, name)
+        }
+        for summary in make_levels(
+            step,
+            how,
+            levels=self.settings.levels,
+            workers=self.settings.workers,
+            title=f"{self.name} {step.name}",
+        ):
+            self.say(str(summary))

@@ -1,0 +1,106 @@
+"""Validation by loss, of a stage that does not give what is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lsd.evaluation.score import Score
+from lsd.losses.loss import LossSample
+from lsd.losses.stage import StageLosses
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LossScore(Score):
+    """Losses over validation volumes.
+
+    losses:  of each head, the mean over the volumes
+    weights: of each head in the sum
+    volumes: how many
+    """
+
+    title: ClassVar[str] = "validation loss"
+    short: ClassVar[str] = "loss"
+
+    losses: Mapping[str, float]
+    weights: Mapping[str, float]
+    volumes: int = 1
+
+    @property
+    def objective(self) -> float:
+        """Sum over the heads, with their weights."""
+        return sum(self.weights[name] * loss for name, loss in self.losses.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The loss of each head."""
+        return {"losses": dict(self.losses)}
+
+    def curves(self) -> dict[str, float]:
+        """The loss of each head."""
+        return {f"loss/{name}": loss for name, loss in self.losses.items()}
+
+    def pool(self, others: Sequence[LossScore]) -> LossScore:
+        """The mean: each volume counts the same."""
+        scores = (self, *others)
+        volumes = sum(score.volumes for score in scores)
+        means = {
+            name: sum(score.losses[name] * score.volumes for score in scores) / volumes
+            for name in self.losses
+        }
+        return LossScore(means, self.weights, volumes)
+
+    def __str__(self) -> str:
+        return f"validation loss {self.objective:.4f}"
+
+
+def score(
+    losses: StageLosses,
+    predicted: Mapping[str, Array],
+    targets: Mapping[str, tuple[Array, NDArray[np.bool_]]],
+    *,
+    labels: NDArray[np.uint64],
+    known: NDArray[np.bool_],
+    voxel_size: Sequence[float],
+    weights: Mapping[str, float],
+    flat: bool,
+) -> LossScore:
+    """The loss of each head over a region, as in training: mean over the voxels that count.
+
+    predicted: values, by head, (c, z, y, x)
+    targets:   what each head should give, and where that is known, of the same shapes
+    labels, known: (z, y, x); voxel_size: nm
+    weights:   of each head in the sum
+    flat:      sections are a batch of samples, as for 2D networks
+    """
+
+    def batch(array: NDArray[Any]) -> torch.Tensor:
+        """(c, z, y, x) as a batch of one, or of sections."""
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        return tensor.movedim(1, 0) if flat else tensor[None]
+
+    sample = LossSample(
+        # a probability that is 0 or 1 after rounding has no logit, so it is moved a little
+        logits={
+            name: losses.activations[name].inverse(batch(array))
+            for name, array in predicted.items()
+        },
+        targets={name: batch(target) for name, (target, _) in targets.items()},
+        weights={name: batch(where.astype(np.float32)) for name, (_, where) in targets.items()},
+        labels=batch(labels.view(np.int64)[None]),
+        known=batch(known[None]),
+        voxel_size=tuple(voxel_size)[1 if flat else 0 :],
+        activations=losses.activations,
+    )
+    # their parameters may be where the network is; a whole region need not fit there
+    at_rest = deepcopy(losses).cpu().eval()
+    with torch.no_grad():
+        by_head = at_rest(sample, at_rest.totals(sample))
+    return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)

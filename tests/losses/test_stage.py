@@ -1,0 +1,118 @@
+"""The losses of a stage's heads, their sum, and a batch in shares."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from kinds_outside.targets import Flow
+from torch.nn.functional import binary_cross_entropy, mse_loss
+
+from lsd.losses.loss import LossSample
+from lsd.losses.stage import StageLosses
+from lsd.spec import Affinities, Descriptors, Head, Loss
+
+HEADS = {
+    "lsds": Head(target=Descriptors(), loss=Loss(weight=2)),
+    "affs": Head(target=Affinities(), loss=Loss(kind="bce", weight=0.5)),
+    # a name that a module has for something else
+    "train": Head(target=Affinities(), loss=Loss(balance=True)),
+}
+
+
+def sample_of(size: int = 1) -> LossSample:
+    torch.manual_seed(0)
+    shapes = {"lsds": (size, 10, 3, 4, 5)} | dict.fromkeys(("affs", "train"), (size, 3, 3, 4, 5))
+    return LossSample(
+        logits={name: torch.randn(shape, requires_grad=True) for name, shape in shapes.items()},
+        targets={name: torch.randint(2, shape).float() for name, shape in shapes.items()},
+        weights={name: torch.randint(2, shape).float() for name, shape in shapes.items()},
+        labels=torch.randint(5, (size, 1, 3, 4, 5)),
+        known=torch.ones((size, 1, 3, 4, 5), dtype=torch.bool),
+        voxel_size=(30.0, 6.0, 6.0),
+        activations=StageLosses(HEADS).activations,
+    )
+
+
+def by_hand(sample: LossSample, function) -> torch.Tensor:
+    """Mean over what counts."""
+    known = sample.own_weights > 0
+    return function(sample.own_logits.sigmoid()[known], sample.own_target[known])
+
+
+def shares_of(sample: LossSample) -> list[LossSample]:
+    """Each sample of a batch by itself, as one of several processes would have it."""
+
+    def cut(tensors, place):
+        return {name: tensor[place : place + 1] for name, tensor in tensors.items()}
+
+    return [
+        replace(
+            sample,
+            logits=cut(sample.logits, place),
+            targets=cut(sample.targets, place),
+            weights=cut(sample.weights, place),
+            labels=sample.labels[place : place + 1],
+            known=sample.known[place : place + 1],
+        )
+        for place in range(len(sample.labels))
+    ]
+
+
+def test_sum_of_weighted_heads():
+    sample, losses = sample_of(), StageLosses(HEADS)
+    found = losses(sample, losses.totals(sample))
+    for name, function in (("lsds", mse_loss), ("affs", binary_cross_entropy)):
+        assert found[name].item() == pytest.approx(by_hand(sample.of(name), function).item())
+    value = losses.balancer(found)
+    expected = 2 * found["lsds"] + 0.5 * found["affs"] + found["train"]
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    value.backward()
+    own = sample.of("lsds")
+    gradient = torch.autograd.grad(2 * by_hand(own, mse_loss), own.own_logits)[0]
+    torch.testing.assert_close(own.own_logits.grad, gradient)
+
+
+def test_the_shares_of_a_batch_add_up_to_it():
+    """What is averaged and balanced is so over the whole batch, though less of one sample is
+    known."""
+    sample, losses = sample_of(3), StageLosses(HEADS)
+    for weights in sample.weights.values():
+        weights[1, ..., 2:] = 0
+    whole = losses(sample, losses.totals(sample))
+    shares = shares_of(sample)
+    of_shares = [losses.totals(share) for share in shares]
+    totals = {
+        head: {name: sum(share[head][name] for share in of_shares) for name in of_shares[0][head]}
+        for head in HEADS
+    }
+    assert all(of_shares[0]["train"][name].shape == (3,) for name in ("known", "positive"))
+    for name in HEADS:
+        parts = [losses(share, totals)[name] for share in shares]
+        torch.testing.assert_close(sum(parts), whole[name])
+        logits = sample.logits[name]
+        one, other = (torch.autograd.grad(value, logits)[0] for value in (sum(parts), whole[name]))
+        torch.testing.assert_close(one, other)
+
+
+def test_the_balancer_sees_the_scale():
+    """Of fp16, and of batches that make up a step."""
+    sample, losses = sample_of(), StageLosses(HEADS)
+    found = losses(sample, losses.totals(sample))
+    value = losses.balancer(found)
+    losses.balancer.backward(value, found, (), scale=lambda loss: 8 * loss)
+    once = torch.autograd.grad(
+        losses.balancer(losses(sample, losses.totals(sample))), list(sample.logits.values())
+    )
+    for gradient, logits in zip(once, sample.logits.values(), strict=True):
+        torch.testing.assert_close(logits.grad, 8 * gradient)
+
+
+def test_a_loss_that_does_not_fit_the_target_is_refused_or_told():
+    """Cross entropy is of probabilities; balance is of two classes."""
+    heads = {"flow": Head(target=Flow(), loss=Loss(kind="bce"))}
+    with pytest.raises(ValueError, match="head 'flow': loss 'bce' learns probabilities, and "):
+        StageLosses(heads)
+    assert StageLosses({"flow": heads["flow"].derive(loss=Loss())})
+    odd = {"lsds": Head(target=Descriptors(), loss=Loss(balance=True)), "affs": HEADS["train"]}
+    [said] = StageLosses(odd).remarks()
+    assert said.startswith("head lsds: balance takes values above 0.5 for positives")

@@ -1,0 +1,64 @@
+"""Checkpoints of runs that are compared, and signals that arrive in the midst of one."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from lsd.network.checkpoints import checkpoint, files
+from lsd.spec import Config, Schedule, paths
+from lsd.training.progress import Progress
+
+FULL = {
+    "accumulate": 2,
+    "clip": 0.05,
+    "ema": 0.9,
+    "weight_decay": 0.01,
+    "schedule": Schedule(kind="cosine", warmup=2, final=0.1),
+    "iterations": 6,
+    "keep": 9,
+    "checkpoint_every": 2,
+}
+
+
+def content_of(path: Path) -> dict:
+    content = checkpoint.load(path)
+    # what two runs of other names differ in
+    for key in ("config", "config_hash", "sha256"):
+        assert content.pop(key)
+    return content
+
+
+def assert_same(a, b, where="content") -> None:
+    assert type(a) is type(b), where
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{i}]")
+    else:
+        assert a == b, where
+
+
+def last(run: Config, stage: str) -> Path:
+    found = files.newest(paths.checkpoints(run, stage))
+    assert found is not None
+    return found
+
+
+def signal_at(monkeypatch, iteration: int, number: int) -> None:
+    """A signal arrives while that iteration of a stage is under way."""
+    advance, count = Progress.advance, [0]
+
+    def counting(self: Progress, loss: float) -> None:
+        advance(self, loss)
+        count[0] += 1
+        if count[0] == iteration:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Progress, "advance", counting)
