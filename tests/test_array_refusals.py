@@ -15,13 +15,13 @@ from array_cases import (
     assert_same,
     with_value,
 )
-from lsd.segmentation.kernels.nearest import checked
 
 from lsd.arrays.lookup import components
 from lsd.prediction.array import predict_array
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
+from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.mutex import mutex
 from lsd.spec import NEAREST, Segment
 from lsd.targets.affinities import affinities
