@@ -87,13 +87,13 @@ class Remembered(Source):
             range(max(s.start, c.start), min(s.stop, c.stop))
             for s, c in zip(spans, chunk, strict=True)
         ]
-        there = tuple(
+        inside_out = tuple(
             slice(r.start - s.start, r.stop - s.start) for r, s in zip(common, spans, strict=True)
         )
-        here = tuple(
+        inside_chunk = tuple(
             slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True)
         )
-        out[there] = data[here]
+        out[inside_out] = data[inside_chunk]
 
     def _axes(self, values: Any) -> Any:
         return zip(values, self.handle.shape, strict=True)
