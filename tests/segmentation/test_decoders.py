@@ -2,6 +2,7 @@
 arrival."""
 
 import json
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from lsd.segmentation.decoders.decoder import Seen, decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
-from lsd.spec.effect import effective
+from lsd.spec.effect import NoEffect, effective
 
 FAR = (*NEAREST, (-3, 0, 0), (0, -3, 0), (0, 0, -3))
 SHAPE = (10, 16, 18)
@@ -88,3 +89,18 @@ def test_all_kinds_of_scoring_are_among_them() -> None:
         Segment(scoring={"kind": "hist_quant", "quantile": 77})
     fields = {"kind": "hist_quant", "quantile": 75, "from_highest": True}
     assert Segment(scoring=fields).model_dump()["scoring"] == "hist_quant_75_max"
+
+
+class Sized(Scoring):
+    """Of a class of its own, with a field that changes no value."""
+
+    kind: Literal["sized"] = "sized"
+    behaviour: ClassVar[str] = "lsd.segmentation.scoring.means:MeanScoring"
+    size: int = 1
+    note: Annotated[str, NoEffect("it is for people")] = ""
+
+
+def test_what_has_no_effect_changes_no_fingerprint() -> None:
+    assert effective(Sized()) == effective(Sized(note="a")) == "sized"
+    assert effective(Sized(size=2)) == effective(Sized(size=2, note="a"))
+    assert effective(Sized(size=2)) == {"kind": "sized", "size": 2}
