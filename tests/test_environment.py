@@ -5,6 +5,7 @@ Interpreters are stand-ins that say a version, make a folder for an environment,
 was asked for.
 """
 
+import importlib
 import os
 import re
 import shutil
@@ -332,3 +333,10 @@ def test_all_that_name_versions_name_the_same() -> None:
     config = (ROOT / "pyproject.toml").read_text()
     assert f'target-version = "py{allowed[0].replace(".", "")}"' in config
     assert f'python_version = "{allowed[0]}"' in config
+
+
+def test_the_program_that_is_installed_is_there() -> None:
+    module, name = re.search(
+        r'"console_scripts": \["lsd=([\w.]+):(\w+)"\]', (ROOT / "setup.py").read_text()
+    ).groups()
+    assert callable(getattr(importlib.import_module(module), name))

@@ -28,39 +28,39 @@ class Beside(MetaPathFinder):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = [str(folder) for folder in folders]
-        # the folder that each was found in
-        self._found: dict[str, str] = {}
+        # of each module that was found
+        self._folders_of: dict[str, str] = {}
         self._before = set(sys.modules)
 
     def find_spec(
         self, fullname: str, path: object = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The module of the folder, None where it has none of that name."""
-        found = self.find(fullname) if path is None else None
-        if found is not None and found.origin is not None:
-            up = 1 if found.submodule_search_locations is None else 2
-            self._found[fullname] = str(Path(found.origin).resolve().parents[up - 1])
-        return found
+        module = self.find(fullname) if path is None else None
+        if module is not None and module.origin is not None:
+            up = 1 if module.submodule_search_locations is None else 2
+            self._folders_of[fullname] = str(Path(module.origin).resolve().parents[up - 1])
+        return module
 
     def find(self, name: str) -> ModuleSpec | None:
         """As find_spec, without a trace."""
         if name == OURS or name in sys.stdlib_module_names:
             return None
-        found = PathFinder.find_spec(name, self.folders)
-        if found is None or found.origin is None:
+        module = PathFinder.find_spec(name, self.folders)
+        if module is None or module.origin is None:
             return None
-        elsewhere = None if found.submodule_search_locations else PathFinder.find_spec(name)
+        elsewhere = None if module.submodule_search_locations else PathFinder.find_spec(name)
         return (
             None
             if elsewhere and elsewhere.submodule_search_locations and elsewhere.origin
-            else found
+            else module
         )
 
     def private(self) -> list[str]:
         """Names of loaded modules that were found here, with those inside of them; not of a folder
         with modules that define kinds, which others import by their names."""
         public = set(imported().values())
-        private = {name for name, folder in self._found.items() if folder not in public}
+        private = {name for name, folder in self._folders_of.items() if folder not in public}
         return [name for name in sys.modules if name.partition(".")[0] in private]
 
     def forget(self) -> None:
@@ -112,11 +112,11 @@ def _is_another(finder: Beside, name: str) -> bool:
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is None or name == "__main__":
         return False
-    found = finder.find(name)
+    module = finder.find(name)
     return (
-        found is not None
-        and found.origin is not None
-        and Path(found.origin).resolve() != Path(loaded).resolve()
+        module is not None
+        and module.origin is not None
+        and Path(module.origin).resolve() != Path(loaded).resolve()
     )
 
 

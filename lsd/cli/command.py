@@ -133,7 +133,7 @@ def guarded(action: Callable[[], object], *, debug: bool) -> None:
     sys.exit(0)
 
 
-def _interrupted(said: str) -> None:
+def _interrupted(words: str) -> None:
     """Says so, in the words of what was interrupted if it has any, and exits, whatever signals come
     meanwhile.
 
@@ -143,7 +143,7 @@ def _interrupted(said: str) -> None:
     with _deaf():
         try:
             _fail(
-                said or "interrupted; the same command goes on from the last checkpoint or block",
+                words or "interrupted; the same command goes on from the last checkpoint or block",
                 130,
                 debug=False,
             )

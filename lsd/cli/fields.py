@@ -52,9 +52,9 @@ class Section:
     @property
     def fields(self) -> list[Field]:
         """All of them; which kind it is says the section."""
-        said = meanings(self.spec)
+        meaning = meanings(self.spec)
         return [
-            Field(name, _default(info), said.get(name, ""), info.is_required())
+            Field(name, _default(info), meaning.get(name, ""), info.is_required())
             for name, info in self.spec.model_fields.items()
             if not (self.kind and name == "kind")
         ]
@@ -62,26 +62,26 @@ class Section:
 
 def sections(spec: type[BaseModel] = Config) -> list[Section]:
     """The spec and all that it holds, however deep, in the order of their fields; each once."""
-    found: dict[type[BaseModel], Section] = {}
+    by_spec: dict[type[BaseModel], Section] = {}
     for key, one in _walk(spec, ""):
         kind = one.model_fields["kind"].default if issubclass(one, Kind) else ""
-        section = found.setdefault(one, Section(one, kind))
+        section = by_spec.setdefault(one, Section(one, kind))
         if key not in section.keys:
             section.keys.append(key)
-    return list(found.values())
+    return list(by_spec.values())
 
 
 def meanings(spec: type[BaseModel]) -> dict[str, str]:
     """What the docstrings of a spec, and of those that it is made from, say of its fields."""
-    found: dict[str, str] = {}
+    by_field: dict[str, str] = {}
     for base in reversed(spec.__mro__):
         if isinstance(base, type) and issubclass(base, BaseModel):
-            found |= _said(base.__dict__.get("__doc__") or "", spec.model_fields)
-    return found
+            by_field |= _documented(base.__dict__.get("__doc__") or "", spec.model_fields)
+    return by_field
 
 
-def _said(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+def _documented(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
+    lines: dict[str, list[str]] = {}
     current: tuple[str, ...] = ()
     for line in inspect.cleandoc(doc).splitlines():
         entry = _ENTRY.fullmatch(line)
@@ -89,13 +89,13 @@ def _said(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
         if entry and all(name in fields for name in names):
             current = names
             for name in names:
-                found.setdefault(name, []).append(entry[2].strip())
+                lines.setdefault(name, []).append(entry[2].strip())
         elif line.startswith(" ") and current:
             for name in current:
-                found[name].append(line.strip())
+                lines[name].append(line.strip())
         else:
             current = ()
-    return {name: " ".join(parts) for name, parts in found.items()}
+    return {name: " ".join(parts) for name, parts in lines.items()}
 
 
 def _walk(spec: type[BaseModel], key: str) -> Iterator[tuple[str, type[BaseModel]]]:

@@ -50,11 +50,11 @@ def _usual() -> Path:
 
 def _file(path: str | Path) -> Path:
     try:
-        found = expanded(path)
-        if found.is_dir():
+        file = expanded(path)
+        if file.is_dir():
             raise ConfigError(f"{str(path)!r} is a folder; name the config file in it with -c")
-        if found.is_file():
-            return found
+        if file.is_file():
+            return file
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; name a config file that can be read with -c"
@@ -146,8 +146,8 @@ def _execute(path: Path) -> dict[str, Any]:
             _import(names["config"].imports, path)
     if errors:
         # a mistake in a helper that several files call is one
-        said = dict.fromkeys(f"{path}: {line}" for error in errors for line in lines(error))
-        raise ConfigError("\n".join(said))
+        mistakes = dict.fromkeys(f"{path}: {line}" for error in errors for line in lines(error))
+        raise ConfigError("\n".join(mistakes))
     return names
 
 
@@ -167,7 +167,7 @@ def _close_to(error: BaseException) -> str:
         trace = trace.tb_next
     if not (trace and isinstance(error, KeyError) and isinstance(error.args[0], str)):
         return ""
-    there = [
+    known = [
         name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())
     ]
-    return meant(error.args[0], there) if there else ""
+    return meant(error.args[0], known) if known else ""

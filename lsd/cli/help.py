@@ -20,11 +20,11 @@ def listed(first: Sequence[str] = (), *, only: str = "") -> str:
 
     Raises ConfigError, with what there is, where nothing does.
     """
-    found = [section for section in sections() if not only or _is_below(section, only)]
-    if not found:
-        there = dict.fromkeys(key for section in sections() for key in section.keys if key)
-        raise ConfigError(f"no part of a config is called {only!r}{meant(only, there)}")
-    ordered = sorted(found, key=lambda section: _rank(section, first))
+    parts = [section for section in sections() if not only or _is_below(section, only)]
+    if not parts:
+        keys = dict.fromkeys(key for section in sections() for key in section.keys if key)
+        raise ConfigError(f"no part of a config is called {only!r}{meant(only, keys)}")
+    ordered = sorted(parts, key=lambda section: _rank(section, first))
     return "\n\n".join("\n".join(_lines(section, width())) for section in ordered)
 
 

@@ -106,10 +106,10 @@ def _check_path(config: Config, key: str) -> None:
             node = getattr(node, part)
         elif isinstance(node, tuple):
             if not part.isdecimal() or int(part) >= len(node):
-                there = (
+                entries = (
                     f"entries 0..{len(node) - 1}" if node else f"no entries yet; set {where} itself"
                 )
-                raise ConfigError(f"{where} has {there}, got {part!r}")
+                raise ConfigError(f"{where} has {entries}, got {part!r}")
             node = node[int(part)]
         elif isinstance(node, dict):
             node = node.get(part)

@@ -61,11 +61,11 @@ class Network:
 
     def neighborhood(self, head: str = "affs") -> tuple[tuple[int, ...], ...]:
         """Offsets in voxels of a head of affinities, a channel each, as lsd.segment takes them."""
-        there = self._restored.cascade.variant.heads()
-        target = there[head].target if head in there else None
+        heads = self._restored.cascade.variant.heads()
+        target = heads[head].target if head in heads else None
         offsets = None if target is None else target_kind(target).neighborhood(self.dims)
         if offsets is None:
-            raise ValueError(f"{head!r} is no head of affinities; heads are {', '.join(there)}")
+            raise ValueError(f"{head!r} is no head of affinities; heads are {', '.join(heads)}")
         return offsets
 
     def __repr__(self) -> str:

@@ -100,8 +100,8 @@ def predict_roi(
         for name, count in predictor.channels.items()
     }
 
-    def write(part: Roi, found: Heads) -> None:
-        for name, head in found.items():
+    def write(part: Roi, block: Heads) -> None:
+        for name, head in block.items():
             heads[name][:, *(part - roi.begin).to_slices()] = head
 
     for block in predict_blocks(predictor, plan, read=read, write=write):

@@ -31,7 +31,7 @@ def agglomerate(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     *,
-    scoring: str | Scoring = _DEFAULT.scoring,
+    scoring: str | Scoring = _DEFAULT.scoring.kind,
     caution: float = _DEFAULT.caution,
     cautious_above: int = _DEFAULT.cautious_above,
     neighborhood: Sequence[Sequence[int]] | None = None,
@@ -110,7 +110,7 @@ def joined(
     fragments: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],
     *,
-    scoring: str | Scoring = _DEFAULT.scoring,
+    scoring: str | Scoring = _DEFAULT.scoring.kind,
     caution: float = _DEFAULT.caution,
     cautious_above: int = _DEFAULT.cautious_above,
 ) -> tuple[Edges, Scores]:

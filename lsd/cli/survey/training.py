@@ -61,9 +61,9 @@ def _how_long(config: Config, stage: Stage, left: int) -> Iterator[str]:
         speed = f"{rate:.3g} iterations a second, as the run noted"
         yield f"  about {duration(left / rate)}, at {speed}"
         return
-    found = measure(config, stage)
-    yield f"  memory of a step: about {amount(found.memory)} on {found.device} (measured)"
+    measured = measure(config, stage)
+    yield f"  memory of a step: about {amount(measured.memory)} on {measured.device} (measured)"
     yield (
-        f"  about {duration(left * found.seconds)}: a guess, from a pass that took "
-        f"{duration(found.seconds)} here and now; batches and validation come on top"
+        f"  about {duration(left * measured.seconds)}: a guess, from a pass that took "
+        f"{duration(measured.seconds)} here and now; batches and validation come on top"
     )
