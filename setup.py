@@ -53,7 +53,8 @@ setup(
         "tifffile",
         "gunpowder>=1.4.4,<1.5",
         "funlib.geometry",
-        "daisy>=2",
+        # its start of workers is called by what is private in 2.0
+        "daisy>=2,<2.1",
         "waterz>=0.10.1",
         "connected-components-3d",
         "fastremap",
