@@ -34,7 +34,7 @@ from funlib.geometry import Roi
 
 from lsd.network import precision, sizes
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction.blocks import Heads
 from lsd.prediction.run import predict
 from lsd.spec import (
@@ -297,7 +297,7 @@ def _prepare(
         "model": dict(cascade.state_dict()),
         "normalisation": {},
     }
-    checkpoint.save(paths.checkpoints(config, "main") / checkpoint.file_name(0), content)
+    checkpoint.save(paths.checkpoints(config, "main") / files.file_name(0), content)
     return config, cascade.eval()
 
 

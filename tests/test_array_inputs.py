@@ -1,119 +1,10 @@
-"""Array functions and what people hand to them: any layout and byte order, sound dtypes; others
-refused in a sentence."""
-
-import warnings
+"""Array functions and what people hand to them: any layout and byte order, and any sound dtype."""
 
 import numpy as np
 import pytest
-import torch
+from array_cases import AFFINE, FUNCTIONS, LAYOUTS, PREDICTOR, RAW, RNG, assert_same
 
-from lsd.arrays.lookup import components, relabel
-from lsd.evaluation.partition import compare
-from lsd.network.cascade import Cascade
 from lsd.prediction.array import predict_array
-from lsd.prediction.predictor import Predictor
-from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.decode import decode
-from lsd.segmentation.fragments import fragments
-from lsd.segmentation.kernels.nearest import checked
-from lsd.segmentation.mutex import mutex
-from lsd.spec import NEAREST, Affinities, Head, Network, Predict, Segment, Stage, UNet, Variant
-from lsd.targets.affinities import affinities
-from lsd.targets.boundary import boundary
-from lsd.targets.descriptors import descriptors
-
-SHAPE = (7, 8, 9)
-FAR = (*NEAREST, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
-RNG = np.random.default_rng(0)
-LABELS = np.kron(RNG.integers(0, 4, (3, 3, 3)), np.ones((3, 3, 3), int))[:7, :8, :9].astype(
-    np.uint64
-)
-OTHER = np.roll(LABELS, 1, axis=2)
-MASK = RNG.random(SHAPE) < 0.9
-AFFS = RNG.random((6, *SHAPE)).astype(np.float32)
-EDGES, SCORES = np.array([[1, 2], [2, 3]], np.uint64), np.array([0.2, 0.6], np.float32)
-RAW = RNG.uniform(-1, 1, (9, 10, 11)).astype(np.float32)
-
-
-def _predictor():
-    torch.manual_seed(0)
-    variant = Variant(stages=(Stage(heads={"affs": Head(target=Affinities())}),))
-    trunk = UNet(features=2, multiplier=2, factors=((1, 2, 2),), kernels=((3, 3, 3),))
-    settings = Predict(device="cpu", threads=1)
-    return Predictor(
-        Cascade(variant, trunk), Network(trunk=trunk, train_shape=(9, 10, 10)), settings=settings
-    )
-
-
-PREDICTOR = _predictor()
-
-# name -> (function of some arrays, those arrays)
-FUNCTIONS = {
-    "descriptors": (lambda labels: descriptors(labels, voxel_size=(8, 8, 8), sigma=20), (LABELS,)),
-    "affinities": (lambda labels, mask: affinities(labels, FAR, mask=mask), (LABELS, MASK)),
-    "boundary": (lambda labels, mask: boundary(labels, mask=mask), (LABELS, MASK)),
-    "fragments": (
-        lambda affs, mask: fragments(
-            affs,
-            mask=mask,
-            min_seed_distance=3,
-            boundaries="affinity",
-            epsilon_agglomerate=0.3,
-            filter_fragments=0.1,
-        ),
-        (AFFS, MASK),
-    ),
-    "agglomerate mean": (
-        lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR),
-        (AFFS, LABELS),
-    ),
-    "agglomerate mean_all": (
-        lambda affs, labels: agglomerate(
-            affs, labels, neighborhood=FAR, scoring="mean_all", caution=0.2, cautious_above=9
-        ),
-        (AFFS, LABELS),
-    ),
-    "agglomerate quantile": (
-        lambda affs, labels: agglomerate(affs, labels, neighborhood=FAR, scoring="hist_quant_75"),
-        (AFFS, LABELS),
-    ),
-    "components": (
-        lambda nodes, edges, scores: components(nodes, edges, scores, 0.3),
-        (np.arange(4), EDGES, SCORES),
-    ),
-    "relabel": (
-        lambda labels, nodes: relabel(labels, nodes, nodes[::-1]),
-        (LABELS, np.arange(4, dtype=np.uint64)),
-    ),
-    "mutex": (lambda affs, mask: mutex(affs, FAR, mask=mask, bias=(0.2, -0.2)), (AFFS, MASK)),
-    "decode": (
-        lambda affs, mask: decode(affs, FAR, Segment(), mask=mask).segmentation(0.5),
-        (AFFS, MASK),
-    ),
-    "compare": (
-        lambda one, other, mask: tuple(compare(one, other, mask=mask).as_dict().values()),
-        (LABELS, OTHER, MASK),
-    ),
-    "predict_array": (lambda raw: predict_array(PREDICTOR, raw)["affs"], (RAW,)),
-}
-
-LAYOUTS = {
-    "fortran": np.asfortranarray,
-    "big-endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
-    "every second": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
-    "backwards": lambda array: np.ascontiguousarray(array[::-1])[::-1],
-    "read-only": lambda array: (copy := array.copy(), copy.setflags(write=False))[0],
-}
-
-
-def _flat(found):
-    return [np.asarray(part) for part in (found if isinstance(found, tuple) else (found,))]
-
-
-def _equal(one, other):
-    for a, b in zip(_flat(one), _flat(other), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == b.dtype
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -123,7 +14,7 @@ def test_layout_is_no_matter_and_inputs_stay(name, layout) -> None:
     expected = function(*(array.copy() for array in arrays))
     given = [LAYOUTS[layout](array) for array in arrays]
     kept = [array.copy() for array in given]
-    _equal(function(*given), expected)
+    assert_same(function(*given), expected)
     for array, before in zip(given, kept, strict=True):
         np.testing.assert_array_equal(array, before)
         assert array.dtype == before.dtype
@@ -146,14 +37,14 @@ def test_layout_is_no_matter_and_inputs_stay(name, layout) -> None:
 def test_ids_of_any_integer_type(name, dtype) -> None:
     function, arrays = FUNCTIONS[name]
     given = [array.astype(dtype) if array.dtype == np.uint64 else array for array in arrays]
-    _equal(function(*given), function(*arrays))
+    assert_same(function(*given), function(*arrays))
 
 
 @pytest.mark.parametrize("name", ["descriptors", "affinities", "boundary", "compare"])
 def test_bool_is_one_object(name) -> None:
     function, arrays = FUNCTIONS[name]
     given = [array > 1 if array.dtype == np.uint64 else array for array in arrays]
-    _equal(
+    assert_same(
         function(*given),
         function(
             *(
@@ -168,17 +59,7 @@ def test_bool_is_one_object(name) -> None:
 @pytest.mark.parametrize("name", ["affinities", "boundary", "fragments", "mutex", "compare"])
 def test_masks_of_any_type(name, dtype) -> None:
     function, arrays = FUNCTIONS[name]
-    _equal(function(*arrays[:-1], 3 * arrays[-1].astype(dtype)), function(*arrays))
-
-
-AFFINE = [
-    "fragments",
-    "agglomerate mean",
-    "agglomerate mean_all",
-    "agglomerate quantile",
-    "mutex",
-    "decode",
-]
+    assert_same(function(*arrays[:-1], 3 * arrays[-1].astype(dtype)), function(*arrays))
 
 
 @pytest.mark.parametrize("name", AFFINE)
@@ -187,183 +68,8 @@ def test_affinities_of_bytes_and_of_any_float(name) -> None:
     stored = np.round(affs * 255).astype(np.uint8)
     as_float = stored.astype(np.float32) / np.float32(255)
     expected = function(as_float, other)
-    _equal(function(stored, other), expected)
-    _equal(function(as_float.astype(np.float64), other), expected)
-
-
-def _wrong(array, place, value):
-    array = array.astype(np.float32)
-    array[place] = value
-    return array
-
-
-@pytest.mark.parametrize("name", AFFINE)
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda a: _wrong(a, (2, 6, 1, 5), np.nan), r"nan in channel 2 at voxel \(6, 1, 5\)"),
-        (lambda a: _wrong(a, (1, 3, 7, 0), np.inf), r"inf in channel 1 at voxel \(3, 7, 0\)"),
-        (lambda a: _wrong(a, (0, 0, 0, 4), -np.inf), r"-inf in channel 0 at voxel \(0, 0, 4\)"),
-        (
-            lambda a: _wrong(a, (2, 6, 7, 8), 1.5),
-            r"0\.\.1; apply a sigmoid.* 1\.5, in channel 2 at voxel \(6, 7, 8\)",
-        ),
-        (lambda a: a * 255, r"0\.\.1; .*divide by 255"),
-        (lambda a: (a * 255).astype(np.int16), r"int16; allowed: uint8 \(0\.\.255\) or floats"),
-        (lambda a: a > 0.5, "bool; allowed: uint8"),
-        (lambda a: a.astype(complex), "complex128; allowed: uint8"),
-        (lambda a: a[0], "shape|fit"),
-        (lambda a: a[:, :, :, :, None], "shape|fit"),
-    ],
-)
-def test_affinities_that_are_none_are_refused(name, change, words) -> None:
-    function, (affs, other) = FUNCTIONS[name]
-    with pytest.raises(ValueError, match=words):
-        function(change(affs), other)
-
-
-@pytest.mark.parametrize(
-    "name", ["descriptors", "affinities", "boundary", "compare", "agglomerate mean"]
-)
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda a: a.astype(float), "float64"),
-        (lambda a: a.astype(np.int64) - 2, "got -2"),
-        (lambda a: a.astype(str), "<U"),
-        (lambda a: a.astype(object), "object"),
-    ],
-)
-def test_ids_that_are_none_are_refused(name, change, words) -> None:
-    function, arrays = FUNCTIONS[name]
-    with pytest.raises(ValueError, match=words):
-        function(*(change(array) if array.dtype == np.uint64 else array for array in arrays))
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in FUNCTIONS if name not in ("components", "relabel")]
-)
-def test_too_many_and_too_few_axes_are_refused(name) -> None:
-    function, arrays = FUNCTIONS[name]
-    if name != "compare":
-        with pytest.raises(ValueError, match=r"\w+ .*\w+ .*\w+"):
-            function(*(array[None, None] for array in arrays))
-        with pytest.raises(ValueError, match=r"\w+ .*\w+ .*\w+"):
-            function(*(array.reshape(-1) for array in arrays))
-    if len(arrays) > 1:
-        with pytest.raises(ValueError, match=r"shape|fit"):
-            function(*arrays[:-1], arrays[-1][:-1])
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(3, "3 channels.*fit the 6 offsets"), (5, "5 channels.*fit the 6 offsets")]
-)
-@pytest.mark.parametrize(
-    "name", ["agglomerate mean", "agglomerate mean_all", "agglomerate quantile", "mutex", "decode"]
-)
-def test_channels_and_offsets_of_other_numbers_are_refused(name, count, words) -> None:
-    function, (affs, other) = FUNCTIONS[name]
-    with pytest.raises(ValueError, match=words):
-        function(affs[:count], other)
-
-
-@pytest.mark.parametrize(
-    ("offsets", "words"),
-    [
-        (((0, 0, 0), *FAR[1:]), r"\(0, 0, 0\) .*other than 0"),
-        ((FAR[1], *FAR[1:]), r"\(0, -1, 0\) twice"),
-        (((0, 0, 0.5), *FAR[1:]), "whole numbers"),
-        ((), "empty|channels"),
-    ],
-)
-def test_offsets_that_are_none_are_refused(offsets, words) -> None:
-    for function in (
-        lambda: affinities(LABELS, offsets),
-        lambda: mutex(AFFS, offsets),
-        lambda: agglomerate(AFFS, LABELS, neighborhood=offsets, scoring="mean_all"),
-        lambda: decode(AFFS, offsets, Segment()),
-    ):
-        with pytest.raises(ValueError, match=words):
-            function()
-
-
-def test_channels_without_offsets_are_told() -> None:
-    with pytest.warns(UserWarning, match="6 channels of affinities and no neighborhood"):
-        found = agglomerate(AFFS, LABELS)
-    _equal(found, agglomerate(AFFS[:3], LABELS))
-    with pytest.raises(ValueError, match="looks at all 6 channels"):
-        agglomerate(AFFS, LABELS, scoring="mean_all")
-
-
-def test_offsets_longer_than_the_volume_are_told() -> None:
-    far = (*FAR[:5], (0, 9, 9))
-    with pytest.warns(UserWarning, match=r"\(0, 9, 9\) is longer"):
-        affs, known = affinities(LABELS, far)
-    assert not affs[5].any()
-    assert not known[5].any()
-    with pytest.warns(UserWarning, match=r"\(0, 9, 9\) is longer"):
-        found = agglomerate(AFFS, LABELS, neighborhood=far, scoring="mean_all")
-    _equal(found, agglomerate(AFFS[:5], LABELS, neighborhood=far[:5], scoring="mean_all"))
-
-
-def test_descriptors_that_see_little_are_told() -> None:
-    with pytest.warns(UserWarning, match=r"sigma of 7 nm is less than a voxel, 8 nm"):
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=7)
-    with pytest.warns(
-        UserWarning, match=r"sigma of 20 nm is less than 3 voxels, 24 nm \(downsample=3\)"
-    ):
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=20, downsample=3)
-    with pytest.warns(UserWarning, match=r"downsample=8 is larger than the volume, 7 voxels"):
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=200, downsample=8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=8)
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=56, downsample=7)
-        (
-            descriptors(LABELS[:1], voxel_size=(40, 8, 8), sigma=30, downsample=2),
-            "a section knows no z",
-        )
-
-
-@pytest.mark.parametrize("sigma", [np.nan, np.inf, 0, (20, 20)])
-def test_sigma_is_a_number_or_one_an_axis(sigma) -> None:
-    with pytest.raises(ValueError, match="sigma has one positive"):
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=sigma)
-    _equal(
-        descriptors(LABELS, voxel_size=(8, 8, 8), sigma=np.float32(20)),
-        descriptors(LABELS, voxel_size=np.array([8, 8, 8]), sigma=np.array([20.0, 20, 20])),
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (([0, 1], [[1, 2]], [0.5], 0.5), "fragment 2"),
-        (([1, 2], [[1, 2]], [0.5, 0.6], 0.5), r"wanted: \(m, 2\) and \(m,\)"),
-        (([1, 2], [[1, 2]], [np.nan], 0.5), "got nan"),
-        (([1, 2], [[1, 2]], [0.5], np.nan), "nan"),
-        (([1, 2], [[1, -2]], [0.5], 0.5), "edges: .* got -2"),
-        (([1.0, 2.0], [[1, 2]], [0.5], 0.5), "nodes: dtype float64"),
-        (([1, 2], [[1.0, 2.0]], [0.5], 0.5), "edges: dtype float64"),
-    ],
-)
-def test_graphs_that_are_none_are_refused(arguments, words) -> None:
-    with pytest.raises(ValueError, match=words):
-        components(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"threshold": 128}, r"threshold is a mean affinity, 0\.\.1"),
-        ({"min_seed_distance": 0}, "min_seed_distance"),
-        ({"boundaries": "closest"}, "nearest, affinity, got 'closest'"),
-        ({"blank_sections": (7,)}, "blank_sections"),
-    ],
-)
-def test_options_of_fragments(options, words) -> None:
-    with pytest.raises(ValueError, match=words):
-        fragments(AFFS[:3], **options)
+    assert_same(function(stored, other), expected)
+    assert_same(function(as_float.astype(np.float64), other), expected)
 
 
 def test_raw_as_bytes_is_raw_in_minus_one_to_one() -> None:
@@ -377,61 +83,3 @@ def test_raw_as_bytes_is_raw_in_minus_one_to_one() -> None:
             predict_array(PREDICTOR, exact)["affs"],
             predict_array(PREDICTOR, exact.astype(np.float32))["affs"],
         )
-
-
-@pytest.mark.parametrize(
-    ("raw", "words"),
-    [
-        ((RAW + 1) * 127.5, r"raw lies in .*allowed: -1\.\.1.*give uint8"),
-        (RAW * 1.01, r"allowed: -1\.\.1"),
-        (_wrong(RAW, (8, 0, 3), np.nan), r"nan at voxel \(8, 0, 3\)"),
-        (_wrong(RAW, (0, 9, 10), -np.inf), r"-inf at voxel \(0, 9, 10\)"),
-        ((RAW * 100).astype(np.int16), r"raw is int16; allowed: uint8"),
-        (RAW > 0, "raw is bool"),
-        (np.zeros((0, 5, 5), np.float32), "holds no voxel"),
-        (RAW[0], "cannot predict a volume of 2 axes"),
-        (RAW[None], "cannot predict a volume of 4 axes"),
-    ],
-)
-def test_raw_that_is_none_is_refused(raw, words) -> None:
-    with pytest.raises(ValueError, match=words):
-        predict_array(PREDICTOR, raw)
-
-
-def test_raw_that_looks_like_0_to_1_is_told() -> None:
-    with pytest.warns(UserWarning, match=r"raw \* 2 - 1"):
-        predict_array(PREDICTOR, RAW / 2 + 0.5)
-    with pytest.raises(ValueError, match="voxel_size has 2 axes, raw 3"):
-        predict_array(PREDICTOR, RAW, voxel_size=(8, 8))
-
-
-def test_rounding_is_forgiven_and_no_more() -> None:
-    for value in (-9e-4, 1 + 9e-4):
-        assert checked(_wrong(AFFS, (1, 2, 3, 4), value)) is not None
-        predict_array(PREDICTOR, _wrong(RAW, (1, 2, 3), value if value > 0 else value - 1))
-    for value in (-2e-3, 1 + 2e-3):
-        with pytest.raises(ValueError, match=r"in channel 1 at voxel \(2, 3, 4\)"):
-            checked(_wrong(AFFS, (1, 2, 3, 4), value))
-        with pytest.raises(ValueError, match="raw lies in"):
-            predict_array(PREDICTOR, _wrong(RAW, (1, 2, 3), value if value > 0 else value - 1))
-
-
-@pytest.mark.parametrize(("largest", "told"), [(0, False), (1, True), (2, False), (255, False)])
-def test_bytes_that_look_like_a_mask_are_told(largest, told) -> None:
-    affs = np.zeros((3, 4, 5, 6), np.uint8)
-    affs[:, 2:] = largest
-    labels = np.arange(affs[0].size).reshape(affs[0].shape)
-    for function in (
-        fragments,
-        lambda affs: mutex(affs, NEAREST),
-        lambda affs: agglomerate(affs, labels),
-    ):
-        with warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always")
-            function(affs)
-        assert [warning.filename for warning in found] == [__file__] * told
-
-
-def test_checked_gives_what_it_was_given() -> None:
-    assert checked(AFFS) is AFFS or np.shares_memory(checked(AFFS), AFFS)
-    assert checked(AFFS, FAR).dtype == np.float32

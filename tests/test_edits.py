@@ -13,7 +13,7 @@ from funlib.geometry import Roi
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.evaluation.run import evaluate
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
@@ -84,7 +84,7 @@ def config(tmp_path) -> Config:
         "model": dict(Cascade(config.variant, config.network.trunk).state_dict()),
         "normalisation": {"to": [-1.0, 1.0]},
     }
-    checkpoint.save(paths.checkpoints(config, "main") / checkpoint.file_name(7), content)
+    checkpoint.save(paths.checkpoints(config, "main") / files.file_name(7), content)
     return config
 
 

@@ -5,8 +5,10 @@ import json
 from typing import Any, ClassVar, Literal
 
 import gunpowder as gp
+import h5py
 import numpy as np
 import pytest
+import tifffile
 import torch
 from funlib.geometry import Roi
 from pydantic import ValidationError
@@ -23,10 +25,12 @@ from lsd.evaluation.partition import compare
 from lsd.evaluation.score import Score
 from lsd.losses.loss import HeadLoss, LossSample
 from lsd.losses.stage import StageLosses
-from lsd.network import cost, levels, precision
+from lsd.network import cost, precision
 from lsd.network.cascade import Cascade
 from lsd.network.layers import activate
-from lsd.network.unet import UNetTrunk
+from lsd.network.trunks.trunk import architecture
+from lsd.network.trunks.unet import UNetTrunk
+from lsd.network.walk import Walk
 from lsd.prediction import augment
 from lsd.segmentation.decode import decode
 from lsd.segmentation.fragments import fragments
@@ -36,6 +40,8 @@ from lsd.targets import target, windows
 from lsd.targets.activation import Sigmoid
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
+from lsd.volumes import containers
+from lsd.volumes.create import create_array
 
 REFUSED = (AssertionError, ValueError, KeyError)
 
@@ -78,20 +84,16 @@ PLACES = {
         {"a": spec.Head.model_construct(target=spec.Affinities(), loss=INVENTED)}
     ),
     "metric": lambda: scoring(spec.Evaluate.model_construct(metric=INVENTED, connected=False)),
-    "kernels": lambda: levels.kernels(INVENTED),
-    "fold": lambda: levels.fold(INVENTED),
-    "is_padded": lambda: levels.is_padded(INVENTED),
-    "extent": lambda: levels.extent(INVENTED),
-    "widths": lambda: cost.widths(INVENTED),
+    "sizes": lambda: architecture(INVENTED),
     "walk": lambda: cost.walk(INVENTED, config.variant.stages[0], 1, (64, 64, 64)),
     "trunk": lambda: Cascade(config.variant, INVENTED),
     "activation": lambda: activate("invented"),
     "upsample": lambda: UNetTrunk(
-        spec.UNet.model_construct(**{**spec.UNet().__dict__, "upsample": "invented"}), in_channels=1
-    ),
+        spec.UNet.model_construct(**{**spec.UNet().__dict__, "upsample": "invented"})
+    ).module(1),
     "norm": lambda: UNetTrunk(
-        spec.UNet.model_construct(**{**spec.UNet().__dict__, "norm": "invented"}), in_channels=1
-    ),
+        spec.UNet.model_construct(**{**spec.UNet().__dict__, "norm": "invented"})
+    ).module(1),
     "precision": lambda: precision.autocast("invented", torch.device("cpu")),
     "window": lambda: windows.radius(3, "invented"),
     "descriptors": lambda: descriptors(LABELS, voxel_size=(8, 8, 8), sigma=8, mode="invented"),
@@ -169,10 +171,61 @@ def _check_values(does, values) -> None:
 
 @pytest.mark.parametrize("kind", kinds(spec.Trunk))
 def test_every_trunk_has_its_answers(kind) -> None:
-    trunk = kind()
-    assert len(levels.kernels(trunk)) == len(cost.widths(trunk)) == len(trunk.factors) + 1
-    assert levels.fold(trunk).dims == 3
-    assert isinstance(levels.is_padded(trunk), bool)
+    trunk = architecture(kind())
+    extent, training = trunk.extent(), trunk.extent(training=True)
+    shape = extent.smallest_input((1,) * trunk.spec.dims)
+    walk = Walk(2, shape)
+    trunk.walk(walk)
+    with torch.device("meta"):
+        module = trunk.module(2)
+    logits = module(torch.empty(1, 2, *shape, device="meta"))
+    assert logits.shape == (1, walk.channels, *walk.shape)
+    assert walk.channels == trunk.features_out
+    assert walk.shape == tuple(shape - training.shrink)
+    assert walk.parameters == sum(parameter.numel() for parameter in module.parameters())
+    assert walk.macs > 0
+    assert walk.peak > 0
+    assert trunk.check_bf16(shape * 8) is None
+
+
+@pytest.mark.parametrize("kind", kinds(spec.Format))
+def test_every_format_has_its_answers(kind, tmp_path) -> None:
+    [form] = [form for form in containers.formats() if type(form.spec) is kind]
+    write = WRITERS[form.spec.kind]
+    path = tmp_path / f"a{form.suffixes[0]}"
+    assert not form.claims(path), "what is not there is of no format"
+    write(path, np.arange(60, dtype=np.uint8).reshape(3, 4, 5))
+    assert containers.format_of(path) is form
+    [name] = form.names(path)
+    assert form.find(path, name) in (name, f"{name}/0")
+    assert form.find(path, "none") is None
+    array = form.open(path, form.find(path, name))
+    assert (array.shape, array.dtype) == ((3, 4, 5), np.uint8)
+    assert array.read((slice(1, 2), slice(0, 4), slice(2, 4)))[0, 3, 1] == 38
+    everything = (slice(None),) * 3
+    before, stated = list(array.identity(everything)), array.stated()
+    assert list(array.identity(everything)) == before
+    # HDF5 writes no file that is open
+    del array
+    write(path, np.arange(60, 120, dtype=np.uint8).reshape(3, 4, 5))
+    again = form.open(path, form.find(path, name))
+    assert list(again.identity(everything)) != before
+    assert again.stated() == stated
+
+
+def _zarr(path, data) -> None:
+    roi = Roi((0,) * 3, data.shape)
+    create_array(path, "raw", roi=roi, voxel_size=(8,) * 3, dtype=data.dtype, overwrite=True).write(
+        data, roi
+    )
+
+
+def _hdf5(path, data) -> None:
+    with h5py.File(path, "w") as file:
+        file["raw"] = data
+
+
+WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite}
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Augmentation), ids=lambda kind: kind.__name__)

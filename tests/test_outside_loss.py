@@ -10,7 +10,7 @@ import pytest
 import torch
 from kinds_outside.loss import Tempered
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Head, Mse, Stage, Variant, paths
 from lsd.spec.kinds import import_kinds
@@ -46,9 +46,7 @@ def temperature(content: dict) -> float:
 def test_its_parameter_is_trained_and_lies_in_checkpoints(tmp_path) -> None:
     run = tempered(tmp_path, name="run", iterations=3, checkpoint_every=1)
     train(run, progress=False)
-    contents = [
-        content_of(paths.checkpoints(run, "main") / checkpoint.file_name(i)) for i in (1, 2, 3)
-    ]
+    contents = [content_of(paths.checkpoints(run, "main") / files.file_name(i)) for i in (1, 2, 3)]
     seen = [0.7, *(temperature(content) for content in contents)]
     assert len(set(seen)) == 4, "each step moves it"
     # Adam moves a parameter by as much as its rate, whatever its gradient; decay would add to that
@@ -86,7 +84,7 @@ def test_stopped_and_gone_on_with_equals_uninterrupted(tmp_path, extra) -> None:
     )
     assert done.returncode == 0, done.stderr
     for iteration in (4, 6):
-        name = checkpoint.file_name(iteration)
+        name = files.file_name(iteration)
         assert_same(
             *(content_of(paths.checkpoints(run, "main") / name) for run in (straight, broken))
         )
@@ -108,7 +106,7 @@ def test_it_is_what_a_stage_is_validated_by(tmp_path) -> None:
     other = run.derive(train={"validate_every": 0, "iterations": 3}, evaluate={"region": "30:38"})
     longer = other.derive(train={"validate_every": 4, "iterations": 4})
     train(longer, progress=False)
-    content = content_of(paths.checkpoints(run, "main") / checkpoint.file_name(4))
+    content = content_of(paths.checkpoints(run, "main") / files.file_name(4))
     best = content["best"]
     assert best["score"] == pytest.approx(_score(longer, best["iteration"]).score, rel=1e-6)
 
@@ -116,7 +114,7 @@ def test_it_is_what_a_stage_is_validated_by(tmp_path) -> None:
 def _score(run: Config, iteration: int, *, trained: bool = True):
     """Validation of a checkpoint; trained: with the parameters of its losses."""
     [stage] = run.variant.stages
-    restored = from_checkpoint(paths.checkpoints(run, "main") / checkpoint.file_name(iteration))
+    restored = from_checkpoint(paths.checkpoints(run, "main") / files.file_name(iteration))
     losses = initial.new(run, stage).losses
     if trained:
         losses.load_state_dict(dict(restored.losses))
@@ -126,7 +124,7 @@ def _score(run: Config, iteration: int, *, trained: bool = True):
 def test_a_checkpoint_of_before_has_no_parameters_of_losses(tmp_path) -> None:
     """It goes on where its losses own none; where they own one, it is said."""
     plain = config(tmp_path, name="plain", iterations=2, ema=0.5)
-    newest = train(plain, progress=False).with_name(checkpoint.file_name(2))
+    newest = train(plain, progress=False).with_name(files.file_name(2))
     content = checkpoint.load(newest)
     assert content["losses"] == content["ema_of_losses"] == {}
     before = {k: v for k, v in content.items() if k not in ("losses", "ema_of_losses")}
@@ -135,7 +133,7 @@ def test_a_checkpoint_of_before_has_no_parameters_of_losses(tmp_path) -> None:
     assert checkpoint.load(train(plain.derive(train={"iterations": 3}), progress=False))
     run = tempered(tmp_path, name="run", iterations=2)
     train(run, progress=False)
-    newest = paths.checkpoints(run, "main") / checkpoint.file_name(2)
+    newest = paths.checkpoints(run, "main") / files.file_name(2)
     content = checkpoint.load(newest)
     newest.unlink()
     checkpoint.save(newest, {**content, "losses": {}})

@@ -102,8 +102,11 @@ def test_case(case): pass
     assert unmarked(f"pytestmark = pytest.mark.faults\n{source}", "shared") == set()
 
 
-def test_whatever_kills_the_scripts_is_marked() -> None:
-    tree = ast.parse((ROOT / "tests" / "test_faults.py").read_text())
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests" / "faults").glob("test_*.py")), ids=lambda path: path.name
+)
+def test_whatever_kills_the_scripts_is_marked(path) -> None:
+    tree = ast.parse(path.read_text())
     assert [marks([node.value]) for node in tree.body if _defined(node) == ["pytestmark"]] == [
         {"mark", "faults"}
     ]

@@ -82,12 +82,12 @@ class Batches:
         recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
         self._maker = Maker(recipe)
         check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
-        found, count = (
-            replace(recipe, places=self._maker.places, memory=self._maker.memory.size),
-            config.train.workers,
-        )
-        made = Workers(Maker, found, count=count, start=start, stop=stop) if count else None
-        self._workers: Workers[Batch] | None = made
+        self._workers: Workers[Batch] | None = None
+        if config.train.workers:
+            # what this process found out of the volumes need not be found out again
+            known = replace(recipe, places=self._maker.places, memory=self._maker.memory.size)
+            count = config.train.workers
+            self._workers = Workers(Maker, known, count=count, start=start, stop=stop)
         self._next = start
 
     @property

@@ -16,9 +16,9 @@ class Recipe:
     """What all batches of a stage follow from, sent to the workers.  Shapes have as many axes as
     the network.
 
-    places: by volume, where its samples may lie; None where almost anywhere.  Not there: it is to
-            be found out
-    memory: bytes of chunks that a process keeps.  None: as many as is sensible here
+    places: by volume, where its samples may lie, None: almost anywhere; without it, each process
+            looks for itself
+    memory: bytes of chunks that a process keeps.  None: as many as is sensible on this machine
     """
 
     config: spec.Config

@@ -41,7 +41,8 @@ def open_training(dataset: Dataset, *, data_root: Path, arrays: Sequence[str]) -
             )
         truth(volume)
         for name in arrays:
-            volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))  # says so where there is none
+            # one voxel of it, which is refused where the volume has no such array
+            volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
                 f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes "
@@ -74,9 +75,11 @@ def check_size(
     they are refused."""
     for volume in volumes:
         if any(has < needs for has, needs in zip(volume.raw.roi.shape, wanted, strict=True)):
-            there, needed = ("x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted))
+            covered, needed = (
+                "x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted)
+            )
             what = (
-                f"training volume {volume.name!r} has raw of {there} voxels, a sample takes "
+                f"training volume {volume.name!r} has raw of {covered} voxels, a sample takes "
                 f"{needed}"
             )
             if small == "refuse":

@@ -117,12 +117,12 @@ class _Part:
 
     def read(self, roi: Roi, factor: Factor) -> NDArray[Any]:
         channels = self.level.shape[: len(self.level.axes) - roi.dims]
-        found = np.empty((*channels, *roi.shape), self.base.dtype)
+        coarse = np.empty((*channels, *roi.shape), self.base.dtype)
         voxel = 8 * int(np.prod(channels)) * int(np.prod(factor))
         for piece in _pieces(roi, max(1, _PIECE // voxel)):
             data = self.base.read(_covered(piece - self.level.roi.begin, factor, self.base.roi))
-            found[(..., *(piece - roi.begin).to_slices())] = coarser(data, factor, self.how)
-        return found
+            coarse[(..., *(piece - roi.begin).to_slices())] = coarser(data, factor, self.how)
+        return coarse
 
 
 def _covered(roi: Roi, factor: Factor, base: Roi) -> Roi:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, assert_never, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from lsd.network import sizes
-from lsd.network.cost import features_out, read_channels
+from lsd.network.cost import read_channels
 from lsd.network.layers import crop, heads
-from lsd.network.levels import extent, is_padded
-from lsd.network.residual import ResidualTrunk
-from lsd.network.unet import UNetTrunk
-from lsd.spec import ResidualUNet, Stage, Trunk, UNet, Variant
+from lsd.network.trunks.trunk import architecture
+from lsd.spec import Stage, Trunk, Variant
 from lsd.targets.target import TargetKind, channels, target_kind
 
 
@@ -24,12 +22,13 @@ class StageNetwork(nn.Module):
 
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
-        self.trunk = _trunk(trunk, in_channels)
+        kind = architecture(trunk)
+        self.trunk = kind.module(in_channels)
         outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
         self.heads = nn.ModuleDict(
             {
                 f"head_{name}": layer
-                for name, layer in heads(features_out(trunk), outs, dims=trunk.dims)
+                for name, layer in heads(kind.features_out, outs, dims=trunk.dims)
             }
         )
 
@@ -71,11 +70,13 @@ class Cascade(nn.Module):
             }
             for last in (None, *names)
         }
-        self._step, self._remainder = tuple(extent(trunk).step), tuple(extent(trunk).remainder)
-        self._shrink = {
-            training: tuple(extent(trunk, training=training).shrink) for training in (False, True)
+        extents = {
+            training: architecture(trunk).extent(training=training) for training in (False, True)
         }
-        self._discard = tuple(extent(trunk).shrink // 2) if is_padded(trunk) else ()
+        self._step, self._remainder = tuple(extents[False].step), tuple(extents[False].remainder)
+        self._shrink = {training: tuple(extent.shrink) for training, extent in extents.items()}
+        # what a trunk does not lose itself, as it shows in training, is dropped in prediction
+        self._discard = tuple((extents[False].shrink - extents[True].shrink) // 2)
 
     def stage(self, name: str) -> StageNetwork:
         """The network of a stage."""
@@ -143,16 +144,6 @@ class Cascade(nn.Module):
                 running.insert(0, name)
                 needed.update(self._reads[name])
         return running
-
-
-def _trunk(trunk: Trunk, in_channels: int) -> nn.Module:
-    match trunk:
-        case UNet():
-            return UNetTrunk(trunk, in_channels=in_channels)
-        case ResidualUNet():
-            return ResidualTrunk(trunk, in_channels=in_channels)
-        case _:
-            assert_never(trunk)
 
 
 def as_stored(logits: Tensor, target: TargetKind[Any]) -> Tensor:

@@ -18,13 +18,13 @@ into channels is one on a grid f times coarser: step and reach are f times as la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import assert_never
+from math import prod
 
 from funlib.geometry import Coordinate
 
-from lsd.spec import ResidualUNet, Shape, Trunk, UNet
+from lsd.spec.base import Shape
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Extent:
     """Of every axis: legal inputs are `remainder` modulo `step` and above `shrink`; the output has
     `shrink` voxels fewer.
 
-    shrink is even, so an output lies in the centre of its input.
+    step:   shifts of the input by multiples of it shift the output and change nothing else
+    shrink: even, so an output lies in the centre of its input
     """
 
     step: Coordinate
@@ -44,102 +45,85 @@ class Extent:
         least = max(covering, 1) + self.shrink[axis]
         return int(least + (self.remainder[axis] - least) % self.step[axis])
 
-
-def kernels(trunk: Trunk) -> tuple[tuple[Shape, ...], ...]:
-    """Of each level, the kernels of one side in the order in which they are applied going down."""
-    match trunk:
-        case UNet():
-            return trunk.level_kernels or (trunk.kernels,) * (len(trunk.factors) + 1)
-        case ResidualUNet():
-            first = trunk.first_kernel or trunk.kernel
-            # a residual module has three convolutions; the first level has the embedding as well
-            return ((first,) * 4, *((trunk.kernel,) * 3 for _ in trunk.factors))
-        case _:
-            assert_never(trunk)
+    def smallest_input(self, covering: Sequence[int]) -> Coordinate:
+        """Smallest legal input whose output has at least this shape."""
+        return Coordinate(self.smallest(n, axis) for axis, n in enumerate(covering))
 
 
-def fold(trunk: Trunk) -> Coordinate:
-    """Voxels an axis that are folded into channels."""
-    match trunk:
-        case UNet():
-            return Coordinate((1,) * trunk.dims)
-        case ResidualUNet():
-            return Coordinate(trunk.fold or (1,) * trunk.dims)
-        case _:
-            assert_never(trunk)
+@dataclass(frozen=True)
+class Levels:
+    """The convolutions and poolings of a trunk, level by level; a stack of convolutions is one
+    level.
+
+    kernels: of each level, the kernels of one side in the order in which they are applied going
+             down; the same ones follow on the way up, except at the lowest level
+    factors: of the pooling from each level to the next, one fewer than levels
+    fold:    voxels an axis that become channels before the first level; (): none
+    padded:  convolutions keep the extent (same padding)
+    """
+
+    kernels: tuple[tuple[Shape, ...], ...]
+    factors: tuple[Shape, ...] = ()
+    fold: Shape = ()
+    padded: bool = False
+
+    @property
+    def dims(self) -> int:
+        """2 or 3."""
+        return len(self.kernels[0][0])
+
+    @property
+    def step(self) -> Coordinate:
+        """Voxels an axis that become one at the lowest level."""
+        return self._fold * Coordinate(self._product(axis) for axis in range(self.dims))
+
+    def extent(self, discarded: Sequence[int] | None = None) -> Extent:
+        """Step, remainder and shrink; discarded: voxels a side that a same-padded trunk drops,
+        none by default."""
+        axes, zero = range(self.dims), Coordinate((0,) * self.dims)
+        if self.padded:
+            return Extent(self.step, zero, Coordinate(discarded or zero) * 2)
+        descent = Coordinate(self._descent(axis) for axis in axes)
+        lowest = Coordinate(_lost(self.kernels[-1], axis) for axis in axes)
+        return Extent(self.step, descent % self.step, descent * 2 + self.step * lowest)
+
+    def receptive_field(self) -> Coordinate:
+        """Voxels from any output voxel to the farthest input voxel it depends on, the worst over
+        the phases of the step."""
+        reach = Coordinate(self._reach(axis) for axis in range(self.dims))
+        # from the last voxel of a folded cell to the first of another, or the other way round
+        return reach * self._fold + self._fold - 1
+
+    @property
+    def _fold(self) -> Coordinate:
+        return Coordinate(self.fold or (1,) * self.dims)
+
+    def _reach(self, axis: int) -> int:
+        places = range(self._product(axis))
+        fields = [self._field(axis, 0, place, place) for place in places]
+        return max(max(p - low, high - p) for p, (low, high) in zip(places, fields, strict=True))
+
+    def _field(self, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
+        """Interval of level `level`'s input that its outputs low..high depend on, counted as if
+        convolutions were padded."""
+        half = _lost(self.kernels[level], axis) // 2
+        low, high = low - half, high + half
+        if level == len(self.factors):
+            return low, high
+        factor = self.factors[level][axis]
+        deep_low, deep_high = self._field(axis, level + 1, low // factor, high // factor)
+        return min(low, factor * deep_low) - half, max(high, factor * deep_high + factor - 1) + half
+
+    def _product(self, axis: int) -> int:
+        return prod(factor[axis] for factor in self.factors)
+
+    def _descent(self, axis: int) -> int:
+        total, scale = 0, 1
+        for sizes, factor in zip(self.kernels, self.factors, strict=False):
+            total += scale * _lost(sizes, axis)
+            scale *= factor[axis]
+        return total
 
 
-def is_padded(trunk: Trunk) -> bool:
-    """Whether convolutions keep the extent (same padding)."""
-    match trunk:
-        case UNet():
-            return trunk.padding == "same"
-        case ResidualUNet():
-            return True
-        case _:
-            assert_never(trunk)
-
-
-@lru_cache(maxsize=256)
-def extent(trunk: Trunk, *, training: bool = False) -> Extent:
-    """Step, remainder and shrink of a trunk; a same-padded one keeps its extent in training."""
-    dims = trunk.dims
-    step = fold(trunk) * Coordinate(_product(trunk, axis) for axis in range(dims))
-    zero = Coordinate((0,) * dims)
-    if is_padded(trunk):
-        return Extent(step, zero, zero if training else discarded(trunk) * 2)
-    descent = Coordinate(_descent(trunk, axis) for axis in range(dims))
-    lowest = Coordinate(_loss(kernels(trunk)[-1], axis) for axis in range(dims))
-    return Extent(step, descent % step, descent * 2 + step * lowest)
-
-
-def discarded(trunk: Trunk) -> Coordinate:
-    """Voxels a side that a same-padded trunk discards in prediction: its `context`, by default all
-    that padding reaches."""
-    return Coordinate(trunk.context) if trunk.context is not None else receptive_field(trunk)
-
-
-@lru_cache(maxsize=256)
-def receptive_field(trunk: Trunk) -> Coordinate:
-    """Voxels from any output voxel to the farthest input voxel it depends on, the worst over the
-    phases of the step."""
-    reach = []
-    for axis in range(trunk.dims):
-        places = range(_product(trunk, axis))
-        fields = [_field(trunk, axis, 0, place, place) for place in places]
-        reach.append(
-            max(max(p - low, high - p) for p, (low, high) in zip(places, fields, strict=True))
-        )
-    # from the last voxel of a folded cell to the first of another, or the other way round
-    return Coordinate(reach) * fold(trunk) + fold(trunk) - 1
-
-
-def _field(trunk: Trunk, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
-    """Interval of level `level`'s input that its outputs low..high depend on, counted as if
-    convolutions were padded."""
-    half = _loss(kernels(trunk)[level], axis) // 2
-    low, high = low - half, high + half
-    if level == len(trunk.factors):
-        return low, high
-    factor = trunk.factors[level][axis]
-    deep_low, deep_high = _field(trunk, axis, level + 1, low // factor, high // factor)
-    return min(low, factor * deep_low) - half, max(high, factor * deep_high + factor - 1) + half
-
-
-def _loss(sizes: tuple[Shape, ...], axis: int) -> int:
+def _lost(sizes: tuple[Shape, ...], axis: int) -> int:
     return sum(size[axis] - 1 for size in sizes)
-
-
-def _product(trunk: Trunk, axis: int) -> int:
-    product = 1
-    for factor in trunk.factors:
-        product *= factor[axis]
-    return product
-
-
-def _descent(trunk: Trunk, axis: int) -> int:
-    total, scale = 0, 1
-    for sizes, factor in zip(kernels(trunk), trunk.factors, strict=False):
-        total += scale * _loss(sizes, axis)
-        scale *= factor[axis]
-    return total

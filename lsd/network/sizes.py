@@ -21,14 +21,15 @@ from itertools import islice
 from funlib.geometry import Coordinate
 
 from lsd.network import cost
-from lsd.network.levels import Extent, extent
+from lsd.network.levels import Extent
+from lsd.network.trunks.trunk import architecture
 from lsd.spec import Trunk, Variant
 
 
 def step(trunk: Trunk) -> Coordinate:
     """Product of the factors: shifts of the input by multiples of it shift the output and change
     nothing else."""
-    return extent(trunk).step
+    return architecture(trunk).extent().step
 
 
 def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = False) -> Coordinate:
@@ -44,7 +45,7 @@ def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = F
             f"{_either(below, above)} "
             f"(in steps of {_text(step(trunk))})"
         )
-    return Coordinate(input_shape) - extent(trunk, training=training).shrink
+    return Coordinate(input_shape) - architecture(trunk).extent(training=training).shrink
 
 
 def nearest_legal(
@@ -63,7 +64,7 @@ def nearest_legal(
     sizes = _fitting(trunk, shape, training=training)
     least = smallest_input(trunk, output or (1,) * trunk.dims, training=training)
     wanted = (max(n, low) - s for n, low, s in zip(shape, least, sizes.shrink, strict=True))
-    above = Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(wanted))
+    above = sizes.smallest_input(tuple(wanted))
     below = (
         a if a == n else max(a - s, low)
         for a, n, s, low in zip(above, shape, sizes.step, least, strict=True)
@@ -75,8 +76,7 @@ def smallest_input(
     trunk: Trunk, output_shape: Sequence[int], *, training: bool = False
 ) -> Coordinate:
     """Smallest legal input whose output is at least output_shape."""
-    sizes = _fitting(trunk, output_shape, training=training)
-    return Coordinate(sizes.smallest(n, axis) for axis, n in enumerate(output_shape))
+    return _fitting(trunk, output_shape, training=training).smallest_input(output_shape)
 
 
 def stage_shapes(
@@ -125,7 +125,9 @@ def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict
 def context(variant: Variant, trunk: Trunk) -> Coordinate:
     """Raw voxels a side beyond the output of the whole cascade: raw begins this much before the
     output and the write ROI."""
-    return margins(variant, trunk)[variant.stages[-1].name] + extent(trunk).shrink // 2
+    return margins(variant, trunk)[variant.stages[-1].name] + (
+        architecture(trunk).extent().shrink // 2
+    )
 
 
 def cascade_output(
@@ -150,7 +152,7 @@ def cascade_output(
             f"nearest that fit: {_either(below + margin, above + margin)} (in steps of "
             f"{_text(step(trunk))})"
         )
-    return Coordinate(raw_shape) - margin - extent(trunk, training=training).shrink
+    return Coordinate(raw_shape) - margin - architecture(trunk).extent(training=training).shrink
 
 
 def write_shape(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> Coordinate:
@@ -264,7 +266,7 @@ def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> C
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
     """Smallest legal input whose output covers all of `needed` and shares their centre voxel by
     voxel."""
-    sizes, shape = extent(trunk), []
+    sizes, shape = architecture(trunk).extent(), []
     for axis, most in enumerate(max(lengths) for lengths in zip(*needed, strict=True)):
         size = sizes.smallest(most, axis)
         # an odd rest has no centre; one more step (then odd, too) makes it even
@@ -278,7 +280,7 @@ def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
             f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an "
             f"axis"
         )
-    return extent(trunk, training=training)
+    return architecture(trunk).extent(training=training)
 
 
 def _index(variant: Variant, stage: str | None) -> int:

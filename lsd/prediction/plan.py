@@ -149,10 +149,10 @@ def _largest(
         return sizes.raw_shape(variant, trunk, shape)
     limit = roi.shape + (sizes.context(variant, trunk) + sizes.step(trunk)) * 2
     asked = {"memory_bytes": settings.memory * 1e9, "run": _pass(settings), "limit": limit}
-    found = sizes.largest_input(variant, trunk, **asked)
-    output = sizes.cascade_output(variant, trunk, found)
+    fitting = sizes.largest_input(variant, trunk, **asked)
+    output = sizes.cascade_output(variant, trunk, fitting)
     if all(n >= m for n, m in zip(output, least, strict=True)):
-        return found
+        return fitting
     return sizes.largest_input(
         variant,
         trunk,

@@ -131,12 +131,12 @@ def choose_device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        return torch.device(next(kind for kind, usable in available.items() if usable))
     if not available[name.partition(":")[0]]:
-        there = ", ".join(kind for kind, is_there in available.items() if is_there)
+        usable = ", ".join(kind for kind, is_usable in available.items() if is_usable)
         raise ValueError(
             f"device {name!r} is not available; this machine and torch {torch.__version__} have: "
-            f"{there}"
+            f"{usable}"
         )
     return torch.device(name)
 

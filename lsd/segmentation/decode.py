@@ -41,6 +41,3 @@ def decode(
     offsets = tuple(tuple(int(step) for step in offset) for offset in neighborhood)
     heads = {settings.affinities: Prediction(affs, offsets)}
     return decoder.decode(heads, settings, mask=mask, first_section=first_section)
-
-
-__all__ = ["Decoded", "decode"]

@@ -88,9 +88,9 @@ def _cut(
     reason to keep a voxel.
     """
     for edges, offset in zip(weights, offsets, strict=True):
-        here, there = views(edges.shape, offset)
+        first, second = views(edges.shape, offset)
         kept = np.zeros(edges.shape, np.bool_)
-        kept[here] = inside[here] & inside[there]
+        kept[first] = inside[first] & inside[second]
         edges[~kept] = 0
 
 
@@ -100,10 +100,10 @@ def _sections(
     """Every section on its own, with ids of its own."""
     labels, last = np.zeros(weights.shape[1:], np.uint64), 0
     for z in range(weights.shape[1]):
-        found = _decode(
+        segments = _decode(
             weights[:, z], [offset[1:] for offset in offsets], [stride[1:] for stride in strides]
         )
-        labels[z] = np.where(found > 0, found + np.uint64(last), 0)
+        labels[z] = np.where(segments > 0, segments + np.uint64(last), 0)
         last = max(last, int(labels[z].max(initial=0)))
     return labels
 
@@ -121,22 +121,22 @@ def _decode(
         ) from error
     shape = weights.shape[1:]
     # it takes the end of a slice that is below 0 from behind
-    there = [
+    fitting = [
         c
         for c, offset in enumerate(offsets)
         if all(abs(k) < n for k, n in zip(offset, shape, strict=True))
     ]
-    if not there:
+    if not fitting:
         return np.zeros(shape, np.uint64)
-    kept, ways = np.ascontiguousarray(weights[there]), [list(offsets[c]) for c in there]
-    found: NDArray[np.uint64] = mwatershed.agglom(
-        kept, ways, strides=[list(strides[c]) for c in there]
+    kept, ways = np.ascontiguousarray(weights[fitting]), [list(offsets[c]) for c in fitting]
+    segments: NDArray[np.uint64] = mwatershed.agglom(
+        kept, ways, strides=[list(strides[c]) for c in fitting]
     ).astype(np.uint64)
     # a segment is named by one of its voxels, and the first one is number 0, which is also what
     # none is called
-    if found.flat[0] == 0 and _is_joined(kept, ways):
-        found.flat[0] = found.size
-    return found
+    if segments.flat[0] == 0 and _is_joined(kept, ways):
+        segments.flat[0] = segments.size
+    return segments
 
 
 def _is_joined(weights: NDArray[np.float64], offsets: Sequence[Sequence[int]]) -> bool:

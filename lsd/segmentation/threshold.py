@@ -34,14 +34,14 @@ def picked(config: Config) -> float | None:
     on what are validation volumes now, segmented and scored as the config says.
     """
     path = evaluation_file(config)
-    found = _read(path)
-    if found.get("threshold") is not None:
+    noted = _read(path)
+    if noted.get("threshold") is not None:
         other = [
-            *_other(found, config, blocks=True),
-            *_other_volumes(found.get("picked_on", {}), config),
+            *_other(noted, config, blocks=True),
+            *_other_volumes(noted.get("picked_on", {}), config),
         ]
         if not other:
-            return float(found["threshold"])
+            return float(noted["threshold"])
         _say_unused(path, other)
     return validated(config)
 
@@ -50,17 +50,17 @@ def validated(config: Config) -> float | None:
     """The threshold that validation during training found best; None if there was none, or it was
     picked otherwise."""
     path = validation_file(config)
-    found = _read(path)
-    if found.get("threshold") is None:
+    noted = _read(path)
+    if noted.get("threshold") is None:
         return None
     # those of before noted the settings of segmentation alone
-    noted = found.get("yardstick", found)
-    volumes = {name: volume["spec"] for name, volume in noted.get("volumes", {}).items()}
-    other = [*_other(noted, config, blocks=False), *_other_volumes(volumes, config)]
+    yardstick = noted.get("yardstick", noted)
+    volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
+    other = [*_other(yardstick, config, blocks=False), *_other_volumes(volumes, config)]
     if other:
         _say_unused(path, other)
         return None
-    return float(found["threshold"])
+    return float(noted["threshold"])
 
 
 def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[str]:
@@ -70,11 +70,11 @@ def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[st
     """
     now = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
     left_out = {"segment": () if blocks else BLOCKS, "evaluate": COUNTING}
-    found = []
+    other = []
     for part in (part for part in now if part in noted):
-        there, asked = (without(settings[part], left_out[part]) for settings in (noted, now))
-        found += differences(there, asked, f"{part}.")
-    return found
+        before, asked = (without(settings[part], left_out[part]) for settings in (noted, now))
+        other += differences(before, asked, f"{part}.")
+    return other
 
 
 def _other_volumes(noted: Mapping[str, Any], config: Config) -> list[str]:
@@ -104,8 +104,8 @@ def scoring_settings(config: Config) -> dict[str, Any]:
     workers, and what is not used."""
     settings = config.segment
     unused = {"edge_context"} if settings.grown == "whole" else set()
-    found = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
-    return {**found, "agglomeration": settings.grown}
+    used = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
+    return {**used, "agglomeration": settings.grown}
 
 
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
-from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
     "NEAREST",
@@ -37,6 +37,7 @@ __all__ = [
     "Descriptors",
     "Elastic",
     "Evaluate",
+    "Format",
     "Fragments",
     "GrowBoundary",
     "Head",

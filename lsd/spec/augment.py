@@ -47,7 +47,8 @@ Gains = Annotated[Range, AfterValidator(_above_zero)]
 
 
 class Augmentation(Kind):
-    """What is done to a batch; see `lsd.batches.augmentations` for what a kind of it says."""
+    """What is done to a batch; see `lsd.batches.augmentations.augmentation` for what the
+    class that it names does."""
 
 
 class Elastic(Augmentation):

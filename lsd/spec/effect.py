@@ -34,7 +34,7 @@ class Told:
 
 def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
-    name = value.name_alone() if isinstance(value, Kind) else None
+    name = _name(value) if isinstance(value, Kind) else None
     if name is not None:
         return name
     if isinstance(value, BaseModel):
@@ -76,6 +76,13 @@ def without_effect(spec: type[BaseModel]) -> frozenset[str]:
         for name, field in spec.model_fields.items()
         if any(isinstance(mark, NoEffect) for mark in field.metadata)
     )
+
+
+def _name(kind: Kind) -> str | None:
+    """The name that stands for a kind, whatever its fields without effect are."""
+    fields, kept = type(kind).model_fields, _fields(kind)
+    idle = {name: fields[name].get_default() for name in fields if not kept[name]}
+    return (kind.derive(**idle) if idle else kind).name_alone()
 
 
 def _fields(value: BaseModel) -> dict[str, bool]:

@@ -23,13 +23,13 @@ def of_variant(variant: Variant, dims: int) -> list[str]:
 def of_dataset(dataset: Dataset, dims: int) -> list[str]:
     """What volumes have too few axes for a network of `dims`, a line for each field."""
     size = dataset.voxel_size
-    found = (
+    faults = (
         [] if size is None or len(size) >= dims else [f"dataset.voxel_size: {too_few(size, dims)}"]
     )
     for part in ("train", "validate", "test"):
         for index, volume in enumerate(getattr(dataset, part)):
-            found += [f"dataset.{part}.{index}.{fault}" for fault in _of_volume(volume, dims)]
-    return found
+            faults += [f"dataset.{part}.{index}.{fault}" for fault in _of_volume(volume, dims)]
+    return faults
 
 
 def _of_volume(volume: Volume, dims: int) -> Iterator[str]:

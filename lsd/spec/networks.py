@@ -28,7 +28,12 @@ def _check_sizes(kernels: Kernels, context: Ints | None, *, dims: int) -> None:
 
 
 class Trunk(Kind):
-    """A network before its heads; see `lsd.network.trunks` for what a kind of it says."""
+    """A network before its heads; `lsd.network.trunks.trunk` says how to write one.
+
+    features_out: maps that the heads read; None: the kind's default
+    context:      voxels a side that a same-padded trunk discards when it predicts; None: half its
+                  receptive field
+    """
 
     features_out: Positive | None = None
     context: Ints | None = None
@@ -59,7 +64,7 @@ class UNet(Trunk):
     """
 
     kind: Literal["unet"] = "unet"
-    behaviour: ClassVar[str] = "lsd.network.trunks.unet:UNetKind"
+    behaviour: ClassVar[str] = "lsd.network.trunks.unet:UNetTrunk"
     features: Positive = 12
     multiplier: Positive = 5
     factors: tuple[Shape, ...] = ((2, 2, 2), (2, 2, 2), (3, 3, 3))
@@ -119,7 +124,7 @@ class ResidualUNet(Trunk):
     """
 
     kind: Literal["residual"] = "residual"
-    behaviour: ClassVar[str] = "lsd.network.trunks.residual:ResidualKind"
+    behaviour: ClassVar[str] = "lsd.network.trunks.residual:ResidualTrunk"
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (28, 36, 48, 64, 80)
     factors: tuple[Shape, ...] = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
     kernel: Shape = (3, 3, 3)

@@ -28,7 +28,8 @@ def _several(offsets: Any) -> Any:
 class Target(Kind):
     """What a head learns; see `lsd.targets.target` for what the class that it names does.
 
-    What follows from the fields alone is said here: what it cannot do, and which affinities it is.
+    What follows from the fields alone is said by the spec: what it cannot do, and which affinities
+    it is.
     """
 
     def faults(self, dims: int) -> Iterator[str]:

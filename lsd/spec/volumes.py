@@ -6,12 +6,13 @@ import glob
 import warnings
 from collections import Counter
 from pathlib import PurePath
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
 from lsd.spec.place import CHOSEN
 from lsd.spec.written import meant
@@ -27,6 +28,34 @@ Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
 _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
+
+
+class Format(Kind):
+    """A file format of arrays; `lsd.volumes.formats.format` says how to write one.
+
+    A file is opened by the format that claims it, so no volume names its format.
+    """
+
+
+class Zarr2(Format):
+    """zarr v2 folders, with OME-Zarr metadata or without."""
+
+    kind: Literal["zarr"] = "zarr"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.zarr2:ZarrFormat"
+
+
+class Hdf5(Format):
+    """HDF5 files."""
+
+    kind: Literal["hdf5"] = "hdf5"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.hdf5:Hdf5Format"
+
+
+class Tiff(Format):
+    """TIFF files."""
+
+    kind: Literal["tiff"] = "tiff"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
 
 
 class Synthetic(Spec):
@@ -62,7 +91,8 @@ class Sharpen(Spec):
 class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
-    path:       container (zarr folder, HDF5 file, TIFF file), absolute or below the data root
+    path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
+                absolute or below the data root
     synthetic:  a made-up volume instead of a path
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
                 "other.zarr:volumes/x" (container, colon, array) names an array of another
@@ -262,4 +292,16 @@ with warnings.catch_warnings():
             )
 
 
-__all__ = ["Dataset", "Part", "RawRange", "Sharpen", "Synthetic", "Volume", "VoxelSize"]
+__all__ = [
+    "Dataset",
+    "Format",
+    "Hdf5",
+    "Part",
+    "RawRange",
+    "Sharpen",
+    "Synthetic",
+    "Tiff",
+    "Volume",
+    "VoxelSize",
+    "Zarr2",
+]

@@ -50,11 +50,11 @@ def affinities(
     affs = np.zeros((len(neighborhood), *labels.shape), np.float32)
     valid = np.zeros(affs.shape, np.bool_)
     for channel, offset in enumerate(neighborhood):
-        here, there = views(labels.shape, offset)
-        same = labels[here] == labels[there]
-        np.logical_and(same, foreground[here], out=same)
-        affs[channel][here] = same
-        valid[channel][here] = True if known is None else known[here] & known[there]
+        voxels, neighbours = views(labels.shape, offset)
+        same = labels[voxels] == labels[neighbours]
+        np.logical_and(same, foreground[voxels], out=same)
+        affs[channel][voxels] = same
+        valid[channel][voxels] = True if known is None else known[voxels] & known[neighbours]
     return affs, valid
 
 

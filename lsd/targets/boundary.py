@@ -37,10 +37,10 @@ def boundary(
     known = np.ones(labels.shape, np.bool_) if inside is None else inside
     near = known & (labels == 0)
     for offset in _within(width, labels.ndim):
-        here, there = views(labels.shape, offset)
-        differ = (labels[here] != labels[there]) & known[here] & known[there]
-        near[here] |= differ
-        near[there] |= differ
+        voxels, neighbours = views(labels.shape, offset)
+        differ = (labels[voxels] != labels[neighbours]) & known[voxels] & known[neighbours]
+        near[voxels] |= differ
+        near[neighbours] |= differ
     if inside is None:
         return near[np.newaxis].astype(np.float32), known[np.newaxis]
     unknown_near = ndimage.binary_dilation(~known, iterations=width)

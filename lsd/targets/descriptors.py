@@ -91,20 +91,20 @@ def descriptors(
     )
     for line in coarse(volume.shape, at):
         tell(line)
-    found = objects.find(volume)
+    segmented = objects.find(volume)
     if device is None:
         out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
         kernel = blur if mode == "gaussian" else probe
-        if len(found.ids):
+        if len(segmented.ids):
             tiles.each(
-                lambda part: kernel(part, found.runs, at, out),
-                tiles.cut(found, at.factor),
+                lambda part: kernel(part, segmented.runs, at, out),
+                tiles.cut(segmented, at.factor),
                 threads=threads,
             )
     else:
         from lsd.targets.descriptors_torch import compute
 
-        out = compute(volume, found, at, mode=mode, device=device).numpy(force=True)
+        out = compute(volume, segmented, at, mode=mode, device=device).numpy(force=True)
     return out.reshape(-1, *labels.shape)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.losses.stage import StageLosses
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint, load_weights
 from lsd.spec import paths
 from lsd.training import keeping
@@ -34,7 +34,7 @@ def score_again(learner: Learner, validator: Validator) -> None:
         learner.stage.name,
         _changed(best, validator),
     )
-    path = checkpoint.best(paths.checkpoints(learner.config, learner.stage.name))
+    path = files.best(paths.checkpoints(learner.config, learner.stage.name))
     if path is None or not checkpoint.is_whole(path):
         learner.best = None
         log.warning(

@@ -4,19 +4,19 @@ stages before it."""
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.matching import load_matching
 from lsd.network.checkpoints.repair import way_back
 from lsd.network.checkpoints.restore import config_of, load_weights, stage_weights
 from lsd.network.precision import choose
+from lsd.network.trunks.trunk import architecture
 from lsd.prediction.predictor import choose_device
-from lsd.spec import Config, ResidualUNet, Stage
+from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints
 from lsd.spec.written import expanded
 from lsd.training import keeping
@@ -31,7 +31,9 @@ def check(config: Config) -> None:
     """Raises ValueError for what would only be found late: no such device or checkpoint, nothing to
     train, another config."""
     train, last = config.train, config.variant.stages[-1].name
-    _check_bf16(config, choose_device(train.device).type)
+    device = choose_device(train.device).type
+    if device == "cpu" and choose(train.precision, device) == "bf16":
+        architecture(config.network.trunk).check_bf16(config.network.train_shape)
     # once the last stage has begun, its checkpoint holds all of them
     needed = {} if keeping.latest(config, config.variant.stages[-1]) else train.init
     for stage, path in needed.items():
@@ -50,29 +52,6 @@ def check(config: Config) -> None:
         there, content = newest(config, begun[-1])
         check_same(config_of(content, where=there), config, where=str(there))
         check_data(content.get("data"), config, where=there)
-
-
-def _check_bf16(config: Config, device: str) -> None:
-    """Gradients of a convolution over two voxels in bf16 hold what was in memory before (torch
-    2.13, oneDNN on AVX-512)."""
-    trunk, shape = config.network.trunk, config.network.train_shape
-    if (
-        device != "cpu"
-        or choose(config.train.precision, device) != "bf16"
-        or not isinstance(trunk, ResidualUNet)
-    ):
-        return
-    steps = [
-        math.prod(axis)
-        for axis in zip(*trunk.factors, trunk.fold or (1,) * trunk.dims, strict=True)
-    ]
-    if min(n // step for n, step in zip(shape, steps, strict=True)) <= 2:
-        raise ValueError(
-            f"network.train_shape {shape} leaves two voxels or fewer on the lowest level, where "
-            f"gradients in bf16 are wrong on "
-            f"processors; take at least {tuple(4 * step for step in steps)}, or "
-            f"train.precision=fp32"
-        )
 
 
 def begin(config: Config, stage: Stage) -> Learner:
@@ -106,7 +85,7 @@ def newest(config: Config, stage: Stage) -> tuple[Path, dict[str, Any]]:
 def done(config: Config, stage: Stage) -> int:
     """Iterations of a stage that are done, by the name of its newest checkpoint."""
     path = keeping.latest(config, stage)
-    return int(path.stem.rpartition("_")[2]) if path else 0
+    return (files.iteration(path) if path else None) or 0
 
 
 def finished(config: Config, stage: Stage) -> Path | None:
@@ -120,7 +99,7 @@ def finished(config: Config, stage: Stage) -> Path | None:
         done(config, stage) < config.train.iterations and not _is_built_on(config, stage)
     ):
         return None
-    return checkpoint.best(checkpoints(config, stage.name)) or newest
+    return files.best(checkpoints(config, stage.name)) or newest
 
 
 def sources(config: Config, stage: Stage) -> dict[str, Path]:
@@ -163,6 +142,5 @@ def load(cascade: Cascade, paths: Mapping[str, Path], *, stage: str) -> None:
 def _is_built_on(config: Config, stage: Stage) -> bool:
     names = [s.name for s in config.variant.stages]
     return any(
-        checkpoint.newest(checkpoints(config, later))
-        for later in names[names.index(stage.name) + 1 :]
+        files.newest(checkpoints(config, later)) for later in names[names.index(stage.name) + 1 :]
     )

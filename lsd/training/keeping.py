@@ -6,15 +6,13 @@ import json
 import logging
 from pathlib import Path
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Stage
 from lsd.spec.paths import checkpoints, validation_file
 from lsd.system.atomic import write_text
 from lsd.training.learner import Learner
 
 log = logging.getLogger(__name__)
-
-BEST = "best.pt"
 
 
 def save(learner: Learner) -> None:
@@ -27,15 +25,15 @@ def save(learner: Learner) -> None:
     if not path.exists():
         checkpoint.save(path, learner.content())
     if learner.best is None:
-        checkpoint.publish(path, path.with_name(BEST))
-    checkpoint.prune(path.parent, keep=learner.config.train.keep)
+        files.make_best(path)
+    files.prune(path.parent, keep=learner.config.train.keep)
 
 
 def save_best(learner: Learner) -> None:
     """Names the checkpoint of this iteration the best, and records what its validation found."""
     save(learner)
     path = _path(learner)
-    checkpoint.publish(path, path.with_name(BEST))
+    files.make_best(path)
     record_best(learner)
 
 
@@ -55,12 +53,12 @@ def mend_best(learner: Learner) -> None:
     """
     if learner.best is None:
         return
-    best = _path(learner).with_name(BEST)
-    kept = best.with_name(checkpoint.file_name(learner.best["iteration"]))
+    best = _path(learner).with_name(files.BEST)
+    kept = best.with_name(files.file_name(learner.best["iteration"]))
     if learner.best["iteration"] == learner.iteration:
         save_best(learner)
     elif not best.exists() and kept.exists():
-        checkpoint.publish(kept, best)
+        files.make_best(kept)
     elif not best.exists():
         log.warning(
             "%s is gone: the next validation begins anew, and the latest is the best until then",
@@ -71,8 +69,8 @@ def mend_best(learner: Learner) -> None:
 
 def latest(config: Config, stage: Stage) -> Path | None:
     """The checkpoint that the stage goes on from; None if there is none."""
-    return checkpoint.newest(checkpoints(config, stage.name))
+    return files.newest(checkpoints(config, stage.name))
 
 
 def _path(learner: Learner) -> Path:
-    return checkpoints(learner.config, learner.stage.name) / checkpoint.file_name(learner.iteration)
+    return checkpoints(learner.config, learner.stage.name) / files.file_name(learner.iteration)

@@ -1,9 +1,9 @@
 """Arrays on disk: opening and creating them, the volumes of a dataset, the synthetic volume.
 
 units, metadata, layout   what a file says of an array, and where its voxels lie
-attributes, ngff, checked what attributes and OME-Zarr metadata state, field by field
-containers, source        zarr, HDF5 and TIFF files, and their chunks
-zarr2, hdf5, tiff, codec  what is particular to each; foreign: what is not read
+attributes, checked       what attributes state, field by field
+formats                   zarr, HDF5 and TIFF files, and those of one's own: one file a format
+containers, source        files that hold arrays, and their chunks, whatever the format
 array, create, levels     an array read by regions of the world; arrays that are written, and
                           coarser
 state, inputs             what tells its content from another; arrays as what a block function is

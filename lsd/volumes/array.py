@@ -200,8 +200,8 @@ def open_array(
     axes: Sequence[str] | None = None,
     writable: bool = False,
 ) -> Array:
-    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout) or a TIFF file, told apart
-    by content.
+    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout), a TIFF file, or a file of
+    a format of one's own, told apart by content.
 
     name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for
                 TIFF
@@ -217,15 +217,15 @@ def open_array(
     lists those that are), has no voxel size, states what cannot be, or cannot be read here.
     """
     container = Path(path)
-    found = containers.find(container, name)
-    if found is None:
+    inside = containers.find(container, name)
+    if inside is None:
         raise containers.missing(container, name)
-    source = Source(container, found, writable=writable)
+    source = Source(container, inside, writable=writable)
     handle = source.handle
     try:
         dtype = _number_type(handle)
         layout = resolve(
-            containers.statement(container, found, handle),
+            handle.stated(),
             handle.shape,
             voxel_size=voxel_size,
             offset=offset,

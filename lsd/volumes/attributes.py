@@ -70,17 +70,17 @@ def completed(
     if attributes is None:
         return own
     if _COARSE.fullmatch(name.rpartition("/")[2]):
-        said = f"what its group says is of the finest level, and {name!r} may be a coarser one"
-        return replace(own, unused=own.unused or said)
+        reason = f"what its group says is of the finest level, and {name!r} may be a coarser one"
+        return replace(own, unused=own.unused or reason)
     names = {"axis_names": list(own.axes)} if own.axes else {}
-    found = from_attributes({**attributes, **names}, dims)
-    offset = own.offset if own.offset is not None else found.offset
+    of_group = from_attributes({**attributes, **names}, dims)
+    offset = own.offset if own.offset is not None else of_group.offset
     return Statement(
-        own.axes or found.axes,
-        found.voxel_size,
+        own.axes or of_group.axes,
+        of_group.voxel_size,
         offset,
-        {**found.wrong, **own.wrong},
-        own.unused or found.unused,
+        {**of_group.wrong, **own.wrong},
+        own.unused or of_group.unused,
     )
 
 
@@ -104,22 +104,24 @@ def _names(attributes: Mapping[str, Any], dims: int) -> list[str] | None:
 
 def _unit(units: Any, what: str) -> str:
     """The one unit of all axes; channels may have an empty one."""
-    found = {unit for unit in texts(units, what) if unit} if units is not None else set()
-    if len(found) > 1:
-        raise ValueError(f"its axes have different units, {sorted(found)}; write them all in nm")
-    return found.pop() if found else "nm"
+    named_units = {unit for unit in texts(units, what) if unit} if units is not None else set()
+    if len(named_units) > 1:
+        raise ValueError(
+            f"its axes have different units, {sorted(named_units)}; write them all in nm"
+        )
+    return named_units.pop() if named_units else "nm"
 
 
 def _size(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str) -> Lengths | None:
     """The voxel size, by whatever attribute.  ValueError if two of them differ."""
-    found: dict[str, Lengths] = {}
+    sizes: dict[str, Lengths] = {}
     for key in SIZES:
         size = _one_size(key, attributes[key], axes, unit) if key in attributes else None
         if size is not None:
-            found[key] = size
-    for key, size in list(found.items())[1:]:
-        first = next(iter(found))
-        one, other = _in_order(found[first]), _in_order(size)
+            sizes[key] = size
+    for key, size in list(sizes.items())[1:]:
+        first = next(iter(sizes))
+        one, other = _in_order(sizes[first]), _in_order(size)
         if not agree(one, other):
             shown_one, shown_other = (
                 _as_written(attributes, key, values) for key, values in ((first, one), (key, other))
@@ -127,7 +129,7 @@ def _size(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str) 
             raise ValueError(
                 f"{first} is {shown_one} but {key} is {shown_other}; remove the wrong one"
             )
-    return next(iter(found.values()), None)
+    return next(iter(sizes.values()), None)
 
 
 def _one_size(key: str, value: Any, axes: Sequence[str] | None, unit: str) -> Lengths | None:
@@ -187,9 +189,9 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
     ]
     if any(not known(unit) for *_, unit in space):
         return None
-    found = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
+    lengths = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
     return {
-        axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, found, strict=True)
+        axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, lengths, strict=True)
     }
 
 

@@ -70,25 +70,25 @@ def listed(value: Any) -> tuple[Any, ...]:
 def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction, ...]:
     """The numbers of a list, exactly as they are written."""
     try:
-        found = tuple(exact(entry) for entry in listed(value))
+        exact_numbers = tuple(exact(entry) for entry in listed(value))
     except ValueError:
         raise ValueError(
             f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis"
         ) from None
-    if positive and min(found, default=Fraction(1)) <= 0:
+    if positive and min(exact_numbers, default=Fraction(1)) <= 0:
         raise ValueError(f"{what} is {shown(listed(value))}; voxel sizes are positive")
-    return found
+    return exact_numbers
 
 
 def texts(value: Any, what: str) -> list[str]:
     """The words of a list, None among them as ""."""
-    found = [
+    words = [
         entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
         for entry in listed(value)
     ]
-    if not all(isinstance(entry, str | None) for entry in found):
+    if not all(isinstance(entry, str | None) for entry in words):
         raise ValueError(f"{what} is {shown(value)}; it must be a list of words")
-    return [str(entry or "") for entry in found]
+    return [str(entry or "") for entry in words]
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:

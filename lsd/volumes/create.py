@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
-from lsd.volumes.codec import Checked
+from lsd.volumes.formats.codec import Checked
 from lsd.volumes.metadata import SPACE, dataset, image_attributes, plain_attributes
 from lsd.volumes.units import exact, lengths
 
@@ -74,13 +74,13 @@ def create_array(
     shape = ((channels,) if channels else ()) + tuple(roi.shape)
     wanted = chunk_sizes(shape, roi.dims, np.dtype(dtype), chunks)
     size, place = [float(nm) for nm in voxel_size], lengths(roi.begin, voxel_size, remainder)
-    said = {**plain_attributes(axes, size, place), **(attributes or {})}
+    attrs = {**plain_attributes(axes, size, place), **(attributes or {})}
     container, name = Path(path), name.strip("/")
     _refuse_others(container, name)
     if overwrite and _is_array(container / name):
         remove_array(container, name)
     elif _is_array(container / name):
-        found = _reopen(
+        existing = _reopen(
             container,
             name,
             roi=roi,
@@ -90,15 +90,15 @@ def create_array(
             chunks=wanted,
             remainder=remainder,
         )
-        if not dict(found.source.handle.attrs):
+        if not dict(existing.source.handle.attrs):
             # who made it was killed before it could say so
-            found.source.handle.attrs.put(said)
-        return found
+            existing.source.handle.values.attrs.put(attrs)
+        return existing
     _group(container, name).attrs.put(
         image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels)
     )
     new_array(
-        container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=said, fill=fill
+        container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=attrs, fill=fill
     )
     return _opened(container, name, remainder)
 
@@ -154,21 +154,21 @@ def create_level(
             *(-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)),
         )
         wanted = chunk_sizes(shape, dims, base.dtype, chunks)
-        said = plain_attributes(base.axes, size, place)
-        new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=said)
+        attrs = plain_attributes(base.axes, size, place)
+        new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=attrs)
     return open_array(path, f"{name}/{level}", writable=True)
 
 
 def announce_level(path: str | Path, name: str, level: int) -> None:
     """Lists a level, which is whole, in the metadata of its image."""
     group = zarr.open_group(str(Path(path) / name), mode="r+")
-    said = zarr.open_array(str(Path(path) / name / str(level)), mode="r").attrs
+    attrs = zarr.open_array(str(Path(path) / name / str(level)), mode="r").attrs
     [image] = group.attrs["multiscales"]
-    others = [there for there in image["datasets"] if there["path"] != str(level)]
-    channels = len(said["axis_names"]) - len(said["resolution"])
-    levels = [*others, dataset(str(level), said["resolution"], said["offset"], channels=channels)]
+    others = [level_entry for level_entry in image["datasets"] if level_entry["path"] != str(level)]
+    channels = len(attrs["axis_names"]) - len(attrs["resolution"])
+    levels = [*others, dataset(str(level), attrs["resolution"], attrs["offset"], channels=channels)]
     group.attrs["multiscales"] = [
-        {**image, "datasets": sorted(levels, key=lambda there: int(there["path"]))}
+        {**image, "datasets": sorted(levels, key=lambda level_entry: int(level_entry["path"]))}
     ]
 
 
@@ -232,21 +232,27 @@ def _reopen(
     chunks: tuple[int, ...],
     remainder: Sequence[Any] | None,
 ) -> Array:
-    found = _opened(path, name, remainder)
-    there = (found.shape, found.roi, found.dtype, found.source.chunks, found.voxel_size)
+    existing = _opened(path, name, remainder)
+    present = (
+        existing.shape,
+        existing.roi,
+        existing.dtype,
+        existing.source.chunks,
+        existing.voxel_size,
+    )
     asked = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
-    if there != asked:
+    if present != asked:
         labels = ("shape", "roi", "dtype", "chunks", "voxel size")
         differ = [
             f"{what} {a} there, {b} asked for"
-            for what, a, b in zip(labels, there, asked, strict=True)
+            for what, a, b in zip(labels, present, asked, strict=True)
             if a != b
         ]
         raise ValueError(
-            f"{found.name} is another array: {'; '.join(differ)}; delete it, name another output, "
-            f"or overwrite it"
+            f"{existing.name} is another array: {'; '.join(differ)}; delete it, name another "
+            f"output, or overwrite it"
         )
-    return found
+    return existing
 
 
 def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:

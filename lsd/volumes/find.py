@@ -61,12 +61,12 @@ def check_volumes(config: Config, names: tuple[str, ...]) -> None:
 def _matches(volume: Volume, root: Path) -> list[Volume]:
     if volume.path is None or not volume.is_pattern or locate(volume.path, root=root).exists():
         return [volume]
-    found = sorted(glob.glob(str(Path(meant(volume.path))), root_dir=root, recursive=True))
-    if not found:
+    paths = sorted(glob.glob(str(Path(meant(volume.path))), root_dir=root, recursive=True))
+    if not paths:
         return [volume]
     return [
         volume.derive(path=path, name=name)
-        for path, name in zip(found, _names(volume, found), strict=True)
+        for path, name in zip(paths, _names(volume, paths), strict=True)
     ]
 
 

@@ -53,9 +53,8 @@ class ArrayState(Spec):
         """The state of `array` within `roi`, by default all that may be read of it.  revision: see
         `Volume.revision`."""
         inside = array.roi if roi is None else array.roi.intersect(roi)
-        here = place(array.source.path.resolve(), array.source.name) if where is None else where
         return cls(
-            place=here,
+            place=place(array.source.path.resolve(), array.source.name) if where is None else where,
             layout=_layout(array),
             dtype=str(array.dtype),
             read=box(inside),
@@ -180,9 +179,9 @@ class VolumeInput(Spec):
 
     def changed(self) -> list[str]:
         """What was changed since, in words."""
-        there = _arrays(self._open())
+        arrays = _arrays(self._open())
         return [
-            line for name, state in self.arrays.items() for line in _changed(there[name], state)
+            line for name, state in self.arrays.items() for line in _changed(arrays[name], state)
         ]
 
     def _open(self) -> OpenVolume:
@@ -208,24 +207,24 @@ def _closed(array: Array) -> Array:
 
 
 def _input(volume: OpenVolume, spec: Volume, data_root: Path, read: dict[str, Roi]) -> VolumeInput:
-    there = _arrays(volume)
+    arrays = _arrays(volume)
     states = {
-        name: ArrayState.of(there[name], roi, revision=volume.spec.revision)
+        name: ArrayState.of(arrays[name], roi, revision=volume.spec.revision)
         for name, roi in read.items()
-        if name in there
+        if name in arrays
     }
     return VolumeInput(name=volume.name, data_root=str(data_root), volume=spec, arrays=states)
 
 
 def _arrays(volume: OpenVolume) -> dict[str, Array]:
     further = {f"arrays.{name}": array for name, array in volume.arrays.items()}
-    found = {
+    named = {
         "raw": volume.raw,
         "labels": volume.labels,
         "labels_mask": volume.labels_mask,
         **further,
     }
-    return {name: array for name, array in found.items() if array is not None}
+    return {name: array for name, array in named.items() if array is not None}
 
 
 def _known(volume: OpenVolume, roi: Roi) -> dict[str, Roi]:
@@ -236,7 +235,13 @@ def _known(volume: OpenVolume, roi: Roi) -> dict[str, Roi]:
 def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
-    return Volume.model_validate({**volume.model_dump(), **nothing, **changes})
+    fields = {**volume.model_dump(), **nothing, **changes}
+    left = {"raw", *(what for what in ("labels", "labels_mask") if fields[what])}
+    for field in ("voxel_size", "offset", "axes"):
+        if isinstance(fields[field], dict):
+            by_name = {name: value for name, value in fields[field].items() if name in left}
+            fields[field] = by_name or None
+    return Volume.model_validate(fields)
 
 
 def _layout(array: Array) -> dict[str, Any]:

@@ -50,16 +50,18 @@ def truth_blocks(
     origin = np.asarray(volume.labels.layout.offset)
     first = (np.asarray(roi.begin) - origin) // shape
     grid = -(-(np.asarray(roi.end) - origin) // shape) - first
-    on_disk = [found for found in map(stored, _telling(volume, masked=masked)) if found]
-    there = None
+    on_disk = [chunks for chunks in map(stored, _telling(volume, masked=masked)) if chunks]
+    touched = None
     if on_disk:
-        begins, extent = min(on_disk, key=lambda found: len(found[0]) * math.prod(found[1]))
-        there = _touched(begins - origin, np.asarray(extent), shape) - first
-        there = there[((there >= 0) & (there < grid)).all(axis=1)]
-    count = math.prod(grid.tolist()) if there is None else len(there)
+        begins, extent = min(on_disk, key=lambda chunks: len(chunks[0]) * math.prod(chunks[1]))
+        touched = _touched(begins - origin, np.asarray(extent), shape) - first
+        touched = touched[((touched >= 0) & (touched < grid)).all(axis=1)]
+    count = math.prod(grid.tolist()) if touched is None else len(touched)
     chosen = _some(count, most=max(1, limit // int(shape.prod())))
     table = (
-        np.stack(np.unravel_index(chosen, tuple(grid)), axis=-1) if there is None else there[chosen]
+        np.stack(np.unravel_index(chosen, tuple(grid)), axis=-1)
+        if touched is None
+        else touched[chosen]
     )
     rois = (
         Roi(
@@ -74,10 +76,10 @@ def boxes(volume: OpenVolume, blocks: Blocks, counts: Counts) -> Iterator[tuple[
     """The smallest box that holds what `counts` (labels, known) says counts of each block, and how
     much that is."""
     for block in blocks.rois:
-        found = counts(*volume.read_truth(block))
-        number = int(np.count_nonzero(found))
+        counted = counts(*volume.read_truth(block))
+        number = int(np.count_nonzero(counted))
         if number:
-            yield box(found) + block.begin, number
+            yield box(counted) + block.begin, number
 
 
 def box(mask: Mask) -> Roi:
@@ -126,8 +128,8 @@ def _touched(
     steps = np.stack(np.meshgrid(*map(np.arange, reach), indexing="ij"), axis=-1).reshape(
         -1, len(shape)
     )
-    found = first[:, None] + steps
-    return np.unique(found[(found <= last[:, None]).all(axis=-1)], axis=0)
+    indices = first[:, None] + steps
+    return np.unique(indices[(indices <= last[:, None]).all(axis=-1)], axis=0)
 
 
 def _some(count: int, *, most: int) -> NDArray[np.int64]:

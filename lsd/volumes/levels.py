@@ -27,7 +27,7 @@ def factors(voxel_size: Sequence[float], shape: Sequence[int], levels: int) -> l
     voxels become about isotropic first: of 40 x 4 x 4 nm the levels are 1 x 2 x 2, 1 x 4 x 4, 1 x 8
     x 8, then 2 x 16 x 16.  An axis of one voxel stays.
     """
-    found: list[Factor] = []
+    by_level: list[Factor] = []
     factor = (1,) * len(shape)
     for _ in range(levels - 1):
         long = [size * f for size, f in zip(voxel_size, factor, strict=True)]
@@ -40,8 +40,8 @@ def factors(voxel_size: Sequence[float], shape: Sequence[int], levels: int) -> l
             for nm, is_open in zip(long, open_axes, strict=True)
         ]
         factor = tuple(f * (2 if half else 1) for f, half in zip(factor, halved, strict=True))
-        found.append(factor)
-    return found
+        by_level.append(factor)
+    return by_level
 
 
 def coarser(data: NDArray[Any], factor: Factor, how: How) -> NDArray[Any]:

@@ -14,13 +14,13 @@ def majority(labels: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
     flat = (1,) * (3 - labels.ndim)
     labels = np.ascontiguousarray(labels)
     shape = [-(-n // f) for n, f in zip(labels.shape, factor, strict=True)]
-    found = np.empty(shape, labels.dtype)
+    coarse = np.empty(shape, labels.dtype)
     _majorities(
         labels.reshape(*flat, *labels.shape),
         np.array((*flat, *factor)),
-        found.reshape(*flat, *shape),
+        coarse.reshape(*flat, *shape),
     )
-    return found
+    return coarse
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,6 +1,6 @@
 """What a file says about an array: axes, voxel size and offset; and the metadata that are written.
 
-Plain attributes are read in attributes, OME-Zarr in ngff, TIFF in tiff; each gives a `Statement`.
+Plain attributes are read in attributes, others in the formats; each gives a `Statement`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from lsd.volumes.units import agree
@@ -77,9 +78,7 @@ def joined(plain: Statement, ome: Statement) -> Statement:
     for what in ("voxel_size", "offset"):
         one, other = getattr(plain, what), getattr(ome, what)
         if axes:
-            one = tried(
-                lambda one=one, what=what: named(one, axes, what.replace("_", " ")), wrong, what
-            )  # type: ignore[misc]
+            one = tried(partial(named, one, axes, what.replace("_", " ")), wrong, what)
         if one is not None and other is not None and not _same(one, other):
             wrong[what] = _differ(what, _values(one), _values(other))
         both = replace(both, **{what: other if one is None else one})

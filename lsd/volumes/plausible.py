@@ -49,9 +49,9 @@ def check_raw(volume: OpenVolume) -> None:
     Warns where most of raw lies outside raw_range, or where a volume was too large to be looked at
     as a whole.  Reads a few small parts where these vary, as they usually do.
     """
-    found, whole = _varying(volume.raw.cropped(volume.roi))
+    parts, whole = _varying(volume.raw.cropped(volume.roi))
     name, raw = volume.name, volume.raw.name
-    if not found:
+    if not parts:
         says = f"volume {name!r}: raw, {raw}, is one value wherever it was looked at"
         if not whole:
             log.warning("%s, %d voxels of it; is it the right array?", says, LIMIT)
@@ -61,7 +61,7 @@ def check_raw(volume: OpenVolume) -> None:
             f"{lost(volume.raw) or '; name another array or region, or mend it'}"
         )
     low, high = volume.spec.raw_range or (0.0, 255.0)
-    seen = _seen(found, low, high)
+    seen = _seen(parts, low, high)
     values = f"its values lie in {seen.low:g}..{seen.high:g}, raw_range is {low:g}..{high:g}"
     if _one_value(seen, low, high):
         raise ValueError(
@@ -97,9 +97,9 @@ def _seen(parts: list[NDArray[np.generic]], low: float, high: float) -> Seen:
 def _varying(raw: Array) -> tuple[list[NDArray[np.generic]], bool]:
     """Finite values of some parts of raw that are not one value each; where there are none, whether
     all was looked at."""
-    found = [part for part in map(_finite, _read(raw, _few(raw))) if part.size and np.ptp(part)]
-    if found:
-        return found, True
+    parts = [part for part in map(_finite, _read(raw, _few(raw))) if part.size and np.ptp(part)]
+    if parts:
+        return parts, True
     values: set[float] = set()
     blocks, whole = _blocks(raw)
     for part in map(_finite, _read(raw, blocks)):

@@ -33,7 +33,7 @@ def check_there(container: Path, *, root: Path) -> None:
                 f"no file matches {str(container)!r}; correct it{way_out(container, root=root)}"
             )
         try:
-            containers.kind(container)
+            containers.format_of(container)
         except ValueError as error:
             raise ValueError(f"{error}{way_out(container, root=root)}") from error
 
@@ -63,20 +63,22 @@ def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
     for container, name in reversed(pairs):
         if _is_container(container):
             return container, name
+    suffixes = [suffix for form in containers.formats() for suffix in form.suffixes]
     for container, name in pairs:
-        if container.suffix.lower() in containers.SUFFIXES:
+        if container.suffix.lower() in suffixes:
             return container, name
     return own, _single(own, reference)
 
 
 def _is_container(path: Path) -> bool:
     try:
-        containers.kind(path)
+        containers.format_of(path)
     except ValueError:
         return False
     return True
 
 
 def _single(own: Path, reference: str) -> str:
-    """A TIFF file has one array and no names: the default name of raw stands for it."""
-    return "" if reference == DEFAULT_RAW and containers.kind(own) == "tiff" else reference
+    """In a file of one array, which has no name, the default name of raw stands for it."""
+    is_raw = reference == DEFAULT_RAW
+    return "" if is_raw and containers.format_of(own).is_single else reference

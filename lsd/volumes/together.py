@@ -43,9 +43,9 @@ def check_told(volume: Volume, arrays: Mapping[str, Array]) -> None:
         ]
         if value is None or isinstance(value, dict) or not against:
             continue
-        said = [one for one in told.values() if one is not None]
-        same = all(_same(one, said[0], field) for one in said)
-        if not same or (field != "voxel_size" and len(said) < len(arrays)):
+        statements = [one for one in told.values() if one is not None]
+        same = all(_same(one, statements[0], field) for one in statements)
+        if not same or (field != "voxel_size" and len(statements) < len(arrays)):
             by_file = ", ".join(
                 f"{what} {'nothing' if one is None else one}" for what, one in told.items()
             )

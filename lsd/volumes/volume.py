@@ -76,8 +76,8 @@ class OpenVolume:
             return self._raw(roi)
         around = margin(self.spec.sharpen, self.voxel_size)
         wide = roi.grow(around, around)
-        found = sharpened(self._raw(wide), self.spec.sharpen, self.voxel_size)
-        return np.ascontiguousarray(found[(roi - wide.begin).to_slices()])
+        sharp = sharpened(self._raw(wide), self.spec.sharpen, self.voxel_size)
+        return np.ascontiguousarray(sharp[(roi - wide.begin).to_slices()])
 
     def read_labels(self, roi: Roi) -> NDArray[np.uint64]:
         """Labels (z, y, x), uint64, 0 where there are none.  ValueError for negative ids."""
@@ -169,14 +169,14 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             "labels_mask": volume.labels_mask,
             **_arrays(volume),
         }
-        found = {
+        arrays = {
             what: _open(volume, what, there, own, data_root)
             for what, there in references.items()
             if there is not None
         }
-        check_told(volume, found)
-        raw, *others = on_one_grid(found).values()
-        raw, truth = raw.without_channel(), dict(zip(list(found)[1:], others, strict=True))
+        check_told(volume, arrays)
+        raw, *others = on_one_grid(arrays).values()
+        raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
         roi = within(volume.region, common_roi(volume, raw, truth))
         return OpenVolume(

@@ -110,14 +110,14 @@ def __getattr__(name: str):
 def main() -> None:
     """Runs a script whose steps are Faulty, here and in its workers."""
     from lsd.blockwise.on_disk.step import Step
-    from lsd.blockwise.running import here, scheduler
+    from lsd.blockwise.running import in_process, scheduler
     from lsd.blockwise.running.worker import Worker
 
     def worker(folder, function, *rest):
         return Worker(folder, "faulty:" + function.replace(":", "."), *rest)
 
     opened = Step.open
-    assert here.Step is Step
+    assert in_process.Step is Step
     Step.open = lambda step, number: Faulty(opened(step, number))
     scheduler.Worker = worker
     os.environ["FAULTS_DRIVER"] = str(os.getpid())

@@ -177,7 +177,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_container
-from lsd.blockwise import container
+from lsd.blockwise.on_disk import container
 
 replace, number, calls = os.replace, int(sys.argv[4]), 0
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from test_launch import DRIVER, check, cluster, until  # noqa: F401  (cluster: a fixture)
+from cluster import DRIVER, check, until
 from toy import step
 
 from lsd.blockwise.on_disk.ledger import read_ledger
@@ -95,7 +95,7 @@ def driver(made, workers: Workers):
 
 @every_way
 @pytest.mark.parametrize("when", ["freeze", "halt"], ids=["computing", "writing"])
-def test_a_frozen_worker_is_replaced_and_ended(tmp_path, cluster, launch, when) -> None:  # noqa: F811
+def test_a_frozen_worker_is_replaced_and_ended(tmp_path, cluster, launch, when) -> None:
     made = step(tmp_path, wrong={3: when})
     with driver(made, Workers(count=2, timeout=4, launch=launch)) as script:
         until(lambda: frozen(tmp_path), "a worker is frozen")
@@ -148,7 +148,7 @@ def interrupted(script: Driver, signals) -> None:
 
 
 @every_way
-def test_an_interrupt_while_workers_are_frozen_at_their_start(tmp_path, cluster, launch) -> None:  # noqa: F811
+def test_an_interrupt_while_workers_are_frozen_at_their_start(tmp_path, cluster, launch) -> None:
     made = step(tmp_path, frozen=True)
     with driver(made, Workers(count=2, timeout=600, launch=launch)) as script:
         until(lambda: len(frozen(tmp_path)) == 2, "workers are frozen")
@@ -157,7 +157,7 @@ def test_an_interrupt_while_workers_are_frozen_at_their_start(tmp_path, cluster,
 
 
 @every_way
-def test_an_interrupt_while_all_that_a_script_started_is_frozen(tmp_path, cluster, launch) -> None:  # noqa: F811
+def test_an_interrupt_while_all_that_a_script_started_is_frozen(tmp_path, cluster, launch) -> None:
     """What waits for the workers, too; as the freezer of a control group does it, but for the
     script."""
     made = step(tmp_path, seconds=0.5)
@@ -185,7 +185,6 @@ def test_an_interrupt_while_workers_start(tmp_path, after) -> None:
 LAST = """
 import os, signal, sys, threading, time
 from pathlib import Path
-from lsd.blockwise import crew
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.running.run import run
 from lsd.blockwise.on_disk.step import load_step

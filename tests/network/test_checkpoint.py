@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lsd.network import randomness
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.system import atomic
 
 CONTENT = {
@@ -30,7 +30,7 @@ CONTENT = {
 
 @pytest.fixture(name="path")
 def _path(tmp_path):
-    return tmp_path / "run: a=b é" / "checkpoints" / checkpoint.file_name(7)
+    return tmp_path / "run: a=b é" / "checkpoints" / files.file_name(7)
 
 
 def _saved(path, **more):
@@ -180,8 +180,8 @@ def test_a_kill_leaves_the_previous_checkpoint(path, point):
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert checkpoint.load(path)["iteration"] == (8 if point == "_sync" else 7)
-    assert checkpoint.listing(path.parent) == [path]
-    checkpoint.prune(path.parent, keep=3)
+    assert files.listing(path.parent) == [path]
+    files.prune(path.parent, keep=3)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -206,8 +206,8 @@ def test_a_full_disk_is_named_and_leaves_the_previous_checkpoint(path):
 
 
 def test_names_newest_best_and_pruning(tmp_path):
-    assert checkpoint.newest(tmp_path / "none") is None
-    paths = [tmp_path / checkpoint.file_name(n) for n in (900, 5, 20_000, 123_456_789)]
+    assert files.newest(tmp_path / "none") is None
+    paths = [tmp_path / files.file_name(n) for n in (900, 5, 20_000, 123_456_789)]
     for path in paths:
         _saved(path)
     for stray in (
@@ -218,26 +218,26 @@ def test_names_newest_best_and_pruning(tmp_path):
     ):
         (tmp_path / stray).touch()
     ordered = [paths[1], paths[0], paths[2], paths[3]]
-    assert checkpoint.listing(tmp_path) == ordered
-    assert checkpoint.newest(tmp_path) == paths[3]
-    assert checkpoint.best(tmp_path) is None
+    assert files.listing(tmp_path) == ordered
+    assert files.newest(tmp_path) == paths[3]
+    assert files.best(tmp_path) is None
     for path in (paths[1], paths[1], paths[0]):
-        checkpoint.publish(path, tmp_path / "best.pt")
-    checkpoint.prune(tmp_path, keep=2)
-    assert checkpoint.listing(tmp_path) == ordered[2:]
+        files.make_best(path)
+    files.prune(tmp_path, keep=2)
+    assert files.listing(tmp_path) == ordered[2:]
     assert not list(tmp_path.glob("*.partial"))
-    assert checkpoint.load(checkpoint.best(tmp_path))["iteration"] == 7
+    assert checkpoint.load(files.best(tmp_path))["iteration"] == 7
 
 
 def test_publishing_copies_where_links_are_not_to_be_had(tmp_path, monkeypatch):
-    source, target = tmp_path / checkpoint.file_name(1), tmp_path / "best.pt"
+    source, target = tmp_path / files.file_name(1), tmp_path / "best.pt"
     _saved(source)
 
     def refuse(*_):
         raise OSError("no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    checkpoint.publish(source, target)
+    files.make_best(source)
     assert target.read_bytes() == source.read_bytes()
     assert source.stat().st_ino != target.stat().st_ino
 

@@ -5,7 +5,7 @@ import torch
 from tiny_networks import TINY_TRUNKS, TINY_VARIANTS, lively
 
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint, restore
+from lsd.network.checkpoints import checkpoint, files, restore
 from lsd.spec import Config, Dataset, Network
 from lsd.spec.paths import checkpoints
 
@@ -34,7 +34,7 @@ def _save(config, stage, *, iteration=1, name=None, **more):
         "normalisation": {"to": [-1, 1]},
         **more,
     }
-    path = checkpoints(config, stage) / (name or checkpoint.file_name(iteration))
+    path = checkpoints(config, stage) / (name or files.file_name(iteration))
     checkpoint.save(path, content)
     return path, cascade.eval()
 
@@ -131,7 +131,7 @@ def test_resolving_names(config, tmp_path):
     newest, _ = _save(config, "affs", iteration=10)
     with pytest.raises(ValueError, match=r"predict\.checkpoint=latest"):
         restore.resolve("best", config)
-    checkpoint.publish(newest, newest.with_name("best.pt"))
+    files.make_best(newest)
     assert restore.resolve("latest", config) == newest
     assert restore.resolve("best", config) == newest.with_name("best.pt")
     assert restore.resolve(str(first), config) == first

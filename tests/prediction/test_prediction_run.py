@@ -14,7 +14,7 @@ from funlib.geometry import Coordinate, Roi
 from lsd.blockwise.on_disk.inspect import verify
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
@@ -96,7 +96,7 @@ def save(config, stage, *, seed=1, voxel_size=None):
         "normalisation": {"to": [-1.0, 1.0]},
         "voxel_size": voxel_size,
     }
-    return checkpoint.save(paths.checkpoints(config, stage) / checkpoint.file_name(7), content)
+    return checkpoint.save(paths.checkpoints(config, stage) / files.file_name(7), content)
 
 
 def expected(config, raw, roi=None):
@@ -172,7 +172,7 @@ def test_attributes_say_where_it_is_from(make):
     config, _ = make(trunk=FLAT, precision="bf16")
     [path] = predict(config)
     attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())
-    file = paths.checkpoints(config, "affs") / checkpoint.file_name(7)
+    file = paths.checkpoints(config, "affs") / files.file_name(7)
     assert attributes["neighborhood"] == [[0, -1, 0], [0, 0, -1], [0, -3, 2]]
     record = attributes["prediction"]
     assert record["checkpoint_sha256"] == checkpoint.verify(file)

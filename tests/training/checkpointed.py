@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Schedule, paths
 from lsd.training.progress import Progress
 
@@ -46,7 +46,7 @@ def assert_same(a, b, where="content") -> None:
 
 
 def last(run: Config, stage: str) -> Path:
-    found = checkpoint.newest(paths.checkpoints(run, stage))
+    found = files.newest(paths.checkpoints(run, stage))
     assert found is not None
     return found
 

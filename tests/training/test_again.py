@@ -10,7 +10,7 @@ import torch
 from funlib.geometry import Roi
 from tiny_run import SHAPE, VOXEL_SIZE, config
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Evaluate, Fragments, Predict, Segment, paths
 from lsd.training.loop import train
@@ -36,8 +36,7 @@ def _best(run: Config, iterations: range | list[int], stage: int = 0) -> tuple[i
     folder = paths.checkpoints(run, run.variant.stages[stage].name)
     validator = Validator(run, run.variant.stages[stage])
     scores = {
-        i: validator(from_checkpoint(folder / checkpoint.file_name(i)).cascade).score
-        for i in iterations
+        i: validator(from_checkpoint(folder / files.file_name(i)).cascade).score for i in iterations
     }
     best = min(scores, key=lambda i: (scores[i], i))
     return best, scores[best]
@@ -162,7 +161,7 @@ def test_where_the_best_is_gone_the_comparison_begins_anew(tmp_path, caplog, har
     if harm == "damaged":
         best.write_bytes(b"")
     elif harm == "gone with its other name":
-        best.with_name(checkpoint.file_name(before)).unlink()
+        best.with_name(files.file_name(before)).unlink()
     caplog.clear()
     caplog.set_level("INFO")
     other = _longer(run, 5, evaluate=Evaluate(background="singletons"))
@@ -206,6 +205,6 @@ def test_scoring_again_changes_nothing_of_training(tmp_path) -> None:
 
 
 def _content(run: Config) -> dict:
-    newest = checkpoint.newest(Path(paths.checkpoints(run, "main")))
+    newest = files.newest(Path(paths.checkpoints(run, "main")))
     assert newest is not None
     return checkpoint.load(newest)

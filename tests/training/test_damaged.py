@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_run import config
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, paths
 from lsd.training.loop import train
@@ -47,7 +47,7 @@ def _same_as_straight(run: Config, tmp_path: Path, **train_fields) -> None:
     straight = config(tmp_path, name="straight", **train_fields)
     train(straight, progress=False)
     a, b = (
-        checkpoint.load(_folder(r) / checkpoint.file_name(train_fields["iterations"]))["model"]
+        checkpoint.load(_folder(r) / files.file_name(train_fields["iterations"]))["model"]
         for r in (straight, run)
     )
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -61,11 +61,11 @@ def test_the_run_goes_on_from_the_last_whole_one(tmp_path, harm, harmed, validat
     run = config(tmp_path, name=name, iterations=4, validate_every=validate_every, **OFTEN)
     train(run, progress=False)
     for iteration in range(4, 4 - harmed, -1):
-        harm(_folder(run) / checkpoint.file_name(iteration))
+        harm(_folder(run) / files.file_name(iteration))
     longer = config(tmp_path, name=name, iterations=5, validate_every=validate_every, **OFTEN)
     with pytest.raises(ValueError, match=r"(truncated|damaged)") as error:
         train(longer, progress=False)
-    assert f"goes on from {_folder(run) / checkpoint.file_name(4 - harmed)}" in _follow(error)
+    assert f"goes on from {_folder(run) / files.file_name(4 - harmed)}" in _follow(error)
     path = train(longer, progress=False)
     assert from_checkpoint(path).iteration > 0
     _same_as_straight(longer, tmp_path, iterations=5, validate_every=validate_every, **OFTEN)
@@ -79,10 +79,10 @@ def test_from_the_best_where_it_alone_is_whole(tmp_path) -> None:
     folder = _folder(run)
     (folder / "best.pt").unlink()
     (folder / "best.pt").write_bytes((_folder(early) / "best.pt").read_bytes())
-    _cut(folder / checkpoint.file_name(4))
+    _cut(folder / files.file_name(4))
     with pytest.raises(ValueError, match="truncated") as error:
         train(run, progress=False)
-    assert f"goes on from the best one, {folder / checkpoint.file_name(2)}" in _follow(error)
+    assert f"goes on from the best one, {folder / files.file_name(2)}" in _follow(error)
     train(run, progress=False)
     _same_as_straight(run, tmp_path, iterations=4, checkpoint_every=2, keep=1)
 
@@ -90,7 +90,7 @@ def test_from_the_best_where_it_alone_is_whole(tmp_path) -> None:
 def test_from_the_beginning_where_none_is_whole(tmp_path) -> None:
     run = config(tmp_path, iterations=2)
     train(run, progress=False)
-    _empty(_folder(run) / checkpoint.file_name(2))
+    _empty(_folder(run) / files.file_name(2))
     with pytest.raises(ValueError, match="truncated") as error:
         train(run, progress=False)
     assert "trains it anew" in _follow(error)

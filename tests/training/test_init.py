@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_run import AFFS, LONG, LSDS, NETWORKS, config
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Head, Network, Stage, UNet, Variant, paths
 from lsd.targets.target import channels
 from lsd.training.loop import train
@@ -19,7 +19,7 @@ def _run(folder, name: str, *stages: Stage, **fields) -> Config:
 def _weights(run: Config, kind: str = "model") -> dict[str, torch.Tensor]:
     """Of a run's last stage, by their names in its network."""
     stage = run.variant.stages[-1].name
-    newest = checkpoint.newest(paths.checkpoints(run, stage))
+    newest = files.newest(paths.checkpoints(run, stage))
     assert newest is not None
     return {
         key.removeprefix(f"stage_{stage}."): value

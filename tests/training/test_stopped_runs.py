@@ -12,7 +12,7 @@ import torch
 from checkpointed import FULL, assert_same, content_of, last, signal_at
 from tiny_run import config, curve
 
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import files
 from lsd.spec import paths
 from lsd.system.process import descendants, kill
 from lsd.training import loop
@@ -35,7 +35,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, cap
     assert last(broken, "main").name == "iteration_00000003.pt"
     train(broken, progress=False)
     for iteration in (4, 6):
-        name = checkpoint.file_name(iteration)
+        name = files.file_name(iteration)
         assert_same(
             *(content_of(paths.checkpoints(run, "main") / name) for run in (straight, broken))
         )
@@ -152,7 +152,7 @@ def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
     ) as process:
         try:
             board = paths.run_folder(run)
-            _until(lambda: checkpoint.newest(paths.checkpoints(run, "main")), process)
+            _until(lambda: files.newest(paths.checkpoints(run, "main")), process)
             for pid in descendants(process.pid):
                 os.kill(pid, signal.SIGSTOP)
             process.send_signal(signal.SIGINT)

@@ -228,7 +228,7 @@ def change_json(file, **fields) -> None:
         ("noname", b"PK\x03\x04abcd", "is a zip file"),
         ("a.npy", b"\x93NUMPY", "is a numpy file"),
         ("a.h5", b"", "is empty: it is still being written or copied"),
-        ("a.txt", b"hello", "is no zarr v2 folder, HDF5 file or TIFF file"),
+        ("a.txt", b"hello", "is no zarr v2 folder, HDF5 file(,| or) TIFF file"),
         ("stack/001.png", b"\x89PNG", r"stack is a folder of images \(\.png\)"),
         ("stack/attributes.json", b"{}", "stack is an N5 container"),
         ("stack/color/1/header.wkw", b"WKW", "stack is no zarr v2 folder"),
@@ -238,7 +238,7 @@ def test_what_else_people_have(tmp_path, name, content, says) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=says):
-        containers.kind(tmp_path / Path(name).parts[0])
+        containers.format_of(tmp_path / Path(name).parts[0])
 
 
 def test_blosc_of_every_kind_is_no_warning(tmp_path, caplog) -> None:

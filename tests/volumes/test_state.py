@@ -172,6 +172,18 @@ def inputs(opened, root):
     }
 
 
+def test_what_is_said_of_arrays_by_name_is_left_out_with_them(tmp_path) -> None:
+    names = ("raw", "labels", "labels_mask")
+    spec = volume(tmp_path, axes=dict.fromkeys(names, "zyx"))
+    left = inputs(open_volume(spec, name="v", data_root=tmp_path), tmp_path)
+    assert {what: set(value.volume.axes) for what, value in left.items()} == {
+        "raw": {"raw"},
+        "truth": {"raw", "labels", "labels_mask"},
+        "known": {"raw", "labels_mask"},
+    }
+    assert left["raw"].open().raw.axes == ("z", "y", "x")
+
+
 @pytest.mark.parametrize(
     ("fields", "reads"),
     [

@@ -1,6 +1,5 @@
 """Volumes of a dataset: raw and truth that fit together, or a sentence that says why not."""
 
-import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -10,44 +9,13 @@ import tifffile
 from funlib.geometry import Roi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_volume import IDS, RAW, RNG, SHAPE, opened, save
 
-from lsd.spec import Synthetic, Volume
-from lsd.volumes import generated
 from lsd.volumes.create import create_array
-from lsd.volumes.generated import generate
 from lsd.volumes.labelled import check_labels
-from lsd.volumes.volume import open_volume, within
+from lsd.volumes.volume import within
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
-SHAPE = (8, 10, 12)
-RNG = np.random.default_rng(0)
-RAW = RNG.integers(0, 255, SHAPE, dtype=np.uint8, endpoint=True)
-IDS = RNG.integers(0, 2**64 - 1, SHAPE, dtype=np.uint64, endpoint=True)
-
-
-def save(folder, *, container="v.zarr", offset=(0, 0, 0), size=(5.24, 4, 4), **arrays):
-    for name, data in arrays.items():
-        place, extent = (
-            (offset, data.shape[-3:])
-            if not isinstance(offset, dict)
-            else (offset[name], data.shape[-3:])
-        )
-        channels = data.shape[0] if data.ndim == 4 else None
-        array = create_array(
-            folder / container,
-            name,
-            roi=Roi(place, extent),
-            voxel_size=size,
-            dtype=data.dtype,
-            channels=channels,
-            overwrite=True,
-        )
-        array.write(data, Roi(place, extent))
-
-
-def opened(folder, **spec):
-    spec = {"path": "v.zarr", "raw": "raw", **spec}
-    return open_volume(Volume.model_validate(spec), name="one", data_root=folder)
 
 
 def test_reads_raw_labels_and_what_is_known(tmp_path) -> None:
@@ -292,63 +260,6 @@ def test_regions_are_counted_from_the_origin() -> None:
         within(((None, 5),), whole)
 
 
-def fake(spec):
-    data = RNG.integers(1, 9, spec.shape)
-    return {
-        "volumes/raw": data.astype(np.uint8),
-        "volumes/labels/neuron_ids": data.astype(np.uint64),
-    }
-
-
-def test_synthetic_volume_is_made_once(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
-    spec = Volume(
-        synthetic=Synthetic(shape=SHAPE, voxel_size=(5.5, 4, 4), seed=3),
-        labels="volumes/labels/neuron_ids",
-    )
-    first, second = (open_volume(spec, name="s", data_root=tmp_path / "new") for _ in range(2))
-    assert first.voxel_size == (5.5, 4, 4)
-    np.testing.assert_array_equal(first.read_raw(first.roi), second.read_raw(second.roi))
-    assert [entry.name for entry in (tmp_path / "new").iterdir()] == [first.raw.source.path.name]
-    paths = {
-        generated.path(Synthetic(**change), tmp_path)
-        for change in ({}, {"seed": 1}, {"kind": "anisotropic"}, {"shape": SHAPE})
-    }
-    assert len(paths) == 4
-
-
-def make(folder) -> str:
-    generated_path = generate(Synthetic(shape=SHAPE), folder)
-    return generated_path.name
-
-
-def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        names = set(pool.map(make, [tmp_path] * 4, chunksize=1))
-    assert len(names) == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == list(names)
-
-
-def test_data_root_must_be_writable(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
-    (tmp_path / "file").touch()
-    with pytest.raises(
-        ValueError, match=r"data root .*file, where it cannot be written.*set data_root"
-    ):
-        generate(Synthetic(shape=SHAPE), tmp_path / "file")
-
-
-def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
-    def broken(_):
-        raise ValueError("no")
-
-    monkeypatch.setattr("lsd.synthetic.synthesize", broken)
-    with pytest.raises(ValueError, match="no"):
-        generate(Synthetic(shape=SHAPE), tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.faults
 @pytest.mark.parametrize(("path", "region"), [("fib25.zarr", "200:250"), ("snemi3d.hdf", "60:70")])
 def test_real_volumes(path, region) -> None:
@@ -368,41 +279,3 @@ def test_real_volumes(path, region) -> None:
     assert len(np.unique(labels)) > 3
     assert 0.2 < volume.read_raw(roi).mean() < 0.8
     assert known.mean() > 0.5
-
-
-def test_sharpened_raw_is_raw_and_more_of_what_is_finer_than_sigma(tmp_path) -> None:
-    """A Gaussian written out: weights of z, y, x in turn, over a volume that is mirrored at its
-    borders."""
-    save(tmp_path, raw=RAW, size=(20, 4, 10))
-    volume = opened(tmp_path, sharpen={"amount": 0.7, "sigma": 10})
-    sigma = np.array([0.5, 2.5, 1.0])
-    reach = [2, 8, 3]
-    raw = RAW.astype(np.float64) / 255
-    smooth = np.pad(raw, [(n, n) for n in reach], mode="reflect")
-    for axis, (s, n) in enumerate(zip(sigma, reach, strict=True)):
-        weights = np.exp(-0.5 * (np.arange(-n, n + 1) / s) ** 2)
-        smooth = np.apply_along_axis(
-            np.convolve, axis, smooth, weights / weights.sum(), mode="valid"
-        )
-    expected = np.clip(raw + 0.7 * (raw - smooth), 0, 1)
-    np.testing.assert_allclose(volume.read_raw(volume.roi), expected, atol=1e-5)
-
-
-def test_a_part_of_sharpened_raw_is_that_part_of_the_whole(tmp_path) -> None:
-    save(tmp_path, raw=RAW)
-    volume = opened(tmp_path, sharpen={"sigma": 8})
-    whole = volume.read_raw(Roi((-3, -3, -3), (14, 16, 18)))
-    part = Roi((2, -3, 4), (3, 6, 5))
-    np.testing.assert_array_equal(volume.read_raw(part), whole[5:8, 0:6, 7:12])
-
-
-def test_sections_are_sharpened_by_themselves(tmp_path) -> None:
-    changed = RAW.copy()
-    changed[3] = 0
-    save(tmp_path, raw=RAW)
-    save(tmp_path, raw=changed, container="changed.zarr")
-    one, other = (
-        opened(tmp_path, path=path, sharpen={"in_xy": True}) for path in ("v.zarr", "changed.zarr")
-    )
-    same = (one.read_raw(one.roi) == other.read_raw(other.roi)).all(axis=(1, 2))
-    np.testing.assert_array_equal(same, np.arange(len(RAW)) != 3)

@@ -87,10 +87,10 @@ def augmentation_kind(augmentation: spec.Augmentation) -> AugmentationKind[Any]:
 
 def runs(kinds: Sequence[AugmentationKind[Any]]) -> list[list[AugmentationKind[Any]]]:
     """The augmentations in their order, those that are done in one go together."""
-    found: list[list[AugmentationKind[Any]]] = []
+    together: list[list[AugmentationKind[Any]]] = []
     for kind in kinds:
-        if found and kind.joins(found[-1]):
-            found[-1].append(kind)
+        if together and kind.joins(together[-1]):
+            together[-1].append(kind)
         else:
-            found.append([kind])
-    return found
+            together.append([kind])
+    return together

@@ -26,11 +26,11 @@ def augmenting(
     voxel_size: nm, z y x;  output: voxels z y x, of which at least min_masked is to be known
     flat:       sections of a 2D network, which stay in their plane
     """
-    together = runs([augmentation_kind(augmentation) for augmentation in augmentations])
-    nodes = [run[0].nodes(run, voxel_size=voxel_size, flat=flat) for run in together]
-    moving = [place for place, run in enumerate(together) if run[0].moves]
+    in_runs = runs([augmentation_kind(augmentation) for augmentation in augmentations])
+    nodes = [run[0].nodes(run, voxel_size=voxel_size, flat=flat) for run in in_runs]
+    moving = [place for place, run in enumerate(in_runs) if run[0].moves]
     if moving:
         nodes[moving[-1]].append(Reject(output=output, min_masked=min_masked))
-    still = (place for place, run in enumerate(together) if not run[0].moves)
-    first = next(still, len(together))
+    still = (place for place, run in enumerate(in_runs) if not run[0].moves)
+    first = next(still, len(in_runs))
     return [node for group in (*nodes[:first], [unit_node()], *nodes[first:]) for node in group]

@@ -83,8 +83,8 @@ class Location(Filter):
 
     def _draw(self, rng: np.random.Generator) -> Coordinate:
         if self.places is not None and self.places.whole:
-            found = self.places.first(self.volume, self._anywhere(rng, TRIES))
-            return found or self.places.draw(self.volume, rng)
+            first = self.places.first(self.volume, self._anywhere(rng, TRIES))
+            return first or self.places.draw(self.volume, rng)
         for begin in itertools.chain.from_iterable(self._anywhere(rng, 1) for _ in range(TRIES)):
             if self._suits(begin):
                 return Coordinate(begin.tolist())

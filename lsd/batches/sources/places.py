@@ -94,7 +94,7 @@ def look(volume: OpenVolume, *, limit: int = LIMIT) -> Truth:
         counts.append(int(np.count_nonzero(mask)))
         if with_label.any():
             labelled.append(_ends(box(with_label) + roi.begin))
-    table, others = (np.array(found, np.int64).reshape(-1, 2, 3) for found in (known, labelled))
+    table, others = (np.array(boxes, np.int64).reshape(-1, 2, 3) for boxes in (known, labelled))
     return Truth(table, np.array(counts, np.int64), others, known_everywhere(volume), blocks.whole)
 
 
@@ -238,15 +238,15 @@ class Places:
 
     def _candidates(self) -> set[tuple[int, ...]]:
         """Parts some outputs of which hold a voxel of a box that has labels."""
-        found: set[tuple[int, ...]] = set()
+        indices: set[tuple[int, ...]] = set()
         side, low, high = (np.asarray(value) for value in (self._side, self.low, self.high))
         for begin, end in self.truth.labelled:
             first = np.clip(begin - np.asarray(self.output) + 1, low, high)
             last = np.clip(end - 1, low, high)
-            found.update(
+            indices.update(
                 itertools.product(*map(range, (first - low) // side, (last - low) // side + 1))
             )
-        return found
+        return indices
 
     def _trimmed(self, index: tuple[int, ...], truth: Roi) -> Roi:
         """Begins of a part that may suit, by what is known at most of what they see."""

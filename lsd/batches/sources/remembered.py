@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.volumes.array import Array
-from lsd.volumes.source import Slices, Source
+from lsd.volumes.formats.format import Slices
+from lsd.volumes.source import Source
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Remembered(Source):
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
         size = chunk_bytes(self)
-        if size > self._memory.size or (size >= LARGE and in_one_piece(self)):
+        if size > self._memory.size or (size >= LARGE and self.in_one_piece):
             return super().read(slices)
         spans = [
             range(n)[part] if isinstance(part, slice) else range(part, part + 1)
@@ -86,13 +87,13 @@ class Remembered(Source):
             range(max(s.start, c.start), min(s.stop, c.stop))
             for s, c in zip(spans, chunk, strict=True)
         ]
-        there = tuple(
+        inside_out = tuple(
             slice(r.start - s.start, r.stop - s.start) for r, s in zip(common, spans, strict=True)
         )
-        here = tuple(
+        inside_chunk = tuple(
             slice(r.start - c.start, r.stop - c.start) for r, c in zip(common, chunk, strict=True)
         )
-        out[there] = data[here]
+        out[inside_out] = data[inside_chunk]
 
     def _axes(self, values: Any) -> Any:
         return zip(values, self.handle.shape, strict=True)
@@ -160,10 +161,5 @@ def _large(volumes: Sequence[OpenVolume]) -> list[Array]:
     return [
         array
         for array in arrays
-        if chunk_bytes(array.source) >= LARGE and not in_one_piece(array.source)
+        if chunk_bytes(array.source) >= LARGE and not array.source.in_one_piece
     ]
-
-
-def in_one_piece(source: Source) -> bool:
-    """Whether an array lies on disk as it is, so that parts of it are read without the rest."""
-    return source.kind == "hdf5" and source.handle.chunks is None

@@ -34,20 +34,23 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     step is the one of this run, else <target>.partial anew.  When the body ends without an error,
     it stands at `target`.
 
-    Holds the lock of `target`.  first: the step that decides; its container is of no matter.
-    Raises RuntimeError where another run writes, OSError where the folder cannot be written,
-    ValueError where something would be removed, or mixed with, that this program did not write.
+    Holds the lock of `target`.  first: the step that decides; where its container lies does not
+    matter.  Raises RuntimeError where another run writes, OSError where the folder cannot be
+    written, ValueError where something would be removed, or mixed with, that this program did not
+    write.
     """
     with exclusive(target) as killed:
         partial = beside(target)
-        found = None if partial.exists() else _differences(target, first)
-        container = target if found == [] else partial
+        differing = None if partial.exists() else _differences(target, first)
+        container = target if differing == [] else partial
         if container != target:
             _refuse_strangers(partial)
             _refuse_strangers(target)
-        if found:
+        if differing:
             refuse_edited(steps_of(target))
-            log.info("%s is made anew, and stays until that is done: %s", target, "; ".join(found))
+            log.info(
+                "%s is made anew, and stays until that is done: %s", target, "; ".join(differing)
+            )
         if killed or _torn(container).exists():
             sweep(container)
             _torn(container).unlink(missing_ok=True)
@@ -99,9 +102,9 @@ def _torn(container: Path) -> Path:
 
 
 def _refuse_strangers(container: Path) -> None:
-    found = strangers(container)
-    if found:
-        named = ", ".join(str(path) for path in found[:3]) + (" and more" if len(found) > 3 else "")
+    paths = strangers(container)
+    if paths:
+        named = ", ".join(str(path) for path in paths[:3]) + (" and more" if len(paths) > 3 else "")
         raise ValueError(
             f"{container} holds what this program did not write: {named}; it is in the way and "
             f"nothing of it is removed: move "

@@ -68,11 +68,11 @@ def steps(folder: Path) -> Iterator[Path]:
     seen = set()
     # results may lie on another disk, with a link in their place
     for root, below, files in os.walk(folder, followlinks=True):
-        here = os.stat(root)
-        if (here.st_dev, here.st_ino) in seen:
+        status = os.stat(root)
+        if (status.st_dev, status.st_ino) in seen:
             below.clear()
             continue
-        seen.add((here.st_dev, here.st_ino))
+        seen.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if name != REPLACED)
         if "step.json" in files:
             below.clear()
@@ -93,33 +93,33 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     that was never whole, are no finding.  progress: told each step.  Raises RuntimeError where a
     run is at work, ValueError where there is no step.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for path in _some(folder):
         step = load_step(path)
         with exclusive(target_of(step.container)) as killed:
             if killed:
                 # the lock that told it is taken, so the next run is told by this
                 note_torn(step.container)
-            findings, undone = _verify(step)
-        found += findings
+            of_step, undone = _verify(step)
+        findings += of_step
         if progress:
             later = f", {undone} are not done yet" if undone else ""
             blocks = len(step.grid)
             progress(
-                f"{path}: {blocks - undone - len(findings)} of {blocks} blocks are there and "
+                f"{path}: {blocks - undone - len(of_step)} of {blocks} blocks are there and "
                 f"intact{later}"
             )
-    return found
+    return findings
 
 
 def _some(folder: Path) -> list[Path]:
-    found = list(steps(folder))
-    if not found:
+    folders = list(steps(folder))
+    if not folders:
         raise ValueError(
             f"{folder} holds no blocks; name the folder of a run that was predicted or segmented: "
             f"runs/<name>"
         )
-    return found
+    return folders
 
 
 def _status(step: Step) -> Status:
@@ -179,14 +179,14 @@ def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: n
     index = int(record["index"])
     if index >= len(step.grid):
         return f"there are only {len(step.grid)} blocks"
-    write, found = step.grid.block(index).write, {}
+    write, data = step.grid.block(index).write, {}
     try:
         for name, array in arrays.items():
             if isinstance(array, str):
                 return array
-            found[name] = array.read(write)
+            data[name] = array.read(write)
         rows = None if step.rows is None else ledger.block_rows(index, step.rows)
     except (ValueError, OSError) as error:
         return str(error)
-    same = Output(found, rows).digest() == int(record["digest"])
+    same = Output(data, rows).digest() == int(record["digest"])
     return "" if same else "its data are not what was written: another checksum"

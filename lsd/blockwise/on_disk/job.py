@@ -62,8 +62,8 @@ class Job(Spec):
 
     def fingerprint(self) -> dict[str, Any]:
         """All of it that has an effect, as JSON."""
-        found: dict[str, Any] = json.loads(json.dumps(effective(self)))
-        return found
+        fields: dict[str, Any] = json.loads(json.dumps(effective(self)))
+        return fields
 
     def words(self) -> dict[str, str]:
         """How it is said that a field differs, by dotted path, where its values would not tell a

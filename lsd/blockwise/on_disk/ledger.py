@@ -298,12 +298,12 @@ def rewrite(ledger: Ledger, kept: NDArray[np.bool_]) -> None:
 
 
 def _failures(path: Path) -> list[Failure]:
-    found = []
+    failures = []
     with suppress(OSError):
         for line in path.read_bytes().rstrip(b"\0").splitlines():
             with suppress(ValueError, TypeError):
-                found.append(Failure(**json.loads(line)))
-    return found
+                failures.append(Failure(**json.loads(line)))
+    return failures
 
 
 def _records(path: Path) -> NDArray[Any]:

@@ -88,11 +88,11 @@ def lock_of(target: Path) -> Path:
 def holder(target: Path) -> str:
     """Who holds the lock of `target`, in words; "" if no one does, or the process is gone."""
     path = lock_of(target)
-    found = _read(path)
+    record = _read(path)
     return (
         ""
-        if found is None or _is_stale(path)
-        else f"run by process {found.get('pid', '?')} on {found.get('host', '?')}"
+        if record is None or _is_stale(path)
+        else f"run by process {record.get('pid', '?')} on {record.get('host', '?')}"
     )
 
 
@@ -123,13 +123,13 @@ def _link(made: Path, path: Path, target: Path) -> bool:
             os.link(made, path)
             return stale
         except FileExistsError:
-            there = _read(path)
-        if there is None:
+            holding = _read(path)
+        if holding is None:
             continue
         if _break(path):
             stale = True
-        elif not is_gone(there) or time.monotonic() > until:
-            raise RuntimeError(_refusal(path, target, there)) from None
+        elif not is_gone(holding) or time.monotonic() > until:
+            raise RuntimeError(_refusal(path, target, holding)) from None
         else:
             # another process is about to delete it
             time.sleep(0.05)

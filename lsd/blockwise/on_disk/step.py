@@ -176,17 +176,17 @@ def differences(
 
     words: what is said instead, by dotted path, of fields whose values tell a person nothing
     """
-    found = []
+    lines = []
     for key in sorted({*there, *asked}):
         a, b, path = there.get(key), asked.get(key), f"{prefix}{key}"
         if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{path}.", words=words)
+            lines += differences(a, b, f"{path}.", words=words)
         elif a != b:
-            found.append(
+            lines.append(
                 (words or {}).get(path)
                 or f"{path.removeprefix('inputs.')}: {_shown(a)} there, {_shown(b)} asked for"
             )
-    return found
+    return lines
 
 
 def _shown(value: Any) -> str:

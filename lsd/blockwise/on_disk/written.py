@@ -44,20 +44,19 @@ def made_of(step: Step) -> list[Step]:
 def refuse_edited(steps: Iterable[Step]) -> None:
     """ValueError if an array of these steps was changed after it was written: somebody's work is
     not replaced."""
-    found = [f"{step.container / name}" for step in steps for name in edited(step)]
-    if found:
+    changed = [f"{step.container / name}" for step in steps for name in edited(step)]
+    if changed:
         raise ValueError(
-            f"{', '.join(found)} was changed since this program wrote it, and would be removed to "
-            f"be made anew; move it "
-            "elsewhere to keep it, or delete it"
+            f"{', '.join(changed)} was changed since this program wrote it, and would be removed "
+            "to be made anew; move it elsewhere to keep it, or delete it"
         )
 
 
 def edited(step: Step) -> list[str]:
     """Arrays of a step that are not what they were when its last block was done."""
     noted = noted_arrays(step.folder)
-    there = [name for name in step.arrays if name in noted and has_array(step.container, name)]
-    return [name for name in there if noted[name] != content_of(step, name)]
+    written = [name for name in step.arrays if name in noted and has_array(step.container, name)]
+    return [name for name in written if noted[name] != content_of(step, name)]
 
 
 def content_of(step: Step, name: str) -> str:
@@ -86,10 +85,10 @@ def forget(step: Step) -> list[str]:
     return gone
 
 
-def lost(there: Path, instead: Path) -> list[str]:
+def lost(before: Path, instead: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:
-        names = set(containers.arrays(there))
+        names = set(containers.arrays(before))
     except ValueError:
         return []
     return sorted(names - set(containers.arrays(instead)))

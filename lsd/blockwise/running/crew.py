@@ -62,10 +62,10 @@ class _Member:
                 with suppress(subprocess.TimeoutExpired):
                     self.process.wait(0.5)
             elif poll.poll(500):
-                said = read(self.signs, 1 << 12)
-                open_ = bool(said)
-                if said:
-                    self.heard, self.busy = time.monotonic(), said[-1:] == BUSY
+                signs = read(self.signs, 1 << 12)
+                open_ = bool(signs)
+                if signs:
+                    self.heard, self.busy = time.monotonic(), signs[-1:] == BUSY
 
     def kill(self, verdict: str) -> None:
         """Ends it, and what it started."""
@@ -106,7 +106,7 @@ class Crew:
             )
             self._logs.mkdir(parents=True, exist_ok=True)
             out, err = (self._logs / f"worker_{place}.{kind}" for kind in ("out", "err"))
-            said = err.stat().st_size if err.exists() else 0
+            begin = err.stat().st_size if err.exists() else 0
             member = self._members[place] = self._start(context.to_env(), out, err)
         try:
             member.listen()
@@ -115,7 +115,7 @@ class Crew:
             with self._changing:
                 del self._members[place]
         if member.process.returncode:
-            self.error = "\n".join(filter(None, (self._end(member), _tail(err, said))))
+            self.error = "\n".join(filter(None, (self._end(member), _tail(err, begin))))
             raise RuntimeError(self.error)
 
     def look(self) -> None:

@@ -176,9 +176,9 @@ class Launch:
         if ended:
             sys.exit("its worker did not end with the run, and was ended")
         if status and not scheduler.is_gone():
-            said = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
+            output = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
             raise CannotStart(
-                f"the command that starts workers exited with {status}: {said or 'no output'}"
+                f"the command that starts workers exited with {status}: {output or 'no output'}"
             )
 
 

@@ -25,8 +25,8 @@ from lsd.blockwise.on_disk.owned import others
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
 from lsd.blockwise.rate import Bar, Rate, speed
-from lsd.blockwise.running.here import run_here
-from lsd.blockwise.running.scheduler import aside, run_workers
+from lsd.blockwise.running.in_process import run_in_process
+from lsd.blockwise.running.scheduler import run_workers, stderr_to
 from lsd.spec import Workers
 from lsd.volumes.array import open_array, text
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 # blocks that a message names
 _NAMED = 5
 # seconds between lines of progress where there is no terminal for a bar
-_SAID_EVERY = 30
+_LOG_EVERY = 30
 
 
 class BlocksFailed(RuntimeError):
@@ -82,16 +82,16 @@ def prepare(step: Step) -> None:
     folder = step.folder
     refuse_others(step.container, step.arrays)
     if (folder / "step.json").exists():
-        there = load_step(folder)
-        found = step.differs(there)
-        if found and _is_awaited(there):
+        earlier = load_step(folder)
+        differing = step.differs(earlier)
+        if differing and _is_awaited(earlier):
             raise ValueError(
                 f"{step.container} holds unfinished blocks that this run cannot go on with: "
-                f"{'; '.join(found)}; "
+                f"{'; '.join(differing)}; "
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
-        if found:
-            gone = sorted({*forget(there)} - {*step.arrays})
+        if differing:
+            gone = sorted({*forget(earlier)} - {*step.arrays})
             if gone:
                 log.info(
                     "%s: removed, for what they were made from is made anew: %s",
@@ -103,10 +103,10 @@ def prepare(step: Step) -> None:
 
 def refuse_others(container: Path, names: Iterable[str]) -> None:
     """ValueError where arrays would be written over that this program did not write."""
-    found = others(container, names)
-    if found:
+    foreign = others(container, names)
+    if foreign:
         raise ValueError(
-            f"{', '.join(map(str, found))} holds what this program did not write, and is not "
+            f"{', '.join(map(str, foreign))} holds what this program did not write, and is not "
             f"written over: move it elsewhere, "
             "or give the run another name="
         )
@@ -149,7 +149,7 @@ def run(
     summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))
     died = ""
     with (
-        aside(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
+        stderr_to(step.folder / "logs" / "scheduler.log") if workers.count else nullcontext(),
         _bar(
             title or step.name,
             len(step.grid),
@@ -168,7 +168,7 @@ def run(
                     or died
                 )
             else:
-                run_here(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
+                run_in_process(step, pending, progress=lambda: bar(None), overlap=attempt == 0)
             pending = read_ledger(step.folder).missing(len(step.grid))
             _stop_if_fatal(step)
     if died:
@@ -188,8 +188,8 @@ def warn_of_edits(step: Step) -> None:
     """Tells which arrays of a step were changed since it wrote them: they stay as somebody wanted
     them."""
     for name in edited(step):
-        said = "%s was changed since %s wrote it, and stays so; delete %s to make it anew"
-        log.warning(said, name, step.name, step.folder)
+        message = "%s was changed since %s wrote it, and stays so; delete %s to make it anew"
+        log.warning(message, name, step.name, step.folder)
 
 
 class _Counted:
@@ -294,10 +294,10 @@ def _bar(
     with Bar(
         total=total, initial=done, desc=title, unit="block", disable=hidden, speed=rate
     ) as bar:
-        said, at = time.monotonic(), done
+        logged, at = time.monotonic(), done
 
         def update(count: int | None) -> None:
-            nonlocal said, at
+            nonlocal logged, at
             before, at = at, at + 1 if count is None else max(at, done + count)
             rate.add(at - before)
             bar.update(at - bar.n)
@@ -306,9 +306,9 @@ def _bar(
                 bar.disable
                 and progress is None
                 and at < total
-                and time.monotonic() - said > _SAID_EVERY
+                and time.monotonic() - logged > _LOG_EVERY
             ):
-                said = time.monotonic()
+                logged = time.monotonic()
                 log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
 
         yield update

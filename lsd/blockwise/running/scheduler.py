@@ -199,25 +199,25 @@ class _Progress:
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[None]:
-    """What the scheduler itself says on stderr goes to a file: it repeats, with tracebacks, what is
-    in the journals.
+def stderr_to(path: Path) -> Iterator[None]:
+    """What the scheduler itself writes to stderr goes to a file: it repeats, with tracebacks, what
+    is in the journals.
 
-    What Python says inside, a progress bar, still goes where it went.
+    What Python writes inside, such as a progress bar, still goes to the terminal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    log, before, terminal, (heard, said) = (
+    log, before, terminal, (read_end, write_end) = (
         path.open("ab", buffering=0),
         sys.stderr,
         os.dup(2),
         os.pipe(),
     )
-    # through a pipe: a scheduler that cannot write what it says, since the disk is full, panics
-    keeper = threading.Thread(target=_keep, args=(heard, log), name="log", daemon=True)
+    # through a pipe: a scheduler that cannot write to stderr, since the disk is full, panics
+    keeper = threading.Thread(target=_keep, args=(read_end, log), name="log", daemon=True)
     keeper.start()
     sys.stderr.flush()
-    os.dup2(said, 2)
-    os.close(said)
+    os.dup2(write_end, 2)
+    os.close(write_end)
     try:
         if _number(before) == 2:
             sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
@@ -232,12 +232,12 @@ def aside(path: Path) -> Iterator[None]:
                 sys.stderr = before
 
 
-def _keep(heard: int, log: IO[bytes]) -> None:
-    """Writes all that is heard to a file, as long as there is room."""
-    with open(heard, "rb", buffering=0) as source, log:
-        while said := source.read(1 << 16):
+def _keep(read_end: int, log: IO[bytes]) -> None:
+    """Writes all that comes through a pipe to a file, as long as there is room."""
+    with open(read_end, "rb", buffering=0) as source, log:
+        while data := source.read(1 << 16):
             with suppress(OSError):
-                log.write(said)
+                log.write(data)
 
 
 def _number(stream: TextIO) -> int | None:

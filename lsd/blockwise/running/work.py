@@ -77,7 +77,7 @@ def work(
                     fatal = isinstance(error, OSError) and error.errno in _FATAL
                     with noting:
                         journal.fail(
-                            Failure(taken.index, _said(error), traceback.format_exc(), fatal)
+                            Failure(taken.index, _described(error), traceback.format_exc(), fatal)
                         )
                     if fatal:
                         stop.set()
@@ -133,7 +133,7 @@ def _check(step: Step, output: Output) -> None:
     assert output.rows is None or output.rows.dtype == step.rows
 
 
-def _said(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return (
         f"{type(error).__name__}: {error}"
         if not isinstance(error, MemoryError)

@@ -145,14 +145,14 @@ def _pending(path: Path) -> tuple[NDArray[np.uint64], Callable[[], bool]]:
     except FileNotFoundError:
         raise Unreachable(f"{path} is not there; the run has ended") from None
     with file:
-        there = os.fstat(file.fileno())
+        status = os.fstat(file.fileno())
     pending: NDArray[np.uint64] = np.load(path, mmap_mode="r")
 
     def goes_on() -> bool:
         # opened, as network file systems may remember what a path was
         with suppress(OSError), path.open("rb") as now:
-            found = os.fstat(now.fileno())
-            return os.path.samestat(found, there) and found.st_mtime_ns == there.st_mtime_ns
+            latest = os.fstat(now.fileno())
+            return os.path.samestat(latest, status) and latest.st_mtime_ns == status.st_mtime_ns
         return False
 
     return pending, goes_on

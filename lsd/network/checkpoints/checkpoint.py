@@ -8,14 +8,13 @@ moment at which only one of the two is new.
 
 It is written to a name of its own in the folder it is for, fsynced, renamed over the target, and
 the folder is fsynced: a process killed at any moment leaves the previous checkpoint or the new one,
-and at most a stray `*.partial` that `prune` sweeps.
+and at most a stray `*.partial` that `files.prune` sweeps.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import struct
 from collections import OrderedDict
@@ -27,6 +26,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from lsd.network.checkpoints.files import BEST, listing
 from lsd.system.atomic import replacing
 
 FORMAT = 1
@@ -34,7 +34,6 @@ REQUIRED = {"config": str, "stage": str, "iteration": int, "model": dict, "norma
 _COMMENT = b"sha256 "
 # at the end of an archive without a comment: its signature, 16 bytes, the length of the comment
 _END, _END_SIZE = b"PK\x05\x06", 22
-_NAME = re.compile(r"iteration_(\d{8,})\.pt")
 
 
 class Damaged(ValueError):
@@ -87,10 +86,10 @@ def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
         except MemoryError:
             raise
         except Exception as error:
-            said = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0]
             what = (
-                f"{path} is no checkpoint: torch, loading weights only, says {said!r}; nothing was "
-                f"executed"
+                f"{path} is no checkpoint: torch, loading weights only, says {reason!r}; nothing "
+                f"was executed"
             )
             raise Damaged(what) from error
     try:
@@ -107,23 +106,6 @@ def verify(path: str | Path) -> str:
         return _verify(file, path)
 
 
-def publish(source: Path, target: Path) -> None:
-    """Gives a checkpoint a second name (such as best.pt), atomically; a link where the file system
-    has links, else a copy."""
-    with replacing(target, many_writers=True, durable=True) as staged:
-        try:
-            os.link(source, staged)
-        except OSError:
-            staged.write_bytes(source.read_bytes())
-
-
-def prune(folder: Path, *, keep: int) -> None:
-    """Deletes all but the newest `keep` checkpoints, and what killed processes left; best.pt stays.
-    For the one who writes."""
-    for path in [*listing(folder)[:-keep], *folder.glob("*.partial")]:
-        path.unlink(missing_ok=True)
-
-
 def is_whole(path: Path) -> bool:
     """Whether `load` would take it."""
     try:
@@ -131,30 +113,6 @@ def is_whole(path: Path) -> bool:
     except (ValueError, OSError):
         return False
     return True
-
-
-def file_name(iteration: int) -> str:
-    """Of the checkpoint after that many iterations."""
-    return f"iteration_{iteration:08d}.pt"
-
-
-def listing(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, the oldest iteration first; best.pt and unfinished files are none of
-    them."""
-    found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("iteration_*.pt"))
-    return [path for _, path in sorted((int(match[1]), path) for match, path in found if match)]
-
-
-def newest(folder: Path) -> Path | None:
-    """The checkpoint of the highest iteration; None if there is none.  It is whole: files appear
-    only when they are."""
-    return next(reversed(listing(folder)), None)
-
-
-def best(folder: Path) -> Path | None:
-    """The checkpoint that validated best; None if there is none."""
-    path = folder / "best.pt"
-    return path if path.exists() else None
 
 
 @contextmanager
@@ -216,7 +174,7 @@ def _naming_others(path: str | Path) -> Iterator[None]:
 def _way_out(path: Path) -> str:
     beside = [
         other
-        for other in (*reversed(listing(path.parent)), path.with_name("best.pt"))
+        for other in (*reversed(listing(path.parent)), path.with_name(BEST))
         if other.name != path.name
     ]
     whole = next(
@@ -224,11 +182,11 @@ def _way_out(path: Path) -> str:
     )
     if whole is None:
         return "no whole checkpoint lies beside it: take one from elsewhere"
-    if path.name != "best.pt":
+    if path.name != BEST:
         return f"{whole} is whole: name that one"
     # not over it: best.pt may be another name of a checkpoint that is to stay
-    taken = f"rm {shlex.quote(str(path))} && cp {shlex.quote(str(whole))} {shlex.quote(str(path))}"
-    return f"{whole} is whole: name that one, or make it the best with `{taken}`"
+    typed = f"rm {shlex.quote(str(path))} && cp {shlex.quote(str(whole))} {shlex.quote(str(path))}"
+    return f"{whole} is whole: name that one, or make it the best with `{typed}`"
 
 
 def _same_file(one: Path, other: Path) -> bool:

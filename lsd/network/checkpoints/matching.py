@@ -53,10 +53,10 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str)
 
 def _layers(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """{layer: {key: its tensor}}: weight and bias belong together."""
-    found: dict[str, dict[str, Tensor]] = {}
+    layers: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
-        found.setdefault(key.rpartition(".")[0], {})[key] = value
-    return found
+        layers.setdefault(key.rpartition(".")[0], {})[key] = value
+    return layers
 
 
 def _shapes(layer: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -77,5 +77,5 @@ def _differing(own: Mapping[str, dict[str, Tensor]], given: Mapping[str, dict[st
     both = next((name for name in own if name in given), None)
     if both is None:
         return "which has other layers"
-    there, here = (next(iter(_shapes(layers[both]).values())) for layers in (given, own))
-    return f"e.g. {_called(both)} has shape {there} there, the network {here}"
+    theirs, ours = (next(iter(_shapes(layers[both]).values())) for layers in (given, own))
+    return f"e.g. {_called(both)} has shape {theirs} there, the network {ours}"

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.files import BEST, file_name, listing
 
 
 def way_back(path: Path) -> str:
@@ -15,10 +16,10 @@ def way_back(path: Path) -> str:
     Nothing is removed unasked: a file that cannot be read today, on a disk that fails, may be
     readable tomorrow.
     """
-    folder, best = path.parent, path.with_name("best.pt")
-    rest = [other for other in reversed(checkpoint.listing(folder)) if other != path]
-    whole = next((other for other in rest if checkpoint.is_whole(other)), None)
-    damaged = [path, *(rest if whole is None else rest[: rest.index(whole)])]
+    folder, best = path.parent, path.with_name(BEST)
+    earlier = [other for other in reversed(listing(folder)) if other != path]
+    whole = next((other for other in earlier if checkpoint.is_whole(other)), None)
+    damaged = [path, *(earlier if whole is None else earlier[: earlier.index(whole)])]
     best_is_whole = best.exists() and checkpoint.is_whole(best)
     if best.exists() and not best_is_whole:
         damaged.append(best)
@@ -31,7 +32,7 @@ def way_back(path: Path) -> str:
             f"no checkpoint of this stage is whole: {_typed('rm -r', folder)} removes them, and "
             f"the same command trains it anew"
         )
-    renamed = folder / checkpoint.file_name(checkpoint.load(best)["iteration"])
+    renamed = folder / file_name(checkpoint.load(best)["iteration"])
     typed = f"`{_words('rm', *damaged)} && {_words('mv', best, renamed)}`"
     return f"{typed} removes it, and the same command then goes on from the best one, {renamed}"
 

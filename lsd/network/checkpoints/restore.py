@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Variant
 from lsd.spec.kinds import absent, named
 from lsd.spec.paths import checkpoints, config_file, run_folder
@@ -80,15 +80,15 @@ def stage_weights(
     """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if
     there is no such stage."""
     prefix = f"stage_{stage}."
-    found = {
+    own = {
         key.removeprefix(prefix): value
         for key, value in weights(content).items()
         if key.startswith(prefix)
     }
-    if not found:
+    if not own:
         names = sorted({key.split(".")[0].removeprefix("stage_") for key in content["model"]})
         raise ValueError(f"{where} has no stage {stage!r}; it has: {', '.join(names)}")
-    return found
+    return own
 
 
 def load_weights(
@@ -160,27 +160,26 @@ def resolve(name: str, config: Config) -> Path:
             f"checkpoint (.pt)"
         )
     folder = checkpoints(config, config.variant.stages[-1].name)
-    path = checkpoint.best(folder) if name == "best" else checkpoint.newest(folder)
+    path = files.best(folder) if name == "best" else files.newest(folder)
     if path is None:
         raise ValueError(f"no {name} checkpoint in {folder}; {_what_there_is(config)}")
     return path
 
 
 def _what_there_is(config: Config) -> str:
-    there = {
-        stage.name: checkpoint.newest(checkpoints(config, stage.name))
-        for stage in config.variant.stages
+    newest = {
+        stage.name: files.newest(checkpoints(config, stage.name)) for stage in config.variant.stages
     }
-    found = ", ".join(f"{path} (stage {name})" for name, path in there.items() if path)
-    if found:
-        return f"the run has: {found}; name one, or predict.checkpoint=latest"
+    named = ", ".join(f"{path} (stage {name})" for name, path in newest.items() if path)
+    if named:
+        return f"the run has: {named}; name one, or predict.checkpoint=latest"
     others = sorted(
         {path.parents[1].name for path in run_folder(config).glob("*/checkpoints/*.pt")}
     )
     if others:
         return (
-            f"the run has stages {', '.join(others)}, the config's variant has {', '.join(there)}; "
-            f"repeat the overrides it was "
-            f"trained with, or take -c {config_file(config)}"
+            f"the run has stages {', '.join(others)}, the config's variant has "
+            f"{', '.join(newest)}; repeat the overrides it was trained with, "
+            f"or take -c {config_file(config)}"
         )
     return f"train {config.name!r} first"

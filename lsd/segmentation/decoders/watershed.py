@@ -67,9 +67,9 @@ class WatershedDecoder(GraphDecoder):
     ) -> Decoded:
         """Fragments, and the scores at which they join."""
         affs = affinities(heads, settings)
-        found = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
-        edges = agglomerate(affs.values, found, neighborhood=offsets_of(affs), **settings.scores)
-        return Decoded(found, *edges)
+        pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
+        edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
+        return Decoded(pieces, *edges)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By segment.fragments."""

@@ -54,18 +54,18 @@ def links(
     table = _Table.empty(1 << 12)
     for channel, offset in zip(affs, neighborhood, strict=True):
         whole = (0,) * (labels.ndim - len(offset)) + tuple(offset)
-        here = views(labels.shape, whole)[0]
+        one_side = views(labels.shape, whole)[0]
         if within is not None:
-            here = tuple(
+            one_side = tuple(
                 slice(max(a.start, b.start), min(a.stop, b.stop))
-                for a, b in zip(here, within, strict=True)
+                for a, b in zip(one_side, within, strict=True)
             )
-        there = tuple(
-            slice(a.start + step, a.stop + step) for a, step in zip(here, whole, strict=True)
+        other_side = tuple(
+            slice(a.start + step, a.stop + step) for a, step in zip(one_side, whole, strict=True)
         )
         near = sum(abs(step) for step in offset) == 1
         weight = 1 / np.sqrt(sum(step * step for step in offset))
-        first, second, values = labels[here], labels[there], channel[here]
+        first, second, values = labels[one_side], labels[other_side], channel[one_side]
         for top in range(0, len(first), _SLAB):
             slab = slice(top, top + _SLAB)
             arrays = tuple(
@@ -134,11 +134,11 @@ class _Table(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(here, there, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]
+def _add(one, other, values, begin, weight, near, first, second, sums, weights, touch, used):  # type: ignore[no-untyped-def]
     """Adds the pairs from `begin` on; where it stopped, since the table is half full, or the
     end."""
-    for i in range(begin, len(here)):
-        u, v = np.uint64(min(here[i], there[i])), np.uint64(max(here[i], there[i]))
+    for i in range(begin, len(one)):
+        u, v = np.uint64(min(one[i], other[i])), np.uint64(max(one[i], other[i]))
         if u == v or u == 0:
             continue
         place = slot(first, second, weights, u, v)
@@ -150,7 +150,7 @@ def _add(here, there, values, begin, weight, near, first, second, sums, weights,
         sums[place] += weight * values[i]
         weights[place] += weight
         touch[place] |= near
-    return len(here)
+    return len(one)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -37,8 +37,8 @@ def _channel(
     affs: NDArray[Any], offsets: list[tuple[int, ...]], step: tuple[int, ...]
 ) -> NDArray[Any]:
     if step in offsets:
-        found: NDArray[Any] = affs[offsets.index(step)]
-        return found
+        channel: NDArray[Any] = affs[offsets.index(step)]
+        return channel
     opposite = tuple(-s for s in step)
     if opposite not in offsets:
         raise ValueError(
@@ -145,25 +145,25 @@ def mean_affinity(
             f"section: in_xy=True"
         )
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    found = unit(affs[first:dims])
+    near = unit(affs[first:dims])
     if mask is None or mask.all():
-        return np.asarray(found.mean(axis=0))
+        return np.asarray(near.mean(axis=0))
     # the last channels are those of the last axes
     counts = np.zeros(mask.shape, np.uint8)
-    for edges, axis in zip(found, range(dims - len(found), dims), strict=True):
+    for edges, axis in zip(near, range(dims - len(near), dims), strict=True):
         inside = _inside(mask, axis)
         edges *= inside
         counts += inside
-    return np.asarray(found.sum(axis=0) / np.maximum(counts, 1))
+    return np.asarray(near.sum(axis=0) / np.maximum(counts, 1))
 
 
 def _inside(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     """Whether a voxel and the one before it along `axis` are inside; what lies beyond the array
     nobody knows."""
     inside = mask.copy()
-    here, before = (
+    after, before = (
         tuple(slice(*part) if i == axis else slice(None) for i in range(mask.ndim))
         for part in ((1, None), (-1,))
     )
-    inside[here] &= mask[before]
+    inside[after] &= mask[before]
     return inside

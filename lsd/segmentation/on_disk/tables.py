@@ -97,9 +97,9 @@ class Table:
     def look_up(self, fragments: NDArray[Any]) -> NDArray[np.uint64]:
         """Segment of each id; 0 stays 0."""
         ids = np.asarray(fragments, dtype=np.uint64)
-        found = np.zeros(ids.shape, np.uint64)
-        found[ids > 0] = self.segments[self.places.place_of(ids[ids > 0])]
-        return found
+        segments = np.zeros(ids.shape, np.uint64)
+        segments[ids > 0] = self.segments[self.places.place_of(ids[ids > 0])]
+        return segments
 
 
 def write_tables(
@@ -155,10 +155,10 @@ def write_tables(
 def _made_from(container: Path, made_from: str, first: str) -> dict[str, str]:
     """Checksums of the tables that are noted, where they are made from the same."""
     try:
-        found = _description(container)
+        noted = _description(container)
     except ValueError:
         return {}
-    return found["digests"] if (found["made_from"], found["first"]) == (made_from, first) else {}
+    return noted["digests"] if (noted["made_from"], noted["first"]) == (made_from, first) else {}
 
 
 def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.uint64]:
@@ -173,10 +173,10 @@ def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.ui
 def have_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
     """Whether tables of these names are noted, made from the same."""
     try:
-        found = _description(container)
+        noted = _description(container)
     except ValueError:
         return False
-    return found["made_from"] == made_from and set(names) <= set(found["digests"])
+    return noted["made_from"] == made_from and set(names) <= set(noted["digests"])
 
 
 def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
@@ -190,15 +190,15 @@ def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
 def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
     """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from
     something else."""
-    found = _description(container)
-    if made_from is not None and found["made_from"] != made_from:
+    noted = _description(container)
+    if made_from is not None and noted["made_from"] != made_from:
         raise ValueError(
             f"{container / 'tables'} is from another run than the edges beside it; run segment.py "
             f"again"
         )
-    if name not in found["digests"]:
+    if name not in noted["digests"]:
         raise ValueError(
-            f"{container / 'tables'} has no table {name}; there are: {', '.join(found['digests'])}"
+            f"{container / 'tables'} has no table {name}; there are: {', '.join(noted['digests'])}"
         )
     first, segments = (
         _load(container / "tables" / "first.npy"),
@@ -216,21 +216,21 @@ def open_table(container: Path, name: str, *, made_from: str | None = None) -> T
 def damaged_tables(container: Path) -> list[Path]:
     """Files of tables whose content is not what was written.  Raises ValueError if tables.json
     cannot be read."""
-    found, described = [], _description(container)
+    damaged, described = [], _description(container)
     for name, digest in {"first": described["first"], **described["digests"]}.items():
         path = container / "tables" / f"{name}.npy"
         try:
             intact = _digest(_load(path)) == digest
         except ValueError:
             intact = False
-        found += [] if intact else [path]
-    return found
+        damaged += [] if intact else [path]
+    return damaged
 
 
 def verify_tables(folder: Path) -> list[str]:
     """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes
     them anew; says which."""
-    found = []
+    findings = []
     containers = sorted({step.parents[1] for step in steps(folder)})
     for description in (container / "tables" / "tables.json" for container in containers):
         if not description.exists():
@@ -241,8 +241,8 @@ def verify_tables(folder: Path) -> list[str]:
             damaged = [description]
         for path in damaged:
             path.unlink(missing_ok=True)
-            found.append(f"{path}: not what was written: another checksum")
-    return found
+            findings.append(f"{path}: not what was written: another checksum")
+    return findings
 
 
 def _join(

@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
 import zarr
+from numpy.typing import NDArray
 
+from lsd.spec.volumes import Tiff
 from lsd.volumes.attributes import NO_LENGTH
 from lsd.volumes.checked import numbers
+from lsd.volumes.formats.format import FileArray, FileFormat, Slices
 from lsd.volumes.metadata import SPACE, Statement, axis_names, tried
 from lsd.volumes.units import known, nanometres
 
@@ -30,12 +34,60 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 Measured = tuple[Any, str]
 
 
-def open_tiff(path: Path) -> Any:
-    """The image as an array that is read by pages, strips or tiles.
+class TiffFormat(FileFormat[Tiff]):
+    """Files of one image, which has no name."""
 
-    stated: what the file says of it; files: those that its pages lie in, as OME-TIFF may have
-            several
+    reads = "TIFF file"
+    suffixes = (".tif", ".tiff")
+    is_single = True
+
+    def claims(self, path: Path) -> bool:
+        """By the first four bytes."""
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(4) in MAGIC
+
+    def find(self, path: Path, name: str) -> str | None:
+        """The image, which only the empty name means."""
+        return None if name.strip("/") else ""
+
+    def open(self, path: Path, name: str) -> FileArray:
+        """See `TiffArray`."""
+        return TiffArray(path)
+
+
+class TiffArray(FileArray):
+    """The image of a file, read by pages, strips or tiles through the zarr view of tifffile.
+
+    files: those that its pages lie in, as OME-TIFF may have several
     """
+
+    def __init__(self, path: Path) -> None:
+        file = _opened(path)
+        try:
+            _check_codec(file.series[0].keyframe)
+            view = zarr.open(file.series[0].aszarr(level=0), mode="r")
+            self._stated = _statement(file)
+            files = [str(path), *_files(file.series[0])]
+        except Exception:
+            file.close()
+            raise
+        super().__init__(view, files=files, chunks=view.chunks, attrs=view.attrs)
+        weakref.finalize(view, file.close)
+
+    def read(self, slices: Slices) -> NDArray[np.generic]:
+        """The voxels in `slices`."""
+        data: NDArray[np.generic] = self.values[slices]
+        return data
+
+    def stated(self) -> Statement:
+        """What ImageJ or OME metadata say."""
+        return self._stated
+
+
+def _opened(path: Path) -> tifffile.TiffFile:
+    """The file, which holds one image."""
     with _errors() as errors:
         file = tifffile.TiffFile(path)
         if len(file.series) > 1 and _is_stack(file):
@@ -46,16 +98,7 @@ def open_tiff(path: Path) -> Any:
     if errors:
         file.close()
         raise ValueError("; ".join(errors))
-    try:
-        _check_codec(file.series[0].keyframe)
-        array = zarr.open(file.series[0].aszarr(level=0), mode="r")
-        array.stated = _statement(file)
-        array.files = _files(file.series[0]) or [str(path)]
-    except Exception:
-        file.close()
-        raise
-    weakref.finalize(array, file.close)
-    return array
+    return file
 
 
 def _is_stack(file: tifffile.TiffFile) -> bool:
@@ -75,10 +118,10 @@ def _files(series: tifffile.TiffPageSeries) -> list[str]:
 
 def _check_codec(page: Any) -> None:
     """ValueError where the pages cannot be decoded here."""
-    here = importlib.util.find_spec("imagecodecs") is not None
+    has_imagecodecs = importlib.util.find_spec("imagecodecs") is not None
     way = (
         "imagecodecs has no such decoder: write it with deflate"
-        if here
+        if has_imagecodecs
         else "pip install imagecodecs, which has it"
     )
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
@@ -91,7 +134,7 @@ def _check_codec(page: Any) -> None:
             f"it has the predictor {_name(tifffile.PREDICTOR, page.predictor)}, which tifffile "
             f"lacks: {way}"
         )
-    if page.bitspersample not in (1, 8, 16, 32, 64) and not here:
+    if page.bitspersample not in (1, 8, 16, 32, 64) and not has_imagecodecs:
         raise ValueError(
             f"it has {page.bitspersample} bits a voxel, which tifffile cannot read alone: {way}"
         )
@@ -134,8 +177,8 @@ def _statement(file: tifffile.TiffFile) -> Statement:
         ),
         "",
     )
-    found = {axis: size for axis, size in sizes.items() if size is not None}
-    return Statement(axes, found or None, wrong=wrong, unused=unused)
+    stated = {axis: size for axis, size in sizes.items() if size is not None}
+    return Statement(axes, stated or None, wrong=wrong, unused=unused)
 
 
 def _nm(axis: str, size: Any, unit: str) -> float | None:
@@ -151,16 +194,16 @@ def _nm(axis: str, size: Any, unit: str) -> float | None:
 def _imagej(file: tifffile.TiffFile) -> dict[str, Measured]:
     """What ImageJ states: pixels a unit along x and y, and the distance of sections, whatever they
     are stored as."""
-    said: Mapping[str, Any] = file.imagej_metadata or {}
-    unit = str(said.get("unit", "")).replace("\\u00B5", "u").strip()
+    stated: Mapping[str, Any] = file.imagej_metadata or {}
+    unit = str(stated.get("unit", "")).replace("\\u00B5", "u").strip()
     first: Any = file.pages[0]
     tags = {"y": first.tags.get("YResolution"), "x": first.tags.get("XResolution")}
-    found: dict[str, Measured] = {"z": (said["spacing"], unit)} if "spacing" in said else {}
+    sizes: dict[str, Measured] = {"z": (stated["spacing"], unit)} if "spacing" in stated else {}
     for axis, tag in tags.items():
         if tag is not None:
             pixels, units = tag.value
-            found[axis] = (Fraction(units, pixels) if pixels else 0, unit)
-    return found
+            sizes[axis] = (Fraction(units, pixels) if pixels else 0, unit)
+    return sizes
 
 
 def _ome(file: tifffile.TiffFile) -> dict[str, Measured]:

@@ -25,7 +25,7 @@ class _Taken:
         return not self.given_up.is_set()
 
 
-def run_here(
+def run_in_process(
     step: Step, indices: Iterable[int], *, progress: Callable[[], object], overlap: bool
 ) -> None:
     """Does the blocks `indices`; what fails is in the journal.  progress: called after each.

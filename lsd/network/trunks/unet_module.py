@@ -1,39 +1,39 @@
-"""The U-Net of the paper: valid convolutions, transposed up-sampling, skips cropped and
-concatenated."""
+"""The layers of the U-Net of the paper: valid convolutions, transposed up-sampling, skips cropped
+and concatenated."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
-from lsd.network.cost import features_out, widths
 from lsd.network.layers import POOL, Convolution, Nearest, crop, upsampling
-from lsd.network.levels import is_padded, kernels
-from lsd.spec import UNet
+
+if TYPE_CHECKING:
+    from lsd.network.trunks.unet import UNetTrunk
 
 
-class UNetTrunk(nn.Module):
+class UNetModule(nn.Module):
     """(b, in_channels, *input) -> (b, features_out, *output), sizes as in `lsd.network.sizes`.
 
     Up-sampling leads down to the finer level's feature maps before the skip is concatenated.
     Sources: Ronneberger et al. 2015; Funke et al. 2019; Sheridan et al. 2022.
     """
 
-    def __init__(self, trunk: UNet, *, in_channels: int) -> None:
+    def __init__(self, trunk: UNetTrunk, *, in_channels: int) -> None:
         super().__init__()
-        maps, inner = widths(trunk), range(len(trunk.factors))
+        spec, maps, inner = trunk.spec, trunk.widths, range(len(trunk.spec.factors))
         entering = (in_channels, *maps)
-        leaving = (features_out(trunk), *maps[1:])
-        up = {"transposed": upsampling, "nearest": Nearest}[trunk.upsample]
+        leaving = (trunk.features_out, *maps[1:])
+        up = {"transposed": upsampling, "nearest": Nearest}[spec.upsample]
         self.down = nn.ModuleList(
             _side(trunk, entering[level], maps[level], level) for level in inner
         )
-        self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
+        self.pools = nn.ModuleList(POOL[spec.dims](factor, factor) for factor in spec.factors)
         self.lowest = _side(trunk, entering[len(inner)], leaving[-1], len(inner))
         self.ups = nn.ModuleList(
-            up(maps[level + 1], maps[level], trunk.factors[level]) for level in reversed(inner)
+            up(maps[level + 1], maps[level], spec.factors[level]) for level in reversed(inner)
         )
         self.up = nn.ModuleList(
             _side(trunk, 2 * maps[level], leaving[level], level) for level in reversed(inner)
@@ -59,16 +59,15 @@ class UNetTrunk(nn.Module):
         return x
 
 
-def _side(trunk: UNet, channels: int, out: int, level: int) -> nn.ModuleList:
-    sizes = kernels(trunk)[level]
+def _side(trunk: UNetTrunk, channels: int, out: int, level: int) -> nn.ModuleList:
     return nn.ModuleList(
         Convolution(
             out if index else channels,
             out,
             kernel=kernel,
-            activation=trunk.activation,
-            padded=is_padded(trunk),
-            norm=trunk.norm,
+            activation=trunk.spec.activation,
+            padded=trunk.levels.padded,
+            norm=trunk.spec.norm,
         )
-        for index, kernel in enumerate(sizes)
+        for index, kernel in enumerate(trunk.levels.kernels[level])
     )

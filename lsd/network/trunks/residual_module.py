@@ -1,46 +1,48 @@
-"""The residual symmetric U-Net: residual modules, summed skips, same padding."""
+"""The layers of the residual symmetric U-Net: residual modules, summed skips, same padding."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
-from lsd.network.cost import features_out
 from lsd.network.layers import POOL, Convolution, activate, folded, upsampling
-from lsd.network.levels import fold, kernels
 from lsd.spec import ResidualUNet, Shape
 
+if TYPE_CHECKING:
+    from lsd.network.trunks.residual import ResidualTrunk
 
-class ResidualTrunk(nn.Module):
+
+class ResidualModule(nn.Module):
     """(b, in_channels, *input) -> (b, features_out, *input); the input is a multiple of the step.
 
     Source: Lee et al. 2017, Superhuman accuracy on the SNEMI3D connectomics challenge.
     """
 
-    def __init__(self, trunk: ResidualUNet, *, in_channels: int) -> None:
+    def __init__(self, trunk: ResidualTrunk, *, in_channels: int) -> None:
         super().__init__()
-        maps, inner = trunk.widths, range(len(trunk.factors))
-        first = kernels(trunk)[0][0]
-        self._fold = tuple(fold(trunk))
-        self.embed = _convolution(trunk, in_channels * prod(self._fold), maps[0], first)
-        self.down = nn.ModuleList(_module(trunk, maps[max(level - 1, 0)], level) for level in inner)
-        self.pools = nn.ModuleList(POOL[trunk.dims](factor, factor) for factor in trunk.factors)
-        self.lowest = _module(trunk, maps[-2:][0], len(inner))
+        spec, maps, inner = trunk.spec, trunk.spec.widths, range(len(trunk.spec.factors))
+        sides, features_out = trunk.levels.kernels, trunk.features_out
+        first = sides[0][0]
+        self._fold = spec.fold or (1,) * spec.dims
+        self.embed = _convolution(spec, in_channels * prod(self._fold), maps[0], first)
+        self.down = nn.ModuleList(
+            _module(spec, maps[max(level - 1, 0)], maps[level], sides[level][-1]) for level in inner
+        )
+        self.pools = nn.ModuleList(POOL[spec.dims](factor, factor) for factor in spec.factors)
+        self.lowest = _module(spec, maps[-2:][0], maps[-1], sides[-1][-1])
         self.ups = nn.ModuleList(
-            upsampling(maps[level + 1], maps[level], trunk.factors[level])
+            upsampling(maps[level + 1], maps[level], spec.factors[level])
             for level in reversed(inner)
         )
-        self.up = nn.ModuleList(_module(trunk, maps[level], level) for level in reversed(inner))
-        self.out = _convolution(
-            trunk, maps[0], maps[0] if trunk.fold else features_out(trunk), first
+        self.up = nn.ModuleList(
+            _module(spec, maps[level], maps[level], sides[level][-1]) for level in reversed(inner)
         )
+        self.out = _convolution(spec, maps[0], maps[0] if spec.fold else features_out, first)
         self.unfold = (
-            nn.Sequential(
-                upsampling(maps[0], features_out(trunk), trunk.fold), activate(trunk.activation)
-            )
-            if trunk.fold
+            nn.Sequential(upsampling(maps[0], features_out, spec.fold), activate(spec.activation))
+            if spec.fold
             else nn.Identity()
         )
 
@@ -71,10 +73,10 @@ class Shortcut(nn.Module):
     c starts at 0, so that depth adds no variance and a network starts as a shallow one.
     """
 
-    def __init__(self, trunk: ResidualUNet, channels: int, kernel: Shape) -> None:
+    def __init__(self, spec: ResidualUNet, channels: int, kernel: Shape) -> None:
         super().__init__()
-        self.first = _convolution(trunk, channels, channels, kernel)
-        self.second = _convolution(trunk, channels, channels, kernel, gain=0.0)
+        self.first = _convolution(spec, channels, channels, kernel)
+        self.second = _convolution(spec, channels, channels, kernel, gain=0.0)
 
     def forward(self, y: Tensor) -> Tensor:
         """Activated sum."""
@@ -82,20 +84,19 @@ class Shortcut(nn.Module):
         return cast(Tensor, self.second.activation(self.second.linear(self.first(y)).add_(y)))
 
 
-def _module(trunk: ResidualUNet, channels: int, level: int) -> nn.ModuleList:
-    kernel, out = kernels(trunk)[level][-1], trunk.widths[level]
-    return nn.ModuleList((_convolution(trunk, channels, out, kernel), Shortcut(trunk, out, kernel)))
+def _module(spec: ResidualUNet, channels: int, out: int, kernel: Shape) -> nn.ModuleList:
+    return nn.ModuleList((_convolution(spec, channels, out, kernel), Shortcut(spec, out, kernel)))
 
 
 def _convolution(
-    trunk: ResidualUNet, channels: int, out: int, kernel: Shape, gain: float | None = None
+    spec: ResidualUNet, channels: int, out: int, kernel: Shape, gain: float | None = None
 ) -> Convolution:
     return Convolution(
         channels,
         out,
         kernel=kernel,
-        activation=trunk.activation,
+        activation=spec.activation,
         padded=True,
-        norm=trunk.norm,
+        norm=spec.norm,
         gain=gain,
     )

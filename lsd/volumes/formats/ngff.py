@@ -30,14 +30,14 @@ def levels(group: Path) -> set[str]:
     """The arrays of a group that are levels of its only image; none where it has several, or says
     what cannot be read."""
     try:
-        found = [
+        levels_of = [
             (multiscale, _path(dataset, where)) for multiscale, dataset, where in _datasets(group)
         ]
     except ValueError:
         return set()
     return (
-        {path for _, path in found}
-        if len({id(multiscale) for multiscale, _ in found}) == 1
+        {path for _, path in levels_of}
+        if len({id(multiscale) for multiscale, _ in levels_of}) == 1
         else set()
     )
 
@@ -125,10 +125,10 @@ def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
 
 def _axis(entry: Json, where: str) -> str:
     kind, name = entry.get("type"), entry.get("name")
-    found = {"channel": "c", "time": "t"}.get(kind, name) if isinstance(kind, str) else name
-    if not isinstance(found, str):
+    called = {"channel": "c", "time": "t"}.get(kind, name) if isinstance(kind, str) else name
+    if not isinstance(called, str):
         raise ValueError(f"{where} has an axis {shown(dict(entry))}; each must have a name")
-    return found
+    return called
 
 
 def _unit(entry: Json, where: str) -> str | None:

@@ -3,9 +3,9 @@ what it is not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-READ = "zarr v2 folders, HDF5 files and TIFF files are read"
 FOLDERS = {
     "attributes.json": "an N5 container",
     "info": "a neuroglancer precomputed volume",
@@ -35,16 +35,28 @@ MAGIC = {
 }
 
 
-def refusal(path: Path) -> ValueError:
-    """The error for a container that is there but none of those that are read."""
+def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
+    """The error for a container that is there but none of those that are read; read: what one of
+    each is called."""
+    if (path / "zarr.json").exists():
+        return ValueError(
+            f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2"
+        )
+    known = f"{', '.join(read[:-1])} or {read[-1]}"
     what = (_folder if path.is_dir() else _file)(path)
     if what == "empty":
         return ValueError(
-            f"{path} is empty: it is still being written or copied, or it was lost; {READ}"
+            f"{path} is empty: it is still being written or copied, or it was lost; copy or write "
+            f"it again"
         )
     if what is None:
-        return ValueError(f"{path} is no zarr v2 folder, HDF5 file or TIFF file; these are read")
-    return ValueError(f"{path} is {what}, which is not read: {READ}; write it as one of these")
+        return ValueError(
+            f"{path} is no {known}; these are read, and others by a module that imports= names"
+        )
+    return ValueError(
+        f"{path} is {what}, which is not read; write it as a {known}, or read it by a module that "
+        f"imports= names"
+    )
 
 
 def _folder(path: Path) -> str | None:

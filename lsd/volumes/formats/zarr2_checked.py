@@ -14,7 +14,7 @@ import zarr
 from numcodecs import blosc, registry
 
 from lsd.volumes.checked import json_object, listed, mapping, shown
-from lsd.volumes.codec import checked
+from lsd.volumes.formats.codec import checked
 from lsd.volumes.units import LARGEST
 
 FIELDS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
@@ -39,12 +39,12 @@ def open_zarr(array: Path, *, writable: bool = False) -> Any:
 
 def groups(array: Path) -> list[Mapping[str, Any]]:
     """The attributes of the groups around an array, the nearest first."""
-    found = []
+    attributes = []
     for folder in array.parents:
         if not (folder / ".zgroup").exists():
             break
-        found.append(json_object(folder / ".zattrs"))
-    return found
+        attributes.append(json_object(folder / ".zattrs"))
+    return attributes
 
 
 def _check_fields(fields: Mapping[str, Any], file: Path) -> None:
@@ -82,10 +82,10 @@ def _check_codec(codec: Mapping[str, Any]) -> None:
     try:
         registry.get_codec(dict(codec))
     except Exception as error:
-        there = known in registry.codec_registry
+        is_registered = known in registry.codec_registry
         way = (
             f"its settings are wrong: {error}"
-            if there
+            if is_registered
             else "which numcodecs lacks here: install the package that has it"
         )
         raise ValueError(f"it is compressed by {known!r}, {way}") from error

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
-from lsd.volumes.attributes import KEYS
+from lsd.spec.volumes import Hdf5
+from lsd.volumes.attributes import KEYS, completed, from_attributes
 from lsd.volumes.checked import unreadable
+from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, stamps
+from lsd.volumes.metadata import Statement
 
 # registered at portal.hdfgroup.org; the names that people know
 FILTERS = {
@@ -21,6 +26,81 @@ FILTERS = {
     32015: "Zstandard", 32017: "SZ", 32024: "SZ3", 32026: "Blosc2",
 }  # fmt: skip
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.*stored_eof = (\d+)")
+
+
+class Hdf5Format(FileFormat[Hdf5]):
+    """Files that HDF5 knows as its own."""
+
+    reads = "HDF5 file"
+    suffixes = (".h5", ".hdf", ".hdf5")
+
+    def claims(self, path: Path) -> bool:
+        """By its first bytes."""
+        return path.is_file() and bool(h5py.is_hdf5(path))
+
+    def names(self, path: Path) -> list[str]:
+        """Of all datasets."""
+        names: list[str] = []
+        with open_file(path) as file:
+            file.visititems(
+                lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+        return names
+
+    def find(self, path: Path, name: str) -> str | None:
+        """A dataset, also one that a link to another file leads to."""
+        name = name.strip("/")
+        with open_file(path) as file:
+            return name if _is_dataset(file, name or "/", path) else None
+
+    def open(self, path: Path, name: str) -> FileArray:
+        """See `Hdf5Array`."""
+        return Hdf5Array(path, name)
+
+
+class Hdf5Array(FileArray):
+    """A dataset; `chunks` is None where it lies in the file as it is."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        opened = open_dataset(path, name)
+        # which files it takes voxels from is asked where that is wanted: it opens all of them
+        super().__init__(opened, files=(), chunks=opened.chunks, attrs=opened.attrs)
+        self.path, self.name = path, name
+
+    @property
+    def fill(self) -> Any:
+        """As the dataset says."""
+        return self.values.fillvalue
+
+    def read(self, slices: Slices) -> NDArray[np.generic]:
+        """The voxels in `slices`."""
+        data: NDArray[np.generic] = self.values[slices]
+        return data
+
+    def stated(self) -> Statement:
+        """What its attributes, and those of the groups around it, say."""
+        dims = len(self.shape)
+        own = from_attributes(_stated(self.values), dims)
+        return completed(own, groups(self.values), self.name, dims)
+
+    def identity(self, slices: Slices) -> Iterator[bytes]:
+        """Size and time of all files that it takes voxels from."""
+        yield stamps(sorted({str(self.path), *files(self.values)}))
+
+    def stored_chunks(self) -> Iterator[Chunk] | None:
+        """As HDF5 lists them; a dataset without chunks is written whole or not at all."""
+        opened = self.values
+        if opened.chunks is None:
+            return None if opened.id.get_storage_size() else iter(())
+        if not hasattr(opened.id, "chunk_iter"):
+            return None
+        offsets: list[tuple[int, ...]] = []
+        if opened.id.get_storage_size():
+            opened.id.chunk_iter(lambda info: offsets.append(info.chunk_offset))
+        return (
+            tuple(n // size for n, size in zip(offset, opened.chunks, strict=True))
+            for offset in offsets
+        )
 
 
 def open_file(path: Path) -> h5py.File:
@@ -47,33 +127,33 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
 def files(dataset: h5py.Dataset) -> list[str]:
     """Those that its values lie in: links, virtual and external datasets lead to others, and these
     to others again."""
-    found, left = set[str](), [(dataset.file.filename, dataset.name)]
+    file_names, left = set[str](), [(dataset.file.filename, dataset.name)]
     known = set(left)
     while left:
         path, name = left.pop()
-        found.add(path)
+        file_names.add(path)
         with open_file(Path(path)) as file:
             item = file[name]
             # a link is followed by opening what it leads to
-            found.add(item.file.filename)
+            file_names.add(item.file.filename)
             beside = Path(item.file.filename).parent
-            found |= {str(beside / other) for other, *_ in item.external or ()}
+            file_names |= {str(beside / other) for other, *_ in item.external or ()}
             sources = item.virtual_sources() if item.is_virtual else []
-            there = (
+            paths = (
                 item.file.filename if source.file_name == "." else str(beside / source.file_name)
                 for source in sources
             )
             further = [
                 pair
-                for pair in zip(there, (source.dset_name for source in sources), strict=True)
+                for pair in zip(paths, (source.dset_name for source in sources), strict=True)
                 if pair not in known
             ]
         known.update(further)
         left += further
-    return sorted(found)
+    return sorted(file_names)
 
 
-def stated(item: Any) -> Mapping[str, Any]:
+def _stated(item: Any) -> Mapping[str, Any]:
     """The attributes of a dataset or group that may say where its voxels lie."""
     try:
         return {key: item.attrs[key] for key in KEYS if key in item.attrs}
@@ -83,19 +163,26 @@ def stated(item: Any) -> Mapping[str, Any]:
 
 def groups(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
     """Those of the groups around a dataset, the nearest first."""
-    found, item = [], dataset
+    attributes, item = [], dataset
     while item.name and item.name != "/":
         item = item.parent
-        found.append(stated(item))
-    return found
+        attributes.append(_stated(item))
+    return attributes
+
+
+def _is_dataset(file: h5py.File, name: str, path: Path) -> bool:
+    try:
+        return isinstance(file.get(name), h5py.Dataset)
+    except Exception as error:  # links to other files, types that h5py does not know
+        raise ValueError(f"{path}:{name} cannot be opened: {error}") from error
 
 
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
     properties = dataset.id.get_create_plist()
-    found = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
     return [
         (code, FILTERS.get(code) or name.decode("utf-8", "replace") or "unknown")
-        for code, _, _, name in found
+        for code, _, _, name in filters
     ]
 
 

@@ -1,0 +1,8 @@
+"""File formats of arrays, one a file; see `format` for what each offers and how to write one.
+
+zarr2    zarr v2 folders; zarr2_checked: what describes an array is known to be whole; codec: how
+         what is written is compressed; ngff: what OME-Zarr metadata say
+hdf5     HDF5 files
+tiff     TIFF files, with the metadata of ImageJ and OME
+foreign  what is not read, by its name
+"""

@@ -1,0 +1,5 @@
+"""A cluster that is made up, for the tests of this folder that ask for one."""
+
+from cluster import cluster
+
+__all__ = ["cluster"]

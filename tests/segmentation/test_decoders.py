@@ -1,0 +1,106 @@
+"""Every decoder and every scoring of this package has its answers, so that a new one is tested on
+arrival."""
+
+import json
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pytest
+from in_blocks import noise
+
+from lsd.arrays.pairs import touching
+from lsd.segmentation.agglomeration import agglomerate
+from lsd.segmentation.decode import decode
+from lsd.segmentation.decoders.decoder import Seen, decoder_of
+from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.scoring.scoring import scoring_of
+from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
+from lsd.spec.effect import NoEffect, effective
+
+FAR = (*NEAREST, (-3, 0, 0), (0, -3, 0), (0, 0, -3))
+SHAPE = (10, 16, 18)
+
+
+def ours(family):
+    return [kind for kind in family.kinds().values() if kind.__module__.startswith("lsd.")]
+
+
+@pytest.mark.parametrize("kind", ours(Decoder), ids=lambda kind: kind.__name__)
+def test_every_decoder(kind) -> None:
+    pytest.importorskip("mwatershed")
+    settings = Segment(
+        decoder=kind(), fragments=Fragments(min_seed_distance=3), mutex={"bias": (0.1, -0.3)}
+    )
+    decoder, affs = decoder_of(settings), noise(len(FAR), SHAPE, 0)
+    heads = {name: Prediction(affs, FAR) for name in decoder.reads(settings)}
+    found = decoder.decode(heads, settings)
+    assert found.fragments.shape == SHAPE
+    ids = np.unique(found.fragments)
+    np.testing.assert_array_equal(ids[ids > 0], np.arange(1, ids.max() + 1))
+    assert (len(found.edges) > 0) == decoder.has_thresholds
+    again = decode(affs, FAR, settings)
+    np.testing.assert_array_equal(found.segmentation(0.4), again.segmentation(0.4))
+    strength = decoder.strength(heads, settings)
+    assert strength.shape == SHAPE
+    assert 0 <= strength.min() <= strength.max() <= 1
+    for high in (0.0, 1 / 255, 0.3, 1.0):
+        assert decoder.why_nothing(Seen(0.0, high, high, affs.dtype), settings)
+    assert decoder.array_name(0.3 if decoder.has_thresholds else None).startswith("segmentation/")
+    # written by its name, as configs of before have it
+    assert settings.model_dump(mode="json")["decoder"] == kind().kind
+    assert Segment(decoder=kind().kind).decoder == kind()
+
+
+def test_nothing_outside_of_the_mask() -> None:
+    """What is outside of the mask is in no segment, whatever decoder."""
+    mask = np.ones(SHAPE, bool)
+    mask[:, 8] = False
+    for kind in ours(Decoder):
+        settings = Segment(decoder=kind(), fragments=Fragments(min_seed_distance=3))
+        decoder = decoder_of(settings)
+        heads = {name: Prediction(noise(6, SHAPE, 1), FAR) for name in decoder.reads(settings)}
+        assert not decoder.decode(heads, settings, mask=mask).fragments[:, 8].any()
+
+
+NAMES = ("mean", "mean_all", "hist_quant_10", "hist_quant_95_max", "size_difference")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_scoring(name) -> None:
+    scoring, affs = scoring_of(name), noise(len(FAR), SHAPE, 2)
+    settings = Segment(scoring=name, fragments=Fragments(min_seed_distance=3))
+    fragments = decode(affs, FAR, settings).fragments
+    edges, scores = agglomerate(affs, fragments, neighborhood=FAR, **settings.scores)
+    np.testing.assert_array_equal(edges, touching(fragments))
+    assert ((scores >= 0) & (scores <= 1)).all()
+    looked, offsets = scoring.looked_at(affs, FAR)
+    assert len(looked) == len(offsets) == (6 if scoring.spec.is_far else 3)
+    assert (settings.grown == "whole") == scoring.spec.is_mean
+    # as they stand in configs and in fingerprints
+    assert settings.model_dump(mode="json")["scoring"] == name
+    noted = {"scoring": name, "caution": 0.0, "cautious_above": 3000}
+    assert effective(Scores(**settings.scores)) == noted
+    assert json.loads(Scores(**settings.scores).model_dump_json()) == noted
+
+
+def test_all_kinds_of_scoring_are_among_them() -> None:
+    assert {type(Scoring.from_name(name)) for name in NAMES} == set(ours(Scoring))
+    with pytest.raises(ValueError, match=r"quantile 77 is not there; allowed: 10, 15 \.\. 95"):
+        Segment(scoring={"kind": "hist_quant", "quantile": 77})
+    fields = {"kind": "hist_quant", "quantile": 75, "from_highest": True}
+    assert Segment(scoring=fields).model_dump()["scoring"] == "hist_quant_75_max"
+
+
+class Sized(Scoring):
+    """Of a class of its own, with a field that changes no value."""
+
+    kind: Literal["sized"] = "sized"
+    behaviour: ClassVar[str] = "lsd.segmentation.scoring.means:MeanScoring"
+    size: int = 1
+    note: Annotated[str, NoEffect("it is for people")] = ""
+
+
+def test_what_has_no_effect_changes_no_fingerprint() -> None:
+    assert effective(Sized()) == effective(Sized(note="a")) == "sized"
+    assert effective(Sized(size=2)) == effective(Sized(size=2, note="a"))
+    assert effective(Sized(size=2)) == {"kind": "sized", "size": 2}
