@@ -125,9 +125,10 @@ def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
     missing = absent(named(content["config"]))
     if missing:
         raise ValueError(
-            f"{where} was trained with kinds that {', '.join(missing)} defines, which is code and "
-            f"is not imported for a checkpoint: name it where you start, imports={missing[0]!r} in "
-            f"the config or on the command line, or lsd.load(..., imports={missing[0]!r})"
+            f"{where}: module {missing[0]!r} is not imported, which defines kinds that it was "
+            f"trained with; a checkpoint is data and imports nothing, so name the module where you "
+            f"start: imports={missing[0]!r} in the config or on the command line, or "
+            f"lsd.load(..., imports={missing[0]!r})"
         )
     try:
         return Config.model_validate_json(content["config"])
