@@ -3,6 +3,7 @@ rooms that know them."""
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ ONLY_IN = {
     "torch": {"targets", "losses", "network", "prediction", "training"},
     "config": set(),
 }
+# lines of a file
+LONGEST = 350
 FILES = sorted((ROOT / "lsd").rglob("*.py"))
 
 
@@ -79,3 +82,34 @@ def test_nothing_unfinished(path) -> None:
     text = path.read_text()
     assert "NotImplementedError" not in text
     assert not re.search(r"\bprint\(", text) or "cli" in path.parts
+
+
+@pytest.mark.parametrize("folder", ["lsd", "config", "tests", "benchmarks"])
+def test_no_file_is_too_long_to_be_read_at_once(folder) -> None:
+    lengths = {
+        path.relative_to(ROOT): len(path.read_text().splitlines())
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    modules = {_module(path): path for path in FILES}
+    imports = {
+        name: {_known(other, modules) for other in _imports(ast.parse(path.read_text()))}
+        for name, path in modules.items()
+    }
+    order = TopologicalSorter({name: others - {name, None} for name, others in imports.items()})
+    # raises CycleError, which names the circle
+    assert set(order.static_order()) == set(modules)
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _known(name: str, modules: dict[str, Path]) -> str | None:
+    """The module that is imported, or that holds the name that is."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name or None

@@ -1,121 +1,40 @@
 """From a checkpoint and a volume on disk to heads on disk."""
 
 import json
-import os
-from pathlib import Path
 
 import ngff_zarr
 import numpy as np
 import pytest
 import tensorstore
-import torch
-from funlib.geometry import Coordinate, Roi
+from funlib.geometry import Roi
+from predicted_run import (
+    FLAT,
+    OFFSET,
+    SHAPE,
+    VARIANT,
+    VOXEL_SIZE,
+    expected,
+    no_inference,
+    read,
+    save,
+)
 
 from lsd.blockwise.on_disk.inspect import verify
 from lsd.blockwise.running.run import BlocksFailed
-from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
-from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
 from lsd.spec import (
     Affinities,
-    Config,
-    Dataset,
-    Descriptors,
     Head,
-    Network,
-    Predict,
-    ResidualUNet,
     Stage,
-    UNet,
     Variant,
-    Volume,
     paths,
 )
 from lsd.targets.target import channels
 from lsd.volumes import containers
-from lsd.volumes.array import open_array
-from lsd.volumes.create import create_array
 from lsd.volumes.levels import coarser, factors
-
-NEIGHBORHOOD = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 2))
-AFFS, LSDS = Head(target=Affinities(neighborhood=NEIGHBORHOOD)), Head(target=Descriptors())
-VARIANT = Variant(
-    stages=(
-        Stage(name="lsds", heads={"lsds": LSDS}),
-        Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
-    )
-)
-TRUNK = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
-FLAT = ResidualUNet(widths=(3, 4), factors=((2, 2),), kernel=(3, 3))
-OFFSET, SHAPE, VOXEL_SIZE = (10, -3, 5), (19, 23, 21), (5.24, 4.0, 4.0)
-
-
-@pytest.fixture
-def make(tmp_path):
-    """A function that makes a run with a checkpoint of random weights and a volume, and gives its
-    config."""
-
-    def make(
-        *, trunk=TRUNK, variant=VARIANT, steps=3, stage=None, dtype=np.uint8, volume=None, **predict
-    ):
-        raw = np.random.default_rng(5).integers(0, 256, SHAPE).astype(dtype)
-        roi = Roi(OFFSET, SHAPE)
-        create_array(
-            tmp_path / "em.zarr", "volumes/raw", roi=roi, voxel_size=VOXEL_SIZE, dtype=dtype
-        ).write(raw, roi)
-        shape = [18 if trunk.dims == 3 else n * steps for n in (2,) * trunk.dims]
-        config = Config(
-            name="run",
-            dataset=Dataset(test=(Volume(path="em.zarr", name="em", **(volume or {})),)),
-            variant=variant,
-            network=Network(
-                trunk=trunk, train_shape=shape, predict_shape=shape if trunk.dims == 3 else None
-            ),
-            predict=Predict(
-                volumes=("test",), checkpoint="latest", device="cpu", threads=1, **predict
-            ),
-            runs=str(tmp_path / "runs"),
-            data_root=str(tmp_path),
-        )
-        save(config, stage or variant.stages[-1].name)
-        return config, raw
-
-    return make
-
-
-def save(config, stage, *, seed=1, voxel_size=None):
-    torch.manual_seed(seed)
-    content = {
-        "config": config.model_dump_json(),
-        "stage": stage,
-        "iteration": 7,
-        "model": dict(Cascade(config.variant, config.network.trunk).state_dict()),
-        "normalisation": {"to": [-1.0, 1.0]},
-        "voxel_size": voxel_size,
-    }
-    return checkpoint.save(paths.checkpoints(config, stage) / files.file_name(7), content)
-
-
-def expected(config, raw, roi=None):
-    """The same weights over the array in memory, whose first voxel is at the world's OFFSET."""
-    torch.manual_seed(1)
-    cascade = Cascade(config.variant, config.network.trunk)
-    predictor = Predictor(cascade, config.network, settings=config.predict)
-    begin = Roi(OFFSET, SHAPE).begin
-    inside = (roi or Roi(OFFSET, SHAPE)) - begin
-    # blocks are aligned in the world: put the array there with what the world mirrors in front
-    pads = [(o % 12 + 24, 0) for o in OFFSET]
-    world = np.pad(raw.astype(np.float32) / 255 * 2 - 1, pads, mode="reflect")
-    placed = Roi(inside.begin + Coordinate(before for before, _ in pads), inside.shape)
-    return predict_array(predictor, world, roi=placed)
-
-
-def read(path, head):
-    array = open_array(path, head)
-    return array.read(array.roi), array
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
@@ -259,70 +178,6 @@ def test_a_killed_prediction_is_swept(make, monkeypatch):
     assert not list(path.rglob("*.partial"))
 
 
-def no_inference(monkeypatch):
-    def fail(*_, **__):
-        raise AssertionError("inference began")
-
-    monkeypatch.setattr(Predictor, "block", fail)
-
-
-def test_an_output_that_cannot_be_written_fails_before_inference(make, monkeypatch):
-    config, _ = make()
-    no_inference(monkeypatch)
-    folder = paths.prediction(config, "em").parent
-    folder.write_text("a file where the folder should be")
-    with pytest.raises(OSError, match=r"cannot write .*em\.zarr"):
-        predict(config)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_fails_before_inference(make, monkeypatch):
-    config, _ = make()
-    no_inference(monkeypatch)
-    folder = paths.prediction(config, "em").parent
-    folder.mkdir()
-    folder.chmod(0o500)
-    with pytest.raises(OSError, match=r"cannot write .*em\.zarr"):
-        predict(config)
-
-
-def test_missing_data_is_said_before_the_network_is_built(make, monkeypatch):
-    config, _ = make(volume={"raw": "volumes/row"})
-    monkeypatch.setattr(run, "from_checkpoint", lambda _: pytest.fail("a network was built"))
-    with pytest.raises(
-        ValueError, match=r"'em': .*holds no array 'volumes/row'; it holds: volumes/raw"
-    ):
-        predict(config)
-
-
-def test_the_output_may_not_be_the_input(make, monkeypatch):
-    config, _ = make()
-    no_inference(monkeypatch)
-    place = paths.prediction(config, "em")
-    place.parent.mkdir(parents=True)
-    os.symlink(Path(config.data_root) / "em.zarr", place)
-    with pytest.raises(ValueError, match="would be written into the input"):
-        predict(config)
-
-
-def test_a_small_volume_is_refused_by_option(make, monkeypatch):
-    deep = UNet(features=2, multiplier=1, factors=((2, 2, 2), (2, 2, 2)))
-    one = Variant(stages=(Stage(name="affs", heads={"affs": AFFS}),))
-    config, _ = make(trunk=deep, variant=one, small="refuse")
-    no_inference(monkeypatch)
-    with pytest.raises(
-        ValueError, match=r"em.*reads at least 44x44x44 voxels; set predict.small=pad"
-    ):
-        predict(config)
-
-
-def test_a_region_beyond_the_volume_is_refused(make, monkeypatch):
-    config, _ = make(region=((0, 20),))
-    no_inference(monkeypatch)
-    with pytest.raises(ValueError, match=r"volume 'em': region 0:20, .* is not inside"):
-        predict(config)
-
-
 def test_a_bar_on_demand(make, capsys):
     config, _ = make()
     predict(config, progress=True)
@@ -390,28 +245,3 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     predict(config.derive(predict=config.predict.derive(heads=("affs",))))
     assert containers.arrays(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text
-
-
-@pytest.mark.parametrize("value", [0, 200])
-def test_raw_that_is_one_value_is_refused_before_anything_is_predicted(make, tmp_path, value):
-    config, raw = make()
-    path, roi = tmp_path / "em.zarr", Roi(OFFSET, SHAPE)
-    open_array(path, "volumes/raw", writable=True).write(np.full_like(raw, value), roi)
-    with pytest.raises(
-        ValueError, match=r"'em': raw, .*volumes/raw, is one value everywhere in 10:29"
-    ):
-        predict(config)
-    assert not paths.prediction(config, "em").exists()
-    speck = np.full_like(raw, value)
-    speck[3, 4, 5] = 90
-    open_array(path, "volumes/raw", writable=True).write(speck, roi)
-    predict(config)
-
-
-def test_raw_that_its_range_cuts_to_one_value_is_refused(make):
-    config, _ = make(volume={"raw_range": (0, 1)})
-    with pytest.raises(
-        ValueError,
-        match=r"'em': .*values lie in 0\.\.255, raw_range is 0\.\.1, and 99% of them lie outside",
-    ):
-        predict(config)
