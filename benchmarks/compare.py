@@ -1,10 +1,10 @@
 """This checkout beside another one, such as a git worktree of the commit before: has anything
 become slower?
 
-`python -m benchmarks compare /path/to/other/checkout [pairs]`: each measurement runs in a fresh
-interpreter in the one, then in the other, so many times (7), first and last in turn.  What is said
-is the ratio of each pair: below 1 this checkout is faster.  Both run with this interpreter and the
-packages in it.
+`python -m benchmarks compare /path/to/other/checkout [pairs] [measurement ...]`: each measurement
+runs in a fresh interpreter in the one, then in the other, so many times (7), first and last in
+turn.  What is said is the ratio of each pair: below 1 this checkout is faster.  Both run with this
+interpreter and the packages in it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,40 @@ empty(count=10, workers=0)
 begin()
 empty(count=COUNT, workers=0)
 """
+TRAINING_STEPS = """
+from benchmarks import step as timed
+from config.config import config
+from lsd.training.learner import new
+from lsd.training.step import step
+config = config.derive(train={"device": "cpu"})
+learner, batches = new(config, config.variant.stages[0]), timed._batches(config)
+step(learner, batches)
+begin()
+for _ in range(COUNT):
+    step(learner, batches)
+"""
+PREDICTION = """
+import shutil
+from pathlib import Path
+from benchmarks import prediction
+from lsd.spec import UNet
+folder = Path(FOLDER) / "prediction"
+shutil.rmtree(folder, ignore_errors=True)
+config, _ = prediction._prepare(folder, UNet(multiplier=3), 148, (1, 1, COUNT))
+begin()
+prediction.predict(config, progress=False)
+"""
+SEGMENTATION = """
+import shutil
+from pathlib import Path
+from benchmarks.scale import volume
+folder, shape = Path(FOLDER) / "cells", list(SHAPE)
+if not folder.exists():
+    volume.make(folder=str(folder), shape=shape, tile=128)
+shutil.rmtree(folder / "runs" / "scale" / "segmentation", ignore_errors=True)
+begin()
+volume.segmented(folder=str(folder), block=shape, workers=0)
+"""
 AROUND = """
 import json, os, time
 now = lambda: (time.perf_counter(), sum(os.times()[:4]))
@@ -62,6 +96,9 @@ class Measurement:
 MEASUREMENTS = {
     "samples with dense truth": Measurement(SAMPLES, {"SIZE": 250, "COUNT": 10}),
     "empty blocks": Measurement(EMPTY_BLOCKS, {"COUNT": 10_000}),
+    "training steps of the small network": Measurement(TRAINING_STEPS, {"COUNT": 4}),
+    "prediction": Measurement(PREDICTION, {"COUNT": 6}),
+    "segmentation of 256x512x512": Measurement(SEGMENTATION, {"SHAPE": (256, 512, 512)}),
 }
 
 
@@ -85,17 +122,24 @@ def run(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints what was measured; a quarter of an hour."""
-    if len(arguments) not in (1, 2):
+    """Prints what was measured; half an hour for all."""
+    names = arguments[2:] or list(MEASUREMENTS)
+    if not arguments or not set(names) <= set(MEASUREMENTS):
         print(
-            "name the other checkout: python -m benchmarks compare /path/to/other/checkout [pairs]",
+            "name the other checkout, and what is measured if not all: python -m benchmarks "
+            "compare /path/to/other/checkout [pairs] [measurement ...]; there are: "
+            f"{', '.join(MEASUREMENTS)}",
             file=sys.stderr,
         )
         return 2
-    for name, value in run(
-        Path(arguments[0]).resolve(), pairs=int(arguments[1]) if arguments[1:] else 7
-    ).items():
-        print(f"{name:48} {format(value, '.4g') if isinstance(value, float) else value}")
+    pairs = int(arguments[1]) if arguments[1:] else 7
+    for name in names:
+        found = run(
+            Path(arguments[0]).resolve(), pairs=pairs, measurements={name: MEASUREMENTS[name]}
+        )
+        for what, value in found.items():
+            shown = format(value, ".4g") if isinstance(value, float) else value
+            print(f"{what:60} {shown}", flush=True)
     return 0
 
 
