@@ -6,7 +6,16 @@ import subprocess
 import pytest
 from tiers import pytest_itemcollected, pytest_runtest_call, pytest_terminal_summary
 
+from lsd.spec import kinds
+
 __all__ = ["pytest_itemcollected", "pytest_runtest_call", "pytest_terminal_summary"]
+
+
+@pytest.fixture(autouse=True)
+def modules_of_others(request, monkeypatch) -> None:
+    """Modules of kinds that other test files import are no part of a test that names none."""
+    if not request.path.name.startswith("test_outside"):
+        monkeypatch.setattr(kinds, "_imported", {})
 
 
 @pytest.fixture
