@@ -12,10 +12,13 @@ __all__ = ["pytest_itemcollected", "pytest_runtest_call", "pytest_terminal_summa
 
 
 @pytest.fixture(autouse=True)
-def modules_of_others(request, monkeypatch) -> None:
+def modules_of_others(request):
     """Modules of kinds that other test files import are no part of a test that names none."""
-    if not request.path.name.startswith("test_outside"):
-        monkeypatch.setattr(kinds, "_imported", {})
+    before = kinds._imported
+    # not by monkeypatch, which would then be undone after the fixtures of a test, and not before
+    kinds._imported = before if request.path.name.startswith("test_outside") else {}
+    yield
+    kinds._imported = before
 
 
 @pytest.fixture

@@ -261,7 +261,7 @@ def test_scores_over_blocks(config, count) -> None:
     assert found.threshold in STRONGEST.thresholds
     assert read(config, array_name(found.threshold)).any()
     other = config.derive(segment={"scoring": Strongest(power=3)})
-    with pytest.raises(ValueError, match=r"segment\.scoring: strongest there, .*power.* asked for"):
+    with pytest.raises(ValueError, match=r"segment\.scoring\.power: 1\.0 there, 3\.0 asked for"):
         evaluate(other)
 
 

@@ -184,6 +184,23 @@ def test_values_of_a_wrong_kind_are_refused_in_words(monkeypatch) -> None:
         compute(Distance(), labels, voxel_size=(8, 8, 8))
 
 
+class Unscaled(DistanceTarget):
+    """Forgets that values lie in 0..1."""
+
+    def compute(self, sample: Sample):
+        return (sample.labels[np.newaxis] * 3).astype(np.float32), sample.inside[np.newaxis]
+
+
+def test_values_beyond_the_activation_are_refused_in_words(monkeypatch) -> None:
+    monkeypatch.setattr("lsd.targets.target.behaviour", Unscaled)
+    labels = np.ones((4, 5, 6), np.uint64)
+    says = r"'distance' gives values in 3\.\.3 where .* activation Sigmoid reaches 0\.\.1; scale"
+    with pytest.raises(ValueError, match=says):
+        compute(Distance(), labels, voxel_size=(8, 8, 8))
+    # where nothing is known, values are no matter
+    compute(Distance(), labels, known=np.zeros_like(labels), voxel_size=(8, 8, 8))
+
+
 def test_a_target_goes_through_json_and_changes(trained) -> None:
     config, _ = trained
     assert type(config).model_validate_json(config.model_dump_json()) == config

@@ -70,7 +70,9 @@ class Beside(MetaPathFinder):
         for name in set(sys.modules) - self._before:
             file = getattr(sys.modules[name], "__file__", None) or ""
             if (
-                file.endswith(".py")
+                # some modules are made up, and name no file that is there
+                Path(file).is_absolute()
+                and file.endswith(".py")
                 and not file.startswith(installed)
                 and name.partition(".")[0] != OURS
             ):

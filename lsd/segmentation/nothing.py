@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 from lsd.blockwise.on_disk.grid import tile
 from lsd.segmentation.decoders.decoder import Decoder, Seen
 from lsd.segmentation.kernels.nearest import unit
-from lsd.segmentation.kernels.prediction import Offsets, Prediction
+from lsd.segmentation.kernels.prediction import Offsets, Prediction, range_of
 from lsd.spec import Segment
 from lsd.volumes.array import Array
 from lsd.volumes.volume import OpenVolume
@@ -38,7 +38,11 @@ def why(
     first = next(iter(arrays.values()))
     for roi in _parts(first.roi):
         heads = {
-            name: Prediction(np.asarray(array.read(roi)), neighborhoods[name])
+            name: Prediction(
+                np.asarray(array.read(roi)),
+                neighborhoods[name],
+                range_of(array.source.handle.attrs),
+            )
             for name, array in arrays.items()
         }
         kept = np.ones(roi.shape, np.bool_) if mask is None else mask.read_known(roi)

@@ -49,7 +49,7 @@ class Config(Spec):
         for name in kinds.absent(names):
             raise ValueError(
                 f"module {name!r} is not imported; it is code, which runs only where a person "
-                f"names it: run the config file that imports it, or give imports={name!r}"
+                f"names it: write `import {name}` in the config file, or give imports={name}"
             )
         return names
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lsd.spec.code import digest, is_outside
 from lsd.spec.kinds import Kind
 
 
@@ -34,13 +35,14 @@ class Told:
 
 def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
+    if isinstance(value, Kind) and is_outside(value):
+        # its code is no version of this program, and people edit it between two runs
+        return {**_effective_fields(value), "code": digest(value)}
     name = _name(value) if isinstance(value, Kind) else None
     if name is not None:
         return name
     if isinstance(value, BaseModel):
-        return {
-            name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept
-        }
+        return _effective_fields(value)
     if isinstance(value, Mapping):
         return {str(key): effective(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -59,6 +61,8 @@ def told(value: Any, prefix: str = "") -> dict[str, str]:
     if not isinstance(value, BaseModel):
         return {}
     found = {}
+    if isinstance(value, Kind) and is_outside(value):
+        found[f"{prefix}code"] = f"module {type(value).__module__} was edited"
     for name, field in type(value).model_fields.items():
         words = next((mark.words for mark in field.metadata if isinstance(mark, Told)), None)
         if words is not None:
@@ -67,6 +71,10 @@ def told(value: Any, prefix: str = "") -> dict[str, str]:
             )
         found |= told(getattr(value, name), f"{prefix}{name}.")
     return found
+
+
+def _effective_fields(value: BaseModel) -> dict[str, Any]:
+    return {name: effective(getattr(value, name)) for name, kept in _fields(value).items() if kept}
 
 
 def without_effect(spec: type[BaseModel]) -> frozenset[str]:

@@ -29,6 +29,7 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.offsets import Offset, for_dims
 from lsd.arrays.turning import Turn
+from lsd.spec.code import blamed, is_outside
 from lsd.spec.kinds import behaviour
 from lsd.targets.activation import Activation, Sigmoid
 from lsd.targets.opinion import Opinion, of_affinities
@@ -211,8 +212,9 @@ def compute(
     """
     sample = Sample(labels, voxel_size, known, arrays or {}, device, threads)
     kind = target_kind(target)
-    values, valid = kind.compute(sample)
-    wanted = (kind.channels(sample.dims), *labels.shape)
+    with blamed(target):
+        values, valid = kind.compute(sample)
+        wanted = (kind.channels(sample.dims), *labels.shape)
     shapes_agree = values.shape == valid.shape == wanted
     if not shapes_agree or values.dtype != np.float32 or valid.dtype != np.bool_:
         raise ValueError(
@@ -220,4 +222,17 @@ def compute(
             f"{valid.shape} {valid.dtype}; wanted: float32 and bool, both {wanted}, as labels are "
             f"{labels.shape} and its channels({sample.dims}) are {wanted[0]}"
         )
+    if is_outside(target):
+        _check_range(kind, values[valid])
     return values, valid
+
+
+def _check_range(kind: TargetKind[Any], values: npt.NDArray[np.float32]) -> None:
+    low, high = kind.activation.low, kind.activation.high
+    least, most = (float(values.min()), float(values.max())) if values.size else (low, high)
+    if not low <= least <= most <= high:
+        raise ValueError(
+            f"target {kind.spec.kind!r} gives values in {least:g}..{most:g} where they are known, "
+            f"and its activation {type(kind.activation).__name__} reaches {low:g}..{high:g}; scale "
+            "the values, or give the target another activation"
+        )

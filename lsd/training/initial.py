@@ -17,6 +17,7 @@ from lsd.network.precision import choose
 from lsd.network.trunks.trunk import architecture
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Stage
+from lsd.spec.code import digests
 from lsd.spec.paths import checkpoints
 from lsd.spec.written import expanded
 from lsd.training import keeping
@@ -52,6 +53,16 @@ def check(config: Config) -> None:
         there, content = newest(config, begun[-1])
         check_same(config_of(content, where=there), config, where=str(there))
         check_data(content.get("data"), config, where=there)
+        _tell_edited(content.get("code", {}), config, where=there)
+
+
+def _tell_edited(noted: Mapping[str, str], config: Config, *, where: Path) -> None:
+    """Weights follow from the code of targets and losses, too; a comment that was added is no
+    reason to refuse."""
+    now = digests(config)
+    for module in [name for name in noted if now.get(name, noted[name]) != noted[name]]:
+        said = "module %s was edited since %s was trained: the run goes on with it as it is now"
+        log.warning(said, module, where)
 
 
 def begin(config: Config, stage: Stage) -> Learner:

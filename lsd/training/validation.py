@@ -159,8 +159,10 @@ class Validator:
     def _as_on_disk(self, name: str, values: Array) -> Prediction:
         """A head as segment.py finds it on disk."""
         target = self.stage.heads[name].target
-        stored = targets.target_kind(target).storage.to_uint8(torch.from_numpy(values)).numpy()
-        return Prediction(stored, neighborhood(target, self.config.network.dims))
+        storage = targets.target_kind(target).storage
+        stored = storage.to_uint8(torch.from_numpy(values)).numpy()
+        offsets = neighborhood(target, self.config.network.dims)
+        return Prediction(stored, offsets, (storage.low, storage.high))
 
     def _losses(
         self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi

@@ -2,7 +2,7 @@
 arrival."""
 
 import json
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ from in_blocks import noise
 from lsd.arrays.pairs import touching
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
+from lsd.segmentation.decoders.blocks import BlockDecoder
 from lsd.segmentation.decoders.decoder import Seen, decoder_of
-from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
 from lsd.spec.effect import NoEffect, effective
@@ -101,6 +102,57 @@ class Sized(Scoring):
 
 
 def test_what_has_no_effect_changes_no_fingerprint() -> None:
-    assert effective(Sized()) == effective(Sized(note="a")) == "sized"
-    assert effective(Sized(size=2)) == effective(Sized(size=2, note="a"))
-    assert effective(Sized(size=2)) == {"kind": "sized", "size": 2}
+    assert effective(Sized()) == effective(Sized(note="a"))
+    assert effective(Sized(size=2)) == effective(Sized(size=2, note="a")) != effective(Sized())
+    assert effective(Sized()).keys() == {"kind", "size", "code"}
+    # of this package, the name says all
+    assert effective(Segment().scoring) == "mean"
+
+
+class Given(Decoder):
+    """Gives what it is told."""
+
+    kind: Literal["given"] = "given"
+    behaviour: ClassVar[str] = f"{__name__}:GivenDecoder"
+
+
+class GivenDecoder(BlockDecoder):
+    given: ClassVar[Any] = None
+
+    def reads(self, settings):
+        return ("affs",)
+
+    def segments(self, heads, *, mask, first_section):
+        return self.given(heads["affs"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (lambda head: None, r"decoder 'given' gives segments of NoneType; wanted: an array"),
+        (lambda head: np.ones((2, 4, 4), int), r"gives segments of shape \(2, 4, 4\); wanted: "),
+        (lambda head: head.values[0].astype(float), r"dtype float64 is none of ids"),
+        (lambda head: np.full((3, 4, 4), -1), r"ids are 0 \(background\) or positive, got -1"),
+        (
+            lambda head: head.probabilities,
+            r"\(line \d+ of test_decoders\): ValueError: the head",
+        ),
+    ],
+)
+def test_what_a_decoder_of_ones_own_gives_is_looked_at(monkeypatch, given, says) -> None:
+    monkeypatch.setattr(GivenDecoder, "given", staticmethod(given))
+    heads = {"affs": Prediction(np.zeros((1, 3, 4, 4), np.uint8), None, (-1.0, 1.0))}
+    with pytest.raises(ValueError, match=says):
+        GivenDecoder(Given()).decode(heads, Segment())
+
+
+def test_a_head_has_the_values_of_its_target_however_they_are_stored() -> None:
+    stored = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
+    floats = np.array([-1, -0.6, 1], np.float32).reshape(1, 1, 1, 3)
+    for values in (stored, floats):
+        head = Prediction(values, None, (-1.0, 1.0))
+        np.testing.assert_allclose(head.predicted, floats, atol=1e-6)
+        with pytest.raises(ValueError, match=r"lies in -1\.\.1; take `predicted`"):
+            _ = head.probabilities
+    assert range_of({"prediction": {"values": [-1, 1]}}) == (-1, 1)
+    assert range_of({}) == (0, 1)

@@ -13,7 +13,7 @@ from lsd.blockwise.on_disk.container import beside
 from lsd.blockwise.on_disk.inspect import Status, status
 from lsd.cli.survey.words import amount, blocks, duration, processes, times
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.predicted import neighborhoods, predicted
 from lsd.spec import Config
 from lsd.spec.paths import segmentation
@@ -78,7 +78,9 @@ def _how_long(config: Config, arrays: Mapping[str, Array], roi: Roi) -> str:
     begin = [b + (n - s) // 2 for b, n, s in zip(roi.begin, roi.shape, shape, strict=True)]
     offsets, decoder = neighborhoods(config), decoder_of(config.segment)
     heads = {
-        name: Prediction(array.read(Roi(begin, shape)), offsets[name])
+        name: Prediction(
+            array.read(Roi(begin, shape)), offsets[name], range_of(array.source.handle.attrs)
+        )
         for name, array in arrays.items()
     }
     decoder.decode(heads, config.segment)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.step import Step, digest
 from lsd.segmentation.decoders.graph import GraphDecoder
@@ -21,6 +22,7 @@ from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Decoder as DecoderSpec
 from lsd.spec import Segment
+from lsd.spec.code import blamed
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
 
@@ -56,7 +58,22 @@ class BlockDecoder(GraphDecoder):
     ) -> Decoded:
         """The segments of all."""
         known = None if mask is None else np.asarray(mask) != 0
-        return Decoded.final(self.segments(heads, mask=known, first_section=first_section))
+        return Decoded.final(self.checked_segments(heads, mask=known, first_section=first_section))
+
+    def checked_segments(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
+        shape = next(iter(heads.values())).values.shape[1:]
+        with blamed(self.spec):
+            given = self.segments(heads, mask=mask, first_section=first_section)
+        if not isinstance(given, np.ndarray) or given.shape != shape:
+            what = f"shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+            raise ValueError(
+                f"decoder {self.spec.kind!r} gives segments of {what}; wanted: an array of whole "
+                f"numbers of shape {shape}, that of the heads without channels"
+            )
+        return ids(given, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By the spec alone."""
@@ -111,4 +128,4 @@ class SegmentsOfBlocksJob(FragmentsJob):
     ) -> NDArray[np.uint64]:
         """Its segments."""
         decoder = cast(BlockDecoder, behaviour(self.settings))
-        return decoder.segments(heads, mask=mask, first_section=first_section)
+        return decoder.checked_segments(heads, mask=mask, first_section=first_section)

@@ -19,18 +19,39 @@ Offsets = tuple[tuple[int, ...], ...]
 class Prediction:
     """What a head gave.
 
-    values:       (c, z, y, x), floats in 0..1 or uint8 (0..255 for 0..1); 2D drops z
+    values:       (c, z, y, x) as they are stored: floats in `range`, or uint8, whose 0..255 mean
+                  that range; 2D drops z
     neighborhood: an offset in voxels for each channel, without z of a 2D network; None: the head
                   holds no affinities
+    range:        that the values of the head's target lie in
     """
 
     values: NDArray[Any]
     neighborhood: Offsets | None = None
+    range: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def predicted(self) -> NDArray[np.float32]:
+        """What the head gave, in the range of its target, float32 (c, z, y, x)."""
+        low, high = self.range
+        if self.values.dtype != np.uint8:
+            return np.asarray(self.values, np.float32)
+        return np.asarray(low + self.values * np.float32((high - low) / 255), np.float32)
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """The values as floats in 0..1."""
+        """The same, of a head in 0..1.  Raises ValueError for any other."""
+        if self.range != (0, 1):
+            low, high = self.range
+            raise ValueError(f"the head lies in {low:g}..{high:g}; take `predicted`")
         return unit(self.values)
+
+
+def range_of(attributes: Mapping[str, Any]) -> tuple[float, float]:
+    """The range of a predicted array, by its attributes; 0..1 where these say nothing."""
+    record = attributes.get("prediction", {})
+    low, high = record.get("values", (0, 1)) if isinstance(record, Mapping) else (0, 1)
+    return float(low), float(high)
 
 
 Heads = Mapping[str, Prediction]

@@ -14,7 +14,7 @@ from lsd.arrays.lookup import compact
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.kernels.prediction import Heads, Prediction
+from lsd.segmentation.kernels.prediction import Heads, Prediction, range_of
 from lsd.segmentation.over_blocks.inputs import Apart, HeadInput, first_section, open_mask
 from lsd.volumes.inputs import VolumeInput
 
@@ -65,6 +65,9 @@ class Fragments:
         self.job = job
         self.arrays = {name: head.array.open() for name, head in job.inputs().items()}
         self.neighborhoods = {name: head.neighborhood for name, head in job.inputs().items()}
+        self.ranges = {
+            name: range_of(array.source.handle.attrs) for name, array in self.arrays.items()
+        }
         first = next(iter(self.arrays.values()))
         self.roi, self.mask = first.roi, open_mask(job.mask, first)
 
@@ -88,7 +91,7 @@ class Fragments:
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.roi).begin
         heads = {
-            name: Prediction(source[f"head {name}"], neighborhood)
+            name: Prediction(source[f"head {name}"], neighborhood, self.ranges[name])
             for name, neighborhood in self.neighborhoods.items()
         }
         fragments = self.job.fragments(

@@ -1,0 +1,73 @@
+"""Modules of kinds of one's own: edits are part of what a result depends on, and mistakes are told
+with their line."""
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from lsd.spec import Affinities, Head
+from lsd.spec import code as codes
+from lsd.spec.code import blamed, digest, digests, is_outside
+from lsd.spec.effect import effective, told
+
+MODULE = """
+    from typing import ClassVar, Literal
+    from lsd.spec import Target
+    class Edited{n}(Target):
+        kind: Literal["edited{n}"] = "edited{n}"
+        behaviour: ClassVar[str] = "{name}:Behaviour"
+    class Behaviour:
+        def __init__(self, spec):
+            self.spec = spec
+        def fails(self):
+            return 1 / 0
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch, request):
+    """A module of one's own, and a function that writes it anew."""
+    name = f"edited_{abs(hash(request.node.name))}"
+    monkeypatch.syspath_prepend(tmp_path)
+    text = textwrap.dedent(MODULE.format(n=name, name=name))
+    (tmp_path / f"{name}.py").write_text(text)
+    made = importlib.import_module(name)
+    yield getattr(made, f"Edited{name}"), made, tmp_path / f"{name}.py"
+    sys.modules.pop(name)
+
+
+def test_an_edit_is_part_of_what_a_result_depends_on(module) -> None:
+    kind, _, file = module
+    before = effective(Head(target=kind()))
+    assert before["target"]["code"] == digest(kind())
+    assert digests(Head(target=kind())) == {kind.__module__: digest(kind())}
+    file.write_text(file.read_text() + "# a word\n")
+    # as the next process sees it
+    codes._digest.cache_clear()
+    after = effective(Head(target=kind()))
+    assert {name: a for name, a in after["target"].items() if a != before["target"][name]} == {
+        "code": digest(kind())
+    }
+    assert told(Head(target=kind()))["target.code"] == f"module {kind.__module__} was edited"
+
+
+def test_kinds_of_this_package_have_a_version_instead() -> None:
+    assert not is_outside(Affinities())
+    assert "code" not in effective(Affinities())
+    assert not digests(Head(target=Affinities()))
+
+
+def test_what_a_kind_of_ones_own_raises_is_told_with_its_line(module) -> None:
+    kind, made, file = module
+    line = file.read_text().splitlines().index("        return 1 / 0") + 1
+    with pytest.raises(ValueError) as caught, blamed(kind()):
+        made.Behaviour(kind()).fails()
+    said = f"kind '{kind().kind}' (line {line} of {kind.__module__}): ZeroDivisionError: "
+    assert str(caught.value) == f"{said}division by zero"
+
+
+def test_what_this_package_raises_stays_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), blamed(Affinities()):
+        raise ZeroDivisionError
