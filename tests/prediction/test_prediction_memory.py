@@ -9,7 +9,6 @@ import sys
 
 import pytest
 from hashes import digests
-from test_prediction_run import make  # noqa: F401 a fixture
 
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction import blocks, run
@@ -45,7 +44,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
-def test_all_blocks_share_one_arena(make, tmp_path) -> None:  # noqa: F811
+def test_all_blocks_share_one_arena(make, tmp_path) -> None:
     config, _ = make()
     (tmp_path / "config.json").write_text(config.model_dump_json())
     command = [
@@ -61,7 +60,7 @@ def test_all_blocks_share_one_arena(make, tmp_path) -> None:  # noqa: F811
     assert len(found) > 8
 
 
-def test_weights_are_read_once_however_many_volumes_there_are(make, monkeypatch) -> None:  # noqa: F811
+def test_weights_are_read_once_however_many_volumes_there_are(make, monkeypatch) -> None:
     config, _ = make()
     [volume] = config.dataset.test
     several = tuple(volume.derive(name=name) for name in ("a", "b", "c"))
@@ -82,7 +81,7 @@ def test_weights_are_read_once_however_many_volumes_there_are(make, monkeypatch)
     assert len(read) == 2
 
 
-def test_heads_of_a_volume_are_the_same_alone_and_after_another(make) -> None:  # noqa: F811
+def test_heads_of_a_volume_are_the_same_alone_and_after_another(make) -> None:
     config, _ = make()
     [volume] = config.dataset.test
     second = volume.derive(name="second")

@@ -43,7 +43,7 @@ REFUSED = {
     "zarrpy3_v3_gzip_bigendian_F.zarr": "is zarr v3",
     "omezarrpy_0.5.zarr": "is zarr v3",
     "tensorstore_zarr3_sharded": "is zarr v3",
-    "tensorstore.n5": "is an N5 container, which is not read: zarr v2 folders, HDF5 files and TIFF",
+    "tensorstore.n5": "is an N5 container, which is not read",
     "precomputed_raw": "is a neuroglancer precomputed volume",
     "precomputed_cseg": "is a neuroglancer precomputed volume",
     "precomputed_cseg_sharded": "is a neuroglancer precomputed volume",
@@ -53,7 +53,7 @@ REFUSED = {
     "volume.nii.gz": "is a NIfTI file",
     "volume.nrrd": "is an NRRD file",
     "wkw": "is .*webKnossos",
-    "skeletons": "is no zarr v2 folder, HDF5 file or TIFF file",
+    "skeletons": "is no zarr v2 folder",
 }
 
 
