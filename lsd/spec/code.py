@@ -4,6 +4,7 @@ something went wrong."""
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,18 +18,18 @@ from lsd.spec.kinds import OURS, Kind, outside
 
 def is_outside(kind: Kind) -> bool:
     """Whether a kind, or the class that does what it says, is not of this package."""
-    return any(name.partition(".")[0] != OURS for name in _modules(kind))
+    return bool(_modules(kind))
 
 
 def digest(kind: Kind) -> str:
     """What tells the code of a kind from what it was before it was edited; "" where it has no file,
     as in a notebook.  It is that of the file when this process first asked."""
-    return _digest(_modules(kind))
+    return "-".join(map(_digest, _modules(kind)))
 
 
 def digests(value: Any) -> dict[str, str]:
-    """That of each kind inside a value that is not of this package, by the name of its module."""
-    return {type(kind).__module__: digest(kind) for kind in outside(value)}
+    """That of each module that defines kinds inside a value and is not of this package."""
+    return {module: _digest(module) for kind in outside(value) for module in _modules(kind)}
 
 
 @contextmanager
@@ -55,16 +56,20 @@ def blamed(kind: Kind) -> Iterator[None]:
 
 
 def _modules(kind: Kind) -> tuple[str, ...]:
-    """Of the spec, and of the class."""
-    return tuple(dict.fromkeys((type(kind).__module__, kind.behaviour.partition(":")[0])))
+    """Of the spec, and of the class, but for those of this package, which have versions."""
+    both = dict.fromkeys((type(kind).__module__, kind.behaviour.partition(":")[0]))
+    return tuple(module for module in both if module.partition(".")[0] != OURS)
 
 
 def _file(module: str) -> str | None:
-    return getattr(sys.modules.get(module), "__file__", None)
+    if module in sys.modules:
+        return getattr(sys.modules[module], "__file__", None)
+    # that of a class is imported when it is first asked for, and is the same before
+    found = importlib.util.find_spec(module)
+    return found.origin if found else None
 
 
 @cache
-def _digest(modules: tuple[str, ...]) -> str:
-    files = [file for file in map(_file, modules) if file is not None]
-    content = hashlib.sha256(b"".join(Path(file).read_bytes() for file in files))
-    return content.hexdigest()[:16] if files else ""
+def _digest(module: str) -> str:
+    file = _file(module)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""

@@ -4,10 +4,11 @@ with their line."""
 import importlib
 import sys
 import textwrap
+from typing import ClassVar, Literal
 
 import pytest
 
-from lsd.spec import Affinities, Head
+from lsd.spec import Affinities, Head, Target
 from lsd.spec import code as codes
 from lsd.spec.code import blamed, digest, digests, is_outside
 from lsd.spec.effect import effective, told
@@ -71,3 +72,19 @@ def test_what_a_kind_of_ones_own_raises_is_told_with_its_line(module) -> None:
 def test_what_this_package_raises_stays_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), blamed(Affinities()):
         raise ZeroDivisionError
+
+
+def test_the_module_of_the_class_counts_before_it_is_imported(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "late_behaviour.py").write_text("class Late:\n    pass\n")
+
+    class Late(Target):
+        kind: Literal["late"] = "late"
+        behaviour: ClassVar[str] = "late_behaviour:Late"
+
+    before = digests(Head(target=Late()))
+    assert before.keys() == {__name__, "late_behaviour"}
+    assert all(before.values())
+    codes._digest.cache_clear()
+    importlib.import_module("late_behaviour")
+    assert digests(Head(target=Late())) == before
