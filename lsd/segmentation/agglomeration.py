@@ -95,7 +95,7 @@ def agglomerate(
         warn_beyond(affs.shape[1:], neighborhood)
     affs = checked(affs, neighborhood)
     warn_of_a_mask(affs)
-    return joined(
+    return agglomerate_part(
         affs,
         fragments,
         neighborhood,
@@ -105,7 +105,7 @@ def agglomerate(
     )
 
 
-def joined(
+def agglomerate_part(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],

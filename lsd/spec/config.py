@@ -77,8 +77,7 @@ class Config(Spec):
     @model_validator(mode="after")
     def _axes_agree(self) -> Config:
         wrong = fitting.of_variant(self.variant, self.network.dims)
-        # a checkpoint that is named by its path has a network of its own
-        own = self.predict.checkpoint in ("best", "latest")
+        own = self.predict.is_own_checkpoint
         wrong += fitting.of_dataset(self.dataset, self.network.dims) if own else []
         if own and self.predict.shape and len(self.predict.shape) != self.network.dims:
             axes = f"{len(self.predict.shape)} axes, the network {self.network.dims}"
@@ -97,7 +96,7 @@ class Config(Spec):
                     f"{', '.join(stages)}"
                 )
         heads = self.variant.heads()
-        for name in self.predict.heads:
+        for name in self.predict.heads if self.predict.is_own_checkpoint else ():
             if name not in heads:
                 raise ValueError(
                     f"predict.heads names {name!r}; the variant has: {', '.join(heads)}"
@@ -118,8 +117,9 @@ class Config(Spec):
 
     @model_validator(mode="after")
     def _decoder_fits_the_variant(self) -> Config:
-        wrong = self.segment.decoder.misfit(self.segment.affinities, self.variant.heads())
-        if wrong:
+        heads = self.variant.heads()
+        wrong = self.segment.decoder.misfit(self.segment.affinities, heads)
+        if wrong and self.predict.is_own_checkpoint:
             raise ValueError(wrong)
         return self
 

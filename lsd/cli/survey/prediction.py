@@ -19,9 +19,9 @@ from lsd.cli.survey.words import amount, blocks, duration, times
 from lsd.network import cost
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import from_checkpoint, resolve
-from lsd.prediction.plan import Plan, memory
+from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, crowd, step_of, with_threads
+from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
 from lsd.spec import Config, Predict
 from lsd.spec.paths import prediction
 from lsd.volumes.find import expand
@@ -41,7 +41,7 @@ class Done:
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
-    workers = crowd(config.predict) if shared else None
+    workers = configured_workers(config.predict) if shared else None
     config = with_threads(config, workers)
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
@@ -127,7 +127,7 @@ def _sizes(plan: Plan, predictor: Predictor) -> str:
     settings = predictor.settings
     size = 1 if settings.dtype == "uint8" else 4
     written = math.prod(plan.grid.roi.shape) * sum(predictor.channels.values()) * size
-    most = memory(plan, predictor.network, predictor.variant, settings=settings)
+    most = block_memory(plan, predictor.network, predictor.variant, settings=settings)
     return f"memory of a block: at most {amount(most)}; on disk at most {amount(written)}"
 
 

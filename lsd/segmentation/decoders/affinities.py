@@ -12,7 +12,7 @@ from lsd.spec import Segment
 from lsd.volumes.inputs import ArrayInput
 
 
-def affinities(heads: Heads, settings: Segment) -> Prediction:
+def affinity_head(heads: Heads, settings: Segment) -> Prediction:
     """Those that segment.affinities names.  Raises ValueError where they are not there."""
     if settings.affinities not in heads:
         raise ValueError(
@@ -28,7 +28,7 @@ def offsets_of(affs: Prediction) -> Offsets:
     return affs.neighborhood
 
 
-def on_affinities(inputs: Inputs) -> dict[str, Any]:
+def affinity_fields(inputs: Inputs) -> dict[str, Any]:
     """The fields of a job that reads affinities, `OnAffinities`."""
     head = inputs.heads[inputs.settings.affinities]
     return {"affinities": head.array, "neighborhood": head.neighborhood}

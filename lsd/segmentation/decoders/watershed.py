@@ -20,9 +20,9 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decoders.affinities import (
-    affinities,
+    affinity_fields,
+    affinity_head,
     offsets_of,
-    on_affinities,
     recorded_affinities,
 )
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
@@ -71,7 +71,7 @@ class WatershedDecoder(GraphDecoder):
         first_section: int = 0,
     ) -> Decoded:
         """Fragments, and the scores at which they join."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
         edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
         return Decoded(pieces, *edges)
@@ -79,7 +79,7 @@ class WatershedDecoder(GraphDecoder):
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By segment.fragments."""
         return WatershedJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             settings=inputs.settings.fragments,
             mask=inputs.mask,
             apart=inputs.apart,
@@ -106,7 +106,7 @@ class WatershedDecoder(GraphDecoder):
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
         job = EdgesJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             fragments=inputs.own(container, FRAGMENTS),
             made_from=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
@@ -117,7 +117,7 @@ class WatershedDecoder(GraphDecoder):
 
     def contacts(self, inputs: Inputs, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
-        scoring, read = inputs.settings.scoring, on_affinities(inputs)
+        scoring, read = inputs.settings.scoring, affinity_fields(inputs)
         far = reach(read["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
         job = ContactsJob(
             **read,
@@ -165,7 +165,7 @@ class WatershedDecoder(GraphDecoder):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
         return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
 
