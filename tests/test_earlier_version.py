@@ -58,7 +58,7 @@ def test_its_prediction_is_segmented_and_its_segmentation_not_scored(config, cap
     caplog.set_level(logging.INFO)
     with pytest.raises(
         ValueError,
-        match=rf"em\.zarr is not what `lsd segment` would give now: {OLDER}; run `lsd segment` again",
+        match=rf"em\.zarr is not what `lsd segment` would give now: {OLDER}; run `lsd segm",
     ):
         evaluate(config)
     before = [

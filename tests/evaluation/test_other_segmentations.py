@@ -37,7 +37,7 @@ from lsd.volumes.create import create_array
         ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
         (
             {"block": (7, 22, 24)},
-            r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run `lsd segment` again",
+            r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run `lsd segment`",
         ),
         (
             {"use_mask": True},
@@ -105,7 +105,7 @@ def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
     other = made.derive(segment=made.segment.derive(edge_context=(0, 9, 9)))
     with pytest.raises(
         ValueError,
-        match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run `lsd segment`",
+        match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run `lsd",
     ):
         evaluate(other)
     with pytest.raises(
