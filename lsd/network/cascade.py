@@ -13,6 +13,7 @@ from lsd.network.cost import read_channels
 from lsd.network.layers import crop, heads
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Stage, Trunk, Variant
+from lsd.spec.kinds import answer_for
 from lsd.targets.target import TargetKind, channels, target_kind
 
 
@@ -23,7 +24,7 @@ class StageNetwork(nn.Module):
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
         kind = architecture(trunk)
-        self.trunk = kind.module(in_channels)
+        self.trunk = answer_for(kind.module(in_channels), trunk, names=("forward",))
         outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
         self.heads = nn.ModuleDict(
             {

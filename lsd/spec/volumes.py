@@ -36,6 +36,8 @@ class Format(Kind):
     A file is opened by the format that claims it, so no volume names its format.
     """
 
+    noun: ClassVar[str] = "format"
+
 
 class Zarr2(Format):
     """zarr v2 folders, with OME-Zarr metadata or without."""

@@ -12,7 +12,7 @@ from funlib.geometry import Coordinate
 from lsd.network.levels import Extent, Levels
 from lsd.network.walk import Walk
 from lsd.spec import Trunk
-from lsd.spec.kinds import behaviour
+from lsd.spec.kinds import answer_for, behaviour
 
 if TYPE_CHECKING:
     from torch import nn
@@ -129,7 +129,8 @@ class Architecture(ABC, Generic[TrunkSpec]):
         if in_channels not in self._modules:
             from lsd.network.measured import on_meta
 
-            self._modules[in_channels] = on_meta(lambda: self.module(in_channels))
+            module = on_meta(lambda: self.module(in_channels))
+            self._modules[in_channels] = answer_for(module, self.spec, names=("forward",))
         return self._modules[in_channels]
 
     @cached_property
