@@ -6,9 +6,8 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from lsd.cli.errors import ConfigError
 from lsd.cli.fields import Field, Section, sections
-from lsd.spec.mistakes import meant
+from lsd.spec.mistakes import ConfigError, meant
 
 # columns before what a field means, and those that are filled, at most and at least
 _INDENT, _WIDEST, _NARROWEST = 34, 110, 70

@@ -9,10 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lsd.cli.errors import ConfigError
 from lsd.spec import Config
 from lsd.spec.kinds import IN_FULL
-from lsd.spec.mistakes import lines, meant, unknown
+from lsd.spec.mistakes import ConfigError, lines, meant, unknown
 from lsd.spec.place import place
 
 DICTIONARIES = {

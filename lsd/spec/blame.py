@@ -84,8 +84,13 @@ def _installed() -> tuple[str, ...]:
 
 
 def file_and_line(file: str, line: int | None) -> str:
-    """As a person looks for them: from the working folder on where the file is below it."""
+    """As messages name them: "my_target.py, line 12"."""
+    return f"{from_here(file)}, line {line}"
+
+
+def from_here(file: str | Path) -> str:
+    """A path from the working folder on where the file is below it, as a person looks for it."""
     path = Path(file)
     with suppress(ValueError, OSError):
         path = path.relative_to(Path.cwd())
-    return f"{path}, line {line}"
+    return str(path)

@@ -240,7 +240,7 @@ def _class(kind: type[Kind]) -> Any:
 
 
 def _at_its_place(error: Exception, packages: tuple[str, ...]) -> str:
-    """What went wrong while a module was imported, with the file and the line where that is known."""
+    """What went wrong while a module was imported, with the file and line if they are known."""
     place = mistake_at(error, packages)
     return f"{place}: {in_words(error)}" if place else str(error)
 

@@ -32,6 +32,11 @@ _KINDS = {
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
+class ConfigError(ValueError):
+    """A config file, an override or a setting that cannot be used.  The message says why, a line
+    for each mistake; commands exit with status 2."""
+
+
 def lines(error: ValidationError) -> list[str]:
     """One line for each mistake: where (from the spec that was built, unless it is the whole
     config), what, what was found."""

@@ -232,7 +232,7 @@ with warnings.catch_warnings():
             plain = [
                 name
                 for part in ("train", "validate", "test")
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
             ]
             odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
@@ -254,7 +254,7 @@ with warnings.catch_warnings():
             their own."""
             return {
                 name: self._complete(volume)
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
             }
 
         def volumes(self) -> dict[str, Volume]:
@@ -275,7 +275,7 @@ with warnings.catch_warnings():
                         f"{', '.join(volumes)}"
                     )
             parts = {
-                name: part for part in ("train", "validate", "test") for name in self._names(part)
+                name: part for part in ("train", "validate", "test") for name in self.names(part)
             }
             return {
                 name: volume
@@ -283,7 +283,8 @@ with warnings.catch_warnings():
                 if name in names or parts[name] in names
             }
 
-        def _names(self, part: str) -> list[str]:
+        def names(self, part: str) -> list[str]:
+            """What the volumes of a part, and their outputs, are called."""
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:

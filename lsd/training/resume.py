@@ -12,6 +12,7 @@ from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.repair import way_back
 from lsd.network.checkpoints.restore import config_of
 from lsd.network.precision import choose
+from lsd.network.sizes import training_shapes
 from lsd.network.trunks.trunk import architecture
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Network, Stage, Train
@@ -33,6 +34,8 @@ def check_start(config: Config) -> None:
     or other data than the run was begun with.
     """
     stages, train = config.variant.stages, config.train
+    for stage in stages:
+        training_shapes(config.variant, config.network, stage=stage.name)
     _check_precision(train, config.network)
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):

@@ -1,5 +1,4 @@
-"""Modules of kinds of one's own: edits are part of what a result depends on, and mistakes are told
-with their line."""
+"""Modules of kinds of one's own: edits are part of what a result depends on."""
 
 import importlib
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 from lsd.spec import Affinities, Head, Target
 from lsd.spec import code as codes
-from lsd.spec.code import blamed, digest, digests, is_outside
+from lsd.spec.code import digest, digests, is_outside
 from lsd.spec.effect import effective, told
 
 MODULE = """
@@ -22,8 +21,6 @@ MODULE = """
     class Behaviour:
         def __init__(self, spec):
             self.spec = spec
-        def fails(self):
-            return 1 / 0
 """
 
 
@@ -58,20 +55,6 @@ def test_kinds_of_this_package_have_a_version_instead() -> None:
     assert not is_outside(Affinities())
     assert "code" not in effective(Affinities())
     assert not digests(Head(target=Affinities()))
-
-
-def test_what_a_kind_of_ones_own_raises_is_told_with_its_line(module) -> None:
-    kind, made, file = module
-    line = file.read_text().splitlines().index("        return 1 / 0") + 1
-    with pytest.raises(ValueError) as caught, blamed(kind()):
-        made.Behaviour(kind()).fails()
-    said = f"kind '{kind().kind}' (line {line} of {kind.__module__}): ZeroDivisionError: "
-    assert str(caught.value) == f"{said}division by zero"
-
-
-def test_what_this_package_raises_stays_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), blamed(Affinities()):
-        raise ZeroDivisionError
 
 
 def test_the_module_of_the_class_counts_before_it_is_imported(tmp_path, monkeypatch) -> None:
