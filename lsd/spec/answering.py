@@ -50,8 +50,11 @@ def answering_class(cls: type[Any], author: Author, names: Names = ()) -> type[A
     if "_author" in vars(cls):
         return cls
     members = {
-        name: _answering_member(member, author, _declaration(cls, name))
+        name: answering_member
         for name, member in _called(cls, author, names)
+        # what has nothing to answer for is inherited
+        if (answering_member := _answering_member(member, author, _declaration(cls, name)))
+        is not member
     }
     own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     # no slots: an object of `cls` can become one of this class
@@ -82,8 +85,8 @@ def _called(cls: type[Any], author: Author, names: Names) -> Iterator[tuple[str,
 def _answering_member(member: Any, author: Author, declaration: Any) -> Any:
     if isinstance(member, FunctionType):
         return _answering_call(member, author, declaration)
-    if isinstance(member, classmethod | staticmethod):
-        return type(member)(_answering_call(member.__func__, author, declaration))
+    if isinstance(member, classmethod):
+        return classmethod(_answering_call(member.__func__, author, declaration))
     if isinstance(member, cached_property):
         cached = cached_property(_answering_call(member.func, author, declaration))
         cached.attrname = member.attrname

@@ -59,7 +59,7 @@ from lsd.spec.mistakes import lines, meant
         ),
         (
             lambda: Network(trunk={"kind": "vnet"}, train_shape=(9, 9)),
-            "Network.trunk: kind 'vnet' is unknown; allowed: unet",
+            "Network.trunk: trunk 'vnet' is unknown; allowed: unet",
         ),
         (
             lambda: Network(trunk={"kind": "unet", "featuers": 3}, train_shape=(9, 9)),
