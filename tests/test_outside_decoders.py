@@ -274,7 +274,7 @@ def test_validation_goes_by_it(config) -> None:
     validator, cascade = Validator(config, stage), Cascade(config.variant, config.network.trunk)
     found = validator(cascade)
     volume = open_volume(config.dataset.validate[0], name="em", data_root=Path(config.data_root))
-    boundary = predict_region(validator._predictor(cascade), volume, ROI)["boundary"]
+    boundary = predict_region(validator.predictor(cascade), volume, ROI)["boundary"]
     pieces = ndimage.label(np.rint(boundary[0] * 255) <= 127)[0].astype(np.uint64)
     known = volume.read_known(ROI)
     assert found.scores == compare(pieces[known], labels()[known])

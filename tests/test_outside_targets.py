@@ -16,7 +16,7 @@ from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.augment import average, margin, turns_of
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
-from lsd.segmentation.predicted import neighborhoods, predicted
+from lsd.segmentation.predicted import open_heads
 from lsd.segmentation.run import segment
 from lsd.spec import Head, Stage, Variant, Workers
 from lsd.spec.kinds import import_kinds
@@ -108,12 +108,13 @@ def _float_values(config, path):
 def test_affinities_of_another_kind_are_segmented(trained) -> None:
     config, _ = trained
     [container] = predict(config, progress=False)
-    offsets = neighborhoods(config)["affs"]
+    affs = open_heads(config, "boxes")["affs"]
+    offsets = affs.neighborhood
     assert len(offsets) == (5 if config.network.dims == 2 else 10)
-    assert predicted(config, "boxes")["affs"].channels == len(offsets)
+    assert affs.array.channels == len(offsets)
     segment(config)
     with pytest.raises(ValueError, match=r"names 'flow'; heads with affinities: affs"):
-        neighborhoods(config.derive(segment={"affinities": "flow"}))
+        open_heads(config.derive(segment={"affinities": "flow"}), "boxes")
     assert has_array(container, "affs")
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Block, chunk_shape, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import forget
 from lsd.blockwise.running.run import Summary, prepare, refuse_others, run
 from lsd.spec import Workers
@@ -170,9 +170,7 @@ def _create(
 def _step(source: Step, how: Mapping[str, How], level: int, factor: Factor, roi: Roi) -> Step:
     arrays = {f"{name}/{level}": (name, of) for name, of in how.items()}
     sources = tuple(OwnArray.of(source.container, name) for name in how)
-    job = LevelJob(
-        made_from=digest(source.depends_on()), sources=sources, arrays=arrays, factor=factor
-    )
+    job = LevelJob(made_from=source.digest, sources=sources, arrays=arrays, factor=factor)
     none = (0,) * roi.dims
     grid = tile(roi, _block(roi.shape), step=(1,) * roi.dims, context=(none, none))
     return Step(_name(source, level), source.container, grid, job, arrays=tuple(arrays))

@@ -101,16 +101,27 @@ class Validator:
     def __bool__(self) -> bool:
         return bool(self.job.volumes)
 
+    @property
+    def rois(self) -> list[Roi]:
+        """The part of each volume that is predicted and scored, voxels of the world."""
+        return [Roi(*box) for box in self.job.predicted]
+
+    def open(self) -> list[OpenVolume]:
+        """The volumes.  Raises ValueError if an array is another one than it was at first."""
+        return [volume.open() for volume in self.job.volumes.values()]
+
+    def predictor(self, cascade: Cascade) -> Predictor:
+        """What predicts the volumes with `cascade`."""
+        block_size = self.job.predict.model_dump()
+        settings = self.predict.derive(precision=self.job.precision, **block_size)
+        return Predictor(cascade, self.network, settings=settings)
+
     def __call__(self, cascade: Cascade, losses: StageLosses | None = None) -> Validation:
         """Scores `cascade`, whose last stage is the validator's.
 
         losses: of that stage, where they own parameters that were trained; None: as they begin
         """
-        block_size = self.job.predict.model_dump()
-        settings = self.predict.derive(precision=self.job.precision, **block_size)
-        predictor = Predictor(cascade, self.network, settings=settings)
-        volumes = [volume.open() for volume in self.job.volumes.values()]
-        regions = list(zip(volumes, (Roi(*box) for box in self.job.predicted), strict=True))
+        predictor, regions = self.predictor(cascade), list(zip(self.open(), self.rois, strict=True))
         if isinstance(self.job, SegmentationYardstick):
             return self._segmented(predictor, regions, self.job)
         losses = StageLosses(self.stage.heads) if losses is None else losses

@@ -12,7 +12,7 @@ from lsd.arrays.pairs import touching
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.blocks import BlockDecoder
-from lsd.segmentation.decoders.decoder import Seen, decoder_of
+from lsd.segmentation.decoders.decoder import PredictedValues, decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
@@ -45,7 +45,7 @@ def test_every_decoder(kind) -> None:
     assert strength.shape == SHAPE
     assert 0 <= strength.min() <= strength.max() <= 1
     for high in (0.0, 1 / 255, 0.3, 1.0):
-        assert decoder.why_nothing(Seen(0.0, high, high, affs.dtype), settings)
+        assert decoder.why_nothing(PredictedValues(0.0, high, high, affs.dtype), settings)
     assert decoder.array_name(0.3 if decoder.has_thresholds else None).startswith("segmentation/")
     # written by its name, as configs of before have it
     assert settings.model_dump(mode="json")["decoder"] == kind().kind

@@ -40,7 +40,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     write.
     """
     with exclusive(target) as killed:
-        partial = beside(target)
+        partial = partial_of(target)
         differing = None if partial.exists() else _differences(target, first)
         container = target if differing == [] else partial
         if container != target:
@@ -66,7 +66,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
             _remove_replaced(target)
 
 
-def beside(target: Path) -> Path:
+def partial_of(target: Path) -> Path:
     """Where the container of `target` is written until it is whole."""
     return target.with_name(f"{target.name}{_PARTIAL}")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lsd.blockwise.on_disk.ledger import noted_arrays, read_ledger
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import has_array, remove_array
@@ -37,7 +37,7 @@ def left(step: Step) -> int:
 
 def made_of(step: Step) -> list[Step]:
     """The steps whose fingerprint says that they are made from a step on disk."""
-    own = digest(step.depends_on())
+    own = step.digest
     return [other for other in steps_of(step.container) if own in other.job.fingerprint().values()]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
@@ -145,7 +145,7 @@ def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, pl
 
 def _folder(target: Path) -> Path:
     """Of what is known of the blocks, also of a prediction that is not whole."""
-    return step_folder(beside(target) if beside(target).exists() else target, STEP)
+    return step_folder(partial_of(target) if partial_of(target).exists() else target, STEP)
 
 
 def _measure(predictor: Predictor, plan: Plan) -> float:

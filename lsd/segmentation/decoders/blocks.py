@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.job import Version
-from lsd.blockwise.on_disk.step import Step, digest
+from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.decoders.graph import GraphDecoder
 from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets
 from lsd.segmentation.on_disk.results import in_config_words
@@ -92,7 +92,7 @@ class BlockDecoder(GraphDecoder):
         job = FacesJob(
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
         )
         grid = inputs.around((1,) * inputs.roi.dims)
         return Step("edges", container, grid, job, rows=EDGE)
@@ -102,9 +102,10 @@ class BlockDecoder(GraphDecoder):
         differences = self.faces(inputs, container).differs(edges)
         return in_config_words(differences, settings=self.settings_field)
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
-        """By name."""
-        return {name: ArrayInput.model_validate(head) for name, head in record["heads"].items()}
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
+        """All that it read."""
+        job = SegmentsOfBlocksJob.model_validate(record)
+        return job.inputs()
 
 
 class SegmentsOfBlocksJob(FragmentsJob):

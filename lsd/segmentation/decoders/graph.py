@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step, digest, step_folder
+from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import warn_of_edits
-from lsd.segmentation.decoders.decoder import Decoder
+from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun, forget_others, yet_to_run
 from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
 from lsd.segmentation.on_disk.tables import Places, open_table, whole_tables, write_tables
@@ -34,7 +34,7 @@ ALL_EDGES = 0.0
 _PIECE = 1 << 22
 
 
-class GraphDecoder(Decoder):
+class GraphDecoder(DecoderKind):
     """Segments are fragments that edges join.
 
     settings_field: of config.segment, that the settings of its fragments are
@@ -87,7 +87,7 @@ class GraphDecoder(Decoder):
         """Fragments and their tables, or the segmentation of a decoder without thresholds."""
         fragments = whole_step(step_folder(container, "fragments"))
         edges = whole_step(step_folder(container, "edges"))
-        array, origin = open_array(container, FRAGMENTS), digest(fragments.depends_on())
+        array, origin = open_array(container, FRAGMENTS), fragments.digest
         if not edges.is_older and origin not in edges.job.fingerprint().values():
             raise ValueError(
                 f"{edges.folder} does not belong to {array.name}, it is from another run; segment "
@@ -102,7 +102,7 @@ class GraphDecoder(Decoder):
         if self.has_thresholds:
             counts = read_ledger(fragments.folder).records["count"]
             return Results(container, array, Places.of(counts, voxels(fragments.grid)), origin)
-        return self._final(container, digest(edges.depends_on()))
+        return self._final(container, edges.digest)
 
     def _final(self, container: Path, edges: str) -> Results:
         """The one segmentation; edges: digest of those that it is made from."""
@@ -111,7 +111,7 @@ class GraphDecoder(Decoder):
         if not steps or edges not in steps[-1].job.fingerprint().values():
             raise ValueError(f"{container} holds no {name} of its edges; run segment.py again")
         step = whole_step(steps[-1].folder)
-        return Results(container, open_array(container, name), None, digest(step.depends_on()))
+        return Results(container, open_array(container, name), None, step.digest)
 
     def _table(self, segmentation: str) -> str:
         """The table that a segmentation is looked up in: tables are called after thresholds."""
@@ -126,7 +126,7 @@ class GraphDecoder(Decoder):
         names: Sequence[str],
     ) -> None:
         """Tables and segmentations that are not there yet; those of other thresholds stay."""
-        container, made_from = edges.container, digest(edges.depends_on())
+        container, made_from = edges.container, edges.digest
         gone = forget_others(container, made_from)
         if gone:
             running.say(f"removed, for they were made from other edges: {', '.join(gone)}")
@@ -159,7 +159,7 @@ def segments_step(
     name: of the step."""
     job = SegmentsJob(
         fragments=inputs.own(container, FRAGMENTS),
-        made_from=digest(edges.depends_on()),
+        made_from=edges.digest,
         arrays=dict(arrays),
         apart=inputs.apart,
     )

@@ -12,27 +12,37 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, digest, step_folder
-from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.blockwise.on_disk.step import Step, step_folder
+from lsd.segmentation.decoders.affinities import (
+    affinities,
+    offsets_of,
+    on_affinities,
+    recorded_affinities,
+)
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
-from lsd.segmentation.decoders.decoder import Decoder, Seen
+from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
 from lsd.segmentation.kernels.nearest import unit
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.nothing import highest_id
-from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
+from lsd.segmentation.on_disk.results import (
+    Results,
+    highest_id,
+    in_config_words,
+    refuse,
+    whole_step,
+)
 from lsd.segmentation.over_blocks.edges import OnAffinities
 from lsd.segmentation.over_blocks.fragments import Source
-from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
 from lsd.volumes.array import open_array, text
-from lsd.volumes.inputs import ArrayInput, VolumeInput
+from lsd.volumes.inputs import VolumeInput
 
 ARRAY = "segmentation/mutex"
 
 
-class MutexDecoder(Decoder):
+class MutexDecoder(DecoderKind):
     """By the settings of `Segment.mutex`."""
 
     reads_affinities = True
@@ -73,19 +83,19 @@ class MutexDecoder(Decoder):
         step = whole_step(step_folder(container, self.first_step))
         differences = self.first(inputs, container).differs(step)
         refuse(container, in_config_words(differences, settings="mutex"))
-        return Results(container, open_array(container, ARRAY), None, digest(step.depends_on()))
+        return Results(container, open_array(container, ARRAY), None, step.digest)
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
-        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+        return {settings.affinities: recorded_affinities(record)}
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The highest affinity, which is the first to join."""
         return np.asarray(unit(affinities(heads, settings).values).max(axis=0))
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing joins."""
-        cause, lie = why_no_affinities(seen)
+        cause, lie = why_no_affinities(values)
         attract = 0.5 - max(settings.mutex.bias)
         return cause or (
             f"{lie}, and those that join are above {attract:.3g} (0.5 - segment.mutex.bias), or "

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import reach
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.segmentation.decoders.affinities import (
+    affinities,
+    offsets_of,
+    on_affinities,
+    recorded_affinities,
+)
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
-from lsd.segmentation.decoders.decoder import Seen
+from lsd.segmentation.decoders.decoder import PredictedValues
 from lsd.segmentation.decoders.graph import GraphDecoder
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.kernels.nearest import mean_affinity, nearest
@@ -80,9 +85,9 @@ class WatershedDecoder(GraphDecoder):
             apart=inputs.apart,
         )
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
-        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+        return {settings.affinities: recorded_affinities(record)}
 
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
         """Edges and their scores."""
@@ -103,7 +108,7 @@ class WatershedDecoder(GraphDecoder):
         job = EdgesJob(
             **on_affinities(inputs),
             fragments=inputs.own(container, FRAGMENTS),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -118,7 +123,7 @@ class WatershedDecoder(GraphDecoder):
             **read,
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scoring=scoring,
         )
         return Step("contacts", container, inputs.around(far), job, rows=CONTACT)
@@ -126,8 +131,8 @@ class WatershedDecoder(GraphDecoder):
     def edges_of_all(self, inputs: Inputs, container: Path, contacts: Step) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
         job = WholeJob(
-            made_from=digest(contacts.depends_on()),
-            fragments=digest(self.first(inputs, container).depends_on()),
+            made_from=contacts.digest,
+            fragments=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -164,16 +169,16 @@ class WatershedDecoder(GraphDecoder):
         in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
         return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing is inside, or nothing was kept."""
         options = settings.fragments
-        general, lie = why_no_affinities(seen)
+        general, lie = why_no_affinities(values)
         if general:
             return general
-        if seen.strongest <= options.threshold:
+        if values.strongest <= options.threshold:
             return (
-                f"{lie}, their mean at a voxel is {seen.strongest:.3g} at most, which is not above "
-                f"segment.fragments.threshold={options.threshold}; lower it, or train longer"
+                f"{lie}, their mean at a voxel is {values.strongest:.3g} at most, which is not "
+                f"above segment.fragments.threshold={options.threshold}; lower it, or train longer"
             )
         return (
             f"{lie}; all fragments were dropped: see segment.fragments.filter_fragments, .min_size "
@@ -209,7 +214,7 @@ def watershed(
     first_section: int = 0,
 ) -> NDArray[np.uint64]:
     """Fragments (z, y, x) by the config's `segment.fragments`; other arguments as of
-    `Decoder.decode`."""
+    `DecoderKind.decode`."""
     offsets = offsets_of(affs)
     near = nearest(affs.values, offsets)
     options = settings.model_dump()
