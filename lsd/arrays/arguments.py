@@ -18,16 +18,26 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def explaining_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function; a call with a keyword that it does not have raises ValueError, which suggests
-    the one that was meant."""
+def explaining_calls(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The function; a call that does not fit its arguments raises ValueError, which says what was
+    meant."""
+    parameters = inspect.signature(function).parameters.values()
+    by_position = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters)
     names = keywords(function)
 
     @wraps(function)
     def called(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-        for name in named:
-            if name not in names:
-                raise ValueError(unknown_keyword(function.__name__, name, names))
+        if len(arguments) > len(by_position):
+            raise ValueError(_too_many(function.__name__, by_position, names))
+        unknown = [name for name in named if name not in names and not takes_others]
+        if unknown:
+            raise ValueError(unknown_keyword(function.__name__, unknown[0], names))
+        missing = set(needed) - set(by_position[: len(arguments)]) - set(named)
+        if missing:
+            listed = ", ".join(name for name in needed if name in missing)
+            raise ValueError(f"{function.__name__} was called without {listed}, which it needs")
         return function(*arguments, **named)
 
     return called
@@ -113,6 +123,15 @@ def names_of(values: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
     ):
         raise ValueError(f"{name} is a name or a list of names, got {brief(values)}")
     return tuple(several)
+
+
+def _too_many(function: str, by_position: Sequence[str], names: Sequence[str]) -> str:
+    others = [f"{name}=" for name in names if name not in by_position]
+    allowed = [name for name in by_position if name != "self"]
+    return (
+        f"{function} takes no more than {', '.join(allowed)} without a name; name the others: "
+        f"{', '.join(others)}"
+    )
 
 
 def _is_one(values: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.arguments import explaining_keywords
+from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids
 from lsd.evaluation.metric import Background
@@ -146,7 +146,7 @@ class Partition(Score):
         )
 
 
-@explaining_keywords
+@explaining_calls
 def compare(
     segmentation: NDArray[Any],
     truth: NDArray[Any],

@@ -11,7 +11,7 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.arguments import explaining_keywords, names_of, number, per_axis
+from lsd.arrays.arguments import explaining_calls, names_of, number, per_axis
 from lsd.arrays.told import tell
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.notebook.checkpoints import checkpoint_file
@@ -80,6 +80,7 @@ class Network:
             f"{self.iteration}{f', trained on voxels of {size} nm' if size else ''})"
         )
 
+    @explaining_calls
     def predict(
         self,
         raw: Any,
@@ -168,7 +169,7 @@ class Network:
         return roi, lambda part: signed(to_unit(reflected(array, part), raw_range)), size
 
 
-@explaining_keywords
+@explaining_calls
 def load(checkpoint: str | Path, imports: str | Sequence[str] = ()) -> Network:
     """The network of a checkpoint, ready to predict.
 

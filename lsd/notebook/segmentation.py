@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.arguments import names_of, number
+from lsd.arrays.arguments import explaining_calls, names_of, number
 from lsd.arrays.ids import set_voxels
 from lsd.notebook.heads import predictions
 from lsd.notebook.settings import with_settings
@@ -24,6 +24,7 @@ ON_DISK = (
 SETTINGS = tuple(name for name in Segment.model_fields if name not in ON_DISK)
 
 
+@explaining_calls
 def segment(
     affs: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,

@@ -28,7 +28,8 @@ def with_settings(
     """
     for name in settings:
         if name not in allowed:
-            raise ValueError(unknown_keyword(of.__name__, name, (*keywords(of), *allowed)))
+            known = dict.fromkeys((*keywords(of), *allowed))
+            raise ValueError(unknown_keyword(of.__name__, name, known))
     try:
         return spec.derive(**settings)
     except ValidationError as error:

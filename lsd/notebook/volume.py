@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from lsd.arrays.arguments import keywords, unknown_keyword
+from lsd.arrays.arguments import explaining_calls, keywords, unknown_keyword
 from lsd.notebook.view import View
 from lsd.spec import Volume
 from lsd.spec.mistakes import brief, lines
@@ -68,6 +68,7 @@ class VolumeOnDisk:
         )
 
 
+@explaining_calls
 def open_volume(
     path: str | Path,
     raw: str = _DEFAULT["raw"].default,

@@ -10,7 +10,7 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.arguments import explaining_keywords, number, offsets_of, whole_number
+from lsd.arrays.arguments import explaining_calls, number, offsets_of, whole_number
 from lsd.arrays.ids import ids as whole_numbers
 from lsd.arrays.lookup import relabel
 from lsd.arrays.offsets import for_dims, warn_beyond
@@ -28,7 +28,7 @@ Scores = NDArray[np.float32]
 Score = Callable[[NDArray[np.uint64], NDArray[np.int64]], Scores]
 
 
-@explaining_keywords
+@explaining_calls
 def agglomerate(
     affs: NDArray[Any],
     fragments: NDArray[Any],

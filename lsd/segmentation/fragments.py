@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
-from lsd.arrays.arguments import explaining_keywords, number, whole_number
+from lsd.arrays.arguments import explaining_calls, number, whole_number
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.lookup import compact, components, relabel
 from lsd.segmentation.agglomeration import agglomerate
@@ -25,7 +25,7 @@ _DEFAULT = spec.Fragments()
 EPSILON_SCORING = "hist_quant_25"
 
 
-@explaining_keywords
+@explaining_calls
 def fragments(
     affs: NDArray[Any],
     *,

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
-from lsd.arrays.arguments import explaining_keywords, per_axis, whole_number
+from lsd.arrays.arguments import explaining_calls, per_axis, whole_number
 from lsd.arrays.ids import ids
 from lsd.arrays.told import tell
 from lsd.arrays.turning import Turn
@@ -51,7 +51,7 @@ _DEFAULT = spec.Descriptors()
 Statistic = tuple[str, tuple[int, ...]]
 
 
-@explaining_keywords
+@explaining_calls
 def descriptors(
     labels: npt.NDArray[Any],
     *,
