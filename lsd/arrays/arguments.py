@@ -128,10 +128,8 @@ def names_of(values: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
 def _too_many(function: str, by_position: Sequence[str], names: Sequence[str]) -> str:
     others = [f"{name}=" for name in names if name not in by_position]
     allowed = [name for name in by_position if name != "self"]
-    return (
-        f"{function} takes no more than {', '.join(allowed)} without a name; name the others: "
-        f"{', '.join(others)}"
-    )
+    way_out = f"; name the others: {', '.join(others)}" if others else ""
+    return f"{function} takes no more than {', '.join(allowed)} without a name{way_out}"
 
 
 def _is_one(values: Any) -> bool:

@@ -145,7 +145,7 @@ def test_settings_are_those_of_a_prediction(checkpoints) -> None:
     ("raw", "given", "says"),
     [
         (RAW, {"voxel_size": None}, "give voxel_size in nm"),
-        (RAW, {"voxel_size": (10, 10)}, r"one positive number an axis, in nm, 3 for this raw .*got \(10, 10\)"),
+        (RAW, {"voxel_size": (10, 10)}, r"one positive number .* 3 for this raw.*got \(10, 10\)"),
         (RAW, {"voxel_size": (10, 10, 0)}, r"one positive number .*got \(10, 10, 0\)"),
         (RAW.astype(np.uint16), {}, r"raw is uint16; .*raw_range=\(0, 65535\)"),
         (RAW / 255, {}, r"raw is float64; .*raw_range=\(0, 1\)"),
