@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("-m", "lsd", "help"),
         ("-m", "lsd", "train", "--help"),
-        ("-m", "lsd", "blocks", "--help"),
+        ("-m", "lsd", "--version"),
         ("trainer.py", "--print-config"),
     ],
     ids=" ".join,
