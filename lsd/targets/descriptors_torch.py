@@ -37,6 +37,7 @@ def compute(
     device."""
     import torch
 
+    _check(device)
     labels = torch.from_numpy(_indexed(volume, found)).to(device)
     samples = labels[:: scale.factor[0], :: scale.factor[1], :: scale.factor[2]]
     channels = [scale.slots.index(slot) for slot in range(sum(slot >= 0 for slot in scale.slots))]
@@ -58,6 +59,20 @@ def compute(
         )
         _write(out, labels, index, corner, _normalised(moments, corner, scale)[:, channels], scale)
     return out
+
+
+def _check(device: str) -> None:
+    """Raises ValueError unless something can be computed there."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        [reason, *_] = str(error).splitlines()
+        raise ValueError(
+            f"device {device!r} cannot be used ({reason}); None computes on the cores of this "
+            f"machine"
+        ) from None
 
 
 def _indexed(volume: npt.NDArray[Any], found: Objects) -> npt.NDArray[np.int32]:

@@ -336,6 +336,24 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
     assert time.monotonic() - begin < 10
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "interrupted; the same command goes on from the last checkpoint or block"),
+        (("--dry-run",), "interrupted; nothing was changed"),
+    ],
+)
+def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
+    def interrupted(*_: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    command = cli.Command("train", "", interrupted, survey=interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["-c", str(CONFIG), *words])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == f"error: {says}\n"
+
+
 def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt("interrupted in iteration 3; the same command goes on from a.pt")

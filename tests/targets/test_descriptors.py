@@ -292,7 +292,7 @@ def test_any_volume(data):
         ({"voxel_size": (8, 8)}, "voxel_size has one positive number an axis"),
         ({"sigma": (8, 8)}, "sigma has one positive number an axis"),
         ({"sigma": -1}, "sigma has one positive"),
-        ({"downsample": 0}, "downsample takes every f-th voxel"),
+        ({"downsample": 0}, "downsample is a whole number, 1 or more"),
         ({"components": "a"}, "there are: 0123456789"),
         ({"components": "00"}, "each once"),
         ({"components": ""}, "there are"),

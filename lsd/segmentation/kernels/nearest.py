@@ -75,8 +75,8 @@ def checked(
     if affs.dtype.kind != "f" and affs.dtype != np.uint8:
         raise ValueError(
             f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1); use "
-            f".astype(np.float32) where "
-            "they are in 0..1"
+            f".astype(np.uint8) where they lie in 0..255, and .astype(np.float32) where they lie "
+            f"in 0..1"
         )
     if (
         affs.dtype.kind == "f"
