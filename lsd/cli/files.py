@@ -16,9 +16,9 @@ from lsd.cli.overrides import CONFIGS, DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.spec import Config
 from lsd.spec.blame import from_here, in_words, mistake_at
 from lsd.spec.collected import collecting
-from lsd.spec.kinds import import_kinds, imported, named, take_over
-from lsd.spec.mistakes import ConfigError, brief, lines, meant
-from lsd.spec.written import expanded
+from lsd.spec.kinds import import_kinds, imported, modules_named_by, take_over
+from lsd.spec.mistakes import ConfigError, brief, lines, suggestion
+from lsd.spec.user_paths import expanded
 
 
 def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -86,7 +86,7 @@ def _from_json(path: Path) -> Config:
     # whoever names the file has it import what it names; modules are looked for as if the file
     # stood in the working folder
     with beside(Path.cwd() / path.name):
-        _import(named(text), path)
+        _import(modules_named_by(text), path)
     try:
         return Config.model_validate_json(text)
     except ValidationError as error:
@@ -176,4 +176,4 @@ def _close_to(error: BaseException) -> str:
     known = [
         name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())
     ]
-    return meant(error.args[0], known) if known else ""
+    return suggestion(error.args[0], known) if known else ""

@@ -69,5 +69,6 @@ class StageLosses(nn.Module):
 
 
 def _what(loss: object) -> str:
-    is_tensor = isinstance(loss, Tensor)
-    return f"a tensor of shape {tuple(loss.shape)}" if is_tensor else type(loss).__name__
+    if isinstance(loss, Tensor):
+        return f"a tensor of shape {tuple(loss.shape)}"
+    return type(loss).__name__

@@ -100,15 +100,17 @@ class Cascade(nn.Module):
         running = self._running(tuple(margins), wanted)
         read, logits = {"raw": raw}, {}
         for name in running:
-            own = [n - 2 * margin for n, margin in zip(raw.shape[2:], margins[name], strict=True)]
+            shape = [n - 2 * margin for n, margin in zip(raw.shape[2:], margins[name], strict=True)]
             discard = () if self.training and name == last else self._discard
             with torch.set_grad_enabled(name == last and torch.is_grad_enabled()):
-                given = self.stage(name)(_cropped(read, self._reads[name], own), discard=discard)
-            for head in given:
+                outputs = self.stage(name)(
+                    _cropped(read, self._reads[name], shape), discard=discard
+                )
+            for head in outputs:
                 if any(head in self._reads[later] for later in running):
-                    read[head] = as_stored(given[head], self._targets[head])
+                    read[head] = as_stored(outputs[head], self._targets[head])
                 if head in wanted:
-                    logits[head] = crop(given[head], output)
+                    logits[head] = crop(outputs[head], output)
         return {head: logits[head] for head in wanted}
 
     def _output(

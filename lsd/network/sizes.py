@@ -278,10 +278,10 @@ def _growing(
 def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> Coordinate:
     """The last shape that fits, where the first does and none does behind one that does not; in few
     tries."""
-    seen = [next(shapes)]
-    while fits(seen[-1]) and (more := list(islice(shapes, len(seen)))):
-        seen += more
-    return seen[bisect_left(seen, True, key=lambda shape: not fits(shape)) - 1]
+    tried = [next(shapes)]
+    while fits(tried[-1]) and (more := list(islice(shapes, len(tried)))):
+        tried += more
+    return tried[bisect_left(tried, True, key=lambda shape: not fits(shape)) - 1]
 
 
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:

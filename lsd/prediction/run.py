@@ -16,8 +16,8 @@ from lsd.blockwise.on_disk.container import working
 from lsd.blockwise.on_disk.grid import chunk_shape
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import prepare, run
-from lsd.network.checkpoints.restore import Restored, from_checkpoint, resolve
-from lsd.network.described import described, parameters, size
+from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
+from lsd.network.summary import described, parameter_count, size
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.kept import keep_config
@@ -31,10 +31,10 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
-from lsd.volumes.plausible import check_raw
-from lsd.volumes.sharpen import margin
+from lsd.volumes.raw_checks import check_raw
+from lsd.volumes.sharpen import sharpen_margin
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def predict(
         _open(config, name, volume)
         for name, volume in config.dataset.named(settings.volumes).items()
     ]
-    path = resolve(settings.checkpoint, config)
+    path = checkpoint_path(settings.checkpoint, config)
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
     keep_config(given)
@@ -129,9 +129,8 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
         )
         return f"{what}: {how}, in this process"
     # what they run on is theirs to find out
-    how = (
-        f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
-    )
+    count = parameter_count(restored.cascade)
+    how = f"{count}, device {settings.device}, precision {settings.precision}"
     return f"{what}: {how}, {workers.count} workers"
 
 
@@ -231,7 +230,7 @@ def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, pl
         settings=Predict.model_validate(
             {**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}
         ),
-        roi=box(plan.grid.roi),
+        roi=box_of(plan.grid.roi),
     )
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
@@ -240,7 +239,9 @@ def _seen(volume: OpenVolume, read: Roi) -> Roi:
     """The part of raw that blocks which read `read` may look at: what sharpening reaches, and what
     is mirrored."""
     around = (
-        margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+        sharpen_margin(volume.spec.sharpen, volume.voxel_size)
+        if volume.spec.sharpen
+        else (0,) * read.dims
     )
     wide = read.grow(around, around)
     inside = wide.intersect(volume.raw.roi)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property, wraps
 from numbers import Integral
 from types import FunctionType, NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from lsd.spec.blame import OURS, Author, KindError, file_and_line, is_installed
 
@@ -40,7 +41,8 @@ def answering(value: Any, author: Author, *, names: Names = ()) -> Any:
     if names or isinstance(value, HandedOut):
         # an object of a compiled class keeps its class
         with suppress(TypeError):
-            object.__setattr__(value, "__class__", answering_class(type(value), author, names))
+            answers = answering_class(cast(Hashable, type(value)), author, names)
+            object.__setattr__(value, "__class__", answers)
     return value
 
 
@@ -58,9 +60,8 @@ def answering_class(cls: type[Any], author: Author, names: Names = ()) -> type[A
     }
     own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     # no slots: an object of `cls` can become one of this class
-    made = type(cls)(cls.__name__, (cls,), {**own, **members, "__slots__": (), "_author": author})
-    assert isinstance(made, type)
-    return made
+    members |= {**own, "__slots__": (), "_author": author}
+    return types.new_class(cls.__name__, (cls,), exec_body=lambda body: body.update(members))
 
 
 def answer_in_place(cls: type[Any], author: Author, *, base: type[Any]) -> None:

@@ -17,13 +17,13 @@ def is_outside(kind: Kind) -> bool:
     return bool(modules_outside(type(kind)))
 
 
-def digest(kind: Kind) -> str:
+def code_digest(kind: Kind) -> str:
     """What tells the code of a kind from what it was before it was edited; "" where it has no file,
     as in a notebook.  It is that of the file when this process first asked."""
     return "-".join(map(_digest, modules_outside(type(kind))))
 
 
-def digests(value: Any) -> dict[str, str]:
+def code_digests(value: Any) -> dict[str, str]:
     """That of each module that defines kinds inside a value and is not of this package."""
     return {
         module: _digest(module) for kind in outside(value) for module in modules_outside(type(kind))
@@ -34,8 +34,8 @@ def _file(module: str) -> str | None:
     if module in sys.modules:
         return getattr(sys.modules[module], "__file__", None)
     # that of a class is imported when it is first asked for, and is the same before
-    found = importlib.util.find_spec(module)
-    return found.origin if found else None
+    module_spec = importlib.util.find_spec(module)
+    return module_spec.origin if module_spec else None
 
 
 @cache

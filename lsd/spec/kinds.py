@@ -97,8 +97,8 @@ class Kind(Spec):
         if not _is_family(cls):
             return super().__new__(cls)
         # a kind that is unknown is found out when the fields are validated
-        meant: type[Self] = _registered(cls).get(str(data.get("kind", cls.default)), cls)
-        return super().__new__(meant)
+        kind: type[Self] = _registered(cls).get(str(data.get("kind", cls.default)), cls)
+        return super().__new__(kind)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -150,8 +150,8 @@ class Kind(Spec):
         are written by name, and for kinds whose names hold values."""
         if not _is_family(cls):
             return cls.model_validate({}) if name == _name(cls) else None
-        found = (kind.from_name(name) for kind in _registered(cls).values())
-        return next((spec for spec in found if spec is not None), None)
+        specs = (kind.from_name(name) for kind in _registered(cls).values())
+        return next((spec for spec in specs if spec is not None), None)
 
     def to_name(self) -> str | None:
         """The name that means this spec, None where it takes more than a name."""
@@ -186,9 +186,9 @@ class Kind(Spec):
 
     @classmethod
     def _unknown(cls, name: object) -> PydanticCustomError:
-        there = ", ".join(cls.described())
+        names = ", ".join(cls.described())
         return _error(
-            f"{cls.noun} {name!r} is unknown; allowed: {there}, and those of modules that imports= "
+            f"{cls.noun} {name!r} is unknown; allowed: {names}, and those of modules that imports= "
             f"names"
         )
 
@@ -282,7 +282,7 @@ def imported() -> dict[str, str]:
     return dict(_imported)
 
 
-def named(config: str | bytes) -> tuple[str, ...]:
+def modules_named_by(config: str | bytes) -> tuple[str, ...]:
     """The modules that a config as JSON names; what is wrong in it is said where it is read."""
     with suppress(ValueError, RecursionError):
         content = json.loads(config)

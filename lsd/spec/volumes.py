@@ -12,10 +12,10 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.error_place import CHOSEN
 from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
-from lsd.spec.place import CHOSEN
-from lsd.spec.written import meant
+from lsd.spec.user_paths import with_variables
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
@@ -194,13 +194,13 @@ class Volume(Spec):
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(meant(self.path)).stem if self.path else "synthetic"
+        return PurePath(with_variables(self.path)).stem if self.path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
         """Whether its path has wildcards, so that what it stands for, and is called, is known on
         disk only."""
-        return self.path is not None and glob.has_magic(meant(self.path))
+        return self.path is not None and glob.has_magic(with_variables(self.path))
 
 
 # one alone is a tuple of one

@@ -23,7 +23,7 @@ from lsd.spec import (
     Volume,
 )
 from lsd.spec.collected import collecting
-from lsd.spec.mistakes import lines, meant
+from lsd.spec.mistakes import lines, suggestion
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,4 @@ def test_the_same_mistake_twice_is_two() -> None:
     ],
 )
 def test_meant(name, deeper, says) -> None:
-    assert meant(name, ["abc", "other"], deeper) == says
+    assert suggestion(name, ["abc", "other"], deeper) == says
