@@ -123,7 +123,7 @@ def test_a_name_stands_for_it_and_the_usual_one_is_not_written() -> None:
     assert "metric" not in Evaluate().model_dump(mode="json")
     assert "metric" not in json.loads(Evaluate(metric="voi").model_dump_json())
     assert Evaluate.model_validate(Evaluate().model_dump()) == Evaluate()
-    with pytest.raises(ValueError, match="kind 'elegance' is unknown; allowed: voi"):
+    with pytest.raises(ValueError, match="metric 'elegance' is unknown; allowed: voi"):
         Evaluate(metric="elegance")
 
 

@@ -21,7 +21,7 @@ from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import forget
 from lsd.blockwise.running.run import Summary, prepare, refuse_others, run
 from lsd.spec import Workers
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import announce_level, create_level, has_array
@@ -77,7 +77,7 @@ class LevelJob(Job):
             axis
     """
 
-    made_from: Annotated[str, Told("level 0 was made anew")]
+    made_from: Annotated[str, Wording("level 0 was made anew")]
     sources: tuple[OwnArray, ...]
     arrays: dict[str, tuple[str, How]]
     factor: Factor
@@ -181,7 +181,7 @@ def _block(shape: Sequence[int]) -> Coordinate:
 
 
 def _is_plain(container: Path, name: str, levels: int) -> bool:
-    plain = containers.find(container, name) == name
+    plain = containers.find_array(container, name) == name
     if plain and levels > 1:
         log.warning("%s:%s is of an earlier version, which has no room for levels", container, name)
     return plain

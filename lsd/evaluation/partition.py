@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids
 from lsd.evaluation.metric import Background
@@ -145,17 +146,18 @@ class Partition(Score):
         )
 
 
+@explaining_calls
 def compare(
     segmentation: NDArray[Any],
     truth: NDArray[Any],
     *,
-    ignore: Collection[int] = _DEFAULT.ignore,
+    ignore: int | Collection[int] = _DEFAULT.ignore,
     background: Background = _DEFAULT.background,
     mask: NDArray[Any] | None = None,
 ) -> Partition:
     """Scores of `segmentation` against `truth`, integer arrays of one shape.
 
-    ignore:     labels of the truth whose voxels are left out
+    ignore:     labels of the truth whose voxels are left out, or one
     background: what label 0 of the segmentation is: a "label" like others, "ignore": its voxels are
                 left out too, "singletons": each of its voxels is a segment of its own
     mask:       score only where it is set
@@ -179,11 +181,12 @@ def compare(
 def score(
     table: Contingency,
     *,
-    ignore: Collection[int] = _DEFAULT.ignore,
+    ignore: int | Collection[int] = _DEFAULT.ignore,
     background: Background = _DEFAULT.background,
 ) -> Partition:
     """Scores of a table of counts; see `compare`."""
-    used = ~np.isin(table.objects, ids(sorted(ignore), "ignore").astype(np.uint64))
+    ignored = np.unique(ids(list(ignore) if isinstance(ignore, Collection) else [ignore], "ignore"))
+    used = ~np.isin(table.objects, ignored.astype(np.uint64))
     if background == "ignore":
         used &= table.segments > 0
     elif background not in ("label", "singletons"):
@@ -191,7 +194,7 @@ def score(
     if not used.any():
         raise ValueError(
             f"nothing to score: all {table.voxels.sum()} voxels are truth labelled "
-            f"{sorted(ignore)} or background; "
+            f"{ignored.tolist()} or background; "
             "check region, mask and ignore"
         )
     return _score(

@@ -20,7 +20,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
-from lsd.spec.effect import NoEffect, Told
+from lsd.spec.effect import NoEffect, Wording
 from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.inputs import Box, VolumeInput
 from lsd.volumes.intensity import signed
@@ -39,7 +39,7 @@ class HeadsJob(Job):
     version: Version = 2
     volume: VolumeInput
     checkpoint: Annotated[str, NoEffect("its sha256 says what it holds")]
-    sha256: Annotated[str, Told("the checkpoint is another one")]
+    sha256: Annotated[str, Wording("the checkpoint is another one")]
     settings: Predict
     roi: Annotated[Box, NoEffect("the blocks are part of every fingerprint")]
 

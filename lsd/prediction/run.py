@@ -17,8 +17,8 @@ from lsd.blockwise.on_disk.grid import chunk_shape
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
-from lsd.network.checkpoints.restore import Restored, from_checkpoint, resolve
-from lsd.network.described import described, parameters, size
+from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
+from lsd.network.summary import described, parameter_count, size
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.config_file import Section, keep_config
@@ -34,10 +34,10 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
-from lsd.volumes.plausible import check_raw
-from lsd.volumes.sharpen import margin
+from lsd.volumes.raw_checks import check_raw
+from lsd.volumes.sharpen import sharpen_margin
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def predict(
         _open(config, name, volume)
         for name, volume in config.dataset.named(settings.volumes).items()
     ]
-    path = resolve(settings.checkpoint, config)
+    path = checkpoint_path(settings.checkpoint, config)
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
     keep_config(expanded, sections=_sections(settings))
@@ -144,9 +144,8 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
         )
         return f"{heads}: {network}, in this process"
     # which device each of them has is found out where it runs
-    network = (
-        f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
-    )
+    count = parameter_count(restored.cascade)
+    network = f"{count}, device {settings.device}, precision {settings.precision}"
     return f"{heads}: {network}, {counted(workers.count, 'worker')}"
 
 
@@ -246,7 +245,7 @@ def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, pl
         settings=Predict.model_validate(
             {**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}
         ),
-        roi=box(plan.grid.roi),
+        roi=box_of(plan.grid.roi),
     )
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
@@ -255,7 +254,9 @@ def _raw_roi(volume: OpenVolume, read: Roi) -> Roi:
     """The part of raw that blocks which read `read` depend on, with what sharpening reaches, and
     what is mirrored."""
     reach = (
-        margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+        sharpen_margin(volume.spec.sharpen, volume.voxel_size)
+        if volume.spec.sharpen
+        else (0,) * read.dims
     )
     sharpened = read.grow(reach, reach)
     on_disk = sharpened.intersect(volume.raw.roi)

@@ -150,7 +150,7 @@ def _predicted_variant(path: Path) -> tuple[Variant, int] | None:
 
     Arrays of other programs, and of versions whose specs this one does not know, record none.
     """
-    for name in containers.arrays(path):
+    for name in containers.array_names(path):
         record = open_array(path, name).source.handle.attrs.get("prediction", {})
         if isinstance(record, Mapping) and {"variant", "trunk"} <= set(record):
             try:
@@ -162,9 +162,10 @@ def _predicted_variant(path: Path) -> tuple[Variant, int] | None:
 
 
 def _open_head(path: Path, name: str, offsets: Offsets | None) -> Array:
-    if name not in containers.arrays(path):
+    if name not in containers.array_names(path):
         raise ValueError(
-            f"{path} holds no head {name!r}; it holds: {', '.join(containers.arrays(path))}; name "
+            f"{path} holds no head {name!r}; it holds: "
+            f"{', '.join(containers.array_names(path))}; name "
             f"it in predict.heads, and run {typed('predict')} again"
         )
     array = open_array(path, name)

@@ -66,9 +66,8 @@ def train(config: Config, *, progress: bool = True) -> Path:
 
 def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress: bool) -> None:
     """Trains one stage to its last iteration, from its newest checkpoint if it has one."""
-    train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
-    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    output = sizes.output_shape(trunk, shape, training=True)
+    train = config.train
+    raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     done = iterations_done(config, stage)
     voxels = math.prod(output) * train.batch_size * train.accumulate
     with Progress(

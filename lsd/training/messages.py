@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lsd.network.described import described, size
+from lsd.network.summary import described, size
 from lsd.spec import Config, Stage, Train
 from lsd.targets.target import target_kind
 from lsd.training.finished import iterations_done, newest_checkpoint

@@ -71,8 +71,7 @@ def recorded_rate(folder: Path) -> float | None:
 def _pass(learner: Learner) -> None:
     """A forward and a backward pass; the time does not depend on which loss is minimised."""
     config, stage = learner.config, learner.stage
-    trunk, shape = config.network.trunk, config.network.train_shape
-    raw_shape = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
+    raw_shape, _ = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     raw = torch.rand(config.train.batch_size, 1, *raw_shape, device=learner.device) * 2 - 1
     learner.optimizer.zero_grad()
     with autocast(config.train.precision, learner.device):

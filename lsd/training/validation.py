@@ -34,10 +34,10 @@ from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
-from lsd.volumes.inputs import box
+from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
-from lsd.volumes.labelled import check_labels
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.label_checks import check_labels
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -219,7 +219,7 @@ def validation_job(config: Config, stage: Stage) -> SegmentationYardstick | Loss
             volume.name: volume_input(volume, data_root=root, input_shape=shape)
             for volume in volumes
         },
-        predicted=[box(roi) for roi in rois],
+        predicted=[box_of(roi) for roi in rois],
         precision=choose(config.train.precision, choose_device(config.train.device).type),
         predict=config.predict,
         segment=config.segment,

@@ -101,7 +101,7 @@ def check(step, factors=FACTORS, levels=4) -> None:
             )
             ours = open_array(step.container, f"{name}/{level}")
             np.testing.assert_array_equal(ours.read(ours.roi), expected, strict=True)
-    assert containers.arrays(step.container) == sorted(HOW), "levels are parts of their image"
+    assert containers.array_names(step.container) == sorted(HOW), "levels are parts of their image"
     assert verify_blocks(step.container.parent) == []
 
 
@@ -189,7 +189,7 @@ def test_of_another_source_and_lost_levels_are_made_anew(tmp_path) -> None:
     assert [summary.done for summary in make(step)] == [0, 12, 0]
     check(step)
     prepare(replace(step, job=SourceJob(edition=2)))
-    assert not containers.arrays(step.container)
+    assert not containers.array_names(step.container)
     assert [path.name for path in (step.container / "blocks").iterdir()] == ["source"]
     other = source(tmp_path, version=2)
     assert all(summary.done for summary in make(other))
@@ -220,4 +220,4 @@ def test_arrays_of_earlier_versions_have_none(tmp_path, caplog) -> None:
     assert all(summary.done for summary in make(step, levels=2))
     assert "affs is of an earlier version, which has no room for levels" in caplog.text
     assert open_array(step.container, "affs").read(ROI).shape == (3, *ROI.shape)
-    assert containers.find(step.container, "segmentation/0.5/1")
+    assert containers.find_array(step.container, "segmentation/0.5/1")

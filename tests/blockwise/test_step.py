@@ -25,7 +25,7 @@ from lsd.blockwise.on_disk.step import (
     step_folder,
 )
 from lsd.spec import Spec
-from lsd.spec.effect import NoEffect, Told
+from lsd.spec.effect import NoEffect, Wording
 
 ROWS = np.dtype([("u", "<u8"), ("score", "<f4")])
 
@@ -51,7 +51,7 @@ class Anything(Job):
     inputs: dict[str, Any] = {}
     inner: Inner = Inner()
     others: Annotated[dict[str, Any], NoEffect("for this test")] = {}
-    checkpoint: Annotated[str, Told("the checkpoint of {inputs} is another one")] = ""
+    checkpoint: Annotated[str, Wording("the checkpoint of {inputs} is another one")] = ""
 
     def open(self, container, worker):
         return (self, container, worker)

@@ -235,7 +235,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("config = 3", "found int"),
+        ("config = 3", "its config is 3; write"),
         ("x = 1 / 0", "line 1: ZeroDivisionError"),
         (
             "from config.datasets import DATASETS\nDATASETS['synthetc']",
@@ -243,7 +243,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
         ),
         ("{}['a']", "line 1: KeyError: 'a'"),
         ("config = (", "SyntaxError"),
-        ("x = 1", "NoneType"),
+        ("x = 1", "it sets no `config`; write"),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path, text, says) -> None:
@@ -334,6 +334,24 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
         line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
     )
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "interrupted; the same command goes on from the last checkpoint or block"),
+        (("--dry-run",), "interrupted; nothing was changed"),
+    ],
+)
+def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
+    def interrupted(*_: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    command = cli.Command("train", "", interrupted, survey=interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["-c", str(CONFIG), *words])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == f"error: {says}\n"
 
 
 def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:

@@ -243,5 +243,5 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     config, _ = make(heads=("affs", "lsds"))
     [path] = predict(config)
     predict(config.derive(predict=config.predict.derive(heads=("affs",))))
-    assert containers.arrays(path) == ["affs"]
+    assert containers.array_names(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text

@@ -34,7 +34,9 @@ def config(tmp_path):
 def _content(config, volume="data_validate"):
     """Arrays and tables of a volume, by name."""
     container = segmentation(config, volume)
-    arrays = {name: open_array(container, name).read(ROI) for name in containers.arrays(container)}
+    arrays = {
+        name: open_array(container, name).read(ROI) for name in containers.array_names(container)
+    }
     return arrays | {path.name: np.load(path) for path in (container / "tables").glob("*.npy")}
 
 
@@ -180,7 +182,7 @@ def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:
     segment(config)
     expected = _content(config)
     container = segmentation(config, "data_validate")
-    for name in containers.arrays(container):
+    for name in containers.array_names(container):
         (container / name).rename(container / "moved")
         (container / "moved" / "0").rename(container / name)
         shutil.rmtree(container / "moved")

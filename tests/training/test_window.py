@@ -130,7 +130,7 @@ def test_dense_truth_is_not_searched(tmp_path, monkeypatch) -> None:
     """Both ends of it say that it is dense."""
     run, _ = _masked(tmp_path, "aff", np.ones(SHAPE, bool))
     read, original = [], Source.read
-    monkeypatch.setattr("lsd.volumes.known._block_shape", lambda array: np.array([4, 4, 4]))
+    monkeypatch.setattr("lsd.volumes.known_voxels._block_shape", lambda array: np.array([4, 4, 4]))
     monkeypatch.setattr(
         Source, "read", lambda self, slices: read.append(self.name) or original(self, slices)
     )

@@ -88,7 +88,7 @@ def forget(step: Step) -> list[str]:
 def arrays_without_successor(before: Path, instead: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:
-        names = set(containers.arrays(before))
+        names = set(containers.array_names(before))
     except ValueError:
         return []
-    return sorted(names - set(containers.arrays(instead)))
+    return sorted(names - set(containers.array_names(instead)))

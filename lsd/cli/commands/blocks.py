@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsd.cli.command import guarded
+from lsd.cli.pipes import may_be_closed
+from lsd.system.commands import typed
 
 
+@may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if verify finds anything."""
     parser = argparse.ArgumentParser(
@@ -45,8 +48,8 @@ def _show(what: str, folder: Path) -> None:
     if findings:
         _say(findings)
         raise RuntimeError(
-            f"{len(findings)} blocks or tables are not as they should be; run the script that made "
-            f"them again"
+            f"{len(findings)} blocks or tables are not as they should be; run the command that "
+            f"made them again: {typed('predict')} or {typed('segment')}"
         )
 
 

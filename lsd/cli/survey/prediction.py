@@ -18,7 +18,7 @@ from lsd.cli.survey.volumes import Surveyed, listed, surveyed
 from lsd.cli.survey.words import amount, blocks, duration, times
 from lsd.network import cost
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints.restore import from_checkpoint, resolve
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
@@ -47,7 +47,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     wanted: Wanted | None = None
     yield from listed(volumes)
     try:
-        path = resolve(config.predict.checkpoint, config)
+        path = checkpoint_path(config.predict.checkpoint, config)
         wanted = Wanted(from_checkpoint(path), path, config.predict)
     except ValueError as error:
         yield f"checkpoint: {error}; what follows is of the config's network, untrained"

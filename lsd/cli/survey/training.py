@@ -32,8 +32,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
 
 def _stage(config: Config, stage: Stage) -> Iterator[str]:
     train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
-    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    output = sizes.output_shape(trunk, shape, training=True)
+    raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     heads = ", ".join(
         f"{name} ({channels(head.target, trunk.dims)} channels)"
         for name, head in stage.heads.items()

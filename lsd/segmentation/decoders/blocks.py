@@ -22,7 +22,6 @@ from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Decoder as DecoderSpec
 from lsd.spec import Segment
-from lsd.spec.code import blamed
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
 
@@ -65,8 +64,7 @@ class BlockDecoder(GraphDecoder):
     ) -> NDArray[np.uint64]:
         """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
         shape = next(iter(heads.values())).values.shape[1:]
-        with blamed(self.spec):
-            given = self.segments(heads, mask=mask, first_section=first_section)
+        given = self.segments(heads, mask=mask, first_section=first_section)
         if not isinstance(given, np.ndarray) or given.shape != shape:
             what = f"shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
             raise ValueError(

@@ -20,7 +20,7 @@ from lsd.segmentation.over_blocks.edges import OnAffinities, block_inside, read_
 from lsd.segmentation.over_blocks.fragments import Source, cut_pairs
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import Scoring
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.inputs import OwnArray
 
 # rows: what one block's affinities say of a pair of fragments
@@ -38,7 +38,7 @@ class ContactsJob(OnAffinities):
     version: Version = 3
     fragments: OwnArray
     uncut: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
     scoring: Scoring
 
     def open(self, container: Path, worker: int) -> ContactsFunction:

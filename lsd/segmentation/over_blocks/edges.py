@@ -25,7 +25,7 @@ from lsd.segmentation.kernels.prediction import Offsets
 from lsd.segmentation.over_blocks.fragments import Source, cut_pairs
 from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.spec import Scores, Segment
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.array import Array
 from lsd.volumes.inputs import ArrayInput, OwnArray
 
@@ -64,7 +64,7 @@ class EdgesJob(OnAffinities):
 
     version: Version = 3
     fragments: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
     scores: Scores
     agglomeration: Literal["blocks"] = "blocks"
     apart: Apart
@@ -80,7 +80,7 @@ class FacesJob(Job):
     version: Version = 1
     fragments: OwnArray
     uncut: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
 
     def open(self, container: Path, worker: int) -> FacesFunction:
         """Ready to be called."""

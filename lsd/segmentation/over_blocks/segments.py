@@ -14,7 +14,7 @@ from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.on_disk.tables import open_table
 from lsd.segmentation.over_blocks.inputs import Apart
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.inputs import OwnArray
 
 
@@ -26,7 +26,7 @@ class SegmentsJob(Job):
 
     version: Version = 3
     fragments: OwnArray
-    made_from: Annotated[str, Told("the edges were made anew")]
+    made_from: Annotated[str, Wording("the edges were made anew")]
     arrays: dict[str, str]
     apart: Apart
 

@@ -28,7 +28,7 @@ from lsd.segmentation.over_blocks.edges import EDGE
 from lsd.segmentation.over_blocks.fragments import SIZE
 from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.spec import Scores
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 
 
 class WholeJob(Job):
@@ -39,8 +39,8 @@ class WholeJob(Job):
     """
 
     version: Version = 3
-    made_from: Annotated[str, Told("what is between fragments was made anew")]
-    fragments: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("what is between fragments was made anew")]
+    fragments: Annotated[str, Wording("the fragments were made anew")]
     scores: Scores
     agglomeration: Literal["whole"] = "whole"
     apart: Apart
