@@ -11,7 +11,7 @@ from lsd.blockwise.on_disk.container import working
 from lsd.blockwise.running.checked import check_workers
 from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.empty import why_empty
+from lsd.segmentation.empty import why_no_segments
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
@@ -107,4 +107,4 @@ def _segment(task: Task, progress: Progress) -> Path:
 def _why_empty(task: Task) -> str:
     inputs, settings = task.inputs, task.config.segment
     mask = open_mask(inputs.mask, task.prediction)
-    return why_empty(task.heads, decoder_of(settings), settings, mask=mask)
+    return why_no_segments(task.heads, decoder_of(settings), settings, mask=mask)

@@ -21,7 +21,7 @@ def affinity_head(heads: Heads, settings: Segment) -> Prediction:
     return heads[settings.affinities]
 
 
-def offsets_of(affs: Prediction) -> Offsets:
+def head_offsets(affs: Prediction) -> Offsets:
     """An offset for each channel.  Raises ValueError where there are none."""
     if affs.neighborhood is None:
         raise ValueError("the head holds no affinities: its channels have no offsets")

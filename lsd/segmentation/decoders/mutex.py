@@ -16,12 +16,12 @@ from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.segmentation.decoders.affinities import (
     affinity_fields,
     affinity_head,
-    offsets_of,
+    head_offsets,
     recorded_affinities,
 )
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.on_disk.results import (
@@ -64,7 +64,7 @@ class MutexDecoder(DecoderKind):
         """Its segments."""
         affs = affinity_head(heads, settings)
         options = settings.mutex.model_dump()
-        return Decoded.final(mutex(affs.values, offsets_of(affs), mask=mask, **options))
+        return Decoded.final(mutex(affs.values, head_offsets(affs), mask=mask, **options))
 
     def first(self, inputs: Inputs, container: Path) -> Step:
         """Segments, of one block that is the whole volume."""
@@ -92,7 +92,7 @@ class MutexDecoder(DecoderKind):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The highest affinity, which is the first to join."""
-        return np.asarray(unit(affinity_head(heads, settings).values).max(axis=0))
+        return np.asarray(as_probabilities(affinity_head(heads, settings).values).max(axis=0))
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing joins."""

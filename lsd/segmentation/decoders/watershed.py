@@ -22,7 +22,7 @@ from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decoders.affinities import (
     affinity_fields,
     affinity_head,
-    offsets_of,
+    head_offsets,
     recorded_affinities,
 )
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
@@ -73,7 +73,7 @@ class WatershedDecoder(GraphDecoder):
         """Fragments, and the scores at which they join."""
         affs = affinity_head(heads, settings)
         pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
-        edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
+        edges = agglomerate(affs.values, pieces, neighborhood=head_offsets(affs), **settings.scores)
         return Decoded(pieces, *edges)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
@@ -166,8 +166,8 @@ class WatershedDecoder(GraphDecoder):
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
         affs = affinity_head(heads, settings)
-        in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
-        return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
+        in_xy = settings.fragments.in_xy or len(head_offsets(affs)[0]) < affs.values.ndim - 1
+        return mean_affinity(nearest(affs.values, head_offsets(affs)), in_xy=in_xy)
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing is inside, or nothing was kept."""
@@ -215,7 +215,7 @@ def watershed(
 ) -> NDArray[np.uint64]:
     """Fragments (z, y, x) by the config's `segment.fragments`; other arguments as of
     `DecoderKind.decode`."""
-    offsets = offsets_of(affs)
+    offsets = head_offsets(affs)
     near = nearest(affs.values, offsets)
     options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
