@@ -18,6 +18,7 @@ from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
 from lsd.prediction.augment import opinion_margin, turns_of
 from lsd.spec import Network, Predict, Trunk, Variant
+from lsd.spec.plurals import counted
 from lsd.targets.target import TargetKind, target_kind
 
 # more do not fill a device any better
@@ -176,8 +177,8 @@ def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name:
     if len(shape) != trunk.dims:
         one = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
         raise ValueError(
-            f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size "
-            f"an axis{one}"
+            f"{name} {tuple(shape)} has {counted(len(shape), 'axis')}, the network {trunk.dims}; "
+            f"give one size an axis{one}"
         )
     below, above = sizes.nearest_legal(trunk, shape, output=least)
     if above != Coordinate(shape):

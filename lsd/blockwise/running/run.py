@@ -257,7 +257,8 @@ def _stop_if_fatal(step: Step) -> None:
 def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
     failures = {failure.index: failure for failure in read_failures(step.folder)}
     rest = ", the others are done" if len(pending) < len(step.grid) else ""
-    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed{rest}:"]
+    blocks = counted(len(step.grid), "block")
+    lines = [f"{len(pending)} of {blocks} of {step.name} failed{rest}:"]
     silent = (
         f"its worker was killed (out of memory?) or the block took too "
         f"long{': ' + _last_line(died) if died else ''}"
@@ -308,6 +309,7 @@ def _bar(
                 and time.monotonic() - logged > _LOG_EVERY
             ):
                 logged = time.monotonic()
-                log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
+                blocks = counted(total, "block")
+                log.info("%s: %d of %s%s", title, at, blocks, _left(total - at, rate.now))
 
         yield update

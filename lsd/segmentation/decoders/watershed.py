@@ -41,6 +41,7 @@ from lsd.segmentation.over_blocks.whole import WholeJob
 from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Scores, Segment, Workers
 from lsd.spec.effect import effective
+from lsd.spec.plurals import counted
 from lsd.system.memory import available
 from lsd.volumes.inputs import ArrayInput
 
@@ -230,7 +231,7 @@ def _check_memory(name: str, contacts: int) -> None:
     needed, free = contacts * CONTACT_MEMORY, available()
     if free is not None and needed > free:
         raise ValueError(
-            f"{name}: to join {contacts} contacts over the whole volume about "
+            f"{name}: to join {counted(contacts, 'contact')} over the whole volume about "
             f"{needed / 1e9:.2g} GB of memory are needed, "
             f"{free / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the "
             f"fragments, or find more memory"
