@@ -157,7 +157,8 @@ def _measure(predictor: Predictor, plan: Plan) -> float:
     network, variant, axes = predictor.network, predictor.variant, predictor.network.dims
     raw = _small_raw(predictor, plan)
     block = np.zeros((1,) * (plan.grid.roi.dims - axes) + raw, np.float32)
-    small = replace(plan, turns=plan.turns[:1], kept=(slice(None),) * axes)
+    output = sizes.cascade_output(variant, network.trunk, raw)
+    small = replace(plan, turns=plan.turns[:1], kept=tuple(slice(0, n) for n in output))
     predictor.block(block, small)
     begin = time.perf_counter()
     predictor.block(block, small)
