@@ -29,7 +29,7 @@ from config.networks import NETWORKS
 from config.variants import VARIANTS
 from lsd.batches.pipeline import Batch, Batches, Maker
 from lsd.batches.recipe import Recipe
-from lsd.batches.workers import Workers
+from lsd.batches.workers import BatchWorkers
 from lsd.spec import Config, Dataset, Synthetic, Train, Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -114,14 +114,14 @@ class Timed:
 
 def _ours(recipe: Recipe, batches: int) -> tuple[float, float]:
     """Wall and CPU seconds a batch of one worker, which has made a few before."""
-    with Workers(Timed, recipe, count=1) as workers:
+    with BatchWorkers(Timed, recipe, count=1) as workers:
         _, used = _last(workers, 4)
         begin = time.perf_counter()
         _, used_then = _last(workers, batches)
         return (time.perf_counter() - begin) / batches, (used_then - used) / batches
 
 
-def _last(workers: Workers[tuple[Batch, float]], count: int) -> tuple[Batch, float]:
+def _last(workers: BatchWorkers[tuple[Batch, float]], count: int) -> tuple[Batch, float]:
     """The last of the next `count`; the others are let go, as in training."""
     for _ in range(count - 1):
         next(workers)

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from lsd.arrays.offsets import Offset
-from lsd.spec.mistakes import brief, meant
+from lsd.spec.mistakes import brief, suggestion
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -55,7 +55,7 @@ def keywords(function: Callable[..., object]) -> tuple[str, ...]:
 
 def unknown_keyword(function: str, name: str, allowed: Iterable[str]) -> str:
     """That a function has no argument of this name, and which was meant."""
-    return f"{function} has no argument {name!r}{meant(name, allowed)}"
+    return f"{function} has no argument {name!r}{suggestion(name, allowed)}"
 
 
 def number(value: Any, name: str, *, low: float = -math.inf, high: float = math.inf) -> float:

@@ -14,7 +14,7 @@ from lsd.batches.keys import KNOWN, LABELS, At, Filter, array, extra
 from lsd.targets.target import compute, target_kind
 
 
-class Heads(Filter):
+class HeadTargets(Filter):
     """Adds target and weights (1 where it is known) of every head, each computed from the labels
     around that it needs."""
 
@@ -43,15 +43,15 @@ class Heads(Filter):
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """Computes every head on its own crop."""
-        made = gp.Batch()
+        computed = gp.Batch()
         for name in self.heads:
             roi = request[keys.target(name)].roi
             values, weights = self._compute(name, batch, roi)
-            made[keys.target(name)], made[keys.weight(name)] = (
+            computed[keys.target(name)], computed[keys.weight(name)] = (
                 array(values, roi),
                 array(weights, roi),
             )
-        return made
+        return computed
 
     def margin(self, head: str) -> gp.Coordinate:
         """Voxels of labels (z, y, x) around the output that a head needs."""

@@ -89,9 +89,9 @@ class RawFilter(Filter):
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """What `change` makes of raw."""
-        given = batch[RAW]
+        raw = batch[RAW]
         changed = gp.Batch()
-        changed[RAW] = array(self.change(given.data, generator(request)), given.spec.roi)
+        changed[RAW] = array(self.change(raw.data, generator(request)), raw.spec.roi)
         return changed
 
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 from funlib.geometry import Coordinate, Roi
 
+from lsd.batches.sources.chunk_memory import budget, warn_of_large
 from lsd.batches.sources.location import Location, truth
-from lsd.batches.sources.places import Places
-from lsd.batches.sources.remembered import budget, warn_of_large
+from lsd.batches.sources.places import PlaceIndex
 from lsd.spec import Dataset
 from lsd.system.memory import available
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -60,7 +60,9 @@ def chunk_memory(volumes: Sequence[OpenVolume], workers: int) -> int:
     return size
 
 
-def scout(volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> dict[str, Places | None]:
+def scout(
+    volumes: Sequence[OpenVolume], locations: Sequence[Location]
+) -> dict[str, PlaceIndex | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:

@@ -44,7 +44,7 @@ NOT_IMPORTED = ("torch",)
 ENDING, _LOOK = 5.0, 500
 
 
-class Workers(Generic[Made]):
+class BatchWorkers(Generic[Made]):
     """Iterates over make(start), make(start + 1), ... where make = setup(argument) runs in `count`
     processes.
 
@@ -84,10 +84,10 @@ class Workers(Generic[Made]):
     def __next__(self) -> Made:
         index = self._next
         worker = self._crew[(index - self._start) % len(self._crew)]
-        made: Made = worker.take(index, stop=self._stop)
+        batch: Made = worker.take(index, stop=self._stop)
         worker.send(index + self._ahead * len(self._crew))
         self._next += 1
-        return made
+        return batch
 
     def close(self) -> None:
         """Ends the processes; what they were making is dropped."""
@@ -99,7 +99,7 @@ class Workers(Generic[Made]):
             worker.join(until)
         self._crew = []
 
-    def __enter__(self) -> Workers[Made]:
+    def __enter__(self) -> BatchWorkers[Made]:
         return self
 
     def __exit__(
@@ -139,13 +139,13 @@ class _Worker:
         so."""
         try:
             self._wait(index, stop)
-            made, error, text = receive(self._socket)
+            result, error, text = receive(self._socket)
         except Closed:
             raise RuntimeError(self._obituary(index)) from None
         if error is not None:
             error.add_note(f"in process {self._process.pid}, which made batch {index}:\n{text}")
             raise error
-        return made
+        return result
 
     def stop(self) -> None:
         """Tells the process to end."""
@@ -188,7 +188,7 @@ class _Worker:
         )
 
 
-def serve(descriptor: int, modules: Mapping[str, str]) -> None:
+def serve_batches(descriptor: int, modules: Mapping[str, str]) -> None:
     """What a worker runs: makes what it is asked for until the parent has gone, or until something
     fails.
 

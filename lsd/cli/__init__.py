@@ -6,9 +6,9 @@ is data, and can be given in its place.
 """
 
 from lsd.cli.command import Command, guarded, main, say
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
+from lsd.spec.mistakes import ConfigError
 from lsd.spec.mistakes import lines as explain
 
 __all__ = [

@@ -18,12 +18,11 @@ from types import FrameType
 from pydantic import ValidationError
 
 from lsd.cli.arguments import parser
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
 from lsd.cli.pipes import is_closed, may_be_closed
 from lsd.report.log import RunLog, note
 from lsd.spec import Config
-from lsd.spec.mistakes import lines
+from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
 from lsd.system.commands import hand_on
 

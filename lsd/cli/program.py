@@ -11,7 +11,7 @@ from lsd import __version__
 from lsd.cli.commands import blocks, evaluate, new, predict, segment, train
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
-from lsd.spec.mistakes import meant
+from lsd.spec.mistakes import suggestion
 
 COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "new": (new.__doc__, new.main),
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(0)
     name, *rest = words
     if name not in COMMANDS:
-        sys.stderr.write(f"error: lsd has no command {name!r}{meant(name, COMMANDS)}\n")
+        sys.stderr.write(f"error: lsd has no command {name!r}{suggestion(name, COMMANDS)}\n")
         sys.exit(2)
     _, command = COMMANDS[name]
     command(rest, program=f"lsd {name}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.spec.mistakes import brief
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 
 # where checkpoints lie, from a folder on
 _PATTERNS = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.arguments import offsets_of
 from lsd.arrays.offsets import for_dims
-from lsd.segmentation.decoders.decoder import Decoder
+from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.kernels.prediction import Offsets, Prediction
 from lsd.spec import NEAREST, Segment
@@ -42,7 +42,7 @@ class Heads(dict[str, NDArray[np.float32]]):
 
 
 def predictions(
-    heads: Any, *, neighborhood: Any, decoder: Decoder, settings: Segment
+    heads: Any, *, neighborhood: Any, decoder: DecoderKind, settings: Segment
 ) -> dict[str, Prediction]:
     """What the decoder reads: of heads by name, or of the one array that it wants.
 

@@ -12,7 +12,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.arguments import explaining_calls, names_of, number, per_axis
-from lsd.arrays.told import tell
+from lsd.arrays.caller import warn_caller
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.notebook.checkpoints import checkpoint_file
 from lsd.notebook.heads import Heads
@@ -131,7 +131,7 @@ class Network:
         check_axes(self.config.network, roi.dims)
         words = other_voxels(size, self._restored)
         if words:
-            tell(f"raw has {words}")
+            warn_caller(f"raw has {words}")
         predictor = Predictor(self._restored.cascade, self.config.network, settings=wanted)
         arrays = predict_roi(predictor, roi, read=read, voxel_size=size, progress=progress)
         return self._described(arrays, predictor)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Roi
 
-from lsd.arrays.told import tell
+from lsd.arrays.caller import warn_caller
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.running.stream import stream
 from lsd.prediction.plan import Plan
@@ -133,7 +133,7 @@ def _check(raw: npt.NDArray[Any]) -> None:
             "scale others: (raw - black) / (white - black) * 2 - 1"
         )
     if 0 <= low < high:
-        tell(
+        warn_caller(
             f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is "
             f"black to the network"
         )

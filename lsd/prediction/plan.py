@@ -16,7 +16,7 @@ from funlib.geometry import Coordinate, Roi
 from lsd.arrays.turning import Turn
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
-from lsd.prediction.augment import margin, turns_of
+from lsd.prediction.augment import opinion_margin, turns_of
 from lsd.spec import Network, Predict, Trunk, Variant
 from lsd.targets.target import TargetKind, target_kind
 
@@ -81,7 +81,7 @@ def plan(
     return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
 
 
-def memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
+def block_memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
     """Bytes that a block takes at most in the network, weights included; see `cost.memory`."""
     read = plan.grid.block(0).read.shape
     inputs = sizes.stage_inputs(variant, network.trunk, read[len(read) - network.dims :])
@@ -129,7 +129,7 @@ def _margin(
     targets: Sequence[TargetKind[Any]], turns: Sequence[Turn]
 ) -> tuple[Coordinate, Coordinate]:
     opinions = [opinion for target in targets for turn in turns for opinion in target.turned(turn)]
-    below, above = margin(opinions, len(turns[0].order))
+    below, above = opinion_margin(opinions, len(turns[0].order))
     return Coordinate(below), Coordinate(above)
 
 

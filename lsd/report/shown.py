@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.scored import scored, scored_blocks
 from lsd.spec import Evaluate
-from lsd.volumes.known import Blocks
+from lsd.volumes.known_voxels import Blocks
 from lsd.volumes.volume import OpenVolume
 
 # voxels that are read in search of truth, and places along an axis that a window is tried at

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.arguments import explaining_calls, number, offsets_of, whole_number
+from lsd.arrays.caller import warn_caller
 from lsd.arrays.ids import ids as whole_numbers
 from lsd.arrays.lookup import relabel
 from lsd.arrays.offsets import for_dims, warn_beyond
 from lsd.arrays.pairs import touching
-from lsd.arrays.told import tell
 from lsd.segmentation.kernels.nearest import checked, warn_of_a_mask
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Scoring, Segment
@@ -98,7 +98,7 @@ def agglomerate(
             warn_beyond(affs.shape[1:], offsets)
     affs = checked(affs, offsets)
     warn_of_a_mask(affs)
-    return joined(
+    return agglomerate_part(
         affs,
         fragments,
         offsets,
@@ -108,7 +108,7 @@ def agglomerate(
     )
 
 
-def joined(
+def agglomerate_part(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],
@@ -145,7 +145,7 @@ def _first(
             f"channels, so name the offset of each with neighborhood="
         )
     if len(affs) > len(offsets):
-        tell(
+        warn_caller(
             f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the "
             f"offsets {offsets}, others "
             "are left; name the offset of each with neighborhood="

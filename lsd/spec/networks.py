@@ -35,6 +35,7 @@ class Trunk(Kind):
                   receptive field
     """
 
+    noun: ClassVar[str] = "trunk"
     features_out: Positive | None = None
     context: Ints | None = None
 

@@ -12,10 +12,10 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.error_place import CHOSEN
 from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
-from lsd.spec.place import CHOSEN
-from lsd.spec.written import meant
+from lsd.spec.user_paths import with_variables
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
@@ -35,6 +35,8 @@ class Format(Kind):
 
     A file is opened by the format that claims it, so no volume names its format.
     """
+
+    noun: ClassVar[str] = "format"
 
 
 class Zarr2(Format):
@@ -192,13 +194,13 @@ class Volume(Spec):
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(meant(self.path)).stem if self.path else "synthetic"
+        return PurePath(with_variables(self.path)).stem if self.path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
         """Whether its path has wildcards, so that what it stands for, and is called, is known on
         disk only."""
-        return self.path is not None and glob.has_magic(meant(self.path))
+        return self.path is not None and glob.has_magic(with_variables(self.path))
 
 
 # one alone is a tuple of one
@@ -230,7 +232,7 @@ with warnings.catch_warnings():
             plain = [
                 name
                 for part in ("train", "validate", "test")
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
             ]
             odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
@@ -252,7 +254,7 @@ with warnings.catch_warnings():
             their own."""
             return {
                 name: self._complete(volume)
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
             }
 
         def volumes(self) -> dict[str, Volume]:
@@ -273,7 +275,7 @@ with warnings.catch_warnings():
                         f"{', '.join(volumes)}"
                     )
             parts = {
-                name: part for part in ("train", "validate", "test") for name in self._names(part)
+                name: part for part in ("train", "validate", "test") for name in self.names(part)
             }
             return {
                 name: volume
@@ -281,7 +283,8 @@ with warnings.catch_warnings():
                 if name in names or parts[name] in names
             }
 
-        def _names(self, part: str) -> list[str]:
+        def names(self, part: str) -> list[str]:
+            """What the volumes of a part, and their outputs, are called."""
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:

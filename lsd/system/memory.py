@@ -11,9 +11,9 @@ def available(*, root: Path = Path("/")) -> int | None:
 
     None where neither says.  root: of the file system, for tests.
     """
-    found = [_machine(root / "proc/meminfo"), *_groups(root)]
-    known = [value for value in found if value is not None]
-    return min(known) if known else None
+    limits = [_machine(root / "proc/meminfo"), *_groups(root)]
+    stated = [value for value in limits if value is not None]
+    return min(stated) if stated else None
 
 
 def _machine(path: Path) -> int | None:

@@ -83,21 +83,21 @@ def relayed() -> Iterator[Relay | None]:
         yield None
         return
     relay = Relay()
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    listener = threading.Thread(target=_interrupt, args=(heard,), name="relay", daemon=True)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    listener = threading.Thread(target=_interrupt, args=(reader,), name="relay", daemon=True)
     listener.start()
     before = _handle(relay.hear)
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     try:
         yield relay
     finally:
         signal.set_wakeup_fd(wakeup)
         relay.close()
         _restore(before)
-        told.close()
+        writer.close()
         listener.join()
-        heard.close()
+        reader.close()
     if relay.heard:
         raise KeyboardInterrupt
 

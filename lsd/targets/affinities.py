@@ -12,7 +12,7 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, offsets_of
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import Offset, check, for_dims, reach, views, warn_beyond
+from lsd.arrays.offsets import Offset, check_neighborhood, for_dims, reach, views, warn_beyond
 from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
@@ -71,7 +71,7 @@ def _checked(
                 f"(shape {labels.shape}); "
                 "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
             )
-    return check(neighborhood)
+    return check_neighborhood(neighborhood)
 
 
 class AffinityTarget(TargetKind[spec.Affinities]):

@@ -33,8 +33,8 @@ from funlib.geometry import Coordinate
 
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, per_axis, whole_number
+from lsd.arrays.caller import warn_caller
 from lsd.arrays.ids import ids
-from lsd.arrays.told import tell
 from lsd.arrays.turning import Turn
 from lsd.targets import objects, tiles, windows
 from lsd.targets.ball import probe
@@ -92,12 +92,12 @@ def descriptors(
         labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode
     )
     for line in coarse(volume.shape, at):
-        tell(line)
+        warn_caller(line)
     if threads is not None:
         threads = whole_number(threads, "threads", low=0)
-    segmented = objects.find(volume)
+    segmented = objects.find_objects(volume)
     if device is None:
-        out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
+        out = np.zeros((channel_count(labels.ndim, components), *volume.shape), np.float32)
         kernel = blur if mode == "gaussian" else probe
         if len(segmented.ids):
             tiles.each(
@@ -106,9 +106,11 @@ def descriptors(
                 threads=threads,
             )
     else:
-        from lsd.targets.descriptors_torch import compute
+        from lsd.targets.descriptors_torch import descriptors_on_device
 
-        out = compute(volume, segmented, at, mode=mode, device=device).numpy(force=True)
+        out = descriptors_on_device(volume, segmented, at, mode=mode, device=device).numpy(
+            force=True
+        )
     return out.reshape(-1, *labels.shape)
 
 
@@ -163,7 +165,7 @@ def scale(
     )
 
 
-def count(dims: int, components: str | None = _DEFAULT.components) -> int:
+def channel_count(dims: int, components: str | None = _DEFAULT.components) -> int:
     """Channels of descriptors in 2D or 3D."""
     return sum(slot >= 0 for slot in _slots(dims, components))
 
@@ -187,7 +189,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
 
     def channels(self, dims: int) -> int:
         """Those of `descriptors`, or of them the components."""
-        return count(dims, self.spec.components)
+        return channel_count(dims, self.spec.components)
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:
         """How far the window reaches.  With downsampling it is a multiple of the factor, so that a

@@ -17,7 +17,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.volumes import containers
-from lsd.volumes.layout import Layout, resolve
+from lsd.volumes.layout import Layout, resolve_layout
 from lsd.volumes.source import Source
 from lsd.volumes.units import Remainder
 
@@ -217,14 +217,14 @@ def open_array(
     lists those that are), has no voxel size, states what cannot be, or cannot be read here.
     """
     container = Path(path)
-    inside = containers.find(container, name)
+    inside = containers.find_array(container, name)
     if inside is None:
         raise containers.missing(container, name)
     source = Source(container, inside, writable=writable)
     handle = source.handle
     try:
         dtype = _number_type(handle)
-        layout = resolve(
+        layout = resolve_layout(
             handle.stated(),
             handle.shape,
             voxel_size=voxel_size,

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lsd.volumes.checked import listed, mapping, numbers, plain, shown, texts
-from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, named, tried
-from lsd.volumes.units import agree, known, nanometres
+from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, by_axis, tried
+from lsd.volumes.metadata_values import as_tuple, mapping, numbers, plain, shown, texts
+from lsd.volumes.units import agree, is_known, nanometres
 
 SIZES = ("resolution", "voxel_size", "transform", "pixelResolution", "element_size_um")
 KEYS = (*SIZES, "offset", "axis_names", "_ARRAY_DIMENSIONS", "units")
@@ -153,13 +153,13 @@ def _one_size(key: str, value: Any, axes: Sequence[str] | None, unit: str) -> Le
     size = nanometres(
         numbers(value, f"its {key}", positive=True), "um" if key == "element_size_um" else unit
     )
-    return named(size, axes, "voxel size") if axes else size
+    return by_axis(size, axes, "voxel size") if axes else size
 
 
 def _offset(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str) -> Lengths | None:
     if "offset" in attributes:
         offset = nanometres(numbers(attributes["offset"], "its offset"), unit)
-        return named(offset, axes, "offset") if axes else offset
+        return by_axis(offset, axes, "offset") if axes else offset
     return _transformed(attributes["transform"], "translate") if "transform" in attributes else None
 
 
@@ -169,9 +169,9 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
     if what not in transform:
         return None
     axes = axis_names(
-        texts(transform.get("axes"), "its transform.axes"), len(listed(transform.get("axes")))
+        texts(transform.get("axes"), "its transform.axes"), len(as_tuple(transform.get("axes")))
     )
-    values = listed(transform[what])
+    values = as_tuple(transform[what])
     units = (
         texts(transform["units"], "its transform.units")
         if "units" in transform
@@ -187,7 +187,7 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
         for axis, entry, unit in zip(axes, values, units, strict=True)
         if axis in SPACE
     ]
-    if any(not known(unit) for *_, unit in space):
+    if any(not is_known(unit) for *_, unit in space):
         return None
     lengths = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
     return {
@@ -203,7 +203,7 @@ def _in_order(size: Lengths) -> tuple[float, ...]:
 
 def _as_written(attributes: Mapping[str, Any], key: str, values: Sequence[float]) -> Any:
     return (
-        tuple(plain(listed(attributes[key])))
+        tuple(plain(as_tuple(attributes[key])))
         if key in ("resolution", "voxel_size")
         else f"{tuple(values)} nm"
     )

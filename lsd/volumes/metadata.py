@@ -48,7 +48,7 @@ def tried(read: Callable[[], Value], wrong: dict[str, str], what: str) -> Value 
         return None
 
 
-def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, float] | None:
+def by_axis(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, float] | None:
     """Values in the order on disk by the names of their axes.  ValueError for another number than
     there are axes of space."""
     if values is None or isinstance(values, Mapping):
@@ -65,7 +65,7 @@ def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, f
     return dict(zip(space, values, strict=True))
 
 
-def joined(plain: Statement, ome: Statement) -> Statement:
+def join_statements(plain: Statement, ome: Statement) -> Statement:
     """Both statements in one; where they contradict each other, that is what is wrong, and both are
     printed."""
     wrong = {
@@ -78,7 +78,7 @@ def joined(plain: Statement, ome: Statement) -> Statement:
     for what in ("voxel_size", "offset"):
         one, other = getattr(plain, what), getattr(ome, what)
         if axes:
-            one = tried(partial(named, one, axes, what.replace("_", " ")), wrong, what)
+            one = tried(partial(by_axis, one, axes, what.replace("_", " ")), wrong, what)
         if one is not None and other is not None and not _same(one, other):
             wrong[what] = _differ(what, _values(one), _values(other))
         both = replace(both, **{what: other if one is None else one})

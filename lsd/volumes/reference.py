@@ -12,7 +12,7 @@ import glob
 from pathlib import Path
 
 from lsd.spec import Volume
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 from lsd.volumes import containers
 
 DEFAULT_RAW = Volume.model_fields["raw"].default
@@ -52,7 +52,7 @@ def way_out(path: Path, *, root: Path) -> str:
 def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
     """Container and name of the array that `reference` means in a volume with the container
     `own`."""
-    if containers.find(own, reference) is not None:
+    if containers.find_array(own, reference) is not None:
         return own, reference
     cuts = [place for place, letter in enumerate(reference) if letter == ":"]
     pairs = [

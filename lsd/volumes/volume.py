@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
-from lsd.volumes.checked import unreadable
+from lsd.volumes.consistency import check_told, common_roi, given, on_one_grid
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
+from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
-from lsd.volumes.sharpen import margin, sharpened
-from lsd.volumes.together import check_told, common_roi, given, on_one_grid
+from lsd.volumes.sharpen import sharpen_margin, sharpened
 from lsd.volumes.units import Remainder
 
 
@@ -74,7 +74,7 @@ class OpenVolume:
         """
         if self.spec.sharpen is None:
             return self._raw(roi)
-        around = margin(self.spec.sharpen, self.voxel_size)
+        around = sharpen_margin(self.spec.sharpen, self.voxel_size)
         wide = roi.grow(around, around)
         sharp = sharpened(self._raw(wide), self.spec.sharpen, self.voxel_size)
         return np.ascontiguousarray(sharp[(roi - wide.begin).to_slices()])
@@ -157,12 +157,12 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     fit.
     """
     try:
-        own = (
+        container = (
             generate(volume.synthetic, data_root)
             if volume.synthetic
             else locate(str(volume.path), root=data_root)
         )
-        check_there(own, root=data_root)
+        check_there(container, root=data_root)
         references = {
             "raw": volume.raw,
             "labels": volume.labels,
@@ -170,9 +170,9 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             **_arrays(volume),
         }
         arrays = {
-            what: _open(volume, what, there, own, data_root)
-            for what, there in references.items()
-            if there is not None
+            what: _open(volume, what, reference, container, data_root)
+            for what, reference in references.items()
+            if reference is not None
         }
         check_told(volume, arrays)
         raw, *others = on_one_grid(arrays).values()
@@ -205,10 +205,10 @@ def within(region: Region, roi: Roi) -> Roi:
     end = [last if b is None else b for (_, b), last in zip(open_ends, roi.end, strict=True)]
     extent = [b - a for a, b in zip(begin, end, strict=True)]
     if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
-        asked = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
+        slices = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
         raise ValueError(
-            f"region {asked} is not inside what there is, {text(roi)} (voxels, z y x, counted from "
-            f"offset 0)"
+            f"region {slices} is not inside what there is, {text(roi)} (voxels, z y x, counted "
+            f"from offset 0)"
         )
     return Roi(begin, extent)
 

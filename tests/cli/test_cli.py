@@ -235,7 +235,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("config = 3", "found int"),
+        ("config = 3", "its config is 3; write"),
         ("x = 1 / 0", "line 1: ZeroDivisionError"),
         (
             "from config.datasets import DATASETS\nDATASETS['synthetc']",
@@ -243,7 +243,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
         ),
         ("{}['a']", "line 1: KeyError: 'a'"),
         ("config = (", "SyntaxError"),
-        ("x = 1", "NoneType"),
+        ("x = 1", "it sets no `config`; write"),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path, text, says) -> None:

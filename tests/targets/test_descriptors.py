@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from lsd.targets.descriptors import count, descriptors
+from lsd.targets.descriptors import channel_count, descriptors
 
 TOLERANCE = 1e-6
 
@@ -215,7 +215,7 @@ def test_components_are_channels(dims, components, device):
     np.testing.assert_array_equal(
         some, descriptors(labels, **arguments)[[int(c) for c in components]]
     )
-    assert len(some) == count(dims, components)
+    assert len(some) == channel_count(dims, components)
 
 
 @devices

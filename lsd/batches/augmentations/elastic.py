@@ -65,7 +65,7 @@ class Deformation(Motion):
         moved = np.tensordot(self.matrix, points, axes=1)
         for axis, jitter in enumerate(self.jitter):
             if jitter:
-                moved[axis] += smooth_noise(
+                moved[axis] += spline_noise(
                     points, spacing=self.spacing, sigma=jitter, rng=self.rng
                 )
         return moved
@@ -90,7 +90,7 @@ def rotation(angle: float, axis: Points, *, voxel_size: Sequence[float]) -> Poin
     return np.asarray(turn * (size[None, :] / size[:, None]))
 
 
-def smooth_noise(
+def spline_noise(
     points: Points, *, spacing: Sequence[float], sigma: float, rng: np.random.Generator
 ) -> Points:
     """Values at `points` (3, ...) of a cubic spline through normal numbers every `spacing` voxels;

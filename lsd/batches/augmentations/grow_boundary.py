@@ -79,10 +79,10 @@ class GrowBoundaryAugmentation(AugmentationKind[spec.GrowBoundary]):
 
     def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
         """A node that asks for the labels that reach in from outside."""
-        return GrowBoundary(self.spec)
+        return GrowBoundaryNode(self.spec)
 
 
-class GrowBoundary(Filter):
+class GrowBoundaryNode(Filter):
     """Grows the boundaries of the labels, as if it saw the whole volume."""
 
     def __init__(self, grow: spec.GrowBoundary) -> None:

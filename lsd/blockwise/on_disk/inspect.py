@@ -84,7 +84,7 @@ def status(folder: Path) -> list[Status]:
     return [_status(load_step(path)) for path in _some(folder)]
 
 
-def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
+def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its
     checksum.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lsd.blockwise.on_disk.ledger import noted_arrays, read_ledger
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import has_array, remove_array
@@ -37,7 +37,7 @@ def left(step: Step) -> int:
 
 def made_of(step: Step) -> list[Step]:
     """The steps whose fingerprint says that they are made from a step on disk."""
-    own = digest(step.depends_on())
+    own = step.digest
     return [other for other in steps_of(step.container) if own in other.job.fingerprint().values()]
 
 
@@ -85,10 +85,10 @@ def forget(step: Step) -> list[str]:
     return gone
 
 
-def lost(before: Path, instead: Path) -> list[str]:
+def arrays_without_successor(before: Path, instead: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:
-        names = set(containers.arrays(before))
+        names = set(containers.array_names(before))
     except ValueError:
         return []
-    return sorted(names - set(containers.arrays(instead)))
+    return sorted(names - set(containers.array_names(instead)))

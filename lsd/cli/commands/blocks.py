@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _show(what: str, folder: Path) -> None:
-    from lsd.blockwise.on_disk.inspect import status, verify
+    from lsd.blockwise.on_disk.inspect import status, verify_blocks
     from lsd.segmentation.on_disk.tables import verify_tables
 
     if what == "status":
         _say(status(folder))
         return
     findings = [
-        *verify(folder, progress=lambda line: _say([line])),
+        *verify_blocks(folder, progress=lambda line: _say([line])),
         *verify_tables(folder),
     ]
     if findings:

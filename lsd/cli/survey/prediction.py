@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
 from lsd.cli.survey.words import amount, blocks, duration, times
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints.restore import from_checkpoint, resolve
-from lsd.prediction.plan import Plan, memory
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
+from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, crowd, step_of, with_threads
+from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
 from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import prediction
 from lsd.volumes.find import expand
@@ -44,13 +44,13 @@ class Done:
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
-    workers = crowd(config.predict) if shared else None
+    workers = configured_workers(config.predict) if shared else None
     config = with_threads(config, workers)
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
     yield from listed(volumes)
     try:
-        path = resolve(config.predict.checkpoint, config)
+        path = checkpoint_path(config.predict.checkpoint, config)
         wanted = Wanted(from_checkpoint(path), path, config.predict)
     except ValueError as error:
         yield f"checkpoint: {error}; what follows is of the config's network, untrained"
@@ -130,7 +130,7 @@ def _sizes(plan: Plan, predictor: Predictor) -> str:
     settings = predictor.settings
     size = 1 if settings.dtype == "uint8" else 4
     written = math.prod(plan.grid.roi.shape) * sum(predictor.channels.values()) * size
-    most = memory(plan, predictor.network, predictor.variant, settings=settings)
+    most = block_memory(plan, predictor.network, predictor.variant, settings=settings)
     return f"memory of a block: at most {amount(most)}; on disk at most {amount(written)}"
 
 
@@ -148,7 +148,7 @@ def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, pl
 
 def _folder(target: Path) -> Path:
     """Of what is known of the blocks, also of a prediction that is not whole."""
-    return step_folder(beside(target) if beside(target).exists() else target, STEP)
+    return step_folder(partial_of(target) if partial_of(target).exists() else target, STEP)
 
 
 def _measure(predictor: Predictor, plan: Plan) -> float:
@@ -165,7 +165,7 @@ def _measure(predictor: Predictor, plan: Plan) -> float:
     took = time.perf_counter() - begin
     own = tuple(plan.grid.block(0).read.shape)
     sections = math.prod(own[: len(own) - axes])
-    larger = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
+    larger: float = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
     return took * larger * sections * len(plan.turns)
 
 

@@ -12,15 +12,17 @@ from lsd.network import cost, sizes
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
 from lsd.targets.target import channels
-from lsd.training import initial, measured
-from lsd.training.learner import Learner, new
+from lsd.training import step_time
+from lsd.training.finished import final_checkpoint, iterations_done
+from lsd.training.learner import Learner, new_learner
+from lsd.training.resume import check_start
 from lsd.volumes.find import expand
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each stage its sizes, memory, and what is left of it."""
     config = expand(config)
-    initial.check(config)
+    check_start(config)
     yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
         yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
@@ -33,8 +35,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
 
 def _stage(config: Config, stage: Stage) -> Iterator[str]:
     train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
-    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    output = sizes.output_shape(trunk, shape, training=True)
+    raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     heads = ", ".join(
         f"{name} ({channels(head.target, trunk.dims)} channels)"
         for name, head in stage.heads.items()
@@ -46,11 +47,11 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
         f"stage {stage.name}: reads {', '.join(stage.reads)}, gives {heads}; raw {times(raw)}, "
         f"input {times(shape)}, output {times(output)}, {batch}"
     )
-    done = initial.done(config, stage)
+    done = iterations_done(config, stage)
     left = train.iterations - done
     if stage.name in train.frozen:
         yield "  frozen: it is not trained"
-    elif initial.finished(config, stage) is not None:
+    elif final_checkpoint(config, stage) is not None:
         yield f"  all {done} iterations are done"
     else:
         yield f"  iterations: {done} of {train.iterations} are done, {left} are left"
@@ -65,31 +66,31 @@ def _tried(
     begin = time.perf_counter()
     batch = sample(config, stage, raw=raw, output=output)
     seconds = time.perf_counter() - begin
-    shape = measured.smaller_input(config, stage)
+    shape = step_time.smaller_input(config, stage)
     # compiling takes minutes, and pays in a long run alone
     small = config.derive(network={"train_shape": shape}, train={"compile": False})
-    learner = new(small, stage)
-    losses = measured.first_losses(learner, batch)
+    learner = new_learner(small, stage)
+    losses = step_time.first_losses(learner, batch)
     yield f"  it took {duration(seconds)}, with all that comes before the first one"
     for name, weights in batch.weights.items():
         known = float((weights > 0).mean())
         yield f"  head {name}: known at {known:.0%} of the sample, loss at the start about " + (
             f"{losses[name]:.3g}"
         )
-    memory = measured.memory_of_a_step(learner, config.network.train_shape)
+    memory = step_time.memory_of_a_step(learner, config.network.train_shape)
     yield f"  memory of a step: about {amount(memory)} on {learner.device}, and the program itself"
     yield from _how_long(config, stage, learner, left)
 
 
 def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iterator[str]:
-    rate = measured.noted(run_folder(config) / stage.name)
+    rate = step_time.recorded_rate(run_folder(config) / stage.name)
     if rate:
         speed = f"{rate:.3g} iterations a second, as the run noted"
         yield f"  about {duration(left / rate)}, at {speed}"
         return
     shape, own = learner.config.network.train_shape, config.network.train_shape
-    took = measured.seconds_of_a_pass(learner)
-    larger = measured.work(config, stage, own) / measured.work(config, stage, shape)
+    took = step_time.seconds_of_a_pass(learner)
+    larger = step_time.work(config, stage, own) / step_time.work(config, stage, shape)
     compiled = ", not compiled" if config.train.compile else ""
     yield (
         f"  about {duration(left * config.train.accumulate * took * larger)}: a guess, from a pass "

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Variant
-from lsd.spec.kinds import absent, named
+from lsd.spec.kinds import absent, modules_named_by
 from lsd.spec.paths import checkpoints, config_file, run_folder
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def load_weights(
     """
     own = module.state_dict()
     for key in sorted(own.keys() | state.keys()):
-        found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
-        if found != expected:
+        shape, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
+        if shape != expected:
             raise ValueError(
-                f"weights in {where} do not fit the {of}: {key} has shape {found} there, the "
+                f"weights in {where} do not fit the {of}: {key} has shape {shape} there, the "
                 f"{of} {expected}; "
                 "use the variant and network it was trained with"
             )
@@ -122,7 +122,7 @@ def until(variant: Variant, stage: str) -> Variant:
 def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
     """The config that a checkpoint was trained with.  Raises ValueError where this version cannot
     read it, or it names modules that nobody imported."""
-    missing = absent(named(content["config"]))
+    missing = absent(modules_named_by(content["config"]))
     if missing:
         raise ValueError(
             f"{where}: module {missing[0]!r} is not imported, which defines kinds that it was "
@@ -145,7 +145,7 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def resolve(name: str, config: Config) -> Path:
+def checkpoint_path(name: str, config: Config) -> Path:
     """The file that predict.checkpoint means: "best" or "latest" of the run's last stage, or a
     path.
 
@@ -160,7 +160,7 @@ def resolve(name: str, config: Config) -> Path:
             f"checkpoint (.pt)"
         )
     folder = checkpoints(config, config.variant.stages[-1].name)
-    path = files.best(folder) if name == "best" else files.newest(folder)
+    path = files.best_file(folder) if name == "best" else files.newest_file(folder)
     if path is None:
         raise ValueError(f"no {name} checkpoint in {folder}; {_what_there_is(config)}")
     return path
@@ -168,7 +168,8 @@ def resolve(name: str, config: Config) -> Path:
 
 def _what_there_is(config: Config) -> str:
     newest = {
-        stage.name: files.newest(checkpoints(config, stage.name)) for stage in config.variant.stages
+        stage.name: files.newest_file(checkpoints(config, stage.name))
+        for stage in config.variant.stages
     }
     named = ", ".join(f"{path} (stage {name})" for name, path in newest.items() if path)
     if named:

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import reach
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.segmentation.decoders.affinities import (
+    affinity_fields,
+    affinity_head,
+    head_offsets,
+    recorded_affinities,
+)
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
-from lsd.segmentation.decoders.decoder import Seen
+from lsd.segmentation.decoders.decoder import PredictedValues
 from lsd.segmentation.decoders.graph import GraphDecoder
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.kernels.nearest import mean_affinity, nearest
@@ -66,23 +71,23 @@ class WatershedDecoder(GraphDecoder):
         first_section: int = 0,
     ) -> Decoded:
         """Fragments, and the scores at which they join."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
-        edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
+        edges = agglomerate(affs.values, pieces, neighborhood=head_offsets(affs), **settings.scores)
         return Decoded(pieces, *edges)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By segment.fragments."""
         return WatershedJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             settings=inputs.settings.fragments,
             mask=inputs.mask,
             apart=inputs.apart,
         )
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
-        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+        return {settings.affinities: recorded_affinities(record)}
 
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
         """Edges and their scores."""
@@ -101,9 +106,9 @@ class WatershedDecoder(GraphDecoder):
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
         job = EdgesJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             fragments=inputs.own(container, FRAGMENTS),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -112,13 +117,13 @@ class WatershedDecoder(GraphDecoder):
 
     def contacts(self, inputs: Inputs, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
-        scoring, read = inputs.settings.scoring, on_affinities(inputs)
+        scoring, read = inputs.settings.scoring, affinity_fields(inputs)
         far = reach(read["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
         job = ContactsJob(
             **read,
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scoring=scoring,
         )
         return Step("contacts", container, inputs.around(far), job, rows=CONTACT)
@@ -126,8 +131,8 @@ class WatershedDecoder(GraphDecoder):
     def edges_of_all(self, inputs: Inputs, container: Path, contacts: Step) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
         job = WholeJob(
-            made_from=digest(contacts.depends_on()),
-            fragments=digest(self.first(inputs, container).depends_on()),
+            made_from=contacts.digest,
+            fragments=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -160,20 +165,20 @@ class WatershedDecoder(GraphDecoder):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
-        affs = affinities(heads, settings)
-        in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
-        return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
+        affs = affinity_head(heads, settings)
+        in_xy = settings.fragments.in_xy or len(head_offsets(affs)[0]) < affs.values.ndim - 1
+        return mean_affinity(nearest(affs.values, head_offsets(affs)), in_xy=in_xy)
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing is inside, or nothing was kept."""
         options = settings.fragments
-        general, lie = why_no_affinities(seen)
+        general, lie = why_no_affinities(values)
         if general:
             return general
-        if seen.strongest <= options.threshold:
+        if values.strongest <= options.threshold:
             return (
-                f"{lie}, their mean at a voxel is {seen.strongest:.3g} at most, which is not above "
-                f"segment.fragments.threshold={options.threshold}; lower it, or train longer"
+                f"{lie}, their mean at a voxel is {values.strongest:.3g} at most, which is not "
+                f"above segment.fragments.threshold={options.threshold}; lower it, or train longer"
             )
         return (
             f"{lie}; all fragments were dropped: see segment.fragments.filter_fragments, .min_size "
@@ -209,8 +214,8 @@ def watershed(
     first_section: int = 0,
 ) -> NDArray[np.uint64]:
     """Fragments (z, y, x) by the config's `segment.fragments`; other arguments as of
-    `Decoder.decode`."""
-    offsets = offsets_of(affs)
+    `DecoderKind.decode`."""
+    offsets = head_offsets(affs)
     near = nearest(affs.values, offsets)
     options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))

@@ -24,7 +24,7 @@ class Checked(Zstd):  # type: ignore[misc]
         return {"id": self.codec_id, "level": self.level}
 
 
-def checked(array: Any) -> Any:
+def with_checksums(array: Any) -> Any:
     """`array`, an open zarr array: what is written through it has checksums, where it is compressed
     by zstd."""
     compressor = array.compressor

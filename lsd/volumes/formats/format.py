@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.spec.answering import HandedOut
 from lsd.spec.volumes import Format
 from lsd.volumes.attributes import from_attributes
 from lsd.volumes.metadata import Statement
@@ -25,7 +26,7 @@ class Unreadable(ValueError):
     """A chunk that is not to be read; the message says why in a sentence."""
 
 
-class FileArray:
+class FileArray(HandedOut):
     """An array of a file, open in this process.
 
     values: what has shape and dtype and is indexed with slices, such as a numpy array or np.memmap

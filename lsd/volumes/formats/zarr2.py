@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from lsd.spec.volumes import Zarr2
 from lsd.volumes.attributes import completed, from_attributes
-from lsd.volumes.checked import json_object
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
 from lsd.volumes.formats.ngff import around, finest, levels
-from lsd.volumes.formats.zarr2_checked import groups, open_zarr
-from lsd.volumes.metadata import Statement, joined
+from lsd.volumes.formats.zarr2_checked import groups_around, open_zarr
+from lsd.volumes.metadata import Statement, join_statements
+from lsd.volumes.metadata_values import json_object
 
 _LEVEL = re.compile(r"s?\d+")
 _BLOSC_SIZE = slice(12, 16)
@@ -110,7 +110,9 @@ class ZarrArray(FileArray):
         """What its attributes, and the groups around it, say."""
         dims = len(self.shape)
         own = from_attributes(json_object(self.folder / ".zattrs"), dims)
-        return completed(joined(own, around(self.folder)), groups(self.folder), self.name, dims)
+        return completed(
+            join_statements(own, around(self.folder)), groups_around(self.folder), self.name, dims
+        )
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Its metadata, then size and time of each chunk; one that is not there counts as well."""

@@ -60,7 +60,7 @@ def plain(value: Any) -> Any:
     return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def listed(value: Any) -> tuple[Any, ...]:
+def as_tuple(value: Any) -> tuple[Any, ...]:
     """The entries of a list, tuple or array; anything else is one entry."""
     if isinstance(value, np.ndarray):
         return tuple(value) if value.ndim else (value[()],)
@@ -70,13 +70,13 @@ def listed(value: Any) -> tuple[Any, ...]:
 def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction, ...]:
     """The numbers of a list, exactly as they are written."""
     try:
-        exact_numbers = tuple(exact(entry) for entry in listed(value))
+        exact_numbers = tuple(exact(entry) for entry in as_tuple(value))
     except ValueError:
         raise ValueError(
-            f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis"
+            f"{what} is {shown(as_tuple(value))}; it must be finite numbers, one an axis"
         ) from None
     if positive and min(exact_numbers, default=Fraction(1)) <= 0:
-        raise ValueError(f"{what} is {shown(listed(value))}; voxel sizes are positive")
+        raise ValueError(f"{what} is {shown(as_tuple(value))}; voxel sizes are positive")
     return exact_numbers
 
 
@@ -84,7 +84,7 @@ def texts(value: Any, what: str) -> list[str]:
     """The words of a list, None among them as ""."""
     words = [
         entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
-        for entry in listed(value)
+        for entry in as_tuple(value)
     ]
     if not all(isinstance(entry, str | None) for entry in words):
         raise ValueError(f"{what} is {shown(value)}; it must be a list of words")

@@ -1,5 +1,5 @@
 """What an iteration takes, before a run: its time by passes on a smaller input, its memory on
-paper; and as a run noted it."""
+paper; and as a run recorded it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lsd.network import cost, sizes
 from lsd.network.precision import autocast, choose
 from lsd.spec import Config, Stage
 from lsd.training.learner import Learner
-from lsd.training.step import sample
+from lsd.training.step import loss_sample
 
 # the curve that training draws; readings that count
 RATE, READINGS = "iterations_per_second", 20
@@ -105,8 +105,9 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
     Raises ValueError for a loss that is no finite number.
     """
     logits = {name: torch.zeros(target.shape) for name, target in batch.targets.items()}
-    seen = sample(learner, batch, {name: each.to(learner.device) for name, each in logits.items()})
-    losses = learner.losses(seen, learner.losses.totals(seen))
+    on_device = {name: each.to(learner.device) for name, each in logits.items()}
+    sample = loss_sample(learner, batch, on_device)
+    losses = learner.losses(sample, learner.losses.totals(sample))
     values = {name: float(loss) for name, loss in losses.items()}
     for name, value in values.items():
         if not math.isfinite(value):
@@ -114,9 +115,9 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
     return values
 
 
-def noted(folder: Path) -> float | None:
-    """Iterations per second that a stage's folder notes in tensorboard, of late; None if nothing is
-    noted."""
+def recorded_rate(folder: Path) -> float | None:
+    """Iterations per second of late, by the tensorboard events in a stage's folder; None if there
+    are none."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     values: list[float] = []
@@ -129,11 +130,10 @@ def noted(folder: Path) -> float | None:
 
 
 def _pass(learner: Learner) -> None:
-    """Forward and backward; what is minimised does not matter for the time."""
+    """A forward and a backward pass; the time does not depend on which loss is minimised."""
     config, stage = learner.config, learner.stage
-    trunk, shape = config.network.trunk, config.network.train_shape
-    entering = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    raw = torch.rand(config.train.batch_size, 1, *entering, device=learner.device) * 2 - 1
+    raw_shape, _ = sizes.training_shapes(config.variant, config.network, stage=stage.name)
+    raw = torch.rand(config.train.batch_size, 1, *raw_shape, device=learner.device) * 2 - 1
     learner.optimizer.zero_grad()
     with autocast(config.train.precision, learner.device):
         logits = learner.run(raw, stage=stage.name)

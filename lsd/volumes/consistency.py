@@ -35,19 +35,19 @@ def check_told(volume: Volume, arrays: Mapping[str, Array]) -> None:
     """
     for field in ("voxel_size", "offset", "axes"):
         value = getattr(volume, field)
-        told = {what: _told(array, field) for what, array in arrays.items()}
+        stated = {what: _told(array, field) for what, array in arrays.items()}
         against = [
             what
             for what, array in arrays.items()
-            if told[what] is not None and _against(array, field, told[what])
+            if stated[what] is not None and _against(array, field, stated[what])
         ]
         if value is None or isinstance(value, dict) or not against:
             continue
-        statements = [one for one in told.values() if one is not None]
+        statements = [one for one in stated.values() if one is not None]
         same = all(_same(one, statements[0], field) for one in statements)
         if not same or (field != "voxel_size" and len(statements) < len(arrays)):
             by_file = ", ".join(
-                f"{what} {'nothing' if one is None else one}" for what, one in told.items()
+                f"{what} {'nothing' if one is None else one}" for what, one in stated.items()
             )
             name = against[0].removeprefix("arrays.")
             raise ValueError(
@@ -141,8 +141,10 @@ def _likely_order(array: Array, raw: Array) -> str:
 
 def _extents(array: Array, names: tuple[str, ...]) -> tuple[int, ...]:
     """Voxels along z, y and x, if the axes on disk had these names."""
-    now = dict(zip((axis for axis in array.axes if axis in SPACE), array.roi.shape, strict=True))
-    on_disk = [now[axis] for axis in array.layout.disk if axis in now]
+    extents = dict(
+        zip((axis for axis in array.axes if axis in SPACE), array.roi.shape, strict=True)
+    )
+    on_disk = [extents[axis] for axis in array.layout.disk if axis in extents]
     named = dict(zip(names, on_disk, strict=True))
     return tuple(named[axis] for axis in SPACE if axis in named)
 
@@ -162,18 +164,18 @@ def _told(array: Array, field: str) -> Any:
     return tuple(axis for axis in value if axis in SPACE) if field == "axes" and value else value
 
 
-def _against(array: Array, field: str, told: Any) -> bool:
+def _against(array: Array, field: str, stated: Any) -> bool:
     """Whether an array is read otherwise than its file says.  An axis that gets the name z is not
     moved by it."""
     layout = array.layout
     if field == "axes":
-        return [axis for axis in layout.disk if axis in told] != list(told)
+        return [axis for axis in layout.disk if axis in stated] != list(stated)
     used = (
         layout.voxel_size
         if field == "voxel_size"
         else lengths(layout.offset, layout.voxel_size, layout.remainder)
     )
-    return not agree(used, told)
+    return not agree(used, stated)
 
 
 def _same(one: Any, other: Any, field: str) -> bool:

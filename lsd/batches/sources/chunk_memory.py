@@ -99,7 +99,7 @@ class Remembered(Source):
         return zip(values, self.handle.shape, strict=True)
 
 
-def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
+def with_memory(volume: OpenVolume, memory: Memory) -> OpenVolume:
     """`volume`, with all that is read of it kept in `memory`."""
 
     def kept(array: Array) -> Array:

@@ -23,12 +23,12 @@ def described(
         else str(device)
     )
     return (
-        f"{parameters(network)} on {where} in "
+        f"{parameter_count(network)} on {where} in "
         f"{chosen}{'' if chosen == precision else f' ({precision})'}"
     )
 
 
-def parameters(network: nn.Module) -> str:
+def parameter_count(network: nn.Module) -> str:
     """How many there are: "1,803,312 parameters"."""
     return _count(sum(parameter.numel() for parameter in network.parameters()), "parameter")
 
