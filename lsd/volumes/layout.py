@@ -296,8 +296,8 @@ def _voxel_size(
     if not agree(by_file, by_config):
         stated_size = all_axes or " ".join(f"{axis} {nm}" for axis, nm in file.items())
         say(
-            f"its voxel size is {stated_size} nm by its file and {by_config} nm by the config (z y x), "
-            f"which is used"
+            f"its voxel size is {stated_size} nm by its file and {by_config} nm by the config "
+            f"(z y x), which is used"
         )
         return by_config
     # the file's number is kept: it may have digits more than the config

@@ -39,8 +39,8 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str)
     loaded = [name for name in network if _shapes(network[name]) == _shapes(stored.get(name, {}))]
     if not loaded:
         raise ValueError(
-            f"no layer in {where} fits the network, {_differing(network, stored)}; use a checkpoint "
-            f"of the same network"
+            f"no layer in {where} fits the network, {_differing(network, stored)}; use a "
+            f"checkpoint of the same network"
         )
     module.load_state_dict(
         {key: value for name in loaded for key, value in stored[name].items()}, strict=False
