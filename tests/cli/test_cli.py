@@ -1,7 +1,5 @@
 """The command line: overrides, suggestions, all mistakes at once, exit status."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lsd import cli
+from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
 from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
@@ -283,11 +282,11 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
         with pytest.raises(cli.ConfigError) as error:
             cli.load(file, [override])
         says = (
-            f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, "
+            f"{key}: the name {name!r} is looked up in {DICTIONARIES[key]} of a .py config, "
             f"and this config holds none"
         )
         assert str(error.value).startswith(says)
-        assert str(error.value).endswith(f"-c {cli.DEFAULT_CONFIG} {override}")
+        assert str(error.value).endswith(f"-c {DEFAULT_CONFIG} {override}")
     assert cli.load(path, ["dataset.augment=()"]).dataset.augment == ()
 
 
@@ -354,18 +353,6 @@ def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
         command.main(["-c", str(CONFIG), *words])
     assert ended.value.code == 130
     assert capsys.readouterr().err == f"error: {says}\n"
-
-
-def test_a_run_that_was_told_to_end_says_by_what(capsys) -> None:
-    def ended_by_the_cluster(*_: object) -> list[str]:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return []
-
-    command = cli.Command("segment", "", ended_by_the_cluster, survey=ended_by_the_cluster)
-    with pytest.raises(SystemExit) as ended:
-        command.main(["-c", str(CONFIG), "--dry-run"])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "error: interrupted by SIGTERM; nothing was changed\n"
 
 
 def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
