@@ -113,13 +113,13 @@ def run(
             f"{other} is no checkout of this repository; make one: git worktree add ../before "
             f"HEAD~1"
         )
-    found: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
+    results: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
     with tempfile.TemporaryDirectory() as folder:
         for name, measurement in measurements.items():
-            found |= _shown(
+            results |= _shown(
                 name, [_pair(other, measurement, folder, number) for number in range(pairs)]
             )
-    return found
+    return results
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -135,10 +135,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     pairs = int(arguments[1]) if arguments[1:] else 7
     for name in names:
-        found = run(
+        results = run(
             Path(arguments[0]).resolve(), pairs=pairs, measurements={name: MEASUREMENTS[name]}
         )
-        for what, value in found.items():
+        for what, value in results.items():
             shown = format(value, ".4g") if isinstance(value, float) else value
             print(f"{what:60} {shown}", flush=True)
     return 0
@@ -150,8 +150,8 @@ def _pair(
     """(seconds, CPU seconds) of this checkout, then of the other; which ran first depends on the
     number."""
     order = [HERE, other] if number % 2 else [other, HERE]
-    found = {checkout: _measured(checkout, measurement, folder) for checkout in order}
-    return [found[HERE], found[other]]
+    seconds = {checkout: _measured(checkout, measurement, folder) for checkout in order}
+    return [seconds[HERE], seconds[other]]
 
 
 def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[float, float]:
@@ -178,25 +178,25 @@ def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[fl
 
 
 def _shown(name: str, pairs: Sequence[Sequence[tuple[float, float]]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for place, what in enumerate(("s", "CPU s")):
         ratios = [ours[place] / theirs[place] for ours, theirs in pairs]
-        found[f"{name}, {what}, this over other"] = median(ratios)
-        found[f"{name}, {what}, range"] = f"{min(ratios):.3f} .. {max(ratios):.3f}"
-        found[f"{name}, {what}, this"] = median(ours[place] for ours, _ in pairs)
-        found[f"{name}, {what}, other"] = median(theirs[place] for _, theirs in pairs)
-    return found
+        results[f"{name}, {what}, this over other"] = median(ratios)
+        results[f"{name}, {what}, range"] = f"{min(ratios):.3f} .. {max(ratios):.3f}"
+        results[f"{name}, {what}, this"] = median(ours[place] for ours, _ in pairs)
+        results[f"{name}, {what}, other"] = median(theirs[place] for _, theirs in pairs)
+    return results
 
 
 def _commit(checkout: Path) -> str:
-    said = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=checkout,
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or str(checkout)
+    return described.stdout.strip() or str(checkout)
 
 
 if __name__ == "__main__":
