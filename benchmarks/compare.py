@@ -108,11 +108,8 @@ def run(
 ) -> dict[str, Any]:
     """Of each measurement the median ratio of this checkout over the other, its range, and the same
     for CPU seconds."""
-    if not (other / "benchmarks" / "__main__.py").exists():
-        raise ValueError(
-            f"{other} is no checkout of this repository; make one: git worktree add ../before "
-            f"HEAD~1"
-        )
+    if not _is_checkout(other):
+        raise ValueError(_no_checkout(other))
     results: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
     with tempfile.TemporaryDirectory() as folder:
         for name, measurement in measurements.items():
@@ -125,23 +122,35 @@ def run(
 def main(arguments: Sequence[str]) -> int:
     """Prints what was measured; half an hour for all."""
     names = arguments[2:] or list(MEASUREMENTS)
-    if not arguments or not set(names) <= set(MEASUREMENTS):
+    pairs = arguments[1] if arguments[1:] else "7"
+    if not arguments or not pairs.isdecimal() or not set(names) <= set(MEASUREMENTS):
         print(
-            "name the other checkout, and what is measured if not all: python -m benchmarks "
-            "compare /path/to/other/checkout [pairs] [measurement ...]; there are: "
-            f"{', '.join(MEASUREMENTS)}",
+            "name the other checkout, the number of pairs if it is not 7, and what is measured if "
+            "it is not all: python -m benchmarks compare /path/to/other/checkout [pairs] "
+            f"[measurement ...]; there are: {', '.join(map(repr, MEASUREMENTS))}",
             file=sys.stderr,
         )
         return 2
-    pairs = int(arguments[1]) if arguments[1:] else 7
+    other = Path(arguments[0]).resolve()
+    if not _is_checkout(other):
+        print(f"error: {_no_checkout(other)}", file=sys.stderr)
+        return 2
     for name in names:
-        results = run(
-            Path(arguments[0]).resolve(), pairs=pairs, measurements={name: MEASUREMENTS[name]}
-        )
+        results = run(other, pairs=int(pairs), measurements={name: MEASUREMENTS[name]})
         for what, value in results.items():
             shown = format(value, ".4g") if isinstance(value, float) else value
             print(f"{what:60} {shown}", flush=True)
     return 0
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "benchmarks" / "__main__.py").exists()
+
+
+def _no_checkout(folder: Path) -> str:
+    return (
+        f"{folder} is no checkout of this repository; make one: git worktree add ../before HEAD~1"
+    )
 
 
 def _pair(
