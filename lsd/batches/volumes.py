@@ -80,17 +80,17 @@ def check_size(
             covered, needed = (
                 "x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted)
             )
-            what = (
+            problem = (
                 f"training volume {volume.name!r} has raw of {covered} voxels, a sample takes "
                 f"{needed}"
             )
             if small == "refuse":
                 raise ValueError(
-                    f"{what}; take a smaller network.train_shape, or continue raw by reflection, "
-                    f"train.small=pad"
+                    f"{problem}; take a smaller network.train_shape, or continue raw by "
+                    f"reflection, train.small=pad"
                 )
             log.warning(
                 "%s: what lies beyond is its reflection; a smaller network.train_shape needs less "
                 "of it",
-                what,
+                problem,
             )

@@ -117,8 +117,9 @@ class _Worker:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from lsd.batches.workers import serve; "
-            f"serve({theirs.fileno()}, {imported()!r})"
+            f"import sys; sys.path[:] = {sys.path!r}\n"
+            "from lsd.batches.workers import serve_batches\n"
+            f"serve_batches({theirs.fileno()}, {imported()!r})"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],

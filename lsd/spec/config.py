@@ -91,9 +91,9 @@ class Config(Spec):
     def _axes_agree(self) -> Config:
         wrong = fitting.of_variant(self.variant, self.network.dims)
         # a checkpoint that is named by its path has a network of its own
-        own = self.predict.checkpoint in ("best", "latest")
-        wrong += fitting.of_dataset(self.dataset, self.network.dims) if own else []
-        if own and self.predict.shape and len(self.predict.shape) != self.network.dims:
+        has_its_network = self.predict.checkpoint in ("best", "latest")
+        wrong += fitting.of_dataset(self.dataset, self.network.dims) if has_its_network else []
+        if has_its_network and self.predict.shape and len(self.predict.shape) != self.network.dims:
             axes = f"{len(self.predict.shape)} axes, the network {self.network.dims}"
             wrong.append(f"predict.shape: {self.predict.shape} has {axes}; give one size an axis")
         if wrong:

@@ -234,8 +234,10 @@ def _class(kind: type[Kind]) -> Any:
     try:
         written = getattr(importlib.import_module(module), name)
     except Exception as error:
-        what = _at_its_place(error, author.packages)
-        raise ValueError(f"{author.title}: {kind.behaviour} cannot be imported ({what})") from error
+        reason = _at_its_place(error, author.packages)
+        raise ValueError(
+            f"{author.title}: {kind.behaviour} cannot be imported ({reason})"
+        ) from error
     return answering_class(written, author) if author.packages else written
 
 
@@ -273,8 +275,8 @@ def import_kinds(names: Iterable[str]) -> None:
 
 
 def _cannot_be_imported(name: str, error: Exception) -> ValueError:
-    what = _at_its_place(error, (name.partition(".")[0],))
-    return ValueError(f"module {name!r} cannot be imported: {what}")
+    reason = _at_its_place(error, (name.partition(".")[0],))
+    return ValueError(f"module {name!r} cannot be imported: {reason}")
 
 
 def imported() -> dict[str, str]:

@@ -110,13 +110,13 @@ def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str
 
 def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     """What a name may stand for: one of these, or the end of one of the deeper keys."""
-    own = list(allowed)
+    names = list(allowed)
     ends: dict[str, list[str]] = {}
     for key in deeper:
         ends.setdefault(key.rpartition(".")[2], []).append(key)
     # where a deeper field is called just so, only what looks much like it is as likely
     close = difflib.get_close_matches(
-        name, own, n=1, cutoff=0.8 if name in ends else 0.6
+        name, names, n=1, cutoff=0.8 if name in ends else 0.6
     ) + ends.get(name, [])
     close = close or [
         key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]
@@ -124,7 +124,7 @@ def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) ->
     return (
         f"; did you mean {' or '.join(map(repr, close))}?"
         if close
-        else f"; there are: {', '.join(own)}"
+        else f"; there are: {', '.join(names)}"
     )
 
 

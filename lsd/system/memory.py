@@ -29,8 +29,8 @@ def _groups(root: Path) -> list[int | None]:
     if name is None:
         return []
     top = root / "sys/fs/cgroup"
-    own = top / name.strip("/")
-    return [_group(folder) for folder in (own, *own.parents) if folder.is_relative_to(top)]
+    group = top / name.strip("/")
+    return [_group(folder) for folder in (group, *group.parents) if folder.is_relative_to(top)]
 
 
 def _group(folder: Path) -> int | None:

@@ -219,7 +219,7 @@ def open_array(
     container = Path(path)
     inside = containers.find_array(container, name)
     if inside is None:
-        raise containers.missing(container, name)
+        raise containers.no_such_array(container, name)
     source = Source(container, inside, writable=writable)
     handle = source.handle
     try:

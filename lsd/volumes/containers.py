@@ -62,7 +62,7 @@ def find_array(path: Path, name: str) -> str | None:
         return format_of(path).find(path, name)
 
 
-def missing(path: Path, name: str) -> ValueError:
+def no_such_array(path: Path, name: str) -> ValueError:
     """The error that says that `path` has no array `name`, and what it has instead."""
     names = array_names(path)
     if names == [""]:

@@ -244,8 +244,8 @@ def _reopen(
     if present != wanted:
         labels = ("shape", "roi", "dtype", "chunks", "voxel size")
         differ = [
-            f"{what} {a} there, {b} asked for"
-            for what, a, b in zip(labels, present, wanted, strict=True)
+            f"{label} {a} there, {b} asked for"
+            for label, a, b in zip(labels, present, wanted, strict=True)
             if a != b
         ]
         raise ValueError(

@@ -238,7 +238,7 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
-    array_names = {"raw", *(what for what in ("labels", "labels_mask") if fields[what])}
+    array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     for field in ("voxel_size", "offset", "axes"):
         if isinstance(fields[field], dict):
             by_name = {name: value for name, value in fields[field].items() if name in array_names}

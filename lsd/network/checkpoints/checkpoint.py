@@ -87,11 +87,11 @@ def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
             raise
         except Exception as error:
             reason = str(error).splitlines()[0]
-            what = (
+            wrong = (
                 f"{path} is no checkpoint: torch, loading weights only, says {reason!r}; nothing "
                 f"was executed"
             )
-            raise Damaged(what) from error
+            raise Damaged(wrong) from error
     try:
         _check_keys(content, where=str(path))
     except ValueError as error:

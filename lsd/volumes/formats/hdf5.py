@@ -80,8 +80,8 @@ class Hdf5Array(FileArray):
     def stated(self) -> Statement:
         """What its attributes, and those of the groups around it, say."""
         dims = len(self.shape)
-        own = from_attributes(_stated(self.values), dims)
-        return completed(own, group_attributes(self.values), self.name, dims)
+        own_statement = from_attributes(_stated(self.values), dims)
+        return completed(own_statement, group_attributes(self.values), self.name, dims)
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Size and time of all files that it takes voxels from."""

@@ -109,9 +109,12 @@ class ZarrArray(FileArray):
     def stated(self) -> Statement:
         """What its attributes, and the groups around it, say."""
         dims = len(self.shape)
-        own = from_attributes(json_object(self.folder / ".zattrs"), dims)
+        own_statement = from_attributes(json_object(self.folder / ".zattrs"), dims)
         return completed(
-            join_statements(own, around(self.folder)), groups_around(self.folder), self.name, dims
+            join_statements(own_statement, around(self.folder)),
+            groups_around(self.folder),
+            self.name,
+            dims,
         )
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
