@@ -153,11 +153,11 @@ OneOrEachAxis = Annotated[
     Annotated[PositiveFloat, Tag("one")]
     | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
     # so that a mistake is told of the type that was meant
-    Discriminator(lambda given: "each" if isinstance(given, tuple | list) else "one"),
+    Discriminator(lambda value: "each" if isinstance(value, tuple | list) else "one"),
 ]
 # one alone is a tuple of one
-Several = WrapValidator(lambda given, handler: several(given, handler, str | int | float))
-SeveralSpecs = WrapValidator(lambda given, handler: several(given, handler, BaseModel | Mapping))
+Several = WrapValidator(lambda value, handler: several(value, handler, str | int | float))
+SeveralSpecs = WrapValidator(lambda value, handler: several(value, handler, BaseModel | Mapping))
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 
