@@ -35,7 +35,7 @@ from funlib.geometry import Roi
 from lsd.network import precision, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
-from lsd.prediction.blocks import Heads
+from lsd.prediction.blocks import HeadsFunction
 from lsd.prediction.run import predict
 from lsd.spec import (
     Affinities,
@@ -211,17 +211,17 @@ def _beside(
 @contextmanager
 def _noted(begins: list[Moment]) -> Iterator[None]:
     """Notes each moment at which a block begins to be computed."""
-    compute = Heads.compute
+    compute = HeadsFunction.compute
 
-    def noting(self: Heads, block: Any, source: Any) -> Any:
+    def noting(self: HeadsFunction, block: Any, source: Any) -> Any:
         begins.append(Moment.now())
         return compute(self, block, source)
 
-    Heads.compute = noting  # type: ignore[method-assign]
+    HeadsFunction.compute = noting  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Heads.compute = compute  # type: ignore[method-assign]
+        HeadsFunction.compute = compute  # type: ignore[method-assign]
 
 
 def _read_shape(config: Config) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from benchmarks.environment import environment, run_in
 from benchmarks.scale.process import Cost, fresh
 from lsd.blockwise.on_disk.ledger import Journal, read_ledger
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.on_disk.tables import Places, open_table, write_tables
+from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, write_tables
 from lsd.segmentation.over_blocks.edges import EDGE, edge_pieces
 from lsd.segmentation.over_blocks.fragments import SIZE
 
@@ -193,12 +193,14 @@ def read(*, folder: str) -> tuple[int, int]:
         read_ledger(Path(folder) / "blocks" / name) for name in ("fragments", "edges")
     )
     assert not len(edges.missing(len(fragments)))
-    return len(edges), len(Places.of(fragments.records["count"], APART))
+    return len(edges), len(FragmentPlaces.of(fragments.records["count"], APART))
 
 
 def tables(*, folder: str, thresholds: list[float]) -> dict[str, int]:
     """The tables of these thresholds; returns how many segments each has."""
-    places = Places.of(read_ledger(Path(folder) / "blocks" / "fragments").records["count"], APART)
+    places = FragmentPlaces.of(
+        read_ledger(Path(folder) / "blocks" / "fragments").records["count"], APART
+    )
     edges = Path(folder) / "blocks" / "edges"
     write_tables(
         Path(folder),

@@ -71,7 +71,7 @@ def make_levels(
 
 
 class LevelJob(Job):
-    """A level of each of several arrays, from their level 0; see `Level`.
+    """A level of each of several arrays, from their level 0; see `LevelFunction`.
 
     arrays: level -> (array, how it is made coarser); factor: voxels of level 0 in one, along each
             axis
@@ -82,12 +82,12 @@ class LevelJob(Job):
     arrays: dict[str, tuple[str, How]]
     factor: Factor
 
-    def open(self, container: Path, worker: int) -> Level:
+    def open(self, container: Path, worker: int) -> LevelFunction:
         """Ready to be called."""
-        return Level(self, container)
+        return LevelFunction(self, container)
 
 
-class Level:
+class LevelFunction:
     """A level of each of several arrays, from their level 0."""
 
     def __init__(self, job: LevelJob, container: Path) -> None:

@@ -19,7 +19,7 @@ _SETTINGS = {"segment": (), "evaluate": COUNTING}
 _UNSAID = {"evaluate": {"metric": Metric.default}}
 
 
-def keep(path: Path, new: Mapping[str, Any]) -> str:
+def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     """Moves the evaluation at `path`, and the figures beside it, out of the way of a new one that
     says something else.
 

@@ -25,6 +25,7 @@ from lsd.network.levels import Extent
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Network, Trunk, Variant
 from lsd.spec.mistakes import ConfigError
+from lsd.spec.plurals import counted
 
 
 def step(trunk: Trunk) -> Coordinate:
@@ -293,8 +294,8 @@ def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
 def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
     if len(shape) != trunk.dims:
         raise ValueError(
-            f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an "
-            f"axis"
+            f"shape {_text(shape)} has {counted(len(shape), 'axis')}, the trunk {trunk.dims}; give "
+            f"one size an axis"
         )
     return architecture(trunk).extent(training=training)
 

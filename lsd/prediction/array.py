@@ -14,6 +14,7 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.running.stream import stream
 from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import DType, Predictor
+from lsd.spec.plurals import counted
 from lsd.volumes.intensity import first_not_finite, signed, to_unit
 
 Raw = npt.NDArray[np.float32]
@@ -72,8 +73,8 @@ def predict_array(
     for name, given in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
         if given is not None and len(given) != raw.ndim:
             raise ValueError(
-                f"{name} has {len(given)} axes, raw {raw.ndim} (shape {raw.shape}); give it one "
-                f"entry an axis"
+                f"{name} has {counted(len(given), 'axis')}, raw {raw.ndim} (shape {raw.shape}); "
+                f"give it one entry an axis"
             )
     return predict_roi(
         predictor,

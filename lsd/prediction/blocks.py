@@ -30,7 +30,7 @@ _loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", defaul
 
 
 class HeadsJob(Job):
-    """Heads of each block of a volume, by a network; see `Heads`.
+    """Heads of each block of a volume, by a network; see `HeadsFunction`.
 
     sha256:   of the checkpoint
     settings: with heads and threads named; roi: (begin, shape) of all that is predicted
@@ -43,12 +43,12 @@ class HeadsJob(Job):
     settings: Predict
     roi: Annotated[Box, NoEffect("the blocks are part of every fingerprint")]
 
-    def open(self, container: Path, worker: int) -> Heads:
+    def open(self, container: Path, worker: int) -> HeadsFunction:
         """With a network of its own, on the device of the worker."""
-        return Heads(self, worker)
+        return HeadsFunction(self, worker)
 
 
-class Heads:
+class HeadsFunction:
     """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once."""
 
     def __init__(self, job: HeadsJob, worker: int) -> None:

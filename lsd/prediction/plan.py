@@ -16,8 +16,9 @@ from funlib.geometry import Coordinate, Roi
 from lsd.arrays.turning import Turn
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
-from lsd.prediction.augment import margin, turns_of
+from lsd.prediction.augment import opinion_margin, turns_of
 from lsd.spec import Network, Predict, Trunk, Variant
+from lsd.spec.plurals import counted
 from lsd.targets.target import TargetKind, target_kind
 
 # more do not fill a device any better
@@ -81,7 +82,7 @@ def plan(
     return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
 
 
-def memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
+def block_memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
     """Bytes that a block takes at most in the network, weights included; see `cost.memory`."""
     read = plan.grid.block(0).read.shape
     inputs = sizes.stage_inputs(variant, network.trunk, read[len(read) - network.dims :])
@@ -129,7 +130,7 @@ def _margin(
     targets: Sequence[TargetKind[Any]], turns: Sequence[Turn]
 ) -> tuple[Coordinate, Coordinate]:
     opinions = [opinion for target in targets for turn in turns for opinion in target.turned(turn)]
-    below, above = margin(opinions, len(turns[0].order))
+    below, above = opinion_margin(opinions, len(turns[0].order))
     return Coordinate(below), Coordinate(above)
 
 
@@ -176,8 +177,8 @@ def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name:
     if len(shape) != trunk.dims:
         one = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
         raise ValueError(
-            f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size "
-            f"an axis{one}"
+            f"{name} {tuple(shape)} has {counted(len(shape), 'axis')}, the network {trunk.dims}; "
+            f"give one size an axis{one}"
         )
     below, above = sizes.nearest_legal(trunk, shape, output=least)
     if above != Coordinate(shape):

@@ -98,7 +98,7 @@ def agglomerate(
             warn_beyond(affs.shape[1:], offsets)
     affs = checked(affs, offsets)
     warn_of_a_mask(affs)
-    return joined(
+    return agglomerate_part(
         affs,
         fragments,
         offsets,
@@ -108,7 +108,7 @@ def agglomerate(
     )
 
 
-def joined(
+def agglomerate_part(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],

@@ -8,7 +8,7 @@ import numpy as np
 from funlib.geometry import Roi
 
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.on_disk.results import pieces
 from lsd.segmentation.predicted import PredictedHead
@@ -16,7 +16,7 @@ from lsd.spec import Segment
 from lsd.volumes.volume import OpenVolume
 
 
-def why_empty(
+def why_no_segments(
     heads: Mapping[str, PredictedHead],
     decoder: DecoderKind,
     settings: Segment,
@@ -34,8 +34,8 @@ def why_empty(
         in_mask = np.ones(roi.shape, np.bool_) if mask is None else mask.read_known(roi)
         voxels += int(np.count_nonzero(in_mask))
         stored = [prediction.values for prediction in predictions.values()]
-        low = min(low, *(float(unit(values.min())) for values in stored))
-        high = max(high, *(float(unit(values.max())) for values in stored))
+        low = min(low, *(float(as_probabilities(values.min())) for values in stored))
+        high = max(high, *(float(as_probabilities(values.max())) for values in stored))
         strength = decoder.strength(predictions, settings) * in_mask
         strongest = max(strongest, float(strength.max(initial=0)))
     if not voxels:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsd.blockwise.on_disk.container import working
-from lsd.prediction.kept import keep_config
+from lsd.blockwise.running.checked import check_workers
+from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.empty import why_empty
+from lsd.segmentation.empty import why_no_segments
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
@@ -55,16 +56,17 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     Blocks of segment.block voxels, done by segment.workers; neither their number nor an
     interruption changes a value, the size of blocks and their context do a little.  What is done
     stays done: thresholds that are not there yet are written beside those that are.  A volume's
-    earlier results stay until new fragments are whole; what goes then is said.  The mutex decoder
-    takes a volume whole.  progress: told in a line what was done.
+    earlier results stay until new fragments are whole; what is removed then is logged.  The mutex
+    decoder takes a volume whole.  progress: called with a line about what was done.
 
     Raises ValueError if a prediction is missing, or a head is not what the decoder reads;
     BlocksFailed where blocks failed.
     """
     config = expand(config)
+    check_workers(config.segment.workers, section="segment")
     volumes = config.dataset.named(config.predict.volumes)
     tasks = [_task(config, name, volume) for name, volume in volumes.items()]
-    keep_config(config)
+    keep_config(config, sections=("segment",))
     return [_segment(task, progress) for task in tasks]
 
 
@@ -105,4 +107,4 @@ def _segment(task: Task, progress: Progress) -> Path:
 def _why_empty(task: Task) -> str:
     inputs, settings = task.inputs, task.config.segment
     mask = open_mask(inputs.mask, task.prediction)
-    return why_empty(task.heads, decoder_of(settings), settings, mask=mask)
+    return why_no_segments(task.heads, decoder_of(settings), settings, mask=mask)

@@ -22,6 +22,7 @@ from pydantic import (
 
 from lsd.spec.collected import Changed, collected
 from lsd.spec.mistakes import explained, lines, without_index
+from lsd.spec.plurals import counted
 
 
 class Spec(BaseModel):
@@ -192,7 +193,8 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
 def too_few(values: tuple[float, ...], dims: int) -> str:
     """That these values, one an axis, are fewer than the network has axes."""
     return (
-        f"{values} is of {len(values)} axes, the network of {dims}; give {' '.join('zyx'[-dims:])}"
+        f"{values} is of {counted(len(values), 'axis')}, the network of {dims}; give "
+        f"{' '.join('zyx'[-dims:])}"
     )
 
 

@@ -13,6 +13,7 @@ from lsd.spec.collected import collected
 from lsd.spec.evaluate import Evaluate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
+from lsd.spec.plurals import counted
 from lsd.spec.run import Predict, Train
 from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
@@ -90,11 +91,11 @@ class Config(Spec):
     @model_validator(mode="after")
     def _axes_agree(self) -> Config:
         wrong = fitting.of_variant(self.variant, self.network.dims)
-        # a checkpoint that is named by its path has a network of its own
-        has_its_network = self.predict.checkpoint in ("best", "latest")
+        has_its_network = self.predict.is_own_checkpoint
         wrong += fitting.of_dataset(self.dataset, self.network.dims) if has_its_network else []
         if has_its_network and self.predict.shape and len(self.predict.shape) != self.network.dims:
-            axes = f"{len(self.predict.shape)} axes, the network {self.network.dims}"
+            sizes = counted(len(self.predict.shape), "axis")
+            axes = f"{sizes}, the network {self.network.dims}"
             wrong.append(f"predict.shape: {self.predict.shape} has {axes}; give one size an axis")
         if wrong:
             raise ValueError("\n".join(wrong))
@@ -110,7 +111,7 @@ class Config(Spec):
                     f"{', '.join(stages)}"
                 )
         heads = self.variant.heads()
-        for name in self.predict.heads:
+        for name in self.predict.heads if self.predict.is_own_checkpoint else ():
             if name not in heads:
                 raise ValueError(
                     f"predict.heads names {name!r}; the variant has: {', '.join(heads)}"
@@ -131,8 +132,9 @@ class Config(Spec):
 
     @model_validator(mode="after")
     def _decoder_fits_the_variant(self) -> Config:
-        wrong = self.segment.decoder.misfit(self.segment.affinities, self.variant.heads())
-        if wrong:
+        heads = self.variant.heads()
+        wrong = self.segment.decoder.misfit(self.segment.affinities, heads)
+        if wrong and self.predict.is_own_checkpoint:
             raise ValueError(wrong)
         return self
 

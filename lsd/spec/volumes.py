@@ -15,6 +15,7 @@ from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs
 from lsd.spec.error_place import CHOSEN
 from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
+from lsd.spec.plurals import counted
 from lsd.spec.user_paths import with_variables
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
@@ -190,8 +191,8 @@ class Volume(Spec):
             # a region may leave its last axes out
             if len(values) > axes or (len(values) < axes and field == "offset"):
                 raise ValueError(
-                    f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both "
-                    f"alike"
+                    f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
+                    f"{axes}; give both alike"
                 )
         return self
 

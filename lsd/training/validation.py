@@ -16,10 +16,10 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.counting import overlaps
+from lsd.evaluation.counting import overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score, pool
-from lsd.evaluation.sweep import Sweep, best, pooled, sweep
+from lsd.evaluation.sweep import Sweep, best_threshold, pooled, sweep_thresholds
 from lsd.losses.stage import StageLosses
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
@@ -136,7 +136,7 @@ class Validator:
     ) -> Validation:
         """The score at the best threshold, of all regions together."""
         scores = pooled([self._sweep(predictor, volume, roi, job) for volume, roi in regions])
-        threshold = best(scores, tolerance=job.evaluate.tolerance)
+        threshold = best_threshold(scores, tolerance=job.evaluate.tolerance)
         if not decoder_of(job.segment).has_thresholds:
             return Validation(scores[threshold])
         return Validation(scores[threshold], threshold, scores)
@@ -154,14 +154,16 @@ class Validator:
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
-        table = overlaps(
+        table = overlap_table(
             decoded.fragments,
             truth,
             known=known if evaluate.use_mask else None,
             connected=evaluate.connected,
             ignore=evaluate.ignore,
         )
-        return sweep(table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate))
+        return sweep_thresholds(
+            table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate)
+        )
 
     def _as_on_disk(self, name: str, values: Array) -> Prediction:
         """A head as segmentation reads it from disk."""

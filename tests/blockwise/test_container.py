@@ -14,7 +14,7 @@ import pytest
 from toy import ROI, expected, step
 
 from lsd.blockwise.on_disk import container as containers
-from lsd.blockwise.on_disk.container import partial_of, sweep, target_of, working
+from lsd.blockwise.on_disk.container import delete_torn_files, partial_of, target_of, working
 from lsd.blockwise.on_disk.owned import strangers
 from lsd.blockwise.running.run import prepare, run
 from lsd.volumes.array import open_array
@@ -304,7 +304,7 @@ def test_only_what_writers_left_is_swept(tmp_path) -> None:
     for name in torn + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert sweep(tmp_path) == len(torn)
+    assert delete_torn_files(tmp_path) == len(torn)
     assert sorted(
         str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
     ) == sorted(kept)

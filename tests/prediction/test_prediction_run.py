@@ -19,7 +19,7 @@ from predicted_run import (
     save,
 )
 
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
@@ -220,7 +220,7 @@ def test_others_open_every_head_with_its_levels(make, dtype):
             )
         assert [image.images[0].scale[dim] for dim in "zyx"] == list(VOXEL_SIZE)
         assert [image.images[0].translation[dim] for dim in "zyx"] == [52.4, -12.0, 20.0]
-    assert verify(paths.run_folder(config)) == []
+    assert verify_blocks(paths.run_folder(config)) == []
 
 
 def _factor(array):

@@ -17,6 +17,7 @@ from lsd.blockwise.on_disk.lock import exclusive, holder
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.rate import speed
+from lsd.spec.plurals import counted
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]
@@ -47,7 +48,8 @@ class Status:
         fast = (
             f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
         )
-        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){fast}{state}"
+        blocks = counted(self.blocks, "block")
+        return f"{self.folder}: {self.done} of {blocks} ({share:.0f}%){fast}{state}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def status(folder: Path) -> list[Status]:
     return [_status(load_step(path)) for path in _some(folder)]
 
 
-def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
+def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its
     checksum.
 
@@ -103,12 +105,10 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
             of_step, undone = _verify(step)
         findings += of_step
         if progress:
-            later = f", {undone} are not done yet" if undone else ""
             blocks = len(step.grid)
-            progress(
-                f"{path}: {blocks - undone - len(of_step)} of {blocks} blocks are there and "
-                f"intact{later}"
-            )
+            intact = blocks - undone - len(of_step)
+            later = f", not done yet: {undone}" if undone else ""
+            progress(f"{path}: intact are {intact} of {counted(blocks, 'block')}{later}")
     return findings
 
 
@@ -178,7 +178,7 @@ def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: n
     """What is wrong with a block that says done, "" if nothing is."""
     index = int(record["index"])
     if index >= len(step.grid):
-        return f"there are only {len(step.grid)} blocks"
+        return f"the step has only {counted(len(step.grid), 'block')}"
     write, data = step.grid.block(index).write, {}
     try:
         for name, array in arrays.items():

@@ -85,7 +85,7 @@ def forget(step: Step) -> list[str]:
     return gone
 
 
-def lost(before: Path, instead: Path) -> list[str]:
+def arrays_without_successor(before: Path, instead: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:
         names = set(containers.array_names(before))

@@ -71,7 +71,7 @@ class Worker:
         # the others were faster
         with suppress(Unreachable):
             context = os.environ["DAISY_CONTEXT"]
-            serve(
+            do_blocks(
                 self.folder,
                 self.function,
                 context,
@@ -92,7 +92,7 @@ def _end_after(scheduler: Scheduler) -> None:
     os._exit(1)
 
 
-def serve(
+def do_blocks(
     folder: Path,
     function: str,
     context: str,
@@ -233,7 +233,7 @@ def main(argv: list[str] | None = None) -> None:
     # what it says of a scheduler that is not there is said better here
     logging.getLogger("daisy").setLevel(logging.ERROR)
     try:
-        serve(
+        do_blocks(
             arguments.folder,
             arguments.function,
             arguments.context,

@@ -35,21 +35,21 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _show(what: str, folder: Path) -> None:
-    from lsd.blockwise.on_disk.inspect import status, verify
+    from lsd.blockwise.on_disk.inspect import status, verify_blocks
     from lsd.segmentation.on_disk.tables import verify_tables
 
     if what == "status":
         _say(status(folder))
         return
     findings = [
-        *verify(folder, progress=lambda line: _say([line])),
+        *verify_blocks(folder, progress=lambda line: _say([line])),
         *verify_tables(folder),
     ]
     if findings:
         _say(findings)
         raise RuntimeError(
-            f"{len(findings)} blocks or tables are not as they should be; run the command that "
-            f"made them again: {typed('predict')} or {typed('segment')}"
+            f"damaged blocks and tables: {len(findings)}; run the command that made them again: "
+            f"{typed('predict')} or {typed('segment')}"
         )
 
 

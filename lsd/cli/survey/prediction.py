@@ -15,15 +15,16 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.cli.survey.words import amount, duration, times
 from lsd.network import cost
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
-from lsd.prediction.plan import Plan, memory
+from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, crowd, step_of, with_threads
+from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
 from lsd.spec import Config, Predict
 from lsd.spec.paths import prediction
+from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 from lsd.volumes.volume import within
 
@@ -41,7 +42,7 @@ class Done:
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
-    workers = crowd(config.predict) if shared else None
+    workers = configured_workers(config.predict) if shared else None
     config = with_threads(config, workers)
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
@@ -70,7 +71,7 @@ def _predictor(config: Config, wanted: Wanted | None) -> Predictor:
 
 
 def _network(predictor: Predictor) -> str:
-    heads = ", ".join(f"{name} ({n} channels)" for name, n in predictor.channels.items())
+    heads = ", ".join(f"{name} ({counted(n, 'channel')})" for name, n in predictor.channels.items())
     count = cost.parameters(predictor.network.trunk, predictor.variant)
     axes = predictor.network.dims
     return f"network: {count:,} parameters, {axes}D, on {predictor.device}; gives {heads}"
@@ -110,8 +111,8 @@ def _part(settings: Predict, volume: Surveyed) -> Roi:
 
 def _blocks(plan: Plan) -> str:
     turns = f", {len(plan.turns)} passes each" if len(plan.turns) > 1 else ""
-    read = times(plan.grid.block(0).read.shape)
-    return f"{blocks(len(plan.grid))} of {times(plan.grid.write_shape)}, each from {read}{turns}"
+    blocks, read = counted(len(plan.grid), "block"), times(plan.grid.block(0).read.shape)
+    return f"{blocks} of {times(plan.grid.write_shape)}, each from {read}{turns}"
 
 
 def _state(done: Done, plan: Plan) -> str:
@@ -127,7 +128,7 @@ def _sizes(plan: Plan, predictor: Predictor) -> str:
     settings = predictor.settings
     size = 1 if settings.dtype == "uint8" else 4
     written = math.prod(plan.grid.roi.shape) * sum(predictor.channels.values()) * size
-    most = memory(plan, predictor.network, predictor.variant, settings=settings)
+    most = block_memory(plan, predictor.network, predictor.variant, settings=settings)
     return f"memory of a block: at most {amount(most)}; on disk at most {amount(written)}"
 
 

@@ -12,7 +12,7 @@ from lsd.spec import Segment
 from lsd.volumes.inputs import ArrayInput
 
 
-def affinities(heads: Heads, settings: Segment) -> Prediction:
+def affinity_head(heads: Heads, settings: Segment) -> Prediction:
     """Those that segment.affinities names.  Raises ValueError where they are not there."""
     if settings.affinities not in heads:
         raise ValueError(
@@ -21,14 +21,14 @@ def affinities(heads: Heads, settings: Segment) -> Prediction:
     return heads[settings.affinities]
 
 
-def offsets_of(affs: Prediction) -> Offsets:
+def head_offsets(affs: Prediction) -> Offsets:
     """An offset for each channel.  Raises ValueError where there are none."""
     if affs.neighborhood is None:
         raise ValueError("the head holds no affinities: its channels have no offsets")
     return affs.neighborhood
 
 
-def on_affinities(inputs: Inputs) -> dict[str, Any]:
+def affinity_fields(inputs: Inputs) -> dict[str, Any]:
     """The fields of a job that reads affinities, `OnAffinities`."""
     head = inputs.heads[inputs.settings.affinities]
     return {"affinities": head.array, "neighborhood": head.neighborhood}

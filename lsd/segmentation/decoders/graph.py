@@ -20,12 +20,14 @@ from lsd.blockwise.running.run import warn_of_edits
 from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun, forget_others, yet_to_run
 from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
-from lsd.segmentation.on_disk.tables import Places, open_table, whole_tables, write_tables
+from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, whole_tables, write_tables
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, SIZE, UNCUT, FragmentsJob
-from lsd.segmentation.over_blocks.inputs import Inputs, voxels
+from lsd.segmentation.over_blocks.inputs import Inputs, voxels_per_block
 from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.over_blocks.segments import SegmentsJob
+from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.volumes.array import open_array, text
 
 # the threshold of decoders without thresholds, whose edges all join
@@ -70,17 +72,20 @@ class GraphDecoder(DecoderKind):
         """Fragments, edges, and a table and a segmentation for each threshold."""
         fragments = running.step(self.first(inputs, running.container))
         running.levels(fragments)
-        places = Places.of(read_ledger(fragments.folder).records["count"], inputs.apart)
+        places = FragmentPlaces.of(read_ledger(fragments.folder).records["count"], inputs.apart)
         edges = self.write_edges(inputs, running)
         count = int(read_ledger(edges.folder).records["count"].sum())
-        running.say(f"{len(places)} fragments, {count} edges in {text(inputs.roi)}")
+        running.say(
+            f"{counted(len(places), 'fragment')}, {counted(count, 'edge')} in {text(inputs.roi)}"
+        )
         wanted: dict[str, float] = {repr(float(threshold)): threshold for threshold in thresholds}
         if not self.has_thresholds:
             wanted = {self.spec.kind: ALL_EDGES}
         self._write_segments(inputs, running, edges, places, list(wanted))
         for name, threshold in wanted.items():
-            at = f" at threshold {threshold}" if self.has_thresholds else ""
-            running.say(f"{count_segments(running.container, self._table(name))} segments{at}")
+            at_threshold = f" at threshold {threshold}" if self.has_thresholds else ""
+            segments = count_segments(running.container, self._table(name))
+            running.say(f"{counted(segments, 'segment')}{at_threshold}")
         return len(places)
 
     def results(self, inputs: Inputs, container: Path) -> Results:
@@ -101,7 +106,12 @@ class GraphDecoder(DecoderKind):
         refuse(container, list(dict.fromkeys(differences)))
         if self.has_thresholds:
             counts = read_ledger(fragments.folder).records["count"]
-            return Results(container, array, Places.of(counts, voxels(fragments.grid)), origin)
+            return Results(
+                container,
+                array,
+                FragmentPlaces.of(counts, voxels_per_block(fragments.grid)),
+                origin,
+            )
         return self._final(container, edges.digest)
 
     def _final(self, container: Path, edges: str) -> Results:
@@ -109,7 +119,9 @@ class GraphDecoder(DecoderKind):
         name = self.array_name(None)
         steps = [step for step in begun(container) if name in step.arrays]
         if not steps or edges not in steps[-1].job.fingerprint().values():
-            raise ValueError(f"{container} holds no {name} of its edges; run segment.py again")
+            raise ValueError(
+                f"{container} holds no {name} of its edges; run {typed('segment')} again"
+            )
         step = whole_step(steps[-1].folder)
         return Results(container, open_array(container, name), None, step.digest)
 
@@ -122,7 +134,7 @@ class GraphDecoder(DecoderKind):
         inputs: Inputs,
         running: Running,
         edges: Step,
-        places: Places,
+        places: FragmentPlaces,
         names: Sequence[str],
     ) -> None:
         """Tables and segmentations that are not there yet; those of other thresholds stay."""

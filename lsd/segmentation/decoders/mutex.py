@@ -14,14 +14,14 @@ from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.segmentation.decoders.affinities import (
-    affinities,
-    offsets_of,
-    on_affinities,
+    affinity_fields,
+    affinity_head,
+    head_offsets,
     recorded_affinities,
 )
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.on_disk.results import (
@@ -36,6 +36,7 @@ from lsd.segmentation.over_blocks.fragments import Source
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
+from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
 from lsd.volumes.inputs import VolumeInput
 
@@ -61,13 +62,13 @@ class MutexDecoder(DecoderKind):
         first_section: int = 0,
     ) -> Decoded:
         """Its segments."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         options = settings.mutex.model_dump()
-        return Decoded.final(mutex(affs.values, offsets_of(affs), mask=mask, **options))
+        return Decoded.final(mutex(affs.values, head_offsets(affs), mask=mask, **options))
 
     def first(self, inputs: Inputs, container: Path) -> Step:
         """Segments, of one block that is the whole volume."""
-        job = MutexJob(**on_affinities(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
+        job = MutexJob(**affinity_fields(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
         return Step("mutex", container, inputs.one_block(), job, arrays=(ARRAY,))
 
     def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:
@@ -75,7 +76,7 @@ class MutexDecoder(DecoderKind):
         step = running.step(self.first(inputs, running.container))
         running.levels(step)
         count = highest_id(open_array(running.container, ARRAY))
-        running.say(f"{count} segments in {text(inputs.roi)}")
+        running.say(f"{counted(count, 'segment')} in {text(inputs.roi)}")
         return count
 
     def results(self, inputs: Inputs, container: Path) -> Results:
@@ -91,7 +92,7 @@ class MutexDecoder(DecoderKind):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The highest affinity, which is the first to join."""
-        return np.asarray(unit(affinities(heads, settings).values).max(axis=0))
+        return np.asarray(as_probabilities(affinity_head(heads, settings).values).max(axis=0))
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing joins."""
@@ -104,18 +105,18 @@ class MutexDecoder(DecoderKind):
 
 
 class MutexJob(OnAffinities):
-    """The segmentation of the mutex decoder; see `MutexSegments`."""
+    """The segmentation of the mutex decoder; see `MutexFunction`."""
 
     version: Version = 3
     settings: Mutex
     mask: VolumeInput | None = None
 
-    def open(self, container: Path, worker: int) -> MutexSegments:
+    def open(self, container: Path, worker: int) -> MutexFunction:
         """Ready to be called."""
-        return MutexSegments(self)
+        return MutexFunction(self)
 
 
-class MutexSegments:
+class MutexFunction:
     """Segments of the one block that the whole volume is."""
 
     def __init__(self, job: MutexJob) -> None:

@@ -20,9 +20,9 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decoders.affinities import (
-    affinities,
-    offsets_of,
-    on_affinities,
+    affinity_fields,
+    affinity_head,
+    head_offsets,
     recorded_affinities,
 )
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
@@ -41,6 +41,7 @@ from lsd.segmentation.over_blocks.whole import WholeJob
 from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Scores, Segment, Workers
 from lsd.spec.effect import effective
+from lsd.spec.plurals import counted
 from lsd.system.memory import available
 from lsd.volumes.inputs import ArrayInput
 
@@ -71,15 +72,15 @@ class WatershedDecoder(GraphDecoder):
         first_section: int = 0,
     ) -> Decoded:
         """Fragments, and the scores at which they join."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
-        edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
+        edges = agglomerate(affs.values, pieces, neighborhood=head_offsets(affs), **settings.scores)
         return Decoded(pieces, *edges)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By segment.fragments."""
         return WatershedJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             settings=inputs.settings.fragments,
             mask=inputs.mask,
             apart=inputs.apart,
@@ -106,7 +107,7 @@ class WatershedDecoder(GraphDecoder):
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
         job = EdgesJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             fragments=inputs.own(container, FRAGMENTS),
             made_from=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
@@ -117,7 +118,7 @@ class WatershedDecoder(GraphDecoder):
 
     def contacts(self, inputs: Inputs, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
-        scoring, read = inputs.settings.scoring, on_affinities(inputs)
+        scoring, read = inputs.settings.scoring, affinity_fields(inputs)
         far = reach(read["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
         job = ContactsJob(
             **read,
@@ -165,9 +166,9 @@ class WatershedDecoder(GraphDecoder):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
-        affs = affinities(heads, settings)
-        in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
-        return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
+        affs = affinity_head(heads, settings)
+        in_xy = settings.fragments.in_xy or len(head_offsets(affs)[0]) < affs.values.ndim - 1
+        return mean_affinity(nearest(affs.values, head_offsets(affs)), in_xy=in_xy)
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing is inside, or nothing was kept."""
@@ -215,7 +216,7 @@ def watershed(
 ) -> NDArray[np.uint64]:
     """Fragments (z, y, x) by the config's `segment.fragments`; other arguments as of
     `DecoderKind.decode`."""
-    offsets = offsets_of(affs)
+    offsets = head_offsets(affs)
     near = nearest(affs.values, offsets)
     options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
@@ -230,7 +231,7 @@ def _check_memory(name: str, contacts: int) -> None:
     needed, free = contacts * CONTACT_MEMORY, available()
     if free is not None and needed > free:
         raise ValueError(
-            f"{name}: to join {contacts} contacts over the whole volume about "
+            f"{name}: to join {counted(contacts, 'contact')} over the whole volume about "
             f"{needed / 1e9:.2g} GB of memory are needed, "
             f"{free / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the "
             f"fragments, or find more memory"

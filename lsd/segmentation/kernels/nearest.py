@@ -115,7 +115,7 @@ def warn_of_a_mask(affs: NDArray[Any]) -> None:
         )
 
 
-def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
+def as_probabilities(affs: NDArray[Any]) -> NDArray[np.float32]:
     """Affinities that are `checked` as float32 in [0, 1]; uint8 is divided by 255."""
     if affs.dtype == np.uint8:
         return affs.astype(np.float32) / np.float32(255)
@@ -145,7 +145,7 @@ def mean_affinity(
             f"section: in_xy=True"
         )
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    near = unit(affs[first:dims])
+    near = as_probabilities(affs[first:dims])
     if mask is None or mask.all():
         return np.asarray(near.mean(axis=0))
     # the last channels are those of the last axes

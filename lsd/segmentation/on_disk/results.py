@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
-from lsd.segmentation.on_disk.tables import Places, Table, have_tables, open_table, segments_of
+from lsd.segmentation.on_disk.tables import (
+    FragmentPlaces,
+    Table,
+    have_tables,
+    open_table,
+    segments_of,
+)
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
@@ -34,7 +40,7 @@ class Results:
 
     container: Path
     array: Array
-    places: Places | None
+    places: FragmentPlaces | None
     made_from: str
     _tables: dict[float, Table] = field(default_factory=dict)
 
@@ -98,7 +104,7 @@ def refuse(path: Path, differences: Sequence[str]) -> None:
     if differences:
         raise ValueError(
             f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
-            f"it again, or evaluate with what was asked for there"
+            f"{typed('segment')} again, or evaluate with what was asked for there"
         )
 
 

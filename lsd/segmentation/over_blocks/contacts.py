@@ -30,7 +30,7 @@ CONTACT = np.dtype(
 
 
 class ContactsJob(OnAffinities):
-    """What each block says of its fragments; see `Contacts`.
+    """What each block says of its fragments; see `ContactsFunction`.
 
     scoring: a mean, which says whether all offsets are looked at or the nearest ones
     """
@@ -41,12 +41,12 @@ class ContactsJob(OnAffinities):
     made_from: Annotated[str, Wording("the fragments were made anew")]
     scoring: Scoring
 
-    def open(self, container: Path, worker: int) -> Contacts:
+    def open(self, container: Path, worker: int) -> ContactsFunction:
         """Ready to be called."""
-        return Contacts(self, container)
+        return ContactsFunction(self, container)
 
 
-class Contacts:
+class ContactsFunction:
     """Rows: what the affinities of each block say of pairs u < v, in ascending order; an affinity
     is its voxel's block's."""
 

@@ -31,8 +31,8 @@ Source = dict[str, NDArray[Any]]
 
 
 class FragmentsJob(Job):
-    """Fragments of each block; see `Fragments`.  A decoder says which heads they are made of, and
-    how.
+    """Fragments of each block; see `FragmentsFunction`.  A decoder says from which heads and how
+    they are made.
 
     mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
           two blocks
@@ -52,12 +52,12 @@ class FragmentsJob(Job):
         """Fragments (z, y, x) with ids 1..n of part of a volume; first_section: its z in the
         world."""
 
-    def open(self, container: Path, worker: int) -> Fragments:
+    def open(self, container: Path, worker: int) -> FragmentsFunction:
         """Ready to be called."""
-        return Fragments(self)
+        return FragmentsFunction(self)
 
 
-class Fragments:
+class FragmentsFunction:
     """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows:
     their sizes."""
 

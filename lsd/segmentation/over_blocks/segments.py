@@ -19,7 +19,7 @@ from lsd.volumes.inputs import OwnArray
 
 
 class SegmentsJob(Job):
-    """Segmentations of each block at some thresholds; see `Segments`.
+    """Segmentations of each block at some thresholds; see `SegmentsFunction`.
 
     arrays: names of the arrays and of their tables; made_from: digest of the edges' step
     """
@@ -30,12 +30,12 @@ class SegmentsJob(Job):
     arrays: dict[str, str]
     apart: Apart
 
-    def open(self, container: Path, worker: int) -> Segments:
+    def open(self, container: Path, worker: int) -> SegmentsFunction:
         """Ready to be called."""
-        return Segments(self, container)
+        return SegmentsFunction(self, container)
 
 
-class Segments:
+class SegmentsFunction:
     """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each
     threshold."""
 
