@@ -38,7 +38,9 @@ def test_the_command_exits_as_for_any_wrong_config(tmp_path, capsys) -> None:
         with pytest.raises(SystemExit) as end:
             COMMAND.main(["-c", str(file), "network.train_shape=(17, 18, 18)", *words])
         assert end.value.code == 2
-        assert capsys.readouterr().err.splitlines()[-1].startswith(
-            "error: network.train_shape: (17, 18, 18) does not fit"
+        assert (
+            capsys.readouterr()
+            .err.splitlines()[-1]
+            .startswith("error: network.train_shape: (17, 18, 18) does not fit")
         )
     assert not (tmp_path / "runs" / "outside" / "main").exists()

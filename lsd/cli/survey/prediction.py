@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +16,20 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
 from lsd.cli.survey.words import amount, duration, times
-from lsd.network import cost
+from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
-from lsd.spec import Config, Predict
+from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import prediction
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 from lsd.volumes.volume import within
+
+# multiplications of a pass that is timed, at most: some seconds of a slow core
+_WORK = 5e10
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def _volumes(
         return
     at_once = min(workers, left)
     shared = f" by {at_once} processes, if each has a device or core" if at_once > 1 else ""
-    how = "a guess, from a block that was predicted here and now" if measured else "as others took"
+    how = "a guess, from a small block predicted here and now" if measured else "as others took"
     yield f"about {duration(seconds / at_once)}{shared}: {how}"
 
 
@@ -150,9 +153,39 @@ def _folder(target: Path) -> Path:
 
 
 def _measure(predictor: Predictor, plan: Plan) -> float:
-    """Seconds that a block takes, once the first is done."""
-    raw = np.zeros(plan.grid.block(0).read.shape, np.float32)
-    predictor.block(raw, plan)
+    """Seconds that a block takes, once the first is done: by that of a small one, which takes
+    seconds at most."""
+    network, variant, axes = predictor.network, predictor.variant, predictor.network.dims
+    raw = _small_raw(predictor, plan)
+    block = np.zeros((1,) * (plan.grid.roi.dims - axes) + raw, np.float32)
+    output = sizes.cascade_output(variant, network.trunk, raw)
+    small = replace(plan, turns=plan.turns[:1], kept=tuple(slice(0, n) for n in output))
+    predictor.block(block, small)
     begin = time.perf_counter()
-    predictor.block(raw, plan)
-    return time.perf_counter() - begin
+    predictor.block(block, small)
+    took = time.perf_counter() - begin
+    own = tuple(plan.grid.block(0).read.shape)
+    sections = math.prod(own[: len(own) - axes])
+    larger: float = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
+    return took * larger * sections * len(plan.turns)
+
+
+def _small_raw(predictor: Predictor, plan: Plan) -> tuple[int, ...]:
+    """The largest raw up to that of a block of which a pass takes seconds at most."""
+    network, variant, axes = predictor.network, predictor.variant, predictor.network.dims
+    own = tuple(plan.grid.block(0).read.shape)[-axes:]
+    smallest, step = sizes.smallest_raw(variant, network.trunk), sizes.step(network.trunk)
+    for parts in range(8, 0, -1):
+        raw = tuple(
+            low + max(n * parts // 8 - low, 0) // by * by
+            for n, low, by in zip(own, smallest, step, strict=True)
+        )
+        if _work(network, variant, raw) <= _WORK:
+            return raw
+    return tuple(smallest)
+
+
+def _work(network: Network, variant: Variant, raw: Sequence[int]) -> int:
+    """Multiplications of a pass."""
+    inputs = sizes.stage_inputs(variant, network.trunk, raw)
+    return cost.macs(network.trunk, inputs, variant)
