@@ -30,7 +30,7 @@ from lsd.batches.sources.choice import Choice
 from lsd.batches.sources.chunk_memory import Memory, with_memory
 from lsd.batches.sources.location import Location
 from lsd.batches.sources.source import VolumeSource
-from lsd.batches.volumes import check_size, chunk_memory, open_training, scout
+from lsd.batches.volumes import check_size, chunk_memory, find_places, open_training
 from lsd.batches.workers import BatchWorkers
 from lsd.spec.paths import data_root
 from lsd.volumes.intensity import signed
@@ -135,7 +135,7 @@ class Maker:
         self.volumes = [with_memory(volume, self.memory) for volume in opened]
         self.voxel_size = self.volumes[0].voxel_size
         locations = _locations(recipe, self.volumes)
-        self.places = recipe.places or scout(self.volumes, locations)
+        self.places = recipe.places or find_places(self.volumes, locations)
         self._pipeline = build_pipeline(recipe, self.volumes, locations)
         self._request = sample_request(recipe)
         self._pipeline.setup()

@@ -60,14 +60,14 @@ def chunk_memory(volumes: Sequence[OpenVolume], workers: int) -> int:
     return size
 
 
-def scout(
+def find_places(
     volumes: Sequence[OpenVolume], locations: Sequence[Location]
 ) -> dict[str, PlaceIndex | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:
         check_raw(volume)
-    return {location.volume.name: location.scout() for location in locations}
+    return {location.volume.name: location.find_places() for location in locations}
 
 
 def check_size(

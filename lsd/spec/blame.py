@@ -4,6 +4,7 @@ line."""
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from contextlib import suppress
@@ -13,8 +14,6 @@ from pathlib import Path
 
 # of this package
 OURS = __name__.partition(".")[0]
-# errors of the machine, which whoever calls the code understands
-_OF_THE_MACHINE = (OSError, MemoryError)
 # whose errors are sentences already
 _EXPLAINED_BY = (OURS, "pydantic_core")
 
@@ -39,12 +38,19 @@ class Author:
         """What to raise in the place of an error of the code: the error itself where it says
         enough, or is no mistake of the code."""
         module = type(error).__module__.partition(".")[0]
-        # that of torch, which must not be imported for it
-        is_memory = type(error).__name__ == "OutOfMemoryError"
-        if isinstance(error, _OF_THE_MACHINE) or is_memory or module in _EXPLAINED_BY:
+        of_the_machine = isinstance(error, OSError) or is_out_of_memory(error)
+        if of_the_machine or module in _EXPLAINED_BY:
             return error
         place = mistake_at(error, self.packages)
         return KindError(f"{self.title}{place and f' ({place})'}: {in_words(error)}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, that of a GPU included."""
+    # torch's own class, which must not be imported here, and its words on a CPU
+    is_of_torch = type(error).__name__ == "OutOfMemoryError"
+    words = re.search("alloc.*memory", str(error))
+    return isinstance(error, MemoryError) or is_of_torch or words is not None
 
 
 def in_words(error: BaseException) -> str:

@@ -161,7 +161,7 @@ def _fits_turned(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 def _told(array: Array, field: str) -> Any:
     """What an array's file says; of axes, those of space in their order on disk."""
-    value = getattr(array.layout.told, field)
+    value = getattr(array.layout.stated, field)
     return tuple(axis for axis in value if axis in SPACE) if field == "axes" and value else value
 
 

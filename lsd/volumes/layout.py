@@ -42,7 +42,7 @@ class Layout:
     extent:     shape on disk
     voxel_size: nm, and offset: voxels; in the order z, y, x
     remainder:  nm, exact: how far voxel 0 of the world lies from where nm are 0, less than a voxel
-    told:       what its file says of it
+    stated:     what its file says of it
     """
 
     disk: tuple[str, ...]
@@ -51,7 +51,7 @@ class Layout:
     offset: Coordinate
     remainder: Remainder
     # what a file says beside what it is read as is no part of what the array is
-    told: StatedByFile = field(default=StatedByFile(), compare=False)
+    stated: StatedByFile = field(default=StatedByFile(), compare=False)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:

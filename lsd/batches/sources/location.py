@@ -57,7 +57,7 @@ class Location(Filter):
         )
         self.needed = math.ceil(max(min_masked * math.prod(self.output), 1))
 
-    def scout(self) -> PlaceIndex | None:
+    def find_places(self) -> PlaceIndex | None:
         """The places that suit, None where they are so many that none need be known.  Raises
         ValueError if there are none."""
         if self.places is None:
