@@ -92,7 +92,7 @@ class Batches:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """Of all that is trained on, nm."""
+        """Voxel size of all training volumes, nm."""
         return tuple(float(size) for size in self._maker.voxel_size)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -160,7 +160,7 @@ class Maker:
         )
 
     def close(self) -> None:
-        """Takes the pipeline apart."""
+        """Ends the pipeline's nodes."""
         self._pipeline.internal_teardown()
 
     def _sample(self, seed: np.random.SeedSequence) -> gp.Batch:

@@ -221,7 +221,7 @@ def _set_up(parent: socket.socket) -> Callable[[int], Any]:
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception itself if it survives pickling."""
+    """The exception itself if it can be pickled, else one with the same words."""
     try:
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)

@@ -133,7 +133,7 @@ class Cascade(nn.Module):
         return output
 
     def _running(self, stages: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
-        """Those of stages that give a head in wanted, or are read on the way to one; in order."""
+        """The stages, in order, that give a wanted head, or a head that such a stage reads."""
         known = [head for name in stages for head in self._heads[name]]
         unknown = [head for head in wanted if head not in known]
         if unknown:

@@ -69,7 +69,8 @@ def answering_class(cls: type[Any], author: Author, names: Names = ()) -> type[A
 
 
 def answer_in_place(cls: type[Any], author: Author, *, base: type[Any]) -> None:
-    """The same of the methods that a class itself defines; those of `base` stay as they are."""
+    """Makes the methods that a class itself defines answer likewise, except those that `base` has
+    as well."""
     for name, member in [*vars(cls).items()]:
         if not name.startswith("_") and not hasattr(base, name):
             setattr(cls, name, _answering_member(member, author, _declaration(cls, name)))

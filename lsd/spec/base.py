@@ -191,7 +191,7 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def too_few(values: tuple[float, ...], dims: int) -> str:
-    """That these values, one an axis, are fewer than the network has axes."""
+    """A message which says that these values, one an axis, are fewer than the network has axes."""
     return (
         f"{values} is of {counted(len(values), 'axis')}, the network of {dims}; give "
         f"{' '.join('zyx'[-dims:])}"

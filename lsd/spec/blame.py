@@ -25,7 +25,7 @@ class KindError(ValueError):
 
 @dataclass(frozen=True)
 class Author:
-    """Whose code is called.
+    """The author of code that is called.
 
     title:    what messages call the kind: "target 'distance'"
     packages: that define it, by the first part of their names
@@ -54,7 +54,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def in_words(error: BaseException) -> str:
-    """What kind of error it is, and what it says."""
+    """An error as messages show it: its class and its text."""
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
@@ -90,7 +90,7 @@ def _installed() -> tuple[str, ...]:
 
 
 def file_and_line(file: str, line: int | None) -> str:
-    """As messages name them: "my_target.py, line 12"."""
+    """A file and a line as messages name them: "my_target.py, line 12"."""
     return f"{from_here(file)}, line {line}"
 
 

@@ -79,12 +79,12 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
 
 
 def without_index(error: ValidationError) -> ValidationError:
-    """The same mistakes as those of the one element that was checked as a tuple."""
+    """The same error, with its mistakes placed in the one element that was checked as a tuple."""
     return _moved(error, drop=1)
 
 
 def inside(error: ValidationError, part: str) -> ValidationError:
-    """The same mistakes as those of what lies at a part of something larger."""
+    """The same error, with its mistakes placed in that part of something larger."""
     return _moved(error, before=(part,))
 
 
@@ -104,7 +104,7 @@ def _moved(
 
 
 def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:
-    """That there is no field of this name, and which was meant."""
+    """A message which says that there is no field of this name, and which was probably meant."""
     return f"no field {name!r}{suggestion(name, fields, deeper)}"
 
 

@@ -22,7 +22,7 @@ def _machine(path: Path) -> int | None:
 
 
 def _groups(root: Path) -> list[int | None]:
-    """Of the process's own control group and those above it."""
+    """The limits of the process's own control group and of those above it."""
     name = next(
         (line[3:] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), None
     )

@@ -56,15 +56,15 @@ class Relay:
             os.kill(os.getpid(), signal.SIGINT)
 
     def end(self) -> None:
-        """The same before the scheduler sets the handler back."""
+        """To be called in the main thread before the scheduler sets the handler back."""
         faulthandler.unregister(signal.SIGINT)
 
     def hear(self, number: int, _: FrameType | None) -> None:
-        """A handler."""
+        """The handler: notes that a signal has come."""
         self.received = True
 
     def close(self) -> None:
-        """Asks once more, and leaves nothing open."""
+        """Looks once more whether a signal has come, and closes the pipe."""
         self.end()
         with suppress(BlockingIOError):
             self.received |= bool(os.read(self._mine, 1))

@@ -188,7 +188,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
     """Descriptors as what a head learns."""
 
     def channels(self, dims: int) -> int:
-        """Those of `descriptors`, or of them the components."""
+        """The channels of `descriptors`, or the chosen components of them."""
         return channel_count(dims, self.spec.components)
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:
@@ -220,7 +220,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
         return values, np.broadcast_to(known, values.shape)
 
     def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
-        """Where statistics say little, each once."""
+        """Remarks on axes along which the statistics say little."""
         dims = len(output)
         at = scale(
             dims,

@@ -38,7 +38,7 @@ def format_of(path: Path) -> FileFormat[Any]:
 
 
 def formats() -> Iterator[FileFormat[Any]]:
-    """Those that are read, in the order in which they were defined."""
+    """The formats that are read, in the order in which they were defined."""
     return map(_made, Format.kinds())
 
 

@@ -256,7 +256,7 @@ def _reopen(
 
 
 def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
-    """On the grid that is asked for."""
+    """The array, with its voxels counted on the grid that is asked for."""
     array = open_array(path, name, writable=True)
     return array.on_grid(tuple(exact(nm) for nm in remainder or (0,) * array.roi.dims))
 

@@ -81,7 +81,7 @@ def numbers(value: Any, title: str, *, positive: bool = False) -> tuple[Fraction
 
 
 def texts(value: Any, title: str) -> list[str]:
-    """The words of a list, None among them as ""."""
+    """The words of a list; None in it becomes ""."""
     words = [
         entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
         for entry in as_tuple(value)

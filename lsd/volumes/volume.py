@@ -47,7 +47,7 @@ class OpenVolume:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """In nm, z y x."""
+        """Voxel size in nm, z y x."""
         return self.raw.voxel_size
 
     @property

@@ -109,7 +109,7 @@ def verify(path: str | Path) -> str:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether `load` would take it."""
+    """Whether the file is an undamaged checkpoint, which `load` would take."""
     try:
         _load(path, "cpu")
     except (ValueError, OSError):

@@ -114,7 +114,7 @@ def load_weights(
 
 
 def until(variant: Variant, stage: str) -> Variant:
-    """The stages up to `stage`."""
+    """The variant of the stages up to `stage`, this one included."""
     names = [s.name for s in variant.stages]
     if stage not in names:
         raise ValueError(f"stage {stage!r} is none of the variant's: {', '.join(names)}")
