@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lsd import cli
+from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
 from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
@@ -281,11 +282,11 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
         with pytest.raises(cli.ConfigError) as error:
             cli.load(file, [override])
         says = (
-            f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, "
+            f"{key}: the name {name!r} is looked up in {DICTIONARIES[key]} of a .py config, "
             f"and this config holds none"
         )
         assert str(error.value).startswith(says)
-        assert str(error.value).endswith(f"-c {cli.DEFAULT_CONFIG} {override}")
+        assert str(error.value).endswith(f"-c {DEFAULT_CONFIG} {override}")
     assert cli.load(path, ["dataset.augment=()"]).dataset.augment == ()
 
 
