@@ -70,10 +70,10 @@ def predict_array(
     """
     raw = np.asarray(raw)
     _check(raw)
-    for name, given in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
-        if given is not None and len(given) != raw.ndim:
+    for name, lengths in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
+        if lengths is not None and len(lengths) != raw.ndim:
             raise ValueError(
-                f"{name} has {counted(len(given), 'axis')}, raw {raw.ndim} (shape {raw.shape}); "
+                f"{name} has {counted(len(lengths), 'axis')}, raw {raw.ndim} (shape {raw.shape}); "
                 f"give it one entry an axis"
             )
     return predict_roi(
@@ -121,10 +121,10 @@ def _check(raw: npt.NDArray[Any]) -> None:
         raise ValueError(f"raw of shape {raw.shape} holds no voxel")
     if raw.dtype == np.uint8:
         return
-    where = first_not_finite(raw)
-    if where is not None:
+    voxel = first_not_finite(raw)
+    if voxel is not None:
         raise ValueError(
-            f"raw is {raw[where]} at voxel {where}; allowed: -1..1; replace what is not finite"
+            f"raw is {raw[voxel]} at voxel {voxel}; allowed: -1..1; replace what is not finite"
         )
     low, high = raw.min(), raw.max()
     if low < -1 - HAIR or high > 1 + HAIR:

@@ -120,12 +120,12 @@ def prediction_input(array: Array, *, revision: str | None, whole: bool = True) 
                 f"again with {typed('predict')}"
             )
         made_from = step.digest
-    where = f"{array.source.name.removesuffix('/0')} of the prediction"
+    place = f"{array.source.name.removesuffix('/0')} of the prediction"
     return ArrayInput(
         path=str(array.source.path.resolve()),
         name=array.source.name,
         made_from=made_from,
-        state=ArrayState.of(array, where=where, revision=revision),
+        state=ArrayState.of(array, where=place, revision=revision),
     )
 
 

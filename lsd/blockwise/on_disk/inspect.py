@@ -67,14 +67,14 @@ class Finding:
 
 def steps(folder: Path) -> Iterator[Path]:
     """Folders of all steps below a run's folder, in the order of their names."""
-    seen = set()
+    visited = set()
     # results may lie on another disk, with a link in their place
     for root, below, files in os.walk(folder, followlinks=True):
         status = os.stat(root)
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             below.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if name != REPLACED)
         if "step.json" in files:
             below.clear()
@@ -140,26 +140,25 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
         reasons = list(
             pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records)
         )
-    bad = np.array([bool(reason) for reason in reasons], dtype=bool)
-    if bad.any():
-        rewrite(ledger, ~bad)
+    is_damaged = np.array([bool(reason) for reason in reasons], dtype=bool)
+    if is_damaged.any():
+        rewrite(ledger, ~is_damaged)
         if was_whole(step.folder):
             # what is deleted here is nobody's edit
             note_whole(step.folder, {})
-        for index in ledger.done[bad & (ledger.done < len(step.grid))]:
+        for index in ledger.done[is_damaged & (ledger.done < len(step.grid))]:
             for array in arrays.values():
                 if isinstance(array, Array):
                     # a chunk that cannot be read cannot be written in part either
                     array.delete(step.grid.block(int(index)).write)
-    said = {
+    damaged = {
         int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason
     }
     missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
-    if was_whole(step.folder):
-        return [
-            _finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())
-        ], 0
-    return [_finding(step, index, reason) for index, reason in sorted(said.items())], len(missing)
+    whole = was_whole(step.folder)
+    reasons_of = {**missing, **damaged} if whole else damaged
+    findings = [_finding(step, index, reason) for index, reason in sorted(reasons_of.items())]
+    return findings, 0 if whole else len(missing)
 
 
 def _finding(step: Step, index: int, reason: str) -> Finding:
