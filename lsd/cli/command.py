@@ -139,15 +139,17 @@ def guarded(action: Callable[[], object], *, debug: bool, interrupted: str = "in
 
     interrupted: what is said after Ctrl-C or SIGTERM, unless the action says more
     """
+    signals: list[str] = []
     try:
-        with _terminable():
+        with _terminable(signals):
             action()
     except ConfigError as error:
         _fail(error, 2, debug=debug)
     except ValidationError as error:
         _fail("\n".join(lines(error)), 1, debug=debug)
     except KeyboardInterrupt as error:
-        _interrupted(str(error) or interrupted)
+        by_signal = f"interrupted by {signals[0]}" if signals else "interrupted"
+        _interrupted(str(error) or interrupted.replace("interrupted", by_signal, 1))
     except BrokenPipeError as error:
         if is_closed():
             raise
@@ -190,13 +192,17 @@ def _ignoring_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: locks are given back, and it is said how to go on."""
+def _terminable(signals: list[str]) -> Iterator[None]:
+    """Inside, SIGTERM is as Ctrl-C: locks are given back, and it is said how to go on.
+
+    signals: its name is appended when it comes
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        signals.append(signal.Signals(number).name)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

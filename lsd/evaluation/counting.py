@@ -149,21 +149,21 @@ def _step(
     config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path
 ) -> Step:
     settings, source, revision = config.evaluate, results.array.source, config.segment.revision
-    none, where = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
+    no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
         segmentation=ArrayInput(
             path=str(source.path.resolve()),
             name=source.name,
             made_from=results.made_from,
-            state=ArrayState.of(results.array, roi, where=where, revision=revision),
+            state=ArrayState.of(results.array, roi, where=place, revision=revision),
         ),
         truth=VolumeInput.truth(volume, data_root(config), roi=roi),
         use_mask=settings.use_mask,
         connected=settings.connected,
         ignore=settings.ignore if settings.connected else (),
     )
-    grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(no_context, no_context))
     return Step(
         "counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR
     )
@@ -187,18 +187,18 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        asked = within(settings.region, volume.truth_roi)
+        wanted = within(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:
-        roi = asked.intersect(results.array.on_grid(volume.raw.remainder).roi)
+        roi = wanted.intersect(results.array.on_grid(volume.raw.remainder).roi)
     except ValueError as error:
         raise ValueError(
             f"volume {volume.name!r}: against raw, {error}; or predict and segment it again"
         ) from error
     if roi.empty:
         raise ValueError(
-            f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation "
+            f"volume {volume.name!r}: truth to be scored covers {text(wanted)}, the segmentation "
             f"{text(results.array.roi)} "
             "(voxels); predict and segment a region that overlaps it"
         )

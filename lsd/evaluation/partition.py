@@ -86,8 +86,8 @@ class Partition(Score):
     @property
     def arand(self) -> float:
         """Adapted Rand error: 1 - F-score of precision and recall."""
-        both = self.pairs[1] + self.pairs[2]
-        return 1 - 2 * self.pairs[0] / both if both else 0.0
+        total = self.pairs[1] + self.pairs[2]
+        return 1 - 2 * self.pairs[0] / total if total else 0.0
 
     @property
     def cremi(self) -> float:
@@ -125,7 +125,7 @@ class Partition(Score):
         """
         partitions = (self, *others)
         voxels = sum(partition.voxels for partition in partitions)
-        both, segmentation, truth = (
+        in_both, segmentation, truth = (
             sum(partition.pairs[i] for partition in partitions) for i in range(3)
         )
         split = sum(partition.voi_split * partition.voxels for partition in partitions)
@@ -133,7 +133,7 @@ class Partition(Score):
         return Partition(
             voi_split=split / voxels,
             voi_merge=merge / voxels,
-            pairs=(both, segmentation, truth),
+            pairs=(in_both, segmentation, truth),
             voxels=voxels,
             segments=sum(partition.segments for partition in partitions),
             objects=sum(partition.objects for partition in partitions),

@@ -25,6 +25,7 @@ from lsd.network.levels import Extent
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Network, Trunk, Variant
 from lsd.spec.mistakes import ConfigError
+from lsd.spec.plurals import counted
 
 
 def step(trunk: Trunk) -> Coordinate:
@@ -138,8 +139,8 @@ def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict
     shape = smallest_input(trunk, (1,) * trunk.dims)
     raw = raw_shape(variant, trunk, shape, stage=stage)
     return {
-        name: (raw - own) // 2
-        for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()
+        name: (raw - entering) // 2
+        for name, entering in stage_shapes(variant, trunk, shape, stage=stage).items()
     }
 
 
@@ -248,11 +249,6 @@ def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> di
     }
 
 
-def parameters(variant: Variant, trunk: Trunk) -> int:
-    """Weights and biases of all stages."""
-    return cost.parameters(trunk, variant)
-
-
 def _growing(
     variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate
 ) -> Iterator[Coordinate]:
@@ -298,8 +294,8 @@ def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
 def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
     if len(shape) != trunk.dims:
         raise ValueError(
-            f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an "
-            f"axis"
+            f"shape {_text(shape)} has {counted(len(shape), 'axis')}, the trunk {trunk.dims}; give "
+            f"one size an axis"
         )
     return architecture(trunk).extent(training=training)
 

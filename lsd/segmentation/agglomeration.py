@@ -119,12 +119,12 @@ def agglomerate_part(
 ) -> tuple[Edges, Scores]:
     """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are
     sound."""
-    way = scoring_of(scoring)
-    affs, neighborhood = way.looked_at(affs, neighborhood)
+    edge_scoring = scoring_of(scoring)
+    affs, neighborhood = edge_scoring.looked_at(affs, neighborhood)
 
     def score(affs: NDArray[Any]) -> Score:
         return partial(
-            way.scores, affs, neighborhood, caution=caution, cautious_above=cautious_above
+            edge_scoring.scores, affs, neighborhood, caution=caution, cautious_above=cautious_above
         )
 
     if len(neighborhood[0]) == fragments.ndim:

@@ -120,12 +120,12 @@ def prediction_input(array: Array, *, revision: str | None, whole: bool = True) 
                 f"again with {typed('predict')}"
             )
         made_from = step.digest
-    where = f"{array.source.name.removesuffix('/0')} of the prediction"
+    place = f"{array.source.name.removesuffix('/0')} of the prediction"
     return ArrayInput(
         path=str(array.source.path.resolve()),
         name=array.source.name,
         made_from=made_from,
-        state=ArrayState.of(array, where=where, revision=revision),
+        state=ArrayState.of(array, where=place, revision=revision),
     )
 
 
@@ -190,8 +190,8 @@ def _check_offsets(affs: Array, offsets: Offsets, head: str) -> None:
     )
     if affs.channels != len(offsets):
         raise ValueError(
-            f"{affs.name} has {affs.channels} channels, and there are {len(offsets)} offsets in "
-            f"{head}"
+            f"{affs.name} has {counted(affs.channels or 0, 'channel')}, and there are "
+            f"{len(offsets)} offsets in {head}"
         )
     recorded = affs.source.handle.attrs.get("neighborhood")
     wanted = [[*(0,) * (affs.roi.dims - len(offset)), *offset] for offset in offsets]

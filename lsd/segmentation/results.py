@@ -26,17 +26,17 @@ def open_results(config: Config, volume: str) -> Results:
             f"there is no segmentation of volume {volume!r} at {path}; run {typed('segment')} first"
         )
     decoder = decoder_of(config.segment)
-    first = whole_step(step_folder(path, decoder.first_step))
-    return decoder.results(_inputs(config, volume, first), path)
+    first_step = whole_step(step_folder(path, decoder.first_step))
+    return decoder.results(_inputs(config, volume, first_step), path)
 
 
-def _inputs(config: Config, volume: str, first: Step) -> Inputs:
+def _inputs(config: Config, volume: str, first_step: Step) -> Inputs:
     """The inputs of a segmentation that would be made now.
 
     A prediction that was deleted since is taken as the first step on disk recorded it.
     """
     settings = config.segment
-    if prediction(config, volume).exists() or first.is_older:
+    if prediction(config, volume).exists() or first_step.is_older:
         predicted = open_heads(config, volume)
         roi = next(iter(predicted.values())).array.roi
         heads = {
@@ -44,8 +44,8 @@ def _inputs(config: Config, volume: str, first: Step) -> Inputs:
             for name, head in predicted.items()
         }
     else:
-        roi = first.grid.roi
-        heads = decoder_of(settings).recorded(first.job.record(), settings)
+        roi = first_step.grid.roi
+        heads = decoder_of(settings).recorded(first_step.job.record(), settings)
     return Inputs(settings, roi, heads, mask_of(config, volume, roi=roi))
 
 

@@ -39,13 +39,13 @@ def picked(config: Config) -> float | None:
     path = evaluation_file(config)
     evaluation = _read(path)
     if evaluation.get("threshold") is not None:
-        other = [
+        differences = [
             *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
             *_other_volumes(evaluation.get("picked_on", {}), config.dataset),
         ]
-        if not other:
+        if not differences:
             return float(evaluation["threshold"])
-        _warn_unused(path, other)
+        _warn_unused(path, differences)
     return validated(config)
 
 
@@ -59,12 +59,12 @@ def validated(config: Config) -> float | None:
     # earlier versions recorded the settings of segmentation alone
     yardstick = validation.get("yardstick", validation)
     volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
-    other = [
+    differences = [
         *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
         *_other_volumes(volumes, config.dataset),
     ]
-    if other:
-        _warn_unused(path, other)
+    if differences:
+        _warn_unused(path, differences)
         return None
     return float(validation["threshold"])
 

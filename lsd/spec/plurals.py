@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 
-def counted(count: int, noun: str, *, plural: str = "") -> str:
-    """The number with its noun: "1 block", "3 blocks"; plural: of a noun that takes no s."""
-    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+def counted(count: int, noun: str) -> str:
+    """The number with its noun, in the plural unless it is one: "1 block", "3 blocks", "2 axes"."""
+    return f"{count} {noun if count == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("is"):
+        return f"{noun[:-2]}es"
+    return f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"

@@ -152,8 +152,8 @@ class Workers(Spec):
     def _is_no_number(cls, given: object) -> object:
         if isinstance(given, int) and not isinstance(given, bool):
             raise ValueError(
-                f"got {given}, wanted several fields by name; for {given} processes set .count, as "
-                f"in segment.workers.count={given}"
+                f"got {given}, wanted several fields by name; the number of processes is .count, "
+                f"as in segment.workers.count={given}"
             )
         return given
 

@@ -1,5 +1,7 @@
 """How commands end: exit status, and what is said of an interruption."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,18 @@ def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
         command.main(["-c", str(CONFIG), *words])
     assert ended.value.code == 130
     assert capsys.readouterr().err == f"error: {says}\n"
+
+
+def test_a_run_that_was_told_to_end_says_by_what(capsys) -> None:
+    def ended_by_the_cluster(*_: object) -> list[str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    command = cli.Command("segment", "", ended_by_the_cluster, survey=ended_by_the_cluster)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["-c", str(CONFIG), "--dry-run"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted by SIGTERM; nothing was changed\n"
 
 
 def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:

@@ -1,6 +1,7 @@
 """The scripts killed and interrupted: what they leave, and how they go on."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -91,11 +92,8 @@ def with_workers(config: Config) -> Config:
 def interrupted(script: Script) -> bool:
     """Whether it ended as if by Ctrl-C, and said in a sentence how to go on."""
     assert script.ends() == 130, script.said()
-    assert (
-        script.said()
-        .splitlines()[-1]
-        .startswith("error: interrupted; the same command goes on from")
-    )
+    words = r"error: interrupted( by SIGTERM)?; the same command goes on from"
+    assert re.match(words, script.said().splitlines()[-1])
     return "Traceback" not in script.said()
 
 

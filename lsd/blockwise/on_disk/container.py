@@ -145,9 +145,9 @@ def _remove_replaced(container: Path) -> None:
 
 def _say_lost(target: Path, container: Path) -> None:
     """Tells what is not made anew and goes with the earlier result."""
-    gone = arrays_without_successor(target, container) if target.exists() else []
-    if gone:
-        log.info("%s: removed with the earlier result: %s", target, ", ".join(gone))
+    names = arrays_without_successor(target, container) if target.exists() else []
+    if names:
+        log.info("%s: removed with the earlier result: %s", target, ", ".join(names))
 
 
 def _differences(target: Path, first: Step) -> list[str] | None:

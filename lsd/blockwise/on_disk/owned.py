@@ -60,9 +60,9 @@ def own_arrays(container: Path) -> set[str]:
 def foreign_arrays(container: Path, names: Iterable[str]) -> list[Path]:
     """Arrays of these names that hold voxels and are of no step that there is or was: another wrote
     them."""
-    own = own_arrays(container)
+    ours = own_arrays(container)
     return [
-        container / name for name in names if name not in own and _holds_voxels(container / name)
+        container / name for name in names if name not in ours and _holds_voxels(container / name)
     ]
 
 

@@ -89,12 +89,12 @@ def prepare(step: Step) -> None:
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
         if differing:
-            gone = sorted({*forget(earlier)} - {*step.arrays})
-            if gone:
+            removed = sorted({*forget(earlier)} - {*step.arrays})
+            if removed:
                 log.info(
                     "%s: removed, for what they were made from is made anew: %s",
                     step.container,
-                    ", ".join(gone),
+                    ", ".join(removed),
                 )
     step.save()
 
@@ -115,7 +115,7 @@ def _is_awaited(step: Step) -> bool:
     done = len(read_ledger(step.folder))
     if done < len(step.grid):
         return done > 0
-    return any(_is_awaited(other) for other in made_of(step))
+    return any(_is_awaited(later) for later in made_of(step))
 
 
 def run(
@@ -256,8 +256,9 @@ def _stop_if_fatal(step: Step) -> None:
 
 def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
     failures = {failure.index: failure for failure in read_failures(step.folder)}
-    rest = ", the others are done" if len(pending) < len(step.grid) else ""
-    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed{rest}:"]
+    others_done = ", the others are done" if len(pending) < len(step.grid) else ""
+    blocks = counted(len(step.grid), "block")
+    lines = [f"{len(pending)} of {blocks} of {step.name} failed{others_done}:"]
     silent = (
         f"its worker was killed (out of memory?) or the block took too "
         f"long{': ' + _last_line(died) if died else ''}"
@@ -308,6 +309,7 @@ def _bar(
                 and time.monotonic() - logged > _LOG_EVERY
             ):
                 logged = time.monotonic()
-                log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
+                blocks = counted(total, "block")
+                log.info("%s: %d of %s%s", title, at, blocks, _left(total - at, rate.now))
 
         yield update

@@ -48,8 +48,8 @@ def _show(what: str, folder: Path) -> None:
     if findings:
         _say(findings)
         raise RuntimeError(
-            f"{len(findings)} blocks or tables are not as they should be; run the command that "
-            f"made them again: {typed('predict')} or {typed('segment')}"
+            f"damaged blocks and tables: {len(findings)}; run the command that made them again: "
+            f"{typed('predict')} or {typed('segment')}"
         )
 
 

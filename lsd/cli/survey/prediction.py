@@ -15,7 +15,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.cli.survey.words import amount, duration, times
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
@@ -24,6 +24,7 @@ from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
 from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import prediction
+from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 from lsd.volumes.volume import within
 
@@ -73,7 +74,7 @@ def _predictor(config: Config, wanted: Wanted | None) -> Predictor:
 
 
 def _network(predictor: Predictor) -> str:
-    heads = ", ".join(f"{name} ({n} channels)" for name, n in predictor.channels.items())
+    heads = ", ".join(f"{name} ({counted(n, 'channel')})" for name, n in predictor.channels.items())
     count = cost.parameters(predictor.network.trunk, predictor.variant)
     axes = predictor.network.dims
     return f"network: {count:,} parameters, {axes}D, on {predictor.device}; gives {heads}"
@@ -113,8 +114,8 @@ def _part(settings: Predict, volume: Surveyed) -> Roi:
 
 def _blocks(plan: Plan) -> str:
     turns = f", {len(plan.turns)} passes each" if len(plan.turns) > 1 else ""
-    read = times(plan.grid.block(0).read.shape)
-    return f"{blocks(len(plan.grid))} of {times(plan.grid.write_shape)}, each from {read}{turns}"
+    blocks, read = counted(len(plan.grid), "block"), times(plan.grid.block(0).read.shape)
+    return f"{blocks} of {times(plan.grid.write_shape)}, each from {read}{turns}"
 
 
 def _state(done: Done, plan: Plan) -> str:

@@ -11,12 +11,13 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import amount, blocks, duration, processes, times
+from lsd.cli.survey.words import amount, duration, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.predicted import PredictedHead, open_heads
 from lsd.spec import Config, Segment
 from lsd.spec.paths import segmentation
+from lsd.spec.plurals import counted
 from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
@@ -29,14 +30,14 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     config = expand(config)
     settings = config.segment
     wanted = (
-        f", {len(set(settings.thresholds))} thresholds"
+        f", {counted(len(set(settings.thresholds)), 'threshold')}"
         if decoder_of(settings).has_thresholds
         else ""
     )
     heads = ", ".join(decoder_of(settings).reads(settings))
     yield (
         f"decoder {settings.decoder.kind} reads {heads}{wanted}; "
-        f"{processes(settings.workers.count or 1)}"
+        f"{counted(settings.workers.count or 1, 'process')}"
     )
     for name in config.dataset.named(config.predict.volumes):
         try:
@@ -55,13 +56,13 @@ def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -
     count = math.prod(-(-n // b) for n, b in zip(roi.shape, block, strict=True))
     heads = ", ".join(f"{head} {times(a.shape)} {a.dtype}" for head, a in arrays.items())
     yield (
-        f"{name}: {heads}, {text(roi)}; {blocks(count)} of at most {times(block)}; each "
+        f"{name}: {heads}, {text(roi)}; {counted(count, 'block')} of at most {times(block)}; each "
         f"segmentation takes {amount(8 * math.prod(roi.shape))} before compression"
     )
     steps = _steps(segmentation(config, name))
     for step in steps:
         running = f", {step.running}" if step.running else ""
-        yield f"  {step.name}: {step.done} of {blocks(step.blocks)} done{running}"
+        yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
     if not steps:
         yield "  no step is begun"
     if not steps or any(step.done < step.blocks for step in steps):

@@ -11,6 +11,7 @@ from lsd.cli.survey.words import amount, duration, times
 from lsd.network import cost, sizes
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
+from lsd.spec.plurals import counted
 from lsd.targets.target import channels
 from lsd.training import step_time
 from lsd.training.finished import final_checkpoint, iterations_done
@@ -37,7 +38,7 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
     train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
     raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     heads = ", ".join(
-        f"{name} ({channels(head.target, trunk.dims)} channels)"
+        f"{name} ({counted(channels(head.target, trunk.dims), 'channel')})"
         for name, head in stage.heads.items()
     )
     batch = f"batches of {train.batch_size}" + (
@@ -52,7 +53,7 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
     if stage.name in train.frozen:
         yield "  frozen: it is not trained"
     elif final_checkpoint(config, stage) is not None:
-        yield f"  all {done} iterations are done"
+        yield "  its only iteration is done" if done == 1 else f"  all {done} iterations are done"
     else:
         yield f"  iterations: {done} of {train.iterations} are done, {left} are left"
         yield from _tried(config, stage, raw=raw, output=output, left=left)

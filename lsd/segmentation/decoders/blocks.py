@@ -64,14 +64,18 @@ class BlockDecoder(GraphDecoder):
     ) -> NDArray[np.uint64]:
         """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
         shape = next(iter(heads.values())).values.shape[1:]
-        given = self.segments(heads, mask=mask, first_section=first_section)
-        if not isinstance(given, np.ndarray) or given.shape != shape:
-            what = f"shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
-            raise ValueError(
-                f"decoder {self.spec.kind!r} gives segments of {what}; wanted: an array of whole "
-                f"numbers of shape {shape}, that of the heads without channels"
+        segments = self.segments(heads, mask=mask, first_section=first_section)
+        if not isinstance(segments, np.ndarray) or segments.shape != shape:
+            description = (
+                f"shape {segments.shape}"
+                if isinstance(segments, np.ndarray)
+                else type(segments).__name__
             )
-        return ids(given, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
+            raise ValueError(
+                f"decoder {self.spec.kind!r} gives segments of {description}; wanted: an array of "
+                f"whole numbers of shape {shape}, that of the heads without channels"
+            )
+        return ids(segments, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By the spec alone."""

@@ -115,5 +115,5 @@ class DecoderKind(ABC):
 
 def decoder_of(settings: Segment) -> DecoderKind:
     """The decoder of the config."""
-    made: DecoderKind = behaviour(settings.decoder)
-    return made
+    decoder: DecoderKind = behaviour(settings.decoder)
+    return decoder

@@ -139,11 +139,11 @@ class GraphDecoder(DecoderKind):
     ) -> None:
         """Tables and segmentations that are not there yet; those of other thresholds stay."""
         container, made_from = edges.container, edges.digest
-        gone = forget_others(container, made_from)
-        if gone:
-            running.say(f"removed, for they were made from other edges: {', '.join(gone)}")
-        asked = yet_to_run(container, names)
-        segmentations = {*names, *(name for step in asked for name in step.segmentations)}
+        removed = forget_others(container, made_from)
+        if removed:
+            running.say(f"removed, for they were made from other edges: {', '.join(removed)}")
+        steps = yet_to_run(container, names)
+        segmentations = {*names, *(name for step in steps for name in step.segmentations)}
         tables = {self._table(name) for name in segmentations}
         missing = [table for table in tables if not whole_tables(container, (table,), made_from)]
         if missing:
@@ -155,7 +155,7 @@ class GraphDecoder(DecoderKind):
                 names=lambda threshold: repr(float(threshold)),
                 made_from=made_from,
             )
-        for step in asked:
+        for step in steps:
             arrays = {f"{SEGMENTATION}/{name}": self._table(name) for name in step.segmentations}
             running.step(segments_step(inputs, container, edges, arrays, name=step.step))
         for written in begun(container):

@@ -41,6 +41,7 @@ from lsd.segmentation.over_blocks.whole import WholeJob
 from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Scores, Segment, Workers
 from lsd.spec.effect import effective
+from lsd.spec.plurals import counted
 from lsd.system.memory import available
 from lsd.volumes.inputs import ArrayInput
 
@@ -100,8 +101,8 @@ class WatershedDecoder(GraphDecoder):
         count = int(read_ledger(contacts.folder).records["count"].sum())
         _check_memory(running.name, count)
         # one that takes long is a process of its own, so that the script hears what it is told
-        own = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
-        return running.step(self.edges_of_all(inputs, container, contacts), workers=own)
+        one_worker = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
+        return running.step(self.edges_of_all(inputs, container, contacts), workers=one_worker)
 
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
@@ -117,16 +118,16 @@ class WatershedDecoder(GraphDecoder):
 
     def contacts(self, inputs: Inputs, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
-        scoring, read = inputs.settings.scoring, affinity_fields(inputs)
-        far = reach(read["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
+        scoring, fields = inputs.settings.scoring, affinity_fields(inputs)
+        context = reach(fields["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
         job = ContactsJob(
-            **read,
+            **fields,
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
             made_from=self.first(inputs, container).digest,
             scoring=scoring,
         )
-        return Step("contacts", container, inputs.around(far), job, rows=CONTACT)
+        return Step("contacts", container, inputs.around(context), job, rows=CONTACT)
 
     def edges_of_all(self, inputs: Inputs, container: Path, contacts: Step) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
@@ -142,26 +143,26 @@ class WatershedDecoder(GraphDecoder):
         """Scores, and where regions grew."""
         if edges.is_older:
             return self.first(inputs, container).differs(edges)
-        settings, noted = inputs.settings, edges.job.fingerprint()
-        asked = effective(Scores(**settings.scores))
-        other = differences({"scores": noted["scores"]}, {"scores": asked})
-        if settings.grown != noted["agglomeration"]:
+        settings, recorded = inputs.settings, edges.job.fingerprint()
+        wanted = effective(Scores(**settings.scores))
+        lines = differences({"scores": recorded["scores"]}, {"scores": wanted})
+        if settings.grown != recorded["agglomeration"]:
             chosen = ", by auto" if settings.agglomeration == "auto" else ""
-            other.append(
-                f"segment.agglomeration: {noted['agglomeration']} there, {settings.grown} asked "
+            lines.append(
+                f"segment.agglomeration: {recorded['agglomeration']} there, {settings.grown} asked "
                 f"for{chosen}"
             )
-        return in_config_words(other, settings="scores")
+        return in_config_words(lines, settings="scores")
 
     def other_inputs(self, inputs: Inputs, container: Path, edges: Step) -> list[str]:
         """Of the edges, or of the contacts that they are made from."""
         if inputs.settings.grown == "blocks":
-            asked = self.edges_of_blocks(inputs, container)
-            return in_config_words(asked.differs(edges), settings="scores", context="edge_context")
+            wanted = self.edges_of_blocks(inputs, container)
+            return in_config_words(wanted.differs(edges), settings="scores", context="edge_context")
         contacts, folder = self.contacts(inputs, container), step_folder(container, "contacts")
-        before = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
-        asked = self.edges_of_all(inputs, container, contacts)
-        return in_config_words(before or asked.differs(edges), settings="scores")
+        lines = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
+        wanted = self.edges_of_all(inputs, container, contacts)
+        return in_config_words(lines or wanted.differs(edges), settings="scores")
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
@@ -230,7 +231,7 @@ def _check_memory(name: str, contacts: int) -> None:
     needed, free = contacts * CONTACT_MEMORY, available()
     if free is not None and needed > free:
         raise ValueError(
-            f"{name}: to join {contacts} contacts over the whole volume about "
+            f"{name}: to join {counted(contacts, 'contact')} over the whole volume about "
             f"{needed / 1e9:.2g} GB of memory are needed, "
             f"{free / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the "
             f"fragments, or find more memory"

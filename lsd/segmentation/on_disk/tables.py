@@ -156,10 +156,14 @@ def write_tables(
 def _made_from(container: Path, made_from: str, first: str) -> dict[str, str]:
     """Checksums of the tables that are noted, where they are made from the same."""
     try:
-        noted = _description(container)
+        description = _description(container)
     except ValueError:
         return {}
-    return noted["digests"] if (noted["made_from"], noted["first"]) == (made_from, first) else {}
+    return (
+        description["digests"]
+        if (description["made_from"], description["first"]) == (made_from, first)
+        else {}
+    )
 
 
 def segments_of(places: FragmentPlaces, edges: Edges, threshold: float) -> NDArray[np.uint64]:
@@ -174,10 +178,10 @@ def segments_of(places: FragmentPlaces, edges: Edges, threshold: float) -> NDArr
 def have_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
     """Whether tables of these names are noted, made from the same."""
     try:
-        noted = _description(container)
+        description = _description(container)
     except ValueError:
         return False
-    return noted["made_from"] == made_from and set(names) <= set(noted["digests"])
+    return description["made_from"] == made_from and set(names) <= set(description["digests"])
 
 
 def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
@@ -191,15 +195,16 @@ def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
 def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
     """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from
     something else."""
-    noted = _description(container)
-    if made_from is not None and noted["made_from"] != made_from:
+    description = _description(container)
+    if made_from is not None and description["made_from"] != made_from:
         raise ValueError(
             f"{container / 'tables'} is from another run than the edges beside it; run "
             f"{typed('segment')} again"
         )
-    if name not in noted["digests"]:
+    if name not in description["digests"]:
         raise ValueError(
-            f"{container / 'tables'} has no table {name}; there are: {', '.join(noted['digests'])}"
+            f"{container / 'tables'} has no table {name}; there are: "
+            f"{', '.join(description['digests'])}"
         )
     first, segments = (
         _load(container / "tables" / "first.npy"),

@@ -82,8 +82,8 @@ class ContactsFunction:
 
 def _among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
-    kind = [("u", np.uint64), ("v", np.uint64)]
-    one, other = (
-        np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others)
+    dtype = [("u", np.uint64), ("v", np.uint64)]
+    pairs_as_values, others_as_values = (
+        np.ascontiguousarray(array, np.uint64).view(dtype).reshape(-1) for array in (pairs, others)
     )
-    return np.isin(one, other)
+    return np.isin(pairs_as_values, others_as_values)

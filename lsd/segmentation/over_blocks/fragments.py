@@ -120,10 +120,12 @@ def cut_pairs(
         first, before = _two_planes(inside, axis)
         v, u = (fragments[plane].reshape(-1) for plane in (first, before))
         bits = uncut.take([0], axis=axis).reshape(-1) >> axis & 1
-        both = (u > 0) & (v > 0)
-        pairs, inverse = np.unique(np.stack([u, v], axis=1)[both], axis=0, return_inverse=True)
+        is_contact = (u > 0) & (v > 0)
+        pairs, inverse = np.unique(
+            np.stack([u, v], axis=1)[is_contact], axis=0, return_inverse=True
+        )
         contact = np.bincount(inverse.reshape(-1), minlength=len(pairs))
-        same = np.bincount(inverse.reshape(-1), bits[both], minlength=len(pairs))
+        same = np.bincount(inverse.reshape(-1), bits[is_contact], minlength=len(pairs))
         pairs_of_faces.append(pairs[2 * same > contact])
     return np.unique(np.concatenate(pairs_of_faces), axis=0)
 
