@@ -74,7 +74,7 @@ def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[st
 
     size: voxels a side; what is labelled lies in one cube.
     """
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         container = _tiled(Path(folder), size, cube=round(size * part ** (1 / 3)))
         for name, mask in {"all": None, f"{part:.1%}": MASK}.items():
@@ -87,12 +87,12 @@ def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[st
             ) as batches:
                 for _ in range(4):
                     next(batches)
-                found[f"truth in {name}: s to batch 4"] = time.perf_counter() - begin
+                results[f"truth in {name}: s to batch 4"] = time.perf_counter() - begin
                 begin = time.perf_counter()
                 for _ in range(samples):
                     next(batches)
-                found[f"truth in {name}: samples/s"] = samples / (time.perf_counter() - begin)
-    return found
+                results[f"truth in {name}: samples/s"] = samples / (time.perf_counter() - begin)
+    return results
 
 
 def main() -> None:

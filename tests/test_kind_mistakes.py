@@ -210,3 +210,14 @@ def test_a_module_that_only_imports_names_is_imported(tmp_path) -> None:
     with pytest.raises(cli.ConfigError, match="there is no module 'no_such_module'; start in"):
         cli.load(config)
     kinds._imported.pop(name)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("cannot allocate memory")])
+def test_a_machine_without_memory_is_no_mistake_of_a_kind(written, error) -> None:
+    code = MISTAKES["trunk: module"].replace("1 / 0", "fail()")
+    module = written("trunk", code + "def fail():\n    raise error\n")
+    trunk = behaviour(module.spec())
+    sys.modules[module.name].error = error
+    with pytest.raises(type(error)) as caught:
+        trunk.module(1)
+    assert caught.value is error

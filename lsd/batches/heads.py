@@ -31,7 +31,7 @@ class HeadTargets(Filter):
                 self.provides(key, At(self.spec[LABELS].roi))
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs labels, with the widest context."""
+        """Asks for labels, with the widest context of all heads."""
         needed = gp.BatchRequest()
         for name, kind in self.kinds.items():
             roi = request[keys.target(name)].roi
@@ -85,7 +85,7 @@ class HeadTargets(Filter):
         return np.ascontiguousarray(values).reshape(shape), mask.astype(np.float32).reshape(shape)
 
     def _flat(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Without z, for 2D networks."""
+        """An array without its z axis, for 2D networks."""
         return np.ascontiguousarray(data[0] if self.dims == 2 else data)
 
 

@@ -84,7 +84,7 @@ class RawFilter(Filter):
         self.change = change
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
+        """Asks for raw."""
         return gp.BatchRequest({RAW: request[RAW].copy()})
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:

@@ -30,7 +30,7 @@ from lsd.batches.sources.choice import Choice
 from lsd.batches.sources.chunk_memory import Memory, with_memory
 from lsd.batches.sources.location import Location
 from lsd.batches.sources.source import VolumeSource
-from lsd.batches.volumes import check_size, chunk_memory, open_training, scout
+from lsd.batches.volumes import check_size, chunk_memory, find_places, open_training
 from lsd.batches.workers import BatchWorkers
 from lsd.spec.paths import data_root
 from lsd.volumes.intensity import signed
@@ -92,7 +92,7 @@ class Batches:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """Of all that is trained on, nm."""
+        """Voxel size of all training volumes, nm."""
         return tuple(float(size) for size in self._maker.voxel_size)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -135,7 +135,7 @@ class Maker:
         self.volumes = [with_memory(volume, self.memory) for volume in opened]
         self.voxel_size = self.volumes[0].voxel_size
         locations = _locations(recipe, self.volumes)
-        self.places = recipe.places or scout(self.volumes, locations)
+        self.places = recipe.places or find_places(self.volumes, locations)
         self._pipeline = build_pipeline(recipe, self.volumes, locations)
         self._request = sample_request(recipe)
         self._pipeline.setup()
@@ -160,7 +160,7 @@ class Maker:
         )
 
     def close(self) -> None:
-        """Takes the pipeline apart."""
+        """Ends the pipeline's nodes."""
         self._pipeline.internal_teardown()
 
     def _sample(self, seed: np.random.SeedSequence) -> gp.Batch:

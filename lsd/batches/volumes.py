@@ -60,14 +60,14 @@ def chunk_memory(volumes: Sequence[OpenVolume], workers: int) -> int:
     return size
 
 
-def scout(
+def find_places(
     volumes: Sequence[OpenVolume], locations: Sequence[Location]
 ) -> dict[str, PlaceIndex | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:
         check_raw(volume)
-    return {location.volume.name: location.scout() for location in locations}
+    return {location.volume.name: location.find_places() for location in locations}
 
 
 def check_size(
@@ -80,17 +80,17 @@ def check_size(
             covered, needed = (
                 "x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted)
             )
-            what = (
+            problem = (
                 f"training volume {volume.name!r} has raw of {covered} voxels, a sample takes "
                 f"{needed}"
             )
             if small == "refuse":
                 raise ValueError(
-                    f"{what}; take a smaller network.train_shape, or continue raw by reflection, "
-                    f"train.small=pad"
+                    f"{problem}; take a smaller network.train_shape, or continue raw by "
+                    f"reflection, train.small=pad"
                 )
             log.warning(
                 "%s: what lies beyond is its reflection; a smaller network.train_shape needs less "
                 "of it",
-                what,
+                problem,
             )

@@ -165,7 +165,7 @@ def _interrupted(words: str) -> None:
     A thread that computes a block, for minutes, would be waited for; it may be ended as any process
     may be killed.
     """
-    with _deaf():
+    with _ignoring_signals():
         try:
             _fail(words, 130, debug=False)
         finally:
@@ -176,7 +176,7 @@ def _interrupted(words: str) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _ignoring_signals() -> Iterator[None]:
     """Inside, nobody hears Ctrl-C and SIGTERM."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lsd.cli.beside import beside
 from lsd.cli.overrides import CONFIGS, DEFAULT_CONFIG, DICTIONARIES, override
+from lsd.cli.siblings import siblings_importable
 from lsd.spec import Config
 from lsd.spec.blame import from_here, in_words, mistake_at
 from lsd.spec.collected import collecting
@@ -85,7 +85,7 @@ def _from_json(path: Path) -> Config:
     text = _read(path)
     # whoever names the file has it import what it names; modules are looked for as if the file
     # stood in the working folder
-    with beside(Path.cwd() / path.name):
+    with siblings_importable(Path.cwd() / path.name):
         _import(modules_named_by(text), path)
     try:
         return Config.model_validate_json(text)
@@ -108,7 +108,7 @@ def _import_named(overrides: Iterable[str], path: Path) -> None:
     texts = [text.partition("=")[2] for text in overrides if text.startswith("imports=")]
     names = [name for text in texts for name in re.findall(r"[\w.]+", text) if name != "none"]
     if names:
-        with beside(path), beside(Path.cwd() / path.name):
+        with siblings_importable(path), siblings_importable(Path.cwd() / path.name):
             _import(names, path)
 
 
@@ -133,16 +133,16 @@ def _checked(config: Config, path: Path) -> Config:
 
 def _execute(path: Path) -> dict[str, Any]:
     _read(path)  # whether it can be: what Python says of that does not name the file
-    with collecting() as errors, beside(path) as imported:
+    with collecting() as errors, siblings_importable(path) as finder:
         try:
             names = runpy.run_path(str(path))
         except (Exception, SystemExit) as error:
-            imported.forget()
+            finder.forget()
             if not errors:
                 what = f"{_where(error, path)}{in_words(error)}{_close_to(error)}"
                 raise ConfigError(f"{path}: {what}") from error
         if errors:
-            imported.forget()
+            finder.forget()
         elif isinstance(names.get("config"), Config):
             _import(names["config"].imports, path)
     if errors:

@@ -40,7 +40,7 @@ class StageLosses(nn.Module):
 
     @property
     def activations(self) -> dict[str, Activation]:
-        """What makes values of logits, by head."""
+        """The activation of each head, which turns logits into values."""
         return {name: target.activation for name, target in self._targets.items()}
 
     def remarks(self) -> list[str]:

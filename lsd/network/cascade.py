@@ -116,14 +116,14 @@ class Cascade(nn.Module):
     def _output(
         self, raw: tuple[int, ...], margin: tuple[int, ...], stage: str | None
     ) -> tuple[int, ...]:
-        own = (
+        entering = (
             tuple(n - 2 * m for n, m in zip(raw, margin, strict=True))
             if len(raw) == len(margin)
             else ()
         )
-        output = tuple(n - s for n, s in zip(own, self._shrink[self.training], strict=False))
-        fits = (n % s == r for n, s, r in zip(own, self._step, self._remainder, strict=False))
-        if not own or min(output) < 1 or not all(fits):
+        output = tuple(n - s for n, s in zip(entering, self._shrink[self.training], strict=False))
+        fits = (n % s == r for n, s, r in zip(entering, self._step, self._remainder, strict=False))
+        if not entering or min(output) < 1 or not all(fits):
             # raises, and names the shapes that do
             return tuple(
                 sizes.cascade_output(
@@ -133,7 +133,7 @@ class Cascade(nn.Module):
         return output
 
     def _running(self, stages: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
-        """Those of stages that give a head in wanted, or are read on the way to one; in order."""
+        """The stages, in order, that give a wanted head, or a head that such a stage reads."""
         known = [head for name in stages for head in self._heads[name]]
         unknown = [head for head in wanted if head not in known]
         if unknown:

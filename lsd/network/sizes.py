@@ -139,8 +139,8 @@ def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict
     shape = smallest_input(trunk, (1,) * trunk.dims)
     raw = raw_shape(variant, trunk, shape, stage=stage)
     return {
-        name: (raw - own) // 2
-        for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()
+        name: (raw - entering) // 2
+        for name, entering in stage_shapes(variant, trunk, shape, stage=stage).items()
     }
 
 
@@ -247,11 +247,6 @@ def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> di
     return {
         name: Coordinate(raw_shape) - margin * 2 for name, margin in margins(variant, trunk).items()
     }
-
-
-def parameters(variant: Variant, trunk: Trunk) -> int:
-    """Weights and biases of all stages."""
-    return cost.parameters(trunk, variant)
 
 
 def _growing(

@@ -58,14 +58,19 @@ def answering_class(cls: type[Any], author: Author, names: Names = ()) -> type[A
         if (answering_member := _answering_member(member, author, _declaration(cls, name)))
         is not member
     }
-    own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    identity = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+    }
     # no slots: an object of `cls` can become one of this class
-    members |= {**own, "__slots__": (), "_author": author}
+    members |= {**identity, "__slots__": (), "_author": author}
     return types.new_class(cls.__name__, (cls,), exec_body=lambda body: body.update(members))
 
 
 def answer_in_place(cls: type[Any], author: Author, *, base: type[Any]) -> None:
-    """The same of the methods that a class itself defines; those of `base` stay as they are."""
+    """Makes the methods that a class itself defines answer likewise, except those that `base` has
+    as well."""
     for name, member in [*vars(cls).items()]:
         if not name.startswith("_") and not hasattr(base, name):
             setattr(cls, name, _answering_member(member, author, _declaration(cls, name)))

@@ -154,11 +154,11 @@ OneOrEachAxis = Annotated[
     Annotated[PositiveFloat, Tag("one")]
     | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
     # so that a mistake is told of the type that was meant
-    Discriminator(lambda given: "each" if isinstance(given, tuple | list) else "one"),
+    Discriminator(lambda value: "each" if isinstance(value, tuple | list) else "one"),
 ]
 # one alone is a tuple of one
-Several = WrapValidator(lambda given, handler: several(given, handler, str | int | float))
-SeveralSpecs = WrapValidator(lambda given, handler: several(given, handler, BaseModel | Mapping))
+Several = WrapValidator(lambda value, handler: several(value, handler, str | int | float))
+SeveralSpecs = WrapValidator(lambda value, handler: several(value, handler, BaseModel | Mapping))
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 
@@ -191,7 +191,7 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def too_few(values: tuple[float, ...], dims: int) -> str:
-    """That these values, one an axis, are fewer than the network has axes."""
+    """A message which says that these values, one an axis, are fewer than the network has axes."""
     return (
         f"{values} is of {counted(len(values), 'axis')}, the network of {dims}; give "
         f"{' '.join('zyx'[-dims:])}"

@@ -4,6 +4,7 @@ line."""
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from contextlib import suppress
@@ -13,8 +14,6 @@ from pathlib import Path
 
 # of this package
 OURS = __name__.partition(".")[0]
-# errors of the machine, which whoever calls the code understands
-_OF_THE_MACHINE = (OSError, MemoryError)
 # whose errors are sentences already
 _EXPLAINED_BY = (OURS, "pydantic_core")
 
@@ -26,7 +25,7 @@ class KindError(ValueError):
 
 @dataclass(frozen=True)
 class Author:
-    """Whose code is called.
+    """The author of code that is called.
 
     title:    what messages call the kind: "target 'distance'"
     packages: that define it, by the first part of their names
@@ -39,16 +38,23 @@ class Author:
         """What to raise in the place of an error of the code: the error itself where it says
         enough, or is no mistake of the code."""
         module = type(error).__module__.partition(".")[0]
-        # that of torch, which must not be imported for it
-        is_memory = type(error).__name__ == "OutOfMemoryError"
-        if isinstance(error, _OF_THE_MACHINE) or is_memory or module in _EXPLAINED_BY:
+        of_the_machine = isinstance(error, OSError) or is_out_of_memory(error)
+        if of_the_machine or module in _EXPLAINED_BY:
             return error
         place = mistake_at(error, self.packages)
         return KindError(f"{self.title}{place and f' ({place})'}: {in_words(error)}")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, that of a GPU included."""
+    # torch's own class, which must not be imported here, and its words on a CPU
+    is_of_torch = type(error).__name__ == "OutOfMemoryError"
+    words = re.search("alloc.*memory", str(error))
+    return isinstance(error, MemoryError) or is_of_torch or words is not None
+
+
 def in_words(error: BaseException) -> str:
-    """What kind of error it is, and what it says."""
+    """An error as messages show it: its class and its text."""
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
@@ -84,7 +90,7 @@ def _installed() -> tuple[str, ...]:
 
 
 def file_and_line(file: str, line: int | None) -> str:
-    """As messages name them: "my_target.py, line 12"."""
+    """A file and a line as messages name them: "my_target.py, line 12"."""
     return f"{from_here(file)}, line {line}"
 
 

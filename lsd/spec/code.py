@@ -24,7 +24,7 @@ def code_digest(kind: Kind) -> str:
 
 
 def code_digests(value: Any) -> dict[str, str]:
-    """That of each module that defines kinds inside a value and is not of this package."""
+    """The digest of each module outside of this package that defines kinds inside a value."""
     return {
         module: _digest(module) for kind in outside(value) for module in modules_outside(type(kind))
     }

@@ -91,11 +91,11 @@ class Config(Spec):
     @model_validator(mode="after")
     def _axes_agree(self) -> Config:
         wrong = fitting.of_variant(self.variant, self.network.dims)
-        own = self.predict.is_own_checkpoint
-        wrong += fitting.of_dataset(self.dataset, self.network.dims) if own else []
-        if own and self.predict.shape and len(self.predict.shape) != self.network.dims:
-            given = counted(len(self.predict.shape), "axis")
-            axes = f"{given}, the network {self.network.dims}"
+        has_its_network = self.predict.is_own_checkpoint
+        wrong += fitting.of_dataset(self.dataset, self.network.dims) if has_its_network else []
+        if has_its_network and self.predict.shape and len(self.predict.shape) != self.network.dims:
+            sizes = counted(len(self.predict.shape), "axis")
+            axes = f"{sizes}, the network {self.network.dims}"
             wrong.append(f"predict.shape: {self.predict.shape} has {axes}; give one size an axis")
         if wrong:
             raise ValueError("\n".join(wrong))

@@ -67,7 +67,7 @@ def _place(cls: type[Spec]) -> tuple[str, str]:
 
 
 def _written(spec: Any, info: Any) -> Any:
-    """As it stands in a config: by its name alone where that says all.
+    """A kind as it is written in a config: its name alone, where that says all.
 
     Whoever changes single fields of it asks for all of them: `model_dump(context=IN_FULL)`.
     """
@@ -133,7 +133,7 @@ class Kind(Spec):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Of a family: any of its kinds, those that are registered later as well."""
+        """The schema of a family takes any of its kinds, also those that are registered later."""
         if not _is_family(cls):
             return handler(source)
         written = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
@@ -234,8 +234,10 @@ def _class(kind: type[Kind]) -> Any:
     try:
         written = getattr(importlib.import_module(module), name)
     except Exception as error:
-        what = _at_its_place(error, author.packages)
-        raise ValueError(f"{author.title}: {kind.behaviour} cannot be imported ({what})") from error
+        reason = _at_its_place(error, author.packages)
+        raise ValueError(
+            f"{author.title}: {kind.behaviour} cannot be imported ({reason})"
+        ) from error
     return answering_class(written, author) if author.packages else written
 
 
@@ -273,8 +275,8 @@ def import_kinds(names: Iterable[str]) -> None:
 
 
 def _cannot_be_imported(name: str, error: Exception) -> ValueError:
-    what = _at_its_place(error, (name.partition(".")[0],))
-    return ValueError(f"module {name!r} cannot be imported: {what}")
+    reason = _at_its_place(error, (name.partition(".")[0],))
+    return ValueError(f"module {name!r} cannot be imported: {reason}")
 
 
 def imported() -> dict[str, str]:
@@ -294,8 +296,8 @@ def modules_named_by(config: str | bytes) -> tuple[str, ...]:
 
 
 def absent(modules: Iterable[str]) -> list[str]:
-    """Those of the modules that are not imported.  A config file that is running may have imported
-    them by itself."""
+    """The modules of these names that are not imported.  A config file that is running may have
+    imported some of them by itself."""
     return [name for name in modules if name not in _imported and name not in sys.modules]
 
 

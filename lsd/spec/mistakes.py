@@ -79,12 +79,12 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
 
 
 def without_index(error: ValidationError) -> ValidationError:
-    """The same mistakes as those of the one element that was checked as a tuple."""
+    """The same error, with its mistakes placed in the one element that was checked as a tuple."""
     return _moved(error, drop=1)
 
 
 def inside(error: ValidationError, part: str) -> ValidationError:
-    """The same mistakes as those of what lies at a part of something larger."""
+    """The same error, with its mistakes placed in that part of something larger."""
     return _moved(error, before=(part,))
 
 
@@ -104,19 +104,19 @@ def _moved(
 
 
 def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:
-    """That there is no field of this name, and which was meant."""
+    """A message which says that there is no field of this name, and which was probably meant."""
     return f"no field {name!r}{suggestion(name, fields, deeper)}"
 
 
 def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     """What a name may stand for: one of these, or the end of one of the deeper keys."""
-    own = list(allowed)
+    names = list(allowed)
     ends: dict[str, list[str]] = {}
     for key in deeper:
         ends.setdefault(key.rpartition(".")[2], []).append(key)
     # where a deeper field is called just so, only what looks much like it is as likely
     close = difflib.get_close_matches(
-        name, own, n=1, cutoff=0.8 if name in ends else 0.6
+        name, names, n=1, cutoff=0.8 if name in ends else 0.6
     ) + ends.get(name, [])
     close = close or [
         key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]
@@ -124,7 +124,7 @@ def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) ->
     return (
         f"; did you mean {' or '.join(map(repr, close))}?"
         if close
-        else f"; there are: {', '.join(own)}"
+        else f"; there are: {', '.join(names)}"
     )
 
 

@@ -16,7 +16,7 @@ def data_root(config: Config) -> Path:
 
 
 def run_folder(config: Config) -> Path:
-    """<runs>/<name>."""
+    """The folder of the run, <runs>/<name>."""
     return expanded(config.runs) / config.name
 
 

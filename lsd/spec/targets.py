@@ -85,7 +85,7 @@ class Affinities(Target):
             )
 
     def affinity_offsets(self) -> tuple[Ints, ...]:
-        """The neighborhood."""
+        """The offsets of the neighborhood."""
         return self.neighborhood
 
 

@@ -162,18 +162,22 @@ class Volume(Spec):
 
     @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
-        own = [
+        array_names = [
             "raw",
-            *(what for what in ("labels", "labels_mask") if getattr(self, what)),
+            *(role for role in ("labels", "labels_mask") if getattr(self, role)),
             *self.arrays,
         ]
         for field in ("voxel_size", "offset", "axes"):
             value = getattr(self, field)
-            wrong = [name for name in value if name not in own] if isinstance(value, dict) else []
+            wrong = (
+                [name for name in value if name not in array_names]
+                if isinstance(value, dict)
+                else []
+            )
             if wrong:
                 raise ValueError(
                     f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are "
-                    f"{', '.join(own)}"
+                    f"{', '.join(array_names)}"
                 )
         return self
 
@@ -236,10 +240,10 @@ with warnings.catch_warnings():
                 for name, volume in zip(self.names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
             ]
-            odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
-            if odd:
+            faults = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
+            if faults:
                 raise ValueError(
-                    f"a volume without a name gives its outputs that of its file, and {odd[0]}; "
+                    f"a volume without a name gives its outputs that of its file, and {faults[0]}; "
                     f"give it a name="
                 )
             twice = sorted(name for name, count in Counter(plain).items() if count > 1)

@@ -54,7 +54,7 @@ class Path:
 
     @property
     def length(self) -> float:
-        """nm."""
+        """Length of the path in nm."""
         return (
             float(np.sqrt((np.diff(self.points, axis=0) ** 2).sum(1)).sum())
             if len(self.points) > 1
@@ -71,7 +71,7 @@ class Neurite:
 
     @property
     def capsules(self) -> Capsules:
-        """All of it."""
+        """The capsules of all processes of the neurite."""
         return join([along(path.points, path.radii, self.owner) for path in self.paths])
 
 

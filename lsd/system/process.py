@@ -139,7 +139,7 @@ def _called(pid: int) -> Iterator[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """(pid, that of its parent) of all processes."""
+    """The pid of each process, and the pid of its parent."""
     stats = list(Path("/proc").glob("[0-9]*/stat"))
     for stat in stats:
         with suppress(OSError, ValueError, IndexError):

@@ -80,7 +80,7 @@ class AffinityTarget(TargetKind[spec.Affinities]):
     binary = True
 
     def channels(self, dims: int) -> int:
-        """One for each offset."""
+        """One channel for each offset."""
         return len(self._offsets(dims))
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:

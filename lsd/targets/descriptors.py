@@ -91,7 +91,7 @@ def descriptors(
     at = scale(
         labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode
     )
-    for line in coarse(volume.shape, at):
+    for line in coarseness(volume.shape, at):
         warn_caller(line)
     if threads is not None:
         threads = whole_number(threads, "threads", low=0)
@@ -114,13 +114,13 @@ def descriptors(
     return out.reshape(-1, *labels.shape)
 
 
-def coarse(shape: Sequence[int], at: Scale, *, what: str = "volume") -> Iterator[str]:
+def coarseness(shape: Sequence[int], at: Scale, *, title: str = "volume") -> Iterator[str]:
     """Where statistics say little of labels of `shape`, though nothing is wrong with the arguments:
     a line for each."""
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
             yield (
-                f"downsample={factor} is larger than the {what}, {extent} voxels along an axis: "
+                f"downsample={factor} is larger than the {title}, {extent} voxels along an axis: "
                 f"one sample stands for all"
             )
         if sigma < cell and extent > 1:
@@ -188,7 +188,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
     """Descriptors as what a head learns."""
 
     def channels(self, dims: int) -> int:
-        """Those of `descriptors`, or of them the components."""
+        """The channels of `descriptors`, or the chosen components of them."""
         return channel_count(dims, self.spec.components)
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:
@@ -220,7 +220,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
         return values, np.broadcast_to(known, values.shape)
 
     def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
-        """Where statistics say little, each once."""
+        """Remarks on axes along which the statistics say little."""
         dims = len(output)
         at = scale(
             dims,
@@ -229,7 +229,9 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
             downsample=self.spec.downsample,
             mode=self.spec.mode,
         )
-        return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
+        return list(
+            dict.fromkeys(coarseness((1,) * (3 - dims) + tuple(output), at, title="output"))
+        )
 
     def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
         """Offsets turn as vectors do, variances and coefficients as tensors."""

@@ -51,5 +51,5 @@ class Storage(HandedOut):
 
     @property
     def _steps(self) -> float:
-        """In a difference of 1 between values."""
+        """How many steps of uint8 a difference of 1 between values has."""
         return TOP / (self.high - self.low)

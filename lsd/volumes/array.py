@@ -51,7 +51,7 @@ class Array:
 
     @property
     def name(self) -> str:
-        """For messages: container, colon, name inside."""
+        """What messages call the array: its container, a colon, and its name there."""
         return str(self.source)
 
     @property
@@ -61,12 +61,12 @@ class Array:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """In nm, z y x."""
+        """Voxel size in nm, z y x."""
         return self.layout.voxel_size
 
     @property
     def offset(self) -> Coordinate:
-        """First voxel of the roi."""
+        """The first voxel of the region that the array covers."""
         return self.roi.begin
 
     @property
@@ -219,7 +219,7 @@ def open_array(
     container = Path(path)
     inside = containers.find_array(container, name)
     if inside is None:
-        raise containers.missing(container, name)
+        raise containers.no_such_array(container, name)
     source = Source(container, inside, writable=writable)
     handle = source.handle
     try:
@@ -239,7 +239,7 @@ def open_array(
 
 @cache
 def _warn(words: str) -> None:
-    """Once a process: an array is opened many times."""
+    """Warns once in each process, since an array is opened many times."""
     log.warning("%s", words)
 
 

@@ -102,9 +102,9 @@ def _names(attributes: Mapping[str, Any], dims: int) -> list[str] | None:
     )
 
 
-def _unit(units: Any, what: str) -> str:
+def _unit(units: Any, title: str) -> str:
     """The one unit of all axes; channels may have an empty one."""
-    named_units = {unit for unit in texts(units, what) if unit} if units is not None else set()
+    named_units = {unit for unit in texts(units, title) if unit} if units is not None else set()
     if len(named_units) > 1:
         raise ValueError(
             f"its axes have different units, {sorted(named_units)}; write them all in nm"
@@ -163,15 +163,15 @@ def _offset(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str
     return _transformed(attributes["transform"], "translate") if "transform" in attributes else None
 
 
-def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, float] | None:
+def _transformed(value: Any, title: str, *, positive: bool = False) -> dict[str, float] | None:
     """The entries of a COSEM transform by the names of their axes, nm."""
     transform = mapping(value, "its transform")
-    if what not in transform:
+    if title not in transform:
         return None
     axes = axis_names(
         texts(transform.get("axes"), "its transform.axes"), len(as_tuple(transform.get("axes")))
     )
-    values = as_tuple(transform[what])
+    values = as_tuple(transform[title])
     units = (
         texts(transform["units"], "its transform.units")
         if "units" in transform
@@ -189,7 +189,7 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
     ]
     if any(not is_known(unit) for *_, unit in space):
         return None
-    lengths = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
+    lengths = numbers([entry for _, entry, _ in space], f"its transform.{title}", positive=positive)
     return {
         axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, lengths, strict=True)
     }

@@ -38,7 +38,7 @@ def format_of(path: Path) -> FileFormat[Any]:
 
 
 def formats() -> Iterator[FileFormat[Any]]:
-    """Those that are read, in the order in which they were defined."""
+    """The formats that are read, in the order in which they were defined."""
     return map(_made, Format.kinds())
 
 
@@ -62,7 +62,7 @@ def find_array(path: Path, name: str) -> str | None:
         return format_of(path).find(path, name)
 
 
-def missing(path: Path, name: str) -> ValueError:
+def no_such_array(path: Path, name: str) -> ValueError:
     """The error that says that `path` has no array `name`, and what it has instead."""
     names = array_names(path)
     if names == [""]:

@@ -244,8 +244,8 @@ def _reopen(
     if present != wanted:
         labels = ("shape", "roi", "dtype", "chunks", "voxel size")
         differ = [
-            f"{what} {a} there, {b} asked for"
-            for what, a, b in zip(labels, present, wanted, strict=True)
+            f"{label} {a} there, {b} asked for"
+            for label, a, b in zip(labels, present, wanted, strict=True)
             if a != b
         ]
         raise ValueError(
@@ -256,7 +256,7 @@ def _reopen(
 
 
 def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
-    """On the grid that is asked for."""
+    """The array, with its voxels counted on the grid that is asked for."""
     array = open_array(path, name, writable=True)
     return array.on_grid(tuple(exact(nm) for nm in remainder or (0,) * array.roi.dims))
 

@@ -104,7 +104,7 @@ class OwnArray(Spec):
 
     @classmethod
     def of(cls, container: Path, name: str, *, revision: str | None = None) -> OwnArray:
-        """As it is now."""
+        """The state of the array as it is now."""
         return cls(
             name=name,
             state=ArrayState.of(open_array(container, name), where=name, revision=revision),
@@ -176,7 +176,7 @@ class VolumeInput(Spec):
         return replace(volume, raw=arrays["raw"], labels=labels, labels_mask=mask, arrays=further)
 
     def containers(self) -> list[Path]:
-        """Where its arrays lie."""
+        """The containers of its arrays."""
         return [array.source.path for array in _arrays(self._open()).values()]
 
     def changed(self) -> list[str]:
@@ -196,7 +196,7 @@ def box_of(roi: Roi) -> Box:
 
 
 class _Closed(Array):
-    """An array that a job has no part of."""
+    """An array that is no input of the job, and must not be read."""
 
     def read(self, *_: Any, **__: Any) -> NoReturn:
         raise AssertionError(
@@ -238,7 +238,7 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
-    array_names = {"raw", *(what for what in ("labels", "labels_mask") if fields[what])}
+    array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     for field in ("voxel_size", "offset", "axes"):
         if isinstance(fields[field], dict):
             by_name = {name: value for name, value in fields[field].items() if name in array_names}

@@ -42,7 +42,7 @@ class Layout:
     extent:     shape on disk
     voxel_size: nm, and offset: voxels; in the order z, y, x
     remainder:  nm, exact: how far voxel 0 of the world lies from where nm are 0, less than a voxel
-    told:       what its file says of it
+    stated:     what its file says of it
     """
 
     disk: tuple[str, ...]
@@ -51,7 +51,7 @@ class Layout:
     offset: Coordinate
     remainder: Remainder
     # what a file says beside what it is read as is no part of what the array is
-    told: StatedByFile = field(default=StatedByFile(), compare=False)
+    stated: StatedByFile = field(default=StatedByFile(), compare=False)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -137,12 +137,14 @@ def resolve_layout(
             f"array"
         )
     by_config = {"axes": axes, "voxel_size": voxel_size, "offset": offset}
-    for what, words in stated.wrong.items():
-        if by_config[what] is None:
+    for field_name, words in stated.wrong.items():
+        if by_config[field_name] is None:
             raise ValueError(words)
-        say(f"{words}; {what} {_shown(by_config[what])} of the config is used")
+        say(f"{words}; {field_name} {_shown(by_config[field_name])} of the config is used")
     disk = _disk_axes(stated, extent, axes, say)
-    file = {what: _of_file(stated, what, disk) for what in ("voxel_size", "offset")}
+    file = {
+        field_name: _of_file(stated, field_name, disk) for field_name in ("voxel_size", "offset")
+    }
     size = _voxel_size(
         stated, file["voxel_size"], _checked(voxel_size, disk, "voxel size"), disk, say
     )
@@ -150,7 +152,7 @@ def resolve_layout(
     voxel_offset = whole_voxels(place, size)
     shape = tuple(int(n) for n in extent)
     stated_by_file = StatedByFile(
-        stated.axes, *(_complete(file[what], disk) for what in ("voxel_size", "offset"))
+        stated.axes, *(_complete(file[field_name], disk) for field_name in ("voxel_size", "offset"))
     )
     return Layout(
         _dropped(disk, extent),
@@ -249,10 +251,10 @@ def _space(disk: Sequence[str]) -> list[str]:
     return [axis for axis in SPACE if axis in disk]
 
 
-def _of_file(stated: Statement, what: str, disk: tuple[str, ...]) -> dict[str, float]:
+def _of_file(stated: Statement, field_name: str, disk: tuple[str, ...]) -> dict[str, float]:
     """What the file says of the axes of space, by name; of those that the config moves nothing, if
     it would change."""
-    values = by_axis(getattr(stated, what), disk, what.replace("_", " ")) or {}
+    values = by_axis(getattr(stated, field_name), disk, field_name.replace("_", " ")) or {}
     values = {axis: values[axis] for axis in _space(disk) if axis in values}
     by_place = dict(zip(disk, stated.axes or disk, strict=False))
     moved = any(by_place[axis] in SPACE and by_place[axis] != axis for axis in values)
@@ -270,13 +272,13 @@ def _complete(values: Mapping[str, float], disk: Sequence[str]) -> tuple[float, 
 
 
 def _checked(
-    values: Sequence[float] | None, disk: Sequence[str], what: str
+    values: Sequence[float] | None, disk: Sequence[str], title: str
 ) -> tuple[float, ...] | None:
     """What the config gives, in the order z, y, x already."""
     return (
         None
         if values is None
-        else tuple(float(nm) for nm in (by_axis(tuple(values), _space(disk), what) or {}).values())
+        else tuple(float(nm) for nm in (by_axis(tuple(values), _space(disk), title) or {}).values())
     )
 
 
@@ -294,9 +296,9 @@ def _voxel_size(
         return all_axes
     by_file = [file.get(axis, nm) for axis, nm in zip(_space(disk), by_config, strict=True)]
     if not agree(by_file, by_config):
-        stated_size = all_axes or " ".join(f"{axis} {nm}" for axis, nm in file.items())
+        file_size = all_axes or " ".join(f"{axis} {nm}" for axis, nm in file.items())
         say(
-            f"its voxel size is {stated_size} nm by its file and {by_config} nm by the config "
+            f"its voxel size is {file_size} nm by its file and {by_config} nm by the config "
             f"(z y x), which is used"
         )
         return by_config

@@ -16,7 +16,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.volumes.array import Array, text
-from lsd.volumes.stored_chunks import stored, why_empty
+from lsd.volumes.stored_chunks import stored, why_unwritten
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def check_raw(volume: OpenVolume) -> None:
             return
         raise ValueError(
             f"volume {name!r}: raw, {raw}, is one value everywhere in {text(volume.roi)}"
-            f"{why_empty(volume.raw) or '; name another array or region, or mend it'}"
+            f"{why_unwritten(volume.raw) or '; name another array or region, or mend it'}"
         )
     low, high = volume.spec.raw_range or (0.0, 255.0)
     summary = _seen(parts, low, high)

@@ -34,6 +34,6 @@ def sharpened(
 
 
 def _sigma(sharpen: Sharpen, voxel_size: Sequence[float]) -> list[float]:
-    """In voxels, along each axis."""
+    """The standard deviation in voxels, along each axis."""
     first = len(voxel_size) - 2 if sharpen.in_xy else 0
     return [sharpen.sigma / size if axis >= first else 0.0 for axis, size in enumerate(voxel_size)]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
-from lsd.volumes.consistency import check_told, common_roi, given, on_one_grid
+from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.metadata_values import unreadable
@@ -47,7 +47,7 @@ class OpenVolume:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """In nm, z y x."""
+        """Voxel size in nm, z y x."""
         return self.raw.voxel_size
 
     @property
@@ -170,11 +170,11 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             **_arrays(volume),
         }
         arrays = {
-            what: _open(volume, what, reference, container, data_root)
-            for what, reference in references.items()
+            role: _open(volume, role, reference, container, data_root)
+            for role, reference in references.items()
             if reference is not None
         }
-        check_told(volume, arrays)
+        check_against_files(volume, arrays)
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
@@ -187,7 +187,7 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             labels_mask=truth["labels_mask"].without_channel().cropped(roi)
             if volume.labels_mask
             else None,
-            arrays={what: truth[f"arrays.{what}"].cropped(roi) for what in volume.arrays},
+            arrays={role: truth[f"arrays.{role}"].cropped(roi) for role in volume.arrays},
             roi=roi,
         )
     except OSError as error:
@@ -214,18 +214,18 @@ def within(region: Region, roi: Roi) -> Roi:
 
 
 def _arrays(volume: Volume) -> dict[str, str]:
-    return {f"arrays.{what}": reference for what, reference in volume.arrays.items()}
+    return {f"arrays.{name}": reference for name, reference in volume.arrays.items()}
 
 
-def _open(volume: Volume, what: str, reference: str, own: Path, root: Path) -> Array:
-    container, name = split(reference, own, root=root)
+def _open(volume: Volume, role: str, reference: str, volume_container: Path, root: Path) -> Array:
+    container, name = split(reference, volume_container, root=root)
     check_there(container, root=root)
     return open_array(
         container,
         name,
-        voxel_size=given(volume.voxel_size, what),
-        offset=given(volume.offset, what),
-        axes=given(volume.axes, what),
+        voxel_size=value_for(volume.voxel_size, role),
+        offset=value_for(volume.offset, role),
+        axes=value_for(volume.axes, role),
     )
 
 

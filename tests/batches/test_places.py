@@ -100,7 +100,7 @@ def test_all_places_that_suit_and_no_others(sparse, name, output, share):
     wanted = _brute(opened, output, share)
     if not wanted:
         with pytest.raises(ValueError, match="volume 'v'"):
-            Location(opened, output=output, min_masked=share).scout()
+            Location(opened, output=output, min_masked=share).find_places()
         return
     places = Location(opened, output=output, min_masked=share)._look()
     assert places.count == len(wanted)

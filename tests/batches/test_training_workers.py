@@ -185,7 +185,7 @@ def test_frozen_processes_are_not_waited_for_once_training_is_to_stop():
         with pytest.raises(RuntimeError, match="does not make batch 2, it may be frozen"):
             next(workers)
         assert time.monotonic() - began > 2
-        pids += [worker._process.pid for worker in workers._crew]
+        pids += [worker._process.pid for worker in workers._processes]
     assert time.monotonic() - began < 25
     for pid in pids:
         with pytest.raises(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The command line: overrides, suggestions, all mistakes at once, exit status."""
+"""The command line: overrides, suggestions, all mistakes at once."""
 
 import subprocess
 import sys
@@ -9,7 +9,6 @@ import pytest
 
 from lsd import cli
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
-from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
@@ -291,26 +290,6 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "status"),
-    [
-        (None, 0),
-        (ValueError("broken"), 1),
-        (KeyboardInterrupt(), 130),
-        (cli.ConfigError("wrong"), 2),
-    ],
-)
-def test_exit_status(raised, status, capsys) -> None:
-    def command(config: Config) -> None:
-        if raised is not None:
-            raise raised
-
-    with pytest.raises(SystemExit) as end:
-        cli.main(command, "", argv=["-c", str(CONFIG)])
-    assert end.value.code == status
-    assert "Traceback" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
     ("override", "says"),
     [
         ("train.itertions=3", "did you mean 'iterations'"),
@@ -335,34 +314,3 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
         line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
     )
     assert time.monotonic() - begin < 10
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ((), "interrupted; the same command goes on from the last checkpoint or block"),
-        (("--dry-run",), "interrupted; nothing was changed"),
-    ],
-)
-def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
-    def interrupted(*_: object) -> list[str]:
-        raise KeyboardInterrupt
-
-    command = cli.Command("train", "", interrupted, survey=interrupted)
-    with pytest.raises(SystemExit) as ended:
-        command.main(["-c", str(CONFIG), *words])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == f"error: {says}\n"
-
-
-def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt("interrupted in iteration 3; the same command goes on from a.pt")
-
-    with pytest.raises(SystemExit) as ended:
-        cli.guarded(interrupted, debug=False)
-    assert ended.value.code == 130
-    assert (
-        capsys.readouterr().err
-        == "error: interrupted in iteration 3; the same command goes on from a.pt\n"
-    )

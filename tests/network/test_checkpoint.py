@@ -145,9 +145,9 @@ def test_what_would_not_load_is_not_saved(path, value):
 
 
 def test_missing_keys_are_named(path):
-    with pytest.raises(ValueError, match=r"needs 'model' \(dict\), got NoneType"):
+    with pytest.raises(ValueError, match="needs 'model', a dictionary, and this one has none"):
         checkpoint.save(path, {key: value for key, value in CONTENT.items() if key != "model"})
-    with pytest.raises(ValueError, match=r"needs 'iteration' \(int\), got float"):
+    with pytest.raises(ValueError, match=r"'iteration', a whole number, and this one holds 1\.0"):
         _saved(path, iteration=1.0)
     with pytest.raises(ValueError, match="no checkpoint of format 1"):
         _saved(path, format=2)

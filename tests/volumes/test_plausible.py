@@ -17,7 +17,7 @@ from lsd.volumes.array import open_array
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.source import Source
-from lsd.volumes.stored_chunks import stored, why_empty
+from lsd.volumes.stored_chunks import stored, why_unwritten
 from lsd.volumes.volume import open_volume
 
 SHAPE = (40, 50, 60)
@@ -224,7 +224,7 @@ def test_stored_are_the_chunks_that_were_written(tmp_path, form, separator) -> N
     begins, shape = stored(array)
     assert shape == Coordinate(16, 16, 16)
     assert begins.tolist() == [[10 + 16 * z, 16 * y, 16 * x - 2] for z, y, x in chosen]
-    assert why_empty(array) == ""
+    assert why_unwritten(array) == ""
     for begin in begins.tolist():
         assert array.read(Roi(begin, shape).intersect(array.roi)).all()
 

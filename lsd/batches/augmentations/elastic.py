@@ -19,12 +19,12 @@ class ElasticAugmentation(GeometricAugmentation[spec.Elastic]):
 
     @property
     def every(self) -> int:
-        """As the spec says."""
+        """Voxels between the points at which the deformation is computed."""
         return self.spec.subsample
 
     @property
     def displaces_sections(self) -> bool:
-        """Where the spec gives it a chance."""
+        """Whether the spec allows sections to be displaced."""
         return self.spec.slip + self.spec.shift > 0
 
     def draw(
@@ -61,7 +61,7 @@ class Deformation(Motion):
     rng: np.random.Generator
 
     def before(self, points: Points) -> Points:
-        """Rotated, and moved by smooth noise."""
+        """The output points, rotated and moved by smooth noise."""
         moved = np.tensordot(self.matrix, points, axes=1)
         for axis, jitter in enumerate(self.jitter):
             if jitter:
@@ -71,11 +71,11 @@ class Deformation(Motion):
         return moved
 
     def displacements(self, steps: Points) -> Points:
-        """Rotated."""
+        """The displacements, rotated like the points."""
         return np.asarray(steps @ self.matrix.T)
 
     def sections(self, count: int) -> Points | None:
-        """Some that lie displaced."""
+        """Displacements of single sections."""
         return None if self.flat else displaced_sections(self.elastic, count, self.rng)
 
 

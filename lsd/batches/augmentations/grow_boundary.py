@@ -89,7 +89,7 @@ class GrowBoundaryNode(Filter):
         self.grow = grow
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs the labels that reach in from outside."""
+        """Asks for labels around the region as well, since boundaries reach in from there."""
         steps = self.grow.steps
         margin = gp.Coordinate(0 if self.grow.in_xy else steps, steps, steps)
         roi = request[LABELS].roi.grow(margin, margin)

@@ -44,7 +44,7 @@ class SimpleAugmentation(GeometricAugmentation[spec.Simple]):
 
     @property
     def every(self) -> None:
-        """Whole voxels change places."""
+        """None: whole voxels change places."""
         return None
 
     def draw(self, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool) -> Motion:
@@ -63,15 +63,15 @@ class Turning(Motion):
     turn: Turn
 
     def before(self, points: Points) -> Points:
-        """Of the volume before it was turned."""
+        """Where the output points were before the turn."""
         return self.turn.before(points)
 
     def displacements(self, steps: Points) -> Points:
-        """Turned as points are."""
+        """The displacements, turned like the points."""
         return self.turn.before(steps.T).T
 
     def source(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """In the order of the axes before."""
+        """The values in the order that the axes had before the turn."""
         return self.turn.source(values)
 
 

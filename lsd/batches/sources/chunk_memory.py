@@ -28,7 +28,7 @@ LARGE, SEVERAL = 32 << 20, 16
 
 
 class Memory:
-    """What was asked for last, up to `size` bytes."""
+    """The chunks that were read last, up to `size` bytes of them."""
 
     def __init__(self, size: int = MEMORY) -> None:
         self.size, self._used = size, 0
@@ -145,7 +145,7 @@ def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
 
 
 def chunk_bytes(source: Source) -> int:
-    """Of one chunk, unpacked."""
+    """Bytes of one chunk when it is unpacked."""
     return int(math.prod(source.chunks)) * int(source.handle.dtype.itemsize)
 
 

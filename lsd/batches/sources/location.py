@@ -57,7 +57,7 @@ class Location(Filter):
         )
         self.needed = math.ceil(max(min_masked * math.prod(self.output), 1))
 
-    def scout(self) -> PlaceIndex | None:
+    def find_places(self) -> PlaceIndex | None:
         """The places that suit, None where they are so many that none need be known.  Raises
         ValueError if there are none."""
         if self.places is None:
@@ -68,14 +68,14 @@ class Location(Filter):
         return self.places
 
     def prepare(self, request: gp.BatchRequest) -> None:
-        """Draws the place."""
+        """Draws where the sample lies, and moves the request there."""
         begin = self._draw(generator(request))
         shift = begin - middle(request[LABELS].roi, self.output).begin
         for _, wanted in request.items():
             wanted.roi = wanted.roi + shift
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """The arrays, as if read where the request was."""
+        """Moves the arrays back to where they were requested."""
         moved = gp.Batch()
         for key, wanted in request.items():
             moved[key] = array(batch[key].data, wanted.roi)

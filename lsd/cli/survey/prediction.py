@@ -166,7 +166,7 @@ def _measure(predictor: Predictor, plan: Plan) -> float:
     took = time.perf_counter() - begin
     own = tuple(plan.grid.block(0).read.shape)
     sections = math.prod(own[: len(own) - axes])
-    larger: float = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
+    larger = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
     return float(took * larger * sections * len(plan.turns))
 
 

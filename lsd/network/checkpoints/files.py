@@ -18,7 +18,7 @@ _NAME = re.compile(r"iteration_(\d{8,})\.pt")
 
 
 def file_name(iteration: int) -> str:
-    """Of the checkpoint after that many iterations."""
+    """Name of the file of the checkpoint after that many iterations."""
     return f"iteration_{iteration:08d}.pt"
 
 

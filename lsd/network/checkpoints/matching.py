@@ -35,19 +35,17 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str)
 
     A layer is loaded whole or not at all.  Raises ValueError where none matches.
     """
-    network, stored = _layers(module.state_dict()), _layers(state)
-    loaded = [name for name in network if _shapes(network[name]) == _shapes(stored.get(name, {}))]
+    own, stored = _layers(module.state_dict()), _layers(state)
+    loaded = [name for name in own if _shapes(own[name]) == _shapes(stored.get(name, {}))]
     if not loaded:
         raise ValueError(
-            f"no layer in {where} fits the network, {_differing(network, stored)}; use a "
+            f"no layer in {where} fits the network, {_differing(own, stored)}; use a "
             f"checkpoint of the same network"
         )
     module.load_state_dict(
         {key: value for name in loaded for key, value in stored[name].items()}, strict=False
     )
-    fresh, unused = (
-        [name for name in layers if name not in loaded] for layers in (network, stored)
-    )
+    fresh, unused = ([name for name in layers if name not in loaded] for layers in (own, stored))
     return Matched(
         tuple(map(_called, loaded)), tuple(map(_called, fresh)), tuple(map(_called, unused))
     )

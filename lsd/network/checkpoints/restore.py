@@ -80,15 +80,15 @@ def stage_weights(
     """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if
     there is no such stage."""
     prefix = f"stage_{stage}."
-    own = {
+    stage_state = {
         key.removeprefix(prefix): value
         for key, value in weights(content).items()
         if key.startswith(prefix)
     }
-    if not own:
+    if not stage_state:
         names = sorted({key.split(".")[0].removeprefix("stage_") for key in content["model"]})
         raise ValueError(f"{where} has no stage {stage!r}; it has: {', '.join(names)}")
-    return own
+    return stage_state
 
 
 def load_weights(
@@ -99,9 +99,11 @@ def load_weights(
 
     of: what the module is, for the message
     """
-    own = module.state_dict()
-    for key in sorted(own.keys() | state.keys()):
-        shape, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
+    expected_state = module.state_dict()
+    for key in sorted(expected_state.keys() | state.keys()):
+        shape, expected = (
+            tuple(s[key].shape) if key in s else "none" for s in (state, expected_state)
+        )
         if shape != expected:
             raise ValueError(
                 f"weights in {where} do not fit the {of}: {key} has shape {shape} there, the "
@@ -112,7 +114,7 @@ def load_weights(
 
 
 def until(variant: Variant, stage: str) -> Variant:
-    """The stages up to `stage`."""
+    """The variant of the stages up to `stage`, this one included."""
     names = [s.name for s in variant.stages]
     if stage not in names:
         raise ValueError(f"stage {stage!r} is none of the variant's: {', '.join(names)}")

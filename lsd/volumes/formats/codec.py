@@ -20,7 +20,7 @@ class Checked(Zstd):  # type: ignore[misc]
         super().__init__(level=level, checksum=True)
 
     def get_config(self) -> dict[str, Any]:
-        """As it stands in the metadata."""
+        """The codec as it is described in the metadata."""
         return {"id": self.codec_id, "level": self.level}
 
 

@@ -35,11 +35,11 @@ class Hdf5Format(FileFormat[Hdf5]):
     suffixes = (".h5", ".hdf", ".hdf5")
 
     def claims(self, path: Path) -> bool:
-        """By its first bytes."""
+        """Whether the file begins with the bytes that mark HDF5."""
         return path.is_file() and bool(h5py.is_hdf5(path))
 
     def names(self, path: Path) -> list[str]:
-        """Of all datasets."""
+        """Names of all datasets."""
         names: list[str] = []
         with open_hdf5(path) as file:
             file.visititems(
@@ -69,7 +69,7 @@ class Hdf5Array(FileArray):
 
     @property
     def fill(self) -> Any:
-        """As the dataset says."""
+        """The fill value of the dataset."""
         return self.values.fillvalue
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
@@ -80,8 +80,8 @@ class Hdf5Array(FileArray):
     def stated(self) -> Statement:
         """What its attributes, and those of the groups around it, say."""
         dims = len(self.shape)
-        own = from_attributes(_stated(self.values), dims)
-        return completed(own, group_attributes(self.values), self.name, dims)
+        own_statement = from_attributes(_stated(self.values), dims)
+        return completed(own_statement, group_attributes(self.values), self.name, dims)
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Size and time of all files that it takes voxels from."""
@@ -125,8 +125,8 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
 
 
 def files(dataset: h5py.Dataset) -> list[str]:
-    """Those that its values lie in: links, virtual and external datasets lead to others, and these
-    to others again."""
+    """The files that the values of a dataset lie in.  Links, virtual and external datasets lead to
+    other files, and these to further ones."""
     file_names, to_visit = set[str](), [(dataset.file.filename, dataset.name)]
     known = set(to_visit)
     while to_visit:
@@ -162,7 +162,7 @@ def _stated(item: Any) -> Mapping[str, Any]:
 
 
 def group_attributes(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
-    """Those of the groups around a dataset, the nearest first."""
+    """Attributes of the groups around a dataset, those of the nearest group first."""
     attributes, item = [], dataset
     while item.name and item.name != "/":
         item = item.parent

@@ -42,7 +42,7 @@ class TiffFormat(FileFormat[Tiff]):
     is_single = True
 
     def claims(self, path: Path) -> bool:
-        """By the first four bytes."""
+        """Whether the first four bytes are those of a TIFF file."""
         if not path.is_file():
             return False
         with path.open("rb") as file:
