@@ -207,7 +207,3 @@ def test_words() -> None:
         "a second or less", "5.2 s", "50 s", "2.2 min", "60 min", "2.5 h", "24 h", "4.63 days",
     ]  # fmt: skip
     assert (counted(1, "block"), times((5.24, 4, 4))) == ("1 block", "5.24x4x4")
-        "1 block",
-        "7 blocks",
-        "5.24x4x4",
-    )
