@@ -69,10 +69,8 @@ def _file(path: str | Path) -> Path:
 
 def _way_out(path: Path) -> str:
     """What may have been meant by a file that is not there."""
-    alike = difflib.get_close_matches(
-        path.name,
-        [file.name for suffix in ("py", "json") for file in path.parent.glob(f"*.{suffix}")],
-    )
+    configs = [file.name for suffix in ("py", "json") for file in path.parent.glob(f"*.{suffix}")]
+    alike = difflib.get_close_matches(path.name, configs)
     if alike:
         return f"; did you mean {' or '.join(repr(str(path.with_name(name))) for name in alike)}?"
     if path == DEFAULT_CONFIG:

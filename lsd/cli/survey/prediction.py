@@ -15,7 +15,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import about, amount, duration, times
+from lsd.cli.survey.words import about, amount, times
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint

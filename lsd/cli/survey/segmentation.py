@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import about, amount, duration, times
+from lsd.cli.survey.words import about, amount, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.predicted import PredictedHead, open_heads
