@@ -137,6 +137,11 @@ MISTAKES = {
     "scoring: name": "    def to_name(self):\n        return 1 / 0\n" + EDGES + "        pass",
 }
 
+LACKING = {
+    "target": ("channels", f"class Written(TargetKind):\n    {COMPUTE}"),
+    "metric": ("score", "class Written(TableMetric):\n    pass\n"),
+    "format": ("claims", "class Written(FileFormat):\n    reads = 'a'\n    open = print\n"),
+}
 NOTHING = {
     "target: channels": CHANNEL.replace("return 1\n", "pass\n"),
     "loss: forward": LOSS + "        pass",

@@ -76,6 +76,17 @@ def answer_in_place(cls: type[Any], author: Author, *, base: type[Any]) -> None:
             setattr(cls, name, _answering_member(member, author, _declaration(cls, name)))
 
 
+def missing_methods(cls: type[Any], author: Author) -> KindError:
+    """The error to raise for a class that lacks methods which its base asks for."""
+    written = cls.__mro__[1]
+    place = ""
+    with suppress(OSError, TypeError):
+        line = inspect.getsourcelines(written)[1]
+        place = f" ({file_and_line(inspect.getfile(written), line)})"
+    names = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+    return KindError(f"{author.title}{place}: {written.__name__} lacks {names}; give it these")
+
+
 def _called(cls: type[Any], author: Author, names: Names) -> Iterator[tuple[str, Any]]:
     """The members of a class by which others call the author's code, each as it is inherited."""
     inherited = {name: home for home in reversed(cls.__mro__) for name in vars(home)}

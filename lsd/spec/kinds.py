@@ -30,7 +30,13 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from lsd.spec.answering import Names, answer_in_place, answering, answering_class
+from lsd.spec.answering import (
+    Names,
+    answer_in_place,
+    answering,
+    answering_class,
+    missing_methods,
+)
 from lsd.spec.base import Spec
 from lsd.spec.blame import OURS, Author, in_words, mistake_at
 from lsd.spec.mistakes import EXPLAINED, brief, inside
@@ -206,7 +212,11 @@ def behaviour(spec: Kind) -> Any:
     Mistakes in a class that is not of this package are told with the kind, the file and the line,
     wherever its methods are called.  Raises ValueError where the class cannot be imported or made.
     """
-    return _class(type(spec))(spec)
+    written = _class(type(spec))
+    abstract = getattr(written, "__abstractmethods__", ())
+    if abstract and modules_outside(type(spec)):
+        raise missing_methods(written, _author(type(spec)))
+    return written(spec)
 
 
 def answer_for(value: Any, spec: Kind, *, names: Names) -> Any:
