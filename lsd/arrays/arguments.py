@@ -59,15 +59,15 @@ def unknown_keyword(function: str, name: str, allowed: Iterable[str]) -> str:
 
 
 def number(value: Any, name: str, *, low: float = -math.inf, high: float = math.inf) -> float:
-    """The number, of Python or numpy.  Raises ValueError for anything else, and for what is not in
-    low..high where they are given, NaN included."""
+    """The number, of Python or numpy.  Raises ValueError for anything else, NaN, and what is not in
+    low..high."""
     try:
         if isinstance(value, str | bytes | bool | np.bool_) or np.ndim(value) > 0:
             raise TypeError
         single = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is a number{_within(low, high)}, got {brief(value)}") from None
-    if (low > -math.inf or high < math.inf) and not low <= single <= high:
+    if not low <= single <= high:
         raise ValueError(f"{name} is a number{_within(low, high)}, got {brief(value)}")
     return single
 

@@ -74,7 +74,7 @@ def agglomerate(
     ([[1, 2]], [0.25])
     """
     spec, caution = scoring_of(scoring).spec, number(caution, "caution")
-    if not caution >= 0:
+    if caution < 0:
         raise ValueError(f"caution is 0 or more, got {caution}")
     if caution and not spec.is_mean:
         means = " or ".join(name for name, kind in Scoring.kinds().items() if kind.is_mean)
