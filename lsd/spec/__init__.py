@@ -19,6 +19,7 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
+from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
@@ -64,12 +65,14 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Setting",
     "Shape",
     "Sharpen",
     "Simple",
     "SizeDifference",
     "Spec",
     "Stage",
+    "Sweep",
     "Synthetic",
     "Target",
     "Train",

@@ -10,7 +10,7 @@ import zarr
 
 from lsd.evaluation.skeletons import EDGES, Skeletons, expected_run_length, labels_at
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 REAL = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
 LARGE = 2**64 - 1
 
