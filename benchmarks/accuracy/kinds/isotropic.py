@@ -14,7 +14,7 @@ def volume(seed: int, size: int, name: str, region: str = "") -> Volume:
 
 config = base(
     dataset=Dataset(
-        train=volume(11, 192, "train"),
+        train=volume(11, 192, "training"),
         validate=volume(12, 256, "crop", "64:192, 64:192, 64:192"),
         augment=AUGMENTATIONS["light"],
     ),
@@ -26,6 +26,6 @@ sweep = Sweep(
     settings={name: change(config) for name, change in SETTINGS.items()},
     seeds=(1,),
     minutes=10,
-    scored=Dataset(validate=volume(12, 256, "validation"), test=volume(13, 256, "test")),
+    scored=Dataset(validate=volume(12, 256, "validation"), test=volume(13, 256, "testing")),
     further="benchmarks.accuracy.scores:along_skeletons",
 )

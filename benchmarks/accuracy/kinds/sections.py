@@ -18,7 +18,7 @@ def volume(seed: int, shape: tuple[int, int, int], name: str, region: str = "") 
 LARGE = (64, 512, 512)
 config = base(
     dataset=Dataset(
-        train=volume(21, (48, 384, 384), "train"),
+        train=volume(21, (48, 384, 384), "training"),
         validate=volume(22, LARGE, "crop", "16:48, 128:384, 128:384"),
         augment=AUGMENTATIONS["light_sections"],
     ),
@@ -30,6 +30,6 @@ sweep = Sweep(
     settings={name: change(config) for name, change in SETTINGS.items()},
     seeds=(1,),
     minutes=10,
-    scored=Dataset(validate=volume(22, LARGE, "validation"), test=volume(23, LARGE, "test")),
+    scored=Dataset(validate=volume(22, LARGE, "validation"), test=volume(23, LARGE, "testing")),
     further="benchmarks.accuracy.scores:along_skeletons",
 )
