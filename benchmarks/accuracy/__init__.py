@@ -8,10 +8,10 @@ KIND is isotropic or sections; what follows are the options of `python sweep.py`
     python -m benchmarks accuracy sections --runs /large/runs data_root=/large/data
 
 It is a sweep (kinds/isotropic.py, kinds/sections.py) over the settings of settings.py, and goes on
-where it was stopped.  Volumes are made once, into data/ or the data_root that is named; runs, the seconds of a
-step and the table lie in runs/accuracy_<kind>, or below the folder that --runs names.  Each setting
-trains on 192^3 voxels, picks its checkpoint on 128^3, its threshold on 256^3, and is scored on
-another 256^3: VOI, ARAND, expected run length, segments that merge, edges that are split.
+where it was stopped.  Volumes are made once, into data/ or the data_root that is named; runs, the
+seconds of a step and the table lie in runs/accuracy_<kind>, or below the folder that --runs names.
+Each setting trains on 192^3 voxels, picks its checkpoint on 128^3, its threshold on 256^3, and is
+scored on another 256^3: VOI, ARAND, expected run length, segments that merge, edges that are split.
 """
 
 from __future__ import annotations
