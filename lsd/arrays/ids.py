@@ -53,7 +53,7 @@ def _as_written(values: npt.ArrayLike) -> npt.NDArray[Any]:
         return array
     # numpy takes a list of small and of large numbers for floats, in which large ids are one
     numbers = np.asarray(values, dtype=object)
-    whole = all(isinstance(number, Integral) and number >= 0 for number in numbers.flat)
+    whole = all(isinstance(number, Integral) and int(number) >= 0 for number in numbers.flat)
     return numbers.astype(np.uint64) if whole else array
 
 

@@ -65,7 +65,7 @@ class Skeletons:
 
     def kept(self, chosen: NDArray[np.bool_]) -> Skeletons:
         """The nodes that are `chosen` (n,), and the edges between two of them."""
-        inside = chosen[self.places].all(axis=1)
+        inside = _all(chosen[self.places])
         return Skeletons(
             self.node_ids[chosen],
             self.skeleton_ids[chosen],
@@ -76,8 +76,8 @@ class Skeletons:
     def cropped(self, begin: Sequence[float], end: Sequence[float]) -> Skeletons:
         """What lies in a box, begin <= position < end (nm); a node that loses its last edge goes,
         too."""
-        inside = ((self.positions >= begin) & (self.positions < end)).all(axis=1)
-        left = inside[self.places].all(axis=1)
+        inside = _all((self.positions >= begin) & (self.positions < end))
+        left = _all(inside[self.places])
         had, has = (_ends(self.places[used], len(self)) for used in (slice(None), left))
         return self.kept(inside & (has | ~had))
 
@@ -111,7 +111,7 @@ def labels_at(
     """The label of `labels` (z, y, x) at each position (n, 3), nm: uint64 (n,), 0 outside of the
     array.  offset: where the array begins, nm."""
     voxels = voxels_of(positions, voxel_size=voxel_size, offset=offset)
-    inside = ((voxels >= 0) & (voxels < labels.shape)).all(axis=1)
+    inside = _all((voxels >= 0) & (voxels < labels.shape))
     found = np.zeros(len(voxels), np.uint64)
     found[inside] = ids(labels, "labels")[tuple(voxels[inside].T)]
     return found
@@ -136,7 +136,7 @@ def _positions(values: ArrayLike, nodes: NDArray[np.uint64]) -> NDArray[np.float
             f"positions have shape {positions.shape}; wanted: ({len(nodes)}, 3), nm, z y x, one "
             f"for each node"
         )
-    nowhere = ~np.isfinite(positions).all(axis=1)
+    nowhere = ~_all(np.isfinite(positions))
     if nowhere.any():
         raise ValueError(f"nodes without a position: {_named(nodes[nowhere])}; give each one in nm")
     return positions
@@ -176,6 +176,11 @@ def _check_edges(edges: NDArray[np.uint64], skeletons: NDArray[np.uint64]) -> No
             f"edges that are there twice: {_pairs(ordered[counts > 1])}; give each once, in either "
             f"direction"
         )
+
+
+def _all(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows (n, axes) hold nothing but True."""
+    return np.asarray(rows.all(axis=1))
 
 
 def _ends(places: NDArray[np.int64], count: int) -> NDArray[np.bool_]:

@@ -54,17 +54,13 @@ def load_settings(
         return None, {config.name: Setting(config=config)}
     _import_named(overrides, path)
     names = _execute(path)
-    sweep = names.get("sweep")
-    if not isinstance(sweep, Sweep):
-        config = names.get("config")
-        if not isinstance(config, Config):
-            raise ConfigError(
-                f"{path} sets neither `sweep = Sweep(...)` nor `config = Config(...)`"
-            )
-        sweep = None
-        settings = {config.name: Setting(config=config)}
-    else:
+    sweep, alone = names.get("sweep"), names.get("config")
+    if isinstance(sweep, Sweep):
         settings = dict(sweep.settings)
+    elif isinstance(alone, Config):
+        sweep, settings = None, {alone.name: Setting(config=alone)}
+    else:
+        raise ConfigError(f"{path} sets neither `sweep = Sweep(...)` nor `config = Config(...)`")
     dictionaries = _dictionaries(names, path)
     changed = {
         name: Setting(

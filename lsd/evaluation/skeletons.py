@@ -173,18 +173,26 @@ def expected_run_length(
         owners,
         kinds=kinds,
         lengths=lengths,
-        squares=np.bincount(skeleton_of, squares, len(skeleton_ids)),
+        squares=_sums(skeleton_of, squares, len(skeleton_ids)),
         pairs=pairs,
         merging=merging,
     )
     total = float(lengths.sum())
     counts, sums = per_skeleton.edges.sum(axis=0), per_skeleton.edge_lengths.sum(axis=0)
     merging_segments = len(np.unique(pairs.segment[merging]))
+    correct, split, merged, omitted = map(int, counts)
+    correct_length, split_length, merged_length, omitted_length = map(float, sums)
     return RunLength(
         erl=float(squares.sum()) / total if total > 0 else None,
         max_erl=float((per_skeleton.lengths**2).sum()) / total if total > 0 else None,
-        **dict(zip(EDGES, map(int, counts), strict=True)),
-        **{f"{kind}_length": float(value) for kind, value in zip(EDGES, sums, strict=True)},
+        correct=correct,
+        split=split,
+        merged=merged,
+        omitted=omitted,
+        correct_length=correct_length,
+        split_length=split_length,
+        merged_length=merged_length,
+        omitted_length=omitted_length,
         merging_segments=merging_segments,
         skeletons_too_many=int(merging.sum()) - merging_segments,
         segments_too_many=int(per_skeleton.segments_too_many.sum()),
@@ -222,13 +230,13 @@ class _Pairs:
         skeleton, segment = np.divmod(unique, max(len(segment_ids), 1))
         # each edge is shared by its two nodes
         halves = np.repeat(skeletons.lengths / 2, 2)
-        share = np.bincount(skeletons.places.reshape(-1), halves, len(skeletons))
+        share = _sums(skeletons.places.reshape(-1), halves, len(skeletons))
         return cls(
             skeleton,
             segment,
             segment_ids[segment] > 0,
             np.bincount(of_node, minlength=len(unique)),
-            np.bincount(of_node, share, len(unique)),
+            _sums(of_node, share, len(unique)),
             of_node,
         )
 
@@ -292,6 +300,13 @@ def _squares(
     return squares
 
 
+def _sums(
+    groups: NDArray[np.int64], values: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """The sum of the values of each of `count` groups."""
+    return np.asarray(np.bincount(groups, values, count), np.float64)
+
+
 def _per_skeleton(
     skeleton_ids: NDArray[np.uint64],
     owners: NDArray[np.int64],
@@ -305,7 +320,7 @@ def _per_skeleton(
     """owners: the skeleton of each edge, numbered from 0; squares: of runs, summed up."""
     count = len(skeleton_ids)
     cells, shape = owners * len(EDGES) + kinds, (count, len(EDGES))
-    edge_lengths = np.bincount(cells, lengths, count * len(EDGES)).reshape(shape)
+    edge_lengths = _sums(cells, lengths, count * len(EDGES)).reshape(shape)
     own = edge_lengths.sum(axis=1)
     spread = np.bincount(pairs.skeleton, pairs.foreground, count).astype(np.int64)
     return PerSkeleton(

@@ -95,14 +95,13 @@ def _in_own_voxels(
     theirs, and which of them lie in such a voxel now."""
     size = np.asarray(voxel_size)
     voxels = voxels_of(positions, voxel_size=voxel_size)
-    inside = ((voxels >= 0) & (voxels < owner.shape)).all(axis=1)
+    inside = _are_in(voxels, owner.shape)
     placed = np.zeros(len(positions), np.bool_)
     result, nearest = positions.copy(), np.full(len(positions), np.inf)
     for step in product((-1, 0, 1), repeat=3):
         there = voxels + step
-        valid = inside & ((there >= 0) & (there < owner.shape)).all(axis=1)
-        own = valid.copy()
-        own[valid] = owner[tuple(there[valid].T)] == neurite[valid]
+        own = inside & _are_in(there, owner.shape)
+        own[own] = owner[tuple(there[own].T)] == neurite[own]
         centre = (there + 0.5) * size
         distance = ((centre - positions) ** 2).sum(axis=1)
         if not any(step):
@@ -112,3 +111,7 @@ def _in_own_voxels(
         result[nearer], nearest[nearer] = centre[nearer], distance[nearer]
         placed |= own
     return result, placed
+
+
+def _are_in(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    return np.asarray(((voxels >= 0) & (voxels < shape)).all(axis=1))
