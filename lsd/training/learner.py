@@ -23,6 +23,7 @@ from lsd.spec import Config, Stage
 from lsd.spec.code import digests
 from lsd.training.average import Average, averaged
 from lsd.training.data import States
+from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.optimiser import optimizer, scheduler, trained
 
 
@@ -37,6 +38,8 @@ class Learner:
     best:      what the best validation so far found; see lsd.training.validation
     voxel_size: of what it learns from, nm
     data:      state of what it learns from, see lsd.training.data
+    ranks:     the processes that share its batches, each with a learner that stays equal to the
+               others
     """
 
     config: Config
@@ -54,6 +57,7 @@ class Learner:
     best: dict[str, Any] | None = None
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
+    ranks: Ranks = ALONE
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """Those that are trained: weights of the stage, then what its losses own."""

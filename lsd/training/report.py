@@ -23,6 +23,7 @@ def pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     """Raw, labels, and of each head of the stage the target and the prediction: the section of the
     batch of which most is known."""
     batch = update.batch
+    assert batch is not None, "the first process has a sample of every batch"
     sample, above = most_known(batch.weights.values())
     labels = colours(batch.labels[sample, 0], above=above)
     shown = {"1_raw": grey(batch.raw[sample], above=above), "2_labels": labels}

@@ -16,6 +16,7 @@ from lsd.batches.pipeline import Batch
 from lsd.losses.loss import LossSample
 from lsd.network.precision import autocast
 from lsd.training import keeping
+from lsd.training.devices.whole import whole_losses
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
 
@@ -26,32 +27,34 @@ class Update:
 
     loss: what was minimised, heads: each head's own loss before its weight, means over the batches
     gradient_norm: before clipping
-    batch, logits: the last one and what the network said
+    batch, logits: the last one and what the network said, as far as they are this process's; None
+            and nothing where it has no sample
     """
 
     loss: float
     heads: Mapping[str, float]
     gradient_norm: float
-    batch: Batch
+    batch: Batch | None
     logits: Mapping[str, Tensor]
 
 
-def step(learner: Learner, batches: Iterator[Batch]) -> Update:
+def step(learner: Learner, batches: Iterator[Batch | None]) -> Update:
     """Learns from the next train.accumulate batches.
 
+    batches: of each batch the samples that are this process's share; None: it has none
     Raises NotFiniteError, before any weight is changed, where a loss or gradient is no number.
     """
     train = learner.config.train
     seen: list[Mapping[str, float]] = []
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
-        logits = forward(learner, batch)
-        given = sample(learner, batch, logits)
-        seen.append(_backward(learner, given, accumulated=train.accumulate))
+        share = None if batch is None else sample(learner, batch, forward(learner, batch))
+        seen.append(_backward(learner, share, accumulated=train.accumulate))
+    learner.losses.balancer.complete(learner.parameters(), sum=learner.ranks.sum)
     norm = _gradient_norm(learner)
     _apply(learner)
     loss, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
-    shown = {name: head.detach() for name, head in logits.items()}
+    shown = {name: head.detach() for name, head in (share.logits if share else {}).items()}
     return Update(loss, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
 
 
@@ -72,14 +75,20 @@ def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Loss
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
+        share=len(batch.raw) / learner.config.train.batch_size,
     )
 
 
-def _backward(learner: Learner, given: LossSample, *, accumulated: int) -> dict[str, float]:
-    """Adds the gradient of a sample; gives the loss that is minimised, and each head's own."""
-    # of the whole batch: processes that shared one would add these up here
-    totals = learner.losses.totals(given)
-    losses = learner.losses(given, totals)
+def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -> dict[str, float]:
+    """Adds the gradient of a share of a batch; gives the loss of the whole batch that is minimised,
+    and each head's own."""
+    losses = whole_losses(
+        learner.losses,
+        share,
+        learner.ranks,
+        samples=learner.config.train.batch_size,
+        device=learner.device,
+    )
     balancer = learner.losses.balancer
     value = balancer(losses)
     values = _values(value, losses)
