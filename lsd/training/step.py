@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lsd.batches.pipeline import Batch
 from lsd.losses.loss import LossSample
+from lsd.network.checkpoints import files
 from lsd.network.precision import autocast
-from lsd.training import keeping
 from lsd.training.devices.whole import whole_losses
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
@@ -23,12 +23,13 @@ from lsd.training.learner import Learner
 
 @dataclass(frozen=True)
 class Update:
-    """What one update did.
+    """One update of the weights.
 
-    loss: what was minimised, heads: each head's own loss before its weight, means over the batches
+    loss:   that was minimised: mean over the batches
+    heads:  loss of each head before its weight: means over the batches
     gradient_norm: before clipping
-    batch, logits: the last one and what the network said, as far as they are this process's; None
-            and nothing where it has no sample
+    batch, logits: this process's share of the last batch, and the logits of the network for it;
+            None and empty where it has no sample of a batch
     """
 
     loss: float
@@ -39,23 +40,24 @@ class Update:
 
 
 def step(learner: Learner, batches: Iterator[Batch | None]) -> Update:
-    """Learns from the next train.accumulate batches.
+    """Updates the weights once, by the gradient of the next train.accumulate batches.
 
     batches: of each batch the samples that are this process's share; None: it has none
-    Raises NotFiniteError, before any weight is changed, where a loss or gradient is no number.
+    Raises NotFiniteError, before any weight is changed, if a loss or gradient is NaN or infinite.
     """
     train = learner.config.train
-    seen: list[Mapping[str, float]] = []
+    losses_of_batches: list[Mapping[str, float]] = []
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
-        share = None if batch is None else sample(learner, batch, forward(learner, batch))
-        seen.append(_backward(learner, share, accumulated=train.accumulate))
+        share = batch and loss_sample(learner, batch, forward(learner, batch))
+        losses_of_batches.append(_backward(learner, share, accumulated=train.accumulate))
     learner.losses.balancer.complete(learner.parameters(), sum=learner.ranks.sum)
     norm = _gradient_norm(learner)
     _apply(learner)
-    loss, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
-    shown = {name: head.detach() for name, head in (share.logits if share else {}).items()}
-    return Update(loss, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
+    loss, *heads = np.mean([list(each.values()) for each in losses_of_batches], axis=0).tolist()
+    detached = {name: head.detach() for name, head in (share.logits if share else {}).items()}
+    by_head = dict(zip(learner.stage.heads, heads, strict=True))
+    return Update(loss, by_head, norm, batch, detached)
 
 
 def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
@@ -64,8 +66,9 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
         return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 
-def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
-    """A batch on the learner's device, as losses see it."""
+def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
+    """A batch, or the share of it that this process has, on the learner's device."""
+    size = learner.config.train.batch_size
     return LossSample(
         logits=logits,
         targets={name: _tensor(learner, target) for name, target in batch.targets.items()},
@@ -75,13 +78,13 @@ def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Loss
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
-        share=len(batch.raw) / learner.config.train.batch_size,
+        share=len(learner.ranks.share(size)) / size,
     )
 
 
 def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -> dict[str, float]:
-    """Adds the gradient of a share of a batch; gives the loss of the whole batch that is minimised,
-    and each head's own."""
+    """Adds the gradient of the share of a batch; returns the loss of the whole batch that is
+    minimised, and those of the heads."""
     losses = whole_losses(
         learner.losses,
         share,
@@ -127,9 +130,8 @@ def _apply(learner: Learner) -> None:
 
 
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
-    check_finite(
-        values, iteration=learner.iteration, kept=keeping.latest(learner.config, learner.stage)
-    )
+    newest = files.newest(learner.checkpoints)
+    check_finite(values, iteration=learner.iteration, checkpoint=newest)
 
 
 def _values(value: Tensor, losses: Mapping[str, Tensor]) -> dict[str, float]:
