@@ -61,6 +61,7 @@ class LossSample:
     voxel_size: nm, one for each spatial axis
     activations: what makes values of logits, by head; it belongs to the head's target
     head:       the head whose loss is asked for
+    share:      fraction of the samples of the whole batch that this is; 1: all of it
     """
 
     logits: Mapping[str, Tensor]
@@ -71,6 +72,7 @@ class LossSample:
     voxel_size: tuple[float, ...]
     activations: Mapping[str, Activation]
     head: str = ""
+    share: float = 1.0
 
     def of(self, head: str) -> LossSample:
         """The same batch, seen by the loss of this head."""
@@ -133,5 +135,6 @@ class HeadLoss(nn.Module):
         """The loss of `sample.head`, a scalar in fp32 with its graph.
 
         totals: what `totals` gives, of the whole batch.  Divide by these and not by what the sample
-                holds: then the losses of all shares add up to the loss of the batch.
+                holds: then the losses of all shares add up to the loss of the batch.  What follows
+                from no voxel, such as a penalty on parameters, counts `sample.share` times.
         """

@@ -33,9 +33,7 @@ class StageLosses(nn.Module):
             # a head may be called like anything that a module has, such as "train"
             self.add_module(f"head_{name}", loss)
         target = weighting.target_of({name: head.target for name, head in heads.items()})
-        self.balancer: Balancer = behaviour(
-            weighting, self.names, target=self.names.index(target)
-        )
+        self.balancer: Balancer = behaviour(weighting, self.names, target=self.names.index(target))
 
     def head(self, name: str) -> HeadLoss:
         """The loss of a head."""
@@ -66,9 +64,7 @@ class StageLosses(nn.Module):
 
     def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
         """The loss of each head in totals, a scalar with its graph; totals: of the whole batch."""
-        return {
-            name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()
-        }
+        return {name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()}
 
     def weighted(
         self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float]

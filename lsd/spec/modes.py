@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from lsd.spec.base import Positive, PositiveFloat, Probability, Region, Several, SeveralSpecs
 from lsd.spec.kinds import Kind
@@ -63,9 +63,7 @@ class ForkMerge(Mode):
     every: Positive = 1000
     target: Word | None = None
     branches: Annotated[tuple[dict[Word, PositiveFloat], ...], SeveralSpecs] = ()
-    factors: Annotated[tuple[Probability, ...], Several, Field(min_length=1)] = (
-        *(0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-    )
+    factors: Annotated[tuple[Probability, ...], Several] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     score: Literal["segmentation", "loss"] = "segmentation"
     region: Region = ()
 
@@ -129,9 +127,7 @@ class ForkMerge(Mode):
             )
 
 
-def _check_branch(
-    branch: Mapping[str, float], target: str, targets: Mapping[str, Target]
-) -> None:
+def _check_branch(branch: Mapping[str, float], target: str, targets: Mapping[str, Target]) -> None:
     for head in branch:
         if head not in targets:
             raise ValueError(f"{head!r} is none of the heads: {', '.join(targets)}")

@@ -4,9 +4,12 @@ weighting.
 A weighting is two classes: a spec, which is plain data and names the kind (`lsd.spec.Weighting`),
 and a torch module, made from the spec, that computes.  There are two ways to weigh:
 
-- losses: write `forward`, the value that is minimised, of which losses it is a function.
-  (`FixedSum`, `UncertaintySum`)
-- gradients: derive from `GradientBalancer` and write `factors`.  (`ProjectConflicts`)
+- losses: write `forward`, the value that is minimised (as `UncertaintySum` does)
+- gradients: derive from `GradientBalancer` and write `factors` (as `ProjectConflicts` does)
+
+Several processes may share a batch.  The losses are then those of the whole batch, the same in
+each, but their gradients are of the share that a process has: they have to be added up over the
+processes before anything is computed from them.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lsd import spec
-from lsd.losses.ranks import ALONE, Ranks
 from lsd.losses.weighting import gradients
+from lsd.losses.weighting.gradients import Sum
 
 Factors = NDArray[np.float64]
 Orders = Sequence[Sequence[int]]
@@ -34,68 +37,62 @@ class Balancer(nn.Module):
 
     It may own parameters, which are trained like those of a loss (`lsd.losses.loss.HeadLoss`).
 
-    weighs_gradients: it wants the gradient of each task by itself, so the graph of a batch is gone
-                      through several times
+    spec:   of the kind that this class belongs to
     tasks:  names of the heads
     target: number of the head that the others are there to help
+    weighs_gradients: the graph of a batch is gone through once a task
     """
 
     weighs_gradients: ClassVar[bool] = False
 
     def __init__(self, spec: spec.Weighting, tasks: Sequence[str], *, target: int = 0) -> None:
         super().__init__()
-        # of the kind that this class belongs to, so its fields are known to it alone
+        # its fields are known to this class alone
         self.spec: Any = spec
         self.tasks, self.target = tuple(tasks), target
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
         """What is minimised and shown as the loss, a scalar; as it is here, the sum.
 
-        losses: by head, scalars of the whole batch, each times the weight of the head.  Heads may
-                be missing, such as those that a branch of ForkMerge does not learn
+        losses: by head, scalars with their graphs, each times the weight of the head.  Heads may be
+                missing, such as those that a branch of ForkMerge does not learn
         """
         return torch.stack(list(losses.values())).sum()
 
     def backward(
         self,
+        value: Tensor,
         losses: Mapping[str, Tensor],
         parameters: Sequence[nn.Parameter],
         *,
         scale: Scale,
-        ranks: Ranks = ALONE,
     ) -> None:
-        """Adds the gradient of a batch, or of a share of it, to `.grad` of the parameters.
+        """Adds the gradient of a batch to `.grad` of the parameters, or notes it for `complete`.
 
-        losses: as `forward` takes them, but of this share, with their graphs
+        value:  what `forward` gave for these losses
         parameters: weights of the stage, what losses own, what the balancer owns; a head's loss
                 depends on some of them only
         scale:  what a scalar is multiplied with before it is differentiated: the loss scale of
                 fp16, and one over the number of batches that make a step
-        ranks:  those who share the batch; sums of `.grad` over them are the gradient of the whole
         """
-        values = ranks.sum([loss.detach() for loss in losses.values()])
-        values = [value.requires_grad_() for value in values]
-        own = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        value = scale(self(dict(zip(losses, values, strict=True))))
-        slopes = torch.autograd.grad(value, [*values, *own], materialize_grads=True)
-        torch.autograd.backward(list(losses.values()), grad_tensors=slopes[: len(values)])
-        for parameter, slope in zip(own, slopes[len(values) :], strict=True):
-            # it is of the whole batch already, and will be summed over the ranks
-            gradients.add(parameter, slope / ranks.size)
+        scale(value).backward()  # type: ignore[no-untyped-call]
 
-    def finish(
-        self,
-        parameters: Sequence[nn.Parameter],
-        *,
-        rng: np.random.Generator,
-        ranks: Ranks = ALONE,
+    def complete(
+        self, parameters: Sequence[nn.Parameter], *, sum: Sum, rng: np.random.Generator
     ) -> None:
-        """Does what is left to do after the last batch of a step, so that `.grad` is what is
-        followed; as it is here, nothing.
+        """After the last batch of a step: makes `.grad` of the parameters what is followed, of
+        whole batches.
 
-        parameters, ranks: as in `backward`
+        What the balancer owns has that already, since it sees the losses of whole batches.
+        sum: each process calls it as often, with tensors of the same shapes; in a run of one
+             process it changes nothing
         rng: for all that is random.  It follows from the seed and the iteration
         """
+        own = {id(parameter) for parameter in self.parameters()}
+        shared = [parameter for parameter in parameters if id(parameter) not in own]
+        [whole] = gradients.whole([[parameter.grad for parameter in shared]], shared, sum=sum)
+        for parameter, gradient in zip(shared, whole, strict=True):
+            parameter.grad = gradient
 
     def factors(self, products: Factors, *, orders: Orders) -> Factors:
         """What the gradient of each task is multiplied with before they are added up, (tasks,).
@@ -131,40 +128,34 @@ class GradientBalancer(Balancer):
 
     def backward(
         self,
+        value: Tensor,
         losses: Mapping[str, Tensor],
         parameters: Sequence[nn.Parameter],
         *,
         scale: Scale,
-        ranks: Ranks = ALONE,
     ) -> None:
-        """Notes the gradient of each task; `finish` puts their sum in place."""
-        last = list(losses)[-1]
+        """Notes the gradient of each task."""
+        *_, last = losses
         for task, loss in losses.items():
-            found = gradients.of(scale(loss), parameters, again=task != last)
-            self._by_task[task] = gradients.added(self._by_task.get(task), found)
+            gradient = gradients.of(scale(loss), parameters, again=task != last)
+            self._by_task[task] = gradients.added(self._by_task.get(task), gradient)
 
-    def finish(
-        self,
-        parameters: Sequence[nn.Parameter],
-        *,
-        rng: np.random.Generator,
-        ranks: Ranks = ALONE,
+    def complete(
+        self, parameters: Sequence[nn.Parameter], *, sum: Sum, rng: np.random.Generator
     ) -> None:
-        """Adds the gradients of the tasks of the step, each times its factor, to `.grad`."""
-        by_task = [gradients.summed(gradient, ranks) for gradient in self._by_task.values()]
+        """Makes `.grad` the sum of the gradients of the tasks, each times its factor."""
+        by_task = gradients.whole(list(self._by_task.values()), parameters, sum=sum)
         places = [self.tasks.index(task) for task in self._by_task]
         self._by_task = {}
         factors = self._factors_of(places, gradients.products(by_task), rng)
-        for parameter, gradient in zip(
-            parameters, gradients.combined(by_task, factors), strict=True
-        ):
-            if gradient is not None:
-                gradients.add(parameter, gradient)
+        combined = gradients.combined(by_task, factors.tolist())
+        for parameter, gradient in zip(parameters, combined, strict=True):
+            parameter.grad = None if gradient is None else gradients.like(parameter, gradient)
 
     def _factors_of(
         self, places: Sequence[int], products: Factors, rng: np.random.Generator
     ) -> Factors:
-        """Of the tasks at these places among all; the gradients of tasks that are missing are 0."""
+        """Of the tasks at these places among all; gradients of those that are missing are 0."""
         everything = np.zeros((len(self.tasks),) * 2)
         everything[np.ix_(places, places)] = products
         orders = random_orders(len(self.tasks), rng)

@@ -3,16 +3,16 @@ a task does not reach a parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lsd.losses.ranks import Ranks
-
 Gradient = list[Tensor | None]
+# makes each tensor the sum over all processes that share a batch, in place
+Sum = Callable[[Sequence[Tensor]], None]
 
 
 def of(loss: Tensor, parameters: Sequence[nn.Parameter], *, again: bool) -> Gradient:
@@ -31,30 +31,38 @@ def added(before: Gradient | None, gradient: Gradient) -> Gradient:
     ]
 
 
-def summed(gradient: Gradient, ranks: Ranks) -> Gradient:
-    """Sum of a task's gradient over all who share the batch."""
-    there = [part for part in gradient if part is not None]
-    whole = iter(ranks.sum(there))
-    return [None if part is None else next(whole) for part in gradient]
+def whole(
+    by_task: Sequence[Gradient], parameters: Sequence[nn.Parameter], *, sum: Sum
+) -> list[Gradient]:
+    """Gradients of whole batches, from those of the share that this process has of them."""
+    # a share may lack what a parameter is for; where all do, it has no gradient
+    reached = torch.tensor([[part is not None for part in task] for task in by_task]).long()
+    filled = [
+        [
+            torch.zeros_like(parameter) if part is None else part
+            for part, parameter in zip(task, parameters, strict=True)
+        ]
+        for task in by_task
+    ]
+    sum([reached, *(part for task in filled for part in task)])
+    return [
+        [part if times else None for part, times in zip(task, counts, strict=True)]
+        for task, counts in zip(filled, reached.tolist(), strict=True)
+    ]
 
 
 def products(by_task: Sequence[Gradient]) -> NDArray[np.float64]:
     """Dot products of the gradients of tasks, (tasks, tasks), over parameters that at least two
     reach."""
     tasks = len(by_task)
-    found: list[list[Tensor]] = [[] for _ in range(tasks * tasks)]
+    sums: list[Tensor] = []
     for parts in zip(*by_task, strict=True):
-        reached = [task for task in range(tasks) if parts[task] is not None]
-        if len(reached) < 2:
-            continue
-        for one in reached:
-            for other in (task for task in reached if task >= one):
-                found[one * tasks + other].append(_dot(parts[one], parts[other]))
-    nothing = torch.zeros(())
+        if sum(part is not None for part in parts) > 1:
+            sums.append(_products(parts))
+    if not sums:
+        return np.zeros((tasks, tasks))
     # one copy from the device, not one a pair
-    sums = torch.stack([torch.stack(dots).sum() if dots else nothing for dots in _alike(found)])
-    upper = sums.cpu().numpy().astype(np.float64).reshape(tasks, tasks)
-    return upper + np.triu(upper, 1).T
+    return torch.stack(sums).sum(0).cpu().numpy().astype(np.float64)
 
 
 def combined(by_task: Sequence[Gradient], factors: Sequence[float]) -> Gradient:
@@ -63,30 +71,24 @@ def combined(by_task: Sequence[Gradient], factors: Sequence[float]) -> Gradient:
     return [_combined(parts, factors) for parts in zip(*by_task, strict=True)]
 
 
-@torch.no_grad()
-def add(parameter: nn.Parameter, gradient: Tensor) -> None:
-    """Adds to `.grad`, which is laid out in memory as the parameter is: fused optimisers rely on
-    that."""
-    if parameter.grad is not None:
-        parameter.grad.add_(gradient)
-    elif gradient.stride() == parameter.stride():
-        parameter.grad = gradient
-    else:
-        parameter.grad = torch.empty_like(parameter).copy_(gradient)
+def like(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """The gradient, laid out in memory as the parameter is: fused optimisers rely on that."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
-def _dot(one: Tensor | None, other: Tensor | None) -> Tensor:
-    assert one is not None
-    assert other is not None
+def _products(parts: Sequence[Tensor | None]) -> Tensor:
+    """Of one parameter, (tasks, tasks)."""
+    some = next(part for part in parts if part is not None)
     # fp32 loses digits over millions of terms; there is no float64 on Apple's GPUs
-    exact = torch.float32 if one.device.type == "mps" else torch.float64
-    return (one * other).sum(dtype=exact)
-
-
-def _alike(found: list[list[Tensor]]) -> list[list[Tensor]]:
-    """Empty lists are of zeros where the others are."""
-    some = next((dots[0] for dots in found if dots), None)
-    return found if some is None else [dots or [torch.zeros_like(some)] for dots in found]
+    exact = torch.float32 if some.device.type == "mps" else torch.float64
+    table = torch.zeros((len(parts),) * 2, dtype=exact, device=some.device)
+    for one, first in enumerate(parts):
+        for other, second in enumerate(parts[: one + 1]):
+            if first is not None and second is not None:
+                table[one, other] = table[other, one] = (first * second).sum(dtype=exact)
+    return table
 
 
 def _combined(parts: Sequence[Tensor | None], factors: Sequence[float]) -> Tensor | None:
