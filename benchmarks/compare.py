@@ -43,10 +43,11 @@ empty(count=COUNT, workers=0)
 TRAINING_STEPS = """
 from benchmarks import step as timed
 from config.config import config
-from lsd.training.learner import new
 from lsd.training.step import step
+# checkouts of before call it otherwise
+new_learner = vars(timed).get("new_learner") or timed.new
 config = config.derive(train={"device": "cpu"})
-learner, batches = new(config, config.variant.stages[0]), timed._batches(config)
+learner, batches = new_learner(config, config.variant.stages[0]), timed._batches(config)
 step(learner, batches)
 begin()
 for _ in range(COUNT):

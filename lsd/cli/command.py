@@ -24,6 +24,7 @@ from lsd.report.log import RunLog, note
 from lsd.spec import Config
 from lsd.spec.mistakes import lines
 from lsd.spec.paths import log_file
+from lsd.system.commands import hand_on
 
 Action = Callable[[Config], object]
 
@@ -80,6 +81,7 @@ class Command:
         )
         logging.captureWarnings(True)
         _quiet_libraries()
+        hand_on()
         called = [sys.argv[0]] if program is None else program.split()
         words = (*called, *(sys.argv[1:] if argv is None else argv))
         guarded(lambda: self._do(arguments, words), debug=arguments.debug)

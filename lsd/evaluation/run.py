@@ -155,7 +155,7 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     """Writes evaluation.json; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {
-        "segment": scoring_settings(config),
+        "segment": scoring_settings(config.segment),
         "evaluate": config.evaluate.model_dump(mode="json"),
     }
     validation = config.dataset.part("validate")

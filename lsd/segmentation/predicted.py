@@ -10,17 +10,11 @@ from lsd.blockwise.on_disk.step import digest, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Offsets
-from lsd.spec import Config, Head, Target
+from lsd.spec import Config, Head, Segment
 from lsd.spec.paths import prediction
 from lsd.targets.target import target_kind
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.inputs import ArrayInput, ArrayState
-
-
-def neighborhood(target: Target, dims: int) -> Offsets | None:
-    """Offsets of the channels of a head that learns `target`, in the axes of the network; None:
-    they are no affinities."""
-    return target_kind(target).neighborhood(dims)
 
 
 def neighborhoods(config: Config) -> dict[str, Offsets | None]:
@@ -29,7 +23,8 @@ def neighborhoods(config: Config) -> dict[str, Offsets | None]:
     Raises ValueError if the variant has none of that name, or one that wants affinities has none.
     """
     decoder, heads = decoder_of(config.segment), config.variant.heads()
-    offsets = {name: neighborhood(head.target, config.network.dims) for name, head in heads.items()}
+    dims = config.network.dims
+    offsets = {name: target_kind(head.target).neighborhood(dims) for name, head in heads.items()}
     for name in decoder.reads(config.segment):
         if decoder.reads_affinities and offsets.get(name) is None:
             fit = ", ".join(other for other in heads if offsets[other] is not None)
@@ -44,9 +39,9 @@ def neighborhoods(config: Config) -> dict[str, Offsets | None]:
     return {name: offsets[name] for name in decoder.reads(config.segment)}
 
 
-def is_decoded(config: Config, heads: Mapping[str, Head]) -> bool:
-    """Whether these heads, as of a stage, are all that the decoder of the config reads."""
-    return set(decoder_of(config.segment).reads(config.segment)) <= set(heads)
+def is_decoded(settings: Segment, heads: Mapping[str, Head]) -> bool:
+    """Whether these heads, as of a stage, include all that the decoder reads."""
+    return set(decoder_of(settings).reads(settings)) <= set(heads)
 
 
 def predicted(config: Config, volume: str) -> dict[str, Array]:

@@ -101,7 +101,7 @@ def _segment(task: Task, progress: Progress) -> Path:
             container=container,
             prediction=task.prediction,
             settings=config.segment,
-            attributes=scoring_settings(config),
+            attributes=scoring_settings(config.segment),
             progress=progress,
         )
         if not decoder.write(task.inputs, running, task.thresholds):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
-from lsd.spec import Config, Evaluate
+from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
 
@@ -68,7 +68,10 @@ def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[st
 
     blocks: whether volumes were taken in blocks; validation during training takes them whole
     """
-    now = {"segment": scoring_settings(config), "evaluate": config.evaluate.model_dump(mode="json")}
+    now = {
+        "segment": scoring_settings(config.segment),
+        "evaluate": config.evaluate.model_dump(mode="json"),
+    }
     left_out = {"segment": () if blocks else BLOCKS, "evaluate": COUNTING}
     other = []
     for part in (part for part in now if part in noted):
@@ -99,10 +102,9 @@ def _say_unused(path: Path, other: Sequence[str]) -> None:
     )
 
 
-def scoring_settings(config: Config) -> dict[str, Any]:
+def scoring_settings(settings: Segment) -> dict[str, Any]:
     """What a threshold depends on, as JSON: settings of segmentation but thresholds, levels,
     workers, and what is not used."""
-    settings = config.segment
     unused = {"edge_context"} if settings.grown == "whole" else set()
     used = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
     return {**used, "agglomeration": settings.grown}

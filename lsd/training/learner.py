@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from torch.optim.lr_scheduler import LambdaLR
 from lsd.losses.stage import StageLosses
 from lsd.network import randomness
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints.files import file_name
 from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
-from lsd.spec import Config, Stage
+from lsd.spec import Config, Stage, Volume, paths
 from lsd.spec.code import digests
 from lsd.training.average import Average, averaged
-from lsd.training.data import States
+from lsd.training.data_state import States
+from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.optimiser import optimizer, scheduler, trained
 
 
@@ -34,9 +37,13 @@ class Learner:
     losses:    of the stage's heads, with the parameters that they own
     average, average_of_losses: moving averages of weights, and of these parameters (train.ema)
     iteration: how many are done
-    best:      what the best validation so far found; see lsd.training.validation
-    voxel_size: of what it learns from, nm
-    data:      state of what it learns from, see lsd.training.data
+    best:      scores of the best validation so far, and their yardstick; see `note_best`
+    voxel_size: of the training data, nm
+    data:      state of the training data; see lsd.training.data_state
+    ranks:     the processes that share its batches, each with a learner equal to this one
+    learned:   the heads that it learns, and a factor of the loss of each; all but in branches
+    branches:  learners of the same stage that go on beside this one, from the same batches
+    merges:    what is known of when branches became one; see lsd.training.modes
     """
 
     config: Config
@@ -54,18 +61,34 @@ class Learner:
     best: dict[str, Any] | None = None
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
+    ranks: Ranks = ALONE
+    learned: Mapping[str, float] = field(default_factory=dict)
+    branches: list[Learner] = field(default_factory=list)
+    merges: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.learned = self.learned or dict.fromkeys(self.stage.heads, 1.0)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the stage's checkpoints."""
+        return paths.checkpoints(self.config, self.stage.name)
+
+    def checkpoint_path(self, iteration: int) -> Path:
+        """Where the checkpoint after that many iterations is."""
+        return self.checkpoints / file_name(iteration)
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """Those that are trained: weights of the stage, then what its losses own."""
         return [*trained(self.cascade.parameters()), *trained(self.losses.parameters())]
 
     def restart_average(self) -> None:
-        """The average begins with the weights that are there now."""
+        """Begins the moving average anew, with the weights as they are now."""
         if self.average:
             self.average.load(dict(self.cascade.named_parameters()))
 
     def update_averages(self) -> None:
-        """Takes in the weights after the step that is done."""
+        """Adds the weights after a step to the moving averages."""
         if self.average and self.average_of_losses:
             self.average.update(self.cascade, self.iteration)
             self.average_of_losses.update(self.losses, self.iteration)
@@ -82,10 +105,10 @@ class Learner:
     def note_best(
         self, record: Mapping[str, Any], *, iteration: int, yardstick: Mapping[str, Any]
     ) -> None:
-        """What validation found of the weights after `iteration` is the best that is known.
+        """Makes the validation of the weights after `iteration` the best so far.
 
-        record:    what it found, with its "score"
-        yardstick: what the score depends on; see lsd.training.yardstick
+        record:    of a Validation, with its "score"
+        yardstick: record of the Yardstick, which the score depends on
         """
         best = {"stage": self.stage.name, "iteration": iteration, **record}
         self.best = {**best, "yardstick": dict(yardstick)}
@@ -98,15 +121,11 @@ class Learner:
             "versions": dict(versions()),
             "stage": self.stage.name,
             "iteration": self.iteration,
-            "model": dict(self.cascade.state_dict()),
-            "ema": self.average.weights if self.average else None,
-            "losses": dict(self.losses.state_dict()),
-            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self._state(),
+            "branches": [branch._state() for branch in self.branches],
+            "merges": self.merges,
             "random": randomness.capture(),
-            "normalisation": normalisation(self.config),
+            "normalisation": raw_normalisation(self.config.dataset.part("train")),
             "voxel_size": self.voxel_size and list(self.voxel_size),
             "best": self.best,
             "data": self.data,
@@ -116,22 +135,44 @@ class Learner:
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:
         """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not
         fit."""
-        load_weights(self.cascade, content["model"], where=where)
-        # versions before had no losses with parameters
-        load_weights(self.losses, content.get("losses", {}), where=where, of="losses")
-        if self.average and self.average_of_losses:
-            self.average.load(content["ema"])
-            self.average_of_losses.load(content.get("ema_of_losses", {}))
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scheduler.load_state_dict(content["scheduler"])
-        self.scaler.load_state_dict(content["scaler"])
+        self._restore(content, where=where)
+        # versions before had no branches
+        for branch, state in zip(self.branches, content.get("branches", []), strict=True):
+            branch._restore({**state, "iteration": content["iteration"]}, where=where)
+        self.merges = content.get("merges", [])
         randomness.restore(content["random"])
-        self.iteration, self.best = content["iteration"], content["best"]
+        self.best = content["best"]
+
+    def _state(self) -> dict[str, Any]:
+        """What a step changes."""
+        return {
+            "model": dict(self.cascade.state_dict()),
+            "ema": self.average.weights if self.average else None,
+            "losses": dict(self.losses.state_dict()),
+            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def _restore(self, state: Mapping[str, Any], *, where: str) -> None:
+        load_weights(self.cascade, state["model"], where=where)
+        # versions before had no losses with parameters
+        load_weights(self.losses, state.get("losses", {}), where=where, of="losses")
+        if self.average and self.average_of_losses:
+            self.average.load(state["ema"])
+            self.average_of_losses.load(state.get("ema_of_losses", {}))
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.iteration = state["iteration"]
 
 
-def new(config: Config, stage: Stage) -> Learner:
-    """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the
-    device is not there."""
+def new_learner(config: Config, stage: Stage) -> Learner:
+    """A stage before its first iteration; its weights follow from train.seed.
+
+    Raises ValueError if the device is not there.
+    """
     train = config.train
     device = choose_device(train.device)
     _seed(train.seed)
@@ -141,14 +182,13 @@ def new(config: Config, stage: Stage) -> Learner:
         cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
     cascade = cascade.to(device).requires_grad_(False).train()
     cascade.stage(stage.name).requires_grad_(True)
-    losses = StageLosses(stage.heads).to(device).train()
+    losses = StageLosses(stage.heads, weighting=stage.weighting).to(device).train()
     adam = optimizer(cascade.parameters(), train, of_losses=losses.parameters())
     return Learner(
         config=config,
         stage=stage,
         cascade=cascade,
-        # static shapes: those of training never change, and validation runs the cascade as it is
-        run=torch.compile(cascade, dynamic=False) if train.compile else cascade,
+        run=_compiled(cascade, stage, losses) if train.compile else cascade,
         losses=losses,
         device=device,
         optimizer=adam,
@@ -159,14 +199,27 @@ def new(config: Config, stage: Stage) -> Learner:
     )
 
 
-def normalisation(config: Config) -> dict[str, Any]:
-    """How raw became what the network reads: each training volume's raw_range (None: that of its
-    dtype) goes to [-1, 1]."""
+def _compiled(
+    cascade: Cascade, stage: Stage, losses: StageLosses
+) -> Callable[..., dict[str, Tensor]]:
+    if losses.balancer.weighs_gradients:
+        # compiled as a whole, the layer of each head would seem to be reached by all tasks
+        network = cascade.stage(stage.name)
+        network.logits = torch.compiler.disable(network.logits)  # type: ignore[method-assign]
+        # the first pass over a graph may not hand its buffers on where others follow
+        torch._functorch.config.donated_buffer = False  # type: ignore[attr-defined]
+    # static shapes: those of training never change, and validation runs the cascade as it is
+    compiled: Callable[..., dict[str, Tensor]] = torch.compile(cascade, dynamic=False)
+    return compiled
+
+
+def raw_normalisation(volumes: Mapping[str, Volume]) -> dict[str, Any]:
+    """How raw was scaled for training: the raw_range of each volume (None: that of its dtype) to
+    [-1, 1]."""
     return {
         "to": [-1.0, 1.0],
         "raw_range": {
-            name: volume.raw_range and list(volume.raw_range)
-            for name, volume in config.dataset.part("train").items()
+            name: volume.raw_range and list(volume.raw_range) for name, volume in volumes.items()
         },
     }
 

@@ -61,7 +61,7 @@ class LossScore(Score):
         return f"validation loss {self.objective:.4f}"
 
 
-def score(
+def score_losses(
     losses: StageLosses,
     predicted: Mapping[str, Array],
     targets: Mapping[str, tuple[Array, NDArray[np.bool_]]],
@@ -74,10 +74,10 @@ def score(
 ) -> LossScore:
     """The loss of each head over a region, as in training: mean over the voxels that count.
 
-    predicted: values, by head, (c, z, y, x)
-    targets:   what each head should give, and where that is known, of the same shapes
+    predicted: values by head, (c, z, y, x)
+    targets:   target by head, and where it is known, of the same shapes
     labels, known: (z, y, x); voxel_size: nm
-    weights:   of each head in the sum
+    weights:   of each head in the sum; those that are missing are left out
     flat:      sections are a batch of samples, as for 2D networks
     """
 
@@ -93,14 +93,14 @@ def score(
             for name, array in predicted.items()
         },
         targets={name: batch(target) for name, (target, _) in targets.items()},
-        weights={name: batch(where.astype(np.float32)) for name, (_, where) in targets.items()},
+        weights={name: batch(mask.astype(np.float32)) for name, (_, mask) in targets.items()},
         labels=batch(labels.view(np.int64)[None]),
         known=batch(known[None]),
         voxel_size=tuple(voxel_size)[1 if flat else 0 :],
         activations=losses.activations,
     )
-    # their parameters may be where the network is; a whole region need not fit there
-    at_rest = deepcopy(losses).cpu().eval()
+    # a whole region need not fit on the device that holds the parameters of the losses
+    on_cpu = deepcopy(losses).cpu().eval()
     with torch.no_grad():
-        by_head = at_rest(sample, at_rest.totals(sample))
+        by_head = on_cpu(sample, on_cpu.totals(sample, heads=weights))
     return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)

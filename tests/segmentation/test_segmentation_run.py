@@ -69,7 +69,8 @@ def test_arrays_say_with_which_settings_they_were_made(config) -> None:
         segment(asked)
         assert said("fragments") == config.segment.fragments.model_dump(mode="json")
         assert all(
-            said(array_name(threshold)) == scoring_settings(asked) for threshold in THRESHOLDS
+            said(array_name(threshold)) == scoring_settings(asked.segment)
+            for threshold in THRESHOLDS
         )
 
 
@@ -92,7 +93,7 @@ def test_without_truth_the_picked_threshold_is_used(config) -> None:
     assert asked() == ["0.55"]
     assert names(config, "data_test") == ["0.55"]
     assert names(config, "data_validate") == ["0.28", "0.29", "0.6"]
-    settings = scoring_settings(config)
+    settings = scoring_settings(config.segment)
     _write(
         validation_file(config),
         {"threshold": 0.55, "segment": settings | {"block": [1, 2, 3], "agglomeration": "blocks"}},

@@ -172,7 +172,7 @@ def test_levels_are_majorities_and_come_when_they_are_asked_for(config) -> None:
     segment(changed(config, levels=3))
     assert verify(container.parent) == []
     # what is scored and picked does not depend on them
-    assert scoring_settings(changed(config, levels=3)) == scoring_settings(config)
+    assert scoring_settings(changed(config, levels=3).segment) == scoring_settings(config.segment)
 
 
 def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:

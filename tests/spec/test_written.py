@@ -15,7 +15,7 @@ from lsd.network.checkpoints.restore import resolve
 from lsd.spec import Dataset, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.spec.written import expanded
-from lsd.training import initial
+from lsd.training.warm_start import initial_checkpoints
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
 from lsd.volumes.volume import open_volume
@@ -80,7 +80,7 @@ def test_checkpoints(path, home) -> None:
     assert resolve(path, config) == home / "a"
     stage = config.variant.stages[0]
     made = config.derive(train={"init": {stage.name: path}}, data_root=str(home))
-    assert initial.sources(made, stage) == {stage.name: home / "a"}
+    assert initial_checkpoints(made, stage) == {stage.name: home / "a"}
     with pytest.raises(ValueError, match=r"damaged|no checkpoint|cannot be read|not a"):
         checkpoint.load(resolve(path, config))
 

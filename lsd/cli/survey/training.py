@@ -10,15 +10,16 @@ from lsd.network import cost, sizes
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
 from lsd.targets.target import channels
-from lsd.training import initial
-from lsd.training.measured import measure, noted
+from lsd.training.finished import final_checkpoint, iterations_done
+from lsd.training.resume import check_start
+from lsd.training.step_time import measure_step, recorded_rate
 from lsd.volumes.find import expand
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each stage its sizes, memory, and what is left of it."""
     config = expand(config)
-    initial.check(config)
+    check_start(config)
     yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
         yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
@@ -44,11 +45,11 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
         f"stage {stage.name}: reads {', '.join(stage.reads)}, gives {heads}; raw {times(raw)}, "
         f"input {times(shape)}, output {times(output)}, {batch}"
     )
-    done = initial.done(config, stage)
+    done = iterations_done(config, stage)
     left = train.iterations - done
     if stage.name in train.frozen:
         yield "  frozen: it is not trained"
-    elif initial.finished(config, stage) is not None:
+    elif final_checkpoint(config, stage) is not None:
         yield f"  all {done} iterations are done"
     else:
         yield f"  iterations: {done} of {train.iterations} are done, {left} are left"
@@ -56,12 +57,12 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
 
 
 def _how_long(config: Config, stage: Stage, left: int) -> Iterator[str]:
-    rate = noted(run_folder(config) / stage.name)
+    rate = recorded_rate(run_folder(config) / stage.name)
     if rate:
         speed = f"{rate:.3g} iterations a second, as the run noted"
         yield f"  about {duration(left / rate)}, at {speed}"
         return
-    measured = measure(config, stage)
+    measured = measure_step(config, stage)
     yield f"  memory of a step: about {amount(measured.memory)} on {measured.device} (measured)"
     yield (
         f"  about {duration(left * measured.seconds)}: a guess, from a pass that took "

@@ -1,4 +1,4 @@
-"""What training shows in tensorboard."""
+"""Curves and pictures of a stage in training, for tensorboard."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-class Board:
-    """Scalars and pictures of one stage, as events in `folder`; what a killed run showed `after`
-    this iteration is dropped."""
+class TensorBoard:
+    """Writes curves and pictures of one stage, as events in `folder`.
 
-    def __init__(self, folder: Path, *, after: int) -> None:
-        self._writer = _writer(folder, after + 1)
+    iterations_done: what a killed run wrote of later iterations is no longer shown
+    """
 
-    def scalars(self, values: Mapping[str, float], *, iteration: int) -> None:
+    def __init__(self, folder: Path, *, iterations_done: int) -> None:
+        self._writer = _writer(folder, iterations_done + 1)
+
+    def curves(self, values: Mapping[str, float], *, iteration: int) -> None:
         """One point on each curve."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, iteration)
@@ -32,7 +34,7 @@ class Board:
             self._writer.add_image(name, picture, iteration)
         self._writer.flush()
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> TensorBoard:
         return self
 
     def __exit__(

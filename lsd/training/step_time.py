@@ -1,4 +1,4 @@
-"""How long an iteration takes: measured here, or as a run noted it."""
+"""How long an iteration takes: measured on this machine, or as a run recorded it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from lsd.network import sizes
 from lsd.network.precision import autocast
 from lsd.spec import Config, Stage
-from lsd.training.learner import Learner, new
+from lsd.training.learner import Learner, new_learner
 
 # the curve that training draws; readings that count
 RATE, READINGS = "iterations_per_second", 20
@@ -23,21 +23,24 @@ _PASSES = 2
 
 
 @dataclass(frozen=True)
-class Measured:
-    """An iteration on random raw.  seconds: without the making of batches; memory: bytes that the
-    device held at its peak (of a CPU: the whole process)"""
+class StepTime:
+    """An iteration on random raw.
+
+    seconds: without the making of batches
+    memory:  bytes at the peak, on the device; on a CPU, of the whole process
+    """
 
     seconds: float
     memory: int
     device: str
 
 
-def measure(config: Config, stage: Stage) -> Measured:
-    """Times passes there and back through an untrained network, as training would do them.
+def measure_step(config: Config, stage: Stage) -> StepTime:
+    """Times forward and backward passes through an untrained network, as training does them.
 
-    Raises ValueError where the device is not there.
+    Raises ValueError if the device is not there.
     """
-    train, learner = config.train, new(config, stage)
+    train, learner = config.train, new_learner(config, stage)
     threads = torch.get_num_threads()
     torch.set_num_threads(train.threads or threads)
     try:
@@ -48,12 +51,12 @@ def measure(config: Config, stage: Stage) -> Measured:
         seconds = (time.perf_counter() - begin) / _PASSES * train.accumulate
     finally:
         torch.set_num_threads(threads)
-    return Measured(seconds, _peak(learner.device), str(learner.device))
+    return StepTime(seconds, _peak(learner.device), str(learner.device))
 
 
-def noted(folder: Path) -> float | None:
-    """Iterations per second that a stage's folder notes in tensorboard, of late; None if nothing is
-    noted."""
+def recorded_rate(folder: Path) -> float | None:
+    """Iterations per second of late, by the tensorboard events in a stage's folder; None if there
+    are none."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     values: list[float] = []
@@ -66,11 +69,11 @@ def noted(folder: Path) -> float | None:
 
 
 def _pass(learner: Learner) -> None:
-    """Forward and backward; what is minimised is of no matter for the time."""
+    """A forward and a backward pass; the time does not depend on which loss is minimised."""
     config, stage = learner.config, learner.stage
     trunk, shape = config.network.trunk, config.network.train_shape
-    entering = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    raw = torch.rand(config.train.batch_size, 1, *entering, device=learner.device) * 2 - 1
+    raw_shape = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
+    raw = torch.rand(config.train.batch_size, 1, *raw_shape, device=learner.device) * 2 - 1
     learner.optimizer.zero_grad()
     with autocast(config.train.precision, learner.device):
         logits = learner.run(raw, stage=stage.name)

@@ -14,7 +14,7 @@ from lsd.spec import (
     Variant,
     Volume,
 )
-from lsd.training.resume import check_same
+from lsd.training.compatibility import check_same
 
 
 def _config(**changes):
