@@ -16,7 +16,7 @@ from lsd.spec.paths import run_folder
 from lsd.sweep.process import Failed, apart
 from lsd.system.atomic import write_text
 from lsd.training.loop import train
-from lsd.training.measured import noted
+from lsd.training.step_time import recorded_rate
 
 # iterations that are timed, and how many of them make one reading
 ITERATIONS, _READING = 40, 4
@@ -26,9 +26,9 @@ _NOT_TIMED = ("name", "runs", "data_root", "predict", "segment", "evaluate")
 
 def iterations(config: Config, minutes: float, *, setting: str, folder: Path) -> int:
     """Iterations of each stage that fit into `minutes`, by the seconds that its stages take
-    together."""
+    together, without validation."""
     seconds = sum(seconds_per_step(config, setting=setting, folder=folder).values())
-    return max(1, round(60 * minutes / seconds))
+    return config.train.mode.rounded(max(1, round(60 * minutes / seconds)))
 
 
 def seconds_per_step(config: Config, *, setting: str, folder: Path) -> dict[str, float]:
@@ -59,7 +59,7 @@ def measure(config: Config) -> dict[str, float]:
     """Trains a config, which should be short; seconds of an iteration of each stage."""
     train(config)
     rates = {
-        stage.name: noted(run_folder(config) / stage.name)
+        stage.name: recorded_rate(run_folder(config) / stage.name)
         for stage in config.variant.stages
         if stage.name not in config.train.frozen
     }
@@ -81,6 +81,7 @@ def _short(config: Config, folder: Path, setting: str) -> Config:
             "snapshot_every": 0,
             "log_every": _READING,
             "checkpoint_every": ITERATIONS,
+            "mode": config.train.mode.shortened(ITERATIONS),
         },
     )
 

@@ -19,7 +19,7 @@ from lsd.sweep.chain import do
 from lsd.sweep.pace import iterations, seconds_per_step
 from lsd.sweep.process import Failed, apart
 from lsd.sweep.results import Result
-from lsd.training.data import states
+from lsd.training.data_state import volume_input
 from lsd.volumes.find import expand
 from lsd.volumes.volume import open_volume
 
@@ -113,10 +113,12 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
         volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
     root, data = data_root(config), {}
     for name, volume in volumes.items():
-        arrays = states(open_volume(volume, name=name, data_root=root), config)
+        opened = open_volume(volume, name=name, data_root=root)
+        arrays = volume_input(
+            opened, data_root=root, input_shape=config.network.train_shape
+        ).arrays
         data[name] = {
-            array: [state[what] for what in ("layout", "dtype", "content")]
-            for array, state in arrays.items()
+            array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
         }
     content = json.dumps([spec, further, data], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
