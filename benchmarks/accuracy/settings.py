@@ -12,13 +12,21 @@ from config.variants import VARIANTS as PAPER
 from lsd.spec import (
     Affinities,
     Config,
+    CosineGate,
     Dataset,
+    ForkMerge,
     Fragments,
+    Head,
+    Loss,
     Network,
+    PCGrad,
     Schedule,
     Segment,
     Stage,
+    Target,
+    Uncertainty,
     Variant,
+    Weighting,
 )
 
 THRESHOLDS = (*(n / 10 for n in range(1, 9)), *(n / 100 for n in (85, 90, 93, 95, 96, 97, 98)))
@@ -69,6 +77,37 @@ def paper(config: Config) -> Config:
     )
 
 
+def forkmerge(config: Config) -> Config:
+    """A branch for the affinities and one for both; they become one again every 200 iterations, by
+    the score on the crop that picks checkpoints."""
+    return config.derive(variant=mtlsd(1), train={"mode": ForkMerge(every=200)})
+
+
+def weighed(weighting: Weighting) -> Variant:
+    """Descriptors and affinities, weighed against each other while they are learned."""
+    (stage,) = mtlsd(1).stages
+    return Variant(stages=(stage.derive(weighting=weighting),))
+
+
+def structured() -> dict[str, Callable[[Config], Config]]:
+    """Losses that look at objects: of the affinities, or of a head beside them."""
+    losses = {
+        "aff_malis": {"kind": "malis", "dense": {"kind": "bce", "balance": True}},
+        "aff_supervoxel": {"kind": "supervoxel", "balance": True},
+    }
+    settings = {
+        name: _with(one(affs=AFFS.derive(loss=loss)))
+        for name, loss in losses.items()
+        if loss["kind"] in Loss.kinds()
+    }
+    if "embeddings" in Target.kinds():
+        target, loss = Target(kind="embeddings"), Loss(kind="discriminative")
+        embeddings = Head(target=target, loss=loss)
+        settings["aff_embeddings"] = _with(one(affs=AFFS, embeddings=embeddings))
+        settings["embeddings"] = _with(one(affs=embeddings))
+    return settings
+
+
 def _with(variant: Variant) -> Callable[[Config], Config]:
     return lambda config: config.derive(variant=variant)
 
@@ -79,6 +118,11 @@ SETTINGS: dict[str, Callable[[Config], Config]] = {
     "mtlsd_0.1": _with(mtlsd(0.1)),
     "mtlsd_1": _with(mtlsd(1)),
     "mtlsd_10": _with(mtlsd(10)),
+    "mtlsd_uncertainty": _with(weighed(Uncertainty())),
+    "mtlsd_pcgrad": _with(weighed(PCGrad())),
+    "mtlsd_cosine_gate": _with(weighed(CosineGate())),
+    "mtlsd_forkmerge": forkmerge,
     "acrlsd": _with(acrlsd()),
+    **structured(),
     "paper": paper,
 }

@@ -114,9 +114,7 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
     root, data = data_root(config), {}
     for name, volume in volumes.items():
         opened = open_volume(volume, name=name, data_root=root)
-        arrays = volume_input(
-            opened, data_root=root, input_shape=config.network.train_shape
-        ).arrays
+        arrays = volume_input(opened, data_root=root, input_shape=config.network.train_shape).arrays
         data[name] = {
             array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
         }
