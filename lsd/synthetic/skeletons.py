@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,20 +21,20 @@ _STEPS = 10
 def skeletons(synthetic: Synthetic) -> Skeletons:
     """The center lines of `synthesize(synthetic)`: nodes in nm from the corner of the first voxel.
 
-    A skeleton has the id of its label.  Each node lies in a voxel of its label: where a neighbour
-    took the voxel, as neurites press into each other, it is the nearest voxel around it (26) that
-    is its own, and without one there is no node.  A label that small pieces of others joined has
-    these as pieces.  Nodes without an edge are left out, and what lies outside of the volume.
+    A skeleton has the id of its label, and each of its nodes lies in a voxel of it.  A node whose
+    voxel a neighbour took, which happens where voxels are as large as neurites, is left out, as is
+    what lies outside of the volume, and a node without an edge.  A label that small pieces of
+    others joined has these as pieces.
     Raises ValueError as `synthesize` does.
     """
     tissue, _ = grown_tissue(synthetic)
     points, neurite, edges = _lines(tissue.neurites)
     owner = owners(tissue.neurites, tissue.positions, tissue.voxel_size)[tissue.middle]
     positions = _seen_at(points, tissue)
-    positions, inside = _in_own_voxels(positions, neurite, owner, synthetic.voxel_size)
+    voxels = voxels_of(positions, voxel_size=synthetic.voxel_size)
+    inside = _in_own_voxels(voxels, neurite, owner)
     ids = np.zeros(len(points), np.uint64)
-    voxels = voxels_of(positions[inside], voxel_size=synthetic.voxel_size)
-    ids[inside] = connected(owner)[tuple(voxels.T)]
+    ids[inside] = connected(owner)[tuple(voxels[inside].T)]
     # a neurite that leaves the volume and comes back is another label there
     edges = edges[inside[edges].all(axis=1) & (ids[edges[:, 0]] == ids[edges[:, 1]])]
     used = np.unique(edges)
@@ -86,32 +84,9 @@ def _seen_at(points: Floats, tissue: Tissue) -> Floats:
 
 
 def _in_own_voxels(
-    positions: Floats,
-    neurite: NDArray[np.int64],
-    owner: NDArray[np.int32],
-    voxel_size: tuple[float, ...],
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Positions, moved to the centre of the nearest voxel of their neurite where another has
-    theirs, and which of them lie in such a voxel now."""
-    size = np.asarray(voxel_size)
-    voxels = voxels_of(positions, voxel_size=voxel_size)
-    inside = _are_in(voxels, owner.shape)
-    placed = np.zeros(len(positions), np.bool_)
-    result, nearest = positions.copy(), np.full(len(positions), np.inf)
-    for step in product((-1, 0, 1), repeat=3):
-        there = voxels + step
-        own = inside & _are_in(there, owner.shape)
-        own[own] = owner[tuple(there[own].T)] == neurite[own]
-        centre = (there + 0.5) * size
-        distance = ((centre - positions) ** 2).sum(axis=1)
-        if not any(step):
-            # a voxel of one's own is as it is
-            centre, distance = positions, np.full(len(positions), -1.0)
-        nearer = own & (distance < nearest)
-        result[nearer], nearest[nearer] = centre[nearer], distance[nearer]
-        placed |= own
-    return result, placed
-
-
-def _are_in(voxels: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    return np.asarray(((voxels >= 0) & (voxels < shape)).all(axis=1))
+    voxels: NDArray[np.int64], neurite: NDArray[np.int64], owner: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Which voxels (n, 3) lie in the volume and belong to the neurite of their point (n,)."""
+    own = np.asarray(((voxels >= 0) & (voxels < owner.shape)).all(axis=1))
+    own[own] = owner[tuple(voxels[own].T)] == neurite[own]
+    return own
