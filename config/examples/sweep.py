@@ -9,7 +9,7 @@ from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401
 from config.examples.demo import config as demo
 from config.examples.fib25_mtlsd import AFFS, LSDS
 from config.networks import NETWORKS  # noqa: F401
-from config.variants import one
+from config.variants import VARIANTS, one  # noqa: F401
 from lsd.spec import Sweep
 
 
