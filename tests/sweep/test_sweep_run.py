@@ -159,7 +159,9 @@ def test_a_function_in_another_process() -> None:
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+# a shell in the background has its processes ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = {path!r}
 import elsewhere
 from lsd.sweep.process import apart
