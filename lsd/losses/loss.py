@@ -24,7 +24,8 @@ the spec, that computes.  Both may stand in a module of your own that the config
             return errors / totals["known"].clamp(min=1)
 
 A head takes it as `Head(target=..., loss=Huber(delta=0.1, weight=2))`.  `weight` is not its own
-concern: what becomes of the losses of several heads is said by a balancer (`lsd.losses.balancer`).
+concern: what becomes of the losses of several heads is said by a balancer
+(`lsd.losses.weighting.balancer`).
 """
 
 from __future__ import annotations

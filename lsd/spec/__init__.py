@@ -16,6 +16,7 @@ from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
+from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
@@ -23,6 +24,14 @@ from lsd.spec.segment import Fragments, Mutex, Scores, Segment
 from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
 from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
+from lsd.spec.weighting import (
+    CosineGate,
+    Fixed,
+    PCGrad,
+    ProjectAuxiliary,
+    Uncertainty,
+    Weighting,
+)
 
 __all__ = [
     "NEAREST",
@@ -32,12 +41,15 @@ __all__ = [
     "Boundary",
     "Config",
     "Contrast",
+    "CosineGate",
     "Dataset",
     "Decoder",
     "Defects",
     "Descriptors",
     "Elastic",
     "Evaluate",
+    "Fixed",
+    "ForkMerge",
     "Format",
     "Fragments",
     "GrowBoundary",
@@ -50,14 +62,18 @@ __all__ = [
     "Mean",
     "MeanAll",
     "Metric",
+    "Mode",
     "Mse",
     "Mutex",
     "MutexWatershed",
     "Network",
     "Noise",
+    "PCGrad",
     "Part",
+    "Plain",
     "Precision",
     "Predict",
+    "ProjectAuxiliary",
     "Quantile",
     "Range",
     "Region",
@@ -77,9 +93,11 @@ __all__ = [
     "Train",
     "Trunk",
     "UNet",
+    "Uncertainty",
     "Variant",
     "Voi",
     "Volume",
     "Watershed",
+    "Weighting",
     "Workers",
 ]

@@ -197,12 +197,13 @@ class Kind(Spec):
         return [name for kind in _registered(cls).values() for name in kind.described()]
 
 
-def behaviour(spec: Kind) -> Any:
+def behaviour(spec: Kind, *others: Any, **named: Any) -> Any:
     """What a spec of a kind does: an instance of the class that its `behaviour` names.
 
-    Raises ValueError where that cannot be imported.
+    others, named: what instances of its family are made of besides
+    Raises ValueError where the class cannot be imported.
     """
-    return _class(type(spec))(spec)
+    return _class(type(spec))(spec, *others, **named)
 
 
 @cache

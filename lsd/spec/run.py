@@ -20,6 +20,7 @@ from lsd.spec.base import (
 )
 from lsd.spec.effect import NoEffect
 from lsd.spec.hosts import Hosts, LaunchCommand, check_launch
+from lsd.spec.modes import Mode, Plain
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
@@ -63,6 +64,8 @@ class Train(Spec):
     accumulate:    batches summed up for one step
     learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay > 0)
     schedule:      how the learning rate changes over a stage
+    mode:          what training does beside one step after another, by name or as a value, e.g.
+                   forkmerge
     clip:          largest norm of the gradient; None: not clipped
     ema:           decay of the averaged weights that are validated and predicted with, e.g. 0.999;
                    None: none
@@ -101,6 +104,8 @@ class Train(Spec):
     betas: tuple[Decay, Decay] = (0.95, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Schedule = Schedule()
+    # not written where it is the usual one: configs of before had no such field
+    mode: Annotated[Mode, Field(exclude_if=lambda kind: kind == Plain())] = Plain()
     clip: PositiveFloat | None = None
     ema: Decay | None = None
     precision: Precision = "fp32"

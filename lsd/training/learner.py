@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class Learner:
     voxel_size: of the training data, nm
     data:      state of the training data; see lsd.training.data_state
     ranks:     the processes that share its batches, each with a learner equal to this one
+    learned:   the heads that it learns, and a factor of the loss of each; all but in branches
+    branches:  learners of the same stage that go on beside this one, from the same batches
+    merges:    what is known of when branches became one; see lsd.training.modes
     """
 
     config: Config
@@ -59,6 +62,12 @@ class Learner:
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
     ranks: Ranks = ALONE
+    learned: Mapping[str, float] = field(default_factory=dict)
+    branches: list[Learner] = field(default_factory=list)
+    merges: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.learned = self.learned or dict.fromkeys(self.stage.heads, 1.0)
 
     @property
     def checkpoints(self) -> Path:
@@ -112,13 +121,9 @@ class Learner:
             "versions": dict(versions()),
             "stage": self.stage.name,
             "iteration": self.iteration,
-            "model": dict(self.cascade.state_dict()),
-            "ema": self.average.weights if self.average else None,
-            "losses": dict(self.losses.state_dict()),
-            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self._state(),
+            "branches": [branch._state() for branch in self.branches],
+            "merges": self.merges,
             "random": randomness.capture(),
             "normalisation": raw_normalisation(self.config.dataset.part("train")),
             "voxel_size": self.voxel_size and list(self.voxel_size),
@@ -130,17 +135,37 @@ class Learner:
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:
         """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not
         fit."""
-        load_weights(self.cascade, content["model"], where=where)
-        # versions before had no losses with parameters
-        load_weights(self.losses, content.get("losses", {}), where=where, of="losses")
-        if self.average and self.average_of_losses:
-            self.average.load(content["ema"])
-            self.average_of_losses.load(content.get("ema_of_losses", {}))
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scheduler.load_state_dict(content["scheduler"])
-        self.scaler.load_state_dict(content["scaler"])
+        self._restore(content, where=where)
+        # versions before had no branches
+        for branch, state in zip(self.branches, content.get("branches", []), strict=True):
+            branch._restore({**state, "iteration": content["iteration"]}, where=where)
+        self.merges = content.get("merges", [])
         randomness.restore(content["random"])
-        self.iteration, self.best = content["iteration"], content["best"]
+        self.best = content["best"]
+
+    def _state(self) -> dict[str, Any]:
+        """What a step changes."""
+        return {
+            "model": dict(self.cascade.state_dict()),
+            "ema": self.average.weights if self.average else None,
+            "losses": dict(self.losses.state_dict()),
+            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def _restore(self, state: Mapping[str, Any], *, where: str) -> None:
+        load_weights(self.cascade, state["model"], where=where)
+        # versions before had no losses with parameters
+        load_weights(self.losses, state.get("losses", {}), where=where, of="losses")
+        if self.average and self.average_of_losses:
+            self.average.load(state["ema"])
+            self.average_of_losses.load(state.get("ema_of_losses", {}))
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.iteration = state["iteration"]
 
 
 def new_learner(config: Config, stage: Stage) -> Learner:
@@ -157,7 +182,7 @@ def new_learner(config: Config, stage: Stage) -> Learner:
         cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
     cascade = cascade.to(device).requires_grad_(False).train()
     cascade.stage(stage.name).requires_grad_(True)
-    losses = StageLosses(stage.heads).to(device).train()
+    losses = StageLosses(stage.heads, weighting=stage.weighting).to(device).train()
     adam = optimizer(cascade.parameters(), train, of_losses=losses.parameters())
     return Learner(
         config=config,

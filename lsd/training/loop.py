@@ -24,9 +24,10 @@ from lsd.training.faults import memory_advice
 from lsd.training.finished import final_checkpoint, iterations_done
 from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.progress import Progress
 from lsd.training.rescore import needs_rescoring, rescore_best
-from lsd.training.step import Update, step
+from lsd.training.step import Update
 from lsd.training.summary import update_curves, update_pictures
 from lsd.training.tensorboard import TensorBoard
 from lsd.training.validation import Validator
@@ -117,11 +118,11 @@ def fit(
 ) -> None:
     """The loop: from the learner's iteration to the last, or to an interrupt."""
     train, network = learner.config.train, learner.config.network
-    start = learner.iteration
+    start, mode = learner.iteration, training_mode(train.mode)
     while learner.iteration < train.iterations and not interrupt:
         try:
             with memory_advice(train, network):
-                update = step(learner, batches)
+                update = mode.step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:

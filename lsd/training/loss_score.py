@@ -77,7 +77,7 @@ def score_losses(
     predicted: values by head, (c, z, y, x)
     targets:   target by head, and where it is known, of the same shapes
     labels, known: (z, y, x); voxel_size: nm
-    weights:   of each head in the sum
+    weights:   of each head in the sum; those that are missing are left out
     flat:      sections are a batch of samples, as for 2D networks
     """
 
@@ -102,5 +102,5 @@ def score_losses(
     # a whole region need not fit on the device that holds the parameters of the losses
     on_cpu = deepcopy(losses).cpu().eval()
     with torch.no_grad():
-        by_head = on_cpu(sample, on_cpu.totals(sample))
+        by_head = on_cpu(sample, on_cpu.totals(sample, heads=weights))
     return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)

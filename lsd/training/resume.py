@@ -19,8 +19,9 @@ from lsd.spec.code import digests
 from lsd.training.checkpointing import restore_best
 from lsd.training.compatibility import check_same
 from lsd.training.data_state import check_data, training_states
-from lsd.training.finished import newest_checkpoint
+from lsd.training.finished import final_checkpoint, newest_checkpoint
 from lsd.training.learner import Learner, new_learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.warm_start import check_init_files, initial_checkpoints, load_initial_weights
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ def check_start(config: Config) -> None:
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):
         check_init_files(train)
+    for stage in stages:
+        if final_checkpoint(config, stage) is None and stage.name not in train.frozen:
+            training_mode(train.mode).check(config, stage)
     if stages[-1].name in train.frozen:
         raise ValueError(
             f"train.frozen names the last stage, {stages[-1].name!r}, so nothing is left to train; "
@@ -53,13 +57,15 @@ def begin(config: Config, stage: Stage) -> Learner:
     Raises ValueError where a checkpoint does not fit or is damaged; the message then says how to
     get back to the one before.
     """
-    learner = new_learner(config, stage)
+    learner, mode = new_learner(config, stage), training_mode(config.train.mode)
     if newest_checkpoint(config, stage) is None:
         paths = initial_checkpoints(config, stage)
         load_initial_weights(learner.cascade, paths, stage=stage.name)
         learner.restart_average()
+        mode.prepare(learner)
         return learner
     path, content = load_newest(config, stage)
+    mode.prepare(learner)
     learner.restore(content, where=str(path))
     restore_best(learner)
     return learner

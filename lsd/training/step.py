@@ -26,7 +26,7 @@ class Update:
     """One update of the weights.
 
     loss:   that was minimised: mean over the batches
-    heads:  loss of each head before its weight: means over the batches
+    heads:  loss of each head that is learned, before its weight: means over the batches
     gradient_norm: before clipping
     batch, logits: this process's share of the last batch, and the logits of the network for it;
             None and empty where it has no sample of a batch
@@ -51,12 +51,14 @@ def step(learner: Learner, batches: Iterator[Batch | None]) -> Update:
     for batch in islice(batches, train.accumulate):
         share = batch and loss_sample(learner, batch, forward(learner, batch))
         losses_of_batches.append(_backward(learner, share, accumulated=train.accumulate))
-    learner.losses.balancer.complete(learner.parameters(), sum=learner.ranks.sum)
+    learner.losses.balancer.complete(
+        learner.parameters(), sum=learner.ranks.sum, rng=_generator(train.seed, learner.iteration)
+    )
     norm = _gradient_norm(learner)
     _apply(learner)
     loss, *heads = np.mean([list(each.values()) for each in losses_of_batches], axis=0).tolist()
     detached = {name: head.detach() for name, head in (share.logits if share else {}).items()}
-    by_head = dict(zip(learner.stage.heads, heads, strict=True))
+    by_head = dict(zip(learner.learned, heads, strict=True))
     return Update(loss, by_head, norm, batch, detached)
 
 
@@ -89,16 +91,18 @@ def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -
         learner.losses,
         share,
         learner.ranks,
+        heads=tuple(learner.learned),
         samples=learner.config.train.batch_size,
         device=learner.device,
     )
     balancer = learner.losses.balancer
-    value = balancer(losses)
+    weighted = learner.losses.weighted(losses, factors=learner.learned)
+    value = balancer(weighted)
     values = _values(value, losses)
     _check(learner, values)
     balancer.backward(
         value,
-        losses,
+        weighted,
         learner.parameters(),
         scale=lambda loss: learner.scaler.scale(loss / accumulated),
     )
@@ -132,6 +136,11 @@ def _apply(learner: Learner) -> None:
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
     newest = files.newest(learner.checkpoints)
     check_finite(values, iteration=learner.iteration, checkpoint=newest)
+
+
+def _generator(seed: int, iteration: int) -> np.random.Generator:
+    """Of what is random in a step, the same in all processes and in a run that was resumed."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(iteration,)))
 
 
 def _values(value: Tensor, losses: Mapping[str, Tensor]) -> dict[str, float]:

@@ -5,7 +5,7 @@ A process without a sample takes part with zeros, so losses never see an empty s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -22,10 +22,12 @@ def whole_losses(
     share: LossSample | None,
     ranks: Ranks,
     *,
+    heads: Sequence[str],
     samples: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Loss of each head over a batch of so many samples, scalars with the graph of the share.
+    """Loss of each of the heads over a batch of so many samples, scalars with the graph of the
+    share.
 
     share: what this process has of the batch; None where it has no sample
 
@@ -33,10 +35,10 @@ def whole_losses(
     their values, and so all that is computed from them, are the same to the bit in all processes.
     """
     some_have_none = samples < ranks.size
-    of_share = None if share is None else losses.totals(share)
+    of_share = None if share is None else losses.totals(share, heads=heads)
     totals = _whole(of_share, ranks, some_have_none, device=device)
     if share is None:
-        own = {name: torch.zeros((), device=device, requires_grad=True) for name in losses.names}
+        own = {name: torch.zeros((), device=device, requires_grad=True) for name in heads}
     else:
         own = losses(share, totals)
     if ranks.size == 1:
