@@ -9,10 +9,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from torch.distributed import Store
-
 from lsd.system.process import descendants, kill
-from lsd.training.devices.store import LOOPBACK, VARIABLE, Report, report
+from lsd.training.devices.store import LOOPBACK, VARIABLE, Report, Store, report
 
 # lines of what a process said last, where it died without a word
 _TAIL = 20

@@ -15,10 +15,10 @@ from lsd.prediction.predictor import choose_device
 from lsd.spec import Train
 from lsd.system.ranks import rank
 from lsd.training.devices.ranks import ALONE, Ranks
-from lsd.training.devices.store import connect
+from lsd.training.devices.store import connect, of_group
 
-# the first process validates as long as it takes, while the others wait for it; who has gone is told
-# by broken connections, and by those who started the processes
+# the first process validates as long as it takes, and the others wait for it; that one has gone is
+# told by broken connections, and by those who started the processes
 _PATIENCE = datetime.timedelta(days=30)
 
 
@@ -74,7 +74,7 @@ def _join(number: int, size: int, *, on_gpus: bool) -> None:
     dist.init_process_group(
         # what lies on the CPU, such as counts, goes its own way
         "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
-        store=None if store is None else dist.PrefixStore("group", store),
+        store=store and of_group(store),
         rank=number,
         world_size=size,
         timeout=_PATIENCE,

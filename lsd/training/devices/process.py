@@ -30,7 +30,8 @@ def main() -> None:
     # before any thread has memory of its own
     keep_freed_memory()
     store, number = connect(), rank()
-    assert store is not None and number is not None, "started by lsd.training.devices.host"
+    assert store is not None, "lsd.training.devices.host says where it is"
+    assert number is not None
     ended = _train(Job(**told(store, "job")), number)
     report(store, ended)
     sys.exit(ended.kind != "done")

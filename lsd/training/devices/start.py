@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from torch.distributed import Store
+import torch
 
+from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Train
 from lsd.spec.kinds import imported
 from lsd.spec.paths import run_folder
 from lsd.training.devices.host import Host
-from lsd.training.devices.store import ERRORS, LOOPBACK, Job, Report, report_of, serve, tell
+from lsd.training.devices.store import ERRORS, LOOPBACK, Job, Report, Store, report_of, serve, tell
 from lsd.training.interrupt import Interrupt, interruptible
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def is_shared(train: Train) -> bool:
     return train.devices > 1 or train.hosts.launch is not None
 
 
-def start(config: Config, *, progress: bool) -> Path:
+def train_shared(config: Config, *, progress: bool) -> Path:
     """Trains by processes that are started for it; returns what `lsd.training.loop.train` does.
 
     Ctrl-C and SIGTERM are passed on, a second one ends all at once.  Raises what the first process
@@ -82,11 +83,7 @@ def start(config: Config, *, progress: bool) -> Path:
 
 
 def check_devices(train: Train) -> None:
-    """Raises ValueError where this machine has fewer GPUs than train.devices; warns of few cores."""
-    import torch
-
-    from lsd.prediction.predictor import choose_device
-
+    """Raises ValueError where this machine has fewer GPUs than train.devices."""
     if choose_device(train.device).type == "cuda":
         count = torch.cuda.device_count()
         if train.devices > count:

@@ -13,7 +13,7 @@ import socket
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from torch.distributed import Store, TCPStore
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 # where processes find it: address:port
 VARIABLE = "LSD_TRAINING_STORE"
@@ -92,6 +92,11 @@ def connect() -> TCPStore | None:
             f"{address}, where the process that started this run listens, cannot be reached; if it "
             "has not ended, set train.hosts.host to an address of its machine that this one reaches"
         ) from error
+
+
+def of_group(store: Store) -> Store:
+    """The part of it in which torch's processes find each other."""
+    return PrefixStore("group", store)
 
 
 def tell(store: Store, name: str, value: object) -> None:
