@@ -17,11 +17,13 @@ from lsd.targets.target import target_kind
 class StageLosses(nn.Module):
     """The loss of each head of a stage, and how they are weighed against each other (`balancer`).
 
+    weighting: None: the losses are added up
+
     Raises ValueError where a head has a loss that its target cannot be learned by, or the weighting
     has no target.
     """
 
-    def __init__(self, heads: Mapping[str, Head], *, weighting: Weighting = Fixed()) -> None:
+    def __init__(self, heads: Mapping[str, Head], *, weighting: Weighting | None = None) -> None:
         super().__init__()
         self.names = tuple(heads)
         self._weights = {name: head.loss.weight for name, head in heads.items()}
@@ -32,6 +34,7 @@ class StageLosses(nn.Module):
                 raise ValueError(f"head {name!r}: {wrong}")
             # a head may be called like anything that a module has, such as "train"
             self.add_module(f"head_{name}", loss)
+        weighting = weighting or Fixed()
         target = weighting.target_of({name: head.target for name, head in heads.items()})
         self.balancer: Balancer = behaviour(weighting, self.names, target=self.names.index(target))
 
@@ -67,7 +70,9 @@ class StageLosses(nn.Module):
         return {name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()}
 
     def weighted(
-        self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float]
+        self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None
     ) -> dict[str, Tensor]:
-        """Losses as the balancer takes them: each times the weight of its head and its factor."""
+        """Losses as the balancer takes them: each times the weight of its head, and times a factor
+        by head where there are any."""
+        factors = factors or dict.fromkeys(losses, 1.0)
         return {name: self._weights[name] * factors[name] * loss for name, loss in losses.items()}

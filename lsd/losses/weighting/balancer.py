@@ -159,7 +159,16 @@ class GradientBalancer(Balancer):
         everything = np.zeros((len(self.tasks),) * 2)
         everything[np.ix_(places, places)] = products
         orders = random_orders(len(self.tasks), rng)
-        return self.factors(everything, orders=orders)[list(places)]
+        return factors_of(self, everything, orders=orders)[list(places)]
+
+
+def factors_of(balancer: Balancer, products: Factors, *, orders: Orders) -> Factors:
+    """`Balancer.factors`, also of gradients that are not finite, which fp16 gives now and then.
+
+    What comes of these is not finite either, so the step is left out.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return balancer.factors(products, orders=orders)
 
 
 def random_orders(tasks: int, rng: np.random.Generator) -> list[list[int]]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from lsd.losses.weighting.balancer import Balancer, Orders, random_orders
+from lsd.losses.weighting.balancer import Balancer, Orders, factors_of, random_orders
 from lsd.spec import Weighting
 from lsd.spec.kinds import behaviour
 
@@ -56,7 +56,7 @@ def _combined(gradients: Tensor, kind: str, target: int, orders: Orders | None) 
     # there is no float64 on Apple's GPUs
     exact = gradients.to(torch.float32 if gradients.device.type == "mps" else torch.float64)
     products = (exact @ exact.T).cpu().numpy().astype(np.float64)
-    factors = torch.from_numpy(balancer.factors(products, orders=orders)).to(exact)
+    factors = torch.from_numpy(factors_of(balancer, products, orders=orders)).to(exact)
     whole = factors @ exact
     return whole.to(gradients.dtype) if gradients.is_floating_point() else whole
 

@@ -78,7 +78,9 @@ class ForkMergeMode(TrainingMode):
         def score(candidate: Weights) -> float:
             weights.load(learner, candidate)
             with learner.averaged():
-                return validator(learner.cascade, learner.losses).score
+                return learner.ranks.from_first(
+                    lambda: validator(learner.cascade, learner.losses).score
+                )
 
         merged = merge(sets, score, factors=self.spec.factors)
         for branch in (learner, *learner.branches):
@@ -87,7 +89,8 @@ class ForkMergeMode(TrainingMode):
         record = merged_record(merged, names, iteration=learner.iteration)
         learner.merges.append(record)
         log.info("stage %s, iteration %d: %s", stage.name, learner.iteration, told(record))
-        write_history(learner)
+        if learner.ranks.is_first:
+            write_history(learner)
 
     def _validator(self, config: Config, stage: Stage) -> Validator:
         """Of the target alone, whatever is validated in between."""

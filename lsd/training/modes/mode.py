@@ -25,10 +25,12 @@ class TrainingMode(ABC):
         # of the kind that this class belongs to, so its fields are known to it alone
         self.spec: Any = spec
 
+    @abstractmethod
     def check(self, config: Config, stage: Stage) -> None:
         """Raises ValueError for what would be noticed late only, such as data that are not
         there."""
 
+    @abstractmethod
     def prepare(self, learner: Learner) -> None:
         """Gives the learner of a stage what it needs beside its weights, before its first
         iteration, and before it is restored from a checkpoint."""
