@@ -10,7 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from lsd.report.log import RunLog
 from lsd.spec import Config
@@ -33,7 +33,9 @@ def main() -> None:
     assert store is not None, "lsd.training.devices.host says where it is"
     assert number is not None
     ended = _train(Job(**told(store, "job")), number)
-    report(store, ended)
+    # who started the run may have gone, and this one stopped for that
+    with suppress(RuntimeError):
+        report(store, ended)
     sys.exit(ended.kind != "done")
 
 

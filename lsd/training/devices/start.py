@@ -4,7 +4,9 @@ together."""
 from __future__ import annotations
 
 import logging
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,7 @@ from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Train
 from lsd.spec.kinds import imported
 from lsd.spec.paths import run_folder
+from lsd.training.devices.elsewhere import Elsewhere
 from lsd.training.devices.host import Host
 from lsd.training.devices.store import ERRORS, LOOPBACK, Job, Report, Store, report_of, serve, tell
 from lsd.training.interrupt import Interrupt, interruptible
@@ -23,7 +26,8 @@ log = logging.getLogger(__name__)
 # seconds that the others have to say why they end once one of them failed, and between two looks
 _GRACE, _LOOK = 3.0, 0.1
 # whose word says why a run ended, the first of these that there is
-_KINDS = ("died", "failed", "interrupted", "lost", "done")
+_KINDS = ("refused", "died", "failed", "interrupted", "lost", "done")
+_FAILURES = ("refused", "died", "failed", "lost")
 
 
 class Crew(Protocol):
@@ -59,7 +63,8 @@ def train_shared(config: Config, *, progress: bool) -> Path:
     does, or ProcessFailed, which says which other one failed, and how.
     """
     train = config.train
-    check_devices(train)
+    if not train.hosts.launch:
+        check_devices(train)
     size = train.devices * train.hosts.count
     if size > train.batch_size:
         log.warning(
@@ -70,16 +75,39 @@ def train_shared(config: Config, *, progress: bool) -> Path:
             size - train.batch_size,
             size,
         )
-    store, address = serve(LOOPBACK)
-    tell(store, "job", Job(config.model_dump_json(), imported(), progress))
+    store, address = serve(_reached_at(train))
+    # what is seen in a file needs no bar
+    shown = progress and not train.hosts.launch
+    tell(store, "job", Job(config.model_dump_json(), imported(), shown))
     with interruptible() as interrupt:
-        logs = run_folder(config) / "processes"
-        crew = Host(store, address, first=0, count=train.devices, size=size, logs=logs)
+        folder = run_folder(config) / "processes"
+        crew: Crew
+        if train.hosts.launch:
+            crew = Elsewhere(store, address, train=train, folder=folder)
+        else:
+            crew = Host(store, address, first=0, count=train.devices, size=size, logs=folder)
         try:
             reports = _wait(crew, store, size, interrupt)
         finally:
             crew.kill()
     return _concluded(reports, size)
+
+
+def _reached_at(train: Train) -> str:
+    """An address of this machine that those processes reach."""
+    if not train.hosts.launch:
+        return LOOPBACK
+    if train.hosts.host:
+        return train.hosts.host
+    with suppress(OSError):
+        address = socket.gethostbyname(socket.gethostname())
+        if not address.startswith("127."):
+            return address
+    # nothing is sent: it says by which of its addresses this machine would
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("10.255.255.255", 1))
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
 
 
 def check_devices(train: Train) -> None:
@@ -105,7 +133,7 @@ def _wait(crew: Crew, store: Store, size: int, interrupt: Interrupt) -> list[Rep
             ended = report_of(store, number)
             if ended:
                 reports[number] = ended
-        failed = any(ended.kind in ("died", "failed", "lost") for ended in reports.values())
+        failed = any(ended.kind in _FAILURES for ended in reports.values())
         if failed and until == float("inf"):
             until = time.monotonic() + _GRACE
         if interrupt.signal and not passed_on:
@@ -125,6 +153,9 @@ def _concluded(reports: list[Report], size: int) -> Path:
         return Path(cause.said)
     if cause.kind == "interrupted":
         raise KeyboardInterrupt(cause.said)
+    error: Exception
+    if cause.kind == "refused":
+        raise ProcessFailed(cause.said)
     if cause.kind == "failed" and cause.rank == 0:
         error = ERRORS[cause.error](cause.said)
     else:

@@ -43,7 +43,8 @@ class Job:
 class Report:
     """How a process ended.
 
-    kind:  "done", "interrupted", "lost" (another process), "failed" (an error) or "died"
+    kind:  "done", "interrupted", "lost" (another process), "failed" (an error), "died", or
+           "refused" (to be started)
     said:  the checkpoint that was trained, the error, or how the process died, in words
     error: which of ERRORS it is one of;  trace: its traceback
     """
