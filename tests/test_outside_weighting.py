@@ -30,9 +30,9 @@ def _imported() -> None:
 
 
 def run_with(folder, weighting, *, name: str, **fields) -> Config:
-    run = config(folder, name=name, **({"iterations": 4, "checkpoint_every": 2} | fields))
+    run = config(folder, name=name, iterations=4, checkpoint_every=2)
     stage = Stage(heads={"lsds": LSDS, "affs": AFFS}, weighting=weighting)
-    return run.derive(variant=Variant(stages=(stage,)), imports=MODULES)
+    return run.derive(variant=Variant(stages=(stage,)), imports=MODULES, train=fields)
 
 
 def after(run, iteration: int) -> dict:
