@@ -14,6 +14,7 @@ from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
@@ -54,6 +55,7 @@ __all__ = [
     "Fragments",
     "GrowBoundary",
     "Head",
+    "Hosts",
     "Intensity",
     "Kind",
     "Loss",

@@ -49,7 +49,7 @@ def step(learner: Learner, batches: Iterator[Batch | None]) -> Update:
     losses_of_batches: list[Mapping[str, float]] = []
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
-        share = batch and loss_sample(learner, batch, forward(learner, batch))
+        share = None if batch is None else loss_sample(learner, batch, forward(learner, batch))
         losses_of_batches.append(_backward(learner, share, accumulated=train.accumulate))
     learner.losses.balancer.complete(
         learner.parameters(), sum=learner.ranks.sum, rng=_generator(train.seed, learner.iteration)

@@ -66,7 +66,7 @@ class Ranks:
             for work in works:
                 work.wait()
         for part, flat in sent:
-            values = flat.split([one.numel() for one in part])
+            values = torch.split(flat, [one.numel() for one in part])
             for one, value in zip(part, values, strict=True):
                 one.detach().copy_(value.view(one.shape))
 
