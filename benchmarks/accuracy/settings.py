@@ -21,7 +21,6 @@ from lsd.spec import (
     Network,
     PCGrad,
     Schedule,
-    Segment,
     Stage,
     Target,
     Uncertainty,
@@ -65,15 +64,11 @@ def acrlsd() -> Variant:
 def paper(config: Config) -> Config:
     """Squared error, Adam at 5e-5 throughout, fragments and the quantile of the paper."""
     usual = {"learning_rate": 5e-5, "schedule": Schedule(), "weight_decay": 0.0, "clip": None}
-    fragments = config.segment.fragments
+    fragments = Fragments(in_xy=config.segment.fragments.in_xy)
     return config.derive(
         variant=PAPER["mtlsd"],
         train={**usual, "ema": None},
-        segment=Segment(
-            thresholds=THRESHOLDS,
-            fragments=Fragments(in_xy=fragments.in_xy),
-            scoring="hist_quant_75",
-        ),
+        segment={"fragments": fragments, "scoring": "hist_quant_75", "caution": 0.0},
     )
 
 

@@ -24,7 +24,7 @@ config = base(
     ),
     network=NETWORKS["small_aniso"],
     fragments=Fragments(boundaries="affinity", in_xy=True, min_seed_distance=10),
-)
+).derive(segment={"block": LARGE})
 sweep = Sweep(
     name="accuracy_sections",
     settings={name: change(config) for name, change in SETTINGS.items()},
