@@ -13,7 +13,7 @@ from lsd.spec import Config, Dataset
 from lsd.spec.effect import effective
 from lsd.spec.paths import data_root, run_folder
 from lsd.spec.sweep import Run, Sweep
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 from lsd.sweep import results
 from lsd.sweep.chain import do
 from lsd.sweep.pace import iterations, seconds_per_step

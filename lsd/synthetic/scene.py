@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lsd.synthetic.capsules import FAR, Floats, Nearest, join, nearest_two
+from lsd.synthetic.capsules import FAR, Floats, NearestOwners, join, nearest_two
 from lsd.synthetic.growth import Neurite
 from lsd.synthetic.labels import Ids, connected, wall_distance
 from lsd.synthetic.noise import smooth_noise
@@ -45,7 +45,7 @@ class Scene:
         return smooth_noise(rng, self.owner.shape, spacing=spacing)
 
 
-def build(
+def build_scene(
     neurites: list[Neurite],
     positions: Floats,
     size: tuple[float, ...],
@@ -80,11 +80,11 @@ def build(
 def owners(
     neurites: list[Neurite], positions: Floats, size: tuple[float, ...]
 ) -> NDArray[np.int32]:
-    """The neurite that each voxel belongs to (z, y, x); arguments as of `build`."""
+    """The neurite that each voxel belongs to (z, y, x); arguments as of `build_scene`."""
     return _everywhere(_nearest(neurites, positions, size).owner, size)
 
 
-def _nearest(neurites: list[Neurite], positions: Floats, size: tuple[float, ...]) -> Nearest:
+def _nearest(neurites: list[Neurite], positions: Floats, size: tuple[float, ...]) -> NearestOwners:
     capsules = join([neurite.capsules for neurite in neurites])
     return nearest_two(capsules, positions, voxel_size=size, reach=REACH)
 

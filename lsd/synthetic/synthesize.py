@@ -15,8 +15,8 @@ from lsd.synthetic.growth import Neurite, grow
 from lsd.synthetic.labels import connected
 from lsd.synthetic.microscope import Imaging, damage, displacements, image
 from lsd.synthetic.noise import smooth_noise
-from lsd.synthetic.render import Look, grey
-from lsd.synthetic.scene import build
+from lsd.synthetic.render import Look, grey_values
+from lsd.synthetic.scene import build_scene
 
 LEAST_SHAPE = 16
 WARP = ((14.0, 120.0), (5.0, 45.0))  # how far space is bent, and over which distance, nm
@@ -66,9 +66,9 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     """
     tissue, (filled, painted, imaged, damaged) = grown_tissue(synthetic)
     planes = tissue.planes
-    scene = build(tissue.neurites, tissue.positions, tissue.voxel_size, planes, filled)
+    scene = build_scene(tissue.neurites, tissue.positions, tissue.voxel_size, planes, filled)
     look = replace(LOOKS[synthetic.kind], strength=synthetic.membranes)
-    value = grey(scene, look, painted)
+    value = grey_values(scene, look, painted)
     value = value.reshape(-1, planes, *value.shape[1:]).mean(axis=1, dtype=np.float32)
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
     if synthetic.kind == "anisotropic":

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lsd.cli.commands import sweep
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load_settings
 from lsd.spec.kinds import imported
+from lsd.spec.mistakes import ConfigError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = str(ROOT / "config" / "examples" / "sweep.py")

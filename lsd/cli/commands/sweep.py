@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from lsd.cli.command import guarded
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
-from lsd.spec.mistakes import lines, meant
+from lsd.spec.mistakes import ConfigError, lines, suggestion
 
 EXAMPLE = "config/examples/sweep.py"
 
@@ -108,7 +107,7 @@ def _together(
         settings |= more
     unknown = [name for name in only or () if name not in settings]
     if unknown:
-        raise ConfigError(f"no setting {unknown[0]!r}{meant(unknown[0], settings)}")
+        raise ConfigError(f"no setting {unknown[0]!r}{suggestion(unknown[0], settings)}")
     return {name: setting for name, setting in settings.items() if only is None or name in only}
 
 

@@ -26,14 +26,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.3g} days"
 
 
-def blocks(count: int) -> str:
-    """ "1 block", "7 blocks"."""
-    return f"{count} block{'' if count == 1 else 's'}"
-
-
-def processes(count: int) -> str:
-    """ "1 process", "7 processes"."""
-    return f"{count} process{'' if count == 1 else 'es'}"
+def about(seconds: float) -> str:
+    """A duration that was guessed: "about 12 min"."""
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
 
 
 def times(shape: Sequence[float]) -> str:
