@@ -19,8 +19,8 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
-from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
+from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Foreground, Mask, Target
+from lsd.spec.variants import Bce, Head, Loss, Malis, Mse, Stage, Supervoxel, Variant
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Descriptors",
     "Elastic",
     "Evaluate",
+    "Foreground",
     "Format",
     "Fragments",
     "GrowBoundary",
@@ -44,6 +45,7 @@ __all__ = [
     "Intensity",
     "Kind",
     "Loss",
+    "Malis",
     "Mask",
     "Mean",
     "MeanAll",
@@ -70,6 +72,7 @@ __all__ = [
     "SizeDifference",
     "Spec",
     "Stage",
+    "Supervoxel",
     "Synthetic",
     "Target",
     "Train",
