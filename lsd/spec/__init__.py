@@ -19,8 +19,16 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
-from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
+from lsd.spec.targets import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Embeddings,
+    Mask,
+    Target,
+)
+from lsd.spec.variants import Bce, Dice, Discriminative, Head, Loss, Mse, Stage, Variant
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
@@ -35,7 +43,10 @@ __all__ = [
     "Decoder",
     "Defects",
     "Descriptors",
+    "Dice",
+    "Discriminative",
     "Elastic",
+    "Embeddings",
     "Evaluate",
     "Format",
     "Fragments",

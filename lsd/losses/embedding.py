@@ -1,0 +1,207 @@
+"""The discriminative loss of dense voxel embeddings.
+
+With e_i the embedding of voxel i, mu_k the mean embedding of object k, N objects and |.| the sum of
+absolute values, of one sample:
+
+    L_int = mean_k mean_(i in k) [|e_i - mu_k| - dv]_+^2         voxels are drawn to their mean
+    L_ext = sum_(k != l) [2 dd - |mu_k - mu_l|]_+^2 / (N (N - 1))    means are pushed apart
+    L_reg = mean_k |mu_k|                                        means stay near 0
+    L     = alpha L_int + beta L_ext + gamma L_reg
+
+An object is a connected component of a label within the sample.  Components of one label are not
+pushed apart: they may belong together outside of it; their pairs are 0 in the sum of L_ext.
+Background (label 0) and voxels that are not known belong to no object, and nothing is asked of
+them.  A batch has the mean over those of its samples that hold an object.
+
+Source: Lee et al. 2021, "Learning and segmenting dense voxel embeddings for 3D neuron
+reconstruction", IEEE TMI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from lsd import spec
+from lsd.arrays.components import connected_components
+from lsd.losses.labelled import as_ids, labelled
+
+_DEFAULT = spec.Discriminative()
+_TARGET = spec.Embeddings()
+# pairs of means that are compared at once
+MOST_PAIRS = 2**22
+
+
+class Objects(NamedTuple):
+    """The objects of one sample.
+
+    voxels: (v,) int64, places of their voxels in the flattened sample
+    owners: (v,) int64, the object 0..n-1 of each
+    ids:    (n,) int64, the label of each object
+    """
+
+    voxels: Tensor
+    owners: Tensor
+    ids: Tensor
+
+
+class EmbeddingLoss(nn.Module):
+    """The discriminative loss of dense voxel embeddings, for a training loop of one's own.
+
+    Embeddings of an object are drawn to their mean, and the means of objects are pushed apart.
+    `lsd.targets.embeddings.metric_affinities` makes affinities of what was learned.
+
+    alpha: weight of what draws a voxel to the mean of its object
+    beta:  weight of what pushes the means of two objects apart
+    gamma: weight of what draws means to 0
+    dv:    distance from its mean within which a voxel is not drawn
+    dd:    half the distance up to which means are pushed apart
+
+    Distances are sums of absolute differences.  Raises ValueError for settings below 0.
+
+    Called as loss(logits, labels, mask=None), it gives a scalar in fp32 with its graph, also inside
+    autocast: the mean over the samples of the batch that hold an object, 0 where none does.
+
+    logits: float tensor (b, n, z, y, x), in 2D (b, n, y, x): n numbers a voxel, as they leave the
+            network
+    labels: whole numbers of any type, numpy or torch, (b, z, y, x) or (b, 1, z, y, x).  0 is
+            background, of which nothing is asked.  Pieces of a label that lie apart within a sample
+            are objects of their own, which are not pushed apart
+    mask:   of the shape of labels, not 0 where labels are known; None: everywhere
+
+    Raises ValueError where shapes do not agree, and for labels that are no whole numbers >= 0.
+    Source: Lee et al. 2021, "Learning and segmenting dense voxel embeddings for 3D neuron
+    reconstruction".
+
+    >>> import lsd, torch
+    >>> logits = torch.tensor([[[[0.0, 1.0, 4.0]]]], requires_grad=True)
+    >>> loss = lsd.EmbeddingLoss(gamma=0)(logits, torch.tensor([[[5, 5, 8]]]))
+    >>> loss.item()  # (0.5**2 + 0.5**2) / 2 of the first object, 0 of the second; both far apart
+    0.125
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = _DEFAULT.alpha,
+        beta: float = _DEFAULT.beta,
+        gamma: float = _DEFAULT.gamma,
+        dv: float = _DEFAULT.dv,
+        dd: float = _TARGET.dd,
+    ) -> None:
+        super().__init__()
+        self.settings = spec.Discriminative(alpha=alpha, beta=beta, gamma=gamma, dv=dv)
+        self.dd = spec.Embeddings(dd=dd).dd
+
+    def forward(self, logits: Tensor, labels: Any, mask: Any = None) -> Tensor:
+        """The loss of a batch; see the class."""
+        bits, known = labelled(logits, labels, mask)
+        energies = energy(logits, bits, known, settings=self.settings, dd=self.dd)
+        return energies / samples_with_objects(bits, known).clamp(min=1)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        fields = self.settings.model_dump(include={"alpha", "beta", "gamma", "dv"})
+        return ", ".join(f"{name}={value:g}" for name, value in {**fields, "dd": self.dd}.items())
+
+
+def samples_with_objects(labels: Tensor, known: Tensor) -> Tensor:
+    """How many samples of labels (b, 1, *spatial) hold an object where they are known: int64."""
+    return ((labels != 0) & known).flatten(1).any(1).sum()
+
+
+def energy(
+    embeddings: Tensor,
+    labels: Tensor,
+    known: Tensor,
+    *,
+    settings: spec.Discriminative,
+    dd: float,
+) -> Tensor:
+    """Sum over the samples of a batch of alpha L_int + beta L_ext + gamma L_reg, fp32, with its
+    graph; see the module.
+
+    embeddings: float (b, n, *spatial); labels: int64 (b, 1, *spatial); known: bool, of that shape
+    """
+    with torch.autocast(embeddings.device.type, enabled=False):
+        energies = [
+            _energy(sample.flatten(1)[:, objects.voxels].float(), objects, settings, dd)
+            for sample, objects in zip(embeddings, _objects(labels, known), strict=True)
+        ]
+        return torch.stack(energies).sum()
+
+
+def _objects(labels: Tensor, known: Tensor) -> Iterator[Objects]:
+    """Of each sample."""
+    for sample in as_ids(labels.masked_fill(~known, 0)):
+        pieces, ids = connected_components(sample[0])
+        owners = pieces.reshape(-1)
+        voxels = np.flatnonzero(owners)
+        yield Objects(
+            torch.from_numpy(voxels).to(labels.device),
+            torch.from_numpy(owners[voxels].astype(np.int64) - 1).to(labels.device),
+            torch.from_numpy(ids[1:].view(np.int64)).to(labels.device),
+        )
+
+
+def _energy(
+    embeddings: Tensor, objects: Objects, settings: spec.Discriminative, dd: float
+) -> Tensor:
+    """Of one sample; embeddings (n, v) of the voxels of its objects."""
+    sizes = torch.bincount(objects.owners, minlength=len(objects.ids)).to(embeddings.dtype)
+    means = _means(embeddings, objects.owners, sizes)
+    drawn = _drawn(embeddings, objects.owners, means, sizes, dv=settings.dv)
+    pushed = _pushed(means, objects.ids, reach=2 * dd)
+    small = means.abs().sum() / max(len(sizes), 1)
+    return settings.alpha * drawn + settings.beta * pushed + settings.gamma * small
+
+
+def _means(embeddings: Tensor, owners: Tensor, sizes: Tensor) -> Tensor:
+    """Mean embedding of each object, (objects, n)."""
+    # fp32 loses what is added to a sum of many voxels; there is no float64 on Apple's GPUs
+    exact = torch.float32 if embeddings.device.type == "mps" else torch.float64
+    sums = [
+        torch.zeros(len(sizes), dtype=exact, device=embeddings.device).index_add(
+            0, owners, dimension.to(exact)
+        )
+        for dimension in embeddings
+    ]
+    return (torch.stack(sums, 1) / sizes.to(exact)[:, None]).to(embeddings.dtype)
+
+
+def _drawn(
+    embeddings: Tensor, owners: Tensor, means: Tensor, sizes: Tensor, *, dv: float
+) -> Tensor:
+    """L_int: how far voxels are from the means of their objects."""
+    distances = (embeddings - means.T[:, owners]).abs().sum(0)
+    beyond = (distances - dv).clamp(min=0).square()
+    return (beyond / sizes[owners]).sum() / max(len(sizes), 1)
+
+
+def _pushed(means: Tensor, ids: Tensor, *, reach: float) -> Tensor:
+    """L_ext: how much nearer than `reach` the means of objects with different labels are."""
+    count = len(means)
+    rows = max(MOST_PAIRS // max(count, 1), 1)
+    if count <= rows:
+        return _too_near(means, ids, means, ids, reach) / max(count * (count - 1), 1)
+    # what a part needs for its gradient is computed again, so no more than one is in memory
+    parts = [
+        checkpoint(
+            _too_near, part, of_part, means, ids, reach,
+            use_reentrant=False, preserve_rng_state=False,
+        )
+        for part, of_part in zip(means.split(rows), ids.split(rows), strict=True)
+    ]  # fmt: skip
+    return torch.stack(parts).sum() / (count * (count - 1))
+
+
+def _too_near(some: Tensor, of_some: Tensor, means: Tensor, ids: Tensor, reach: float) -> Tensor:
+    """Sum over pairs of means, one of `some` and one of all, of what they lack to `reach`,
+    squared."""
+    lacking = (reach - torch.cdist(some, means, p=1)).clamp(min=0).square()
+    return (lacking * (of_some[:, None] != ids)).sum()
