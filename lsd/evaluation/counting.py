@@ -140,7 +140,8 @@ def overlaps(
     if connected:
         # pieces get new names, so what is ignored must be left out before
         mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        truth, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        pieces, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
     return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
 

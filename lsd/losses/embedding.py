@@ -38,15 +38,15 @@ MOST_PAIRS = 2**22
 
 
 class Objects(NamedTuple):
-    """The objects of one sample.
+    """The objects 1..n of one sample; 0 is all that belongs to none.
 
-    voxels: (v,) int64, places of their voxels in the flattened sample
-    owners: (v,) int64, the object 0..n-1 of each
-    ids:    (n,) int64, the label of each object
+    owners: (voxels,) int64, the object of each voxel of the flattened sample
+    sizes:  (n + 1,) float32, voxels of each object, of 0 as well
+    ids:    (n + 1,) int64, the label of each object
     """
 
-    voxels: Tensor
     owners: Tensor
+    sizes: Tensor
     ids: Tensor
 
 
@@ -130,7 +130,7 @@ def energy(
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         energies = [
-            _energy(sample.flatten(1)[:, objects.voxels].float(), objects, settings, dd)
+            _energy(sample.flatten(1).float(), objects, settings, dd)
             for sample, objects in zip(embeddings, _objects(labels, known), strict=True)
         ]
         return torch.stack(energies).sum()
@@ -140,47 +140,49 @@ def _objects(labels: Tensor, known: Tensor) -> Iterator[Objects]:
     """Of each sample."""
     for sample in as_ids(labels.masked_fill(~known, 0)):
         pieces, ids = connected_components(sample[0])
-        owners = pieces.reshape(-1)
-        voxels = np.flatnonzero(owners)
+        owners = torch.from_numpy(pieces.reshape(-1).astype(np.int64)).to(labels.device)
         yield Objects(
-            torch.from_numpy(voxels).to(labels.device),
-            torch.from_numpy(owners[voxels].astype(np.int64) - 1).to(labels.device),
-            torch.from_numpy(ids[1:].view(np.int64)).to(labels.device),
+            owners,
+            torch.bincount(owners, minlength=len(ids)).float(),
+            torch.from_numpy(ids.view(np.int64)).to(labels.device),
         )
 
 
 def _energy(
     embeddings: Tensor, objects: Objects, settings: spec.Discriminative, dd: float
 ) -> Tensor:
-    """Of one sample; embeddings (n, v) of the voxels of its objects."""
-    sizes = torch.bincount(objects.owners, minlength=len(objects.ids)).to(embeddings.dtype)
-    means = _means(embeddings, objects.owners, sizes)
-    drawn = _drawn(embeddings, objects.owners, means, sizes, dv=settings.dv)
-    pushed = _pushed(means, objects.ids, reach=2 * dd)
-    small = means.abs().sum() / max(len(sizes), 1)
+    """Of one sample; embeddings (n, voxels)."""
+    # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
+    embeddings = embeddings.masked_fill(objects.owners == 0, 0)
+    means = _means(embeddings, objects)
+    drawn = _drawn(embeddings, means, objects, dv=settings.dv)
+    pushed = _pushed(means.T[1:], objects.ids[1:], reach=2 * dd)
+    small = means.abs().sum() / _count(objects)
     return settings.alpha * drawn + settings.beta * pushed + settings.gamma * small
 
 
-def _means(embeddings: Tensor, owners: Tensor, sizes: Tensor) -> Tensor:
-    """Mean embedding of each object, (objects, n)."""
+def _count(objects: Objects) -> int:
+    """How many objects there are, at least 1."""
+    return max(len(objects.ids) - 1, 1)
+
+
+def _means(embeddings: Tensor, objects: Objects) -> Tensor:
+    """Mean embedding of each object, (n, objects + 1); that of 0 is 0."""
     # fp32 loses what is added to a sum of many voxels; there is no float64 on Apple's GPUs
     exact = torch.float32 if embeddings.device.type == "mps" else torch.float64
-    sums = [
-        torch.zeros(len(sizes), dtype=exact, device=embeddings.device).index_add(
-            0, owners, dimension.to(exact)
-        )
-        for dimension in embeddings
-    ]
-    return (torch.stack(sums, 1) / sizes.to(exact)[:, None]).to(embeddings.dtype)
+    none = torch.zeros(len(objects.ids), dtype=exact, device=embeddings.device)
+    # a dimension at a time: torch adds up rows of several far more slowly
+    sums = torch.stack([none.index_add(0, objects.owners, row.to(exact)) for row in embeddings])
+    return (sums / objects.sizes.clamp(min=1).to(exact)).to(embeddings.dtype)
 
 
-def _drawn(
-    embeddings: Tensor, owners: Tensor, means: Tensor, sizes: Tensor, *, dv: float
-) -> Tensor:
+def _drawn(embeddings: Tensor, means: Tensor, objects: Objects, *, dv: float) -> Tensor:
     """L_int: how far voxels are from the means of their objects."""
-    distances = (embeddings - means.T[:, owners]).abs().sum(0)
-    beyond = (distances - dv).clamp(min=0).square()
-    return (beyond / sizes[owners]).sum() / max(len(sizes), 1)
+    distances = torch.zeros_like(embeddings[0])
+    for row, mean in zip(embeddings, means, strict=True):
+        distances = distances + (row - mean.index_select(0, objects.owners)).abs()
+    shares = (1 / objects.sizes.clamp(min=1)).index_select(0, objects.owners)
+    return ((distances - dv).clamp(min=0).square() * shares).sum() / _count(objects)
 
 
 def _pushed(means: Tensor, ids: Tensor, *, reach: float) -> Tensor:
@@ -192,10 +194,10 @@ def _pushed(means: Tensor, ids: Tensor, *, reach: float) -> Tensor:
     # what a part needs for its gradient is computed again, so no more than one is in memory
     parts = [
         checkpoint(
-            _too_near, part, of_part, means, ids, reach,
+            _too_near, means[begin : begin + rows], ids[begin : begin + rows], means, ids, reach,
             use_reentrant=False, preserve_rng_state=False,
         )
-        for part, of_part in zip(means.split(rows), ids.split(rows), strict=True)
+        for begin in range(0, count, rows)
     ]  # fmt: skip
     return torch.stack(parts).sum() / (count * (count - 1))
 

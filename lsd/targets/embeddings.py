@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _DEFAULT = spec.Embeddings()
+ALL = (slice(None),)
 
 
 def metric_affinities(
@@ -51,9 +52,9 @@ def metric_affinities(
     values = embeddings.new_zeros((embeddings.shape[0], len(offsets), *shape))
     for channel, offset in enumerate(offsets):
         voxels, neighbours = views(shape, offset)
-        differences = embeddings[:, :, *voxels] - embeddings[:, :, *neighbours]
+        differences = embeddings[ALL + ALL + voxels] - embeddings[ALL + ALL + neighbours]
         distances = differences.abs().sum(1)
-        values[:, channel, *voxels] = (1 - distances / (2 * dd)).clamp(min=0).square()
+        values[:, channel][ALL + voxels] = (1 - distances / (2 * dd)).clamp(min=0).square()
     return values
 
 
