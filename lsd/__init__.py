@@ -11,7 +11,9 @@ loops in torch.  Each is loaded when it is first used, and help(lsd.segment) say
     lsd.fragments       its first half: supervoxels
     lsd.agglomerate     its second half: which of them belong together, and how surely
     lsd.compare         scores of a segmentation against the truth
-    lsd.EmbeddingLoss   dense voxel embeddings, for a training loop of your own
+    lsd.MalisLoss       for a training loop of your own: constrained MALIS of affinities,
+    lsd.SupervoxelLoss  cross entropy that counts splits and merges more,
+    lsd.EmbeddingLoss   and dense voxel embeddings
     lsd.spec            the types of a config: everything that can be set
 
 Volumes that do not fit into memory are for the commands (`lsd train`, `lsd predict`, ...).
@@ -25,7 +27,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lsd import spec as spec
     from lsd.evaluation.partition import compare as compare
-    from lsd.losses.embedding import EmbeddingLoss as EmbeddingLoss
+    from lsd.losses.modules import EmbeddingLoss as EmbeddingLoss
+    from lsd.losses.modules import MalisLoss as MalisLoss
+    from lsd.losses.modules import SupervoxelLoss as SupervoxelLoss
     from lsd.notebook.network import load as load
     from lsd.notebook.segmentation import segment as segment
     from lsd.notebook.volume import open_volume as open_volume
@@ -38,6 +42,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "EmbeddingLoss",
+    "MalisLoss",
+    "SupervoxelLoss",
     "affinities",
     "agglomerate",
     "compare",
@@ -51,7 +57,9 @@ __all__ = [
 
 # the module that each function or class is defined in
 _HOMES = {
-    "EmbeddingLoss": "lsd.losses.embedding",
+    "EmbeddingLoss": "lsd.losses.modules",
+    "MalisLoss": "lsd.losses.modules",
+    "SupervoxelLoss": "lsd.losses.modules",
     "affinities": "lsd.targets.affinities",
     "agglomerate": "lsd.segmentation.agglomeration",
     "compare": "lsd.evaluation.partition",

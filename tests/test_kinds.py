@@ -297,6 +297,7 @@ def test_every_loss_has_its_answers(kind, spatial) -> None:
         known=torch.ones((2, 1, *spatial), dtype=torch.bool),
         voxel_size=(8.0,) * len(spatial),
         activations={"a": learned.activation},
+        neighborhoods={"a": learned.neighborhood(dims) or ()},
         head="a",
     )
     value = loss(sample, loss.totals(sample))

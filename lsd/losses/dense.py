@@ -50,11 +50,16 @@ class DenseLoss(HeadLoss):
         known, positive = class_counts(sample.own_target, sample.own_weights)
         return {"known": known, "positive": positive}
 
+    def weights(self, sample: LossSample, totals: Totals) -> Tensor:
+        """What the error of each voxel is multiplied with, of the shape of logits or broadcast to
+        it; without gradient, 0 where the voxel does not count."""
+        if not self.spec.balance:
+            return sample.own_weights
+        return balanced(sample.own_target, **totals) * sample.own_weights
+
     def forward(self, sample: LossSample, totals: Totals) -> Tensor:
         """Mean over the voxels of the whole batch that count."""
-        target, weights = sample.own_target, sample.own_weights
-        if self.spec.balance:
-            weights = balanced(target, **totals) * weights
+        target, weights = sample.own_target, self.weights(sample, totals)
         # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
         unknown = ~(weights > 0)
         logits = sample.own_logits.float().masked_fill(unknown, 0)

@@ -31,12 +31,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from lsd import spec
+from lsd.arrays.offsets import Offset
 from lsd.targets.activation import Readout
 from lsd.targets.target import TargetKind
 
@@ -60,6 +61,7 @@ class LossSample:
     known:      bool (b, 1, *spatial), where the label is known
     voxel_size: nm, one for each spatial axis
     activations: what makes values of logits, by head; it belongs to the head's target
+    neighborhoods: offsets of the channels in voxels, of heads that learn affinities, by head
     head:       the head whose loss is asked for
     """
 
@@ -70,6 +72,7 @@ class LossSample:
     known: Tensor
     voxel_size: tuple[float, ...]
     activations: Mapping[str, Readout]
+    neighborhoods: Mapping[str, tuple[Offset, ...]] = field(default_factory=dict)
     head: str = ""
 
     def of(self, head: str) -> LossSample:
@@ -90,6 +93,11 @@ class LossSample:
     def own_target(self) -> Tensor:
         """Target of the head whose loss is asked for."""
         return self.targets[self.head]
+
+    @property
+    def own_neighborhood(self) -> tuple[Offset, ...]:
+        """Offsets of the channels of the head whose loss is asked for, which learns affinities."""
+        return self.neighborhoods[self.head]
 
     @property
     def own_weights(self) -> Tensor:

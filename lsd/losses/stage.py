@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from lsd.arrays.offsets import Offset
 from lsd.losses.balancer import FixedSum
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.spec import Head
@@ -42,6 +43,11 @@ class StageLosses(nn.Module):
     def activations(self) -> dict[str, Readout]:
         """What makes values of logits, by head."""
         return {name: target.activation for name, target in self._targets.items()}
+
+    def neighborhoods(self, dims: int) -> dict[str, tuple[Offset, ...]]:
+        """Offsets of the channels of heads that learn affinities, by head; dims: of the network."""
+        offsets = {name: target.neighborhood(dims) for name, target in self._targets.items()}
+        return {name: own for name, own in offsets.items() if own is not None}
 
     def remarks(self) -> list[str]:
         """What is strange, but not wrong, about the losses of these heads."""

@@ -25,10 +25,22 @@ from lsd.spec.targets import (
     Boundary,
     Descriptors,
     Embeddings,
+    Foreground,
     Mask,
     Target,
 )
-from lsd.spec.variants import Bce, Dice, Discriminative, Head, Loss, Mse, Stage, Variant
+from lsd.spec.variants import (
+    Bce,
+    Dice,
+    Discriminative,
+    Head,
+    Loss,
+    Malis,
+    Mse,
+    Stage,
+    Supervoxel,
+    Variant,
+)
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
@@ -48,6 +60,7 @@ __all__ = [
     "Elastic",
     "Embeddings",
     "Evaluate",
+    "Foreground",
     "Format",
     "Fragments",
     "GrowBoundary",
@@ -55,6 +68,7 @@ __all__ = [
     "Intensity",
     "Kind",
     "Loss",
+    "Malis",
     "Mask",
     "Mean",
     "MeanAll",
@@ -81,6 +95,7 @@ __all__ = [
     "SizeDifference",
     "Spec",
     "Stage",
+    "Supervoxel",
     "Synthetic",
     "Target",
     "Train",

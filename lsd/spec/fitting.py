@@ -13,10 +13,11 @@ def of_variant(variant: Variant, dims: int) -> list[str]:
     """What heads cannot learn in `dims` axes, a line for each field.  In 2D, z is left out where it
     is given."""
     return [
-        f"variant.stages.{index}.heads.{name}.target.{fault}"
+        f"variant.stages.{index}.heads.{name}.{field}.{fault}"
         for index, stage in enumerate(variant.stages)
         for name, head in stage.heads.items()
-        for fault in head.target.faults(dims)
+        for field, kind in (("target", head.target), ("loss", head.loss))
+        for fault in kind.faults(dims)
     ]
 
 

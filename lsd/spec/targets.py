@@ -168,3 +168,10 @@ class Mask(Target):
     kind: Literal["mask"] = "mask"
     behaviour: ClassVar[str] = "lsd.targets.mask:MaskTarget"
     array: str
+
+
+class Foreground(Target):
+    """1 where there is an object, whichever, 0 on background; one channel."""
+
+    kind: Literal["foreground"] = "foreground"
+    behaviour: ClassVar[str] = "lsd.targets.foreground:ForegroundTarget"

@@ -99,6 +99,7 @@ class TargetKind(ABC, Generic[Settings]):
     activation: what becomes of the logits of a head that learns it; its range is that of the
                 values of the target
     binary:     whether values are 0 or 1, so that both can be balanced
+    is_foreground: whether it is one channel that is 1 on the objects of labels, and 0 elsewhere
 
     dims is 2 or 3 everywhere: of the network, not of the volume.  What a kind cannot do in 2D or
     in 3D is said by its spec (`lsd.spec.Target.faults`), before anything runs.
@@ -106,6 +107,7 @@ class TargetKind(ABC, Generic[Settings]):
 
     activation: Readout = Sigmoid()
     binary: bool = False
+    is_foreground: bool = False
 
     def __init__(self, settings: Settings) -> None:
         self.spec = settings

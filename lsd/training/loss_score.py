@@ -91,6 +91,7 @@ def score(
         return tensor.movedim(1, 0) if flat else tensor[None]
 
     values = {name: batch(array) for name, array in predicted.items()}
+    size = tuple(voxel_size)[1 if flat else 0 :]
     sample = LossSample(
         # a probability that is 0 or 1 after rounding has no logit, so it is moved a little
         logits={
@@ -102,8 +103,9 @@ def score(
         weights={name: batch(where.astype(np.float32)) for name, (_, where) in targets.items()},
         labels=batch(labels.view(np.int64)[None]),
         known=batch(known[None]),
-        voxel_size=tuple(voxel_size)[1 if flat else 0 :],
+        voxel_size=size,
         activations=losses.activations,
+        neighborhoods=losses.neighborhoods(len(size)),
     )
     # their parameters may be where the network is; a whole region need not fit there
     at_rest = deepcopy(losses).cpu().eval()

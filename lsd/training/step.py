@@ -72,6 +72,7 @@ def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Loss
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
+        neighborhoods=learner.losses.neighborhoods(len(batch.voxel_size)),
     )
 
 

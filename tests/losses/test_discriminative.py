@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 import lsd
-from lsd.losses import embedding
+from lsd.losses import discriminative
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
 from lsd.spec import Affinities, Bce, Discriminative, Embeddings, Head
@@ -117,7 +117,7 @@ def test_pairs_in_parts_are_all_pairs(monkeypatch) -> None:
     logits, labels, _ = case(3)
     loss = lsd.EmbeddingLoss(**FIXED)
     whole = value_and_gradient(lambda x: loss(x, labels), logits)
-    monkeypatch.setattr(embedding, "MOST_PAIRS", 7)
+    monkeypatch.setattr(discriminative, "MOST_PAIRS", 7)
     parts = value_and_gradient(lambda x: loss(x, labels), logits)
     for one, other in zip(whole, parts, strict=True):
         torch.testing.assert_close(one, other)
