@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from lsd import spec
 from lsd.arrays.offsets import Offset
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Readout
 from lsd.targets.target import TargetKind
 
 Totals = Mapping[str, Tensor]
@@ -51,9 +51,10 @@ class LossSample:
     Tensors are on one device; spatial axes are z y x, or y x where the network is 2D.
 
     logits:     what the network says, by head, float (b, c, *spatial); they carry the graph
-    targets:    what the heads should say, by head, float32 of the same shapes
-    weights:    how much each voxel of a channel counts, by head, float32 of the same shapes or
-                broadcast to them; 0 where the target is not known.  What logits and targets hold
+    targets:    what the values of the heads should be, by head, float32 of the shapes of the
+                values: of most heads that of the logits
+    weights:    how much each voxel of a channel counts, by head, float32 of the shapes of targets
+                or broadcast to them; 0 where the target is not known.  What logits and targets hold
                 there may be anything, NaN included
     labels:     int64 (b, 1, *spatial), as the targets were computed from them; 0 is background or
                 unknown.  Ids are bit patterns of uint64: those above 2**63 - 1 are negative
@@ -70,7 +71,7 @@ class LossSample:
     labels: Tensor
     known: Tensor
     voxel_size: tuple[float, ...]
-    activations: Mapping[str, Activation]
+    activations: Mapping[str, Readout]
     neighborhoods: Mapping[str, tuple[Offset, ...]] = field(default_factory=dict)
     head: str = ""
 

@@ -16,6 +16,7 @@ from lsd.losses.kernels.edges import POSITIVE, edges_of
 from lsd.losses.kernels.joined import components
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.malis import pair_counts
+from lsd.losses.misfits import not_probabilities
 from lsd.losses.samples import check_finite, known_edges, over_samples
 from lsd.spec.kinds import behaviour
 from lsd.targets.target import TargetKind
@@ -80,7 +81,8 @@ class MalisHeadLoss(HeadLoss):
                 f"loss 'malis' counts pairs of voxels that affinities join, and "
                 f"{target.spec.kind!r} is none of them; take loss 'mse', or the target 'affinities'"
             )
-        return "" if self._dense is None else self._dense.misfit(target)
+        wrong = not_probabilities(self.spec.kind, target)
+        return wrong if wrong or self._dense is None else self._dense.misfit(target)
 
     def remarks(self, target: TargetKind[Any]) -> list[str]:
         """What the dense loss says."""

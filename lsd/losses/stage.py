@@ -11,7 +11,7 @@ from lsd.losses.balancer import FixedSum
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.spec import Head
 from lsd.spec.kinds import behaviour
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Readout
 from lsd.targets.target import target_kind
 
 
@@ -40,7 +40,7 @@ class StageLosses(nn.Module):
         return loss
 
     @property
-    def activations(self) -> dict[str, Activation]:
+    def activations(self) -> dict[str, Readout]:
         """What makes values of logits, by head."""
         return {name: target.activation for name, target in self._targets.items()}
 

@@ -19,8 +19,28 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Foreground, Mask, Target
-from lsd.spec.variants import Bce, Head, Loss, Malis, Mse, Stage, Supervoxel, Variant
+from lsd.spec.targets import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Embeddings,
+    Foreground,
+    Mask,
+    Target,
+)
+from lsd.spec.variants import (
+    Bce,
+    Dice,
+    Discriminative,
+    Head,
+    Loss,
+    Malis,
+    Mse,
+    Stage,
+    Supervoxel,
+    Variant,
+)
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 
 __all__ = [
@@ -35,7 +55,10 @@ __all__ = [
     "Decoder",
     "Defects",
     "Descriptors",
+    "Dice",
+    "Discriminative",
     "Elastic",
+    "Embeddings",
     "Evaluate",
     "Foreground",
     "Format",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lsd.spec.base import PositiveFloat, Several, SeveralSpecs, Spec
+from lsd.spec.base import NonNegativeFloat, PositiveFloat, Several, SeveralSpecs, Spec
 from lsd.spec.kinds import Kind
 from lsd.spec.names import Hyphenated, Word
 from lsd.spec.targets import Target
@@ -54,6 +54,37 @@ class Bce(Loss):
     balance: bool = False
 
 
+class Dice(Loss):
+    """Weighted soft dice of probabilities, for each channel over the whole batch.
+
+    smooth: voxels of agreement that are added, so that a channel that is 0 everywhere is learned
+            too
+    """
+
+    kind: Literal["dice"] = "dice"
+    behaviour: ClassVar[str] = "lsd.losses.dice:DiceLoss"
+    smooth: NonNegativeFloat = 1.0
+
+
+class Discriminative(Loss):
+    """Embeddings of an object are drawn to their mean, and means of objects are pushed apart.  Of
+    the target Embeddings, whose dd says how far.  An object is a connected piece of a label in the
+    sample.
+
+    alpha: weight of what draws a voxel to the mean of its object
+    beta:  weight of what pushes the means of two objects apart
+    gamma: weight of what draws means to 0
+    dv:    distance from its mean within which a voxel is not drawn
+    """
+
+    kind: Literal["discriminative"] = "discriminative"
+    behaviour: ClassVar[str] = "lsd.losses.discriminative:DiscriminativeLoss"
+    alpha: NonNegativeFloat = 1.0
+    beta: NonNegativeFloat = 1.0
+    gamma: NonNegativeFloat = 0.001
+    dv: NonNegativeFloat = 0.0
+
+
 class Malis(Loss):
     """Constrained MALIS, of affinities: squared error, of which an affinity has a part as large as
     the part of all pairs of voxels that are joined, or kept apart, because of it.
@@ -95,8 +126,8 @@ class Supervoxel(Loss):
     behaviour: ClassVar[str] = "lsd.losses.supervoxel_loss:SupervoxelHeadLoss"
     mode: Literal["convex", "additive"] = "convex"
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
-    w_split: Annotated[float, Field(ge=0)] = 0.5
-    w_merge: Annotated[float, Field(ge=0)] = 0.5
+    w_split: NonNegativeFloat = 0.5
+    w_merge: NonNegativeFloat = 0.5
     criterion: Literal["joint", "individual"] = "joint"
     connectivity: Literal[4, 6, 8, 18, 26] | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5

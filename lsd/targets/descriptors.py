@@ -26,12 +26,12 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast, get_args
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
+from lsd.arrays.components import connected_components
 from lsd.arrays.ids import ids
 from lsd.arrays.told import tell
 from lsd.arrays.turning import Turn
@@ -260,9 +260,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
     def _pieces(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not self.spec.connected:
             return labels
-        connectivity = 26 if labels.ndim == 3 else 8
-        pieces: npt.NDArray[Any] = cc3d.connected_components(labels, connectivity=connectivity)
-        return pieces
+        return connected_components(labels)[0]
 
     def _sigma(self, dims: int) -> tuple[float, ...]:
         """One value an axis; in 2D a sigma for z y x loses its z."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lsd.losses.stage import StageLosses
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.matching import load_matching
@@ -43,6 +44,9 @@ def check(config: Config) -> None:
                 f"train.init names {path!r} for stage {stage!r}, which is no file; name a "
                 f"checkpoint (.pt)"
             )
+    for one in config.variant.stages:
+        # raises ValueError where a head cannot be learned by its loss
+        StageLosses(one.heads)
     if last in train.frozen:
         raise ValueError(
             f"train.frozen names the last stage, {last!r}, so nothing is left to train; predict "

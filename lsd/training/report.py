@@ -28,7 +28,7 @@ def pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     shown = {"1_raw": grey(batch.raw[sample], above=above), "2_labels": labels}
     for name, logits in update.logits.items():
         kind = target_kind(stage.heads[name].target)
-        predicted = kind.activation(logits[sample].detach().float()).cpu().numpy()
+        [predicted] = kind.activation(logits[sample : sample + 1].detach().float()).cpu().numpy()
         for what, values in (("target", batch.targets[name][sample]), ("prediction", predicted)):
             shown[f"{name}/{what}"] = channels(kind.storage.as_grey(values), above=above)
     return shown

@@ -11,6 +11,8 @@ from lsd.spec import (
     Config,
     Dataset,
     Descriptors,
+    Discriminative,
+    Embeddings,
     Fragments,
     GrowBoundary,
     Head,
@@ -36,6 +38,7 @@ LSDS = Head(target=Descriptors(sigma=20, downsample=2))
 NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 FAR = (*NEAR, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
 AFFS = Head(target=Affinities(), loss=Loss(balance=True))
+EMBEDDINGS = Head(target=Embeddings(neighborhood=FAR, dimensions=6), loss=Discriminative())
 LONG = Head(target=Affinities(neighborhood=FAR), loss=Loss(kind="bce"))
 
 
@@ -59,6 +62,7 @@ VARIANTS = {
     "mtlsd": _one(lsds=LSDS, affs=AFFS),
     "aclsd": _auto_context("lsds"),
     "acrlsd": _auto_context("raw", "lsds"),
+    "embeddings": _one(affs=EMBEDDINGS),
 }
 NETWORKS = {
     "3d": Network(
