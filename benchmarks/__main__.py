@@ -28,6 +28,8 @@ WANTED: dict[str, int | None] = {
     "partition": 10,
     "prediction": 3,
     "step": 2,
+    "malis": 4,
+    "supervoxel": None,
     "scale": 10,
     "blocks": None,
     "identity": None,

@@ -81,9 +81,11 @@ def _begins_run(objects, mistaken, row, x):  # type: ignore[no-untyped-def]  # n
 @numba.njit(cache=True, nogil=True)
 def _count(objects, mistaken, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for row in range(objects.shape[0]):
-        first[row + 1] = first[row]
+        runs = 0
         for x in range(objects.shape[1]):
-            first[row + 1] += _begins_run(objects, mistaken, row, x)
+            if _begins_run(objects, mistaken, row, x):
+                runs += 1
+        first[row + 1] = first[row] + runs
 
 
 @numba.njit(cache=True, nogil=True)
