@@ -118,7 +118,6 @@ def _keys(affs: NDArray[Any]) -> tuple[NDArray[Any], int]:
     flat = np.ascontiguousarray(affs).reshape(len(affs), -1)
     if flat.dtype == np.uint8:
         return flat, 255
-    exact = np.float32 if flat.dtype.itemsize <= 4 else np.float64
-    bits = np.uint32 if exact is np.float32 else np.uint64
+    exact, bits = ("f4", "u4") if flat.dtype.itemsize <= 4 else ("f8", "u8")
     # -0.0 becomes 0.0, of which it is no other affinity
-    return (flat.astype(exact) + exact(0)).view(bits), int(exact(1).view(bits))
+    return np.add(flat, 0, dtype=exact).view(bits), int(np.ones(1, exact).view(bits)[0])

@@ -103,8 +103,8 @@ class MalisHeadLoss(HeadLoss):
         if self._dense is None:
             return loss
         of_dense = {name: total for name, total in totals.items() if name != "samples"}
-        dense: Tensor = self._dense(sample, of_dense)
-        return loss + self.spec.dense.weight * dense
+        both: Tensor = loss + self.spec.dense.weight * self._dense(sample, of_dense)
+        return both
 
     @property
     def _dense(self) -> HeadLoss | None:
@@ -136,4 +136,4 @@ def _pieces(
 def _share(counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Of all pairs, those of each edge."""
     every = counts.sum()
-    return (counts / max(every, 1)).astype(np.float32)
+    return np.asarray(counts / max(every, 1), np.float32)

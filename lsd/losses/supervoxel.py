@@ -71,7 +71,7 @@ def _mask(prediction: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         raise ValueError(
             f"prediction has shape {array.shape}, truth {shape}; crop both to the same region"
         )
-    return array != 0
+    return np.asarray(array != 0)
 
 
 def _check_rule(dims: int, connectivity: int, criterion: str) -> None:

@@ -55,7 +55,7 @@ def critical_edges(
     if known is None:
         known = np.ones(ground.shape, np.bool_)
     edges = edges_of(ground, known, offsets)
-    joining = np.asarray(affs).reshape(len(offsets), -1) >= threshold
+    joining = np.asarray(affs.reshape(len(offsets), -1) >= threshold)
     flat, steps = ground.reshape(-1), edges.steps
     splits = _splits(edges.classes, joining, steps)
     merges = _merges((edges.classes == NEGATIVE) & joining, flat, steps)
@@ -67,7 +67,7 @@ def _splits(
 ) -> NDArray[np.bool_]:
     inside = classes == POSITIVE
     parts = components(inside & joining, steps)
-    splits = inside & ~joining
+    splits = np.asarray(inside & ~joining)
     for channel, step in zip(splits, steps, strict=True):
         voxels = np.flatnonzero(channel)
         channel[voxels] = parts[voxels] != parts[voxels + step]

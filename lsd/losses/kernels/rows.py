@@ -45,12 +45,11 @@ def runs_of(objects: NDArray[Any], mistaken: NDArray[np.bool_], connectivity: in
     flat = np.ascontiguousarray(objects).reshape(-1, width)
     wrong = np.ascontiguousarray(mistaken).reshape(-1, width)
     first = np.zeros(len(flat) + 1, np.int64)
-    _count(flat, wrong, first)
-    count = int(first[-1])
-    begins, ends = np.empty(count, np.int32), np.empty(count, np.int32)
-    of_runs, ids = np.empty(count, np.bool_), np.empty(count, flat.dtype)
-    _fill(flat, wrong, first, begins, ends, of_runs, ids)
-    roots = np.arange(count, dtype=np.int32)
+    # room for as many runs as voxels; what is not touched takes no memory
+    columns = [np.empty(flat.size, dtype) for dtype in (np.int32, np.int32, np.bool_, flat.dtype)]
+    _fill(flat, wrong, first, *columns)
+    begins, ends, of_runs, ids = (column[: int(first[-1])].copy() for column in columns)
+    roots = np.arange(len(ids), dtype=np.int32)
     before = np.array(
         [
             (dz, dy, int(abs(dz) + abs(dy) < most))
@@ -71,34 +70,19 @@ def voxels_of(runs: Runs, chosen: NDArray[np.bool_], shape: tuple[int, ...]) -> 
     return mask
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _begins_run(objects, mistaken, row, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return objects[row, x] != 0 and (
-        x == 0 or objects[row, x] != objects[row, x - 1] or mistaken[row, x] != mistaken[row, x - 1]
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(objects, mistaken, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for row in range(objects.shape[0]):
-        runs = 0
-        for x in range(objects.shape[1]):
-            if _begins_run(objects, mistaken, row, x):
-                runs += 1
-        first[row + 1] = first[row] + runs
-
-
 @numba.njit(cache=True, nogil=True)
 def _fill(objects, mistaken, first, begins, ends, of_runs, ids):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for row in range(objects.shape[0]):
         run = first[row] - 1
         for x in range(objects.shape[1]):
-            if _begins_run(objects, mistaken, row, x):
+            name, wrong = objects[row, x], mistaken[row, x]
+            if name == 0:
+                continue
+            if x == 0 or name != objects[row, x - 1] or wrong != mistaken[row, x - 1]:
                 run += 1
-                begins[run] = x
-                of_runs[run], ids[run] = mistaken[row, x], objects[row, x]
-            if objects[row, x] != 0:
-                ends[run] = x + 1
+                begins[run], of_runs[run], ids[run] = x, wrong, name
+            ends[run] = x + 1
+        first[row + 1] = run + 1
 
 
 @numba.njit(cache=True, nogil=True)
