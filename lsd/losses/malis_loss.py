@@ -59,14 +59,7 @@ def malis_loss(
     target, valid = known_edges(labels, known, neighborhood)
     check_finite(logits, valid)
     weights = malis_weights(logits, labels, neighborhood, known=known)
-    return weighted_squares(logits.float().sigmoid(), target, weights) / len(logits)
-
-
-def weighted_squares(values: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Sum of w (g - a)^2, to which what stands where w is 0 gives neither value nor gradient."""
-    aside = weights == 0
-    errors = values.masked_fill(aside, 0) - target.masked_fill(aside, 0)
-    return (weights * errors.square()).sum()
+    return _squares(logits, target, weights) / len(logits)
 
 
 class MalisHeadLoss(HeadLoss):
@@ -106,7 +99,7 @@ class MalisHeadLoss(HeadLoss):
         check_finite(sample.own_logits, (sample.own_weights > 0) & sample.known)
         weights = malis_weights(sample.own_logits, sample.labels, offsets, known=sample.known)
         counted = weights * (sample.own_weights > 0)
-        loss = weighted_squares(sample.own_values, sample.own_target, counted) / totals["samples"]
+        loss = _squares(sample.own_logits, sample.own_target, counted) / totals["samples"]
         if self._dense is None:
             return loss
         of_dense = {name: total for name, total in totals.items() if name != "samples"}
@@ -117,6 +110,14 @@ class MalisHeadLoss(HeadLoss):
     def _dense(self) -> HeadLoss | None:
         assert self.dense is None or isinstance(self.dense, HeadLoss)
         return self.dense
+
+
+def _squares(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Sum of w (g - a)^2.  What stands where w is 0 gives neither value nor gradient, whatever it
+    is: so it is taken away before anything is computed."""
+    aside = weights == 0
+    affinities = logits.float().masked_fill(aside, 0).sigmoid()
+    return (weights * (target.masked_fill(aside, 0) - affinities).square()).sum()
 
 
 def _pieces(

@@ -13,16 +13,20 @@ from lsd.spec import (
     Descriptors,
     Discriminative,
     Embeddings,
+    Foreground,
     Fragments,
     GrowBoundary,
     Head,
     Intensity,
     Loss,
+    Malis,
+    Mse,
     Network,
     Predict,
     Segment,
     Simple,
     Stage,
+    Supervoxel,
     Train,
     UNet,
     Variant,
@@ -63,6 +67,11 @@ VARIANTS = {
     "aclsd": _auto_context("lsds"),
     "acrlsd": _auto_context("raw", "lsds"),
     "embeddings": _one(affs=EMBEDDINGS),
+    "malis": _one(affs=AFFS.derive(loss=Malis(dense=Mse(balance=True)))),
+    "supervoxel": _one(
+        affs=AFFS.derive(loss=Supervoxel(mode="additive", balance=True)),
+        foreground=Head(target=Foreground(), loss=Supervoxel(criterion="individual")),
+    ),
 }
 NETWORKS = {
     "3d": Network(

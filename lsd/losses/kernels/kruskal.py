@@ -3,6 +3,9 @@
 Only edges between sets that are still apart matter, and after the highest quarter of edges most
 voxels are in few sets.  So that quarter is sorted and joined, the rest is looked through for edges
 that still matter, in the order of memory, and so on (filter-Kruskal, Osipov et al. 2009).
+
+Nearly all of the time is spent in waiting for memory; three things are done against it, see
+`_grouped` and `_read_ahead`, and `histograms`, whose table stays small.
 """
 
 from __future__ import annotations
@@ -71,18 +74,60 @@ def _join_all(keys, classes, steps, rules, sets, edge_keys, numbers, pairs):  # 
 
     edge_keys, numbers: room for all edges, for those that are sorted
     """
-    parents = sets[0]
+    parents, counted = sets[0], rules[0]
     _join_equal(keys, classes, steps, rules, rules[3], sets, pairs)
     left, at_zero = _gather(keys, classes, steps, rules, parents, edge_keys, numbers)
+    ends = np.array([left])
+    if counted == POSITIVE:
+        ends = _grouped(steps, parents, edge_keys[:left], numbers[:left])
+    begin = 0
+    for end in ends:
+        if begin < end:
+            some_keys, some = edge_keys[begin:end], numbers[begin:end]
+            _join_listed(some_keys, some, classes, steps, counted, sets, pairs)
+        begin = end
+    if at_zero:
+        _join_equal(keys, classes, steps, rules, keys.dtype.type(0), sets, pairs)
+
+
+@numba.njit(cache=True, nogil=True)
+def _grouped(steps, parents, edge_keys, numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lists edges component by component, each in their order; returns where they end.
+
+    Components of all listed edges have nothing to do with each other, and edges inside objects make
+    one of each object.  So work stays within an object, which is small enough for a near cache.
+    """
+    voxels, joined = len(parents), parents.copy()
+    for edge in numbers:
+        channel = edge // voxels
+        voxel = edge - channel * voxels
+        first, second = find(joined, voxel), find(joined, voxel + steps[channel])
+        joined[max(first, second)] = min(first, second)
+    ends = np.zeros(voxels, np.int64)
+    for edge in numbers:
+        ends[find(joined, edge % voxels)] += 1
+    ends = np.cumsum(ends)
+    ungrouped_keys, ungrouped = edge_keys.copy(), numbers.copy()
+    for i in range(len(numbers) - 1, -1, -1):
+        component = find(joined, ungrouped[i] % voxels)
+        ends[component] -= 1
+        edge_keys[ends[component]], numbers[ends[component]] = ungrouped_keys[i], ungrouped[i]
+    # each end has become a begin, which is where the one before ends
+    ends[:-1], ends[-1] = ends[1:], len(numbers)
+    return ends
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_listed(edge_keys, numbers, classes, steps, counted, sets, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Joins along listed edges in descending order of their keys; the list is used up."""
+    left = len(numbers)
     while left > 0:
         sorted_now = left
         if left > _FEW:
             sorted_now = split_off_highest(edge_keys[:left], numbers[:left], _FRACTION)
         sort_descending(edge_keys[:sorted_now], numbers[:sorted_now])
-        _join_in_turn(numbers[:sorted_now], classes, steps, rules[0], sets, pairs)
-        left = _still_apart(steps, parents, edge_keys, numbers, sorted_now, left)
-    if at_zero:
-        _join_equal(keys, classes, steps, rules, keys.dtype.type(0), sets, pairs)
+        _join_in_turn(numbers[:sorted_now], classes, steps, counted, sets, pairs)
+        left = _still_apart(steps, sets[0], edge_keys, numbers, sorted_now, left)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -92,7 +137,7 @@ def _join_in_turn(numbers, classes, steps, counted, sets, pairs):  # type: ignor
     Edges in the order of affinities lie anywhere in memory, and each has to be waited for.  So what
     a batch of edges will need is read ahead, where one wait does not depend on another.
     """
-    parents, roots, lists, table, names = sets
+    parents, roots, lists, table, state = sets
     near, touched = np.empty((_BATCH, 2), np.int32), 0
     for begin in range(0, len(numbers), _BATCH):
         batch = numbers[begin : begin + _BATCH]
@@ -101,7 +146,7 @@ def _join_in_turn(numbers, classes, steps, counted, sets, pairs):  # type: ignor
             first, second = find(parents, near[i, 0]), find(parents, near[i, 1])
             if first != second:
                 edge = batch[i]
-                same, other = join(parents, roots, lists, table, names, first, second)
+                same, other = join(parents, roots, lists, table, state, first, second)
                 if classes[edge] == counted:
                     pairs[edge] = same if counted == POSITIVE else other
     return touched
@@ -130,7 +175,7 @@ def _read_ahead(edges, classes, steps, parents, roots, near):  # type: ignore[no
 def _join_equal(keys, classes, steps, rules, key, sets, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Joins along all edges of one key, in their order."""
     counted, forced, given, _ = rules
-    parents, roots, lists, table, names = sets
+    parents, roots, lists, table, state = sets
     voxels = len(parents)
     for c in range(len(steps)):
         for voxel in range(voxels):
@@ -140,7 +185,7 @@ def _join_equal(keys, classes, steps, rules, key, sets, pairs):  # type: ignore[
                 continue
             first, second = find(parents, voxel), find(parents, voxel + steps[c])
             if first != second:
-                same, other = join(parents, roots, lists, table, names, first, second)
+                same, other = join(parents, roots, lists, table, state, first, second)
                 if kind == counted:
                     pairs[edge] = same if counted == POSITIVE else other
 

@@ -10,6 +10,8 @@ import numpy as np
 _BITS = 11
 # bits of a key that tell which keys are among the highest
 _LEADING = 16
+# edges that are sooner inserted than counted
+_FEW = 64
 
 
 @numba.njit(cache=True, nogil=True)
@@ -47,8 +49,12 @@ def split_off_highest(keys, edges, fraction):  # type: ignore[no-untyped-def]  #
 def sort_descending(keys, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sorts edges by descending keys, in place; edges with equal keys stay in their order.
 
-    A radix sort from the least digit on.  A digit that all keys share takes no time to sort by.
+    A radix sort from the least digit on, of a few edges an insertion sort.  A digit that all keys
+    share takes no time to sort by.
     """
+    if len(keys) <= _FEW:
+        _insert(keys, edges)
+        return
     other_keys, other_edges = np.empty_like(keys), np.empty_like(edges)
     for shift in range(0, 8 * keys.itemsize, _BITS):
         counts = np.zeros(1 << _BITS, np.int64)
@@ -66,6 +72,16 @@ def sort_descending(keys, edges):  # type: ignore[no-untyped-def]  # noqa: ANN00
             counts[digit] += 1
             other_keys[place], other_edges[place] = keys[i], edges[i]
         keys[:], edges[:] = other_keys, other_edges
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(keys, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(1, len(keys)):
+        key, edge, place = keys[i], edges[i], i
+        while place > 0 and keys[place - 1] < key:
+            keys[place], edges[place] = keys[place - 1], edges[place - 1]
+            place -= 1
+        keys[place], edges[place] = key, edge
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
