@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsd import spec
-from lsd.arrays.offsets import Offset, Slices, check, for_dims, reach, views
+from lsd.arrays.offsets import Offset, Slices, check_neighborhood, for_dims, reach, views
 from lsd.targets.activation import Readout
 from lsd.targets.affinities import affinities
 from lsd.targets.target import Known, Sample, TargetKind, Values
@@ -43,7 +43,7 @@ def metric_affinities(
     [[[[0.0, 1.0, 0.25, 0.0]]]]
     """
     shape = tuple(embeddings.shape[2:])
-    offsets = check(neighborhood)
+    offsets = check_neighborhood(neighborhood)
     if len(offsets[0]) != len(shape):
         raise ValueError(
             f"offset {offsets[0]} has {len(offsets[0])} entries, embeddings have {len(shape)} "
