@@ -19,7 +19,7 @@ from lsd.batches.pipeline import Batch
 from lsd.network.sizes import output_shape
 from lsd.spec import Config, Dataset, Network, Train, UNet
 from lsd.targets.target import channels
-from lsd.training.learner import Learner, new
+from lsd.training.learner import Learner, new_learner
 from lsd.training.loop import cpu_threads
 from lsd.training.step import step
 
@@ -51,7 +51,7 @@ def main() -> None:
 def _seconds(
     way: Callable[[Learner, Iterator[Batch]], object], config: Config, repeats: int
 ) -> float:
-    learner, batches = new(config, config.variant.stages[0]), _batches(config)
+    learner, batches = new_learner(config, config.variant.stages[0]), _batches(config)
     if way is _plain:
         learner.optimizer = torch.optim.Adam(
             learner.parameters(), lr=config.train.learning_rate, betas=config.train.betas

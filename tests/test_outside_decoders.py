@@ -14,7 +14,7 @@ from kinds_outside.decoders import Pieces, Strongest
 from scipy import ndimage
 
 from lsd.arrays.pairs import count_pairs
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.evaluation.partition import compare
 from lsd.evaluation.run import evaluate
 from lsd.network.cascade import Cascade
@@ -160,7 +160,7 @@ def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
     config = config.derive(segment={**PIECES.model_dump(), **BLOCKS})
     [container] = segment(config)
     found = evaluate(config)
-    assert verify(container.parents[1]) == verify_tables(container.parents[1]) == []
+    assert verify_blocks(container.parents[1]) == verify_tables(container.parents[1]) == []
     assert found.threshold is None
     assert found.chosen_on == "the pieces decoder has none"
     known = np.ones(ROI.shape, bool)
@@ -168,7 +168,7 @@ def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
     pieces, truth = read(config, "segmentation/pieces"), labels()
     assert found.volumes["em"].scored == compare(pieces[known], truth[known])
     other = config.derive(segment={"decoder": {"kind": "pieces", "highest": 0.3}})
-    with pytest.raises(ValueError, match=r"segment.decoder.* run segment.py again"):
+    with pytest.raises(ValueError, match=r"segment.decoder.* run `lsd segment` again"):
         evaluate(other)
     segment(other)
     assert evaluate(other).volumes["em"].scored != found.volumes["em"].scored
@@ -274,7 +274,7 @@ def test_validation_goes_by_it(config) -> None:
     validator, cascade = Validator(config, stage), Cascade(config.variant, config.network.trunk)
     found = validator(cascade)
     volume = open_volume(config.dataset.validate[0], name="em", data_root=Path(config.data_root))
-    boundary = predict_region(validator._predictor(cascade), volume, ROI)["boundary"]
+    boundary = predict_region(validator.predictor(cascade), volume, ROI)["boundary"]
     pieces = ndimage.label(np.rint(boundary[0] * 255) <= 127)[0].astype(np.uint64)
     known = volume.read_known(ROI)
     assert found.scores == compare(pieces[known], labels()[known])

@@ -14,7 +14,7 @@ from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Head, Mse, Stage, Variant, paths
 from lsd.spec.kinds import import_kinds
-from lsd.training import initial
+from lsd.training.learner import new_learner
 from lsd.training.loop import train
 from lsd.training.validation import Validator
 
@@ -115,7 +115,7 @@ def _score(run: Config, iteration: int, *, trained: bool = True):
     """Validation of a checkpoint; trained: with the parameters of its losses."""
     [stage] = run.variant.stages
     restored = from_checkpoint(paths.checkpoints(run, "main") / files.file_name(iteration))
-    losses = initial.new(run, stage).losses
+    losses = new_learner(run, stage).losses
     if trained:
         losses.load_state_dict(dict(restored.losses))
     return Validator(run, stage)(restored.cascade, losses)

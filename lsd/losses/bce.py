@@ -20,7 +20,7 @@ class BceLoss(DenseLoss):
     """
 
     def misfit(self, target: TargetKind[Any]) -> str:
-        """Probabilities only."""
+        """What is wrong where the head predicts no probabilities."""
         return not_probabilities(self.spec.kind, target)
 
     def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:

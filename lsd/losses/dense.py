@@ -34,7 +34,7 @@ class DenseLoss(HeadLoss):
         return not_voxelwise(self.spec.kind, target)
 
     def remarks(self, target: TargetKind[Any]) -> list[str]:
-        """Balance is of targets that are 0 or 1."""
+        """A remark where balance=True is set for a target that is not 0 or 1."""
         if not self.spec.balance or target.binary:
             return []
         return [

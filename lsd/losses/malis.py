@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import check, warn_beyond
+from lsd.arrays.offsets import check_neighborhood, warn_beyond
 from lsd.losses.kernels.edges import LARGEST, edges_of
 from lsd.losses.kernels.kruskal import pairs_of_one_label, pairs_of_two_labels
 
@@ -81,7 +81,7 @@ def _checked(
     affs: NDArray[Any], labels: NDArray[Any], neighborhood: Sequence[Sequence[int]]
 ) -> tuple[tuple[int, ...], ...]:
     """The offsets."""
-    offsets = check(neighborhood, channels=len(affs))
+    offsets = check_neighborhood(neighborhood, channels=len(affs))
     if affs.shape[1:] != labels.shape or len(offsets[0]) != labels.ndim:
         raise ValueError(
             f"affinities have shape {affs.shape}, labels {labels.shape}, offsets {offsets}; wanted:"

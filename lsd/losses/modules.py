@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lsd import spec
-from lsd.arrays.offsets import Offset, check
+from lsd.arrays.offsets import Offset, check_neighborhood
 from lsd.losses.discriminative import energy, samples_with_objects
 from lsd.losses.labelled import labelled
 from lsd.losses.malis_loss import malis_loss
@@ -133,7 +133,7 @@ class MalisLoss(StructuredLoss):
 
     def __init__(self, neighborhood: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        self.neighborhood = check(neighborhood)
+        self.neighborhood = check_neighborhood(neighborhood)
 
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over the samples."""
@@ -193,7 +193,7 @@ class SupervoxelLoss(StructuredLoss):
         threshold: float = _SUPERVOXEL.threshold,
     ) -> None:
         super().__init__()
-        self.neighborhood = None if neighborhood is None else check(neighborhood)
+        self.neighborhood = None if neighborhood is None else check_neighborhood(neighborhood)
         self.settings = spec.Supervoxel(
             mode=mode,
             alpha=alpha,
@@ -236,4 +236,4 @@ def check_offsets(logits: Tensor, neighborhood: Sequence[Offset]) -> None:
             f"offset {neighborhood[0]} has {len(neighborhood[0])} entries, logits have {dims} "
             f"spatial axes (shape {tuple(logits.shape)}); give each offset one entry an axis"
         )
-    check(neighborhood, channels=logits.shape[1])
+    check_neighborhood(neighborhood, channels=logits.shape[1])

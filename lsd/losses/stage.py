@@ -41,7 +41,7 @@ class StageLosses(nn.Module):
 
     @property
     def activations(self) -> dict[str, Readout]:
-        """What makes values of logits, by head."""
+        """What turns the logits of each head into values."""
         return {name: target.activation for name, target in self._targets.items()}
 
     def neighborhoods(self, dims: int) -> dict[str, tuple[Offset, ...]]:
@@ -64,4 +64,17 @@ class StageLosses(nn.Module):
 
     def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
         """The loss of each head, a scalar with its graph; totals: of the whole batch."""
-        return {name: self.head(name)(sample.of(name), totals[name]) for name in self.names}
+        losses = {name: self.head(name)(sample.of(name), totals[name]) for name in self.names}
+        for name, loss in losses.items():
+            if not isinstance(loss, Tensor) or loss.ndim:
+                raise ValueError(
+                    f"loss {self.head(name).spec.kind!r} of head {name!r} gives "
+                    f"{_what(loss)}; it must give one number, a tensor without axes"
+                )
+        return losses
+
+
+def _what(loss: object) -> str:
+    if isinstance(loss, Tensor):
+        return f"a tensor of shape {tuple(loss.shape)}"
+    return type(loss).__name__

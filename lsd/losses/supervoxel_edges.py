@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import check
+from lsd.arrays.offsets import check_neighborhood
 from lsd.losses.kernels.edges import NEGATIVE, POSITIVE, edges_of
 from lsd.losses.kernels.joined import components
 
@@ -43,7 +43,7 @@ def critical_edges(
     Source: the rule of `lsd.losses.supervoxel.critical`, for edges.
     """
     ground = ids(labels, "labels", dims=(2, 3))
-    offsets = check(neighborhood, channels=len(affs))
+    offsets = check_neighborhood(neighborhood, channels=len(affs))
     if affs.shape[1:] != ground.shape or len(offsets[0]) != ground.ndim:
         raise ValueError(
             f"affinities have shape {affs.shape}, labels {ground.shape}, offsets {offsets}; wanted:"

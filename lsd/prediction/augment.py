@@ -52,7 +52,7 @@ def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     )
 
 
-def margin(
+def opinion_margin(
     opinions: Sequence[Opinion | None], dims: int, *, partners: Sequence[Offset] = ()
 ) -> tuple[Offset, Offset]:
     """Voxels (below, above) that a block must compute around what it keeps for all opinions to

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from lsd.spec.answering import HandedOut
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 EDGE = 1e-6
 
 
-class Readout(ABC):
+class Readout(HandedOut, ABC):
     """From logits to values; made by a target for the heads that learn it.
 
     A value may follow from logits of several channels and voxels, so logits and values may differ

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsd import spec
-from lsd.arrays.offsets import Offset, check, for_dims, reach, views
+from lsd.arrays.offsets import Offset, Slices, check_neighborhood, for_dims, reach, views
 from lsd.targets.activation import Readout
 from lsd.targets.affinities import affinities
 from lsd.targets.target import Known, Sample, TargetKind, Values
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _DEFAULT = spec.Embeddings()
+# of a batch
 ALL = (slice(None),)
 
 
@@ -42,7 +43,7 @@ def metric_affinities(
     [[[[0.0, 1.0, 0.25, 0.0]]]]
     """
     shape = tuple(embeddings.shape[2:])
-    offsets = check(neighborhood)
+    offsets = check_neighborhood(neighborhood)
     if len(offsets[0]) != len(shape):
         raise ValueError(
             f"offset {offsets[0]} has {len(offsets[0])} entries, embeddings have {len(shape)} "
@@ -52,10 +53,21 @@ def metric_affinities(
     values = embeddings.new_zeros((embeddings.shape[0], len(offsets), *shape))
     for channel, offset in enumerate(offsets):
         voxels, neighbours = views(shape, offset)
-        differences = embeddings[ALL + ALL + voxels] - embeddings[ALL + ALL + neighbours]
-        distances = differences.abs().sum(1)
+        distances = _distances(embeddings, ALL + voxels, ALL + neighbours)
         values[:, channel][ALL + voxels] = (1 - distances / (2 * dd)).clamp(min=0).square()
     return values
+
+
+def _distances(embeddings: Tensor, some: Slices, others: Slices) -> Tensor:
+    """Sums of absolute differences (b, *spatial) between embeddings of some voxels and of others.
+
+    A dimension at a time, which takes no memory of the size of all.
+    """
+    first, *more = embeddings.unbind(1)
+    distances = (first[some] - first[others]).abs()
+    for dimension in more:
+        distances = distances + (dimension[some] - dimension[others]).abs()
+    return distances
 
 
 class MetricAffinities(Readout):

@@ -24,14 +24,14 @@ class Average:
 
     @torch.no_grad()
     def update(self, module: nn.Module, iteration: int) -> None:
-        """Takes in the weights of `module` after step `iteration` (from 0)."""
+        """Adds the weights of `module` after step `iteration` (from 0) to the average."""
         decay = min(self.decay, (1 + iteration) / (10 + iteration))
         for name, parameter in _trained(module).items():
             self.weights[name].lerp_(parameter, 1 - decay)
 
     @torch.no_grad()
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Goes on from `weights`, as found in a checkpoint or a network."""
+        """Goes on from `weights`, those of a checkpoint or a network."""
         for name, weight in self.weights.items():
             weight.copy_(weights[name])
 
@@ -40,12 +40,12 @@ class Average:
 def averaged(module: nn.Module, average: Average | None) -> Iterator[None]:
     """Inside, `module` has the averaged weights; without an average, its own."""
     parameters = _trained(module) if average else {}
-    own = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    trained = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     try:
         _put(parameters, average.weights if average else {})
         yield
     finally:
-        _put(parameters, own)
+        _put(parameters, trained)
 
 
 @torch.no_grad()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from funlib.geometry import Coordinate
 
 from lsd.network import sizes
-from lsd.spec import Config
+from lsd.spec import Network, Train
+from lsd.spec.blame import is_out_of_memory
 
 
 class NotFiniteError(RuntimeError):
@@ -23,54 +22,52 @@ class NoMemoryError(MemoryError):
     """The device has no room for a training step."""
 
 
-def check_finite(values: Mapping[str, float], *, iteration: int, kept: Path | None) -> None:
-    """Raises NotFiniteError, naming which of the values are no numbers, the last checkpoint, and
-    what to do."""
-    bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-    if bad:
-        raise NotFiniteError(
-            f"{', '.join(bad)} in iteration {iteration}; training has stopped, "
-            f"{f'the last checkpoint is {kept}' if kept else 'no checkpoint was written yet'}.  "
-            f"Start a run of another "
-            "name with a lower train.learning_rate, train.clip=1 or train.precision=fp32"
-            + (
-                f", from train.init={{stage: {str(kept)!r}}}"
-                if kept
-                else "; is the raw data in order?"
-            )
-        )
+def check_finite(values: Mapping[str, float], *, iteration: int, checkpoint: Path | None) -> None:
+    """Raises NotFiniteError if one of the values is NaN or infinite.
+
+    checkpoint: the newest one, which the message names; None if there is none yet
+    """
+    not_finite = [
+        f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)
+    ]
+    if not not_finite:
+        return
+    written = "no checkpoint was written yet"
+    begin = "; is the raw data in order?"
+    if checkpoint:
+        written = f"the last checkpoint is {checkpoint}"
+        begin = f", from train.init={{stage: {str(checkpoint)!r}}}"
+    raise NotFiniteError(
+        f"{', '.join(not_finite)} in iteration {iteration}; training has stopped, {written}.  "
+        f"Start a run of another name with a lower train.learning_rate, train.clip=1 or "
+        f"train.precision=fp32{begin}"
+    )
 
 
 @contextmanager
-def memory_advice(config: Config) -> Iterator[None]:
-    """Turns an out-of-memory error of torch into one that names a smaller input."""
+def memory_advice(train: Train, network: Network) -> Iterator[None]:
+    """Inside, an out-of-memory error of torch becomes a NoMemoryError, which names a smaller
+    input."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_memory(error):
+        if not is_out_of_memory(error):
             raise
-        train, shape = config.train, config.network.train_shape
+        ways_out = [f"network.train_shape={smaller_train_shape(network)}"]
+        if train.batch_size > 1:
+            ways_out.append("train.batch_size=1 with train.accumulate for the rest")
+        if train.precision not in ("bf16", "fp16"):
+            ways_out.append("train.precision=bf16")
         raise NoMemoryError(
-            f"no memory left on {train.device} for a step with network.train_shape={tuple(shape)}, "
-            f"train.batch_size={train.batch_size}; try network.train_shape={smaller(config)}"
-            + (
-                ""
-                if train.batch_size == 1
-                else ", train.batch_size=1 with train.accumulate for the rest"
-            )
-            + ("" if train.precision in ("bf16", "fp16") else " or train.precision=bf16")
+            f"no memory left on {train.device} for a step with "
+            f"network.train_shape={tuple(network.train_shape)}, "
+            f"train.batch_size={train.batch_size}; try {' or '.join(ways_out)}"
         ) from error
 
 
-def smaller(config: Config) -> tuple[int, ...]:
-    """A legal train_shape with about half the voxels of the config's."""
-    trunk, shape = config.network.trunk, config.network.train_shape
+def smaller_train_shape(network: Network) -> tuple[int, ...]:
+    """A train_shape that fits the network, with about half the voxels of its own."""
+    trunk, shape = network.trunk, network.train_shape
     factor = 0.5 ** (1 / len(shape))
     below, _ = sizes.nearest_legal(trunk, Coordinate(int(n * factor) for n in shape), training=True)
     return tuple(below)
-
-
-def _is_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(
-        re.search("alloc.*memory", str(error))
-    )

@@ -35,9 +35,9 @@ def interruptible() -> Iterator[Interrupt]:
     interrupt = Interrupt()
     # python lets no other thread set handlers
     signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, interrupt._receive) for number in signals}
+    handlers = {number: signal.signal(number, interrupt._receive) for number in signals}
     try:
         yield interrupt
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from lsd.losses.stage import StageLosses
 from lsd.network import randomness
 from lsd.network.cascade import Cascade
+from lsd.network.checkpoints.files import file_name
 from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
-from lsd.spec import Config, Stage
-from lsd.spec.code import digests
+from lsd.spec import Config, Stage, Volume, paths
+from lsd.spec.code import code_digests
 from lsd.training.average import Average, averaged
-from lsd.training.data import States
+from lsd.training.data_state import States
 from lsd.training.optimiser import optimizer, scheduler, trained
 
 
@@ -34,9 +36,9 @@ class Learner:
     losses:    of the stage's heads, with the parameters that they own
     average, average_of_losses: moving averages of weights, and of these parameters (train.ema)
     iteration: how many are done
-    best:      what the best validation so far found; see lsd.training.validation
-    voxel_size: of what it learns from, nm
-    data:      state of what it learns from, see lsd.training.data
+    best:      scores of the best validation so far, and their yardstick; see `note_best`
+    voxel_size: of the training data, nm
+    data:      state of the training data; see lsd.training.data_state
     """
 
     config: Config
@@ -55,17 +57,26 @@ class Learner:
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the stage's checkpoints."""
+        return paths.checkpoints(self.config, self.stage.name)
+
+    def checkpoint_path(self, iteration: int) -> Path:
+        """Where the checkpoint after that many iterations is."""
+        return self.checkpoints / file_name(iteration)
+
     def parameters(self) -> list[torch.nn.Parameter]:
         """Those that are trained: weights of the stage, then what its losses own."""
         return [*trained(self.cascade.parameters()), *trained(self.losses.parameters())]
 
     def restart_average(self) -> None:
-        """The average begins with the weights that are there now."""
+        """Begins the moving average anew, with the weights as they are now."""
         if self.average:
             self.average.load(dict(self.cascade.named_parameters()))
 
     def update_averages(self) -> None:
-        """Takes in the weights after the step that is done."""
+        """Adds the weights after a step to the moving averages."""
         if self.average and self.average_of_losses:
             self.average.update(self.cascade, self.iteration)
             self.average_of_losses.update(self.losses, self.iteration)
@@ -82,10 +93,10 @@ class Learner:
     def note_best(
         self, record: Mapping[str, Any], *, iteration: int, yardstick: Mapping[str, Any]
     ) -> None:
-        """What validation found of the weights after `iteration` is the best that is known.
+        """Makes the validation of the weights after `iteration` the best so far.
 
-        record:    what it found, with its "score"
-        yardstick: what the score depends on; see lsd.training.yardstick
+        record:    of a Validation, with its "score"
+        yardstick: record of the Yardstick, which the score depends on
         """
         best = {"stage": self.stage.name, "iteration": iteration, **record}
         self.best = {**best, "yardstick": dict(yardstick)}
@@ -106,11 +117,11 @@ class Learner:
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": randomness.capture(),
-            "normalisation": normalisation(self.config),
+            "normalisation": raw_normalisation(self.config.dataset.part("train")),
             "voxel_size": self.voxel_size and list(self.voxel_size),
             "best": self.best,
             "data": self.data,
-            "code": digests(self.config),
+            "code": code_digests(self.config),
         }
 
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:
@@ -129,9 +140,11 @@ class Learner:
         self.iteration, self.best = content["iteration"], content["best"]
 
 
-def new(config: Config, stage: Stage) -> Learner:
-    """A stage before its first iteration; weights follow from train.seed.  Raises ValueError if the
-    device is not there."""
+def new_learner(config: Config, stage: Stage) -> Learner:
+    """A stage before its first iteration; its weights follow from train.seed.
+
+    Raises ValueError if the device is not there.
+    """
     train = config.train
     device = choose_device(train.device)
     _seed(train.seed)
@@ -159,14 +172,13 @@ def new(config: Config, stage: Stage) -> Learner:
     )
 
 
-def normalisation(config: Config) -> dict[str, Any]:
-    """How raw became what the network reads: each training volume's raw_range (None: that of its
-    dtype) goes to [-1, 1]."""
+def raw_normalisation(volumes: Mapping[str, Volume]) -> dict[str, Any]:
+    """How raw was scaled for training: the raw_range of each volume (None: that of its dtype) to
+    [-1, 1]."""
     return {
         "to": [-1.0, 1.0],
         "raw_range": {
-            name: volume.raw_range and list(volume.raw_range)
-            for name, volume in config.dataset.part("train").items()
+            name: volume.raw_range and list(volume.raw_range) for name, volume in volumes.items()
         },
     }
 

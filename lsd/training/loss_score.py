@@ -62,7 +62,7 @@ class LossScore(Score):
         return f"validation loss {self.objective:.4f}"
 
 
-def score(
+def score_losses(
     losses: StageLosses,
     predicted: Mapping[str, Array],
     targets: Mapping[str, tuple[Array, NDArray[np.bool_]]],
@@ -78,8 +78,8 @@ def score(
     A head whose logits do not follow from its values, such as one of embeddings, which are only
     comparable within a block, counts with the mean squared error of its values.
 
-    predicted: values, by head, (c, z, y, x)
-    targets:   what each head should give, and where that is known, of the same shapes
+    predicted: values by head, (c, z, y, x)
+    targets:   target by head, and where it is known, of the same shapes
     labels, known: (z, y, x); voxel_size: nm
     weights:   of each head in the sum
     flat:      sections are a batch of samples, as for 2D networks
@@ -100,21 +100,21 @@ def score(
             if isinstance(activation, Activation)
         },
         targets={name: batch(target) for name, (target, _) in targets.items()},
-        weights={name: batch(where.astype(np.float32)) for name, (_, where) in targets.items()},
+        weights={name: batch(mask.astype(np.float32)) for name, (_, mask) in targets.items()},
         labels=batch(labels.view(np.int64)[None]),
         known=batch(known[None]),
         voxel_size=size,
         activations=losses.activations,
         neighborhoods=losses.neighborhoods(len(size)),
     )
-    # their parameters may be where the network is; a whole region need not fit there
-    at_rest = deepcopy(losses).cpu().eval()
+    # a whole region need not fit on the device that holds the parameters of the losses
+    on_cpu = deepcopy(losses).cpu().eval()
     with torch.no_grad():
         by_head = {
-            name: _loss(at_rest.head(name), sample.of(name))
+            name: _loss(on_cpu.head(name), sample.of(name))
             if name in sample.logits
             else _squared_error(values[name], sample.of(name))
-            for name in at_rest.names
+            for name in on_cpu.names
         }
     return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)
 

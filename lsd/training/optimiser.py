@@ -20,12 +20,13 @@ def optimizer(
 ) -> torch.optim.Optimizer:
     """Adam, or AdamW where weight decay is asked for, over the weights that are not frozen.
 
-    of_losses: parameters that losses own.  They do not decay: 0 means nothing to a margin
+    of_losses: parameters that losses own.  They do not decay, since 0 is no neutral value for them,
+               e.g. for a margin
     """
     kind = torch.optim.AdamW if train.weight_decay > 0 else torch.optim.Adam
     groups: list[dict[str, Any]] = [{"params": trained(weights)}]
-    if own := trained(of_losses):
-        groups.append({"params": own, "weight_decay": 0.0})
+    if loss_parameters := trained(of_losses):
+        groups.append({"params": loss_parameters, "weight_decay": 0.0})
     # one pass over the weights instead of ten: a tenth of a step of the paper's network
     fused = all(
         parameter.device.type in ("cpu", "cuda")
@@ -47,13 +48,12 @@ def trained(parameters: Iterable[torch.nn.Parameter]) -> list[torch.nn.Parameter
 
 
 def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:
-    """Sets the learning rate of `optimizer` to `train.learning_rate` times `factor`, step by
-    step."""
+    """Sets the learning rate of each step to train.learning_rate times `factor`."""
     return LambdaLR(optimizer, lambda iteration: factor(iteration, train))
 
 
 def factor(iteration: int, train: Train) -> float:
-    """What the learning rate of this iteration (from 0) is multiplied by, in [0, 1].
+    """Factor on the learning rate in this iteration (from 0), in [0, 1].
 
     Rises linearly over the warm-up; then stays at 1, or falls to `final` at the last iteration,
     linearly or along half a cosine.
@@ -66,9 +66,9 @@ def factor(iteration: int, train: Train) -> float:
         case "constant":
             return 1.0
         case "linear":
-            left = 1 - done
+            remaining = 1 - done
         case "cosine":
-            left = (1 + math.cos(math.pi * done)) / 2
+            remaining = (1 + math.cos(math.pi * done)) / 2
         case _:
             assert_never(schedule.kind)
-    return schedule.final + (1 - schedule.final) * left
+    return schedule.final + (1 - schedule.final) * remaining

@@ -11,23 +11,29 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 
 
-def grey(raw: NDArray[np.float32], *, above: int = 0) -> Picture:
-    """A section of raw (1, z, y, x) in [-1, 1], so many `above` the middle one, as (3, y, x) in [0,
-    1]."""
+def raw_picture(raw: NDArray[np.float32], *, above: int = 0) -> Picture:
+    """A section of raw (1, z, y, x) in [-1, 1] in grey: (3, y, x) in [0, 1].
+
+    above: how many sections it lies above the middle one
+    """
     section = _section(raw, above)[0]
     return np.clip(np.stack([section] * 3) / 2 + 0.5, 0, 1)
 
 
-def channels(head: NDArray[np.float32], *, above: int = 0) -> Picture:
-    """A section of a head (c, z, y, x) in [0, 1] as (3, y, x): its first three channels; one
-    channel is grey."""
+def head_picture(head: NDArray[np.float32], *, above: int = 0) -> Picture:
+    """A section of a head (c, z, y, x) in [0, 1]: its first three channels, (3, y, x).
+
+    One channel alone is grey.
+    """
     section = np.asarray(_section(head, above)[:3], np.float32)
     return np.stack([section[0], section[-1], section[0]]) if len(section) < 3 else section
 
 
-def colours(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:
-    """A section of labels (z, y, x) as (3, y, x): a colour for each label, the same in every
-    picture; 0 is black."""
+def labels_picture(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:
+    """A section of labels (z, y, x) in colour, (3, y, x); 0 is black.
+
+    A label has the same colour in every picture.
+    """
     section = _section(labels[None], above)[0]
     # odd factors near 2**64 / golden ratio: neighbouring ids land far apart in the upper bits
     factors = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
@@ -38,18 +44,16 @@ def colours(labels: NDArray[np.uint64], *, above: int = 0) -> Picture:
 
 
 def most_known(weights: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
-    """The sample, and the section by its distance from the middle, of which most is known by
-    weights (b, c, z, y, x) of heads.
+    """The sample and the section of which most is known: (number, sections above the middle).
 
-    The first sample's middle if all of it is known, or as much as of any other.
+    weights: of each head, (b, c, z, y, x)
+    Among equals it is the section nearest to the middle, of the first sample.
     """
     known = sum(_known(weight) for weight in weights)
     assert isinstance(known, np.ndarray)
     middle = known.shape[1] // 2
-    near = np.abs(np.arange(known.shape[1]) - middle)
-    sample, section = min(
-        np.argwhere(known == known.max()).tolist(), key=lambda at: (near[at[1]], at)
-    )
+    most = np.argwhere(known == known.max()).tolist()
+    sample, section = min(most, key=lambda place: (abs(place[1] - middle), place))
     return sample, section - middle
 
 

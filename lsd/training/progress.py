@@ -1,5 +1,5 @@
-"""The bar on the terminal: what training is doing, iterations, time left, loss, voxels per
-second."""
+"""The progress bar of training: iterations, time left, loss, voxels per second, or what else it is
+doing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Progress:
         self._count += 1
         self._bar.speed.add()
         if self._first is None:
-            # it is slower than all others, and no part of what is read
+            # the first is slower than all others, so it is no part of the throughput
             self._first = time.perf_counter() - self._since
             self._read()
         if not self._bar.disable:
@@ -57,20 +57,19 @@ class Progress:
         return {"iterations_per_second": rate, "voxels_per_second": rate * self._voxels}
 
     def leave_out(self) -> None:
-        """Leaves out what was counted since the last reading, and out of the bar's rate the time
-        since the last iteration."""
+        """Leaves the time since the last iteration out of all rates."""
         self._bar.speed.leave_out()
         self._read()
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Inside, the bar says `what`; the time it takes is left out."""
-        before = self._text
-        self._say(what)
+    def doing(self, activity: str) -> Iterator[None]:
+        """Inside, the bar says `activity`; the time it takes is left out of all rates."""
+        previous = self._text
+        self._say(activity)
         try:
             yield
         finally:
-            self._say(before, refresh=False)
+            self._say(previous, refresh=False)
             self.leave_out()
 
     def __enter__(self) -> Progress:
@@ -86,7 +85,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # of a start that failed the error says all
+        # where the start failed, the error says enough
         self._bar.leave = error is None or self._text != "starting"
         self._bar.close()
         self._open.close()

@@ -1,72 +1,114 @@
-"""What of a config may change between a run and its continuation."""
+"""Where a stage starts: at its newest checkpoint, or else with its initial weights; and what is
+checked before that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from lsd.spec import Config
+from lsd.losses.stage import StageLosses
+from lsd.network.checkpoints import checkpoint
+from lsd.network.checkpoints.repair import way_back
+from lsd.network.checkpoints.restore import config_of
+from lsd.network.precision import choose
+from lsd.network.sizes import training_shapes
+from lsd.network.trunks.trunk import architecture
+from lsd.prediction.predictor import choose_device
+from lsd.spec import Config, Network, Stage, Train
+from lsd.spec.code import code_digests
+from lsd.training.checkpointing import restore_best
+from lsd.training.compatibility import check_same
+from lsd.training.data_state import check_data, training_states
+from lsd.training.finished import newest_checkpoint
+from lsd.training.learner import Learner, new_learner
+from lsd.training.warm_start import check_init_files, initial_checkpoints, load_initial_weights
 
-FREE = (
-    "imports",
-    "name",
-    "runs",
-    "data_root",
-    "predict",
-    "segment",
-    "evaluate",
-    *(
-        f"train.{field}"
-        for field in (
-            "init",
-            "iterations",
-            "checkpoint_every",
-            "keep",
-            "log_every",
-            "snapshot_every",
-            "validate_every",
-            "workers",
-            "device",
-            "small",
-            "changed_data",
-        )
-    ),
-)
+log = logging.getLogger(__name__)
 
 
-def check_same(recorded: Config, config: Config, *, where: str) -> None:
-    """Raises ValueError, naming every field with both values, if `config` cannot continue the run
-    `recorded` in `where`."""
-    differing = list(differences(recorded, config))
-    if differing:
-        lines = "\n".join(f"  {key}: was {old!r}, now {new!r}" for key, old, new in differing)
+def check_start(config: Config) -> None:
+    """Raises ValueError for what would be noticed late only.
+
+    That is a head that its loss cannot learn, a device, a checkpoint or data that are not there,
+    nothing to train, or another config or other data than the run was begun with.
+    """
+    stages, train = config.variant.stages, config.train
+    for stage in stages:
+        training_shapes(config.variant, config.network, stage=stage.name)
+        # raises ValueError where a head cannot be learned by its loss
+        StageLosses(stage.heads)
+    _check_precision(train, config.network)
+    # once the last stage has begun, its checkpoint holds all of them
+    if not newest_checkpoint(config, stages[-1]):
+        check_init_files(train)
+    if stages[-1].name in train.frozen:
         raise ValueError(
-            f"the config differs from the one {where} was trained with:\n{lines}\n"
-            "take these values back, or give the run another name=; "
-            f"only these may change: {', '.join(FREE)}"
+            f"train.frozen names the last stage, {stages[-1].name!r}, so nothing is left to train; "
+            f"predict with it at once"
         )
+    begun = [stage for stage in stages if newest_checkpoint(config, stage)]
+    if begun:
+        _check_continues(config, *load_newest(config, begun[-1]))
 
 
-def differences(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
-    """(field, old value, new value) of every field that differs and must not."""
-    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
-    for key in {**before, **after}:
-        if before.get(key) != after.get(key) and not _is_free(key):
-            yield key, before.get(key), after.get(key)
+def begin(config: Config, stage: Stage) -> Learner:
+    """A learner that goes on from the newest checkpoint of its stage, or starts.
+
+    Raises ValueError where a checkpoint does not fit or is damaged; the message then says how to
+    get back to the one before.
+    """
+    learner = new_learner(config, stage)
+    if newest_checkpoint(config, stage) is None:
+        paths = initial_checkpoints(config, stage)
+        load_initial_weights(learner.cascade, paths, stage=stage.name)
+        learner.restart_average()
+        return learner
+    path, content = load_newest(config, stage)
+    learner.restore(content, where=str(path))
+    restore_best(learner)
+    return learner
 
 
-def _is_free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+def load_newest(config: Config, stage: Stage) -> tuple[Path, dict[str, Any]]:
+    """The newest checkpoint of a stage that has one, and its content.
+
+    Raises ValueError where it is damaged; the message says how to get back to the one before.
+    """
+    path = newest_checkpoint(config, stage)
+    assert path is not None
+    try:
+        return path, checkpoint.load(path)
+    except checkpoint.Damaged as error:
+        raise ValueError(f"{error.what}; {way_back(path)}") from error
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries and lists as one, by dotted path; an empty one is a value."""
-    if isinstance(value, list):
-        value = {str(index): item for index, item in enumerate(value)}
-    if not isinstance(value, dict) or not value:
-        return {prefix: value}
-    return {
-        path: leaf
-        for key, item in value.items()
-        for path, leaf in _flat(item, f"{prefix}.{key}".lstrip(".")).items()
-    }
+def _check_precision(train: Train, network: Network) -> None:
+    device = choose_device(train.device).type
+    if device == "cpu" and choose(train.precision, device) == "bf16":
+        architecture(network.trunk).check_bf16(network.train_shape)
+
+
+def _check_continues(config: Config, path: Path, content: Mapping[str, Any]) -> None:
+    """Raises ValueError unless a run with `config` may go on from this checkpoint."""
+    check_same(config_of(content, where=path), config, where=str(path))
+    recorded = content.get("data")
+    # checkpoints of earlier versions say nothing of their data
+    states = training_states(config) if recorded else {}
+    check_data(recorded or {}, states, checkpoint=path, changed_data=config.train.changed_data)
+    _warn_of_edited_modules(content.get("code", {}), code_digests(config), checkpoint=path)
+
+
+def _warn_of_edited_modules(
+    recorded: Mapping[str, str], digests: Mapping[str, str], *, checkpoint: Path
+) -> None:
+    """Weights follow from the code of targets and losses, too; but a comment that was added is no
+    reason to refuse."""
+    for module, digest in recorded.items():
+        if digests.get(module, digest) != digest:
+            log.warning(
+                "module %s was edited since %s was trained: the run goes on with it as it is now",
+                module,
+                checkpoint,
+            )

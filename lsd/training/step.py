@@ -14,19 +14,20 @@ from torch import Tensor
 
 from lsd.batches.pipeline import Batch
 from lsd.losses.loss import LossSample
+from lsd.network.checkpoints import files
 from lsd.network.precision import autocast
-from lsd.training import keeping
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one update did.
+    """One update of the weights.
 
-    loss: what was minimised, heads: each head's own loss before its weight, means over the batches
+    loss:   that was minimised: mean over the batches
+    heads:  loss of each head before its weight: means over the batches
     gradient_norm: before clipping
-    batch, logits: the last one and what the network said
+    batch, logits: the last batch, and the logits of the network for it
     """
 
     loss: float
@@ -37,22 +38,23 @@ class Update:
 
 
 def step(learner: Learner, batches: Iterator[Batch]) -> Update:
-    """Learns from the next train.accumulate batches.
+    """Updates the weights once, by the gradient of the next train.accumulate batches.
 
-    Raises NotFiniteError, before any weight is changed, where a loss or gradient is no number.
+    Raises NotFiniteError, before any weight is changed, if a loss or gradient is NaN or infinite.
     """
     train = learner.config.train
-    seen: list[Mapping[str, float]] = []
+    losses_of_batches: list[Mapping[str, float]] = []
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
         logits = forward(learner, batch)
-        given = sample(learner, batch, logits)
-        seen.append(_backward(learner, given, accumulated=train.accumulate))
+        sample = loss_sample(learner, batch, logits)
+        losses_of_batches.append(_backward(learner, sample, accumulated=train.accumulate))
     norm = _gradient_norm(learner)
     _apply(learner)
-    loss, *heads = np.mean([list(values.values()) for values in seen], axis=0).tolist()
-    shown = {name: head.detach() for name, head in logits.items()}
-    return Update(loss, dict(zip(learner.stage.heads, heads, strict=True)), norm, batch, shown)
+    loss, *heads = np.mean([list(each.values()) for each in losses_of_batches], axis=0).tolist()
+    detached = {name: head.detach() for name, head in logits.items()}
+    by_head = dict(zip(learner.stage.heads, heads, strict=True))
+    return Update(loss, by_head, norm, batch, detached)
 
 
 def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
@@ -61,7 +63,7 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
         return learner.run(_tensor(learner, batch.raw), stage=learner.stage.name)
 
 
-def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
+def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
     """A batch on the learner's device, as losses see it."""
     return LossSample(
         logits=logits,
@@ -76,11 +78,11 @@ def sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> Loss
     )
 
 
-def _backward(learner: Learner, given: LossSample, *, accumulated: int) -> dict[str, float]:
-    """Adds the gradient of a sample; gives the loss that is minimised, and each head's own."""
+def _backward(learner: Learner, sample: LossSample, *, accumulated: int) -> dict[str, float]:
+    """Adds the gradient of a sample; returns the loss that is minimised, and those of the heads."""
     # of the whole batch: processes that shared one would add these up here
-    totals = learner.losses.totals(given)
-    losses = learner.losses(given, totals)
+    totals = learner.losses.totals(sample)
+    losses = learner.losses(sample, totals)
     balancer = learner.losses.balancer
     value = balancer(losses)
     values = _values(value, losses)
@@ -119,9 +121,8 @@ def _apply(learner: Learner) -> None:
 
 
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
-    check_finite(
-        values, iteration=learner.iteration, kept=keeping.latest(learner.config, learner.stage)
-    )
+    newest = files.newest_file(learner.checkpoints)
+    check_finite(values, iteration=learner.iteration, checkpoint=newest)
 
 
 def _values(value: Tensor, losses: Mapping[str, Tensor]) -> dict[str, float]:

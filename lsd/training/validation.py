@@ -1,4 +1,4 @@
-"""How good a stage is by now: its validation volumes predicted, segmented and scored.
+"""How good a stage is: its validation volumes predicted, segmented and scored.
 
 A stage that gives all heads that the decoder of config.segment reads is scored by evaluate.metric
 at the best threshold (the VOI sum).  Any other, such as the first of an auto-context variant, is
@@ -7,6 +7,7 @@ scored by its loss over the same regions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,26 +16,28 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.counting import overlaps
+from lsd.evaluation.counting import overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score, pool
-from lsd.evaluation.sweep import Sweep, best, pooled, sweep
+from lsd.evaluation.sweep import Sweep, best_threshold, pooled, sweep_thresholds
 from lsd.losses.stage import StageLosses
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
+from lsd.network.precision import choose
 from lsd.prediction.array import predict_array
-from lsd.prediction.predictor import Predictor
+from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
-from lsd.segmentation.predicted import is_decoded, neighborhood
-from lsd.spec import Config, Stage, Target, paths
+from lsd.spec import Config, Evaluate, Predict, Stage, Target, paths
 from lsd.targets import target as targets
-from lsd.training.loss_score import LossScore, score
+from lsd.training.data_state import volume_input
+from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
-from lsd.training.yardstick import yardstick
+from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
+from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
-from lsd.volumes.labelled import check_labels
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.label_checks import check_labels
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -55,20 +58,20 @@ class Validation:
 
     @property
     def score(self) -> float:
-        """What is compared: lower is better."""
+        """The number that validations are compared by: lower is better."""
         return self.scores.objective
 
     def __str__(self) -> str:
-        at = "" if self.threshold is None else f" at threshold {self.threshold:g}"
-        return f"{self.scores}{at}"
+        threshold = "" if self.threshold is None else f" at threshold {self.threshold:g}"
+        return f"{self.scores}{threshold}"
 
     def record(self) -> dict[str, Any]:
-        """What is worth keeping, as plain data."""
-        chosen: dict[str, Any] = {"score": self.score}
+        """What is kept of it in checkpoints and validation.json, as plain data."""
+        record: dict[str, Any] = {"score": self.score}
         if self.threshold is not None:
-            chosen["threshold"] = self.threshold
-        # a score of one's own may use these names for something else
-        return chosen | self.scores.as_dict() | chosen
+            record["threshold"] = self.threshold
+        # a metric of one's own may use these names for something else
+        return record | self.scores.as_dict() | record
 
     def curves(self) -> dict[str, float]:
         """For tensorboard."""
@@ -81,62 +84,68 @@ class Validation:
 
 
 class Validator:
-    """Scores a stage on the validation volumes, which are opened (and refused, if they do not fit)
-    at once.
+    """Scores a stage on the validation volumes.
 
-    yardstick: all that scores depend on, JSON; only scores of equal ones may be compared
-    threads, precision and layout are those of training, blocks those of predict; nothing is
-    averaged over turned blocks.
+    job:       all that scores depend on, and all that scoring is given beside the network
+    yardstick: its record; only scores of equal yardsticks may be compared
+    Threads and memory layout are those of training, blocks those of predict, and nothing is
+    averaged over turned blocks.  The volumes are opened, and refused if they do not fit, at once.
     """
 
     def __init__(self, config: Config, stage: Stage) -> None:
-        self.config, self.stage = config, stage
-        volumes = config.dataset.part("validate") if config.train.validate_every else {}
-        root = paths.data_root(config)
-        self._volumes = [
-            open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()
-        ]
-        self._rois = [
-            window(volume, _region(volume, config), config, stage) for volume in self._volumes
-        ]
-        for volume in self._volumes:
-            check_labels(volume)
-            check_raw(volume)
-        self.yardstick = yardstick(config, stage, self._volumes, rois=self._rois)
+        self.stage, self.network = stage, config.network
+        self.predict = _prediction_settings(config)
+        self.job = validation_job(config, stage)
+        self.yardstick = self.job.record()
 
     def __bool__(self) -> bool:
-        return bool(self._volumes)
+        return bool(self.job.volumes)
+
+    @property
+    def rois(self) -> list[Roi]:
+        """The part of each volume that is predicted and scored, voxels of the world."""
+        return [Roi(*box) for box in self.job.predicted]
+
+    def open(self) -> list[OpenVolume]:
+        """The volumes.  Raises ValueError if an array is another one than it was at first."""
+        return [volume.open() for volume in self.job.volumes.values()]
+
+    def predictor(self, cascade: Cascade) -> Predictor:
+        """What predicts the volumes with `cascade`."""
+        block_size = self.job.predict.model_dump()
+        settings = self.predict.derive(precision=self.job.precision, **block_size)
+        return Predictor(cascade, self.network, settings=settings)
 
     def __call__(self, cascade: Cascade, losses: StageLosses | None = None) -> Validation:
         """Scores `cascade`, whose last stage is the validator's.
 
         losses: of that stage, where they own parameters that were trained; None: as they begin
         """
-        predictor = self._predictor(cascade)
-        regions = list(zip(self._volumes, self._rois, strict=True))
-        if is_decoded(self.config, self.stage.heads):
-            sweeps = [self._sweep(predictor, volume, roi) for volume, roi in regions]
-            return _best(
-                pooled(sweeps),
-                choose=decoder_of(self.config.segment).has_thresholds,
-                tolerance=self.config.evaluate.tolerance,
-            )
+        predictor, regions = self.predictor(cascade), list(zip(self.open(), self.rois, strict=True))
+        if isinstance(self.job, SegmentationYardstick):
+            return self._segmented(predictor, regions, self.job)
         losses = StageLosses(self.stage.heads) if losses is None else losses
         scores = [self._losses(predictor, losses, volume, roi) for volume, roi in regions]
         return Validation(pool(scores))
 
-    def _predictor(self, cascade: Cascade) -> Predictor:
-        train = self.config.train
-        shared = {
-            name: getattr(train, name)
-            for name in ("precision", "channels_last", "device", "threads")
-        }
-        settings = self.config.predict.derive(heads=(), augment="none", compile=False, **shared)
-        return Predictor(cascade, self.config.network, settings=settings)
+    def _segmented(
+        self,
+        predictor: Predictor,
+        regions: Sequence[tuple[OpenVolume, Roi]],
+        job: SegmentationYardstick,
+    ) -> Validation:
+        """The score at the best threshold, of all regions together."""
+        scores = pooled([self._sweep(predictor, volume, roi, job) for volume, roi in regions])
+        threshold = best_threshold(scores, tolerance=job.evaluate.tolerance)
+        if not decoder_of(job.segment).has_thresholds:
+            return Validation(scores[threshold])
+        return Validation(scores[threshold], threshold, scores)
 
-    def _sweep(self, predictor: Predictor, volume: OpenVolume, roi: Roi) -> Sweep:
-        settings, evaluate = self.config.segment, self.config.evaluate
-        predicted, decoder = predict_region(predictor, volume, roi), decoder_of(settings)
+    def _sweep(
+        self, predictor: Predictor, volume: OpenVolume, roi: Roi, job: SegmentationYardstick
+    ) -> Sweep:
+        settings, evaluate, decoder = job.segment, job.evaluate, decoder_of(job.segment)
+        predicted = predict_region(predictor, volume, roi)
         heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
         decoded = decoder.decode(
             heads,
@@ -145,23 +154,23 @@ class Validator:
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
-        table = overlaps(
+        table = overlap_table(
             decoded.fragments,
             truth,
             known=known if evaluate.use_mask else None,
             connected=evaluate.connected,
             ignore=evaluate.ignore,
         )
-        return sweep(
-            table, decoded.edges, decoded.scores, settings.thresholds, score=scoring(evaluate)
+        return sweep_thresholds(
+            table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate)
         )
 
     def _as_on_disk(self, name: str, values: Array) -> Prediction:
-        """A head as segment.py finds it on disk."""
-        target = self.stage.heads[name].target
-        storage = targets.target_kind(target).storage
+        """A head as segmentation reads it from disk."""
+        target = targets.target_kind(self.stage.heads[name].target)
+        storage = target.storage
         stored = storage.to_uint8(torch.from_numpy(values)).numpy()
-        offsets = neighborhood(target, self.config.network.dims)
+        offsets = target.neighborhood(self.network.dims)
         return Prediction(stored, offsets, (storage.low, storage.high))
 
     def _losses(
@@ -170,8 +179,8 @@ class Validator:
         """Loss of each head over a region."""
         predicted = predict_region(predictor, volume, roi)
         labels, known = volume.read_truth(roi)
-        heads, flat = self.stage.heads, self.config.network.dims == 2
-        return score(
+        heads, flat = self.stage.heads, self.network.dims == 2
+        return score_losses(
             losses,
             predicted,
             {name: _target(head.target, volume, roi, flat=flat) for name, head in heads.items()},
@@ -183,40 +192,87 @@ class Validator:
         )
 
 
+def validation_job(config: Config, stage: Stage) -> SegmentationYardstick | LossYardstick:
+    """What the validation of a stage depends on.  Raises ValueError where a volume does not fit.
+
+    Without train.validate_every it has no volumes.
+    """
+    volumes = _open_volumes(config)
+    rois = [
+        window(
+            volume,
+            _scored_roi(volume, config.evaluate),
+            stage,
+            dims=config.network.dims,
+            segment=config.segment,
+            evaluate=config.evaluate,
+        )
+        for volume in volumes
+    ]
+    for volume in volumes:
+        check_labels(volume)
+        check_raw(volume)
+    root, shape = paths.data_root(config), config.network.train_shape
+    return yardstick(
+        stage,
+        volumes={
+            volume.name: volume_input(volume, data_root=root, input_shape=shape)
+            for volume in volumes
+        },
+        predicted=[box_of(roi) for roi in rois],
+        precision=choose(config.train.precision, choose_device(config.train.device).type),
+        predict=config.predict,
+        segment=config.segment,
+        evaluate=config.evaluate,
+    )
+
+
+def _open_volumes(config: Config) -> list[OpenVolume]:
+    volumes = config.dataset.part("validate") if config.train.validate_every else {}
+    root = paths.data_root(config)
+    return [open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()]
+
+
+def _prediction_settings(config: Config) -> Predict:
+    """Those that change no score, or are the same throughout a run, are those of training."""
+    train = config.train
+    return config.predict.derive(
+        heads=(),
+        augment="none",
+        compile=False,
+        channels_last=train.channels_last,
+        device=train.device,
+        threads=train.threads,
+    )
+
+
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
-    """Heads (c, z, y, x) in 0..1 of a region of a volume, as predicter.py computes them before
+    """Heads (c, z, y, x) in 0..1 of a region of a volume, as prediction computes them before
     rounding."""
     grid = predictor.plan(roi, voxel_size=volume.voxel_size).grid
-    first, last = grid.block(0).read, grid.block(len(grid) - 1).read
+    first_read, last_read = grid.block(0).read, grid.block(len(grid) - 1).read
     dims = predictor.network.dims
-    # blocks lie on a grid that begins with the array; it is to be that of the world
+    # the grid of blocks begins with the array, and must be that of the world
     step = Coordinate((1,) * (roi.dims - dims) + tuple(sizes.step(predictor.network.trunk)))
-    read = first.union(last).snap_to_grid(step, mode="grow")
+    read = first_read.union(last_read).snap_to_grid(step, mode="grow")
     raw = signed(volume.read_raw(read))
     return predict_array(predictor, raw, roi=roi - read.begin, voxel_size=volume.voxel_size)
 
 
-def _region(volume: OpenVolume, config: Config) -> Roi:
-    """What of a volume is predicted and scored.  Raises ValueError where there is no truth."""
+def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
+    """The part of a volume that is scored.  Raises ValueError where it has no labels."""
     if volume.truth_roi is None:
         raise ValueError(
             f"validation volume {volume.name!r} has no labels; name them, or set "
             f"train.validate_every=0"
         )
-    return within(config.evaluate.region, volume.truth_roi)
-
-
-def _best(sweep: Sweep, *, choose: bool, tolerance: float) -> Validation:
-    """choose: thresholds differ, so the best is worth knowing."""
-    threshold = best(sweep, tolerance=tolerance)
-    scores = sweep[threshold]
-    return Validation(scores, threshold, sweep) if choose else Validation(scores)
+    return within(evaluate.region, volume.truth_roi)
 
 
 def _target(
     target: Target, volume: OpenVolume, roi: Roi, *, flat: bool
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """What a head should give, (c, z, y, x), and where it is known; flat: section by section."""
+    """The target of a head, (c, z, y, x), and where it is known; flat: section by section."""
     labels, known = volume.read_truth(roi)
     arrays = {name: volume.read_array(name, roi) for name in volume.arrays}
     if not flat:

@@ -1,4 +1,4 @@
-"""The part of a validation volume that is predicted: all of it, or where truth is rare, what lies
+"""The part of a validation volume that is predicted: all of it, or where truth is rare, the part
 around it."""
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from funlib.geometry import Coordinate, Roi
 
 from lsd.evaluation.scored import scored, scored_blocks
 from lsd.segmentation.predicted import is_decoded
-from lsd.spec import Config, Evaluate, Stage
+from lsd.spec import Evaluate, Segment, Stage
 from lsd.targets.target import target_kind
 from lsd.volumes.array import text
-from lsd.volumes.known import Blocks, box, known_everywhere, truth_blocks
+from lsd.volumes.known_voxels import Blocks, bounding_box, known_everywhere, truth_blocks
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -24,15 +24,22 @@ log = logging.getLogger(__name__)
 WORTH = 0.5
 
 
-def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
-    """The smallest part of `roi` that holds all that counts for a stage's score, and as much around
-    as it is seen by.
+def window(
+    volume: OpenVolume, roi: Roi, stage: Stage, *, dims: int, segment: Segment, evaluate: Evaluate
+) -> Roi:
+    """The smallest part of `roi` that holds all that counts for a stage's score, with the context
+    of a segmented block, and of the targets, around it.
 
-    All of roi where that is more than half of it, so that what has dense truth is validated as a
-    whole.  Around it lie the context of a segmented block, and of the targets.
+    It is all of `roi` where it would be more than half of it, so a volume with dense truth is
+    validated as a whole.
+    dims: axes of the network
     """
-    part = _around(volume, roi, config, stage)
-    if part is None or part.size > WORTH * roi.size:
+    counted = _counted(volume, roi, evaluate, by_loss=not is_decoded(segment, stage.heads))
+    if counted is None:
+        return roi
+    margin = _margin(volume, stage, segment, dims=dims)
+    part = counted.grow(margin, margin).intersect(roi)
+    if part.size > WORTH * roi.size:
         return roi
     log.info(
         "validation volume %r: truth lies in %s of %s, which is what is predicted",
@@ -43,29 +50,30 @@ def window(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi:
     return part
 
 
-def _around(volume: OpenVolume, roi: Roi, config: Config, stage: Stage) -> Roi | None:
-    whole_truth = not is_decoded(config, stage.heads)
-    blocks = _blocks(volume, roi, config.evaluate, whole_truth=whole_truth)
+def _counted(volume: OpenVolume, roi: Roi, evaluate: Evaluate, *, by_loss: bool) -> Roi | None:
+    """The smallest part of `roi` that holds all voxels that count; None where that is not worth
+    knowing.
+
+    by_loss: all that is known counts, also what evaluation ignores
+    """
+    blocks = _blocks(volume, roi, evaluate, by_loss=by_loss)
     if blocks is None or not blocks.whole:
         return None
-    margin, held = _margin(volume, config, stage), None
+    counted = None
     for block in _from_both_ends(blocks):
         labels, known = volume.read_truth(block)
-        counts = known if whole_truth else scored(labels, known, config.evaluate)
+        counts = known if by_loss else scored(labels, known, evaluate)
         if counts.any():
-            inside = box(counts) + block.begin
-            held = inside if held is None else held.union(inside)
-            if held.size > WORTH * roi.size:
+            in_block = bounding_box(counts) + block.begin
+            counted = in_block if counted is None else counted.union(in_block)
+            if counted.size > WORTH * roi.size:
                 return None  # spares reading the rest
-    return None if held is None else held.grow(margin, margin).intersect(roi)
+    return counted
 
 
-def _blocks(
-    volume: OpenVolume, roi: Roi, settings: Evaluate, *, whole_truth: bool
-) -> Blocks | None:
-    """whole_truth: all that is known counts, also what evaluation ignores."""
-    if not whole_truth:
-        return scored_blocks(volume, roi, settings)
+def _blocks(volume: OpenVolume, roi: Roi, evaluate: Evaluate, *, by_loss: bool) -> Blocks | None:
+    if not by_loss:
+        return scored_blocks(volume, roi, evaluate)
     return None if known_everywhere(volume) else truth_blocks(volume, roi)
 
 
@@ -76,10 +84,11 @@ def _from_both_ends(blocks: Blocks) -> Iterator[Roi]:
     return (roi for pair in ends for roi in pair if roi is not None)
 
 
-def _margin(volume: OpenVolume, config: Config, stage: Stage) -> Coordinate:
-    dims, size = config.network.dims, volume.voxel_size[-config.network.dims :]
-    seen = [
-        (0,) * (volume.roi.dims - dims) + tuple(target_kind(head.target).context(size))
+def _margin(volume: OpenVolume, stage: Stage, segment: Segment, *, dims: int) -> Coordinate:
+    missing_axes = (0,) * (volume.roi.dims - dims)
+    contexts = [
+        missing_axes + tuple(target_kind(head.target).context(volume.voxel_size[-dims:]))
         for head in stage.heads.values()
     ]
-    return Coordinate(np.max([config.segment.context[-volume.roi.dims :], *seen], axis=0).tolist())
+    block_context = segment.context[-volume.roi.dims :]
+    return Coordinate(np.max([block_context, *contexts], axis=0).tolist())

@@ -1,56 +1,131 @@
-"""What a score of validation is measured with: scores of two yardsticks are never compared."""
+"""What a score of validation is measured with, as a value: only scores of equal yardsticks may be
+compared.
+
+As with a job over blocks (`lsd.blockwise.on_disk.job`), the fields are all that scoring is given,
+its record in checkpoints and validation.json, and what is compared, at once.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from funlib.geometry import Roi
+from pydantic import field_serializer
 
-from lsd.network.precision import choose
-from lsd.prediction.predictor import choose_device
 from lsd.segmentation.predicted import is_decoded
 from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
-from lsd.spec import Config, Stage
-from lsd.training.data import states
-from lsd.volumes.inputs import box
-from lsd.volumes.volume import OpenVolume
+from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
+from lsd.spec.base import PositiveFloat, Region, Shape
+from lsd.spec.run import Thresholds
+from lsd.volumes.inputs import Box, VolumeInput
 
 # to be raised whenever the same settings would give other scores
 VERSION = 1
 
 
-def yardstick(
-    config: Config, stage: Stage, volumes: Sequence[OpenVolume], *, rois: Sequence[Roi]
-) -> dict[str, Any]:
-    """All that the score of given weights depends on, as JSON: settings, and the volumes as they
-    are on disk.
+class BlockSize(Spec):
+    """How large blocks of a prediction are; see `Predict`.
 
-    rois: the part of each volume that is predicted
+    Blocks of a same-padded network with little context are not quite the whole, so it matters.
     """
-    train, evaluate = config.train, without(config.evaluate.model_dump(), COUNTING)
-    depends_on = {
-        "version": VERSION,
-        "volumes": {volume.name: _identity(volume, config) for volume in volumes},
-        "predicted": [box(roi) for roi in rois],
-        "precision": choose(train.precision, choose_device(train.device).type),
-        # blocks of a same-padded network with little context are not quite the whole
-        "predict": {name: getattr(config.predict, name) for name in ("memory", "shape")},
-    }
-    if is_decoded(config, stage.heads):
-        segment = without(scoring_settings(config), BLOCKS)
-        depends_on |= {
-            "score": config.evaluate.metric.kind,
-            "segment": segment,
-            "thresholds": config.segment.thresholds,
-            "evaluate": evaluate,
+
+    memory: PositiveFloat
+    shape: Shape | None
+
+    @classmethod
+    def of(cls, settings: Predict) -> BlockSize:
+        """That of these settings."""
+        return cls(memory=settings.memory, shape=settings.shape)
+
+
+class Yardstick(Spec):
+    """All that the score of given weights depends on.
+
+    volumes:   by name, as they are on disk
+    predicted: the part of each that is predicted, (begin, shape) in voxels of the world
+    precision: that the network computes in: never "auto"
+    """
+
+    version: int = VERSION
+    volumes: dict[str, VolumeInput]
+    predicted: tuple[Box, ...]
+    precision: Precision
+    predict: BlockSize
+
+    def record(self) -> dict[str, Any]:
+        """The value as JSON, as it stands in checkpoints and in validation.json."""
+        record: dict[str, Any] = json.loads(self.model_dump_json())
+        return record
+
+    @field_serializer("volumes")
+    def _volumes(self, volumes: Mapping[str, VolumeInput]) -> dict[str, Any]:
+        return {
+            name: {
+                "spec": volume.volume.model_dump(mode="json"),
+                **{array: state.model_dump(mode="json") for array, state in volume.arrays.items()},
+            }
+            for name, volume in volumes.items()
         }
-    else:
-        depends_on |= {"score": "loss", "evaluate": {"region": evaluate["region"]}}
-    plain: dict[str, Any] = json.loads(json.dumps(depends_on))
-    return plain
 
 
-def _identity(volume: OpenVolume, config: Config) -> dict[str, Any]:
-    return {"spec": volume.spec.model_dump(mode="json"), **states(volume, config)}
+class SegmentationYardstick(Yardstick):
+    """Of a stage that is decoded, and scored by a metric.
+
+    score: name of the metric
+    """
+
+    score: str
+    segment: Segment
+    thresholds: Thresholds
+    evaluate: Evaluate
+
+    @field_serializer("segment")
+    def _segment(self, segment: Segment) -> dict[str, Any]:
+        # a volume is segmented whole, so blocks change nothing
+        return without(scoring_settings(segment), BLOCKS)
+
+    @field_serializer("evaluate")
+    def _evaluate(self, evaluate: Evaluate) -> dict[str, Any]:
+        return without(evaluate.model_dump(mode="json"), COUNTING)
+
+
+class ScoredRegion(Spec):
+    """What of a volume is scored; see `Evaluate`."""
+
+    region: Region
+
+
+class LossYardstick(Yardstick):
+    """Of a stage that is scored by its loss."""
+
+    score: Literal["loss"] = "loss"
+    evaluate: ScoredRegion
+
+
+def yardstick(
+    stage: Stage,
+    *,
+    volumes: Mapping[str, VolumeInput],
+    predicted: Sequence[Box],
+    precision: Precision,
+    predict: Predict,
+    segment: Segment,
+    evaluate: Evaluate,
+) -> SegmentationYardstick | LossYardstick:
+    """Of a stage: by its loss, unless it gives all heads that the decoder reads."""
+    inputs = {
+        "volumes": dict(volumes),
+        "predicted": tuple(predicted),
+        "precision": precision,
+        "predict": BlockSize.of(predict),
+    }
+    if not is_decoded(segment, stage.heads):
+        return LossYardstick(**inputs, evaluate=ScoredRegion(region=evaluate.region))
+    return SegmentationYardstick(
+        **inputs,
+        score=evaluate.metric.kind,
+        segment=segment,
+        thresholds=segment.thresholds,
+        evaluate=evaluate,
+    )

@@ -1,5 +1,7 @@
 """The command line: overrides, suggestions, all mistakes at once, exit status."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lsd import cli
+from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
 from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
@@ -235,7 +238,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("config = 3", "found int"),
+        ("config = 3", "its config is 3; write"),
         ("x = 1 / 0", "line 1: ZeroDivisionError"),
         (
             "from config.datasets import DATASETS\nDATASETS['synthetc']",
@@ -243,7 +246,7 @@ def test_all_mistakes_of_a_file_at_once(tmp_path) -> None:
         ),
         ("{}['a']", "line 1: KeyError: 'a'"),
         ("config = (", "SyntaxError"),
-        ("x = 1", "NoneType"),
+        ("x = 1", "it sets no `config`; write"),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path, text, says) -> None:
@@ -281,11 +284,11 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
         with pytest.raises(cli.ConfigError) as error:
             cli.load(file, [override])
         says = (
-            f"{key}: the name {name!r} is looked up in {cli.DICTIONARIES[key]} of a .py config, "
+            f"{key}: the name {name!r} is looked up in {DICTIONARIES[key]} of a .py config, "
             f"and this config holds none"
         )
         assert str(error.value).startswith(says)
-        assert str(error.value).endswith(f"-c {cli.DEFAULT_CONFIG} {override}")
+        assert str(error.value).endswith(f"-c {DEFAULT_CONFIG} {override}")
     assert cli.load(path, ["dataset.augment=()"]).dataset.augment == ()
 
 
@@ -334,6 +337,36 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
         line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
     )
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "interrupted; the same command goes on from the last checkpoint or block"),
+        (("--dry-run",), "interrupted; nothing was changed"),
+    ],
+)
+def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
+    def interrupted(*_: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    command = cli.Command("train", "", interrupted, survey=interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["-c", str(CONFIG), *words])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == f"error: {says}\n"
+
+
+def test_a_run_that_was_told_to_end_says_by_what(capsys) -> None:
+    def ended_by_the_cluster(*_: object) -> list[str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    command = cli.Command("segment", "", ended_by_the_cluster, survey=ended_by_the_cluster)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["-c", str(CONFIG), "--dry-run"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted by SIGTERM; nothing was changed\n"
 
 
 def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:

@@ -82,13 +82,14 @@ def test_before_anything_is_there(config) -> None:
     assert "parameters, 3D" in text
     assert "stage main: reads raw, gives affs (3 channels); raw 16x16x16, input 16x16x16" in text
     assert "iterations: 0 of 4 are done, 4 are left" in text
-    assert "a guess, from a pass" in text
+    assert "a guess, from a pass of 16x16x16" in text
     assert "memory of a step: about" in text
+    assert re.search(r"head affs: known at \d+% of the sample, loss at the start about 0", text)
     text = said("predict", config)
     assert "no best checkpoint in" in text
     assert "untrained" in text
     assert re.search(r"synthetic_test: \d+ blocks of \d+x\d+x\d+, each from 20x24x24; 0 done", text)
-    assert "a guess, from a block that was predicted here and now" in text
+    assert "a guess, from a small block predicted here and now" in text
     assert "there is no prediction of volume 'synthetic_test'" in said("segment", config)
     assert "synthetic_test: there is no segmentation yet" in said("evaluate", config)
 

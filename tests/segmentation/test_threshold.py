@@ -37,7 +37,7 @@ def config(tmp_path) -> Config:
     )
     run_folder(config).mkdir(parents=True)
     settings = {
-        "segment": scoring_settings(config),
+        "segment": scoring_settings(config.segment),
         "evaluate": config.evaluate.model_dump(mode="json"),
     }
     on = {
@@ -101,7 +101,7 @@ def test_what_was_picked_otherwise_is_not_used(config, caplog, part, fields, sai
     assert [str(path) in text and said in text for path, text in zip(
         (evaluation_file(config), validation_file(config)), caplog.messages, strict=True
     )] == [True, True]  # fmt: skip
-    assert "run evaluate.py on validation volumes" in caplog.messages[0]
+    assert "run `lsd evaluate` on validation volumes" in caplog.messages[0]
 
 
 def test_blocks_are_nothing_to_the_validation_of_training(config, caplog) -> None:
@@ -144,10 +144,10 @@ def test_training_validated_on_what_is_a_test_volume_now(config, caplog) -> None
 
 def test_files_of_before_are_read(config) -> None:
     """They noted less."""
-    _write(evaluation_file(config), {"threshold": 0.3, "segment": scoring_settings(config)})
+    _write(evaluation_file(config), {"threshold": 0.3, "segment": scoring_settings(config.segment)})
     assert picked(_changed(config, "evaluate", tolerance=0.1)) == 0.3
     _write(evaluation_file(config), {"threshold": None})
-    _write(validation_file(config), {"threshold": 0.4, "segment": scoring_settings(config)})
+    _write(validation_file(config), {"threshold": 0.4, "segment": scoring_settings(config.segment)})
     assert picked(config) == 0.4
     assert picked(config.derive(segment=Segment(scoring="mean_all"))) is None
     assert picked(config.derive(evaluate=Evaluate(connected=True))) == 0.4

@@ -8,7 +8,7 @@ import torch
 
 from lsd.arrays.turning import Turn
 from lsd.network import sizes
-from lsd.prediction.augment import average, margin, turns_of
+from lsd.prediction.augment import average, opinion_margin, turns_of
 from lsd.spec import (
     NEAREST,
     Affinities,
@@ -128,7 +128,7 @@ def test_a_network_that_is_right_stays_right_when_it_is_turned(dims, mode) -> No
 
     for turns in (turns_of(mode, (1,) * dims), (Turn.none(dims),)):
         opinions = [opinion for turn in turns for opinion in kind.turned(turn)]
-        below, above = margin(opinions, dims, partners=kind.partners(dims))
+        below, above = opinion_margin(opinions, dims, partners=kind.partners(dims))
         kept = tuple(slice(b, 16 - a) for b, a in zip(below, above, strict=True))
         found = average(forward, raw, targets={"head": kind}, turns=turns, kept=kept)["head"]
         truth, known = affinities(labels, kind.neighborhood(dims))

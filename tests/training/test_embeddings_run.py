@@ -23,7 +23,14 @@ from lsd.volumes.volume import open_volume
 
 DICE = Variant(stages=(Stage(heads={"affs": AFFS.derive(loss=Dice())}),))
 BOTH = Variant(stages=(Stage(heads={"affs": EMBEDDINGS, "lsds": LSDS.derive(loss=Dice())}),))
-FULL = {"iterations": 4, "checkpoint_every": 2, "keep": 9, "batch_size": 2, "ema": 0.5}
+FULL = {
+    "snapshot_every": 3,
+    "iterations": 4,
+    "checkpoint_every": 2,
+    "keep": 9,
+    "batch_size": 2,
+    "ema": 0.5,
+}
 
 
 def run_of(folder, variant, **settings):
@@ -56,6 +63,7 @@ def test_from_training_to_segments(tmp_path, monkeypatch, variant, dims) -> None
     one, other = (content_of(paths.checkpoints(run, "main") / name) for run in (straight, broken))
     assert_same(one, other)
     assert one["best"]["voi_sum"] > 0
+    assert {path.suffix for path in paths.checkpoints(broken, "main").iterdir()} == {".pt"}
     [container] = predict(broken, progress=False)
     affs = open_array(container, "affs")
     offsets = variant.heads()["affs"].target.affinity_offsets()

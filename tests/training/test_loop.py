@@ -61,10 +61,9 @@ def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:
 def test_validation_without_volumes_is_told(tmp_path, caplog) -> None:
     run = config(tmp_path, iterations=1, validate_every=1)
     train(run.derive(dataset=run.dataset.derive(validate=())), progress=False)
-    assert (
-        "dataset.validate is empty: nothing is validated, and the latest checkpoint counts as the "
-        "best" in caplog.messages
-    )
+    [message] = [text for text in caplog.messages if "dataset.validate is empty" in text]
+    assert "nothing is validated, and the latest checkpoint counts as the best" in message
+    assert "name validation volumes in dataset.validate" in message
 
 
 def test_without_validation_the_latest_is_the_best(tmp_path) -> None:

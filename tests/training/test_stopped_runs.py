@@ -115,11 +115,11 @@ def test_best_is_named_again_if_the_run_was_killed_before(tmp_path, monkeypatch)
     run = config(tmp_path, "aff", iterations=2, validate_every=2)
 
     def killed(learner):
-        loop.keeping.save(learner)
+        loop.checkpointing.save(learner)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.keeping, "save_best", killed)
+        patch.setattr(loop.checkpointing, "save_best", killed)
         with pytest.raises(ZeroDivisionError):
             train(run, progress=False)
     assert not paths.validation_file(run).exists()
@@ -152,7 +152,7 @@ def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
     ) as process:
         try:
             board = paths.run_folder(run)
-            _until(lambda: files.newest(paths.checkpoints(run, "main")), process)
+            _until(lambda: files.newest_file(paths.checkpoints(run, "main")), process)
             for pid in descendants(process.pid):
                 os.kill(pid, signal.SIGSTOP)
             process.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ from config.networks import NETWORKS
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.network.checkpoints import checkpoint
 from lsd.spec import Dataset, Volume, paths
-from lsd.training import initial, loop
+from lsd.training import loop, resume
 from lsd.training.faults import NoMemoryError
 from lsd.training.loop import train
 from lsd.volumes.create import create_array
@@ -88,7 +88,7 @@ def test_a_missing_checkpoint_is_said_before_training(tmp_path) -> None:
 def test_missing_data_is_said_before_a_network_is_built(tmp_path, monkeypatch) -> None:
     run = config(tmp_path)
     volume = run.dataset.train[0].derive(labels="wrong")
-    monkeypatch.setattr(loop.initial, "begin", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(loop.resume, "begin", lambda *_: pytest.fail("a network was built"))
     with pytest.raises(ValueError, match="labels"):
         train(run.derive(dataset=run.dataset.derive(train=(volume,))), progress=False)
 
@@ -103,7 +103,7 @@ def test_frozen_last_stage_is_refused(tmp_path) -> None:
 def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
     """Gradients then hold whatever was in memory."""
     monkeypatch.setattr(
-        initial, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32"
+        resume, "choose", lambda precision, device: "bf16" if precision == "bf16" else "fp32"
     )
     asked = config(tmp_path, precision="bf16")
     small = NETWORKS["small"].derive(train_shape=(32, 64, 64))
@@ -111,9 +111,9 @@ def test_bf16_over_two_voxels_is_refused(tmp_path, monkeypatch) -> None:
         ValueError,
         match=r"leaves two voxels or fewer .*take at least \(64, 64, 64\), or train.precision=fp32",
     ):
-        initial.check(asked.derive(network=small))
-    initial.check(asked.derive(network=small.derive(train_shape=(64, 64, 64))))
-    initial.check(config(tmp_path, precision="fp32").derive(network=small))
+        resume.check_start(asked.derive(network=small))
+    resume.check_start(asked.derive(network=small.derive(train_shape=(64, 64, 64))))
+    resume.check_start(config(tmp_path, precision="fp32").derive(network=small))
 
 
 def test_init_may_be_gone_once_it_is_read(tmp_path) -> None:

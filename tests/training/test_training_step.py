@@ -12,8 +12,8 @@ from tiny_run import AFFS, NETWORKS, VOXEL_SIZE, config
 from lsd.batches.pipeline import Batch
 from lsd.network.cascade import Cascade
 from lsd.spec import Head, Loss, Schedule, Stage, Variant
-from lsd.training import initial
 from lsd.training.learner import Learner
+from lsd.training.resume import begin
 from lsd.training.step import step
 
 NEAR = Head(target=AFFS.target)
@@ -29,7 +29,7 @@ LAYERS = 6
 
 def _learner(folder, name: str, variant=VARIANT, **fields) -> Learner:
     run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).derive(variant=variant)
-    return initial.begin(run, variant.stages[0])
+    return begin(run, variant.stages[0])
 
 
 def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) -> list[Batch]:

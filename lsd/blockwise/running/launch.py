@@ -198,14 +198,14 @@ def cancel(step: Step) -> list[str]:
     file = step.folder / "jobs"
     if not file.exists():
         return []
-    noted = file.read_text(errors="replace").splitlines()
-    ended = {line.removeprefix("ended ") for line in noted if line.startswith("ended ")}
+    lines = file.read_text(errors="replace").splitlines()
+    ended = {line.removeprefix("ended ") for line in lines if line.startswith("ended ")}
     # the file lies in an output folder: nothing but the presets' commands and a number is run from
     # it
-    left = [line for line in dict.fromkeys(noted) if line not in ended and _is_job(line)]
-    _cancel(left)
+    running = [line for line in dict.fromkeys(lines) if line not in ended and _is_job(line)]
+    _cancel(running)
     file.unlink(missing_ok=True)
-    return left
+    return running
 
 
 def is_free(port: int) -> bool:

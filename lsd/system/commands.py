@@ -1,0 +1,54 @@
+"""How the commands are called by the person who started this run, so that messages name what that
+person can type: `lsd segment` where the package is installed, `python segment.py` where the scripts
+of a checkout are used."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+# the script of the top level that does what a command of the program `lsd` does
+SCRIPTS = {
+    "train": "trainer.py",
+    "predict": "predicter.py",
+    "segment": "segment.py",
+    "evaluate": "evaluate.py",
+    "blocks": "blocks.py",
+}
+# the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
+_VARIABLE = "LSD_SCRIPTS"
+
+
+def typed(name: str) -> str:
+    """What to type for a command ("train", "segment", ...), as messages quote it: "`lsd segment`".
+
+    It is the script where this run was started by one.  In a notebook, it is the program `lsd`.
+    """
+    folder = _scripts()
+    if folder is None or name not in SCRIPTS:
+        return f"`lsd {name}`"
+    return f"`python {shlex.quote(str(folder / SCRIPTS[name]))}`"
+
+
+def hand_on() -> None:
+    """Lets the processes that this one starts, workers of the run, call the commands as it does."""
+    folder = _beside_the_program()
+    os.environ[_VARIABLE] = "" if folder is None else str(folder)
+
+
+def _scripts() -> Path | None:
+    folder = _beside_the_program()
+    if folder is None and os.environ.get(_VARIABLE):
+        folder = Path(os.environ[_VARIABLE])
+    return folder
+
+
+def _beside_the_program() -> Path | None:
+    """The folder of the script that this process runs, if the scripts of a checkout lie in it."""
+    program = Path(sys.argv[0] if sys.argv else "")
+    if program.suffix != ".py":
+        return None
+    folder = program.parent
+    return folder if all((folder / script).is_file() for script in SCRIPTS.values()) else None

@@ -1,0 +1,62 @@
+"""The checkpoints of a stage in training: when they are written, which are kept, and which is the
+best."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from lsd.network.checkpoints import checkpoint, files
+from lsd.spec.paths import validation_file
+from lsd.system.atomic import write_text
+from lsd.training.learner import Learner
+
+log = logging.getLogger(__name__)
+
+
+def save(learner: Learner) -> None:
+    """Writes a checkpoint of this iteration if there is none, and deletes those that are too old.
+
+    The best one stays.  While nothing has been validated, the latest counts as the best.
+    """
+    path = learner.checkpoint_path(learner.iteration)
+    if not path.exists():
+        checkpoint.save(path, learner.content())
+    if learner.best is None:
+        files.make_best(path)
+    files.prune(path.parent, keep=learner.config.train.keep)
+
+
+def save_best(learner: Learner) -> None:
+    """Makes the checkpoint of this iteration the best, and writes down its validation."""
+    save(learner)
+    files.make_best(learner.checkpoint_path(learner.iteration))
+    record_best(learner)
+
+
+def record_best(learner: Learner) -> None:
+    """Writes validation.json: scores and threshold of the best, and what they depend on."""
+    # a version that did not note what scores depend on wrote the file itself
+    if learner.best and "yardstick" in learner.best:
+        write_text(validation_file(learner.config), json.dumps(learner.best, indent=2) + "\n")
+
+
+def restore_best(learner: Learner) -> None:
+    """Makes best.pt and validation.json those of learner.best again, after a kill or damage.
+
+    Where the checkpoint of the best is gone, learner.best becomes None.
+    """
+    if learner.best is None:
+        return
+    best, iteration = learner.checkpoints / files.BEST, learner.best["iteration"]
+    checkpoint_of_best = learner.checkpoint_path(iteration)
+    if iteration == learner.iteration:
+        save_best(learner)
+    elif not best.exists() and checkpoint_of_best.exists():
+        files.make_best(checkpoint_of_best)
+    elif not best.exists():
+        log.warning(
+            "%s is gone: the next validation begins anew, and the latest is the best until then",
+            best,
+        )
+        learner.best = None

@@ -1,0 +1,72 @@
+"""Which fields of a config may change between a run and its continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lsd.spec import Config
+
+MAY_CHANGE = (
+    "imports",
+    "name",
+    "runs",
+    "data_root",
+    "predict",
+    "segment",
+    "evaluate",
+    *(
+        f"train.{field}"
+        for field in (
+            "init",
+            "iterations",
+            "checkpoint_every",
+            "keep",
+            "log_every",
+            "snapshot_every",
+            "validate_every",
+            "workers",
+            "device",
+            "small",
+            "changed_data",
+        )
+    ),
+)
+
+
+def check_same(recorded: Config, config: Config, *, where: str) -> None:
+    """Raises ValueError, naming every field with both values, if `config` cannot continue the run
+    `recorded` in `where`."""
+    differing = list(differing_fields(recorded, config))
+    if differing:
+        lines = "\n".join(f"  {key}: was {old!r}, now {new!r}" for key, old, new in differing)
+        raise ValueError(
+            f"the config differs from the one {where} was trained with:\n{lines}\n"
+            "take these values back, or give the run another name=; "
+            f"only these may change: {', '.join(MAY_CHANGE)}"
+        )
+
+
+def differing_fields(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
+    """(field, old value, new value) of every field that differs and must not."""
+    olds, news = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    for key in {**olds, **news}:
+        if olds.get(key) != news.get(key) and not _may_change(key):
+            yield key, olds.get(key), news.get(key)
+
+
+def _may_change(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in MAY_CHANGE)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries and lists as one, by dotted path; an empty one is a value."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    return {
+        path: leaf
+        for key, item in value.items()
+        for path, leaf in _flat(item, f"{prefix}.{key}".lstrip(".")).items()
+    }

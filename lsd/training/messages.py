@@ -1,0 +1,89 @@
+"""What training tells about a stage: how it begins, that it is finished, how it was interrupted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from lsd.network.summary import described, size
+from lsd.spec import Config, Stage, Train
+from lsd.spec.plurals import counted
+from lsd.targets.target import target_kind
+from lsd.training.finished import iterations_done, newest_checkpoint
+from lsd.training.interrupt import Interrupt
+from lsd.training.learner import Learner
+
+log = logging.getLogger(__name__)
+
+
+def warn_of_no_validation(config: Config) -> None:
+    """Warns, once for the whole run, if train.validate_every is set but there is nothing to
+    validate with."""
+    if config.train.validate_every and not config.dataset.part("validate"):
+        log.warning(
+            "train.validate_every=%d has no effect, since dataset.validate is empty: nothing is "
+            "validated, and the latest checkpoint counts as the best; name validation volumes in "
+            "dataset.validate, or set train.validate_every=0",
+            config.train.validate_every,
+        )
+
+
+def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -> None:
+    """Logs what is trained and how, and what is worth knowing of its targets and losses.
+
+    raw, output: shapes of what the stage reads and gives in training, voxels
+    """
+    stage = learner.stage
+    assert learner.voxel_size is not None
+    voxel_size = learner.voxel_size[-learner.config.network.dims :]
+    for name, head in stage.heads.items():
+        for remark in target_kind(head.target).remarks(output, voxel_size):
+            log.warning("%s: head %s: %s", stage.name, name, remark)
+    for remark in learner.losses.remarks():
+        log.warning("%s: %s", stage.name, remark)
+    log.info("%s: %s", stage.name, _beginning(learner, raw, output))
+
+
+def finished(config: Config, stage: Stage) -> str:
+    """Why a stage is not trained, and what would change that."""
+    done = iterations_done(config, stage)
+    if done < config.train.iterations:
+        return (
+            f"done: {counted(done, 'iteration')}, and a later stage is trained on them; to train "
+            f"it longer, give the run another name="
+        )
+    # with more iterations, a stage before it need not go on
+    is_last = stage == config.variant.stages[-1]
+    way_out = "; raise train.iterations to go on" if is_last else ""
+    every = "its only iteration is" if done == 1 else f"all {done} iterations are"
+    return f"{every} done{way_out}"
+
+
+def interrupted(interrupt: Interrupt, learner: Learner) -> str:
+    """By what, where, and how to go on."""
+    path = newest_checkpoint(learner.config, learner.stage)
+    return (
+        f"interrupted by {interrupt.signal} in iteration {learner.iteration} of stage "
+        f"{learner.stage.name!r}; the same command goes on from {path}"
+    )
+
+
+def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> str:
+    train = learner.config.train
+    network = described(
+        learner.cascade, device=learner.device, precision=train.precision, threads=train.threads
+    )
+    start = f"going on from iteration {learner.iteration}" if learner.iteration else "training"
+    return (
+        f"{start}, to iteration {train.iterations}: {network}; input {size(raw)}, output "
+        f"{size(output)}, {_batches(train)}"
+    )
+
+
+def _batches(train: Train) -> str:
+    size = f"batches of {train.batch_size}"
+    per_step = f", {train.accumulate} a step" if train.accumulate > 1 else ""
+    makers = (
+        f"made by {counted(train.workers, 'process')}" if train.workers else "made in this process"
+    )
+    return f"{size}{per_step}, {makers}"
