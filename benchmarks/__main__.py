@@ -29,6 +29,8 @@ WANTED: dict[str, int | None] = {
     "prediction": 3,
     "step": 2,
     "weighting": None,
+    "malis": 4,
+    "supervoxel": None,
     "scale": 10,
     "blocks": None,
     "identity": None,

@@ -81,6 +81,7 @@ def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) ->
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
         share=len(learner.ranks.share(size)) / size,
+        neighborhoods=learner.losses.neighborhoods(len(batch.voxel_size)),
     )
 
 

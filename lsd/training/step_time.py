@@ -18,6 +18,7 @@ from lsd.batches.pipeline import Batch
 from lsd.network import cost, sizes
 from lsd.network.precision import autocast, choose
 from lsd.spec import Config, Stage
+from lsd.targets.target import target_kind
 from lsd.training.learner import Learner
 from lsd.training.modes.mode import training_mode
 from lsd.training.step import loss_sample
@@ -109,7 +110,16 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
 
     Raises ValueError for a loss that is no finite number.
     """
-    logits = {name: torch.zeros(target.shape) for name, target in batch.targets.items()}
+    heads = learner.stage.heads
+    logits = {
+        # a head may give other channels than its values have
+        name: torch.zeros(
+            len(target),
+            target_kind(heads[name].target).logit_channels(target.ndim - 2),
+            *target.shape[2:],
+        )
+        for name, target in batch.targets.items()
+    }
     on_device = {name: each.to(learner.device) for name, each in logits.items()}
     sample = loss_sample(learner, batch, on_device)
     losses = learner.losses(sample, learner.losses.totals(sample))
