@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 from config.examples.fib25_mtlsd import AFFS, LSDS
 from config.examples.fib25_mtlsd import config as fib25
-from config.variants import LONG_RANGE, one
+from config.variants import EMBEDDINGS, LONG_RANGE, one
 from config.variants import VARIANTS as PAPER
 from lsd.spec import (
     Affinities,
+    Bce,
     Config,
     CosineGate,
     Dataset,
     ForkMerge,
     Fragments,
-    Head,
-    Loss,
+    Malis,
     Network,
     PCGrad,
     Schedule,
     Stage,
-    Target,
+    Supervoxel,
     Uncertainty,
     Variant,
     Weighting,
@@ -84,25 +84,6 @@ def weighed(weighting: Weighting) -> Variant:
     return Variant(stages=(stage.derive(weighting=weighting),))
 
 
-def structured() -> dict[str, Callable[[Config], Config]]:
-    """Losses that look at objects: of the affinities, or of a head beside them."""
-    losses = {
-        "aff_malis": {"kind": "malis", "dense": {"kind": "bce", "balance": True}},
-        "aff_supervoxel": {"kind": "supervoxel", "balance": True},
-    }
-    settings = {
-        name: _with(one(affs=AFFS.derive(loss=loss)))
-        for name, loss in losses.items()
-        if loss["kind"] in Loss.kinds()
-    }
-    if "embeddings" in Target.kinds():
-        target, loss = Target(kind="embeddings"), Loss(kind="discriminative")
-        embeddings = Head(target=target, loss=loss)
-        settings["aff_embeddings"] = _with(one(affs=AFFS, embeddings=embeddings))
-        settings["embeddings"] = _with(one(affs=embeddings))
-    return settings
-
-
 def _with(variant: Variant) -> Callable[[Config], Config]:
     return lambda config: config.derive(variant=variant)
 
@@ -118,6 +99,9 @@ SETTINGS: dict[str, Callable[[Config], Config]] = {
     "mtlsd_cosine_gate": _with(weighed(CosineGate())),
     "mtlsd_forkmerge": forkmerge,
     "acrlsd": _with(acrlsd()),
-    **structured(),
+    "aff_malis": _with(one(affs=AFFS.derive(loss=Malis(dense=Bce(balance=True))))),
+    "aff_supervoxel": _with(one(affs=AFFS.derive(loss=Supervoxel(balance=True)))),
+    "aff_embeddings": _with(one(affs=AFFS, embeddings=EMBEDDINGS)),
+    "embeddings": _with(one(affs=EMBEDDINGS)),
     "paper": paper,
 }
