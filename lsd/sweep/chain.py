@@ -47,14 +47,16 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
 
 
 def numbers(evaluation: Evaluation) -> dict[str, float]:
-    """What a table shows of each part of the dataset, by part and heading: "test VOI sum"."""
-    parts = {part: evaluation.part(part) for part in PARTS}
-    return {
-        f"{part} {heading}": value
-        for part, score in parts.items()
-        if score is not None
-        for heading, value in score.row().items()
-    }
+    """What a table shows of each part of the dataset, by part and heading: of test volumes all
+    columns of the score, "test VOI split", of others what is minimised, "validate VOI"."""
+    found: dict[str, float] = {}
+    for part in PARTS:
+        score = evaluation.part(part)
+        if score is None:
+            continue
+        columns = score.row() if part == "test" else {score.short: score.objective}
+        found |= {f"{part} {heading}": value for heading, value in columns.items()}
+    return found
 
 
 @contextmanager
