@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from processes import checkpoints, meanwhile
 from tiny_run import config, curve
 
 from lsd.spec import Hosts, paths
+from lsd.training.devices.elsewhere import machine_command
 from lsd.training.loop import train
 
 sys.path.append(str(Path(__file__).parents[1] / "blockwise"))
@@ -19,6 +21,23 @@ from cluster import cluster, until
 __all__ = ["cluster"]
 SLURM = Hosts(count=2, launch="slurm", options="--gres=gpu:1", host="127.0.0.1")
 LSF = SLURM.derive(launch="lsf", options="-q gpu")
+
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+def test_the_documented_command(tmp_path, monkeypatch) -> None:
+    names: dict = {}
+    blocks = re.findall(r"^```python\n(.*?)^```$", DOCUMENTED, re.DOTALL | re.MULTILINE)
+    exec(next(block for block in blocks if "hosts=Hosts" in block), names)
+    text = re.search(r"^    sbatch --wait --job-name=lsd-train.*?(?=\n\n)", DOCUMENTED, re.M | re.S)
+    words = shlex.split(text[0].replace("/data/me/lsd", str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    log = Path(words[3].removeprefix("--output="))
+    made = machine_command("10.0.0.5:46497", 0, hosts=names["TRAIN"].hosts, log=log)
+    assert shlex.split(made) == words
+    assert names["LSF"].launch == "lsf"
 
 
 @pytest.mark.slow
