@@ -31,6 +31,7 @@ WANTED: dict[str, int | None] = {
     "scale": 10,
     "blocks": None,
     "identity": None,
+    "ranks": None,
     "blocks_empty": None,
 }
 RESULTS = Path(__file__).parent / "results"
