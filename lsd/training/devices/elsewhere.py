@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lsd.blockwise.running.submit import Submitted, cancel_noted, submit_command
 from lsd.spec import Hosts, Train
-from lsd.training.devices.store import Report, Store, report, report_of, tell
+from lsd.training.devices.store import Report, Store, report, report_of, tell, told
 
 # seconds that machines have to end what runs there, told to
 _PATIENCE = 10.0
@@ -65,8 +65,13 @@ class Elsewhere:
                 report(self._store, Report(first, "refused", words))
 
     def signal(self, name: str) -> None:
-        """Has a signal sent to all processes."""
+        """Has a signal sent to all processes, and cancels the jobs that have not begun."""
         tell(self._store, SIGNAL, name)
+        for place, command in enumerate(self._commands):
+            if command.wait(0) is None and told(self._store, begun(place)) is None:
+                # what ends it is no news
+                self._noted.add(place)
+                command.end()
 
     def kill(self) -> None:
         """Ends all processes, and cancels the jobs that have not ended then."""
@@ -97,6 +102,11 @@ class Elsewhere:
             self._shown += len(whole)
             sys.stdout.write(whole.decode(errors="replace"))
             sys.stdout.flush()
+
+
+def begun(place: int) -> str:
+    """The name under which a machine says that it is there."""
+    return f"begun/{place}"
 
 
 def machine_command(address: str, place: int, *, hosts: Hosts, log: Path) -> str:

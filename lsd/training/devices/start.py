@@ -150,8 +150,12 @@ def _concluded(reports: list[Report], size: int, *, stopped_by: str | None = Non
 
     stopped_by: the signal that was passed on, which ends those that have not begun yet
     """
-    assert reports, "those that end without a word are reported by who started them"
-    cause = min(reports, key=lambda ended: (_KINDS.index(ended.kind), ended.rank))
+    cause = min(
+        reports,
+        key=lambda ended: (_KINDS.index(ended.kind), ended.rank),
+        # of jobs that were cancelled nobody says anything
+        default=Report(0, "lost", "no process has begun"),
+    )
     if cause.kind == "done":
         return Path(cause.said)
     if cause.kind == "interrupted":
