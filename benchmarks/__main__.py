@@ -28,6 +28,7 @@ WANTED: dict[str, int | None] = {
     "partition": 10,
     "prediction": 3,
     "step": 2,
+    "weighting": None,
     "scale": 10,
     "blocks": None,
     "identity": None,

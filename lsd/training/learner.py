@@ -188,8 +188,7 @@ def new_learner(config: Config, stage: Stage) -> Learner:
         config=config,
         stage=stage,
         cascade=cascade,
-        # static shapes: those of training never change, and validation runs the cascade as it is
-        run=torch.compile(cascade, dynamic=False) if train.compile else cascade,
+        run=_compiled(cascade, stage, losses) if train.compile else cascade,
         losses=losses,
         device=device,
         optimizer=adam,
@@ -198,6 +197,20 @@ def new_learner(config: Config, stage: Stage) -> Learner:
         average=None if train.ema is None else Average(cascade, train.ema),
         average_of_losses=None if train.ema is None else Average(losses, train.ema),
     )
+
+
+def _compiled(
+    cascade: Cascade, stage: Stage, losses: StageLosses
+) -> Callable[..., dict[str, Tensor]]:
+    if losses.balancer.weighs_gradients:
+        # compiled as a whole, the layer of each head would seem to be reached by all tasks
+        network = cascade.stage(stage.name)
+        network.logits = torch.compiler.disable(network.logits)  # type: ignore[method-assign]
+        # the first pass over a graph may not hand its buffers on where others follow
+        torch._functorch.config.donated_buffer = False  # type: ignore[attr-defined]
+    # static shapes: those of training never change, and validation runs the cascade as it is
+    compiled: Callable[..., dict[str, Tensor]] = torch.compile(cascade, dynamic=False)
+    return compiled
 
 
 def raw_normalisation(volumes: Mapping[str, Volume]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lsd.network import sizes
 from lsd.network.precision import autocast
 from lsd.spec import Config, Stage
 from lsd.training.learner import Learner, new_learner
+from lsd.training.modes.mode import training_mode
 
 # the curve that training draws; readings that count
 RATE, READINGS = "iterations_per_second", 20
@@ -41,6 +43,9 @@ def measure_step(config: Config, stage: Stage) -> StepTime:
     Raises ValueError if the device is not there.
     """
     train, learner = config.train, new_learner(config, stage)
+    training_mode(train.mode).prepare(learner)
+    # branches take their steps one after another
+    times = train.accumulate * (1 + len(learner.branches))
     threads = torch.get_num_threads()
     torch.set_num_threads(train.threads or threads)
     try:
@@ -48,7 +53,7 @@ def measure_step(config: Config, stage: Stage) -> StepTime:
         begin = time.perf_counter()
         for _ in range(_PASSES):
             _pass(learner)
-        seconds = (time.perf_counter() - begin) / _PASSES * train.accumulate
+        seconds = (time.perf_counter() - begin) / _PASSES * times
     finally:
         torch.set_num_threads(threads)
     return StepTime(seconds, _peak(learner.device), str(learner.device))
@@ -69,7 +74,8 @@ def recorded_rate(folder: Path) -> float | None:
 
 
 def _pass(learner: Learner) -> None:
-    """A forward and a backward pass; the time does not depend on which loss is minimised."""
+    """A forward pass, and those backwards that the weighting of tasks wants; the time does not
+    depend on which losses are minimised."""
     config, stage = learner.config, learner.stage
     trunk, shape = config.network.trunk, config.network.train_shape
     raw_shape = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
@@ -77,8 +83,10 @@ def _pass(learner: Learner) -> None:
     learner.optimizer.zero_grad()
     with autocast(config.train.precision, learner.device):
         logits = learner.run(raw, stage=stage.name)
-    loss = torch.stack([head.float().square().mean() for head in logits.values()]).sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    losses = {name: head.float().square().mean() for name, head in logits.items()}
+    balancer, parameters = learner.losses.balancer, learner.parameters()
+    balancer.backward(balancer(losses), losses, parameters, scale=lambda loss: loss)
+    balancer.complete(parameters, sum=learner.ranks.sum, rng=np.random.default_rng(0))
     if learner.device.type == "cuda":
         torch.cuda.synchronize(learner.device)
 

@@ -59,6 +59,9 @@ VARIANTS = {
     "mtlsd": _one(lsds=LSDS, affs=AFFS),
     "aclsd": _auto_context("lsds"),
     "acrlsd": _auto_context("raw", "lsds"),
+} | {
+    f"mtlsd_{kind}": Variant(stages=(Stage(heads={"lsds": LSDS, "affs": AFFS}, weighting=kind),))
+    for kind in ("uncertainty", "pcgrad", "project_auxiliary", "cosine_gate")
 }
 NETWORKS = {
     "3d": Network(

@@ -67,8 +67,8 @@ class ForkMergeMode(TrainingMode):
 
     def _merge(self, learner: Learner) -> None:
         """Makes the branches one; which weight each has is noted in learner.merges."""
-        config, stage = learner.config, learner.stage
-        validator = self._validator(config, stage)
+        stage, ranks = learner.stage, learner.ranks
+        validator = self._validator(learner.config, stage) if ranks.is_first else None
         # the learner is what is scored with, so its own weights are kept aside
         sets = [
             weights.copied(weights.weights_of(learner)),
@@ -78,9 +78,7 @@ class ForkMergeMode(TrainingMode):
         def score(candidate: Weights) -> float:
             weights.load(learner, candidate)
             with learner.averaged():
-                return learner.ranks.from_first(
-                    lambda: validator(learner.cascade, learner.losses).score
-                )
+                return ranks.from_first(lambda: _score(learner, validator))
 
         merged = merge(sets, score, factors=self.spec.factors)
         for branch in (learner, *learner.branches):
@@ -89,7 +87,7 @@ class ForkMergeMode(TrainingMode):
         record = merged_record(merged, names, iteration=learner.iteration)
         learner.merges.append(record)
         log.info("stage %s, iteration %d: %s", stage.name, learner.iteration, told(record))
-        if learner.ranks.is_first:
+        if ranks.is_first:
             write_history(learner)
 
     def _validator(self, config: Config, stage: Stage) -> Validator:
@@ -115,6 +113,11 @@ def _branch(learner: Learner) -> Learner:
     branch.ranks = learner.ranks
     weights.load(branch, weights.weights_of(learner))
     return branch
+
+
+def _score(learner: Learner, validator: Validator | None) -> float:
+    assert validator is not None, "the first process has it"
+    return validator(learner.cascade, learner.losses).score
 
 
 def _seen_together(updates: Sequence[Update], stage: Stage) -> Update:
