@@ -10,6 +10,7 @@ from lsd.losses.mse import MseLoss
 class Failing(spec.Loss):
     kind: Literal["failing"] = "failing"
     behaviour: ClassVar[str] = "kinds_outside.failing:FailingLoss"
+    balance: bool = False
 
 
 class FailingLoss(MseLoss):

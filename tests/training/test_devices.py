@@ -105,5 +105,11 @@ def test_interrupted_is_told_before_what_follows_from_it() -> None:
         start._concluded([_report(1, "lost"), _report(0, "interrupted", "by SIGINT")], 2)
 
 
+def test_interrupted_before_they_begin_is_no_failure() -> None:
+    reports = [_report(n, "died", "was killed by SIGINT") for n in (0, 1)]
+    with pytest.raises(KeyboardInterrupt, match=r"^interrupted by SIGINT; the same command"):
+        start._concluded(reports, 2, stopped_by="SIGINT")
+
+
 def test_done_is_the_checkpoint_of_the_first() -> None:
     assert str(start._concluded([_report(1, "done", "a"), _report(0, "done", "b")], 2)) == "b"

@@ -36,12 +36,14 @@ def results(tmp_path_factory) -> dict[int, dict]:
         for rank in range(3)
     ]
     try:
-        said = [process.communicate(timeout=PATIENCE)[1] for process in processes]
+        for process in processes:
+            # the others wait for one that has failed
+            _, said = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, said
     finally:
         for process in processes:
             process.kill()
-    for process, text in zip(processes, said, strict=True):
-        assert process.returncode == 0, text
+            process.wait()
     return {size: json.loads((folder / f"{size}.json").read_text()) for size in (1, 2, 3)}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from processes import checkpoints, meanwhile
 from tiny_run import config, curve
 
 from lsd.spec import Hosts, paths
+from lsd.training.devices.elsewhere import machine_command
 from lsd.training.loop import train
 
 sys.path.append(str(Path(__file__).parents[1] / "blockwise"))
@@ -19,6 +21,23 @@ from cluster import cluster, until
 __all__ = ["cluster"]
 SLURM = Hosts(count=2, launch="slurm", options="--gres=gpu:1", host="127.0.0.1")
 LSF = SLURM.derive(launch="lsf", options="-q gpu")
+
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+def test_the_documented_command(tmp_path, monkeypatch) -> None:
+    names: dict = {}
+    blocks = re.findall(r"^```python\n(.*?)^```$", DOCUMENTED, re.DOTALL | re.MULTILINE)
+    exec(next(block for block in blocks if "hosts=Hosts" in block), names)
+    text = re.search(r"^    sbatch --wait --job-name=lsd-train.*?(?=\n\n)", DOCUMENTED, re.M | re.S)
+    words = shlex.split(text[0].replace("/data/me/lsd", str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    log = Path(words[3].removeprefix("--output="))
+    made = machine_command("10.0.0.5:46497", 0, hosts=names["TRAIN"].hosts, log=log)
+    assert shlex.split(made) == words
+    assert names["LSF"].launch == "lsf"
 
 
 @pytest.mark.slow
@@ -52,7 +71,7 @@ def test_two_machines_train_as_one_process_does(tmp_path, cluster, capsys) -> No
 
 @pytest.mark.slow
 def test_a_signal_leaves_a_checkpoint_and_cancels_what_waits(tmp_path, cluster) -> None:
-    """The second job is held back after both trained, in the run that goes on."""
+    """Jobs of the run that goes on are held back in the queue."""
     run = config(tmp_path, batch_size=2, iterations=10_000, hosts=LSF, checkpoint_every=5000)
 
     def interrupt() -> bool:
@@ -71,10 +90,9 @@ def test_a_signal_leaves_a_checkpoint_and_cancels_what_waits(tmp_path, cluster) 
         if len(cluster.calls("bsub")) < 4:
             return False
         os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
         return True
 
-    with meanwhile(give_up), pytest.raises(KeyboardInterrupt):
+    with meanwhile(give_up), pytest.raises(KeyboardInterrupt, match="^interrupted by SIGINT"):
         train(run, progress=False)
     until(lambda: cluster.cancelled() == {"102", "103"}, "jobs that wait are cancelled")
     assert checkpoints(run) == [saved]

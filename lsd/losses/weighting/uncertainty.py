@@ -31,4 +31,5 @@ class UncertaintySum(Balancer):
 
     def _weighed(self, task: str, loss: Tensor) -> Tensor:
         log_variance = self.log_variance[f"head_{task}"]
-        return loss / (2 * log_variance.exp()) + log_variance / 2
+        weighed: Tensor = loss / (2 * log_variance.exp()) + log_variance / 2
+        return weighed

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from lsd.blockwise.running.submit import Submitted, cancel_noted, submit_command
-from lsd.spec import Train
-from lsd.training.devices.store import Report, Store, report, report_of, tell
+from lsd.spec import Hosts, Train
+from lsd.training.devices.store import Report, Store, report, report_of, tell, told
 
 # seconds that machines have to end what runs there, told to
 _PATIENCE = 10.0
@@ -35,7 +35,7 @@ class Elsewhere:
             for place in range(train.hosts.count):
                 self._log(place).unlink(missing_ok=True)
                 command = Submitted(
-                    self._command(address, place),
+                    machine_command(address, place, hosts=train.hosts, log=self._log(place)),
                     launch=str(train.hosts.launch),
                     jobs=self._jobs,
                     hear=lambda line: None,
@@ -65,8 +65,13 @@ class Elsewhere:
                 report(self._store, Report(first, "refused", words))
 
     def signal(self, name: str) -> None:
-        """Has a signal sent to all processes."""
+        """Has a signal sent to all processes, and cancels the jobs that have not begun."""
         tell(self._store, SIGNAL, name)
+        for place, command in enumerate(self._commands):
+            if command.wait(0) is None and told(self._store, begun(place)) is None:
+                # what ends it is no news
+                self._noted.add(place)
+                command.end()
 
     def kill(self) -> None:
         """Ends all processes, and cancels the jobs that have not ended then."""
@@ -88,19 +93,6 @@ class Elsewhere:
     def _log(self, place: int) -> Path:
         return self._folder.resolve() / f"machine-{place}.log"
 
-    def _command(self, address: str, place: int) -> str:
-        words = [sys.executable, "-m", "lsd.training.devices.machine", address, str(place)]
-        words += ["--cwd", str(Path.cwd())]
-        hosts = self._train.hosts
-        return submit_command(
-            words,
-            launch=str(hosts.launch),
-            options=hosts.options,
-            name="lsd-train",
-            log=self._log(place),
-            place=place,
-        )
-
     def _show(self) -> None:
         """Whole lines that the first machine wrote since the last look."""
         with suppress(OSError), self._log(0).open("rb") as log:
@@ -110,3 +102,24 @@ class Elsewhere:
             self._shown += len(whole)
             sys.stdout.write(whole.decode(errors="replace"))
             sys.stdout.flush()
+
+
+def begun(place: int) -> str:
+    """The name under which a machine says that it is there."""
+    return f"begun/{place}"
+
+
+def machine_command(address: str, place: int, *, hosts: Hosts, log: Path) -> str:
+    """What a shell here is given to start the processes of one machine.
+
+    address: where they report; place: 0 .. hosts.count - 1; log: of what is printed there
+    """
+    words = [sys.executable, "-m", "lsd.training.devices.machine", address, str(place)]
+    return submit_command(
+        [*words, "--cwd", str(Path.cwd())],
+        launch=str(hosts.launch),
+        options=hosts.options,
+        name="lsd-train",
+        log=log,
+        place=place,
+    )

@@ -15,6 +15,8 @@ from lsd.training.devices.store import LOOPBACK, VARIABLE, Report, Store, report
 # lines of what a process said last, where it died without a word
 _TAIL = 20
 _PROGRAM = "from lsd.training.devices.process import main; main()"
+# Ctrl-C while it imports ends it without a traceback
+_QUIET = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)"
 
 
 class Host:
@@ -71,7 +73,7 @@ class Host:
             process.wait()
 
     def _start(self, number: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        code = f"import sys; sys.path[:] = {sys.path!r}; {_PROGRAM}"
+        code = f"{_QUIET}; import sys; sys.path[:] = {sys.path!r}; {_PROGRAM}"
         with ExitStack() as opened:
             said = None if number == 0 else opened.enter_context(self._log(number).open("wb"))
             return subprocess.Popen(

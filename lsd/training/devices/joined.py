@@ -19,7 +19,7 @@ from lsd.training.devices.store import connect, of_group
 
 # the first process validates as long as it takes, and the others wait for it; that one has gone is
 # told by broken connections, and by those who started the processes
-_PATIENCE = datetime.timedelta(days=30)
+_PATIENCE = datetime.timedelta(days=7)
 
 
 @contextmanager
@@ -71,6 +71,9 @@ def _take_device(train: Train) -> bool:
 
 def _join(number: int, size: int, *, on_gpus: bool) -> None:
     store = connect()
+    if store is not None:
+        # others may wait in the queue of a cluster
+        store.set_timeout(_PATIENCE)
     dist.init_process_group(
         # what lies on the CPU, such as counts, goes its own way
         "cpu:gloo,cuda:nccl" if on_gpus else "gloo",

@@ -14,10 +14,10 @@ from pathlib import Path
 from lsd.spec import Config
 from lsd.spec.kinds import take_over
 from lsd.spec.paths import run_folder
-from lsd.training.devices.elsewhere import SIGNAL
+from lsd.training.devices.elsewhere import SIGNAL, begun
 from lsd.training.devices.host import Host
 from lsd.training.devices.start import check_devices
-from lsd.training.devices.store import VARIABLE, Job, Report, Store, connect, report, told
+from lsd.training.devices.store import VARIABLE, Job, Report, Store, connect, report, tell, told
 from lsd.training.interrupt import Interrupt, interruptible
 
 # seconds between two looks, and that processes have for a checkpoint once nobody waits for them
@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         sys.exit(str(error))
     assert store is not None
+    tell(store, begun(arguments.number), 1)
     job = Job(**told(store, "job"))
     take_over(job.imports)
     config = Config.model_validate_json(job.config)

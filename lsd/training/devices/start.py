@@ -90,7 +90,7 @@ def train_shared(config: Config, *, progress: bool) -> Path:
             reports = _wait(crew, store, size, interrupt)
         finally:
             crew.kill()
-    return _concluded(reports, size)
+    return _concluded(reports, size, stopped_by=interrupt.signal)
 
 
 def _reached_at(train: Train) -> str:
@@ -145,14 +145,25 @@ def _wait(crew: Crew, store: Store, size: int, interrupt: Interrupt) -> list[Rep
     return list(reports.values())
 
 
-def _concluded(reports: list[Report], size: int) -> Path:
-    """The checkpoint that was trained; raises what says best why there is none."""
-    assert reports, "those that end without a word are reported by who started them"
-    cause = min(reports, key=lambda ended: (_KINDS.index(ended.kind), ended.rank))
+def _concluded(reports: list[Report], size: int, *, stopped_by: str | None = None) -> Path:
+    """The checkpoint that was trained; raises what says best why there is none.
+
+    stopped_by: the signal that was passed on, which ends those that have not begun yet
+    """
+    cause = min(
+        reports,
+        key=lambda ended: (_KINDS.index(ended.kind), ended.rank),
+        # of jobs that were cancelled nobody says anything
+        default=Report(0, "lost", "no process has begun"),
+    )
     if cause.kind == "done":
         return Path(cause.said)
     if cause.kind == "interrupted":
         raise KeyboardInterrupt(cause.said)
+    if stopped_by and cause.kind in ("died", "lost"):
+        raise KeyboardInterrupt(
+            f"interrupted by {stopped_by}; the same command goes on from the newest checkpoint"
+        )
     error: Exception
     if cause.kind == "refused":
         raise ProcessFailed(cause.said)

@@ -13,7 +13,8 @@ import socket
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import Store as Store  # type: ignore[attr-defined]  # for those who hold one
 
 # where processes find it: address:port
 VARIABLE = "LSD_TRAINING_STORE"
