@@ -98,12 +98,17 @@ def _documented(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
     return {name: " ".join(parts) for name, parts in lines.items()}
 
 
-def _walk(spec: type[BaseModel], key: str) -> Iterator[tuple[str, type[BaseModel]]]:
+def _walk(
+    spec: type[BaseModel], key: str, above: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[str, type[BaseModel]]]:
     yield key, spec
+    if spec in above:
+        # a loss may hold a loss, which may be of its own kind
+        return
     for name, info in spec.model_fields.items():
         below = f"{key}.{name}" if key else name
         for suffix, held in _held(info.annotation):
-            yield from _walk(held, f"{below}{suffix}")
+            yield from _walk(held, f"{below}{suffix}", (*above, spec))
 
 
 def _held(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
