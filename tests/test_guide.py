@@ -53,4 +53,5 @@ def test_heads_of_ones_own_learn_what_is_connected() -> None:
     *_, malis, supervoxel = (variant.heads() for variant in variants().values())
     assert malis["affs"].loss == Malis(dense=Mse(balance=True))
     assert supervoxel["affs"].loss == Supervoxel(mode="additive", balance=True)
-    assert supervoxel["foreground"] == Head(target=Foreground(), loss=Supervoxel(connectivity=26))
+    individual = Supervoxel(criterion="individual")
+    assert supervoxel["foreground"] == Head(target=Foreground(), loss=individual)

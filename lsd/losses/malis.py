@@ -10,16 +10,18 @@ import fastremap
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lsd.arrays.arguments import explaining_calls, whole_number
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import check_neighborhood, warn_beyond
-from lsd.losses.kernels.edges import LARGEST, edges_of
+from lsd.arrays.offsets import warn_beyond
+from lsd.losses.kernels.edges import LARGEST, edges_of, fitting_offsets
 from lsd.losses.kernels.kruskal import pairs_of_one_label, pairs_of_two_labels
 
 Counts = NDArray[np.int64]
 
 
+@explaining_calls
 def pair_counts(
-    affs: NDArray[Any],
+    affs: ArrayLike,
     labels: ArrayLike,
     neighborhood: Sequence[Sequence[int]],
     *,
@@ -54,8 +56,9 @@ def pair_counts(
     >>> positive.tolist(), negative.tolist()
     ([[[0, 1, 0, 1]]], [[[0, 0, 4, 0]]])
     """
-    ground = ids(labels, "labels", dims=(2, 3))
+    affs, ground = np.asarray(affs), ids(labels, "labels", dims=(2, 3))
     offsets = _checked(affs, ground, neighborhood)
+    threads = whole_number(threads, "threads", low=1)
     warn_beyond(ground.shape, offsets)
     known = set_voxels(mask, ground.shape)
     if known is None:
@@ -81,13 +84,8 @@ def _checked(
     affs: NDArray[Any], labels: NDArray[Any], neighborhood: Sequence[Sequence[int]]
 ) -> tuple[tuple[int, ...], ...]:
     """The offsets."""
-    offsets = check_neighborhood(neighborhood, channels=len(affs))
-    if affs.shape[1:] != labels.shape or len(offsets[0]) != labels.ndim:
-        raise ValueError(
-            f"affinities have shape {affs.shape}, labels {labels.shape}, offsets {offsets}; wanted:"
-            " (channels, *shape of labels), and for each offset one entry an axis"
-        )
-    if affs.dtype not in (np.float16, np.float32, np.float64, np.uint8):
+    offsets = fitting_offsets(affs.shape, labels.shape, neighborhood)
+    if affs.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64, np.uint8):
         raise ValueError(
             f"affinities have dtype {affs.dtype}; allowed: float16, float32, float64 (0..1), uint8 "
             "(0..255)"

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.ids import ids, set_voxels
 from lsd.losses.kernels.articulation import articulation_vertices
 from lsd.losses.kernels.rows import DIFFERING, Runs, runs_of, voxels_of
@@ -15,6 +16,7 @@ from lsd.losses.kernels.rows import DIFFERING, Runs, runs_of, voxels_of
 Criterion = Literal["joint", "individual"]
 
 
+@explaining_calls
 def critical(
     truth: ArrayLike,
     prediction: ArrayLike,

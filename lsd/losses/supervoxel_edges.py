@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lsd.arrays.arguments import explaining_calls, number
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import check_neighborhood
-from lsd.losses.kernels.edges import NEGATIVE, POSITIVE, edges_of
+from lsd.losses.kernels.edges import NEGATIVE, POSITIVE, edges_of, fitting_offsets
 from lsd.losses.kernels.joined import components
 
 Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
+@explaining_calls
 def critical_edges(
-    affs: NDArray[Any],
+    affs: ArrayLike,
     labels: ArrayLike,
     neighborhood: Sequence[Sequence[int]],
     *,
@@ -42,13 +43,9 @@ def critical_edges(
     numbers.
     Source: the rule of `lsd.losses.supervoxel.critical`, for edges.
     """
-    ground = ids(labels, "labels", dims=(2, 3))
-    offsets = check_neighborhood(neighborhood, channels=len(affs))
-    if affs.shape[1:] != ground.shape or len(offsets[0]) != ground.ndim:
-        raise ValueError(
-            f"affinities have shape {affs.shape}, labels {ground.shape}, offsets {offsets}; wanted:"
-            " (channels, *shape of labels), and for each offset one entry an axis"
-        )
+    affs, ground = np.asarray(affs), ids(labels, "labels", dims=(2, 3))
+    threshold = number(threshold, "threshold")
+    offsets = fitting_offsets(affs.shape, ground.shape, neighborhood)
     if np.isnan(affs).any():
         raise ValueError("affinities hold NaN; predict them again, or mask them out")
     known = set_voxels(mask, ground.shape)

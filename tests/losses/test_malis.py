@@ -142,6 +142,9 @@ def test_arrays_are_not_changed_and_may_lie_anyhow():
     np.testing.assert_array_equal(affs, before[1])
     fortran, swapped = np.asfortranarray(affs), labels.astype(">i8")
     np.testing.assert_array_equal(pair_counts(fortran, swapped, NEAREST[3]), expected)
+    swapped = affs.astype(">f8")[:, ::-1]
+    turned = pair_counts(swapped[:, ::-1], labels.tolist(), NEAREST[3])
+    np.testing.assert_array_equal(turned, expected)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +152,8 @@ def test_arrays_are_not_changed_and_may_lie_anyhow():
     [
         ({"affs": np.zeros((3, 4, 5))}, "3 channels"),
         ({"affs": np.zeros((2, 4, 6))}, r"affinities have shape \(2, 4, 6\), labels \(4, 5\)"),
+        ({"affs": 0.5}, r"affinities have shape \(\), labels"),
+        ({"neighborhood": (0, -1)}, "a neighborhood is a list of offsets"),
         ({"affs": np.full((2, 4, 5), 1.5)}, "1.5..1.5, allowed: 0..1; apply a sigmoid"),
         ({"affs": np.full((2, 4, 5), np.nan)}, "nan..nan"),
         ({"affs": np.zeros((2, 4, 5), np.int64)}, "dtype int64"),

@@ -120,7 +120,7 @@ def test_sections_of_a_2d_network() -> None:
     assert found.std() > 0.01
 
 
-def test_on_disk_by_one_process_and_by_workers(make) -> None:
+def test_on_disk(make) -> None:
     config, _ = make(variant=ONE, heads=("affs",))
     [container] = predict(config, progress=False)
     array = open_array(container, "affs")
@@ -129,8 +129,14 @@ def test_on_disk_by_one_process_and_by_workers(make) -> None:
     assert attributes["neighborhood"] == [list(offset) for offset in OFFSETS]
     assert attributes["prediction"]["values"] == [0, 1]
     assert 5 < stored.mean() < 250
-    path = paths.checkpoints(config, "main") / files.file_name(7)
+
+
+@pytest.mark.slow
+def test_workers_write_what_one_process_writes(make) -> None:
+    config, _ = make(variant=TWO, augment="flips")
+    path = paths.checkpoints(config, "second") / files.file_name(7)
     crew = config.derive(name="crew", predict={"checkpoint": str(path)})
-    [container] = predict(crew, workers=Workers(count=2), progress=False)
-    again = open_array(container, "affs")
-    np.testing.assert_array_equal(again.read(again.roi), stored)
+    [alone] = predict(config, progress=False)
+    [shared] = predict(crew, workers=Workers(count=2), progress=False)
+    one, other = (open_array(container, "affs") for container in (alone, shared))
+    np.testing.assert_array_equal(one.read(one.roi), other.read(other.roi))

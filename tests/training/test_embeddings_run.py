@@ -8,6 +8,7 @@ import pytest
 from checkpointed import assert_same, content_of, signal_at
 from tiny_run import AFFS, EMBEDDINGS, LSDS, config
 
+import lsd
 from lsd.network.checkpoints import files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.predictor import Predictor
@@ -69,6 +70,8 @@ def test_from_training_to_segments(tmp_path, monkeypatch, variant, dims) -> None
     offsets = variant.heads()["affs"].target.affinity_offsets()
     flat = [offset for offset in offsets if any(offset[1:])]
     assert affs.channels == len(flat if dims == "2d" else offsets)
+    network = lsd.load(paths.checkpoints(broken, "main") / name)
+    assert len(network.neighborhood("affs")) == affs.channels
     assert np.ptp(affs.read(affs.roi)) > 0
     decoders = ("watershed", "mutex") if variant is BOTH else ("watershed",)
     for decoder in decoders:

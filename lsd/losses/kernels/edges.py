@@ -13,6 +13,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.arguments import offsets_of
+from lsd.arrays.offsets import Offset, check_neighborhood
+
 # what an edge is: one of its ends is outside the volume, or unknown; its ends are of one object, or
 # they are not
 OUTSIDE, UNKNOWN, NEGATIVE, POSITIVE = 0, 1, 2, 3
@@ -26,6 +29,26 @@ class Edges(NamedTuple):
 
     classes: NDArray[np.uint8]
     steps: NDArray[np.int64]
+
+
+def fitting_offsets(
+    affs: tuple[int, ...], labels: tuple[int, ...], neighborhood: Sequence[Sequence[int]]
+) -> tuple[Offset, ...]:
+    """The offsets of affinities of shape `affs` beside labels of shape `labels`.  Raises ValueError
+    where the three do not fit."""
+    offsets = offsets_of(neighborhood)
+    if affs[1:] != labels:
+        raise ValueError(
+            f"affinities have shape {affs}, labels {labels}; wanted: (channels, *shape of labels), "
+            "so crop both to the same region"
+        )
+    checked = check_neighborhood(offsets, channels=affs[0])
+    if len(checked[0]) != len(labels):
+        raise ValueError(
+            f"offset {checked[0]} has {len(checked[0])} entries, labels have {len(labels)} axes; "
+            "give each offset one entry an axis"
+        )
+    return checked
 
 
 def edges_of(
