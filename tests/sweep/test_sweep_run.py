@@ -14,7 +14,7 @@ import pytest
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
-from lsd.spec import Dataset
+from lsd.spec import Dataset, ForkMerge
 from lsd.spec.paths import run_folder
 from lsd.sweep import pace, results
 from lsd.sweep.process import Failed, apart
@@ -136,6 +136,17 @@ def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch
     assert len(asked) == 2
     content = json.loads((tmp_path / "pace.json").read_text())["mtlsd"]
     assert content["seconds"] == {"main": 0.5}
+
+
+def test_minutes_of_a_training_in_rounds_are_whole_rounds(sweep, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pace, "apart", lambda function, measured: {"main": 0.5})
+    config = sweep.settings["mtlsd"].config.derive(
+        train={"mode": ForkMerge(every=100), "iterations": 300}
+    )
+    options = {"setting": "mtlsd", "folder": tmp_path}
+    assert pace.iterations(config, 2, **options) == 200
+    # less than a round is one
+    assert pace.iterations(config, 0.1, **options) == 100
 
 
 @pytest.mark.slow
