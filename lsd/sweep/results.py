@@ -45,6 +45,14 @@ def read(folder: Path) -> Result | None:
         return None
 
 
+def with_others(results: Sequence[Result], folder: Path) -> list[Result]:
+    """These results, and those of other runs that earlier commands left in the sweep's folder."""
+    own = {(result.setting, result.seed) for result in results}
+    there = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
+    others = [each for each in there if each and (each.setting, each.seed) not in own]
+    return [*results, *others]
+
+
 @dataclass(frozen=True)
 class Spread:
     """A number over seeds.  deviation: standard deviation; None of a single one."""
@@ -117,7 +125,9 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 
 def write(folder: Path, results: Sequence[Result], failures: Mapping[str, str]) -> None:
-    """sweep.json and sweep.md in the sweep's folder; failures: what was said, by run."""
+    """sweep.json and sweep.md in the sweep's folder, with what earlier commands left there;
+    failures: what was said, by run."""
+    results = with_others(results, folder)
     content = {
         "settings": {
             setting: {name: spread.as_dict() for name, spread in numbers.items()}

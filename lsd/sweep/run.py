@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lsd.spec import Config, Dataset
 from lsd.spec.effect import effective
-from lsd.spec.paths import data_root, run_folder
+from lsd.spec.paths import config_file, data_root, run_folder
 from lsd.spec.sweep import Run, Sweep
 from lsd.spec.user_paths import expanded
 from lsd.sweep import results
@@ -41,6 +41,7 @@ def run(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcom
     A run is done where its result.json is of the same config, and of the same data.  Where it is of
     others, its steps are gone through again: each makes anew what is no longer right, or refuses,
     as training does where its config is another.  A run that was stopped goes on where it was.
+    With another number of iterations it is refused.
     progress: told in a line what becomes of each.
     Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
     checkpoint.
@@ -86,11 +87,26 @@ def _result(sweep: Sweep, one: Run, folder: Path) -> tuple[Result, str]:
     there = results.read(run_folder(config))
     if there is not None and there.depends_on == depends_on:
         return there, "was done before"
+    _check_length(config)
     found = apart(do, config, sweep.scored, sweep.further)
     made = Result(one.setting, one.seed, depends_on, iterations=config.train.iterations, **found)
     made.save(run_folder(config))
     again = "" if there is None else " again, since its config or data were others"
     return made, f"done{again}: {_words(made)}"
+
+
+def _check_length(config: Config) -> None:
+    """Raises ValueError where the run was begun with another number of iterations: a schedule that
+    was made for one is none for another, so it would not be what its setting says."""
+    file = config_file(config)
+    if not file.is_file():
+        return
+    begun = json.loads(file.read_text()).get("train", {}).get("iterations")
+    if begun != config.train.iterations:
+        raise ValueError(
+            f"{file.parent} was begun with {begun} iterations, {config.train.iterations} are asked "
+            f"for; give the sweep another name (--name), or delete that folder"
+        )
 
 
 def _timed(sweep: Sweep, one: Run, folder: Path) -> Config:

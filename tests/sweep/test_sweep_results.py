@@ -68,6 +68,18 @@ def test_what_failed_stands_in_the_json(tmp_path) -> None:
     assert [run["seed"] for run in content["runs"]] == [1, 2, 1]
 
 
+def test_results_of_earlier_commands_stay_in_the_table(tmp_path) -> None:
+    RESULTS[1].save(tmp_path / "aff_seed2")
+    RESULTS[2].save(tmp_path / "mtlsd_seed1")
+    newer = result("mtlsd", 1, VOI=0.125)
+    found = results.with_others([newer], tmp_path)
+    assert found == [newer, RESULTS[1]]
+    results.write(tmp_path, [newer], {})
+    content = json.loads((tmp_path / "sweep.json").read_text())
+    assert list(content["settings"]) == ["mtlsd", "aff"]
+    assert content["settings"]["mtlsd"]["VOI"]["mean"] == 0.125
+
+
 def test_runs_of_a_sweep(sweep) -> None:
     runs = sweep.all_runs()
     names = [run.config.name for run in runs]

@@ -81,6 +81,11 @@ def test_what_fails_stops_no_other_and_what_changed_is_done_again(sweep) -> None
     assert "done again, since its config or data were others" in lines[0]
     assert found.results[0].threshold == 0.9
     assert found.results[0].seconds["train"] < outcome.results[0].seconds["train"]
+    # a schedule for three iterations is none for nine
+    config = other.settings["aff"].config.derive(train={"iterations": 9})
+    longer = run(other.derive(settings={"aff": config}))
+    said = longer.failures["aff_seed1"]
+    assert "was begun with 3 iterations, 9 are asked for; give the sweep another name" in said
     # another learning rate: training refuses, in words
     config = other.settings["aff"].config.derive(train={"learning_rate": 0.5})
     refused = run(other.derive(settings={"aff": config}))

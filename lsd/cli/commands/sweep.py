@@ -54,7 +54,8 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 def _do(arguments: argparse.Namespace) -> None:
     sweep = _sweep(arguments)
     # what takes seconds to be imported, once all that was given is right
-    from lsd.sweep.results import as_text
+    from lsd.spec.user_paths import expanded
+    from lsd.sweep.results import as_text, with_others
     from lsd.sweep.run import measure, run
 
     if arguments.dry_run:
@@ -68,8 +69,9 @@ def _do(arguments: argparse.Namespace) -> None:
         measure(sweep, progress=_say)
         return
     outcome = run(sweep, progress=_say)
-    if outcome.results:
-        _say(f"\n{as_text(outcome.results)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
+    results = with_others(outcome.results, expanded(sweep.folder))
+    if results:
+        _say(f"\n{as_text(results)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
     if outcome.failures:
         failed = "\n".join(f"  {name}: {error}" for name, error in outcome.failures.items())
         raise RuntimeError(f"{len(outcome.failures)} runs failed:\n{failed}")
