@@ -177,6 +177,6 @@ def test_threads_are_set_inside_only(tmp_path) -> None:
 def test_tiny_variants_are_those_of_the_house() -> None:
     from config.variants import VARIANTS
 
-    assert {name: [s.reads for s in VARIANTS[name].stages] for name in tiny_run.VARIANTS} == {
-        name: [s.reads for s in v.stages] for name, v in tiny_run.VARIANTS.items()
+    assert {name: [s.reads for s in v.stages] for name, v in VARIANTS.items()} == {
+        name: [s.reads for s in tiny_run.VARIANTS[name].stages] for name in VARIANTS
     }
