@@ -20,7 +20,6 @@ from lsd.network.precision import autocast, choose
 from lsd.spec import Config, Stage
 from lsd.targets.target import target_kind
 from lsd.training.learner import Learner
-from lsd.training.modes.mode import training_mode
 from lsd.training.step import loss_sample
 
 # the curve that training draws; readings that count
@@ -62,18 +61,15 @@ def work(config: Config, stage: Stage, shape: Sequence[int]) -> int:
 
 
 def seconds_of_a_pass(learner: Learner) -> float:
-    """Seconds of a batch of random raw forward and back, of the learner's own train_shape, in each
-    branch where its mode has some."""
+    """Seconds of a batch of random raw forward and back, of the learner's own train_shape."""
     train, threads = learner.config.train, torch.get_num_threads()
-    training_mode(train.mode).prepare(learner)
     torch.set_num_threads(train.threads or threads)
     try:
         _pass(learner)
         begin = time.perf_counter()
         for _ in range(_PASSES):
             _pass(learner)
-        # branches take their steps one after another
-        return (time.perf_counter() - begin) / _PASSES * (1 + len(learner.branches))
+        return (time.perf_counter() - begin) / _PASSES
     finally:
         torch.set_num_threads(threads)
 
