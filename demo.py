@@ -22,7 +22,7 @@ def command(config: Config) -> None:
     check_volumes(config, ("train", "validate", "test"))
     from lsd.evaluation.run import evaluate
     from lsd.prediction.run import predict
-    from lsd.report.run import draw
+    from lsd.report.run import draw_figures
     from lsd.report.table import scores_table
     from lsd.segmentation.run import segment
     from lsd.training.loop import train
@@ -31,7 +31,7 @@ def command(config: Config) -> None:
     predict(config)
     segment(config)
     evaluation = evaluate(config)
-    figures = draw(config, evaluation)
+    figures = draw_figures(config, evaluation)
 
     raw = config.derive(name=f"{config.name}_raw")
     predict_raw(raw)

@@ -45,9 +45,13 @@ def main(names: list[str]) -> int:
         return compare.main(names[1:])
     if names[:1] == ["gpu"]:
         return gpu.main(names[1:])
+    if {"-h", "--help"} & set(names):
+        print(f"{__doc__}\nThere are: {', '.join((*WANTED, 'compare'))}.")
+        return 0
     unknown = sorted(set(names) - set(WANTED))
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(WANTED)}", file=sys.stderr)
+        known = ", ".join((*WANTED, "compare"))
+        print(f"there is no benchmark {', '.join(unknown)}; there are: {known}", file=sys.stderr)
         return 2
     results = {name: measure(name) for name in names or WANTED}
     write(results)

@@ -29,7 +29,7 @@ from config.networks import NETWORKS
 from config.variants import VARIANTS
 from lsd.batches.pipeline import Batch, Batches, Maker
 from lsd.batches.recipe import Recipe
-from lsd.batches.workers import Workers
+from lsd.batches.workers import BatchWorkers
 from lsd.spec import Config, Dataset, Synthetic, Train, Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -74,7 +74,7 @@ def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[st
 
     size: voxels a side; what is labelled lies in one cube.
     """
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         container = _tiled(Path(folder), size, cube=round(size * part ** (1 / 3)))
         for name, mask in {"all": None, f"{part:.1%}": MASK}.items():
@@ -87,12 +87,12 @@ def truth(*, samples: int = 30, size: int = 640, part: float = 0.001) -> dict[st
             ) as batches:
                 for _ in range(4):
                     next(batches)
-                found[f"truth in {name}: s to batch 4"] = time.perf_counter() - begin
+                results[f"truth in {name}: s to batch 4"] = time.perf_counter() - begin
                 begin = time.perf_counter()
                 for _ in range(samples):
                     next(batches)
-                found[f"truth in {name}: samples/s"] = samples / (time.perf_counter() - begin)
-    return found
+                results[f"truth in {name}: samples/s"] = samples / (time.perf_counter() - begin)
+    return results
 
 
 def main() -> None:
@@ -114,14 +114,14 @@ class Timed:
 
 def _ours(recipe: Recipe, batches: int) -> tuple[float, float]:
     """Wall and CPU seconds a batch of one worker, which has made a few before."""
-    with Workers(Timed, recipe, count=1) as workers:
+    with BatchWorkers(Timed, recipe, count=1) as workers:
         _, used = _last(workers, 4)
         begin = time.perf_counter()
         _, used_then = _last(workers, batches)
         return (time.perf_counter() - begin) / batches, (used_then - used) / batches
 
 
-def _last(workers: Workers[tuple[Batch, float]], count: int) -> tuple[Batch, float]:
+def _last(workers: BatchWorkers[tuple[Batch, float]], count: int) -> tuple[Batch, float]:
     """The last of the next `count`; the others are let go, as in training."""
     for _ in range(count - 1):
         next(workers)

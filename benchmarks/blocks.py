@@ -89,13 +89,13 @@ def run(names: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
     root = _root()
     if root is None:
         return {"skipped": "the real volumes are not at hand; set LSD_DATA"}
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             for what, scores in _measured(name, CASES[name], root, Path(folder)):
-                found[f"{name} {what}"] = scores
+                results[f"{name} {what}"] = scores
                 print(f"    {name} {what}: {scores}", flush=True)
-    return found
+    return results
 
 
 def _measured(name: str, case: Case, root: Path, folder: Path) -> Iterator[tuple[str, str]]:
@@ -191,11 +191,11 @@ def noisy(truth: NDArray[np.uint64], *, in_xy: bool, seed: int = 0) -> NDArray[n
     # one field for all channels: where a membrane is hard to see it is so in every direction
     field = ndimage.gaussian_filter(rng.standard_normal(truth.shape, dtype=np.float32), spots)
     field *= np.float32(NOISE / field.std())
-    found = np.empty((3, *truth.shape), np.uint8)
+    affs = np.empty((3, *truth.shape), np.uint8)
     for channel, aff in enumerate(affinities(apart, NEIGHBORHOOD)[0]):
         smooth = ndimage.gaussian_filter(aff.astype(np.float32), blur)
-        found[channel] = np.clip(smooth + field, 0, 1) * 255
-    return found
+        affs[channel] = np.clip(smooth + field, 0, 1) * 255
+    return affs
 
 
 NOISE = 0.15

@@ -12,11 +12,11 @@ WORKERS = {"in this process": 0, "one worker": 1, "two workers": 2}
 
 def run(*, count: int = 10_000) -> dict[str, Any]:
     """Seconds and CPU seconds of so many blocks."""
-    found: dict[str, Any] = {"empty blocks": count}
+    results: dict[str, Any] = {"empty blocks": count}
     for name, workers in WORKERS.items():
         cost = fresh("benchmarks.scale.scheduling:empty", count=count, workers=workers)
-        found |= {f"{name}, s": cost.wall, f"{name}, CPU s": cost.cpu}
-    return found
+        results |= {f"{name}, s": cost.wall, f"{name}, CPU s": cost.cpu}
+    return results
 
 
 def main() -> None:

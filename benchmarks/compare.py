@@ -108,40 +108,49 @@ def run(
 ) -> dict[str, Any]:
     """Of each measurement the median ratio of this checkout over the other, its range, and the same
     for CPU seconds."""
-    if not (other / "benchmarks" / "__main__.py").exists():
-        raise ValueError(
-            f"{other} is no checkout of this repository; make one: git worktree add ../before "
-            f"HEAD~1"
-        )
-    found: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
+    if not _is_checkout(other):
+        raise ValueError(_no_checkout(other))
+    results: dict[str, Any] = {"other": _commit(other), "this": _commit(HERE), "pairs": pairs}
     with tempfile.TemporaryDirectory() as folder:
         for name, measurement in measurements.items():
-            found |= _shown(
+            results |= _shown(
                 name, [_pair(other, measurement, folder, number) for number in range(pairs)]
             )
-    return found
+    return results
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what was measured; half an hour for all."""
     names = arguments[2:] or list(MEASUREMENTS)
-    if not arguments or not set(names) <= set(MEASUREMENTS):
+    pairs = arguments[1] if arguments[1:] else "7"
+    if not arguments or not pairs.isdecimal() or not set(names) <= set(MEASUREMENTS):
         print(
-            "name the other checkout, and what is measured if not all: python -m benchmarks "
-            "compare /path/to/other/checkout [pairs] [measurement ...]; there are: "
-            f"{', '.join(MEASUREMENTS)}",
+            "name the other checkout, the number of pairs if it is not 7, and what is measured if "
+            "it is not all: python -m benchmarks compare /path/to/other/checkout [pairs] "
+            f"[measurement ...]; there are: {', '.join(map(repr, MEASUREMENTS))}",
             file=sys.stderr,
         )
         return 2
-    pairs = int(arguments[1]) if arguments[1:] else 7
+    other = Path(arguments[0]).resolve()
+    if not _is_checkout(other):
+        print(f"error: {_no_checkout(other)}", file=sys.stderr)
+        return 2
     for name in names:
-        found = run(
-            Path(arguments[0]).resolve(), pairs=pairs, measurements={name: MEASUREMENTS[name]}
-        )
-        for what, value in found.items():
+        results = run(other, pairs=int(pairs), measurements={name: MEASUREMENTS[name]})
+        for what, value in results.items():
             shown = format(value, ".4g") if isinstance(value, float) else value
             print(f"{what:60} {shown}", flush=True)
     return 0
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "benchmarks" / "__main__.py").exists()
+
+
+def _no_checkout(folder: Path) -> str:
+    return (
+        f"{folder} is no checkout of this repository; make one: git worktree add ../before HEAD~1"
+    )
 
 
 def _pair(
@@ -150,8 +159,8 @@ def _pair(
     """(seconds, CPU seconds) of this checkout, then of the other; which ran first depends on the
     number."""
     order = [HERE, other] if number % 2 else [other, HERE]
-    found = {checkout: _measured(checkout, measurement, folder) for checkout in order}
-    return [found[HERE], found[other]]
+    seconds = {checkout: _measured(checkout, measurement, folder) for checkout in order}
+    return [seconds[HERE], seconds[other]]
 
 
 def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[float, float]:
@@ -178,25 +187,25 @@ def _measured(checkout: Path, measurement: Measurement, folder: str) -> tuple[fl
 
 
 def _shown(name: str, pairs: Sequence[Sequence[tuple[float, float]]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for place, what in enumerate(("s", "CPU s")):
         ratios = [ours[place] / theirs[place] for ours, theirs in pairs]
-        found[f"{name}, {what}, this over other"] = median(ratios)
-        found[f"{name}, {what}, range"] = f"{min(ratios):.3f} .. {max(ratios):.3f}"
-        found[f"{name}, {what}, this"] = median(ours[place] for ours, _ in pairs)
-        found[f"{name}, {what}, other"] = median(theirs[place] for _, theirs in pairs)
-    return found
+        results[f"{name}, {what}, this over other"] = median(ratios)
+        results[f"{name}, {what}, range"] = f"{min(ratios):.3f} .. {max(ratios):.3f}"
+        results[f"{name}, {what}, this"] = median(ours[place] for ours, _ in pairs)
+        results[f"{name}, {what}, other"] = median(theirs[place] for _, theirs in pairs)
+    return results
 
 
 def _commit(checkout: Path) -> str:
-    said = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=checkout,
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or str(checkout)
+    return described.stdout.strip() or str(checkout)
 
 
 if __name__ == "__main__":

@@ -39,16 +39,14 @@ def run(
     for downsample, count in zip((1, 2), peer_repeats, strict=True):
         theirs, expected = _theirs(labels, downsample, count)
         ours = {threads: _ours(labels, downsample, repeats, threads) for threads in (None, 1)}
-        found = descriptors(
-            labels, voxel_size=(VOXEL_SIZE,) * 3, sigma=SIGMA, downsample=downsample
-        )
+        lsds = descriptors(labels, voxel_size=(VOXEL_SIZE,) * 3, sigma=SIGMA, downsample=downsample)
         result |= {
             f"lsds, downsample {downsample}, s/Mvoxel": theirs,
             f"ours, downsample {downsample}, s/Mvoxel": ours[None],
             f"ours, downsample {downsample}, one thread": ours[1],
             f"ours, downsample {downsample}, 8 x volume": _ours(large, downsample, 3, None),
             f"ratio, downsample {downsample}": theirs / ours[None],
-            f"largest difference, downsample {downsample}": float(np.abs(found - expected).max()),
+            f"largest difference, downsample {downsample}": float(np.abs(lsds - expected).max()),
         }
     return result | {"ratio": min(result["ratio, downsample 1"], result["ratio, downsample 2"])}
 
@@ -89,11 +87,11 @@ def _theirs(
 ) -> tuple[float, npt.NDArray[np.float32]]:
     python = environment("stock", STOCK)
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "labels.npy", Path(folder) / "descriptors.npy"
-        np.save(given, labels)
-        arguments = [given, SIGMA, VOXEL_SIZE, downsample, repeats, found]
+        labels_file, lsds_file = Path(folder) / "labels.npy", Path(folder) / "descriptors.npy"
+        np.save(labels_file, labels)
+        arguments = [labels_file, SIGMA, VOXEL_SIZE, downsample, repeats, lsds_file]
         seconds = json.loads(run_in(python, PEER, *map(str, arguments)))
-        return statistics.median(seconds) / labels.size * 1e6, np.load(found)
+        return statistics.median(seconds) / labels.size * 1e6, np.load(lsds_file)
 
 
 if __name__ == "__main__":

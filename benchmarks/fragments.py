@@ -29,20 +29,20 @@ def run(*, size: int = 200, repeats: int = 3) -> dict[str, Any]:
     side."""
     name, foreground = volumes.foreground(size)
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "foreground.npy", Path(folder) / "fragments.npy"
-        np.save(given, foreground)
+        input_file, output_file = Path(folder) / "foreground.npy", Path(folder) / "fragments.npy"
+        np.save(input_file, foreground)
         script = Path(__file__).parent / "peers" / "usual_fragments.py"
         theirs = json.loads(
             run_in(
                 environment("fragments", PEER),
                 script,
-                str(given),
+                str(input_file),
                 str(DISTANCE),
                 str(repeats),
-                str(found),
+                str(output_file),
             )
         )
-        usual = np.load(found)
+        usual = np.load(output_file)
     affs = np.broadcast_to(np.uint8(255) * foreground, (3, *foreground.shape))
     fragments(affs[:, :8, :8, :8])  # compiles
     seconds, ours = min((_timed(affs) for _ in range(repeats)), key=lambda timed: timed[0])
@@ -69,8 +69,8 @@ def run(*, size: int = 200, repeats: int = 3) -> dict[str, Any]:
 
 def _timed(affs: np.ndarray) -> tuple[float, np.ndarray]:
     start = time.process_time()
-    found = fragments(affs, min_seed_distance=DISTANCE)
-    return time.process_time() - start, found
+    labels = fragments(affs, min_seed_distance=DISTANCE)
+    return time.process_time() - start, labels
 
 
 def main() -> None:

@@ -26,20 +26,20 @@ def run() -> dict[str, Any]:
     """Seconds for all chunks of both layouts: the first look, and the median, lowest and highest of
     later ones."""
     side = round(100 * float(os.environ.get("LSD_BENCHMARK_SCALE", "1")) ** (1 / 3))
-    found: dict[str, Any] = {"chunks": side**3}
+    results: dict[str, Any] = {"chunks": side**3}
     for name, separator in (("flat", "."), ("nested", "/")):
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder) / "data.zarr", side, separator)
             array = open_array(Path(folder) / "data.zarr", "raw")
             seconds, cpu = zip(*(_timed(array) for _ in range(ROUNDS)), strict=True)
-        found |= {
+        results |= {
             f"{name}, first look, s": seconds[0],
             f"{name}, s": statistics.median(seconds[1:]),
             f"{name}, lowest, s": min(seconds[1:]),
             f"{name}, highest, s": max(seconds[1:]),
             f"{name}, CPU s": statistics.median(cpu),
         }
-    return found
+    return results
 
 
 def _timed(array: Any) -> tuple[float, float]:

@@ -35,7 +35,7 @@ from funlib.geometry import Roi
 from lsd.network import precision, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
-from lsd.prediction.blocks import Heads
+from lsd.prediction.blocks import HeadsFunction
 from lsd.prediction.run import predict
 from lsd.spec import (
     Affinities,
@@ -106,7 +106,7 @@ def run(
             _round(config, cascade, plain_shape, prod(blocks), number) for number in range(repeats)
         ]
         long, _ = _prepare(Path(folder) / "many", trunk, shape, (1, 1, left_out + steady + 1))
-        found = [_pair(long, cascade, left_out, steady, number) for number in range(pairs)]
+        steady_pairs = [_pair(long, cascade, left_out, steady, number) for number in range(pairs)]
     plain, ours, _ = (median(seconds) for seconds in zip(*rounds, strict=True))
     kept = prod(sizes.output_shape(trunk, (plain_shape,) * 3))
     written = prod(blocks) * prod(sizes.write_shape(AFF, trunk, (shape,) * 3))
@@ -115,7 +115,7 @@ def run(
         "ours, voxels/s": written / ours,
         "ratio": median((written / ours) / (kept / plain) for plain, ours, _ in rounds),
         **_over(f"{prod(blocks)} blocks with set-up", [(ours, bare) for _, ours, bare in rounds]),
-        **_steady(found, steady),
+        **_steady(steady_pairs, steady),
         "threads": torch.get_num_threads(),
     }
 
@@ -126,8 +126,8 @@ def main() -> None:
         print(f"{name:48} {value if isinstance(value, str) else format(value, '10.4g')}")
 
 
-def _steady(found: Sequence[tuple[Moment, Moment, Moment]], count: int) -> dict[str, Any]:
-    ours, bare = [each[0] for each in found], [each[1] for each in found]
+def _steady(pairs: Sequence[tuple[Moment, Moment, Moment]], count: int) -> dict[str, Any]:
+    ours, bare = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     shown = _over(
         f"steady state, {count} blocks", [(a.wall, b.wall) for a, b in zip(ours, bare, strict=True)]
     )
@@ -140,7 +140,7 @@ def _steady(found: Sequence[tuple[Moment, Moment, Moment]], count: int) -> dict[
     shown["CPU of ours over bare, steady state"] = median(
         a.cpu / b.cpu for a, b in zip(ours, bare, strict=True)
     )
-    shown["before the first block is computed, s"] = median(before.wall for *_, before in found)
+    shown["before the first block is computed, s"] = median(before.wall for *_, before in pairs)
     return {**shown, "ours over bare, steady state, at most wanted": WANTED}
 
 
@@ -211,17 +211,17 @@ def _beside(
 @contextmanager
 def _noted(begins: list[Moment]) -> Iterator[None]:
     """Notes each moment at which a block begins to be computed."""
-    compute = Heads.compute
+    compute = HeadsFunction.compute
 
-    def noting(self: Heads, block: Any, source: Any) -> Any:
+    def noting(self: HeadsFunction, block: Any, source: Any) -> Any:
         begins.append(Moment.now())
         return compute(self, block, source)
 
-    Heads.compute = noting  # type: ignore[method-assign]
+    HeadsFunction.compute = noting  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Heads.compute = compute  # type: ignore[method-assign]
+        HeadsFunction.compute = compute  # type: ignore[method-assign]
 
 
 def _read_shape(config: Config) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ def test_functions_and_the_config_agree(name, default, homes) -> None:
 def test_the_functions_of_a_notebook_are_among_them() -> None:
     """Each with every field of its own spec, so that none agrees by the spec of another."""
     from lsd.evaluation.partition import compare, score
-    from lsd.evaluation.sweep import best
+    from lsd.evaluation.sweep import best_threshold
     from lsd.segmentation.agglomeration import agglomerate
     from lsd.segmentation.fragments import fragments
     from lsd.segmentation.kernels.linkage import linkage
@@ -78,7 +78,7 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
         boundary: (Boundary, {"width"}),
         compare: (Evaluate, {"ignore", "background"}),
         score: (Evaluate, {"ignore", "background"}),
-        best: (Evaluate, {"tolerance"}),
+        best_threshold: (Evaluate, {"tolerance"}),
     }
     for function, (spec, names) in homes.items():
         parameters = inspect.signature(function).parameters

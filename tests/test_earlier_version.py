@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.inspect import status, verify
+from lsd.blockwise.on_disk.inspect import status, verify_blocks
 from lsd.cli import load
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
@@ -58,7 +58,7 @@ def test_its_prediction_is_segmented_and_its_segmentation_not_scored(config, cap
     caplog.set_level(logging.INFO)
     with pytest.raises(
         ValueError,
-        match=rf"em\.zarr is not what segment\.py would give now: {OLDER}; run segment\.py again",
+        match=rf"em\.zarr is not what `lsd segment` would give now: {OLDER}; run `lsd segm",
     ):
         evaluate(config)
     before = [
@@ -80,9 +80,9 @@ def test_its_blocks_are_looked_at(config) -> None:
     }
     assert done[("half.zarr.partial", "heads")] == (2, 8)
     assert done[("em.zarr", "heads")] == (8, 8)
-    assert verify(Path("runs/run")) == []
+    assert verify_blocks(Path("runs/run")) == []
     chunk = sorted(
         path for path in Path("runs/run/prediction/em.zarr/affs/0").rglob("*") if path.is_file()
     )[0]
     chunk.write_bytes(chunk.read_bytes()[:-3])
-    assert [finding.folder.name for finding in verify(Path("runs/run"))] == ["heads"]
+    assert [finding.folder.name for finding in verify_blocks(Path("runs/run"))] == ["heads"]

@@ -147,7 +147,7 @@ def test_edited_affinities_are_segmented_anew_and_kept(config, caplog) -> None:
     before = run(config)
     edit(paths.prediction(config, "em"), "affs", (slice(None), *CORNER), 255)
     with pytest.raises(
-        ValueError, match=r"affs of the prediction was changed since; run segment\.py again"
+        ValueError, match=r"affs of the prediction was changed since; run `lsd segment` again"
     ):
         evaluate(config)
     segment(config)
@@ -165,7 +165,7 @@ def test_edited_fragments_are_joined_anew(config) -> None:
     one, other = np.unique(fragments[:9][fragments[:9] > 0])[:2]
     moved = np.argwhere(fragments == other)[0]
     edit(paths.segmentation(config, "em"), "fragments", tuple(moved), one)
-    with pytest.raises(ValueError, match=r"fragments was changed since; run segment\.py again"):
+    with pytest.raises(ValueError, match=r"fragments was changed since; run `lsd segment` again"):
         evaluate(config)
 
 

@@ -12,7 +12,7 @@ from guide import variants
 
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
-from lsd.report.run import draw
+from lsd.report.run import draw_figures
 from lsd.report.table import scores_table
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -86,7 +86,7 @@ def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
     assert found["threshold"] in config.segment.thresholds
     assert evaluation.volumes["synthetic_test"].scored.voi_sum > 0
     assert "synthetic_test" in scores_table(evaluation)
-    assert all(path.stat().st_size > 1000 for path in draw(config, evaluation))
+    assert all(path.stat().st_size > 1000 for path in draw_figures(config, evaluation))
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ class Invented(spec.Spec):
     """Looks like any kind of anything."""
 
     kind: Literal["invented"] = "invented"
+    noun: ClassVar[str] = "kind"
     behaviour: ClassVar[str] = "nowhere:Invented"
     dims: int = 3
     features_out: int | None = None

@@ -1,6 +1,7 @@
 """docs/library.md is a notebook: its blocks run one after another, in a checkout."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,9 +16,13 @@ BLOCKS = blocks_of("library")
 
 @pytest.mark.slow
 def test_the_notebook_runs(tmp_path, monkeypatch, capsys) -> None:
-    """As it is written, from top to bottom; what it writes lies in the working folder."""
-    (tmp_path / "pretrained").symlink_to(ROOT / "pretrained")
-    monkeypatch.chdir(tmp_path)
+    """As it is written, from top to bottom; it leaves nothing in the folder of the checkout."""
+    checkout, temporary = tmp_path / "checkout", tmp_path / "temporary"
+    checkout.mkdir()
+    temporary.mkdir()
+    (checkout / "pretrained").symlink_to(ROOT / "pretrained")
+    monkeypatch.chdir(checkout)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     mpl.use("Agg")
     names: dict = {}
     for block in BLOCKS:
@@ -26,7 +31,9 @@ def test_the_notebook_runs(tmp_path, monkeypatch, capsys) -> None:
     assert "(40, 80, 80) uint8, voxels of 10 x 10 x 10 nm, labels" in said
     assert "trained on voxels of 10 x 10 x 10 nm" in said
     assert "raw is uint16; only uint8 is known to mean 0..255" in said
-    assert (tmp_path / "section.png").stat().st_size > 1000
+    assert "segment has no argument 'treshold'; did you mean 'threshold'?" in said
+    assert [path.stat().st_size > 1000 for path in temporary.glob("*/section.png")] == [True]
+    assert [path.name for path in checkout.iterdir()] == ["pretrained"]
 
 
 def test_it_names_all_that_there_is() -> None:

@@ -14,7 +14,7 @@ from kinds_outside.decoders import Pieces, Strongest
 from scipy import ndimage
 
 from lsd.arrays.pairs import count_pairs
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.evaluation.partition import compare
 from lsd.evaluation.run import evaluate
 from lsd.network.cascade import Cascade
@@ -130,8 +130,13 @@ def test_a_config_names_the_module(config) -> None:
         config.derive(imports=(), segment=PIECES)
 
 
+# workers are processes that import much
+BY_WORKERS = pytest.param(2, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize("use_mask", [False, True], ids=["", "mask"])
-def test_over_blocks_it_is_the_whole(config, use_mask) -> None:
+@pytest.mark.parametrize("workers", [0, BY_WORKERS])
+def test_over_blocks_it_is_the_whole(config, use_mask, workers) -> None:
     """A context of one voxel is enough, for pieces are joined where a face cut them."""
     config = config.derive(segment=PIECES.derive(use_mask=use_mask))
     mask = np.ones(ROI.shape, bool)
@@ -145,22 +150,19 @@ def test_over_blocks_it_is_the_whole(config, use_mask) -> None:
     segment(config, progress=told.append)
     assert f"em: {expected.max()} segments" in told
     assert same_partition(read(config, "segmentation/pieces"), expected)
-    for count in (0, 2) if use_mask else (0,):
-        blocks = config.derive(
-            name=f"blocks{count}", segment={**BLOCKS, "workers": {"count": count}}
-        )
-        prediction(blocks, "em").parent.mkdir(parents=True)
-        prediction(blocks, "em").symlink_to(prediction(config, "em"))
-        segment(blocks, progress=str)
-        assert read(blocks, "fragments").max() > expected.max()
-        assert same_partition(read(blocks, "segmentation/pieces"), expected)
+    blocks = config.derive(name="blocks", segment={**BLOCKS, "workers": {"count": workers}})
+    prediction(blocks, "em").parent.mkdir(parents=True)
+    prediction(blocks, "em").symlink_to(prediction(config, "em"))
+    segment(blocks, progress=str)
+    assert read(blocks, "fragments").max() > expected.max()
+    assert same_partition(read(blocks, "segmentation/pieces"), expected)
 
 
 def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
     config = config.derive(segment={**PIECES.model_dump(), **BLOCKS})
     [container] = segment(config)
     found = evaluate(config)
-    assert verify(container.parents[1]) == verify_tables(container.parents[1]) == []
+    assert verify_blocks(container.parents[1]) == verify_tables(container.parents[1]) == []
     assert found.threshold is None
     assert found.chosen_on == "the pieces decoder has none"
     known = np.ones(ROI.shape, bool)
@@ -168,7 +170,7 @@ def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
     pieces, truth = read(config, "segmentation/pieces"), labels()
     assert found.volumes["em"].scored == compare(pieces[known], truth[known])
     other = config.derive(segment={"decoder": {"kind": "pieces", "highest": 0.3}})
-    with pytest.raises(ValueError, match=r"segment.decoder.* run segment.py again"):
+    with pytest.raises(ValueError, match=r"segment.decoder.* run `lsd segment` again"):
         evaluate(other)
     segment(other)
     assert evaluate(other).volumes["em"].scored != found.volumes["em"].scored
@@ -244,7 +246,7 @@ def test_scores_of_arrays() -> None:
     np.testing.assert_allclose(1 - squared, (1 - scores) ** 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("count", [0, BY_WORKERS])
 def test_scores_over_blocks(config, count) -> None:
     """Contacts that lie around a block are seen whole, so blocks are scored as the whole would
     be."""
@@ -274,7 +276,7 @@ def test_validation_goes_by_it(config) -> None:
     validator, cascade = Validator(config, stage), Cascade(config.variant, config.network.trunk)
     found = validator(cascade)
     volume = open_volume(config.dataset.validate[0], name="em", data_root=Path(config.data_root))
-    boundary = predict_region(validator._predictor(cascade), volume, ROI)["boundary"]
+    boundary = predict_region(validator.predictor(cascade), volume, ROI)["boundary"]
     pieces = ndimage.label(np.rint(boundary[0] * 255) <= 127)[0].astype(np.uint64)
     known = volume.read_known(ROI)
     assert found.scores == compare(pieces[known], labels()[known])

@@ -10,7 +10,7 @@ from kinds_outside.metric import Impurity, ImpurityScore
 
 from lsd.evaluation.run import evaluate
 from lsd.report.figures import headline
-from lsd.report.run import draw
+from lsd.report.run import draw_figures
 from lsd.report.table import scores_table
 from lsd.spec import Config, Evaluate, paths
 from lsd.spec.kinds import import_kinds
@@ -90,7 +90,7 @@ def test_evaluation_goes_by_it(tmp_path) -> None:
 def test_figures_draw_it(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("lsd.report.figures._PIXELS", 50)  # fast
     run = segmented(tmp_path).derive(imports=(MODULE,), evaluate={"metric": "impurity"})
-    files = draw(run, evaluate(run))
+    files = draw_figures(run, evaluate(run))
     assert files[0].name == "evaluation_sweep.png"
     assert all(file.stat().st_size > 5000 for file in files)
 
@@ -123,7 +123,7 @@ def test_a_name_stands_for_it_and_the_usual_one_is_not_written() -> None:
     assert "metric" not in Evaluate().model_dump(mode="json")
     assert "metric" not in json.loads(Evaluate(metric="voi").model_dump_json())
     assert Evaluate.model_validate(Evaluate().model_dump()) == Evaluate()
-    with pytest.raises(ValueError, match="kind 'elegance' is unknown; allowed: voi"):
+    with pytest.raises(ValueError, match="metric 'elegance' is unknown; allowed: voi"):
         Evaluate(metric="elegance")
 
 

@@ -13,10 +13,10 @@ from outside_run import make_config
 from lsd.arrays.turning import Turn
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
-from lsd.prediction.augment import average, margin, turns_of
+from lsd.prediction.augment import average, opinion_margin, turns_of
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import predict
-from lsd.segmentation.predicted import neighborhoods, predicted
+from lsd.segmentation.predicted import open_heads
 from lsd.segmentation.run import segment
 from lsd.spec import Head, Stage, Variant, Workers
 from lsd.spec.kinds import import_kinds
@@ -108,12 +108,13 @@ def _float_values(config, path):
 def test_affinities_of_another_kind_are_segmented(trained) -> None:
     config, _ = trained
     [container] = predict(config, progress=False)
-    offsets = neighborhoods(config)["affs"]
+    affs = open_heads(config, "boxes")["affs"]
+    offsets = affs.neighborhood
     assert len(offsets) == (5 if config.network.dims == 2 else 10)
-    assert predicted(config, "boxes")["affs"].channels == len(offsets)
+    assert affs.array.channels == len(offsets)
     segment(config)
     with pytest.raises(ValueError, match=r"names 'flow'; heads with affinities: affs"):
-        neighborhoods(config.derive(segment={"affinities": "flow"}))
+        open_heads(config.derive(segment={"affinities": "flow"}), "boxes")
     assert has_array(container, "affs")
 
 
@@ -147,7 +148,7 @@ def test_a_network_that_is_right_stays_right_when_it_is_turned(target, dims) -> 
         return {"head": torch.from_numpy(values)[None]}
 
     for turns in (turns_of("transposes", (1,) * dims), (Turn.none(dims), _quarter(dims))):
-        below, above = margin([o for turn in turns for o in kind.turned(turn)], dims)
+        below, above = opinion_margin([o for turn in turns for o in kind.turned(turn)], dims)
         kept = tuple(slice(b + 1, 20 - 1 - a) for b, a in zip(below, above, strict=True))
         got = average(forward, raw, targets={"head": kind}, turns=turns, kept=kept)["head"]
         torch.testing.assert_close(got, forward(raw)["head"][:, :, *kept], rtol=0, atol=1e-5)

@@ -17,14 +17,14 @@ def main():
     labels, seconds = np.load(path), []
     for _ in range(int(repeats)):
         begin = time.perf_counter()
-        found = get_local_shape_descriptors(
+        lsds = get_local_shape_descriptors(
             labels,
             sigma=(float(sigma),) * 3,
             voxel_size=(int(voxel_size),) * 3,
             downsample=int(downsample),
         )
         seconds.append(time.perf_counter() - begin)
-    np.save(output, found)
+    np.save(output, lsds)
     print(json.dumps(seconds))
 
 

@@ -31,8 +31,8 @@ def main():
     (folder / "first").unlink()
     begin = now()
     for index in range(blocks):
-        here = slice(index * edges, (index + 1) * edges)
-        write(folder / f"{index}.parquet", u[here], v[here], score[here])
+        rows = slice(index * edges, (index + 1) * edges)
+        write(folder / f"{index}.parquet", u[rows], v[rows], score[rows])
     middle = now()
     assert sum(read(path) for path in folder.iterdir()) == blocks * edges
     end = now()

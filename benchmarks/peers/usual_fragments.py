@@ -31,12 +31,12 @@ def fragments(foreground, distance):
     inside = ndimage.distance_transform_edt(foreground)
     middle = time.process_time()
     seeds, _ = ndimage.label(ndimage.maximum_filter(inside, distance) == inside)
-    found = time.process_time()
+    seeded = time.process_time()
     labels = mahotas.cwatershed(inside.max() - inside, seeds)
     return labels, {
         "distance": middle - start,
-        "seeds": found - middle,
-        "flooding": time.process_time() - found,
+        "seeds": seeded - middle,
+        "flooding": time.process_time() - seeded,
     }
 
 

@@ -17,20 +17,20 @@ PARTS = ("scheduling", "petabyte", "whole", "workers", "volume")
 
 
 def run() -> dict[str, Any]:
-    """What each part found.  ratio: one Parquet file a block over our ledger, in CPU seconds to
+    """What each part measured.  ratio: one Parquet file a block over our ledger, in CPU seconds to
     write and read edges."""
     scale = float(os.environ.get("LSD_BENCHMARK_SCALE", "1"))
     parts = os.environ.get("LSD_BENCHMARK_PARTS", ",".join(PARTS)).split(",")
-    found: dict[str, Any] = {} if scale == 1 else {"scale": scale}
+    results: dict[str, Any] = {} if scale == 1 else {"scale": scale}
     for part in parts:
         print(f"  {part} ...", flush=True)
         try:
-            found |= importlib.import_module(f"benchmarks.scale.{part}").run(scale)
+            results |= importlib.import_module(f"benchmarks.scale.{part}").run(scale)
         except Exception as error:
             # the others take minutes, too
             traceback.print_exc()
-            found[f"{part} failed"] = f"{type(error).__name__}: {error}"
-    return found
+            results[f"{part} failed"] = f"{type(error).__name__}: {error}"
+    return results
 
 
 def main() -> None:

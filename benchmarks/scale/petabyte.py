@@ -23,7 +23,7 @@ from benchmarks.environment import environment, run_in
 from benchmarks.scale.process import Cost, fresh
 from lsd.blockwise.on_disk.ledger import Journal, read_ledger
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.on_disk.tables import Places, open_table, write_tables
+from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, write_tables
 from lsd.segmentation.over_blocks.edges import EDGE, edge_pieces
 from lsd.segmentation.over_blocks.fragments import SIZE
 
@@ -43,18 +43,18 @@ def run(scale: float) -> dict[str, Any]:
     side = max(10, round(100 * scale ** (1 / 3)))
     # $TMPDIR may be in memory; a petabyte's tables are not
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        found = {"blocks": side**3, "edges": side**3 * EDGES, "fragments": side**3 * FRAGMENTS}
-        found |= (
+        results = {"blocks": side**3, "edges": side**3 * EDGES, "fragments": side**3 * FRAGMENTS}
+        results |= (
             _written(folder, side)
             | _read(folder, side**3)
             | _tables(folder, side**3)
             | _used(folder, side**3)
         )
-        found |= {
+        results |= {
             f"bytes a block, {name}": size / side**3 for name, size in _sizes(Path(folder)).items()
         }
-        found["files"] = sum(len(files) for _, _, files in os.walk(folder))
-    return found | _beside(max(500, int(10_000 * scale)))
+        results["files"] = sum(len(files) for _, _, files in os.walk(folder))
+    return results | _beside(max(500, int(10_000 * scale)))
 
 
 def _written(folder: str, side: int) -> dict[str, Any]:
@@ -81,14 +81,14 @@ def _read(folder: str, blocks: int) -> dict[str, Any]:
 
 
 def _tables(folder: str, blocks: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for count in (1, len(THRESHOLDS)):
         cost = fresh(f"{_HERE}:tables", folder=folder, thresholds=THRESHOLDS[-count:])
-        found |= _shown(f"tables of {count} threshold{'s' if count > 1 else ''}", cost)
-        found |= {
+        results |= _shown(f"tables of {count} threshold{'s' if count > 1 else ''}", cost)
+        results |= {
             f"segments at {threshold}": segments for threshold, segments in cost.result.items()
         }
-    return found
+    return results
 
 
 def _used(folder: str, blocks: int) -> dict[str, Any]:
@@ -128,16 +128,16 @@ def _beside(blocks: int) -> dict[str, Any]:
         )
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         ours = fresh(f"{_HERE}:both_ways", folder=folder, blocks=blocks).result
-    found: dict[str, Any] = {"beside Parquet: blocks": blocks}
+    results: dict[str, Any] = {"beside Parquet: blocks": blocks}
     for name, of in (("a Parquet file a block", theirs), ("ledger", ours)):
         for what in ("write", "read"):
-            found[f"{name}: {what} a block, us"] = of[what] / blocks * 1e6
-            found[f"{name}: {what} a block, CPU us"] = of[f"{what} cpu"] / blocks * 1e6
-        found |= {f"{name}: bytes a block": of["bytes"] / blocks, f"{name}: files": of["files"]}
-    found["ratio"] = (theirs["write cpu"] + theirs["read cpu"]) / (
+            results[f"{name}: {what} a block, us"] = of[what] / blocks * 1e6
+            results[f"{name}: {what} a block, CPU us"] = of[f"{what} cpu"] / blocks * 1e6
+        results |= {f"{name}: bytes a block": of["bytes"] / blocks, f"{name}: files": of["files"]}
+    results["ratio"] = (theirs["write cpu"] + theirs["read cpu"]) / (
         ours["write cpu"] + ours["read cpu"]
     )
-    return found
+    return results
 
 
 def write(*, folder: str, side: int, part: int) -> float:
@@ -193,12 +193,14 @@ def read(*, folder: str) -> tuple[int, int]:
         read_ledger(Path(folder) / "blocks" / name) for name in ("fragments", "edges")
     )
     assert not len(edges.missing(len(fragments)))
-    return len(edges), len(Places.of(fragments.records["count"], APART))
+    return len(edges), len(FragmentPlaces.of(fragments.records["count"], APART))
 
 
 def tables(*, folder: str, thresholds: list[float]) -> dict[str, int]:
     """The tables of these thresholds; returns how many segments each has."""
-    places = Places.of(read_ledger(Path(folder) / "blocks" / "fragments").records["count"], APART)
+    places = FragmentPlaces.of(
+        read_ledger(Path(folder) / "blocks" / "fragments").records["count"], APART
+    )
     edges = Path(folder) / "blocks" / "edges"
     write_tables(
         Path(folder),

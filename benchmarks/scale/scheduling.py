@@ -43,17 +43,19 @@ def run(scale: float) -> dict[str, Any]:
     """Milliseconds a block of 10,000, start-up excluded: the time of all, less that of a tenth of
     them."""
     many = max(200, int(10_000 * scale))
-    found = {"empty blocks": many}
+    results = {"empty blocks": many}
     for workers, name in ((0, "in this process"), (1, "one worker"), (2, "two workers")):
         few, all_of_them = (
             fresh("benchmarks.scale.scheduling:empty", count=n, workers=workers)
             for n in (many // 10, many)
         )
         blocks = many - many // 10
-        found[f"empty block, {name}, ms"] = (all_of_them.wall - few.wall) / blocks * 1e3
-        found[f"empty block, {name}, CPU ms"] = (all_of_them.cpu - few.cpu) / blocks * 1e3
-        found[f"start and end of a step, {name}, s"] = few.wall - (all_of_them.wall - few.wall) / 9
-    return {**found, "empty block, ms, at most wanted": WANTED_MS}
+        results[f"empty block, {name}, ms"] = (all_of_them.wall - few.wall) / blocks * 1e3
+        results[f"empty block, {name}, CPU ms"] = (all_of_them.cpu - few.cpu) / blocks * 1e3
+        results[f"start and end of a step, {name}, s"] = (
+            few.wall - (all_of_them.wall - few.wall) / 9
+        )
+    return {**results, "empty block, ms, at most wanted": WANTED_MS}
 
 
 def empty(*, count: int, workers: int) -> None:

@@ -64,7 +64,7 @@ CASES = (
 def run(scale: float) -> dict[str, Any]:
     """Voxels a second, and MB of the driver and of the largest worker; scale: of the voxels of
     everything."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for case in CASES:
         tile = 32 * max(1, round(case.tile / 32 * scale ** (1 / 3)))
         shape, block = ([n * tile for n in tiles] for tiles in (case.shape, case.block))
@@ -77,22 +77,22 @@ def run(scale: float) -> dict[str, Any]:
                 f"    {what}: {value if isinstance(value, str) else format(value, '.4g')}",
                 flush=True,
             )
-        found |= shown
-    return found
+        results |= shown
+    return results
 
 
 def _shown(case: Case, shape: str, cost: Cost, voxels: int) -> dict[str, Any]:
-    found = {
+    results = {
         "": f"{shape}, {case.workers or 1} process{'es' if case.workers > 1 else ''}; {cost.result}"
     }
-    found |= {
+    results |= {
         "Mvoxels/s": voxels / cost.wall / 1e6,
         "CPU s/Mvoxel": cost.cpu / voxels * 1e6,
         "peak MB": cost.peak,
     }
     if case.workers:
-        found["largest worker, peak MB"] = cost.child
-    return {f"{case.name}: {what}".removesuffix(": "): value for what, value in found.items()}
+        results["largest worker, peak MB"] = cost.child
+    return {f"{case.name}: {what}".removesuffix(": "): value for what, value in results.items()}
 
 
 def make(*, folder: str, shape: list[int], tile: int) -> None:
@@ -125,12 +125,12 @@ def cells(size: int, seed: int = 0) -> NDArray[np.uint8]:
         rng.standard_normal((size,) * 3, dtype=np.float32), 2.0, mode="wrap"
     )
     field *= np.float32(0.15 / field.std())
-    found = np.empty((3, size, size, size), np.uint8)
+    affs = np.empty((3, size, size, size), np.uint8)
     for axis in range(3):
         same = inside & np.roll(inside, 1, axis) & (labels == np.roll(labels, 1, axis))
         smooth = ndimage.gaussian_filter(same.astype(np.float32), 1.0, mode="wrap")
-        found[axis] = np.clip(smooth + field, 0, 1) * 255
-    return found
+        affs[axis] = np.clip(smooth + field, 0, 1) * 255
+    return affs
 
 
 def segmented(*, folder: str, block: list[int], workers: int) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.scale.process import fresh
-from lsd.segmentation.on_disk.tables import Places
+from lsd.segmentation.on_disk.tables import FragmentPlaces
 from lsd.segmentation.over_blocks.contacts import CONTACT
-from lsd.segmentation.over_blocks.whole import Graph, Whole, WholeJob
+from lsd.segmentation.over_blocks.whole import Graph, WholeFunction, WholeJob
 from lsd.spec import Segment
 
 # fragments along each axis of a lattice, each in contact with those before it: 10^7 contacts
@@ -41,7 +41,7 @@ def join(*, side: int) -> int:
     """Their edges."""
     scores = Segment(caution=0.25, cautious_above=3000).scores
     job = WholeJob(made_from="", fragments="", scores=scores, apart=side**3)
-    rows = Whole(job, Path()).compute(None, _graph(side)).rows  # type: ignore[arg-type]
+    rows = WholeFunction(job, Path()).compute(None, _graph(side)).rows  # type: ignore[arg-type]
     assert rows is not None
     assert np.isfinite(rows["score"]).all()
     return len(rows)
@@ -63,5 +63,5 @@ def _graph(side: int) -> Graph:
         rows["weight"], rows["touch"] = rng.integers(1, 400, len(rows)), True
         rows["sum"] = rng.random(len(rows)) * rows["weight"]
         pieces.append(rows)
-    places = Places.of(np.array([ids.size]), apart=ids.size)
+    places = FragmentPlaces.of(np.array([ids.size]), apart=ids.size)
     return Graph(places, rng.integers(30, 3000, ids.size), np.concatenate(pieces))

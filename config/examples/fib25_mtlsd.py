@@ -1,7 +1,7 @@
 """FIB-25 on a laptop's cores: descriptors and affinities from one small residual U-Net.
 
-python trainer.py -c config/examples/fib25_mtlsd.py, then predicter.py, segment.py, evaluate.py with
-the same -c.
+lsd train -c config/examples/fib25_mtlsd.py, then lsd predict, lsd segment, lsd evaluate with the
+same -c.
 """
 
 from config.datasets import AUGMENTATIONS, DATASETS, sharpened

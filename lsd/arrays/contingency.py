@@ -50,7 +50,7 @@ class Contingency:
 
     @classmethod
     def empty(cls) -> Contingency:
-        """Of no voxel at all; where a sum starts."""
+        """The table of no voxels, with which a sum starts."""
         return cls(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
 
     def __add__(self, other: Contingency) -> Contingency:

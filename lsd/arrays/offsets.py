@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lsd.arrays.told import tell
+from lsd.arrays.caller import warn_caller
 
 Offset = tuple[int, ...]
 Array = npt.NDArray[Any]
@@ -38,7 +38,7 @@ def for_dims(neighborhood: Sequence[Sequence[int]], dims: int) -> tuple[Offset, 
     return kept
 
 
-def check(
+def check_neighborhood(
     neighborhood: Sequence[Sequence[int]], *, channels: int | None = None
 ) -> tuple[Offset, ...]:
     """The offsets as tuples.  channels: of the affinities that they belong to.
@@ -79,31 +79,31 @@ def warn_beyond(shape: Sequence[int], neighborhood: Sequence[Sequence[int]]) -> 
     pair of voxels has them."""
     for offset in neighborhood:
         if any(abs(k) >= n for k, n in zip(offset, shape[len(shape) - len(offset) :], strict=True)):
-            tell(
+            warn_caller(
                 f"offset {tuple(offset)} is longer than the volume of shape {tuple(shape)}, so its "
                 f"channel says nothing here"
             )
 
 
 def views(shape: Sequence[int], offset: Sequence[int]) -> tuple[Slices, Slices]:
-    """Slices (here, there): array[here] and array[there] hold each v, and its v + offset, of all
-    pairs inside `shape`."""
-    here = tuple(
+    """Slices (first, second): array[first] holds each voxel v and array[second] its v + offset, of
+    all pairs inside `shape`."""
+    first = tuple(
         slice(max(0, -k), max(0, n - max(0, k))) for n, k in zip(shape, offset, strict=True)
     )
-    there = tuple(
+    second = tuple(
         slice(max(0, k), max(0, n - max(0, -k))) for n, k in zip(shape, offset, strict=True)
     )
-    return here, there
+    return first, second
 
 
-def shift(array: Array, offset: Sequence[int], *, fill: float = 0) -> Array:
+def shift_array(array: Array, offset: Sequence[int], *, fill: float = 0) -> Array:
     """What lies at v + offset, for each v: (..., z, y, x) as `array`; `fill` where that is
     outside."""
-    here, there = views(array.shape[array.ndim - len(offset) :], offset)
+    first, second = views(array.shape[array.ndim - len(offset) :], offset)
     shifted = np.full_like(array, fill)
     lead = (slice(None),) * (array.ndim - len(offset))
-    shifted[lead + here] = array[lead + there]
+    shifted[lead + first] = array[lead + second]
     return shifted
 
 

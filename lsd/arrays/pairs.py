@@ -54,13 +54,15 @@ def sum_pairs(
 def touching(labels: NDArray[Any]) -> NDArray[np.uint64]:
     """Every pair of ids other than 0 that share a face somewhere: uint64 (n, 2), smaller id first,
     in ascending order."""
-    found = [np.empty((2, 0), dtype=np.uint64)]
+    pairs_of_axes = [np.empty((2, 0), dtype=np.uint64)]
     for axis in range(labels.ndim):
         begin = tuple(slice(None) for _ in range(axis))
         pairs = count_pairs(labels[(*begin, slice(1, None))], labels[(*begin, slice(None, -1))])
         different = (pairs.first != pairs.second) & (pairs.first > 0) & (pairs.second > 0)
-        found.append(np.sort(np.stack([pairs.first[different], pairs.second[different]]), axis=0))
-    u, v = np.concatenate(found, axis=1)
+        pairs_of_axes.append(
+            np.sort(np.stack([pairs.first[different], pairs.second[different]]), axis=0)
+        )
+    u, v = np.concatenate(pairs_of_axes, axis=1)
     u, v, _ = sum_pairs(u, v, np.ones(len(u), dtype=np.int64))
     return np.stack([u, v], axis=1)
 

@@ -61,7 +61,7 @@ def joining_merge(count, merges, edges):  # type: ignore[no-untyped-def]  # noqa
         parents[small] = large
         hung[small] = i
         sizes[large] += sizes[small]
-    found = np.empty(len(edges), np.int64)
+    merge_of_edge = np.empty(len(edges), np.int64)
     for i in range(len(edges)):
         u, v = edges[i]
         answer = never
@@ -72,8 +72,8 @@ def joining_merge(count, merges, edges):  # type: ignore[no-untyped-def]  # noqa
             if answer == never:
                 break
             u = parents[u]
-        found[i] = answer
-    return found
+        merge_of_edge[i] = answer
+    return merge_of_edge
 
 
 @numba.njit(cache=True, nogil=True)

@@ -14,7 +14,7 @@ from lsd.batches.keys import KNOWN, LABELS, At, Filter, array, extra
 from lsd.targets.target import compute, target_kind
 
 
-class Heads(Filter):
+class HeadTargets(Filter):
     """Adds target and weights (1 where it is known) of every head, each computed from the labels
     around that it needs."""
 
@@ -31,7 +31,7 @@ class Heads(Filter):
                 self.provides(key, At(self.spec[LABELS].roi))
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs labels, with the widest context."""
+        """Asks for labels, with the widest context of all heads."""
         needed = gp.BatchRequest()
         for name, kind in self.kinds.items():
             roi = request[keys.target(name)].roi
@@ -43,15 +43,15 @@ class Heads(Filter):
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """Computes every head on its own crop."""
-        made = gp.Batch()
+        computed = gp.Batch()
         for name in self.heads:
             roi = request[keys.target(name)].roi
             values, weights = self._compute(name, batch, roi)
-            made[keys.target(name)], made[keys.weight(name)] = (
+            computed[keys.target(name)], computed[keys.weight(name)] = (
                 array(values, roi),
                 array(weights, roi),
             )
-        return made
+        return computed
 
     def margin(self, head: str) -> gp.Coordinate:
         """Voxels of labels (z, y, x) around the output that a head needs."""
@@ -85,7 +85,7 @@ class Heads(Filter):
         return np.ascontiguousarray(values).reshape(shape), mask.astype(np.float32).reshape(shape)
 
     def _flat(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Without z, for 2D networks."""
+        """An array without its z axis, for 2D networks."""
         return np.ascontiguousarray(data[0] if self.dims == 2 else data)
 
 

@@ -84,14 +84,14 @@ class RawFilter(Filter):
         self.change = change
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs raw."""
+        """Asks for raw."""
         return gp.BatchRequest({RAW: request[RAW].copy()})
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
         """What `change` makes of raw."""
-        given = batch[RAW]
+        raw = batch[RAW]
         changed = gp.Batch()
-        changed[RAW] = array(self.change(given.data, generator(request)), given.spec.roi)
+        changed[RAW] = array(self.change(raw.data, generator(request)), raw.spec.roi)
         return changed
 
 

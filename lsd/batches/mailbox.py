@@ -20,7 +20,7 @@ ALIGNED = 64
 
 
 class Closed(Exception):
-    """The other process has gone."""
+    """The other process has ended."""
 
 
 def send(sock: socket.socket, message: object) -> None:

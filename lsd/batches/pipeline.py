@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.batches import keys
 from lsd.batches.augmentations.chain import augmenting
-from lsd.batches.heads import Heads, extras
+from lsd.batches.heads import HeadTargets, extras
 from lsd.batches.keys import KNOWN, LABELS, RAW, At
 from lsd.batches.recipe import Recipe
 from lsd.batches.sources.choice import Choice
+from lsd.batches.sources.chunk_memory import Memory, with_memory
 from lsd.batches.sources.location import Location
-from lsd.batches.sources.remembered import Memory, remember
-from lsd.batches.sources.source import Source
-from lsd.batches.volumes import check_size, chunk_memory, open_training, scout
-from lsd.batches.workers import Workers
+from lsd.batches.sources.source import VolumeSource
+from lsd.batches.volumes import check_size, chunk_memory, find_places, open_training
+from lsd.batches.workers import BatchWorkers
 from lsd.spec.paths import data_root
 from lsd.volumes.intensity import signed
 from lsd.volumes.volume import OpenVolume
@@ -92,17 +92,17 @@ class Batches:
         )
         self._maker = Maker(recipe)
         check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
-        self._workers: Workers[Batch] | None = None
+        self._workers: BatchWorkers[Batch] | None = None
         if config.train.workers:
             # what this process found out of the volumes need not be found out again
             known = replace(recipe, places=self._maker.places, memory=self._maker.memory.size)
             count = config.train.workers
-            self._workers = Workers(Maker, known, count=count, start=start, stop=stop)
+            self._workers = BatchWorkers(Maker, known, count=count, start=start, stop=stop)
         self._next = start
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """Of all that is trained on, nm."""
+        """Voxel size of all training volumes, nm."""
         return tuple(float(size) for size in self._maker.voxel_size)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -143,12 +143,12 @@ class Maker:
         )
         processes = recipe.processes * (1 + recipe.config.train.workers)
         self.memory = Memory(recipe.memory or chunk_memory(opened, processes))
-        self.volumes = [remember(volume, self.memory) for volume in opened]
+        self.volumes = [with_memory(volume, self.memory) for volume in opened]
         self.voxel_size = self.volumes[0].voxel_size
         locations = _locations(recipe, self.volumes)
-        self.places = recipe.places or scout(self.volumes, locations)
-        self._pipeline = build(recipe, self.volumes, locations)
-        self._request = request(recipe)
+        self.places = recipe.places or find_places(self.volumes, locations)
+        self._pipeline = build_pipeline(recipe, self.volumes, locations)
+        self._request = sample_request(recipe)
         self._pipeline.setup()
 
     def __call__(self, index: int) -> Batch:
@@ -171,7 +171,7 @@ class Maker:
         )
 
     def close(self) -> None:
-        """Takes the pipeline apart."""
+        """Ends the pipeline's nodes."""
         self._pipeline.internal_teardown()
 
     def _sample(self, seed: np.random.SeedSequence) -> gp.Batch:
@@ -194,7 +194,7 @@ class Maker:
         )  # spares a copy
 
 
-def request(recipe: Recipe) -> gp.BatchRequest:
+def sample_request(recipe: Recipe) -> gp.BatchRequest:
     """What one sample consists of: raw, and at the output in its middle labels, where they are
     known, targets and weights."""
     raw, output = recipe.section(recipe.raw_shape), recipe.section(recipe.output_shape)
@@ -207,12 +207,12 @@ def request(recipe: Recipe) -> gp.BatchRequest:
     return wanted
 
 
-def build(
+def build_pipeline(
     recipe: Recipe, volumes: Sequence[OpenVolume], locations: Sequence[Location]
 ) -> gp.Pipeline:
     """The nodes of a recipe, chained but not set up."""
     sources = tuple(
-        Source(volume, extras=extras(recipe.heads)) + location
+        VolumeSource(volume, extras=extras(recipe.heads)) + location
         for volume, location in zip(volumes, locations, strict=True)
     )
     pipeline = sources + Choice([volume.spec.weight for volume in volumes])
@@ -224,7 +224,7 @@ def build(
         flat=recipe.dims == 2,
     ):
         pipeline += node
-    return pipeline + Heads(recipe.heads, voxel_size=volumes[0].voxel_size, dims=recipe.dims)
+    return pipeline + HeadTargets(recipe.heads, voxel_size=volumes[0].voxel_size, dims=recipe.dims)
 
 
 def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:

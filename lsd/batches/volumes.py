@@ -9,12 +9,12 @@ from typing import Literal
 
 from funlib.geometry import Coordinate, Roi
 
+from lsd.batches.sources.chunk_memory import budget, warn_of_large
 from lsd.batches.sources.location import Location, truth
-from lsd.batches.sources.places import Places
-from lsd.batches.sources.remembered import budget, warn_of_large
+from lsd.batches.sources.places import PlaceIndex
 from lsd.spec import Dataset
 from lsd.system.memory import available
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -60,12 +60,14 @@ def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:
     return size
 
 
-def scout(volumes: Sequence[OpenVolume], locations: Sequence[Location]) -> dict[str, Places | None]:
+def find_places(
+    volumes: Sequence[OpenVolume], locations: Sequence[Location]
+) -> dict[str, PlaceIndex | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:
         check_raw(volume)
-    return {location.volume.name: location.scout() for location in locations}
+    return {location.volume.name: location.find_places() for location in locations}
 
 
 def check_size(
@@ -78,17 +80,17 @@ def check_size(
             covered, needed = (
                 "x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted)
             )
-            what = (
+            problem = (
                 f"training volume {volume.name!r} has raw of {covered} voxels, a sample takes "
                 f"{needed}"
             )
             if small == "refuse":
                 raise ValueError(
-                    f"{what}; take a smaller network.train_shape, or continue raw by reflection, "
-                    f"train.small=pad"
+                    f"{problem}; take a smaller network.train_shape, or continue raw by "
+                    f"reflection, train.small=pad"
                 )
             log.warning(
                 "%s: what lies beyond is its reflection; a smaller network.train_shape needs less "
                 "of it",
-                what,
+                problem,
             )

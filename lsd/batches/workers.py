@@ -44,7 +44,7 @@ NOT_IMPORTED = ("torch",)
 ENDING, _LOOK = 5.0, 500
 
 
-class Workers(Generic[Made]):
+class BatchWorkers(Generic[Made]):
     """Iterates over make(start), make(start + 1), ... where make = setup(argument) runs in `count`
     processes.
 
@@ -67,10 +67,10 @@ class Workers(Generic[Made]):
         assert count > 0
         self._stop = stop
         self._start, self._next, self._ahead = start, start, ahead
-        self._crew: list[_Worker] = []
+        self._processes: list[_Worker] = []
         try:
-            self._crew = [_Worker() for _ in range(count)]
-            for number, worker in enumerate(self._crew):
+            self._processes = [_Worker() for _ in range(count)]
+            for number, worker in enumerate(self._processes):
                 worker.send((setup, argument))
                 for turn in range(ahead):
                     worker.send(start + number + turn * count)
@@ -83,23 +83,23 @@ class Workers(Generic[Made]):
 
     def __next__(self) -> Made:
         index = self._next
-        worker = self._crew[(index - self._start) % len(self._crew)]
-        made: Made = worker.take(index, stop=self._stop)
-        worker.send(index + self._ahead * len(self._crew))
+        worker = self._processes[(index - self._start) % len(self._processes)]
+        batch: Made = worker.take(index, stop=self._stop)
+        worker.send(index + self._ahead * len(self._processes))
         self._next += 1
-        return made
+        return batch
 
     def close(self) -> None:
         """Ends the processes; what they were making is dropped."""
-        for worker in self._crew:
+        for worker in self._processes:
             worker.stop()
         # together: frozen ones must be killed, each after it was waited for
         until = time.monotonic() + ENDING
-        for worker in self._crew:
+        for worker in self._processes:
             worker.join(until)
-        self._crew = []
+        self._processes = []
 
-    def __enter__(self) -> Workers[Made]:
+    def __enter__(self) -> BatchWorkers[Made]:
         return self
 
     def __exit__(
@@ -117,8 +117,9 @@ class _Worker:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from lsd.batches.workers import serve; "
-            f"serve({theirs.fileno()}, {imported()!r})"
+            f"import sys; sys.path[:] = {sys.path!r}\n"
+            "from lsd.batches.workers import serve_batches\n"
+            f"serve_batches({theirs.fileno()}, {imported()!r})"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -139,13 +140,13 @@ class _Worker:
         so."""
         try:
             self._wait(index, stop)
-            made, error, text = receive(self._socket)
+            result, error, text = receive(self._socket)
         except Closed:
-            raise RuntimeError(self._obituary(index)) from None
+            raise RuntimeError(self._why_it_ended(index)) from None
         if error is not None:
             error.add_note(f"in process {self._process.pid}, which made batch {index}:\n{text}")
             raise error
-        return made
+        return result
 
     def stop(self) -> None:
         """Tells the process to end."""
@@ -171,7 +172,7 @@ class _Worker:
             self._process.kill()
             self._process.wait()
 
-    def _obituary(self, index: int) -> str:
+    def _why_it_ended(self, index: int) -> str:
         self.join(time.monotonic() + ENDING)
         status = self._process.returncode
         cause = (
@@ -188,7 +189,7 @@ class _Worker:
         )
 
 
-def serve(descriptor: int, modules: Mapping[str, str]) -> None:
+def serve_batches(descriptor: int, modules: Mapping[str, str]) -> None:
     """What a worker runs: makes what it is asked for until the parent has gone, or until something
     fails.
 
@@ -220,7 +221,7 @@ def _set_up(parent: socket.socket) -> Callable[[int], Any]:
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception itself if it survives pickling."""
+    """The exception itself if it can be pickled, else one with the same words."""
     try:
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Block, chunk_shape, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import forget
 from lsd.blockwise.running.run import Summary, prepare, refuse_others, run
 from lsd.spec import Workers
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import announce_level, create_level, has_array
@@ -71,23 +71,23 @@ def make_levels(
 
 
 class LevelJob(Job):
-    """A level of each of several arrays, from their level 0; see `Level`.
+    """A level of each of several arrays, from their level 0; see `LevelFunction`.
 
     arrays: level -> (array, how it is made coarser); factor: voxels of level 0 in one, along each
             axis
     """
 
-    made_from: Annotated[str, Told("level 0 was made anew")]
+    made_from: Annotated[str, Wording("level 0 was made anew")]
     sources: tuple[OwnArray, ...]
     arrays: dict[str, tuple[str, How]]
     factor: Factor
 
-    def open(self, container: Path, worker: int) -> Level:
+    def open(self, container: Path, worker: int) -> LevelFunction:
         """Ready to be called."""
-        return Level(self, container)
+        return LevelFunction(self, container)
 
 
-class Level:
+class LevelFunction:
     """A level of each of several arrays, from their level 0."""
 
     def __init__(self, job: LevelJob, container: Path) -> None:
@@ -170,9 +170,7 @@ def _create(
 def _step(source: Step, how: Mapping[str, How], level: int, factor: Factor, roi: Roi) -> Step:
     arrays = {f"{name}/{level}": (name, of) for name, of in how.items()}
     sources = tuple(OwnArray.of(source.container, name) for name in how)
-    job = LevelJob(
-        made_from=digest(source.depends_on()), sources=sources, arrays=arrays, factor=factor
-    )
+    job = LevelJob(made_from=source.digest, sources=sources, arrays=arrays, factor=factor)
     none = (0,) * roi.dims
     grid = tile(roi, _block(roi.shape), step=(1,) * roi.dims, context=(none, none))
     return Step(_name(source, level), source.container, grid, job, arrays=tuple(arrays))
@@ -183,7 +181,7 @@ def _block(shape: Sequence[int]) -> Coordinate:
 
 
 def _is_plain(container: Path, name: str, levels: int) -> bool:
-    plain = containers.find(container, name) == name
+    plain = containers.find_array(container, name) == name
     if plain and levels > 1:
         log.warning("%s:%s is of an earlier version, which has no room for levels", container, name)
     return plain

@@ -6,20 +6,14 @@ is data, and can be given in its place.
 """
 
 from lsd.cli.command import Command, guarded, main, say
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
-from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES, override
-from lsd.spec.mistakes import lines as explain
+from lsd.spec.mistakes import ConfigError
 
 __all__ = [
     "Command",
-    "DEFAULT_CONFIG",
-    "DICTIONARIES",
     "ConfigError",
-    "explain",
     "guarded",
     "load",
     "main",
-    "override",
     "say",
 ]

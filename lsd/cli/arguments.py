@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lsd.cli.errors import ConfigError
 from lsd.cli.help import listed, width
 from lsd.cli.overrides import CONFIGS
+from lsd.spec.mistakes import ConfigError
 
 
 class _Help(argparse.Action):

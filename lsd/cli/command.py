@@ -18,11 +18,11 @@ from types import FrameType
 from pydantic import ValidationError
 
 from lsd.cli.arguments import parser
-from lsd.cli.errors import ConfigError
 from lsd.cli.files import load
+from lsd.cli.pipes import is_closed, may_be_closed
 from lsd.report.log import RunLog, note
 from lsd.spec import Config
-from lsd.spec.mistakes import lines
+from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
 from lsd.system.commands import hand_on
 from lsd.system.ranks import is_first
@@ -31,6 +31,7 @@ Action = Callable[[Config], object]
 
 # how threads are called that do blocks in this process
 _BLOCKS = "blocks"
+GOES_ON = "interrupted; the same command goes on from the last checkpoint or block"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Command:
     workers: str = ""
     by_workers: Action | None = None
 
+    @may_be_closed()
     def main(
         self,
         argv: Sequence[str] | None = None,
@@ -83,9 +85,14 @@ class Command:
         logging.captureWarnings(True)
         _quiet_libraries()
         hand_on()
-        called = [sys.argv[0]] if program is None else program.split()
-        words = (*called, *(sys.argv[1:] if argv is None else argv))
-        guarded(lambda: self._do(arguments, words), debug=arguments.debug)
+        started = [sys.argv[0]] if program is None else program.split()
+        words = (*started, *(sys.argv[1:] if argv is None else argv))
+        is_dry = getattr(arguments, "dry_run", False)
+        guarded(
+            lambda: self._do(arguments, words),
+            debug=arguments.debug,
+            interrupted="interrupted; nothing was changed" if is_dry else GOES_ON,
+        )
 
     def _do(self, arguments: argparse.Namespace, words: Sequence[str]) -> None:
         count = getattr(arguments, "workers", None)
@@ -95,8 +102,10 @@ class Command:
             sys.stdout.write(f"{config.model_dump_json(indent=2)}\n")
         elif getattr(arguments, "dry_run", False):
             assert self.survey is not None
+            # at once: what comes first imports torch
+            _write(f"what {self.name} would do, without doing it; this takes some seconds")
             for line in self.survey(config, bool(shared)):
-                sys.stdout.write(f"{line}\n")
+                _write(line)
         else:
             run = self.by_workers if shared and self.by_workers else self.run
             _logged(run, config, words)
@@ -123,36 +132,46 @@ def say(*words: object) -> None:
     note(text)
 
 
-def guarded(action: Callable[[], object], *, debug: bool) -> None:
-    """Does it and exits, with the exit status and the one sentence that `main` promises."""
+def _write(line: str) -> None:
+    """To be seen at once, also through a pipe: what comes next may take a while."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def guarded(action: Callable[[], object], *, debug: bool, interrupted: str = "interrupted") -> None:
+    """Does it and exits, with the exit status and the one sentence that `main` promises.
+
+    interrupted: what is said after Ctrl-C or SIGTERM, unless the action says more
+    """
+    signals: list[str] = []
     try:
-        with _terminable():
+        with _terminable(signals):
             action()
     except ConfigError as error:
         _fail(error, 2, debug=debug)
     except ValidationError as error:
         _fail("\n".join(lines(error)), 1, debug=debug)
     except KeyboardInterrupt as error:
-        _interrupted(str(error))
+        by_signal = f"interrupted by {signals[0]}" if signals else "interrupted"
+        _interrupted(str(error) or interrupted.replace("interrupted", by_signal, 1))
+    except BrokenPipeError as error:
+        if is_closed():
+            raise
+        _fail(error, 1, debug=debug)
     except (ValueError, OSError, RuntimeError, MemoryError, ImportError, KeyError) as error:
         _fail(error, 1, debug=debug)
     sys.exit(0)
 
 
 def _interrupted(words: str) -> None:
-    """Says so, in the words of what was interrupted if it has any, and exits, whatever signals come
-    meanwhile.
+    """Says so and exits, whatever signals come meanwhile.
 
     A thread that computes a block, for minutes, would be waited for; it may be ended as any process
     may be killed.
     """
-    with _deaf():
+    with _ignoring_signals():
         try:
-            _fail(
-                words or "interrupted; the same command goes on from the last checkpoint or block",
-                130,
-                debug=False,
-            )
+            _fail(words, 130, debug=False)
         finally:
             if any(thread.name.startswith(_BLOCKS) for thread in threading.enumerate()):
                 for stream in (sys.stdout, sys.stderr):
@@ -161,7 +180,7 @@ def _interrupted(words: str) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _ignoring_signals() -> Iterator[None]:
     """Inside, nobody hears Ctrl-C and SIGTERM."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -177,13 +196,17 @@ def _deaf() -> Iterator[None]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: locks are given back, and it is said how to go on."""
+def _terminable(signals: list[str]) -> Iterator[None]:
+    """Inside, SIGTERM is as Ctrl-C: locks are given back, and it is said how to go on.
+
+    signals: its name is appended when it comes
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        signals.append(signal.Signals(number).name)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

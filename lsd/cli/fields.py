@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lsd.spec import Config, Kind
-from lsd.spec.place import members
+from lsd.spec.error_place import members
 
 # how keys go on below a tuple and below a dictionary
 INDEX, NAME = "N", "NAME"

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lsd.cli.beside import beside
-from lsd.cli.errors import ConfigError
 from lsd.cli.overrides import CONFIGS, DEFAULT_CONFIG, DICTIONARIES, override
+from lsd.cli.siblings import siblings_importable
 from lsd.spec import Config
+from lsd.spec.blame import from_here, in_words, mistake_at
 from lsd.spec.collected import collecting
-from lsd.spec.kinds import import_kinds, imported, named, take_over
-from lsd.spec.mistakes import brief, lines, meant
-from lsd.spec.written import expanded
+from lsd.spec.kinds import import_kinds, imported, modules_named_by, take_over
+from lsd.spec.mistakes import ConfigError, brief, lines, suggestion
+from lsd.spec.user_paths import expanded
 
 
 def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -36,7 +36,8 @@ def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Confi
     names = _execute(path)
     config = names.get("config")
     if not isinstance(config, Config):
-        raise ConfigError(f"{path} sets no `config = Config(...)`, found {type(config).__name__}")
+        what = f"its config is {brief(config)}" if "config" in names else "it sets no `config`"
+        raise ConfigError(f"{path}: {what}; write `config = Config(...)` in it")
     dictionaries = {key: names.get(name, {}) for key, name in DICTIONARIES.items()}
     odd = [DICTIONARIES[key] for key, value in dictionaries.items() if not isinstance(value, dict)]
     if odd:
@@ -84,8 +85,8 @@ def _from_json(path: Path) -> Config:
     text = _read(path)
     # whoever names the file has it import what it names; modules are looked for as if the file
     # stood in the working folder
-    with beside(Path.cwd() / path.name):
-        _import(named(text), path)
+    with siblings_importable(Path.cwd() / path.name):
+        _import(modules_named_by(text), path)
     try:
         return Config.model_validate_json(text)
     except ValidationError as error:
@@ -107,7 +108,7 @@ def _import_named(overrides: Iterable[str], path: Path) -> None:
     texts = [text.partition("=")[2] for text in overrides if text.startswith("imports=")]
     names = [name for text in texts for name in re.findall(r"[\w.]+", text) if name != "none"]
     if names:
-        with beside(path), beside(Path.cwd() / path.name):
+        with siblings_importable(path), siblings_importable(Path.cwd() / path.name):
             _import(names, path)
 
 
@@ -132,16 +133,16 @@ def _checked(config: Config, path: Path) -> Config:
 
 def _execute(path: Path) -> dict[str, Any]:
     _read(path)  # whether it can be: what Python says of that does not name the file
-    with collecting() as errors, beside(path) as imported:
+    with collecting() as errors, siblings_importable(path) as finder:
         try:
             names = runpy.run_path(str(path))
         except (Exception, SystemExit) as error:
-            imported.forget()
+            finder.forget()
             if not errors:
-                what = f"{type(error).__name__}: {error}{_close_to(error)}"
-                raise ConfigError(f"{path}: {_where(error, path)}{what}") from error
+                what = f"{_where(error, path)}{in_words(error)}{_close_to(error)}"
+                raise ConfigError(f"{path}: {what}") from error
         if errors:
-            imported.forget()
+            finder.forget()
         elif isinstance(names.get("config"), Config):
             _import(names["config"].imports, path)
     if errors:
@@ -152,12 +153,17 @@ def _execute(path: Path) -> dict[str, Any]:
 
 
 def _where(error: BaseException, path: Path) -> str:
+    """The line of the config file, and that of the module it imports in which the error arose."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename) == path
     ]
-    return f"line {lines[-1]}: " if lines else ""
+    file, _, line = mistake_at(error).rpartition(", line ")
+    if file == from_here(path):
+        return f"line {line}: "
+    of_config = f"line {lines[-1]}: " if lines else ""
+    return f"{of_config}{file}, line {line}: " if file else of_config
 
 
 def _close_to(error: BaseException) -> str:
@@ -170,4 +176,4 @@ def _close_to(error: BaseException) -> str:
     known = [
         name for key in DICTIONARIES.values() for name in trace.tb_frame.f_globals.get(key, ())
     ]
-    return meant(error.args[0], known) if known else ""
+    return suggestion(error.args[0], known) if known else ""

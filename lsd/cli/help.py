@@ -6,9 +6,8 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from lsd.cli.errors import ConfigError
 from lsd.cli.fields import Field, Section, sections
-from lsd.spec.mistakes import meant
+from lsd.spec.mistakes import ConfigError, suggestion
 
 # columns before what a field means, and those that are filled, at most and at least
 _INDENT, _WIDEST, _NARROWEST = 34, 110, 70
@@ -23,7 +22,7 @@ def listed(first: Sequence[str] = (), *, only: str = "") -> str:
     parts = [section for section in sections() if not only or _is_below(section, only)]
     if not parts:
         keys = dict.fromkeys(key for section in sections() for key in section.keys if key)
-        raise ConfigError(f"no part of a config is called {only!r}{meant(only, keys)}")
+        raise ConfigError(f"no part of a config is called {only!r}{suggestion(only, keys)}")
     ordered = sorted(parts, key=lambda section: _rank(section, first))
     return "\n\n".join("\n".join(_lines(section, width())) for section in ordered)
 

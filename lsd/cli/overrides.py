@@ -9,11 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lsd.cli.errors import ConfigError
 from lsd.spec import Config
+from lsd.spec.error_place import place_of
 from lsd.spec.kinds import IN_FULL
-from lsd.spec.mistakes import lines, meant, unknown
-from lsd.spec.place import place
+from lsd.spec.mistakes import ConfigError, lines, suggestion, unknown
 
 DICTIONARIES = {
     "dataset": "DATASETS",
@@ -68,7 +67,7 @@ def _validated(
         return Config.model_validate(data), None
     except ValidationError as error:
         wanted = [
-            place(Config, detail["loc"]).parts
+            place_of(Config, detail["loc"]).parts
             for detail in error.errors()
             if detail["type"] == "string_type"
         ]
@@ -147,7 +146,7 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
     if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
         return value
     if names:
-        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{meant(text, names)}")
+        raise ConfigError(f"no {key.split('.')[-1]} {text!r}{suggestion(text, names)}")
     raise ConfigError(
         f"{key}: the name {text!r} is looked up in {DICTIONARIES[key]} of a .py config, and this "
         f"config holds none (a .json "

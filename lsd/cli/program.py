@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from lsd import __version__
 from lsd.cli.commands import blocks, evaluate, new, predict, segment, train
 from lsd.cli.help import width
-from lsd.spec.mistakes import meant
+from lsd.cli.pipes import may_be_closed
+from lsd.spec.mistakes import suggestion
 
 COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "new": (new.__doc__, new.main),
@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
 }
 
 
+@may_be_closed()
 def main(argv: Sequence[str] | None = None) -> None:
     """Does what the first word names, and exits: 0 done, 1 failed, 2 wrong, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -34,9 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(0)
     name, *rest = words
     if name not in COMMANDS:
-        sys.stderr.write(f"error: lsd has no command {name!r}{meant(name, COMMANDS)}\n")
+        sys.stderr.write(f"error: lsd has no command {name!r}{suggestion(name, COMMANDS)}\n")
         sys.exit(2)
-    partial(COMMANDS[name][1], rest, program=f"lsd {name}")()
+    _, command = COMMANDS[name]
+    command(rest, program=f"lsd {name}")
 
 
 def _overview() -> str:

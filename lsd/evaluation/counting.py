@@ -24,6 +24,7 @@ from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
+from lsd.system.commands import typed
 from lsd.volumes.array import text
 from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
 from lsd.volumes.units import agree
@@ -46,7 +47,7 @@ class Counted:
         return self.table.relabelled(fragments, self.results.table(threshold).look_up(fragments))
 
 
-def count(config: Config, name: str, spec: Volume) -> Counted:
+def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     """Counts fragments (or the segments of a decoder without thresholds) and truth of a volume,
     block by block, in bounded memory.
 
@@ -70,7 +71,7 @@ def count(config: Config, name: str, spec: Volume) -> Counted:
 
 
 class CountsJob(Job):
-    """Pairs of ids of a segmentation and its truth in each block; see `Counts`.
+    """Pairs of ids of a segmentation and its truth in each block; see `CountsFunction`.
 
     ignore: labels that are left out, where the truth is relabelled into pieces (`connected`)
     """
@@ -82,12 +83,12 @@ class CountsJob(Job):
     connected: bool
     ignore: tuple[int, ...]
 
-    def open(self, container: Path, worker: int) -> Counts:
+    def open(self, container: Path, worker: int) -> CountsFunction:
         """Ready to be called."""
-        return Counts(self)
+        return CountsFunction(self)
 
 
-class Counts:
+class CountsFunction:
     """Rows: the pairs of ids that occur in each block, and their voxels; what workers run."""
 
     def __init__(self, job: CountsJob) -> None:
@@ -105,7 +106,7 @@ class Counts:
     ) -> Output:
         """Their pairs, in ascending order."""
         segmentation, truth, known = source
-        table = overlaps(
+        table = overlap_table(
             segmentation,
             truth,
             known=known if self.job.use_mask else None,
@@ -121,7 +122,7 @@ class Counts:
         return Output(rows=rows)
 
 
-def overlaps(
+def overlap_table(
     segmentation: NDArray[Any],
     truth: NDArray[np.uint64],
     *,
@@ -148,21 +149,21 @@ def _step(
     config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path
 ) -> Step:
     settings, source, revision = config.evaluate, results.array.source, config.segment.revision
-    none, where = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
+    no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
         segmentation=ArrayInput(
             path=str(source.path.resolve()),
             name=source.name,
             made_from=results.made_from,
-            state=ArrayState.of(results.array, roi, where=where, revision=revision),
+            state=ArrayState.of(results.array, roi, where=place, revision=revision),
         ),
         truth=VolumeInput.truth(volume, data_root(config), roi=roi),
         use_mask=settings.use_mask,
         connected=settings.connected,
         ignore=settings.ignore if settings.connected else (),
     )
-    grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(no_context, no_context))
     return Step(
         "counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR
     )
@@ -174,7 +175,7 @@ def _check_fragments(results: Results, table: Contingency) -> None:
     try:
         results.places.place_of(table.segments[table.segments > 0])
     except ValueError as error:
-        raise ValueError(f"{results.array.name}: {error} Run segment.py again") from error
+        raise ValueError(f"{results.array.name}: {error} Run {typed('segment')} again") from error
 
 
 def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi:
@@ -186,18 +187,18 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        asked = within(settings.region, volume.truth_roi)
+        wanted = within(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:
-        roi = asked.intersect(results.array.on_grid(volume.raw.remainder).roi)
+        roi = wanted.intersect(results.array.on_grid(volume.raw.remainder).roi)
     except ValueError as error:
         raise ValueError(
             f"volume {volume.name!r}: against raw, {error}; or predict and segment it again"
         ) from error
     if roi.empty:
         raise ValueError(
-            f"volume {volume.name!r}: truth to be scored covers {text(asked)}, the segmentation "
+            f"volume {volume.name!r}: truth to be scored covers {text(wanted)}, the segmentation "
             f"{text(results.array.roi)} "
             "(voxels); predict and segment a region that overlaps it"
         )

@@ -19,7 +19,7 @@ _SETTINGS = {"segment": (), "evaluate": COUNTING}
 _UNSAID = {"evaluate": {"metric": Metric.default}}
 
 
-def keep(path: Path, new: Mapping[str, Any]) -> str:
+def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     """Moves the evaluation at `path`, and the figures beside it, out of the way of a new one that
     says something else.
 
@@ -33,24 +33,24 @@ def keep(path: Path, new: Mapping[str, Any]) -> str:
     changes = [] if earlier is None else _changes(earlier, json.loads(json.dumps(new)))
     if earlier is not None and not changes:
         return ""
-    kept = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
+    new_path = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
     figures = sorted(path.parent.glob(f"{path.stem}_*.png"))
     # figures first: a number is taken by the scores, so who is killed here goes on with the same
     # number
     for figure in figures:
-        os.replace(figure, figure.with_name(figure.name.replace(path.stem, kept.stem, 1)))
-    os.replace(path, kept)
+        os.replace(figure, figure.with_name(figure.name.replace(path.stem, new_path.stem, 1)))
+    os.replace(path, new_path)
     beside = ", its figures beside it" if figures else ""
     return (
-        f"the earlier evaluation is kept as {kept}{beside}: "
+        f"the earlier evaluation is kept as {new_path}{beside}: "
         f"{'; '.join(changes) or 'it cannot be read'}"
     )
 
 
 def _next(path: Path) -> int:
     numbers = (
-        re.fullmatch(rf"{path.stem}-(\d+)", other.stem)
-        for other in path.parent.glob(f"{path.stem}-*{path.suffix}")
+        re.fullmatch(rf"{path.stem}-(\d+)", path_of_earlier.stem)
+        for path_of_earlier in path.parent.glob(f"{path.stem}-*{path.suffix}")
     )
     return max((int(number[1]) for number in numbers if number), default=0) + 1
 
@@ -71,10 +71,12 @@ def _changes(earlier: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name in _SETTINGS
         for line in differences(_settings(earlier, name), _settings(new, name), f"{name}.")
     ]
-    for what, of in (("volumes", _volumes), ("thresholds", _thresholds)):
-        if of(earlier) != of(new):
-            before, asked = (", ".join(of(content)) or "none" for content in (earlier, new))
-            changes.append(f"{what}: {before} there, {asked} asked for")
+    for noun, names_in in (("volumes", _volumes), ("thresholds", _thresholds)):
+        if names_in(earlier) != names_in(new):
+            recorded, wanted = (
+                ", ".join(names_in(content)) or "none" for content in (earlier, new)
+            )
+            changes.append(f"{noun}: {recorded} there, {wanted} asked for")
     if changes or _scores(earlier) == _scores(new):
         return changes
     return ["the same settings gave other scores"]
@@ -84,8 +86,8 @@ def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
     settings = content.get(section)
     if not isinstance(settings, dict):
         return {}
-    said = {key: value for key, value in settings.items() if key not in _SETTINGS[section]}
-    return _UNSAID.get(section, {}) | said
+    written = {key: value for key, value in settings.items() if key not in _SETTINGS[section]}
+    return _UNSAID.get(section, {}) | written
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:

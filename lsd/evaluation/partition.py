@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids
 from lsd.evaluation.metric import Background
@@ -85,8 +86,8 @@ class Partition(Score):
     @property
     def arand(self) -> float:
         """Adapted Rand error: 1 - F-score of precision and recall."""
-        both = self.pairs[1] + self.pairs[2]
-        return 1 - 2 * self.pairs[0] / both if both else 0.0
+        total = self.pairs[1] + self.pairs[2]
+        return 1 - 2 * self.pairs[0] / total if total else 0.0
 
     @property
     def cremi(self) -> float:
@@ -124,7 +125,7 @@ class Partition(Score):
         """
         partitions = (self, *others)
         voxels = sum(partition.voxels for partition in partitions)
-        both, segmentation, truth = (
+        in_both, segmentation, truth = (
             sum(partition.pairs[i] for partition in partitions) for i in range(3)
         )
         split = sum(partition.voi_split * partition.voxels for partition in partitions)
@@ -132,7 +133,7 @@ class Partition(Score):
         return Partition(
             voi_split=split / voxels,
             voi_merge=merge / voxels,
-            pairs=(both, segmentation, truth),
+            pairs=(in_both, segmentation, truth),
             voxels=voxels,
             segments=sum(partition.segments for partition in partitions),
             objects=sum(partition.objects for partition in partitions),
@@ -145,17 +146,18 @@ class Partition(Score):
         )
 
 
+@explaining_calls
 def compare(
     segmentation: NDArray[Any],
     truth: NDArray[Any],
     *,
-    ignore: Collection[int] = _DEFAULT.ignore,
+    ignore: int | Collection[int] = _DEFAULT.ignore,
     background: Background = _DEFAULT.background,
     mask: NDArray[Any] | None = None,
 ) -> Partition:
     """Scores of `segmentation` against `truth`, integer arrays of one shape.
 
-    ignore:     labels of the truth whose voxels are left out
+    ignore:     labels of the truth whose voxels are left out, or one
     background: what label 0 of the segmentation is: a "label" like others, "ignore": its voxels are
                 left out too, "singletons": each of its voxels is a segment of its own
     mask:       score only where it is set
@@ -179,11 +181,12 @@ def compare(
 def score(
     table: Contingency,
     *,
-    ignore: Collection[int] = _DEFAULT.ignore,
+    ignore: int | Collection[int] = _DEFAULT.ignore,
     background: Background = _DEFAULT.background,
 ) -> Partition:
     """Scores of a table of counts; see `compare`."""
-    used = ~np.isin(table.objects, ids(sorted(ignore), "ignore").astype(np.uint64))
+    ignored = np.unique(ids(list(ignore) if isinstance(ignore, Collection) else [ignore], "ignore"))
+    used = ~np.isin(table.objects, ignored.astype(np.uint64))
     if background == "ignore":
         used &= table.segments > 0
     elif background not in ("label", "singletons"):
@@ -191,7 +194,7 @@ def score(
     if not used.any():
         raise ValueError(
             f"nothing to score: all {table.voxels.sum()} voxels are truth labelled "
-            f"{sorted(ignore)} or background; "
+            f"{ignored.tolist()} or background; "
             "check region, mask and ignore"
         )
     return _score(

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from lsd.blockwise.on_disk.written import is_written
-from lsd.evaluation.counting import Counted, count
-from lsd.evaluation.earlier import keep
+from lsd.blockwise.running.checked import check_workers
+from lsd.evaluation.counting import Counted, count_volume
+from lsd.evaluation.earlier import keep_earlier
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
-from lsd.evaluation.sweep import Sweep, best, pooled
-from lsd.prediction.kept import keep_config
+from lsd.evaluation.sweep import Sweep, best_threshold, pooled
+from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.threshold import array_name, scoring_settings, validated
+from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
+from lsd.spec.plurals import counted
 from lsd.system.atomic import replacing
+from lsd.system.commands import typed
 from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
@@ -31,7 +34,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     runs/<name>/evaluation.json.
 
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
-    evaluation-1.json (-2, ..), with its figures, which is said.
+    evaluation-1.json (-2, ..), with its figures; the log tells it.
 
     The threshold is the one with the lowest objective of evaluate.metric (the VOI sum) on the
     volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
@@ -40,8 +43,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     either there is a sweep, but no threshold.  A decoder without thresholds has none; its
     segmentation is scored as it is.
 
-    progress: told in a line what was done, and of each volume without truth where its segmentation
-              is.
+    progress: called with a line about what was done, and, for each volume without truth, where its
+              segmentation is.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
     missing, another run's, or of another prediction or other settings than there are now.
     """
@@ -53,98 +56,104 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
             f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; "
             f"see predict.volumes"
         )
-    parts = {name: part for part in PARTS for name in config.dataset.part(part)}
-    counted, sweeps = {}, {}
+    check_workers(config.evaluate.workers, section="evaluate")
+    counts, sweeps = {}, {}
     for name, volume in volumes.items():
-        counted[name] = count(config, name, volume)
-        progress(
-            f"{name}: {counted[name].table.voxels.sum()} voxels counted in "
-            f"{text(counted[name].roi)}"
-        )
-        sweeps[name] = _sweep(config, name, counted[name], config.segment.thresholds)
-    # what was refused is not this run's
-    keep_config(config)
-    threshold, chosen_on = _choose(
-        config, {name: swept for name, swept in sweeps.items() if parts[name] == "validate"}
-    )
-    for name in volumes:
-        # scores come from the table of fragments, so they say nothing of what is written
-        if threshold is not None and not is_written(
-            segmentation(config, name), array_name(threshold)
-        ):
-            progress(f"{name}: scored{_kept(config, name, threshold)}")
-    for name in [name for name in named if name not in volumes]:
-        progress(f"{name}: no truth, not scored{_kept(config, name, threshold)}")
-    scores = {
-        name: _scores(config, name, parts[name], counted[name], sweeps[name], threshold)
-        for name in volumes
-    }
-    evaluation = Evaluation(threshold, chosen_on, scores)
+        counts[name] = count_volume(config, name, volume)
+        voxels = counted(int(counts[name].table.voxels.sum()), "voxel")
+        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
+        sweeps[name] = _sweep(name, counts[name], config.segment.thresholds, config)
+    # only now, since a run whose volumes are refused is not evaluated
+    keep_config(config, sections=("dataset", "segment", "evaluate"))
+    evaluation = _evaluation(config, counts, sweeps)
+    for name in named:
+        if line := _where_written(config, name, evaluation.threshold, scored=name in volumes):
+            progress(line)
     kept = _write(config, evaluation)
     if kept:
         progress(kept)
     return evaluation
 
 
+def _evaluation(
+    config: Config, counts: Mapping[str, Counted], sweeps: Mapping[str, Sweep]
+) -> Evaluation:
+    """The scores of all volumes at the threshold that the validation volumes choose."""
+    parts = {name: part for part in PARTS for name in config.dataset.part(part)}
+    validation = {name: sweep for name, sweep in sweeps.items() if parts[name] == "validate"}
+    threshold, chosen_on = _choose(config, validation)
+    scores = {
+        name: _scores(config, name, parts[name], counts[name], sweeps[name], threshold)
+        for name in counts
+    }
+    return Evaluation(threshold, chosen_on, scores)
+
+
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
+    """The threshold, and where it comes from, or why there is none."""
     if not decoder_of(config.segment).has_thresholds:
         return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
-        picked = best(pooled(list(validation.values())), tolerance=tolerance)
+        threshold = best_threshold(pooled(list(validation.values())), tolerance=tolerance)
         within = f" (the lowest within {100 * tolerance:g}% of the best)" if tolerance else ""
-        return picked, f"validation volumes: {', '.join(validation)}{within}"
-    threshold = validated(config)
-    if threshold is None:
+        return threshold, f"validation volumes: {', '.join(validation)}{within}"
+    of_training = validated(config)
+    if of_training is None:
         return None, "no validation volume was segmented, and training validated nothing"
-    return threshold, "validation during training"
+    return of_training, "validation during training"
 
 
 def _scores(
-    config: Config, name: str, part: str, counted: Counted, swept: Sweep, threshold: float | None
+    config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
 ) -> VolumeScores:
     with _naming(name):
-        fragments = scoring(config.evaluate)(counted.table)
+        fragments = scoring(config.evaluate)(count.table)
     if not decoder_of(config.segment).has_thresholds:
-        return VolumeScores(part, counted.roi, scored=fragments, table=counted.table)
-    if threshold is None or threshold in swept:
-        scored = None if threshold is None else swept[threshold]
+        return VolumeScores(part, count.roi, scored=fragments, table=count.table)
+    if threshold is None or threshold in sweep:
+        scored = None if threshold is None else sweep[threshold]
     else:
-        scored = _sweep(config, name, counted, (threshold,))[threshold]
+        scored = _sweep(name, count, (threshold,), config)[threshold]
     return VolumeScores(
-        part, counted.roi, scored=scored, fragments=fragments, sweep=swept, table=counted.table
+        part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=count.table
     )
 
 
-def _kept(config: Config, name: str, threshold: float | None) -> str:
-    """Where the segmentation of a volume is, or how to have it written; nothing where no threshold
-    says which."""
-    decoder = decoder_of(config.segment)
-    if threshold is None and decoder.has_thresholds:
-        return ""
-    array, at = (
-        decoder.array_name(threshold),
-        "" if threshold is None else f" at threshold {threshold}",
-    )
-    path = segmentation(config, name)
-    if is_written(path, array):
-        return f"; its segmentation{at} is in {path}"
-    return f"; {path} holds no segmentation{at} yet: run segment.py again to write it"
+def _where_written(config: Config, name: str, threshold: float | None, *, scored: bool) -> str:
+    """Where the segmentation of a volume is, or how to have it written.
+
+    It is "" for a scored volume whose segmentation is written, or has no threshold.  Scores come
+    from the table of fragments, so they say nothing of what is written.
+    """
+    decoder, path = decoder_of(config.segment), segmentation(config, name)
+    state = f"{name}: scored" if scored else f"{name}: no truth, not scored"
+    if threshold is None and (scored or decoder.has_thresholds):
+        return "" if scored else state
+    is_there = is_written(path, decoder.array_name(threshold))
+    at_threshold = "" if threshold is None else f" at threshold {threshold}"
+    if not is_there:
+        return (
+            f"{state}; {path} holds no segmentation{at_threshold} yet: run {typed('segment')} "
+            f"again to write it"
+        )
+    return "" if scored else f"{state}; its segmentation{at_threshold} is in {path}"
 
 
 def _sweep(
-    config: Config, name: str, counted: Counted, thresholds: Iterable[float]
+    name: str, count: Counted, thresholds: Iterable[float], config: Config
 ) -> dict[float, Score]:
+    """Scores at each threshold; empty where the decoder has none."""
     if not decoder_of(config.segment).has_thresholds:
         return {}
     score = scoring(config.evaluate)
     with _naming(name):
-        return {threshold: score(counted.at(threshold)) for threshold in sorted(set(thresholds))}
+        return {threshold: score(count.at(threshold)) for threshold in sorted(set(thresholds))}
 
 
 @contextmanager
 def _naming(volume: str) -> Iterator[None]:
-    """Inside, what is wrong is said of this volume."""
+    """Inside, a ValueError begins with the name of this volume."""
     try:
         yield
     except ValueError as error:
@@ -167,4 +176,4 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")
-        return keep(path, content)
+        return keep_earlier(path, content)

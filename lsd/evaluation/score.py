@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
+from lsd.spec.answering import HandedOut
 
-class Score(ABC):
+
+class Score(HandedOut, ABC):
     """How good a segmentation is, or a network: of one volume, or of several taken as one.
 
     title: what the objective is, in words for the axis of a figure

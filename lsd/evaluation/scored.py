@@ -7,7 +7,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.spec import Evaluate
-from lsd.volumes.known import LIMIT, Blocks, known_everywhere, truth_blocks
+from lsd.volumes.known_voxels import LIMIT, Blocks, known_everywhere, truth_blocks
 from lsd.volumes.volume import OpenVolume
 
 

@@ -18,7 +18,7 @@ S = TypeVar("S", bound=Score)
 _DEFAULT = Evaluate()
 
 
-def sweep(
+def sweep_thresholds(
     fragments: Contingency,
     edges: NDArray[Any],
     scores: NDArray[Any],
@@ -48,7 +48,7 @@ def pooled(sweeps: Sequence[Mapping[float, S]]) -> dict[float, S]:
     return {threshold: pool([sweep[threshold] for sweep in sweeps]) for threshold in shared}
 
 
-def best(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
+def best_threshold(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
     """The threshold with the lowest objective; among equals the lowest threshold, which joins
     least.  Raises ValueError if empty.
 

@@ -19,7 +19,7 @@ class BceLoss(DenseLoss):
     """
 
     def misfit(self, target: TargetKind[Any]) -> str:
-        """Probabilities only."""
+        """What is wrong where the head predicts no probabilities."""
         if isinstance(target.activation, Sigmoid):
             return ""
         return (

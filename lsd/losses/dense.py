@@ -29,7 +29,7 @@ class DenseLoss(HeadLoss):
         """The loss of each voxel by itself, of the shape of logits (fp32, finite)."""
 
     def remarks(self, target: TargetKind[Any]) -> list[str]:
-        """Balance is of targets that are 0 or 1."""
+        """A remark where balance=True is set for a target that is not 0 or 1."""
         if not self.spec.balance or target.binary:
             return []
         return [

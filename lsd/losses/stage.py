@@ -46,7 +46,7 @@ class StageLosses(nn.Module):
 
     @property
     def activations(self) -> dict[str, Activation]:
-        """What makes values of logits, by head."""
+        """The activation of each head, which turns logits into values."""
         return {name: target.activation for name, target in self._targets.items()}
 
     def remarks(self) -> list[str]:
@@ -67,7 +67,16 @@ class StageLosses(nn.Module):
 
     def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
         """The loss of each head in totals, a scalar with its graph; totals: of the whole batch."""
-        return {name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()}
+        losses = {
+            name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()
+        }
+        for name, loss in losses.items():
+            if not isinstance(loss, Tensor) or loss.ndim:
+                raise ValueError(
+                    f"loss {self.head(name).spec.kind!r} of head {name!r} gives "
+                    f"{_what(loss)}; it must give one number, a tensor without axes"
+                )
+        return losses
 
     def weighted(
         self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None
@@ -76,3 +85,9 @@ class StageLosses(nn.Module):
         by head where there are any."""
         factors = factors or dict.fromkeys(losses, 1.0)
         return {name: self._weights[name] * factors[name] * loss for name, loss in losses.items()}
+
+
+def _what(loss: object) -> str:
+    if isinstance(loss, Tensor):
+        return f"a tensor of shape {tuple(loss.shape)}"
+    return type(loss).__name__

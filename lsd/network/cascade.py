@@ -13,6 +13,7 @@ from lsd.network.cost import read_channels
 from lsd.network.layers import crop, heads
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Stage, Trunk, Variant
+from lsd.spec.kinds import answer_for
 from lsd.targets.target import TargetKind, channels, target_kind
 
 
@@ -23,7 +24,7 @@ class StageNetwork(nn.Module):
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
         kind = architecture(trunk)
-        self.trunk = kind.module(in_channels)
+        self.trunk = answer_for(kind.module(in_channels), trunk, names=("forward",))
         outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
         self.heads = nn.ModuleDict(
             {
@@ -103,28 +104,30 @@ class Cascade(nn.Module):
         running = self._running(tuple(margins), wanted)
         read, logits = {"raw": raw}, {}
         for name in running:
-            own = [n - 2 * margin for n, margin in zip(raw.shape[2:], margins[name], strict=True)]
+            shape = [n - 2 * margin for n, margin in zip(raw.shape[2:], margins[name], strict=True)]
             discard = () if self.training and name == last else self._discard
             with torch.set_grad_enabled(name == last and torch.is_grad_enabled()):
-                given = self.stage(name)(_cropped(read, self._reads[name], own), discard=discard)
-            for head in given:
+                outputs = self.stage(name)(
+                    _cropped(read, self._reads[name], shape), discard=discard
+                )
+            for head in outputs:
                 if any(head in self._reads[later] for later in running):
-                    read[head] = as_stored(given[head], self._targets[head])
+                    read[head] = as_stored(outputs[head], self._targets[head])
                 if head in wanted:
-                    logits[head] = crop(given[head], output)
+                    logits[head] = crop(outputs[head], output)
         return {head: logits[head] for head in wanted}
 
     def _output(
         self, raw: tuple[int, ...], margin: tuple[int, ...], stage: str | None
     ) -> tuple[int, ...]:
-        own = (
+        entering = (
             tuple(n - 2 * m for n, m in zip(raw, margin, strict=True))
             if len(raw) == len(margin)
             else ()
         )
-        output = tuple(n - s for n, s in zip(own, self._shrink[self.training], strict=False))
-        fits = (n % s == r for n, s, r in zip(own, self._step, self._remainder, strict=False))
-        if not own or min(output) < 1 or not all(fits):
+        output = tuple(n - s for n, s in zip(entering, self._shrink[self.training], strict=False))
+        fits = (n % s == r for n, s, r in zip(entering, self._step, self._remainder, strict=False))
+        if not entering or min(output) < 1 or not all(fits):
             # raises, and names the shapes that do
             return tuple(
                 sizes.cascade_output(
@@ -134,7 +137,7 @@ class Cascade(nn.Module):
         return output
 
     def _running(self, stages: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
-        """Those of stages that give a head in wanted, or are read on the way to one; in order."""
+        """The stages, in order, that give a wanted head, or a head that such a stage reads."""
         known = [head for name in stages for head in self._heads[name]]
         unknown = [head for head in wanted if head not in known]
         if unknown:

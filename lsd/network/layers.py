@@ -37,7 +37,7 @@ class Convolution(nn.Module):
         super().__init__()
         padding = tuple(k // 2 for k in kernel) if padded else (0,) * len(kernel)
         self.convolution = CONV[len(kernel)](channels, out, kernel, padding=padding)
-        self.norm = normalisation(norm, out)
+        self.norm = normalisation_layer(norm, out)
         self.activation = activate(activation)
         initialise(
             self.convolution,
@@ -55,7 +55,7 @@ class Convolution(nn.Module):
         return x if self.norm is None else self.norm(x)
 
 
-def normalisation(kind: str | None, channels: int) -> nn.Module | None:
+def normalisation_layer(kind: str | None, channels: int) -> nn.Module | None:
     """The norm of so many channels, None where there is none.  Raises ValueError for a kind that
     there is not."""
     if kind is None:
@@ -101,7 +101,7 @@ class Pointwise(nn.Module):
         return functional.linear(x.movedim(1, -1), matrix, self.bias).movedim(-1, 1)
 
 
-class Nearest(nn.Module):
+class NearestUpsampling(nn.Module):
     """1x1x1 convolution and repetition by `factor`: the two commute, and the coarse side is the
     cheaper one."""
 

@@ -24,11 +24,12 @@ from math import prod
 
 from funlib.geometry import Coordinate
 
+from lsd.spec.answering import HandedOut
 from lsd.spec.base import Shape
 
 
 @dataclass(frozen=True)
-class Extent:
+class Extent(HandedOut):
     """Of every axis: legal inputs are `remainder` modulo `step` and above `shrink`; the output has
     `shrink` voxels fewer.
 
@@ -51,7 +52,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Levels:
+class Levels(HandedOut):
     """The convolutions and poolings of a trunk, level by level; a stack of convolutions is one
     level.
 

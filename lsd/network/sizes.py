@@ -23,7 +23,9 @@ from funlib.geometry import Coordinate
 from lsd.network import cost
 from lsd.network.levels import Extent
 from lsd.network.trunks.trunk import architecture
-from lsd.spec import Trunk, Variant
+from lsd.spec import Network, Trunk, Variant
+from lsd.spec.mistakes import ConfigError
+from lsd.spec.plurals import counted
 
 
 def step(trunk: Trunk) -> Coordinate:
@@ -34,7 +36,7 @@ def step(trunk: Trunk) -> Coordinate:
 
 def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = False) -> Coordinate:
     """Voxels that come out of a trunk.  Raises ValueError, naming the nearest legal shapes, where
-    input_shape does not fit.
+    input_shape does not fit.  See `training_shapes` for a shape of the config.
 
     Same-padded trunks keep the shape in training and lose their context a side in prediction.
     """
@@ -46,6 +48,26 @@ def output_shape(trunk: Trunk, input_shape: Sequence[int], *, training: bool = F
             f"(in steps of {_text(step(trunk))})"
         )
     return Coordinate(input_shape) - architecture(trunk).extent(training=training).shrink
+
+
+def training_shapes(
+    variant: Variant, network: Network, *, stage: str
+) -> tuple[Coordinate, Coordinate]:
+    """Raw voxels that enter the cascade where a stage is trained, and voxels that leave it.
+
+    Raises ConfigError, naming the nearest legal shapes, where network.train_shape does not fit.
+    """
+    trunk, shape = network.trunk, network.train_shape
+    try:
+        output = output_shape(trunk, shape, training=True)
+    except ValueError as error:
+        below, above = nearest_legal(trunk, shape, training=True)
+        nearest = dict.fromkeys(f"network.train_shape={_as_tuple(n)}" for n in (below, above))
+        raise ConfigError(
+            f"network.train_shape: {_as_tuple(shape)} does not fit the trunk; nearest that fit: "
+            f"{' or '.join(nearest)} (each axis in steps of {_as_tuple(step(trunk))})"
+        ) from error
+    return raw_shape(variant, trunk, shape, stage=stage), output
 
 
 def nearest_legal(
@@ -117,8 +139,8 @@ def margins(variant: Variant, trunk: Trunk, *, stage: str | None = None) -> dict
     shape = smallest_input(trunk, (1,) * trunk.dims)
     raw = raw_shape(variant, trunk, shape, stage=stage)
     return {
-        name: (raw - own) // 2
-        for name, own in stage_shapes(variant, trunk, shape, stage=stage).items()
+        name: (raw - entering) // 2
+        for name, entering in stage_shapes(variant, trunk, shape, stage=stage).items()
     }
 
 
@@ -227,11 +249,6 @@ def stage_inputs(variant: Variant, trunk: Trunk, raw_shape: Sequence[int]) -> di
     }
 
 
-def parameters(variant: Variant, trunk: Trunk) -> int:
-    """Weights and biases of all stages."""
-    return cost.parameters(trunk, variant)
-
-
 def _growing(
     variant: Variant, trunk: Trunk, limit: Sequence[int] | None, smallest: Coordinate
 ) -> Iterator[Coordinate]:
@@ -257,10 +274,10 @@ def _growing(
 def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> Coordinate:
     """The last shape that fits, where the first does and none does behind one that does not; in few
     tries."""
-    seen = [next(shapes)]
-    while fits(seen[-1]) and (more := list(islice(shapes, len(seen)))):
-        seen += more
-    return seen[bisect_left(seen, True, key=lambda shape: not fits(shape)) - 1]
+    tried = [next(shapes)]
+    while fits(tried[-1]) and (more := list(islice(shapes, len(tried)))):
+        tried += more
+    return tried[bisect_left(tried, True, key=lambda shape: not fits(shape)) - 1]
 
 
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
@@ -277,8 +294,8 @@ def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:
 def _fitting(trunk: Trunk, shape: Sequence[int], *, training: bool) -> Extent:
     if len(shape) != trunk.dims:
         raise ValueError(
-            f"shape {_text(shape)} has {len(shape)} axes, the trunk {trunk.dims}; give one size an "
-            f"axis"
+            f"shape {_text(shape)} has {counted(len(shape), 'axis')}, the trunk {trunk.dims}; give "
+            f"one size an axis"
         )
     return architecture(trunk).extent(training=training)
 
@@ -292,6 +309,10 @@ def _index(variant: Variant, stage: str | None) -> int:
 
 def _either(below: Sequence[int], above: Sequence[int]) -> str:
     return ", ".join(dict.fromkeys((_text(below), _text(above))))
+
+
+def _as_tuple(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(n) for n in shape)
 
 
 def _text(shape: Sequence[int]) -> str:

@@ -27,7 +27,7 @@ class Walk:
 
     @property
     def values(self) -> int:
-        """Of the array that flows now."""
+        """How many values the current array has."""
         return self.channels * prod(self.shape)
 
     def convolve(
@@ -43,7 +43,7 @@ class Walk:
         self.keep_alive(max(before, self.values * norm) + self.values)
 
     def fold(self, fold: Sequence[int]) -> None:
-        """Voxels become channels."""
+        """Turns the voxels of each box of `fold` into channels."""
         self.channels *= prod(fold)
         self.shape = tuple(n // f for n, f in zip(self.shape, fold, strict=True))
 
@@ -72,7 +72,7 @@ class Walk:
         self.held -= skip.values
 
     def copy(self) -> Walk:
-        """The array as it flows now, to be a skip."""
+        """A copy of the current array, for a skip connection."""
         return Walk(self.channels, self.shape, copies=self.copies)
 
     def keep_alive(self, values: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.told import tell
+from lsd.arrays.arguments import explaining_calls, names_of, number, per_axis
+from lsd.arrays.caller import warn_caller
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
-from lsd.notebook.settings import chosen
+from lsd.notebook.checkpoints import checkpoint_file
+from lsd.notebook.heads import Heads
+from lsd.notebook.settings import with_settings
 from lsd.notebook.volume import VolumeOnDisk
 from lsd.prediction.array import predict_roi, reflected
 from lsd.prediction.plan import check_axes
@@ -20,14 +24,15 @@ from lsd.prediction.predictor import Predictor
 from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict
 from lsd.spec.kinds import import_kinds
-from lsd.spec.written import expanded
+from lsd.spec.mistakes import brief
 from lsd.targets.target import target_kind
 from lsd.volumes.intensity import check_range, first_not_finite, signed, to_unit
 from lsd.volumes.units import agree
 
-Heads = dict[str, NDArray[np.float32]]
 # raw of a ROI in world voxels, in -1..1
 Read = Callable[[Roi], NDArray[np.float32]]
+# images have integers of two bytes at most; wider ones are what numpy made of them
+_IMAGE_BYTES = 2
 # fields of lsd.spec.Predict that say how an array is predicted
 SETTINGS = (
     "augment", "opinions", "precision", "channels_last", "compile", "device", "threads", "memory",
@@ -75,22 +80,24 @@ class Network:
             f"{self.iteration}{f', trained on voxels of {size} nm' if size else ''})"
         )
 
+    @explaining_calls
     def predict(
         self,
         raw: Any,
         *,
-        voxel_size: Sequence[float] | None = None,
+        voxel_size: float | Sequence[float] | None = None,
         raw_range: tuple[float, float] | None = None,
         heads: str | Sequence[str] = (),
         progress: Callable[[Any], object] | None = None,
         **settings: Any,
     ) -> Heads:
-        """Heads of raw: {name: float32 (c, z, y, x) in 0..1}, of the extent of raw.
+        """Heads of raw: {name: float32 (c, z, y, x)}, of the extent of raw, in the range of what
+        each learns (0..1 of affinities and descriptors).  lsd.segment takes them as they are.
 
         raw:        (z, y, x), or (y, x) for a 2D network: uint8 as it is, anything else with its
                     range; or a volume from lsd.open_volume.  It is mirrored beyond its borders,
                     and not changed
-        voxel_size: nm, one an axis; of a volume it is known
+        voxel_size: nm, one an axis, or one for all; of a volume it is known
         raw_range:  values of raw that are black and white, (low, high), or (high, low) where
                     membranes are bright; None: 0..255 of uint8.  A volume has one of its own
         heads:      which to predict; empty: those of the last stage
@@ -100,8 +107,8 @@ class Network:
                     memory (GB for a block), shape
 
         Raises ValueError for raw that is not 2D or 3D, holds NaN or inf, or whose range is not
-        known, and for settings that are none; warns where voxels are of another size than those
-        that the network was trained on.
+        known, and for keywords and settings that are none; warns where voxels are of another
+        size than those that the network was trained on.
 
         >>> import lsd, numpy
         >>> network = lsd.load("pretrained/fib25_mtlsd.pt")
@@ -110,20 +117,41 @@ class Network:
         >>> {name: head.shape for name, head in heads.items()}
         {'lsds': (10, 16, 16, 16), 'affs': (3, 16, 16, 16)}
         """
-        wanted = (heads,) if isinstance(heads, str) else tuple(heads)
-        roi, read, size = self._source(raw, voxel_size, raw_range)
+        if progress is not None and not callable(progress):
+            raise ValueError(
+                f"progress is a function, called with each block that is done, got {progress!r}"
+            )
+        wanted = with_settings(
+            Predict(heads=names_of(heads, "heads"), dtype="float32"),
+            settings,
+            allowed=SETTINGS,
+            of=self.predict,
+        )
+        roi, read, size = self._source(raw, voxel_size, _range(raw_range))
         check_axes(self.config.network, roi.dims)
         words = other_voxels(size, self._restored)
         if words:
-            tell(f"raw has {words}")
-        asked = chosen(Predict(heads=wanted, dtype="float32"), settings, allowed=SETTINGS)
-        predictor = Predictor(self._restored.cascade, self.config.network, settings=asked)
-        return predict_roi(predictor, roi, read=read, voxel_size=size, progress=progress)
+            warn_caller(f"raw has {words}")
+        predictor = Predictor(self._restored.cascade, self.config.network, settings=wanted)
+        arrays = predict_roi(predictor, roi, read=read, voxel_size=size, progress=progress)
+        return self._described(arrays, predictor)
+
+    def _described(self, arrays: Mapping[str, NDArray[np.float32]], predictor: Predictor) -> Heads:
+        """The heads, with what decoders must know of them."""
+        offsets = {name: kind.neighborhood(self.dims) for name, kind in predictor.targets.items()}
+        return Heads(
+            arrays,
+            neighborhoods={name: each for name, each in offsets.items() if each is not None},
+            ranges={
+                name: (kind.activation.low, kind.activation.high)
+                for name, kind in predictor.targets.items()
+            },
+        )
 
     def _source(
         self,
         raw: Any,
-        voxel_size: Sequence[float] | None,
+        voxel_size: float | Sequence[float] | None,
         raw_range: tuple[float, float] | None,
     ) -> tuple[Roi, Read, tuple[float, ...]]:
         """What is predicted, how raw in -1..1 is read around it, and its voxel size."""
@@ -133,11 +161,7 @@ class Network:
                     "the volume has a raw_range of its own; give it to lsd.open_volume instead"
                 )
             volume = raw.opened
-            if voxel_size is not None and not agree(tuple(voxel_size), volume.voxel_size):
-                raise ValueError(
-                    f"voxel_size is {tuple(voxel_size)} nm, the volume's is {volume.voxel_size}; "
-                    f"leave it out, or open the volume with another"
-                )
+            _check_voxel_size(voxel_size, volume.voxel_size)
             return volume.roi, lambda part: signed(volume.read_raw(part)), volume.voxel_size
         array = _checked(raw, raw_range)
         size = _voxel_size(voxel_size, array.ndim)
@@ -145,6 +169,7 @@ class Network:
         return roi, lambda part: signed(to_unit(reflected(array, part), raw_range)), size
 
 
+@explaining_calls
 def load(checkpoint: str | Path, imports: str | Sequence[str] = ()) -> Network:
     """The network of a checkpoint, ready to predict.
 
@@ -154,7 +179,7 @@ def load(checkpoint: str | Path, imports: str | Sequence[str] = ()) -> Network:
                 is data, and imports nothing by itself
 
     Weights are the averaged ones where the checkpoint has both.  Nothing in the file is executed.
-    Raises ValueError where the file is missing or damaged (and names a whole one beside it), needs
+    Raises ValueError where the file is missing or damaged (and names others nearby), needs
     modules that `imports` does not name, or is of a version that this one cannot read.
 
     >>> import lsd
@@ -162,12 +187,16 @@ def load(checkpoint: str | Path, imports: str | Sequence[str] = ()) -> Network:
     >>> network.heads, network.voxel_size
     (('lsds', 'affs'), (10.0, 10.0, 10.0))
     """
-    import_kinds((imports,) if isinstance(imports, str) else imports)
-    return Network(from_checkpoint(expanded(checkpoint)))
+    import_kinds(names_of(imports, "imports"))
+    return Network(from_checkpoint(checkpoint_file(checkpoint)))
 
 
 def _checked(raw: Any, raw_range: tuple[float, float] | None) -> NDArray[Any]:
     """Raw as an array that can be scaled."""
+    if isinstance(raw, str | os.PathLike):
+        raise ValueError(
+            f"raw is a path, {str(raw)!r}; open it first: predict(lsd.open_volume({str(raw)!r}))"
+        )
     array = np.asarray(raw)
     if array.dtype.kind not in "uif":
         raise ValueError(f"raw is {array.dtype}; allowed: integers and floats")
@@ -175,25 +204,51 @@ def _checked(raw: Any, raw_range: tuple[float, float] | None) -> NDArray[Any]:
         raise ValueError(
             f"raw has shape {array.shape}; allowed: (z, y, x), or (y, x), with at least a voxel"
         )
-    check_range(array.dtype, raw_range)
-    where = first_not_finite(array)
-    if where is not None:
+    if raw_range is None and array.dtype.kind in "iu" and array.dtype.itemsize > _IMAGE_BYTES:
         raise ValueError(
-            f"raw is {array[where]} at voxel {where}; replace what is not finite, for instance by "
+            f"raw is {array.dtype}, with values in {array.min()}..{array.max()}; say which of them "
+            f"are black and white, as in raw_range=(0, 255)"
+        )
+    check_range(array.dtype, raw_range)
+    voxel = first_not_finite(array)
+    if voxel is not None:
+        raise ValueError(
+            f"raw is {array[voxel]} at voxel {voxel}; replace what is not finite, for instance by "
             f"the value that is black"
         )
     return array
 
 
-def _voxel_size(voxel_size: Sequence[float] | None, dims: int) -> tuple[float, ...]:
+def _voxel_size(voxel_size: float | Sequence[float] | None, dims: int) -> tuple[float, ...]:
     if voxel_size is None:
         raise ValueError(
             "an array does not say how large its voxels are; give voxel_size in nm, one an axis, "
             "as in voxel_size=(40, 4, 4)"
         )
-    size = tuple(float(nm) for nm in voxel_size)
-    if len(size) != dims or not all(nm > 0 for nm in size):
+    return per_axis(voxel_size, "voxel_size", dims=dims, of="this raw")
+
+
+def _check_voxel_size(voxel_size: float | Sequence[float] | None, known: tuple[float, ...]) -> None:
+    """Raises ValueError where another voxel size is given than the volume has."""
+    if voxel_size is None:
+        return
+    size = per_axis(voxel_size, "voxel_size", dims=len(known), of="this volume")
+    if not agree(size, known):
         raise ValueError(
-            f"voxel_size is {tuple(voxel_size)}, raw has {dims} axes; give nm above 0, one an axis"
+            f"voxel_size is {size} nm, the volume's is {known}; leave it out, or open the volume "
+            f"with another"
         )
-    return size
+
+
+def _range(raw_range: Any) -> tuple[float, float] | None:
+    """The two values, as numbers."""
+    if raw_range is None:
+        return None
+    try:
+        black, white = (number(value, "raw_range") for value in raw_range)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"raw_range is two numbers, the values of raw that are black and white, as in (0, "
+            f"255); got {brief(raw_range)}"
+        ) from None
+    return black, white

@@ -1,53 +1,64 @@
-"""A segmentation from affinities, in one call."""
+"""A segmentation from predicted heads, in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.offsets import for_dims
-from lsd.notebook.settings import chosen
-from lsd.segmentation.decode import decode
-from lsd.segmentation.kernels.nearest import checked
-from lsd.spec import NEAREST, Segment
+from lsd.arrays.arguments import explaining_calls, names_of, number
+from lsd.arrays.ids import set_voxels
+from lsd.notebook.heads import predictions
+from lsd.notebook.settings import with_settings
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.spec import Segment
+from lsd.spec.kinds import import_kinds
 
 # fields of lsd.spec.Segment that are of volumes on disk, and of blocks
 ON_DISK = (
-    "affinities", "thresholds", "use_mask", "block", "context", "edge_context", "agglomeration",
+    "thresholds", "use_mask", "block", "context", "edge_context", "agglomeration",
     "revision", "levels", "workers",
 )  # fmt: skip
 SETTINGS = tuple(name for name in Segment.model_fields if name not in ON_DISK)
 
 
+@explaining_calls
 def segment(
-    affs: NDArray[Any],
+    affs: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
-    neighborhood: Sequence[Sequence[int]] | None = None,
+    neighborhood: Sequence[Sequence[int]] | Mapping[str, Sequence[Sequence[int]]] | None = None,
     threshold: float = 0.5,
     mask: NDArray[Any] | None = None,
     decoder: Any = "watershed",
+    imports: str | Sequence[str] = (),
     **settings: Any,
 ) -> NDArray[np.uint64]:
     """Segments of `affs` (c, z, y, x): uint64 (z, y, x), 0 where there is none; in 2D (c, y, x).
 
-    affs:         floats in 0..1, or uint8 (0..255); 1: both voxels are of the same neuron
-    neighborhood: offset in voxels of each channel, (z, y, x); None: a voxel and the one before it
-                  along z, y and x, in this order (of two channels of a 3D volume: along y and x,
-                  every section on its own)
+    affs:         floats in 0..1, or uint8 (0..255); 1: both voxels are of the same neuron.  Or
+                  heads by name, {"affs": ...}, such as lsd.load(...).predict gives them: the
+                  decoder takes those that it reads
+    neighborhood: offset in voxels of each channel, (z, y, x), of several heads by name.  None:
+                  those that the heads were predicted with; of arrays, a voxel and the one before
+                  it along z, y and x, in this order (of two channels of a 3D volume: along y and
+                  x, every section on its own)
     threshold:    fragments are joined up to this score, 0 (none) to 1 (all that touch)
     mask:         (z, y, x), 0 where there is to be no segment
     decoder:      "watershed": fragments, then agglomeration; "mutex": the mutex watershed, which
-                  wants long-range offsets, has no threshold, and needs the package mwatershed
+                  wants long-range offsets, has no threshold, and needs the package mwatershed; or
+                  one of your own, by its name or as a value, MyDecoder(...)
+    imports:      modules of one's own that define the decoder, or a scoring, by their names
     settings:     any other field of lsd.spec.Segment that decides about values: scoring
                   ("hist_quant_75" is the paper's), caution, fragments (fields of
-                  lsd.spec.Fragments), mutex (fields of lsd.spec.Mutex); as in
+                  lsd.spec.Fragments), mutex (fields of lsd.spec.Mutex), affinities (the name of
+                  the head that holds them); as in
                   fragments={"min_seed_distance": 6, "boundaries": "affinity"}
 
-    A segment is named by its smallest fragment.  Neither array is changed.  Raises ValueError for
-    affinities that are none, offsets that do not fit the channels, and settings that are none.
+    A segment is named by its smallest fragment.  No array is changed.  Raises ValueError for
+    affinities that are none, heads that are missing, offsets that do not fit the channels, and
+    settings that are none.
 
     >>> import lsd, numpy
     >>> labels = numpy.full((16, 16, 33), 3)
@@ -58,22 +69,13 @@ def segment(
     >>> segments.shape, len(numpy.unique(segments))
     ((16, 16, 33), 2)
     """
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is a score, 0 to 1, got {threshold}")
-    affs = np.asarray(affs)
-    offsets = _nearest(affs) if neighborhood is None else [tuple(step) for step in neighborhood]
-    asked = chosen(Segment(), {"decoder": decoder, **settings}, allowed=SETTINGS)
-    decoded = decode(checked(affs, offsets), offsets, asked, mask=mask)
+    threshold = number(threshold, "threshold", low=0, high=1)
+    import_kinds(names_of(imports, "imports"))
+    changes = {"decoder": decoder, **settings}
+    wanted = with_settings(Segment(), changes, allowed=SETTINGS, of=segment)
+    behaviour = decoder_of(wanted)
+    heads = predictions(affs, neighborhood=neighborhood, decoder=behaviour, settings=wanted)
+    shape = next(iter(heads.values())).values.shape[1:]
+    inside = set_voxels(mask, shape, of="what is segmented")
+    decoded = behaviour.decode(heads, wanted, mask=inside)
     return decoded.segmentation(threshold).astype(np.uint64, copy=False)
-
-
-def _nearest(affs: NDArray[Any]) -> Sequence[Sequence[int]]:
-    """The offsets of affinities that are of the nearest voxels alone."""
-    axes = affs.ndim - 1
-    if axes not in (2, 3) or len(affs) not in (axes, 2):
-        raise ValueError(
-            f"affs have shape {affs.shape}; without a neighborhood they are (3, z, y, x), or (2, "
-            f"...) in the plane: name the offset of each channel, as in "
-            f"neighborhood=[(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0)]"
-        )
-    return for_dims(NEAREST, len(affs))

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from lsd.arrays.arguments import keywords, unknown_keyword
 from lsd.spec import Spec
-from lsd.spec.mistakes import lines, unknown
+from lsd.spec.mistakes import lines
 
-Kind = TypeVar("Kind", bound=Spec)
+Settings = TypeVar("Settings", bound=Spec)
 
 
-def chosen(spec: Kind, given: Mapping[str, Any], *, allowed: Iterable[str]) -> Kind:
-    """`spec` with what was given in place of its fields.  ValueError for others, and for wrong
-    values."""
-    for name in given:
+def with_settings(
+    spec: Settings,
+    settings: Mapping[str, Any],
+    *,
+    allowed: Collection[str],
+    of: Callable[..., object],
+) -> Settings:
+    """`spec` with the settings in the place of its fields.
+
+    allowed: fields that may be set; of: the function whose keywords they are, beside its own
+    Raises ValueError for other fields, and suggests the one that was meant, and for wrong values.
+    """
+    for name in settings:
         if name not in allowed:
-            raise ValueError(unknown(name, allowed))
+            known = dict.fromkeys((*keywords(of), *allowed))
+            raise ValueError(unknown_keyword(of.__name__, name, known))
     try:
-        return spec.derive(**given)
+        return spec.derive(**settings)
     except ValidationError as error:
         raise ValueError("; ".join(lines(error))) from None

@@ -71,15 +71,15 @@ class View:
 
 def _per_axis(index: Any, shape: tuple[int, ...]) -> tuple[Part, ...]:
     """One integer or slice for each axis."""
-    given = index if isinstance(index, tuple) else (index,)
-    if sum(part is Ellipsis for part in given) > 1:
+    entries = index if isinstance(index, tuple) else (index,)
+    if sum(entry is Ellipsis for entry in entries) > 1:
         raise IndexError("an index has one ellipsis (...) at most")
-    at = next((i for i, part in enumerate(given) if part is Ellipsis), len(given))
-    named = [part for part in given if part is not Ellipsis]
-    if len(named) > len(shape):
-        raise IndexError(f"the index has {len(named)} entries, the array {len(shape)} axes")
-    missing: list[Any] = [slice(None)] * (len(shape) - len(named))
-    return tuple(_part(part) for part in (*named[:at], *missing, *named[at:]))
+    ellipsis = next((i for i, entry in enumerate(entries) if entry is Ellipsis), len(entries))
+    parts = [entry for entry in entries if entry is not Ellipsis]
+    if len(parts) > len(shape):
+        raise IndexError(f"the index has {len(parts)} entries, the array {len(shape)} axes")
+    whole_axes: list[Any] = [slice(None)] * (len(shape) - len(parts))
+    return tuple(_part(part) for part in (*parts[:ellipsis], *whole_axes, *parts[ellipsis:]))
 
 
 def _part(part: Any) -> Part:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from lsd.arrays.arguments import explaining_calls, keywords, unknown_keyword
 from lsd.notebook.view import View
 from lsd.spec import Volume
-from lsd.spec.mistakes import lines
+from lsd.spec.mistakes import brief, lines
 from lsd.volumes import volume as volumes
 
 _DEFAULT = Volume.model_fields
@@ -57,16 +60,15 @@ class VolumeOnDisk:
         return self.opened.read_known(self.opened.roi)
 
     def __repr__(self) -> str:
-        others = ", ".join(
-            name for name in ("labels", "labels_mask") if getattr(self, name) is not None
-        )
+        truth = [name for name in ("labels", "labels_mask") if getattr(self, name) is not None]
         size = " x ".join(f"{nm:g}" for nm in self.voxel_size)
         return (
             f"VolumeOnDisk({self.opened.name!r}, {self.shape} {self.raw.dtype}, voxels of {size} "
-            f"nm, {', '.join(filter(None, (others, *self.arrays))) or 'no labels'})"
+            f"nm, {', '.join((*truth, *self.arrays)) or 'no labels'})"
         )
 
 
+@explaining_calls
 def open_volume(
     path: str | Path,
     raw: str = _DEFAULT["raw"].default,
@@ -76,7 +78,7 @@ def open_volume(
     voxel_size: Any = None,
     raw_range: tuple[float, float] | None = None,
     region: Any = (),
-    **others: Any,
+    **fields: Any,
 ) -> VolumeOnDisk:
     """Opens raw, and labels if there are any, of a zarr (v2), HDF5 or TIFF file, told apart by
     content.
@@ -85,11 +87,11 @@ def open_volume(
     raw, labels, labels_mask: names of arrays in the file, such as "volumes/raw" (a TIFF file holds
                  one array, and needs no name).  "labels.tif:" and "other.zarr:volumes/labels" name
                  arrays of other files, by their place beside the working folder or in full
-    voxel_size:  nm, (z, y, x); needed where the file does not say it
+    voxel_size:  nm, (z, y, x), or one number for all axes; needed where the file does not say it
     raw_range:   raw values that are black and white, (low, high), or (high, low) where membranes
                  are bright; needed for anything but uint8, and used in prediction
     region:      the part to use, as text "0:100, :, 20:80" in voxels of the world; all by default
-    others:      any other field of lsd.spec.Volume: offset, axes, arrays, unknown, invalid, fit,
+    fields:      any other field of lsd.spec.Volume: offset, axes, arrays, unknown, invalid, fit,
                  sharpen; help(lsd.spec.Volume) says what they mean
 
     Gives a VolumeOnDisk: `.raw` and `.labels` are read when they are indexed, as numpy arrays are
@@ -107,12 +109,35 @@ def open_volume(
     >>> volume.raw[0, 5:7].shape
     (2, 32)
     """
-    fields = {
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path is that of a zarr, HDF5 or TIFF file, got {brief(path)}")
+    for name in fields:
+        if name not in Volume.model_fields:
+            allowed = dict.fromkeys((*keywords(open_volume), *Volume.model_fields))
+            raise ValueError(unknown_keyword("open_volume", name, allowed))
+    fields |= {
         "path": str(path), "raw": raw, "labels": labels, "labels_mask": labels_mask,
-        "voxel_size": voxel_size, "region": region, **others,
+        "raw_range": raw_range, "region": region,
     }  # fmt: skip
+    if isinstance(voxel_size, Real):
+        return _isotropic(fields, voxel_size)
+    return _opened({**fields, "voxel_size": voxel_size})
+
+
+def _opened(fields: Mapping[str, Any]) -> VolumeOnDisk:
     try:
-        spec = Volume(**fields, raw_range=raw_range)
+        spec = Volume(**fields)
     except ValidationError as error:
         raise ValueError("; ".join(lines(error))) from None
     return VolumeOnDisk(volumes.open_volume(spec, name=spec.name or spec.stem, data_root=Path()))
+
+
+def _isotropic(fields: Mapping[str, Any], size: Real) -> VolumeOnDisk:
+    """With voxels of one size along all axes, of which the file has three or two."""
+    try:
+        return _opened({**fields, "voxel_size": (size,) * 3})
+    except ValueError as error:
+        try:
+            return _opened({**fields, "voxel_size": (size,) * 2})
+        except ValueError:
+            raise error from None

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Roi
 
-from lsd.arrays.told import tell
+from lsd.arrays.caller import warn_caller
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.running.stream import stream
 from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import DType, Predictor
+from lsd.spec.plurals import counted
 from lsd.volumes.intensity import first_not_finite, signed, to_unit
 
 Raw = npt.NDArray[np.float32]
@@ -69,11 +70,11 @@ def predict_array(
     """
     raw = np.asarray(raw)
     _check(raw)
-    for name, given in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
-        if given is not None and len(given) != raw.ndim:
+    for name, lengths in (("roi", roi and roi.shape), ("voxel_size", voxel_size)):
+        if lengths is not None and len(lengths) != raw.ndim:
             raise ValueError(
-                f"{name} has {len(given)} axes, raw {raw.ndim} (shape {raw.shape}); give it one "
-                f"entry an axis"
+                f"{name} has {counted(len(lengths), 'axis')}, raw {raw.ndim} (shape {raw.shape}); "
+                f"give it one entry an axis"
             )
     return predict_roi(
         predictor,
@@ -120,10 +121,10 @@ def _check(raw: npt.NDArray[Any]) -> None:
         raise ValueError(f"raw of shape {raw.shape} holds no voxel")
     if raw.dtype == np.uint8:
         return
-    where = first_not_finite(raw)
-    if where is not None:
+    voxel = first_not_finite(raw)
+    if voxel is not None:
         raise ValueError(
-            f"raw is {raw[where]} at voxel {where}; allowed: -1..1; replace what is not finite"
+            f"raw is {raw[voxel]} at voxel {voxel}; allowed: -1..1; replace what is not finite"
         )
     low, high = raw.min(), raw.max()
     if low < -1 - HAIR or high > 1 + HAIR:
@@ -133,7 +134,7 @@ def _check(raw: npt.NDArray[Any]) -> None:
             "scale others: (raw - black) / (white - black) * 2 - 1"
         )
     if 0 <= low < high:
-        tell(
+        warn_caller(
             f"raw lies in {low:.4g}..{high:.4g}; if 0 is black in it, give raw * 2 - 1: -1 is "
             f"black to the network"
         )

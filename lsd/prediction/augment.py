@@ -52,7 +52,7 @@ def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     )
 
 
-def margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
+def opinion_margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
     """Voxels (below, above) that a block must compute around what it keeps for all opinions to
     exist there."""
     shifts = [(0,) * dims, *(opinion.shift for opinion in opinions if opinion)]

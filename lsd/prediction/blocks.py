@@ -20,7 +20,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
-from lsd.spec.effect import NoEffect, Told
+from lsd.spec.effect import NoEffect, Wording
 from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.inputs import Box, VolumeInput
 from lsd.volumes.intensity import signed
@@ -30,7 +30,7 @@ _loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", defaul
 
 
 class HeadsJob(Job):
-    """Heads of each block of a volume, by a network; see `Heads`.
+    """Heads of each block of a volume, by a network; see `HeadsFunction`.
 
     sha256:   of the checkpoint
     settings: with heads and threads named; roi: (begin, shape) of all that is predicted
@@ -39,16 +39,16 @@ class HeadsJob(Job):
     version: Version = 2
     volume: VolumeInput
     checkpoint: Annotated[str, NoEffect("its sha256 says what it holds")]
-    sha256: Annotated[str, Told("the checkpoint is another one")]
+    sha256: Annotated[str, Wording("the checkpoint is another one")]
     settings: Predict
     roi: Annotated[Box, NoEffect("the blocks are part of every fingerprint")]
 
-    def open(self, container: Path, worker: int) -> Heads:
+    def open(self, container: Path, worker: int) -> HeadsFunction:
         """With a network of its own, on the device of the worker."""
-        return Heads(self, worker)
+        return HeadsFunction(self, worker)
 
 
-class Heads:
+class HeadsFunction:
     """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once."""
 
     def __init__(self, job: HeadsJob, worker: int) -> None:

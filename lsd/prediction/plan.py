@@ -16,8 +16,9 @@ from funlib.geometry import Coordinate, Roi
 from lsd.arrays.turning import Turn
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.network import cost, sizes
-from lsd.prediction.augment import margin, turns_of
+from lsd.prediction.augment import opinion_margin, turns_of
 from lsd.spec import Network, Predict, Trunk, Variant
+from lsd.spec.plurals import counted
 from lsd.targets.target import TargetKind, target_kind
 
 # more do not fill a device any better
@@ -66,7 +67,7 @@ def plan(
     raw = _fit(network, variant, flat, largest=largest, margin=below + above)
     output = sizes.cascade_output(variant, trunk, raw)
     context = sizes.context(variant, trunk)
-    compute, step, before, after = (
+    compute, step, below_context, above_context = (
         output - below - above,
         sizes.step(trunk),
         context + below,
@@ -74,14 +75,15 @@ def plan(
     )
     if sections:
         count = _sections(network, variant, raw, settings=settings, extent=roi.shape[0])
-        compute, step, before, after = (
-            Coordinate(n, *c) for n, c in ((count, compute), (1, step), (0, before), (0, after))
+        compute, step, below_context, above_context = (
+            Coordinate(n, *c)
+            for n, c in ((count, compute), (1, step), (0, below_context), (0, above_context))
         )
     kept = tuple(slice(b, o - a) for b, a, o in zip(below, above, output, strict=True))
-    return Plan(tile(roi, compute, step=step, context=(before, after)), turns, kept)
+    return Plan(tile(roi, compute, step=step, context=(below_context, above_context)), turns, kept)
 
 
-def memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
+def block_memory(plan: Plan, network: Network, variant: Variant, *, settings: Predict) -> int:
     """Bytes that a block takes at most in the network, weights included; see `cost.memory`."""
     read = plan.grid.block(0).read.shape
     inputs = sizes.stage_inputs(variant, network.trunk, read[len(read) - network.dims :])
@@ -129,7 +131,7 @@ def _margin(
     targets: Sequence[TargetKind[Any]], turns: Sequence[Turn]
 ) -> tuple[Coordinate, Coordinate]:
     opinions = [opinion for target in targets for turn in turns for opinion in target.turned(turn)]
-    below, above = margin(opinions, len(turns[0].order))
+    below, above = opinion_margin(opinions, len(turns[0].order))
     return Coordinate(below), Coordinate(above)
 
 
@@ -148,15 +150,15 @@ def _largest(
         )
         return sizes.raw_shape(variant, trunk, shape)
     limit = roi.shape + (sizes.context(variant, trunk) + sizes.step(trunk)) * 2
-    asked = {"memory_bytes": settings.memory * 1e9, "run": _pass(settings), "limit": limit}
-    fitting = sizes.largest_input(variant, trunk, **asked)
+    limits = {"memory_bytes": settings.memory * 1e9, "run": _pass(settings), "limit": limit}
+    fitting = sizes.largest_input(variant, trunk, **limits)
     output = sizes.cascade_output(variant, trunk, fitting)
     if all(n >= m for n, m in zip(output, least, strict=True)):
         return fitting
     return sizes.largest_input(
         variant,
         trunk,
-        **asked,
+        **limits,
         output=[max(n, m) for n, m in zip(sizes.step(trunk), least, strict=True)],
     )
 
@@ -174,10 +176,10 @@ def _check_shape(trunk: Trunk, shape: Sequence[int], least: Coordinate, *, name:
     """Raises ValueError, naming the nearest that do, where blocks of `shape` do not fit the trunk
     or keep nothing."""
     if len(shape) != trunk.dims:
-        one = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
+        per_axis = f", as in {name}={tuple(shape) * trunk.dims}" if len(shape) == 1 else ""
         raise ValueError(
-            f"{name} {tuple(shape)} has {len(shape)} axes, the network {trunk.dims}; give one size "
-            f"an axis{one}"
+            f"{name} {tuple(shape)} has {counted(len(shape), 'axis')}, the network {trunk.dims}; "
+            f"give one size an axis{per_axis}"
         )
     below, above = sizes.nearest_legal(trunk, shape, output=least)
     if above != Coordinate(shape):

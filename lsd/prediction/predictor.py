@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -18,6 +17,7 @@ from lsd.network.precision import autocast
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
 from lsd.spec import Network, Predict
+from lsd.spec.blame import is_out_of_memory
 from lsd.targets.storage import Storage
 from lsd.targets.target import TargetKind, target_kind
 
@@ -154,9 +154,7 @@ def _out_of_memory(shape: Sequence[int]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not re.search(
-            "alloc.*memory", str(error)
-        ):
+        if not is_out_of_memory(error):
             raise
         raise MemoryError(
             f"no memory left for a block of raw {'x'.join(map(str, shape))}; lower predict.memory "

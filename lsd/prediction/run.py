@@ -15,26 +15,29 @@ from lsd.blockwise.levels import make_levels
 from lsd.blockwise.on_disk.container import working
 from lsd.blockwise.on_disk.grid import chunk_shape
 from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
-from lsd.network.checkpoints.restore import Restored, from_checkpoint, resolve
-from lsd.network.described import described, parameters, size
+from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
+from lsd.network.summary import described, parameter_count, size
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
-from lsd.prediction.kept import keep_config
+from lsd.prediction.config_file import Section, keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
 from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
+from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import VolumeInput, box
+from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
-from lsd.volumes.plausible import check_raw
-from lsd.volumes.sharpen import margin
+from lsd.volumes.raw_checks import check_raw
+from lsd.volumes.sharpen import sharpen_margin
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 log = logging.getLogger(__name__)
@@ -99,40 +102,51 @@ def predict(
     OSError before anything is predicted where checkpoint, volumes or outputs are not as they should
     be, BlocksFailed where blocks failed.
     """
-    given = config = expand(config)
+    config = expanded = expand(config)
     config = with_threads(config, workers)
     settings = config.predict
-    # all are looked at before the network is built and the first is begun, so that nothing is wrong
-    # with the last
+    if workers is None and settings.workers != Workers():
+        log.warning(
+            "predict.workers has no effect here, since this process predicts alone; to share the "
+            "blocks among workers, run %s with --workers N",
+            typed("predict"),
+        )
+    # all volumes are opened before the network is built and the first is begun, so that a mistake
+    # in the last one is told at once
     volumes = [
         _open(config, name, volume)
         for name, volume in config.dataset.named(settings.volumes).items()
     ]
-    path = resolve(settings.checkpoint, config)
+    path = checkpoint_path(settings.checkpoint, config)
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
-    keep_config(given)
+    keep_config(expanded, sections=_sections(settings))
     _compare_heads(config.variant, wanted)
     log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
+
+
+def _sections(settings: Predict) -> tuple[Section, ...]:
+    """The sections of a config that a prediction goes by."""
+    own: tuple[Section, ...] = ("variant", "network") if settings.is_own_checkpoint else ()
+    return ("dataset", *own, "predict")
 
 
 def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     """What predicts, and how."""
     restored, settings = wanted.restored, wanted.settings
     origin = f"{wanted.checkpoint} (stage {restored.stage}, iteration {restored.iteration})"
-    what = f"predicting {', '.join(wanted.targets())} with {origin}"
+    heads = f"predicting {', '.join(wanted.targets())} with {origin}"
     if workers is None:
         device = choose_device(settings.device)
-        how = described(
+        network = described(
             restored.cascade, device=device, precision=settings.precision, threads=settings.threads
         )
-        return f"{what}: {how}, in this process"
-    # what they run on is theirs to find out
-    how = (
-        f"{parameters(restored.cascade)}, device {settings.device}, precision {settings.precision}"
-    )
-    return f"{what}: {how}, {workers.count} workers"
+        return f"{heads}: {network}, in this process"
+    # which device each of them has is found out where it runs
+    count = parameter_count(restored.cascade)
+    network = f"{count}, device {settings.device}, precision {settings.precision}"
+    return f"{heads}: {network}, {counted(workers.count, 'worker')}"
 
 
 def with_threads(config: Config, workers: Workers | None) -> Config:
@@ -182,14 +196,14 @@ def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
 
 
 def _compare_heads(variant: Variant, wanted: Wanted) -> None:
-    """What is predicted is the checkpoint's, and what comes after reads the config's."""
-    here, there = (", ".join(of.stages[-1].heads) for of in (variant, wanted.variant))
-    if here != there:
+    """Warns if the checkpoint predicts other heads than the variant of the config would."""
+    own, predicted = (", ".join(each.stages[-1].heads) for each in (variant, wanted.variant))
+    if own != predicted:
         log.warning(
             "the config's variant has the heads %s, the checkpoint %s: those of the checkpoint are "
-            "predicted",
-            here,
-            there,
+            "predicted, and segmentation reads them",
+            own,
+            predicted,
         )
 
 
@@ -208,8 +222,8 @@ def _predict(
         prepare(step)
         for head, kind in wanted.targets().items():
             _create(container, head, kind, volume, wanted, plan)
-        said = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
-        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), said)
+        shapes = f"{size(plan.grid.write_shape)}, each from {size(plan.grid.block(0).read.shape)}"
+        log.info("%s: %s in blocks of %s", volume.name, text(plan.grid.roi), shapes)
         log.info(
             "%s: %s", volume.name, run(step, workers=workers, title=volume.name, progress=progress)
         )
@@ -225,27 +239,29 @@ def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, pl
     """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
-        volume=VolumeInput.raw(volume, data_root(config), roi=_seen(volume, read)),
+        volume=VolumeInput.raw(volume, data_root(config), roi=_raw_roi(volume, read)),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         settings=Predict.model_validate(
             {**wanted.settings.model_dump(), "heads": sorted(wanted.targets())}
         ),
-        roi=box(plan.grid.roi),
+        roi=box_of(plan.grid.roi),
     )
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
 
-def _seen(volume: OpenVolume, read: Roi) -> Roi:
-    """The part of raw that blocks which read `read` may look at: what sharpening reaches, and what
-    is mirrored."""
-    around = (
-        margin(volume.spec.sharpen, volume.voxel_size) if volume.spec.sharpen else (0,) * read.dims
+def _raw_roi(volume: OpenVolume, read: Roi) -> Roi:
+    """The part of raw that blocks which read `read` depend on, with what sharpening reaches, and
+    what is mirrored."""
+    reach = (
+        sharpen_margin(volume.spec.sharpen, volume.voxel_size)
+        if volume.spec.sharpen
+        else (0,) * read.dims
     )
-    wide = read.grow(around, around)
-    inside = wide.intersect(volume.raw.roi)
-    beyond = max(*(wide.shape - inside.shape), 0)
-    return inside.grow((beyond,) * read.dims, (beyond,) * read.dims).intersect(volume.raw.roi)
+    sharpened = read.grow(reach, reach)
+    on_disk = sharpened.intersect(volume.raw.roi)
+    mirrored = (max(*(sharpened.shape - on_disk.shape), 0),) * read.dims
+    return on_disk.grow(mirrored, mirrored).intersect(volume.raw.roi)
 
 
 def _create(
@@ -267,15 +283,15 @@ def _create(
     )
 
 
-def crowd(settings: Predict) -> Workers:
-    """The workers of the config; where it names no number, one for each GPU here, or each core
-    without any."""
+def configured_workers(settings: Predict) -> Workers:
+    """The workers of the config; where it names no number, one for each GPU of this machine, or,
+    without a GPU, one for each core.
+
+    Raises ValueError if workers are to be launched elsewhere and their number is not set.
+    """
+    check_workers(settings.workers, section="predict")
     if settings.workers.count:
         return settings.workers
-    if settings.workers.launch:
-        raise ValueError(
-            "predict.workers.launch is set, but not how many workers; set predict.workers.count"
-        )
     on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
     count = (
         (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()

@@ -17,11 +17,11 @@ def other_voxels(voxel_size: Sequence[float], restored: Restored) -> str:
     dims = restored.config.network.dims
     if restored.voxel_size is None or agree(voxel_size[-dims:], restored.voxel_size[-dims:]):
         return ""
-    given, trained = (
+    own, trained = (
         "x".join(f"{nm:g}" for nm in size[-dims:]) for size in (voxel_size, restored.voxel_size)
     )
     return (
-        f"voxels of {given} nm, the network was trained on {trained}: what it sees is of another "
+        f"voxels of {own} nm, the network was trained on {trained}: what it sees is of another "
         f"size than what it knows; unless that is meant, predict data of its voxel size (a "
         f"pyramid may hold it), or train on such voxels"
     )

@@ -51,10 +51,10 @@ def overlay(
 
 def boundaries(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """True where the next voxel below or to the right has another label."""
-    found = np.zeros(labels.shape, dtype=bool)
-    found[:-1] |= labels[:-1] != labels[1:]
-    found[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    return found
+    is_boundary = np.zeros(labels.shape, dtype=bool)
+    is_boundary[:-1] |= labels[:-1] != labels[1:]
+    is_boundary[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return is_boundary
 
 
 def magnified(image: NDArray[Any], factor: int) -> NDArray[Any]:

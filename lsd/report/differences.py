@@ -26,8 +26,12 @@ class Partners:
     def of(cls, table: Contingency) -> Partners:
         """Of a whole volume's table; 0 is no partner, as background of either.  Of equals the
         smaller id is taken."""
-        both = (table.segments > 0) & (table.objects > 0)
-        segments, objects, voxels = table.segments[both], table.objects[both], table.voxels[both]
+        is_pair = (table.segments > 0) & (table.objects > 0)
+        segments, objects, voxels = (
+            table.segments[is_pair],
+            table.objects[is_pair],
+            table.voxels[is_pair],
+        )
         return cls(*_largest(segments, objects, voxels), *_largest(objects, segments, voxels))
 
     def main_object(self, segments: NDArray[Any]) -> NDArray[np.uint64]:
@@ -59,8 +63,8 @@ def _largest(
     keys: NDArray[np.uint64], partners: NDArray[np.uint64], voxels: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     order = np.lexsort((partners, -voxels, keys))
-    found, first = np.unique(keys[order], return_index=True)
-    return found, partners[order][first]
+    unique_keys, first = np.unique(keys[order], return_index=True)
+    return unique_keys, partners[order][first]
 
 
 def _look_up(

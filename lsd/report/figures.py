@@ -29,7 +29,7 @@ _PIXELS = 640
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class SectionImages:
     """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where they are
     scored."""
 
@@ -45,7 +45,7 @@ class Section:
         return self.known & (self.truth > 0)
 
 
-def sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
+def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
     """Scores over the threshold, such as VOI split, merge and sum, a panel for each volume; the
     threshold that was picked is marked."""
     swept = {name: volume for name, volume in volumes.items() if volume.sweep}
@@ -65,8 +65,8 @@ def sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Pa
     return _save(figure, path)
 
 
-def slices(
-    sections: Sequence[Section],
+def draw_sections(
+    sections: Sequence[SectionImages],
     partners: Partners,
     path: Path,
     *,
@@ -144,7 +144,7 @@ def _curves(axis: Axes, volume: VolumeScores, threshold: float | None) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _pictures(section: Section, partners: Partners) -> dict[str, Picture]:
+def _pictures(section: SectionImages, partners: Partners) -> dict[str, Picture]:
     """The four pictures of a row, magnified so that boundaries are thin lines."""
     factor = max(1, math.ceil(_PIXELS / max(section.raw.shape)))
     raw, truth, segments, scored = (

@@ -108,11 +108,13 @@ def _line(text: str) -> str:
         f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d} "
         f"{os.getpid()}"
     )
-    first, *rest = text.splitlines() or [""]
-    return "".join(f"{line}\n" for line in (f"{begin} {first}", *(f"    {line}" for line in rest)))
+    first, *further = text.splitlines() or [""]
+    return "".join(
+        f"{line}\n" for line in (f"{begin} {first}", *(f"    {line}" for line in further))
+    )
 
 
 def _header(command: Sequence[str]) -> str:
-    called = ", ".join(f"{name} {version}" for name, version in versions().items())
-    where = f"in {Path.cwd()} on {socket.gethostname()}, {sys.platform}"
-    return _line(f"$ {shlex.join(command)}\n{where}\n{called}")
+    packages = ", ".join(f"{name} {version}" for name, version in versions().items())
+    place = f"in {Path.cwd()} on {socket.gethostname()}, {sys.platform}"
+    return _line(f"$ {shlex.join(command)}\n{place}\n{packages}")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.counting import Counted, count
+from lsd.evaluation.counting import Counted, count_volume
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
-from lsd.report.figures import Section, headline, slices, sweep
+from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
 from lsd.report.shown import windows
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.results import open_results
@@ -24,7 +24,7 @@ ROWS = 2
 WINDOW = 512
 
 
-def draw(config: Config, evaluation: Evaluation) -> list[Path]:
+def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     """Draws what `evaluate` found into the run's folder; returns the files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
@@ -40,7 +40,7 @@ def draw(config: Config, evaluation: Evaluation) -> list[Path]:
     ]
     if any(volume.sweep for volume in evaluation.volumes.values()):
         files.insert(
-            0, sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
+            0, draw_sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
         )
     return files
 
@@ -49,7 +49,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
     volume = open_volume(config.dataset.volumes()[name], name=name, data_root=data_root(config))
     results = open_results(config, name)
     shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
-    return slices(
+    return draw_sections(
         [_section(volume, results, threshold, roi) for roi in shown],
         _partners(config, name, scores, results, threshold),
         run_folder(config) / f"evaluation_{name}.png",
@@ -65,15 +65,17 @@ def _partners(
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn
         whole = config.derive(evaluate={"connected": False})
-        counted = count(whole, name, whole.dataset.volumes()[name])
+        counted = count_volume(whole, name, whole.dataset.volumes()[name])
     table = counted.table if threshold is None else counted.at(threshold)
     return Partners.of(table)
 
 
-def _section(volume: OpenVolume, results: Results, threshold: float | None, roi: Roi) -> Section:
+def _section(
+    volume: OpenVolume, results: Results, threshold: float | None, roi: Roi
+) -> SectionImages:
     truth, known = volume.read_truth(roi)
     flat = roi.shape[-2:]
-    return Section(
+    return SectionImages(
         title=f"z = {roi.begin[0]}" if roi.dims == 3 else "",
         raw=volume.read_raw(roi).reshape(flat),
         truth=truth.reshape(flat),

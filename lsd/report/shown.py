@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.scored import scored, scored_blocks
 from lsd.spec import Evaluate
-from lsd.volumes.known import Blocks
+from lsd.volumes.known_voxels import Blocks
 from lsd.volumes.volume import OpenVolume
 
 # voxels that are read in search of truth, and places along an axis that a window is tried at
@@ -38,8 +38,8 @@ def windows(volume: OpenVolume, roi: Roi, settings: Evaluate, *, rows: int, size
     if blocks is None:
         return usual
     sections = most(per_section(volume, roi, settings, blocks), rows) if roi.dims == 3 else [0]
-    found = [_window(volume, _section(roi, z), settings, blocks, size) for z in sections]
-    return found if any(_count(volume, window, settings) for window in found) else usual
+    best = [_window(volume, _section(roi, z), settings, blocks, size) for z in sections]
+    return best if any(_count(volume, window, settings) for window in best) else usual
 
 
 def evenly(roi: Roi, *, rows: int, size: int) -> list[Roi]:
@@ -76,11 +76,11 @@ def most(counts: Counts, rows: int) -> list[int]:
     middle = np.cumsum(counts) - counts / 2
     chosen = []
     for row in range(rows):
-        mine = np.flatnonzero(
+        share = np.flatnonzero(
             (counts > 0) & (middle * rows >= row * total) & (middle * rows < (row + 1) * total)
         )
-        if len(mine):
-            best = mine[counts[mine] == counts[mine].max()]
+        if len(share):
+            best = share[counts[share] == counts[share].max()]
             chosen.append(
                 int(best[np.abs(middle[best] - (2 * row + 1) * total / (2 * rows)).argmin()])
             )
@@ -95,16 +95,18 @@ def _window(volume: OpenVolume, section: Roi, settings: Evaluate, blocks: Blocks
     )
     for part in (block.intersect(section) for block in blocks.rois):
         if not part.empty:
-            where = np.argwhere(_scored(volume, part, settings).reshape(part.shape[-2:]))
-            at = (where + np.asarray(part.begin - section.begin)[-2:]) // step
-            np.add.at(cells, tuple(at.T), 1)
+            voxels = np.argwhere(_scored(volume, part, settings).reshape(part.shape[-2:]))
+            cell_of_voxels = (voxels + np.asarray(part.begin - section.begin)[-2:]) // step
+            np.add.at(cells, tuple(cell_of_voxels.T), 1)
     shape = [min(len_, max(1, size // n)) for len_, n in zip(cells.shape, step, strict=True)]
     sums = np.lib.stride_tricks.sliding_window_view(
         np.cumsum(np.cumsum(np.pad(cells, ((1, 0), (1, 0))), 0), 1), (shape[0] + 1, shape[1] + 1)
     )
-    held = sums[..., -1, -1] - sums[..., 0, -1] - sums[..., -1, 0] + sums[..., 0, 0]
-    best = np.argwhere(held == held.max())
-    place = best[np.abs(best - (np.array(held.shape) - 1) / 2).sum(axis=1).argmin()] * step
+    sums_of_window = sums[..., -1, -1] - sums[..., 0, -1] - sums[..., -1, 0] + sums[..., 0, 0]
+    best = np.argwhere(sums_of_window == sums_of_window.max())
+    place = (
+        best[np.abs(best - (np.array(sums_of_window.shape) - 1) / 2).sum(axis=1).argmin()] * step
+    )
     plane = [min(size, extent) for extent in section.shape[-2:]]
     corner = [
         min(int(p), extent - n)

@@ -64,8 +64,8 @@ def _any(evaluation: Evaluation) -> Score:
 
 def _row(name: str, volume: VolumeScores, one: Score) -> Row:
     scores = volume.scored.row().values() if volume.scored else ("-",) * len(one.row())
-    before = volume.fragments.objective if volume.fragments else "-"
-    return (name, volume.part, *scores, before)
+    fragments = volume.fragments.objective if volume.fragments else "-"
+    return (name, volume.part, *scores, fragments)
 
 
 def _parts(evaluation: Evaluation) -> list[Row]:

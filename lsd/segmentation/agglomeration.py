@@ -10,11 +10,12 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.arguments import explaining_calls, number, offsets_of, whole_number
+from lsd.arrays.caller import warn_caller
 from lsd.arrays.ids import ids as whole_numbers
 from lsd.arrays.lookup import relabel
 from lsd.arrays.offsets import for_dims, warn_beyond
 from lsd.arrays.pairs import touching
-from lsd.arrays.told import tell
 from lsd.segmentation.kernels.nearest import checked, warn_of_a_mask
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Scoring, Segment
@@ -27,6 +28,7 @@ Scores = NDArray[np.float32]
 Score = Callable[[NDArray[np.uint64], NDArray[np.int64]], Scores]
 
 
+@explaining_calls
 def agglomerate(
     affs: NDArray[Any],
     fragments: NDArray[Any],
@@ -71,17 +73,16 @@ def agglomerate(
     >>> edges.tolist(), scores.tolist()
     ([[1, 2]], [0.25])
     """
-    spec = scoring_of(scoring).spec
+    spec, caution = scoring_of(scoring).spec, number(caution, "caution")
+    if caution < 0:
+        raise ValueError(f"caution is 0 or more, got {caution}")
     if caution and not spec.is_mean:
         means = " or ".join(name for name, kind in Scoring.kinds().items() if kind.is_mean)
         raise ValueError(
             f"caution {caution} goes with scoring {means}, got {spec.to_name() or spec.kind!r}; "
             f"set one of them, or 0"
         )
-    if caution < 0 or cautious_above < 1:
-        raise ValueError(
-            f"caution is 0 or more and cautious_above 1 or more, got {caution} and {cautious_above}"
-        )
+    cautious_above = whole_number(cautious_above, "cautious_above", low=1)
     fragments = whole_numbers(fragments, "fragments", dims=(2, 3))
     affs = np.asarray(affs)
     if affs.shape[1:] != fragments.shape or len(affs) < 2:
@@ -90,22 +91,24 @@ def agglomerate(
             f"(z, y, x)"
         )
     if neighborhood is None:
-        affs, neighborhood = _first(affs, spec)
-    elif spec.is_far:
-        warn_beyond(affs.shape[1:], neighborhood)
-    affs = checked(affs, neighborhood)
+        affs, offsets = _first(affs, spec)
+    else:
+        offsets = offsets_of(neighborhood)
+        if spec.is_far:
+            warn_beyond(affs.shape[1:], offsets)
+    affs = checked(affs, offsets)
     warn_of_a_mask(affs)
-    return joined(
+    return agglomerate_part(
         affs,
         fragments,
-        neighborhood,
+        offsets,
         scoring=spec,
         caution=caution,
         cautious_above=cautious_above,
     )
 
 
-def joined(
+def agglomerate_part(
     affs: NDArray[Any],
     fragments: NDArray[Any],
     neighborhood: Sequence[Sequence[int]],
@@ -116,12 +119,12 @@ def joined(
 ) -> tuple[Edges, Scores]:
     """`agglomerate` for part of a volume, which may be thinner than offsets are long; arguments are
     sound."""
-    way = scoring_of(scoring)
-    affs, neighborhood = way.looked_at(affs, neighborhood)
+    edge_scoring = scoring_of(scoring)
+    affs, neighborhood = edge_scoring.looked_at(affs, neighborhood)
 
     def score(affs: NDArray[Any]) -> Score:
         return partial(
-            way.scores, affs, neighborhood, caution=caution, cautious_above=cautious_above
+            edge_scoring.scores, affs, neighborhood, caution=caution, cautious_above=cautious_above
         )
 
     if len(neighborhood[0]) == fragments.ndim:
@@ -142,7 +145,7 @@ def _first(
             f"channels, so name the offset of each with neighborhood="
         )
     if len(affs) > len(offsets):
-        tell(
+        warn_caller(
             f"{len(affs)} channels of affinities and no neighborhood: the first are taken for the "
             f"offsets {offsets}, others "
             "are left; name the offset of each with neighborhood="

@@ -31,10 +31,10 @@ def decode(
     """
     settings = settings.checked()
     decoder = decoder_of(settings)
-    others = [name for name in decoder.reads(settings) if name != settings.affinities]
-    if others:
+    other_heads = [name for name in decoder.reads(settings) if name != settings.affinities]
+    if other_heads:
         raise ValueError(
-            f"decoder {settings.decoder.kind!r} reads {', '.join(others)}, and there are "
+            f"decoder {settings.decoder.kind!r} reads {', '.join(other_heads)}, and there are "
             f"affinities alone; take another decoder, or call "
             f"lsd.segmentation.decoders.decoder.decoder_of(settings).decode"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd import spec
+from lsd.arrays.arguments import explaining_calls, number, whole_number
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.lookup import compact, components, relabel
 from lsd.segmentation.agglomeration import agglomerate
@@ -24,6 +25,7 @@ _DEFAULT = spec.Fragments()
 EPSILON_SCORING = "hist_quant_25"
 
 
+@explaining_calls
 def fragments(
     affs: NDArray[Any],
     *,
@@ -36,7 +38,7 @@ def fragments(
     filter_fragments: float = _DEFAULT.filter_fragments,
     epsilon_agglomerate: float = _DEFAULT.epsilon_agglomerate,
     min_size: int = _DEFAULT.min_size,
-    blank_sections: Sequence[int] = _DEFAULT.blank_sections,
+    blank_sections: int | Sequence[int] = _DEFAULT.blank_sections,
 ) -> NDArray[np.uint64]:
     """Fragments of `affs` (c, z, y, x): uint64 (z, y, x), ids 1..n, 0 where there is none; 2D drops
     z.
@@ -54,7 +56,7 @@ def fragments(
     filter_fragments:  drop fragments whose mean affinity is lower
     epsilon_agglomerate: join fragments up to this score (hist_quant_25); 0: do not
     min_size:          drop fragments of fewer voxels, in the end
-    blank_sections:    indices in z to leave 0
+    blank_sections:    indices in z to leave 0, or one
 
     Nothing inside anywhere (or in a section, in_xy): 0 everywhere there.  Neither affs nor mask is
     changed.  Affinities with an end outside the mask, or in a blank section, say nothing, whatever
@@ -72,7 +74,9 @@ def fragments(
     """
     affs = checked(affs)
     warn_of_a_mask(affs)
-    _check_options(threshold, min_seed_distance, boundaries)
+    _check_options(threshold, boundaries)
+    min_seed_distance = whole_number(min_seed_distance, "min_seed_distance", low=1)
+    min_size = whole_number(min_size, "min_size", low=0)
     _check_scores(filter_fragments=filter_fragments, epsilon_agglomerate=epsilon_agglomerate)
     allowed = _allowed(affs.shape[1:], mask, blank_sections)
     mean = mean_affinity(affs, in_xy=in_xy, mask=allowed)
@@ -89,14 +93,10 @@ def fragments(
     return compact(labels, min_size=min_size)
 
 
-def _check_options(threshold: float, min_seed_distance: int, boundaries: str) -> None:
-    if not 0 <= threshold <= 1:
+def _check_options(threshold: float, boundaries: str) -> None:
+    if not 0 <= number(threshold, "threshold") <= 1:
         raise ValueError(
             f"threshold is a mean affinity, 0..1 (also for uint8, where 255 is 1), got {threshold}"
-        )
-    if min_seed_distance < 1 or min_seed_distance != int(min_seed_distance):
-        raise ValueError(
-            f"min_seed_distance is a number of voxels, 1, 2, ..., got {min_seed_distance}"
         )
     if boundaries not in get_args(Boundaries):
         raise ValueError(
@@ -106,22 +106,23 @@ def _check_options(threshold: float, min_seed_distance: int, boundaries: str) ->
 
 def _check_scores(**scores: float) -> None:
     for name, score in scores.items():
-        if not 0 <= score <= 1:
+        if not 0 <= number(score, name) <= 1:
             raise ValueError(
                 f"{name} is 0..1, 0 for none (also for uint8, where 255 is 1), got {score}"
             )
 
 
 def _allowed(
-    shape: tuple[int, ...], mask: NDArray[Any] | None, blank: Sequence[int]
+    shape: tuple[int, ...], mask: NDArray[Any] | None, blank: int | Sequence[int]
 ) -> NDArray[np.bool_]:
+    sections = [whole_number(z, "blank_sections", low=0) for z in np.atleast_1d(blank).tolist()]
     inside = set_voxels(mask, shape, of="the affinities")
     allowed = np.ones(shape, dtype=bool) if inside is None else inside
-    if blank and (len(shape) != 3 or not all(0 <= z < shape[0] for z in blank)):
+    if sections and (len(shape) != 3 or not all(z < shape[0] for z in sections)):
         raise ValueError(
-            f"blank_sections {tuple(blank)} are not all sections of affinities of shape {shape}"
+            f"blank_sections {tuple(sections)} are not all sections of affinities of shape {shape}"
         )
-    allowed[list(blank)] = False
+    allowed[sections] = False
     return allowed
 
 

@@ -13,7 +13,7 @@ from lsd import spec
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.lookup import compact
 from lsd.arrays.offsets import Offset, views, warn_beyond
-from lsd.segmentation.kernels.nearest import checked, unit, warn_of_a_mask
+from lsd.segmentation.kernels.nearest import as_probabilities, checked, warn_of_a_mask
 
 _DEFAULT = spec.Mutex()
 
@@ -60,7 +60,9 @@ def mutex(
         )
     near = np.array([sum(map(abs, offset)) == 1 for offset in offsets])
     weights = (
-        unit(affs) - np.float64(0.5) + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
+        as_probabilities(affs)
+        - np.float64(0.5)
+        + np.where(near, *bias).reshape(-1, *[1] * (affs.ndim - 1))
     )
     if inside is not None:
         _cut(weights, offsets, inside)

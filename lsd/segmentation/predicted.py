@@ -1,31 +1,79 @@
-"""The predicted heads that segmentation starts from."""
+"""The predicted heads that segmentation reads.
+
+What the channels of a head mean is said by the prediction itself: it records the variant of the
+checkpoint that it was made with, which may be another than the config's (`predict.checkpoint`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from lsd.blockwise.on_disk.container import beside
-from lsd.blockwise.on_disk.step import digest, load_step, step_folder
+from pydantic import TypeAdapter, ValidationError
+
+from lsd.blockwise.on_disk.container import partial_of
+from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Offsets
-from lsd.spec import Config, Head, Segment
+from lsd.segmentation.over_blocks.inputs import HeadInput
+from lsd.spec import Config, Head, Segment, Trunk, Variant
 from lsd.spec.paths import prediction
+from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.targets.target import target_kind
+from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.inputs import ArrayInput, ArrayState
 
 
-def neighborhoods(config: Config) -> dict[str, Offsets | None]:
+class PredictedHead(NamedTuple):
+    """A head on disk, (c, z, y, x).
+
+    neighborhood: an offset in voxels for each channel, in the axes of the network; None: the head
+                  holds no affinities
+    """
+
+    array: Array
+    neighborhood: Offsets | None
+
+
+def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
+    """The predicted heads of a volume that the decoder of the config reads, by name.
+
+    Raises ValueError if there is no prediction, or not all of it yet, if it lacks a head that the
+    decoder reads, or if heads are of different regions.
+    """
+    path = prediction(config, volume)
+    _check_whole(path, volume)
+    variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
+    offsets = neighborhoods(variant.heads(), config.segment, dims=dims)
+    heads = {
+        name: PredictedHead(_open_head(path, name, neighborhood), neighborhood)
+        for name, neighborhood in offsets.items()
+    }
+    first, *others = (head.array for head in heads.values())
+    for other in others:
+        if (other.roi, other.voxel_size) != (first.roi, first.voxel_size):
+            raise ValueError(
+                f"{other.name} is of another region or voxel size than {first.name}; predict them "
+                f"again, together"
+            )
+    return heads
+
+
+def neighborhoods(
+    heads: Mapping[str, Head], settings: Segment, *, dims: int
+) -> dict[str, Offsets | None]:
     """The heads that the decoder reads, by name, and the offsets of their channels.
 
-    Raises ValueError if the variant has none of that name, or one that wants affinities has none.
+    heads: of the variant that predicts, or predicted; dims: axes of its network
+    Raises ValueError if there is no head of that name, or a head is not what the decoder wants.
     """
-    decoder, heads = decoder_of(config.segment), config.variant.heads()
-    dims = config.network.dims
+    decoder = decoder_of(settings)
     offsets = {name: target_kind(head.target).neighborhood(dims) for name, head in heads.items()}
-    for name in decoder.reads(config.segment):
+    for name in decoder.reads(settings):
         if decoder.reads_affinities and offsets.get(name) is None:
             fit = ", ".join(other for other in heads if offsets[other] is not None)
             raise ValueError(
@@ -33,10 +81,13 @@ def neighborhoods(config: Config) -> dict[str, Offsets | None]:
             )
         if name not in heads:
             raise ValueError(
-                f"segment.decoder {config.segment.decoder.kind!r} reads head {name!r}; the variant "
-                f"has: {', '.join(heads)}"
+                f"segment.decoder {settings.decoder.kind!r} reads head {name!r}; the variant has: "
+                f"{', '.join(heads)}"
             )
-    return {name: offsets[name] for name in decoder.reads(config.segment)}
+    misfit = settings.decoder.misfit(settings.affinities, heads)
+    if misfit:
+        raise ValueError(misfit)
+    return {name: offsets[name] for name in decoder.reads(settings)}
 
 
 def is_decoded(settings: Segment, heads: Mapping[str, Head]) -> bool:
@@ -44,42 +95,79 @@ def is_decoded(settings: Segment, heads: Mapping[str, Head]) -> bool:
     return set(decoder_of(settings).reads(settings)) <= set(heads)
 
 
-def predicted(config: Config, volume: str) -> dict[str, Array]:
-    """The heads (c, z, y, x) of a volume that the decoder of the config reads, by name.
+def head_input(head: PredictedHead, *, revision: str | None, whole: bool = True) -> HeadInput:
+    """A head as what segmentation depends on; see `prediction_input`."""
+    return HeadInput(
+        prediction_input(head.array, revision=revision, whole=whole), head.neighborhood
+    )
 
-    Raises ValueError if there are none, or not all yet, if affinities are of other offsets than
-    those of the config's head, or heads are of different regions.
+
+def prediction_input(array: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:
+    """A predicted head as what segmentation depends on: the prediction that it is of, and the state
+    of its chunks.
+
+    revision: stands for the chunks (see Segment.revision)
+    whole:    raise ValueError if blocks of the prediction are not done
     """
-    path = prediction(config, volume)
-    _check_whole(path, volume)
-    arrays = {name: _head(path, name, offsets) for name, offsets in neighborhoods(config).items()}
-    first, *others = arrays.values()
-    for other in others:
-        if (other.roi, other.voxel_size) != (first.roi, first.voxel_size):
+    folder, made_from = step_folder(array.source.path, "heads"), ""
+    if (folder / "step.json").exists():
+        step = load_step(folder)
+        undone = left(step) if whole else 0
+        if undone:
+            blocks = counted(len(step.grid), "block")
             raise ValueError(
-                f"{other.name} is of another region or voxel size than {first.name}; predict them "
-                f"again, together"
+                f"{array.name} is not whole, {undone} of its {blocks} are not done; predict it "
+                f"again with {typed('predict')}"
             )
-    return arrays
+        made_from = step.digest
+    place = f"{array.source.name.removesuffix('/0')} of the prediction"
+    return ArrayInput(
+        path=str(array.source.path.resolve()),
+        name=array.source.name,
+        made_from=made_from,
+        state=ArrayState.of(array, where=place, revision=revision),
+    )
 
 
 def _check_whole(path: Path, volume: str) -> None:
     if path.exists():
         return
-    begun = step_folder(beside(path), "heads")
-    if (begun / "step.json").exists():
-        step = load_step(begun)
+    folder = step_folder(partial_of(path), "heads")
+    if (folder / "step.json").exists():
+        step = load_step(folder)
+        blocks = counted(len(step.grid), "block")
         raise ValueError(
-            f"the prediction of volume {volume!r} is not whole, {left(step)} of its "
-            f"{len(step.grid)} blocks are not done; "
-            "the script that predicts it goes on from there"
+            f"the prediction of volume {volume!r} is not whole, {left(step)} of its {blocks} are "
+            f"not done; {typed('predict')} goes on from there"
         )
     raise ValueError(
-        f"there is no prediction of volume {volume!r} at {path}; run predicter.py first"
+        f"there is no prediction of volume {volume!r} at {path}; run {typed('predict')} first"
     )
 
 
-def _head(path: Path, name: str, offsets: Offsets | None) -> Array:
+def _predicted_variant(path: Path) -> tuple[Variant, int] | None:
+    """The variant that predicted, and the axes of its network; None where no array records it.
+
+    Arrays of other programs, and of versions whose specs this one does not know, record none.
+    """
+    for name in containers.array_names(path):
+        record = open_array(path, name).source.handle.attrs.get("prediction", {})
+        if isinstance(record, Mapping) and {"variant", "trunk"} <= set(record):
+            try:
+                trunk: Any = TypeAdapter(Trunk).validate_python(record["trunk"])
+                return Variant.model_validate(record["variant"]), trunk.dims
+            except ValidationError:
+                return None
+    return None
+
+
+def _open_head(path: Path, name: str, offsets: Offsets | None) -> Array:
+    if name not in containers.array_names(path):
+        raise ValueError(
+            f"{path} holds no head {name!r}; it holds: "
+            f"{', '.join(containers.array_names(path))}; name "
+            f"it in predict.heads, and run {typed('predict')} again"
+        )
     array = open_array(path, name)
     if array.channels is None:
         raise ValueError(
@@ -92,46 +180,23 @@ def _head(path: Path, name: str, offsets: Offsets | None) -> Array:
 
 
 def _check_offsets(affs: Array, offsets: Offsets, head: str) -> None:
-    """What the network that predicted learnt is not always what the config says: it may be
-    another's checkpoint."""
+    """Raises ValueError unless the array has the channels of this neighborhood.
+
+    An array that does not record how it was predicted may have other ones than the config's head.
+    """
     head = (
         f"head {head!r} of the config's variant; predict again, or take the variant that they were "
         f"predicted with"
     )
     if affs.channels != len(offsets):
         raise ValueError(
-            f"{affs.name} has {affs.channels} channels, and there are {len(offsets)} offsets in "
-            f"{head}"
+            f"{affs.name} has {counted(affs.channels or 0, 'channel')}, and there are "
+            f"{len(offsets)} offsets in {head}"
         )
-    stated = affs.source.handle.attrs.get("neighborhood")
+    recorded = affs.source.handle.attrs.get("neighborhood")
     wanted = [[*(0,) * (affs.roi.dims - len(offset)), *offset] for offset in offsets]
-    if stated is not None and [list(offset) for offset in stated] != wanted:
+    if recorded is not None and [list(offset) for offset in recorded] != wanted:
         raise ValueError(
-            f"{affs.name} holds affinities of the offsets {stated}, and there are {wanted} in "
+            f"{affs.name} holds affinities of the offsets {recorded}, and there are {wanted} in "
             f"{head}"
         )
-
-
-def prediction_input(array: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:
-    """A predicted head as what segmentation depends on: which prediction it is of, and what its
-    chunks hold now.
-
-    revision: stands for the chunks (see Segment.revision).  whole: raise ValueError if blocks of
-              the prediction are not done
-    """
-    folder, made_from = step_folder(array.source.path, "heads"), ""
-    if (folder / "step.json").exists():
-        step = load_step(folder)
-        undone = left(step) if whole else 0
-        if undone:
-            of_all = f"{undone} of its {len(step.grid)} blocks"
-            raise ValueError(f"{array.name} is not whole, {of_all} are not done; predict it again")
-        made_from = digest(step.depends_on())
-    where = f"{array.source.name.removesuffix('/0')} of the prediction"
-    state = ArrayState.of(array, where=where, revision=revision)
-    return ArrayInput(
-        path=str(array.source.path.resolve()),
-        name=array.source.name,
-        made_from=made_from,
-        state=state,
-    )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from funlib.geometry import Roi
-
 from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.on_disk.results import Results, whole_step
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
-from lsd.segmentation.predicted import neighborhoods, predicted, prediction_input
+from lsd.segmentation.over_blocks.inputs import Inputs
+from lsd.segmentation.predicted import head_input, open_heads
 from lsd.spec import Config
 from lsd.spec.paths import prediction, segmentation
-from lsd.volumes.inputs import ArrayInput
+from lsd.system.commands import typed
 
 
 def open_results(config: Config, volume: str) -> Results:
@@ -25,35 +23,30 @@ def open_results(config: Config, volume: str) -> Results:
     path = segmentation(config, volume)
     if not path.exists():
         raise ValueError(
-            f"there is no segmentation of volume {volume!r} at {path}; run segment.py first"
+            f"there is no segmentation of volume {volume!r} at {path}; run {typed('segment')} first"
         )
     decoder = decoder_of(config.segment)
-    first = whole_step(step_folder(path, decoder.first_step))
-    return decoder.results(_asked(config, volume, first), path)
+    first_step = whole_step(step_folder(path, decoder.first_step))
+    return decoder.results(_inputs(config, volume, first_step), path)
 
 
-def _asked(config: Config, volume: str, first: Step) -> Inputs:
-    """What segmenting now would start from; a prediction that was deleted since is taken as it
-    was."""
-    roi: Roi
-    if prediction(config, volume).exists() or first.is_older:
-        arrays = predicted(config, volume)
-        roi = next(iter(arrays.values())).roi
-        revision = config.segment.revision
-        inputs = {
-            name: prediction_input(array, revision=revision, whole=False)
-            for name, array in arrays.items()
+def _inputs(config: Config, volume: str, first_step: Step) -> Inputs:
+    """The inputs of a segmentation that would be made now.
+
+    A prediction that was deleted since is taken as the first step on disk recorded it.
+    """
+    settings = config.segment
+    if prediction(config, volume).exists() or first_step.is_older:
+        predicted = open_heads(config, volume)
+        roi = next(iter(predicted.values())).array.roi
+        heads = {
+            name: head_input(head, revision=settings.revision, whole=False)
+            for name, head in predicted.items()
         }
     else:
-        roi = first.grid.roi
-        inputs = _recorded(config, first)
-    offsets = neighborhoods(config)
-    heads = {name: HeadInput(array, offsets[name]) for name, array in inputs.items()}
-    return Inputs(config.segment, roi, heads, mask_of(config, volume, roi=roi))
-
-
-def _recorded(config: Config, first: Step) -> dict[str, ArrayInput]:
-    return decoder_of(config.segment).recorded(first.job.record(), config.segment)
+        roi = first_step.grid.roi
+        heads = decoder_of(settings).recorded(first_step.job.record(), settings)
+    return Inputs(settings, roi, heads, mask_of(config, volume, roi=roi))
 
 
 __all__ = ["Results", "open_results"]

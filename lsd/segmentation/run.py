@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsd.blockwise.on_disk.container import working
-from lsd.prediction.kept import keep_config
+from lsd.blockwise.running.checked import check_workers
+from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.empty import why_no_segments
 from lsd.segmentation.mask import mask_of
-from lsd.segmentation.nothing import why
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
+from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
-from lsd.segmentation.predicted import neighborhoods, predicted, prediction_input
+from lsd.segmentation.predicted import PredictedHead, head_input, open_heads
 from lsd.segmentation.threshold import picked, scoring_settings
 from lsd.spec import Config, Volume
 from lsd.spec.paths import data_root, segmentation
@@ -33,14 +34,14 @@ class Task:
 
     config: Config
     name: str
-    predictions: Mapping[str, Array]
+    heads: Mapping[str, PredictedHead]
     thresholds: tuple[float, ...]
     inputs: Inputs
 
     @property
     def prediction(self) -> Array:
-        """The first of the heads, whose grid all have."""
-        return next(iter(self.predictions.values()))
+        """The first of the heads; all have the same grid."""
+        return next(iter(self.heads.values())).array
 
 
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
@@ -55,36 +56,30 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     Blocks of segment.block voxels, done by segment.workers; neither their number nor an
     interruption changes a value, the size of blocks and their context do a little.  What is done
     stays done: thresholds that are not there yet are written beside those that are.  A volume's
-    earlier results stay until new fragments are whole; what goes then is said.  The mutex decoder
-    takes a volume whole.  progress: told in a line what was done.
+    earlier results stay until new fragments are whole; what is removed then is logged.  The mutex
+    decoder takes a volume whole.  progress: called with a line about what was done.
 
     Raises ValueError if a prediction is missing, or a head is not what the decoder reads;
     BlocksFailed where blocks failed.
     """
     config = expand(config)
-    # what the decoder reads, before any volume is opened
-    neighborhoods(config)
+    check_workers(config.segment.workers, section="segment")
     volumes = config.dataset.named(config.predict.volumes)
     tasks = [_task(config, name, volume) for name, volume in volumes.items()]
-    keep_config(config)
+    keep_config(config, sections=("segment",))
     return [_segment(task, progress) for task in tasks]
 
 
 def _task(config: Config, name: str, volume: Volume) -> Task:
-    predictions, offsets = predicted(config, name), neighborhoods(config)
-    first = next(iter(predictions.values()))
-    own = [locate(volume.path, root=data_root(config))] if volume.path else []
-    revision = config.segment.revision
-    heads = {
-        head: HeadInput(prediction_input(array, revision=revision), offsets[head])
-        for head, array in predictions.items()
-    }
+    predicted, revision = open_heads(config, name), config.segment.revision
+    first = next(iter(predicted.values())).array
+    heads = {head: head_input(each, revision=revision) for head, each in predicted.items()}
     mask = mask_of(config, name, roi=first.roi)
-    refuse_same(
-        segmentation(config, name), [first.source.path, *own, *(mask.containers() if mask else [])]
-    )
+    raw = [locate(volume.path, root=data_root(config))] if volume.path else []
+    sources = [first.source.path, *raw, *(mask.containers() if mask else [])]
+    refuse_same(segmentation(config, name), sources)
     inputs = Inputs(config.segment, first.roi, heads, mask)
-    return Task(config, name, predictions, _thresholds(config, volume), inputs)
+    return Task(config, name, predicted, _thresholds(config, volume), inputs)
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
@@ -105,12 +100,11 @@ def _segment(task: Task, progress: Progress) -> Path:
             progress=progress,
         )
         if not decoder.write(task.inputs, running, task.thresholds):
-            log.warning("%s: no %s: %s", task.name, decoder.pieces, _why_nothing(task))
+            log.warning("%s: no %s: %s", task.name, decoder.pieces, _why_empty(task))
     return target
 
 
-def _why_nothing(task: Task) -> str:
+def _why_empty(task: Task) -> str:
     inputs, settings = task.inputs, task.config.segment
-    offsets = {name: head.neighborhood for name, head in inputs.heads.items()}
     mask = open_mask(inputs.mask, task.prediction)
-    return why(task.predictions, offsets, decoder_of(settings), settings, mask=mask)
+    return why_no_segments(task.heads, decoder_of(settings), settings, mask=mask)

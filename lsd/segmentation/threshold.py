@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
-from lsd.spec import Config, Evaluate, Segment
+from lsd.spec import Config, Dataset, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
+from lsd.system.commands import typed
 
 log = logging.getLogger(__name__)
 
-# settings of segmentation that are nothing to who takes a volume whole
+# settings of segmentation that change nothing where a volume is segmented whole
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
-# of evaluation, that change no score
+# settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
 
 
 def array_name(threshold: float) -> str:
-    """Of the segmentation at a threshold: the whole number is in it, so that 0.28 and 0.29 are two
-    arrays."""
+    """Name of the array of the segmentation at a threshold.
+
+    All digits are in it, so that 0.28 and 0.29 are two arrays.
+    """
     return f"segmentation/{float(threshold)!r}"
 
 
@@ -34,15 +37,15 @@ def picked(config: Config) -> float | None:
     on what are validation volumes now, segmented and scored as the config says.
     """
     path = evaluation_file(config)
-    noted = _read(path)
-    if noted.get("threshold") is not None:
-        other = [
-            *_other(noted, config, blocks=True),
-            *_other_volumes(noted.get("picked_on", {}), config),
+    evaluation = _read(path)
+    if evaluation.get("threshold") is not None:
+        differences = [
+            *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
+            *_other_volumes(evaluation.get("picked_on", {}), config.dataset),
         ]
-        if not other:
-            return float(noted["threshold"])
-        _say_unused(path, other)
+        if not differences:
+            return float(evaluation["threshold"])
+        _warn_unused(path, differences)
     return validated(config)
 
 
@@ -50,61 +53,71 @@ def validated(config: Config) -> float | None:
     """The threshold that validation during training found best; None if there was none, or it was
     picked otherwise."""
     path = validation_file(config)
-    noted = _read(path)
-    if noted.get("threshold") is None:
+    validation = _read(path)
+    if validation.get("threshold") is None:
         return None
-    # those of before noted the settings of segmentation alone
-    yardstick = noted.get("yardstick", noted)
+    # earlier versions recorded the settings of segmentation alone
+    yardstick = validation.get("yardstick", validation)
     volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
-    other = [*_other(yardstick, config, blocks=False), *_other_volumes(volumes, config)]
-    if other:
-        _say_unused(path, other)
+    differences = [
+        *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
+        *_other_volumes(volumes, config.dataset),
+    ]
+    if differences:
+        _warn_unused(path, differences)
         return None
-    return float(noted["threshold"])
+    return float(validation["threshold"])
 
 
-def _other(noted: Mapping[str, Any], config: Config, *, blocks: bool) -> list[str]:
-    """What a threshold that was picked with the settings noted is not good for.
+def _other_settings(
+    recorded: Mapping[str, Any], segment: Segment, evaluate: Evaluate, *, in_blocks: bool
+) -> list[str]:
+    """The settings in which a recorded choice of a threshold differs from these, in words.
 
-    blocks: whether volumes were taken in blocks; validation during training takes them whole
+    in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    now = {
-        "segment": scoring_settings(config.segment),
-        "evaluate": config.evaluate.model_dump(mode="json"),
-    }
-    left_out = {"segment": () if blocks else BLOCKS, "evaluate": COUNTING}
-    other = []
-    for part in (part for part in now if part in noted):
-        before, asked = (without(settings[part], left_out[part]) for settings in (noted, now))
-        other += differences(before, asked, f"{part}.")
-    return other
-
-
-def _other_volumes(noted: Mapping[str, Any], config: Config) -> list[str]:
-    now = {
-        name: volume.model_dump(mode="json")
-        for name, volume in config.dataset.part("validate").items()
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": COUNTING}
+    settings = {
+        "segment": without(scoring_settings(segment), left_out["segment"]),
+        "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),
     }
     return [
-        f"volume {name!r} is no validation volume, or another one now"
-        for name in noted
-        if noted[name] != now.get(name)
+        line
+        for section, wanted in settings.items()
+        if section in recorded
+        for line in differences(
+            without(recorded[section], left_out[section]), wanted, f"{section}."
+        )
     ]
 
 
-def _say_unused(path: Path, other: Sequence[str]) -> None:
+def _other_volumes(recorded: Mapping[str, Any], dataset: Dataset) -> list[str]:
+    """The recorded volumes that are no validation volumes now, or other ones, in words."""
+    volumes = {
+        name: volume.model_dump(mode="json") for name, volume in dataset.part("validate").items()
+    }
+    return [
+        f"volume {name!r} is no validation volume, or another one now"
+        for name in recorded
+        if recorded[name] != volumes.get(name)
+    ]
+
+
+def _warn_unused(path: Path, differences: Sequence[str]) -> None:
     log.warning(
-        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run "
-        "evaluate.py on validation "
-        "volumes to pick one",
+        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run %s "
+        "on validation volumes to pick one",
         path,
-        "; ".join(other),
+        "; ".join(differences),
+        typed("evaluate"),
     )
 
 
 def scoring_settings(settings: Segment) -> dict[str, Any]:
-    """What a threshold depends on, as JSON: settings of segmentation but thresholds, levels,
-    workers, and what is not used."""
+    """The settings that the choice of a threshold depends on, as JSON.
+
+    These are all settings of segmentation but thresholds, levels, workers, and what is not used.
+    """
     unused = {"edge_context"} if settings.grown == "whole" else set()
     used = settings.model_dump(mode="json", exclude={"thresholds", "workers", "levels", *unused})
     return {**used, "agglomeration": settings.grown}

@@ -50,6 +50,8 @@ class Augmentation(Kind):
     """What is done to a batch; see `lsd.batches.augmentations.augmentation` for what the
     class that it names does."""
 
+    noun: ClassVar[str] = "augmentation"
+
 
 class Elastic(Augmentation):
     """Deformation by a grid of random displacements, rotation, and displaced sections.

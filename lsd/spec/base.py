@@ -22,6 +22,7 @@ from pydantic import (
 
 from lsd.spec.collected import Changed, collected
 from lsd.spec.mistakes import explained, lines, without_index
+from lsd.spec.plurals import counted
 
 
 class Spec(BaseModel):
@@ -68,9 +69,9 @@ class Spec(BaseModel):
         try:
             return type(self).model_validate(data)
         except ValidationError as error:
-            made = type(self).__new__(type(self))
-            _stand_in(made, data, error)
-            return made
+            stand_in = type(self).__new__(type(self))
+            _stand_in(stand_in, data, error)
+            return stand_in
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As `derive`: no copy of a spec is without validation."""
@@ -82,11 +83,11 @@ class Spec(BaseModel):
     ) -> Self:
         """Without validation, but not without what nobody knows, which pydantic drops: whoever
         validates it later names it."""
-        made = super().model_construct(_fields_set, **values)
-        vars(made).update(
+        spec = super().model_construct(_fields_set, **values)
+        vars(spec).update(
             {name: value for name, value in values.items() if name not in cls.model_fields}
         )
-        return made
+        return spec
 
     def checked(self) -> Self:
         """This spec, validated anew, for those who cannot know how it was made.  ValueError, a line
@@ -103,10 +104,10 @@ def _stand_in(spec: Spec, data: Mapping[str, Any], error: ValidationError) -> No
     It holds nothing but what was wrong, so whoever validates it later, in this process or another,
     finds the same mistakes.
     """
-    noted = collected()
-    if noted is None:
+    collector = collected()
+    if collector is None:
         raise explained(error, type(spec)) from None
-    noted.note(error, data, spec)
+    collector.note(error, data, spec)
     object.__setattr__(spec, "__dict__", dict(data))
     object.__setattr__(spec, "__pydantic_fields_set__", set(data))
     object.__setattr__(spec, "__pydantic_extra__", None)
@@ -117,11 +118,13 @@ def _changed(spec: Spec, changes: Mapping[str, Any]) -> Changed:
     """The fields of `spec` with the changes in their place."""
     merged = Changed(spec, changes)
     for name, change in changes.items():
-        there = spec.__dict__.get(name)
+        current = spec.__dict__.get(name)
         within = (
-            isinstance(there, Spec) and isinstance(change, Mapping) and _same_kind(there, change)
+            isinstance(current, Spec)
+            and isinstance(change, Mapping)
+            and _same_kind(current, change)
         )
-        merged[name] = _changed(cast(Spec, there), change) if within else change
+        merged[name] = _changed(cast(Spec, current), change) if within else change
     return merged
 
 
@@ -151,11 +154,11 @@ OneOrEachAxis = Annotated[
     Annotated[PositiveFloat, Tag("one")]
     | Annotated[tuple[PositiveFloat, ...], PerAxis, Tag("each")],
     # so that a mistake is told of the type that was meant
-    Discriminator(lambda given: "each" if isinstance(given, tuple | list) else "one"),
+    Discriminator(lambda value: "each" if isinstance(value, tuple | list) else "one"),
 ]
 # one alone is a tuple of one
-Several = WrapValidator(lambda given, handler: several(given, handler, str | int | float))
-SeveralSpecs = WrapValidator(lambda given, handler: several(given, handler, BaseModel | Mapping))
+Several = WrapValidator(lambda value, handler: several(value, handler, str | int | float))
+SeveralSpecs = WrapValidator(lambda value, handler: several(value, handler, BaseModel | Mapping))
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 
@@ -165,12 +168,12 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def several(given: Any, handler: ValidatorFunctionWrapHandler, one: type | UnionType) -> Any:
+def several(value: Any, handler: ValidatorFunctionWrapHandler, one: type | UnionType) -> Any:
     """A tuple of what is `one` alone; errors name no index that nobody wrote."""
-    if not isinstance(given, one):
-        return handler(given)
+    if not isinstance(value, one):
+        return handler(value)
     try:
-        return handler((given,))
+        return handler((value,))
     except ValidationError as error:
         raise without_index(error) from None
 
@@ -188,9 +191,10 @@ def _of_each_axis(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def too_few(values: tuple[float, ...], dims: int) -> str:
-    """That these values, one an axis, are fewer than the network has axes."""
+    """A message which says that these values, one an axis, are fewer than the network has axes."""
     return (
-        f"{values} is of {len(values)} axes, the network of {dims}; give {' '.join('zyx'[-dims:])}"
+        f"{values} is of {counted(len(values), 'axis')}, the network of {dims}; give "
+        f"{' '.join('zyx'[-dims:])}"
     )
 
 

@@ -69,10 +69,10 @@ def collecting() -> Iterator[list[ValidationError]]:
     Yields the list of errors.  Specs built inside are only to be used if it stays empty: what stood
     in is refused by whoever validates it.
     """
-    noted = Collected()
-    token = _collected.set(noted)
+    collector = Collected()
+    token = _collected.set(collector)
     try:
-        yield noted.errors
+        yield collector.errors
     finally:
         _collected.reset(token)
 

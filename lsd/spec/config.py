@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
+from lsd.spec.collected import collected
 from lsd.spec.evaluate import Evaluate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
+from lsd.spec.plurals import counted
 from lsd.spec.run import Predict, Train
 from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
@@ -42,6 +45,17 @@ class Config(Spec):
     runs: str = "runs"
     data_root: str | None = None
     imports: Annotated[tuple[str, ...], Several] = ()
+
+    def __new__(cls, *arguments: object, **data: Any) -> Self:
+        """A config that is written out in a config file that a person runs; what is read as data is
+        made without arguments."""
+        _import_while_a_file_runs(data)
+        return super().__new__(cls)
+
+    def derive(self, /, **changes: Any) -> Self:
+        """As `Spec.derive`; a config file that runs may name modules here, too."""
+        _import_while_a_file_runs(changes)
+        return super().derive(**changes)
 
     @field_validator("imports")
     @classmethod
@@ -77,11 +91,11 @@ class Config(Spec):
     @model_validator(mode="after")
     def _axes_agree(self) -> Config:
         wrong = fitting.of_variant(self.variant, self.network.dims)
-        # a checkpoint that is named by its path has a network of its own
-        own = self.predict.checkpoint in ("best", "latest")
-        wrong += fitting.of_dataset(self.dataset, self.network.dims) if own else []
-        if own and self.predict.shape and len(self.predict.shape) != self.network.dims:
-            axes = f"{len(self.predict.shape)} axes, the network {self.network.dims}"
+        has_its_network = self.predict.is_own_checkpoint
+        wrong += fitting.of_dataset(self.dataset, self.network.dims) if has_its_network else []
+        if has_its_network and self.predict.shape and len(self.predict.shape) != self.network.dims:
+            sizes = counted(len(self.predict.shape), "axis")
+            axes = f"{sizes}, the network {self.network.dims}"
             wrong.append(f"predict.shape: {self.predict.shape} has {axes}; give one size an axis")
         if wrong:
             raise ValueError("\n".join(wrong))
@@ -97,7 +111,7 @@ class Config(Spec):
                     f"{', '.join(stages)}"
                 )
         heads = self.variant.heads()
-        for name in self.predict.heads:
+        for name in self.predict.heads if self.predict.is_own_checkpoint else ():
             if name not in heads:
                 raise ValueError(
                     f"predict.heads names {name!r}; the variant has: {', '.join(heads)}"
@@ -129,10 +143,20 @@ class Config(Spec):
 
     @model_validator(mode="after")
     def _decoder_fits_the_variant(self) -> Config:
-        wrong = self.segment.decoder.misfit(self.segment.affinities, self.variant.heads())
-        if wrong:
+        heads = self.variant.heads()
+        wrong = self.segment.decoder.misfit(self.segment.affinities, heads)
+        if wrong and self.predict.is_own_checkpoint:
             raise ValueError(wrong)
         return self
+
+
+def _import_while_a_file_runs(data: Mapping[str, Any]) -> None:
+    """Imports the modules that a config file names while it runs, whether or not it imports them by
+    itself.  A wrong value is told when the fields are validated."""
+    names = data.get("imports", ())
+    names = (names,) if isinstance(names, str) else names
+    if collected() is not None and isinstance(names, tuple | list):
+        kinds.import_kinds(name for name in names if isinstance(name, str))
 
 
 def _way_out(name: str, wrong: str) -> str:

@@ -40,7 +40,7 @@ class MutexWatershed(Decoder):
     behaviour: ClassVar[str] = "lsd.segmentation.decoders.mutex:MutexDecoder"
 
     def misfit(self, affinities: str, heads: Mapping[str, Head]) -> str | None:
-        """It wants far affinities."""
+        """What is wrong where the affinities have no far offsets."""
         target = heads[affinities].target if affinities in heads else None
         # targets that have no offsets are no affinities, which whoever opens the head says
         offsets = None if target is None else target.affinity_offsets()

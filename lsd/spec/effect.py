@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lsd.spec.code import digest, is_outside
+from lsd.spec.code import code_digest, is_outside
 from lsd.spec.kinds import Kind
 
 
@@ -26,7 +26,7 @@ class NoEffect:
 
 
 @dataclass(frozen=True)
-class Told:
+class Wording:
     """How it is said that a field differs, where its values tell a person nothing; "{name}" stands
     for a field beside it."""
 
@@ -37,7 +37,7 @@ def effective(value: Any) -> Any:
     """JSON of a value without the fields that have no effect, however deep they lie."""
     if isinstance(value, Kind) and is_outside(value):
         # its code is no version of this program, and people edit it between two runs
-        return {**_effective_fields(value), "code": digest(value)}
+        return {**_effective_fields(value), "code": code_digest(value)}
     name = _name(value) if isinstance(value, Kind) else None
     if name is not None:
         return name
@@ -50,27 +50,27 @@ def effective(value: Any) -> Any:
     return value
 
 
-def told(value: Any, prefix: str = "") -> dict[str, str]:
+def wordings(value: Any, prefix: str = "") -> dict[str, str]:
     """Dotted path of each field of a value that has words of its own, and these words."""
     if isinstance(value, Mapping):
         return {
             path: words
             for key, item in value.items()
-            for path, words in told(item, f"{prefix}{key}.").items()
+            for path, words in wordings(item, f"{prefix}{key}.").items()
         }
     if not isinstance(value, BaseModel):
         return {}
-    found = {}
+    wording_of = {}
     if isinstance(value, Kind) and is_outside(value):
-        found[f"{prefix}code"] = f"module {type(value).__module__} was edited"
+        wording_of[f"{prefix}code"] = f"module {type(value).__module__} was edited"
     for name, field in type(value).model_fields.items():
-        words = next((mark.words for mark in field.metadata if isinstance(mark, Told)), None)
+        words = next((mark.words for mark in field.metadata if isinstance(mark, Wording)), None)
         if words is not None:
-            found[f"{prefix}{name}"] = words.format_map(
+            wording_of[f"{prefix}{name}"] = words.format_map(
                 {key: getattr(value, key) for key in type(value).model_fields}
             )
-        found |= told(getattr(value, name), f"{prefix}{name}.")
-    return found
+        wording_of |= wordings(getattr(value, name), f"{prefix}{name}.")
+    return wording_of
 
 
 def _effective_fields(value: BaseModel) -> dict[str, Any]:

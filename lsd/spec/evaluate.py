@@ -17,6 +17,7 @@ class Metric(Kind):
 
     default: ClassVar[str] = "voi"
     by_name: ClassVar[bool] = True
+    noun: ClassVar[str] = "metric"
 
 
 class Voi(Metric):

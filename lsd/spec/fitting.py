@@ -13,9 +13,8 @@ def of_variant(variant: Variant, dims: int) -> list[str]:
     """What heads cannot learn in `dims` axes, a line for each field.  In 2D, z is left out where it
     is given."""
     return [
-        f"variant.stages.{index}.heads.{name}.target.{fault}"
-        for index, stage in enumerate(variant.stages)
-        for name, head in stage.heads.items()
+        f"head {name!r}: target.{fault}"
+        for name, head in variant.heads().items()
         for fault in head.target.faults(dims)
     ]
 
@@ -27,8 +26,8 @@ def of_dataset(dataset: Dataset, dims: int) -> list[str]:
         [] if size is None or len(size) >= dims else [f"dataset.voxel_size: {too_few(size, dims)}"]
     )
     for part in ("train", "validate", "test"):
-        for index, volume in enumerate(getattr(dataset, part)):
-            faults += [f"dataset.{part}.{index}.{fault}" for fault in _of_volume(volume, dims)]
+        for name, volume in zip(dataset.names(part), getattr(dataset, part), strict=True):
+            faults += [f"volume {name!r}: {fault}" for fault in _of_volume(volume, dims)]
     return faults
 
 

@@ -30,10 +30,17 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from lsd.spec.answering import (
+    Names,
+    answer_in_place,
+    answering,
+    answering_class,
+    missing_methods,
+)
 from lsd.spec.base import Spec
+from lsd.spec.blame import OURS, Author, in_words, mistake_at
 from lsd.spec.mistakes import EXPLAINED, brief, inside
 
-OURS = __name__.partition(".")[0]
 # context of serialisation: kinds with all of their fields, and none by its name alone
 IN_FULL = {"kinds": "in full"}
 
@@ -66,7 +73,7 @@ def _place(cls: type[Spec]) -> tuple[str, str]:
 
 
 def _written(spec: Any, info: Any) -> Any:
-    """As it stands in a config: by its name alone where that says all.
+    """A kind as it is written in a config: its name alone, where that says all.
 
     Whoever changes single fields of it asks for all of them: `model_dump(context=IN_FULL)`.
     """
@@ -96,8 +103,8 @@ class Kind(Spec):
         if not _is_family(cls):
             return super().__new__(cls)
         # a kind that is unknown is found out when the fields are validated
-        meant: type[Self] = _registered(cls).get(str(data.get("kind", cls.default)), cls)
-        return super().__new__(meant)
+        kind: type[Self] = _registered(cls).get(str(data.get("kind", cls.default)), cls)
+        return super().__new__(kind)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -113,24 +120,26 @@ class Kind(Spec):
                 )
             # what several kinds have in common
             return
-        name, there = _name(cls), _registered(_family(cls))
+        name, registered = _name(cls), _registered(_family(cls))
         module, colon, attribute = cls.behaviour.partition(":")
         if not (module and colon and attribute):
             raise TypeError(
                 f"{cls.__qualname__} does not say what it does: give it "
                 f'behaviour: ClassVar[str] = "module:Class"'
             )
-        other = there.get(name)
+        other = registered.get(name)
         if other is not None and _place(other) != _place(cls):
             raise TypeError(
                 f"{cls.__qualname__}: kind {name!r} of {_family(cls).__name__} is defined in "
                 f"{other.__module__} already; give it another name"
             )
-        there[name] = cls
+        registered[name] = cls
+        if modules_outside(cls):
+            answer_in_place(cls, _author(cls), base=Spec)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Of a family: any of its kinds, those that are registered later as well."""
+        """The schema of a family takes any of its kinds, also those that are registered later."""
         if not _is_family(cls):
             return handler(source)
         written = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
@@ -147,8 +156,8 @@ class Kind(Spec):
         are written by name, and for kinds whose names hold values."""
         if not _is_family(cls):
             return cls.model_validate({}) if name == _name(cls) else None
-        found = (kind.from_name(name) for kind in _registered(cls).values())
-        return next((spec for spec in found if spec is not None), None)
+        specs = (kind.from_name(name) for kind in _registered(cls).values())
+        return next((spec for spec in specs if spec is not None), None)
 
     def to_name(self) -> str | None:
         """The name that means this spec, None where it takes more than a name."""
@@ -183,9 +192,9 @@ class Kind(Spec):
 
     @classmethod
     def _unknown(cls, name: object) -> PydanticCustomError:
-        there = ", ".join(cls.described())
+        names = ", ".join(cls.described())
         return _error(
-            f"{cls.noun} {name!r} is unknown; allowed: {there}, and those of modules that imports= "
+            f"{cls.noun} {name!r} is unknown; allowed: {names}, and those of modules that imports= "
             f"names"
         )
 
@@ -201,20 +210,52 @@ def behaviour(spec: Kind, *others: Any, **named: Any) -> Any:
     """What a spec of a kind does: an instance of the class that its `behaviour` names.
 
     others, named: what instances of its family are made of besides
-    Raises ValueError where the class cannot be imported.
+    Mistakes in a class that is not of this package are told with the kind, the file and the line,
+    wherever its methods are called.  Raises ValueError where the class cannot be imported or made.
     """
-    return _class(type(spec))(spec, *others, **named)
+    written = _class(type(spec))
+    abstract = getattr(written, "__abstractmethods__", ())
+    if abstract and modules_outside(type(spec)):
+        raise missing_methods(written, _author(type(spec)))
+    return written(spec, *others, **named)
+
+
+def answer_for(value: Any, spec: Kind, *, names: Names) -> Any:
+    """`value`, which a kind handed out and which is of another library's class: mistakes in the
+    methods of these names are told as those of the kind, where it is not of this package."""
+    kind = type(spec)
+    return answering(value, _author(kind), names=names) if modules_outside(kind) else value
+
+
+def modules_outside(kind: type[Kind]) -> tuple[str, ...]:
+    """Modules that are not of this package, of the spec and of the class that does what it says."""
+    both = dict.fromkeys((kind.__module__, kind.behaviour.partition(":")[0]))
+    return tuple(module for module in both if module.partition(".")[0] != OURS)
+
+
+def _author(kind: type[Kind]) -> Author:
+    packages = (module.partition(".")[0] for module in modules_outside(kind))
+    return Author(f"{kind.noun} {_name(kind)!r}", tuple(dict.fromkeys(packages)))
 
 
 @cache
 def _class(kind: type[Kind]) -> Any:
     module, _, name = kind.behaviour.partition(":")
+    author = _author(kind)
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        written = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        reason = _at_its_place(error, author.packages)
         raise ValueError(
-            f"kind {_name(kind)!r}: {kind.behaviour} cannot be imported ({error})"
+            f"{author.title}: {kind.behaviour} cannot be imported ({reason})"
         ) from error
+    return answering_class(written, author) if author.packages else written
+
+
+def _at_its_place(error: Exception, packages: tuple[str, ...]) -> str:
+    """What went wrong while a module was imported, with the file and line if they are known."""
+    place = mistake_at(error, packages)
+    return f"{place}: {in_words(error)}" if place else str(error)
 
 
 def import_kinds(names: Iterable[str]) -> None:
@@ -229,14 +270,13 @@ def import_kinds(names: Iterable[str]) -> None:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise ValueError(f"module {name!r} cannot be imported: {error}") from error
+                raise _cannot_be_imported(name, error) from error
             raise ValueError(
                 f"there is no module {name!r}; start in the folder that holds {name}.py, or set "
                 "PYTHONPATH to it"
             ) from error
         except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            raise ValueError(f"module {name!r} cannot be imported: {what}") from error
+            raise _cannot_be_imported(name, error) from error
         folder = _folder(module.__file__, name)
         if _imported.setdefault(name, folder) != folder:
             raise ValueError(
@@ -245,12 +285,17 @@ def import_kinds(names: Iterable[str]) -> None:
             )
 
 
+def _cannot_be_imported(name: str, error: Exception) -> ValueError:
+    reason = _at_its_place(error, (name.partition(".")[0],))
+    return ValueError(f"module {name!r} cannot be imported: {reason}")
+
+
 def imported() -> dict[str, str]:
     """Modules that were imported for their kinds, and the folder that each is found in."""
     return dict(_imported)
 
 
-def named(config: str | bytes) -> tuple[str, ...]:
+def modules_named_by(config: str | bytes) -> tuple[str, ...]:
     """The modules that a config as JSON names; what is wrong in it is said where it is read."""
     with suppress(ValueError, RecursionError):
         content = json.loads(config)
@@ -262,8 +307,8 @@ def named(config: str | bytes) -> tuple[str, ...]:
 
 
 def absent(modules: Iterable[str]) -> list[str]:
-    """Those of the modules that are not imported.  A config file that is running may have imported
-    them by itself."""
+    """The modules of these names that are not imported.  A config file that is running may have
+    imported some of them by itself."""
     return [name for name in modules if name not in _imported and name not in sys.modules]
 
 

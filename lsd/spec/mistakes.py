@@ -10,7 +10,7 @@ from typing import get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from lsd.spec.place import Place, members, place, specs
+from lsd.spec.error_place import Place, members, place_of, specs
 
 Lines = list[InitErrorDetails]
 # the spec that fields are named from without saying so
@@ -32,17 +32,22 @@ _KINDS = {
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
+class ConfigError(ValueError):
+    """A config file, an override or a setting that cannot be used.  The message says why, a line
+    for each mistake; commands exit with status 2."""
+
+
 def lines(error: ValidationError) -> list[str]:
     """One line for each mistake: where (from the spec that was built, unless it is the whole
     config), what, what was found."""
     top = () if error.title == WHOLE else (error.title,)
-    found = []
+    messages = []
     for detail in explained(error, _named(error.title)).errors(include_url=False):
         # a field that is not there is named by the message
-        there = detail["loc"][:-1] if detail["type"] == UNKNOWN else detail["loc"]
-        where = ".".join(str(part) for part in (*top, *there))
-        found.append(f"{where}: {detail['msg']}" if where else detail["msg"])
-    return found
+        path = detail["loc"][:-1] if detail["type"] == UNKNOWN else detail["loc"]
+        where = ".".join(str(part) for part in (*top, *path))
+        messages.append(f"{where}: {detail['msg']}" if where else detail["msg"])
+    return messages
 
 
 def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
@@ -52,13 +57,13 @@ def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
 
 def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
     """The mistakes of building `spec`, each at the place of the field that is wrong, once."""
-    found: dict[tuple[int | str, ...], InitErrorDetails] = {}
+    errors: dict[tuple[int | str, ...], InitErrorDetails] = {}
     flat: set[tuple[int | str, ...]] = set()
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             # pydantic counts what was right in it; what was not has a line of its own
             continue
-        where = place(spec, detail["loc"])
+        where = place_of(spec, detail["loc"])
         if detail["type"] == "tuple_type" and where.parts and isinstance(where.parts[-1], int):
             # numbers in the place of tuples are all wrong for one reason
             if where.parts[:-1] in flat:
@@ -67,51 +72,51 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
         kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
         message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
         # of a field that may be of several types each is tried, and the first says what is usual
-        found.setdefault(
+        errors.setdefault(
             where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"])
         )
-    return list(found.values())
+    return list(errors.values())
 
 
 def without_index(error: ValidationError) -> ValidationError:
-    """The same mistakes as those of the one element that was checked as a tuple."""
+    """The same error, with its mistakes placed in the one element that was checked as a tuple."""
     return _moved(error, drop=1)
 
 
 def inside(error: ValidationError, part: str) -> ValidationError:
-    """The same mistakes as those of what lies at a part of something larger."""
+    """The same error, with its mistakes placed in that part of something larger."""
     return _moved(error, before=(part,))
 
 
 def _moved(
     error: ValidationError, *, before: tuple[str, ...] = (), drop: int = 0
 ) -> ValidationError:
-    found: Lines = []
+    errors: Lines = []
     for detail in error.errors(include_url=False):
         kind: str | PydanticCustomError = detail["type"]
         if kind in (EXPLAINED, "value_error"):
             kind = PydanticCustomError(kind, "{message}", {"message": detail["msg"]})
         loc = (*before, *detail["loc"][drop:])
-        found.append(
+        errors.append(
             InitErrorDetails(type=kind, loc=loc, input=detail["input"], ctx=detail.get("ctx", {}))
         )
-    return ValidationError.from_exception_data(error.title, found)
+    return ValidationError.from_exception_data(error.title, errors)
 
 
 def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:
-    """That there is no field of this name, and which was meant."""
-    return f"no field {name!r}{meant(name, fields, deeper)}"
+    """A message which says that there is no field of this name, and which was probably meant."""
+    return f"no field {name!r}{suggestion(name, fields, deeper)}"
 
 
-def meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
+def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     """What a name may stand for: one of these, or the end of one of the deeper keys."""
-    own = list(allowed)
+    names = list(allowed)
     ends: dict[str, list[str]] = {}
     for key in deeper:
         ends.setdefault(key.rpartition(".")[2], []).append(key)
     # where a deeper field is called just so, only what looks much like it is as likely
     close = difflib.get_close_matches(
-        name, own, n=1, cutoff=0.8 if name in ends else 0.6
+        name, names, n=1, cutoff=0.8 if name in ends else 0.6
     ) + ends.get(name, [])
     close = close or [
         key for like in difflib.get_close_matches(name, ends, n=1) for key in ends[like]
@@ -119,7 +124,7 @@ def meant(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
     return (
         f"; did you mean {' or '.join(map(repr, close))}?"
         if close
-        else f"; there are: {', '.join(own)}"
+        else f"; there are: {', '.join(names)}"
     )
 
 

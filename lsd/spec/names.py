@@ -21,9 +21,11 @@ def fault(name: str) -> str:
         return "has a separator"
     # Cc: control characters; Cs: halves of a letter, which no file system takes; Zl, Zp: ends of
     # lines and paragraphs
-    odd = [letter for letter in name if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]
-    if odd:
-        return f"has the character {odd[0]!r}"
+    forbidden = [
+        letter for letter in name if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+    ]
+    if forbidden:
+        return f"has the character {forbidden[0]!r}"
     return f"takes more than {MOST_BYTES} bytes" if len(name.encode()) > MOST_BYTES else ""
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lsd.spec.base import Ints, Positive, Shape, Spec
 from lsd.spec.kinds import Kind
+from lsd.spec.plurals import counted
 
 Kernels = tuple[Shape, ...]
 
@@ -35,6 +36,7 @@ class Trunk(Kind):
                   receptive field
     """
 
+    noun: ClassVar[str] = "trunk"
     features_out: Positive | None = None
     context: Ints | None = None
 
@@ -180,8 +182,8 @@ class Network(Spec):
             shape = getattr(self, field)
             if shape is not None and len(shape) != self.trunk.dims:
                 raise ValueError(
-                    f"{field} {shape} has {len(shape)} axes, the trunk {self.trunk.dims}; give one "
-                    f"size an axis"
+                    f"{field} {shape} has {counted(len(shape), 'axis')}, the trunk "
+                    f"{self.trunk.dims}; give one size an axis"
                 )
         return self
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from lsd.spec.config import Config
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 
 
 def data_root(config: Config) -> Path:
@@ -16,7 +16,7 @@ def data_root(config: Config) -> Path:
 
 
 def run_folder(config: Config) -> Path:
-    """<runs>/<name>."""
+    """The folder of the run, <runs>/<name>."""
     return expanded(config.runs) / config.name
 
 

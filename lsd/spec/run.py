@@ -167,6 +167,16 @@ class Workers(Spec):
     timeout: PositiveFloat = 3600.0
     retries: NonNegative = 2
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_number(cls, given: object) -> object:
+        if isinstance(given, int) and not isinstance(given, bool):
+            raise ValueError(
+                f"got {given}, wanted several fields by name; the number of processes is .count, "
+                f"as in segment.workers.count={given}"
+            )
+        return given
+
     @model_validator(mode="after")
     def _launches_a_worker(self) -> Workers:
         check_launch(self.launch)
@@ -219,6 +229,12 @@ class Predict(Spec):
     small: Annotated[Literal["pad", "refuse"], NoEffect("it decides whether to begin")] = "pad"
     levels: Annotated[Positive, NoEffect("they are made from level 0, by a step of their own")] = 1
     workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
+
+    @property
+    def is_own_checkpoint(self) -> bool:
+        """Whether the run predicts with what it trained; a checkpoint that is named by its path has
+        a variant and a network of its own."""
+        return self.checkpoint in ("best", "latest")
 
 
 __all__ = [

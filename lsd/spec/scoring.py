@@ -73,12 +73,12 @@ class Quantile(Scoring):
         return read and cls(quantile=int(read[1]), from_highest=read[2] is not None)
 
     def to_name(self) -> str:
-        """The name that means it."""
+        """The name that stands for this quantile."""
         return f"hist_quant_{self.quantile}{'_max' * self.from_highest}"
 
     @classmethod
     def described(cls) -> list[str]:
-        """All of its names."""
+        """The names that stand for quantiles."""
         return ["hist_quant_10", "hist_quant_15 .. hist_quant_95", "these with _max"]
 
 

@@ -32,6 +32,8 @@ class Target(Kind):
     it is.
     """
 
+    noun: ClassVar[str] = "target"
+
     def faults(self, dims: int) -> Iterator[str]:
         """What it cannot be beside a network of `dims` axes (2 or 3): a line each, which begins
         with the field, as in "sigma: ...".  Nothing unless a kind says so."""
@@ -83,7 +85,7 @@ class Affinities(Target):
             )
 
     def affinity_offsets(self) -> tuple[Ints, ...]:
-        """The neighborhood."""
+        """The offsets of the neighborhood."""
         return self.neighborhood
 
 

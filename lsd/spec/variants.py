@@ -20,6 +20,7 @@ class Loss(Kind):
     """
 
     default: ClassVar[str] = "mse"
+    noun: ClassVar[str] = "loss"
 
     weight: PositiveFloat = 1.0
 

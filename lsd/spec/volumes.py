@@ -12,10 +12,11 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.error_place import CHOSEN
 from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
-from lsd.spec.place import CHOSEN
-from lsd.spec.written import meant
+from lsd.spec.plurals import counted
+from lsd.spec.user_paths import with_variables
 
 VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
@@ -35,6 +36,8 @@ class Format(Kind):
 
     A file is opened by the format that claims it, so no volume names its format.
     """
+
+    noun: ClassVar[str] = "format"
 
 
 class Zarr2(Format):
@@ -159,18 +162,22 @@ class Volume(Spec):
 
     @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
-        own = [
+        array_names = [
             "raw",
-            *(what for what in ("labels", "labels_mask") if getattr(self, what)),
+            *(role for role in ("labels", "labels_mask") if getattr(self, role)),
             *self.arrays,
         ]
         for field in ("voxel_size", "offset", "axes"):
             value = getattr(self, field)
-            wrong = [name for name in value if name not in own] if isinstance(value, dict) else []
+            wrong = (
+                [name for name in value if name not in array_names]
+                if isinstance(value, dict)
+                else []
+            )
             if wrong:
                 raise ValueError(
                     f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are "
-                    f"{', '.join(own)}"
+                    f"{', '.join(array_names)}"
                 )
         return self
 
@@ -184,21 +191,21 @@ class Volume(Spec):
             # a region may leave its last axes out
             if len(values) > axes or (len(values) < axes and field == "offset"):
                 raise ValueError(
-                    f"{field} {values} is of {len(values)} axes, voxel_size of {axes}; give both "
-                    f"alike"
+                    f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
+                    f"{axes}; give both alike"
                 )
         return self
 
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(meant(self.path)).stem if self.path else "synthetic"
+        return PurePath(with_variables(self.path)).stem if self.path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
         """Whether its path has wildcards, so that what it stands for, and is called, is known on
         disk only."""
-        return self.path is not None and glob.has_magic(meant(self.path))
+        return self.path is not None and glob.has_magic(with_variables(self.path))
 
 
 # one alone is a tuple of one
@@ -230,13 +237,13 @@ with warnings.catch_warnings():
             plain = [
                 name
                 for part in ("train", "validate", "test")
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
             ]
-            odd = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
-            if odd:
+            faults = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
+            if faults:
                 raise ValueError(
-                    f"a volume without a name gives its outputs that of its file, and {odd[0]}; "
+                    f"a volume without a name gives its outputs that of its file, and {faults[0]}; "
                     f"give it a name="
                 )
             twice = sorted(name for name, count in Counter(plain).items() if count > 1)
@@ -252,7 +259,7 @@ with warnings.catch_warnings():
             their own."""
             return {
                 name: self._complete(volume)
-                for name, volume in zip(self._names(part), getattr(self, part), strict=True)
+                for name, volume in zip(self.names(part), getattr(self, part), strict=True)
             }
 
         def volumes(self) -> dict[str, Volume]:
@@ -273,7 +280,7 @@ with warnings.catch_warnings():
                         f"{', '.join(volumes)}"
                     )
             parts = {
-                name: part for part in ("train", "validate", "test") for name in self._names(part)
+                name: part for part in ("train", "validate", "test") for name in self.names(part)
             }
             return {
                 name: volume
@@ -281,7 +288,8 @@ with warnings.catch_warnings():
                 if name in names or parts[name] in names
             }
 
-        def _names(self, part: str) -> list[str]:
+        def names(self, part: str) -> list[str]:
+            """What the volumes of a part, and their outputs, are called."""
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:

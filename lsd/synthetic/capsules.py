@@ -31,7 +31,7 @@ class Capsules:
         return len(self.owner)
 
 
-class Nearest(NamedTuple):
+class NearestOwners(NamedTuple):
     """Per voxel: distance to the surface of the nearest owner (nm, negative inside), that owner,
     distance to the second."""
 
@@ -64,7 +64,7 @@ def join(parts: list[Capsules]) -> Capsules:
 
 def nearest_two(
     capsules: Capsules, positions: Floats, *, voxel_size: tuple[float, ...], reach: float
-) -> Nearest:
+) -> NearestOwners:
     """The nearest owner of every voxel and its distance, and the distance to the nearest other
     owner.
 
@@ -74,7 +74,7 @@ def nearest_two(
                1e6 where none is
     """
     shape = positions.shape[1:]
-    found = Nearest(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
+    nearest = NearestOwners(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
     assert positions.dtype == np.float32
     displaced = _largest_displacement(positions, voxel_size)
     size = np.asarray(voxel_size, np.float64)
@@ -87,9 +87,9 @@ def nearest_two(
         size,
         displaced,
         reach,
-        *found,
+        *nearest,
     )
-    return found
+    return nearest
 
 
 def _largest_displacement(positions: Floats, voxel_size: tuple[float, ...]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Path:
 
     @property
     def length(self) -> float:
-        """nm."""
+        """Length of the path in nm."""
         return (
             float(np.sqrt((np.diff(self.points, axis=0) ** 2).sum(1)).sum())
             if len(self.points) > 1
@@ -71,7 +71,7 @@ class Neurite:
 
     @property
     def capsules(self) -> Capsules:
-        """All of it."""
+        """The capsules of all processes of the neurite."""
         return join([along(path.points, path.radii, self.owner) for path in self.paths])
 
 
@@ -135,7 +135,7 @@ def _neurite(
 ) -> Neurite | None:
     """A process through `start`, walked in both directions, with branches and spines; None where it
     stays a stub."""
-    direction = unit(rng)
+    direction = unit_vector(rng)
     least = 0.5 * min(radius, 44.0) + OVERLAP
     halves = []
     for sign in (1, -1):
@@ -187,7 +187,7 @@ def _branches(
     space: Space, calibre: Calibre, main: Path, least: float, rng: np.random.Generator
 ) -> list[Path]:
     """Thinner processes that leave the main one at an angle, into free space."""
-    found = []
+    branches = []
     for _ in range(int(rng.poisson(calibre.branches * main.length / 1000))):
         at = int(rng.integers(0, len(main.points)))
         direction = _aside(main, at, 0.6, rng)
@@ -198,13 +198,13 @@ def _branches(
             )
         )
         if path.length > 2.5 * float(main.radii[at]):
-            found.append(Path(path.points, _even(path.radii)))
-    return found
+            branches.append(Path(path.points, _even(path.radii)))
+    return branches
 
 
 def _spines(space: Space, calibre: Calibre, main: Path, rng: np.random.Generator) -> list[Path]:
     """Short thin necks that end in a head."""
-    found = []
+    spines = []
     for _ in range(int(rng.poisson(calibre.spines * main.length / 1000))):
         at = int(rng.integers(0, len(main.points)))
         body, neck = float(main.radii[at]), int(rng.integers(3, 12))
@@ -222,19 +222,19 @@ def _spines(space: Space, calibre: Calibre, main: Path, rng: np.random.Generator
             rng=rng,
         )
         if len(points) > inside + 3:
-            found.append(Path(points, _even(radii)))
-    return found
+            spines.append(Path(points, _even(radii)))
+    return spines
 
 
 def _aside(path: Path, at: int, forward: float, rng: np.random.Generator) -> Floats:
     """A direction across the path, leaning forward."""
     a, b = path.points[max(at - 1, 0)], path.points[min(at + 1, len(path.points) - 1)]
     axis = normal(b - a)
-    side = unit(rng)
+    side = unit_vector(rng)
     return normal(normal(side - (side * axis).sum() * axis) + forward * axis)
 
 
-def unit(rng: np.random.Generator) -> Floats:
+def unit_vector(rng: np.random.Generator) -> Floats:
     """A random direction."""
     return normal(rng.standard_normal(3).astype(np.float32))
 

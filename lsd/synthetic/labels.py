@@ -43,8 +43,8 @@ def _contacts(
     """Pairs (m, 2) of a small piece and one that it touches, and the number of faces they share."""
     pairs = []
     for axis in range(pieces.ndim):
-        here = np.moveaxis(pieces, axis, 0)
-        a, b = here[:-1], here[1:]
+        along_axis = np.moveaxis(pieces, axis, 0)
+        a, b = along_axis[:-1], along_axis[1:]
         touch = (a != b) & (small[a] | small[b])
         pairs += [np.stack([a[touch], b[touch]], 1), np.stack([b[touch], a[touch]], 1)]
     both = np.concatenate(pairs).astype(np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsd.synthetic.capsules import Floats
-from lsd.synthetic.noise import blur, smooth_noise
+from lsd.synthetic.noise import gaussian_blur, smooth_noise
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ def image(
     value = value * (1 + 0.07 * smooth_noise(rng, value.shape, spacing=far)) + 5 * smooth_noise(
         rng, value.shape, spacing=far
     )
-    value = blur(value.astype(np.float32), imaging.blur)
+    value = gaussian_blur(value.astype(np.float32), imaging.blur)
     white = rng.standard_normal(value.shape, dtype=np.float32)
     spread = imaging.noise + imaging.shot * np.sqrt(np.clip(value, 0, None))
-    return np.asarray(value + spread * blur(white, (0, 0.5, 0.5)), np.float32)
+    return np.asarray(value + spread * gaussian_blur(white, (0, 0.5, 0.5)), np.float32)
 
 
 def displacements(sections: int, largest: float, rng: np.random.Generator) -> Floats:

@@ -38,7 +38,7 @@ def smooth_noise(
     return field
 
 
-def blur(field: Floats, sigma: tuple[float, ...]) -> Floats:
+def gaussian_blur(field: Floats, sigma: tuple[float, ...]) -> Floats:
     """Gaussian blur, sigma in voxels an axis, reflecting at the faces."""
     for axis, s in enumerate(sigma):
         if s > 0:

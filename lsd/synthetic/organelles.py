@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsd.synthetic.capsules import Capsules, Floats, along, join
-from lsd.synthetic.growth import Neurite, Path, normal, unit
+from lsd.synthetic.growth import Neurite, Path, normal, unit_vector
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def _synapse(
     path: Path, site: int, owner: int, rng: np.random.Generator
 ) -> tuple[Capsules, list[Capsules]]:
     centre, wide = path.points[site], float(path.radii[site])
-    towards = unit(rng)
+    towards = unit_vector(rng)
     spot = centre + towards * np.float32(wide)
     ball = along(spot[None], np.array([rng.uniform(60, 110)]), owner)
     vesicles = []
     for _ in range(int(rng.integers(15, 45))):
         inside = (
             centre
-            + unit(rng) * np.float32(rng.uniform(0, 0.8) * wide)
+            + unit_vector(rng) * np.float32(rng.uniform(0, 0.8) * wide)
             + towards * np.float32(0.15 * wide)
         )
         vesicles.append(along(inside[None], np.array([rng.uniform(14, 19)]), owner))
@@ -83,17 +83,17 @@ def _synapse(
 
 def _tubules(path: Path, owner: int, rng: np.random.Generator) -> list[Capsules]:
     """Microtubules along the whole path, and pieces of wavy reticulum."""
-    found = []
+    tubules = []
     wide = float(np.median(path.radii)) if len(path.radii) > 3 else 0.0
     for _ in range(int((wide / 45) ** 2) if wide > 60 else 0):
         shifted = _offset(path.points, rng.uniform(0, 0.75) * wide, rng)
-        found.append(along(shifted, np.full(len(shifted), 3.0), owner))
+        tubules.append(along(shifted, np.full(len(shifted), 3.0), owner))
     for site in _sites(path, 70.0, 2.5, rng):
         stretch = _stretch(path, site, rng.uniform(60, 250), rng)
         shifted = _offset(stretch, rng.uniform(0.1, 0.75) * float(path.radii[site]), rng)
         wavy = shifted + rng.standard_normal(shifted.shape, dtype=np.float32) * np.float32(12)
-        found.append(along(wavy, rng.uniform(12, 34, len(wavy)), owner))
-    return found
+        tubules.append(along(wavy, rng.uniform(12, 34, len(wavy)), owner))
+    return tubules
 
 
 def _sites(path: Path, narrowest: float, rate: float, rng: np.random.Generator) -> list[int]:
@@ -113,13 +113,13 @@ def _stretch(path: Path, site: int, half: float, rng: np.random.Generator) -> Fl
     step = max(path.length / max(len(path.points) - 1, 1), 1.0)
     reach = max(1, int(half / step))
     piece = path.points[max(site - reach, 0) : site + reach + 1]
-    return piece if len(piece) > 1 else np.stack([piece[0], piece[0] + unit(rng)])
+    return piece if len(piece) > 1 else np.stack([piece[0], piece[0] + unit_vector(rng)])
 
 
 def _offset(points: Floats, distance: float, rng: np.random.Generator) -> Floats:
     """The path moved sideways."""
     axis = normal(points[-1] - points[0] + np.float32(0.01))
-    side = unit(rng)
+    side = unit_vector(rng)
     return (points + np.float32(distance) * normal(side - (side * axis).sum() * axis)).astype(
         np.float32
     )

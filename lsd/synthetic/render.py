@@ -34,7 +34,7 @@ class Look:
     rim: float
 
 
-def grey(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
+def grey_values(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
     """Grey values (z, y, x)."""
     value = _cytoplasm(scene, look, rng)
     value = _blend(value, look.outline, _outlines(scene, rng))

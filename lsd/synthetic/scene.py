@@ -45,7 +45,7 @@ class Scene:
         return smooth_noise(rng, self.owner.shape, spacing=spacing)
 
 
-def build(
+def build_scene(
     neurites: list[Neurite],
     positions: Floats,
     size: tuple[float, ...],

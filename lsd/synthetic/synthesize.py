@@ -13,8 +13,8 @@ from lsd.synthetic.growth import grow
 from lsd.synthetic.labels import connected
 from lsd.synthetic.microscope import Imaging, damage, displacements, image
 from lsd.synthetic.noise import smooth_noise
-from lsd.synthetic.render import Look, grey
-from lsd.synthetic.scene import build
+from lsd.synthetic.render import Look, grey_values
+from lsd.synthetic.scene import build_scene
 
 LEAST_SHAPE = 16
 WARP = ((14.0, 120.0), (5.0, 45.0))  # how far space is bent, and over which distance, nm
@@ -69,10 +69,10 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     planes = _planes(synthetic)
     extent = tuple(n * size for n, size in zip(synthetic.shape, synthetic.voxel_size, strict=True))
     neurites = grow(extent, grown)
-    scene = build(
+    scene = build_scene(
         neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled
     )
-    value = grey(scene, LOOKS[synthetic.kind], painted)
+    value = grey_values(scene, LOOKS[synthetic.kind], painted)
     value = value.reshape(-1, planes, *value.shape[1:]).mean(axis=1, dtype=np.float32)
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
     if synthetic.kind == "anisotropic":

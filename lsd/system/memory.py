@@ -11,9 +11,9 @@ def available(*, root: Path = Path("/")) -> int | None:
 
     None where neither says.  root: of the file system, for tests.
     """
-    found = [_machine(root / "proc/meminfo"), *_groups(root)]
-    known = [value for value in found if value is not None]
-    return min(known) if known else None
+    limits = [_machine(root / "proc/meminfo"), *_groups(root)]
+    stated = [value for value in limits if value is not None]
+    return min(stated) if stated else None
 
 
 def _machine(path: Path) -> int | None:
@@ -22,15 +22,15 @@ def _machine(path: Path) -> int | None:
 
 
 def _groups(root: Path) -> list[int | None]:
-    """Of the process's own control group and those above it."""
+    """The limits of the process's own control group and of those above it."""
     name = next(
         (line[3:] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), None
     )
     if name is None:
         return []
     top = root / "sys/fs/cgroup"
-    own = top / name.strip("/")
-    return [_group(folder) for folder in (own, *own.parents) if folder.is_relative_to(top)]
+    group = top / name.strip("/")
+    return [_group(folder) for folder in (group, *group.parents) if folder.is_relative_to(top)]
 
 
 def _group(folder: Path) -> int | None:

@@ -37,7 +37,7 @@ def identity() -> dict[str, Any]:
     }
 
 
-def is_gone(there: dict[str, Any]) -> bool:
+def is_gone(recorded: dict[str, Any]) -> bool:
     """Whether the process of that `identity` is known to have ended; False too where that cannot be
     told from here.
 
@@ -45,13 +45,13 @@ def is_gone(there: dict[str, Any]) -> bool:
     earlier versions wrote names neither; it counts here if the host is this one, and this process
     sees all processes of the machine.
     """
-    pid = there.get("pid")
-    if not isinstance(pid, int) or there.get("host") != socket.gethostname():
+    pid = recorded.get("pid")
+    if not isinstance(pid, int) or recorded.get("host") != socket.gethostname():
         return False
-    if "boot" in there:
-        return _is_seen(there) and _is_other(pid, there.get("started"))
+    if "boot" in recorded:
+        return _is_seen(recorded) and _is_other(pid, recorded.get("started"))
     # a container may have written it, whose numbers are others here
-    return sees_all() and all(_is_other(number, there.get("started")) for number in _called(pid))
+    return sees_all() and all(_is_other(number, recorded.get("started")) for number in _called(pid))
 
 
 def boot() -> str:
@@ -88,10 +88,10 @@ def descendants(pid: int) -> list[int]:
     below: dict[int, list[int]] = {}
     for child, parent in _parents():
         below.setdefault(parent, []).append(child)
-    found = list(below.get(pid, ()))
-    for child in found:
-        found += below.get(child, ())
-    return found
+    processes = list(below.get(pid, ()))
+    for child in processes:
+        processes += below.get(child, ())
+    return processes
 
 
 def kill(*pids: int) -> None:
@@ -109,9 +109,9 @@ def die_with_parent() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
-def _is_seen(there: dict[str, Any]) -> bool:
+def _is_seen(recorded: dict[str, Any]) -> bool:
     """Whether pids mean the same here as where that was written."""
-    same = there.get("boot") == boot() != "" and there.get("namespace") == namespace()
+    same = recorded.get("boot") == boot() != "" and recorded.get("namespace") == namespace()
     return same and (namespace() != "" or sys.platform != "linux")
 
 
@@ -123,9 +123,9 @@ def _is_other(pid: int, since: Any) -> bool:
         return True
     except (PermissionError, OverflowError):
         pass
-    now = started(pid)
+    start = started(pid)
     # the times of others may be hidden
-    return now is not None and since is not None and now != since
+    return start is not None and since is not None and start != since
 
 
 def _called(pid: int) -> Iterator[int]:
@@ -139,7 +139,7 @@ def _called(pid: int) -> Iterator[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """(pid, that of its parent) of all processes."""
+    """The pid of each process, and the pid of its parent."""
     stats = list(Path("/proc").glob("[0-9]*/stat"))
     for stat in stats:
         with suppress(OSError, ValueError, IndexError):

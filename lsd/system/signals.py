@@ -24,13 +24,13 @@ def held_back() -> Iterator[None]:
         # signals interrupt the main thread only
         yield
         return
-    heard: list[int] = []
-    before = _handle(lambda number, _: heard.append(number))
+    received: list[int] = []
+    before = _handle(lambda number, _: received.append(number))
     try:
         yield
     finally:
         _restore(before)
-        for number in heard[:1]:
+        for number in received[:1]:
             signal.raise_signal(number)
 
 
@@ -38,11 +38,11 @@ class Relay:
     """Passes signals on to a scheduler that has the main thread, and a handler of its own for
     SIGINT; see `relayed`.
 
-    heard: whether one has come
+    received: whether one has come
     """
 
     def __init__(self) -> None:
-        self.heard = False
+        self.received = False
         self._mine, self._its = os.pipe()
         for end in (self._mine, self._its):
             os.set_blocking(end, False)
@@ -52,22 +52,22 @@ class Relay:
         # notes that one has come, and passes it on: the scheduler forgets those that come while it
         # ends
         faulthandler.register(signal.SIGINT, file=self._its, all_threads=False, chain=True)
-        if self.heard:
+        if self.received:
             os.kill(os.getpid(), signal.SIGINT)
 
     def end(self) -> None:
-        """The same before the scheduler sets the handler back."""
+        """To be called in the main thread before the scheduler sets the handler back."""
         faulthandler.unregister(signal.SIGINT)
 
     def hear(self, number: int, _: FrameType | None) -> None:
-        """A handler."""
-        self.heard = True
+        """The handler: notes that a signal has come."""
+        self.received = True
 
     def close(self) -> None:
-        """Asks once more, and leaves nothing open."""
+        """Looks once more whether a signal has come, and closes the pipe."""
         self.end()
         with suppress(BlockingIOError):
-            self.heard |= bool(os.read(self._mine, 1))
+            self.received |= bool(os.read(self._mine, 1))
         os.close(self._mine)
         os.close(self._its)
 
@@ -83,29 +83,29 @@ def relayed() -> Iterator[Relay | None]:
         yield None
         return
     relay = Relay()
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    listener = threading.Thread(target=_interrupt, args=(heard,), name="relay", daemon=True)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    listener = threading.Thread(target=_interrupt, args=(reader,), name="relay", daemon=True)
     listener.start()
     before = _handle(relay.hear)
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     try:
         yield relay
     finally:
         signal.set_wakeup_fd(wakeup)
         relay.close()
         _restore(before)
-        told.close()
+        writer.close()
         listener.join()
-        heard.close()
-    if relay.heard:
+        reader.close()
+    if relay.received:
         raise KeyboardInterrupt
 
 
-def _interrupt(heard: socket.socket) -> None:
-    """Sends SIGINT for each SIGTERM that is heard of, until the other end is closed; Python's own
+def _interrupt(reader: socket.socket) -> None:
+    """Sends SIGINT for each SIGTERM that arrives, until the other end is closed; Python's own
     handlers would wait."""
-    while number := heard.recv(1):
+    while number := reader.recv(1):
         if number[0] == signal.SIGTERM:
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from lsd.spec.answering import HandedOut
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 EDGE = 1e-6
 
 
-class Activation(ABC):
+class Activation(HandedOut, ABC):
     """From logits to values, voxel by voxel; made by a target for the heads that learn it.
 
     low, high: values lie between these, both included; targets do so, too.  Values are stored as

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
+from lsd.arrays.arguments import explaining_calls, offsets_of
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import Offset, check, for_dims, reach, views, warn_beyond
+from lsd.arrays.offsets import Offset, check_neighborhood, for_dims, reach, views, warn_beyond
 from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
+@explaining_calls
 def affinities(
     labels: npt.NDArray[Any],
     neighborhood: Sequence[Sequence[int]],
@@ -61,6 +63,7 @@ def affinities(
 def _checked(
     labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]
 ) -> tuple[tuple[int, ...], ...]:
+    neighborhood = offsets_of(neighborhood)
     for offset in neighborhood:
         if len(offset) != labels.ndim:
             raise ValueError(
@@ -68,7 +71,7 @@ def _checked(
                 f"(shape {labels.shape}); "
                 "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
             )
-    return check(neighborhood)
+    return check_neighborhood(neighborhood)
 
 
 class AffinityTarget(TargetKind[spec.Affinities]):
@@ -77,7 +80,7 @@ class AffinityTarget(TargetKind[spec.Affinities]):
     binary = True
 
     def channels(self, dims: int) -> int:
-        """One for each offset."""
+        """One channel for each offset."""
         return len(self._offsets(dims))
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:

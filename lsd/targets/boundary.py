@@ -59,11 +59,11 @@ class BoundaryTarget(TargetKind[spec.Boundary]):
     binary = True
 
     def channels(self, dims: int) -> int:
-        """One."""
+        """One channel."""
         return 1
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:
-        """As far as a boundary reaches."""
+        """The width of a boundary along each axis."""
         return Coordinate((self.spec.width,) * len(voxel_size))
 
     def compute(self, sample: Sample) -> tuple[Values, Known]:

@@ -136,6 +136,6 @@ def scatter(
 @jit
 def _copy(source: Array, start: int, target: Array, begin: int, length: int) -> None:
     # unsigned: a signed index may be negative, which keeps loops from being vectorised
-    here, there = np.uintp(start), np.uintp(begin)
+    read, write = np.uintp(start), np.uintp(begin)
     for x in range(np.uintp(length)):
-        target[there + x] = source[here + x]
+        target[write + x] = source[read + x]

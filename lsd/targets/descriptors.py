@@ -32,8 +32,9 @@ import numpy.typing as npt
 from funlib.geometry import Coordinate
 
 from lsd import spec
+from lsd.arrays.arguments import explaining_calls, per_axis, whole_number
+from lsd.arrays.caller import warn_caller
 from lsd.arrays.ids import ids
-from lsd.arrays.told import tell
 from lsd.arrays.turning import Turn
 from lsd.targets import objects, tiles, windows
 from lsd.targets.ball import probe
@@ -50,10 +51,11 @@ _DEFAULT = spec.Descriptors()
 Statistic = tuple[str, tuple[int, ...]]
 
 
+@explaining_calls
 def descriptors(
     labels: npt.NDArray[Any],
     *,
-    voxel_size: Sequence[float],
+    voxel_size: float | Sequence[float],
     sigma: float | Sequence[float],
     downsample: int = _DEFAULT.downsample,
     components: str | None = _DEFAULT.components,
@@ -64,8 +66,8 @@ def descriptors(
     """Descriptors of `labels` (z, y, x) or (y, x): float32 (c, z, y, x) in [0, 1], 0 on label 0.
 
     labels:     any integers >= 0, or bool; pieces of one label that are apart share statistics
-    voxel_size: nm, one an axis
-    sigma:      nm, one value or one an axis
+    voxel_size: nm, one value or one an axis
+    sigma:      nm, the same
     downsample: statistics on every f-th voxel along each axis; no need for it to divide the shape
     components: digits of the channels wanted, in their order: "0129"; None: all, 10 in 3D and 6 in
                 2D
@@ -89,11 +91,13 @@ def descriptors(
     at = scale(
         labels.ndim, voxel_size, sigma, downsample=downsample, components=components, mode=mode
     )
-    for line in coarse(volume.shape, at):
-        tell(line)
-    segmented = objects.find(volume)
+    for line in coarseness(volume.shape, at):
+        warn_caller(line)
+    if threads is not None:
+        threads = whole_number(threads, "threads", low=0)
+    segmented = objects.find_objects(volume)
     if device is None:
-        out = np.zeros((count(labels.ndim, components), *volume.shape), np.float32)
+        out = np.zeros((channel_count(labels.ndim, components), *volume.shape), np.float32)
         kernel = blur if mode == "gaussian" else probe
         if len(segmented.ids):
             tiles.each(
@@ -102,19 +106,21 @@ def descriptors(
                 threads=threads,
             )
     else:
-        from lsd.targets.descriptors_torch import compute
+        from lsd.targets.descriptors_torch import descriptors_on_device
 
-        out = compute(volume, segmented, at, mode=mode, device=device).numpy(force=True)
+        out = descriptors_on_device(volume, segmented, at, mode=mode, device=device).numpy(
+            force=True
+        )
     return out.reshape(-1, *labels.shape)
 
 
-def coarse(shape: Sequence[int], at: Scale, *, what: str = "volume") -> Iterator[str]:
+def coarseness(shape: Sequence[int], at: Scale, *, title: str = "volume") -> Iterator[str]:
     """Where statistics say little of labels of `shape`, though nothing is wrong with the arguments:
     a line for each."""
     for extent, factor, cell, sigma in zip(shape, at.factor, at.cell, at.sigma, strict=True):
         if factor > max(extent, 1) > 1:
             yield (
-                f"downsample={factor} is larger than the {what}, {extent} voxels along an axis: "
+                f"downsample={factor} is larger than the {title}, {extent} voxels along an axis: "
                 f"one sample stands for all"
             )
         if sigma < cell and extent > 1:
@@ -131,7 +137,7 @@ def coarse(shape: Sequence[int], at: Scale, *, what: str = "volume") -> Iterator
 
 def scale(
     dims: int,
-    voxel_size: Sequence[float],
+    voxel_size: float | Sequence[float],
     sigma: float | Sequence[float],
     *,
     downsample: int = _DEFAULT.downsample,
@@ -139,15 +145,14 @@ def scale(
     mode: Mode = _DEFAULT.mode,
 ) -> Scale:
     """Arguments of `descriptors` as what the kernels take: always 3D, and checked."""
-    sizes = _per_axis("voxel_size", voxel_size, dims)
-    widths = _per_axis("sigma", cast(Any, (sigma,) * dims if np.ndim(sigma) == 0 else sigma), dims)
-    if downsample < 1 or downsample != int(downsample):
-        raise ValueError(f"downsample takes every f-th voxel, f = 1, 2, ..., got {downsample}")
+    sizes = per_axis(voxel_size, "voxel_size", dims=dims, of="these labels")
+    widths = per_axis(sigma, "sigma", dims=dims, of="these labels")
+    downsample = whole_number(downsample, "downsample", low=1)
     if mode not in get_args(Mode):
         raise ValueError(f"mode is one of {', '.join(get_args(Mode))}, got {mode!r}")
     # a section has one cell along z, and a window that ends within it
     flat = 3 - dims
-    factor = (1,) * flat + (int(downsample),) * dims
+    factor = (1,) * flat + (downsample,) * dims
     cell = (1.0,) * flat + tuple(size * downsample for size in sizes)
     width = (0.1,) * flat + widths
     reach = tuple(s if mode == "gaussian" else s / 2 for s in width)
@@ -160,7 +165,7 @@ def scale(
     )
 
 
-def count(dims: int, components: str | None = _DEFAULT.components) -> int:
+def channel_count(dims: int, components: str | None = _DEFAULT.components) -> int:
     """Channels of descriptors in 2D or 3D."""
     return sum(slot >= 0 for slot in _slots(dims, components))
 
@@ -169,7 +174,8 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
     channels = FLAT if dims == 2 else tuple(range(10))
     names = "".join(str(channel) for channel in range(len(channels)))
     wanted = names if components is None else components
-    if not wanted or set(wanted) - set(names) or len(set(wanted)) != len(wanted):
+    are_digits = isinstance(wanted, str) and not set(wanted) - set(names)
+    if not wanted or not are_digits or len(set(wanted)) != len(wanted):
         raise ValueError(
             f"components {components!r} names channels of {dims}D by digits, each once; there are: "
             f"{names}"
@@ -178,21 +184,12 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
     return tuple(places.get(channel, -1) for channel in range(10))
 
 
-def _per_axis(name: str, values: Sequence[float], dims: int) -> tuple[float, ...]:
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) != dims or not all(0 < number < math.inf for number in numbers):
-        raise ValueError(
-            f"{name} has one positive number an axis, in nm, {dims} for these labels; got {numbers}"
-        )
-    return numbers
-
-
 class DescriptorTarget(TargetKind[spec.Descriptors]):
     """Descriptors as what a head learns."""
 
     def channels(self, dims: int) -> int:
-        """Those of `descriptors`, or of them the components."""
-        return count(dims, self.spec.components)
+        """The channels of `descriptors`, or the chosen components of them."""
+        return channel_count(dims, self.spec.components)
 
     def context(self, voxel_size: Sequence[float]) -> Coordinate:
         """How far the window reaches.  With downsampling it is a multiple of the factor, so that a
@@ -223,7 +220,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
         return values, np.broadcast_to(known, values.shape)
 
     def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
-        """Where statistics say little, each once."""
+        """Remarks on axes along which the statistics say little."""
         dims = len(output)
         at = scale(
             dims,
@@ -232,7 +229,9 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
             downsample=self.spec.downsample,
             mode=self.spec.mode,
         )
-        return list(dict.fromkeys(coarse((1,) * (3 - dims) + tuple(output), at, what="output")))
+        return list(
+            dict.fromkeys(coarseness((1,) * (3 - dims) + tuple(output), at, title="output"))
+        )
 
     def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
         """Offsets turn as vectors do, variances and coefficients as tensors."""

@@ -30,14 +30,15 @@ BATCH = 2**26
 Tile = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-def compute(
-    volume: npt.NDArray[Any], found: Objects, scale: Scale, *, mode: windows.Mode, device: str
+def descriptors_on_device(
+    volume: npt.NDArray[Any], objects: Objects, scale: Scale, *, mode: windows.Mode, device: str
 ) -> Tensor:
-    """Descriptors of `volume` (z, y, x), whose objects are `found`: float32 (c, z, y, x) on the
+    """Descriptors of `volume` (z, y, x), whose objects are `objects`: float32 (c, z, y, x) on the
     device."""
     import torch
 
-    labels = torch.from_numpy(_indexed(volume, found)).to(device)
+    _check(device)
+    labels = torch.from_numpy(_indexed(volume, objects)).to(device)
     samples = labels[:: scale.factor[0], :: scale.factor[1], :: scale.factor[2]]
     channels = [scale.slots.index(slot) for slot in range(sum(slot >= 0 for slot in scale.slots))]
     out = torch.zeros((len(channels), *volume.shape), dtype=torch.float32, device=device)
@@ -45,7 +46,7 @@ def compute(
         windows.radius(sigma / cell, mode)
         for sigma, cell in zip(scale.sigma, scale.cell, strict=True)
     ]
-    for shape, margin, ids, corners in _batches(found.boxes(scale.factor), reach):
+    for shape, margin, ids, corners in _batches(objects.boxes(scale.factor), reach):
         index = torch.as_tensor(ids, device=device)
         corner = torch.as_tensor(corners, device=device)
         mask = _windows(
@@ -60,12 +61,26 @@ def compute(
     return out
 
 
-def _indexed(volume: npt.NDArray[Any], found: Objects) -> npt.NDArray[np.int32]:
+def _check(device: str) -> None:
+    """Raises ValueError unless something can be computed there."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        [reason, *_] = str(error).splitlines()
+        raise ValueError(
+            f"device {device!r} cannot be used ({reason}); None computes on the cores of this "
+            f"machine"
+        ) from None
+
+
+def _indexed(volume: npt.NDArray[Any], objects: Objects) -> npt.NDArray[np.int32]:
     """Labels as 1 .. k: torch compares no uint64."""
-    if not len(found.ids):
+    if not len(objects.ids):
         return np.zeros(volume.shape, np.int32)
     # every label but 0 is among the ids
-    return np.where(volume != 0, np.searchsorted(found.ids, volume) + 1, 0).astype(np.int32)
+    return np.where(volume != 0, np.searchsorted(objects.ids, volume) + 1, 0).astype(np.int32)
 
 
 def _batches(
@@ -191,22 +206,22 @@ def _ball(mask: Tensor, shape: tuple[int, ...], margin: tuple[int, ...], scale: 
                 (slice(None), *part)
             ].round()
         )
-    here = [
+    centre = [
         axis[tuple(slice(m, m + n) for m, n in zip(margin, shape, strict=True))]
         for axis in (z, y, x)
     ]
-    return _centred(torch.stack(sums, dim=1), here) / float(inside.sum())
+    return _centred(torch.stack(sums, dim=1), centre) / float(inside.sum())
 
 
-def _centred(sums: Tensor, here: list[Tensor]) -> Tensor:
-    """Moments about the origin, moved to each cell, whose z y x are `here`."""
+def _centred(sums: Tensor, centre: list[Tensor]) -> Tensor:
+    """Moments about the origin, moved to each cell, whose z y x are `centre`."""
     moved = sums.clone()
     for axis in range(3):
-        moved[:, 1 + axis] -= here[axis] * sums[:, 0]
-        moved[:, 4 + axis] += here[axis] * (here[axis] * sums[:, 0] - 2 * sums[:, 1 + axis])
+        moved[:, 1 + axis] -= centre[axis] * sums[:, 0]
+        moved[:, 4 + axis] += centre[axis] * (centre[axis] * sums[:, 0] - 2 * sums[:, 1 + axis])
     for place, (i, j) in enumerate(((0, 1), (0, 2), (1, 2)), start=7):
         moved[:, place] += (
-            here[i] * (here[j] * sums[:, 0] - sums[:, 1 + j]) - here[j] * sums[:, 1 + i]
+            centre[i] * (centre[j] * sums[:, 0] - sums[:, 1 + j]) - centre[j] * sums[:, 1 + i]
         )
     return moved
 

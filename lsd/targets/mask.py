@@ -14,11 +14,11 @@ class MaskTarget(TargetKind[spec.Mask]):
     binary = True
 
     def channels(self, dims: int) -> int:
-        """One."""
+        """One channel."""
         return 1
 
     def arrays(self) -> tuple[str, ...]:
-        """The one that the spec names."""
+        """The array that the spec names."""
         return (self.spec.array,)
 
     def compute(self, sample: Sample) -> tuple[Values, Known]:

@@ -33,7 +33,7 @@ class Objects:
         return np.stack([begin, last + 1], axis=-1).reshape(len(self.ids), 6).astype(np.int64)
 
 
-def find(labels: npt.NDArray[Any]) -> Objects:
+def find_objects(labels: npt.NDArray[Any]) -> Objects:
     """The objects of `labels` (z, y, x), of any integer type; 0 is none."""
     height, width = labels.shape[1:]
     starts = _starts(labels)

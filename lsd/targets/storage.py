@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lsd.spec.answering import HandedOut
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -16,7 +18,7 @@ TOP = 255
 
 
 @dataclass(frozen=True)
-class Storage:
+class Storage(HandedOut):
     """float32 holds values as they are; k of uint8 means low + k * (high - low) / 255."""
 
     low: float = 0
@@ -49,5 +51,5 @@ class Storage:
 
     @property
     def _steps(self) -> float:
-        """In a difference of 1 between values."""
+        """How many steps of uint8 a difference of 1 between values has."""
         return TOP / (self.high - self.low)

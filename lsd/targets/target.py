@@ -29,7 +29,7 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.offsets import Offset, for_dims
 from lsd.arrays.turning import Turn
-from lsd.spec.code import blamed, is_outside
+from lsd.spec.code import is_outside
 from lsd.spec.kinds import behaviour
 from lsd.targets.activation import Activation, Sigmoid
 from lsd.targets.opinion import Opinion, of_affinities
@@ -212,9 +212,8 @@ def compute(
     """
     sample = Sample(labels, voxel_size, known, arrays or {}, device, threads)
     kind = target_kind(target)
-    with blamed(target):
-        values, valid = kind.compute(sample)
-        wanted = (kind.channels(sample.dims), *labels.shape)
+    values, valid = kind.compute(sample)
+    wanted = (kind.channels(sample.dims), *labels.shape)
     shapes_agree = values.shape == valid.shape == wanted
     if not shapes_agree or values.dtype != np.float32 or valid.dtype != np.bool_:
         raise ValueError(

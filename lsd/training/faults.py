@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from funlib.geometry import Coordinate
 
 from lsd.network import sizes
 from lsd.spec import Network, Train
+from lsd.spec.blame import is_out_of_memory
 
 
 class NotFiniteError(RuntimeError):
@@ -52,7 +51,7 @@ def memory_advice(train: Train, network: Network) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_memory(error):
+        if not is_out_of_memory(error):
             raise
         ways_out = [f"network.train_shape={smaller_train_shape(network)}"]
         if train.batch_size > 1:
@@ -72,9 +71,3 @@ def smaller_train_shape(network: Network) -> tuple[int, ...]:
     factor = 0.5 ** (1 / len(shape))
     below, _ = sizes.nearest_legal(trunk, Coordinate(int(n * factor) for n in shape), training=True)
     return tuple(below)
-
-
-def _is_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(
-        re.search("alloc.*memory", str(error))
-    )

@@ -11,7 +11,7 @@ from lsd.spec.paths import checkpoints
 
 def newest_checkpoint(config: Config, stage: Stage) -> Path | None:
     """The checkpoint that a stage would go on from; None if it has not begun."""
-    return files.newest(checkpoints(config, stage.name))
+    return files.newest_file(checkpoints(config, stage.name))
 
 
 def iterations_done(config: Config, stage: Stage) -> int:
@@ -29,7 +29,7 @@ def final_checkpoint(config: Config, stage: Stage) -> Path | None:
     is_done = iterations_done(config, stage) >= config.train.iterations
     if newest is None or not (is_done or _is_built_on(config, stage)):
         return None
-    return files.best(newest.parent) or newest
+    return files.best_file(newest.parent) or newest
 
 
 def _is_built_on(config: Config, stage: Stage) -> bool:

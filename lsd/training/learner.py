@@ -22,7 +22,7 @@ from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
 from lsd.report.versions import versions
 from lsd.spec import Config, Stage, Volume, paths
-from lsd.spec.code import digests
+from lsd.spec.code import code_digests
 from lsd.training.average import Average, averaged
 from lsd.training.data_state import States
 from lsd.training.devices.ranks import ALONE, Ranks
@@ -129,7 +129,7 @@ class Learner:
             "voxel_size": self.voxel_size and list(self.voxel_size),
             "best": self.best,
             "data": self.data,
-            "code": digests(self.config),
+            "code": code_digests(self.config),
         }
 
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:

@@ -51,9 +51,9 @@ def train(config: Config, *, progress: bool = True) -> Path:
     that the run was begun with, RuntimeError where another process trains this run, or one of the
     processes that share it failed.
     """
+    config = expand(config)
     if is_shared(config.train) and rank() is None:
         return train_shared(config, progress=progress)
-    config = expand(config)
     with joined(config.train) as ranks:
         if ranks.is_first:
             resume.check_start(config)
@@ -103,9 +103,8 @@ def train_stage(
 
     ranks: the processes that do so together, each of which calls it
     """
-    train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
-    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    output = sizes.output_shape(trunk, shape, training=True)
+    train = config.train
+    raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     done = ranks.from_first(partial(iterations_done, config, stage))
     voxels = math.prod(output) * train.batch_size * train.accumulate
     show = progress and ranks.is_first

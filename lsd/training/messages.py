@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lsd.network.described import described, size
+from lsd.network.summary import described, size
 from lsd.spec import Config, Stage, Train
+from lsd.spec.plurals import counted
 from lsd.targets.target import target_kind
 from lsd.training.finished import iterations_done, newest_checkpoint
 from lsd.training.interrupt import Interrupt
@@ -48,13 +49,14 @@ def finished(config: Config, stage: Stage) -> str:
     done = iterations_done(config, stage)
     if done < config.train.iterations:
         return (
-            f"{done} iterations are done, and a later stage is trained on them; to train it "
-            f"longer, give the run another name="
+            f"done: {counted(done, 'iteration')}, and a later stage is trained on them; to train "
+            f"it longer, give the run another name="
         )
     # with more iterations, a stage before it need not go on
     is_last = stage == config.variant.stages[-1]
     way_out = "; raise train.iterations to go on" if is_last else ""
-    return f"all {done} iterations are done{way_out}"
+    every = "its only iteration is" if done == 1 else f"all {done} iterations are"
+    return f"{every} done{way_out}"
 
 
 def interrupted(interrupt: Interrupt, learner: Learner) -> str:
@@ -83,5 +85,7 @@ def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> s
 def _batches(train: Train) -> str:
     size = f"batches of {train.batch_size}"
     per_step = f", {train.accumulate} a step" if train.accumulate > 1 else ""
-    makers = f"made by {train.workers} processes" if train.workers else "made in this process"
+    makers = (
+        f"made by {counted(train.workers, 'process')}" if train.workers else "made in this process"
+    )
     return f"{size}{per_step}, {makers}"

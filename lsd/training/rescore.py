@@ -38,7 +38,7 @@ def rescore_best(learner: Learner, validator: Validator) -> None:
         stage,
         _reason(best, validator.yardstick),
     )
-    path = files.best(learner.checkpoints)
+    path = files.best_file(learner.checkpoints)
     if path is None or not checkpoint.is_whole(path):
         learner.best = None
         log.warning(

@@ -15,10 +15,11 @@ from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.repair import way_back
 from lsd.network.checkpoints.restore import config_of
 from lsd.network.precision import choose
+from lsd.network.sizes import training_shapes
 from lsd.network.trunks.trunk import architecture
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Network, Stage, Train
-from lsd.spec.code import digests
+from lsd.spec.code import code_digests
 from lsd.training.checkpointing import restore_best
 from lsd.training.compatibility import check_same
 from lsd.training.data_state import check_data, training_states
@@ -38,6 +39,8 @@ def check_start(config: Config) -> None:
     or other data than the run was begun with.
     """
     stages, train = config.variant.stages, config.train
+    for stage in stages:
+        training_shapes(config.variant, config.network, stage=stage.name)
     _check_precision(train, config.network)
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):
@@ -122,7 +125,7 @@ def _check_continues(config: Config, path: Path, content: Mapping[str, Any]) -> 
     # checkpoints of earlier versions say nothing of their data
     states = training_states(config) if recorded else {}
     check_data(recorded or {}, states, checkpoint=path, changed_data=config.train.changed_data)
-    _warn_of_edited_modules(content.get("code", {}), digests(config), checkpoint=path)
+    _warn_of_edited_modules(content.get("code", {}), code_digests(config), checkpoint=path)
 
 
 def _warn_of_edited_modules(

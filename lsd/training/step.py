@@ -134,7 +134,7 @@ def _apply(learner: Learner) -> None:
 
 
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
-    newest = files.newest(learner.checkpoints)
+    newest = files.newest_file(learner.checkpoints)
     check_finite(values, iteration=learner.iteration, checkpoint=newest)
 
 

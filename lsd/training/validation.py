@@ -16,10 +16,10 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.counting import overlaps
+from lsd.evaluation.counting import overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score, pool
-from lsd.evaluation.sweep import Sweep, best, pooled, sweep
+from lsd.evaluation.sweep import Sweep, best_threshold, pooled, sweep_thresholds
 from lsd.losses.stage import StageLosses
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
@@ -34,10 +34,10 @@ from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
-from lsd.volumes.inputs import box
+from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
-from lsd.volumes.labelled import check_labels
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.label_checks import check_labels
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.volume import OpenVolume, open_volume, within
 
 Array = NDArray[np.float32]
@@ -104,16 +104,27 @@ class Validator:
     def __bool__(self) -> bool:
         return bool(self.job.volumes)
 
+    @property
+    def rois(self) -> list[Roi]:
+        """The part of each volume that is predicted and scored, voxels of the world."""
+        return [Roi(*box) for box in self.job.predicted]
+
+    def open(self) -> list[OpenVolume]:
+        """The volumes.  Raises ValueError if an array is another one than it was at first."""
+        return [volume.open() for volume in self.job.volumes.values()]
+
+    def predictor(self, cascade: Cascade) -> Predictor:
+        """What predicts the volumes with `cascade`."""
+        block_size = self.job.predict.model_dump()
+        settings = self.predict.derive(precision=self.job.precision, **block_size)
+        return Predictor(cascade, self.network, settings=settings)
+
     def __call__(self, cascade: Cascade, losses: StageLosses | None = None) -> Validation:
         """Scores `cascade`, whose last stage is the validator's.
 
         losses: of that stage, where they own parameters that were trained; None: as they begin
         """
-        block_size = self.job.predict.model_dump()
-        settings = self.predict.derive(precision=self.job.precision, **block_size)
-        predictor = Predictor(cascade, self.network, settings=settings)
-        volumes = [volume.open() for volume in self.job.volumes.values()]
-        regions = list(zip(volumes, (Roi(*box) for box in self.job.predicted), strict=True))
+        predictor, regions = self.predictor(cascade), list(zip(self.open(), self.rois, strict=True))
         if isinstance(self.job, SegmentationYardstick):
             return self._segmented(predictor, regions, self.job)
         losses = StageLosses(self.stage.heads) if losses is None else losses
@@ -128,7 +139,7 @@ class Validator:
     ) -> Validation:
         """The score at the best threshold, of all regions together."""
         scores = pooled([self._sweep(predictor, volume, roi, job) for volume, roi in regions])
-        threshold = best(scores, tolerance=job.evaluate.tolerance)
+        threshold = best_threshold(scores, tolerance=job.evaluate.tolerance)
         if not decoder_of(job.segment).has_thresholds:
             return Validation(scores[threshold])
         return Validation(scores[threshold], threshold, scores)
@@ -146,14 +157,16 @@ class Validator:
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
-        table = overlaps(
+        table = overlap_table(
             decoded.fragments,
             truth,
             known=known if evaluate.use_mask else None,
             connected=evaluate.connected,
             ignore=evaluate.ignore,
         )
-        return sweep(table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate))
+        return sweep_thresholds(
+            table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate)
+        )
 
     def _as_on_disk(self, name: str, values: Array) -> Prediction:
         """A head as segmentation reads it from disk."""
@@ -212,7 +225,7 @@ def validation_job(
             volume.name: volume_input(volume, data_root=root, input_shape=shape)
             for volume in volumes
         },
-        predicted=[box(roi) for roi in rois],
+        predicted=[box_of(roi) for roi in rois],
         precision=choose(config.train.precision, choose_device(config.train.device).type),
         predict=config.predict,
         segment=config.segment,

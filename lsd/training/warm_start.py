@@ -11,7 +11,7 @@ from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.matching import load_matching
 from lsd.network.checkpoints.restore import load_weights, stage_weights
 from lsd.spec import Config, Stage, Train
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 from lsd.training.finished import final_checkpoint
 
 log = logging.getLogger(__name__)

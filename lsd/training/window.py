@@ -15,7 +15,7 @@ from lsd.segmentation.predicted import is_decoded
 from lsd.spec import Evaluate, Segment, Stage
 from lsd.targets.target import target_kind
 from lsd.volumes.array import text
-from lsd.volumes.known import Blocks, box, known_everywhere, truth_blocks
+from lsd.volumes.known_voxels import Blocks, bounding_box, known_everywhere, truth_blocks
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _counted(volume: OpenVolume, roi: Roi, evaluate: Evaluate, *, by_loss: bool)
         labels, known = volume.read_truth(block)
         counts = known if by_loss else scored(labels, known, evaluate)
         if counts.any():
-            in_block = box(counts) + block.begin
+            in_block = bounding_box(counts) + block.begin
             counted = in_block if counted is None else counted.union(in_block)
             if counted.size > WORTH * roi.size:
                 return None  # spares reading the rest

@@ -1,7 +1,7 @@
 """Arrays on disk: opening and creating them, the volumes of a dataset, the synthetic volume.
 
 units, metadata, layout   what a file says of an array, and where its voxels lie
-attributes, checked       what attributes state, field by field
+attributes, metadata_values  what attributes state, field by field
 formats                   zarr, HDF5 and TIFF files, and those of one's own: one file a format
 containers, source        files that hold arrays, and their chunks, whatever the format
 array, create, levels     an array read by regions of the world; arrays that are written, and
@@ -9,7 +9,8 @@ array, create, levels     an array read by regions of the world; arrays that are
 state, inputs             what tells its content from another; arrays as what a block function is
                           given
 reference, find           names in a config: an array of another container, paths with wildcards
-intensity, plausible      raw as the network sees it, and whether it can be raw at all
-together, volume          arrays that belong together
+intensity, raw_checks     raw as the network sees it, and whether it can be raw at all
+consistency, volume       arrays that belong together
+known_voxels, label_checks   where labels are known, and volumes without any
 generated, synthetic      the made-up volume, on disk and as arrays
 """

@@ -17,7 +17,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.volumes import containers
-from lsd.volumes.layout import Layout, resolve
+from lsd.volumes.layout import Layout, resolve_layout
 from lsd.volumes.source import Source
 from lsd.volumes.units import Remainder
 
@@ -51,7 +51,7 @@ class Array:
 
     @property
     def name(self) -> str:
-        """For messages: container, colon, name inside."""
+        """What messages call the array: its container, a colon, and its name there."""
         return str(self.source)
 
     @property
@@ -61,12 +61,12 @@ class Array:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """In nm, z y x."""
+        """Voxel size in nm, z y x."""
         return self.layout.voxel_size
 
     @property
     def offset(self) -> Coordinate:
-        """First voxel of the roi."""
+        """The first voxel of the region that the array covers."""
         return self.roi.begin
 
     @property
@@ -217,14 +217,14 @@ def open_array(
     lists those that are), has no voxel size, states what cannot be, or cannot be read here.
     """
     container = Path(path)
-    inside = containers.find(container, name)
+    inside = containers.find_array(container, name)
     if inside is None:
-        raise containers.missing(container, name)
+        raise containers.no_such_array(container, name)
     source = Source(container, inside, writable=writable)
     handle = source.handle
     try:
         dtype = _number_type(handle)
-        layout = resolve(
+        layout = resolve_layout(
             handle.stated(),
             handle.shape,
             voxel_size=voxel_size,
@@ -239,7 +239,7 @@ def open_array(
 
 @cache
 def _warn(words: str) -> None:
-    """Once a process: an array is opened many times."""
+    """Warns once in each process, since an array is opened many times."""
     log.warning("%s", words)
 
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lsd.volumes.checked import listed, mapping, numbers, plain, shown, texts
-from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, named, tried
-from lsd.volumes.units import agree, known, nanometres
+from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, by_axis, tried
+from lsd.volumes.metadata_values import as_tuple, mapping, numbers, plain, shown, texts
+from lsd.volumes.units import agree, is_known, nanometres
 
 SIZES = ("resolution", "voxel_size", "transform", "pixelResolution", "element_size_um")
 KEYS = (*SIZES, "offset", "axis_names", "_ARRAY_DIMENSIONS", "units")
@@ -102,9 +102,9 @@ def _names(attributes: Mapping[str, Any], dims: int) -> list[str] | None:
     )
 
 
-def _unit(units: Any, what: str) -> str:
+def _unit(units: Any, title: str) -> str:
     """The one unit of all axes; channels may have an empty one."""
-    named_units = {unit for unit in texts(units, what) if unit} if units is not None else set()
+    named_units = {unit for unit in texts(units, title) if unit} if units is not None else set()
     if len(named_units) > 1:
         raise ValueError(
             f"its axes have different units, {sorted(named_units)}; write them all in nm"
@@ -153,25 +153,25 @@ def _one_size(key: str, value: Any, axes: Sequence[str] | None, unit: str) -> Le
     size = nanometres(
         numbers(value, f"its {key}", positive=True), "um" if key == "element_size_um" else unit
     )
-    return named(size, axes, "voxel size") if axes else size
+    return by_axis(size, axes, "voxel size") if axes else size
 
 
 def _offset(attributes: Mapping[str, Any], axes: Sequence[str] | None, unit: str) -> Lengths | None:
     if "offset" in attributes:
         offset = nanometres(numbers(attributes["offset"], "its offset"), unit)
-        return named(offset, axes, "offset") if axes else offset
+        return by_axis(offset, axes, "offset") if axes else offset
     return _transformed(attributes["transform"], "translate") if "transform" in attributes else None
 
 
-def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, float] | None:
+def _transformed(value: Any, title: str, *, positive: bool = False) -> dict[str, float] | None:
     """The entries of a COSEM transform by the names of their axes, nm."""
     transform = mapping(value, "its transform")
-    if what not in transform:
+    if title not in transform:
         return None
     axes = axis_names(
-        texts(transform.get("axes"), "its transform.axes"), len(listed(transform.get("axes")))
+        texts(transform.get("axes"), "its transform.axes"), len(as_tuple(transform.get("axes")))
     )
-    values = listed(transform[what])
+    values = as_tuple(transform[title])
     units = (
         texts(transform["units"], "its transform.units")
         if "units" in transform
@@ -187,9 +187,9 @@ def _transformed(value: Any, what: str, *, positive: bool = False) -> dict[str, 
         for axis, entry, unit in zip(axes, values, units, strict=True)
         if axis in SPACE
     ]
-    if any(not known(unit) for *_, unit in space):
+    if any(not is_known(unit) for *_, unit in space):
         return None
-    lengths = numbers([entry for _, entry, _ in space], f"its transform.{what}", positive=positive)
+    lengths = numbers([entry for _, entry, _ in space], f"its transform.{title}", positive=positive)
     return {
         axis: nanometres([nm], unit)[0] for (axis, _, unit), nm in zip(space, lengths, strict=True)
     }
@@ -203,7 +203,7 @@ def _in_order(size: Lengths) -> tuple[float, ...]:
 
 def _as_written(attributes: Mapping[str, Any], key: str, values: Sequence[float]) -> Any:
     return (
-        tuple(plain(listed(attributes[key])))
+        tuple(plain(as_tuple(attributes[key])))
         if key in ("resolution", "voxel_size")
         else f"{tuple(values)} nm"
     )

@@ -13,9 +13,9 @@ from typing import Any
 
 from lsd.spec.kinds import behaviour
 from lsd.spec.volumes import Format
-from lsd.volumes.checked import unreadable
 from lsd.volumes.formats.foreign import refusal
 from lsd.volumes.formats.format import FileArray, FileFormat
+from lsd.volumes.metadata_values import unreadable
 
 _LISTED = 20
 
@@ -38,33 +38,38 @@ def format_of(path: Path) -> FileFormat[Any]:
 
 
 def formats() -> Iterator[FileFormat[Any]]:
-    """Those that are read, in the order in which they were defined."""
+    """The formats that are read, in the order in which they were defined."""
     return map(_made, Format.kinds())
 
 
 @cache
 def _made(name: str) -> FileFormat[Any]:
-    made: FileFormat[Any] = behaviour(Format(kind=name))
-    return made
+    form: FileFormat[Any] = behaviour(Format(kind=name))
+    if not hasattr(form, "reads"):
+        raise ValueError(
+            f"format {name!r} does not say what its files are called: give its class reads, as in "
+            f'reads = "{name} file"'
+        )
+    return form
 
 
-def arrays(path: Path) -> list[str]:
+def array_names(path: Path) -> list[str]:
     """Names of the arrays that a container holds, an image with its levels as one; "" is the
     container itself."""
     with _damage(path):
         return sorted(set(format_of(path).names(path)))
 
 
-def find(path: Path, name: str) -> str | None:
+def find_array(path: Path, name: str) -> str | None:
     """The name of the array that `name` means, None if there is none: of a multiscale zarr group,
     its finest array."""
     with _damage(path):
         return format_of(path).find(path, name)
 
 
-def missing(path: Path, name: str) -> ValueError:
+def no_such_array(path: Path, name: str) -> ValueError:
     """The error that says that `path` has no array `name`, and what it has instead."""
-    names = arrays(path)
+    names = array_names(path)
     if names == [""]:
         return ValueError(
             f"{path} holds a single array, without a name, not {name!r}; leave the name empty"

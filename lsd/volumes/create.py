@@ -175,7 +175,7 @@ def announce_level(path: str | Path, name: str, level: int) -> None:
 def has_array(path: str | Path, name: str) -> bool:
     """Whether a container has an array of that name, be it whole or not; False where there is no
     container."""
-    return Path(path).exists() and containers.find(Path(path), name) is not None
+    return Path(path).exists() and containers.find_array(Path(path), name) is not None
 
 
 def remove_array(path: str | Path, name: str) -> None:
@@ -240,12 +240,12 @@ def _reopen(
         existing.source.chunks,
         existing.voxel_size,
     )
-    asked = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
-    if present != asked:
+    wanted = (shape, roi, dtype, chunks, tuple(float(size) for size in voxel_size))
+    if present != wanted:
         labels = ("shape", "roi", "dtype", "chunks", "voxel size")
         differ = [
-            f"{what} {a} there, {b} asked for"
-            for what, a, b in zip(labels, present, asked, strict=True)
+            f"{label} {a} there, {b} asked for"
+            for label, a, b in zip(labels, present, wanted, strict=True)
             if a != b
         ]
         raise ValueError(
@@ -256,7 +256,7 @@ def _reopen(
 
 
 def _opened(path: Path, name: str, remainder: Sequence[Any] | None) -> Array:
-    """On the grid that is asked for."""
+    """The array, with its voxels counted on the grid that is asked for."""
     array = open_array(path, name, writable=True)
     return array.on_grid(tuple(exact(nm) for nm in remainder or (0,) * array.roi.dims))
 
@@ -270,7 +270,7 @@ def _is_array(folder: Path) -> bool:
 def _refuse_others(container: Path, name: str) -> None:
     """ValueError where the name is one of a group of arrays, or lies within an array."""
     folder = container / name
-    if (folder / ".zgroup").exists() and not _is_array(folder) and containers.arrays(folder):
+    if (folder / ".zgroup").exists() and not _is_array(folder) and containers.array_names(folder):
         raise ValueError(f"{folder} is a group of arrays; name another output")
     for part in Path(name).parents:
         if part != Path(".") and _is_array(container / part):
@@ -297,7 +297,7 @@ def _withdraw(folder: Path) -> None:
         return
     group = zarr.open_group(str(folder.parent), mode="r+")
     images = group.attrs.get("multiscales", [])
-    left = [
+    remaining = [
         {
             **image,
             "datasets": [
@@ -306,5 +306,5 @@ def _withdraw(folder: Path) -> None:
         }
         for image in images
     ]
-    if left != images:
-        group.attrs["multiscales"] = [image for image in left if image["datasets"]]
+    if remaining != images:
+        group.attrs["multiscales"] = [image for image in remaining if image["datasets"]]

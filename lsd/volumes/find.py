@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lsd.spec import Config, Volume
 from lsd.spec.mistakes import lines
 from lsd.spec.paths import data_root
-from lsd.spec.written import meant
+from lsd.spec.user_paths import with_variables
 from lsd.volumes.reference import locate
 from lsd.volumes.volume import open_volume
 
@@ -61,7 +61,7 @@ def check_volumes(config: Config, names: tuple[str, ...]) -> None:
 def _matches(volume: Volume, root: Path) -> list[Volume]:
     if volume.path is None or not volume.is_pattern or locate(volume.path, root=root).exists():
         return [volume]
-    paths = sorted(glob.glob(str(Path(meant(volume.path))), root_dir=root, recursive=True))
+    paths = sorted(glob.glob(str(Path(with_variables(volume.path))), root_dir=root, recursive=True))
     if not paths:
         return [volume]
     return [

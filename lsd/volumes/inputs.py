@@ -16,9 +16,9 @@ from typing import Annotated, Any, NoReturn
 from funlib.geometry import Coordinate, Roi
 
 from lsd.spec import Spec, Volume
-from lsd.spec.effect import NoEffect, Told
+from lsd.spec.effect import NoEffect, Wording
 from lsd.volumes.array import Array, open_array
-from lsd.volumes.state import content, place
+from lsd.volumes.state import address, content
 from lsd.volumes.volume import OpenVolume, open_volume
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
@@ -39,7 +39,7 @@ class ArrayState(Spec):
         Box, NoEffect("what is read follows from the blocks, which are part of every fingerprint")
     ]
     revision: str | None = None
-    content: Annotated[str, Told("{place} was changed since")]
+    content: Annotated[str, Wording("{place} was changed since")]
 
     @classmethod
     def of(
@@ -54,10 +54,12 @@ class ArrayState(Spec):
         `Volume.revision`."""
         inside = array.roi if roi is None else array.roi.intersect(roi)
         return cls(
-            place=place(array.source.path.resolve(), array.source.name) if where is None else where,
+            place=address(array.source.path.resolve(), array.source.name)
+            if where is None
+            else where,
             layout=_layout(array),
             dtype=str(array.dtype),
-            read=box(inside),
+            read=box_of(inside),
             revision=revision,
             content=""
             if revision is not None or inside.empty
@@ -82,7 +84,7 @@ class ArrayInput(Spec):
         ),
     ]
     name: str
-    made_from: Annotated[str, Told("{state.place} was made anew")] = ""
+    made_from: Annotated[str, Wording("{state.place} was made anew")] = ""
     state: ArrayState
 
     def open(self) -> Array:
@@ -102,7 +104,7 @@ class OwnArray(Spec):
 
     @classmethod
     def of(cls, container: Path, name: str, *, revision: str | None = None) -> OwnArray:
-        """As it is now."""
+        """The state of the array as it is now."""
         return cls(
             name=name,
             state=ArrayState.of(open_array(container, name), where=name, revision=revision),
@@ -174,7 +176,7 @@ class VolumeInput(Spec):
         return replace(volume, raw=arrays["raw"], labels=labels, labels_mask=mask, arrays=further)
 
     def containers(self) -> list[Path]:
-        """Where its arrays lie."""
+        """The containers of its arrays."""
         return [array.source.path for array in _arrays(self._open()).values()]
 
     def changed(self) -> list[str]:
@@ -188,13 +190,13 @@ class VolumeInput(Spec):
         return open_volume(self.volume, name=self.name, data_root=Path(self.data_root))
 
 
-def box(roi: Roi) -> Box:
+def box_of(roi: Roi) -> Box:
     """(begin, shape) of a ROI, as JSON has it."""
     return tuple(int(n) for n in roi.begin), tuple(int(n) for n in roi.shape)
 
 
 class _Closed(Array):
-    """An array that a job has no part of."""
+    """An array that is no input of the job, and must not be read."""
 
     def read(self, *_: Any, **__: Any) -> NoReturn:
         raise AssertionError(
@@ -236,10 +238,10 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
-    left = {"raw", *(what for what in ("labels", "labels_mask") if fields[what])}
+    array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     for field in ("voxel_size", "offset", "axes"):
         if isinstance(fields[field], dict):
-            by_name = {name: value for name, value in fields[field].items() if name in left}
+            by_name = {name: value for name, value in fields[field].items() if name in array_names}
             fields[field] = by_name or None
     return Volume.model_validate(fields)
 
@@ -274,6 +276,10 @@ def _unchanged(array: Array, state: ArrayState) -> Array:
 
 
 def _changed(array: Array, state: ArrayState) -> list[str]:
-    now = state.again(array)
-    same = (now.layout, now.dtype, now.content) == (state.layout, state.dtype, state.content)
+    current = state.again(array)
+    same = (current.layout, current.dtype, current.content) == (
+        state.layout,
+        state.dtype,
+        state.content,
+    )
     return [] if same else [f"{state.place} was changed"]

@@ -12,12 +12,20 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.volumes.metadata import SPACE, Statement, axis_names, named
-from lsd.volumes.units import WHOLE, Remainder, agree, exact, left_over, shift, voxels
+from lsd.volumes.metadata import SPACE, Statement, axis_names, by_axis
+from lsd.volumes.units import (
+    WHOLE,
+    Remainder,
+    agree,
+    exact,
+    left_over,
+    voxels_between,
+    whole_voxels,
+)
 
 
 @dataclass(frozen=True)
-class Told:
+class StatedByFile:
     """What the file itself says, whatever the config says: axes on disk; voxel size and offset in
     nm, z y x; None: nothing."""
 
@@ -34,7 +42,7 @@ class Layout:
     extent:     shape on disk
     voxel_size: nm, and offset: voxels; in the order z, y, x
     remainder:  nm, exact: how far voxel 0 of the world lies from where nm are 0, less than a voxel
-    told:       what its file says of it
+    stated:     what its file says of it
     """
 
     disk: tuple[str, ...]
@@ -43,7 +51,7 @@ class Layout:
     offset: Coordinate
     remainder: Remainder
     # what a file says beside what it is read as is no part of what the array is
-    told: Told = field(default=Told(), compare=False)
+    stated: StatedByFile = field(default=StatedByFile(), compare=False)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -92,7 +100,7 @@ class Layout:
             return self
         if len(remainder) != len(self.remainder):
             raise ValueError(f"it has {len(self.remainder)} axes of space, not {len(remainder)}")
-        moved = shift(self.remainder, remainder, self.voxel_size)
+        moved = voxels_between(self.remainder, remainder, self.voxel_size)
         if moved is None:
             apart = [
                 float((a - b) / exact(size))
@@ -106,7 +114,7 @@ class Layout:
         return replace(self, offset=self.offset + moved, remainder=remainder)
 
 
-def resolve(
+def resolve_layout(
     stated: Statement,
     extent: Sequence[int],
     *,
@@ -128,21 +136,32 @@ def resolve(
             f"its shape is {tuple(extent)}: it holds no voxel; write it again, or name another "
             f"array"
         )
-    given = {"axes": axes, "voxel_size": voxel_size, "offset": offset}
-    for what, words in stated.wrong.items():
-        if given[what] is None:
+    by_config = {"axes": axes, "voxel_size": voxel_size, "offset": offset}
+    for field_name, words in stated.wrong.items():
+        if by_config[field_name] is None:
             raise ValueError(words)
-        say(f"{words}; {what} {_shown(given[what])} of the config is used")
+        say(f"{words}; {field_name} {_shown(by_config[field_name])} of the config is used")
     disk = _disk_axes(stated, extent, axes, say)
-    file = {what: _of_file(stated, what, disk) for what in ("voxel_size", "offset")}
+    file = {
+        field_name: _of_file(stated, field_name, disk) for field_name in ("voxel_size", "offset")
+    }
     size = _voxel_size(
         stated, file["voxel_size"], _checked(voxel_size, disk, "voxel size"), disk, say
     )
     place = _offset(stated, file["offset"], _checked(offset, disk, "offset"), size, say)
-    whole = voxels(place, size)
+    voxel_offset = whole_voxels(place, size)
     shape = tuple(int(n) for n in extent)
-    told = Told(stated.axes, *(_complete(file[what], disk) for what in ("voxel_size", "offset")))
-    return Layout(_dropped(disk, extent), shape, size, whole, left_over(place, whole, size), told)
+    stated_by_file = StatedByFile(
+        stated.axes, *(_complete(file[field_name], disk) for field_name in ("voxel_size", "offset"))
+    )
+    return Layout(
+        _dropped(disk, extent),
+        shape,
+        size,
+        voxel_offset,
+        left_over(place, voxel_offset, size),
+        stated_by_file,
+    )
 
 
 def _shown(value: Sequence[Any] | None) -> str:
@@ -152,24 +171,24 @@ def _shown(value: Sequence[Any] | None) -> str:
 def _disk_axes(
     stated: Statement,
     extent: Sequence[int],
-    given: Sequence[str] | None,
+    by_config: Sequence[str] | None,
     say: Callable[[str], None],
 ) -> tuple[str, ...]:
-    if stated.axes and (not given or _same_order(stated.axes, given)):
+    if stated.axes and (not by_config or _same_order(stated.axes, by_config)):
         return _checked_axes(stated.axes, extent)
-    axes = _named_axes(given, extent)
+    axes = _named_axes(by_config, extent)
     if stated.axes and axes:
         say(
-            f"its axes are {' '.join(stated.axes)} by its file and {' '.join(given or ())} by the "
-            f"config, which is used"
+            f"its axes are {' '.join(stated.axes)} by its file and {' '.join(by_config or ())} by "
+            f"the config, which is used"
         )
     return _checked_axes(axes or stated.axes or _usual_axes(tuple(extent)), extent)
 
 
-def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
+def _named_axes(by_config: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
     """The names that a config gives, for each axis on disk; "" for axes of extent 1 that it passes
     over."""
-    named = [axis for axis in given or () if axis != "c" or len(given or ()) == len(extent)]
+    named = [axis for axis in by_config or () if axis != "c" or len(by_config or ()) == len(extent)]
     if not named:
         return None
     if len(named) == len(extent) or sum(n > 1 for n in extent) != len(named):
@@ -178,11 +197,11 @@ def _named_axes(given: Sequence[str] | None, extent: Sequence[int]) -> tuple[str
     return tuple(next(names) if n > 1 else "" for n in extent)
 
 
-def _same_order(stated: Sequence[str], given: Sequence[str]) -> bool:
-    """Whether all axes of `given` are there in the same order; channels need not be."""
-    both = {*stated} & {*given}
-    return not {*given} - {"c"} - both and [a for a in stated if a in both] == [
-        a for a in given if a in both
+def _same_order(stated: Sequence[str], by_config: Sequence[str]) -> bool:
+    """Whether all axes of `by_config` are there in the same order; channels need not be."""
+    both = {*stated} & {*by_config}
+    return not {*by_config} - {"c"} - both and [a for a in stated if a in both] == [
+        a for a in by_config if a in both
     ]
 
 
@@ -232,10 +251,10 @@ def _space(disk: Sequence[str]) -> list[str]:
     return [axis for axis in SPACE if axis in disk]
 
 
-def _of_file(stated: Statement, what: str, disk: tuple[str, ...]) -> dict[str, float]:
+def _of_file(stated: Statement, field_name: str, disk: tuple[str, ...]) -> dict[str, float]:
     """What the file says of the axes of space, by name; of those that the config moves nothing, if
     it would change."""
-    values = named(getattr(stated, what), disk, what.replace("_", " ")) or {}
+    values = by_axis(getattr(stated, field_name), disk, field_name.replace("_", " ")) or {}
     values = {axis: values[axis] for axis in _space(disk) if axis in values}
     by_place = dict(zip(disk, stated.axes or disk, strict=False))
     moved = any(by_place[axis] in SPACE and by_place[axis] != axis for axis in values)
@@ -253,38 +272,38 @@ def _complete(values: Mapping[str, float], disk: Sequence[str]) -> tuple[float, 
 
 
 def _checked(
-    values: Sequence[float] | None, disk: Sequence[str], what: str
+    values: Sequence[float] | None, disk: Sequence[str], title: str
 ) -> tuple[float, ...] | None:
     """What the config gives, in the order z, y, x already."""
     return (
         None
         if values is None
-        else tuple(float(nm) for nm in (named(tuple(values), _space(disk), what) or {}).values())
+        else tuple(float(nm) for nm in (by_axis(tuple(values), _space(disk), title) or {}).values())
     )
 
 
 def _voxel_size(
     stated: Statement,
     file: Mapping[str, float],
-    given: tuple[float, ...] | None,
+    by_config: tuple[float, ...] | None,
     disk: Sequence[str],
     say: Callable[[str], None],
 ) -> tuple[float, ...]:
-    whole = _complete(file, disk)
-    if given is None:
-        if whole is None:
+    all_axes = _complete(file, disk)
+    if by_config is None:
+        if all_axes is None:
             raise _no_voxel_size(stated, file, len(_space(disk)))
-        return whole
-    by_file = [file.get(axis, nm) for axis, nm in zip(_space(disk), given, strict=True)]
-    if not agree(by_file, given):
-        said = whole or " ".join(f"{axis} {nm}" for axis, nm in file.items())
+        return all_axes
+    by_file = [file.get(axis, nm) for axis, nm in zip(_space(disk), by_config, strict=True)]
+    if not agree(by_file, by_config):
+        file_size = all_axes or " ".join(f"{axis} {nm}" for axis, nm in file.items())
         say(
-            f"its voxel size is {said} nm by its file and {given} nm by the config (z y x), which "
-            f"is used"
+            f"its voxel size is {file_size} nm by its file and {by_config} nm by the config "
+            f"(z y x), which is used"
         )
-        return given
+        return by_config
     # the file's number is kept: it may have digits more than the config
-    return whole or given
+    return all_axes or by_config
 
 
 def _no_voxel_size(stated: Statement, file: Mapping[str, float], dims: int) -> ValueError:
@@ -308,24 +327,24 @@ def _no_voxel_size(stated: Statement, file: Mapping[str, float], dims: int) -> V
 def _offset(
     stated: Statement,
     file: Mapping[str, float],
-    given: tuple[float, ...] | None,
+    by_config: tuple[float, ...] | None,
     size: Sequence[float],
     say: Callable[[str], None],
 ) -> tuple[float, ...]:
     by_file = tuple(file.values()) if len(file) == len(size) else None
-    if by_file is None and given is None and stated.offset:
+    if by_file is None and by_config is None and stated.offset:
         raise ValueError(
             "its offset is given for other axes than the config names; give offset= too, nm, z y x"
         )
-    if given is None or by_file is None:
-        return given or by_file or (0.0,) * len(size)
+    if by_config is None or by_file is None:
+        return by_config or by_file or (0.0,) * len(size)
     if all(
         abs(exact(a) - exact(b)) <= WHOLE * exact(nm)
-        for a, b, nm in zip(by_file, given, size, strict=True)
+        for a, b, nm in zip(by_file, by_config, size, strict=True)
     ):
         return by_file
     say(
-        f"its offset is {by_file} nm by its file and {given} nm by the config (z y x), which is "
-        f"used"
+        f"its offset is {by_file} nm by its file and {by_config} nm by the config (z y x), which "
+        f"is used"
     )
-    return given
+    return by_config

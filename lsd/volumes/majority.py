@@ -24,11 +24,11 @@ def majority(labels: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _majorities(labels, factor, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _majorities(labels, factor, majorities):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     window = np.empty(factor[0] * factor[1] * factor[2], labels.dtype)
-    for z in range(found.shape[0]):
-        for y in range(found.shape[1]):
-            for x in range(found.shape[2]):
+    for z in range(majorities.shape[0]):
+        for y in range(majorities.shape[1]):
+            for x in range(majorities.shape[2]):
                 count, same = 0, True
                 for i in range(z * factor[0], min((z + 1) * factor[0], labels.shape[0])):
                     for j in range(y * factor[1], min((y + 1) * factor[1], labels.shape[1])):
@@ -36,7 +36,7 @@ def _majorities(labels, factor, found):  # type: ignore[no-untyped-def]  # noqa:
                             window[count] = labels[i, j, k]
                             same = same and window[count] == window[0]
                             count += 1
-                found[z, y, x] = window[0] if same else _most(window[:count])
+                majorities[z, y, x] = window[0] if same else _most(window[:count])
 
 
 @numba.njit(cache=True, nogil=True)

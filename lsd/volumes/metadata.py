@@ -39,16 +39,16 @@ class Statement:
     unused: str = ""
 
 
-def tried(read: Callable[[], Value], wrong: dict[str, str], what: str) -> Value | None:
+def tried(read: Callable[[], Value], wrong: dict[str, str], field_name: str) -> Value | None:
     """What `read` gives; where it raises ValueError None, and the reason noted as `wrong[what]`."""
     try:
         return read()
     except ValueError as error:
-        wrong[what] = str(error)
+        wrong[field_name] = str(error)
         return None
 
 
-def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, float] | None:
+def by_axis(values: Lengths | None, axes: Sequence[str], title: str) -> dict[str, float] | None:
     """Values in the order on disk by the names of their axes.  ValueError for another number than
     there are axes of space."""
     if values is None or isinstance(values, Mapping):
@@ -58,30 +58,34 @@ def named(values: Lengths | None, axes: Sequence[str], what: str) -> dict[str, f
     space = [axis for axis in axes if axis in SPACE]
     if len(values) != len(space):
         raise ValueError(
-            f"its {what} is {tuple(values)}, its axes are "
+            f"its {title} is {tuple(values)}, its axes are "
             f"{' '.join(axis for axis in axes if axis)}, of which {len(space)} are "
             "of space; give one number for each of these, or correct the axes in the file"
         )
     return dict(zip(space, values, strict=True))
 
 
-def joined(plain: Statement, ome: Statement) -> Statement:
+def join_statements(plain: Statement, ome: Statement) -> Statement:
     """Both statements in one; where they contradict each other, that is what is wrong, and both are
     printed."""
     wrong = {
-        what: words for what, words in ome.wrong.items() if getattr(plain, what) is None
+        field_name: words
+        for field_name, words in ome.wrong.items()
+        if getattr(plain, field_name) is None
     } | dict(plain.wrong)
     axes = plain.axes or ome.axes
     if plain.axes and ome.axes and plain.axes != ome.axes:
         wrong["axes"] = _differ("axes", plain.axes, ome.axes)
     both = Statement(axes, wrong=wrong, unused=plain.unused or ome.unused)
-    for what in ("voxel_size", "offset"):
-        one, other = getattr(plain, what), getattr(ome, what)
+    for field_name in ("voxel_size", "offset"):
+        one, other = getattr(plain, field_name), getattr(ome, field_name)
         if axes:
-            one = tried(partial(named, one, axes, what.replace("_", " ")), wrong, what)
+            one = tried(
+                partial(by_axis, one, axes, field_name.replace("_", " ")), wrong, field_name
+            )
         if one is not None and other is not None and not _same(one, other):
-            wrong[what] = _differ(what, _values(one), _values(other))
-        both = replace(both, **{what: other if one is None else one})
+            wrong[field_name] = _differ(field_name, _values(one), _values(other))
+        both = replace(both, **{field_name: other if one is None else one})
     return both
 
 
@@ -165,8 +169,8 @@ def _canonical(name: str) -> str:
     return NAMES.get(name, name)
 
 
-def _differ(what: str, one: Any, other: Any) -> str:
-    return f"its attributes say {what} {one}, its OME-Zarr metadata {other}; correct the wrong one"
+def _differ(title: str, one: Any, other: Any) -> str:
+    return f"its attributes say {title} {one}, its OME-Zarr metadata {other}; correct the wrong one"
 
 
 def _values(lengths: Lengths) -> tuple[float, ...]:

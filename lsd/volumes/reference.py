@@ -12,7 +12,7 @@ import glob
 from pathlib import Path
 
 from lsd.spec import Volume
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 from lsd.volumes import containers
 
 DEFAULT_RAW = Volume.model_fields["raw"].default
@@ -49,11 +49,11 @@ def way_out(path: Path, *, root: Path) -> str:
     )
 
 
-def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
+def split(reference: str, volume_container: Path, *, root: Path) -> tuple[Path, str]:
     """Container and name of the array that `reference` means in a volume with the container
-    `own`."""
-    if containers.find(own, reference) is not None:
-        return own, reference
+    `volume_container`."""
+    if containers.find_array(volume_container, reference) is not None:
+        return volume_container, reference
     cuts = [place for place, letter in enumerate(reference) if letter == ":"]
     pairs = [
         (locate(reference[:cut], root=root), reference[cut + 1 :])
@@ -67,7 +67,7 @@ def split(reference: str, own: Path, *, root: Path) -> tuple[Path, str]:
     for container, name in pairs:
         if container.suffix.lower() in suffixes:
             return container, name
-    return own, _single(own, reference)
+    return volume_container, _single(volume_container, reference)
 
 
 def _is_container(path: Path) -> bool:
@@ -78,7 +78,7 @@ def _is_container(path: Path) -> bool:
     return True
 
 
-def _single(own: Path, reference: str) -> str:
+def _single(volume_container: Path, reference: str) -> str:
     """In a file of one array, which has no name, the default name of raw stands for it."""
     is_raw = reference == DEFAULT_RAW
-    return "" if is_raw and containers.format_of(own).is_single else reference
+    return "" if is_raw and containers.format_of(volume_container).is_single else reference

@@ -14,7 +14,7 @@ from lsd.spec import Sharpen
 TRUNCATE = 3.0
 
 
-def margin(sharpen: Sharpen, voxel_size: Sequence[float]) -> Coordinate:
+def sharpen_margin(sharpen: Sharpen, voxel_size: Sequence[float]) -> Coordinate:
     """Voxels around a place that what it becomes depends on, along each axis."""
     return Coordinate(int(TRUNCATE * sigma + 0.5) for sigma in _sigma(sharpen, voxel_size))
 
@@ -25,7 +25,8 @@ def sharpened(
     """Unsharp masking of `raw` (z, y, x) in 0..1: raw + amount * (raw - raw smoothed by a
     Gaussian), clipped to 0..1.
 
-    Exact but for `margin` voxels at the borders, where raw is continued by its outermost values.
+    Exact but for `sharpen_margin` voxels at the borders, where raw is continued by its outermost
+    values.
     """
     smooth = gaussian_filter(raw, _sigma(sharpen, voxel_size), mode="nearest", truncate=TRUNCATE)
     out: NDArray[np.float32] = raw + np.float32(sharpen.amount) * (raw - smooth)
@@ -33,6 +34,6 @@ def sharpened(
 
 
 def _sigma(sharpen: Sharpen, voxel_size: Sequence[float]) -> list[float]:
-    """In voxels, along each axis."""
+    """The standard deviation in voxels, along each axis."""
     first = len(voxel_size) - 2 if sharpen.in_xy else 0
     return [sharpen.sigma / size if axis >= first else 0.0 for axis, size in enumerate(voxel_size)]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.volumes import containers
-from lsd.volumes.checked import unreadable
 from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable
+from lsd.volumes.metadata_values import unreadable
 
 # what codecs raise that cannot decode here, whatever the bytes are
 MISSING = (ImportError, AttributeError, KeyError)

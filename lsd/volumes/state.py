@@ -27,6 +27,6 @@ def content(source: Source, slices: Slices) -> str:
     return digest.hexdigest()
 
 
-def place(path: Path, name: str) -> str:
+def address(path: Path, name: str) -> str:
     """Where an array lies, as messages say it: level 0 of an image by the image's name."""
     return f"{path}:{name.removesuffix('/0')}" if name else str(path)

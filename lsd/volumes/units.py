@@ -54,12 +54,12 @@ def nanometres(values: Iterable[Any], unit: str) -> tuple[float, ...]:
     return tuple(float(exact(value) * factor) for value in values)
 
 
-def known(unit: str) -> bool:
+def is_known(unit: str) -> bool:
     """Whether a length in this unit can be said in nm; "pixel" cannot."""
     return _factor(unit) is not None
 
 
-def voxels(lengths: Sequence[float], voxel_size: Sequence[float]) -> Coordinate:
+def whole_voxels(lengths: Sequence[float], voxel_size: Sequence[float]) -> Coordinate:
     """Lengths (nm) in voxels, to the nearest whole number."""
     nm, sizes = [exact(length) for length in lengths], [exact(size) for size in voxel_size]
     if any(abs(length) > LARGEST * size for length, size in zip(nm, sizes, strict=True)):
@@ -86,7 +86,9 @@ def left_over(
     )
 
 
-def shift(one: Remainder, other: Remainder, voxel_size: Sequence[float]) -> Coordinate | None:
+def voxels_between(
+    one: Remainder, other: Remainder, voxel_size: Sequence[float]
+) -> Coordinate | None:
     """How many voxels `one` lies behind `other`; None if these are no whole numbers, to a
     thousandth of a voxel."""
     counts = [(a - b) / exact(size) for a, b, size in zip(one, other, voxel_size, strict=True)]
@@ -98,7 +100,7 @@ def shift(one: Remainder, other: Remainder, voxel_size: Sequence[float]) -> Coor
 def lengths(
     counts: Sequence[int], voxel_size: Sequence[float], remainder: Sequence[Any] | None = None
 ) -> tuple[float, ...]:
-    """Voxels, and what is left over (nm), as lengths in nm; the inverse of `voxels`."""
+    """Voxels, and what is left over (nm), as lengths in nm; the inverse of `whole_voxels`."""
     rest = [exact(nm) for nm in remainder] if remainder is not None else [Fraction(0)] * len(counts)
     return tuple(
         float(int(n) * exact(size) + nm)

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
-from lsd.volumes.checked import unreadable
+from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
 from lsd.volumes.generated import generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
+from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
-from lsd.volumes.sharpen import margin, sharpened
-from lsd.volumes.together import check_told, common_roi, given, on_one_grid
+from lsd.volumes.sharpen import sharpen_margin, sharpened
 from lsd.volumes.units import Remainder
 
 
@@ -47,7 +47,7 @@ class OpenVolume:
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
-        """In nm, z y x."""
+        """Voxel size in nm, z y x."""
         return self.raw.voxel_size
 
     @property
@@ -74,7 +74,7 @@ class OpenVolume:
         """
         if self.spec.sharpen is None:
             return self._raw(roi)
-        around = margin(self.spec.sharpen, self.voxel_size)
+        around = sharpen_margin(self.spec.sharpen, self.voxel_size)
         wide = roi.grow(around, around)
         sharp = sharpened(self._raw(wide), self.spec.sharpen, self.voxel_size)
         return np.ascontiguousarray(sharp[(roi - wide.begin).to_slices()])
@@ -157,12 +157,12 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     fit.
     """
     try:
-        own = (
+        container = (
             generate(volume.synthetic, data_root)
             if volume.synthetic
             else locate(str(volume.path), root=data_root)
         )
-        check_there(own, root=data_root)
+        check_there(container, root=data_root)
         references = {
             "raw": volume.raw,
             "labels": volume.labels,
@@ -170,11 +170,11 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             **_arrays(volume),
         }
         arrays = {
-            what: _open(volume, what, there, own, data_root)
-            for what, there in references.items()
-            if there is not None
+            role: _open(volume, role, reference, container, data_root)
+            for role, reference in references.items()
+            if reference is not None
         }
-        check_told(volume, arrays)
+        check_against_files(volume, arrays)
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
@@ -187,7 +187,7 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             labels_mask=truth["labels_mask"].without_channel().cropped(roi)
             if volume.labels_mask
             else None,
-            arrays={what: truth[f"arrays.{what}"].cropped(roi) for what in volume.arrays},
+            arrays={role: truth[f"arrays.{role}"].cropped(roi) for role in volume.arrays},
             roi=roi,
         )
     except OSError as error:
@@ -205,27 +205,27 @@ def within(region: Region, roi: Roi) -> Roi:
     end = [last if b is None else b for (_, b), last in zip(open_ends, roi.end, strict=True)]
     extent = [b - a for a, b in zip(begin, end, strict=True)]
     if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
-        asked = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
+        slices = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
         raise ValueError(
-            f"region {asked} is not inside what there is, {text(roi)} (voxels, z y x, counted from "
-            f"offset 0)"
+            f"region {slices} is not inside what there is, {text(roi)} (voxels, z y x, counted "
+            f"from offset 0)"
         )
     return Roi(begin, extent)
 
 
 def _arrays(volume: Volume) -> dict[str, str]:
-    return {f"arrays.{what}": reference for what, reference in volume.arrays.items()}
+    return {f"arrays.{name}": reference for name, reference in volume.arrays.items()}
 
 
-def _open(volume: Volume, what: str, reference: str, own: Path, root: Path) -> Array:
-    container, name = split(reference, own, root=root)
+def _open(volume: Volume, role: str, reference: str, volume_container: Path, root: Path) -> Array:
+    container, name = split(reference, volume_container, root=root)
     check_there(container, root=root)
     return open_array(
         container,
         name,
-        voxel_size=given(volume.voxel_size, what),
-        offset=given(volume.offset, what),
-        axes=given(volume.axes, what),
+        voxel_size=value_for(volume.voxel_size, role),
+        offset=value_for(volume.offset, role),
+        axes=value_for(volume.axes, role),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsd.arrays.offsets import for_dims, reach, shift, views
+from lsd.arrays.offsets import for_dims, reach, shift_array, views
 
 OFFSETS = [(1, 0, 0), (0, -2, 0), (-1, 2, 3), (0, 0, 9), (-9, 1, 0)]
 
@@ -13,11 +13,11 @@ OFFSETS = [(1, 0, 0), (0, -2, 0), (-1, 2, 3), (0, 0, 9), (-9, 1, 0)]
 @pytest.mark.parametrize("offset", OFFSETS)
 def test_shift_by_loop(offset):
     array = np.random.default_rng(0).integers(1, 99, (4, 5, 6))
-    shifted = shift(array, offset)
+    moved = shift_array(array, offset)
     for voxel in np.ndindex(array.shape):
         other = tuple(np.add(voxel, offset))
         inside = all(0 <= i < n for i, n in zip(other, array.shape, strict=True))
-        assert shifted[voxel] == (array[other] if inside else 0)
+        assert moved[voxel] == (array[other] if inside else 0)
 
 
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=3), st.data())
@@ -32,7 +32,7 @@ def test_views_pair_voxels(shape, data):
 def test_shift_leaves_leading_axes():
     array = np.arange(24).reshape(2, 3, 4)
     np.testing.assert_array_equal(
-        shift(array, (0, 1), fill=-1)[1], shift(array[1], (0, 1), fill=-1)
+        shift_array(array, (0, 1), fill=-1)[1], shift_array(array[1], (0, 1), fill=-1)
     )
 
 

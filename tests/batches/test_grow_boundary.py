@@ -4,7 +4,7 @@ import pytest
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
 from lsd import spec
-from lsd.batches.augmentations.grow_boundary import GrowBoundary, grow_boundary
+from lsd.batches.augmentations.grow_boundary import GrowBoundaryNode, grow_boundary
 from lsd.batches.keys import KNOWN, LABELS, Provider, array
 
 
@@ -85,7 +85,7 @@ class Blocks(Provider):
 @pytest.mark.parametrize("in_xy", [False, True])
 def test_the_node_sees_what_lies_outside(in_xy):
     roi = gp.Roi((3, 4, 5), (6, 5, 4))
-    pipeline = Blocks() + GrowBoundary(spec.GrowBoundary(steps=2, in_xy=in_xy))
+    pipeline = Blocks() + GrowBoundaryNode(spec.GrowBoundary(steps=2, in_xy=in_xy))
     with gp.build(pipeline):
         batch = pipeline.request_batch(gp.BatchRequest({LABELS: gp.ArraySpec(roi=roi)}))
     whole = grow_boundary(blocks(0, (12, 12, 12)), steps=2, in_xy=in_xy)

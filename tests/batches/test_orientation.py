@@ -5,7 +5,7 @@ import numpy as np
 
 from lsd import spec
 from lsd.arrays.turning import Turn
-from lsd.batches.augmentations.simple import TurnAround, draw
+from lsd.batches.augmentations.simple import TurnAround, draw_turn
 
 TURNS = [
     Turn(order, flips)
@@ -17,7 +17,7 @@ CUBE = (1.0, 1.0, 1.0)
 
 def drawn(simple, **options):
     rng = np.random.default_rng(0)
-    return {draw(simple, rng, **{"voxel_size": CUBE, **options}) for _ in range(2000)}
+    return {draw_turn(simple, rng, **{"voxel_size": CUBE, **options}) for _ in range(2000)}
 
 
 def test_every_turn_is_drawn():

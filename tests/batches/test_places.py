@@ -8,7 +8,7 @@ from batch_making import write_arrays
 from funlib.geometry import Coordinate, Roi
 
 from lsd.batches.sources.location import TRIES, Location
-from lsd.batches.sources.places import Places, box_sums, look, suitable
+from lsd.batches.sources.places import PlaceIndex, box_sums, look, suitable
 from lsd.spec import Volume
 from lsd.volumes.source import Source
 from lsd.volumes.volume import open_volume
@@ -100,7 +100,7 @@ def test_all_places_that_suit_and_no_others(sparse, name, output, share):
     wanted = _brute(opened, output, share)
     if not wanted:
         with pytest.raises(ValueError, match="volume 'v'"):
-            Location(opened, output=output, min_masked=share).scout()
+            Location(opened, output=output, min_masked=share).find_places()
         return
     places = Location(opened, output=output, min_masked=share)._look()
     assert places.count == len(wanted)
@@ -165,7 +165,9 @@ def test_what_the_first_draws_find_is_what_they_found(sparse):
 
 def test_draws_are_even():
     """A third of the places of a part is drawn a third of the time."""
-    places = Places(Coordinate(2, 2, 2), 1, Coordinate(0, 0, 0), Coordinate(9, 9, 9), truth=None)
+    places = PlaceIndex(
+        Coordinate(2, 2, 2), 1, Coordinate(0, 0, 0), Coordinate(9, 9, 9), truth=None
+    )
     places.parts = {
         (0, 0, 0): (Roi((0, 0, 0), (2, 2, 2)), 8),
         (0, 0, 1): (Roi((0, 0, 5), (2, 2, 4)), 16),
@@ -203,9 +205,9 @@ def test_chunks_that_are_not_there_are_not_read(sparse, monkeypatch):
 
 def test_of_a_volume_too_large_to_be_searched_a_part_is_drawn_from(sparse, caplog, monkeypatch):
     opened = _open(sparse, labels_mask="holes.zarr:mask", labels="holes.zarr:hidden")
-    monkeypatch.setattr("lsd.volumes.known.SMALL", 16 * 16 * 32)
+    monkeypatch.setattr("lsd.volumes.known_voxels.SMALL", 16 * 16 * 32)
     place = Location(opened, output=(6, 6, 6), min_masked=0.5)
-    places = Places.of(
+    places = PlaceIndex.of(
         opened,
         output=place.output,
         needed=place.needed,

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.batches.sources import remembered
-from lsd.batches.sources.remembered import Memory, Remembered, budget, remember, warn_of_large
+from lsd.batches.sources import chunk_memory
+from lsd.batches.sources.chunk_memory import Memory, Remembered, budget, warn_of_large, with_memory
 from lsd.spec import Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -36,7 +36,7 @@ def test_it_reads_what_the_source_reads(container, size):
         name="one",
         data_root=container.parent,
     )
-    kept = remember(volume, Memory(size))
+    kept = with_memory(volume, Memory(size))
     for roi in [*ROIS, *ROIS, Roi((-3, -10, 0), (40, 41, 42))]:
         np.testing.assert_array_equal(kept.read_raw(roi), volume.read_raw(roi))
         for one, other in zip(kept.read_truth(roi), volume.read_truth(roi), strict=True):
@@ -115,12 +115,12 @@ def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
         Source, "read", lambda self, slices: read.append(self.name) or original(self, slices)
     )
     size = 8 * 11 * 12 * 20 * 8
-    kept = remember(_opened(coarse, labels="labels"), Memory(size))
+    kept = with_memory(_opened(coarse, labels="labels"), Memory(size))
     for _ in range(3):
         kept.read_truth(ROI)
     assert read == ["labels/0"] * 8
     read.clear()
-    small = remember(_opened(coarse, labels="labels"), Memory(11 * 12 * 20 * 8 - 1))
+    small = with_memory(_opened(coarse, labels="labels"), Memory(11 * 12 * 20 * 8 - 1))
     for _ in range(3):
         small.read_truth(ROI)
     assert read == ["labels/0"] * 3  # not kept, so read as it is asked for
@@ -129,12 +129,12 @@ def test_chunks_of_any_size_are_read_once_where_they_fit(coarse, monkeypatch):
 def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):
     """All 16 chunks of both arrays, 2640 and 21120 bytes each, if half of what is free holds them
     for every process."""
-    monkeypatch.setattr(remembered, "MEMORY", 10_000)
+    monkeypatch.setattr(chunk_memory, "MEMORY", 10_000)
     volume = _opened(coarse, labels="labels")
     assert budget([volume], processes=1, free=1 << 40) == 10_000
-    monkeypatch.setattr(remembered, "LARGE", 20_000)
+    monkeypatch.setattr(chunk_memory, "LARGE", 20_000)
     assert budget([volume], processes=3, free=1 << 40) == 10_000 + 8 * 21120
-    monkeypatch.setattr(remembered, "SEVERAL", 3)
+    monkeypatch.setattr(chunk_memory, "SEVERAL", 3)
     assert budget([volume, volume], processes=3, free=1 << 40) == 10_000 + 6 * 21120
     assert budget([volume], processes=3, free=120_000) == 20_000
     assert (
@@ -145,7 +145,7 @@ def test_more_is_kept_where_chunks_are_large(coarse, monkeypatch):
 
 
 def test_large_chunks_that_do_not_fit_are_told(coarse, monkeypatch, caplog):
-    monkeypatch.setattr(remembered, "LARGE", 20_000)
+    monkeypatch.setattr(chunk_memory, "LARGE", 20_000)
     volume = _opened(coarse, labels="labels")
     warn_of_large([volume], 8 * 21120)
     assert not caplog.messages
@@ -158,7 +158,7 @@ def test_large_chunks_that_do_not_fit_are_told(coarse, monkeypatch, caplog):
 def test_what_lies_in_one_piece_is_no_chunk(coarse, monkeypatch, caplog):
     """Of an HDF5 file without chunks any part is read by itself, so nothing is to be told, or read
     as a whole."""
-    monkeypatch.setattr(remembered, "LARGE", 1000)
+    monkeypatch.setattr(chunk_memory, "LARGE", 1000)
     volume = _opened(coarse, "one.h5")
     warn_of_large([volume], 1)
     assert not caplog.messages
@@ -167,5 +167,7 @@ def test_what_lies_in_one_piece_is_no_chunk(coarse, monkeypatch, caplog):
         Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
     )
     part = Roi((2, 3, 4), (5, 6, 7))
-    np.testing.assert_array_equal(remember(volume, Memory()).raw.read(part), DATA[part.to_slices()])
+    np.testing.assert_array_equal(
+        with_memory(volume, Memory()).raw.read(part), DATA[part.to_slices()]
+    )
     assert read == [part.to_slices()]

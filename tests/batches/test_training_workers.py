@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsd.batches.mailbox import Closed, receive, send
-from lsd.batches.workers import Workers
+from lsd.batches.workers import BatchWorkers
 
 
 def squares(base):
@@ -66,7 +66,7 @@ def environment(_):
 
 def test_in_order_from_any_number_by_any_count():
     for count, start in ((1, 0), (3, 5)):
-        with Workers(squares, 10, count=count, start=start) as workers:
+        with BatchWorkers(squares, 10, count=count, start=start) as workers:
             made = [next(workers) for _ in range(7)]
             assert [one["index"] for one in made] == list(range(start, start + 7))
             assert len({one["pid"] for one in made} - {os.getpid()}) == count
@@ -76,12 +76,12 @@ def test_in_order_from_any_number_by_any_count():
 
 
 def test_workers_are_alone_on_one_thread_without_torch():
-    with Workers(environment, None, count=1) as workers:
+    with BatchWorkers(environment, None, count=1) as workers:
         assert next(workers) == ("1", False, signal.SIG_IGN)
 
 
 def test_an_exception_is_raised_here_in_its_turn_with_the_traceback():
-    with Workers(failing, 2, count=2) as workers:
+    with BatchWorkers(failing, 2, count=2) as workers:
         assert [next(workers), next(workers)] == [0, 1]
         with pytest.raises(ValueError, match="volume 'x' is empty") as caught:
             next(workers)
@@ -90,13 +90,16 @@ def test_an_exception_is_raised_here_in_its_turn_with_the_traceback():
 
 
 def test_a_failure_to_start_is_raised_with_the_first():
-    with Workers(refusing, None, count=1) as workers, pytest.raises(OSError, match="cannot open"):
+    with (
+        BatchWorkers(refusing, None, count=1) as workers,
+        pytest.raises(OSError, match="cannot open"),
+    ):
         next(workers)
 
 
 def test_an_exception_that_cannot_be_sent_becomes_words():
     with (
-        Workers(odd, None, count=1) as workers,
+        BatchWorkers(odd, None, count=1) as workers,
         pytest.raises(RuntimeError, match="Unpicklable: odd"),
     ):
         next(workers)
@@ -106,14 +109,14 @@ def test_an_exception_that_cannot_be_sent_becomes_words():
     ("how", "word"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSEGV, "SIGSEGV")]
 )
 def test_a_dead_worker_is_an_error_not_a_hang(how, word):
-    with Workers(dying, how, count=1) as workers:
+    with BatchWorkers(dying, how, count=1) as workers:
         assert next(workers) == 0
         with pytest.raises(RuntimeError, match=rf"killed by {word}.*train\.workers"):
             next(workers)
 
 
 def test_closing_ends_the_processes_even_busy_ones():
-    workers = Workers(squares, 0, count=2)
+    workers = BatchWorkers(squares, 0, count=2)
     pids = {next(workers)["pid"] for _ in range(2)}
     began = time.monotonic()
     workers.close()
@@ -176,13 +179,13 @@ def freezing(_):
 def test_frozen_processes_are_not_waited_for_once_training_is_to_stop():
     """And all of them are killed in the time of one."""
     stop, began = [], time.monotonic()
-    with Workers(freezing, None, count=3, stop=lambda: bool(stop)) as workers:
+    with BatchWorkers(freezing, None, count=3, stop=lambda: bool(stop)) as workers:
         pids = [next(workers) for _ in range(2)]
         threading.Timer(2.0, stop.append, [True]).start()
         with pytest.raises(RuntimeError, match="does not make batch 2, it may be frozen"):
             next(workers)
         assert time.monotonic() - began > 2
-        pids += [worker._process.pid for worker in workers._crew]
+        pids += [worker._process.pid for worker in workers._processes]
     assert time.monotonic() - began < 25
     for pid in pids:
         with pytest.raises(ProcessLookupError):

@@ -9,7 +9,7 @@ from lsd import spec
 from lsd.batches.augmentations import elastic, sampling
 from lsd.batches.augmentations.augmentation import augmentation_kind, runs
 from lsd.batches.augmentations.deform import Deform
-from lsd.batches.augmentations.warp import draw
+from lsd.batches.augmentations.warp import draw_warp
 
 CUBE = (1.0, 1.0, 1.0)
 STILL = spec.Elastic(rotation=(0, 0))
@@ -27,7 +27,7 @@ WILD = spec.Elastic(
 def warp(*augmentations, roi, seed=0, voxel_size=CUBE, flat=False):
     kinds = [augmentation_kind(augmentation) for augmentation in augmentations]
     node = Deform(kinds, voxel_size=voxel_size, flat=flat)
-    return draw(node.draws, roi, np.random.default_rng(seed), every=node.every)
+    return draw_warp(node.draws, roi, np.random.default_rng(seed), every=node.every)
 
 
 def groups(augmentations):
@@ -260,9 +260,9 @@ def test_sections_of_2d_networks_stay_in_their_plane():
 
 def test_smooth_noise_passes_through_normal_numbers():
     at = np.stack(np.meshgrid(*[np.arange(0, 200, 10.0)] * 3, indexing="ij"))
-    values = elastic.smooth_noise(at, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0))
+    values = elastic.spline_noise(at, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0))
     assert values.std() == pytest.approx(3, rel=0.05)
-    near = elastic.smooth_noise(
+    near = elastic.spline_noise(
         at / 100, spacing=(10, 10, 10), sigma=3.0, rng=np.random.default_rng(0)
     )
     assert near.std() < 1
@@ -282,7 +282,7 @@ def test_points_beyond_the_array_read_its_border():
     nodes = np.full((3, 1, 1, 1), 50.0)
     still = tuple(np.zeros((1, 3), np.float32) for _ in range(3))
     for place, value in ((50.0, 7), (-50.0, 0)):
-        for sample in (sampling.linear, sampling.nearest):
+        for sample in (sampling.sample_linear, sampling.sample_nearest):
             out = np.empty((1, 1, 1), np.float32)
             sample(data, nodes * place / 50, (1, 1, 1), (0, 0, 0), still, out)
             assert out[0, 0, 0] == value

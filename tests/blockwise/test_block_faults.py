@@ -19,8 +19,8 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.running.run import BlocksFailed, run
 from lsd.segmentation.decoders.watershed import WatershedDecoder
-from lsd.segmentation.on_disk.tables import Places, open_table, write_tables
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, voxels
+from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, write_tables
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, voxels_per_block
 from lsd.segmentation.predicted import prediction_input
 from lsd.spec import Affinities, Segment
 from lsd.volumes.create import create_array
@@ -156,7 +156,7 @@ def _segmented(folder: Path, whole: Roi, corner: Roi, affs):
     given = prediction_input(source, revision=settings.revision)
     heads = {"affs": HeadInput(given, Affinities().neighborhood)}
     inputs, decoder = Inputs(settings, whole, heads, None), WatershedDecoder(settings.decoder)
-    apart, make = voxels(grid), decoder.first(inputs, folder).open(0)
+    apart, make = voxels_per_block(grid), decoder.first(inputs, folder).open(0)
     rows = int(grid.shape[0])
     last = [
         ((z * rows) + y) * rows + x
@@ -195,7 +195,7 @@ def _name(fragment: int, apart: int, place: dict[int, int]) -> tuple[int, int]:
 def test_tables_of_ids_beyond_floating_point(tmp_path) -> None:
     """4096 blocks of 2**48 voxels: ids up to 2**60."""
     counts, apart = np.arange(4096) % 3, 1 << 48
-    places = Places.of(counts, apart)
+    places = FragmentPlaces.of(counts, apart)
     ids = [
         block * apart + n + 1 for block, count in enumerate(counts.tolist()) for n in range(count)
     ]

@@ -14,7 +14,7 @@ import pytest
 from toy import ROI, expected, step
 
 from lsd.blockwise.on_disk import container as containers
-from lsd.blockwise.on_disk.container import beside, sweep, target_of, working
+from lsd.blockwise.on_disk.container import delete_torn_files, partial_of, target_of, working
 from lsd.blockwise.on_disk.owned import strangers
 from lsd.blockwise.running.run import prepare, run
 from lsd.volumes.array import open_array
@@ -120,7 +120,7 @@ USERS = [
 def test_what_another_wrote_is_refused_and_stays(tmp_path, target, make, place, ours) -> None:
     if ours:
         write(tmp_path, target, **OLD)
-    folder = target if place == "target" else beside(target)
+    folder = target if place == "target" else partial_of(target)
     if ours and place == "partial":
         os.rename(target, folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -288,7 +288,7 @@ def test_what_stands_beside_a_container() -> None:
     ):
         assert target_of(Path("runs") / name) == Path("runs") / name
         if name != ".zarr":
-            assert target_of(beside(Path("runs") / name)) == Path("runs") / name
+            assert target_of(partial_of(Path("runs") / name)) == Path("runs") / name
     # evaluation/<volume>, of volumes that are called so
     for name in ("a", "a.partial", "a.b", "v1.2", "a.lock", "partial"):
         assert target_of(Path("evaluation") / name) == Path("evaluation") / name
@@ -304,7 +304,7 @@ def test_only_what_writers_left_is_swept(tmp_path) -> None:
     for name in torn + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert sweep(tmp_path) == len(torn)
+    assert delete_torn_files(tmp_path) == len(torn)
     assert sorted(
         str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
     ) == sorted(kept)

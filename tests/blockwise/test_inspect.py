@@ -8,7 +8,7 @@ import pytest
 from test_run import check
 from toy import step
 
-from lsd.blockwise.on_disk.inspect import status, steps, verify
+from lsd.blockwise.on_disk.inspect import status, steps, verify_blocks
 from lsd.blockwise.on_disk.ledger import RECORD, read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.running.run import BlocksFailed, run
@@ -39,14 +39,14 @@ def test_status_counts_blocks(tmp_path) -> None:
 
 def test_nothing_to_verify_is_said(tmp_path) -> None:
     with pytest.raises(ValueError, match="nope holds no blocks"):
-        verify(tmp_path / "nope")
+        verify_blocks(tmp_path / "nope")
 
 
 def test_what_is_intact_stays(tmp_path) -> None:
     made = step(tmp_path)
     run(made)
     told = []
-    assert verify(tmp_path, progress=told.append) == []
+    assert verify_blocks(tmp_path, progress=told.append) == []
     assert told == [f"{made.folder}: 24 of 24 blocks are there and intact"]
     assert len(read_ledger(made.folder)) == 24
 
@@ -89,14 +89,14 @@ def test_what_is_damaged_is_named_and_made_again(tmp_path, damage) -> None:
     made = step(tmp_path)
     run(made)
     damage(made)
-    [found] = verify(tmp_path)
+    [found] = verify_blocks(tmp_path)
     assert found.index == 2
     assert "block 2 (3:9, 4:8, -4:4)" in str(found)
     assert read_ledger(made.folder).missing(24).tolist() == [2]
     assert not chunk(made, 2).exists()
     assert run(made).done == 1
     check(made)
-    assert verify(tmp_path) == []
+    assert verify_blocks(tmp_path) == []
 
 
 def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:
@@ -104,10 +104,10 @@ def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:
     with pytest.raises(BlocksFailed):
         run(made)
     told = []
-    assert verify(tmp_path, progress=told.append) == []
+    assert verify_blocks(tmp_path, progress=told.append) == []
     assert told == [f"{made.folder}: 22 of 24 blocks are there and intact, 2 are not done yet"]
     _lose(made)
-    assert [found.index for found in verify(tmp_path)] == [2]
+    assert [found.index for found in verify_blocks(tmp_path)] == [2]
     run(step(tmp_path))
     # once all were done, what is not known of any more was lost
     [records] = [
@@ -115,18 +115,18 @@ def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:
     ]
     records.unlink()
     for _ in range(2):
-        assert [(found.index, found.reason) for found in verify(tmp_path)] == [
+        assert [(found.index, found.reason) for found in verify_blocks(tmp_path)] == [
             (n, "was not done") for n in (2, 5, 7)
         ]
     run(step(tmp_path))
-    assert verify(tmp_path) == []
+    assert verify_blocks(tmp_path) == []
 
 
 def test_an_array_that_is_gone(tmp_path) -> None:
     made = step(tmp_path)
     run(made)
     shutil.rmtree(made.container / "out")
-    assert len(verify(tmp_path)) == 24
+    assert len(verify_blocks(tmp_path)) == 24
     assert list(steps(tmp_path)) == [made.folder]
     run(step(tmp_path))
     check(made)
@@ -139,7 +139,7 @@ def test_nothing_is_verified_while_it_is_written(tmp_path) -> None:
         exclusive(made.container),
         pytest.raises(RuntimeError, match="is being written by process"),
     ):
-        verify(tmp_path)
+        verify_blocks(tmp_path)
 
 
 def test_results_that_are_linked_or_hidden_are_seen(tmp_path) -> None:
@@ -154,7 +154,7 @@ def test_results_that_are_linked_or_hidden_are_seen(tmp_path) -> None:
     assert found.done == found.blocks == 24
     array = open_array(made.container, "out", writable=True)
     array.write(array.read(array.roi) + 1, array.roi)
-    assert len(verify(runs)) == 24
+    assert len(verify_blocks(runs)) == 24
 
 
 def test_verify_tells_the_next_run_of_a_writer_that_was_killed(tmp_path) -> None:
@@ -165,5 +165,5 @@ def test_verify_tells_the_next_run_of_a_writer_that_was_killed(tmp_path) -> None
         there = json.loads(lock.read_text())
     # as it lies there when its process is gone
     lock.write_text(json.dumps({**there, "pid": 2**22 + 1}))
-    verify(tmp_path)
+    verify_blocks(tmp_path)
     assert (made.container / "blocks" / ".torn").exists()

@@ -14,9 +14,9 @@ from funlib.geometry import Roi
 from test_run import TWO
 
 from lsd.blockwise import levels as module
-from lsd.blockwise.levels import Level, make_levels
+from lsd.blockwise.levels import LevelFunction, make_levels
 from lsd.blockwise.on_disk.grid import tile
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import BlocksFailed, prepare
@@ -101,8 +101,8 @@ def check(step, factors=FACTORS, levels=4) -> None:
             )
             ours = open_array(step.container, f"{name}/{level}")
             np.testing.assert_array_equal(ours.read(ours.roi), expected, strict=True)
-    assert containers.arrays(step.container) == sorted(HOW), "levels are parts of their image"
-    assert verify(step.container.parent) == []
+    assert containers.array_names(step.container) == sorted(HOW), "levels are parts of their image"
+    assert verify_blocks(step.container.parent) == []
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_beside_an_offset_that_is_no_whole_voxels(tmp_path) -> None:
         ]
         middle = [first[0], first[1] + 5.24 * (f - 1) / 2, first[2] + 4 * (f - 1) / 2]
         assert [image.translation[dim] for dim in "zyx"] == pytest.approx(middle, rel=1e-12)
-    assert verify(tmp_path) == []
+    assert verify_blocks(tmp_path) == []
 
 
 def test_one_level_is_nothing_to_do_and_more_may_come_later(tmp_path) -> None:
@@ -164,7 +164,7 @@ def test_one_level_is_nothing_to_do_and_more_may_come_later(tmp_path) -> None:
 
 def test_killed_levels_are_gone_on_with_and_not_listed(tmp_path, monkeypatch) -> None:
     step = source(tmp_path)
-    compute = Level.compute
+    compute = LevelFunction.compute
 
     def failing(self, block, data):
         if block.index == 2 and any(name.endswith("/2") for name in data):
@@ -172,7 +172,7 @@ def test_killed_levels_are_gone_on_with_and_not_listed(tmp_path, monkeypatch) ->
         return compute(self, block, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Level, "compute", failing)
+        patch.setattr(LevelFunction, "compute", failing)
         with pytest.raises(BlocksFailed):
             make(step)
     for name in HOW:
@@ -189,7 +189,7 @@ def test_of_another_source_and_lost_levels_are_made_anew(tmp_path) -> None:
     assert [summary.done for summary in make(step)] == [0, 12, 0]
     check(step)
     prepare(replace(step, job=SourceJob(edition=2)))
-    assert not containers.arrays(step.container)
+    assert not containers.array_names(step.container)
     assert [path.name for path in (step.container / "blocks").iterdir()] == ["source"]
     other = source(tmp_path, version=2)
     assert all(summary.done for summary in make(other))
@@ -207,7 +207,7 @@ def test_damaged_levels_are_found_and_mended(tmp_path) -> None:
     step = source(tmp_path)
     make(step)
     (step.container / "affs" / "1" / "0" / "1" / "0" / "0").unlink()
-    [found] = verify(tmp_path)
+    [found] = verify_blocks(tmp_path)
     assert found.folder.name == "source-level1"
     assert make(step)[0].done == 1
     check(step)
@@ -220,4 +220,4 @@ def test_arrays_of_earlier_versions_have_none(tmp_path, caplog) -> None:
     assert all(summary.done for summary in make(step, levels=2))
     assert "affs is of an earlier version, which has no room for levels" in caplog.text
     assert open_array(step.container, "affs").read(ROI).shape == (3, *ROI.shape)
-    assert containers.find(step.container, "segmentation/0.5/1")
+    assert containers.find_array(step.container, "segmentation/0.5/1")

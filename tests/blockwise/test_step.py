@@ -20,12 +20,12 @@ from lsd.blockwise.on_disk.step import (
     Step,
     container_of,
     differences,
-    digest,
+    fingerprint_digest,
     load_step,
     step_folder,
 )
 from lsd.spec import Spec
-from lsd.spec.effect import NoEffect, Told
+from lsd.spec.effect import NoEffect, Wording
 
 ROWS = np.dtype([("u", "<u8"), ("score", "<f4")])
 
@@ -51,7 +51,7 @@ class Anything(Job):
     inputs: dict[str, Any] = {}
     inner: Inner = Inner()
     others: Annotated[dict[str, Any], NoEffect("for this test")] = {}
-    checkpoint: Annotated[str, Told("the checkpoint of {inputs} is another one")] = ""
+    checkpoint: Annotated[str, Wording("the checkpoint of {inputs} is another one")] = ""
 
     def open(self, container, worker):
         return (self, container, worker)
@@ -126,7 +126,7 @@ def test_other_blocks_are_another_step(tmp_path, change) -> None:
     found = differences(there.depends_on(), asked.depends_on())
     assert found
     assert any(re.search(CHANGES[change][1], line) for line in found), found
-    assert digest(there.depends_on()) != digest(asked.depends_on())
+    assert fingerprint_digest(there.depends_on()) != fingerprint_digest(asked.depends_on())
 
 
 def test_every_field_counts_but_those_that_say_that_they_do_not(tmp_path) -> None:
@@ -212,17 +212,17 @@ def _without_none(value):
 
 
 def test_a_digest_is_of_the_content_not_of_the_order(tmp_path) -> None:
-    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
-    assert digest({"a": 1, "b": [2, 3]}) != digest({"a": 1, "b": [3, 2]})
+    assert fingerprint_digest({"a": 1, "b": [2, 3]}) == fingerprint_digest({"b": [2, 3], "a": 1})
+    assert fingerprint_digest({"a": 1, "b": [2, 3]}) != fingerprint_digest({"a": 1, "b": [3, 2]})
     # the same in every process
     command = (
-        "from lsd.blockwise.on_disk.step import digest; print(digest({'a': 1, 'b': [2, 3]}), "
-        "end='')"
+        "from lsd.blockwise.on_disk.step import fingerprint_digest as digest; "
+        "print(digest({'a': 1, 'b': [2, 3]}), end='')"
     )
     found = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=True
     ).stdout
-    assert found == digest({"a": 1, "b": [2, 3]})
+    assert found == fingerprint_digest({"a": 1, "b": [2, 3]})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"depends_on": {}, "grid": {}}'])

@@ -3,12 +3,14 @@
 import os
 import re
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 
 from lsd.cli.commands import evaluate, predict, segment, train
-from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.cli.survey.words import amount, duration, times
 from lsd.evaluation.run import evaluate as evaluated
+from lsd.losses.loss import HeadLoss
 from lsd.prediction.run import predict as predicted
 from lsd.segmentation.run import segment as segmented
 from lsd.spec import (
@@ -16,19 +18,25 @@ from lsd.spec import (
     Config,
     Dataset,
     Head,
+    Loss,
     Network,
     Predict,
     ResidualUNet,
     Segment,
     Stage,
     Synthetic,
+    Target,
     Train,
+    UNet,
     Variant,
     Volume,
     Workers,
     paths,
 )
+from lsd.spec.plurals import counted
+from lsd.targets.target import TargetKind
 from lsd.training.loop import train as trained
+from lsd.training.step_time import smaller_input, work
 
 COMMANDS = {module.COMMAND.name: module.COMMAND for module in (train, predict, segment, evaluate)}
 
@@ -82,13 +90,14 @@ def test_before_anything_is_there(config) -> None:
     assert "parameters, 3D" in text
     assert "stage main: reads raw, gives affs (3 channels); raw 16x16x16, input 16x16x16" in text
     assert "iterations: 0 of 4 are done, 4 are left" in text
-    assert "a guess, from a pass" in text
+    assert "a guess, from a pass of 16x16x16" in text
     assert "memory of a step: about" in text
+    assert re.search(r"head affs: known at \d+% of the sample, loss at the start about 0", text)
     text = said("predict", config)
     assert "no best checkpoint in" in text
     assert "untrained" in text
     assert re.search(r"synthetic_test: \d+ blocks of \d+x\d+x\d+, each from 20x24x24; 0 done", text)
-    assert "a guess, from a block that was predicted here and now" in text
+    assert "a guess, from a small block predicted here and now" in text
     assert "there is no prediction of volume 'synthetic_test'" in said("segment", config)
     assert "synthetic_test: there is no segmentation yet" in said("evaluate", config)
 
@@ -125,6 +134,63 @@ def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     assert f"{paths.evaluation_file(config)} is there" in said("evaluate", config)
 
 
+class Broken(Target):
+    """What fails when it is computed, and not before."""
+
+    kind: Literal["broken"] = "broken"
+    behaviour: ClassVar[str] = "test_survey:BrokenTarget"
+
+
+class BrokenTarget(TargetKind[Broken]):
+    """Looks for an array that nobody has."""
+
+    def channels(self, dims):
+        return 1
+
+    def compute(self, sample):
+        return sample.arrays["distance"], sample.inside[None]
+
+
+class Endless(Loss):
+    """Infinite where the network knows nothing."""
+
+    kind: Literal["endless"] = "endless"
+    behaviour: ClassVar[str] = "test_survey:EndlessLoss"
+
+
+class EndlessLoss(HeadLoss):
+    """1 / 0."""
+
+    def forward(self, sample, totals):
+        return 1 / sample.own_logits.square().sum()
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (Head(target=Broken()), "(?s)broken.*distance"),
+        (Head(target=Affinities(), loss=Endless()), "the loss of head affs is inf"),
+    ],
+)
+def test_targets_and_losses_are_tried(config, head, says) -> None:
+    variant = Variant(stages=Stage(heads={"affs": head}))
+    broken = config.derive(variant=variant, imports=("test_survey",))
+    with pytest.raises(ValueError, match=says):
+        said("train", broken)
+    assert not Path(config.data_root).exists()
+
+
+def test_a_large_network_takes_seconds(config) -> None:
+    """Of which a pass at its own size takes minutes."""
+    variant = config.variant
+    paper = Network(trunk=UNet(), train_shape=(196, 196, 196), predict_shape=(268, 268, 268))
+    own = config.derive(network=paper)
+    stage = variant.stages[0]
+    small = smaller_input(own, stage)
+    assert work(own, stage, small) < work(own, stage, (196, 196, 196)) / 5
+    assert smaller_input(config, stage) == (16, 16, 16)
+
+
 def test_what_the_command_would_refuse_is_refused(config) -> None:
     missing = config.derive(dataset={"train": Volume(path="nothing.zarr", labels="labels")})
     with pytest.raises(ValueError, match=r"nothing\.zarr"):
@@ -140,4 +206,8 @@ def test_words() -> None:
     assert [duration(n) for n in (0.2, 5.25, 50, 130, 3600, 9000, 86_400, 400_000)] == [
         "a second or less", "5.2 s", "50 s", "2.2 min", "60 min", "2.5 h", "24 h", "4.63 days",
     ]  # fmt: skip
-    assert (blocks(1), blocks(7), times((5.24, 4, 4))) == ("1 block", "7 blocks", "5.24x4x4")
+    assert (counted(1, "block"), counted(7, "block"), times((5.24, 4, 4))) == (
+        "1 block",
+        "7 blocks",
+        "5.24x4x4",
+    )

@@ -105,7 +105,7 @@ def test_a_threshold_that_is_scored_and_not_written_is_told(config) -> None:
     other = config.derive(segment=config.segment.derive(thresholds=(0.45,)))
     told = []
     assert evaluate(other, progress=told.append).threshold == 0.45
-    missing = "holds no segmentation at threshold 0.45 yet: run segment.py again to write it"
+    missing = "holds no segmentation at threshold 0.45 yet: run `lsd segment` again to write it"
     assert [line for line in told if "0.45" in line] == [
         f"{name}: scored; {segmentation(config, name)} {missing}" for name in NAMES
     ]
@@ -189,7 +189,7 @@ def test_of_volumes_without_truth_it_is_said_where_they_are(config) -> None:
     assert list(evaluate(config, progress=told.append).volumes) == ["a", "b"]
     path = segmentation(config, "c")
     missing = (
-        f"{path} holds no segmentation at threshold 0.35 yet: run segment.py again to write it"
+        f"{path} holds no segmentation at threshold 0.35 yet: run `lsd segment` again to write it"
     )
     assert told[-1] == f"c: no truth, not scored; {missing}"
     segment(config)

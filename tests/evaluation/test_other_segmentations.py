@@ -37,9 +37,12 @@ from lsd.volumes.create import create_array
         ({"caution": 0.2}, "segment.caution: 0.0 there, 0.2 asked for"),
         (
             {"block": (7, 22, 24)},
-            r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run segment.py again",
+            r"segment.block: \[14, 22, 24\] there, \[7, 22, 24\] asked for; run `lsd segment`",
         ),
-        ({"use_mask": True}, "segment.use_mask: False there, True asked for; run segment.py again"),
+        (
+            {"use_mask": True},
+            "segment.use_mask: False there, True asked for; run `lsd segment` again",
+        ),
         ({"context": (4, 4, 4)}, r"segment.context: \[32, 32, 32\] there, \[4, 4, 4\] asked for"),
         ({"agglomeration": "blocks"}, "segment.agglomeration: whole there, blocks asked for;"),
         (
@@ -74,14 +77,14 @@ def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path
     segment(masked)
     evaluate(masked)
     with pytest.raises(
-        ValueError, match=r"segment.use_mask: True there, False asked for; run segment.py again"
+        ValueError, match=r"segment.use_mask: True there, False asked for; run `lsd segment` again"
     ):
         evaluate(config)
     create_array(
         tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True
     ).write(np.ones(ROI.shape, np.uint8), ROI)
     with pytest.raises(
-        ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run segment"
+        ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run `lsd segm"
     ):
         evaluate(masked)
     segment(masked)
@@ -102,7 +105,7 @@ def test_where_regions_grow_in_blocks_what_they_see_counts(config) -> None:
     other = made.derive(segment=made.segment.derive(edge_context=(0, 9, 9)))
     with pytest.raises(
         ValueError,
-        match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run segment.py",
+        match=r"segment.edge_context: \[64, 64, 64\] there, \[1, 9, 9\] asked for; run `lsd",
     ):
         evaluate(other)
     with pytest.raises(
@@ -121,7 +124,7 @@ def test_scores_of_another_prediction_are_not_told_as_those_of_this_one(config) 
     write(path, "affs", noisy_affinities(truth_of(2), 9), channels=3)
     with pytest.raises(
         ValueError,
-        match=r"c\.zarr .*affs of the prediction was changed since; run segment\.py again",
+        match=r"c\.zarr .*affs of the prediction was changed since; run `lsd segment` again",
     ):
         evaluate(config)
     segment(config)
@@ -157,7 +160,7 @@ def test_errors(config, tmp_path) -> None:
     shutil.rmtree(edges)
     with pytest.raises(ValueError, match=r"blocks/edges is missing"):
         evaluate(config)
-    with pytest.raises(ValueError, match=r"run segment\.py first"):
+    with pytest.raises(ValueError, match=r"run `lsd segment` first"):
         evaluate(config.derive(name="other"))
     without = Dataset(test=(config.dataset.test[0].derive(labels=None),))
     with pytest.raises(ValueError, match="has labels to be scored"):

@@ -8,7 +8,7 @@ import pytest
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.lookup import components, relabel
 from lsd.evaluation.partition import Partition, compare, score
-from lsd.evaluation.sweep import best, pooled, sweep
+from lsd.evaluation.sweep import best_threshold, pooled, sweep_thresholds
 
 THRESHOLDS = (0.9, 0.1, 0.5)
 
@@ -24,7 +24,7 @@ def _case(seed=0):
 @pytest.mark.parametrize("background", ["label", "ignore", "singletons"])
 def test_equals_scoring_the_arrays(background) -> None:
     fragments, truth, edges, scores = _case()
-    found = sweep(
+    found = sweep_thresholds(
         Contingency.of(fragments, truth),
         edges,
         scores,
@@ -43,10 +43,10 @@ def _with(voi_split, voi_merge):
 
 
 def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
-    assert best({0.3: _with(1, 1), 0.5: _with(0.5, 0.75), 0.7: _with(0.75, 0.5)}) == 0.5
-    assert best({0.7: _with(0.75, 0.5), 0.5: _with(0.5, 0.75)}) == 0.5
+    assert best_threshold({0.3: _with(1, 1), 0.5: _with(0.5, 0.75), 0.7: _with(0.75, 0.5)}) == 0.5
+    assert best_threshold({0.7: _with(0.75, 0.5), 0.5: _with(0.5, 0.75)}) == 0.5
     with pytest.raises(ValueError, match="no threshold"):
-        best({})
+        best_threshold({})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_lowest_of_those_that_are_as_good_is_best(tolerance, picked) -> None
         0.5: _with(0.75, 0.3),
         0.3: _with(1.5, 0.25),
     }
-    assert best(found, tolerance=tolerance) == picked
+    assert best_threshold(found, tolerance=tolerance) == picked
 
 
 def test_volumes_are_pooled_where_both_were_swept() -> None:

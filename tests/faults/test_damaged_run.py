@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from faulted import THRESHOLDS, check, other, run
 
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
@@ -68,7 +68,9 @@ def test_blocks_that_say_done_without_data(copy) -> None:
     shutil.rmtree(container / "fragments" / "0" / "0")
     [rows] = (container / "blocks" / "edges").glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-16])
-    found = {(finding.folder.name, finding.index) for finding in verify(paths.run_folder(config))}
+    found = {
+        (finding.folder.name, finding.index) for finding in verify_blocks(paths.run_folder(config))
+    }
     last = max(index for name, index in found if name == "edges")
     assert found == {
         *(("fragments", index) for index in range(6)),
@@ -77,7 +79,7 @@ def test_blocks_that_say_done_without_data(copy) -> None:
     }
     segment(config)
     check(config, expected)
-    assert verify(paths.run_folder(config)) == []
+    assert verify_blocks(paths.run_folder(config)) == []
 
 
 def _lose_rows(container: Path, other: Path) -> None:
@@ -112,7 +114,7 @@ def _take_tables_of_another_run(container: Path, other: Path) -> None:
 
 DAMAGES = {
     _lose_rows: r"blocks/edges/.*\.rows",
-    _lose_edges: r"blocks/edges is missing; run segment\.py again",
+    _lose_edges: r"blocks/edges is missing; run `lsd segment` again",
     _take_edges_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments, it is from",
     _take_fragments_of_another_run: r"blocks/edges does not belong to .*em\.zarr:fragments",
     _cut_table: r"tables/0\.4\.npy",
@@ -130,7 +132,7 @@ def test_graphs_and_tables_that_are_missing_or_from_another_run(copy, another, d
     asked = other(config, segment={"thresholds": (*THRESHOLDS, 0.45)})
     with pytest.raises(ValueError, match=DAMAGES[damage]) if DAMAGES[damage] else nullcontext():
         evaluate(asked)
-    verify(paths.run_folder(config))
+    verify_blocks(paths.run_folder(config))
     segment(config)
     evaluate(config)
     check(config, expected)

@@ -9,12 +9,12 @@ from hashes import digests
 
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.running.run import BlocksFailed
-from lsd.evaluation.counting import Counts
+from lsd.evaluation.counting import CountsFunction
 from lsd.evaluation.run import evaluate
-from lsd.prediction.blocks import Heads
+from lsd.prediction.blocks import HeadsFunction
 from lsd.prediction.run import predict
-from lsd.segmentation.over_blocks.contacts import Contacts
-from lsd.segmentation.over_blocks.fragments import Fragments
+from lsd.segmentation.over_blocks.contacts import ContactsFunction
+from lsd.segmentation.over_blocks.fragments import FragmentsFunction
 from lsd.segmentation.run import segment
 from lsd.spec import Dataset, paths
 
@@ -27,7 +27,7 @@ def no_block(monkeypatch) -> None:
     def compute(*_, **__):
         raise AssertionError("a block was computed")
 
-    for function in (Heads, Fragments, Counts):
+    for function in (HeadsFunction, FragmentsFunction, CountsFunction):
         monkeypatch.setattr(function, "compute", compute)
 
 
@@ -110,8 +110,8 @@ def test_unfinished_blocks_are_gone_on_with_in_the_same_size_only(copy, monkeypa
     config, expected = copy()
     shutil.rmtree(paths.run_folder(config))
     cases = {
-        predict: (Heads, {"predict": {"shape": (22, 22, 22)}}),
-        segment: (Contacts, {"segment": {"block": (10, 16, 16)}}),
+        predict: (HeadsFunction, {"predict": {"shape": (22, 22, 22)}}),
+        segment: (ContactsFunction, {"segment": {"block": (10, 16, 16)}}),
     }
     for work, (function, change) in cases.items():
         with monkeypatch.context() as patch:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from lsd.network import sizes
 from lsd.network.cascade import Cascade, as_stored
-from lsd.network.layers import Nearest, crop
+from lsd.network.layers import NearestUpsampling, crop
 from lsd.spec import Affinities, ResidualUNet, UNet
 from lsd.targets.target import target_kind
 
@@ -224,7 +224,7 @@ def _assert_slope(loss, weights, step=1e-8):
 
 
 def test_nearest_upsampling_commutes_with_its_convolution():
-    layer = Nearest(3, 2, (1, 2, 3))
+    layer = NearestUpsampling(3, 2, (1, 2, 3))
     x = torch.randn(1, 3, 2, 3, 4)
     repeated = functional.interpolate(x, scale_factor=(1, 2, 3), mode="nearest")
     torch.testing.assert_close(layer(x), layer.convolution(repeated))

@@ -145,9 +145,9 @@ def test_what_would_not_load_is_not_saved(path, value):
 
 
 def test_missing_keys_are_named(path):
-    with pytest.raises(ValueError, match=r"needs 'model' \(dict\), got NoneType"):
+    with pytest.raises(ValueError, match="needs 'model', a dictionary, and this one has none"):
         checkpoint.save(path, {key: value for key, value in CONTENT.items() if key != "model"})
-    with pytest.raises(ValueError, match=r"needs 'iteration' \(int\), got float"):
+    with pytest.raises(ValueError, match=r"'iteration', a whole number, and this one holds 1\.0"):
         _saved(path, iteration=1.0)
     with pytest.raises(ValueError, match="no checkpoint of format 1"):
         _saved(path, format=2)
@@ -206,7 +206,7 @@ def test_a_full_disk_is_named_and_leaves_the_previous_checkpoint(path):
 
 
 def test_names_newest_best_and_pruning(tmp_path):
-    assert files.newest(tmp_path / "none") is None
+    assert files.newest_file(tmp_path / "none") is None
     paths = [tmp_path / files.file_name(n) for n in (900, 5, 20_000, 123_456_789)]
     for path in paths:
         _saved(path)
@@ -219,14 +219,14 @@ def test_names_newest_best_and_pruning(tmp_path):
         (tmp_path / stray).touch()
     ordered = [paths[1], paths[0], paths[2], paths[3]]
     assert files.listing(tmp_path) == ordered
-    assert files.newest(tmp_path) == paths[3]
-    assert files.best(tmp_path) is None
+    assert files.newest_file(tmp_path) == paths[3]
+    assert files.best_file(tmp_path) is None
     for path in (paths[1], paths[1], paths[0]):
         files.make_best(path)
     files.prune(tmp_path, keep=2)
     assert files.listing(tmp_path) == ordered[2:]
     assert not list(tmp_path.glob("*.partial"))
-    assert checkpoint.load(files.best(tmp_path))["iteration"] == 7
+    assert checkpoint.load(files.best_file(tmp_path))["iteration"] == 7
 
 
 def test_publishing_copies_where_links_are_not_to_be_had(tmp_path, monkeypatch):

@@ -121,22 +121,22 @@ def test_equal_configs_have_equal_hashes(config):
 
 def test_resolving_names(config, tmp_path):
     with pytest.raises(ValueError, match=r"no best checkpoint in .*; train 'tiny' first"):
-        restore.resolve("best", config)
+        restore.checkpoint_path("best", config)
     first, _ = _save(config, "lsds", iteration=5)
     with pytest.raises(
         ValueError, match=r"no latest checkpoint in .*iteration_00000005.pt \(stage lsds\)"
     ):
-        restore.resolve("latest", config)
+        restore.checkpoint_path("latest", config)
     _save(config, "affs", iteration=9)
     newest, _ = _save(config, "affs", iteration=10)
     with pytest.raises(ValueError, match=r"predict\.checkpoint=latest"):
-        restore.resolve("best", config)
+        restore.checkpoint_path("best", config)
     files.make_best(newest)
-    assert restore.resolve("latest", config) == newest
-    assert restore.resolve("best", config) == newest.with_name("best.pt")
-    assert restore.resolve(str(first), config) == first
+    assert restore.checkpoint_path("latest", config) == newest
+    assert restore.checkpoint_path("best", config) == newest.with_name("best.pt")
+    assert restore.checkpoint_path(str(first), config) == first
     with pytest.raises(ValueError, match="is no file; allowed: 'best', 'latest', or the path"):
-        restore.resolve(str(tmp_path), config)
+        restore.checkpoint_path(str(tmp_path), config)
 
 
 def test_a_run_of_another_variant_is_told_apart(config) -> None:
@@ -145,4 +145,4 @@ def test_a_run_of_another_variant_is_told_apart(config) -> None:
     with pytest.raises(
         ValueError, match=r"has stages lsds, the config's variant has main; repeat .*config\.json"
     ):
-        restore.resolve("best", other)
+        restore.checkpoint_path("best", other)

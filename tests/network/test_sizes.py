@@ -52,7 +52,7 @@ def test_auto_context_of_the_paper():
 
 
 def test_parameters_of_the_paper():
-    assert sizes.parameters(TINY_VARIANTS["aff"], UNet()) == pytest.approx(95.8e6, rel=1e-3)
+    assert cost.parameters(UNet(), TINY_VARIANTS["aff"]) == pytest.approx(95.8e6, rel=1e-3)
 
 
 def test_parameters_of_group_norm():
@@ -61,8 +61,8 @@ def test_parameters_of_group_norm():
         ResidualUNet(norm="group", features_out=7),
     ):
         cascade = Cascade(TINY_VARIANTS["mtlsd"], trunk).to("meta")
-        assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(
-            TINY_VARIANTS["mtlsd"], trunk
+        assert sum(p.numel() for p in cascade.parameters()) == cost.parameters(
+            trunk, TINY_VARIANTS["mtlsd"]
         )
 
 
@@ -188,7 +188,7 @@ def test_networks_give_the_shapes_that_were_computed(trunk, data):
         st.sampled_from([TINY_VARIANTS["mtlsd"], TINY_VARIANTS["acrlsd"], BRANCHED])
     )
     cascade = Cascade(variant, trunk).to("meta")
-    assert sum(p.numel() for p in cascade.parameters()) == sizes.parameters(variant, trunk)
+    assert sum(p.numel() for p in cascade.parameters()) == cost.parameters(trunk, variant)
     wanted = data.draw(_shapes(trunk.dims, 1, 20))
     shape = sizes.smallest_input(trunk, wanted)
     assert all(a >= b for a, b in zip(sizes.output_shape(trunk, shape), wanted, strict=True))

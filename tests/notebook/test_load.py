@@ -1,6 +1,8 @@
 """lsd.load(...).predict: raw of any dtype and from anywhere gives what the room of prediction
 gives."""
 
+import pickle
+
 import numpy as np
 import pytest
 import tifffile
@@ -143,8 +145,8 @@ def test_settings_are_those_of_a_prediction(checkpoints) -> None:
     ("raw", "given", "says"),
     [
         (RAW, {"voxel_size": None}, "give voxel_size in nm"),
-        (RAW, {"voxel_size": (10, 10)}, "raw has 3 axes"),
-        (RAW, {"voxel_size": (10, 10, 0)}, "above 0"),
+        (RAW, {"voxel_size": (10, 10)}, r"one positive number .* 3 for this raw.*got \(10, 10\)"),
+        (RAW, {"voxel_size": (10, 10, 0)}, r"one positive number .*got \(10, 10, 0\)"),
         (RAW.astype(np.uint16), {}, r"raw is uint16; .*raw_range=\(0, 65535\)"),
         (RAW / 255, {}, r"raw is float64; .*raw_range=\(0, 1\)"),
         (RAW > 3, {}, "raw is bool; allowed: integers and floats"),
@@ -155,7 +157,16 @@ def test_settings_are_those_of_a_prediction(checkpoints) -> None:
         (RAW[None], {}, r"raw has shape \(1, 30, 34, 38\)"),
         (RAW[:0], {}, "at least a voxel"),
         (RAW, {"heads": "nothing"}, "no head 'nothing' to predict; the checkpoint has: lsds, affs"),
-        (RAW, {"volumes": "test"}, "no field 'volumes'"),
+        (RAW, {"heads": 3}, "heads is a name or a list of names, got 3"),
+        (RAW, {"voxelsize": SIZE}, "no argument 'voxelsize'; did you mean 'voxel_size'"),
+        (RAW, {"augmnt": "flips"}, "no argument 'augmnt'; did you mean 'augment'"),
+        (RAW, {"voxel_size": "10"}, "one positive number an axis.*got '10'"),
+        (RAW, {"raw_range": 255}, "raw_range is two numbers.*got 255"),
+        (RAW, {"raw_range": ("0", "255")}, "raw_range is two numbers"),
+        (RAW, {"progress": True}, "progress is a function, .*got True"),
+        (RAW.astype(np.int64), {}, r"int64, with values in 0\.\.255; .*raw_range=\(0, 255\)"),
+        ("raw.tif", {}, r"raw is a path, 'raw\.tif'; open it first"),
+        (RAW, {"volumes": "test"}, "predict has no argument 'volumes'"),
         (RAW, {"augment": "all"}, "augment: input should be 'none', 'flips' or 'transposes'"),
     ],
 )  # fmt: skip
@@ -171,7 +182,7 @@ def test_voxels_of_another_size_are_told(checkpoints) -> None:
 
 
 def test_a_file_that_is_no_checkpoint(tmp_path, checkpoints) -> None:
-    with pytest.raises(ValueError, match=r"nothing\.pt is no file"):
+    with pytest.raises(ValueError, match=r"nothing\.pt' is not there; no checkpoint \(\.pt\) lies"):
         lsd.load(tmp_path / "nothing.pt")
     cut = tmp_path / "cut.pt"
     cut.write_bytes(checkpoints["3d"].read_bytes()[:-100])
@@ -179,6 +190,48 @@ def test_a_file_that_is_no_checkpoint(tmp_path, checkpoints) -> None:
         lsd.load(cut)
     with pytest.raises(ValueError, match="there is no module 'not_there'"):
         lsd.load(checkpoints["3d"], imports="not_there")
+
+
+def test_a_checkpoint_that_is_not_there_is_looked_for_nearby(tmp_path, monkeypatch) -> None:
+    for name in ("runs/mine/main/checkpoints/best.pt", "runs/mine/main/checkpoints/9.pt", "a.pt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    for wrong, nearby in {
+        "nope.pt": "nearby: a.pt, runs/mine/main/checkpoints/best.pt",
+        "runs/mine/main/checkpoints/bets.pt": "nearby: runs/mine/main/checkpoints/best.pt, ",
+        "runs/mine": "is a folder; checkpoints nearby: runs/mine/main/checkpoints/best.pt",
+        "runs/other/main/checkpoints/best.pt": "nearby: runs/mine/main/checkpoints/best.pt",
+    }.items():
+        with pytest.raises(ValueError, match=nearby):
+            lsd.load(wrong)
+    with pytest.raises(ValueError, match=r"checkpoint is the path of a \.pt file, got None"):
+        lsd.load(None)
+    with pytest.raises(ValueError, match="no argument 'import'; did you mean 'imports'"):
+        lsd.load("a.pt", **{"import": "x"})
+
+
+def test_one_number_is_the_voxel_size_of_all_axes(checkpoints) -> None:
+    network = lsd.load(checkpoints["3d"])
+    one = network.predict(RAW, voxel_size=10, heads="affs", threads=1)
+    np.testing.assert_array_equal(
+        one["affs"], network.predict(RAW, voxel_size=SIZE, heads=["affs"], threads=1)["affs"]
+    )
+
+
+@pytest.mark.parametrize("dims", ["3d", "2d"])
+def test_heads_are_segmented_as_they_are(checkpoints, dims) -> None:
+    """They know their offsets, also when they were pickled."""
+    network = lsd.load(checkpoints[dims])
+    heads = pickle.loads(pickle.dumps(network.predict(RAW, voxel_size=10, threads=1)))
+    assert heads.neighborhoods == {"affs": network.neighborhood()}
+    assert heads.ranges == {"lsds": (0, 1), "affs": (0, 1)}
+    np.testing.assert_array_equal(
+        lsd.segment(heads, threshold=0.4),
+        lsd.segment(heads["affs"], neighborhood=network.neighborhood(), threshold=0.4),
+    )
+    with pytest.raises(ValueError, match="reads the head 'other'; those given are: lsds, affs"):
+        lsd.segment(heads, affinities="other")
 
 
 def test_offsets_of_affinities(checkpoints) -> None:

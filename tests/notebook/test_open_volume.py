@@ -66,6 +66,9 @@ def test_a_part_of_a_volume(tmp_path, monkeypatch) -> None:
         ({"raw": "nothing"}, "labels.*raw|raw.*labels"),
         ({"raw": "raw", "region": "5"}, "is no slice"),
         ({"raw": "raw", "voxel_sise": (1, 1, 1)}, "did you mean 'voxel_size'"),
+        ({"raw": "raw", "sharpn": {}}, "no argument 'sharpn'; did you mean 'sharpen'"),
+        ({"raw": "raw", "voxel_size": "10"}, "voxel_size"),
+        ({"raw": "raw", "raw_range": 5}, "raw_range"),
         ({"raw": "raw", "labels": "raw", "labels_mask": "mask"}, "mask"),
     ],
 )
@@ -74,6 +77,15 @@ def test_what_is_wrong_is_said(tmp_path, given, says) -> None:
     with pytest.raises(ValueError, match=says) as error:
         lsd.open_volume(path, **given)
     assert "\n" not in str(error.value)
+
+
+def test_one_number_is_the_voxel_size_of_all_axes(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "raw.tif", RAW)
+    assert lsd.open_volume(tmp_path / "raw.tif", voxel_size=8).voxel_size == (8, 8, 8)
+    with pytest.raises(ValueError, match=r"nope\.tif"):
+        lsd.open_volume(tmp_path / "nope.tif", voxel_size=8)
+    with pytest.raises(ValueError, match="path is that of a zarr, HDF5 or TIFF file, got 3"):
+        lsd.open_volume(3)
 
 
 def test_other_raw_wants_its_range(tmp_path) -> None:

@@ -1,11 +1,17 @@
 """lsd.segment: segments from affinities in one call."""
 
+from typing import ClassVar, Literal
+
 import numpy as np
 import pytest
+from kinds_outside.decoders import Pieces
+from scipy import ndimage
 
 import lsd
+from lsd.notebook.heads import Heads
 from lsd.segmentation.decode import decode
-from lsd.spec import Segment
+from lsd.segmentation.decoders.blocks import BlockDecoder
+from lsd.spec import Decoder, Segment
 
 NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 FAR = (*NEAR, (-3, 0, 0), (0, -9, 0), (0, 0, -9))
@@ -74,16 +80,107 @@ def test_long_range_affinities_by_the_mutex_watershed() -> None:
     assert lsd.compare(found, LABELS).voi_sum == 0
 
 
+class Right(Decoder):
+    """Pieces where the flow goes to the right, inside of what the boundary leaves."""
+
+    kind: Literal["right"] = "right"
+    behaviour: ClassVar[str] = "test_segment:RightDecoder"
+
+
+class RightDecoder(BlockDecoder):
+    """Reads a head in -1..1 and one in 0..1."""
+
+    def reads(self, settings):
+        return ("flow", "boundary")
+
+    def segments(self, heads, *, mask, first_section):
+        inside = (heads["flow"].predicted[2] > 0) & (heads["boundary"].probabilities[0] < 0.5)
+        return ndimage.label(inside if mask is None else inside & mask)[0].astype(np.uint64)
+
+
+BOUNDARY = (LABELS == 0).astype(np.float32)[np.newaxis]
+INSIDE = ndimage.label(LABELS > 0)[0]
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        BOUNDARY,
+        (BOUNDARY * 255).astype(np.uint8),
+        {"boundary": BOUNDARY, "affs": NOISY},
+        {"boundary": BOUNDARY.tolist()},
+    ],
+    ids=["array", "uint8", "heads", "list"],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"decoder": Pieces(highest=0.3)},
+        {"decoder": {"kind": "pieces", "highest": 0.3}},
+        {"decoder": "pieces", "imports": "kinds_outside.decoders"},
+    ],
+    ids=["value", "fields", "name"],
+)
+def test_a_decoder_of_ones_own_takes_what_it_reads(heads, given) -> None:
+    if isinstance(heads, dict):
+        heads = {name: np.asarray(head, np.float32) for name, head in heads.items()}
+    found = lsd.segment(heads, **given)
+    np.testing.assert_array_equal(found, INSIDE)
+    assert found.dtype == np.uint64
+    masked = lsd.segment(heads, mask=LABELS < 5, **given)
+    assert not masked[LABELS >= 5].any()
+
+
+def test_heads_of_several_ranges() -> None:
+    """A head in -1..1 is known by what a network predicted; a bare array lies in 0..1."""
+    flow = np.zeros((3, *LABELS.shape), np.float32)
+    flow[2] = np.where(np.arange(42) < 20, 0.5, -0.5)
+    arrays = {"flow": flow, "boundary": BOUNDARY}
+    heads = Heads(arrays, neighborhoods={}, ranges={"flow": (-1, 1), "boundary": (0, 1)})
+    expected = ndimage.label((LABELS > 0) & (np.arange(42) < 20))[0]
+    np.testing.assert_array_equal(lsd.segment(heads, decoder=Right()), expected)
+    with pytest.raises(ValueError, match=r"head 'flow' lies in -0\.5\.\.0\.5, allowed: 0\.\.1"):
+        lsd.segment(arrays, decoder=Right())
+    with pytest.raises(ValueError, match="reads 2 heads, so give them by name"):
+        lsd.segment(flow, decoder=Right())
+    with pytest.raises(ValueError, match="reads the head 'boundary'; those given are: flow"):
+        lsd.segment({"flow": flow}, decoder=Right())
+    with pytest.raises(ValueError, match="heads have different shapes"):
+        lsd.segment({**arrays, "flow": np.abs(flow)[:, 1:]}, decoder=Right())
+    with pytest.raises(ValueError, match="head 'boundary' is int64"):
+        lsd.segment(BOUNDARY.astype(np.int64), decoder=Pieces())
+
+
+@pytest.mark.parametrize("name", ["affs", "far"])
+def test_offsets_by_the_name_of_the_head(name) -> None:
+    affs, _ = lsd.affinities(LABELS, FAR)
+    expected = lsd.segment(affs, neighborhood=FAR, scoring="mean_all")
+    for given in (FAR, {name: FAR, "other": NEAR}):
+        found = lsd.segment(
+            {name: affs, "other": NOISY}, neighborhood=given, affinities=name, scoring="mean_all"
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("affs", "given", "says"),
     [
-        (NOISY, {"threshold": 1.5}, "threshold is a score, 0 to 1, got 1.5"),
+        (NOISY, {"threshold": 1.5}, "threshold is a number, 0 to 1, got 1.5"),
         (np.concatenate([NOISY, NOISY]), {}, "name the offset of each channel"),
         (NOISY[0], {}, r"affs have shape \(18, 36, 42\)"),
         (NOISY, {"neighborhood": FAR}, "offset"),
+        (NOISY, {"neighborhood": (-1, 0, 0)}, r"a list of offsets .*got \(-1, 0, 0\)"),
+        (NOISY, {"threshold": "0.5"}, "threshold is a number, 0 to 1, got '0.5'"),
+        (NOISY, {"treshold": 0.5}, "no argument 'treshold'; did you mean 'threshold'"),
+        (NOISY, {"scorring": "mean"}, "no argument 'scorring'; did you mean 'scoring'"),
+        (NOISY, {"mask": np.ones((3, 3, 3))}, r"mask has shape \(3, 3, 3\)"),
+        ((NOISY * 255).astype(np.int64), {}, r"int64; .*use \.astype\(np\.uint8\)"),
+        ({"lsds": NOISY}, {}, "reads the head 'affs'; those given are: lsds"),
+        (NOISY, {"imports": 3}, "imports is a name or a list of names, got 3"),
+        (NOISY, {"imports": "not_there"}, "there is no module 'not_there'"),
         (NOISY * 3, {}, "0"),
         (NOISY, {"scoring": "median"}, "scoring 'median' is unknown"),
-        (NOISY, {"workers": 3}, "no field 'workers'"),
+        (NOISY, {"workers": 3}, "segment has no argument 'workers'"),
         (NOISY, {"decoder": "invented"}, "invented"),
         (NOISY, {"fragments": {"min_seed_distanc": 3}}, "did you mean 'min_seed_distance'"),
     ],

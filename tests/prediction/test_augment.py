@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lsd.arrays.turning import Turn
-from lsd.prediction.augment import average, margin, turns_of
+from lsd.prediction.augment import average, opinion_margin, turns_of
 from lsd.spec import NEAREST, Affinities, Boundary, Descriptors, Mask
 from lsd.targets.target import target_kind
 
@@ -128,7 +128,9 @@ def check_unchanged(target, dims, turns, size):
     labels = labels_of((size,) * dims, background=not isinstance(target, Descriptors))
     raw = torch.from_numpy(labels.astype(np.float32))[None, None]
     forward = right(target, dims)
-    below, above = margin([o for turn in turns for o in target_kind(target).turned(turn)], dims)
+    below, above = opinion_margin(
+        [o for turn in turns for o in target_kind(target).turned(turn)], dims
+    )
     kept = tuple(slice(b, size - 2 * CONTEXT - a) for b, a in zip(below, above, strict=True))
     got = average(forward, raw, targets={"head": target_kind(target)}, turns=turns, kept=kept)[
         "head"
@@ -196,8 +198,8 @@ def test_margin_is_what_the_shifts_need():
         for turn in turns_of("flips", (1, 1, 1))
         for o in target_kind(Affinities(neighborhood=LONG)).turned(turn)
     ]
-    assert margin(found, 3) == ((3, 3, 3), (2, 3, 1))
-    assert margin([None], 2) == ((0, 0), (0, 0))
+    assert opinion_margin(found, 3) == ((3, 3, 3), (2, 3, 1))
+    assert opinion_margin([None], 2) == ((0, 0), (0, 0))
 
 
 def test_background_trained_to_zero_stays_zero():

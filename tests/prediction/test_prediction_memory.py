@@ -20,7 +20,7 @@ PROGRAM = """
 import ctypes, json, os, sys
 from pathlib import Path
 
-from lsd.prediction.blocks import Heads
+from lsd.prediction.blocks import HeadsFunction
 from lsd.prediction.run import predict
 from lsd.spec import Config
 

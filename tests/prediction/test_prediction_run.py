@@ -19,7 +19,7 @@ from predicted_run import (
     save,
 )
 
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
@@ -220,7 +220,7 @@ def test_others_open_every_head_with_its_levels(make, dtype):
             )
         assert [image.images[0].scale[dim] for dim in "zyx"] == list(VOXEL_SIZE)
         assert [image.images[0].translation[dim] for dim in "zyx"] == [52.4, -12.0, 20.0]
-    assert verify(paths.run_folder(config)) == []
+    assert verify_blocks(paths.run_folder(config)) == []
 
 
 def _factor(array):
@@ -243,5 +243,16 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     config, _ = make(heads=("affs", "lsds"))
     [path] = predict(config)
     predict(config.derive(predict=config.predict.derive(heads=("affs",))))
-    assert containers.arrays(path) == ["affs"]
+    assert containers.array_names(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text
+
+
+def test_workers_that_this_process_does_not_use_are_told(make, caplog):
+    config, _ = make()
+    predict(config)
+    assert not any("predict.workers" in message for message in caplog.messages)
+    predict(config.derive(predict={"workers": {"count": 3}}))
+    assert any(
+        "predict.workers has no effect here" in message and "--workers" in message
+        for message in caplog.messages
+    )

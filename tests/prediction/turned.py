@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsd.arrays.offsets import shift, views
+from lsd.arrays.offsets import shift_array, views
 
 
 def turn(array, *, order, flips):
@@ -39,6 +39,6 @@ def restore(affs, neighborhood, *, order, flips):
         if turned in source:
             restored[channel], valid[channel] = back[source[turned]], True
         elif opposite in source:
-            restored[channel] = shift(back[source[opposite]], offset)
+            restored[channel] = shift_array(back[source[opposite]], offset)
             valid[channel][views(back.shape[1:], offset)[0]] = True
     return restored, valid

@@ -11,7 +11,7 @@ from lsd.evaluation.partition import Partition, compare
 from lsd.evaluation.scores import VolumeScores
 from lsd.report.colours import boundaries, colours, grey, magnified, overlay
 from lsd.report.differences import Partners
-from lsd.report.figures import Section, headline, slices, sweep
+from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
 
 
 def test_importing_the_room_does_not_load_matplotlib() -> None:
@@ -117,10 +117,10 @@ def test_sweep(tmp_path) -> None:
     volumes = {
         n: VolumeScores("test", roi, None, fragments=_scores(0), sweep=swept) for n in ("a", "b")
     }
-    picture = _pixels(sweep(volumes, 0.5, tmp_path / "new" / "sweep.png"))
+    picture = _pixels(draw_sweep(volumes, 0.5, tmp_path / "new" / "sweep.png"))
     assert picture.shape[1] > 1.5 * picture.shape[0]
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
-    assert sweep({"a": VolumeScores("test", roi, None)}, None, tmp_path / "empty.png").exists()
+    assert draw_sweep({"a": VolumeScores("test", roi, None)}, None, tmp_path / "empty.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,15 @@ def test_slices(tmp_path, monkeypatch, shape, voxel_size) -> None:
     known = np.ones(shape, bool)
     known[:3] = False
     sections = [
-        Section(f"z = {z}", rng.random(shape, np.float32), truth, segments, known) for z in (1, 2)
+        SectionImages(f"z = {z}", rng.random(shape, np.float32), truth, segments, known)
+        for z in (1, 2)
     ]
     partners = Partners.of(Contingency.of(segments, truth))
     title = headline("volume", compare(segments, truth), 0.3)
     assert "VOI split 0.000" in title
     assert headline("volume", None, None) == "volume"
     picture = _pixels(
-        slices(sections, partners, tmp_path / "s.png", title=title, voxel_size=voxel_size)
+        draw_sections(sections, partners, tmp_path / "s.png", title=title, voxel_size=voxel_size)
     )
     right = picture[:, 3 * picture.shape[1] // 4 :]
     orange = (right[..., 0] > 0.7) & (right[..., 2] < 0.5) & (right[..., 1] < 0.7)

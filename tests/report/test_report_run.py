@@ -5,7 +5,7 @@ import pytest
 from funlib.geometry import Roi
 
 from lsd.evaluation.run import evaluate
-from lsd.report.run import draw
+from lsd.report.run import draw_figures
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -70,7 +70,7 @@ def test_files(config, connected) -> None:
     evaluation = evaluate(config)
     assert evaluation.part("test").voi_sum == 0
     names = ("evaluation_sweep.png", "evaluation_v_validate.png", "evaluation_v_test.png")
-    assert draw(config, evaluation) == [run_folder(config) / name for name in names]
+    assert draw_figures(config, evaluation) == [run_folder(config) / name for name in names]
     assert all((run_folder(config) / name).stat().st_size > 5000 for name in names)
 
 
@@ -81,7 +81,7 @@ def test_mutex_has_no_sweep(config) -> None:
         segment={"decoder": "mutex"}, variant={"stages": Stage(heads={"affs": far})}
     )
     segment(config)
-    assert [path.name for path in draw(config, evaluate(config))] == [
+    assert [path.name for path in draw_figures(config, evaluate(config))] == [
         "evaluation_v_validate.png",
         "evaluation_v_test.png",
     ]
@@ -90,4 +90,4 @@ def test_mutex_has_no_sweep(config) -> None:
 def test_nothing_scored_is_nothing_drawn_but_the_sweep(config) -> None:
     alone = config.derive(predict=config.predict.derive(volumes=("test",)))
     segment(alone)
-    assert [path.name for path in draw(alone, evaluate(alone))] == ["evaluation_sweep.png"]
+    assert [path.name for path in draw_figures(alone, evaluate(alone))] == ["evaluation_sweep.png"]

@@ -10,10 +10,15 @@ from lsd.arrays.pairs import touching
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.decoders.graph import segments_step
 from lsd.segmentation.decoders.watershed import WatershedDecoder
-from lsd.segmentation.on_disk.tables import Places, write_tables
+from lsd.segmentation.on_disk.tables import FragmentPlaces, write_tables
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, blocks, voxels
-from lsd.segmentation.over_blocks.segments import Segments
+from lsd.segmentation.over_blocks.inputs import (
+    HeadInput,
+    Inputs,
+    segmentation_grid,
+    voxels_per_block,
+)
+from lsd.segmentation.over_blocks.segments import SegmentsFunction
 from lsd.segmentation.over_blocks.whole import Graph
 from lsd.segmentation.predicted import prediction_input
 from lsd.spec import NEAREST, Volume
@@ -74,7 +79,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
         folder / "in.zarr", "affs", roi=roi, voxel_size=size, dtype=affs.dtype, channels=len(affs)
     )
     given.write(affs, roi)
-    grid = blocks(roi, asked)
+    grid = segmentation_grid(roi, asked)
     # the context that the edges' step reads
     context = tuple(tuple(max(1, n) for n in side) for side in grid.context)
     wider = tile(roi, grid.compute_shape, step=(1,) * dims, context=context)
@@ -102,7 +107,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
         fragments.write(found.arrays[FRAGMENTS], block.write)
         uncut.write(found.arrays[UNCUT] * np.uint8(noting), block.write)
         sizes[block.index] = found.rows["size"].tolist()
-    places = Places.of([len(rows) for rows in sizes], voxels(grid))
+    places = FragmentPlaces.of([len(rows) for rows in sizes], voxels_per_block(grid))
     if asked.grown == "whole":
         edges.append(grown(folder / "out.zarr", inputs, places, np.concatenate(sizes), seed + 1))
     else:
@@ -127,7 +132,7 @@ def segmented(folder, affs, neighborhood, asked, *, mask=None, seed=0, noting=Tr
         name="segmentation",
     )
     job = step.job.derive(made_from="")
-    for block, found in each(grid, Segments(job, folder / "out.zarr"), seed + 2):
+    for block, found in each(grid, SegmentsFunction(job, folder / "out.zarr"), seed + 2):
         for threshold, whole in segments.items():
             whole[(block.write - roi.begin).to_slices()] = found.arrays[str(threshold)]
     return Found(grid, fragments.read(roi), np.concatenate(edges), sizes, segments)

@@ -26,7 +26,7 @@ from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.watershed import WatershedDecoder
 from lsd.segmentation.over_blocks.edges import edge_context
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
-from lsd.segmentation.over_blocks.inputs import blocks, voxels
+from lsd.segmentation.over_blocks.inputs import segmentation_grid, voxels_per_block
 from lsd.spec import NEAREST, Segment
 from lsd.targets.affinities import affinities
 from lsd.volumes.array import open_array
@@ -83,7 +83,9 @@ def test_every_contact_is_an_edge_once_and_no_fragment_leaves_its_block(
     for number in found.grid:
         here = found.fragments[(number.write - found.grid.roi.begin).to_slices()]
         ids, sizes = np.unique(here[here > 0], return_counts=True)
-        assert ids.tolist() == [number.index * voxels(found.grid) + n + 1 for n in range(len(ids))]
+        assert ids.tolist() == [
+            number.index * voxels_per_block(found.grid) + n + 1 for n in range(len(ids))
+        ]
         assert sizes.tolist() == found.sizes[number.index]
 
 
@@ -244,7 +246,7 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     mask[:7, :11, :13] = True
     mask[13, 21, 25] = True
     segmented(tmp_path, noise(3, SHAPE, 0), NEAREST, asked, mask=mask)
-    grid = blocks(Roi(BEGIN, SHAPE), asked)
+    grid = segmentation_grid(Roi(BEGIN, SHAPE), asked)
     roi, given = Roi(BEGIN, SHAPE), open_array(tmp_path / "in.zarr", "affs")
     inputs = on_affinities(asked, roi, given, NEAREST, masked(tmp_path, roi, mask))
     decoder = WatershedDecoder(asked.decoder)
@@ -273,7 +275,9 @@ def test_affinities_are_read_for_blocks_in_the_mask_only(tmp_path) -> None:
     st.tuples(*[st.integers(1, 3000)] * 3), st.tuples(*[st.integers(1, 600)] * 3), st.integers(2, 3)
 )
 def test_blocks_are_even_and_as_few_as_they_can_be(shape, most, dims) -> None:
-    grid = blocks(Roi((7,) * dims, shape[-dims:]), Segment(block=most, context=(4, 5, 6)))
+    grid = segmentation_grid(
+        Roi((7,) * dims, shape[-dims:]), Segment(block=most, context=(4, 5, 6))
+    )
     most = most[-dims:]
     assert all(n <= m for n, m in zip(grid.write_shape, most, strict=True))
     assert tuple(grid.shape) == tuple(-(-n // m) for n, m in zip(shape[-dims:], most, strict=True))

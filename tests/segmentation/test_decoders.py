@@ -12,7 +12,7 @@ from lsd.arrays.pairs import touching
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.blocks import BlockDecoder
-from lsd.segmentation.decoders.decoder import Seen, decoder_of
+from lsd.segmentation.decoders.decoder import PredictedValues, decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
@@ -45,7 +45,7 @@ def test_every_decoder(kind) -> None:
     assert strength.shape == SHAPE
     assert 0 <= strength.min() <= strength.max() <= 1
     for high in (0.0, 1 / 255, 0.3, 1.0):
-        assert decoder.why_nothing(Seen(0.0, high, high, affs.dtype), settings)
+        assert decoder.why_nothing(PredictedValues(0.0, high, high, affs.dtype), settings)
     assert decoder.array_name(0.3 if decoder.has_thresholds else None).startswith("segmentation/")
     # written by its name, as configs of before have it
     assert settings.model_dump(mode="json")["decoder"] == kind().kind
@@ -129,13 +129,16 @@ class GivenDecoder(BlockDecoder):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (lambda head: None, r"decoder 'given' gives segments of NoneType; wanted: an array"),
+        (
+            lambda head: None,
+            r"test_decoders\.py, line \d+\): segments gives nothing",
+        ),
         (lambda head: np.ones((2, 4, 4), int), r"gives segments of shape \(2, 4, 4\); wanted: "),
         (lambda head: head.values[0].astype(float), r"dtype float64 is none of ids"),
         (lambda head: np.full((3, 4, 4), -1), r"ids are 0 \(background\) or positive, got -1"),
         (
             lambda head: head.probabilities,
-            r"\(line \d+ of test_decoders\): ValueError: the head",
+            r"'given' \(.*test_decoders\.py, line \d+\): ValueError: the head",
         ),
     ],
 )
@@ -143,7 +146,7 @@ def test_what_a_decoder_of_ones_own_gives_is_looked_at(monkeypatch, given, says)
     monkeypatch.setattr(GivenDecoder, "given", staticmethod(given))
     heads = {"affs": Prediction(np.zeros((1, 3, 4, 4), np.uint8), None, (-1.0, 1.0))}
     with pytest.raises(ValueError, match=says):
-        GivenDecoder(Given()).decode(heads, Segment())
+        decoder_of(Segment(decoder=Given())).decode(heads, Segment())
 
 
 def test_a_head_has_the_values_of_its_target_however_they_are_stored() -> None:

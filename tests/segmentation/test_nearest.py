@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsd.segmentation.kernels.nearest import mean_affinity, nearest, unit
+from lsd.segmentation.kernels.nearest import as_probabilities, mean_affinity, nearest
 
 
 def test_channels_are_put_in_order() -> None:
@@ -37,10 +37,10 @@ def test_missing_axis() -> None:
 
 
 def test_unit() -> None:
-    assert unit(np.array([0, 255], np.uint8)).tolist() == [0, 1]
-    assert unit(np.array([0.5], np.float16)).dtype == np.float32
-    assert unit(np.array([-1e-4, 1 + 1e-4])).tolist() == [0, 1]
-    assert unit(np.zeros((3, 0))).shape == (3, 0)
+    assert as_probabilities(np.array([0, 255], np.uint8)).tolist() == [0, 1]
+    assert as_probabilities(np.array([0.5], np.float16)).dtype == np.float32
+    assert as_probabilities(np.array([-1e-4, 1 + 1e-4])).tolist() == [0, 1]
+    assert as_probabilities(np.zeros((3, 0))).shape == (3, 0)
 
 
 def test_mean_of_the_wanted_channels() -> None:

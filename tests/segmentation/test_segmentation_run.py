@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from segmented_run import ROI, THRESHOLDS, VOXEL_SIZE, affs, changed, make_config, names
 
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders import watershed
 from lsd.segmentation.on_disk.tables import open_table
 from lsd.segmentation.over_blocks.edges import edge_pieces
-from lsd.segmentation.over_blocks.fragments import Fragments as Fragments_
-from lsd.segmentation.over_blocks.whole import Whole
+from lsd.segmentation.over_blocks.fragments import FragmentsFunction as Fragments_
+from lsd.segmentation.over_blocks.whole import WholeFunction
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name, scoring_settings
 from lsd.spec import (
@@ -152,7 +152,7 @@ def test_sections_of_a_2d_network(config) -> None:
 def test_errors(config) -> None:
     with pytest.raises(ValueError, match="heads with affinities: affs"):
         segment(changed(config, affinities="lsds"))
-    with pytest.raises(ValueError, match=r"run predicter\.py first"):
+    with pytest.raises(ValueError, match=r"run `lsd predict` first"):
         segment(config.derive(name="another"))
 
 
@@ -198,11 +198,11 @@ def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(
     one = config.predict.derive(volumes=("validate",))
     config = changed(config.derive(predict=one), block=(6, 10, 24))
     with monkeypatch.context() as patch:
-        patch.setattr(Whole, "compute", _out_of_memory)
+        patch.setattr(WholeFunction, "compute", _out_of_memory)
         with pytest.raises(BlocksFailed, match=r"1 of 1 blocks of edges failed:"):
             segment(config)
     [container] = segment(changed(config, agglomeration="blocks"))
-    assert verify(container.parents[1]) == []
+    assert verify_blocks(container.parents[1]) == []
     assert not (container / "blocks" / "contacts").exists(), "nothing would mend them"
     monkeypatch.setattr(watershed, "LONG", 10)
     segment(config)
@@ -215,9 +215,9 @@ def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(
         BlocksFailed, match=r"contacts/.*\.rows is damaged: block \d; verify the run"
     ):
         segment(config)
-    assert [finding.folder.name for finding in verify(container.parents[1])] == ["contacts"], (
-        "edges were never done"
-    )
+    assert [finding.folder.name for finding in verify_blocks(container.parents[1])] == [
+        "contacts"
+    ], "edges were never done"
     segment(config)
 
 

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from lsd.arrays.lookup import components
 from lsd.segmentation.on_disk import tables as module
 from lsd.segmentation.on_disk.tables import (
-    Places,
+    FragmentPlaces,
     damaged_tables,
     have_tables,
     open_table,
@@ -43,7 +43,7 @@ def every_id(counts, apart):
 @st.composite
 def graphs(draw):
     """Places, edges (some twice, some from a fragment to itself), and these in pieces."""
-    places = Places.of(draw(counts_of_blocks), APART)
+    places = FragmentPlaces.of(draw(counts_of_blocks), APART)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     edges = np.empty(draw(st.integers(0, 2 * len(places))) if len(places) else 0, EDGE)
     ids = places.ids(0, len(places))
@@ -66,7 +66,7 @@ def by_scipy(places, edges, threshold):
 @settings(max_examples=60, deadline=None)
 @given(counts_of_blocks, st.sampled_from([5, 1000, APART]))
 def test_places_follow_ids(counts, apart) -> None:
-    places, ids = Places.of(counts, apart), every_id(counts, apart)
+    places, ids = FragmentPlaces.of(counts, apart), every_id(counts, apart)
     assert len(places) == len(ids)
     assert places.ids(0, len(ids)).tolist() == ids
     assert places.place_of(np.array(ids, np.uint64)).tolist() == list(range(len(ids)))
@@ -77,7 +77,7 @@ def test_places_follow_ids(counts, apart) -> None:
 @settings(max_examples=60, deadline=None)
 @given(counts_of_blocks, st.integers(0, 2**64 - 1), st.integers(-2, 2))
 def test_ids_that_are_none(counts, far, near) -> None:
-    places, ids = Places.of(counts, APART), every_id(counts, APART)
+    places, ids = FragmentPlaces.of(counts, APART), every_id(counts, APART)
     beside = {max(0, block * APART + n + near) for block, n in enumerate(counts)}
     for stranger in {0, far, 2**64 - 1, *beside} - set(ids):
         with pytest.raises(ValueError, match=f"fragment {stranger} is none of the {len(ids)}"):
@@ -126,7 +126,7 @@ def test_on_disk_as_in_memory(tmp_path_factory, graph, thresholds) -> None:
     assert damaged_tables(container) == []
 
 
-PLACES = Places.of([3, 0, 2], 10)
+PLACES = FragmentPlaces.of([3, 0, 2], 10)
 PIECE = np.array([(1, 3, 0.28), (3, 21, 0.29), (21, 22, 0.5)], EDGE)
 
 
@@ -211,7 +211,12 @@ def test_a_description_that_cannot_be_read(container, content) -> None:
 
 def test_no_fragments(tmp_path) -> None:
     write_tables(
-        tmp_path, (0.5,), places=Places.of([0, 0], 10), edges=list, names=name, made_from="x"
+        tmp_path,
+        (0.5,),
+        places=FragmentPlaces.of([0, 0], 10),
+        edges=list,
+        names=name,
+        made_from="x",
     )
     table = open_table(tmp_path, "0.5")
     assert table.of_block(1).tolist() == []
@@ -228,7 +233,7 @@ def test_where_nothing_more_can_be_written(container) -> None:
             write_tables(
                 container,
                 (0.5,),
-                places=Places.of([50_000], 10**6),
+                places=FragmentPlaces.of([50_000], 10**6),
                 edges=list,
                 names=name,
                 made_from="y",

@@ -101,7 +101,7 @@ def test_what_was_picked_otherwise_is_not_used(config, caplog, part, fields, sai
     assert [str(path) in text and said in text for path, text in zip(
         (evaluation_file(config), validation_file(config)), caplog.messages, strict=True
     )] == [True, True]  # fmt: skip
-    assert "run evaluate.py on validation volumes" in caplog.messages[0]
+    assert "run `lsd evaluate` on validation volumes" in caplog.messages[0]
 
 
 def test_blocks_are_nothing_to_the_validation_of_training(config, caplog) -> None:

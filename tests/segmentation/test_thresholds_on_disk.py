@@ -9,11 +9,11 @@ import pytest
 import zarr
 from segmented_run import ROI, THRESHOLDS, changed, make_config, names
 
-from lsd.blockwise.on_disk.inspect import verify
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.segmentation.on_disk.tables import damaged_tables, verify_tables
-from lsd.segmentation.over_blocks.segments import Segments
+from lsd.segmentation.over_blocks.segments import SegmentsFunction
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name, scoring_settings
 from lsd.spec import (
@@ -34,7 +34,9 @@ def config(tmp_path):
 def _content(config, volume="data_validate"):
     """Arrays and tables of a volume, by name."""
     container = segmentation(config, volume)
-    arrays = {name: open_array(container, name).read(ROI) for name in containers.arrays(container)}
+    arrays = {
+        name: open_array(container, name).read(ROI) for name in containers.array_names(container)
+    }
     return arrays | {path.name: np.load(path) for path in (container / "tables").glob("*.npy")}
 
 
@@ -51,7 +53,7 @@ def test_other_thresholds_are_written_beside_those_that_are_there(config, monkey
     segment(everything)
     segment(config)
     computed = []
-    monkeypatch.setattr(Segments, "compute", _noting(Segments.compute, computed))
+    monkeypatch.setattr(SegmentsFunction, "compute", _noting(SegmentsFunction.compute, computed))
     for thresholds, written in (
         ((0.5,), {"0.5"}),
         ((0.29, 0.5), set()),
@@ -66,7 +68,7 @@ def test_other_thresholds_are_written_beside_those_that_are_there(config, monkey
         path for path in segmentation(config, "x").parent.iterdir() if "partial" in path.name
     ]
     _same(_content(config), _content(everything))
-    assert verify(segmentation(config, "x").parent) == []
+    assert verify_blocks(segmentation(config, "x").parent) == []
     assert verify_tables(segmentation(config, "x").parent) == []
     assert damaged_tables(segmentation(config, "data_validate")) == []
 
@@ -87,7 +89,7 @@ def test_a_list_that_was_killed_is_gone_on_with(config, monkeypatch) -> None:
     for again in (THRESHOLDS, (0.29,), (0.29, 0.35), (0.35,)):
         shutil.rmtree(segmentation(config, "x").parent)
         with monkeypatch.context() as patch:
-            patch.setattr(Segments, "compute", _failing_at(Segments.compute, 2))
+            patch.setattr(SegmentsFunction, "compute", _failing_at(SegmentsFunction.compute, 2))
             with pytest.raises(BlocksFailed):
                 segment(config)
         segment(changed(config, thresholds=again))
@@ -97,7 +99,7 @@ def test_a_list_that_was_killed_is_gone_on_with(config, monkeypatch) -> None:
         segment(changed(config, thresholds=(*THRESHOLDS, *again)))
         found = _content(config)
         _same({name: found[name] for name in expected}, expected)
-        assert verify(segmentation(config, "x").parent) == []
+        assert verify_blocks(segmentation(config, "x").parent) == []
 
 
 def _failing_at(compute, index):
@@ -117,7 +119,7 @@ def test_an_array_that_was_deleted_by_hand_is_written_again(config) -> None:
     assert names(config, "data_validate") == ["0.28", "0.6"]
     segment(config)
     _same(_content(config), expected)
-    assert verify(segmentation(config, "x").parent) == []
+    assert verify_blocks(segmentation(config, "x").parent) == []
 
 
 def test_what_other_edges_made_goes_and_is_named(config, caplog) -> None:
@@ -170,7 +172,7 @@ def test_levels_are_majorities_and_come_when_they_are_asked_for(config) -> None:
             ]
     assert not has_array(container, "uncut/1")
     segment(changed(config, levels=3))
-    assert verify(container.parent) == []
+    assert verify_blocks(container.parent) == []
     # what is scored and picked does not depend on them
     assert scoring_settings(changed(config, levels=3).segment) == scoring_settings(config.segment)
 
@@ -180,7 +182,7 @@ def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:
     segment(config)
     expected = _content(config)
     container = segmentation(config, "data_validate")
-    for name in containers.arrays(container):
+    for name in containers.array_names(container):
         (container / name).rename(container / "moved")
         (container / "moved" / "0").rename(container / name)
         shutil.rmtree(container / "moved")
@@ -190,7 +192,7 @@ def test_a_list_of_an_earlier_version_is_gone_on_with(config) -> None:
     assert "segmentation/0.5" in found
     _same({name: found[name] for name in expected}, expected)
     assert (container / "segmentation" / "0.28" / ".zarray").exists(), "it stays where it is"
-    assert verify(container.parent) == []
+    assert verify_blocks(container.parent) == []
 
 
 def test_what_another_wrote_where_a_later_list_goes_stays(config) -> None:

@@ -14,7 +14,7 @@ from config.variants import VARIANTS
 from lsd.evaluation.run import evaluate
 from lsd.evaluation.scores import Evaluation
 from lsd.prediction.run import predict
-from lsd.report.run import draw
+from lsd.report.run import draw_figures
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Fragments, Schedule, Segment, Sharpen, Spec, Train, UNet, Volume
 from lsd.spec.collected import collecting
@@ -154,7 +154,7 @@ EMPTY = Evaluation(None, "", {})
 
 
 @pytest.mark.parametrize(
-    "run", [train, predict, segment, evaluate, expand, lambda c: draw(c, EMPTY)]
+    "run", [train, predict, segment, evaluate, expand, lambda c: draw_figures(c, EMPTY)]
 )
 @pytest.mark.parametrize("made", WRONG)
 def test_nothing_runs_with_what_is_wrong(made, run, tmp_path, monkeypatch) -> None:

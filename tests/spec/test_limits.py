@@ -108,14 +108,14 @@ def test_names_that_follow_from_files(path) -> None:
         ),
         (
             lambda: config.derive(variant=one(lsds=Head(target=Descriptors(sigma=(80, 80))))),
-            "variant.stages.0.heads.lsds.target.sigma: (80.0, 80.0) is of 2 axes, the network of "
+            "head 'lsds': target.sigma: (80.0, 80.0) is of 2 axes, the network of "
             "3; give z y x, or one for all",
         ),
         (
             lambda: config.derive(
                 variant=one(affs=Head(target=Affinities(neighborhood=((0, 1),))))
             ),
-            "variant.stages.0.heads.affs.target.neighborhood: offset (0, 1) is of 2 axes, the "
+            "head 'affs': target.neighborhood: offset (0, 1) is of 2 axes, the "
             "network of 3; give z y x",
         ),
         (
@@ -133,7 +133,7 @@ def test_names_that_follow_from_files(path) -> None:
         ),
         (
             lambda: config.derive(dataset=Dataset(train=Volume(path="a", voxel_size=(4, 4)))),
-            "dataset.train.0.voxel_size: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
+            "volume 'a_train': voxel_size: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
         ),
         (
             lambda: config.derive(dataset={"voxel_size": (4, 4)}),
@@ -141,7 +141,7 @@ def test_names_that_follow_from_files(path) -> None:
         ),
         (
             lambda: config.derive(dataset=Dataset(train=Volume(path="a", offset={"raw": (4, 4)}))),
-            "dataset.train.0.offset.raw: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
+            "volume 'a_train': offset.raw: (4.0, 4.0) is of 2 axes, the network of 3; give z y x",
         ),
     ],
 )

@@ -23,7 +23,7 @@ from lsd.spec import (
     Volume,
 )
 from lsd.spec.collected import collecting
-from lsd.spec.mistakes import lines, meant
+from lsd.spec.mistakes import lines, suggestion
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ from lsd.spec.mistakes import lines, meant
         ),
         (
             lambda: Network(trunk={"kind": "vnet"}, train_shape=(9, 9)),
-            "Network.trunk: kind 'vnet' is unknown; allowed: unet",
+            "Network.trunk: trunk 'vnet' is unknown; allowed: unet",
         ),
         (
             lambda: Network(trunk={"kind": "unet", "featuers": 3}, train_shape=(9, 9)),
@@ -199,4 +199,4 @@ def test_the_same_mistake_twice_is_two() -> None:
     ],
 )
 def test_meant(name, deeper, says) -> None:
-    assert meant(name, ["abc", "other"], deeper) == says
+    assert suggestion(name, ["abc", "other"], deeper) == says

@@ -11,10 +11,10 @@ from funlib.geometry import Roi
 from config.config import config
 from lsd import cli
 from lsd.network.checkpoints import checkpoint
-from lsd.network.checkpoints.restore import resolve
+from lsd.network.checkpoints.restore import checkpoint_path
 from lsd.spec import Dataset, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 from lsd.training.warm_start import initial_checkpoints
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
@@ -77,12 +77,12 @@ def test_volumes(path, home) -> None:
 @pytest.mark.parametrize("path", WRITTEN)
 def test_checkpoints(path, home) -> None:
     (home / "a").write_bytes(b"x")
-    assert resolve(path, config) == home / "a"
+    assert checkpoint_path(path, config) == home / "a"
     stage = config.variant.stages[0]
     made = config.derive(train={"init": {stage.name: path}}, data_root=str(home))
     assert initial_checkpoints(made, stage) == {stage.name: home / "a"}
     with pytest.raises(ValueError, match=r"damaged|no checkpoint|cannot be read|not a"):
-        checkpoint.load(resolve(path, config))
+        checkpoint.load(checkpoint_path(path, config))
 
 
 @pytest.mark.parametrize("path", WRITTEN)

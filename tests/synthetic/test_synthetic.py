@@ -9,7 +9,7 @@ from lsd.spec import Synthetic
 from lsd.synthetic import synthesize
 from lsd.synthetic.capsules import Capsules, along, join, nearest_two
 from lsd.synthetic.labels import connected
-from lsd.synthetic.noise import blur, smooth_noise
+from lsd.synthetic.noise import gaussian_blur, smooth_noise
 
 RAW, IDS, MITO = "volumes/raw", "volumes/labels/neuron_ids", "volumes/labels/mitochondria"
 ISOTROPIC = Synthetic(shape=(64, 64, 64), seed=5)
@@ -210,4 +210,4 @@ def test_smooth_noise_is_normal_and_smooth() -> None:
 def test_blur_matches_scipy() -> None:
     field = np.random.default_rng(0).standard_normal((8, 9, 10)).astype(np.float32)
     expected = ndimage.gaussian_filter(field, (0, 1.0, 0.7), truncate=3.0, mode="reflect")
-    np.testing.assert_allclose(blur(field, (0, 1.0, 0.7)), expected, atol=2e-2)
+    np.testing.assert_allclose(gaussian_blur(field, (0, 1.0, 0.7)), expected, atol=2e-2)

@@ -16,7 +16,7 @@ def some_labels(shape=(9, 20, 90), number=4, seed=0):
 
 def test_runs_make_up_the_labels():
     labels = some_labels()
-    found = objects.find(labels)
+    found = objects.find_objects(labels)
     again = np.zeros_like(labels)
     for number, label in enumerate(found.ids):
         for z, y, begin, end in found.runs[found.first[number] : found.first[number + 1]]:
@@ -29,7 +29,7 @@ def test_runs_make_up_the_labels():
 @pytest.mark.parametrize("factor", [1, 3])
 def test_boxes(factor):
     labels = some_labels(number=3)
-    found = objects.find(labels)
+    found = objects.find_objects(labels)
     dense = np.searchsorted(found.ids, labels) + 1
     expected = ndimage.find_objects(np.where(labels > 0, dense, 0))
     for box, slices in zip(found.boxes((factor,) * 3), expected, strict=True):
@@ -39,13 +39,13 @@ def test_boxes(factor):
 
 
 def test_nothing_is_no_object():
-    found = objects.find(np.zeros((3, 4, 5), np.uint8))
+    found = objects.find_objects(np.zeros((3, 4, 5), np.uint8))
     assert len(found.ids) == len(found.runs) == len(tiles.cut(found, (1, 1, 1))) == 0
 
 
 def test_tiles_cover_each_box_once():
     labels = some_labels((5, 100, 130), 2)
-    found = objects.find(labels)
+    found = objects.find_objects(labels)
     covered = np.zeros((len(found.ids), *labels.shape), int)
     cut = tiles.cut(found, (1, 1, 1))
     for first, _, z0, z1, y0, y1, x0, x1 in cut:

@@ -46,7 +46,7 @@ def assert_same(a, b, where="content") -> None:
 
 
 def last(run: Config, stage: str) -> Path:
-    found = files.newest(paths.checkpoints(run, stage))
+    found = files.newest_file(paths.checkpoints(run, stage))
     assert found is not None
     return found
 

@@ -19,7 +19,7 @@ def _run(folder, name: str, *stages: Stage, **fields) -> Config:
 def _weights(run: Config, kind: str = "model") -> dict[str, torch.Tensor]:
     """Of a run's last stage, by their names in its network."""
     stage = run.variant.stages[-1].name
-    newest = files.newest(paths.checkpoints(run, stage))
+    newest = files.newest_file(paths.checkpoints(run, stage))
     assert newest is not None
     return {
         key.removeprefix(f"stage_{stage}."): value

@@ -205,6 +205,6 @@ def test_scoring_again_changes_nothing_of_training(tmp_path) -> None:
 
 
 def _content(run: Config) -> dict:
-    newest = files.newest(Path(paths.checkpoints(run, "main")))
+    newest = files.newest_file(Path(paths.checkpoints(run, "main")))
     assert newest is not None
     return checkpoint.load(newest)

@@ -152,7 +152,7 @@ def test_ctrl_c_while_a_process_that_makes_batches_is_frozen(tmp_path) -> None:
     ) as process:
         try:
             board = paths.run_folder(run)
-            _until(lambda: files.newest(paths.checkpoints(run, "main")), process)
+            _until(lambda: files.newest_file(paths.checkpoints(run, "main")), process)
             for pid in descendants(process.pid):
                 os.kill(pid, signal.SIGSTOP)
             process.send_signal(signal.SIGINT)

@@ -92,7 +92,7 @@ def test_a_signal_leaves_a_checkpoint_and_cancels_what_waits(tmp_path, cluster) 
         os.kill(os.getpid(), signal.SIGINT)
         return True
 
-    with meanwhile(give_up), pytest.raises(KeyboardInterrupt, match="^interrupted by SIGINT"):
+    with meanwhile(give_up), pytest.raises(KeyboardInterrupt, match=r"^interrupted by SIGINT"):
         train(run, progress=False)
     until(lambda: cluster.cancelled() == {"102", "103"}, "jobs that wait are cancelled")
     assert checkpoints(run) == [saved]

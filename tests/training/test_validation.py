@@ -54,7 +54,7 @@ def test_score_is_that_of_the_chain_put_together_by_hand(tmp_path) -> None:
 def test_a_region_is_predicted_as_in_the_whole_volume(tmp_path) -> None:
     run, restored = _trained(tmp_path, "aff")
     predictor = Predictor(restored.cascade, run.network)
-    volume = Validator(run, run.variant.stages[0])._volumes[0]
+    volume = Validator(run, run.variant.stages[0]).open()[0]
     whole = predict_region(predictor, volume, Roi((0, 0, 0), (40, 40, 40)))["affs"]
     part = predict_region(predictor, volume, Roi((29, 3, 5), (11, 20, 17)))["affs"]
     np.testing.assert_allclose(part, whole[:, 29:40, 3:23, 5:22], atol=1e-6)

@@ -97,7 +97,7 @@ def test_where_truth_is_rare_the_rest_is_not_predicted(tmp_path) -> None:
     run, cascade = _masked(tmp_path, "aff", CORNER)
     validator = Validator(run, run.variant.stages[0])
     roi = Roi((26, 1, 16), (14, 17, 20))
-    assert validator._rois == [roi]
+    assert validator.rois == [roi]
     assert dict(validator(cascade).sweep) == _by_hand(tmp_path, run, cascade, roi, CORNER)
 
 
@@ -108,7 +108,7 @@ def test_the_loss_is_that_of_the_whole_volume(tmp_path, monkeypatch) -> None:
     narrow = Validator(run, stage)
     monkeypatch.setattr(windows, "WORTH", 0)
     whole = Validator(run, stage)
-    assert narrow._rois[0].size * 4 < whole._rois[0].size == np.prod(SHAPE)
+    assert narrow.rois[0].size * 4 < whole.rois[0].size == np.prod(SHAPE)
     assert narrow(cascade).score == pytest.approx(whole(cascade).score, rel=1e-5)
 
 
@@ -123,14 +123,14 @@ def test_the_loss_is_that_of_the_whole_volume(tmp_path, monkeypatch) -> None:
 )
 def test_dense_truth_is_validated_as_a_whole(tmp_path, mask) -> None:
     run, _ = _masked(tmp_path, "aff", mask)
-    assert Validator(run, run.variant.stages[0])._rois == [Roi((0, 0, 0), SHAPE)]
+    assert Validator(run, run.variant.stages[0]).rois == [Roi((0, 0, 0), SHAPE)]
 
 
 def test_dense_truth_is_not_searched(tmp_path, monkeypatch) -> None:
     """Both ends of it say that it is dense."""
     run, _ = _masked(tmp_path, "aff", np.ones(SHAPE, bool))
     read, original = [], Source.read
-    monkeypatch.setattr("lsd.volumes.known._block_shape", lambda array: np.array([4, 4, 4]))
+    monkeypatch.setattr("lsd.volumes.known_voxels._block_shape", lambda array: np.array([4, 4, 4]))
     monkeypatch.setattr(
         Source, "read", lambda self, slices: read.append(self.name) or original(self, slices)
     )
@@ -147,7 +147,7 @@ def test_what_is_ignored_is_not_looked_for(tmp_path) -> None:
     kept = int(labels[35, 8, 26])
     others = tuple(int(n) for n in np.unique(labels) if n != kept)
     run, _ = _masked(tmp_path, "aff", ~CORNER, evaluate={"use_mask": False, "ignore": (0, *others)})
-    (roi,) = Validator(run, run.variant.stages[0])._rois
+    (roi,) = Validator(run, run.variant.stages[0]).rois
     where = np.argwhere(labels == kept)
     expected = Roi(where.min(axis=0), where.max(axis=0) + 1 - where.min(axis=0)).grow(
         (4, 4, 4), (4, 4, 4)

@@ -115,7 +115,11 @@ def test_arrays_of_earlier_versions_are_read_and_gone_on_with(tmp_path) -> None:
     data = np.random.default_rng(0).integers(0, 255, (10, 20, 30), dtype=np.uint8)
     for name in ("raw", "segmentation/0.4", "segmentation/0.5"):
         plain(tmp_path / "a.zarr", name, data)
-    assert containers.arrays(tmp_path / "a.zarr") == ["raw", "segmentation/0.4", "segmentation/0.5"]
+    assert containers.array_names(tmp_path / "a.zarr") == [
+        "raw",
+        "segmentation/0.4",
+        "segmentation/0.5",
+    ]
     again = create(tmp_path / "a.zarr", "segmentation/0.4", channels=None, chunks=data.shape)
     np.testing.assert_array_equal(again.read(ROI), data)
     again.write(data + np.uint8(1), ROI)
@@ -136,7 +140,7 @@ def test_arrays_of_earlier_versions_are_read_and_gone_on_with(tmp_path) -> None:
     assert not json.loads((tmp_path / "a.zarr" / "segmentation" / ".zattrs").read_text())[
         "multiscales"
     ]
-    assert containers.arrays(tmp_path / "a.zarr") == ["raw", "segmentation/0.5"]
+    assert containers.array_names(tmp_path / "a.zarr") == ["raw", "segmentation/0.5"]
     assert not has_array(tmp_path / "a.zarr", "segmentation/0.4")
     assert has_array(tmp_path / "a.zarr", "segmentation/0.5")
     assert not has_array(tmp_path / "b.zarr", "segmentation/0.5")

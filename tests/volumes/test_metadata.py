@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsd.volumes.array import open_array
-from lsd.volumes.units import exact, lengths, voxels
+from lsd.volumes.units import exact, lengths, whole_voxels
 
 DATA = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 
@@ -210,7 +210,7 @@ def test_damaged_metadata_is_named(tmp_path) -> None:
     ),
 )
 def test_offsets_survive_nanometres(counts, sizes) -> None:
-    assert voxels(lengths(counts, sizes), sizes) == Coordinate(counts)
+    assert whole_voxels(lengths(counts, sizes), sizes) == Coordinate(counts)
 
 
 def test_a_float32_keeps_its_decimal() -> None:

@@ -12,12 +12,12 @@ import zarr
 from funlib.geometry import Coordinate, Roi
 
 from lsd.spec import Volume
-from lsd.volumes import plausible
+from lsd.volumes import raw_checks
 from lsd.volumes.array import open_array
-from lsd.volumes.labelled import check_labels
-from lsd.volumes.plausible import check_raw
+from lsd.volumes.label_checks import check_labels
+from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.source import Source
-from lsd.volumes.stored import lost, stored
+from lsd.volumes.stored_chunks import stored, why_unwritten
 from lsd.volumes.volume import open_volume
 
 SHAPE = (40, 50, 60)
@@ -60,9 +60,9 @@ def test_usual_raw_passes_and_little_of_it_is_read(tmp_path, monkeypatch, caplog
     monkeypatch.setattr(
         Source, "read", lambda self, slices: read.append(slices) or original(self, slices)
     )
-    monkeypatch.setattr(plausible, "stored", None)  # files are not listed
+    monkeypatch.setattr(raw_checks, "stored", None)  # files are not listed
     check_raw(_opened(tmp_path))
-    assert len(read) <= plausible.FEW
+    assert len(read) <= raw_checks.FEW
     assert not caplog.messages
 
 
@@ -165,7 +165,7 @@ def test_what_is_cut_off_is_told(tmp_path, caplog) -> None:
 @pytest.mark.parametrize("empty", [True, False], ids=["written", "left out"])
 def test_a_speck_in_black_padding_is_found(tmp_path, fill, empty, monkeypatch) -> None:
     """Wherever it lies: in none of the parts that are looked at first."""
-    monkeypatch.setattr(plausible, "SIDE", 2)
+    monkeypatch.setattr(raw_checks, "SIDE", 2)
     zarr.open_group(str(tmp_path / "v.zarr"))
     for corner in ((1, 2, 3), (39, 49, 59), (7, 33, 20)):
         raw = np.full(SHAPE, fill, np.uint8)
@@ -194,7 +194,7 @@ def test_parts_that_differ_from_each_other_are_no_one_value(tmp_path) -> None:
 
 def test_more_than_can_be_looked_at_is_told_not_refused(tmp_path, monkeypatch, caplog) -> None:
     _save(tmp_path, raw=np.full(SHAPE, 9, np.uint8))
-    monkeypatch.setattr(plausible, "LIMIT", 3 * 16**3)
+    monkeypatch.setattr(raw_checks, "LIMIT", 3 * 16**3)
     check_raw(_opened(tmp_path))
     assert "one value wherever it was looked at" in caplog.text
     assert caplog.records[0].levelno == logging.WARNING
@@ -224,7 +224,7 @@ def test_stored_are_the_chunks_that_were_written(tmp_path, form, separator) -> N
     begins, shape = stored(array)
     assert shape == Coordinate(16, 16, 16)
     assert begins.tolist() == [[10 + 16 * z, 16 * y, 16 * x - 2] for z, y, x in chosen]
-    assert lost(array) == ""
+    assert why_unwritten(array) == ""
     for begin in begins.tolist():
         assert array.read(Roi(begin, shape).intersect(array.roi)).all()
 

@@ -131,7 +131,7 @@ def test_groups_lead_to_every_array(tmp_path) -> None:
 
 def test_the_synthetic_volume(tmp_path) -> None:
     container = generate(Synthetic(shape=(24, 32, 32), voxel_size=(8.0, 5.24, 8.0)), tmp_path)
-    names = containers.arrays(container)
+    names = containers.array_names(container)
     assert names == ["volumes/labels/mitochondria", "volumes/labels/neuron_ids", "volumes/raw"]
     for name in names:
         ours = open_array(container, name)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_volume import IDS, RAW, RNG, SHAPE, opened, save
 
 from lsd.volumes.create import create_array
-from lsd.volumes.labelled import check_labels
+from lsd.volumes.label_checks import check_labels
 from lsd.volumes.volume import within
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

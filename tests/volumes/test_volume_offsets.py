@@ -16,7 +16,7 @@ from lsd.spec import Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.inputs import ArrayState
-from lsd.volumes.units import exact, left_over, lengths, shift, voxels
+from lsd.volumes.units import exact, left_over, lengths, voxels_between, whole_voxels
 from lsd.volumes.volume import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 255, (6, 8, 10), dtype=np.uint8)
@@ -49,7 +49,7 @@ def opened(path, **spec):
 
 @given(NM, SIZES)
 def test_lengths_are_whole_voxels_and_what_is_left(nm, sizes) -> None:
-    whole = voxels(nm, sizes)
+    whole = whole_voxels(nm, sizes)
     rest = left_over(nm, whole, sizes)
     assert lengths(whole, sizes, rest) == tuple(nm)
     for n, size, left, length in zip(whole, sizes, rest, nm, strict=True):
@@ -60,11 +60,12 @@ def test_lengths_are_whole_voxels_and_what_is_left(nm, sizes) -> None:
 @given(NM, SIZES, st.lists(st.integers(-1000, 1000), min_size=3, max_size=3))
 def test_what_lies_whole_voxels_apart_is_found_to_do_so(nm, sizes, steps) -> None:
     there = [float(exact(a) + n * exact(size)) for a, n, size in zip(nm, steps, sizes, strict=True)]
-    one, other = (left_over(place, voxels(place, sizes), sizes) for place in (nm, there))
-    moved = shift(other, one, sizes)
+    one, other = (left_over(place, whole_voxels(place, sizes), sizes) for place in (nm, there))
+    moved = voxels_between(other, one, sizes)
     assert moved is not None
     assert [
-        b - a + m for a, b, m in zip(voxels(nm, sizes), voxels(there, sizes), moved, strict=True)
+        b - a + m
+        for a, b, m in zip(whole_voxels(nm, sizes), whole_voxels(there, sizes), moved, strict=True)
     ] == steps
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lsd import spec
 from lsd.batches.keys import RawFilter
-from lsd.spec.kinds import behaviour
+from lsd.spec.kinds import answer_for, behaviour
 
 Settings = TypeVar("Settings", bound=spec.Augmentation)
 
@@ -61,7 +61,11 @@ class AugmentationKind(ABC, Generic[Settings]):
         self, run: Sequence[AugmentationKind[Any]], *, voxel_size: Sequence[float], flat: bool
     ) -> list[gp.BatchFilter]:
         """The nodes of a run that begins with this one and goes on with those that joined it."""
-        return [kind.node(voxel_size=voxel_size, flat=flat) for kind in run]
+        nodes = [kind.node(voxel_size=voxel_size, flat=flat) for kind in run]
+        return [
+            answer_for(node, kind.spec, names=("prepare", "process"))
+            for kind, node in zip(run, nodes, strict=True)
+        ]
 
 
 class RawAugmentation(AugmentationKind[Settings]):

@@ -13,7 +13,7 @@ import numpy as np
 
 from lsd.batches.augmentations.augmentation import AugmentationKind, Settings
 from lsd.batches.augmentations.motion import Motion
-from lsd.batches.augmentations.warp import Warp, draw
+from lsd.batches.augmentations.warp import Warp, draw_warp
 from lsd.batches.keys import KNOWN, RAW, Filter, array, generator, total
 
 
@@ -83,7 +83,7 @@ class Deform(Filter):
     def prepare(self, request: gp.BatchRequest) -> None:
         """Draws the warp and turns the request into what it reads."""
         whole = total(wanted.roi for _, wanted in request.items())
-        self.warp = draw(self.draws, whole, generator(request), every=self.every)
+        self.warp = draw_warp(self.draws, whole, generator(request), every=self.every)
         for _, wanted in request.items():
             wanted.roi = self.warp.source_roi(wanted.roi)
 
@@ -92,12 +92,12 @@ class Deform(Filter):
         assert self.warp is not None
         read = gp.Batch()
         for key, wanted in request.items():
-            given = batch[key]
-            if key == KNOWN and given.data.all():  # nothing to look for
+            source = batch[key]
+            if key == KNOWN and source.data.all():  # nothing to look for
                 data = np.ones(wanted.roi.shape, np.bool_)
             else:
                 data = self.warp.read(
-                    given.data, given.spec.roi, wanted.roi, interpolate=key == RAW
+                    source.data, source.spec.roi, wanted.roi, interpolate=key == RAW
                 )
             read[key] = array(data, wanted.roi)
         return read

@@ -19,12 +19,12 @@ class ElasticAugmentation(GeometricAugmentation[spec.Elastic]):
 
     @property
     def every(self) -> int:
-        """As the spec says."""
+        """Voxels between the points at which the deformation is computed."""
         return self.spec.subsample
 
     @property
     def displaces_sections(self) -> bool:
-        """Where the spec gives it a chance."""
+        """Whether the spec allows sections to be displaced."""
         return self.spec.slip + self.spec.shift > 0
 
     def draw(
@@ -61,21 +61,21 @@ class Deformation(Motion):
     rng: np.random.Generator
 
     def before(self, points: Points) -> Points:
-        """Rotated, and moved by smooth noise."""
+        """The output points, rotated and moved by smooth noise."""
         moved = np.tensordot(self.matrix, points, axes=1)
         for axis, jitter in enumerate(self.jitter):
             if jitter:
-                moved[axis] += smooth_noise(
+                moved[axis] += spline_noise(
                     points, spacing=self.spacing, sigma=jitter, rng=self.rng
                 )
         return moved
 
     def displacements(self, steps: Points) -> Points:
-        """Rotated."""
+        """The displacements, rotated like the points."""
         return np.asarray(steps @ self.matrix.T)
 
     def sections(self, count: int) -> Points | None:
-        """Some that lie displaced."""
+        """Displacements of single sections."""
         return None if self.flat else displaced_sections(self.elastic, count, self.rng)
 
 
@@ -90,7 +90,7 @@ def rotation(angle: float, axis: Points, *, voxel_size: Sequence[float]) -> Poin
     return np.asarray(turn * (size[None, :] / size[:, None]))
 
 
-def smooth_noise(
+def spline_noise(
     points: Points, *, spacing: Sequence[float], sigma: float, rng: np.random.Generator
 ) -> Points:
     """Values at `points` (3, ...) of a cubic spline through normal numbers every `spacing` voxels;

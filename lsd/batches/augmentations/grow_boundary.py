@@ -79,17 +79,17 @@ class GrowBoundaryAugmentation(AugmentationKind[spec.GrowBoundary]):
 
     def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
         """A node that asks for the labels that reach in from outside."""
-        return GrowBoundary(self.spec)
+        return GrowBoundaryNode(self.spec)
 
 
-class GrowBoundary(Filter):
+class GrowBoundaryNode(Filter):
     """Grows the boundaries of the labels, as if it saw the whole volume."""
 
     def __init__(self, grow: spec.GrowBoundary) -> None:
         self.grow = grow
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
-        """Needs the labels that reach in from outside."""
+        """Asks for labels around the region as well, since boundaries reach in from there."""
         steps = self.grow.steps
         margin = gp.Coordinate(0 if self.grow.in_xy else steps, steps, steps)
         roi = request[LABELS].roi.grow(margin, margin)

@@ -19,7 +19,7 @@ Tables = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 @compiled
-def linear(
+def sample_linear(
     source: NDArray[Any],
     nodes: NDArray[np.float64],
     step: Ints,
@@ -45,7 +45,7 @@ def linear(
 
 
 @compiled
-def nearest(
+def sample_nearest(
     source: NDArray[Any],
     nodes: NDArray[np.float64],
     step: Ints,

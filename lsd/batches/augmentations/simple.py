@@ -15,7 +15,7 @@ from lsd.batches.augmentations.motion import Motion, Points, Value
 from lsd.batches.keys import Filter, array, generator, total
 
 
-def draw(
+def draw_turn(
     simple: spec.Simple,
     rng: np.random.Generator,
     *,
@@ -44,12 +44,12 @@ class SimpleAugmentation(GeometricAugmentation[spec.Simple]):
 
     @property
     def every(self) -> None:
-        """Whole voxels change places."""
+        """None: whole voxels change places."""
         return None
 
     def draw(self, rng: np.random.Generator, *, voxel_size: Sequence[float], flat: bool) -> Motion:
         """A random turn, as part of a warp."""
-        return Turning(draw(self.spec, rng, voxel_size=voxel_size, flat=flat))
+        return Turning(draw_turn(self.spec, rng, voxel_size=voxel_size, flat=flat))
 
     def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
         """A node that interpolates nothing."""
@@ -63,15 +63,15 @@ class Turning(Motion):
     turn: Turn
 
     def before(self, points: Points) -> Points:
-        """Of the volume before it was turned."""
+        """Where the output points were before the turn."""
         return self.turn.before(points)
 
     def displacements(self, steps: Points) -> Points:
-        """Turned as points are."""
+        """The displacements, turned like the points."""
         return self.turn.before(steps.T).T
 
     def source(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """In the order of the axes before."""
+        """The values in the order that the axes had before the turn."""
         return self.turn.source(values)
 
 
@@ -86,7 +86,7 @@ class TurnAround(Filter):
 
     def prepare(self, request: gp.BatchRequest) -> None:
         """Draws the turn, and turns the request into what becomes it."""
-        self.turn = draw(
+        self.turn = draw_turn(
             self.simple, generator(request), voxel_size=self.voxel_size, flat=self.flat
         )
         whole = total(wanted.roi for _, wanted in request.items())

@@ -57,7 +57,7 @@ class Warp:
             np.ascontiguousarray(shift[first : first + size])
             for shift, first, size in zip(self.shifts, begin, roi.shape, strict=True)
         )
-        sample = sampling.linear if interpolate else sampling.nearest
+        sample = sampling.sample_linear if interpolate else sampling.sample_nearest
         sample(np.ascontiguousarray(data), nodes, self.step, tuple(begin), (z, y, x), out)
         if interpolate and data.dtype == np.uint8:
             out *= np.float32(1 / 255)
@@ -78,7 +78,7 @@ def _between(nodes: NDArray[np.float64], axis: int, at: NDArray[np.float64]) -> 
     return np.asarray(below + (nodes.take(right, axis=axis) - below) * part)
 
 
-def draw(
+def draw_warp(
     draws: Sequence[Callable[[np.random.Generator], Motion]],
     roi: Roi,
     rng: np.random.Generator,

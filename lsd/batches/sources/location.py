@@ -13,8 +13,8 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.batches.keys import LABELS, Filter, array, generator
-from lsd.batches.sources.places import Places
-from lsd.volumes.labelled import check_labels
+from lsd.batches.sources.places import PlaceIndex
+from lsd.volumes.label_checks import check_labels
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Location(Filter):
         *,
         output: Sequence[int],
         min_masked: float,
-        places: Places | None = None,
+        places: PlaceIndex | None = None,
     ) -> None:
         self.volume, self.output, self.min_masked, self.places = (
             volume,
@@ -57,7 +57,7 @@ class Location(Filter):
         )
         self.needed = math.ceil(max(min_masked * math.prod(self.output), 1))
 
-    def scout(self) -> Places | None:
+    def find_places(self) -> PlaceIndex | None:
         """The places that suit, None where they are so many that none need be known.  Raises
         ValueError if there are none."""
         if self.places is None:
@@ -68,14 +68,14 @@ class Location(Filter):
         return self.places
 
     def prepare(self, request: gp.BatchRequest) -> None:
-        """Draws the place."""
+        """Draws where the sample lies, and moves the request there."""
         begin = self._draw(generator(request))
         shift = begin - middle(request[LABELS].roi, self.output).begin
         for _, wanted in request.items():
             wanted.roi = wanted.roi + shift
 
     def process(self, batch: gp.Batch, request: gp.BatchRequest) -> gp.Batch:
-        """The arrays, as if read where the request was."""
+        """Moves the arrays back to where they were requested."""
         moved = gp.Batch()
         for key, wanted in request.items():
             moved[key] = array(batch[key].data, wanted.roi)
@@ -101,9 +101,9 @@ class Location(Filter):
         labels, known = self.volume.read_truth(inside)
         return bool(known.sum() >= self.needed and labels[known].any())
 
-    def _look(self) -> Places:
+    def _look(self) -> PlaceIndex:
         log.info("volume %r: little of it is labelled; looking for where it is", self.volume.name)
-        self.places = Places.of(
+        self.places = PlaceIndex.of(
             self.volume, output=self.output, needed=self.needed, low=self.low, high=self.high
         )
         if not self.places.whole:
@@ -117,7 +117,7 @@ class Location(Filter):
             raise ValueError(self._nowhere(self.places))
         return self.places
 
-    def _nowhere(self, places: Places) -> str:
+    def _nowhere(self, places: PlaceIndex) -> str:
         check_labels(self.volume)  # says so where there are none at all
         best, size = places.best(self.volume), "x".join(map(str, self.output))
         return (

@@ -23,8 +23,15 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.batches.sources.remembered import Memory
-from lsd.volumes.known import LIMIT, Blocks, Mask, box, known_everywhere, truth_blocks
+from lsd.batches.sources.chunk_memory import Memory
+from lsd.volumes.known_voxels import (
+    LIMIT,
+    Blocks,
+    Mask,
+    bounding_box,
+    known_everywhere,
+    truth_blocks,
+)
 from lsd.volumes.volume import OpenVolume
 
 # bytes of bits: half a billion begins
@@ -90,10 +97,10 @@ def look(volume: OpenVolume, *, limit: int = LIMIT) -> Truth:
     blocks = truth_blocks(volume, volume.roi, limit=limit)
     known, counts, labelled = [], [], []
     for roi, mask, with_label in _read(volume, blocks):
-        known.append(_ends(box(mask) + roi.begin))
+        known.append(_ends(bounding_box(mask) + roi.begin))
         counts.append(int(np.count_nonzero(mask)))
         if with_label.any():
-            labelled.append(_ends(box(with_label) + roi.begin))
+            labelled.append(_ends(bounding_box(with_label) + roi.begin))
     table, others = (np.array(boxes, np.int64).reshape(-1, 2, 3) for boxes in (known, labelled))
     return Truth(table, np.array(counts, np.int64), others, known_everywhere(volume), blocks.whole)
 
@@ -113,7 +120,7 @@ def _ends(roi: Roi) -> list[list[int]]:
 
 
 @dataclass
-class Places:
+class PlaceIndex:
     """The begins of an output of a volume that suit, each of `output` in `low` .. `high` that holds
     `needed` known voxels.
 
@@ -157,7 +164,7 @@ class Places:
         low: Coordinate,
         high: Coordinate,
         limit: int = LIMIT,
-    ) -> Places:
+    ) -> PlaceIndex:
         """Looks for them; begins from low to high, both included."""
         places = cls(output, needed, low, high, look(volume, limit=limit))
         for index in sorted(places._candidates()):
@@ -213,9 +220,9 @@ class Places:
         """The largest fraction that is known of an output with a label in it; of what was looked
         at."""
         rois = [self._begins(index) for index in self._candidates()]
-        seen = [(self.truth.near(self._seen(begins), volume.roi)[1], begins) for begins in rois]
+        bounds = [(self.truth.near(self._seen(begins), volume.roi)[1], begins) for begins in rois]
         most = 0
-        for bound, begins in sorted(seen, key=lambda one: -one[0]):
+        for bound, begins in sorted(bounds, key=lambda one: -one[0]):
             if bound <= most:
                 break
             labels, known = volume.read_truth(self._seen(begins))

@@ -28,7 +28,7 @@ class Reject(Filter):
         self._told = False
 
     def provide(self, request: gp.BatchRequest) -> gp.Batch:
-        """The first batch that has enough."""
+        """The first batch that has enough labelled voxels."""
         best, most = None, -1.0
         for _ in range(TRIES):
             batch = self.get_upstream_provider().request_batch(request.copy())

@@ -14,7 +14,7 @@ from lsd.volumes.volume import OpenVolume
 EVERYWHERE = gp.Roi((None, None, None), (None, None, None))
 
 
-class Source(Provider):
+class VolumeSource(Provider):
     """Provides raw, labels, what is known, and further arrays of a volume, at any ROI.
 
     raw: float32 in [0, 1], or uint8 in [0, 255], which takes a quarter of the memory on the way to

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lsd.blockwise.on_disk.lock import exclusive
-from lsd.blockwise.on_disk.owned import is_torn, remember, strangers
+from lsd.blockwise.on_disk.owned import is_torn, remember_arrays, strangers
 from lsd.blockwise.on_disk.step import Step, load_step
-from lsd.blockwise.on_disk.written import lost, refuse_edited, steps_of
+from lsd.blockwise.on_disk.written import arrays_without_successor, refuse_edited, steps_of
 from lsd.system.signals import held_back
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
     write.
     """
     with exclusive(target) as killed:
-        partial = beside(target)
+        partial = partial_of(target)
         differing = None if partial.exists() else _differences(target, first)
         container = target if differing == [] else partial
         if container != target:
@@ -52,10 +52,10 @@ def working(target: Path, first: Step) -> Iterator[Path]:
                 "%s is made anew, and stays until that is done: %s", target, "; ".join(differing)
             )
         if killed or _torn(container).exists():
-            sweep(container)
+            delete_torn_files(container)
             _torn(container).unlink(missing_ok=True)
         container.mkdir(parents=True, exist_ok=True)
-        remember(container)
+        remember_arrays(container)
         _remove_replaced(container)
         yield container
         if container != target:
@@ -66,7 +66,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
             _remove_replaced(target)
 
 
-def beside(target: Path) -> Path:
+def partial_of(target: Path) -> Path:
     """Where the container of `target` is written until it is whole."""
     return target.with_name(f"{target.name}{_PARTIAL}")
 
@@ -78,7 +78,7 @@ def target_of(container: Path) -> Path:
     return whole if whole.suffix == ".zarr" else container
 
 
-def sweep(container: Path) -> int:
+def delete_torn_files(container: Path) -> int:
     """Deletes what writers that were killed left half written; returns how many files.  No other
     may be at work."""
     count = 0
@@ -145,9 +145,9 @@ def _remove_replaced(container: Path) -> None:
 
 def _say_lost(target: Path, container: Path) -> None:
     """Tells what is not made anew and goes with the earlier result."""
-    gone = lost(target, container) if target.exists() else []
-    if gone:
-        log.info("%s: removed with the earlier result: %s", target, ", ".join(gone))
+    names = arrays_without_successor(target, container) if target.exists() else []
+    if names:
+        log.info("%s: removed with the earlier result: %s", target, ", ".join(names))
 
 
 def _differences(target: Path, first: Step) -> list[str] | None:

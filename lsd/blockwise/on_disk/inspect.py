@@ -17,6 +17,7 @@ from lsd.blockwise.on_disk.lock import exclusive, holder
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.rate import speed
+from lsd.spec.plurals import counted
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]
@@ -47,7 +48,8 @@ class Status:
         fast = (
             f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
         )
-        return f"{self.folder}: {self.done} of {self.blocks} blocks ({share:.0f}%){fast}{state}"
+        blocks = counted(self.blocks, "block")
+        return f"{self.folder}: {self.done} of {blocks} ({share:.0f}%){fast}{state}"
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,14 @@ class Finding:
 
 def steps(folder: Path) -> Iterator[Path]:
     """Folders of all steps below a run's folder, in the order of their names."""
-    seen = set()
+    visited = set()
     # results may lie on another disk, with a link in their place
     for root, below, files in os.walk(folder, followlinks=True):
         status = os.stat(root)
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             below.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if name != REPLACED)
         if "step.json" in files:
             below.clear()
@@ -84,7 +86,7 @@ def status(folder: Path) -> list[Status]:
     return [_status(load_step(path)) for path in _some(folder)]
 
 
-def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
+def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
     """Reads what every block below a folder that says done has left, and compares it with its
     checksum.
 
@@ -103,12 +105,10 @@ def verify(folder: Path, *, progress: Progress | None = None) -> list[Finding]:
             of_step, undone = _verify(step)
         findings += of_step
         if progress:
-            later = f", {undone} are not done yet" if undone else ""
             blocks = len(step.grid)
-            progress(
-                f"{path}: {blocks - undone - len(of_step)} of {blocks} blocks are there and "
-                f"intact{later}"
-            )
+            intact = blocks - undone - len(of_step)
+            later = f", not done yet: {undone}" if undone else ""
+            progress(f"{path}: intact are {intact} of {counted(blocks, 'block')}{later}")
     return findings
 
 
@@ -140,26 +140,25 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
         reasons = list(
             pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records)
         )
-    bad = np.array([bool(reason) for reason in reasons], dtype=bool)
-    if bad.any():
-        rewrite(ledger, ~bad)
+    is_damaged = np.array([bool(reason) for reason in reasons], dtype=bool)
+    if is_damaged.any():
+        rewrite(ledger, ~is_damaged)
         if was_whole(step.folder):
             # what is deleted here is nobody's edit
             note_whole(step.folder, {})
-        for index in ledger.done[bad & (ledger.done < len(step.grid))]:
+        for index in ledger.done[is_damaged & (ledger.done < len(step.grid))]:
             for array in arrays.values():
                 if isinstance(array, Array):
                     # a chunk that cannot be read cannot be written in part either
                     array.delete(step.grid.block(int(index)).write)
-    said = {
+    damaged = {
         int(index): reason for index, reason in zip(ledger.done, reasons, strict=True) if reason
     }
     missing = {int(index): "was not done" for index in ledger.missing(len(step.grid))}
-    if was_whole(step.folder):
-        return [
-            _finding(step, index, reason) for index, reason in sorted({**missing, **said}.items())
-        ], 0
-    return [_finding(step, index, reason) for index, reason in sorted(said.items())], len(missing)
+    whole = was_whole(step.folder)
+    reasons_of = {**missing, **damaged} if whole else damaged
+    findings = [_finding(step, index, reason) for index, reason in sorted(reasons_of.items())]
+    return findings, 0 if whole else len(missing)
 
 
 def _finding(step: Step, index: int, reason: str) -> Finding:
@@ -178,7 +177,7 @@ def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: n
     """What is wrong with a block that says done, "" if nothing is."""
     index = int(record["index"])
     if index >= len(step.grid):
-        return f"there are only {len(step.grid)} blocks"
+        return f"the step has only {counted(len(step.grid), 'block')}"
     write, data = step.grid.block(index).write, {}
     try:
         for name, array in arrays.items():

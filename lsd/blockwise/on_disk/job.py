@@ -30,11 +30,11 @@ from pydantic import BaseModel
 
 from lsd.blockwise.on_disk.output import Function
 from lsd.spec import Spec
-from lsd.spec.effect import Told, effective, told
+from lsd.spec.effect import Wording, effective, wordings
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 
 Version = Annotated[
-    int, Told("another version of this program made it, which computes it otherwise")
+    int, Wording("another version of this program made it, which computes it otherwise")
 ]
 
 
@@ -68,7 +68,7 @@ class Job(Spec):
     def words(self) -> dict[str, str]:
         """How it is said that a field differs, by dotted path, where its values would not tell a
         person anything."""
-        return told(self)
+        return wordings(self)
 
     def changed(self, container: Path) -> list[str]:
         """The inputs that are no longer what they were when the job was made, in words."""

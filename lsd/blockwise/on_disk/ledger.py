@@ -254,9 +254,9 @@ def read_ledger(folder: Path) -> Ledger:
     """The blocks that are done; a record that is torn or damaged is none.  Memory: about 150 bytes
     a block."""
     names = tuple(sorted(path.stem for path in folder.glob("*.done")))
-    parts = [_records(folder / f"{name}.done") for name in names]
-    records = np.concatenate([np.empty(0, RECORD), *parts])
-    files = np.repeat(np.arange(len(names), dtype=np.int32), [len(part) for part in parts])
+    by_file = [_records(folder / f"{name}.done") for name in names]
+    records = np.concatenate([np.empty(0, RECORD), *by_file])
+    files = np.repeat(np.arange(len(names), dtype=np.int32), list(map(len, by_file)))
     _, first = np.unique(records["index"], return_index=True)
     return Ledger(folder, records[first], files[first], names)
 

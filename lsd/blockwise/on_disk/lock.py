@@ -98,38 +98,40 @@ def holder(target: Path) -> str:
 
 def _take(path: Path, target: Path) -> tuple[int, bool]:
     """(the descriptor that holds it, whether it was stale)."""
-    made = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    own = os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    staged = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(staged, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
-        locked = _flock(own) is True
+        locked = _flock(descriptor) is True
         os.write(
-            own,
-            json.dumps({**identity(), "flock": locked, "device": os.fstat(own).st_dev}).encode(),
+            descriptor,
+            json.dumps(
+                {**identity(), "flock": locked, "device": os.fstat(descriptor).st_dev}
+            ).encode(),
         )
-        return own, _link(made, path, target)
+        return descriptor, _link(staged, path, target)
     except BaseException:
-        os.close(own)
+        os.close(descriptor)
         raise
     finally:
-        made.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
 
 
-def _link(made: Path, path: Path, target: Path) -> bool:
+def _link(staged: Path, path: Path, target: Path) -> bool:
     """Makes the file the lock; whether it had to be taken from a holder that is gone."""
     stale, until = False, time.monotonic() + _CLEARING
     while True:
         try:
             # a link is made whole or not at all, on network file systems too
-            os.link(made, path)
+            os.link(staged, path)
             return stale
         except FileExistsError:
-            holding = _read(path)
-        if holding is None:
+            holder = _read(path)
+        if holder is None:
             continue
         if _break(path):
             stale = True
-        elif not is_gone(holding) or time.monotonic() > until:
-            raise RuntimeError(_refusal(path, target, holding)) from None
+        elif not is_gone(holder) or time.monotonic() > until:
+            raise RuntimeError(_refusal(path, target, holder)) from None
         else:
             # another process is about to delete it
             time.sleep(0.05)
@@ -163,22 +165,22 @@ def _is_stale(path: Path) -> bool:
 
 def _proves(descriptor: int, path: Path) -> bool:
     """Whether the holder of an open lock file is gone for certain."""
-    there, taken = _read(path) or {}, _flock(descriptor)
+    record, taken = _read(path) or {}, _flock(descriptor)
     if taken is False:
         return False
-    if "boot" not in there:
+    if "boot" not in record:
         # of an earlier version: a machine elsewhere may have the same name
-        return is_gone(there) and _is_local(path)
-    if is_gone(there):
+        return is_gone(record) and _is_local(path)
+    if is_gone(record):
         return True
     if not taken:
         return False
-    if there["boot"] != boot():
+    if record["boot"] != boot():
         # of another machine, or of this one before it was started anew: only the latter writes to
         # its disks
-        return bool(there["boot"]) and _is_local(path)
+        return bool(record["boot"]) and _is_local(path)
     # one kernel, one mounted file system: had the holder it open still, it could not be taken
-    return there.get("flock") is True and there.get("device") == os.fstat(descriptor).st_dev
+    return record.get("flock") is True and record.get("device") == os.fstat(descriptor).st_dev
 
 
 def _open(path: Path) -> int:
@@ -207,22 +209,22 @@ def _is_local(path: Path) -> bool:
     place, kind, length = path.resolve(), "", 0
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            before, _, after = line.partition(" - ")
-            point = before.split()[4].encode().decode("unicode_escape")
+            mount, _, file_system = line.partition(" - ")
+            point = mount.split()[4].encode().decode("unicode_escape")
             if place.is_relative_to(point) and len(point) >= length:
-                kind, length = after.split()[0], len(point)
+                kind, length = file_system.split()[0], len(point)
     return kind in _LOCAL
 
 
-def _give_back(path: Path, own: int) -> None:
+def _give_back(path: Path, descriptor: int) -> None:
     """Deletes the lock, if it is still this process's own: who was told to may have deleted it, and
     another taken it."""
     try:
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(own), path.stat()):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
                 path.unlink()
     finally:
-        os.close(own)
+        os.close(descriptor)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -236,9 +238,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         return {}
 
 
-def _refusal(path: Path, target: Path, there: dict[str, Any]) -> str:
+def _refusal(path: Path, target: Path, record: dict[str, Any]) -> str:
     return (
-        f"{target} is being written by process {there.get('pid', '?')} on host "
-        f"{there.get('host', '?')}; "
+        f"{target} is being written by process {record.get('pid', '?')} on host "
+        f"{record.get('host', '?')}; "
         f"wait for it, or, if you know that it is gone, delete {path}"
     )

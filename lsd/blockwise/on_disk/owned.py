@@ -40,14 +40,14 @@ def is_torn(path: Path) -> bool:
     )
 
 
-def remember(container: Path) -> None:
+def remember_arrays(container: Path) -> None:
     """Notes the arrays of all steps in a container, before these are of other settings."""
-    names, file = arrays(container), container / _BLOCKS / ARRAYS
+    names, file = own_arrays(container), container / _BLOCKS / ARRAYS
     if names and names != _noted(file):
         write_text(file, json.dumps(sorted(names)), many_writers=False, durable=False)
 
 
-def arrays(container: Path) -> set[str]:
+def own_arrays(container: Path) -> set[str]:
     """Names of the arrays that steps in a container write, or wrote."""
     names = _noted(container / _BLOCKS / ARRAYS)
     for step in container.glob(f"{_BLOCKS}/*/step.json"):
@@ -57,12 +57,12 @@ def arrays(container: Path) -> set[str]:
     return names
 
 
-def others(container: Path, names: Iterable[str]) -> list[Path]:
+def foreign_arrays(container: Path, names: Iterable[str]) -> list[Path]:
     """Arrays of these names that hold voxels and are of no step that there is or was: another wrote
     them."""
-    own = arrays(container)
+    ours = own_arrays(container)
     return [
-        container / name for name in names if name not in own and _holds_voxels(container / name)
+        container / name for name in names if name not in ours and _holds_voxels(container / name)
     ]
 
 
@@ -95,7 +95,7 @@ def strangers(container: Path) -> list[Path]:
     """
     if container.is_symlink() or (container.exists() and not container.is_dir()):
         return [container]
-    known = {tuple(name.strip("/").split("/")) for name in arrays(container)}
+    known = {tuple(name.strip("/").split("/")) for name in own_arrays(container)}
     return list(_strangers(container, known)) if container.exists() else []
 
 

@@ -64,15 +64,20 @@ class Step:
             json.loads(json.dumps({"step": self.name, **blocks, "inputs": self.job.fingerprint()})),
         )
 
-    def differs(self, there: Step) -> list[str]:
-        """What a step on disk differs in from this one, in words; nothing where they are the
-        same."""
-        if there.is_older:
+    @property
+    def digest(self) -> str:
+        """sha256 of all that the output follows from: it stands for it in what is made from this
+        step."""
+        return fingerprint_digest(self.depends_on())
+
+    def differs(self, recorded: Step) -> list[str]:
+        """What a step on disk differs in from this one, in words; empty where they are equal."""
+        if recorded.is_older:
             return [
                 "it is of an earlier version, which did not note all that its results depend on"
             ]
         return differences(
-            there.depends_on(),
+            recorded.depends_on(),
             self.depends_on(),
             words={f"inputs.{k}": v for k, v in self.job.words().items()},
         )
@@ -160,32 +165,31 @@ def container_of(folder: Path) -> Path:
     return folder.parent.parent
 
 
-def digest(depends_on: Mapping[str, Any]) -> str:
-    """sha256 of a fingerprint, to stand for it in the fingerprints of later steps."""
+def fingerprint_digest(depends_on: Mapping[str, Any]) -> str:
+    """sha256 of a fingerprint, JSON; the order of its fields does not matter."""
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
 def differences(
-    there: Mapping[str, Any],
-    asked: Mapping[str, Any],
+    recorded: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     prefix: str = "",
     *,
     words: Mapping[str, str] | None = None,
 ) -> list[str]:
     """What two fingerprints differ in: "settings.precision: fp32 there, bf16 asked for".
 
-    words: what is said instead, by dotted path, of fields whose values tell a person nothing
+    recorded: on disk; wanted: now
+    words:    the line for a field, by its dotted path, where values tell a person nothing
     """
     lines = []
-    for key in sorted({*there, *asked}):
-        a, b, path = there.get(key), asked.get(key), f"{prefix}{key}"
-        if isinstance(a, dict) and isinstance(b, dict):
-            lines += differences(a, b, f"{path}.", words=words)
-        elif a != b:
-            lines.append(
-                (words or {}).get(path)
-                or f"{path.removeprefix('inputs.')}: {_shown(a)} there, {_shown(b)} asked for"
-            )
+    for key in sorted({*recorded, *wanted}):
+        old, new, path = recorded.get(key), wanted.get(key), f"{prefix}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += differences(old, new, f"{path}.", words=words)
+        elif old != new:
+            values = f"{_shown(old)} there, {_shown(new)} asked for"
+            lines.append((words or {}).get(path) or f"{path.removeprefix('inputs.')}: {values}")
     return lines
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lsd.blockwise.on_disk.ledger import noted_arrays, read_ledger
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import has_array, remove_array
@@ -37,8 +37,10 @@ def left(step: Step) -> int:
 
 def made_of(step: Step) -> list[Step]:
     """The steps whose fingerprint says that they are made from a step on disk."""
-    own = digest(step.depends_on())
-    return [other for other in steps_of(step.container) if own in other.job.fingerprint().values()]
+    digest = step.digest
+    return [
+        later for later in steps_of(step.container) if digest in later.job.fingerprint().values()
+    ]
 
 
 def refuse_edited(steps: Iterable[Step]) -> None:
@@ -54,9 +56,9 @@ def refuse_edited(steps: Iterable[Step]) -> None:
 
 def edited(step: Step) -> list[str]:
     """Arrays of a step that are not what they were when its last block was done."""
-    noted = noted_arrays(step.folder)
-    written = [name for name in step.arrays if name in noted and has_array(step.container, name)]
-    return [name for name in written if noted[name] != content_of(step, name)]
+    recorded = noted_arrays(step.folder)
+    written = [name for name in step.arrays if name in recorded and has_array(step.container, name)]
+    return [name for name in written if recorded[name] != content_of(step, name)]
 
 
 def content_of(step: Step, name: str) -> str:
@@ -75,20 +77,20 @@ def forget(step: Step) -> list[str]:
     there is not known.
     """
     refuse_edited([step, *made_of(step)])
-    gone = [name for other in made_of(step) for name in forget(other)]
+    deleted = [name for later in made_of(step) for name in forget(later)]
     for path in (*step.folder.glob("*.done"), step.folder / "whole"):
         path.unlink(missing_ok=True)
     for name in step.arrays:
-        gone += [name] if has_array(step.container, name) else []
+        deleted += [name] if has_array(step.container, name) else []
         remove_array(step.container, name)
     shutil.rmtree(step.folder, ignore_errors=True)
-    return gone
+    return deleted
 
 
-def lost(before: Path, instead: Path) -> list[str]:
+def arrays_without_successor(earlier: Path, successor: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:
-        names = set(containers.arrays(before))
+        names = set(containers.array_names(earlier))
     except ValueError:
         return []
-    return sorted(names - set(containers.arrays(instead)))
+    return sorted(names - set(containers.array_names(successor)))

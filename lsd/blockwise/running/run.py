@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lsd.blockwise.on_disk.container import sweep
+from lsd.blockwise.on_disk.container import delete_torn_files
 from lsd.blockwise.on_disk.ledger import (
     clear_failures,
     note_whole,
@@ -21,13 +21,14 @@ from lsd.blockwise.on_disk.ledger import (
     read_ledger,
     was_whole,
 )
-from lsd.blockwise.on_disk.owned import others
+from lsd.blockwise.on_disk.owned import foreign_arrays
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
 from lsd.blockwise.rate import Bar, Rate, speed
 from lsd.blockwise.running.in_process import run_in_process
 from lsd.blockwise.running.scheduler import run_workers, stderr_to
 from lsd.spec import Workers
+from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
 
 log = logging.getLogger(__name__)
@@ -61,11 +62,8 @@ class Summary:
 
     def __str__(self) -> str:
         if not self.done:
-            return (
-                f"{self.name}: {self.skipped} block{'' if self.skipped == 1 else 's'}, all done "
-                f"before"
-            )
-        blocks = f"{self.name}: {self.done} block{'' if self.done == 1 else 's'} done"
+            return f"{self.name}: {counted(self.skipped, 'block')}, all done before"
+        blocks = f"{self.name}: {counted(self.done, 'block')} done"
         skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
         retried = f", {self.retried} retried" if self.retried else ""
         fast = "" if self.rate is None else f", {speed(self.voxels, self.done / self.rate)}"
@@ -91,19 +89,19 @@ def prepare(step: Step) -> None:
                 f"run it as before to finish it, or delete {step.container} to start afresh"
             )
         if differing:
-            gone = sorted({*forget(earlier)} - {*step.arrays})
-            if gone:
+            removed = sorted({*forget(earlier)} - {*step.arrays})
+            if removed:
                 log.info(
                     "%s: removed, for what they were made from is made anew: %s",
                     step.container,
-                    ", ".join(gone),
+                    ", ".join(removed),
                 )
     step.save()
 
 
 def refuse_others(container: Path, names: Iterable[str]) -> None:
     """ValueError where arrays would be written over that this program did not write."""
-    foreign = others(container, names)
+    foreign = foreign_arrays(container, names)
     if foreign:
         raise ValueError(
             f"{', '.join(map(str, foreign))} holds what this program did not write, and is not "
@@ -117,7 +115,7 @@ def _is_awaited(step: Step) -> bool:
     done = len(read_ledger(step.folder))
     if done < len(step.grid):
         return done > 0
-    return any(_is_awaited(other) for other in made_of(step))
+    return any(_is_awaited(later) for later in made_of(step))
 
 
 def run(
@@ -139,11 +137,12 @@ def run(
     clear_failures(step.folder)
     pending = read_ledger(step.folder).missing(len(step.grid))
     if 0 < len(pending) < workers.count:
-        few = "1 block is" if len(pending) == 1 else f"{len(pending)} blocks are"
+        verb = "is" if len(pending) == 1 else "are"
         log.info(
-            "%s: %s left for %d workers; smaller blocks would give work to all",
+            "%s: %s %s left for %d workers; smaller blocks would give work to all",
             title or step.name,
-            few,
+            counted(len(pending), "block"),
+            verb,
             workers.count,
         )
     summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))
@@ -172,7 +171,7 @@ def run(
             pending = read_ledger(step.folder).missing(len(step.grid))
             _stop_if_fatal(step)
     if died:
-        sweep(step.container)
+        delete_torn_files(step.container)
     if len(pending):
         raise BlocksFailed(_failed(step, pending, died))
     _check_inputs(step)
@@ -257,8 +256,9 @@ def _stop_if_fatal(step: Step) -> None:
 
 def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
     failures = {failure.index: failure for failure in read_failures(step.folder)}
-    rest = ", the others are done" if len(pending) < len(step.grid) else ""
-    lines = [f"{len(pending)} of {len(step.grid)} blocks of {step.name} failed{rest}:"]
+    others_done = ", the others are done" if len(pending) < len(step.grid) else ""
+    blocks = counted(len(step.grid), "block")
+    lines = [f"{len(pending)} of {blocks} of {step.name} failed{others_done}:"]
     silent = (
         f"its worker was killed (out of memory?) or the block took too "
         f"long{': ' + _last_line(died) if died else ''}"
@@ -309,6 +309,7 @@ def _bar(
                 and time.monotonic() - logged > _LOG_EVERY
             ):
                 logged = time.monotonic()
-                log.info("%s: %d of %d blocks%s", title, at, total, _left(total - at, rate.now))
+                blocks = counted(total, "block")
+                log.info("%s: %d of %s%s", title, at, blocks, _left(total - at, rate.now))
 
         yield update

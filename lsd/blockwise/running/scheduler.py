@@ -206,7 +206,7 @@ def stderr_to(path: Path) -> Iterator[None]:
     What Python writes inside, such as a progress bar, still goes to the terminal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    log, before, terminal, (read_end, write_end) = (
+    log, previous, terminal, (read_end, write_end) = (
         path.open("ab", buffering=0),
         sys.stderr,
         os.dup(2),
@@ -219,7 +219,7 @@ def stderr_to(path: Path) -> Iterator[None]:
     os.dup2(write_end, 2)
     os.close(write_end)
     try:
-        if _number(before) == 2:
+        if _number(previous) == 2:
             sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
         yield
     finally:
@@ -227,9 +227,9 @@ def stderr_to(path: Path) -> Iterator[None]:
             os.dup2(terminal, 2)
             os.close(terminal)
             keeper.join(1.0)
-            if sys.stderr is not before:
+            if sys.stderr is not previous:
                 sys.stderr.close()
-                sys.stderr = before
+                sys.stderr = previous
 
 
 def _keep(read_end: int, log: IO[bytes]) -> None:

@@ -72,7 +72,7 @@ class Worker:
         # the others were faster
         with suppress(Unreachable):
             context = os.environ["DAISY_CONTEXT"]
-            serve(
+            do_blocks(
                 self.folder,
                 self.function,
                 context,
@@ -93,7 +93,7 @@ def _end_after(scheduler: Scheduler) -> None:
     os._exit(1)
 
 
-def serve(
+def do_blocks(
     folder: Path,
     function: str,
     context: str,
@@ -151,8 +151,8 @@ def _pending(path: Path) -> tuple[NDArray[np.uint64], Callable[[], bool]]:
 
     def goes_on() -> bool:
         # opened, as network file systems may remember what a path was
-        with suppress(OSError), path.open("rb") as now:
-            latest = os.fstat(now.fileno())
+        with suppress(OSError), path.open("rb") as reopened:
+            latest = os.fstat(reopened.fileno())
             return os.path.samestat(latest, status) and latest.st_mtime_ns == status.st_mtime_ns
         return False
 
@@ -168,31 +168,31 @@ def _client(pending: NDArray[np.uint64], number: int, *, wanted: Callable[[], bo
     import daisy
 
     context = daisy.Context(**{**dict(daisy.Context.from_env().items()), "worker_id": number})
-    where = f"{context['hostname']}:{context['port']}"
+    address = f"{context['hostname']}:{context['port']}"
     try:
         client = daisy.Client(context)
     except (OSError, RuntimeError) as error:
         raise CannotStart(
-            f"the scheduler at {where} cannot be reached ({error}); {_REACHABLE}"
+            f"the scheduler at {address} cannot be reached ({error}); {_REACHABLE}"
         ) from None
     if not client.connected:
-        raise Unreachable(f"nothing listens at {where}; if the run has not ended, {_REACHABLE}")
-    begun = False
+        raise Unreachable(f"nothing listens at {address}; if the run has not ended, {_REACHABLE}")
+    has_connected = False
 
     @contextmanager
     def take() -> Iterator[Taken | None]:
-        nonlocal begun
+        nonlocal has_connected
         handed = False
         try:
             with client.acquire_block() as block, holding() if block is not None else nullcontext():
-                begun = handed = True
+                has_connected = handed = True
                 yield (
                     None
                     if block is None
                     else _Taken(int(pending[block.write_roi.begin[0]]), block, wanted)
                 )
         except (OSError, RuntimeError) as error:
-            if not begun:
+            if not has_connected:
                 raise
             # nothing to be noted: the next run may be at work there already
             log.warning("the scheduler is gone: %s", error)
@@ -234,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
     # what it says of a scheduler that is not there is said better here
     logging.getLogger("daisy").setLevel(logging.ERROR)
     try:
-        serve(
+        do_blocks(
             arguments.folder,
             arguments.function,
             arguments.context,

@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsd.cli.command import guarded
+from lsd.cli.pipes import may_be_closed
+from lsd.system.commands import typed
 
 
+@may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if verify finds anything."""
     parser = argparse.ArgumentParser(
@@ -32,21 +35,21 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _show(what: str, folder: Path) -> None:
-    from lsd.blockwise.on_disk.inspect import status, verify
+    from lsd.blockwise.on_disk.inspect import status, verify_blocks
     from lsd.segmentation.on_disk.tables import verify_tables
 
     if what == "status":
         _say(status(folder))
         return
     findings = [
-        *verify(folder, progress=lambda line: _say([line])),
+        *verify_blocks(folder, progress=lambda line: _say([line])),
         *verify_tables(folder),
     ]
     if findings:
         _say(findings)
         raise RuntimeError(
-            f"{len(findings)} blocks or tables are not as they should be; run the script that made "
-            f"them again"
+            f"damaged blocks and tables: {len(findings)}; run the command that made them again: "
+            f"{typed('predict')} or {typed('segment')}"
         )
 
 

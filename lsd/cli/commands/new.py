@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsd.cli.command import guarded
+from lsd.cli.pipes import may_be_closed
 
 # of the package as it is installed, where setup.py copies it; and of a checkout
 _INSTALLED = Path(__file__).parents[1] / "templates" / "config"
 _CHECKOUT = Path(__file__).parents[3] / "config"
 
 
+@may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if the folder is not empty, or cannot be written."""
     parser = argparse.ArgumentParser(prog=program, description=__doc__)

@@ -25,9 +25,12 @@ def _share(config: Config) -> None:
     from lsd.volumes.find import check_volumes
 
     check_volumes(config, config.predict.volumes)
-    from lsd.prediction.run import crowd, predict
+    from lsd.prediction.run import configured_workers, predict
 
-    say("written:", *(str(path) for path in predict(config, workers=crowd(config.predict))))
+    say(
+        "written:",
+        *(str(path) for path in predict(config, workers=configured_workers(config.predict))),
+    )
 
 
 def _survey(config: Config, shared: bool) -> Iterable[str]:

@@ -9,6 +9,7 @@ from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import duration
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
+from lsd.system.commands import typed
 from lsd.volumes.find import expand
 
 # voxels that a process counts in a second, about
@@ -20,19 +21,19 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     config = expand(config)
     volumes = surveyed(config, config.predict.volumes)
     yield from listed(volumes)
-    scored = 0
+    scored_voxels = 0
     for name, volume in volumes.items():
         if volume.spec.labels is None:
             yield f"{name}: not scored, it has no labels"
         elif not segmentation(config, name).exists():
-            yield f"{name}: there is no segmentation yet; segment it first"
+            yield f"{name}: there is no segmentation yet; run {typed('segment')} first"
         else:
-            scored += math.prod(volume.roi.shape)
+            scored_voxels += math.prod(volume.roi.shape)
             yield f"{name}: scored against its labels"
     file = evaluation_file(config)
     if file.exists():
         yield f"{file} is there; where scores or settings differ, it is kept under another name"
-    if scored:
-        seconds = scored / RATE / max(config.evaluate.workers.count, 1)
+    if scored_voxels:
+        seconds = scored_voxels / RATE / max(config.evaluate.workers.count, 1)
         yield f"about {duration(seconds)}: a guess, from the number of voxels"
     yield "nothing was changed"

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import amount, blocks, duration, times
-from lsd.network import cost
+from lsd.cli.survey.words import amount, duration, times
+from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
-from lsd.network.checkpoints.restore import from_checkpoint, resolve
-from lsd.prediction.plan import Plan, memory
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
+from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, crowd, step_of, with_threads
-from lsd.spec import Config, Predict
+from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
+from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import prediction
+from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 from lsd.volumes.volume import within
+
+# multiplications of a pass that is timed, at most: some seconds of a slow core
+_WORK = 5e10
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,13 @@ class Done:
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
-    workers = crowd(config.predict) if shared else None
+    workers = configured_workers(config.predict) if shared else None
     config = with_threads(config, workers)
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
     yield from listed(volumes)
     try:
-        path = resolve(config.predict.checkpoint, config)
+        path = checkpoint_path(config.predict.checkpoint, config)
         wanted = Wanted(from_checkpoint(path), path, config.predict)
     except ValueError as error:
         yield f"checkpoint: {error}; what follows is of the config's network, untrained"
@@ -70,7 +74,7 @@ def _predictor(config: Config, wanted: Wanted | None) -> Predictor:
 
 
 def _network(predictor: Predictor) -> str:
-    heads = ", ".join(f"{name} ({n} channels)" for name, n in predictor.channels.items())
+    heads = ", ".join(f"{name} ({counted(n, 'channel')})" for name, n in predictor.channels.items())
     count = cost.parameters(predictor.network.trunk, predictor.variant)
     axes = predictor.network.dims
     return f"network: {count:,} parameters, {axes}D, on {predictor.device}; gives {heads}"
@@ -99,7 +103,7 @@ def _volumes(
         return
     at_once = min(workers, left)
     shared = f" by {at_once} processes, if each has a device or core" if at_once > 1 else ""
-    how = "a guess, from a block that was predicted here and now" if measured else "as others took"
+    how = "a guess, from a small block predicted here and now" if measured else "as others took"
     yield f"about {duration(seconds / at_once)}{shared}: {how}"
 
 
@@ -110,8 +114,8 @@ def _part(settings: Predict, volume: Surveyed) -> Roi:
 
 def _blocks(plan: Plan) -> str:
     turns = f", {len(plan.turns)} passes each" if len(plan.turns) > 1 else ""
-    read = times(plan.grid.block(0).read.shape)
-    return f"{blocks(len(plan.grid))} of {times(plan.grid.write_shape)}, each from {read}{turns}"
+    blocks, read = counted(len(plan.grid), "block"), times(plan.grid.block(0).read.shape)
+    return f"{blocks} of {times(plan.grid.write_shape)}, each from {read}{turns}"
 
 
 def _state(done: Done, plan: Plan) -> str:
@@ -127,7 +131,7 @@ def _sizes(plan: Plan, predictor: Predictor) -> str:
     settings = predictor.settings
     size = 1 if settings.dtype == "uint8" else 4
     written = math.prod(plan.grid.roi.shape) * sum(predictor.channels.values()) * size
-    most = memory(plan, predictor.network, predictor.variant, settings=settings)
+    most = block_memory(plan, predictor.network, predictor.variant, settings=settings)
     return f"memory of a block: at most {amount(most)}; on disk at most {amount(written)}"
 
 
@@ -145,13 +149,43 @@ def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, pl
 
 def _folder(target: Path) -> Path:
     """Of what is known of the blocks, also of a prediction that is not whole."""
-    return step_folder(beside(target) if beside(target).exists() else target, STEP)
+    return step_folder(partial_of(target) if partial_of(target).exists() else target, STEP)
 
 
 def _measure(predictor: Predictor, plan: Plan) -> float:
-    """Seconds that a block takes, once the first is done."""
-    raw = np.zeros(plan.grid.block(0).read.shape, np.float32)
-    predictor.block(raw, plan)
+    """Seconds that a block takes, once the first is done: by that of a small one, which takes
+    seconds at most."""
+    network, variant, axes = predictor.network, predictor.variant, predictor.network.dims
+    raw = _small_raw(predictor, plan)
+    block = np.zeros((1,) * (plan.grid.roi.dims - axes) + raw, np.float32)
+    output = sizes.cascade_output(variant, network.trunk, raw)
+    small = replace(plan, turns=plan.turns[:1], kept=tuple(slice(0, n) for n in output))
+    predictor.block(block, small)
     begin = time.perf_counter()
-    predictor.block(raw, plan)
-    return time.perf_counter() - begin
+    predictor.block(block, small)
+    took = time.perf_counter() - begin
+    own = tuple(plan.grid.block(0).read.shape)
+    sections = math.prod(own[: len(own) - axes])
+    larger = _work(network, variant, own[len(own) - axes :]) / _work(network, variant, raw)
+    return float(took * larger * sections * len(plan.turns))
+
+
+def _small_raw(predictor: Predictor, plan: Plan) -> tuple[int, ...]:
+    """The largest raw up to that of a block of which a pass takes seconds at most."""
+    network, variant, axes = predictor.network, predictor.variant, predictor.network.dims
+    own = tuple(plan.grid.block(0).read.shape)[-axes:]
+    smallest, step = sizes.smallest_raw(variant, network.trunk), sizes.step(network.trunk)
+    for parts in range(8, 0, -1):
+        raw = tuple(
+            low + max(n * parts // 8 - low, 0) // by * by
+            for n, low, by in zip(own, smallest, step, strict=True)
+        )
+        if _work(network, variant, raw) <= _WORK:
+            return raw
+    return tuple(smallest)
+
+
+def _work(network: Network, variant: Variant, raw: Sequence[int]) -> int:
+    """Multiplications of a pass."""
+    inputs = sizes.stage_inputs(variant, network.trunk, raw)
+    return cost.macs(network.trunk, inputs, variant)

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.container import beside
+from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import amount, blocks, duration, processes, times
+from lsd.cli.survey.words import amount, duration, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
-from lsd.segmentation.predicted import neighborhoods, predicted
-from lsd.spec import Config
+from lsd.segmentation.predicted import PredictedHead, open_heads
+from lsd.spec import Config, Segment
 from lsd.spec.paths import segmentation
-from lsd.volumes.array import Array, text
+from lsd.spec.plurals import counted
+from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
 # voxels an axis of the piece that is segmented to see how long it takes
@@ -29,63 +30,66 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     config = expand(config)
     settings = config.segment
     wanted = (
-        f", {len(set(settings.thresholds))} thresholds"
+        f", {counted(len(set(settings.thresholds)), 'threshold')}"
         if decoder_of(settings).has_thresholds
         else ""
     )
-    heads = ", ".join(neighborhoods(config))
+    heads = ", ".join(decoder_of(settings).reads(settings))
     yield (
         f"decoder {settings.decoder.kind} reads {heads}{wanted}; "
-        f"{processes(settings.workers.count or 1)}"
+        f"{counted(settings.workers.count or 1, 'process')}"
     )
     for name in config.dataset.named(config.predict.volumes):
         try:
-            arrays = predicted(config, name)
+            predicted = open_heads(config, name)
         except ValueError as error:
             yield f"{name}: {error}"
             continue
-        yield from _volume(config, name, arrays)
+        yield from _volume(config, name, predicted)
     yield "nothing was changed"
 
 
-def _volume(config: Config, name: str, arrays: Mapping[str, Array]) -> Iterator[str]:
+def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -> Iterator[str]:
+    arrays = {head: each.array for head, each in predicted.items()}
     roi = next(iter(arrays.values())).roi
     block = config.segment.block[-roi.dims :]
     count = math.prod(-(-n // b) for n, b in zip(roi.shape, block, strict=True))
     heads = ", ".join(f"{head} {times(a.shape)} {a.dtype}" for head, a in arrays.items())
     yield (
-        f"{name}: {heads}, {text(roi)}; {blocks(count)} of at most {times(block)}; each "
+        f"{name}: {heads}, {text(roi)}; {counted(count, 'block')} of at most {times(block)}; each "
         f"segmentation takes {amount(8 * math.prod(roi.shape))} before compression"
     )
     steps = _steps(segmentation(config, name))
     for step in steps:
         running = f", {step.running}" if step.running else ""
-        yield f"  {step.name}: {step.done} of {blocks(step.blocks)} done{running}"
+        yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
     if not steps:
         yield "  no step is begun"
     if not steps or any(step.done < step.blocks for step in steps):
-        yield f"  {_how_long(config, arrays, roi)}"
+        yield f"  {_how_long(config.segment, predicted, roi)}"
 
 
 def _steps(target: Path) -> list[Status]:
     """Of the container that is worked on; one that is whole has all steps done."""
-    container = beside(target) if beside(target).exists() else target
+    container = partial_of(target) if partial_of(target).exists() else target
     return status(container) if container.exists() and any(container.rglob("step.json")) else []
 
 
-def _how_long(config: Config, arrays: Mapping[str, Array], roi: Roi) -> str:
+def _how_long(settings: Segment, predicted: Mapping[str, PredictedHead], roi: Roi) -> str:
     shape = [min(n, _PIECE) for n in roi.shape]
     begin = [b + (n - s) // 2 for b, n, s in zip(roi.begin, roi.shape, shape, strict=True)]
-    offsets, decoder = neighborhoods(config), decoder_of(config.segment)
+    decoder = decoder_of(settings)
     heads = {
         name: Prediction(
-            array.read(Roi(begin, shape)), offsets[name], range_of(array.source.handle.attrs)
+            head.array.read(Roi(begin, shape)),
+            head.neighborhood,
+            range_of(head.array.source.handle.attrs),
         )
-        for name, array in arrays.items()
+        for name, head in predicted.items()
     }
-    decoder.decode(heads, config.segment)
+    decoder.decode(heads, settings)
     since = time.perf_counter()
-    decoder.decode(heads, config.segment)
+    decoder.decode(heads, settings)
     rate = math.prod(shape) / (time.perf_counter() - since)
-    seconds = math.prod(roi.shape) / rate / max(config.segment.workers.count, 1)
+    seconds = math.prod(roi.shape) / rate / max(settings.workers.count, 1)
     return f"about {duration(seconds)} from the start: a guess, from a piece that was segmented now"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
+from lsd.cli.survey.trial import sample
 from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import amount, duration, times
 from lsd.network import cost, sizes
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
+from lsd.spec.plurals import counted
 from lsd.targets.target import channels
+from lsd.training import step_time
 from lsd.training.finished import final_checkpoint, iterations_done
+from lsd.training.learner import Learner, new_learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.resume import check_start
-from lsd.training.step_time import measure_step, recorded_rate
 from lsd.volumes.find import expand
 
 
@@ -32,10 +37,9 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
 
 def _stage(config: Config, stage: Stage) -> Iterator[str]:
     train, trunk, shape = config.train, config.network.trunk, config.network.train_shape
-    raw = sizes.raw_shape(config.variant, trunk, shape, stage=stage.name)
-    output = sizes.output_shape(trunk, shape, training=True)
+    raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     heads = ", ".join(
-        f"{name} ({channels(head.target, trunk.dims)} channels)"
+        f"{name} ({counted(channels(head.target, trunk.dims), 'channel')})"
         for name, head in stage.heads.items()
     )
     batch = f"batches of {train.batch_size}" + (
@@ -50,21 +54,51 @@ def _stage(config: Config, stage: Stage) -> Iterator[str]:
     if stage.name in train.frozen:
         yield "  frozen: it is not trained"
     elif final_checkpoint(config, stage) is not None:
-        yield f"  all {done} iterations are done"
+        yield "  its only iteration is done" if done == 1 else f"  all {done} iterations are done"
     else:
         yield f"  iterations: {done} of {train.iterations} are done, {left} are left"
-        yield from _how_long(config, stage, left)
+        yield from _tried(config, stage, raw=raw, output=output, left=left)
 
 
-def _how_long(config: Config, stage: Stage, left: int) -> Iterator[str]:
-    rate = recorded_rate(run_folder(config) / stage.name)
+def _tried(
+    config: Config, stage: Stage, *, raw: Sequence[int], output: Sequence[int], left: int
+) -> Iterator[str]:
+    """What a sample shows, the memory of a step, and how long all of them take."""
+    yield "  a sample is made, and its targets and losses are tried ..."
+    begin = time.perf_counter()
+    batch = sample(config, stage, raw=raw, output=output)
+    seconds = time.perf_counter() - begin
+    shape = step_time.smaller_input(config, stage)
+    # compiling takes minutes, and pays in a long run alone
+    small = config.derive(network={"train_shape": shape}, train={"compile": False})
+    learner = new_learner(small, stage)
+    losses = step_time.first_losses(learner, batch)
+    yield f"  it took {duration(seconds)}, with all that comes before the first one"
+    for name, weights in batch.weights.items():
+        known = float((weights > 0).mean())
+        yield f"  head {name}: known at {known:.0%} of the sample, loss at the start about " + (
+            f"{losses[name]:.3g}"
+        )
+    memory = step_time.memory_of_a_step(learner, config.network.train_shape)
+    yield f"  memory of a step: about {amount(memory)} on {learner.device}, and the program itself"
+    yield from _how_long(config, stage, learner, left)
+
+
+def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iterator[str]:
+    rate = step_time.recorded_rate(run_folder(config) / stage.name)
     if rate:
         speed = f"{rate:.3g} iterations a second, as the run noted"
         yield f"  about {duration(left / rate)}, at {speed}"
         return
-    measured = measure_step(config, stage)
-    yield f"  memory of a step: about {amount(measured.memory)} on {measured.device} (measured)"
+    shape, own = learner.config.network.train_shape, config.network.train_shape
+    took = step_time.seconds_of_a_pass(learner)
+    training_mode(config.train.mode).prepare(learner)
+    # branches take their steps one after another
+    passes = config.train.accumulate * (1 + len(learner.branches))
+    larger = step_time.work(config, stage, own) / step_time.work(config, stage, shape)
+    compiled = ", not compiled" if config.train.compile else ""
     yield (
-        f"  about {duration(left * measured.seconds)}: a guess, from a pass that took "
-        f"{duration(measured.seconds)} here and now; batches and validation come on top"
+        f"  about {duration(left * passes * took * larger)}: a guess, from a pass "
+        f"of {times(shape)}{compiled} that took {duration(took)} here and now (large inputs are "
+        f"often faster than that); making batches and validation come on top"
     )

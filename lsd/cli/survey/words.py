@@ -26,16 +26,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.3g} days"
 
 
-def blocks(count: int) -> str:
-    """ "1 block", "7 blocks"."""
-    return f"{count} block{'' if count == 1 else 's'}"
-
-
-def processes(count: int) -> str:
-    """ "1 process", "7 processes"."""
-    return f"{count} process{'' if count == 1 else 'es'}"
-
-
 def times(shape: Sequence[float]) -> str:
     """Of an array, or of a voxel: "128x128x128"."""
     return "x".join(f"{n:g}" for n in shape)

@@ -27,10 +27,12 @@ import torch
 from torch import Tensor
 
 from lsd.network.checkpoints.files import BEST, listing
+from lsd.spec.mistakes import brief
 from lsd.system.atomic import replacing
 
 FORMAT = 1
 REQUIRED = {"config": str, "stage": str, "iteration": int, "model": dict, "normalisation": dict}
+_WORDS = {str: "text", int: "a whole number", dict: "a dictionary"}
 _COMMENT = b"sha256 "
 # at the end of an archive without a comment: its signature, 16 bytes, the length of the comment
 _END, _END_SIZE = b"PK\x05\x06", 22
@@ -87,11 +89,11 @@ def _load(path: str | Path, device: str | torch.device) -> dict[str, Any]:
             raise
         except Exception as error:
             reason = str(error).splitlines()[0]
-            what = (
+            wrong = (
                 f"{path} is no checkpoint: torch, loading weights only, says {reason!r}; nothing "
                 f"was executed"
             )
-            raise Damaged(what) from error
+            raise Damaged(wrong) from error
     try:
         _check_keys(content, where=str(path))
     except ValueError as error:
@@ -107,7 +109,7 @@ def verify(path: str | Path) -> str:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether `load` would take it."""
+    """Whether the file is an undamaged checkpoint, which `load` would take."""
     try:
         _load(path, "cpu")
     except (ValueError, OSError):
@@ -212,9 +214,9 @@ def _check_keys(content: Any, *, where: str) -> None:
         )
     for key, kind in REQUIRED.items():
         if not isinstance(content.get(key), kind):
+            stored = f"holds {brief(content[key])} there" if key in content else "has none"
             raise ValueError(
-                f"{where}: a checkpoint needs {key!r} ({kind.__name__}), got "
-                f"{type(content.get(key)).__name__}"
+                f"{where}: a checkpoint needs {key!r}, {_WORDS[kind]}, and this one {stored}"
             )
 
 

@@ -18,7 +18,7 @@ _NAME = re.compile(r"iteration_(\d{8,})\.pt")
 
 
 def file_name(iteration: int) -> str:
-    """Of the checkpoint after that many iterations."""
+    """Name of the file of the checkpoint after that many iterations."""
     return f"iteration_{iteration:08d}.pt"
 
 
@@ -35,13 +35,13 @@ def listing(folder: Path) -> list[Path]:
     return [path for _, path in sorted((n, path) for n, path in numbered if n is not None)]
 
 
-def newest(folder: Path) -> Path | None:
+def newest_file(folder: Path) -> Path | None:
     """The checkpoint of the highest iteration; None if there is none.  It is whole: files appear
     only when they are."""
     return next(reversed(listing(folder)), None)
 
 
-def best(folder: Path) -> Path | None:
+def best_file(folder: Path) -> Path | None:
     """The checkpoint that validated best; None if there is none."""
     path = folder / BEST
     return path if path.exists() else None

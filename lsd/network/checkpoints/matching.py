@@ -35,17 +35,17 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], *, where: str)
 
     A layer is loaded whole or not at all.  Raises ValueError where none matches.
     """
-    own, given = _layers(module.state_dict()), _layers(state)
-    loaded = [name for name in own if _shapes(own[name]) == _shapes(given.get(name, {}))]
+    own, stored = _layers(module.state_dict()), _layers(state)
+    loaded = [name for name in own if _shapes(own[name]) == _shapes(stored.get(name, {}))]
     if not loaded:
         raise ValueError(
-            f"no layer in {where} fits the network, {_differing(own, given)}; use a checkpoint of "
-            f"the same network"
+            f"no layer in {where} fits the network, {_differing(own, stored)}; use a "
+            f"checkpoint of the same network"
         )
     module.load_state_dict(
-        {key: value for name in loaded for key, value in given[name].items()}, strict=False
+        {key: value for name in loaded for key, value in stored[name].items()}, strict=False
     )
-    fresh, unused = ([name for name in layers if name not in loaded] for layers in (own, given))
+    fresh, unused = ([name for name in layers if name not in loaded] for layers in (own, stored))
     return Matched(
         tuple(map(_called, loaded)), tuple(map(_called, fresh)), tuple(map(_called, unused))
     )
@@ -72,10 +72,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _differing(own: Mapping[str, dict[str, Tensor]], given: Mapping[str, dict[str, Tensor]]) -> str:
+def _differing(
+    network: Mapping[str, dict[str, Tensor]], stored: Mapping[str, dict[str, Tensor]]
+) -> str:
     """The first layer that both have, with its shapes, or that there is none."""
-    both = next((name for name in own if name in given), None)
+    both = next((name for name in network if name in stored), None)
     if both is None:
         return "which has other layers"
-    theirs, ours = (next(iter(_shapes(layers[both]).values())) for layers in (given, own))
+    theirs, ours = (next(iter(_shapes(layers[both]).values())) for layers in (stored, network))
     return f"e.g. {_called(both)} has shape {theirs} there, the network {ours}"

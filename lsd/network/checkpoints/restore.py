@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Variant
-from lsd.spec.kinds import absent, named
+from lsd.spec.kinds import absent, modules_named_by
 from lsd.spec.paths import checkpoints, config_file, run_folder
-from lsd.spec.written import expanded
+from lsd.spec.user_paths import expanded
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,15 @@ def stage_weights(
     """State of one stage's network, as its own load_state_dict takes it.  Raises ValueError if
     there is no such stage."""
     prefix = f"stage_{stage}."
-    own = {
+    stage_state = {
         key.removeprefix(prefix): value
         for key, value in weights(content).items()
         if key.startswith(prefix)
     }
-    if not own:
+    if not stage_state:
         names = sorted({key.split(".")[0].removeprefix("stage_") for key in content["model"]})
         raise ValueError(f"{where} has no stage {stage!r}; it has: {', '.join(names)}")
-    return own
+    return stage_state
 
 
 def load_weights(
@@ -99,12 +99,14 @@ def load_weights(
 
     of: what the module is, for the message
     """
-    own = module.state_dict()
-    for key in sorted(own.keys() | state.keys()):
-        found, expected = (tuple(s[key].shape) if key in s else "none" for s in (state, own))
-        if found != expected:
+    expected_state = module.state_dict()
+    for key in sorted(expected_state.keys() | state.keys()):
+        shape, expected = (
+            tuple(s[key].shape) if key in s else "none" for s in (state, expected_state)
+        )
+        if shape != expected:
             raise ValueError(
-                f"weights in {where} do not fit the {of}: {key} has shape {found} there, the "
+                f"weights in {where} do not fit the {of}: {key} has shape {shape} there, the "
                 f"{of} {expected}; "
                 "use the variant and network it was trained with"
             )
@@ -112,7 +114,7 @@ def load_weights(
 
 
 def until(variant: Variant, stage: str) -> Variant:
-    """The stages up to `stage`."""
+    """The variant of the stages up to `stage`, this one included."""
     names = [s.name for s in variant.stages]
     if stage not in names:
         raise ValueError(f"stage {stage!r} is none of the variant's: {', '.join(names)}")
@@ -122,7 +124,7 @@ def until(variant: Variant, stage: str) -> Variant:
 def config_of(content: Mapping[str, Any], *, where: str | Path) -> Config:
     """The config that a checkpoint was trained with.  Raises ValueError where this version cannot
     read it, or it names modules that nobody imported."""
-    missing = absent(named(content["config"]))
+    missing = absent(modules_named_by(content["config"]))
     if missing:
         raise ValueError(
             f"{where}: module {missing[0]!r} is not imported, which defines kinds that it was "
@@ -145,7 +147,7 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def resolve(name: str, config: Config) -> Path:
+def checkpoint_path(name: str, config: Config) -> Path:
     """The file that predict.checkpoint means: "best" or "latest" of the run's last stage, or a
     path.
 
@@ -160,7 +162,7 @@ def resolve(name: str, config: Config) -> Path:
             f"checkpoint (.pt)"
         )
     folder = checkpoints(config, config.variant.stages[-1].name)
-    path = files.best(folder) if name == "best" else files.newest(folder)
+    path = files.best_file(folder) if name == "best" else files.newest_file(folder)
     if path is None:
         raise ValueError(f"no {name} checkpoint in {folder}; {_what_there_is(config)}")
     return path
@@ -168,7 +170,8 @@ def resolve(name: str, config: Config) -> Path:
 
 def _what_there_is(config: Config) -> str:
     newest = {
-        stage.name: files.newest(checkpoints(config, stage.name)) for stage in config.variant.stages
+        stage.name: files.newest_file(checkpoints(config, stage.name))
+        for stage in config.variant.stages
     }
     named = ", ".join(f"{path} (stage {name})" for name, path in newest.items() if path)
     if named:

@@ -65,7 +65,7 @@ class ResidualTrunk(Architecture[ResidualUNet]):
         step = self.levels.step
         if min(n // by for n, by in zip(shape, step, strict=True)) <= 2:
             raise ValueError(
-                f"network.train_shape {tuple(shape)} leaves two voxels or fewer on the lowest "
+                f"network.train_shape: {tuple(shape)} leaves two voxels or fewer on the lowest "
                 f"level, where gradients in bf16 are wrong on "
                 f"processors; take at least {tuple(4 * by for by in step)}, or "
                 f"train.precision=fp32"

@@ -12,7 +12,7 @@ from funlib.geometry import Coordinate
 from lsd.network.levels import Extent, Levels
 from lsd.network.walk import Walk
 from lsd.spec import Trunk
-from lsd.spec.kinds import behaviour
+from lsd.spec.kinds import answer_for, behaviour
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,7 +96,7 @@ class Architecture(ABC, Generic[TrunkSpec]):
         parameters, and how many values are alive at once.  Raises ValueError where the module
         gives another shape than `extent` says.
         """
-        from lsd.network.measured import measured
+        from lsd.network.measured_cost import measured
 
         entering = walk.shape
         measured(self._on_meta(walk.channels), walk)
@@ -127,9 +127,10 @@ class Architecture(ABC, Generic[TrunkSpec]):
 
     def _on_meta(self, in_channels: int) -> nn.Module:
         if in_channels not in self._modules:
-            from lsd.network.measured import on_meta
+            from lsd.network.measured_cost import on_meta
 
-            self._modules[in_channels] = on_meta(lambda: self.module(in_channels))
+            module = on_meta(lambda: self.module(in_channels))
+            self._modules[in_channels] = answer_for(module, self.spec, names=("forward",))
         return self._modules[in_channels]
 
     @cached_property

@@ -34,7 +34,7 @@ class UNetTrunk(Architecture[UNet]):
 
     @property
     def levels(self) -> Levels:
-        """As the spec says."""
+        """The convolutions and poolings that the spec describes."""
         spec = self.spec
         kernels = spec.level_kernels or (spec.kernels,) * (len(spec.factors) + 1)
         return Levels(kernels, spec.factors, padded=spec.padding == "same")

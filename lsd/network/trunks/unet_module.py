@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from lsd.network.layers import POOL, Convolution, Nearest, crop, upsampling
+from lsd.network.layers import POOL, Convolution, NearestUpsampling, crop, upsampling
 from lsd.network.levels import Levels
 from lsd.spec import UNet
 
@@ -34,7 +34,7 @@ class UNetModule(nn.Module):
         maps, inner = widths, range(len(spec.factors))
         entering = (in_channels, *maps)
         leaving = (features_out, *maps[1:])
-        up = {"transposed": upsampling, "nearest": Nearest}[spec.upsample]
+        up = {"transposed": upsampling, "nearest": NearestUpsampling}[spec.upsample]
         self.down = nn.ModuleList(
             _side(spec, levels, entering[level], maps[level], level) for level in inner
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.job import Version
-from lsd.blockwise.on_disk.step import Step, digest
+from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.decoders.graph import GraphDecoder
 from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets
 from lsd.segmentation.on_disk.results import in_config_words
@@ -22,7 +22,6 @@ from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Decoder as DecoderSpec
 from lsd.spec import Segment
-from lsd.spec.code import blamed
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
 
@@ -65,15 +64,18 @@ class BlockDecoder(GraphDecoder):
     ) -> NDArray[np.uint64]:
         """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
         shape = next(iter(heads.values())).values.shape[1:]
-        with blamed(self.spec):
-            given = self.segments(heads, mask=mask, first_section=first_section)
-        if not isinstance(given, np.ndarray) or given.shape != shape:
-            what = f"shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
-            raise ValueError(
-                f"decoder {self.spec.kind!r} gives segments of {what}; wanted: an array of whole "
-                f"numbers of shape {shape}, that of the heads without channels"
+        segments = self.segments(heads, mask=mask, first_section=first_section)
+        if not isinstance(segments, np.ndarray) or segments.shape != shape:
+            description = (
+                f"shape {segments.shape}"
+                if isinstance(segments, np.ndarray)
+                else type(segments).__name__
             )
-        return ids(given, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
+            raise ValueError(
+                f"decoder {self.spec.kind!r} gives segments of {description}; wanted: an array of "
+                f"whole numbers of shape {shape}, that of the heads without channels"
+            )
+        return ids(segments, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By the spec alone."""
@@ -94,7 +96,7 @@ class BlockDecoder(GraphDecoder):
         job = FacesJob(
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
         )
         grid = inputs.around((1,) * inputs.roi.dims)
         return Step("edges", container, grid, job, rows=EDGE)
@@ -104,9 +106,10 @@ class BlockDecoder(GraphDecoder):
         differences = self.faces(inputs, container).differs(edges)
         return in_config_words(differences, settings=self.settings_field)
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
-        """By name."""
-        return {name: ArrayInput.model_validate(head) for name, head in record["heads"].items()}
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
+        """All that it read."""
+        job = SegmentsOfBlocksJob.model_validate(record)
+        return job.inputs()
 
 
 class SegmentsOfBlocksJob(FragmentsJob):

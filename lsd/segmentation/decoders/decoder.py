@@ -1,6 +1,6 @@
 """What a kind of decoder offers: everything else asks it, and never which decoder it is.
 
-    Decoder          its steps over blocks are its own
+    DecoderKind      its steps over blocks are its own
     GraphDecoder     fragments of each block, edges between them, tables (`decoders.graph`)
 
 The settings of the decoders of this package stand in `Segment` (its fragments, mutex, scoring ..),
@@ -21,20 +21,19 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.on_disk.results import Results
-from lsd.segmentation.over_blocks.inputs import Inputs
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.threshold import array_name
 from lsd.spec import Segment
 from lsd.spec.kinds import behaviour
-from lsd.volumes.inputs import ArrayInput
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What predicted values of a volume are.
+class PredictedValues:
+    """Which values a decoder finds in the predicted heads of a volume.
 
     low, high: of all that is predicted, in 0..1
-    strongest: the highest of `Decoder.strength` inside the mask
+    strongest: the highest of `DecoderKind.strength` inside the mask
     dtype:     of the predictions
     """
 
@@ -44,7 +43,7 @@ class Seen:
     dtype: np.dtype[Any]
 
 
-class Decoder(ABC):
+class DecoderKind(ABC):
     """From predicted heads to a segmentation, of an array and over the blocks of a volume.
 
     has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
@@ -94,8 +93,8 @@ class Decoder(ABC):
         """What it wrote.  Raises ValueError where that is not whole, or other than asked for."""
 
     @abstractmethod
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
-        """The heads that the record of its first step's job says were read."""
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
+        """The heads that were read, by name, from the record of its first step's job."""
 
     def array_name(self, threshold: float | None) -> str:
         """Where in the container a segmentation is, at a threshold if it has any."""
@@ -107,12 +106,14 @@ class Decoder(ABC):
         highest = [head.probabilities.max(axis=0) for head in heads.values()]
         return np.asarray(np.max(highest, axis=0))
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Why nothing came out, in a few words with the way out."""
-        return f"what was predicted lies in {seen.low:.3g}..{seen.high:.3g}; see segment.decoder"
+        return (
+            f"what was predicted lies in {values.low:.3g}..{values.high:.3g}; see segment.decoder"
+        )
 
 
-def decoder_of(settings: Segment) -> Decoder:
+def decoder_of(settings: Segment) -> DecoderKind:
     """The decoder of the config."""
-    made: Decoder = behaviour(settings.decoder)
-    return made
+    decoder: DecoderKind = behaviour(settings.decoder)
+    return decoder

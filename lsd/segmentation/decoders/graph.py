@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step, digest, step_folder
+from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import warn_of_edits
-from lsd.segmentation.decoders.decoder import Decoder
+from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun, forget_others, yet_to_run
 from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
-from lsd.segmentation.on_disk.tables import Places, open_table, whole_tables, write_tables
+from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, whole_tables, write_tables
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, SIZE, UNCUT, FragmentsJob
-from lsd.segmentation.over_blocks.inputs import Inputs, voxels
+from lsd.segmentation.over_blocks.inputs import Inputs, voxels_per_block
 from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.over_blocks.segments import SegmentsJob
+from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.volumes.array import open_array, text
 
 # the threshold of decoders without thresholds, whose edges all join
@@ -34,7 +36,7 @@ ALL_EDGES = 0.0
 _PIECE = 1 << 22
 
 
-class GraphDecoder(Decoder):
+class GraphDecoder(DecoderKind):
     """Segments are fragments that edges join.
 
     settings_field: of config.segment, that the settings of its fragments are
@@ -70,24 +72,27 @@ class GraphDecoder(Decoder):
         """Fragments, edges, and a table and a segmentation for each threshold."""
         fragments = running.step(self.first(inputs, running.container))
         running.levels(fragments)
-        places = Places.of(read_ledger(fragments.folder).records["count"], inputs.apart)
+        places = FragmentPlaces.of(read_ledger(fragments.folder).records["count"], inputs.apart)
         edges = self.write_edges(inputs, running)
         count = int(read_ledger(edges.folder).records["count"].sum())
-        running.say(f"{len(places)} fragments, {count} edges in {text(inputs.roi)}")
+        running.say(
+            f"{counted(len(places), 'fragment')}, {counted(count, 'edge')} in {text(inputs.roi)}"
+        )
         wanted: dict[str, float] = {repr(float(threshold)): threshold for threshold in thresholds}
         if not self.has_thresholds:
             wanted = {self.spec.kind: ALL_EDGES}
         self._write_segments(inputs, running, edges, places, list(wanted))
         for name, threshold in wanted.items():
-            at = f" at threshold {threshold}" if self.has_thresholds else ""
-            running.say(f"{count_segments(running.container, self._table(name))} segments{at}")
+            at_threshold = f" at threshold {threshold}" if self.has_thresholds else ""
+            segments = count_segments(running.container, self._table(name))
+            running.say(f"{counted(segments, 'segment')}{at_threshold}")
         return len(places)
 
     def results(self, inputs: Inputs, container: Path) -> Results:
         """Fragments and their tables, or the segmentation of a decoder without thresholds."""
         fragments = whole_step(step_folder(container, "fragments"))
         edges = whole_step(step_folder(container, "edges"))
-        array, origin = open_array(container, FRAGMENTS), digest(fragments.depends_on())
+        array, origin = open_array(container, FRAGMENTS), fragments.digest
         if not edges.is_older and origin not in edges.job.fingerprint().values():
             raise ValueError(
                 f"{edges.folder} does not belong to {array.name}, it is from another run; segment "
@@ -101,17 +106,24 @@ class GraphDecoder(Decoder):
         refuse(container, list(dict.fromkeys(differences)))
         if self.has_thresholds:
             counts = read_ledger(fragments.folder).records["count"]
-            return Results(container, array, Places.of(counts, voxels(fragments.grid)), origin)
-        return self._final(container, digest(edges.depends_on()))
+            return Results(
+                container,
+                array,
+                FragmentPlaces.of(counts, voxels_per_block(fragments.grid)),
+                origin,
+            )
+        return self._final(container, edges.digest)
 
     def _final(self, container: Path, edges: str) -> Results:
         """The one segmentation; edges: digest of those that it is made from."""
         name = self.array_name(None)
         steps = [step for step in begun(container) if name in step.arrays]
         if not steps or edges not in steps[-1].job.fingerprint().values():
-            raise ValueError(f"{container} holds no {name} of its edges; run segment.py again")
+            raise ValueError(
+                f"{container} holds no {name} of its edges; run {typed('segment')} again"
+            )
         step = whole_step(steps[-1].folder)
-        return Results(container, open_array(container, name), None, digest(step.depends_on()))
+        return Results(container, open_array(container, name), None, step.digest)
 
     def _table(self, segmentation: str) -> str:
         """The table that a segmentation is looked up in: tables are called after thresholds."""
@@ -122,16 +134,16 @@ class GraphDecoder(Decoder):
         inputs: Inputs,
         running: Running,
         edges: Step,
-        places: Places,
+        places: FragmentPlaces,
         names: Sequence[str],
     ) -> None:
         """Tables and segmentations that are not there yet; those of other thresholds stay."""
-        container, made_from = edges.container, digest(edges.depends_on())
-        gone = forget_others(container, made_from)
-        if gone:
-            running.say(f"removed, for they were made from other edges: {', '.join(gone)}")
-        asked = yet_to_run(container, names)
-        segmentations = {*names, *(name for step in asked for name in step.segmentations)}
+        container, made_from = edges.container, edges.digest
+        removed = forget_others(container, made_from)
+        if removed:
+            running.say(f"removed, for they were made from other edges: {', '.join(removed)}")
+        steps = yet_to_run(container, names)
+        segmentations = {*names, *(name for step in steps for name in step.segmentations)}
         tables = {self._table(name) for name in segmentations}
         missing = [table for table in tables if not whole_tables(container, (table,), made_from)]
         if missing:
@@ -143,7 +155,7 @@ class GraphDecoder(Decoder):
                 names=lambda threshold: repr(float(threshold)),
                 made_from=made_from,
             )
-        for step in asked:
+        for step in steps:
             arrays = {f"{SEGMENTATION}/{name}": self._table(name) for name in step.segmentations}
             running.step(segments_step(inputs, container, edges, arrays, name=step.step))
         for written in begun(container):
@@ -159,7 +171,7 @@ def segments_step(
     name: of the step."""
     job = SegmentsJob(
         fragments=inputs.own(container, FRAGMENTS),
-        made_from=digest(edges.depends_on()),
+        made_from=edges.digest,
         arrays=dict(arrays),
         apart=inputs.apart,
     )

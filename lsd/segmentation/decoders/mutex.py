@@ -12,27 +12,38 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, digest, step_folder
-from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.blockwise.on_disk.step import Step, step_folder
+from lsd.segmentation.decoders.affinities import (
+    affinity_fields,
+    affinity_head,
+    head_offsets,
+    recorded_affinities,
+)
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
-from lsd.segmentation.decoders.decoder import Decoder, Seen
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
-from lsd.segmentation.nothing import highest_id
-from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
+from lsd.segmentation.on_disk.results import (
+    Results,
+    highest_id,
+    in_config_words,
+    refuse,
+    whole_step,
+)
 from lsd.segmentation.over_blocks.edges import OnAffinities
 from lsd.segmentation.over_blocks.fragments import Source
-from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
+from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
-from lsd.volumes.inputs import ArrayInput, VolumeInput
+from lsd.volumes.inputs import VolumeInput
 
 ARRAY = "segmentation/mutex"
 
 
-class MutexDecoder(Decoder):
+class MutexDecoder(DecoderKind):
     """By the settings of `Segment.mutex`."""
 
     reads_affinities = True
@@ -51,13 +62,13 @@ class MutexDecoder(Decoder):
         first_section: int = 0,
     ) -> Decoded:
         """Its segments."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         options = settings.mutex.model_dump()
-        return Decoded.final(mutex(affs.values, offsets_of(affs), mask=mask, **options))
+        return Decoded.final(mutex(affs.values, head_offsets(affs), mask=mask, **options))
 
     def first(self, inputs: Inputs, container: Path) -> Step:
         """Segments, of one block that is the whole volume."""
-        job = MutexJob(**on_affinities(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
+        job = MutexJob(**affinity_fields(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
         return Step("mutex", container, inputs.one_block(), job, arrays=(ARRAY,))
 
     def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:
@@ -65,7 +76,7 @@ class MutexDecoder(Decoder):
         step = running.step(self.first(inputs, running.container))
         running.levels(step)
         count = highest_id(open_array(running.container, ARRAY))
-        running.say(f"{count} segments in {text(inputs.roi)}")
+        running.say(f"{counted(count, 'segment')} in {text(inputs.roi)}")
         return count
 
     def results(self, inputs: Inputs, container: Path) -> Results:
@@ -73,19 +84,19 @@ class MutexDecoder(Decoder):
         step = whole_step(step_folder(container, self.first_step))
         differences = self.first(inputs, container).differs(step)
         refuse(container, in_config_words(differences, settings="mutex"))
-        return Results(container, open_array(container, ARRAY), None, digest(step.depends_on()))
+        return Results(container, open_array(container, ARRAY), None, step.digest)
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
-        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+        return {settings.affinities: recorded_affinities(record)}
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The highest affinity, which is the first to join."""
-        return np.asarray(unit(affinities(heads, settings).values).max(axis=0))
+        return np.asarray(as_probabilities(affinity_head(heads, settings).values).max(axis=0))
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing joins."""
-        cause, lie = why_no_affinities(seen)
+        cause, lie = why_no_affinities(values)
         attract = 0.5 - max(settings.mutex.bias)
         return cause or (
             f"{lie}, and those that join are above {attract:.3g} (0.5 - segment.mutex.bias), or "
@@ -94,18 +105,18 @@ class MutexDecoder(Decoder):
 
 
 class MutexJob(OnAffinities):
-    """The segmentation of the mutex decoder; see `MutexSegments`."""
+    """The segmentation of the mutex decoder; see `MutexFunction`."""
 
     version: Version = 3
     settings: Mutex
     mask: VolumeInput | None = None
 
-    def open(self, container: Path, worker: int) -> MutexSegments:
+    def open(self, container: Path, worker: int) -> MutexFunction:
         """Ready to be called."""
-        return MutexSegments(self)
+        return MutexFunction(self)
 
 
-class MutexSegments:
+class MutexFunction:
     """Segments of the one block that the whole volume is."""
 
     def __init__(self, job: MutexJob) -> None:

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import reach
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step, differences, digest, load_step, step_folder
+from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.decoders.affinities import affinities, offsets_of, on_affinities
+from lsd.segmentation.decoders.affinities import (
+    affinity_fields,
+    affinity_head,
+    head_offsets,
+    recorded_affinities,
+)
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
-from lsd.segmentation.decoders.decoder import Seen
+from lsd.segmentation.decoders.decoder import PredictedValues
 from lsd.segmentation.decoders.graph import GraphDecoder
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.kernels.nearest import mean_affinity, nearest
@@ -36,6 +41,7 @@ from lsd.segmentation.over_blocks.whole import WholeJob
 from lsd.spec import Fragments as FragmentSettings
 from lsd.spec import Scores, Segment, Workers
 from lsd.spec.effect import effective
+from lsd.spec.plurals import counted
 from lsd.system.memory import available
 from lsd.volumes.inputs import ArrayInput
 
@@ -66,23 +72,23 @@ class WatershedDecoder(GraphDecoder):
         first_section: int = 0,
     ) -> Decoded:
         """Fragments, and the scores at which they join."""
-        affs = affinities(heads, settings)
+        affs = affinity_head(heads, settings)
         pieces = watershed(affs, settings.fragments, mask=mask, first_section=first_section)
-        edges = agglomerate(affs.values, pieces, neighborhood=offsets_of(affs), **settings.scores)
+        edges = agglomerate(affs.values, pieces, neighborhood=head_offsets(affs), **settings.scores)
         return Decoded(pieces, *edges)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By segment.fragments."""
         return WatershedJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             settings=inputs.settings.fragments,
             mask=inputs.mask,
             apart=inputs.apart,
         )
 
-    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, ArrayInput]:
+    def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
-        return {settings.affinities: ArrayInput.model_validate(record["affinities"])}
+        return {settings.affinities: recorded_affinities(record)}
 
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
         """Edges and their scores."""
@@ -95,15 +101,15 @@ class WatershedDecoder(GraphDecoder):
         count = int(read_ledger(contacts.folder).records["count"].sum())
         _check_memory(running.name, count)
         # one that takes long is a process of its own, so that the script hears what it is told
-        own = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
-        return running.step(self.edges_of_all(inputs, container, contacts), workers=own)
+        one_worker = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
+        return running.step(self.edges_of_all(inputs, container, contacts), workers=one_worker)
 
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
         job = EdgesJob(
-            **on_affinities(inputs),
+            **affinity_fields(inputs),
             fragments=inputs.own(container, FRAGMENTS),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -112,22 +118,22 @@ class WatershedDecoder(GraphDecoder):
 
     def contacts(self, inputs: Inputs, container: Path) -> Step:
         """What blocks say of their fragments; fragments are whole."""
-        scoring, read = inputs.settings.scoring, on_affinities(inputs)
-        far = reach(read["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
+        scoring, fields = inputs.settings.scoring, affinity_fields(inputs)
+        context = reach(fields["neighborhood"]) if scoring.is_far else (1,) * inputs.roi.dims
         job = ContactsJob(
-            **read,
+            **fields,
             fragments=inputs.own(container, FRAGMENTS),
             uncut=inputs.own(container, UNCUT),
-            made_from=digest(self.first(inputs, container).depends_on()),
+            made_from=self.first(inputs, container).digest,
             scoring=scoring,
         )
-        return Step("contacts", container, inputs.around(far), job, rows=CONTACT)
+        return Step("contacts", container, inputs.around(context), job, rows=CONTACT)
 
     def edges_of_all(self, inputs: Inputs, container: Path, contacts: Step) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
         job = WholeJob(
-            made_from=digest(contacts.depends_on()),
-            fragments=digest(self.first(inputs, container).depends_on()),
+            made_from=contacts.digest,
+            fragments=self.first(inputs, container).digest,
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
@@ -137,43 +143,43 @@ class WatershedDecoder(GraphDecoder):
         """Scores, and where regions grew."""
         if edges.is_older:
             return self.first(inputs, container).differs(edges)
-        settings, noted = inputs.settings, edges.job.fingerprint()
-        asked = effective(Scores(**settings.scores))
-        other = differences({"scores": noted["scores"]}, {"scores": asked})
-        if settings.grown != noted["agglomeration"]:
+        settings, recorded = inputs.settings, edges.job.fingerprint()
+        wanted = effective(Scores(**settings.scores))
+        lines = differences({"scores": recorded["scores"]}, {"scores": wanted})
+        if settings.grown != recorded["agglomeration"]:
             chosen = ", by auto" if settings.agglomeration == "auto" else ""
-            other.append(
-                f"segment.agglomeration: {noted['agglomeration']} there, {settings.grown} asked "
+            lines.append(
+                f"segment.agglomeration: {recorded['agglomeration']} there, {settings.grown} asked "
                 f"for{chosen}"
             )
-        return in_config_words(other, settings="scores")
+        return in_config_words(lines, settings="scores")
 
     def other_inputs(self, inputs: Inputs, container: Path, edges: Step) -> list[str]:
         """Of the edges, or of the contacts that they are made from."""
         if inputs.settings.grown == "blocks":
-            asked = self.edges_of_blocks(inputs, container)
-            return in_config_words(asked.differs(edges), settings="scores", context="edge_context")
+            wanted = self.edges_of_blocks(inputs, container)
+            return in_config_words(wanted.differs(edges), settings="scores", context="edge_context")
         contacts, folder = self.contacts(inputs, container), step_folder(container, "contacts")
-        before = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
-        asked = self.edges_of_all(inputs, container, contacts)
-        return in_config_words(before or asked.differs(edges), settings="scores")
+        lines = contacts.differs(load_step(folder)) if (folder / "step.json").exists() else []
+        wanted = self.edges_of_all(inputs, container, contacts)
+        return in_config_words(lines or wanted.differs(edges), settings="scores")
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """The mean affinity, which is compared with the threshold."""
-        affs = affinities(heads, settings)
-        in_xy = settings.fragments.in_xy or len(offsets_of(affs)[0]) < affs.values.ndim - 1
-        return mean_affinity(nearest(affs.values, offsets_of(affs)), in_xy=in_xy)
+        affs = affinity_head(heads, settings)
+        in_xy = settings.fragments.in_xy or len(head_offsets(affs)[0]) < affs.values.ndim - 1
+        return mean_affinity(nearest(affs.values, head_offsets(affs)), in_xy=in_xy)
 
-    def why_nothing(self, seen: Seen, settings: Segment) -> str:
+    def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Nothing is inside, or nothing was kept."""
         options = settings.fragments
-        general, lie = why_no_affinities(seen)
+        general, lie = why_no_affinities(values)
         if general:
             return general
-        if seen.strongest <= options.threshold:
+        if values.strongest <= options.threshold:
             return (
-                f"{lie}, their mean at a voxel is {seen.strongest:.3g} at most, which is not above "
-                f"segment.fragments.threshold={options.threshold}; lower it, or train longer"
+                f"{lie}, their mean at a voxel is {values.strongest:.3g} at most, which is not "
+                f"above segment.fragments.threshold={options.threshold}; lower it, or train longer"
             )
         return (
             f"{lie}; all fragments were dropped: see segment.fragments.filter_fragments, .min_size "
@@ -209,8 +215,8 @@ def watershed(
     first_section: int = 0,
 ) -> NDArray[np.uint64]:
     """Fragments (z, y, x) by the config's `segment.fragments`; other arguments as of
-    `Decoder.decode`."""
-    offsets = offsets_of(affs)
+    `DecoderKind.decode`."""
+    offsets = head_offsets(affs)
     near = nearest(affs.values, offsets)
     options = settings.model_dump()
     sections = range(first_section, first_section + (near.shape[1] if near.ndim == 4 else 0))
@@ -225,7 +231,7 @@ def _check_memory(name: str, contacts: int) -> None:
     needed, free = contacts * CONTACT_MEMORY, available()
     if free is not None and needed > free:
         raise ValueError(
-            f"{name}: to join {contacts} contacts over the whole volume about "
+            f"{name}: to join {counted(contacts, 'contact')} over the whole volume about "
             f"{needed / 1e9:.2g} GB of memory are needed, "
             f"{free / 1e9:.2g} GB are free; set segment.agglomeration=blocks, which keeps the "
             f"fragments, or find more memory"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.offsets import views
 from lsd.arrays.pairs import slot
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.spec import Segment
 
 _DEFAULT = Segment()
@@ -69,7 +69,8 @@ def links(
         for top in range(0, len(first), _SLAB):
             slab = slice(top, top + _SLAB)
             arrays = tuple(
-                array.reshape(-1) for array in (first[slab], second[slab], unit(values[slab]))
+                array.reshape(-1)
+                for array in (first[slab], second[slab], as_probabilities(values[slab]))
             )
             begin, end = 0, arrays[0].size
             while begin < end:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.offsets import check, shift
-from lsd.arrays.told import tell
+from lsd.arrays.caller import warn_caller
+from lsd.arrays.offsets import check_neighborhood, shift_array
 
 # what a network may miss 0..1 by, rounding
 _HAIR = 1e-3
@@ -23,7 +23,7 @@ def nearest(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> NDArra
     (2, ...) comes back.  Raises ValueError if an axis has neither, or there is not one offset for
     each channel.
     """
-    offsets = list(check(neighborhood, channels=len(affs)))
+    offsets = list(check_neighborhood(neighborhood, channels=len(affs)))
     dims = len(offsets[0])
     steps = [tuple(-int(i == axis) for i in range(dims)) for axis in range(dims)]
     return (
@@ -45,7 +45,7 @@ def _channel(
             f"the neighborhood has no offset {step} or {opposite}, only {offsets}; each axis needs "
             f"one"
         )
-    return shift(affs[offsets.index(opposite)], step)
+    return shift_array(affs[offsets.index(opposite)], step)
 
 
 def checked(
@@ -65,7 +65,7 @@ def checked(
             f"offset"
         )
     if neighborhood is not None:
-        offsets = check(neighborhood, channels=len(affs))
+        offsets = check_neighborhood(neighborhood, channels=len(affs))
         if len(offsets[0]) not in (2, affs.ndim - 1):
             raise ValueError(
                 f"affs of shape {affs.shape} do not fit the offsets {offsets}; give each offset "
@@ -75,8 +75,8 @@ def checked(
     if affs.dtype.kind != "f" and affs.dtype != np.uint8:
         raise ValueError(
             f"affinities have dtype {affs.dtype}; allowed: uint8 (0..255) or floats (0..1); use "
-            f".astype(np.float32) where "
-            "they are in 0..1"
+            f".astype(np.uint8) where they lie in 0..255, and .astype(np.float32) where they lie "
+            f"in 0..1"
         )
     if (
         affs.dtype.kind == "f"
@@ -109,13 +109,13 @@ def _wrong(affs: NDArray[Any]) -> str:
 def warn_of_a_mask(affs: NDArray[Any]) -> None:
     """Warns of uint8 affinities of 0 and 1 alone, as a mask is saved: they mean 0/255 and 1/255."""
     if affs.dtype == np.uint8 and affs.size and affs.max() == 1:
-        tell(
+        warn_caller(
             "affinities are uint8 and none is above 1, so all are 1/255 or less; where 1 means one "
             "neuron, multiply by 255"
         )
 
 
-def unit(affs: NDArray[Any]) -> NDArray[np.float32]:
+def as_probabilities(affs: NDArray[Any]) -> NDArray[np.float32]:
     """Affinities that are `checked` as float32 in [0, 1]; uint8 is divided by 255."""
     if affs.dtype == np.uint8:
         return affs.astype(np.float32) / np.float32(255)
@@ -145,7 +145,7 @@ def mean_affinity(
             f"section: in_xy=True"
         )
     first = 1 if in_xy and dims == 3 and channels > 2 else 0
-    near = unit(affs[first:dims])
+    near = as_probabilities(affs[first:dims])
     if mask is None or mask.all():
         return np.asarray(near.mean(axis=0))
     # the last channels are those of the last axes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components, relabel
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 
 Offsets = tuple[tuple[int, ...], ...]
 
@@ -44,7 +44,7 @@ class Prediction:
         if self.range != (0, 1):
             low, high = self.range
             raise ValueError(f"the head lies in {low:g}..{high:g}; take `predicted`")
-        return unit(self.values)
+        return as_probabilities(self.values)
 
 
 def range_of(attributes: Mapping[str, Any]) -> tuple[float, float]:

@@ -41,29 +41,29 @@ def begun(container: Path) -> list[Step]:
 def yet_to_run(container: Path, segmentations: Iterable[str]) -> list[Asked]:
     """The steps that are to be run for all of these segmentations to be written: those that were
     begun to their end, then a new one."""
-    missing, asked, steps = set(segmentations), [], begun(container)
+    missing, to_run, steps = set(segmentations), [], begun(container)
     for step in steps:
-        own = {name.removeprefix(f"{SEGMENTATION}/") for name in step.arrays}
-        if own & missing and left(step):
-            asked.append(Asked(step.name, tuple(sorted(own))))
-        elif own & missing:
+        written = {name.removeprefix(f"{SEGMENTATION}/") for name in step.arrays}
+        if written & missing and left(step):
+            to_run.append(Asked(step.name, tuple(sorted(written))))
+        elif written & missing:
             # an array that somebody deleted is made again
-            own = {name for name in own if has_array(container, f"{SEGMENTATION}/{name}")}
-        missing -= own
+            written = {name for name in written if has_array(container, f"{SEGMENTATION}/{name}")}
+        missing -= written
     if missing:
         number = max((_number(step.name) for step in steps), default=0) + 1
         name = SEGMENTATION if number == 1 else f"{SEGMENTATION}-{number}"
-        asked.append(Asked(name, tuple(sorted(missing))))
-    return asked
+        to_run.append(Asked(name, tuple(sorted(missing))))
+    return to_run
 
 
 def forget_others(container: Path, made_from: str) -> list[str]:
     """Deletes segmentations that were made from other edges than there are; returns the names of
     their arrays."""
-    others = [
+    outdated = [
         step for step in begun(container) if step.job.fingerprint().get("made_from") != made_from
     ]
-    return [name for step in others for name in forget(step)]
+    return [name for step in outdated for name in forget(step)]
 
 
 def _number(name: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +10,23 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.blockwise.on_disk.step import Step, digest, load_step, step_folder
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
-from lsd.segmentation.on_disk.tables import Places, Table, have_tables, open_table, segments_of
+from lsd.segmentation.on_disk.tables import (
+    FragmentPlaces,
+    Table,
+    have_tables,
+    open_table,
+    segments_of,
+)
 from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.volumes.array import Array
+
+# voxels an axis that are read at once
+_BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +40,7 @@ class Results:
 
     container: Path
     array: Array
-    places: Places | None
+    places: FragmentPlaces | None
     made_from: str
     _tables: dict[float, Table] = field(default_factory=dict)
 
@@ -38,7 +50,7 @@ class Results:
         assert self.places is not None, "the decoder has no thresholds: nothing is left to join"
         if threshold not in self._tables:
             folder = step_folder(self.container, "edges")
-            name, made_from = repr(float(threshold)), digest(load_step(folder).depends_on())
+            name, made_from = repr(float(threshold)), load_step(folder).digest
             if have_tables(self.container, (name,), made_from):
                 self._tables[threshold] = open_table(self.container, name, made_from=made_from)
             else:
@@ -58,28 +70,41 @@ class Results:
         )
 
 
+def highest_id(segmentation: Array) -> int:
+    """The number of segments, of a segmentation whose segments are named 1..n."""
+    return max(int(segmentation.read(roi).max(initial=0)) for roi in pieces(segmentation.roi))
+
+
+def pieces(roi: Roi) -> Iterator[Roi]:
+    """`roi` in pieces that are small enough to be read at once."""
+    none, shape = (0,) * roi.dims, [min(_BLOCK, n) for n in roi.shape]
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
+    return (block.write for block in grid)
+
+
 def whole_step(folder: Path) -> Step:
     """A step that is whole.  Raises ValueError if it is missing, or blocks are not done."""
     if not (folder / "step.json").exists():
         raise ValueError(
-            f"{folder} is missing; run segment.py again with the decoder of the config"
+            f"{folder} is missing; run {typed('segment')} again with the decoder of the config"
         )
     step = load_step(folder)
     undone = left(step)
     if undone:
+        blocks = counted(len(step.grid), "block")
         raise ValueError(
-            f"{undone} of {len(step.grid)} blocks of {folder} are not done; run segment.py again"
+            f"{undone} of {blocks} of {folder} are not done; run {typed('segment')} again"
         )
     return step
 
 
 def refuse(path: Path, differences: Sequence[str]) -> None:
-    """That segmenting again would give what is there: nobody takes the scores of one checkpoint for
-    those of another."""
+    """Raises ValueError if segmenting again would give something else, so that nobody takes the
+    scores of one checkpoint for those of another."""
     if differences:
         raise ValueError(
-            f"{path} is not what segment.py would give now: {'; '.join(differences)}; run "
-            f"segment.py again, or evaluate with what was asked for there"
+            f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
+            f"{typed('segment')} again, or evaluate with what was asked for there"
         )
 
 

@@ -26,6 +26,7 @@ from lsd.arrays.union_find import flatten, union
 from lsd.blockwise.on_disk.inspect import steps
 from lsd.blockwise.on_disk.owned import is_table
 from lsd.system.atomic import replacing, write_text
+from lsd.system.commands import typed
 
 Edges = Iterable[NDArray[Any]]
 
@@ -37,7 +38,7 @@ _NARROW = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class FragmentPlaces:
     """Fragments in the order of their ids.
 
     first: place of the first fragment of each block, and in the end the number of all; apart:
@@ -48,7 +49,7 @@ class Places:
     apart: int
 
     @classmethod
-    def of(cls, counts: NDArray[Any], apart: int) -> Places:
+    def of(cls, counts: NDArray[Any], apart: int) -> FragmentPlaces:
         """From the number of fragments in each block."""
         return cls(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), apart)
 
@@ -87,7 +88,7 @@ class Places:
 class Table:
     """Segments of fragments at one threshold, read from disk where they are asked for."""
 
-    places: Places
+    places: FragmentPlaces
     segments: NDArray[np.uint64]
 
     def of_block(self, index: int) -> NDArray[np.uint64]:
@@ -106,7 +107,7 @@ def write_tables(
     container: Path,
     thresholds: Sequence[float],
     *,
-    places: Places,
+    places: FragmentPlaces,
     edges: Callable[[], Edges],
     names: Callable[[float], str],
     made_from: str,
@@ -155,13 +156,17 @@ def write_tables(
 def _made_from(container: Path, made_from: str, first: str) -> dict[str, str]:
     """Checksums of the tables that are noted, where they are made from the same."""
     try:
-        noted = _description(container)
+        description = _description(container)
     except ValueError:
         return {}
-    return noted["digests"] if (noted["made_from"], noted["first"]) == (made_from, first) else {}
+    return (
+        description["digests"]
+        if (description["made_from"], description["first"]) == (made_from, first)
+        else {}
+    )
 
 
-def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.uint64]:
+def segments_of(places: FragmentPlaces, edges: Edges, threshold: float) -> NDArray[np.uint64]:
     """The table of one threshold, in memory."""
     roots = _alone(places)
     for piece in edges:
@@ -173,10 +178,10 @@ def segments_of(places: Places, edges: Edges, threshold: float) -> NDArray[np.ui
 def have_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
     """Whether tables of these names are noted, made from the same."""
     try:
-        noted = _description(container)
+        description = _description(container)
     except ValueError:
         return False
-    return noted["made_from"] == made_from and set(names) <= set(noted["digests"])
+    return description["made_from"] == made_from and set(names) <= set(description["digests"])
 
 
 def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
@@ -190,21 +195,22 @@ def whole_tables(container: Path, names: Iterable[str], made_from: str) -> bool:
 def open_table(container: Path, name: str, *, made_from: str | None = None) -> Table:
     """A table on disk.  Raises ValueError, naming the file, if it is missing, damaged, or made from
     something else."""
-    noted = _description(container)
-    if made_from is not None and noted["made_from"] != made_from:
+    description = _description(container)
+    if made_from is not None and description["made_from"] != made_from:
         raise ValueError(
-            f"{container / 'tables'} is from another run than the edges beside it; run segment.py "
-            f"again"
+            f"{container / 'tables'} is from another run than the edges beside it; run "
+            f"{typed('segment')} again"
         )
-    if name not in noted["digests"]:
+    if name not in description["digests"]:
         raise ValueError(
-            f"{container / 'tables'} has no table {name}; there are: {', '.join(noted['digests'])}"
+            f"{container / 'tables'} has no table {name}; there are: "
+            f"{', '.join(description['digests'])}"
         )
     first, segments = (
         _load(container / "tables" / "first.npy"),
         _load(container / "tables" / f"{name}.npy"),
     )
-    places = Places(first[:-1], int(first[-1]))
+    places = FragmentPlaces(first[:-1], int(first[-1]))
     if len(segments) != len(places):
         raise ValueError(
             f"{container / 'tables' / name}.npy has {len(segments)} entries for {len(places)} "
@@ -228,8 +234,8 @@ def damaged_tables(container: Path) -> list[Path]:
 
 
 def verify_tables(folder: Path) -> list[str]:
-    """Reads all tables below a folder and deletes those that are damaged, so that segment.py writes
-    them anew; says which."""
+    """Reads all tables below a folder and deletes those that are damaged, so that segmentation
+    writes them anew; says which."""
     findings = []
     containers = sorted({step.parents[1] for step in steps(folder)})
     for description in (container / "tables" / "tables.json" for container in containers):
@@ -246,7 +252,7 @@ def verify_tables(folder: Path) -> list[str]:
 
 
 def _join(
-    roots: NDArray[Any], places: Places, edges: NDArray[Any], above: float, threshold: float
+    roots: NDArray[Any], places: FragmentPlaces, edges: NDArray[Any], above: float, threshold: float
 ) -> None:
     # a Python float is compared in the precision of the scores: float32(0.3) <= 0.3, though it is a
     # little more
@@ -255,12 +261,12 @@ def _join(
     union(roots, places.place_of(used["u"]), places.place_of(used["v"]))
 
 
-def _alone(places: Places) -> NDArray[Any]:
+def _alone(places: FragmentPlaces) -> NDArray[Any]:
     """Every fragment a root."""
     return np.arange(len(places), dtype=np.uint32 if len(places) < _NARROW else np.uint64)
 
 
-def _segments(roots: NDArray[Any], places: Places) -> Iterator[NDArray[np.uint64]]:
+def _segments(roots: NDArray[Any], places: FragmentPlaces) -> Iterator[NDArray[np.uint64]]:
     """Ids of the roots, in pieces."""
     for begin in range(0, len(roots), _PIECE):
         yield places.id_of(roots[begin : begin + _PIECE].astype(np.int64))
@@ -298,7 +304,9 @@ def _load(path: Path) -> NDArray[Any]:
             np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None, allow_pickle=False)
         )
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"table {path} cannot be read ({error}); run segment.py again") from error
+        raise ValueError(
+            f"table {path} cannot be read ({error}); run {typed('segment')} again"
+        ) from error
 
 
 def _description(container: Path) -> dict[str, Any]:
@@ -311,5 +319,5 @@ def _description(container: Path) -> dict[str, Any]:
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"the tables' {path} cannot be read ({error}); run segment.py again"
+            f"the tables' {path} cannot be read ({error}); run {typed('segment')} again"
         ) from error

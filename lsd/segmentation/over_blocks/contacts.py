@@ -20,7 +20,7 @@ from lsd.segmentation.over_blocks.edges import OnAffinities, block_inside, read_
 from lsd.segmentation.over_blocks.fragments import Source, cut_pairs
 from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import Scoring
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.inputs import OwnArray
 
 # rows: what one block's affinities say of a pair of fragments
@@ -30,7 +30,7 @@ CONTACT = np.dtype(
 
 
 class ContactsJob(OnAffinities):
-    """What each block says of its fragments; see `Contacts`.
+    """What each block says of its fragments; see `ContactsFunction`.
 
     scoring: a mean, which says whether all offsets are looked at or the nearest ones
     """
@@ -38,15 +38,15 @@ class ContactsJob(OnAffinities):
     version: Version = 3
     fragments: OwnArray
     uncut: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
     scoring: Scoring
 
-    def open(self, container: Path, worker: int) -> Contacts:
+    def open(self, container: Path, worker: int) -> ContactsFunction:
         """Ready to be called."""
-        return Contacts(self, container)
+        return ContactsFunction(self, container)
 
 
-class Contacts:
+class ContactsFunction:
     """Rows: what the affinities of each block say of pairs u < v, in ascending order; an affinity
     is its voxel's block's."""
 
@@ -82,8 +82,8 @@ class Contacts:
 
 def _among(pairs: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of `pairs` (n, 2) are among `others` (m, 2), both uint64: (n,)."""
-    kind = [("u", np.uint64), ("v", np.uint64)]
-    one, other = (
-        np.ascontiguousarray(part, np.uint64).view(kind).reshape(-1) for part in (pairs, others)
+    dtype = [("u", np.uint64), ("v", np.uint64)]
+    pairs_as_values, others_as_values = (
+        np.ascontiguousarray(array, np.uint64).view(dtype).reshape(-1) for array in (pairs, others)
     )
-    return np.isin(one, other)
+    return np.isin(pairs_as_values, others_as_values)

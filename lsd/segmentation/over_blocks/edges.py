@@ -19,13 +19,13 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.agglomeration import joined
+from lsd.segmentation.agglomeration import agglomerate_part
 from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.kernels.prediction import Offsets
 from lsd.segmentation.over_blocks.fragments import Source, cut_pairs
 from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.spec import Scores, Segment
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.array import Array
 from lsd.volumes.inputs import ArrayInput, OwnArray
 
@@ -57,37 +57,37 @@ class OnAffinities(Job):
 
 
 class EdgesJob(OnAffinities):
-    """Edges that each block owns, and their scores; see `Edges`.
+    """Edges that each block owns, and their scores; see `EdgesFunction`.
 
     scores: what they follow from.  Sizes of regions are those that the block and its context show.
     """
 
     version: Version = 3
     fragments: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
     scores: Scores
     agglomeration: Literal["blocks"] = "blocks"
     apart: Apart
 
-    def open(self, container: Path, worker: int) -> Edges:
+    def open(self, container: Path, worker: int) -> EdgesFunction:
         """Ready to be called."""
-        return Edges(self, container)
+        return EdgesFunction(self, container)
 
 
 class FacesJob(Job):
-    """Edges of fragments that are one but for the faces of blocks; see `Faces`."""
+    """Edges of fragments that are one but for the faces of blocks; see `FacesFunction`."""
 
     version: Version = 1
     fragments: OwnArray
     uncut: OwnArray
-    made_from: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("the fragments were made anew")]
 
-    def open(self, container: Path, worker: int) -> Faces:
+    def open(self, container: Path, worker: int) -> FacesFunction:
         """Ready to be called."""
-        return Faces(self, container)
+        return FacesFunction(self, container)
 
 
-class Edges:
+class EdgesFunction:
     """Rows: the edges (u < v) that each block owns, and their scores, in ascending order."""
 
     def __init__(self, job: EdgesJob, container: Path) -> None:
@@ -105,7 +105,7 @@ class Edges:
         ids = fastremap.unique(source["fragments"])
         numbers = compact(source["fragments"])
         ids = ids[ids > 0]
-        pairs, scores = joined(
+        pairs, scores = agglomerate_part(
             checked(source["affs"], self.neighborhood),
             numbers,
             self.neighborhood,
@@ -119,7 +119,7 @@ class Edges:
         return Output(rows=edge_rows(ends[own], scores[own]))
 
 
-class Faces:
+class FacesFunction:
     """Rows: an edge of score 0 for each two fragments that a face of the block cut apart."""
 
     def __init__(self, job: FacesJob, container: Path) -> None:

@@ -31,8 +31,8 @@ Source = dict[str, NDArray[Any]]
 
 
 class FragmentsJob(Job):
-    """Fragments of each block; see `Fragments`.  A decoder says which heads they are made of, and
-    how.
+    """Fragments of each block; see `FragmentsFunction`.  A decoder says from which heads and how
+    they are made.
 
     mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
           two blocks
@@ -52,12 +52,12 @@ class FragmentsJob(Job):
         """Fragments (z, y, x) with ids 1..n of part of a volume; first_section: its z in the
         world."""
 
-    def open(self, container: Path, worker: int) -> Fragments:
+    def open(self, container: Path, worker: int) -> FragmentsFunction:
         """Ready to be called."""
-        return Fragments(self)
+        return FragmentsFunction(self)
 
 
-class Fragments:
+class FragmentsFunction:
     """Fragments (*block.write.shape) of each block, and where they go on over its faces; rows:
     their sizes."""
 
@@ -120,10 +120,12 @@ def cut_pairs(
         first, before = _two_planes(inside, axis)
         v, u = (fragments[plane].reshape(-1) for plane in (first, before))
         bits = uncut.take([0], axis=axis).reshape(-1) >> axis & 1
-        both = (u > 0) & (v > 0)
-        pairs, inverse = np.unique(np.stack([u, v], axis=1)[both], axis=0, return_inverse=True)
+        is_contact = (u > 0) & (v > 0)
+        pairs, inverse = np.unique(
+            np.stack([u, v], axis=1)[is_contact], axis=0, return_inverse=True
+        )
         contact = np.bincount(inverse.reshape(-1), minlength=len(pairs))
-        same = np.bincount(inverse.reshape(-1), bits[both], minlength=len(pairs))
+        same = np.bincount(inverse.reshape(-1), bits[is_contact], minlength=len(pairs))
         pairs_of_faces.append(pairs[2 * same > contact])
     return np.unique(np.concatenate(pairs_of_faces), axis=0)
 

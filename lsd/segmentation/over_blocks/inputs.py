@@ -52,12 +52,12 @@ class Inputs:
     @property
     def grid(self) -> Grid:
         """Its blocks."""
-        return blocks(self.roi, self.settings)
+        return segmentation_grid(self.roi, self.settings)
 
     @property
     def apart(self) -> int:
         """How far the ids of two blocks are apart."""
-        return voxels(self.grid)
+        return voxels_per_block(self.grid)
 
     def around(self, context: Sequence[int]) -> Grid:
         """Its blocks with another context, voxels; of fewer values, those of the last axes."""
@@ -75,14 +75,14 @@ class Inputs:
         return OwnArray.of(container, name, revision=self.settings.revision)
 
 
-def blocks(roi: Roi, settings: Segment) -> Grid:
+def segmentation_grid(roi: Roi, settings: Segment) -> Grid:
     """Blocks of about the size of the config, as even as they can be, with its context."""
     shape = [_even(n, most) for n, most in zip(roi.shape, settings.block[-roi.dims :], strict=True)]
     context = settings.context[-roi.dims :]
     return tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
 
 
-def voxels(grid: Grid) -> int:
+def voxels_per_block(grid: Grid) -> int:
     """Of a whole block: how far the ids of two blocks are apart."""
     return int(np.prod([int(n) for n in grid.write_shape], dtype=object))
 

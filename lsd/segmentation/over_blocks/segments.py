@@ -14,28 +14,28 @@ from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.on_disk.tables import open_table
 from lsd.segmentation.over_blocks.inputs import Apart
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 from lsd.volumes.inputs import OwnArray
 
 
 class SegmentsJob(Job):
-    """Segmentations of each block at some thresholds; see `Segments`.
+    """Segmentations of each block at some thresholds; see `SegmentsFunction`.
 
     arrays: names of the arrays and of their tables; made_from: digest of the edges' step
     """
 
     version: Version = 3
     fragments: OwnArray
-    made_from: Annotated[str, Told("the edges were made anew")]
+    made_from: Annotated[str, Wording("the edges were made anew")]
     arrays: dict[str, str]
     apart: Apart
 
-    def open(self, container: Path, worker: int) -> Segments:
+    def open(self, container: Path, worker: int) -> SegmentsFunction:
         """Ready to be called."""
-        return Segments(self, container)
+        return SegmentsFunction(self, container)
 
 
-class Segments:
+class SegmentsFunction:
     """Segmentations (*block.write.shape) of each block: fragments looked up in the table of each
     threshold."""
 

@@ -22,43 +22,43 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import step_folder
 from lsd.segmentation.kernels.linkage import Links, linkage
 from lsd.segmentation.kernels.meetings import meetings
-from lsd.segmentation.on_disk.tables import Places
+from lsd.segmentation.on_disk.tables import FragmentPlaces
 from lsd.segmentation.over_blocks.contacts import CONTACT
 from lsd.segmentation.over_blocks.edges import EDGE
 from lsd.segmentation.over_blocks.fragments import SIZE
 from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.spec import Scores
-from lsd.spec.effect import Told
+from lsd.spec.effect import Wording
 
 
 class WholeJob(Job):
-    """Edges of the whole volume; see `Whole`.
+    """Edges of the whole volume; see `WholeFunction`.
 
     made_from: digest of the contacts' step, whose rows it reads, beside those of the fragments that
                they are made from
     """
 
     version: Version = 3
-    made_from: Annotated[str, Told("what is between fragments was made anew")]
-    fragments: Annotated[str, Told("the fragments were made anew")]
+    made_from: Annotated[str, Wording("what is between fragments was made anew")]
+    fragments: Annotated[str, Wording("the fragments were made anew")]
     scores: Scores
     agglomeration: Literal["whole"] = "whole"
     apart: Apart
 
-    def open(self, container: Path, worker: int) -> Whole:
+    def open(self, container: Path, worker: int) -> WholeFunction:
         """Ready to be called."""
-        return Whole(self, container)
+        return WholeFunction(self, container)
 
 
 class Graph(NamedTuple):
     """Fragments by place, their sizes in voxels, and the contacts of all blocks."""
 
-    places: Places
+    places: FragmentPlaces
     sizes: NDArray[np.int64]
     contacts: NDArray[Any]
 
 
-class Whole:
+class WholeFunction:
     """Rows: the edges (u < v) of the volume and their scores, in ascending order.  One block: all
     of it."""
 
@@ -69,7 +69,7 @@ class Whole:
     def read(self, block: Block) -> Graph:
         """What the blocks left."""
         ledger = read_ledger(step_folder(self.container, "fragments"))
-        places = Places.of(ledger.records["count"], self.apart)
+        places = FragmentPlaces.of(ledger.records["count"], self.apart)
         sizes = np.empty(len(places), np.int64)
         for records, rows in ledger.rows(SIZE):
             ends = np.cumsum(records["count"].astype(np.int64))
@@ -103,7 +103,7 @@ class Whole:
         return Output(rows=rows)
 
 
-def summed(places: Places, contacts: NDArray[Any]) -> tuple[Links, NDArray[np.bool_]]:
+def summed(places: FragmentPlaces, contacts: NDArray[Any]) -> tuple[Links, NDArray[np.bool_]]:
     """What all rows of CONTACT, in any order, say of each pair of places: the same to the bit for
     any order."""
     pairs = np.stack([places.place_of(contacts["u"]), places.place_of(contacts["v"])], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.segmentation.kernels.meetings import meetings
-from lsd.segmentation.kernels.nearest import unit
+from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.quiet import quiet
 from lsd.segmentation.scoring.scoring import EdgeScoring, Neighborhood
 
@@ -51,7 +51,7 @@ class WaterzScoring(EdgeScoring):
         import waterz
 
         # waterz writes into the array that it is given
-        near, volume = unit(affs), fragments.copy()
+        near, volume = as_probabilities(affs), fragments.copy()
         if fragments.ndim == 2:
             # a single section has no affinity in z
             near, volume = np.concatenate([np.zeros_like(near[:1]), near])[:, None], volume[None]

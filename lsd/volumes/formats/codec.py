@@ -20,11 +20,11 @@ class Checked(Zstd):  # type: ignore[misc]
         super().__init__(level=level, checksum=True)
 
     def get_config(self) -> dict[str, Any]:
-        """As it stands in the metadata."""
+        """The codec as it is described in the metadata."""
         return {"id": self.codec_id, "level": self.level}
 
 
-def checked(array: Any) -> Any:
+def with_checksums(array: Any) -> Any:
     """`array`, an open zarr array: what is written through it has checksums, where it is compressed
     by zstd."""
     compressor = array.compressor

@@ -43,27 +43,27 @@ def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
             f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2"
         )
     known = f"{', '.join(read[:-1])} or {read[-1]}"
-    what = (_folder if path.is_dir() else _file)(path)
-    if what == "empty":
+    kind = (_folder if path.is_dir() else _file)(path)
+    if kind == "empty":
         return ValueError(
             f"{path} is empty: it is still being written or copied, or it was lost; copy or write "
             f"it again"
         )
-    if what is None:
+    if kind is None:
         return ValueError(
             f"{path} is no {known}; these are read, and others by a module that imports= names"
         )
     return ValueError(
-        f"{path} is {what}, which is not read; write it as a {known}, or read it by a module that "
+        f"{path} is {kind}, which is not read; write it as a {known}, or read it by a module that "
         f"imports= names"
     )
 
 
 def _folder(path: Path) -> str | None:
     for folder in (path, *_below(path)):
-        what = next((what for marker, what in FOLDERS.items() if _marks(folder / marker)), None)
-        if what:
-            return what if folder == path else f"a folder that holds {what}, {folder.name!r}"
+        kind = next((kind for marker, kind in FOLDERS.items() if _marks(folder / marker)), None)
+        if kind:
+            return kind if folder == path else f"a folder that holds {kind}, {folder.name!r}"
     if (path / ".zattrs").exists():
         return "a zarr folder without .zgroup or .zarray"
     kinds = {entry.suffix.lower() for entry in path.iterdir() if entry.is_file()}
@@ -89,5 +89,5 @@ def _file(path: Path) -> str | None:
         return "empty"
     name = path.name.lower()
     suffixes = sorted((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len)
-    by_content = next((what for magic, what in MAGIC.items() if begin.startswith(magic)), None)
+    by_content = next((kind for magic, kind in MAGIC.items() if begin.startswith(magic)), None)
     return SUFFIXES[suffixes[-1]] if suffixes else by_content

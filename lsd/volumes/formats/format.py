@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.spec.answering import HandedOut
 from lsd.spec.volumes import Format
 from lsd.volumes.attributes import from_attributes
 from lsd.volumes.metadata import Statement
@@ -25,7 +26,7 @@ class Unreadable(ValueError):
     """A chunk that is not to be read; the message says why in a sentence."""
 
 
-class FileArray:
+class FileArray(HandedOut):
     """An array of a file, open in this process.
 
     values: what has shape and dtype and is indexed with slices, such as a numpy array or np.memmap
@@ -52,12 +53,12 @@ class FileArray:
 
     @property
     def shape(self) -> Any:
-        """Of the array on disk, channels included; None if it holds nothing."""
+        """Shape of the array on disk, channels included; None if it holds nothing."""
         return self.values.shape
 
     @property
     def dtype(self) -> Any:
-        """As it lies on disk."""
+        """The dtype of the values on disk."""
         return self.values.dtype
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
@@ -97,11 +98,11 @@ class FileArray:
         return None
 
     def write(self, slices: Slices, data: NDArray[np.generic]) -> None:
-        """Puts `data` into `slices`.  For a format that is written."""
+        """Puts `data` into `slices`.  Only formats that are written have it."""
         raise TypeError(f"arrays of {type(self).__name__} are read only")
 
     def delete(self, chunk: Chunk) -> None:
-        """Deletes a chunk.  For a format that is written."""
+        """Deletes a chunk.  Only formats that are written have it."""
         raise TypeError(f"arrays of {type(self).__name__} are read only")
 
     def chunk_ranges(self, slices: Slices) -> list[range]:
@@ -162,7 +163,7 @@ class FileFormat(ABC, Generic[FormatSpec]):
         """
 
     def names(self, path: Path) -> list[str]:
-        """Of the arrays in a file."""
+        """Names of the arrays in a file."""
         if not self.is_single:
             raise TypeError(
                 f"format {self.spec.kind!r} does not list its arrays: give its class names, or "

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lsd.spec.volumes import Hdf5
 from lsd.volumes.attributes import KEYS, completed, from_attributes
-from lsd.volumes.checked import unreadable
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, stamps
 from lsd.volumes.metadata import Statement
+from lsd.volumes.metadata_values import unreadable
 
 # registered at portal.hdfgroup.org; the names that people know
 FILTERS = {
@@ -35,13 +35,13 @@ class Hdf5Format(FileFormat[Hdf5]):
     suffixes = (".h5", ".hdf", ".hdf5")
 
     def claims(self, path: Path) -> bool:
-        """By its first bytes."""
+        """Whether the file begins with the bytes that mark HDF5."""
         return path.is_file() and bool(h5py.is_hdf5(path))
 
     def names(self, path: Path) -> list[str]:
-        """Of all datasets."""
+        """Names of all datasets."""
         names: list[str] = []
-        with open_file(path) as file:
+        with open_hdf5(path) as file:
             file.visititems(
                 lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
             )
@@ -50,7 +50,7 @@ class Hdf5Format(FileFormat[Hdf5]):
     def find(self, path: Path, name: str) -> str | None:
         """A dataset, also one that a link to another file leads to."""
         name = name.strip("/")
-        with open_file(path) as file:
+        with open_hdf5(path) as file:
             return name if _is_dataset(file, name or "/", path) else None
 
     def open(self, path: Path, name: str) -> FileArray:
@@ -69,7 +69,7 @@ class Hdf5Array(FileArray):
 
     @property
     def fill(self) -> Any:
-        """As the dataset says."""
+        """The fill value of the dataset."""
         return self.values.fillvalue
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
@@ -80,8 +80,8 @@ class Hdf5Array(FileArray):
     def stated(self) -> Statement:
         """What its attributes, and those of the groups around it, say."""
         dims = len(self.shape)
-        own = from_attributes(_stated(self.values), dims)
-        return completed(own, groups(self.values), self.name, dims)
+        own_statement = from_attributes(_stated(self.values), dims)
+        return completed(own_statement, group_attributes(self.values), self.name, dims)
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Size and time of all files that it takes voxels from."""
@@ -103,7 +103,7 @@ class Hdf5Array(FileArray):
         )
 
 
-def open_file(path: Path) -> h5py.File:
+def open_hdf5(path: Path) -> h5py.File:
     """The file, open for reading.  ValueError that says who else has it open, or what is wrong with
     it."""
     try:
@@ -115,7 +115,7 @@ def open_file(path: Path) -> h5py.File:
 def open_dataset(path: Path, name: str) -> h5py.Dataset:
     """A dataset whose values can be read here: ValueError names a filter that is not there, or a
     file that it lies in."""
-    dataset = open_file(path)[name]
+    dataset = open_hdf5(path)[name]
     for code, known_as in _filters(dataset):
         _need_filter(code, known_as)
     for file in _other_files(dataset):
@@ -125,14 +125,14 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
 
 
 def files(dataset: h5py.Dataset) -> list[str]:
-    """Those that its values lie in: links, virtual and external datasets lead to others, and these
-    to others again."""
-    file_names, left = set[str](), [(dataset.file.filename, dataset.name)]
-    known = set(left)
-    while left:
-        path, name = left.pop()
+    """The files that the values of a dataset lie in.  Links, virtual and external datasets lead to
+    other files, and these to further ones."""
+    file_names, to_visit = set[str](), [(dataset.file.filename, dataset.name)]
+    known = set(to_visit)
+    while to_visit:
+        path, name = to_visit.pop()
         file_names.add(path)
-        with open_file(Path(path)) as file:
+        with open_hdf5(Path(path)) as file:
             item = file[name]
             # a link is followed by opening what it leads to
             file_names.add(item.file.filename)
@@ -149,7 +149,7 @@ def files(dataset: h5py.Dataset) -> list[str]:
                 if pair not in known
             ]
         known.update(further)
-        left += further
+        to_visit += further
     return sorted(file_names)
 
 
@@ -161,8 +161,8 @@ def _stated(item: Any) -> Mapping[str, Any]:
         raise ValueError(f"its attributes cannot be read: {error}") from error
 
 
-def groups(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
-    """Those of the groups around a dataset, the nearest first."""
+def group_attributes(dataset: h5py.Dataset) -> list[Mapping[str, Any]]:
+    """Attributes of the groups around a dataset, those of the nearest group first."""
     attributes, item = [], dataset
     while item.name and item.name != "/":
         item = item.parent

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lsd.volumes.attributes import NO_LENGTH, from_attributes
-from lsd.volumes.checked import json_object, listed, mapping, mappings, numbers, shown
 from lsd.volumes.metadata import SPACE, Statement, axis_names
+from lsd.volumes.metadata_values import as_tuple, json_object, mapping, mappings, numbers, shown
 from lsd.volumes.units import nanometres
 
 Json = Mapping[str, Any]
@@ -91,7 +91,7 @@ def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
         # in 0.3 axes are words, and there are no scales; COSEM describes each dataset
         transform = mapping(dataset.get("transform"), f"{where}.transform")
         if transform:
-            return from_attributes({"transform": transform}, len(listed(transform.get("axes"))))
+            return from_attributes({"transform": transform}, len(as_tuple(transform.get("axes"))))
         return Statement(axis_names(described, len(described)) if described else None)
     whole = where.partition(".datasets")[0]
     entries = mappings(described, f"{whole}.axes")

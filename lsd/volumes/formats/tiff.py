@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from lsd.spec.volumes import Tiff
 from lsd.volumes.attributes import NO_LENGTH
-from lsd.volumes.checked import numbers
 from lsd.volumes.formats.format import FileArray, FileFormat, Slices
 from lsd.volumes.metadata import SPACE, Statement, axis_names, tried
-from lsd.volumes.units import known, nanometres
+from lsd.volumes.metadata_values import numbers
+from lsd.volumes.units import is_known, nanometres
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # a size and its unit
@@ -42,7 +42,7 @@ class TiffFormat(FileFormat[Tiff]):
     is_single = True
 
     def claims(self, path: Path) -> bool:
-        """By the first four bytes."""
+        """Whether the first four bytes are those of a TIFF file."""
         if not path.is_file():
             return False
         with path.open("rb") as file:
@@ -173,7 +173,7 @@ def _statement(file: tifffile.TiffFile) -> Statement:
         (
             f"{axis} is {float(n):g} {unit or 'without a unit'}"
             for axis, (n, unit) in measured.items()
-            if not known(unit)
+            if not is_known(unit)
         ),
         "",
     )

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from lsd.spec.volumes import Zarr2
 from lsd.volumes.attributes import completed, from_attributes
-from lsd.volumes.checked import json_object
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
 from lsd.volumes.formats.ngff import around, finest, levels
-from lsd.volumes.formats.zarr2_checked import groups, open_zarr
-from lsd.volumes.metadata import Statement, joined
+from lsd.volumes.formats.zarr2_checked import groups_around, open_zarr
+from lsd.volumes.metadata import Statement, join_statements
+from lsd.volumes.metadata_values import json_object
 
 _LEVEL = re.compile(r"s?\d+")
 _BLOSC_SIZE = slice(12, 16)
@@ -37,7 +37,7 @@ class ZarrFormat(FileFormat[Zarr2]):
     suffixes = (".zarr",)
 
     def claims(self, path: Path) -> bool:
-        """By its markers."""
+        """Whether the folder has the files that mark a zarr group or array."""
         return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zarray"))
 
     def names(self, path: Path) -> list[str]:
@@ -90,7 +90,7 @@ class ZarrArray(FileArray):
 
     @property
     def fill(self) -> Any:
-        """As .zarray says."""
+        """The fill value that .zarray names."""
         return self.values.fill_value
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
@@ -109,8 +109,13 @@ class ZarrArray(FileArray):
     def stated(self) -> Statement:
         """What its attributes, and the groups around it, say."""
         dims = len(self.shape)
-        own = from_attributes(json_object(self.folder / ".zattrs"), dims)
-        return completed(joined(own, around(self.folder)), groups(self.folder), self.name, dims)
+        own_statement = from_attributes(json_object(self.folder / ".zattrs"), dims)
+        return completed(
+            join_statements(own_statement, around(self.folder)),
+            groups_around(self.folder),
+            self.name,
+            dims,
+        )
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Its metadata, then size and time of each chunk; one that is not there counts as well."""
@@ -136,11 +141,11 @@ class ZarrArray(FileArray):
                 raise Unreadable(f"{file} is truncated: copy or compute {title} again")
 
     def chunk_name(self, chunk: Chunk) -> str:
-        """Its file."""
+        """The file of the chunk."""
         return str(self._file(chunk))
 
     def stored_chunks(self) -> Iterator[Chunk]:
-        """By the names of files."""
+        """Indices of the chunks that have a file."""
         return _chunk_files(self.folder, len(self.values.chunks), self.separator)
 
     def why_empty(self, title: str) -> str:

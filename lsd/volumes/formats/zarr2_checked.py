@@ -13,8 +13,8 @@ from typing import Any
 import zarr
 from numcodecs import blosc, registry
 
-from lsd.volumes.checked import json_object, listed, mapping, shown
-from lsd.volumes.formats.codec import checked
+from lsd.volumes.formats.codec import with_checksums
+from lsd.volumes.metadata_values import as_tuple, json_object, mapping, shown
 from lsd.volumes.units import LARGEST
 
 FIELDS = ("zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters")
@@ -28,16 +28,16 @@ def open_zarr(array: Path, *, writable: bool = False) -> Any:
     file = array / ".zarray"
     fields = json_object(file)
     _check_fields(fields, file)
-    for codec in (fields["compressor"], *listed(fields["filters"] or [])):
+    for codec in (fields["compressor"], *as_tuple(fields["filters"] or [])):
         _check_codec(mapping(codec, f"the codec in {file}"))
     try:
         opened = zarr.open_array(str(array), mode="r+" if writable else "r")
-        return checked(opened) if writable else opened
+        return with_checksums(opened) if writable else opened
     except Exception as error:  # of whatever field is left
         raise ValueError(f"{file} is damaged, or says what zarr does not know: {error}") from error
 
 
-def groups(array: Path) -> list[Mapping[str, Any]]:
+def groups_around(array: Path) -> list[Mapping[str, Any]]:
     """The attributes of the groups around an array, the nearest first."""
     attributes = []
     for folder in array.parents:

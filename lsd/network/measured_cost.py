@@ -55,9 +55,9 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        made = sum(self._count(tensor) for tensor in _tensors(result))
+        new_bytes = sum(self._count(tensor) for tensor in _tensors(result))
         is_transposed = func is torch.ops.aten.convolution.default and args[6]
-        copied = round((self._copies - 1) * made) if is_transposed else 0
+        copied = round((self._copies - 1) * new_bytes) if is_transposed else 0
         self.peak = max(self.peak, self._now + copied)
         return result
 

@@ -15,7 +15,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.volumes.array import Array
-from lsd.volumes.stored import stored
+from lsd.volumes.stored_chunks import stored
 from lsd.volumes.volume import OpenVolume
 
 Mask = NDArray[np.bool_]
@@ -79,10 +79,10 @@ def boxes(volume: OpenVolume, blocks: Blocks, counts: Counts) -> Iterator[tuple[
         counted = counts(*volume.read_truth(block))
         number = int(np.count_nonzero(counted))
         if number:
-            yield box(counted) + block.begin, number
+            yield bounding_box(counted) + block.begin, number
 
 
-def box(mask: Mask) -> Roi:
+def bounding_box(mask: Mask) -> Roi:
     """The smallest ROI that holds all of `mask`, some of which is set."""
     axes = range(mask.ndim)
     lines = [

@@ -17,7 +17,7 @@ from lsd.spec.kinds import imported
 OURS = __name__.partition(".")[0]
 
 
-class Beside(MetaPathFinder):
+class SiblingFinder(MetaPathFinder):
     """Finds modules in the folder of a config file before those of the same name elsewhere.
 
     A file of the folder does not hide a package of the same name: `config.datasets` is found from a
@@ -30,7 +30,7 @@ class Beside(MetaPathFinder):
         self.folders = [str(folder) for folder in folders]
         # of each module that was found
         self._folders_of: dict[str, str] = {}
-        self._before = set(sys.modules)
+        self._loaded_before = set(sys.modules)
 
     def find_spec(
         self, fullname: str, path: object = None, target: ModuleType | None = None
@@ -67,7 +67,7 @@ class Beside(MetaPathFinder):
         """Has all that was imported meanwhile imported anew next time, unless it is installed: it
         may hold what is wrong."""
         installed = tuple(f"{folder}/" for folder in sysconfig.get_paths().values())
-        for name in set(sys.modules) - self._before:
+        for name in set(sys.modules) - self._loaded_before:
             file = getattr(sys.modules[name], "__file__", None) or ""
             if (
                 # some modules are made up, and name no file that is there
@@ -80,17 +80,17 @@ class Beside(MetaPathFinder):
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Beside]:
+def siblings_importable(path: Path) -> Iterator[SiblingFinder]:
     """Inside, what lies in the folder of the file can be imported; if that is a package, its whole
     by its name as well."""
-    finder = Beside(_folders(path.resolve().parent))
-    others = {
-        top for top in {name.partition(".")[0] for name in sys.modules} if _is_another(finder, top)
+    finder = SiblingFinder(_folders(path.resolve().parent))
+    hidden_names = {
+        top for top in {name.partition(".")[0] for name in sys.modules} if _is_hidden(finder, top)
     }
-    aside = {
+    hidden = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
-        if name.partition(".")[0] in others
+        if name.partition(".")[0] in hidden_names
     }
     sys.meta_path.insert(0, finder)
     try:
@@ -99,7 +99,7 @@ def beside(path: Path) -> Iterator[Beside]:
         sys.meta_path.remove(finder)
         for name in finder.private():
             _drop(name)
-        sys.modules.update(aside)
+        sys.modules.update(hidden)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -109,7 +109,7 @@ def _folders(folder: Path) -> list[Path]:
     return [root, folder] if root != folder else [folder]
 
 
-def _is_another(finder: Beside, name: str) -> bool:
+def _is_hidden(finder: SiblingFinder, name: str) -> bool:
     """Whether a module that is loaded has the name of one in the folder, but is not that."""
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is None or name == "__main__":

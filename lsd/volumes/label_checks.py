@@ -6,8 +6,8 @@ import sys
 
 from funlib.geometry import Roi
 
-from lsd.volumes.known import truth_blocks
-from lsd.volumes.stored import lost
+from lsd.volumes.known_voxels import truth_blocks
+from lsd.volumes.stored_chunks import why_unwritten
 from lsd.volumes.volume import OpenVolume
 
 
@@ -37,7 +37,7 @@ def _cause(volume: OpenVolume) -> str:
         (
             cause
             for array in (volume.labels, volume.labels_mask)
-            if array and (cause := lost(array))
+            if array and (cause := why_unwritten(array))
         ),
         "",
     )

@@ -43,7 +43,7 @@ def chunks(source: Source) -> Indices | None:
     return np.unique(table[inside], axis=0)
 
 
-def lost(array: Array) -> str:
+def why_unwritten(array: Array) -> str:
     """Why `array` reads as one value where no chunk of it is on disk, as the end of a sentence;
     empty if some are."""
     indices = chunks(array.source)

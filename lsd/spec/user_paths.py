@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 
-def meant(path: str | Path) -> str:
+def with_variables(path: str | Path) -> str:
     """The path with what is known put in; what names no variable and no user stays as it is."""
     return os.path.expanduser(os.path.expandvars(str(path)))
 
@@ -19,16 +19,16 @@ def expanded(path: str | Path, *, root: Path = Path()) -> Path:
     Files may have a $ or ~ in their names: what names no variable and no user is such a file, if
     there is one.  Raises ValueError where there is none.
     """
-    found = root / meant(path)
-    unset = re.search(r"\$(\w+|\{[^}]*\})", meant(path))
-    if unset and not os.path.lexists(found):
+    file = root / with_variables(path)
+    unset = re.search(r"\$(\w+|\{[^}]*\})", with_variables(path))
+    if unset and not os.path.lexists(file):
         raise ValueError(
             f"path {str(path)!r}: there is no variable {unset[0]} in the environment; set it, or "
             f"write the path out"
         )
-    if meant(path).startswith("~") and not os.path.lexists(found):
+    if with_variables(path).startswith("~") and not os.path.lexists(file):
         raise ValueError(
-            f"path {str(path)!r}: there is no user {meant(path).split('/')[0]!r} here; write the "
-            f"path out"
+            f"path {str(path)!r}: there is no user {with_variables(path).split('/')[0]!r} here; "
+            f"write the path out"
         )
-    return found
+    return file

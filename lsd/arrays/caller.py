@@ -6,7 +6,7 @@ import sys
 import warnings
 
 
-def tell(message: str) -> None:
+def warn_caller(message: str) -> None:
     """Warns at the line outside of this package that led here, once for each such line, as Python's
     warnings do."""
     frame, level = sys._getframe(1), 2

@@ -16,7 +16,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.volumes.array import Array, text
-from lsd.volumes.stored import lost, stored
+from lsd.volumes.stored_chunks import stored, why_unwritten
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ LEVEL, BETWEEN, OUTSIDE = 2 / 255, 0.01, 0.5
 
 
 @dataclass(frozen=True)
-class Seen:
+class RawSummary:
     """What parts of raw hold: `outside` and `between` are fractions of voxels beyond raw_range and
     strictly inside it."""
 
@@ -58,40 +58,40 @@ def check_raw(volume: OpenVolume) -> None:
             return
         raise ValueError(
             f"volume {name!r}: raw, {raw}, is one value everywhere in {text(volume.roi)}"
-            f"{lost(volume.raw) or '; name another array or region, or mend it'}"
+            f"{why_unwritten(volume.raw) or '; name another array or region, or mend it'}"
         )
     low, high = volume.spec.raw_range or (0.0, 255.0)
-    seen = _seen(parts, low, high)
-    values = f"its values lie in {seen.low:g}..{seen.high:g}, raw_range is {low:g}..{high:g}"
-    if _one_value(seen, low, high):
+    summary = _seen(parts, low, high)
+    values = f"its values lie in {summary.low:g}..{summary.high:g}, raw_range is {low:g}..{high:g}"
+    if _one_value(summary, low, high):
         raise ValueError(
             f"volume {name!r}: raw, {raw}, becomes one value by its raw_range: {values}, and "
-            f"{seen.outside:.0%} of them lie "
+            f"{summary.outside:.0%} of them lie "
             "outside; set raw_range= to the values that stand for black and white"
         )
-    if seen.outside > OUTSIDE:
+    if summary.outside > OUTSIDE:
         log.warning(
             "volume %r: %.0f%% of raw lie outside its raw_range and are cut off: %s",
             name,
-            100 * seen.outside,
+            100 * summary.outside,
             values,
         )
 
 
-def _one_value(seen: Seen, low: float, high: float) -> bool:
+def _one_value(summary: RawSummary, low: float, high: float) -> bool:
     """Whether hardly a difference is left once raw is scaled and clipped."""
-    ends = np.clip([(seen.low - low) / (high - low), (seen.high - low) / (high - low)], 0, 1)
-    return bool(np.ptp(ends) < LEVEL) or (seen.outside > 0 and seen.between < BETWEEN)
+    ends = np.clip([(summary.low - low) / (high - low), (summary.high - low) / (high - low)], 0, 1)
+    return bool(np.ptp(ends) < LEVEL) or (summary.outside > 0 and summary.between < BETWEEN)
 
 
-def _seen(parts: list[NDArray[np.generic]], low: float, high: float) -> Seen:
+def _seen(parts: list[NDArray[np.generic]], low: float, high: float) -> RawSummary:
     values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
     low, high = min(low, high), max(low, high)
     outside, between = (
         ((values < low) | (values > high)).mean(),
         ((values > low) & (values < high)).mean(),
     )
-    return Seen(float(values.min()), float(values.max()), float(outside), float(between))
+    return RawSummary(float(values.min()), float(values.max()), float(outside), float(between))
 
 
 def _varying(raw: Array) -> tuple[list[NDArray[np.generic]], bool]:

@@ -28,7 +28,7 @@ LARGE, SEVERAL = 32 << 20, 16
 
 
 class Memory:
-    """What was asked for last, up to `size` bytes."""
+    """The chunks that were read last, up to `size` bytes of them."""
 
     def __init__(self, size: int = MEMORY) -> None:
         self.size, self._used = size, 0
@@ -99,7 +99,7 @@ class Remembered(Source):
         return zip(values, self.handle.shape, strict=True)
 
 
-def remember(volume: OpenVolume, memory: Memory) -> OpenVolume:
+def with_memory(volume: OpenVolume, memory: Memory) -> OpenVolume:
     """`volume`, with all that is read of it kept in `memory`."""
 
     def kept(array: Array) -> Array:
@@ -145,7 +145,7 @@ def warn_of_large(volumes: Sequence[OpenVolume], size: int) -> None:
 
 
 def chunk_bytes(source: Source) -> int:
-    """Of one chunk, unpacked."""
+    """Bytes of one chunk when it is unpacked."""
     return int(math.prod(source.chunks)) * int(source.handle.dtype.itemsize)
 
 

@@ -23,20 +23,20 @@ def described(
         else str(device)
     )
     return (
-        f"{parameters(network)} on {where} in "
+        f"{parameter_count(network)} on {where} in "
         f"{chosen}{'' if chosen == precision else f' ({precision})'}"
     )
 
 
-def parameters(network: nn.Module) -> str:
-    """How many there are: "1,803,312 parameters"."""
+def parameter_count(network: nn.Module) -> str:
+    """How many parameters a network has, in words: "1,803,312 parameters"."""
     return _count(sum(parameter.numel() for parameter in network.parameters()), "parameter")
 
 
 def size(shape: Sequence[int]) -> str:
-    """Of an array: "18x18x18"."""
+    """The shape of an array in words: "18x18x18"."""
     return "x".join(str(int(n)) for n in shape)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
 """What files say of themselves, checked before it is used: a wrong type is an error that names the
 field.
 
-what: of the field, as messages begin, such as "its resolution"
+title: of the field, as messages begin, such as "its resolution"
 """
 
 from __future__ import annotations
@@ -60,50 +60,50 @@ def plain(value: Any) -> Any:
     return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def listed(value: Any) -> tuple[Any, ...]:
+def as_tuple(value: Any) -> tuple[Any, ...]:
     """The entries of a list, tuple or array; anything else is one entry."""
     if isinstance(value, np.ndarray):
         return tuple(value) if value.ndim else (value[()],)
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def numbers(value: Any, what: str, *, positive: bool = False) -> tuple[Fraction, ...]:
+def numbers(value: Any, title: str, *, positive: bool = False) -> tuple[Fraction, ...]:
     """The numbers of a list, exactly as they are written."""
     try:
-        exact_numbers = tuple(exact(entry) for entry in listed(value))
+        exact_numbers = tuple(exact(entry) for entry in as_tuple(value))
     except ValueError:
         raise ValueError(
-            f"{what} is {shown(listed(value))}; it must be finite numbers, one an axis"
+            f"{title} is {shown(as_tuple(value))}; it must be finite numbers, one an axis"
         ) from None
     if positive and min(exact_numbers, default=Fraction(1)) <= 0:
-        raise ValueError(f"{what} is {shown(listed(value))}; voxel sizes are positive")
+        raise ValueError(f"{title} is {shown(as_tuple(value))}; voxel sizes are positive")
     return exact_numbers
 
 
-def texts(value: Any, what: str) -> list[str]:
-    """The words of a list, None among them as ""."""
+def texts(value: Any, title: str) -> list[str]:
+    """The words of a list; None in it becomes ""."""
     words = [
         entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
-        for entry in listed(value)
+        for entry in as_tuple(value)
     ]
     if not all(isinstance(entry, str | None) for entry in words):
-        raise ValueError(f"{what} is {shown(value)}; it must be a list of words")
+        raise ValueError(f"{title} is {shown(value)}; it must be a list of words")
     return [str(entry or "") for entry in words]
 
 
-def mapping(value: Any, what: str) -> Mapping[str, Any]:
+def mapping(value: Any, title: str) -> Mapping[str, Any]:
     """An object with fields; None is an empty one."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{what} is {shown(value)}; it must be an object, {{...}}")
+        raise ValueError(f"{title} is {shown(value)}; it must be an object, {{...}}")
     return value
 
 
-def mappings(value: Any, what: str) -> list[Mapping[str, Any]]:
+def mappings(value: Any, title: str) -> list[Mapping[str, Any]]:
     """A list of objects; None is an empty one."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
-        raise ValueError(f"{what} is {shown(value)}; it must be a list of objects, [{{...}}, ...]")
+        raise ValueError(f"{title} is {shown(value)}; it must be a list of objects, [{{...}}, ...]")
     return value

@@ -78,12 +78,12 @@ class Place:
         return Place((*self.parts, part), self.owner, self.field, tuple(items)) if items else self
 
 
-def place(spec: type[BaseModel], path: Sequence[int | str]) -> Place:
+def place_of(spec: type[BaseModel], path: Sequence[int | str]) -> Place:
     """The place that the path of an error of `spec` means."""
-    found = Place(owner=spec, types=(spec,))
+    place = Place(owner=spec, types=(spec,))
     for part in path:
-        found = found.at(part)
-    return found
+        place = place.at(part)
+    return place
 
 
 def specs(kind: Any) -> tuple[type[BaseModel], ...]:

@@ -1,0 +1,14 @@
+"""Numbers of things in messages."""
+
+from __future__ import annotations
+
+
+def counted(count: int, noun: str) -> str:
+    """The number with its noun, in the plural unless it is one: "1 block", "3 blocks", "2 axes"."""
+    return f"{count} {noun if count == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("is"):
+        return f"{noun[:-2]}es"
+    return f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
