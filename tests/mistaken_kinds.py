@@ -140,10 +140,7 @@ MISTAKES = {
 LACKING = {
     "target": ("channels", f"class Written(TargetKind):\n    {COMPUTE}"),
     "metric": ("score", "class Written(TableMetric):\n    pass\n"),
-    "format": (
-        "claims",
-        "class Written(FileFormat):\n    def open(self, path, name):\n        pass",
-    ),
+    "format": ("claims", "class Written(FileFormat):\n    reads = 'a'\n    open = print\n"),
 }
 NOTHING = {
     "target: channels": CHANNEL.replace("return 1\n", "pass\n"),

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from mistaken_kinds import BEGIN, LACKING, LOSS, MISTAKES, NOTHING
+from mistaken_kinds import BEGIN, LACKING, LOSS, MISTAKES, NOTHING, form
 from outside_run import make_config
 from pydantic import ValidationError
 
@@ -139,6 +139,12 @@ def test_a_method_that_is_not_there_is_told(written, noun) -> None:
     says = rf"'{module.kind}' \(.*{module.name}\.py, line \d+\): Written lacks {method}; give it"
     with pytest.raises(KindError, match=says):
         behaviour(module.spec())
+
+
+def test_a_format_without_words_for_its_files_is_told(tmp_path, written) -> None:
+    code = form().replace('reads, is_single = "bad file", True', "is_single = True")
+    with pytest.raises(ValueError, match=r"does not say what its files are called: give .* reads"):
+        opened(tmp_path, written("format", code))
 
 
 def test_a_loss_of_many_numbers_is_refused(tmp_path, written) -> None:

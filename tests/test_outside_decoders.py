@@ -130,8 +130,13 @@ def test_a_config_names_the_module(config) -> None:
         config.derive(imports=(), segment=PIECES)
 
 
+# workers are processes that import much
+BY_WORKERS = pytest.param(2, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize("use_mask", [False, True], ids=["", "mask"])
-def test_over_blocks_it_is_the_whole(config, use_mask) -> None:
+@pytest.mark.parametrize("workers", [0, BY_WORKERS])
+def test_over_blocks_it_is_the_whole(config, use_mask, workers) -> None:
     """A context of one voxel is enough, for pieces are joined where a face cut them."""
     config = config.derive(segment=PIECES.derive(use_mask=use_mask))
     mask = np.ones(ROI.shape, bool)
@@ -145,15 +150,12 @@ def test_over_blocks_it_is_the_whole(config, use_mask) -> None:
     segment(config, progress=told.append)
     assert f"em: {expected.max()} segments" in told
     assert same_partition(read(config, "segmentation/pieces"), expected)
-    for count in (0, 2) if use_mask else (0,):
-        blocks = config.derive(
-            name=f"blocks{count}", segment={**BLOCKS, "workers": {"count": count}}
-        )
-        prediction(blocks, "em").parent.mkdir(parents=True)
-        prediction(blocks, "em").symlink_to(prediction(config, "em"))
-        segment(blocks, progress=str)
-        assert read(blocks, "fragments").max() > expected.max()
-        assert same_partition(read(blocks, "segmentation/pieces"), expected)
+    blocks = config.derive(name="blocks", segment={**BLOCKS, "workers": {"count": workers}})
+    prediction(blocks, "em").parent.mkdir(parents=True)
+    prediction(blocks, "em").symlink_to(prediction(config, "em"))
+    segment(blocks, progress=str)
+    assert read(blocks, "fragments").max() > expected.max()
+    assert same_partition(read(blocks, "segmentation/pieces"), expected)
 
 
 def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
@@ -244,7 +246,7 @@ def test_scores_of_arrays() -> None:
     np.testing.assert_allclose(1 - squared, (1 - scores) ** 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("count", [0, BY_WORKERS])
 def test_scores_over_blocks(config, count) -> None:
     """Contacts that lie around a block are seen whole, so blocks are scored as the whole would
     be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import runpy
 import traceback
@@ -19,6 +20,7 @@ from lsd.spec.collected import collecting
 from lsd.spec.kinds import import_kinds, imported, modules_named_by, take_over
 from lsd.spec.mistakes import ConfigError, brief, lines, suggestion
 from lsd.spec.user_paths import expanded
+from lsd.system.commands import typed
 
 
 def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -62,10 +64,21 @@ def _file(path: str | Path) -> Path:
         ) from error
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    raise ConfigError(
-        f"no config file {str(path)!r}; name one with -c, or start in the folder that holds "
-        f"{DEFAULT_CONFIG}"
-    )
+    raise ConfigError(f"no config file {str(path)!r}{_way_out(file)}")
+
+
+def _way_out(path: Path) -> str:
+    """What may have been meant by a file that is not there."""
+    configs = [file.name for suffix in ("py", "json") for file in path.parent.glob(f"*.{suffix}")]
+    alike = difflib.get_close_matches(path.name, configs)
+    if alike:
+        return f"; did you mean {' or '.join(repr(str(path.with_name(name))) for name in alike)}?"
+    if path == DEFAULT_CONFIG:
+        return (
+            f"; name one with -c, start in the folder that holds {DEFAULT_CONFIG}, or have one "
+            f"written: {typed('new')[:-1]} NAME`"
+        )
+    return f"; name one with -c, or start in the folder that holds {DEFAULT_CONFIG}"
 
 
 def _read(path: Path) -> str:

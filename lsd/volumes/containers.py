@@ -44,8 +44,13 @@ def formats() -> Iterator[FileFormat[Any]]:
 
 @cache
 def _made(name: str) -> FileFormat[Any]:
-    made: FileFormat[Any] = behaviour(Format(kind=name))
-    return made
+    form: FileFormat[Any] = behaviour(Format(kind=name))
+    if not hasattr(form, "reads"):
+        raise ValueError(
+            f"format {name!r} does not say what its files are called: give its class reads, as in "
+            f'reads = "{name} file"'
+        )
+    return form
 
 
 def array_names(path: Path) -> list[str]:

@@ -1,7 +1,5 @@
-"""The command line: overrides, suggestions, all mistakes at once, exit status."""
+"""The command line: overrides, suggestions, all mistakes at once."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,7 +9,6 @@ import pytest
 
 from lsd import cli
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
-from lsd.spec import Config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
@@ -261,6 +258,16 @@ def test_a_missing_file_says_how_to_name_one(tmp_path) -> None:
         cli.load(tmp_path / "none.py")
 
 
+def test_a_file_that_is_called_almost_so_is_suggested(tmp_path, monkeypatch) -> None:
+    (tmp_path / "mine.py").touch()
+    for wrong in ("mine", "mien.py", "mine.json"):
+        with pytest.raises(cli.ConfigError, match=r"did you mean '.*/mine\.py'\?"):
+            cli.load(tmp_path / wrong)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cli.ConfigError, match="or have one written: `lsd new NAME`"):
+        cli.load()
+
+
 def test_the_record_of_a_run_is_a_config_too(tmp_path) -> None:
     config = cli.load(CONFIG, ["variant=acrlsd", "dataset=fib25"])
     path = tmp_path / "config.json"
@@ -293,26 +300,6 @@ def test_names_need_dictionaries(tmp_path, override) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "status"),
-    [
-        (None, 0),
-        (ValueError("broken"), 1),
-        (KeyboardInterrupt(), 130),
-        (cli.ConfigError("wrong"), 2),
-    ],
-)
-def test_exit_status(raised, status, capsys) -> None:
-    def command(config: Config) -> None:
-        if raised is not None:
-            raise raised
-
-    with pytest.raises(SystemExit) as end:
-        cli.main(command, "", argv=["-c", str(CONFIG)])
-    assert end.value.code == status
-    assert "Traceback" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
     ("override", "says"),
     [
         ("train.itertions=3", "did you mean 'iterations'"),
@@ -337,46 +324,3 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
         line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
     )
     assert time.monotonic() - begin < 10
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ((), "interrupted; the same command goes on from the last checkpoint or block"),
-        (("--dry-run",), "interrupted; nothing was changed"),
-    ],
-)
-def test_an_interruption_says_what_is_left(capsys, words, says) -> None:
-    def interrupted(*_: object) -> list[str]:
-        raise KeyboardInterrupt
-
-    command = cli.Command("train", "", interrupted, survey=interrupted)
-    with pytest.raises(SystemExit) as ended:
-        command.main(["-c", str(CONFIG), *words])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == f"error: {says}\n"
-
-
-def test_a_run_that_was_told_to_end_says_by_what(capsys) -> None:
-    def ended_by_the_cluster(*_: object) -> list[str]:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return []
-
-    command = cli.Command("segment", "", ended_by_the_cluster, survey=ended_by_the_cluster)
-    with pytest.raises(SystemExit) as ended:
-        command.main(["-c", str(CONFIG), "--dry-run"])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "error: interrupted by SIGTERM; nothing was changed\n"
-
-
-def test_an_interruption_is_said_once_in_its_own_words(capsys) -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt("interrupted in iteration 3; the same command goes on from a.pt")
-
-    with pytest.raises(SystemExit) as ended:
-        cli.guarded(interrupted, debug=False)
-    assert ended.value.code == 130
-    assert (
-        capsys.readouterr().err
-        == "error: interrupted in iteration 3; the same command goes on from a.pt\n"
-    )

@@ -3,12 +3,14 @@
 import os
 import re
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 
 from lsd.cli.commands import evaluate, predict, segment, train
-from lsd.cli.survey.words import amount, blocks, duration, times
+from lsd.cli.survey.words import about, amount, duration, times
 from lsd.evaluation.run import evaluate as evaluated
+from lsd.losses.loss import HeadLoss
 from lsd.prediction.run import predict as predicted
 from lsd.segmentation.run import segment as segmented
 from lsd.spec import (
@@ -16,19 +18,24 @@ from lsd.spec import (
     Config,
     Dataset,
     Head,
+    Loss,
     Network,
     Predict,
     ResidualUNet,
     Segment,
     Stage,
     Synthetic,
+    Target,
     Train,
+    UNet,
     Variant,
     Volume,
     Workers,
     paths,
 )
+from lsd.targets.target import TargetKind
 from lsd.training.loop import train as trained
+from lsd.training.step_time import smaller_input, work
 
 COMMANDS = {module.COMMAND.name: module.COMMAND for module in (train, predict, segment, evaluate)}
 
@@ -126,6 +133,63 @@ def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     assert f"{paths.evaluation_file(config)} is there" in said("evaluate", config)
 
 
+class Broken(Target):
+    """What fails when it is computed, and not before."""
+
+    kind: Literal["broken"] = "broken"
+    behaviour: ClassVar[str] = "test_survey:BrokenTarget"
+
+
+class BrokenTarget(TargetKind[Broken]):
+    """Looks for an array that nobody has."""
+
+    def channels(self, dims):
+        return 1
+
+    def compute(self, sample):
+        return sample.arrays["distance"], sample.inside[None]
+
+
+class Endless(Loss):
+    """Infinite where the network knows nothing."""
+
+    kind: Literal["endless"] = "endless"
+    behaviour: ClassVar[str] = "test_survey:EndlessLoss"
+
+
+class EndlessLoss(HeadLoss):
+    """1 / 0."""
+
+    def forward(self, sample, totals):
+        return 1 / sample.own_logits.square().sum()
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (Head(target=Broken()), "(?s)broken.*distance"),
+        (Head(target=Affinities(), loss=Endless()), "the loss of head affs is inf"),
+    ],
+)
+def test_targets_and_losses_are_tried(config, head, says) -> None:
+    variant = Variant(stages=Stage(heads={"affs": head}))
+    broken = config.derive(variant=variant, imports=("test_survey",))
+    with pytest.raises(ValueError, match=says):
+        said("train", broken)
+    assert not Path(config.data_root).exists()
+
+
+def test_a_large_network_takes_seconds(config) -> None:
+    """Of which a pass at its own size takes minutes."""
+    variant = config.variant
+    paper = Network(trunk=UNet(), train_shape=(196, 196, 196), predict_shape=(268, 268, 268))
+    own = config.derive(network=paper)
+    stage = variant.stages[0]
+    small = smaller_input(own, stage)
+    assert work(own, stage, small) < work(own, stage, (196, 196, 196)) / 5
+    assert smaller_input(config, stage) == (16, 16, 16)
+
+
 def test_what_the_command_would_refuse_is_refused(config) -> None:
     missing = config.derive(dataset={"train": Volume(path="nothing.zarr", labels="labels")})
     with pytest.raises(ValueError, match=r"nothing\.zarr"):
@@ -141,4 +205,5 @@ def test_words() -> None:
     assert [duration(n) for n in (0.2, 5.25, 50, 130, 3600, 9000, 86_400, 400_000)] == [
         "a second or less", "5.2 s", "50 s", "2.2 min", "60 min", "2.5 h", "24 h", "4.63 days",
     ]  # fmt: skip
-    assert (blocks(1), blocks(7), times((5.24, 4, 4))) == ("1 block", "7 blocks", "5.24x4x4")
+    assert (about(0.2), about(130)) == ("a second or less", "about 2.2 min")
+    assert times((5.24, 4, 4)) == "5.24x4x4"

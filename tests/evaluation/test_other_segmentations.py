@@ -84,7 +84,7 @@ def test_another_mask_or_other_offsets_are_another_segmentation(config, tmp_path
         tmp_path / "b.zarr", "mask", roi=ROI, voxel_size=VOXEL_SIZE, dtype=np.uint8, overwrite=True
     ).write(np.ones(ROI.shape, np.uint8), ROI)
     with pytest.raises(
-        ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run segment"
+        ValueError, match=r"b\.zarr is not what .*b\.zarr:mask was changed since; run `lsd segm"
     ):
         evaluate(masked)
     segment(masked)

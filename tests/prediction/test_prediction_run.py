@@ -245,3 +245,14 @@ def test_heads_that_go_with_an_earlier_prediction_are_named(make, caplog):
     predict(config.derive(predict=config.predict.derive(heads=("affs",))))
     assert containers.array_names(path) == ["affs"]
     assert "em.zarr: removed with the earlier result: lsds" in caplog.text
+
+
+def test_workers_that_this_process_does_not_use_are_told(make, caplog):
+    config, _ = make()
+    predict(config)
+    assert not any("predict.workers" in message for message in caplog.messages)
+    predict(config.derive(predict={"workers": {"count": 3}}))
+    assert any(
+        "predict.workers has no effect here" in message and "--workers" in message
+        for message in caplog.messages
+    )

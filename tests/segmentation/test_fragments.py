@@ -226,7 +226,7 @@ def test_options_of_the_spec_are_arguments() -> None:
         (np.ones((3, 4, 4, 4)), {"blank_sections": (4,)}, "blank_sections"),
         (np.ones((2, 4, 4, 4)), {}, "in_xy=True"),
         (np.ones((3, 4, 4, 4)), {"filter_fragments": 25}, "filter_fragments is 0..1"),
-        (np.ones((3, 4, 4, 4)), {"filter_fragments": np.nan}, "filter_fragments is 0..1"),
+        (np.ones((3, 4, 4, 4)), {"filter_fragments": np.nan}, "filter_fragments is a number"),
         (np.ones((3, 4, 4, 4)), {"epsilon_agglomerate": -1}, "epsilon_agglomerate is 0..1"),
         (np.ones((4, 4)), {}, "wanted"),
     ],

@@ -128,8 +128,8 @@ def test_numbers_of_what_there_is_are_said(tmp_path, caplog, way) -> None:
             found = open_array(segmentation(config, "data_test"), "segmentation/mutex").read(ROI)
             assert np.unique(found).tolist() == [1, 2]
         else:
-            assert any("fragments, " in line for line in told)
-            assert any("segments at threshold 0.5" in line for line in told)
+            assert any(re.search(r"\d fragments?, ", line) for line in told)
+            assert any(re.search(r"\d segments? at threshold 0.5", line) for line in told)
     assert not caplog.records
 
 

@@ -92,6 +92,23 @@ def test_of_a_trained_run_it_is_that_of_training(tmp_path, caplog) -> None:
     assert _kept(run) == longer
 
 
+def test_what_does_not_matter_to_a_command_is_not_told(tmp_path, caplog) -> None:
+    run = config(tmp_path, iterations=1)
+    train(run, progress=False)
+    other = run.derive(
+        train={"iterations": 400, "log_every": 7},
+        segment={"thresholds": (0.3,)},
+        predict={"volumes": ("validate",), "workers": {"timeout": 9.0}},
+    )
+    caplog.set_level("INFO")
+    predict(other)
+    assert not [message for message in caplog.messages if "config.json" in message]
+    segment(other)
+    [said] = [message for message in caplog.messages if "config.json" in message]
+    assert "this command differs: segment.thresholds: " in said
+    assert "train" not in said.partition("differs")[2]
+
+
 def test_a_config_that_cannot_be_read_is_not_replaced(pretrained, caplog) -> None:
     predict(pretrained)
     paths.config_file(pretrained).write_text('{"name": "x", "later": 1}')

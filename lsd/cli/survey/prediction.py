@@ -15,7 +15,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import amount, duration, times
+from lsd.cli.survey.words import about, amount, times
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
@@ -104,7 +104,7 @@ def _volumes(
     at_once = min(workers, left)
     shared = f" by {at_once} processes, if each has a device or core" if at_once > 1 else ""
     how = "a guess, from a small block predicted here and now" if measured else "as others took"
-    yield f"about {duration(seconds / at_once)}{shared}: {how}"
+    yield f"{about(seconds / at_once)}{shared}: {how}"
 
 
 def _part(settings: Predict, volume: Surveyed) -> Roi:

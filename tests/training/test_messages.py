@@ -1,0 +1,46 @@
+"""What training tells: once, and only what is so."""
+
+from tiny_run import config
+
+from lsd.training.loop import train
+from lsd.training.progress import Progress
+
+
+def test_validation_without_volumes_is_told_once_for_all_stages(tmp_path, caplog) -> None:
+    run = config(tmp_path, "acrlsd", iterations=1, validate_every=1)
+    assert len(run.variant.stages) == 2
+    train(run.derive(dataset=run.dataset.derive(validate=())), progress=False)
+    [message] = [text for text in caplog.messages if "dataset.validate is empty" in text]
+    assert message.startswith("train.validate_every=1 has no effect")
+
+
+def test_a_run_that_goes_on_without_validation_does_not_say_that_it_validates(
+    tmp_path, monkeypatch
+) -> None:
+    activities = []
+    doing = Progress.doing
+
+    def noting(self, activity):
+        activities.append(activity)
+        return doing(self, activity)
+
+    monkeypatch.setattr(Progress, "doing", noting)
+    run = config(tmp_path, iterations=1, validate_every=1)
+    train(run, progress=False)
+    assert activities == ["validating"]
+    activities.clear()
+    longer = run.derive(train={"iterations": 2, "validate_every": 0})
+    train(longer, progress=False)
+    assert activities == []
+    # neither where nothing is to be scored again
+    train(longer.derive(train={"iterations": 3, "validate_every": 9}), progress=False)
+    assert activities == ["validating"], "of the last iteration alone"
+
+
+def test_a_single_iteration_is_not_told_in_the_plural(tmp_path, caplog) -> None:
+    run = config(tmp_path, iterations=1)
+    caplog.set_level("INFO")
+    train(run, progress=False)
+    caplog.clear()
+    train(run, progress=False)
+    assert any("main: its only iteration is done" in text for text in caplog.messages)
