@@ -24,7 +24,8 @@ the spec, that computes.  Both may stand in a module of your own that the config
             return errors / totals["known"].clamp(min=1)
 
 A head takes it as `Head(target=..., loss=Huber(delta=0.1, weight=2))`.  `weight` is not its own
-concern: what becomes of the losses of several heads is said by a balancer (`lsd.losses.balancer`).
+concern: what becomes of the losses of several heads is said by a balancer
+(`lsd.losses.weighting.balancer`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class LossSample:
     activations: what makes values of logits, by head; it belongs to the head's target
     neighborhoods: offsets of the channels in voxels, of heads that learn affinities, by head
     head:       the head whose loss is asked for
+    share:      fraction of the samples of the whole batch that this is; 1: all of it
     """
 
     logits: Mapping[str, Tensor]
@@ -74,6 +76,7 @@ class LossSample:
     activations: Mapping[str, Readout]
     neighborhoods: Mapping[str, tuple[Offset, ...]] = field(default_factory=dict)
     head: str = ""
+    share: float = 1.0
 
     def of(self, head: str) -> LossSample:
         """The same batch, seen by the loss of this head."""
@@ -141,5 +144,6 @@ class HeadLoss(nn.Module):
         """The loss of `sample.head`, a scalar in fp32 with its graph.
 
         totals: what `totals` gives, of the whole batch.  Divide by these and not by what the sample
-                holds: then the losses of all shares add up to the loss of the batch.
+                holds: then the losses of all shares add up to the loss of the batch.  What follows
+                from no voxel, such as a penalty on parameters, counts `sample.share` times.
         """

@@ -41,6 +41,10 @@ class StageNetwork(nn.Module):
         x = self.trunk(x)
         if any(discard):
             x = crop(x, [n - 2 * d for n, d in zip(x.shape[2:], discard, strict=True)])
+        return self.logits(x)
+
+    def logits(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits of all heads, of what the trunk gives."""
         return {name.removeprefix("head_"): head(x) for name, head in self.heads.items()}
 
 

@@ -14,7 +14,9 @@ from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
+from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
@@ -42,6 +44,14 @@ from lsd.spec.variants import (
     Variant,
 )
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
+from lsd.spec.weighting import (
+    CosineGate,
+    Fixed,
+    PCGrad,
+    ProjectAuxiliary,
+    Uncertainty,
+    Weighting,
+)
 
 __all__ = [
     "NEAREST",
@@ -51,6 +61,7 @@ __all__ = [
     "Boundary",
     "Config",
     "Contrast",
+    "CosineGate",
     "Dataset",
     "Decoder",
     "Defects",
@@ -60,11 +71,14 @@ __all__ = [
     "Elastic",
     "Embeddings",
     "Evaluate",
+    "Fixed",
     "Foreground",
+    "ForkMerge",
     "Format",
     "Fragments",
     "GrowBoundary",
     "Head",
+    "Hosts",
     "Intensity",
     "Kind",
     "Loss",
@@ -73,14 +87,18 @@ __all__ = [
     "Mean",
     "MeanAll",
     "Metric",
+    "Mode",
     "Mse",
     "Mutex",
     "MutexWatershed",
     "Network",
     "Noise",
+    "PCGrad",
     "Part",
+    "Plain",
     "Precision",
     "Predict",
+    "ProjectAuxiliary",
     "Quantile",
     "Range",
     "Region",
@@ -101,9 +119,11 @@ __all__ = [
     "Train",
     "Trunk",
     "UNet",
+    "Uncertainty",
     "Variant",
     "Voi",
     "Volume",
     "Watershed",
+    "Weighting",
     "Workers",
 ]

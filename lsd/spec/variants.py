@@ -11,6 +11,7 @@ from lsd.spec.base import NonNegativeFloat, PositiveFloat, Several, SeveralSpecs
 from lsd.spec.kinds import Kind
 from lsd.spec.names import Hyphenated, Word
 from lsd.spec.targets import Target
+from lsd.spec.weighting import Fixed, Weighting
 
 # how voxels can be neighbours, by axes
 CONNECTIVITIES = {2: (4, 8), 3: (6, 18, 26)}
@@ -19,7 +20,7 @@ CONNECTIVITIES = {2: (4, 8), 3: (6, 18, 26)}
 class Loss(Kind):
     """How a head learns its target; see `lsd.losses.loss` for what a kind of it says.
 
-    weight: factor in the sum over the stage's heads
+    weight: factor of the loss beside those of the stage's other heads; see `Weighting`
     """
 
     default: ClassVar[str] = "mse"
@@ -161,11 +162,14 @@ class Stage(Spec):
     name:  of the stage, also of the folder of its checkpoints
     reads: "raw" and heads of earlier stages; their channels enter in this order
     heads: its outputs by name
+    weighting: how the losses of the heads are weighed against each other, by name or as a value
     """
 
     name: Hyphenated = "main"
     reads: Annotated[tuple[str, ...], Several, Field(min_length=1)] = ("raw",)
     heads: Annotated[dict[Word, Head], Field(min_length=1)]
+    # not written where it is the usual one: configs of before had no such field
+    weighting: Annotated[Weighting, Field(exclude_if=lambda kind: kind == Fixed())] = Fixed()
 
     @field_validator("heads")
     @classmethod
@@ -176,6 +180,15 @@ class Stage(Spec):
                 "rename it"
             )
         return heads
+
+    @model_validator(mode="after")
+    def _weighting_has_its_target(self) -> Stage:
+        self.weighting.target_of(self.targets())
+        return self
+
+    def targets(self) -> dict[str, Target]:
+        """What each head learns."""
+        return {name: head.target for name, head in self.heads.items()}
 
 
 class Variant(Spec):

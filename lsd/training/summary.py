@@ -31,6 +31,7 @@ def update_pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     It is the section of the batch of which most is known.
     """
     batch = update.batch
+    assert batch is not None, "the first process has a sample of every batch"
     sample, above = most_known(batch.weights.values())
     pictures = {
         "1_raw": raw_picture(batch.raw[sample], above=above),

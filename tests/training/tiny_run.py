@@ -72,6 +72,9 @@ VARIANTS = {
         affs=AFFS.derive(loss=Supervoxel(mode="additive", balance=True)),
         foreground=Head(target=Foreground(), loss=Supervoxel(criterion="individual")),
     ),
+} | {
+    f"mtlsd_{kind}": Variant(stages=(Stage(heads={"lsds": LSDS, "affs": AFFS}, weighting=kind),))
+    for kind in ("uncertainty", "pcgrad", "project_auxiliary", "cosine_gate")
 }
 NETWORKS = {
     "3d": Network(
