@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from lsd import spec
+from lsd.arrays.arguments import explaining_calls
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.misfits import not_probabilities
 from lsd.targets.activation import Activation
@@ -27,6 +28,7 @@ from lsd.targets.target import TargetKind
 _DEFAULT = spec.Dice()
 
 
+@explaining_calls
 def soft_dice(
     values: Tensor,
     target: Tensor,

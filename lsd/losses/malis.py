@@ -61,9 +61,9 @@ def pair_counts(
     threads = whole_number(threads, "threads", low=1)
     warn_beyond(ground.shape, offsets)
     known = set_voxels(mask, ground.shape)
+    names, count = _numbered(ground if known is None else np.where(known, ground, 0))
     if known is None:
         known = np.ones(ground.shape, np.bool_)
-    names, count = _numbered(ground, known)
     keys, top = _keys(affs)
     edges = edges_of(names, known, offsets)
 
@@ -102,9 +102,9 @@ def _checked(
     return offsets
 
 
-def _numbered(labels: NDArray[Any], known: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
-    """Labels as 1 .. n and how many there are; 0 where they are unknown."""
-    names, numbers = fastremap.renumber(np.where(known, labels, 0), preserve_zero=True)
+def _numbered(labels: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
+    """Labels as 1 .. n, and how many there are; 0 stays."""
+    names, numbers = fastremap.renumber(labels, preserve_zero=True)
     return names.astype(np.int32), len(numbers)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lsd import spec
+from lsd.arrays.arguments import derived, explaining_calls, offsets_of
 from lsd.arrays.offsets import Offset, check_neighborhood
 from lsd.losses.discriminative import energy, samples_with_objects
 from lsd.losses.labelled import labelled
@@ -32,6 +33,7 @@ _DISCRIMINATIVE, _EMBEDDINGS, _SUPERVOXEL = (
 class StructuredLoss(nn.Module):
     """Base of losses that are called with logits, labels and a mask."""
 
+    @explaining_calls
     def forward(self, logits: Tensor, labels: Any, mask: Any = None) -> Tensor:
         """The loss of a batch; see the class."""
         bits, known = labelled(logits, labels, mask)
@@ -79,6 +81,7 @@ class EmbeddingLoss(StructuredLoss):
     0.125
     """
 
+    @explaining_calls
     def __init__(
         self,
         *,
@@ -89,8 +92,8 @@ class EmbeddingLoss(StructuredLoss):
         dd: float = _EMBEDDINGS.dd,
     ) -> None:
         super().__init__()
-        self.settings = spec.Discriminative(alpha=alpha, beta=beta, gamma=gamma, dv=dv)
-        self.dd = spec.Embeddings(dd=dd).dd
+        self.settings = derived(_DISCRIMINATIVE, alpha=alpha, beta=beta, gamma=gamma, dv=dv)
+        self.dd = derived(_EMBEDDINGS, dd=dd).dd
 
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over the samples that hold an object."""
@@ -131,13 +134,14 @@ class MalisLoss(StructuredLoss):
     0.685
     """
 
+    @explaining_calls
     def __init__(self, neighborhood: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        self.neighborhood = check_neighborhood(neighborhood)
+        self.neighborhood = _offsets(neighborhood)
 
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over the samples."""
-        check_offsets(logits, self.neighborhood)
+        _check_offsets(logits, self.neighborhood)
         return malis_loss(logits, labels, self.neighborhood, mask=known)
 
     def extra_repr(self) -> str:
@@ -180,6 +184,7 @@ class SupervoxelLoss(StructuredLoss):
     0.676
     """
 
+    @explaining_calls
     def __init__(
         self,
         neighborhood: Sequence[Sequence[int]] | None = None,
@@ -193,8 +198,9 @@ class SupervoxelLoss(StructuredLoss):
         threshold: float = _SUPERVOXEL.threshold,
     ) -> None:
         super().__init__()
-        self.neighborhood = None if neighborhood is None else check_neighborhood(neighborhood)
-        self.settings = spec.Supervoxel(
+        self.neighborhood = None if neighborhood is None else _offsets(neighborhood)
+        self.settings = derived(
+            _SUPERVOXEL,
             mode=mode,
             alpha=alpha,
             w_split=w_split,
@@ -207,7 +213,7 @@ class SupervoxelLoss(StructuredLoss):
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over what is known."""
         if self.neighborhood is not None:
-            check_offsets(logits, self.neighborhood)
+            _check_offsets(logits, self.neighborhood)
         elif logits.shape[1] != 1:
             raise ValueError(
                 f"logits have {logits.shape[1]} channels, the foreground has 1; give "
@@ -228,7 +234,11 @@ class SupervoxelLoss(StructuredLoss):
         return self.settings.model_dump(exclude={"kind", "weight", "balance"})
 
 
-def check_offsets(logits: Tensor, neighborhood: Sequence[Offset]) -> None:
+def _offsets(neighborhood: Sequence[Sequence[int]]) -> tuple[Offset, ...]:
+    return check_neighborhood(offsets_of(neighborhood))
+
+
+def _check_offsets(logits: Tensor, neighborhood: Sequence[Offset]) -> None:
     """Raises ValueError where logits have another number of channels, or of axes, than offsets."""
     dims = logits.ndim - 2
     if len(neighborhood[0]) != dims:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsd import spec
+from lsd.arrays.arguments import derived, explaining_calls, offsets_of
 from lsd.arrays.offsets import Offset, Slices, check_neighborhood, for_dims, reach, views
 from lsd.targets.activation import Readout
 from lsd.targets.affinities import affinities
@@ -24,6 +25,7 @@ _DEFAULT = spec.Embeddings()
 ALL = (slice(None),)
 
 
+@explaining_calls
 def metric_affinities(
     embeddings: Tensor, neighborhood: Sequence[Sequence[int]], *, dd: float = _DEFAULT.dd
 ) -> Tensor:
@@ -36,20 +38,21 @@ def metric_affinities(
 
     Where v + k is outside, a pair has no affinity, and 0 stands there.  Only embeddings of one pass
     of a network may be compared.  Raises ValueError where offsets do not fit the axes, are 0, or
-    are given twice.
+    are given twice, and for a dd that is not above 0.
 
     >>> import torch
     >>> metric_affinities(torch.tensor([[[[0.0, 0.0, 1.5, 9.0]]]]), [(0, -1)]).tolist()
     [[[[0.0, 1.0, 0.25, 0.0]]]]
     """
     shape = tuple(embeddings.shape[2:])
-    offsets = check_neighborhood(neighborhood)
+    offsets = check_neighborhood(offsets_of(neighborhood))
     if len(offsets[0]) != len(shape):
         raise ValueError(
             f"offset {offsets[0]} has {len(offsets[0])} entries, embeddings have {len(shape)} "
             f"spatial axes (shape {tuple(embeddings.shape)}, batch and channels first); give each "
             f"offset one entry an axis"
         )
+    dd = derived(_DEFAULT, dd=dd).dd
     values = embeddings.new_zeros((embeddings.shape[0], len(offsets), *shape))
     for channel, offset in enumerate(offsets):
         voxels, neighbours = views(shape, offset)

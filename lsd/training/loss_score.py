@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
-from lsd.losses.loss import HeadLoss, LossSample
+from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
 from lsd.targets.activation import Activation
 
@@ -110,18 +110,14 @@ def score_losses(
     # a whole region need not fit on the device that holds the parameters of the losses
     on_cpu = deepcopy(losses).cpu().eval()
     with torch.no_grad():
-        by_head = {
-            name: _loss(on_cpu.head(name), sample.of(name))
-            if name in sample.logits
-            else _squared_error(values[name], sample.of(name))
-            for name in weights
-        }
-    return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)
-
-
-def _loss(loss: HeadLoss, sample: LossSample) -> torch.Tensor:
-    found: torch.Tensor = loss(sample, loss.totals(sample))
-    return found
+        with_logits = [name for name in weights if name in sample.logits]
+        by_head = on_cpu(sample, on_cpu.totals(sample, heads=with_logits))
+    rest = {
+        name: _squared_error(values[name], sample.of(name))
+        for name in weights
+        if name not in sample.logits
+    }
+    return LossScore({name: (by_head | rest)[name].item() for name in weights}, weights)
 
 
 def _squared_error(values: torch.Tensor, sample: LossSample) -> torch.Tensor:

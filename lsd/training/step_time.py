@@ -106,14 +106,10 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
 
     Raises ValueError for a loss that is no finite number.
     """
-    heads = learner.stage.heads
+    targets = {name: target_kind(head.target) for name, head in learner.stage.heads.items()}
+    dims = len(batch.voxel_size)
     logits = {
-        # a head may give other channels than its values have
-        name: torch.zeros(
-            len(target),
-            target_kind(heads[name].target).logit_channels(target.ndim - 2),
-            *target.shape[2:],
-        )
+        name: torch.zeros(len(target), targets[name].logit_channels(dims), *target.shape[2:])
         for name, target in batch.targets.items()
     }
     on_device = {name: each.to(learner.device) for name, each in logits.items()}

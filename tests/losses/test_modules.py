@@ -120,6 +120,7 @@ def test_it_is_a_module(name) -> None:
         (lambda x, y: lsd.SupervoxelLoss(NEAREST)(x, y), "has 3 entries"),
         (lambda x, y: lsd.SupervoxelLoss(connectivity=26)(x[:, :1], y), "26 does not exist in 2D"),
         (lambda x, y: lsd.SupervoxelLoss(alpha=2), "alpha"),
+        (lambda x, y: lsd.EmbeddingLoss()(x), "forward was called without labels"),
         (lambda x, y: lsd.SupervoxelLoss(criterion="some"), "criterion"),
         (
             lambda x, y: lsd.SupervoxelLoss([(0, 1)])(x[:, :1] * torch.nan, y),

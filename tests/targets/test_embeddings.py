@@ -63,11 +63,17 @@ def test_gradient_is_the_slope() -> None:
         ([(0, -1)], r"offset \(0, -1\) has 2 entries, embeddings have 3 spatial axes"),
         ([(0, 0, 0)], "other than 0"),
         ([(0, 0, 1), (0, 0, 1)], "twice"),
+        ((0, 0, 1), "a neighborhood is a list of offsets"),
     ],
 )
 def test_offsets_that_do_not_fit_are_refused(neighborhood, says) -> None:
     with pytest.raises(ValueError, match=says):
         metric_affinities(torch.zeros(1, 2, 3, 4, 5), neighborhood)
+
+
+def test_a_distance_above_0_is_wanted() -> None:
+    with pytest.raises(ValueError, match=r"^dd: input should be greater than 0, got 0"):
+        metric_affinities(torch.zeros(1, 2, 3, 4), [(0, 1)], dd=0)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -52,15 +52,23 @@ def singletons(labels: NDArray[np.int32], count: int) -> Sets:
     is never touched takes no memory: the system gives zeros when they are.
     """
     size, places = labels.size, 1 << max(_PLACES.bit_length() - 1, (2 * labels.size).bit_length())
-    roots = np.empty((size, 4), np.int32)
-    roots[:, SIZE], roots[:, LABELLED], roots[:, LABEL] = 1, labels != 0, labels
+    parents, roots = np.empty(size, np.int32), np.empty((size, 4), np.int32)
+    _fill(labels, parents, roots)
     return Sets(
-        parents=np.arange(size, dtype=np.int32),
+        parents=parents,
         roots=roots,
         lists=np.empty((size, 4), np.int32),
         table=np.zeros((places, 2), np.int64),
         state=np.array([count + 1, _PLACES, 0]),
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(labels, parents, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for voxel in range(len(labels)):
+        parents[voxel] = voxel
+        roots[voxel, SIZE], roots[voxel, LABEL] = 1, labels[voxel]
+        roots[voxel, LABELLED] = labels[voxel] != 0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -24,7 +24,7 @@ from lsd.losses.kernels.ordering import sort_descending, split_off_highest
 # of the edges that are left, how many are sorted at once
 _FRACTION = 0.25
 # edges that are not worth being looked through again
-_FEW = 1 << 16
+_FEW = 1 << 13
 # edges whose sets are looked up at once
 _BATCH = 128
 
