@@ -30,9 +30,11 @@ def run(*, multiplier: int = 5, side: int = 172, repeats: int = 1) -> dict[str, 
     multiplier: of feature maps from level to level; side: of the input, voxels
     """
     with cpu_threads(1):
-        plain = _seconds(_plain, _config(multiplier, side, {}), repeats)
+        plain = _seconds(_plain, step_config(multiplier, side, {}), repeats)
         ours = _seconds(
-            step, _config(multiplier, side, {"precision": "auto", "channels_last": True}), repeats
+            step,
+            step_config(multiplier, side, {"precision": "auto", "channels_last": True}),
+            repeats,
         )
     return {
         "network": f"U-Net 12x{multiplier}, MtLSD, {side}^3",
@@ -51,7 +53,7 @@ def main() -> None:
 def _seconds(
     way: Callable[[Learner, Iterator[Batch]], object], config: Config, repeats: int
 ) -> float:
-    learner, batches = new_learner(config, config.variant.stages[0]), _batches(config)
+    learner, batches = new_learner(config, config.variant.stages[0]), noise_batches(config)
     if way is _plain:
         learner.optimizer = torch.optim.Adam(
             learner.parameters(), lr=config.train.learning_rate, betas=config.train.betas
@@ -79,7 +81,7 @@ def _plain(learner: Learner, batches: Iterator[Batch]) -> None:
     learner.optimizer.step()
 
 
-def _config(multiplier: int, side: int, options: dict[str, Any]) -> Config:
+def step_config(multiplier: int, side: int, options: dict[str, Any]) -> Config:
     trunk = UNet(multiplier=multiplier, features_out=14)
     return Config(
         name="step",
@@ -90,7 +92,7 @@ def _config(multiplier: int, side: int, options: dict[str, Any]) -> Config:
     )
 
 
-def _batches(config: Config) -> Iterator[Batch]:
+def noise_batches(config: Config) -> Iterator[Batch]:
     """One batch of noise, again and again."""
     rng = np.random.default_rng(0)
     shape = config.network.train_shape

@@ -66,6 +66,7 @@ class Batches:
     raw_shape, output_shape: voxels that enter the cascade and leave the stage; two axes for 2D
                              networks, which are fed
     sections of 3D volumes.  A context manager: leaving it ends the workers.  stop: as of Workers.
+    samples, processes: as of Recipe; sample j of batch i is the same whoever makes it.
     Raises ValueError for volumes that cannot be trained on.
     """
 
@@ -78,8 +79,17 @@ class Batches:
         *,
         start: int = 0,
         stop: Callable[[], bool] = lambda: False,
+        samples: range | None = None,
+        processes: int = 1,
     ) -> None:
-        recipe = Recipe(config, stage, tuple(raw_shape), tuple(output_shape))
+        recipe = Recipe(
+            config,
+            stage,
+            tuple(raw_shape),
+            tuple(output_shape),
+            samples=samples,
+            processes=processes,
+        )
         self._maker = Maker(recipe)
         check_size(self._maker.volumes, recipe.section(raw_shape), config.train.small)
         self._workers: BatchWorkers[Batch] | None = None
@@ -131,7 +141,8 @@ class Maker:
             data_root=data_root(recipe.config),
             arrays=extras(recipe.heads),
         )
-        self.memory = Memory(recipe.memory or chunk_memory(opened, recipe.config.train.workers))
+        processes = recipe.processes * (1 + recipe.config.train.workers)
+        self.memory = Memory(recipe.memory or chunk_memory(opened, processes))
         self.volumes = [with_memory(volume, self.memory) for volume in opened]
         self.voxel_size = self.volumes[0].voxel_size
         locations = _locations(recipe, self.volumes)
@@ -145,7 +156,7 @@ class Maker:
         train = self.recipe.config.train
         samples = [
             self._sample(np.random.SeedSequence(train.seed, spawn_key=(index, j)))
-            for j in range(train.batch_size)
+            for j in self.recipe.numbers
         ]
         targets = {head: self._stack(samples, keys.target(head)) for head in self.recipe.heads}
         weights = {head: self._stack(samples, keys.weight(head)) for head in self.recipe.heads}

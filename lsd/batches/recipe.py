@@ -19,6 +19,8 @@ class Recipe:
     places: by volume, where its samples may lie, None: almost anywhere; without it, each process
             looks for itself
     memory: bytes of chunks that a process keeps.  None: as many as is sensible on this machine
+    samples: numbers of the samples that are made of each batch.  None: all
+    processes: how many like this one, each with its workers, share the memory of this machine
     """
 
     config: spec.Config
@@ -27,6 +29,13 @@ class Recipe:
     output_shape: tuple[int, ...]
     places: Mapping[str, PlaceIndex | None] | None = None
     memory: int | None = None
+    samples: range | None = None
+    processes: int = 1
+
+    @property
+    def numbers(self) -> range:
+        """Of the samples that are made of each batch."""
+        return range(self.config.train.batch_size) if self.samples is None else self.samples
 
     @property
     def dims(self) -> int:

@@ -52,10 +52,10 @@ def open_training(dataset: Dataset, *, data_root: Path, arrays: Sequence[str]) -
     return volumes
 
 
-def chunk_memory(volumes: Sequence[OpenVolume], workers: int) -> int:
-    """Bytes of chunks that each process keeps; says so where large chunks need more than there
-    is."""
-    size = budget(volumes, processes=workers + 1, free=available())
+def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:
+    """Bytes of chunks that each of so many processes keeps; says so where large chunks need more
+    than there is."""
+    size = budget(volumes, processes=processes, free=available())
     warn_of_large(volumes, size)
     return size
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -25,6 +25,7 @@ from lsd.spec import Config
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
 from lsd.system.commands import hand_on
+from lsd.system.ranks import is_first
 
 Action = Callable[[Config], object]
 
@@ -122,7 +123,10 @@ def main(
 
 
 def say(*words: object) -> None:
-    """Prints the words, and has them in the log of the run."""
+    """Prints the words, and has them in the log of the run; of equal processes only the first
+    does."""
+    if not is_first():
+        return
     text = " ".join(map(str, words))
     print(text)  # noqa: T201  (what a script was run for)
     note(text)
@@ -213,7 +217,7 @@ def _terminable(signals: list[str]) -> Iterator[None]:
 
 
 def _logged(command: Action, config: Config, words: Sequence[str]) -> None:
-    with RunLog(log_file(config), words):
+    with RunLog(log_file(config), words) if is_first() else nullcontext():
         command(config)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cc3d
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
+from lsd.arrays.components import connected_components
 from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job, Version
@@ -143,7 +143,8 @@ def overlap_table(
     if connected:
         # pieces get new names, so what is ignored must be left out before
         mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        truth = _pieces(np.where(mask, truth, np.uint64(0)))
+        pieces, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
     return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
 
@@ -212,10 +213,3 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             "(voxels); predict and segment a region that overlaps it"
         )
     return roi
-
-
-def _pieces(truth: NDArray[np.uint64]) -> NDArray[Any]:
-    pieces: NDArray[Any] = cc3d.connected_components(
-        truth, connectivity=26 if truth.ndim == 3 else 8
-    )
-    return pieces.reshape(truth.shape)

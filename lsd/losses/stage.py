@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from lsd.losses.balancer import FixedSum
+from lsd.arrays.offsets import Offset
 from lsd.losses.loss import HeadLoss, LossSample, Totals
-from lsd.spec import Head
+from lsd.losses.weighting.balancer import Balancer
+from lsd.spec import Fixed, Head, Weighting
 from lsd.spec.kinds import behaviour
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Readout
 from lsd.targets.target import target_kind
 
 
 class StageLosses(nn.Module):
-    """The loss of each head of a stage, and how they are combined (`balancer`).
+    """The loss of each head of a stage, and how they are weighed against each other (`balancer`).
 
-    Raises ValueError where a head has a loss that its target cannot be learned by.
+    weighting: None: the losses are added up
+
+    Raises ValueError where a head has a loss that its target cannot be learned by, or the weighting
+    has no target.
     """
 
-    def __init__(self, heads: Mapping[str, Head]) -> None:
+    def __init__(self, heads: Mapping[str, Head], *, weighting: Weighting | None = None) -> None:
         super().__init__()
         self.names = tuple(heads)
         self._targets = {name: target_kind(head.target) for name, head in heads.items()}
@@ -30,7 +34,10 @@ class StageLosses(nn.Module):
                 raise ValueError(f"head {name!r}: {wrong}")
             # a head may be called like anything that a module has, such as "train"
             self.add_module(f"head_{name}", loss)
-        self.balancer = FixedSum({name: head.loss.weight for name, head in heads.items()})
+        self._weights = {name: head.loss.weight for name, head in heads.items()}
+        weighting = weighting or Fixed()
+        target = weighting.target_of({name: head.target for name, head in heads.items()})
+        self.balancer: Balancer = behaviour(weighting, self.names, target=self.names.index(target))
 
     def head(self, name: str) -> HeadLoss:
         """The loss of a head."""
@@ -39,9 +46,14 @@ class StageLosses(nn.Module):
         return loss
 
     @property
-    def activations(self) -> dict[str, Activation]:
-        """The activation of each head, which turns logits into values."""
+    def activations(self) -> dict[str, Readout]:
+        """What turns the logits of each head into values."""
         return {name: target.activation for name, target in self._targets.items()}
+
+    def neighborhoods(self, dims: int) -> dict[str, tuple[Offset, ...]]:
+        """Offsets of the channels of heads that learn affinities, by head; dims: of the network."""
+        offsets = {name: target.neighborhood(dims) for name, target in self._targets.items()}
+        return {name: own for name, own in offsets.items() if own is not None}
 
     def remarks(self) -> list[str]:
         """What is strange, but not wrong, about the losses of these heads."""
@@ -51,14 +63,19 @@ class StageLosses(nn.Module):
             for remark in self.head(name).remarks(target)
         ]
 
-    def totals(self, sample: LossSample) -> dict[str, Totals]:
+    def totals(
+        self, sample: LossSample, *, heads: Iterable[str] | None = None
+    ) -> dict[str, Totals]:
         """What each head's loss needs of the whole batch, summed over this sample; see
-        `HeadLoss.totals`."""
-        return {name: self.head(name).totals(sample.of(name)) for name in self.names}
+        `HeadLoss.totals`.  heads: whose losses are wanted; None: of all."""
+        wanted = self.names if heads is None else heads
+        return {name: self.head(name).totals(sample.of(name)) for name in wanted}
 
     def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
-        """The loss of each head, a scalar with its graph; totals: of the whole batch."""
-        losses = {name: self.head(name)(sample.of(name), totals[name]) for name in self.names}
+        """The loss of each head in totals, a scalar with its graph; totals: of the whole batch."""
+        losses = {
+            name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()
+        }
         for name, loss in losses.items():
             if not isinstance(loss, Tensor) or loss.ndim:
                 raise ValueError(
@@ -66,6 +83,14 @@ class StageLosses(nn.Module):
                     f"{_what(loss)}; it must give one number, a tensor without axes"
                 )
         return losses
+
+    def weighted(
+        self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None
+    ) -> dict[str, Tensor]:
+        """Losses as the balancer takes them: each times the weight of its head, and times a factor
+        by head where there are any."""
+        factors = factors or dict.fromkeys(losses, 1.0)
+        return {name: self._weights[name] * factors[name] * loss for name, loss in losses.items()}
 
 
 def _what(loss: object) -> str:

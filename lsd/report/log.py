@@ -32,14 +32,17 @@ def note(text: str) -> None:
 class RunLog(logging.Handler):
     """Inside, what is logged is appended to `path` as well, and what ended it.
 
+    command: that was given; None: another process of the run has written down that one, and how it
+             ended is its concern too
     The folder is not made for it: until something else makes it, lines wait, and where a command
     fails before, they are lost.  Each line tells the process, and is written at once and whole, so
     several processes may write at the same time.  A log that cannot be written stops nothing.
     """
 
-    def __init__(self, path: Path, command: Sequence[str]) -> None:
+    def __init__(self, path: Path, command: Sequence[str] | None) -> None:
         super().__init__(logging.INFO)
-        self.path, self._waiting = path, [_header(command)]
+        self.path, self._is_other = path, command is None
+        self._waiting = [] if command is None else [_header(command)]
 
     def __enter__(self) -> RunLog:
         logging.getLogger().addHandler(self)
@@ -54,6 +57,8 @@ class RunLog(logging.Handler):
     ) -> None:
         logging.getLogger().removeHandler(self)
         _opened.reset(self._token)
+        if self._is_other:
+            return
         if error is None or isinstance(error, SystemExit):
             self.note("done")
         elif isinstance(error, KeyboardInterrupt):

@@ -14,14 +14,45 @@ from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
+from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
-from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
+from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.targets import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Embeddings,
+    Foreground,
+    Mask,
+    Target,
+)
+from lsd.spec.variants import (
+    Bce,
+    Dice,
+    Discriminative,
+    Head,
+    Loss,
+    Malis,
+    Mse,
+    Stage,
+    Supervoxel,
+    Variant,
+)
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
+from lsd.spec.weighting import (
+    CosineGate,
+    Fixed,
+    PCGrad,
+    ProjectAuxiliary,
+    Uncertainty,
+    Weighting,
+)
 
 __all__ = [
     "NEAREST",
@@ -31,31 +62,44 @@ __all__ = [
     "Boundary",
     "Config",
     "Contrast",
+    "CosineGate",
     "Dataset",
     "Decoder",
     "Defects",
     "Descriptors",
+    "Dice",
+    "Discriminative",
     "Elastic",
+    "Embeddings",
     "Evaluate",
+    "Fixed",
+    "Foreground",
+    "ForkMerge",
     "Format",
     "Fragments",
     "GrowBoundary",
     "Head",
+    "Hosts",
     "Intensity",
     "Kind",
     "Loss",
+    "Malis",
     "Mask",
     "Mean",
     "MeanAll",
     "Metric",
+    "Mode",
     "Mse",
     "Mutex",
     "MutexWatershed",
     "Network",
     "Noise",
+    "PCGrad",
     "Part",
+    "Plain",
     "Precision",
     "Predict",
+    "ProjectAuxiliary",
     "Quantile",
     "Range",
     "Region",
@@ -64,20 +108,25 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Setting",
     "Shape",
     "Sharpen",
     "Simple",
     "SizeDifference",
     "Spec",
     "Stage",
+    "Supervoxel",
+    "Sweep",
     "Synthetic",
     "Target",
     "Train",
     "Trunk",
     "UNet",
+    "Uncertainty",
     "Variant",
     "Voi",
     "Volume",
     "Watershed",
+    "Weighting",
     "Workers",
 ]

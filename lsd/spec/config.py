@@ -131,6 +131,17 @@ class Config(Spec):
         return self
 
     @model_validator(mode="after")
+    def _mode_fits(self) -> Config:
+        wrong = self.train.mode.misfit(
+            self.variant,
+            iterations=self.train.iterations,
+            validates=bool(self.dataset.validate),
+        )
+        if wrong:
+            raise ValueError(wrong)
+        return self
+
+    @model_validator(mode="after")
     def _decoder_fits_the_variant(self) -> Config:
         heads = self.variant.heads()
         wrong = self.segment.decoder.misfit(self.segment.affinities, heads)

@@ -206,9 +206,10 @@ class Kind(Spec):
         return [name for kind in _registered(cls).values() for name in kind.described()]
 
 
-def behaviour(spec: Kind) -> Any:
+def behaviour(spec: Kind, *others: Any, **named: Any) -> Any:
     """What a spec of a kind does: an instance of the class that its `behaviour` names.
 
+    others, named: what instances of its family are made of besides
     Mistakes in a class that is not of this package are told with the kind, the file and the line,
     wherever its methods are called.  Raises ValueError where the class cannot be imported or made.
     """
@@ -216,7 +217,7 @@ def behaviour(spec: Kind) -> Any:
     abstract = getattr(written, "__abstractmethods__", ())
     if abstract and modules_outside(type(spec)):
         raise missing_methods(written, _author(type(spec)))
-    return written(spec)
+    return written(spec, *others, **named)
 
 
 def answer_for(value: Any, spec: Kind, *, names: Names) -> Any:

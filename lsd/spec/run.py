@@ -19,6 +19,8 @@ from lsd.spec.base import (
     Spec,
 )
 from lsd.spec.effect import NoEffect
+from lsd.spec.hosts import Hosts, LaunchCommand, check_launch
+from lsd.spec.modes import Mode, Plain
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
@@ -62,6 +64,8 @@ class Train(Spec):
     accumulate:    batches summed up for one step
     learning_rate, betas, weight_decay: of Adam (AdamW where weight_decay > 0)
     schedule:      how the learning rate changes over a stage
+    mode:          what training does beside one step after another, by name or as a value, e.g.
+                   forkmerge
     clip:          largest norm of the gradient; None: not clipped
     ema:           decay of the averaged weights that are validated and predicted with, e.g. 0.999;
                    None: none
@@ -71,8 +75,11 @@ class Train(Spec):
     channels_last: memory layout with channels last, which is faster on many processors
     compile:       torch.compile the network
     device:        auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 ..
+    devices:       processes that share every batch, each with a GPU of its own (or with its part of
+                   the cores): so many on each machine; more change no result, but for rounding
+    hosts:         machines that training is sent to, through Slurm, LSF or a command of your own
     seed:          everything random follows from it and the iteration
-    workers:       processes that make batches; 0: this one
+    workers:       processes that make batches, for each of `devices`; 0: those themselves
     threads:       of the CPU inside the network; None: torch's choice.  Part of what a result
                    depends on
     checkpoint_every: iterations between checkpoints
@@ -97,12 +104,16 @@ class Train(Spec):
     betas: tuple[Decay, Decay] = (0.95, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Schedule = Schedule()
+    # not written where it is the usual one: configs of before had no such field
+    mode: Annotated[Mode, Field(exclude_if=lambda kind: kind == Plain())] = Plain()
     clip: PositiveFloat | None = None
     ema: Decay | None = None
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
     device: Device = "auto"
+    devices: Positive = 1
+    hosts: Hosts = Hosts()
     threads: Positive | None = None
     seed: NonNegative = 0
     workers: NonNegative = 2
@@ -116,6 +127,15 @@ class Train(Spec):
     validate_every: NonNegative = 0
     init: dict[str, str] = {}
     frozen: Names = ()
+
+    @model_validator(mode="after")
+    def _shares_devices(self) -> Train:
+        if self.devices > 1 and (self.device == "mps" or ":" in self.device):
+            raise ValueError(
+                f"device={self.device!r} is one device, and devices={self.devices} processes need "
+                "one each; take device=cuda (which takes cuda:0, cuda:1 ..), auto or cpu"
+            )
+        return self
 
     @model_validator(mode="after")
     def _frozen_stages_have_weights(self) -> Train:
@@ -141,7 +161,7 @@ class Workers(Spec):
     """
 
     count: NonNegative = 0
-    launch: Annotated[str, Field(min_length=1)] | None = None
+    launch: LaunchCommand | None = None
     options: str = ""
     host: str | None = None
     timeout: PositiveFloat = 3600.0
@@ -159,13 +179,7 @@ class Workers(Spec):
 
     @model_validator(mode="after")
     def _launches_a_worker(self) -> Workers:
-        preset = self.launch in (None, "slurm", "lsf")
-        if not preset and not any(name in str(self.launch) for name in ("{command}", "{quoted}")):
-            raise ValueError(
-                f"launch {self.launch!r} starts no worker; allowed: slurm, lsf, or a command with "
-                f"{{command}} or {{quoted}}, "
-                "e.g. 'ssh node{worker} {quoted}'"
-            )
+        check_launch(self.launch)
         return self
 
 

@@ -27,6 +27,8 @@ MAY_CHANGE = (
             "validate_every",
             "workers",
             "device",
+            "devices",
+            "hosts",
             "small",
             "changed_data",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from lsd.spec import Config, Stage, Volume, paths
 from lsd.spec.code import code_digests
 from lsd.training.average import Average, averaged
 from lsd.training.data_state import States
+from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.optimiser import optimizer, scheduler, trained
 
 
@@ -39,6 +40,10 @@ class Learner:
     best:      scores of the best validation so far, and their yardstick; see `note_best`
     voxel_size: of the training data, nm
     data:      state of the training data; see lsd.training.data_state
+    ranks:     the processes that share its batches, each with a learner equal to this one
+    learned:   the heads that it learns, and a factor of the loss of each; all but in branches
+    branches:  learners of the same stage that go on beside this one, from the same batches
+    merges:    what is known of when branches became one; see lsd.training.modes
     """
 
     config: Config
@@ -56,6 +61,13 @@ class Learner:
     best: dict[str, Any] | None = None
     voxel_size: tuple[float, ...] | None = None
     data: States | None = None
+    ranks: Ranks = ALONE
+    learned: Mapping[str, float] = field(default_factory=dict)
+    branches: list[Learner] = field(default_factory=list)
+    merges: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.learned = self.learned or dict.fromkeys(self.stage.heads, 1.0)
 
     @property
     def checkpoints(self) -> Path:
@@ -109,13 +121,9 @@ class Learner:
             "versions": dict(versions()),
             "stage": self.stage.name,
             "iteration": self.iteration,
-            "model": dict(self.cascade.state_dict()),
-            "ema": self.average.weights if self.average else None,
-            "losses": dict(self.losses.state_dict()),
-            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self._state(),
+            "branches": [branch._state() for branch in self.branches],
+            "merges": self.merges,
             "random": randomness.capture(),
             "normalisation": raw_normalisation(self.config.dataset.part("train")),
             "voxel_size": self.voxel_size and list(self.voxel_size),
@@ -127,17 +135,37 @@ class Learner:
     def restore(self, content: Mapping[str, Any], *, where: str) -> None:
         """Goes on from the content of a checkpoint.  Raises ValueError where its weights do not
         fit."""
-        load_weights(self.cascade, content["model"], where=where)
-        # versions before had no losses with parameters
-        load_weights(self.losses, content.get("losses", {}), where=where, of="losses")
-        if self.average and self.average_of_losses:
-            self.average.load(content["ema"])
-            self.average_of_losses.load(content.get("ema_of_losses", {}))
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scheduler.load_state_dict(content["scheduler"])
-        self.scaler.load_state_dict(content["scaler"])
+        self._restore(content, where=where)
+        # versions before had no branches
+        for branch, state in zip(self.branches, content.get("branches", []), strict=True):
+            branch._restore({**state, "iteration": content["iteration"]}, where=where)
+        self.merges = content.get("merges", [])
         randomness.restore(content["random"])
-        self.iteration, self.best = content["iteration"], content["best"]
+        self.best = content["best"]
+
+    def _state(self) -> dict[str, Any]:
+        """What a step changes."""
+        return {
+            "model": dict(self.cascade.state_dict()),
+            "ema": self.average.weights if self.average else None,
+            "losses": dict(self.losses.state_dict()),
+            "ema_of_losses": self.average_of_losses.weights if self.average_of_losses else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def _restore(self, state: Mapping[str, Any], *, where: str) -> None:
+        load_weights(self.cascade, state["model"], where=where)
+        # versions before had no losses with parameters
+        load_weights(self.losses, state.get("losses", {}), where=where, of="losses")
+        if self.average and self.average_of_losses:
+            self.average.load(state["ema"])
+            self.average_of_losses.load(state.get("ema_of_losses", {}))
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.iteration = state["iteration"]
 
 
 def new_learner(config: Config, stage: Stage) -> Learner:
@@ -154,14 +182,13 @@ def new_learner(config: Config, stage: Stage) -> Learner:
         cascade = cascade.to(memory_format=layout)  # type: ignore[call-overload]
     cascade = cascade.to(device).requires_grad_(False).train()
     cascade.stage(stage.name).requires_grad_(True)
-    losses = StageLosses(stage.heads).to(device).train()
+    losses = StageLosses(stage.heads, weighting=stage.weighting).to(device).train()
     adam = optimizer(cascade.parameters(), train, of_losses=losses.parameters())
     return Learner(
         config=config,
         stage=stage,
         cascade=cascade,
-        # static shapes: those of training never change, and validation runs the cascade as it is
-        run=torch.compile(cascade, dynamic=False) if train.compile else cascade,
+        run=_compiled(cascade, stage, losses) if train.compile else cascade,
         losses=losses,
         device=device,
         optimizer=adam,
@@ -170,6 +197,20 @@ def new_learner(config: Config, stage: Stage) -> Learner:
         average=None if train.ema is None else Average(cascade, train.ema),
         average_of_losses=None if train.ema is None else Average(losses, train.ema),
     )
+
+
+def _compiled(
+    cascade: Cascade, stage: Stage, losses: StageLosses
+) -> Callable[..., dict[str, Tensor]]:
+    if losses.balancer.weighs_gradients:
+        # compiled as a whole, the layer of each head would seem to be reached by all tasks
+        network = cascade.stage(stage.name)
+        network.logits = torch.compiler.disable(network.logits)  # type: ignore[method-assign,no-untyped-call]
+        # the first pass over a graph may not hand its buffers on where others follow
+        torch._functorch.config.donated_buffer = False
+    # static shapes: those of training never change, and validation runs the cascade as it is
+    compiled: Callable[..., dict[str, Tensor]] = torch.compile(cascade, dynamic=False)
+    return compiled
 
 
 def raw_normalisation(volumes: Mapping[str, Volume]) -> dict[str, Any]:

@@ -6,27 +6,34 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import torch
 from funlib.geometry import Coordinate
 
-from lsd.batches.pipeline import Batches
+from lsd.batches.pipeline import Batch, Batches
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.network import sizes
 from lsd.spec import Config, Stage, Train, paths
 from lsd.system.allocator import keep_freed_memory
 from lsd.system.atomic import write_text
+from lsd.system.ranks import rank
 from lsd.training import checkpointing, messages, resume
 from lsd.training.data_state import training_states
+from lsd.training.devices.joined import joined, threads
+from lsd.training.devices.ranks import ALONE, Ranks
+from lsd.training.devices.start import is_shared, train_shared
 from lsd.training.faults import memory_advice
 from lsd.training.finished import final_checkpoint, iterations_done
 from lsd.training.interrupt import Interrupt, interruptible
 from lsd.training.learner import Learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.progress import Progress
 from lsd.training.rescore import needs_rescoring, rescore_best
-from lsd.training.step import Update, step
+from lsd.training.step import Update
 from lsd.training.summary import update_curves, update_pictures
 from lsd.training.tensorboard import TensorBoard
 from lsd.training.validation import Validator
@@ -41,105 +48,192 @@ def train(config: Config, *, progress: bool = True) -> Path:
 
     All files lie in the run's folder.  Ctrl-C and SIGTERM write a checkpoint, then raise
     KeyboardInterrupt.  Raises ValueError for a config that cannot be trained, or is not the one
-    that the run was begun with, RuntimeError where another process trains this run.
+    that the run was begun with, RuntimeError where another process trains this run, or one of the
+    processes that share it failed.
     """
     config = expand(config)
-    resume.check_start(config)
-    messages.warn_of_no_validation(config)
-    keep_freed_memory()
-    # on a GPU, what is fastest for the shapes of a run is tried out once
-    fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
-    only_process = exclusive(paths.run_folder(config) / "training")
-    with only_process, interruptible() as interrupt, cpu_threads(config.train.threads), fastest:
-        write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
-        for stage in config.variant.stages:
-            if stage.name in config.train.frozen:
-                continue
-            if final_checkpoint(config, stage) is None:
-                train_stage(config, stage, interrupt=interrupt, progress=progress)
-            else:
-                log.info("%s: %s", stage.name, messages.finished(config, stage))
-    path = final_checkpoint(config, config.variant.stages[-1])
+    if is_shared(config.train) and rank() is None:
+        return train_shared(config, progress=progress)
+    with joined(config.train) as ranks:
+        if ranks.is_first:
+            resume.check_start(config)
+            messages.warn_of_no_validation(config)
+        keep_freed_memory()
+        # on a GPU, what is fastest for the shapes of a run is tried out once
+        fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
+        with (
+            _only_run(config, ranks),
+            interruptible() as interrupt,
+            cpu_threads(threads(config.train, ranks)),
+            fastest,
+        ):
+            for stage in config.variant.stages:
+                if stage.name not in config.train.frozen:
+                    _finish(config, stage, ranks, interrupt=interrupt, progress=progress)
+            # none goes away before the first has written all
+            path = ranks.from_first(partial(final_checkpoint, config, config.variant.stages[-1]))
     assert path is not None
     return path
 
 
-def train_stage(config: Config, stage: Stage, *, interrupt: Interrupt, progress: bool) -> None:
-    """Trains one stage to its last iteration, from its newest checkpoint if it has one."""
+@contextmanager
+def _only_run(config: Config, ranks: Ranks) -> Iterator[None]:
+    """Inside, no other processes than these train the run."""
+    if not ranks.is_first:
+        yield
+        return
+    with exclusive(paths.run_folder(config) / "training"):
+        write_text(paths.config_file(config), config.model_dump_json(indent=2) + "\n")
+        yield
+
+
+def _finish(
+    config: Config, stage: Stage, ranks: Ranks, *, interrupt: Interrupt, progress: bool
+) -> None:
+    if ranks.from_first(partial(final_checkpoint, config, stage)) is None:
+        train_stage(config, stage, ranks, interrupt=interrupt, progress=progress)
+    else:
+        log.info("%s: %s", stage.name, messages.finished(config, stage))
+
+
+def train_stage(
+    config: Config, stage: Stage, ranks: Ranks = ALONE, *, interrupt: Interrupt, progress: bool
+) -> None:
+    """Trains one stage to its last iteration, from its newest checkpoint if it has one.
+
+    ranks: the processes that do so together, each of which calls it
+    """
     train = config.train
     raw, output = sizes.training_shapes(config.variant, config.network, stage=stage.name)
-    done = iterations_done(config, stage)
+    done = ranks.from_first(partial(iterations_done, config, stage))
     voxels = math.prod(output) * train.batch_size * train.accumulate
-    with Progress(
-        stage.name, done=done, total=train.iterations, voxels=voxels, show=progress
-    ) as bar:
+    show = progress and ranks.is_first
+    with Progress(stage.name, done=done, total=train.iterations, voxels=voxels, show=show) as bar:
         # what is wrong with the data is told before any network is built
-        validator = Validator(config, stage)
+        validator = Validator(config, stage) if ranks.is_first else None
         with (
-            Batches(
-                config,
-                stage.name,
-                raw,
-                output,
-                start=done * train.accumulate,
-                stop=lambda: bool(interrupt),
+            _batches(
+                config, stage, ranks, (raw, output), start=done, interrupt=interrupt
             ) as batches,
-            TensorBoard(paths.run_folder(config) / stage.name, iterations_done=done) as board,
+            _board(config, stage, ranks, iterations_done=done) as board,
         ):
-            learner = _begin(config, stage, batches, raw=raw, output=output)
-            if learner.iteration and needs_rescoring(learner, validator):
+            learner = _begin(config, stage, ranks, batches, raw=raw, output=output)
+            if validator and learner.iteration and needs_rescoring(learner, validator):
                 with bar.doing("validating"):
                     rescore_best(learner, validator)
             bar.leave_out()
             fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
-    if interrupt:
+    if interrupt or _stopped(interrupt, ranks):
         raise KeyboardInterrupt(messages.interrupted(interrupt, learner))
 
 
+def _batches(
+    config: Config,
+    stage: Stage,
+    ranks: Ranks,
+    shapes: tuple[Coordinate, Coordinate],
+    *,
+    start: int,
+    interrupt: Interrupt,
+) -> AbstractContextManager[Iterator[Batch | None]]:
+    """This process's share of each batch from iteration `start` on; None where it has no sample.
+
+    shapes: of what enters the network and what leaves it
+    """
+    train = config.train
+    share = ranks.share(train.batch_size)
+    if not share:
+        return nullcontext(repeat(None))
+    return Batches(
+        config,
+        stage.name,
+        *shapes,
+        start=start * train.accumulate,
+        stop=lambda: bool(interrupt),
+        samples=share,
+        processes=ranks.local,
+    )
+
+
+def _board(
+    config: Config, stage: Stage, ranks: Ranks, *, iterations_done: int
+) -> AbstractContextManager[TensorBoard | None]:
+    folder = paths.run_folder(config) / stage.name
+    if not ranks.is_first:
+        return nullcontext()
+    return TensorBoard(folder, iterations_done=iterations_done)
+
+
 def _begin(
-    config: Config, stage: Stage, batches: Batches, *, raw: Coordinate, output: Coordinate
+    config: Config,
+    stage: Stage,
+    ranks: Ranks,
+    batches: Iterator[Batch | None],
+    *,
+    raw: Coordinate,
+    output: Coordinate,
 ) -> Learner:
-    learner = resume.begin(config, stage)
-    learner.voxel_size, learner.data = batches.voxel_size, training_states(config)
-    messages.tell_begin(learner, raw=raw, output=output)
+    learner = resume.begin(config, stage, ranks)
+    if ranks.is_first:
+        assert isinstance(batches, Batches), "the first process has a sample of every batch"
+        learner.voxel_size, learner.data = batches.voxel_size, training_states(config)
+        messages.tell_begin(learner, raw=raw, output=output)
     return learner
 
 
 def fit(
     learner: Learner,
-    batches: Batches,
+    batches: Iterator[Batch | None],
     *,
-    validator: Validator,
-    board: TensorBoard,
+    validator: Validator | None,
+    board: TensorBoard | None,
     bar: Progress,
     interrupt: Interrupt,
 ) -> None:
-    """The loop: from the learner's iteration to the last, or to an interrupt."""
+    """The loop: from the learner's iteration to the last, or to an interrupt.
+
+    validator, board: of the first process; the others write nothing, and have none
+    """
     train, network = learner.config.train, learner.config.network
-    start = learner.iteration
-    while learner.iteration < train.iterations and not interrupt:
+    start, mode = learner.iteration, training_mode(train.mode)
+    while learner.iteration < train.iterations and not _stopped(interrupt, learner.ranks):
         try:
             with memory_advice(train, network):
-                update = step(learner, batches)
+                update = mode.step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:
                 break
             raise
         bar.advance(update.loss)
-        is_first = learner.iteration == start + 1
-        _write_events(learner, update, board=board, bar=bar, is_first=is_first)
-        if validator and _is_due(train.validate_every, learner.iteration, train, last=True):
-            try:
-                with bar.doing("validating"):
-                    board.curves(validate(learner, validator), iteration=learner.iteration)
-            except BaseException:
-                # what was learned since the last checkpoint is not lost with it
+        if board is not None:
+            is_first = learner.iteration == start + 1
+            _write_events(learner, update, board=board, bar=bar, is_first=is_first)
+            if validator and _is_due(train.validate_every, learner.iteration, train, last=True):
+                _validate_safely(learner, validator, board=board, bar=bar)
+            if _is_due(train.checkpoint_every, learner.iteration, train):
                 checkpointing.save(learner)
-                raise
-        if _is_due(train.checkpoint_every, learner.iteration, train):
-            checkpointing.save(learner)
-    checkpointing.save(learner)
+    if learner.ranks.is_first:
+        checkpointing.save(learner)
+
+
+def _stopped(interrupt: Interrupt, ranks: Ranks) -> bool:
+    """Whether this process or any other was asked to stop: all of them do, after one iteration."""
+    if ranks.any(bool(interrupt)) and not interrupt:
+        interrupt.signal = "a signal to another of its processes"
+    return bool(interrupt)
+
+
+def _validate_safely(
+    learner: Learner, validator: Validator, *, board: TensorBoard, bar: Progress
+) -> None:
+    try:
+        with bar.doing("validating"):
+            board.curves(validate(learner, validator), iteration=learner.iteration)
+    except BaseException:
+        # what was learned since the last checkpoint is not lost with it
+        checkpointing.save(learner)
+        raise
 
 
 def validate(learner: Learner, validator: Validator) -> dict[str, float]:

@@ -73,10 +73,12 @@ def _beginning(learner: Learner, raw: Sequence[int], output: Sequence[int]) -> s
     network = described(
         learner.cascade, device=learner.device, precision=train.precision, threads=train.threads
     )
+    ranks = learner.ranks
+    shared = f", shared by {ranks.size} processes" if ranks.size > 1 else ""
     start = f"going on from iteration {learner.iteration}" if learner.iteration else "training"
     return (
         f"{start}, to iteration {train.iterations}: {network}; input {size(raw)}, output "
-        f"{size(output)}, {_batches(train)}"
+        f"{size(output)}, {_batches(train)}{shared}"
     )
 
 

@@ -48,7 +48,7 @@ def rescore_best(learner: Learner, validator: Validator) -> None:
     # building a network draws weights from the generator that training goes on with
     with torch.random.fork_rng(devices=[]):
         restored = from_checkpoint(path)
-        losses = StageLosses(learner.stage.heads)
+        losses = StageLosses(learner.stage.heads, weighting=learner.stage.weighting)
     load_weights(losses, restored.losses, where=str(path), of="losses")
     validation = validator(restored.cascade, losses)
     learner.note_best(

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from lsd.losses.stage import StageLosses
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.repair import way_back
 from lsd.network.checkpoints.restore import config_of
@@ -20,8 +24,10 @@ from lsd.spec.code import code_digests
 from lsd.training.checkpointing import restore_best
 from lsd.training.compatibility import check_same
 from lsd.training.data_state import check_data, training_states
-from lsd.training.finished import newest_checkpoint
+from lsd.training.devices.ranks import ALONE, Ranks
+from lsd.training.finished import final_checkpoint, newest_checkpoint
 from lsd.training.learner import Learner, new_learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.warm_start import check_init_files, initial_checkpoints, load_initial_weights
 
 log = logging.getLogger(__name__)
@@ -30,16 +36,21 @@ log = logging.getLogger(__name__)
 def check_start(config: Config) -> None:
     """Raises ValueError for what would be noticed late only.
 
-    That is a device, a checkpoint or data that are not there, nothing to train, or another config
-    or other data than the run was begun with.
+    That is a head that its loss cannot learn, a device, a checkpoint or data that are not there,
+    nothing to train, or another config or other data than the run was begun with.
     """
     stages, train = config.variant.stages, config.train
     for stage in stages:
         training_shapes(config.variant, config.network, stage=stage.name)
+        # raises ValueError where a head cannot be learned by its loss
+        StageLosses(stage.heads)
     _check_precision(train, config.network)
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):
         check_init_files(train)
+    for stage in stages:
+        if final_checkpoint(config, stage) is None and stage.name not in train.frozen:
+            training_mode(train.mode).check(config, stage)
     if stages[-1].name in train.frozen:
         raise ValueError(
             f"train.frozen names the last stage, {stages[-1].name!r}, so nothing is left to train; "
@@ -50,21 +61,29 @@ def check_start(config: Config) -> None:
         _check_continues(config, *load_newest(config, begun[-1]))
 
 
-def begin(config: Config, stage: Stage) -> Learner:
+def begin(config: Config, stage: Stage, ranks: Ranks = ALONE) -> Learner:
     """A learner that goes on from the newest checkpoint of its stage, or starts.
 
+    ranks: the processes that each need one; the first looks what is there, the others get the same
     Raises ValueError where a checkpoint does not fit or is damaged; the message then says how to
     get back to the one before.
     """
-    learner = new_learner(config, stage)
-    if newest_checkpoint(config, stage) is None:
+    learner, mode = new_learner(config, stage), training_mode(config.train.mode)
+    learner.ranks = ranks
+    if not ranks.is_first:
+        mode.prepare(learner)
+    elif newest_checkpoint(config, stage) is None:
         paths = initial_checkpoints(config, stage)
         load_initial_weights(learner.cascade, paths, stage=stage.name)
         learner.restart_average()
-        return learner
-    path, content = load_newest(config, stage)
-    learner.restore(content, where=str(path))
-    restore_best(learner)
+        mode.prepare(learner)
+    else:
+        path, content = load_newest(config, stage)
+        mode.prepare(learner)
+        learner.restore(content, where=str(path))
+        restore_best(learner)
+    if ranks.size > 1:
+        _share(learner)
     return learner
 
 
@@ -79,6 +98,21 @@ def load_newest(config: Config, stage: Stage) -> tuple[Path, dict[str, Any]]:
         return path, checkpoint.load(path)
     except checkpoint.Damaged as error:
         raise ValueError(f"{error.what}; {way_back(path)}") from error
+
+
+def _share(learner: Learner) -> None:
+    """Makes the learners of all processes that of the first."""
+    packed = learner.ranks.from_first(lambda: _packed(learner.content()))
+    if not learner.ranks.is_first:
+        # from one GPU to another, by way of the CPU
+        content = torch.load(BytesIO(packed), map_location="cpu", weights_only=True)
+        learner.restore(content, where="the first process")
+
+
+def _packed(content: Mapping[str, Any]) -> bytes:
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 def _check_precision(train: Train, network: Network) -> None:

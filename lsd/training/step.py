@@ -16,6 +16,7 @@ from lsd.batches.pipeline import Batch
 from lsd.losses.loss import LossSample
 from lsd.network.checkpoints import files
 from lsd.network.precision import autocast
+from lsd.training.devices.whole import whole_losses
 from lsd.training.faults import check_finite
 from lsd.training.learner import Learner
 
@@ -25,35 +26,39 @@ class Update:
     """One update of the weights.
 
     loss:   that was minimised: mean over the batches
-    heads:  loss of each head before its weight: means over the batches
+    heads:  loss of each head that is learned, before its weight: means over the batches
     gradient_norm: before clipping
-    batch, logits: the last batch, and the logits of the network for it
+    batch, logits: this process's share of the last batch, and the logits of the network for it;
+            None and empty where it has no sample of a batch
     """
 
     loss: float
     heads: Mapping[str, float]
     gradient_norm: float
-    batch: Batch
+    batch: Batch | None
     logits: Mapping[str, Tensor]
 
 
-def step(learner: Learner, batches: Iterator[Batch]) -> Update:
+def step(learner: Learner, batches: Iterator[Batch | None]) -> Update:
     """Updates the weights once, by the gradient of the next train.accumulate batches.
 
+    batches: of each batch the samples that are this process's share; None: it has none
     Raises NotFiniteError, before any weight is changed, if a loss or gradient is NaN or infinite.
     """
     train = learner.config.train
     losses_of_batches: list[Mapping[str, float]] = []
     learner.optimizer.zero_grad()
     for batch in islice(batches, train.accumulate):
-        logits = forward(learner, batch)
-        sample = loss_sample(learner, batch, logits)
-        losses_of_batches.append(_backward(learner, sample, accumulated=train.accumulate))
+        share = None if batch is None else loss_sample(learner, batch, forward(learner, batch))
+        losses_of_batches.append(_backward(learner, share, accumulated=train.accumulate))
+    learner.losses.balancer.complete(
+        learner.parameters(), sum=learner.ranks.sum, rng=_generator(train.seed, learner.iteration)
+    )
     norm = _gradient_norm(learner)
     _apply(learner)
     loss, *heads = np.mean([list(each.values()) for each in losses_of_batches], axis=0).tolist()
-    detached = {name: head.detach() for name, head in logits.items()}
-    by_head = dict(zip(learner.stage.heads, heads, strict=True))
+    detached = {name: head.detach() for name, head in (share.logits if share else {}).items()}
+    by_head = dict(zip(learner.learned, heads, strict=True))
     return Update(loss, by_head, norm, batch, detached)
 
 
@@ -64,7 +69,8 @@ def forward(learner: Learner, batch: Batch) -> dict[str, Tensor]:
 
 
 def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) -> LossSample:
-    """A batch on the learner's device, as losses see it."""
+    """A batch, or the share of it that this process has, on the learner's device."""
+    size = learner.config.train.batch_size
     return LossSample(
         logits=logits,
         targets={name: _tensor(learner, target) for name, target in batch.targets.items()},
@@ -74,21 +80,30 @@ def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) ->
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
+        neighborhoods=learner.losses.neighborhoods(len(batch.voxel_size)),
+        share=len(learner.ranks.share(size)) / size,
     )
 
 
-def _backward(learner: Learner, sample: LossSample, *, accumulated: int) -> dict[str, float]:
-    """Adds the gradient of a sample; returns the loss that is minimised, and those of the heads."""
-    # of the whole batch: processes that shared one would add these up here
-    totals = learner.losses.totals(sample)
-    losses = learner.losses(sample, totals)
+def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -> dict[str, float]:
+    """Adds the gradient of the share of a batch; returns the loss of the whole batch that is
+    minimised, and those of the heads."""
+    losses = whole_losses(
+        learner.losses,
+        share,
+        learner.ranks,
+        heads=tuple(learner.learned),
+        samples=learner.config.train.batch_size,
+        device=learner.device,
+    )
     balancer = learner.losses.balancer
-    value = balancer(losses)
+    weighted = learner.losses.weighted(losses, factors=learner.learned)
+    value = balancer(weighted)
     values = _values(value, losses)
     _check(learner, values)
     balancer.backward(
         value,
-        losses,
+        weighted,
         learner.parameters(),
         scale=lambda loss: learner.scaler.scale(loss / accumulated),
     )
@@ -122,6 +137,11 @@ def _apply(learner: Learner) -> None:
 def _check(learner: Learner, values: Mapping[str, float]) -> None:
     newest = files.newest_file(learner.checkpoints)
     check_finite(values, iteration=learner.iteration, checkpoint=newest)
+
+
+def _generator(seed: int, iteration: int) -> np.random.Generator:
+    """Of what is random in a step, the same in all processes and in a run that was resumed."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(iteration,)))
 
 
 def _values(value: Tensor, losses: Mapping[str, Tensor]) -> dict[str, float]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from lsd.batches.pipeline import Batch
 from lsd.network import cost, sizes
 from lsd.network.precision import autocast, choose
 from lsd.spec import Config, Stage
+from lsd.targets.target import target_kind
 from lsd.training.learner import Learner
 from lsd.training.step import loss_sample
 
@@ -104,7 +106,12 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
 
     Raises ValueError for a loss that is no finite number.
     """
-    logits = {name: torch.zeros(target.shape) for name, target in batch.targets.items()}
+    targets = {name: target_kind(head.target) for name, head in learner.stage.heads.items()}
+    dims = len(batch.voxel_size)
+    logits = {
+        name: torch.zeros(len(target), targets[name].logit_channels(dims), *target.shape[2:])
+        for name, target in batch.targets.items()
+    }
     on_device = {name: each.to(learner.device) for name, each in logits.items()}
     sample = loss_sample(learner, batch, on_device)
     losses = learner.losses(sample, learner.losses.totals(sample))
@@ -130,14 +137,17 @@ def recorded_rate(folder: Path) -> float | None:
 
 
 def _pass(learner: Learner) -> None:
-    """A forward and a backward pass; the time does not depend on which loss is minimised."""
+    """A forward pass, and those backwards that the weighting of tasks wants; the time does not
+    depend on which losses are minimised."""
     config, stage = learner.config, learner.stage
     raw_shape, _ = sizes.training_shapes(config.variant, config.network, stage=stage.name)
     raw = torch.rand(config.train.batch_size, 1, *raw_shape, device=learner.device) * 2 - 1
     learner.optimizer.zero_grad()
     with autocast(config.train.precision, learner.device):
         logits = learner.run(raw, stage=stage.name)
-    loss = torch.stack([head.float().square().mean() for head in logits.values()]).sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    losses = {name: head.float().square().mean() for name, head in logits.items()}
+    balancer, parameters = learner.losses.balancer, learner.parameters()
+    balancer.backward(balancer(losses), losses, parameters, scale=lambda loss: loss)
+    balancer.complete(parameters, sum=learner.ranks.sum, rng=np.random.default_rng(0))
     if learner.device.type == "cuda":
         torch.cuda.synchronize(learner.device)

@@ -16,12 +16,14 @@ from lsd.training.step import Update
 
 
 def update_curves(learner: Learner, update: Update) -> dict[str, float]:
-    """Losses, learning rate of the next step, norm of the gradient."""
+    """Losses, learning rate of the next step, norm of the gradient, and what weighs the tasks."""
+    weighting = learner.losses.balancer.curves()
     return {
         "loss/total": update.loss,
         **{f"loss/{name}": loss for name, loss in update.heads.items()},
         "learning_rate": learner.optimizer.param_groups[0]["lr"],
         "gradient_norm": update.gradient_norm,
+        **{f"weighting/{name}": value for name, value in weighting.items()},
     }
 
 
@@ -31,6 +33,7 @@ def update_pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     It is the section of the batch of which most is known.
     """
     batch = update.batch
+    assert batch is not None, "the first process has a sample of every batch"
     sample, above = most_known(batch.weights.values())
     pictures = {
         "1_raw": raw_picture(batch.raw[sample], above=above),
@@ -38,7 +41,7 @@ def update_pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     }
     for name, logits in update.logits.items():
         kind = target_kind(stage.heads[name].target)
-        predicted = kind.activation(logits[sample].detach().float()).cpu().numpy()
+        [predicted] = kind.activation(logits[sample : sample + 1].detach().float()).cpu().numpy()
         target = kind.storage.as_grey(batch.targets[name][sample])
         pictures[f"{name}/target"] = head_picture(target, above=above)
         predicted = kind.storage.as_grey(predicted)

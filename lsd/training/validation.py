@@ -86,16 +86,19 @@ class Validation:
 class Validator:
     """Scores a stage on the validation volumes.
 
+    heads:     the stage is scored by the losses of these; None: by what is segmented of it, or
+               where it is not decoded by the losses of all
     job:       all that scores depend on, and all that scoring is given beside the network
     yardstick: its record; only scores of equal yardsticks may be compared
     Threads and memory layout are those of training, blocks those of predict, and nothing is
     averaged over turned blocks.  The volumes are opened, and refused if they do not fit, at once.
     """
 
-    def __init__(self, config: Config, stage: Stage) -> None:
+    def __init__(self, config: Config, stage: Stage, *, heads: Sequence[str] | None = None) -> None:
         self.stage, self.network = stage, config.network
+        self.heads = tuple(stage.heads if heads is None else heads)
         self.predict = _prediction_settings(config.predict, config.train)
-        self.job = validation_job(config, stage)
+        self.job = validation_job(config, stage, by_loss=heads is not None)
         self.yardstick = self.job.record()
 
     def __bool__(self) -> bool:
@@ -187,15 +190,18 @@ class Validator:
             labels=labels,
             known=known,
             voxel_size=volume.voxel_size,
-            weights={name: head.loss.weight for name, head in heads.items()},
+            weights={name: heads[name].loss.weight for name in self.heads},
             flat=flat,
         )
 
 
-def validation_job(config: Config, stage: Stage) -> SegmentationYardstick | LossYardstick:
+def validation_job(
+    config: Config, stage: Stage, *, by_loss: bool = False
+) -> SegmentationYardstick | LossYardstick:
     """What the validation of a stage depends on.  Raises ValueError where a volume does not fit.
 
     Without train.validate_every it has no volumes.
+    by_loss: the stage is scored by losses, also where it is decoded
     """
     volumes = _open_volumes(config)
     rois = [
@@ -224,6 +230,7 @@ def validation_job(config: Config, stage: Stage) -> SegmentationYardstick | Loss
         predict=config.predict,
         segment=config.segment,
         evaluate=config.evaluate,
+        by_loss=by_loss,
     )
 
 

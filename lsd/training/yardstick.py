@@ -112,15 +112,17 @@ def yardstick(
     predict: Predict,
     segment: Segment,
     evaluate: Evaluate,
+    by_loss: bool = False,
 ) -> SegmentationYardstick | LossYardstick:
-    """Of a stage: by its loss, unless it gives all heads that the decoder reads."""
+    """Of a stage: by its loss where that is wanted, or it does not give all heads that the decoder
+    reads."""
     inputs = {
         "volumes": dict(volumes),
         "predicted": tuple(predicted),
         "precision": precision,
         "predict": BlockSize.of(predict),
     }
-    if not is_decoded(segment, stage.heads):
+    if by_loss or not is_decoded(segment, stage.heads):
         return LossYardstick(**inputs, evaluate=ScoredRegion(region=evaluate.region))
     return SegmentationYardstick(
         **inputs,

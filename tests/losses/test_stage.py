@@ -63,7 +63,7 @@ def test_sum_of_weighted_heads():
     found = losses(sample, losses.totals(sample))
     for name, function in (("lsds", mse_loss), ("affs", binary_cross_entropy)):
         assert found[name].item() == pytest.approx(by_hand(sample.of(name), function).item())
-    value = losses.balancer(found)
+    value = losses.balancer(losses.weighted(found))
     expected = 2 * found["lsds"] + 0.5 * found["affs"] + found["train"]
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     value.backward()
@@ -97,12 +97,13 @@ def test_the_shares_of_a_batch_add_up_to_it():
 def test_the_balancer_sees_the_scale():
     """Of fp16, and of batches that make up a step."""
     sample, losses = sample_of(), StageLosses(HEADS)
-    found = losses(sample, losses.totals(sample))
-    value = losses.balancer(found)
-    losses.balancer.backward(value, found, (), scale=lambda loss: 8 * loss)
-    once = torch.autograd.grad(
-        losses.balancer(losses(sample, losses.totals(sample))), list(sample.logits.values())
-    )
+
+    def weighted():
+        return losses.weighted(losses(sample, losses.totals(sample)))
+
+    found = weighted()
+    losses.balancer.backward(losses.balancer(found), found, (), scale=lambda loss: 8 * loss)
+    once = torch.autograd.grad(losses.balancer(weighted()), list(sample.logits.values()))
     for gradient, logits in zip(once, sample.logits.values(), strict=True):
         torch.testing.assert_close(logits.grad, 8 * gradient)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_run import AFFS, NETWORKS, VOXEL_SIZE, config
+from noisy_batches import noise, together
+from tiny_run import AFFS, NETWORKS, config
 
 from lsd.batches.pipeline import Batch
 from lsd.network.cascade import Cascade
@@ -30,27 +31,6 @@ LAYERS = 6
 def _learner(folder, name: str, variant=VARIANT, **fields) -> Learner:
     run = config(folder, name=name, learning_rate=RATE, seed=3, **fields).derive(variant=variant)
     return begin(run, variant.stages[0])
-
-
-def _batches(count: int, *, size: int = 1, known: float = 0.7, seed: int = 0) -> list[Batch]:
-    """Noise, with targets of 0 and 1 and weights that are 0 in part."""
-    rng = np.random.default_rng(seed)
-    out = (size, 3, 10, 10, 10)
-    return [
-        Batch(
-            index=index,
-            raw=rng.uniform(-1, 1, (size, 1, 18, 18, 18)).astype(np.float32),
-            labels=np.zeros((size, 1, 10, 10, 10), np.uint64),
-            known=np.ones((size, 1, 10, 10, 10), np.bool_),
-            voxel_size=VOXEL_SIZE,
-            targets={name: (rng.random(out) < 0.4).astype(np.float32) for name in ("affs", "far")},
-            weights={
-                name: ((rng.random(out) < known) * rng.uniform(0.5, 2, out)).astype(np.float32)
-                for name in ("affs", "far")
-            },
-        )
-        for index in range(count)
-    ]
 
 
 class ByHand:
@@ -152,7 +132,7 @@ def test_a_step_is_what_it_is_by_hand(tmp_path, case) -> None:
     learner = _learner(tmp_path, "run", **SETTINGS[case])
     by_hand = ByHand(learner)
     each = learner.config.train.accumulate
-    batches = _batches(6 * each)
+    batches = noise(6 * each)
     for number in range(6):
         given = batches[number * each : (number + 1) * each]
         update = step(learner, iter(given))
@@ -197,7 +177,7 @@ def _gradient(folder, name: str, batches: list[Batch], **fields) -> tuple[torch.
 def test_gradients_are_those_of_fp32_but_for_rounding(tmp_path, fields, rounding) -> None:
     """Three roundings a layer, each of half a unit, in one direction at worst; on the average far
     less."""
-    batches = _batches(1, size=2)
+    batches = noise(1, size=2)
     expected, loss = _gradient(tmp_path, "fp32", batches)
     found, rounded = _gradient(tmp_path, "other", batches, **fields)
     error = (found - expected).norm() / expected.norm()
@@ -210,7 +190,7 @@ def test_gradients_are_those_of_fp32_but_for_rounding(tmp_path, fields, rounding
 def test_compiled_it_is_the_same(tmp_path, monkeypatch) -> None:
     """Captured and differentiated as a graph, without the minutes that it takes to make machine
     code of it."""
-    batches, compiled = _batches(1), []
+    batches, compiled = noise(1), []
     expected, loss = _gradient(tmp_path, "plain", batches)
     compile_ = torch.compile
     monkeypatch.setattr(
@@ -228,30 +208,15 @@ def test_compiled_it_is_the_same(tmp_path, monkeypatch) -> None:
 
 def test_two_batches_of_one_are_a_batch_of_two(tmp_path) -> None:
     """Where as much of both is known: else each batch counts the same, not each voxel."""
-    ones = _batches(2, known=1.0)
-    stacked = {
-        part: {
-            name: np.concatenate([getattr(one, part)[name] for one in ones])
-            for name in ("affs", "far")
-        }
-        for part in ("targets", "weights")
-    }
-    both = Batch(
-        index=0,
-        raw=np.concatenate([one.raw for one in ones]),
-        labels=np.concatenate([one.labels for one in ones]),
-        known=np.concatenate([one.known for one in ones]),
-        voxel_size=VOXEL_SIZE,
-        **stacked,
-    )
+    ones = noise(2, known=1.0)
     apart, _ = _gradient(tmp_path, "apart", ones, accumulate=2)
-    together, _ = _gradient(tmp_path, "together", [both])
-    torch.testing.assert_close(apart, together, rtol=1e-3, atol=1e-6)
+    whole, _ = _gradient(tmp_path, "whole", [together(ones)])
+    torch.testing.assert_close(apart, whole, rtol=1e-3, atol=1e-6)
 
 
 def test_classes_are_balanced_over_the_whole_batch(tmp_path) -> None:
     """As weights that are balanced by hand, channel by channel, over both samples of a batch."""
-    [batch] = _batches(1, size=2)
+    [batch] = noise(1, size=2)
     target, known = batch.targets["affs"], batch.weights["affs"] > 0
     by_hand = batch.weights["affs"].copy()
     for channel in range(3):
@@ -279,7 +244,7 @@ def test_a_step_that_overflows_is_left_out(tmp_path) -> None:
     learner.scaler.load_state_dict({**learner.scaler.state_dict(), "scale": 2.0**60})
     before = {name: weight.detach().clone() for name, weight in learner.cascade.named_parameters()}
     rate = learner.optimizer.param_groups[0]["lr"]
-    step(learner, iter(_batches(1)))
+    step(learner, iter(noise(1)))
     assert learner.scaler.get_scale() == 2.0**59
     assert learner.optimizer.param_groups[0]["lr"] == rate
     assert all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from lsd.blockwise.running.launch import PRESETS
+from lsd.blockwise.running.submit import PRESETS
 from lsd.spec import Workers
 
 log = logging.getLogger(__name__)

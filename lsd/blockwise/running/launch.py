@@ -1,27 +1,19 @@
-"""Starting workers elsewhere, by a command template: a cluster's submit command, or one's own.
+"""Starting workers of a step elsewhere, by a command template; see `submit`.
 
-The command is expected to last as long as its worker.  A process here waits for each.  Jobs that a
-preset submits are noted in <step>/jobs while they last, so that each is cancelled when the run
-ends, however it ends: by the process that waits for it, which sees that the scheduler is gone; if
-that was killed too, by the next run.
+A process here waits for each.  Jobs are noted in <step>/jobs while they last, so that each is
+cancelled when the run ends, however it ends: by the process that waits for it, which sees that the
+scheduler is gone; if that was killed too, by the next run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -29,44 +21,17 @@ from typing import ClassVar
 from lsd.blockwise.on_disk.ledger import Failure, Journal, read_failures
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.slot import take_slot
+from lsd.blockwise.running.submit import CannotStart, Submitted, cancel_noted, submit_command
 from lsd.spec import Workers
 from lsd.spec.kinds import imported
-from lsd.system.process import descendants, kill, started
 
 # seconds between two looks at whether the scheduler is still there
 _LOOK = 1.0
 # seconds that a worker has to end by itself, told that there is nothing left to do
 _GRACE = 5.0
-# seconds that a command has to end, told to
-_END = 2.0
 # failures of a step after which the next command waits so many seconds: a cluster that refuses is
 # not to be flooded
 _FAILURES, _REST = 3, 30.0
-# seconds that such a command may take, and jobs that one cancels
-_CANCELLING = 20.0
-_AT_ONCE = 100
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How a scheduler takes jobs.  submitted: where its answer says the number of the job; cancel:
-    the command for that."""
-
-    template: str
-    submitted: str
-    cancel: str
-
-
-PRESETS = {
-    "slurm": Preset(
-        "sbatch --wait --job-name={name} --output={log} {options} --wrap={quoted}",
-        r"Submitted batch job (\d+)",
-        "scancel",
-    ),
-    "lsf": Preset(
-        "bsub -K -J {name} -o {log} {options} {quoted}", r"Job <(\d+)> is submitted", "bkill"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -124,20 +89,16 @@ class Launch:
         words += ["--context", context, "--cwd", str(Path.cwd())]
         words += [] if self.overlap else ["--one-at-a-time"]
         words += ["--imports", json.dumps(imported())] if imported() else []
-        inner = shlex.join(words)
-        preset = PRESETS.get(self.workers.launch or "")
-        template = preset.template if preset else str(self.workers.launch)
         log = self._log(worker)
         log.parent.mkdir(parents=True, exist_ok=True)
-        values = {
-            "command": inner,
-            "quoted": shlex.quote(inner),
-            "name": shlex.quote(f"lsd-{self.name}"),
-            "log": shlex.quote(str(log)),
-            "options": self.workers.options,
-            "worker": str(place),
-        }
-        return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
+        return submit_command(
+            words,
+            launch=str(self.workers.launch),
+            options=self.workers.options,
+            name=f"lsd-{self.name}",
+            log=log,
+            place=place,
+        )
 
     def _note(self, failure: Failure) -> None:
         journal = Journal(self.folder)
@@ -148,42 +109,26 @@ class Launch:
         return self.folder.resolve() / "logs" / f"worker-{worker}.log"
 
     def _wait(self, context: str, worker: int, scheduler: Scheduler) -> None:
-        preset, jobs = PRESETS.get(self.workers.launch or ""), list[str]()
-
-        def hear(line: str) -> None:
-            # to <step>/logs/<step>/worker_<number>.out
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            match = re.search(preset.submitted, line) if preset and not jobs else None
-            if preset and match:
-                jobs.append(f"{preset.cancel} {match[1]}")
-                _append(self.folder / "jobs", jobs[0])
-
         # what an earlier run left there is not to be quoted
         self._log(worker).unlink(missing_ok=True)
-        command, status = (
-            _Command(self.command(context, worker, place=take_slot(f"launch {self.folder}")), hear),
-            None,
+        command = Submitted(
+            self.command(context, worker, place=take_slot(f"launch {self.folder}")),
+            launch=str(self.workers.launch),
+            jobs=self.folder / "jobs",
+            # to <step>/logs/<step>/worker_<number>.out
+            hear=_print,
         )
+        status = None
         while status is None and not scheduler.is_gone():
             status = command.wait(_LOOK)
         ended = status is None and command.wait(_GRACE) is None
         if ended:
-            with command.ending():
-                _cancel(jobs)
-        for job in jobs:
-            _append(self.folder / "jobs", f"ended {job}")
+            command.end()
+        command.note_end()
         if ended:
             sys.exit("its worker did not end with the run, and was ended")
         if status and not scheduler.is_gone():
-            output = " ".join(filter(None, (command.last_words, _last_line(self._log(worker)))))
-            raise CannotStart(
-                f"the command that starts workers exited with {status}: {output or 'no output'}"
-            )
-
-
-class CannotStart(RuntimeError):
-    """Why a worker could not start, in a sentence that needs no traceback."""
+            raise CannotStart(command.failure(status, log=self._log(worker)))
 
 
 def at_start(error: Exception) -> Failure:
@@ -195,17 +140,7 @@ def at_start(error: Exception) -> Failure:
 
 def cancel(step: Step) -> list[str]:
     """Cancels the jobs of a step that have not ended; returns them."""
-    file = step.folder / "jobs"
-    if not file.exists():
-        return []
-    lines = file.read_text(errors="replace").splitlines()
-    ended = {line.removeprefix("ended ") for line in lines if line.startswith("ended ")}
-    # the file lies in an output folder: nothing but the presets' commands and a number is run from
-    # it
-    running = [line for line in dict.fromkeys(lines) if line not in ended and _is_job(line)]
-    _cancel(running)
-    file.unlink(missing_ok=True)
-    return running
+    return cancel_noted(step.folder / "jobs")
 
 
 def is_free(port: int) -> bool:
@@ -237,99 +172,6 @@ class Scheduler:
             time.sleep(_LOOK)
 
 
-class _Command:
-    """A shell command that runs, in a session of its own, so that Ctrl-C leaves it alone, and on a
-    terminal of its own.
-
-    hear: told each line that it prints, at once.  On a pipe, sbatch keeps the number of its job to
-          itself until that has ended.
-    """
-
-    def __init__(self, command: str, hear: Callable[[str], object]) -> None:
-        mine, its = os.openpty()
-        try:
-            self._process = subprocess.Popen(
-                ["sh", "-c", command],
-                stdin=subprocess.DEVNULL,
-                stdout=its,
-                stderr=its,
-                start_new_session=True,
-            )
-        except OSError:
-            os.close(mine)
-            raise
-        finally:
-            os.close(its)
-        self._said: deque[str] = deque(maxlen=20)
-        self._ended = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(mine, hear), daemon=True)
-        self._reader.start()
-
-    @property
-    def last_words(self) -> str:
-        """The end of what it has said."""
-        self._reader.join(_LOOK)
-        return "".join(self._said).strip()
-
-    def wait(self, seconds: float) -> int | None:
-        """Its exit status; None if it still runs after `seconds`."""
-        self._ended.wait(seconds)
-        return self._process.poll()
-
-    @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Ends it and what it started here, in whatever session, frozen or not, after what is done
-        inside."""
-        # before any of it ends: what a process that has ended started cannot be found
-        below = {pid: started(pid) for pid in descendants(self._process.pid)}
-        yield
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        self.wait(_END)
-        if self._process.poll() is None:
-            self._process.kill()
-        kill(*(pid for pid, since in below.items() if since is not None and started(pid) == since))
-
-    def _read(self, mine: int, hear: Callable[[str], object]) -> None:
-        # EIO: nobody holds the other end any more
-        with open(mine, errors="replace") as said, suppress(OSError):
-            for line in said:
-                self._said.append(line)
-                hear(line)
-        self._process.wait()
-        self._ended.set()
-
-
-def _is_job(line: str) -> bool:
-    command, _, number = line.partition(" ")
-    return (
-        command in {preset.cancel for preset in PRESETS.values()}
-        and re.fullmatch("[0-9]+", number) is not None
-    )
-
-
-def _cancel(jobs: list[str]) -> None:
-    for command in sorted({job.split()[0] for job in jobs}):
-        numbers = [job.split()[1] for job in jobs if job.split()[0] == command]
-        for begin in range(0, len(numbers), _AT_ONCE):
-            with suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(
-                    [command, *numbers[begin : begin + _AT_ONCE]],
-                    capture_output=True,
-                    check=False,
-                    timeout=_CANCELLING,
-                )
-
-
-def _last_line(log: Path) -> str:
-    """What a log ends with, and where it is; "" if there is none."""
-    with suppress(OSError):
-        lines = log.read_text(errors="replace").split("\n")
-        return next((f"{line.strip()} ({log})" for line in reversed(lines) if line.strip()), "")
-    return ""
-
-
-def _append(path: Path, line: str) -> None:
-    # short lines appended at once, by processes of this machine
-    with path.open("a") as file:
-        file.write(line + "\n")
+def _print(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()

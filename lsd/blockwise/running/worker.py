@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.ledger import Journal
 from lsd.blockwise.on_disk.step import load_step
-from lsd.blockwise.running.launch import CannotStart, Scheduler, at_start
+from lsd.blockwise.running.launch import Scheduler, at_start
 from lsd.blockwise.running.pulse import holding
 from lsd.blockwise.running.slot import take_slot
+from lsd.blockwise.running.submit import CannotStart
 from lsd.blockwise.running.work import Stopped, Take, Taken, work
 from lsd.spec.kinds import take_over
 from lsd.system.allocator import one_arena

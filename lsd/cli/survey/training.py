@@ -16,6 +16,7 @@ from lsd.targets.target import channels
 from lsd.training import step_time
 from lsd.training.finished import final_checkpoint, iterations_done
 from lsd.training.learner import Learner, new_learner
+from lsd.training.modes.mode import training_mode
 from lsd.training.resume import check_start
 from lsd.volumes.find import expand
 
@@ -91,10 +92,13 @@ def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iter
         return
     shape, own = learner.config.network.train_shape, config.network.train_shape
     took = step_time.seconds_of_a_pass(learner)
+    training_mode(config.train.mode).prepare(learner)
+    # branches take their steps one after another
+    passes = config.train.accumulate * (1 + len(learner.branches))
     larger = step_time.work(config, stage, own) / step_time.work(config, stage, shape)
     compiled = ", not compiled" if config.train.compile else ""
     yield (
-        f"  {about(left * config.train.accumulate * took * larger)}: a guess, from a pass "
+        f"  {about(left * passes * took * larger)}: a guess, from a pass "
         f"of {times(shape)}{compiled} that took {duration(took)} here and now (large inputs are "
         f"often faster than that); making batches and validation come on top"
     )

@@ -1,0 +1,1 @@
+"""Training by several processes, each with a device of its own, that share every batch."""

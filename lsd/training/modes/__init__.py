@@ -1,0 +1,1 @@
+"""How the steps of a stage follow each other: one after another, or in branches."""
