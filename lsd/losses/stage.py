@@ -27,7 +27,6 @@ class StageLosses(nn.Module):
     def __init__(self, heads: Mapping[str, Head], *, weighting: Weighting | None = None) -> None:
         super().__init__()
         self.names = tuple(heads)
-        self._weights = {name: head.loss.weight for name, head in heads.items()}
         self._targets = {name: target_kind(head.target) for name, head in heads.items()}
         for name, head in heads.items():
             loss = behaviour(head.loss)
@@ -35,6 +34,7 @@ class StageLosses(nn.Module):
                 raise ValueError(f"head {name!r}: {wrong}")
             # a head may be called like anything that a module has, such as "train"
             self.add_module(f"head_{name}", loss)
+        self._weights = {name: head.loss.weight for name, head in heads.items()}
         weighting = weighting or Fixed()
         target = weighting.target_of({name: head.target for name, head in heads.items()})
         self.balancer: Balancer = behaviour(weighting, self.names, target=self.names.index(target))
