@@ -57,9 +57,8 @@ def critical(
     known = set_voxels(mask, labels.shape, of="the truth")
     if known is not None:
         labels, predicted = np.where(known, labels, 0), predicted & known
-    wanted = labels != 0
     splits = _critical(labels, ~predicted, connectivity, criterion)
-    return splits, _critical(predicted.view(np.uint8), ~wanted, connectivity, criterion)
+    return splits, _critical(predicted.view(np.uint8), labels == 0, connectivity, criterion)
 
 
 def _mask(prediction: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -73,7 +72,7 @@ def _mask(prediction: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         raise ValueError(
             f"prediction has shape {array.shape}, truth {shape}; crop both to the same region"
         )
-    return np.asarray(array != 0)
+    return array.astype(np.bool_, copy=False)
 
 
 def _check_rule(dims: int, connectivity: int, criterion: str) -> None:

@@ -80,12 +80,13 @@ def _merges(
     inside = np.zeros_like(wrong)
     for channel, (here, there) in zip(inside, ends, strict=True):
         channel[here] = background[here] & background[there]
-    critical_groups = _joining(components(inside, steps), labels, ends)
+    groups = components(inside, steps)
+    joining = _joining(groups, labels, ends)
     merges = np.zeros_like(wrong)
     for channel, (here, there) in zip(merges, ends, strict=True):
         between = ~background[here] & ~background[there]
         # of an edge with an object at one end, the group is that of the other
-        channel[here] = between | critical_groups[np.where(background[here], here, there)]
+        channel[here] = between | joining[groups[np.where(background[here], here, there)]]
     return merges
 
 
@@ -95,17 +96,18 @@ def _ends(channel: NDArray[np.bool_], step: int) -> Ends:
 
 
 def _joining(
-    groups: NDArray[np.int32],
-    labels: NDArray[Any],
-    ends: Sequence[Ends],
+    groups: NDArray[np.int32], labels: NDArray[Any], ends: Sequence[Ends]
 ) -> NDArray[np.bool_]:
-    """Of each voxel of background, whether its group touches two labels or more."""
-    least = np.full(labels.shape, np.iinfo(labels.dtype).max, labels.dtype)
-    most = np.zeros(labels.shape, labels.dtype)
-    for here, there in ends:
-        for one, other in ((here, there), (there, here)):
-            touching = (labels[one] == 0) & (labels[other] != 0)
-            group, label = groups[one[touching]], labels[other[touching]]
-            np.minimum.at(least, group, label)
-            np.maximum.at(most, group, label)
-    return np.asarray((least < most)[groups] & (labels == 0))
+    """Of each voxel that names a group of background, whether this touches two labels or more."""
+    sides = [pair for here, there in ends for pair in ((here, there), (there, here))]
+    one, other = (np.concatenate(voxels) for voxels in zip(*sides, strict=True))
+    touching = (labels[one] == 0) & (labels[other] != 0)
+    names, place = np.unique(groups[one[touching]], return_inverse=True)
+    touched = labels[other[touching]]
+    least = np.full(names.shape, np.iinfo(labels.dtype).max, labels.dtype)
+    most = np.zeros_like(least)
+    np.minimum.at(least, place, touched)
+    np.maximum.at(most, place, touched)
+    joining = np.zeros(groups.shape, np.bool_)
+    joining[names[least < most]] = True
+    return joining
