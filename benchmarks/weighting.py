@@ -18,10 +18,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.step import noise_batches, step_config
+from benchmarks.step import noise_batches
+from config.networks import NETWORKS
 from config.variants import VARIANTS
 from lsd.prediction.predictor import choose_device
-from lsd.spec import Config, ForkMerge, Mode, Plain, Stage, Variant, Volume
+from lsd.spec import Config, Dataset, ForkMerge, Mode, Plain, Stage, Train, Variant, Volume
 from lsd.training.learner import Learner, new_learner
 from lsd.training.loop import cpu_threads
 from lsd.training.modes.mode import training_mode
@@ -29,15 +30,14 @@ from lsd.training.modes.mode import training_mode
 BRANCHES = "forkmerge, 2 branches"
 KINDS = ("fixed", "uncertainty", "pcgrad", "project_auxiliary", "cosine_gate", BRANCHES)
 HEADS = VARIANTS["mtlsd"].stages[0].heads
-# a small network and the share of a paper's input that a CPU does in a second
-MULTIPLIER, SIDE = 3, 124
+NETWORK = "small"
 
 
 def run(*, rounds: int = 3, steps: int = 2) -> dict[str, Any]:
     """Of each kind: time and peak memory over those of a fixed sum, medians of the rounds."""
     measured = [{kind: _apart(kind, steps) for kind in KINDS} for _ in range(rounds)]
     results: dict[str, Any] = {
-        "network": f"U-Net 12x{MULTIPLIER}, MtLSD, {SIDE}^3, on {measured[0]['fixed']['device']}",
+        "network": f"{NETWORK}, MtLSD, on {measured[0]['fixed']['device']}",
         "fixed, s/step": statistics.median(each["fixed"]["seconds"] for each in measured),
         "fixed, peak MB": statistics.median(each["fixed"]["memory"] for each in measured) / 2**20,
     }
@@ -92,12 +92,13 @@ def _config(kind: str) -> Config:
     weighting = "fixed" if branches else kind
     # it is never merged here: a step of branches is what is measured
     mode: Mode = ForkMerge(every=10**6) if branches else Plain()
-    stage = Stage(heads=HEADS, weighting=weighting)
-    return step_config(MULTIPLIER, SIDE, {}).derive(
-        variant=Variant(stages=(stage,)),
+    return Config(
+        name="weighting",
         # ForkMerge wants something to validate on, which is not opened
-        dataset={"validate": Volume(synthetic={})},
-        train={"mode": mode, "iterations": 10**6, "device": "auto"},
+        dataset=Dataset(validate=Volume(synthetic={})),
+        variant=Variant(stages=Stage(heads=HEADS, weighting=weighting)),
+        network=NETWORKS[NETWORK],
+        train=Train(mode=mode, iterations=10**6),
     )
 
 

@@ -321,7 +321,9 @@ def test_every_metric_has_its_answers(kind) -> None:
     assert score.pool([score]).objective == 0
 
 
-@pytest.mark.parametrize("field", ["target", "trunk", "augment", "loss", "decoder", "metric"])
+@pytest.mark.parametrize(
+    "field", ["target", "trunk", "augment", "loss", "decoder", "metric", "weighting", "mode"]
+)
 def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
     made = {
         "target": lambda: spec.Head(target=INVENTED),
@@ -330,6 +332,8 @@ def test_a_made_up_kind_is_no_value_of_a_spec(field) -> None:
         "loss": lambda: spec.Loss(kind="invented"),
         "decoder": lambda: spec.Segment(decoder="invented"),
         "metric": lambda: spec.Evaluate(metric="invented"),
+        "weighting": lambda: STAGE.derive(weighting="invented"),
+        "mode": lambda: spec.Train(mode="invented"),
     }
     with pytest.raises(ValidationError, match="invented"):
         made[field]()

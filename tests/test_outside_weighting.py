@@ -74,7 +74,7 @@ def test_a_mode_takes_the_steps(tmp_path) -> None:
     train(broken.derive(train={"iterations": 2}), progress=False)
     train(broken, progress=False)
     assert_same(after(straight, 4), after(broken, 4))
-    with pytest.raises(ValueError, match=r"train\.mode\.scale: was 0\.001, now 0\.1"):
+    with pytest.raises(ValueError, match=r"train\.mode\.scale: was None, now 0\.1"):
         train(broken.derive(train={"mode": Noisy(scale=0.1), "iterations": 6}), progress=False)
 
 

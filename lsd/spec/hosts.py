@@ -47,4 +47,9 @@ class Hosts(Spec):
                 "one of them: slurm, lsf or your own; or leave count=1 and start the script with "
                 "torchrun on each machine"
             )
+        if self.launch is None and (self.options or self.host):
+            raise ValueError(
+                "options and host are for machines that training is sent to; name what starts a "
+                "process there with launch= (slurm, lsf or a command of your own)"
+            )
         return self

@@ -205,9 +205,9 @@ def _compiled(
     if losses.balancer.weighs_gradients:
         # compiled as a whole, the layer of each head would seem to be reached by all tasks
         network = cascade.stage(stage.name)
-        network.logits = torch.compiler.disable(network.logits)  # type: ignore[method-assign]
+        network.logits = torch.compiler.disable(network.logits)  # type: ignore[method-assign,no-untyped-call]
         # the first pass over a graph may not hand its buffers on where others follow
-        torch._functorch.config.donated_buffer = False  # type: ignore[attr-defined]
+        torch._functorch.config.donated_buffer = False
     # static shapes: those of training never change, and validation runs the cascade as it is
     compiled: Callable[..., dict[str, Tensor]] = torch.compile(cascade, dynamic=False)
     return compiled

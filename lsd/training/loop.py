@@ -51,9 +51,9 @@ def train(config: Config, *, progress: bool = True) -> Path:
     that the run was begun with, RuntimeError where another process trains this run, or one of the
     processes that share it failed.
     """
+    config = expand(config)
     if is_shared(config.train) and rank() is None:
         return train_shared(config, progress=progress)
-    config = expand(config)
     with joined(config.train) as ranks:
         if ranks.is_first:
             resume.check_start(config)

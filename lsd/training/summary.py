@@ -16,12 +16,14 @@ from lsd.training.step import Update
 
 
 def update_curves(learner: Learner, update: Update) -> dict[str, float]:
-    """Losses, learning rate of the next step, norm of the gradient."""
+    """Losses, learning rate of the next step, norm of the gradient, and what weighs the tasks."""
+    weighting = learner.losses.balancer.curves()
     return {
         "loss/total": update.loss,
         **{f"loss/{name}": loss for name, loss in update.heads.items()},
         "learning_rate": learner.optimizer.param_groups[0]["lr"],
         "gradient_norm": update.gradient_norm,
+        **{f"weighting/{name}": value for name, value in weighting.items()},
     }
 
 

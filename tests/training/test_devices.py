@@ -58,6 +58,8 @@ def test_one_device_is_not_several(device) -> None:
 def test_several_machines_need_something_that_starts_them() -> None:
     with pytest.raises(ValueError, match="count=2 machines need launch="):
         Hosts(count=2)
+    with pytest.raises(ValueError, match="options and host are for machines that training is se"):
+        Hosts(options="--gres=gpu:4")
     with pytest.raises(ValueError, match="launch 'ssh node' starts no worker"):
         Hosts(launch="ssh node")
 

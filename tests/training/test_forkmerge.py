@@ -3,6 +3,7 @@ point."""
 
 import json
 import signal
+from itertools import count
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from lsd.batches.pipeline import Batches
 from lsd.network import sizes
 from lsd.network.checkpoints import files
 from lsd.spec import Boundary, ForkMerge, Head, Stage, Variant, paths
-from lsd.training import modes
+from lsd.training import step_time
 from lsd.training.learner import new_learner
 from lsd.training.loop import train
 from lsd.training.modes import forkmerge
@@ -289,10 +290,24 @@ def test_it_wants_something_to_validate_on(tmp_path) -> None:
         config(tmp_path, "aff", mode=EVERY, iterations=4)
 
 
+def test_a_segmentation_of_other_heads_is_no_score_of_a_stage(tmp_path) -> None:
+    run = forked(tmp_path, ForkMerge(every=2)).derive(segment={"affinities": "elsewhere"})
+    with pytest.raises(ValueError, match=r"reads other heads than stage 'main' has \(lsds, affs\)"):
+        train(run, progress=False)
+
+
+def test_a_dry_run_counts_the_steps_of_all_branches(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(step_time, "_pass", lambda _: None)
+    monkeypatch.setattr(step_time.time, "perf_counter", count(0, 10).__next__)
+    heads = HEADS | {"boundary": Head(target=Boundary())}
+    run = forked(tmp_path, heads=heads, accumulate=2)
+    # ten seconds for two passes
+    assert step_time.measure_step(run, run.variant.stages[0]).seconds == 5 * 2 * 3
+
+
 def test_it_is_not_written_where_it_is_the_usual_one(tmp_path) -> None:
     plain = config(tmp_path)
     assert "mode" not in json.loads(plain.model_dump_json())["train"]
     assert plain.derive(train={"mode": "plain"}) == plain
     run = forked(tmp_path)
     assert type(run).model_validate_json(run.model_dump_json()) == run
-    assert modes.__doc__

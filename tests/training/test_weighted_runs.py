@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from checkpointed import FULL, assert_same, content_of, signal_at
-from tiny_run import AFFS, LSDS, config
+from tiny_run import AFFS, LSDS, config, curve
 
 from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint
@@ -66,10 +66,12 @@ def test_orders_are_drawn_anew_in_each_iteration(tmp_path) -> None:
         drawn: list = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pcgrad.ProjectConflicts, "factors", noted)
-            train(weighted(tmp_path, "pcgrad", name=name, iterations=8), progress=False)
+            run = weighted(tmp_path, "pcgrad", name=name, iterations=8)
+            train(run, progress=False)
         orders.append(drawn)
         torch.manual_seed(5)
     assert orders[0] == orders[1]
+    assert min(curve(run, "main", "weighting/factor/boundary")) >= 1
     assert len({str(order) for order in orders[0]}) > 2
 
 
@@ -77,9 +79,12 @@ def test_what_uncertainty_learned_is_in_checkpoints_and_averaged(tmp_path) -> No
     run = weighted(tmp_path, "uncertainty", iterations=3, checkpoint_every=1, keep=9, ema=0.5)
     run = run.derive(train={"weight_decay": 0.1})
     train(run, progress=False)
+    factors = curve(run, "main", "weighting/factor/affs")
+    assert len(set(factors)) == 3
     contents = [after(run, iteration) for iteration in (1, 2, 3)]
     learned = [content["losses"][LEARNED].item() for content in contents]
     assert len({-0.5, *learned}) == 4, "each step moves it"
+    assert factors == pytest.approx([0.5 / np.exp(each) for each in learned], rel=1e-6)
     # Adam's first step is as long as its rate; decay would add to that
     assert abs(learned[0] + 0.5) == pytest.approx(0.01, rel=1e-3)
     assert contents[2]["ema_of_losses"][LEARNED] != contents[2]["losses"][LEARNED]

@@ -94,6 +94,10 @@ class Balancer(nn.Module):
         for parameter, gradient in zip(shared, whole, strict=True):
             parameter.grad = gradient
 
+    def curves(self) -> dict[str, float]:
+        """What tensorboard shows of the last step; nothing unless a kind says so."""
+        return {}
+
     def factors(self, products: Factors, *, orders: Orders) -> Factors:
         """What the gradient of each task is multiplied with before they are added up, (tasks,).
 
@@ -121,6 +125,7 @@ class GradientBalancer(Balancer):
     def __init__(self, spec: spec.Weighting, tasks: Sequence[str], *, target: int = 0) -> None:
         super().__init__(spec, tasks, target=target)
         self._by_task: dict[str, gradients.Gradient] = {}
+        self._factors: dict[str, float] = {}
 
     @abstractmethod
     def factors(self, products: Factors, *, orders: Orders) -> Factors:
@@ -146,11 +151,16 @@ class GradientBalancer(Balancer):
         """Makes `.grad` the sum of the gradients of the tasks, each times its factor."""
         by_task = gradients.whole(list(self._by_task.values()), parameters, sum=sum)
         places = [self.tasks.index(task) for task in self._by_task]
+        factors = self._factors_of(places, gradients.products(by_task), rng).tolist()
+        self._factors = dict(zip(self._by_task, factors, strict=True))
         self._by_task = {}
-        factors = self._factors_of(places, gradients.products(by_task), rng)
-        combined = gradients.combined(by_task, factors.tolist())
+        combined = gradients.combined(by_task, factors)
         for parameter, gradient in zip(parameters, combined, strict=True):
             parameter.grad = None if gradient is None else gradients.like(parameter, gradient)
+
+    def curves(self) -> dict[str, float]:
+        """The factor of each task."""
+        return {f"factor/{task}": factor for task, factor in self._factors.items()}
 
     def _factors_of(
         self, places: Sequence[int], products: Factors, rng: np.random.Generator

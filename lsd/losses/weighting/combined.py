@@ -65,7 +65,7 @@ def _spec(kind: str) -> Weighting:
     kinds = Weighting.kinds()
     if kind not in kinds:
         raise ValueError(f"weighting {kind!r} is unknown; allowed: {', '.join(kinds)}")
-    return kinds[kind]()
+    return Weighting(kind=kind)
 
 
 def _check(gradients: Tensor, target: int) -> None:

@@ -20,6 +20,6 @@ class GateByCosine(GradientBalancer):
         lengths = np.sqrt(np.diagonal(products))
         both = lengths * lengths[self.target]
         cosines = np.divide(products[:, self.target], both, out=np.zeros_like(both), where=both > 0)
-        factors = np.maximum(cosines, 0)
+        factors: Factors = np.maximum(cosines, 0)
         factors[self.target] = 1
         return factors

@@ -25,4 +25,5 @@ class ProjectConflicts(GradientBalancer):
                 product = holds[i] @ products[:, j]
                 if product < 0 < products[j, j]:
                     holds[i, j] -= product / products[j, j]
-        return holds.sum(axis=0)
+        factors: Factors = holds.sum(axis=0)
+        return factors

@@ -29,6 +29,14 @@ class UncertaintySum(Balancer):
         """The sum over heads."""
         return torch.stack([self._weighed(task, loss) for task, loss in losses.items()]).sum()
 
+    def curves(self) -> dict[str, float]:
+        """What a loss is multiplied with, of each head."""
+        return {
+            f"factor/{task}": 0.5 / self.log_variance[f"head_{task}"].exp().item()
+            for task in self.tasks
+        }
+
     def _weighed(self, task: str, loss: Tensor) -> Tensor:
         log_variance = self.log_variance[f"head_{task}"]
-        return loss / (2 * log_variance.exp()) + log_variance / 2
+        weighed: Tensor = loss / (2 * log_variance.exp()) + log_variance / 2
+        return weighed

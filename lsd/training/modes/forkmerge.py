@@ -15,6 +15,7 @@ from itertools import islice
 
 from lsd.batches.pipeline import Batch
 from lsd.network import randomness
+from lsd.segmentation.predicted import is_decoded
 from lsd.spec import Config, Stage
 from lsd.spec.weighting import target_head
 from lsd.training.learner import Learner, new_learner
@@ -38,15 +39,25 @@ class ForkMergeMode(TrainingMode):
 
     def check(self, config: Config, stage: Stage) -> None:
         """Opens what branches are scored on."""
-        if self.spec.forks(stage.targets()):
-            self._validator(config, stage)
+        if not self.spec.forks(stage.targets()):
+            return
+        if self.spec.score == "segmentation" and not is_decoded(config.segment, stage.heads):
+            raise ValueError(
+                f"train.mode.score='segmentation', but the decoder reads other heads than stage "
+                f"{stage.name!r} has ({', '.join(stage.heads)}); set train.mode.score=loss, or "
+                f"segment.affinities to one of them"
+            )
+        self._validator(config, stage)
 
     def prepare(self, learner: Learner) -> None:
         """A learner for each further branch, with the same weights."""
-        targets = learner.stage.targets()
+        stage, targets = learner.stage.name, learner.stage.targets()
         if not self.spec.forks(targets):
+            log.info("stage %s: it has no target and others, so it is not forked", stage)
             return
-        learner.learned, *others = self.spec.learned(targets).values()
+        branches = self.spec.learned(targets)
+        log.info("stage %s: %d branches: %s", stage, len(branches), "; ".join(branches))
+        learner.learned, *others = branches.values()
         for learned in others:
             learner.branches.append(_branch(learner))
             learner.branches[-1].learned = learned
