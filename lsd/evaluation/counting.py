@@ -60,7 +60,9 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     results = open_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
-    step = _step(config, name, volume, results, roi, target)
+    truth = VolumeInput.truth(volume, data_root(config), roi=roi)
+    revision = config.segment.revision
+    step = _step(config.evaluate, target, truth, results, roi, revision=revision)
     with exclusive(target):
         run(step, workers=config.evaluate.workers, title=f"{name} counts")
         pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR, alone=True))
@@ -147,9 +149,16 @@ def overlap_table(
 
 
 def _step(
-    config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path
+    settings: Evaluate,
+    target: Path,
+    truth: VolumeInput,
+    results: Results,
+    roi: Roi,
+    *,
+    revision: str | None,
 ) -> Step:
-    settings, source, revision = config.evaluate, results.array.source, config.segment.revision
+    """revision: of the segmentation; see Segment.revision"""
+    source = results.array.source
     no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
@@ -159,7 +168,7 @@ def _step(
             made_from=results.made_from,
             state=ArrayState.of(results.array, roi, where=place, revision=revision),
         ),
-        truth=VolumeInput.truth(volume, data_root(config), roi=roi),
+        truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
         ignore=settings.ignore if settings.connected else (),
