@@ -1,6 +1,7 @@
 """Heads of embeddings and of soft dice from training to segments: stopped, gone on with, validated,
 predicted, decoded."""
 
+import re
 import signal
 
 import numpy as np
@@ -9,6 +10,7 @@ from checkpointed import assert_same, content_of, signal_at
 from tiny_run import AFFS, EMBEDDINGS, LSDS, config
 
 import lsd
+from lsd.cli.survey.training import survey
 from lsd.network.checkpoints import files
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.predictor import Predictor
@@ -100,6 +102,13 @@ def test_a_stage_that_is_not_decoded_is_validated_by_its_values(tmp_path) -> Non
     values = predict_region(predictor, volume, volume.roi)["affs"]
     wanted = np.square(values - truth)[where].mean()
     assert found.scores.losses["affs"] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_dry_run_tries_it(tmp_path) -> None:
+    """Its loss where the network says 0 everywhere: [2 dd]^2 of all pairs of objects."""
+    told = "\n".join(survey(run_of(tmp_path, BOTH), False))
+    [loss] = re.findall(r"head affs: known at .* loss at the start about (\S+)", told)
+    assert 0 < float(loss) <= 9
 
 
 @pytest.mark.parametrize(
