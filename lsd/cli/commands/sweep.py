@@ -18,6 +18,7 @@ from lsd.cli.command import guarded
 from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
+from lsd.system.commands import hand_on
 
 EXAMPLE = "config/examples/sweep.py"
 
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     logging.basicConfig(
         level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
     )
+    # runs are processes of their own, whose messages name commands as they are typed here
+    hand_on()
     guarded(lambda: _do(arguments), debug=arguments.debug)
 
 
