@@ -24,7 +24,7 @@ def cells(shape: Sequence[int], count: int) -> NDArray[np.uint64]:
     )
     labels: NDArray[np.uint64] = seeds[tuple(nearest)]
     inside = ndimage.maximum_filter(labels, 3) == ndimage.minimum_filter(labels, 3)
-    return labels * inside
+    return np.where(inside, labels, np.uint64(0))
 
 
 def noisy_affinities(labels: NDArray[np.uint64]) -> NDArray[np.float32]:

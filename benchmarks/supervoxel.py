@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,17 +25,16 @@ def run(
 ) -> dict[str, Any]:
     """Seconds for each volume, and how many times those of one are in the next, which has eight
     times as many voxels; volumes: side and objects of each."""
+    sizes = [f"{side}^3, {objects} objects" for side, objects in volumes]
+    made = [_calls(side, objects) for side, objects in volumes]
     result: dict[str, Any] = {}
-    for side, objects in volumes:
-        for name, seconds in _measured(side, objects).items():
-            result[f"{side}^3, {objects} objects, {name}, CPU s"] = seconds
-    for (small, before), (large, objects) in pairwise(volumes):
-        for name in _names():
-            seconds = [
-                result[f"{side}^3, {count} objects, {name}, CPU s"]
-                for side, count in ((small, before), (large, objects))
-            ]
-            result[f"{large}^3 / {small}^3, {name}"] = seconds[1] / seconds[0]
+    for name in made[0]:
+        seconds = _in_turn([calls[name] for calls in made])
+        result |= {
+            f"{size}, {name}, CPU s": taken for size, taken in zip(sizes, seconds, strict=True)
+        }
+        for (small, before), (large, after) in pairwise(zip(volumes, seconds, strict=True)):
+            result[f"{large[0]}^3 / {small[0]}^3, {name}"] = after / before
     return result
 
 
@@ -44,31 +44,30 @@ def main() -> None:
         print(f"{name:44} {value:10.4g}")
 
 
-def _names() -> list[str]:
-    return [*(f"{criterion} {connectivity}" for connectivity, criterion in RULES), "affinities"]
-
-
-def _measured(side: int, objects: int) -> dict[str, float]:
+def _calls(side: int, objects: int) -> dict[str, Callable[[], object]]:
+    """What is measured on a volume, by name."""
     labels = cells((side,) * 3, objects)
     prediction, affs = noisy_foreground(labels), noisy_affinities(labels)
-    calls: list[Callable[[], object]] = [
-        lambda rule=rule: critical(  # type: ignore[misc]
-            labels, prediction, connectivity=rule[0], criterion=rule[1]
+    calls: dict[str, Callable[[], object]] = {
+        f"{criterion} {connectivity}": partial(
+            critical, labels, prediction, connectivity=connectivity, criterion=criterion
         )
-        for rule in RULES
-    ]
-    calls.append(lambda: critical_edges(affs, labels, NEAREST))
-    return dict(zip(_names(), map(_seconds, calls), strict=True))
+        for connectivity, criterion in RULES
+    }
+    return calls | {"affinities": partial(critical_edges, affs, labels, NEAREST)}
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    call()  # may compile
-    seconds = []
-    for _ in range(5):
-        begin = time.process_time()
-        call()
-        seconds.append(time.process_time() - begin)
-    return statistics.median(seconds)
+def _in_turn(calls: list[Callable[[], object]]) -> list[float]:
+    """Median seconds of each; one after the other and again, so that all see the machine in the
+    same states."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for _ in range(6):
+        for call, taken in zip(calls, seconds, strict=True):
+            begin = time.process_time()
+            call()
+            taken.append(time.process_time() - begin)
+    # the first may compile
+    return [statistics.median(taken[1:]) for taken in seconds]
 
 
 if __name__ == "__main__":

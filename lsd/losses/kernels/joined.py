@@ -22,11 +22,11 @@ def components(joining: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[
 
 @numba.njit(cache=True, nogil=True)
 def _join(joining, steps, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for channel in range(len(steps)):
-        step = steps[channel]
-        for voxel in range(len(roots)):
+    # voxel by voxel: roots are gone through once, and not once a channel
+    for voxel in range(len(roots)):
+        for channel in range(len(steps)):
             if joining[channel, voxel]:
-                first, second = find(roots, voxel), find(roots, voxel + step)
+                first, second = find(roots, voxel), find(roots, voxel + steps[channel])
                 if first < second:
                     roots[second] = first
                 elif second < first:

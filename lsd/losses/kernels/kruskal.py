@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.union_find import find
+from lsd.arrays.union_find import find, flatten
 from lsd.losses.kernels.edges import NEGATIVE, OUTSIDE, POSITIVE, Edges
 from lsd.losses.kernels.histograms import join, singletons
 from lsd.losses.kernels.ordering import sort_descending, split_off_highest
@@ -103,13 +103,14 @@ def _grouped(steps, parents, edge_keys, numbers):  # type: ignore[no-untyped-def
         voxel = edge - channel * voxels
         first, second = find(joined, voxel), find(joined, voxel + steps[channel])
         joined[max(first, second)] = min(first, second)
+    flatten(joined)
     ends = np.zeros(voxels, np.int64)
     for edge in numbers:
-        ends[find(joined, edge % voxels)] += 1
+        ends[joined[edge % voxels]] += 1
     ends = np.cumsum(ends)
     ungrouped_keys, ungrouped = edge_keys.copy(), numbers.copy()
     for i in range(len(numbers) - 1, -1, -1):
-        component = find(joined, ungrouped[i] % voxels)
+        component = joined[ungrouped[i] % voxels]
         ends[component] -= 1
         edge_keys[ends[component]], numbers[ends[component]] = ungrouped_keys[i], ungrouped[i]
     # each end has become a begin, which is where the one before ends

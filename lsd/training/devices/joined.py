@@ -51,7 +51,7 @@ def threads(train: Train, ranks: Ranks) -> int | None:
     """Of the CPU, for the network: as the config says, else the process's part of the cores."""
     if train.threads or ranks.local == 1:
         return train.threads
-    return max(1, len(os.sched_getaffinity(0)) // ranks.local)
+    return max(1, torch.get_num_threads() // ranks.local)
 
 
 def _take_device(train: Train) -> bool:
