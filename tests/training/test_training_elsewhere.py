@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from processes import checkpoints, meanwhile
 from tiny_run import config, curve
 
 from lsd.spec import Hosts, paths
+from lsd.system.process import descendants
 from lsd.training.devices.elsewhere import machine_command
 from lsd.training.loop import train
 
@@ -96,6 +98,36 @@ def test_a_signal_leaves_a_checkpoint_and_cancels_what_waits(tmp_path, cluster) 
         train(run, progress=False)
     until(lambda: cluster.cancelled() == {"102", "103"}, "jobs that wait are cancelled")
     assert checkpoints(run) == [saved]
+
+
+@pytest.mark.slow
+def test_who_started_it_is_killed_and_a_checkpoint_is_left(tmp_path) -> None:
+    """By a command of one's own; what it started notices, and ends by itself."""
+    here = Hosts(launch="sh -c {quoted}", host="127.0.0.1")
+    run = config(tmp_path, iterations=10_000, hosts=here, checkpoint_every=5000)
+    file = tmp_path / "run.json"
+    file.write_text(run.model_dump_json())
+    code = (
+        "import sys; from lsd.spec import Config; from lsd.training.loop import train; "
+        "train(Config.model_validate_json(open(sys.argv[1]).read()), progress=False)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(file)]) as starter:
+        try:
+            folder = paths.run_folder(run)
+            until(lambda: (folder / "main").exists() and curve(run, "main"), "it trains", 300)
+            below = descendants(starter.pid)
+        finally:
+            starter.kill()
+    until(lambda: not any(map(is_running, below)), "all have ended", 120)
+    assert len(checkpoints(run)) == 1
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def test_a_cluster_that_refuses_is_quoted(tmp_path, cluster) -> None:
