@@ -2,8 +2,8 @@
 and .md.
 
 A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its
-peer ours is, and a `main`.  `python -m benchmarks compare CHECKOUT` and `python -m benchmarks gpu`
-are other matters, see there.
+peer ours is, and a `main`.  `python -m benchmarks compare CHECKOUT`, `python -m benchmarks accuracy
+KIND` and `python -m benchmarks gpu` are other matters, see there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compare, gpu
+from benchmarks import accuracy, compare, gpu
 
 # at least this many times as fast as the peer; None: it has no peer
 WANTED: dict[str, int | None] = {
@@ -28,6 +28,8 @@ WANTED: dict[str, int | None] = {
     "partition": 10,
     "prediction": 3,
     "step": 2,
+    "malis": 4,
+    "supervoxel": None,
     "weighting": None,
     "scale": 10,
     "blocks": None,
@@ -43,10 +45,12 @@ def main(names: list[str]) -> int:
     0."""
     if names[:1] == ["compare"]:
         return compare.main(names[1:])
+    if names[:1] == ["accuracy"]:
+        return accuracy.main(names[1:])
     if names[:1] == ["gpu"]:
         return gpu.main(names[1:])
     if {"-h", "--help"} & set(names):
-        print(f"{__doc__}\nThere are: {', '.join((*WANTED, 'compare'))}.")
+        print(f"{__doc__}\nThere are: {', '.join((*WANTED, 'compare', 'accuracy', 'gpu'))}.")
         return 0
     unknown = sorted(set(names) - set(WANTED))
     if unknown:

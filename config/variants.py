@@ -1,6 +1,16 @@
 """VARIANTS: what is learnt.  A new head, neighbourhood or cascade is a new value here."""
 
-from lsd.spec import NEAREST, Affinities, Descriptors, Head, Mse, Stage, Variant
+from lsd.spec import (
+    NEAREST,
+    Affinities,
+    Descriptors,
+    Discriminative,
+    Embeddings,
+    Head,
+    Mse,
+    Stage,
+    Variant,
+)
 
 LONG_RANGE = (
     *NEAREST,
@@ -17,6 +27,7 @@ LONG_RANGE = (
 
 AFFS = Head(target=Affinities(), loss=Mse(balance=True))
 LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Mse(balance=True))
+EMBEDDINGS = Head(target=Embeddings(), loss=Discriminative())
 LSDS = Head(target=Descriptors(sigma=80, downsample=2))
 
 
@@ -42,4 +53,5 @@ VARIANTS = {
     "mtlsd": one(lsds=LSDS, affs=AFFS),
     "aclsd": auto_context("lsds"),
     "acrlsd": auto_context("raw", "lsds"),
+    "embeddings": one(affs=EMBEDDINGS),
 }

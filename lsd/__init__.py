@@ -1,7 +1,7 @@
 """Local shape descriptors for neuron segmentation: train, predict, segment, evaluate.
 
-For notebooks and scripts, `import lsd` gives functions over numpy arrays.  Each is loaded when it
-is first used, and help(lsd.segment) says how to use it:
+For notebooks and scripts, `import lsd` gives functions over numpy arrays, and losses for training
+loops in torch.  Each is loaded when it is first used, and help(lsd.segment) says how to use it:
 
     lsd.open_volume     raw and labels of a zarr, HDF5 or TIFF file
     lsd.descriptors     local shape descriptors of labels
@@ -11,6 +11,9 @@ is first used, and help(lsd.segment) says how to use it:
     lsd.fragments       its first half: supervoxels
     lsd.agglomerate     its second half: which of them belong together, and how surely
     lsd.compare         scores of a segmentation against the truth
+    lsd.MalisLoss       for a training loop of your own: constrained MALIS of affinities,
+    lsd.SupervoxelLoss  cross entropy that counts splits and merges more,
+    lsd.EmbeddingLoss   and dense voxel embeddings
     lsd.spec            the types of a config: everything that can be set
 
 Volumes that do not fit into memory are for the commands (`lsd train`, `lsd predict`, ...).
@@ -24,6 +27,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lsd import spec as spec
     from lsd.evaluation.partition import compare as compare
+    from lsd.losses.modules import EmbeddingLoss as EmbeddingLoss
+    from lsd.losses.modules import MalisLoss as MalisLoss
+    from lsd.losses.modules import SupervoxelLoss as SupervoxelLoss
     from lsd.notebook.network import load as load
     from lsd.notebook.segmentation import segment as segment
     from lsd.notebook.volume import open_volume as open_volume
@@ -35,6 +41,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "EmbeddingLoss",
+    "MalisLoss",
+    "SupervoxelLoss",
     "affinities",
     "agglomerate",
     "compare",
@@ -46,8 +55,11 @@ __all__ = [
     "spec",
 ]
 
-# the module that each function is defined in
+# the module that each function or class is defined in
 _HOMES = {
+    "EmbeddingLoss": "lsd.losses.modules",
+    "MalisLoss": "lsd.losses.modules",
+    "SupervoxelLoss": "lsd.losses.modules",
     "affinities": "lsd.targets.affinities",
     "agglomerate": "lsd.segmentation.agglomeration",
     "compare": "lsd.evaluation.partition",

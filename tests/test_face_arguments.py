@@ -12,6 +12,9 @@ AFFS = lsd.affinities(LABELS, OFFSETS)[0]
 
 # name -> a call that is right
 RIGHT = {
+    "EmbeddingLoss": ((), {}),
+    "MalisLoss": ((OFFSETS,), {}),
+    "SupervoxelLoss": ((OFFSETS,), {}),
     "affinities": ((LABELS, OFFSETS), {}),
     "agglomerate": ((AFFS, LABELS), {}),
     "compare": ((LABELS, LABELS), {}),
@@ -21,6 +24,8 @@ RIGHT = {
     "open_volume": (("nope.zarr",), {}),
     "segment": ((AFFS,), {}),
 }
+# those that need no argument
+OPTIONAL = ("EmbeddingLoss", "SupervoxelLoss")
 
 
 def test_all_functions_are_tried() -> None:
@@ -32,8 +37,11 @@ def test_calls_that_do_not_fit_are_explained(name) -> None:
     function, (arguments, named) = getattr(lsd, name), RIGHT[name]
     with pytest.raises(ValueError, match=f"{name} has no argument 'no_such_thing'; there are: "):
         function(*arguments, **named, no_such_thing=3)
-    with pytest.raises(ValueError, match=rf"{name} takes no more than \w+"):
+    with pytest.raises(ValueError, match=rf"{name} takes no(thing| more than \w+)"):
         function(*arguments, *range(9), **named)
+    if name in OPTIONAL:
+        assert function()
+        return
     with pytest.raises(ValueError, match=rf"{name} was called without \w+.*, which it needs"):
         function()
 
@@ -46,7 +54,9 @@ def test_calls_that_do_not_fit_are_explained(name) -> None:
         ("compare", "ignored", "ignore"),
         ("descriptors", "voxelsize", "voxel_size"),
         ("fragments", "min_seed_dist", "min_seed_distance"),
+        ("EmbeddingLoss", "alhpa", "alpha"),
         ("load", "import_", "imports"),
+        ("SupervoxelLoss", "wsplit", "w_split"),
         ("open_volume", "label", "labels"),
         ("segment", "treshold", "threshold"),
         ("segment", "fragment", "fragments"),
@@ -64,6 +74,9 @@ def test_a_neighborhood_is_a_list_of_offsets(wrong) -> None:
     with pytest.raises(ValueError, match=words):
         lsd.affinities(LABELS, wrong)
     if wrong is not None:
+        for loss in (lsd.MalisLoss, lsd.SupervoxelLoss):
+            with pytest.raises(ValueError, match=words):
+                loss(wrong)
         for function in (lsd.segment, lambda affs, **named: lsd.agglomerate(affs, LABELS, **named)):
             with pytest.raises(ValueError, match=words):
                 function(AFFS, neighborhood=wrong)

@@ -5,7 +5,18 @@ import pytest
 from guide import BLOCKS, run, variants
 
 from config.variants import VARIANTS
-from lsd.spec import Boundary, Mask
+from lsd.spec import (
+    Boundary,
+    Dice,
+    Discriminative,
+    Embeddings,
+    Foreground,
+    Head,
+    Malis,
+    Mask,
+    Mse,
+    Supervoxel,
+)
 from lsd.volumes.volume import open_volume
 
 WRITES = next(block for block in BLOCKS if "zarr.open_group" in block)
@@ -29,8 +40,18 @@ def test_a_zarr_of_ones_own_is_a_volume(tmp_path, monkeypatch) -> None:
 
 
 def test_heads_of_ones_own_are_a_boundary_and_mitochondria() -> None:
-    first, second = (variant.heads() for variant in variants().values())
+    first, second, third, *_ = (variant.heads() for variant in variants().values())
     assert first.pop("boundary").target == Boundary()
     assert first == VARIANTS["mtlsd"].heads()
     assert second["boundary"].target == Boundary(width=2)
     assert second["mitochondria"].target == Mask(array="mitochondria")
+    assert third["affs"] == Head(target=Embeddings(), loss=Discriminative(dv=0.1))
+    assert third["boundary"].loss == Dice(weight=0.5)
+
+
+def test_heads_of_ones_own_learn_what_is_connected() -> None:
+    *_, malis, supervoxel = (variant.heads() for variant in variants().values())
+    assert malis["affs"].loss == Malis(dense=Mse(balance=True))
+    assert supervoxel["affs"].loss == Supervoxel(mode="additive", balance=True)
+    individual = Supervoxel(criterion="individual")
+    assert supervoxel["foreground"] == Head(target=Foreground(), loss=individual)

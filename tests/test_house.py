@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     "spec", "system", "arrays", "synthetic", "volumes", "targets", "losses", "network", "batches",
     "blockwise", "prediction", "segmentation", "evaluation", "notebook", "report", "training",
-    "cli",
+    "sweep", "cli",
 )  # fmt: skip
 ONLY_IN = {
     "gunpowder": {"batches"},

@@ -37,7 +37,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
 from lsd.spec.kinds import behaviour
 from lsd.targets import target, windows
-from lsd.targets.activation import Sigmoid
+from lsd.targets.activation import Activation
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 from lsd.volumes import containers
@@ -138,6 +138,8 @@ def test_every_target_has_its_answers(kind, dims) -> None:
     assert isinstance(does, target.TargetKind)
     assert not list(made.faults(dims))
     count = target.channels(made, dims)
+    assert does.logit_channels(dims) > 0
+    assert all(len(offset) == dims for offset in does.partners(dims))
     arrays = dict.fromkeys(does.arrays(), labels)
     values, known = target.compute(made, labels, arrays=arrays, voxel_size=size, threads=1)
     assert len(values) == len(known) == count
@@ -147,27 +149,36 @@ def test_every_target_has_its_answers(kind, dims) -> None:
     for turn in augment.turns_of("transposes", (1,) * dims):
         assert len(does.turned(turn)) == count, "each channel has an opinion, or None"
     assert all(does.turned(augment.turns_of("none", (1,) * dims)[0])), "of raw as it is, on each"
-    _check_values(does, values)
+    _check_values(does, values, dims)
     offsets = does.neighborhood(dims)
     assert does.lowest == (offsets is not None)
     assert offsets is None or len(offsets) == count
     assert set(does.attributes(dims, axes=3)) == ({"neighborhood"} if offsets else set())
 
 
-def _check_values(does, values) -> None:
+def _check_values(does, values, dims) -> None:
     """Targets and what networks say lie in one range, and on disk in 256 steps of it."""
-    logits = torch.tensor([-40.0, -1.0, 0.0, 1.0, 40.0])
-    said = does.activation(logits)
-    assert said.data_ptr() != logits.data_ptr(), "logits stay as they are"
-    assert torch.equal(said, does.activation.in_place(logits.clone()))
+    torch.manual_seed(0)
+    logits = torch.randn(2, does.logit_channels(dims), *(5,) * dims) * 9
+    before, said = logits.clone(), does.activation(logits)
+    assert said.shape == (2, does.channels(dims), *(5,) * dims)
+    assert torch.equal(logits, before), "logits stay as they are"
+    assert torch.equal(said, does.activation.in_place(before))
     low, high = does.storage.low, does.storage.high
     for within in (torch.from_numpy(values), said):
         assert low <= within.min() <= within.max() <= high
-    np.testing.assert_allclose(does.activation.inverse(said)[1:4], logits[1:4], atol=1e-4)
-    assert does.activation.inverse(said).isfinite().all()
+    if isinstance(does.activation, Activation):
+        _check_inverse(does.activation)
     assert does.storage.to_uint8(torch.tensor([low, high])).tolist() == [0, 255]
     read = does.storage.rounded(said.clone())
     assert (read - said).abs().max() <= (high - low) / 509
+
+
+def _check_inverse(activation) -> None:
+    logits = torch.tensor([-40.0, -1.0, 0.0, 1.0, 40.0])
+    said = activation(logits)
+    np.testing.assert_allclose(activation.inverse(said)[1:4], logits[1:4], atol=1e-4)
+    assert activation.inverse(said).isfinite().all()
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Trunk))
@@ -271,10 +282,14 @@ class Everywhere(Provider):
 @pytest.mark.parametrize("kind", kinds(spec.Loss), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("spatial", [(4, 5), (3, 4, 5)])
 def test_every_loss_has_its_answers(kind, spatial) -> None:
-    """A scalar with a graph, in 2D and 3D."""
+    """A scalar with a graph, in 2D and 3D, of a target that it can learn."""
     torch.manual_seed(0)
-    shape = (2, 3, *spatial)
-    logits = torch.randn(shape, requires_grad=True)
+    loss, dims = behaviour(kind()), len(spatial)
+    assert isinstance(loss, HeadLoss)
+    made = map(target.target_kind, (spec.Affinities(), spec.Embeddings()))
+    learned = next(does for does in made if not loss.misfit(does))
+    shape = (2, learned.channels(dims), *spatial)
+    logits = torch.randn(2, learned.logit_channels(dims), *spatial, requires_grad=True)
     sample = LossSample(
         logits={"a": logits},
         targets={"a": torch.randint(2, shape).float()},
@@ -282,11 +297,10 @@ def test_every_loss_has_its_answers(kind, spatial) -> None:
         labels=torch.randint(5, (2, 1, *spatial)),
         known=torch.ones((2, 1, *spatial), dtype=torch.bool),
         voxel_size=(8.0,) * len(spatial),
-        activations={"a": Sigmoid()},
+        activations={"a": learned.activation},
+        neighborhoods={"a": learned.neighborhood(dims) or ()},
         head="a",
     )
-    loss = behaviour(kind())
-    assert isinstance(loss, HeadLoss)
     value = loss(sample, loss.totals(sample))
     assert value.shape == ()
     assert torch.autograd.grad(value, logits, retain_graph=True)[0].any()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.inspect import status, verify
+from lsd.blockwise.on_disk.inspect import status, verify_blocks
 from lsd.cli import load
 from lsd.evaluation.run import evaluate
 from lsd.network.checkpoints.restore import from_checkpoint
@@ -26,7 +26,7 @@ from lsd.spec import paths
 from lsd.training.loop import train
 from lsd.volumes import inputs
 from lsd.volumes.array import open_array
-from lsd.volumes.state import place
+from lsd.volumes.state import address
 
 ARCHIVE = Path(__file__).with_name("version_9772e41.zip")
 MADE_IN = Path("/tmp/version_9772e41")
@@ -44,13 +44,13 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name, nanoseconds in json.loads((tmp_path / "times.json").read_text()).items():
         os.utime(tmp_path / name, ns=(nanoseconds, nanoseconds))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(inputs, "place", as_made)
+    monkeypatch.setattr(inputs, "address", as_made)
     return tmp_path
 
 
 def as_made(path: Path, name: str) -> str:
     """The place of an array of the volume, as that run recorded it."""
-    return place(MADE_IN / path.relative_to(Path.cwd()), name)
+    return address(MADE_IN / path.relative_to(Path.cwd()), name)
 
 
 def written(folder: Path) -> dict[str, int]:
@@ -116,4 +116,4 @@ def test_its_blocks_are_told_and_verified() -> None:
     }
     assert done["half.zarr.partial", "heads"] == (2, 4)
     assert done["whole.zarr", "heads"] == (4, 4)
-    assert verify(Path("runs/run")) == []
+    assert verify_blocks(Path("runs/run")) == []

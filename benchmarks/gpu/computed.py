@@ -16,8 +16,8 @@ from lsd.losses.loss import HeadLoss, LossSample
 from lsd.spec import Synthetic
 from lsd.spec.kinds import behaviour
 from lsd.synthetic import synthesize
-from lsd.targets.activation import Sigmoid
 from lsd.targets.descriptors import descriptors
+from lsd.targets.target import target_kind
 from lsd.training.learner import new_learner
 from lsd.training.step import step
 
@@ -65,13 +65,17 @@ def network_equals(setting: Setting) -> Iterator[Line]:
 
 
 def _loss(kind: type[spec.Loss], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Value and gradient of a loss of affinities of blocks, on the CPU."""
+    """Value and gradient of a loss of affinities of blocks, or of embeddings, on the CPU."""
+    loss = behaviour(kind())
+    assert isinstance(loss, HeadLoss)
+    targets = map(target_kind, (spec.Affinities(), spec.Embeddings()))
+    target = next(target for target in targets if not loss.misfit(target))
     rng = np.random.default_rng(0)
     shape = (2, 3, 24, 24, 24)
     z, y, x = np.ogrid[:24, :24, :24]
     labels = np.broadcast_to((z // 8 * 9 + y // 8 * 3 + x // 8 + 1)[None, None], (2, 1, 24, 24, 24))
     own = {
-        "logits": rng.normal(size=shape),
+        "logits": rng.normal(size=(2, target.logit_channels(3), *shape[2:])),
         "targets": rng.random(shape) < 0.7,
         "weights": rng.random(shape) < 0.8,
     }
@@ -87,11 +91,10 @@ def _loss(kind: type[spec.Loss], device: torch.device) -> tuple[torch.Tensor, to
         labels=torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device),
         known=torch.ones(labels.shape, dtype=torch.bool, device=device),
         voxel_size=(10.0, 10.0, 10.0),
-        activations={"affs": Sigmoid()},
+        activations={"affs": target.activation},
+        neighborhoods={"affs": target.neighborhood(3) or ()},
         head="affs",
     )
-    loss = behaviour(kind())
-    assert isinstance(loss, HeadLoss)
     loss = loss.to(device)
     value = loss(sample, loss.totals(sample))
     (gradient,) = torch.autograd.grad(value, logits)

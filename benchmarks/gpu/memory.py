@@ -44,7 +44,7 @@ def prediction(setting: Setting) -> Iterator[Line]:
             voxels = prod(next(iter(heads.values())).shape[1:])
             what = f"{name}, prediction in {precision}, raw {'x'.join(map(str, shape))}"
             yield Line(f"{what}: output", voxels / seconds / 1e6, "Mvoxel/s")
-            estimated = plans.memory(plan, network, variant, settings=settings)
+            estimated = plans.block_memory(plan, network, variant, settings=settings)
             yield Line(f"{what}: estimated memory", estimated / 2**30, "GiB")
             if setting.device.type == "cuda":
                 peak = torch.cuda.max_memory_allocated(setting.device)

@@ -28,7 +28,7 @@ STARVED = 1.1
 
 def small_network(setting: Setting) -> Iterator[Line]:
     """The small network, batches of one and of four."""
-    yield from _network(SMALL, setting, sizes=(1, 4))
+    yield from _network(SMALL, setting, sizes=(1,) if setting.rehearsal else (1, 4))
 
 
 def paper_network(setting: Setting) -> Iterator[Line]:
@@ -58,7 +58,8 @@ def _step(config: Config, setting: Setting) -> tuple[float, int | None]:
     learner = new_learner(config, config.variant.stages[0])
     batches, times = noise(config), []
     with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-        for _ in range(WARM + (2 if setting.rehearsal else STEPS)):
+        warm, timed = (1, 2) if setting.rehearsal else (WARM, STEPS)
+        for _ in range(warm + timed):
             begin = time.perf_counter()
             step(learner, batches)
             setting.wait()
@@ -66,7 +67,7 @@ def _step(config: Config, setting: Setting) -> tuple[float, int | None]:
     peak = None
     if setting.device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(setting.device)
-    return median(times[WARM:]), peak
+    return median(times[warm:]), peak
 
 
 def _batches(name: str, setting: Setting, size: int, *, step_seconds: float) -> Iterator[Line]:
@@ -74,10 +75,10 @@ def _batches(name: str, setting: Setting, size: int, *, step_seconds: float) -> 
     what = f"{name}, {size} a batch"
     one = config_of(name, setting, workers=1, batch_size=size)
     with _made(one) as batches:
-        each = _interval(batches, 3 if setting.rehearsal else BATCHES)
+        each = _interval(batches, 2 if setting.rehearsal else BATCHES)
     needed = math.ceil(each / step_seconds)
     yield Line(f"{what}: one process makes a batch in", 1000 * each, "ms")
-    yield Line(f"{what}: processes that keep up with bf16", float(needed))
+    yield Line(f"{what}: processes that keep up with steps in bf16", needed)
     workers = 1 if setting.rehearsal else min(setting.workers, needed + 1)
     config = config_of(
         name, setting, workers=workers, batch_size=size, precision="bf16", channels_last=True
@@ -85,8 +86,9 @@ def _batches(name: str, setting: Setting, size: int, *, step_seconds: float) -> 
     learner = new_learner(config, config.variant.stages[0])
     with _made(config) as batches:
         taking = _Steps(learner, batches, setting)
-        together = _interval(taking, 3 if setting.rehearsal else BATCHES)
-    yield Line(f"{what}: a step with its batch, {workers} processes, bf16", 1000 * together, "ms")
+        together = _interval(taking, 2 if setting.rehearsal else BATCHES)
+    processes = "1 process makes" if workers == 1 else f"{workers} processes make"
+    yield Line(f"{what}: a bf16 step with its batch, {processes} them", 1000 * together, "ms")
     starved = together > STARVED * step_seconds
     yield Line(f"{what}: the device waits for batches", "yes" if starved else "no")
 

@@ -10,34 +10,38 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from pydantic import ValidationError
 
 from lsd.arrays.offsets import Offset
-from lsd.spec.mistakes import brief, suggestion
+from lsd.spec import Spec
+from lsd.spec.mistakes import brief, lines, suggestion
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+Settings = TypeVar("Settings", bound=Spec)
 
 
 def explaining_calls(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """The function; a call that does not fit its arguments raises ValueError, which says what was
-    meant."""
+    meant.  The __init__ of a class answers for a call of the class."""
     parameters = inspect.signature(function).parameters.values()
     by_position = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters)
     names = keywords(function)
+    title = _title(function)
 
     @wraps(function)
     def called(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
         if len(arguments) > len(by_position):
-            raise ValueError(_too_many(function.__name__, by_position, names))
+            raise ValueError(_too_many(title, by_position, names))
         unknown = [name for name in named if name not in names and not takes_others]
         if unknown:
-            raise ValueError(unknown_keyword(function.__name__, unknown[0], names))
+            raise ValueError(unknown_keyword(title, unknown[0], names))
         missing = set(needed) - set(by_position[: len(arguments)]) - set(named)
         if missing:
             listed = ", ".join(name for name in needed if name in missing)
-            raise ValueError(f"{function.__name__} was called without {listed}, which it needs")
+            raise ValueError(f"{title} was called without {listed}, which it needs")
         return function(*arguments, **named)
 
     return called
@@ -115,6 +119,17 @@ def offsets_of(neighborhood: Any) -> tuple[Offset, ...]:
     return tuple(tuple(int(n) if n == int(n) else n for n in offset) for offset in offsets)  # type: ignore[misc]
 
 
+def derived(settings: Settings, **values: Any) -> Settings:
+    """The settings, a spec, with these values in the place of its fields.  Raises ValueError, in
+    plain words, for values that a field cannot have."""
+    try:
+        return settings.derive(**values)
+    except ValidationError as error:
+        # who calls a function has never seen the name of the spec
+        title = f"{type(settings).__name__}."
+        raise ValueError("; ".join(line.removeprefix(title) for line in lines(error))) from None
+
+
 def names_of(values: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
     """One name or several, as a tuple.  Raises ValueError for anything else."""
     several = (values,) if isinstance(values, str) else values
@@ -129,7 +144,14 @@ def _too_many(function: str, by_position: Sequence[str], names: Sequence[str]) -
     others = [f"{name}=" for name in names if name not in by_position]
     allowed = [name for name in by_position if name != "self"]
     way_out = f"; name the others: {', '.join(others)}" if others else ""
-    return f"{function} takes no more than {', '.join(allowed)} without a name{way_out}"
+    most = f"no more than {', '.join(allowed)}" if allowed else "nothing"
+    return f"{function} takes {most} without a name{way_out}"
+
+
+def _title(function: Callable[..., object]) -> str:
+    """What people call it by."""
+    name = function.__name__
+    return function.__qualname__.split(".")[-2] if name == "__init__" else name
 
 
 def _is_one(values: Any) -> bool:

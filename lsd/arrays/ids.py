@@ -3,6 +3,7 @@ order they come in."""
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
     name: what messages call them; dims: how many axes they may have, empty: any number
     Raises ValueError for fractions, negative numbers and another number of axes.
     """
-    array = np.asarray(values)
+    array = _as_written(values)
     if dims and array.ndim not in dims:
         allowed = " or ".join(AXES[n] for n in dims)
         raise ValueError(
@@ -43,6 +44,17 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
             f"to 0 and mask it out"
         )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _as_written(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """`values` as an array; a list of whole numbers of which some need uint64 is one of them."""
+    array = np.asarray(values)
+    if isinstance(values, np.ndarray) or array.dtype.kind != "f" or not array.size:
+        return array
+    # numpy takes a list of small and of large numbers for floats, in which large ids are one
+    numbers = np.asarray(values, dtype=object)
+    whole = all(isinstance(number, Integral) and int(number) >= 0 for number in numbers.flat)
+    return numbers.astype(np.uint64) if whole else array
 
 
 def set_voxels(

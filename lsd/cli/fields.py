@@ -98,12 +98,17 @@ def _documented(doc: str, fields: dict[str, FieldInfo]) -> dict[str, str]:
     return {name: " ".join(parts) for name, parts in lines.items()}
 
 
-def _walk(spec: type[BaseModel], key: str) -> Iterator[tuple[str, type[BaseModel]]]:
+def _walk(
+    spec: type[BaseModel], key: str, *, around: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The keys and specs below `key`; around: the specs that hold `spec`, which it may hold again,
+    as a loss that has another as a part."""
     yield key, spec
     for name, info in spec.model_fields.items():
         below = f"{key}.{name}" if key else name
         for suffix, held in _held(info.annotation):
-            yield from _walk(held, f"{below}{suffix}")
+            if held is not spec and held not in around:
+                yield from _walk(held, f"{below}{suffix}", around=(*around, spec))
 
 
 def _held(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:

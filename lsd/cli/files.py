@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import runpy
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from pydantic import ValidationError
 
 from lsd.cli.overrides import CONFIGS, DEFAULT_CONFIG, DICTIONARIES, override
 from lsd.cli.siblings import siblings_importable
-from lsd.spec import Config
+from lsd.spec import Config, Setting, Sweep
 from lsd.spec.blame import from_here, in_words, mistake_at
 from lsd.spec.collected import collecting
 from lsd.spec.kinds import import_kinds, imported, modules_named_by, take_over
 from lsd.spec.mistakes import ConfigError, brief, lines, suggestion
 from lsd.spec.user_paths import expanded
+from lsd.system.commands import typed
 
 
 def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -38,11 +40,48 @@ def load(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Confi
     if not isinstance(config, Config):
         what = f"its config is {brief(config)}" if "config" in names else "it sets no `config`"
         raise ConfigError(f"{path}: {what}; write `config = Config(...)` in it")
+    return override(_checked(config, path), overrides, _dictionaries(names, path))
+
+
+def load_settings(
+    path: str | Path, overrides: Iterable[str] = ()
+) -> tuple[Sweep | None, dict[str, Setting]]:
+    """The sweep that a file sets as `sweep`, and its settings with the overrides applied to the
+    config of each; of a file that sets a `config` alone there is no sweep, and one setting.
+
+    Raises ConfigError with every mistake found.
+    """
+    path, overrides = _file(path), tuple(overrides)
+    if path.suffix == ".json":
+        config = load(path, overrides)
+        return None, {config.name: Setting(config=config)}
+    _import_named(overrides, path)
+    names = _execute(path)
+    sweep, alone = names.get("sweep"), names.get("config")
+    if isinstance(sweep, Sweep):
+        settings = dict(sweep.settings)
+    elif isinstance(alone, Config):
+        sweep, settings = None, {alone.name: Setting(config=alone)}
+    else:
+        raise ConfigError(f"{path} sets neither `sweep = Sweep(...)` nor `config = Config(...)`")
+    dictionaries = _dictionaries(names, path)
+    changed = {
+        name: Setting(
+            config=override(_checked(setting.config, path), overrides, dictionaries),
+            minutes=setting.minutes,
+        )
+        for name, setting in settings.items()
+    }
+    return sweep, changed
+
+
+def _dictionaries(names: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What names on the command line are looked up in."""
     dictionaries = {key: names.get(name, {}) for key, name in DICTIONARIES.items()}
     odd = [DICTIONARIES[key] for key, value in dictionaries.items() if not isinstance(value, dict)]
     if odd:
         raise ConfigError(f"{path}: {odd[0]} is no dictionary of names")
-    return override(_checked(config, path), overrides, dictionaries)
+    return dictionaries
 
 
 def _usual() -> Path:
@@ -62,10 +101,21 @@ def _file(path: str | Path) -> Path:
         ) from error
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    raise ConfigError(
-        f"no config file {str(path)!r}; name one with -c, or start in the folder that holds "
-        f"{DEFAULT_CONFIG}"
-    )
+    raise ConfigError(f"no config file {str(path)!r}{_way_out(file)}")
+
+
+def _way_out(path: Path) -> str:
+    """What may have been meant by a file that is not there."""
+    configs = [file.name for suffix in ("py", "json") for file in path.parent.glob(f"*.{suffix}")]
+    alike = difflib.get_close_matches(path.name, configs)
+    if alike:
+        return f"; did you mean {' or '.join(repr(str(path.with_name(name))) for name in alike)}?"
+    if path == DEFAULT_CONFIG:
+        return (
+            f"; name one with -c, start in the folder that holds {DEFAULT_CONFIG}, or have one "
+            f"written: {typed('new')[:-1]} NAME`"
+        )
+    return f"; name one with -c, or start in the folder that holds {DEFAULT_CONFIG}"
 
 
 def _read(path: Path) -> str:
@@ -143,13 +193,26 @@ def _execute(path: Path) -> dict[str, Any]:
                 raise ConfigError(f"{path}: {what}") from error
         if errors:
             finder.forget()
-        elif isinstance(names.get("config"), Config):
-            _import(names["config"].imports, path)
+        else:
+            _import(_modules(names), path)
     if errors:
         # a mistake in a helper that several files call is one
         mistakes = dict.fromkeys(f"{path}: {line}" for error in errors for line in lines(error))
         raise ConfigError("\n".join(mistakes))
     return names
+
+
+def _modules(names: Mapping[str, Any]) -> list[str]:
+    """The modules that other processes of what a file sets must find: those of its configs, and
+    that of the further scores of a sweep."""
+    sweep, config = names.get("sweep"), names.get("config")
+    configs = [config] if isinstance(config, Config) else []
+    further = []
+    if isinstance(sweep, Sweep):
+        configs += [setting.config for setting in sweep.settings.values()]
+        further = [sweep.further.partition(":")[0]] if sweep.further else []
+    modules = [module for config in configs for module in config.imports]
+    return list(dict.fromkeys([*modules, *further]))
 
 
 def _where(error: BaseException, path: Path) -> str:

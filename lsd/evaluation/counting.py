@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cc3d
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
+from lsd.arrays.components import connected_components
 from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job, Version
@@ -60,7 +60,9 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     results = open_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
-    step = _step(config, name, volume, results, roi, target)
+    truth = VolumeInput.truth(volume, data_root(config), roi=roi)
+    revision = config.segment.revision
+    step = _step(config.evaluate, target, truth, results, roi, revision=revision)
     with exclusive(target):
         run(step, workers=config.evaluate.workers, title=f"{name} counts")
         pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR, alone=True))
@@ -141,14 +143,22 @@ def overlap_table(
     if connected:
         # pieces get new names, so what is ignored must be left out before
         mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        truth = _pieces(np.where(mask, truth, np.uint64(0)))
+        pieces, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
     return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
 
 def _step(
-    config: Config, name: str, volume: OpenVolume, results: Results, roi: Roi, target: Path
+    settings: Evaluate,
+    target: Path,
+    truth: VolumeInput,
+    results: Results,
+    roi: Roi,
+    *,
+    revision: str | None,
 ) -> Step:
-    settings, source, revision = config.evaluate, results.array.source, config.segment.revision
+    """revision: of the segmentation; see Segment.revision"""
+    source = results.array.source
     no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
@@ -158,7 +168,7 @@ def _step(
             made_from=results.made_from,
             state=ArrayState.of(results.array, roi, where=place, revision=revision),
         ),
-        truth=VolumeInput.truth(volume, data_root(config), roi=roi),
+        truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
         ignore=settings.ignore if settings.connected else (),
@@ -203,10 +213,3 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             "(voxels); predict and segment a region that overlaps it"
         )
     return roi
-
-
-def _pieces(truth: NDArray[np.uint64]) -> NDArray[Any]:
-    pieces: NDArray[Any] = cc3d.connected_components(
-        truth, connectivity=26 if truth.ndim == 3 else 8
-    )
-    return pieces.reshape(truth.shape)

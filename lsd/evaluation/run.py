@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
@@ -18,7 +19,7 @@ from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
-from lsd.spec import Config
+from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.paths import evaluation_file, segmentation
 from lsd.spec.plurals import counted
 from lsd.system.atomic import replacing
@@ -62,12 +63,18 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         counts[name] = count_volume(config, name, volume)
         voxels = counted(int(counts[name].table.voxels.sum()), "voxel")
         progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
-        sweeps[name] = _sweep(name, counts[name], config.segment.thresholds, config)
+        sweeps[name] = _sweep(name, counts[name], config.segment, config.evaluate)
     # only now, since a run whose volumes are refused is not evaluated
     keep_config(config, sections=("dataset", "segment", "evaluate"))
     evaluation = _evaluation(config, counts, sweeps)
     for name in named:
-        if line := _where_written(config, name, evaluation.threshold, scored=name in volumes):
+        if line := _where_written(
+            segmentation(config, name),
+            name,
+            config.segment,
+            evaluation.threshold,
+            scored=name in volumes,
+        ):
             progress(line)
     kept = _write(config, evaluation)
     if kept:
@@ -114,19 +121,22 @@ def _scores(
     if threshold is None or threshold in sweep:
         scored = None if threshold is None else sweep[threshold]
     else:
-        scored = _sweep(name, count, (threshold,), config)[threshold]
+        settings = config.segment.derive(thresholds=(threshold,))
+        scored = _sweep(name, count, settings, config.evaluate)[threshold]
     return VolumeScores(
         part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=count.table
     )
 
 
-def _where_written(config: Config, name: str, threshold: float | None, *, scored: bool) -> str:
+def _where_written(
+    path: Path, name: str, settings: Segment, threshold: float | None, *, scored: bool
+) -> str:
     """Where the segmentation of a volume is, or how to have it written.
 
     It is "" for a scored volume whose segmentation is written, or has no threshold.  Scores come
     from the table of fragments, so they say nothing of what is written.
     """
-    decoder, path = decoder_of(config.segment), segmentation(config, name)
+    decoder = decoder_of(settings)
     state = f"{name}: scored" if scored else f"{name}: no truth, not scored"
     if threshold is None and (scored or decoder.has_thresholds):
         return "" if scored else state
@@ -140,15 +150,13 @@ def _where_written(config: Config, name: str, threshold: float | None, *, scored
     return "" if scored else f"{state}; its segmentation{at_threshold} is in {path}"
 
 
-def _sweep(
-    name: str, count: Counted, thresholds: Iterable[float], config: Config
-) -> dict[float, Score]:
+def _sweep(name: str, count: Counted, settings: Segment, evaluate: Evaluate) -> dict[float, Score]:
     """Scores at each threshold; empty where the decoder has none."""
-    if not decoder_of(config.segment).has_thresholds:
+    if not decoder_of(settings).has_thresholds:
         return {}
-    score = scoring(config.evaluate)
+    score, thresholds = scoring(evaluate), sorted(set(settings.thresholds))
     with _naming(name):
-        return {threshold: score(count.at(threshold)) for threshold in sorted(set(thresholds))}
+        return {threshold: score(count.at(threshold)) for threshold in thresholds}
 
 
 @contextmanager

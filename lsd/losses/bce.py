@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lsd.losses.dense import DenseLoss
-from lsd.targets.activation import Activation, Sigmoid
+from lsd.losses.misfits import not_probabilities
+from lsd.targets.activation import Activation
 from lsd.targets.target import TargetKind
 
 
@@ -20,12 +21,7 @@ class BceLoss(DenseLoss):
 
     def misfit(self, target: TargetKind[Any]) -> str:
         """What is wrong where the head predicts no probabilities."""
-        if isinstance(target.activation, Sigmoid):
-            return ""
-        return (
-            f"loss 'bce' learns probabilities, and {target.spec.kind!r} has another activation "
-            "than a sigmoid; take loss 'mse'"
-        )
+        return not_probabilities(self.spec.kind, target)
 
     def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
         """-t log p - (1 - t) log(1 - p)."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lsd.losses.balance import balanced, class_counts
 from lsd.losses.loss import HeadLoss, LossSample, Totals
+from lsd.losses.misfits import not_voxelwise
 from lsd.targets.activation import Activation
 from lsd.targets.target import TargetKind
 
@@ -27,6 +28,10 @@ class DenseLoss(HeadLoss):
     @abstractmethod
     def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
         """The loss of each voxel by itself, of the shape of logits (fp32, finite)."""
+
+    def misfit(self, target: TargetKind[Any]) -> str:
+        """Values that follow voxel by voxel from what the network gives."""
+        return not_voxelwise(self.spec.kind, target)
 
     def remarks(self, target: TargetKind[Any]) -> list[str]:
         """A remark where balance=True is set for a target that is not 0 or 1."""
@@ -45,15 +50,20 @@ class DenseLoss(HeadLoss):
         known, positive = class_counts(sample.own_target, sample.own_weights)
         return {"known": known, "positive": positive}
 
+    def weights(self, sample: LossSample, totals: Totals) -> Tensor:
+        """What the error of each voxel is multiplied with, of the shape of logits or broadcast to
+        it; without gradient, 0 where the voxel does not count."""
+        if not self.spec.balance:
+            return sample.own_weights
+        return balanced(sample.own_target, **totals) * sample.own_weights
+
     def forward(self, sample: LossSample, totals: Totals) -> Tensor:
         """Mean over the voxels of the whole batch that count."""
-        target, weights = sample.own_target, sample.own_weights
-        if self.spec.balance:
-            weights = balanced(target, **totals) * weights
+        target, weights = sample.own_target, self.weights(sample, totals)
         # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
         unknown = ~(weights > 0)
         logits = sample.own_logits.float().masked_fill(unknown, 0)
-        errors = self.errors(
-            logits, target.masked_fill(unknown, 0), sample.activations[sample.head]
-        )
+        activation = sample.activations[sample.head]
+        assert isinstance(activation, Activation)
+        errors = self.errors(logits, target.masked_fill(unknown, 0), activation)
         return (errors * weights).sum() / totals["known"].sum().clamp(min=1)

@@ -32,13 +32,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from lsd import spec
-from lsd.targets.activation import Activation
+from lsd.arrays.offsets import Offset
+from lsd.targets.activation import Readout
 from lsd.targets.target import TargetKind
 
 Totals = Mapping[str, Tensor]
@@ -51,15 +52,17 @@ class LossSample:
     Tensors are on one device; spatial axes are z y x, or y x where the network is 2D.
 
     logits:     what the network says, by head, float (b, c, *spatial); they carry the graph
-    targets:    what the heads should say, by head, float32 of the same shapes
-    weights:    how much each voxel of a channel counts, by head, float32 of the same shapes or
-                broadcast to them; 0 where the target is not known.  What logits and targets hold
+    targets:    what the values of the heads should be, by head, float32 of the shapes of the
+                values: of most heads that of the logits
+    weights:    how much each voxel of a channel counts, by head, float32 of the shapes of targets
+                or broadcast to them; 0 where the target is not known.  What logits and targets hold
                 there may be anything, NaN included
     labels:     int64 (b, 1, *spatial), as the targets were computed from them; 0 is background or
                 unknown.  Ids are bit patterns of uint64: those above 2**63 - 1 are negative
     known:      bool (b, 1, *spatial), where the label is known
     voxel_size: nm, one for each spatial axis
     activations: what makes values of logits, by head; it belongs to the head's target
+    neighborhoods: offsets of the channels in voxels, of heads that learn affinities, by head
     head:       the head whose loss is asked for
     share:      fraction of the samples of the whole batch that this is; 1: all of it
     """
@@ -70,7 +73,8 @@ class LossSample:
     labels: Tensor
     known: Tensor
     voxel_size: tuple[float, ...]
-    activations: Mapping[str, Activation]
+    activations: Mapping[str, Readout]
+    neighborhoods: Mapping[str, tuple[Offset, ...]] = field(default_factory=dict)
     head: str = ""
     share: float = 1.0
 
@@ -92,6 +96,11 @@ class LossSample:
     def own_target(self) -> Tensor:
         """Target of the head whose loss is asked for."""
         return self.targets[self.head]
+
+    @property
+    def own_neighborhood(self) -> tuple[Offset, ...]:
+        """Offsets of the channels of the head whose loss is asked for, which learns affinities."""
+        return self.neighborhoods[self.head]
 
     @property
     def own_weights(self) -> Tensor:

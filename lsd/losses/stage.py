@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
+from lsd.arrays.offsets import Offset
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.weighting.balancer import Balancer
 from lsd.spec import Fixed, Head, Weighting
 from lsd.spec.kinds import behaviour
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Readout
 from lsd.targets.target import target_kind
 
 
@@ -45,9 +46,14 @@ class StageLosses(nn.Module):
         return loss
 
     @property
-    def activations(self) -> dict[str, Activation]:
-        """The activation of each head, which turns logits into values."""
+    def activations(self) -> dict[str, Readout]:
+        """What turns the logits of each head into values."""
         return {name: target.activation for name, target in self._targets.items()}
+
+    def neighborhoods(self, dims: int) -> dict[str, tuple[Offset, ...]]:
+        """Offsets of the channels of heads that learn affinities, by head; dims: of the network."""
+        offsets = {name: target.neighborhood(dims) for name, target in self._targets.items()}
+        return {name: own for name, own in offsets.items() if own is not None}
 
     def remarks(self) -> list[str]:
         """What is strange, but not wrong, about the losses of these heads."""

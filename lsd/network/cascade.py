@@ -14,18 +14,21 @@ from lsd.network.layers import crop, heads
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Stage, Trunk, Variant
 from lsd.spec.kinds import answer_for
-from lsd.targets.target import TargetKind, channels, target_kind
+from lsd.targets.target import TargetKind, target_kind
 
 
 class StageNetwork(nn.Module):
-    """A trunk and its heads: (b, c, *input) -> {head: (b, channels of its target, *output)},
-    logits."""
+    """A trunk and its heads: (b, c, *input) -> {head: (b, logit channels of its target,
+    *output)}, logits."""
 
     def __init__(self, stage: Stage, trunk: Trunk, *, in_channels: int) -> None:
         super().__init__()
         kind = architecture(trunk)
         self.trunk = answer_for(kind.module(in_channels), trunk, names=("forward",))
-        outs = {name: channels(head.target, trunk.dims) for name, head in stage.heads.items()}
+        outs = {
+            name: target_kind(head.target).logit_channels(trunk.dims)
+            for name, head in stage.heads.items()
+        }
         self.heads = nn.ModuleDict(
             {
                 f"head_{name}": layer

@@ -10,7 +10,7 @@ from math import prod
 from lsd.network.trunks.trunk import architecture
 from lsd.network.walk import COPIES, Walk
 from lsd.spec import Stage, Trunk, Variant
-from lsd.targets.target import channels
+from lsd.targets.target import channels, target_kind
 
 # measured on the CPU: convolutions reorder and pad what they read unless it is in channels_last,
 # and load kernels once
@@ -45,7 +45,7 @@ def walk(
     steps.shape = tuple(n - lost for n, lost in zip(steps.shape, cropped, strict=True))
     for head in stage.heads.values():
         steps.channels = features
-        steps.convolve(channels(head.target, trunk.dims), (1,) * trunk.dims)
+        steps.convolve(target_kind(head.target).logit_channels(trunk.dims), (1,) * trunk.dims)
         steps.held += steps.values
     return steps
 
@@ -88,13 +88,16 @@ def memory(
         )
         entering = 4 * read * prod(inputs[stage.name])
         peak = max(peak, kept + entering + round(OVERHEAD * run.bytes_per_value * steps.peak))
-        # logits stay, and their sigmoids in fp32
-        logits = (
-            sum(channels(head.target, trunk.dims) for head in stage.heads.values())
-            * prod(steps.shape)
-            * 4
+        # logits stay, and the values that are made of them, in fp32
+        kinds = [target_kind(head.target) for head in stage.heads.values()]
+        logits, values = (
+            4 * prod(steps.shape) * sum(counts)
+            for counts in (
+                (kind.logit_channels(trunk.dims) for kind in kinds),
+                (kind.channels(trunk.dims) for kind in kinds),
+            )
         )
-        kept, outputs = kept + 2 * logits, outputs + logits
+        kept, outputs = kept + logits + values, outputs + values
     peak = max(peak, kept) + (outputs if run.averaged else 0)
     # lower precision keeps a copy of the weights
     return peak + parameters(trunk, variant) * (

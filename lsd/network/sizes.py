@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 from funlib.geometry import Coordinate
 
+from lsd.arrays.offsets import reach
 from lsd.network import cost
 from lsd.network.levels import Extent
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Network, Trunk, Variant
 from lsd.spec.mistakes import ConfigError
 from lsd.spec.plurals import counted
+from lsd.targets.target import target_kind
 
 
 def step(trunk: Trunk) -> Coordinate:
@@ -117,7 +119,11 @@ def stage_shapes(
     shapes = {last: Coordinate(shape)}
     for earlier in reversed(range(last)):
         heads = variant.stages[earlier].heads.keys()
-        readers = [shapes[later] for later in shapes if heads & set(variant.stages[later].reads)]
+        readers = [
+            shapes[later] + _margin(variant, read, trunk.dims) * 2
+            for later in shapes
+            if (read := heads & set(variant.stages[later].reads))
+        ]
         if readers:
             shapes[earlier] = _cover(trunk, readers)
         elif stage is None:
@@ -278,6 +284,17 @@ def _last(shapes: Iterator[Coordinate], fits: Callable[[Coordinate], bool]) -> C
     while fits(tried[-1]) and (more := list(islice(shapes, len(tried)))):
         tried += more
     return tried[bisect_left(tried, True, key=lambda shape: not fits(shape)) - 1]
+
+
+def _margin(variant: Variant, heads: Collection[str], dims: int) -> Coordinate:
+    """Voxels a side at the border of these heads where values may be wrong, since voxels that they
+    are made of lie outside."""
+    partners = [
+        offset
+        for name in heads
+        for offset in target_kind(variant.heads()[name].target).partners(dims)
+    ]
+    return Coordinate(reach([(0,) * dims, *partners]))
 
 
 def _cover(trunk: Trunk, needed: Sequence[Coordinate]) -> Coordinate:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from lsd.arrays.arguments import keywords, unknown_keyword
+from lsd.arrays.arguments import derived, keywords, unknown_keyword
 from lsd.spec import Spec
-from lsd.spec.mistakes import lines
 
 Settings = TypeVar("Settings", bound=Spec)
 
@@ -30,7 +27,4 @@ def with_settings(
         if name not in allowed:
             known = dict.fromkeys((*keywords(of), *allowed))
             raise ValueError(unknown_keyword(of.__name__, name, known))
-    try:
-        return spec.derive(**settings)
-    except ValidationError as error:
-        raise ValueError("; ".join(lines(error))) from None
+    return derived(spec, **settings)

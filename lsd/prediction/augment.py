@@ -52,10 +52,12 @@ def turns_of(mode: Mode, alike: Sequence[Hashable]) -> tuple[Turn, ...]:
     )
 
 
-def opinion_margin(opinions: Sequence[Opinion | None], dims: int) -> tuple[Offset, Offset]:
+def opinion_margin(
+    opinions: Sequence[Opinion | None], dims: int, *, partners: Sequence[Offset] = ()
+) -> tuple[Offset, Offset]:
     """Voxels (below, above) that a block must compute around what it keeps for all opinions to
-    exist there."""
-    shifts = [(0,) * dims, *(opinion.shift for opinion in opinions if opinion)]
+    exist there, and all voxels at the offsets in `partners`."""
+    shifts = [(0,) * dims, *(opinion.shift for opinion in opinions if opinion), *partners]
     return tuple(max(-s[a] for s in shifts) for a in range(dims)), tuple(
         max(s[a] for s in shifts) for a in range(dims)
     )

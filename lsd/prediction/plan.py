@@ -130,8 +130,12 @@ def _turns(
 def _margin(
     targets: Sequence[TargetKind[Any]], turns: Sequence[Turn]
 ) -> tuple[Coordinate, Coordinate]:
+    """Voxels (below, above) around what is kept of a block, so that all opinions are there, and all
+    voxels that values are made of."""
+    dims = len(turns[0].order)
     opinions = [opinion for target in targets for turn in turns for opinion in target.turned(turn)]
-    below, above = opinion_margin(opinions, len(turns[0].order))
+    partners = [offset for target in targets for offset in target.partners(dims)]
+    below, above = opinion_margin(opinions, dims, partners=partners)
     return Coordinate(below), Coordinate(above)
 
 

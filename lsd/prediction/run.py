@@ -102,9 +102,8 @@ def predict(
     OSError before anything is predicted where checkpoint, volumes or outputs are not as they should
     be, BlocksFailed where blocks failed.
     """
-    config = expanded = expand(config)
-    config = with_threads(config, workers)
-    settings = config.predict
+    config = expand(config)
+    settings = with_threads(config.predict, workers)
     if workers is None and settings.workers != Workers():
         log.warning(
             "predict.workers has no effect here, since this process predicts alone; to share the "
@@ -119,8 +118,8 @@ def predict(
     ]
     path = checkpoint_path(settings.checkpoint, config)
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
-    planned = [(volume, _plan(config, volume, wanted)) for volume in volumes]
-    keep_config(expanded, sections=_sections(settings))
+    planned = [(volume, _plan(volume, wanted)) for volume in volumes]
+    keep_config(config, sections=_sections(settings))
     _compare_heads(config.variant, wanted)
     log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
@@ -149,14 +148,14 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     return f"{heads}: {network}, {counted(workers.count, 'worker')}"
 
 
-def with_threads(config: Config, workers: Workers | None) -> Config:
-    """The config with the threads that a block is predicted with.
+def with_threads(settings: Predict, workers: Workers | None) -> Predict:
+    """The settings with the threads that a block is predicted with.
 
     Sums differ in the last bits with the number of threads, so it must not follow from the number
     of workers.
     """
-    threads = config.predict.threads or (torch.get_num_threads() if workers is None else 1)
-    return config.derive(predict={"threads": threads})
+    threads = settings.threads or (torch.get_num_threads() if workers is None else 1)
+    return settings.derive(threads=threads)
 
 
 def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
@@ -166,11 +165,12 @@ def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
     return volume
 
 
-def _plan(config: Config, volume: OpenVolume, wanted: Wanted) -> Plan:
+def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
+    region = wanted.settings.region
     try:
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
-        roi = within(config.predict.region, volume.raw.roi) if config.predict.region else volume.roi
+        roi = within(region, volume.raw.roi) if region else volume.roi
         return wanted.plan(roi, volume)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: {error}") from error
@@ -216,7 +216,7 @@ def _predict(
     progress: bool | None,
 ) -> Path:
     target = prediction(config, volume.name)
-    step = step_of(config, target, volume, wanted, plan)
+    step = step_of(target, volume, wanted, plan, data_root=data_root(config))
     with working(target, step) as container:
         step = replace(step, container=container)
         prepare(step)
@@ -235,11 +235,13 @@ def _predict(
     return target
 
 
-def step_of(config: Config, target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan) -> Step:
+def step_of(
+    target: Path, volume: OpenVolume, wanted: Wanted, plan: Plan, *, data_root: Path
+) -> Step:
     """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
-        volume=VolumeInput.raw(volume, data_root(config), roi=_raw_roi(volume, read)),
+        volume=VolumeInput.raw(volume, data_root, roi=_raw_roi(volume, read)),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         settings=Predict.model_validate(

@@ -21,8 +21,29 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.targets import NEAREST, Affinities, Boundary, Descriptors, Mask, Target
-from lsd.spec.variants import Bce, Head, Loss, Mse, Stage, Variant
+from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.targets import (
+    NEAREST,
+    Affinities,
+    Boundary,
+    Descriptors,
+    Embeddings,
+    Foreground,
+    Mask,
+    Target,
+)
+from lsd.spec.variants import (
+    Bce,
+    Dice,
+    Discriminative,
+    Head,
+    Loss,
+    Malis,
+    Mse,
+    Stage,
+    Supervoxel,
+    Variant,
+)
 from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
 from lsd.spec.weighting import (
     CosineGate,
@@ -46,9 +67,13 @@ __all__ = [
     "Decoder",
     "Defects",
     "Descriptors",
+    "Dice",
+    "Discriminative",
     "Elastic",
+    "Embeddings",
     "Evaluate",
     "Fixed",
+    "Foreground",
     "ForkMerge",
     "Format",
     "Fragments",
@@ -58,6 +83,7 @@ __all__ = [
     "Intensity",
     "Kind",
     "Loss",
+    "Malis",
     "Mask",
     "Mean",
     "MeanAll",
@@ -82,12 +108,15 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Setting",
     "Shape",
     "Sharpen",
     "Simple",
     "SizeDifference",
     "Spec",
     "Stage",
+    "Supervoxel",
+    "Sweep",
     "Synthetic",
     "Target",
     "Train",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from lsd.spec.code import code_digest, is_outside
 from lsd.spec.kinds import Kind
@@ -94,6 +95,17 @@ def _name(kind: Kind) -> str | None:
 
 
 def _fields(value: BaseModel) -> dict[str, bool]:
-    """Names of fields, and whether they have an effect."""
+    """Names of fields, and whether they have an effect.
+
+    What is not written where it is the usual one (`exclude_if`) has none there: results of before
+    there was such a field are the same.
+    """
     left_out = without_effect(type(value))
-    return {name: name not in left_out for name in type(value).model_fields}
+    return {
+        name: name not in left_out and not _is_usual(field, getattr(value, name))
+        for name, field in type(value).model_fields.items()
+    }
+
+
+def _is_usual(field: FieldInfo, value: Any) -> bool:
+    return field.exclude_if is not None and bool(field.exclude_if(value))

@@ -13,9 +13,10 @@ def of_variant(variant: Variant, dims: int) -> list[str]:
     """What heads cannot learn in `dims` axes, a line for each field.  In 2D, z is left out where it
     is given."""
     return [
-        f"head {name!r}: target.{fault}"
+        f"head {name!r}: {field}.{fault}"
         for name, head in variant.heads().items()
-        for fault in head.target.faults(dims)
+        for field, kind in (("target", head.target), ("loss", head.loss))
+        for fault in kind.faults(dims)
     ]
 
 

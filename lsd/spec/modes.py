@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
@@ -29,6 +29,15 @@ class Mode(Kind):
         iterations: of each stage; validates: there are volumes to validate on
         """
         return None
+
+    def rounded(self, iterations: int) -> int:
+        """The iterations nearest below these (or one round, where these are fewer) that make whole
+        rounds, if it works in rounds."""
+        return iterations
+
+    def shortened(self, iterations: int) -> Self:
+        """The same in a training of so few iterations, for measuring how long they take."""
+        return self
 
 
 class Plain(Mode):
@@ -71,6 +80,14 @@ class ForkMerge(Mode):
     @classmethod
     def _ascending(cls, factors: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sorted({0.0, *factors}))
+
+    def rounded(self, iterations: int) -> int:
+        """A multiple of `every`."""
+        return max(1, iterations // self.every) * self.every
+
+    def shortened(self, iterations: int) -> Self:
+        """One round."""
+        return self.derive(every=iterations)
 
     def misfit(self, variant: Variant, *, iterations: int, validates: bool) -> str | None:
         """It wants a stage with a target and other heads, whole rounds, and validation volumes."""

@@ -8,6 +8,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else _plural(noun)}"
 
 
+def are(count: int) -> str:
+    """ "is" of one thing, else "are"."""
+    return "is" if count == 1 else "are"
+
+
 def _plural(noun: str) -> str:
     if noun.endswith("is"):
         return f"{noun[:-2]}es"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lsd.spec.base import Ints, OneOrEachAxis, Positive, too_few
+from lsd.spec.base import Ints, OneOrEachAxis, Positive, PositiveFloat, too_few
 from lsd.spec.kinds import Kind
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
@@ -45,15 +45,13 @@ class Target(Kind):
         return None
 
 
-class Affinities(Target):
-    """1 where a voxel and its neighbour at an offset are one neuron.
+class WithNeighborhood(Target):
+    """Targets of which affinities are predicted.
 
     neighborhood: offsets in voxels, z y x, one channel each.  In 2D, offsets along z are dropped
                   and the others lose their z
     """
 
-    kind: Literal["affinities"] = "affinities"
-    behaviour: ClassVar[str] = "lsd.targets.affinities:AffinityTarget"
     neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = (
         NEAREST
     )
@@ -87,6 +85,36 @@ class Affinities(Target):
     def affinity_offsets(self) -> tuple[Ints, ...]:
         """The offsets of the neighborhood."""
         return self.neighborhood
+
+
+class Affinities(WithNeighborhood):
+    """1 where a voxel and its neighbour at an offset are one neuron.
+
+    neighborhood: offsets in voxels, z y x, one channel each.  In 2D, offsets along z are dropped
+                  and the others lose their z
+    """
+
+    kind: Literal["affinities"] = "affinities"
+    behaviour: ClassVar[str] = "lsd.targets.affinities:AffinityTarget"
+
+
+class Embeddings(WithNeighborhood):
+    """Dense voxel embeddings: `dimensions` numbers for each voxel, near each other within an object
+    and far apart between objects.  Learned by the loss Discriminative.
+
+    What is predicted are affinities, by how near two embeddings are; so decoders, blocks and
+    averages over flips take such a head as any other of affinities.
+
+    neighborhood: offsets in voxels of the affinities, z y x, one channel each; as of Affinities
+    dimensions:   channels that the network gives
+    dd:           half the distance (sum of absolute differences) from which on two embeddings are
+                  of different objects: their affinity is 0
+    """
+
+    kind: Literal["embeddings"] = "embeddings"
+    behaviour: ClassVar[str] = "lsd.targets.embeddings:EmbeddingTarget"
+    dimensions: Positive = 12
+    dd: PositiveFloat = 1.5
 
 
 class Descriptors(Target):
@@ -142,3 +170,10 @@ class Mask(Target):
     kind: Literal["mask"] = "mask"
     behaviour: ClassVar[str] = "lsd.targets.mask:MaskTarget"
     array: str
+
+
+class Foreground(Target):
+    """1 where there is an object, whichever, 0 on background; one channel."""
+
+    kind: Literal["foreground"] = "foreground"
+    behaviour: ClassVar[str] = "lsd.targets.foreground:ForegroundTarget"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lsd.spec.base import PositiveFloat, Several, SeveralSpecs, Spec
+from lsd.spec.base import NonNegativeFloat, PositiveFloat, Several, SeveralSpecs, Spec
 from lsd.spec.kinds import Kind
 from lsd.spec.names import Hyphenated, Word
 from lsd.spec.targets import Target
 from lsd.spec.weighting import Fixed, Weighting
+
+# how voxels can be neighbours, by axes
+CONNECTIVITIES = {2: (4, 8), 3: (6, 18, 26)}
 
 
 class Loss(Kind):
@@ -23,6 +27,11 @@ class Loss(Kind):
     noun: ClassVar[str] = "loss"
 
     weight: PositiveFloat = 1.0
+
+    def faults(self, dims: int) -> Iterator[str]:
+        """What it cannot be beside a network of `dims` axes (2 or 3): a line each, which begins
+        with the field, as in "connectivity: ...".  Nothing unless a kind says so."""
+        yield from ()
 
 
 class Mse(Loss):
@@ -45,6 +54,95 @@ class Bce(Loss):
     kind: Literal["bce"] = "bce"
     behaviour: ClassVar[str] = "lsd.losses.bce:BceLoss"
     balance: bool = False
+
+
+class Dice(Loss):
+    """Weighted soft dice of probabilities, for each channel over the whole batch.
+
+    smooth: voxels of agreement that are added, so that a channel that is 0 everywhere is learned
+            too
+    """
+
+    kind: Literal["dice"] = "dice"
+    behaviour: ClassVar[str] = "lsd.losses.dice:DiceLoss"
+    smooth: NonNegativeFloat = 1.0
+
+
+class Discriminative(Loss):
+    """Embeddings of an object are drawn to their mean, and means of objects are pushed apart.  Of
+    the target Embeddings, whose dd says how far.  An object is a connected piece of a label in the
+    sample.
+
+    alpha: weight of what draws a voxel to the mean of its object
+    beta:  weight of what pushes the means of two objects apart
+    gamma: weight of what draws means to 0
+    dv:    distance from its mean within which a voxel is not drawn
+    """
+
+    kind: Literal["discriminative"] = "discriminative"
+    behaviour: ClassVar[str] = "lsd.losses.discriminative:DiscriminativeLoss"
+    alpha: NonNegativeFloat = 1.0
+    beta: NonNegativeFloat = 1.0
+    gamma: NonNegativeFloat = 0.001
+    dv: NonNegativeFloat = 0.0
+
+
+class Malis(Loss):
+    """Constrained MALIS, of affinities: squared error, of which an affinity has a part as large as
+    the part of all pairs of voxels that are joined, or kept apart, because of it.
+
+    dense: a loss that is added, times its own weight; None: none.  MALIS says much of few voxels
+           and nothing of most, so one that says something of each, such as Mse(balance=True), keeps
+           a young network from going astray
+    """
+
+    kind: Literal["malis"] = "malis"
+    behaviour: ClassVar[str] = "lsd.losses.malis_loss:MalisHeadLoss"
+    dense: Loss | None = None
+
+    def faults(self, dims: int) -> Iterator[str]:
+        """Those of the dense loss."""
+        if self.dense is not None:
+            yield from (f"dense.{fault}" for fault in self.dense.faults(dims))
+
+
+class Supervoxel(Loss):
+    """Cross entropy, of which mistakes that split an object or join two weigh more.
+
+    A group of connected mistakes is critical where the object has another number of pieces because
+    of it.  For heads that learn `Foreground`, whose mistakes are voxels, or `Affinities`, whose
+    mistakes are edges.
+
+    mode:      "convex": cross entropy times 1 - alpha, and alpha times the weight of critical
+               mistakes; "additive": all of cross entropy, and the same of critical mistakes
+    alpha:     how much critical mistakes count
+    w_split:   weight of mistakes that split an object or lose it
+    w_merge:   weight of mistakes that join objects or make one up
+    criterion: of voxels: "joint": all mistakes at once; "individual": each group by itself
+    connectivity: of voxels: 6, 18 or 26 in 3D, 4 or 8 in 2D; None: by faces, 6 or 4
+    threshold: probability above which there is foreground, from which on an affinity joins
+    balance:   positives and negatives of a channel weigh the same in sum
+    """
+
+    kind: Literal["supervoxel"] = "supervoxel"
+    behaviour: ClassVar[str] = "lsd.losses.supervoxel_loss:SupervoxelHeadLoss"
+    mode: Literal["convex", "additive"] = "convex"
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    w_split: NonNegativeFloat = 0.5
+    w_merge: NonNegativeFloat = 0.5
+    criterion: Literal["joint", "individual"] = "joint"
+    connectivity: Literal[4, 6, 8, 18, 26] | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    balance: bool = False
+
+    def faults(self, dims: int) -> Iterator[str]:
+        """A connectivity of another number of axes."""
+        allowed = CONNECTIVITIES[dims]
+        if self.connectivity is not None and self.connectivity not in allowed:
+            yield (
+                f"connectivity: {self.connectivity} does not exist in {dims}D; allowed: "
+                f"{', '.join(map(str, allowed))}"
+            )
 
 
 class Head(Spec):

@@ -66,13 +66,16 @@ class Synthetic(Spec):
 
     kind:       "isotropic", or "anisotropic" serial sections with their defects
     shape:      voxels, z y x
-    voxel_size: in nm, z y x
+    voxel_size: in nm, z y x; neurites have their size in nm, so larger voxels show thinner ones
+    membranes:  how dark membranes are, as a share of the usual: fainter ones are harder to find
     seed:       what it is grown from: another one gives another volume
     """
 
     kind: Literal["isotropic", "anisotropic"] = "isotropic"
     shape: Shape = (128, 128, 128)
     voxel_size: VoxelSize = (10.0, 10.0, 10.0)
+    # not written where it is the usual one: volumes of before had no such field
+    membranes: Annotated[float, Field(gt=0, le=1, exclude_if=lambda share: share == 1)] = 1.0
     seed: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
 
 

@@ -7,8 +7,10 @@ organelles mitochondria, vesicles, microtubules, synapses, along the paths
 scene      all of it, seen on a grid of voxels
 render     its grey values;  microscope: what imaging and serial sectioning add;  noise: smooth
            random fields
+skeletons  center lines of the labels, from the paths
 """
 
+from lsd.synthetic.skeletons import skeletons
 from lsd.synthetic.synthesize import synthesize
 
-__all__ = ["synthesize"]
+__all__ = ["skeletons", "synthesize"]

@@ -20,6 +20,7 @@ class Look:
     grain, cloud: fine and coarse texture of the cytoplasm
     cristae: how much stripes of mitochondria differ;  rim: share of `outline` in a mitochondrion's
              membrane
+    strength: how dark membranes are, as a share of what they are where they are clear
     """
 
     membrane: float
@@ -32,6 +33,7 @@ class Look:
     cloud: float
     cristae: float
     rim: float
+    strength: float = 1.0
 
 
 def grey_values(scene: Scene, look: Look, rng: np.random.Generator) -> Floats:
@@ -78,6 +80,8 @@ def _membranes(value: Floats, scene: Scene, look: Look, rng: np.random.Generator
     """Two leaflets and the cleft between them; dense and thick where there is a synapse; here and
     there faint."""
     strength = np.clip(0.92 + 0.17 * scene.noise(80, rng), 0.5, 1.0)
+    if look.strength != 1:
+        strength = np.float32(look.strength) * strength
     width = look.width * (1 + 0.12 * scene.noise(130, rng))
     dark = strength * _line(np.abs(scene.wall - look.cleft), width)
     thick = np.where(scene.postsynaptic, np.float32(1.9), np.float32(1.2))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lsd.synthetic.capsules import FAR, Floats, join, nearest_two
+from lsd.synthetic.capsules import FAR, Floats, NearestOwners, join, nearest_two
 from lsd.synthetic.growth import Neurite
 from lsd.synthetic.labels import Ids, connected, wall_distance
 from lsd.synthetic.noise import smooth_noise
@@ -57,9 +57,7 @@ def build_scene(
     positions: (3, z, y, x) nm, where in space each voxel lies;  size: of a voxel, nm;  planes: that
                make one section
     """
-    field = nearest_two(
-        join([neurite.capsules for neurite in neurites]), positions, voxel_size=size, reach=REACH
-    )
+    field = _nearest(neurites, positions, size)
     owner = _everywhere(field.owner, size)
     wall = _wall(field.second - field.first, connected(owner), size, planes)
     mito, stripe = _mitochondria(neurites, owner, wall, positions, size, rng)
@@ -77,6 +75,18 @@ def build_scene(
         postsynaptic=synapse.owner != owner,
         voxel_size=size,
     )
+
+
+def owners(
+    neurites: list[Neurite], positions: Floats, size: tuple[float, ...]
+) -> NDArray[np.int32]:
+    """The neurite that each voxel belongs to (z, y, x); arguments as of `build_scene`."""
+    return _everywhere(_nearest(neurites, positions, size).owner, size)
+
+
+def _nearest(neurites: list[Neurite], positions: Floats, size: tuple[float, ...]) -> NearestOwners:
+    capsules = join([neurite.capsules for neurite in neurites])
+    return nearest_two(capsules, positions, voxel_size=size, reach=REACH)
 
 
 def _everywhere(owner: NDArray[np.int32], size: tuple[float, ...]) -> NDArray[np.int32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from lsd.spec.volumes import Synthetic
 from lsd.synthetic.capsules import Floats
-from lsd.synthetic.growth import grow
+from lsd.synthetic.growth import Neurite, grow
 from lsd.synthetic.labels import connected
 from lsd.synthetic.microscope import Imaging, damage, displacements, image
 from lsd.synthetic.noise import smooth_noise
@@ -62,27 +64,53 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     Raises ValueError if the shape has not three axes of LEAST_SHAPE or more (an anisotropic volume:
     any z).
     """
-    _check(synthetic)
-    grown, bent, filled, painted, imaged, damaged = np.random.default_rng(
-        synthetic.seed % 2**64
-    ).spawn(6)
-    planes = _planes(synthetic)
-    extent = tuple(n * size for n, size in zip(synthetic.shape, synthetic.voxel_size, strict=True))
-    neurites = grow(extent, grown)
-    scene = build_scene(
-        neurites, _positions(synthetic, planes, bent), _fine(synthetic, planes), planes, filled
-    )
-    value = grey_values(scene, LOOKS[synthetic.kind], painted)
+    tissue, (filled, painted, imaged, damaged) = grown_tissue(synthetic)
+    planes = tissue.planes
+    scene = build_scene(tissue.neurites, tissue.positions, tissue.voxel_size, planes, filled)
+    look = replace(LOOKS[synthetic.kind], strength=synthetic.membranes)
+    value = grey_values(scene, look, painted)
     value = value.reshape(-1, planes, *value.shape[1:]).mean(axis=1, dtype=np.float32)
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
     if synthetic.kind == "anisotropic":
         value = damage(value, damaged)
-    middle = slice(planes // 2, None, planes)
     return {
         "volumes/raw": np.clip(value + 0.5, 0, 255).astype(np.uint8),
-        "volumes/labels/neuron_ids": connected(scene.owner[middle]),
-        "volumes/labels/mitochondria": (scene.mitochondrion[middle] < 0).astype(np.uint8),
+        "volumes/labels/neuron_ids": connected(scene.owner[tissue.middle]),
+        "volumes/labels/mitochondria": (scene.mitochondrion[tissue.middle] < 0).astype(np.uint8),
     }
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """What was grown, and the grid of voxels that it is seen on.
+
+    positions:  (3, z, y, x) nm, where in space each voxel lies
+    planes:     that make one section of the volume; 1: a voxel is one of the volume
+    voxel_size: of the grid, nm
+    """
+
+    neurites: list[Neurite]
+    positions: Floats
+    planes: int
+    voxel_size: tuple[float, ...]
+
+    @property
+    def middle(self) -> slice:
+        """The planes whose labels are those of the sections."""
+        return slice(self.planes // 2, None, self.planes)
+
+
+def grown_tissue(synthetic: Synthetic) -> tuple[Tissue, Sequence[np.random.Generator]]:
+    """The tissue of a volume, and the generators of all that comes after it.
+
+    Raises ValueError as `synthesize` does.
+    """
+    _check(synthetic)
+    grown, bent, *later = np.random.default_rng(synthetic.seed % 2**64).spawn(6)
+    planes = _planes(synthetic)
+    extent = tuple(n * size for n, size in zip(synthetic.shape, synthetic.voxel_size, strict=True))
+    positions = _positions(synthetic, planes, bent)
+    return Tissue(grow(extent, grown), positions, planes, _fine(synthetic, planes)), later
 
 
 def _check(synthetic: Synthetic) -> None:

@@ -1,4 +1,4 @@
-"""Activations: what becomes of the logits of a head, the values that it predicts."""
+"""What becomes of the logits of a head: the values that it predicts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 EDGE = 1e-6
 
 
-class Activation(HandedOut, ABC):
-    """From logits to values, voxel by voxel; made by a target for the heads that learn it.
+class Readout(HandedOut, ABC):
+    """From logits to values; made by a target for the heads that learn it.
+
+    A value may follow from logits of several channels and voxels, so logits and values may differ
+    in their channels (`lsd.targets.target.TargetKind.logit_channels`).  One that follows from its
+    own logit alone is an `Activation`.
 
     low, high: values lie between these, both included; targets do so, too.  Values are stored as
                uint8 in 255 steps between them
@@ -26,17 +30,22 @@ class Activation(HandedOut, ABC):
 
     @abstractmethod
     def __call__(self, logits: Tensor) -> Tensor:
-        """Values of float32 logits of any shape, with a gradient; logits stay as they are."""
-
-    @abstractmethod
-    def inverse(self, values: Tensor) -> Tensor:
-        """Logits that become `values`; where those are at an end of the range, finite ones that
-        become nearly that."""
+        """Values (b, c, *spatial) of float32 logits (b, logit channels, *spatial), with a gradient;
+        logits stay as they are."""
 
     def in_place(self, logits: Tensor) -> Tensor:
         """Values of logits that nobody needs any more, so they may be overwritten, which spares
         memory."""
         return self(logits)
+
+
+class Activation(Readout):
+    """From logits to values, voxel by voxel and channel by channel, whatever their shape."""
+
+    @abstractmethod
+    def inverse(self, values: Tensor) -> Tensor:
+        """Logits that become `values`; where those are at an end of the range, finite ones that
+        become nearly that."""
 
 
 class Sigmoid(Activation):

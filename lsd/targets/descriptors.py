@@ -26,7 +26,6 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast, get_args
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from funlib.geometry import Coordinate
@@ -34,6 +33,7 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, per_axis, whole_number
 from lsd.arrays.caller import warn_caller
+from lsd.arrays.components import connected_components
 from lsd.arrays.ids import ids
 from lsd.arrays.turning import Turn
 from lsd.targets import objects, tiles, windows
@@ -259,9 +259,7 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
     def _pieces(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not self.spec.connected:
             return labels
-        connectivity = 26 if labels.ndim == 3 else 8
-        pieces: npt.NDArray[Any] = cc3d.connected_components(labels, connectivity=connectivity)
-        return pieces
+        return connected_components(labels)[0]
 
     def _sigma(self, dims: int) -> tuple[float, ...]:
         """One value an axis; in 2D a sigma for z y x loses its z."""

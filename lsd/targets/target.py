@@ -31,7 +31,7 @@ from lsd.arrays.offsets import Offset, for_dims
 from lsd.arrays.turning import Turn
 from lsd.spec.code import is_outside
 from lsd.spec.kinds import behaviour
-from lsd.targets.activation import Activation, Sigmoid
+from lsd.targets.activation import Readout, Sigmoid
 from lsd.targets.opinion import Opinion, of_affinities
 from lsd.targets.storage import Storage
 
@@ -99,20 +99,22 @@ class TargetKind(ABC, Generic[Settings]):
     activation: what becomes of the logits of a head that learns it; its range is that of the
                 values of the target
     binary:     whether values are 0 or 1, so that both can be balanced
+    is_foreground: whether it is one channel that is 1 on the objects of labels, and 0 elsewhere
 
     dims is 2 or 3 everywhere: of the network, not of the volume.  What a kind cannot do in 2D or
     in 3D is said by its spec (`lsd.spec.Target.faults`), before anything runs.
     """
 
-    activation: Activation = Sigmoid()
+    activation: Readout = Sigmoid()
     binary: bool = False
+    is_foreground: bool = False
 
     def __init__(self, settings: Settings) -> None:
         self.spec = settings
 
     @abstractmethod
     def channels(self, dims: int) -> int:
-        """How many channels a head that learns it has."""
+        """How many channels the values of a head have: the target, and what is predicted."""
 
     @abstractmethod
     def compute(self, sample: Sample) -> tuple[Values, Known]:
@@ -126,6 +128,20 @@ class TargetKind(ABC, Generic[Settings]):
         """Voxels of labels around a region, on each side, that its target depends on; none unless
         a kind says so.  voxel_size: nm, one an axis."""
         return Coordinate((0,) * len(voxel_size))
+
+    def logit_channels(self, dims: int) -> int:
+        """How many channels the network gives; as many as the values have unless a kind, whose
+        activation makes others of them, says so."""
+        return self.channels(dims)
+
+    def partners(self, dims: int) -> tuple[Offset, ...]:
+        """Offsets from a voxel to others whose logits its values are made of, in voxels; none
+        unless a kind says so.
+
+        Values are right where all of them lie inside the logits, and only those are kept: blocks of
+        a prediction, and what a later stage reads, compute so much more around.
+        """
+        return ()
 
     def arrays(self) -> tuple[str, ...]:
         """Names of the arrays (Volume.arrays), other than labels, that it is computed from."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lsd.evaluation.score import Score
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
+from lsd.targets.activation import Activation
 
 Array = NDArray[np.float32]
 
@@ -74,6 +75,9 @@ def score_losses(
 ) -> LossScore:
     """The loss of each head over a region, as in training: mean over the voxels that count.
 
+    A head whose logits do not follow from its values, such as one of embeddings, which are only
+    comparable within a block, counts with the mean squared error of its values.
+
     predicted: values by head, (c, z, y, x)
     targets:   target by head, and where it is known, of the same shapes
     labels, known: (z, y, x); voxel_size: nm
@@ -86,21 +90,36 @@ def score_losses(
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return tensor.movedim(1, 0) if flat else tensor[None]
 
+    values = {name: batch(array) for name, array in predicted.items()}
+    size = tuple(voxel_size)[1 if flat else 0 :]
     sample = LossSample(
         # a probability that is 0 or 1 after rounding has no logit, so it is moved a little
         logits={
-            name: losses.activations[name].inverse(batch(array))
-            for name, array in predicted.items()
+            name: activation.inverse(values[name])
+            for name, activation in losses.activations.items()
+            if isinstance(activation, Activation)
         },
         targets={name: batch(target) for name, (target, _) in targets.items()},
         weights={name: batch(mask.astype(np.float32)) for name, (_, mask) in targets.items()},
         labels=batch(labels.view(np.int64)[None]),
         known=batch(known[None]),
-        voxel_size=tuple(voxel_size)[1 if flat else 0 :],
+        voxel_size=size,
         activations=losses.activations,
+        neighborhoods=losses.neighborhoods(len(size)),
     )
     # a whole region need not fit on the device that holds the parameters of the losses
     on_cpu = deepcopy(losses).cpu().eval()
     with torch.no_grad():
-        by_head = on_cpu(sample, on_cpu.totals(sample, heads=weights))
-    return LossScore({name: loss.item() for name, loss in by_head.items()}, weights)
+        with_logits = [name for name in weights if name in sample.logits]
+        by_head = on_cpu(sample, on_cpu.totals(sample, heads=with_logits))
+    rest = {
+        name: _squared_error(values[name], sample.of(name))
+        for name in weights
+        if name not in sample.logits
+    }
+    return LossScore({name: (by_head | rest)[name].item() for name in weights}, weights)
+
+
+def _squared_error(values: torch.Tensor, sample: LossSample) -> torch.Tensor:
+    known = sample.own_weights > 0
+    return ((values - sample.own_target).square() * known).sum() / known.sum().clamp(min=1)

@@ -49,7 +49,7 @@ def finished(config: Config, stage: Stage) -> str:
     done = iterations_done(config, stage)
     if done < config.train.iterations:
         return (
-            f"done: {counted(done, 'iteration')}, and a later stage is trained on them; to train "
+            f"{counted(done, 'iteration')} done, and a later stage is trained on them; to train "
             f"it longer, give the run another name="
         )
     # with more iterations, a stage before it need not go on

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from lsd.losses.stage import StageLosses
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.repair import way_back
 from lsd.network.checkpoints.restore import config_of
@@ -35,12 +36,14 @@ log = logging.getLogger(__name__)
 def check_start(config: Config) -> None:
     """Raises ValueError for what would be noticed late only.
 
-    That is a device, a checkpoint or data that are not there, nothing to train, or another config
-    or other data than the run was begun with.
+    That is a head that its loss cannot learn, a device, a checkpoint or data that are not there,
+    nothing to train, or another config or other data than the run was begun with.
     """
     stages, train = config.variant.stages, config.train
     for stage in stages:
         training_shapes(config.variant, config.network, stage=stage.name)
+        # raises ValueError where a head cannot be learned by its loss
+        StageLosses(stage.heads)
     _check_precision(train, config.network)
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):

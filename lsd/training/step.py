@@ -80,6 +80,7 @@ def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) ->
         known=_tensor(learner, batch.known),
         voxel_size=batch.voxel_size,
         activations=learner.losses.activations,
+        neighborhoods=learner.losses.neighborhoods(len(batch.voxel_size)),
         share=len(learner.ranks.share(size)) / size,
     )
 

@@ -18,6 +18,7 @@ from lsd.batches.pipeline import Batch
 from lsd.network import cost, sizes
 from lsd.network.precision import autocast, choose
 from lsd.spec import Config, Stage
+from lsd.targets.target import target_kind
 from lsd.training.learner import Learner
 from lsd.training.step import loss_sample
 
@@ -105,7 +106,12 @@ def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:
 
     Raises ValueError for a loss that is no finite number.
     """
-    logits = {name: torch.zeros(target.shape) for name, target in batch.targets.items()}
+    targets = {name: target_kind(head.target) for name, head in learner.stage.heads.items()}
+    dims = len(batch.voxel_size)
+    logits = {
+        name: torch.zeros(len(target), targets[name].logit_channels(dims), *target.shape[2:])
+        for name, target in batch.targets.items()
+    }
     on_device = {name: each.to(learner.device) for name, each in logits.items()}
     sample = loss_sample(learner, batch, on_device)
     losses = learner.losses(sample, learner.losses.totals(sample))

@@ -41,7 +41,7 @@ def update_pictures(update: Update, stage: Stage) -> dict[str, Picture]:
     }
     for name, logits in update.logits.items():
         kind = target_kind(stage.heads[name].target)
-        predicted = kind.activation(logits[sample].detach().float()).cpu().numpy()
+        [predicted] = kind.activation(logits[sample : sample + 1].detach().float()).cpu().numpy()
         target = kind.storage.as_grey(batch.targets[name][sample])
         pictures[f"{name}/target"] = head_picture(target, above=above)
         predicted = kind.storage.as_grey(predicted)

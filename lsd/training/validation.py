@@ -28,7 +28,7 @@ from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
-from lsd.spec import Config, Evaluate, Predict, Stage, Target, paths
+from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
 from lsd.targets import target as targets
 from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
@@ -97,7 +97,7 @@ class Validator:
     def __init__(self, config: Config, stage: Stage, *, heads: Sequence[str] | None = None) -> None:
         self.stage, self.network = stage, config.network
         self.heads = tuple(stage.heads if heads is None else heads)
-        self.predict = _prediction_settings(config)
+        self.predict = _prediction_settings(config.predict, config.train)
         self.job = validation_job(config, stage, by_loss=heads is not None)
         self.yardstick = self.job.record()
 
@@ -240,10 +240,9 @@ def _open_volumes(config: Config) -> list[OpenVolume]:
     return [open_volume(volume, name=name, data_root=root) for name, volume in volumes.items()]
 
 
-def _prediction_settings(config: Config) -> Predict:
+def _prediction_settings(predict: Predict, train: Train) -> Predict:
     """Those that change no score, or are the same throughout a run, are those of training."""
-    train = config.train
-    return config.predict.derive(
+    return predict.derive(
         heads=(),
         augment="none",
         compile=False,

@@ -179,8 +179,10 @@ def test_the_documented_command(tmp_path, monkeypatch, number, begin) -> None:
     exec(re.findall(r"^```python\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE)[number], names)
     (text,) = (
         text
-        for text in re.findall(r"^```\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE)
-        if text.startswith(begin)
+        for language, text in re.findall(
+            r"^```(\w*)\n(.*?)^```$", CLUSTER, re.DOTALL | re.MULTILINE
+        )
+        if not language and text.startswith(begin)
     )
     words = shlex.split(text.replace("/data/me/lsd", str(tmp_path)))
     worker = words[-1].removeprefix("--wrap=").split()

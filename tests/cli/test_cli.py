@@ -258,6 +258,16 @@ def test_a_missing_file_says_how_to_name_one(tmp_path) -> None:
         cli.load(tmp_path / "none.py")
 
 
+def test_a_file_that_is_called_almost_so_is_suggested(tmp_path, monkeypatch) -> None:
+    (tmp_path / "mine.py").touch()
+    for wrong in ("mine", "mien.py", "mine.json"):
+        with pytest.raises(cli.ConfigError, match=r"did you mean '.*/mine\.py'\?"):
+            cli.load(tmp_path / wrong)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cli.ConfigError, match="or have one written: `lsd new NAME`"):
+        cli.load()
+
+
 def test_the_record_of_a_run_is_a_config_too(tmp_path) -> None:
     config = cli.load(CONFIG, ["variant=acrlsd", "dataset=fib25"])
     path = tmp_path / "config.json"

@@ -45,12 +45,12 @@ def test_from_another_folder_by_a_script(tmp_path) -> None:
         show="""
         import sys
         from lsd import cli
-        from lsd.batches.workers import Workers
+        from lsd.batches.workers import BatchWorkers
         before = list(sys.path)
         def show(config):
             import pickle
             assert sys.path == before and "mine" not in sys.modules
-            with Workers(pickle.dumps, 3, count=1) as made: pass
+            with BatchWorkers(pickle.dumps, 3, count=1) as made: pass
             print(pickle.loads(pickle.dumps(config)).name)
         cli.main(show, "")
         """,

@@ -7,6 +7,8 @@ from lsd.spec import (
     Affinities,
     Boundary,
     Descriptors,
+    Discriminative,
+    Embeddings,
     Head,
     ResidualUNet,
     Stage,
@@ -15,6 +17,10 @@ from lsd.spec import (
 )
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
+EMBEDDINGS = Head(
+    target=Embeddings(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, 3)), dimensions=5),
+    loss=Discriminative(),
+)
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-3, 0, 0), (0, -5, 0), (0, 0, -5))))
 
 
@@ -34,6 +40,11 @@ TINY_VARIANTS = {
     "acrlsd": _stages(
         Stage(name="lsds", heads={"lsds": LSDS}),
         Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
+    ),
+    # the first stage gives other channels than it predicts, and is read with a margin
+    "embeddings": _stages(
+        Stage(name="embeddings", heads={"near": EMBEDDINGS}),
+        Stage(name="affs", reads=("raw", "near"), heads={"affs": AFFS, "far": EMBEDDINGS}),
     ),
 }
 # a stage that nobody reads, and one that reads two

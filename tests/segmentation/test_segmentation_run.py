@@ -199,7 +199,7 @@ def test_a_whole_that_failed_gives_way_to_blocks_and_what_is_damaged_is_named(
     config = changed(config.derive(predict=one), block=(6, 10, 24))
     with monkeypatch.context() as patch:
         patch.setattr(WholeFunction, "compute", _out_of_memory)
-        with pytest.raises(BlocksFailed, match=r"1 of 1 blocks of edges failed:"):
+        with pytest.raises(BlocksFailed, match=r"1 of 1 block of edges failed:"):
             segment(config)
     [container] = segment(changed(config, agglomeration="blocks"))
     assert verify_blocks(container.parents[1]) == []

@@ -113,7 +113,7 @@ from lsd.spec.mistakes import lines, suggestion
         ),
         (
             lambda: Segment(workers=2),
-            "Segment.workers: wants several fields by name: count, launch,",
+            "Segment.workers: got 2, wanted several fields by name; the number of processes",
         ),
         (
             lambda: Train(init="best.pt"),

@@ -68,5 +68,5 @@ def kills(run: Config, rank: int, number: int) -> Callable[[], bool]:
 
 
 def newest(run: Config) -> int:
-    path = files.newest(paths.checkpoints(run, "main"))
+    path = files.newest_file(paths.checkpoints(run, "main"))
     return (files.iteration(path) if path else None) or 0

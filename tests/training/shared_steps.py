@@ -28,6 +28,14 @@ HEADS = {
 }
 
 
+STRUCTURED = {
+    "affs": Head(target=AFFS.target, loss=spec.Dice()),
+    "joined": Head(target=AFFS.target, loss=spec.Malis(dense=spec.Bce())),
+    "cut": Head(target=AFFS.target, loss=spec.Supervoxel()),
+    "near": Head(target=spec.Embeddings(dimensions=4), loss=spec.Discriminative(gamma=0.1)),
+}
+
+
 class Penalised(spec.Loss):
     """Squared error over a scale that is learned, and what keeps it from growing."""
 
@@ -61,6 +69,7 @@ CASES = {
         for known in (0.7, 0.002)
     },
     "accumulated": (_stage(), 3, 0.5, {"accumulate": 2}),
+    **{f"structured {size}": (Stage(heads=STRUCTURED), size, 0.5, {}) for size in (1, 3)},
     "half precision": (_stage(), 3, 0.5, {"precision": "fp16"}),
     "overflow": (_stage(), 3, 0.5, {"precision": "fp16"}),
     "parameters of a loss": (
@@ -149,13 +158,16 @@ def _batch(stage: Stage, size: int, share: range, *, known: float, seed: int) ->
     }
     for weight in weights.values():
         weight[: size > 1] = 0
+    labels = np.kron(rng.integers(0, 4, (size, 1, 2, 2, 2)), np.ones((1, 1, 5, 5, 5), int))
+    where_known = np.ones(labels.shape, np.bool_)
+    where_known[: size > 1] = False
     mine = slice(share.start, share.stop)
     return Batch(
         index=seed,
         raw=raw[mine],
         targets={name: target[mine] for name, target in targets.items()},
         weights={name: weight[mine] for name, weight in weights.items()},
-        labels=np.zeros((len(share), 1, 10, 10, 10), np.uint64),
-        known=np.ones((len(share), 1, 10, 10, 10), np.bool_),
+        labels=labels.astype(np.uint64)[mine],
+        known=where_known[mine],
         voxel_size=VOXEL_SIZE,
     )

@@ -184,7 +184,7 @@ def test_training_begins_with_a_line(tmp_path, caplog, variant) -> None:
     # of auto-context, raw is what enters both stages
     entering = {"aff": "18x18x18", "acrlsd": "26x26x26"}[variant]
     assert f": {count:,} parameters on cpu with 1 thread in {choose('auto', 'cpu')} (auto)" in said
-    assert f"input {entering}, output 10x10x10, batches of 2, 3 a step, made by 1 processes" in said
+    assert f"input {entering}, output 10x10x10, batches of 2, 3 a step, made by 1 process" in said
     assert checkpoint.load(path)["versions"] == versions()
 
 
@@ -195,10 +195,10 @@ def test_prediction_begins_with_a_line(tmp_path, caplog) -> None:
     caplog.clear()
     predict(run)
     predict(_with(run, "predict", dtype="float32"), workers=Workers(count=2))
-    here, crowd = (message for message in caplog.messages if message.startswith("predicting"))
-    assert here.startswith(f"predicting lsds, affs with {path} (stage main, iteration 1): 2,")
-    assert here.endswith(" parameters on cpu with 1 thread in fp32, in this process")
-    assert crowd.endswith(" parameters, device cpu, precision fp32, 2 workers")
+    alone, by_workers = (message for message in caplog.messages if message.startswith("predicting"))
+    assert alone.startswith(f"predicting lsds, affs with {path} (stage main, iteration 1): 2,")
+    assert alone.endswith(" parameters on cpu with 1 thread in fp32, in this process")
+    assert by_workers.endswith(" parameters, device cpu, precision fp32, 2 workers")
     assert any("0:24, 0:24 in blocks of 12x" in m and ", each from 2" in m for m in caplog.messages)
 
 

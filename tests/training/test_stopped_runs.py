@@ -95,14 +95,14 @@ def test_what_is_said_of_finished_stages_is_so(tmp_path, caplog) -> None:
     caplog.set_level("INFO")
     train(config(tmp_path, "acrlsd", iterations=1), progress=False)
     assert caplog.messages == [
-        "lsds: all 1 iterations are done",
-        "affs: all 1 iterations are done; raise train.iterations to go on",
+        "lsds: its only iteration is done",
+        "affs: its only iteration is done; raise train.iterations to go on",
     ]
     caplog.clear()
     run = config(tmp_path, "acrlsd", iterations=2)
     train(run, progress=False)
     assert caplog.messages[0].startswith(
-        "lsds: 1 iterations are done, and a later stage is trained on them; "
+        "lsds: 1 iteration done, and a later stage is trained on them; "
     )
     assert caplog.messages[1].startswith("affs: going on from iteration 1, to iteration 2: ")
     assert (last(run, "lsds").stem, last(run, "affs").stem) == (

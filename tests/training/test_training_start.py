@@ -16,6 +16,7 @@ from lsd.spec import Dataset, Volume, paths
 from lsd.training import loop, resume
 from lsd.training.faults import NoMemoryError
 from lsd.training.loop import train
+from lsd.training.modes import plain
 from lsd.volumes.create import create_array
 
 
@@ -65,7 +66,7 @@ def test_out_of_memory_names_a_smaller_legal_input(tmp_path, monkeypatch) -> Non
     def full(learner, batches):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(loop, "step", full)
+    monkeypatch.setattr(plain, "step", full)
     with pytest.raises(
         NoMemoryError, match=r"try network\.train_shape=\(14, 14, 14\) or train\.precision=bf16"
     ):

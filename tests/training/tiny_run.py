@@ -11,16 +11,22 @@ from lsd.spec import (
     Config,
     Dataset,
     Descriptors,
+    Discriminative,
+    Embeddings,
+    Foreground,
     Fragments,
     GrowBoundary,
     Head,
     Intensity,
     Loss,
+    Malis,
+    Mse,
     Network,
     Predict,
     Segment,
     Simple,
     Stage,
+    Supervoxel,
     Train,
     UNet,
     Variant,
@@ -36,6 +42,7 @@ LSDS = Head(target=Descriptors(sigma=20, downsample=2))
 NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 FAR = (*NEAR, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
 AFFS = Head(target=Affinities(), loss=Loss(balance=True))
+EMBEDDINGS = Head(target=Embeddings(neighborhood=FAR, dimensions=6), loss=Discriminative())
 LONG = Head(target=Affinities(neighborhood=FAR), loss=Loss(kind="bce"))
 
 
@@ -59,6 +66,12 @@ VARIANTS = {
     "mtlsd": _one(lsds=LSDS, affs=AFFS),
     "aclsd": _auto_context("lsds"),
     "acrlsd": _auto_context("raw", "lsds"),
+    "embeddings": _one(affs=EMBEDDINGS),
+    "malis": _one(affs=AFFS.derive(loss=Malis(dense=Mse(balance=True)))),
+    "supervoxel": _one(
+        affs=AFFS.derive(loss=Supervoxel(mode="additive", balance=True)),
+        foreground=Head(target=Foreground(), loss=Supervoxel(criterion="individual")),
+    ),
 } | {
     f"mtlsd_{kind}": Variant(stages=(Stage(heads={"lsds": LSDS, "affs": AFFS}, weighting=kind),))
     for kind in ("uncertainty", "pcgrad", "project_auxiliary", "cosine_gate")

@@ -17,7 +17,7 @@ from lsd.blockwise.on_disk.lock import exclusive, holder
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.rate import speed
-from lsd.spec.plurals import counted
+from lsd.spec.plurals import are, counted
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]
@@ -107,8 +107,9 @@ def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Fin
         if progress:
             blocks = len(step.grid)
             intact = blocks - undone - len(of_step)
-            later = f", not done yet: {undone}" if undone else ""
-            progress(f"{path}: intact are {intact} of {counted(blocks, 'block')}{later}")
+            of_all = f"{intact} of {counted(blocks, 'block')} {are(blocks)}"
+            later = f", {undone} {are(undone)} not done yet" if undone else ""
+            progress(f"{path}: {of_all} there and intact{later}")
     return findings
 
 

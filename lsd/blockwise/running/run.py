@@ -28,7 +28,7 @@ from lsd.blockwise.rate import Bar, Rate, speed
 from lsd.blockwise.running.in_process import run_in_process
 from lsd.blockwise.running.scheduler import run_workers, stderr_to
 from lsd.spec import Workers
-from lsd.spec.plurals import counted
+from lsd.spec.plurals import are, counted
 from lsd.volumes.array import open_array, text
 
 log = logging.getLogger(__name__)
@@ -137,12 +137,11 @@ def run(
     clear_failures(step.folder)
     pending = read_ledger(step.folder).missing(len(step.grid))
     if 0 < len(pending) < workers.count:
-        verb = "is" if len(pending) == 1 else "are"
         log.info(
             "%s: %s %s left for %d workers; smaller blocks would give work to all",
             title or step.name,
             counted(len(pending), "block"),
-            verb,
+            are(len(pending)),
             workers.count,
         )
     summary = _Counted(step, pending, parallel=min(max(workers.count, 1), max(len(pending), 1)))

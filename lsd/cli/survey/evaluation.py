@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from lsd.cli.survey.volumes import listed, surveyed
-from lsd.cli.survey.words import duration
+from lsd.cli.survey.words import about
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
 from lsd.system.commands import typed
@@ -35,5 +35,5 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         yield f"{file} is there; where scores or settings differ, it is kept under another name"
     if scored_voxels:
         seconds = scored_voxels / RATE / max(config.evaluate.workers.count, 1)
-        yield f"about {duration(seconds)}: a guess, from the number of voxels"
+        yield f"{about(seconds)}: a guess, from the number of voxels"
     yield "nothing was changed"

@@ -15,7 +15,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.cli.survey.volumes import Surveyed, listed, surveyed
-from lsd.cli.survey.words import amount, duration, times
+from lsd.cli.survey.words import about, amount, times
 from lsd.network import cost, sizes
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
@@ -23,7 +23,7 @@ from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
 from lsd.spec import Config, Network, Predict, Variant
-from lsd.spec.paths import prediction
+from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 from lsd.volumes.volume import within
@@ -46,7 +46,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
     workers = configured_workers(config.predict) if shared else None
-    config = with_threads(config, workers)
+    config = config.derive(predict=with_threads(config.predict, workers))
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
     yield from listed(volumes)
@@ -104,7 +104,7 @@ def _volumes(
     at_once = min(workers, left)
     shared = f" by {at_once} processes, if each has a device or core" if at_once > 1 else ""
     how = "a guess, from a small block predicted here and now" if measured else "as others took"
-    yield f"about {duration(seconds / at_once)}{shared}: {how}"
+    yield f"{about(seconds / at_once)}{shared}: {how}"
 
 
 def _part(settings: Predict, volume: Surveyed) -> Roi:
@@ -142,7 +142,9 @@ def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, pl
     ledger, other = read_ledger(folder), ["there is no checkpoint to compare with"]
     if wanted is not None and volume.opened is not None:
         target = prediction(config, name)
-        other = step_of(config, target, volume.opened, wanted, plan).differs(load_step(folder))
+        other = step_of(target, volume.opened, wanted, plan, data_root=data_root(config)).differs(
+            load_step(folder)
+        )
     seconds = float(ledger.records["seconds"].mean()) if len(ledger) else None
     return Done(len(ledger), None if other else seconds, "; ".join(other) if len(ledger) else "")
 

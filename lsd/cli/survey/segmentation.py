@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import amount, duration, times
+from lsd.cli.survey.words import about, amount, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.predicted import PredictedHead, open_heads
@@ -92,4 +92,4 @@ def _how_long(settings: Segment, predicted: Mapping[str, PredictedHead], roi: Ro
     decoder.decode(heads, settings)
     rate = math.prod(shape) / (time.perf_counter() - since)
     seconds = math.prod(roi.shape) / rate / max(settings.workers.count, 1)
-    return f"about {duration(seconds)} from the start: a guess, from a piece that was segmented now"
+    return f"{about(seconds)} from the start: a guess, from a piece that was segmented now"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lsd.cli.survey.trial import sample
 from lsd.cli.survey.volumes import listed, surveyed
-from lsd.cli.survey.words import amount, duration, times
+from lsd.cli.survey.words import about, amount, duration, times
 from lsd.network import cost, sizes
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
@@ -88,7 +88,7 @@ def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iter
     rate = step_time.recorded_rate(run_folder(config) / stage.name)
     if rate:
         speed = f"{rate:.3g} iterations a second, as the run noted"
-        yield f"  about {duration(left / rate)}, at {speed}"
+        yield f"  {about(left / rate)}, at {speed}"
         return
     shape, own = learner.config.network.train_shape, config.network.train_shape
     took = step_time.seconds_of_a_pass(learner)
@@ -98,7 +98,7 @@ def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iter
     larger = step_time.work(config, stage, own) / step_time.work(config, stage, shape)
     compiled = ", not compiled" if config.train.compile else ""
     yield (
-        f"  about {duration(left * passes * took * larger)}: a guess, from a pass "
+        f"  {about(left * passes * took * larger)}: a guess, from a pass "
         f"of {times(shape)}{compiled} that took {duration(took)} here and now (large inputs are "
         f"often faster than that); making batches and validation come on top"
     )

@@ -26,6 +26,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.3g} days"
 
 
+def about(seconds: float) -> str:
+    """A duration that was guessed: "about 12 min"."""
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
+
+
 def times(shape: Sequence[float]) -> str:
     """Of an array, or of a voxel: "128x128x128"."""
     return "x".join(f"{n:g}" for n in shape)

@@ -1,0 +1,1 @@
+"""The two kinds of volumes, a sweep each."""

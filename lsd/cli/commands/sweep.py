@@ -1,0 +1,128 @@
+"""Train, predict, segment and score many settings with several seeds, one run after another, and
+print the table that compares them; goes on where it was stopped.
+
+-c names a file with a `sweep` (see config/examples/sweep.py), or several with a `config` each,
+which are then compared; key=value changes all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from lsd.cli.command import guarded
+from lsd.cli.files import load_settings
+from lsd.spec import Setting, Sweep
+from lsd.spec.mistakes import ConfigError, lines, suggestion
+
+EXAMPLE = "config/examples/sweep.py"
+
+
+def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
+    """Exit status 1 if a run failed; the others are done nevertheless."""
+    arguments = _parser(program).parse_intermixed_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
+    )
+    guarded(lambda: _do(arguments), debug=arguments.debug)
+
+
+def _parser(program: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("-c", "--config", action="append", required=True, metavar="FILE",
+        help=f"file with a sweep, as {EXAMPLE}; or with configs: -c a.py -c b.py")  # fmt: skip
+    add("--name", help="of the sweep, and of its folder below runs/")
+    add("--runs", metavar="FOLDER", help="of all sweeps, in which it has its own")
+    add("--seeds", type=_numbers, metavar="1,2,3", help="seeds of each setting")
+    add("--minutes", type=float, metavar="N", help="that each run trains, instead of iterations")
+    add("--only", type=_words, metavar="NAME,NAME", help="these settings alone")
+    add("--measure", action="store_true",
+        help="only measure what a step of each setting takes, best on an idle machine")  # fmt: skip
+    add("--dry-run", action="store_true", help="list the runs, and do nothing")
+    add("--debug", action="store_true", help="show the traceback of a failure")
+    add("overrides", nargs="*", metavar="key=value", help="e.g. train.batch_size=2, for all")
+    return parser
+
+
+def _do(arguments: argparse.Namespace) -> None:
+    sweep = _sweep(arguments)
+    # what takes seconds to be imported, once all that was given is right
+    from lsd.spec.user_paths import expanded
+    from lsd.sweep.results import as_text, with_others
+    from lsd.sweep.run import measure, run
+
+    if arguments.dry_run:
+        for one in sweep.all_runs():
+            minutes = sweep.minutes_of(one.setting)
+            train = one.config.train.iterations
+            how = f"{train} iterations" if minutes is None else f"{minutes:g} minutes"
+            _say(f"{sweep.folder}/{one.config.name}: {how}")
+        return
+    if arguments.measure:
+        measure(sweep, progress=_say)
+        return
+    outcome = run(sweep, progress=_say)
+    results = with_others(outcome.results, expanded(sweep.folder))
+    if results:
+        _say(f"\n{as_text(results)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
+    if outcome.failures:
+        failed = "\n".join(f"  {name}: {error}" for name, error in outcome.failures.items())
+        raise RuntimeError(f"{len(outcome.failures)} runs failed:\n{failed}")
+
+
+def _sweep(arguments: argparse.Namespace) -> Sweep:
+    """What the files and the command line say, as one value."""
+    loaded = [load_settings(path, arguments.overrides) for path in arguments.config]
+    sweeps = [sweep for sweep, _ in loaded if sweep is not None]
+    if len(sweeps) > 1 or (sweeps and len(loaded) > 1):
+        raise ConfigError("a file with a sweep stands alone; give -c once, or files with configs")
+    settings = _together([found for _, found in loaded], arguments.only)
+    changes = {
+        key: value
+        for key in ("name", "runs", "seeds", "minutes")
+        if (value := getattr(arguments, key)) is not None
+    }
+    try:
+        if sweeps:
+            return sweeps[0].derive(settings=settings, **changes)
+        runs = next(iter(settings.values())).config.runs
+        return Sweep(**{"name": "_".join(settings), "settings": settings, "runs": runs, **changes})
+    except ValidationError as error:
+        raise ConfigError("\n".join(lines(error))) from error
+
+
+def _together(
+    found: Sequence[dict[str, Setting]], only: Sequence[str] | None
+) -> dict[str, Setting]:
+    settings: dict[str, Setting] = {}
+    for more in found:
+        twice = settings.keys() & more.keys()
+        if twice:
+            raise ConfigError(f"two configs are called {twice.pop()!r}; give one another name")
+        settings |= more
+    unknown = [name for name in only or () if name not in settings]
+    if unknown:
+        raise ConfigError(f"no setting {unknown[0]!r}{suggestion(unknown[0], settings)}")
+    return {name: setting for name, setting in settings.items() if only is None or name in only}
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if not all(part.strip().isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"wants numbers, as in 1,2,3, got {text!r}")
+    return tuple(int(part) for part in text.split(","))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,98 @@
+"""Soft dice: how much of a channel's target and prediction do not agree.
+
+    L_c = sum w (p - t)^2 / (sum w (p^2 + t^2) + s)
+        = 1 - (2 sum w p t + s) / (sum w (p^2 + t^2) + s)
+
+p are probabilities, t targets in 0..1, w weights, s `smooth`; sums run over the voxels of a channel
+in the whole batch.  The loss is the mean over the channels of which anything is known.  With
+squares in the denominator p = t is the minimum for targets between 0 and 1, too.
+
+Source: Milletari et al. 2016, "V-Net: fully convolutional neural networks for volumetric medical
+image segmentation".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lsd import spec
+from lsd.arrays.arguments import explaining_calls
+from lsd.losses.loss import HeadLoss, LossSample, Totals
+from lsd.losses.misfits import not_probabilities
+from lsd.targets.activation import Activation
+from lsd.targets.target import TargetKind
+
+_DEFAULT = spec.Dice()
+
+
+@explaining_calls
+def soft_dice(
+    values: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    *,
+    smooth: float = _DEFAULT.smooth,
+) -> Tensor:
+    """Soft dice of probabilities, a scalar with its graph: 0 where they equal the target, 1 where
+    they have nothing in common; see the module.
+
+    values, target: (b, c, *spatial) in 0..1
+    weights:        of that shape or broadcast to it, 0 where the target is not known, whatever
+                    stands there; None: 1
+    """
+    weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
+    unknown = ~(weights > 0)
+    sums = _sums(values.masked_fill(unknown, 0), target.masked_fill(unknown, 0), weights)
+    return _loss(sums, {name: total.detach() for name, total in sums.items()}, smooth)
+
+
+def _sums(values: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    """Of each channel, (c,): the weighted squares of errors, and of values and targets; how many
+    voxels count.  Where weights are 0, the others are."""
+    axes = [axis for axis in range(target.ndim) if axis != 1]
+    return {
+        "errors": ((values - target).square() * weights).sum(axes),
+        "squares": ((values.square() + target.square()) * weights).sum(axes),
+        "known": (weights > 0).sum(axes),
+    }
+
+
+def _loss(sums: Totals, totals: Totals, smooth: float) -> Tensor:
+    """What a share of a batch adds to the loss, from its own sums and those of the whole batch.
+
+    Losses of shares add up to errors / squares of the whole, and so do their gradients: that of the
+    denominator is in the second term, which is 0.
+    """
+    squares = (totals["squares"] + smooth).clamp(min=torch.finfo(torch.float32).tiny)
+    own, ratio = sums["squares"], totals["errors"] / squares
+    by_channel = (sums["errors"] - ratio * (own - own.detach())) / squares
+    return by_channel.sum() / (totals["known"] > 0).sum().clamp(min=1)
+
+
+class DiceLoss(HeadLoss):
+    """`spec.Dice`: soft dice of each channel over the whole batch; see the module."""
+
+    def misfit(self, target: TargetKind[Any]) -> str:
+        """Probabilities only."""
+        return not_probabilities(self.spec.kind, target)
+
+    def totals(self, sample: LossSample) -> Totals:
+        """The sums of each channel."""
+        return {name: total.detach() for name, total in self._sums(sample).items()}
+
+    def forward(self, sample: LossSample, totals: Totals) -> Tensor:
+        """Mean over the channels of which anything is known."""
+        return _loss(self._sums(sample), totals, self.spec.smooth)
+
+    def _sums(self, sample: LossSample) -> dict[str, Tensor]:
+        activation = sample.activations[sample.head]
+        assert isinstance(activation, Activation)
+        weights = sample.own_weights.expand_as(sample.own_target)
+        # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
+        unknown = ~(weights > 0)
+        values = activation(sample.own_logits.float().masked_fill(unknown, 0))
+        target = sample.own_target.masked_fill(unknown, 0)
+        return _sums(values, target, weights)

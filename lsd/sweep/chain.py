@@ -1,0 +1,71 @@
+"""One run from beginning to end: train, predict, segment, evaluate; each goes on where it was."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lsd.evaluation.run import evaluate
+from lsd.evaluation.scores import PARTS, Evaluation
+from lsd.prediction.run import predict
+from lsd.report.log import RunLog
+from lsd.report.run import draw_figures
+from lsd.segmentation.run import segment
+from lsd.spec import Config, Dataset
+from lsd.spec.paths import log_file
+from lsd.training.loop import train
+from lsd.volumes.find import check_volumes
+
+
+def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str, Any]:
+    """Does all of it; gives its numbers, as JSON: "scores" by name, "threshold", and "seconds" of
+    each step, which are those of the rest where a run was stopped.
+
+    scored, further: as of `lsd.spec.Sweep`.  Raises what the steps raise.
+    """
+    with RunLog(log_file(config), ["sweep", config.name]):
+        seconds: dict[str, float] = {}
+        validated = ("validate",) if config.train.validate_every else ()
+        check_volumes(config, ("train", *validated))
+        with _timed(seconds, "train"):
+            train(config)
+        config = config if scored is None else config.derive(dataset=scored)
+        check_volumes(config, config.predict.volumes)
+        with _timed(seconds, "predict"):
+            predict(config)
+        with _timed(seconds, "segment"):
+            segment(config)
+        with _timed(seconds, "evaluate"):
+            evaluation = evaluate(config)
+        draw_figures(config, evaluation)
+        more = {} if further is None else _function(further)(config, evaluation)
+        scores = {**numbers(evaluation), **more}
+    return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
+
+
+def numbers(evaluation: Evaluation) -> dict[str, float]:
+    """What a table shows of each part of the dataset, by part and heading: of test volumes all
+    columns of the score, "test VOI split", of others what is minimised, "validate VOI"."""
+    found: dict[str, float] = {}
+    for part in PARTS:
+        score = evaluation.part(part)
+        if score is None:
+            continue
+        columns = score.row() if part == "test" else {score.short: score.objective}
+        found |= {f"{part} {heading}": value for heading, value in columns.items()}
+    return found
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - begin, 2)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)

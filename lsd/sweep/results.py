@@ -1,0 +1,147 @@
+"""What the runs of a sweep left, and the table that compares its settings."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsd.report.table import table
+from lsd.system.atomic import write_text
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that is done.
+
+    depends_on: digest of what it follows from, see `lsd.sweep.run`
+    scores:     numbers by name;  threshold: that they were found at
+    iterations: of each stage;  seconds: of each step
+    """
+
+    setting: str
+    seed: int
+    depends_on: str
+    scores: Mapping[str, float]
+    threshold: float | None
+    iterations: int
+    seconds: Mapping[str, float]
+
+    def save(self, folder: Path) -> None:
+        """Writes it into the run's folder, whole or not at all."""
+        write_text(folder / RESULT, json.dumps(vars(self), indent=1) + "\n")
+
+
+def read(folder: Path) -> Result | None:
+    """The result in a run's folder; None where there is none that can be read."""
+    try:
+        return Result(**json.loads((folder / RESULT).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def with_others(results: Sequence[Result], folder: Path) -> list[Result]:
+    """These results, and those of other runs that earlier commands left in the sweep's folder."""
+    own = {(result.setting, result.seed) for result in results}
+    there = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
+    others = [each for each in there if each and (each.setting, each.seed) not in own]
+    return [*results, *others]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number over seeds.  deviation: standard deviation; None of a single one."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Of all seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Of the seeds from their mean, as of a sample."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        low, high = min(self.values), max(self.values)
+        return {
+            "mean": self.mean, "deviation": self.deviation, "least": low, "most": high,
+            "values": list(self.values),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        spread = "" if self.deviation is None else f" ± {_number(self.deviation)}"
+        return f"{_number(self.mean)}{spread}"
+
+
+def spreads(results: Iterable[Result]) -> dict[str, dict[str, Spread]]:
+    """Of each setting, each number over its seeds; numbers that a seed left undefined are those of
+    the others."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for result in results:
+        numbers = values.setdefault(result.setting, {})
+        for name, value in result.scores.items():
+            if value is not None:
+                numbers.setdefault(name, []).append(value)
+    return {
+        setting: {name: Spread(tuple(all_values)) for name, all_values in numbers.items()}
+        for setting, numbers in values.items()
+    }
+
+
+def rows(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """A heading and a row for each setting: its seeds, iterations, and each number's mean and
+    standard deviation."""
+    found = spreads(results)
+    names = list(dict.fromkeys(name for numbers in found.values() for name in numbers))
+    body = []
+    for setting, numbers in found.items():
+        own = [result for result in results if result.setting == setting]
+        iterations = sorted({result.iterations for result in own})
+        cells = [str(numbers[name]) if name in numbers else "-" for name in names]
+        body.append([setting, str(len(own)), ", ".join(map(str, iterations)), *cells])
+    return ["setting", "seeds", "iterations", *names], body
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """The table for a terminal."""
+    heading, body = rows(results)
+    return table(heading, body)
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """The table for a document."""
+    heading, body = rows(results)
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def write(folder: Path, results: Sequence[Result], failures: Mapping[str, str]) -> None:
+    """sweep.json and sweep.md in the sweep's folder, with what earlier commands left there;
+    failures: what was said, by run."""
+    results = with_others(results, folder)
+    content = {
+        "settings": {
+            setting: {name: spread.as_dict() for name, spread in numbers.items()}
+            for setting, numbers in spreads(results).items()
+        },
+        "runs": [vars(result) for result in results],
+        "failed": dict(failures),
+    }
+    write_text(folder / "sweep.json", json.dumps(content, indent=1) + "\n")
+    write_text(folder / "sweep.md", as_markdown(results))
+
+
+def _number(value: float) -> str:
+    """Three decimals, fewer of large numbers."""
+    if float(value).is_integer() and abs(value) >= 1:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"

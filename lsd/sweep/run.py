@@ -1,0 +1,148 @@
+"""All runs of a sweep, one after another; what is done is skipped, what fails stops no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lsd.spec import Config, Dataset
+from lsd.spec.effect import effective
+from lsd.spec.paths import config_file, data_root, run_folder
+from lsd.spec.sweep import Run, Sweep
+from lsd.spec.user_paths import expanded
+from lsd.sweep import results
+from lsd.sweep.chain import do
+from lsd.sweep.pace import iterations, seconds_per_step
+from lsd.sweep.process import Failed, apart
+from lsd.sweep.results import Result
+from lsd.training.data_state import volume_input
+from lsd.volumes.find import expand
+from lsd.volumes.volume import open_volume
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """results: of runs that are done, in the order of the sweep; failures: what was said, by run"""
+
+    results: list[Result] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def run(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcome:
+    """Does every run that is not done yet, each in a process of its own, and writes sweep.json and
+    sweep.md into <runs>/<name> after each.
+
+    A run is done where its result.json is of the same config, and of the same data.  Where it is of
+    others, its steps are gone through again: each makes anew what is no longer right, or refuses,
+    as training does where its config is another.  A run that was stopped goes on where it was.
+    With another number of iterations it is refused.
+    progress: told in a line what becomes of each.
+    Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
+    checkpoint.
+    """
+    folder = expanded(sweep.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome, all_runs = Outcome(), sweep.all_runs()
+    for number, one in enumerate(all_runs, 1):
+        name = one.config.name
+        try:
+            result, how = _result(sweep, one, folder)
+        except (Failed, ValueError, OSError) as error:
+            outcome.failures[name] = str(error)
+            how = f"failed: {error}"
+        else:
+            outcome.results.append(result)
+        progress(f"{number} of {len(all_runs)}, {name}: {how}")
+        results.write(folder, outcome.results, outcome.failures)
+    return outcome
+
+
+def measure(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
+    """Notes how long a step of each setting takes, and says how many iterations its minutes are.
+    Best done while the machine is idle."""
+    folder = expanded(sweep.folder)
+    for name, setting in sweep.settings.items():
+        config = setting.config
+        seconds = seconds_per_step(config, setting=name, folder=folder)
+        minutes = sweep.minutes_of(name)
+        count = (
+            config.train.iterations
+            if minutes is None
+            else iterations(config, minutes, setting=name, folder=folder)
+        )
+        steps = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
+        progress(f"{name}: {steps} a step; {count} iterations")
+
+
+def _result(sweep: Sweep, one: Run, folder: Path) -> tuple[Result, str]:
+    """The result of a run, and what was done for it, in words."""
+    config = _timed(sweep, one, folder)
+    depends_on = fingerprint(config, sweep.scored, sweep.further)
+    there = results.read(run_folder(config))
+    if there is not None and there.depends_on == depends_on:
+        return there, "was done before"
+    _check_length(config)
+    found = apart(do, config, sweep.scored, sweep.further)
+    made = Result(one.setting, one.seed, depends_on, iterations=config.train.iterations, **found)
+    made.save(run_folder(config))
+    again = "" if there is None else " again, since its config or data were others"
+    return made, f"done{again}: {_words(made)}"
+
+
+def _check_length(config: Config) -> None:
+    """Raises ValueError where the run was begun with another number of iterations: a schedule that
+    was made for one is none for another, so it would not be what its setting says."""
+    file = config_file(config)
+    if not file.is_file():
+        return
+    begun = json.loads(file.read_text()).get("train", {}).get("iterations")
+    if begun != config.train.iterations:
+        raise ValueError(
+            f"{file.parent} was begun with {begun} iterations, {config.train.iterations} are asked "
+            f"for; give the sweep another name (--name), or delete that folder"
+        )
+
+
+def _timed(sweep: Sweep, one: Run, folder: Path) -> Config:
+    """The config of a run with the iterations that its minutes are."""
+    minutes = sweep.minutes_of(one.setting)
+    if minutes is None:
+        return one.config
+    count = iterations(one.config, minutes, setting=one.setting, folder=folder)
+    return one.config.derive(train={"iterations": count})
+
+
+def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> str:
+    """Digest of all that the result of a run follows from: its config, and the data as they are on
+    disk."""
+    config = expand(config)
+    spec = {name: value for name, value in effective(config).items() if name != "runs"}
+    volumes = dict(config.dataset.volumes())
+    if scored is not None:
+        spec["scored"] = effective(scored)
+        volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
+    root, data = data_root(config), {}
+    for name, volume in volumes.items():
+        opened = open_volume(volume, name=name, data_root=root)
+        arrays = volume_input(opened, data_root=root, input_shape=config.network.train_shape).arrays
+        data[name] = {
+            array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
+        }
+    content = json.dumps([spec, further, data], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _words(result: Result) -> str:
+    total = sum(result.seconds.values())
+    numbers = ", ".join(
+        f"{name} {value:.3f}"
+        for name, value in list(result.scores.items())[:6]
+        if value is not None
+    )
+    return f"{total / 60:.1f} min; {numbers}"

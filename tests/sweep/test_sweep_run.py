@@ -1,0 +1,240 @@
+"""Sweeps are run, stopped and gone on with; in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import elsewhere
+import pytest
+
+from lsd.evaluation.run import evaluate
+from lsd.prediction.run import predict
+from lsd.segmentation.run import segment
+from lsd.spec import Dataset, ForkMerge
+from lsd.spec.paths import run_folder
+from lsd.sweep import pace, results
+from lsd.sweep.process import Failed, apart
+from lsd.sweep.run import fingerprint, run
+from lsd.system.process import descendants
+from lsd.training.loop import train
+
+ROOT = Path(__file__).parents[2]
+
+
+def quickly(sweep, **changes):
+    """One run."""
+    first = next(iter(sweep.settings))
+    return sweep.derive(settings={first: sweep.settings[first]}, seeds=(1,), **changes)
+
+
+@pytest.mark.slow
+def test_each_run_is_what_the_commands_make(sweep, tmp_path) -> None:
+    lines: list[str] = []
+    outcome = run(sweep.derive(seeds=(1,)), progress=lines.append)
+    assert not outcome.failures
+    assert [line.partition(": ")[0] for line in lines] == [
+        "1 of 2, aff_seed1",
+        "2 of 2, mtlsd_seed1",
+    ]
+    # the same by hand, in this process
+    config = sweep.all_runs()[0].config.derive(name="by_hand")
+    train(config, progress=False)
+    predict(config)
+    segment(config)
+    partition = evaluate(config).part("test")
+    scores = outcome.results[0].scores
+    assert scores["test VOI sum"] == partition.voi_sum
+    assert scores["test ARAND"] == partition.arand
+    assert (tmp_path / "runs" / "compared" / "sweep.md").read_text().count("\n") == 4
+    # what is done is skipped, and nothing is written to
+    folder = run_folder(sweep.all_runs()[0].config)
+    before = _times(folder)
+    again = run(sweep.derive(seeds=(1,)), progress=lines.append)
+    assert again.results == outcome.results
+    assert lines[-1] == "2 of 2, mtlsd_seed1: was done before"
+    assert _times(folder) == before
+
+
+def _times(folder: Path) -> dict[str, float]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.slow
+def test_what_fails_stops_no_other_and_what_changed_is_done_again(sweep) -> None:
+    broken = sweep.settings["aff"].config.derive(train={"init": {"main": "nowhere.pt"}})
+    mixed = sweep.derive(settings={"broken": broken, **sweep.settings}, seeds=(1,))
+    outcome = run(mixed)
+    assert list(outcome.failures) == ["broken_seed1"]
+    assert "nowhere.pt" in outcome.failures["broken_seed1"]
+    assert [result.setting for result in outcome.results] == ["aff", "mtlsd"]
+    content = json.loads((run_folder(mixed.all_runs()[0].config).parent / "sweep.json").read_text())
+    assert list(content["failed"]) == ["broken_seed1"]
+    # other thresholds: the run is gone through again, and training is not
+    lines: list[str] = []
+    other = quickly(sweep)
+    config = other.settings["aff"].config.derive(segment={"thresholds": (0.9,)})
+    found = run(other.derive(settings={"aff": config}), progress=lines.append)
+    assert "done again, since its config or data were others" in lines[0]
+    assert found.results[0].threshold == 0.9
+    assert found.results[0].seconds["train"] < outcome.results[0].seconds["train"]
+    # a schedule for three iterations is none for nine
+    config = other.settings["aff"].config.derive(train={"iterations": 9})
+    longer = run(other.derive(settings={"aff": config}))
+    said = longer.failures["aff_seed1"]
+    assert "was begun with 3 iterations, 9 are asked for; give the sweep another name" in said
+    # another learning rate: training refuses, in words
+    config = other.settings["aff"].config.derive(train={"learning_rate": 0.5})
+    refused = run(other.derive(settings={"aff": config}))
+    assert "learning_rate" in refused.failures["aff_seed1"]
+
+
+@pytest.mark.slow
+def test_other_volumes_are_scored_and_numbers_are_added(sweep) -> None:
+    volumes = sweep.settings["aff"].config.dataset
+    scored = Dataset(validate=volumes.test, test=volumes.validate)
+    one = quickly(sweep, scored=scored, further="elsewhere:further")
+    (result,) = run(one).results
+    assert result.scores["volumes"] == 2
+    (other,) = run(quickly(sweep, name="usual")).results
+    assert "volumes" not in other.scores
+    assert result.scores["test VOI sum"] != other.scores["test VOI sum"]
+
+
+def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
+    config = sweep.all_runs()[0].config
+    first = fingerprint(config, None, None)
+    assert fingerprint(config, None, None) == first
+    assert fingerprint(config.derive(runs=str(tmp_path / "moved")), None, None) == first
+    assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
+    assert fingerprint(config, config.dataset, None) != first
+    assert fingerprint(config, None, "mine:scores") != first
+    chunk = next(
+        path
+        for path in (tmp_path / "data").rglob("*")
+        if path.is_file() and "neuron_ids" in str(path) and path.name[0].isdigit()
+    )
+    os.utime(chunk, ns=(1, 1))
+    assert fingerprint(config, None, None) != first
+
+
+def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch) -> None:
+    config, asked = sweep.settings["mtlsd"].config, []
+
+    def apart(function, measured):
+        asked.append(measured)
+        return {"main": 0.5}
+
+    monkeypatch.setattr(pace, "apart", apart)
+    options = {"setting": "mtlsd", "folder": tmp_path}
+    assert pace.iterations(config, 2, **options) == 240
+    assert pace.iterations(config.derive(train={"seed": 7, "iterations": 9}), 1, **options) == 120
+    assert len(asked) == 1
+    assert asked[0].train.iterations == pace.ITERATIONS
+    assert asked[0].train.validate_every == 0
+    # another network takes another time
+    wider = config.derive(train={"batch_size": 2})
+    pace.iterations(wider, 1, **options)
+    assert len(asked) == 2
+    content = json.loads((tmp_path / "pace.json").read_text())["mtlsd"]
+    assert content["seconds"] == {"main": 0.5}
+
+
+def test_minutes_of_a_training_in_rounds_are_whole_rounds(sweep, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pace, "apart", lambda function, measured: {"main": 0.5})
+    config = sweep.settings["mtlsd"].config.derive(
+        train={"mode": ForkMerge(every=100), "iterations": 300}
+    )
+    options = {"setting": "mtlsd", "folder": tmp_path}
+    assert pace.iterations(config, 2, **options) == 200
+    # less than a round is one
+    assert pace.iterations(config, 0.1, **options) == 100
+
+
+@pytest.mark.slow
+def test_seconds_are_measured(sweep, tmp_path) -> None:
+    begin = time.perf_counter()
+    config = sweep.settings["mtlsd"].config
+    seconds = pace.seconds_per_step(config, setting="mtlsd", folder=tmp_path)
+    took = time.perf_counter() - begin
+    assert list(seconds) == ["main"]
+    assert 0 < seconds["main"] * pace.ITERATIONS < took
+
+
+def test_a_function_in_another_process() -> None:
+    found = apart(elsewhere.number, 7)
+    assert found["value"] == 7
+    assert found["pid"] != os.getpid()
+    with pytest.raises(Failed, match="what was wrong"):
+        apart(elsewhere.raises, "what was wrong")
+    with pytest.raises(Failed, match="ended by SIGKILL, as the system does where memory runs out"):
+        apart(elsewhere.is_killed)
+
+
+INTERRUPTED = """
+import signal, sys
+# a shell in the background has its processes ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path[:0] = {path!r}
+import elsewhere
+from lsd.sweep.process import apart
+try:
+    apart(elsewhere.until_told, {file!r})
+except KeyboardInterrupt as error:
+    print("interrupted:", error)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupt_reaches_the_other_process(tmp_path, number) -> None:
+    file = tmp_path / "state"
+    code = INTERRUPTED.format(path=[str(Path(__file__).parent), str(ROOT)], file=str(file))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    _wait(lambda: file.exists() and file.read_text() == "begun")
+    child = descendants(process.pid)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+    _wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in child))
+    if number == signal.SIGINT:
+        assert said == "interrupted: all is saved\n"
+        assert file.read_text() == "saved"
+
+
+def _wait(condition, *, seconds=30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_killed_ends_as_one_that_was_not(sweep, tmp_path) -> None:
+    config = sweep.settings["aff"].config.derive(
+        train={"iterations": 150, "checkpoint_every": 5, "keep": 1, "log_every": 0}
+    )
+    one = sweep.derive(settings={"aff": config}, seeds=(1,))
+    file = tmp_path / "sweep.json"
+    file.write_text(one.model_dump_json())
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\nfrom lsd.spec import Sweep\nfrom lsd.sweep.run import run\n"
+        f"run(Sweep.model_validate_json(Path({str(file)!r}).read_text()))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    folder = run_folder(one.all_runs()[0].config)
+    _wait(lambda: any(folder.glob("main/checkpoints/*.pt")), seconds=240)
+    below = descendants(process.pid)
+    process.kill()
+    process.wait()
+    _wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
+    assert results.read(folder) is None
+    (resumed,) = run(one).results
+    log = (folder / "log.txt").read_text()
+    assert "going on from iteration" in log
+    (whole,) = run(one.derive(name="never_stopped")).results
+    assert resumed.scores == whole.scores
