@@ -20,6 +20,7 @@ from lsd.training import step_time
 from lsd.training.learner import new_learner
 from lsd.training.loop import train
 from lsd.training.modes import forkmerge
+from lsd.training.modes.mode import training_mode
 from lsd.training.validation import Validator
 
 NEAR = Head(target=AFFS.target)
@@ -297,9 +298,15 @@ def test_a_segmentation_of_other_heads_is_no_score_of_a_stage(tmp_path) -> None:
 def test_a_dry_run_counts_the_steps_of_all_branches(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(step_time, "seconds_of_a_pass", lambda _: 40.0)
     run = forked(tmp_path, heads=HEADS | {"boundary": Head(target=Boundary())}, accumulate=2)
-    stage = run.variant.stages[0]
-    [said] = survey._how_long(run, stage, new_learner(run, stage), 4)
+    stage, shape = run.variant.stages[0], run.network.train_shape
+    learner = new_learner(run, stage)
+    alone = step_time.memory_of_a_step(learner, shape)
+    training_mode(run.train.mode).prepare(learner)
+    [said] = survey._how_long(run, stage, learner, 4)
     assert f"about {duration(4 * 40 * 2 * 3)}: a guess" in said
+    numbers = sum(parameter.numel() for parameter in learner.cascade.parameters())
+    # weights, gradients and two averages of Adam
+    assert step_time.memory_of_a_step(learner, shape) - alone == numbers * 16 * 2
 
 
 def test_it_is_not_written_where_it_is_the_usual_one(tmp_path) -> None:
