@@ -75,8 +75,8 @@ def seconds_of_a_pass(learner: Learner) -> float:
 
 
 def memory_of_a_step(learner: Learner, shape: Sequence[int]) -> int:
-    """Bytes that a step takes, about, beside the process itself: weights, what is kept for the way
-    back, and what is alive on it.
+    """Bytes that a step takes, about, beside the process itself: weights of all branches, what is
+    kept for the way back, and what is alive on it.
 
     shape: what enters the stage.  Nothing is computed: torch's meta device has shapes alone.
     """
@@ -98,7 +98,11 @@ def memory_of_a_step(learner: Learner, shape: Sequence[int]) -> int:
     low = choose(config.train.precision, learner.device.type) in ("bf16", "fp16")
     values = sum(kept.values()) + _ON_THE_WAY_BACK * max(kept.values(), default=0)
     numbers = sum(parameter.numel() for parameter in cascade.parameters())
-    return cost.START + numbers * _A_WEIGHT + values * (2 if low else 4)
+    each = _A_WEIGHT * (1 + len(learner.branches))
+    if learner.losses.balancer.weighs_gradients:
+        # a gradient of each task beside their sum
+        each += 4 * len(stage.heads)
+    return cost.START + numbers * each + values * (2 if low else 4)
 
 
 def first_losses(learner: Learner, batch: Batch) -> dict[str, float]:

@@ -79,6 +79,7 @@ def _tried(
         yield f"  head {name}: known at {known:.0%} of the sample, loss at the start about " + (
             f"{losses[name]:.3g}"
         )
+    training_mode(config.train.mode).prepare(learner)
     memory = step_time.memory_of_a_step(learner, config.network.train_shape)
     yield f"  memory of a step: about {amount(memory)} on {learner.device}, and the program itself"
     yield from _how_long(config, stage, learner, left)
@@ -92,7 +93,6 @@ def _how_long(config: Config, stage: Stage, learner: Learner, left: int) -> Iter
         return
     shape, own = learner.config.network.train_shape, config.network.train_shape
     took = step_time.seconds_of_a_pass(learner)
-    training_mode(config.train.mode).prepare(learner)
     # branches take their steps one after another
     passes = config.train.accumulate * (1 + len(learner.branches))
     larger = step_time.work(config, stage, own) / step_time.work(config, stage, shape)
