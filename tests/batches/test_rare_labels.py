@@ -122,7 +122,7 @@ def test_dense_truth_is_hardly_looked_at(tmp_path, monkeypatch):
         return original(self, slices)
 
     monkeypatch.setattr(Source, "read", noted)
-    monkeypatch.setattr(nodes.Places, "of", None)  # nothing is looked for
+    monkeypatch.setattr(nodes.PlaceIndex, "of", None)  # nothing is looked for
     with Batches(made, "main", (8, 8, 8), (8, 8, 8)) as iterator:
         assert len(read) <= 16
         next(iterator)
