@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpointed import FULL, assert_same, content_of, signal_at
+from checkpointed import FULL, assert_same, content_of, last, signal_at
 from tiny_run import AFFS, LSDS, config, curve
 
 from lsd.network.checkpoints import checkpoint, files
@@ -46,7 +46,7 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, kind, d
         signal_at(patch, 3, signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             train(broken, progress=False)
-    assert files.newest(paths.checkpoints(broken, "main")).name == files.file_name(3)
+    assert last(broken, "main").name == files.file_name(3)
     train(broken, progress=False)
     assert_same(after(straight, 4), after(broken, 4))
 
