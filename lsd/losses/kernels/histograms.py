@@ -18,9 +18,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# columns of roots: voxels of the set; those of them that have a label; and 0 where none has one,
-# the label where all have one, or ~ of the name of the list
-SIZE, LABELLED, LABEL = 0, 1, 2
+# columns of roots: voxels of the set that have a label; and 0 where none has one, the label where
+# all of these have one, or ~ of the name of the list
+LABELLED, LABEL = 0, 1
 # columns of lists: of a list its first entry (-1: none) and how many there are, of an entry its
 # label and the next entry
 HEAD, LENGTH, ENTRY, NEXT = 0, 1, 2, 3
@@ -52,7 +52,7 @@ def singletons(labels: NDArray[np.int32], count: int) -> Sets:
     is never touched takes no memory: the system gives zeros when they are.
     """
     size, places = labels.size, 1 << max(_PLACES.bit_length() - 1, (2 * labels.size).bit_length())
-    parents, roots = np.empty(size, np.int32), np.empty((size, 4), np.int32)
+    parents, roots = np.empty(size, np.int32), np.empty((size, 2), np.int32)
     _fill(labels, parents, roots)
     return Sets(
         parents=parents,
@@ -67,8 +67,7 @@ def singletons(labels: NDArray[np.int32], count: int) -> Sets:
 def _fill(labels, parents, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for voxel in range(len(labels)):
         parents[voxel] = voxel
-        roots[voxel, SIZE], roots[voxel, LABEL] = 1, labels[voxel]
-        roots[voxel, LABELLED] = labels[voxel] != 0
+        roots[voxel, LABELLED], roots[voxel, LABEL] = labels[voxel] != 0, labels[voxel]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,7 +76,7 @@ def join(parents, roots, lists, table, state, first, second):  # type: ignore[no
 
     Returns how many pairs of labelled voxels, one of either set, are of one label, and of two.
     """
-    if roots[first, SIZE] < roots[second, SIZE]:
+    if roots[first, LABELLED] < roots[second, LABELLED]:
         first, second = second, first
     every = np.int64(roots[first, LABELLED]) * np.int64(roots[second, LABELLED])
     same = np.int64(0)
@@ -89,7 +88,6 @@ def join(parents, roots, lists, table, state, first, second):  # type: ignore[no
     elif roots[first, LABEL] == 0:
         roots[first, LABEL] = roots[second, LABEL]
     parents[second] = first
-    roots[first, SIZE] += roots[second, SIZE]
     roots[first, LABELLED] += roots[second, LABELLED]
     return same, every - same
 
