@@ -14,6 +14,10 @@ from torch import Tensor
 from lsd.arrays.offsets import Offset, views
 
 
+class LogitsNotFinite(ValueError):
+    """A logit that counts is NaN or infinite, so what it connects is not defined."""
+
+
 def over_samples(function: Callable[..., NDArray[Any]], *batches: Tensor, threads: int) -> Tensor:
     """What `function` gives for the arrays of each sample, stacked; on the device of the first.
 
@@ -48,16 +52,16 @@ def known_edges(
 
 
 def check_finite(logits: Tensor, known: Tensor) -> None:
-    """Raises ValueError where a logit that counts is NaN or infinite, naming the first.
+    """Raises LogitsNotFinite where a logit that counts is NaN or infinite, naming the first.
 
     logits: (b, c, *spatial); known: bool, of that shape or broadcast to it
     """
     wrong = ~logits.detach().isfinite() & known
     if wrong.any():
         sample, channel, *voxel = (int(i) for i in wrong.nonzero()[0])
-        raise ValueError(
+        raise LogitsNotFinite(
             f"logits are {logits[sample, channel][tuple(voxel)].item()} in sample {sample}, channel"
             f" {channel}, at voxel {tuple(voxel)}, and not finite at {int(wrong.sum())} places in "
-            "all, so what they connect is not defined; lower the learning rate, clip gradients "
-            "(train.clip=1) or compute in fp32"
+            "all, so what they connect is not defined; lower the learning rate, clip gradients or "
+            "compute in fp32"
         )

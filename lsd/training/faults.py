@@ -30,15 +30,19 @@ def check_finite(values: Mapping[str, float], *, iteration: int, checkpoint: Pat
     not_finite = [
         f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)
     ]
-    if not not_finite:
-        return
+    if not_finite:
+        raise not_finite_error(", ".join(not_finite), iteration=iteration, checkpoint=checkpoint)
+
+
+def not_finite_error(what: str, *, iteration: int, checkpoint: Path | None) -> NotFiniteError:
+    """The error to raise where `what` was found, with the way out."""
     written = "no checkpoint was written yet"
     begin = "; is the raw data in order?"
     if checkpoint:
         written = f"the last checkpoint is {checkpoint}"
         begin = f", from train.init={{stage: {str(checkpoint)!r}}}"
-    raise NotFiniteError(
-        f"{', '.join(not_finite)} in iteration {iteration}; training has stopped, {written}.  "
+    return NotFiniteError(
+        f"{what} in iteration {iteration}; training has stopped, {written}.  "
         f"Start a run of another name with a lower train.learning_rate, train.clip=1 or "
         f"train.precision=fp32{begin}"
     )

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from lsd.batches.pipeline import Batch
 from lsd.losses.loss import LossSample
+from lsd.losses.samples import LogitsNotFinite
 from lsd.network.checkpoints import files
 from lsd.network.precision import autocast
 from lsd.training.devices.whole import whole_losses
-from lsd.training.faults import check_finite
+from lsd.training.faults import check_finite, not_finite_error
 from lsd.training.learner import Learner
 
 
@@ -88,14 +89,7 @@ def loss_sample(learner: Learner, batch: Batch, logits: Mapping[str, Tensor]) ->
 def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -> dict[str, float]:
     """Adds the gradient of the share of a batch; returns the loss of the whole batch that is
     minimised, and those of the heads."""
-    losses = whole_losses(
-        learner.losses,
-        share,
-        learner.ranks,
-        heads=tuple(learner.learned),
-        samples=learner.config.train.batch_size,
-        device=learner.device,
-    )
+    losses = _losses(learner, share)
     balancer = learner.losses.balancer
     weighted = learner.losses.weighted(losses, factors=learner.learned)
     value = balancer(weighted)
@@ -108,6 +102,24 @@ def _backward(learner: Learner, share: LossSample | None, *, accumulated: int) -
         scale=lambda loss: learner.scaler.scale(loss / accumulated),
     )
     return values
+
+
+def _losses(learner: Learner, share: LossSample | None) -> dict[str, Tensor]:
+    """Loss of each head that is learned, of the whole batch."""
+    try:
+        return whole_losses(
+            learner.losses,
+            share,
+            learner.ranks,
+            heads=tuple(learner.learned),
+            samples=learner.config.train.batch_size,
+            device=learner.device,
+        )
+    except LogitsNotFinite as error:
+        newest = files.newest_file(learner.checkpoints)
+        raise not_finite_error(
+            str(error), iteration=learner.iteration, checkpoint=newest
+        ) from error
 
 
 def _gradient_norm(learner: Learner) -> float:

@@ -12,6 +12,7 @@ from lsd.network.checkpoints import files
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.spec import Affinities, Boundary, Head, Malis, Stage, Supervoxel, Variant, paths
+from lsd.training.faults import NotFiniteError
 from lsd.training.loop import train
 from lsd.volumes.array import open_array
 
@@ -86,3 +87,17 @@ def test_a_connectivity_of_other_axes_is_refused_where_it_is_written(tmp_path) -
         assert flat.derive(variant=variant)
         with pytest.raises(ValueError, match=r"connectivity: 8 does not exist in 3D; allowed: 6, "):
             run_of(tmp_path, "aff").derive(variant=variant)
+
+
+@pytest.mark.parametrize("variant", ["malis", "supervoxel"])
+def test_logits_that_are_not_finite_stop_training_with_the_last_checkpoint(
+    tmp_path, variant
+) -> None:
+    run = run_of(
+        tmp_path, variant, learning_rate=1e30, iterations=9, checkpoint_every=1, validate_every=0
+    )
+    with pytest.raises(
+        NotFiniteError,
+        match=r"(nan|inf|train) .*in iteration \d; training has stopped.*iteration_0000000\d\.pt",
+    ):
+        train(run, progress=False)
