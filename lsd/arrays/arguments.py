@@ -16,6 +16,8 @@ from lsd.arrays.offsets import Offset
 from lsd.spec import Spec
 from lsd.spec.mistakes import brief, lines, suggestion
 
+# names that are listed beside the one that was probably meant
+_FEW = 6
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Settings = TypeVar("Settings", bound=Spec)
@@ -58,8 +60,11 @@ def keywords(function: Callable[..., object]) -> tuple[str, ...]:
 
 
 def unknown_keyword(function: str, name: str, allowed: Iterable[str]) -> str:
-    """That a function has no argument of this name, and which was meant."""
-    return f"{function} has no argument {name!r}{suggestion(name, allowed)}"
+    """That a function has no argument of this name, and which was meant; where it has few, all."""
+    names = list(allowed)
+    meant = suggestion(name, names)
+    listed = f" There are: {', '.join(names)}" if meant.endswith("?") and len(names) <= _FEW else ""
+    return f"{function} has no argument {name!r}{meant}{listed}"
 
 
 def number(value: Any, name: str, *, low: float = -math.inf, high: float = math.inf) -> float:

@@ -34,9 +34,8 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
         return array.astype(np.uint64)
     if array.dtype.kind not in "iu":
         raise ValueError(
-            f"{name}: dtype {array.dtype} is none of ids, which are whole numbers; allowed: "
-            f"integers and bool; "
-            "use .astype(np.uint64) where all of them are whole"
+            f"{name}: ids must be whole numbers, and the dtype is {array.dtype}; allowed: integers "
+            "and bool; use .astype(np.uint64) where all of them are whole"
         )
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise ValueError(

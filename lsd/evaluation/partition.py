@@ -191,6 +191,8 @@ def score(
         used &= table.segments > 0
     elif background not in ("label", "singletons"):
         raise ValueError(f"background is {background!r}; allowed: label, ignore, singletons")
+    if not table.voxels.sum():
+        raise ValueError("nothing to score: no voxel is compared; check region and mask")
     if not used.any():
         raise ValueError(
             f"nothing to score: all {table.voxels.sum()} voxels are truth labelled "

@@ -58,7 +58,8 @@ class EmbeddingLoss(StructuredLoss):
     dv:    distance from its mean within which a voxel is not drawn
     dd:    half the distance up to which means are pushed apart
 
-    Distances are sums of absolute differences.  Raises ValueError for settings below 0.
+    Distances are sums of absolute differences.  Raises ValueError for settings below 0, and where
+    dv is not below dd.
 
     Called as loss(logits, labels, mask=None), it gives a scalar in fp32 with its graph, also inside
     autocast: the mean over the samples of the batch that hold an object, 0 where none does.
@@ -94,6 +95,11 @@ class EmbeddingLoss(StructuredLoss):
         super().__init__()
         self.settings = derived(_DISCRIMINATIVE, alpha=alpha, beta=beta, gamma=gamma, dv=dv)
         self.dd = derived(_EMBEDDINGS, dd=dd).dd
+        if self.settings.dv >= self.dd:
+            raise ValueError(
+                f"dv is {self.settings.dv:g} and dd is {self.dd:g}; dv must be below dd, or "
+                f"voxels of two objects that are left as they are may lie among each other"
+            )
 
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over the samples that hold an object."""

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.arguments import offsets_of
+from lsd.arrays.arguments import number, offsets_of
 from lsd.arrays.offsets import for_dims
 from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.kernels.prediction import Offsets, Prediction
 from lsd.spec import NEAREST, Segment
+from lsd.spec.mistakes import brief
 
 # the lowest and the highest value that a head may give
 Range = tuple[float, float]
@@ -42,13 +43,21 @@ class Heads(dict[str, NDArray[np.float32]]):
 
 
 def predictions(
-    heads: Any, *, neighborhood: Any, decoder: DecoderKind, settings: Segment
+    heads: Any,
+    *,
+    neighborhood: Any,
+    ranges: Any = None,
+    decoder: DecoderKind,
+    settings: Segment,
 ) -> dict[str, Prediction]:
     """What the decoder reads: of heads by name, or of the one array that it wants.
 
     neighborhood: offsets of the affinities, or {name of a head: offsets}; None: those that the
                   heads were predicted with, else those of the nearest voxels
-    Raises ValueError for a head that is missing, and for values and offsets that do not fit.
+    ranges:       (lowest, highest) value of a head, or {name of a head: (lowest, highest)}; None:
+                  those that the heads were predicted with, and 0..1 of affinities
+    Raises ValueError for a head that is missing, one whose range is not known, and for values,
+    offsets and ranges that do not fit.
     """
     wanted = decoder.reads(settings)
     arrays = _by_name(heads, wanted, kind=decoder.spec.kind)
@@ -56,9 +65,9 @@ def predictions(
     if decoder.reads_affinities:
         for name in wanted:
             offsets[name] = offsets.get(name) or _nearest(arrays[name])
-    ranges = heads.ranges if isinstance(heads, Heads) else {}
+    limits = _ranges(heads, ranges, wanted)
     made = {
-        name: _prediction(name, array, offsets.get(name), ranges.get(name, _UNIT))
+        name: _prediction(name, array, offsets.get(name), limits.get(name))
         for name, array in arrays.items()
     }
     _check_shapes(made)
@@ -95,6 +104,40 @@ def _offsets(
     return known | {name: offsets_of(neighborhood)}
 
 
+def _ranges(heads: Any, ranges: Any, wanted: Sequence[str]) -> dict[str, Range]:
+    """Ranges of heads by name, as far as they are known."""
+    known = dict(heads.ranges) if isinstance(heads, Heads) else {}
+    if ranges is None:
+        return known
+    if not isinstance(ranges, Mapping):
+        if len(wanted) > 1:
+            raise ValueError(
+                f"ranges is one pair for {len(wanted)} heads, {', '.join(wanted)}; give one a "
+                f"head, as in ranges={{{wanted[0]!r}: (0, 1), ...}}"
+            )
+        return known | {wanted[0]: _range(ranges)}
+    names = list(heads) if isinstance(heads, Mapping) else wanted
+    for name in ranges:
+        if name not in names:
+            raise ValueError(
+                f"ranges names the head {name!r}; those given are: {', '.join(map(str, names))}"
+            )
+    return known | {name: _range(limits) for name, limits in ranges.items()}
+
+
+def _range(limits: Any) -> Range:
+    try:
+        low, high = (number(value, "range") for value in limits)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not low < high:
+        raise ValueError(
+            f"the range of a head is its lowest and its highest value, as in (-1, 1); got "
+            f"{brief(limits)}"
+        )
+    return low, high
+
+
 def _nearest(affs: NDArray[Any]) -> Offsets:
     """The offsets of affinities that are of the nearest voxels alone."""
     axes = affs.ndim - 1
@@ -108,18 +151,42 @@ def _nearest(affs: NDArray[Any]) -> Offsets:
 
 
 def _prediction(
-    name: str, values: NDArray[Any], offsets: Offsets | None, limits: Range
+    name: str, values: NDArray[Any], offsets: Offsets | None, limits: Range | None
 ) -> Prediction:
     if offsets is not None:
-        return Prediction(checked(values, offsets), offsets, limits)
+        _check_unit(name, limits or _UNIT)
+        return Prediction(checked(values, offsets), offsets, _UNIT)
     if values.ndim not in (3, 4) or (values.dtype.kind != "f" and values.dtype != np.uint8):
         raise ValueError(
             f"head {name!r} is {values.dtype} of shape {values.shape}; allowed: floats, or uint8 "
             f"(0..255), (c, z, y, x) or (c, y, x)"
         )
+    if limits is None:
+        raise ValueError(
+            f"head {name!r}: an array does not say between which values its target lies; give "
+            f"them, as in ranges={{{name!r}: (0, 1)}}, or the heads as lsd.load(...).predict gave "
+            f"them"
+        )
+    _check_steps(name, values, limits)
     if values.dtype.kind == "f" and values.size:
         _check_range(name, values, limits)
     return Prediction(values.astype(values.dtype.newbyteorder("="), copy=False), None, limits)
+
+
+def _check_unit(name: str, limits: Range) -> None:
+    if limits != _UNIT:
+        raise ValueError(
+            f"head {name!r} holds affinities, which lie in 0..1; its range is "
+            f"{limits[0]:g}..{limits[1]:g}"
+        )
+
+
+def _check_steps(name: str, values: NDArray[Any], limits: Range) -> None:
+    if values.dtype == np.uint8 and not np.isfinite(limits).all():
+        raise ValueError(
+            f"head {name!r} is uint8, whose 0..255 mean a range that ends on both sides; it is "
+            f"{limits[0]:g}..{limits[1]:g}"
+        )
 
 
 def _check_range(name: str, values: NDArray[Any], limits: Range) -> None:
@@ -127,7 +194,7 @@ def _check_range(name: str, values: NDArray[Any], limits: Range) -> None:
     if not limits[0] - _ROUNDING <= low <= high <= limits[1] + _ROUNDING:
         raise ValueError(
             f"head {name!r} lies in {low:.4g}..{high:.4g}, allowed: {limits[0]:g}..{limits[1]:g}; "
-            f"a head with another range is known by what lsd.load(...).predict gives"
+            f"give the range of its target, as in ranges={{{name!r}: (-1, 1)}}"
         )
 
 

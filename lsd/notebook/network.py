@@ -27,6 +27,7 @@ from lsd.spec.kinds import import_kinds
 from lsd.spec.mistakes import brief
 from lsd.targets.target import target_kind
 from lsd.volumes.intensity import check_range, first_not_finite, signed, to_unit
+from lsd.volumes.raw_checks import check_raw, lost_by_range
 from lsd.volumes.units import agree
 
 # raw of a ROI in world voxels, in -1..1
@@ -107,8 +108,9 @@ class Network:
                     memory (GB for a block), shape
 
         Raises ValueError for raw that is not 2D or 3D, holds NaN or inf, or whose range is not
-        known, and for keywords and settings that are none; warns where voxels are of another
-        size than those that the network was trained on.
+        known, for a volume whose raw becomes one value by its range, and for keywords and settings
+        that are none; warns where an array does so, or mostly lies outside its range, and where
+        voxels are of another size than those that the network was trained on.
 
         >>> import lsd, numpy
         >>> network = lsd.load("pretrained/fib25_mtlsd.pt")
@@ -162,8 +164,12 @@ class Network:
                 )
             volume = raw.opened
             _check_voxel_size(voxel_size, volume.voxel_size)
+            check_raw(volume)
             return volume.roi, lambda part: signed(volume.read_raw(part)), volume.voxel_size
         array = _checked(raw, raw_range)
+        lost = lost_by_range(array, *(raw_range or (0.0, 255.0)))
+        if lost:
+            warn_caller(lost)
         size = _voxel_size(voxel_size, array.ndim)
         roi = Roi((0,) * array.ndim, array.shape)
         return roi, lambda part: signed(to_unit(reflected(array, part), raw_range)), size

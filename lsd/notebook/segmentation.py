@@ -12,7 +12,7 @@ from lsd.arrays.arguments import explaining_calls, names_of, number
 from lsd.arrays.ids import set_voxels
 from lsd.notebook.heads import predictions
 from lsd.notebook.settings import with_settings
-from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.decoders.decoder import DecoderKind, decoder_of
 from lsd.spec import Segment
 from lsd.spec.kinds import import_kinds
 
@@ -29,7 +29,8 @@ def segment(
     affs: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     neighborhood: Sequence[Sequence[int]] | Mapping[str, Sequence[Sequence[int]]] | None = None,
-    threshold: float = 0.5,
+    ranges: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
+    threshold: float | None = None,
     mask: NDArray[Any] | None = None,
     decoder: Any = "watershed",
     imports: str | Sequence[str] = (),
@@ -44,7 +45,12 @@ def segment(
                   those that the heads were predicted with; of arrays, a voxel and the one before
                   it along z, y and x, in this order (of two channels of a 3D volume: along y and
                   x, every section on its own)
-    threshold:    fragments are joined up to this score, 0 (none) to 1 (all that touch)
+    ranges:       (lowest, highest) value of the target of a head that holds no affinities, of
+                  several heads by name, {"distance": (-1, 1)}; uint8 means it by 0..255.  None:
+                  those that the heads were predicted with.  A prediction on disk says its own:
+                  array.attrs["prediction"]["values"]
+    threshold:    fragments are joined up to this score, 0 (none) to 1 (all that touch); None: 0.5.
+                  Only for a decoder that has thresholds
     mask:         (z, y, x), 0 where there is to be no segment
     decoder:      "watershed": fragments, then agglomeration; "mutex": the mutex watershed, which
                   wants long-range offsets, has no threshold, and needs the package mwatershed; or
@@ -57,8 +63,8 @@ def segment(
                   fragments={"min_seed_distance": 6, "boundaries": "affinity"}
 
     A segment is named by its smallest fragment.  No array is changed.  Raises ValueError for
-    affinities that are none, heads that are missing, offsets that do not fit the channels, and
-    settings that are none.
+    affinities that are none, heads that are missing or whose range is not known, offsets that do
+    not fit the channels, and settings that are none or that the decoder does not take.
 
     >>> import lsd, numpy
     >>> labels = numpy.full((16, 16, 33), 3)
@@ -69,13 +75,32 @@ def segment(
     >>> segments.shape, len(numpy.unique(segments))
     ((16, 16, 33), 2)
     """
-    threshold = number(threshold, "threshold", low=0, high=1)
+    joined_up_to = number(0.5 if threshold is None else threshold, "threshold", low=0, high=1)
     import_kinds(names_of(imports, "imports"))
     changes = {"decoder": decoder, **settings}
     wanted = with_settings(Segment(), changes, allowed=SETTINGS, of=segment)
     behaviour = decoder_of(wanted)
-    heads = predictions(affs, neighborhood=neighborhood, decoder=behaviour, settings=wanted)
+    _check_taken(behaviour, settings, threshold=threshold)
+    heads = predictions(
+        affs, neighborhood=neighborhood, ranges=ranges, decoder=behaviour, settings=wanted
+    )
     shape = next(iter(heads.values())).values.shape[1:]
     inside = set_voxels(mask, shape, of="what is segmented")
     decoded = behaviour.decode(heads, wanted, mask=inside)
-    return decoded.segmentation(threshold).astype(np.uint64, copy=False)
+    return decoded.segmentation(joined_up_to).astype(np.uint64, copy=False)
+
+
+def _check_taken(
+    decoder: DecoderKind, settings: Mapping[str, Any], *, threshold: float | None
+) -> None:
+    """Raises ValueError for what the decoder would leave unread."""
+    kind = decoder.spec.kind
+    if threshold is not None and not decoder.has_thresholds:
+        raise ValueError(f"decoder {kind!r} has no thresholds; leave threshold out")
+    taken = decoder.takes
+    unread = [name for name in settings if taken is not None and name not in taken]
+    if unread:
+        raise ValueError(
+            f"decoder {kind!r} does not take {', '.join(unread)}; it takes: "
+            f"{', '.join(taken or ())}"
+        )

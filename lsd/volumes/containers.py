@@ -72,7 +72,8 @@ def no_such_array(path: Path, name: str) -> ValueError:
     names = array_names(path)
     if names == [""]:
         return ValueError(
-            f"{path} holds a single array, without a name, not {name!r}; leave the name empty"
+            f"{path} holds a single array, without a name, not {name!r}; give it an empty name, as "
+            f'in raw=""'
         )
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ValueError(

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # voxels of a block, of all
 FEW, LARGE, SIDE = 64, 32 << 20, 32
 BLOCK, LIMIT = 1 << 21, 1 << 30
+# voxels of an array in memory that are looked at
+SAMPLE = 1 << 20
 # of values as the network sees them, 0..1: less than this from the least to the greatest is one
 # value; fewer than this between black and white leave none; more than this outside raw_range are
 # told
@@ -76,6 +78,26 @@ def check_raw(volume: OpenVolume) -> None:
             100 * summary.outside,
             values,
         )
+
+
+def lost_by_range(raw: NDArray[np.generic], low: float, high: float) -> str:
+    """What raw_range leaves too little of, in a sentence; empty where it fits an array of finite
+    values, or where these are one value anyway.
+
+    Looks at about a million voxels, evenly spread.
+    """
+    step = math.ceil((raw.size / SAMPLE) ** (1 / raw.ndim))
+    sample = raw[(slice(None, None, max(1, step)),) * raw.ndim]
+    if sample.size == 0 or sample.min() == sample.max():
+        return ""
+    summary = _seen([sample], low, high)
+    values = f"its values lie in {summary.low:g}..{summary.high:g}, raw_range is {low:g}..{high:g}"
+    way_out = "give raw_range the values that stand for black and white"
+    if _one_value(summary, low, high):
+        return f"raw becomes one value by its raw_range: {values}; {way_out}"
+    if summary.outside > OUTSIDE:
+        return f"{summary.outside:.0%} of raw lie outside its raw_range: {values}; {way_out}"
+    return ""
 
 
 def _one_value(summary: RawSummary, low: float, high: float) -> bool:

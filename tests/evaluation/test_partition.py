@@ -140,6 +140,8 @@ def test_errors() -> None:
         compare(labels, labels.astype(int) - 4)
     with pytest.raises(ValueError, match="nothing to score"):
         compare(labels, np.zeros_like(labels))
+    with pytest.raises(ValueError, match=r"nothing to score: no voxel is compared; check .* mask"):
+        compare(labels, labels, mask=np.zeros(labels.shape, bool))
     with pytest.raises(ValueError, match="allowed: label, ignore, singletons"):
         compare(labels, labels, background="none")
 

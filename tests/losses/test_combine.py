@@ -154,3 +154,13 @@ def test_mistakes_are_told(fields, message) -> None:
 def test_a_shape_that_is_none_is_told() -> None:
     with pytest.raises(ValueError, match=r"\(tasks, parameters\), got \(3,\)"):
         combine(np.ones(3), kind="pcgrad")
+
+
+@pytest.mark.parametrize("several", [list, tuple])
+def test_several_tensors_are_as_one(several) -> None:
+    rows = torch.tensor([[1.0, 2.0], [-3.0, 1.0]])
+    found = combine(several(rows), kind="pcgrad", orders=[[1], [0]])
+    assert isinstance(found, torch.Tensor)
+    assert torch.equal(found, combine(rows, kind="pcgrad", orders=[[1], [0]]))
+    with pytest.raises(ValueError, match=r"of one shape, dtype and device, got \(2,\) .*\(1,\)"):
+        combine(several([rows[0], rows[1, :1]]), kind="pcgrad")

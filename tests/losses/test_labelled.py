@@ -46,7 +46,12 @@ def test_masks(dtype) -> None:
         (LOGITS[0], LABELS[0], None, r"shape \(3, 4, 5\); allowed: .*logits\[None\]"),
         (LOGITS, LABELS[0], None, r"labels have shape \(4, 5\), logits \(2, 3, 4, 5\)"),
         (LOGITS, LABELS[:1], None, r"labels must be \(2, 4, 5\) or \(2, 1, 4, 5\)"),
-        (LOGITS, LABELS.astype(float), None, "labels: dtype float64 is none of ids"),
+        (
+            LOGITS,
+            LABELS.astype(float),
+            None,
+            "labels: ids must be whole numbers, and the dtype is float64",
+        ),
         (LOGITS, LABELS - 50, None, "labels: ids are 0"),
         (LOGITS, LABELS, LABELS[:1] > 0, r"mask has shape \(1, 4, 5\), labels \(2, 4, 5\)"),
     ],

@@ -121,6 +121,8 @@ def test_it_is_a_module(name) -> None:
         (lambda x, y: lsd.SupervoxelLoss(connectivity=26)(x[:, :1], y), "26 does not exist in 2D"),
         (lambda x, y: lsd.SupervoxelLoss(alpha=2), "alpha"),
         (lambda x, y: lsd.EmbeddingLoss()(x), "forward was called without labels"),
+        (lambda x, y: lsd.EmbeddingLoss(dv=3, dd=1.5), "dv is 3 and dd is 1.5; dv must be below"),
+        (lambda x, y: lsd.EmbeddingLoss(delta=1), "There are: alpha, beta, gamma, dv, dd"),
         (lambda x, y: lsd.SupervoxelLoss(criterion="some"), "criterion"),
         (
             lambda x, y: lsd.SupervoxelLoss([(0, 1)])(x[:, :1] * torch.nan, y),

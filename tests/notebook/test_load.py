@@ -108,6 +108,34 @@ def test_any_dtype_with_its_range(checkpoints, raw, raw_range) -> None:
     assert_same(found, expected(checkpoints["3d"], RAW), atol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("raw", "raw_range", "says"),
+    [
+        (RAW / 255, (0, 255), r"becomes one value .* lie in 0\.\.1, raw_range is 0\.\.255"),
+        (RAW.astype(np.int64), (0, 1), r"becomes one value .*raw_range is 0\.\.1"),
+        (RAW, (0, 50), r"\d\d% of raw lie outside its raw_range"),
+        ((RAW > 9).astype(np.uint8), None, r"becomes one value .* in 0\.\.1, .* 0\.\.255"),
+    ],
+)
+def test_a_range_that_leaves_nothing_of_raw_is_told(checkpoints, raw, raw_range, says) -> None:
+    with pytest.warns(UserWarning, match=says):
+        lsd.load(checkpoints["3d"]).predict(raw, voxel_size=SIZE, raw_range=raw_range, threads=1)
+
+
+def test_a_volume_of_which_its_range_leaves_nothing_is_refused(checkpoints, tmp_path) -> None:
+    """As the commands refuse it."""
+    tifffile.imwrite(tmp_path / "raw.tif", RAW)
+    volume = lsd.open_volume(tmp_path / "raw.tif", voxel_size=SIZE, raw_range=(0, 1))
+    with pytest.raises(ValueError, match="becomes one value by its raw_range"):
+        lsd.load(checkpoints["3d"]).predict(volume, threads=1)
+
+
+def test_one_value_everywhere_is_no_fault_of_the_range(checkpoints, recwarn) -> None:
+    raw = np.full(RAW.shape, 7, np.uint8)
+    lsd.load(checkpoints["3d"]).predict(raw, voxel_size=SIZE, threads=1)
+    assert not [each for each in recwarn if "raw_range" in str(each.message)]
+
+
 def test_a_plane_for_a_2d_network(checkpoints) -> None:
     found = lsd.load(checkpoints["2d"]).predict(RAW[0], voxel_size=(10, 10), threads=1)
     assert found["affs"].shape == (2, 34, 38)

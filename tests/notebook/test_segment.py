@@ -124,6 +124,7 @@ INSIDE = ndimage.label(LABELS > 0)[0]
 def test_a_decoder_of_ones_own_takes_what_it_reads(heads, given) -> None:
     if isinstance(heads, dict):
         heads = {name: np.asarray(head, np.float32) for name, head in heads.items()}
+    given = {**given, "ranges": {"boundary": (0, 1)} if isinstance(heads, dict) else (0, 1)}
     found = lsd.segment(heads, **given)
     np.testing.assert_array_equal(found, INSIDE)
     assert found.dtype == np.uint64
@@ -132,23 +133,81 @@ def test_a_decoder_of_ones_own_takes_what_it_reads(heads, given) -> None:
 
 
 def test_heads_of_several_ranges() -> None:
-    """A head in -1..1 is known by what a network predicted; a bare array lies in 0..1."""
+    """They are known of what a network predicted, and said of arrays."""
     flow = np.zeros((3, *LABELS.shape), np.float32)
     flow[2] = np.where(np.arange(42) < 20, 0.5, -0.5)
     arrays = {"flow": flow, "boundary": BOUNDARY}
     heads = Heads(arrays, neighborhoods={}, ranges={"flow": (-1, 1), "boundary": (0, 1)})
     expected = ndimage.label((LABELS > 0) & (np.arange(42) < 20))[0]
     np.testing.assert_array_equal(lsd.segment(heads, decoder=Right()), expected)
+    ranges = {"flow": (-1, 1), "boundary": (0, 1)}
+    np.testing.assert_array_equal(lsd.segment(arrays, decoder=Right(), ranges=ranges), expected)
+    # as they lie on disk: -0.5 and 0.5 of -1..1 are 64 and 191 of 0..255
+    stored = {
+        name: np.round((arrays[name] - low) / (high - low) * 255).astype(np.uint8)
+        for name, (low, high) in ranges.items()
+    }
+    assert set(np.unique(stored["flow"][2])) == {64, 191}
+    np.testing.assert_array_equal(lsd.segment(stored, decoder=Right(), ranges=ranges), expected)
     with pytest.raises(ValueError, match=r"head 'flow' lies in -0\.5\.\.0\.5, allowed: 0\.\.1"):
-        lsd.segment(arrays, decoder=Right())
+        lsd.segment(arrays, decoder=Right(), ranges={"flow": (0, 1), "boundary": (0, 1)})
     with pytest.raises(ValueError, match="reads 2 heads, so give them by name"):
         lsd.segment(flow, decoder=Right())
     with pytest.raises(ValueError, match="reads the head 'boundary'; those given are: flow"):
         lsd.segment({"flow": flow}, decoder=Right())
     with pytest.raises(ValueError, match="heads have different shapes"):
-        lsd.segment({**arrays, "flow": np.abs(flow)[:, 1:]}, decoder=Right())
+        lsd.segment({**arrays, "flow": flow[:, 1:]}, decoder=Right(), ranges=ranges)
     with pytest.raises(ValueError, match="head 'boundary' is int64"):
         lsd.segment(BOUNDARY.astype(np.int64), decoder=Pieces())
+
+
+PREDICTED = Heads({"boundary": BOUNDARY}, neighborhoods={}, ranges={"boundary": (0, 1)})
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        BOUNDARY,
+        (BOUNDARY * 255).astype(np.uint8),
+        {"boundary": BOUNDARY},
+        dict(PREDICTED),
+        PREDICTED.copy(),
+    ],
+    ids=["floats", "uint8", "by name", "a dictionary of it", "a copy"],
+)
+def test_a_head_whose_range_is_not_known_is_refused(heads) -> None:
+    """Unless it is said; nothing is taken for 0..1 because its values happen to lie there."""
+    with pytest.raises(ValueError, match=r"'boundary': an array does not say .* as in ranges="):
+        lsd.segment(heads, decoder=Pieces(highest=0.3))
+    found = lsd.segment(heads, decoder=Pieces(highest=0.3), ranges=(0, 1))
+    np.testing.assert_array_equal(found, lsd.segment(PREDICTED, decoder=Pieces(highest=0.3)))
+
+
+@pytest.mark.parametrize(
+    ("heads", "given", "says"),
+    [
+        (BOUNDARY, {"ranges": (1, -1)}, r"lowest and its highest value, .*got \(1, -1\)"),
+        (BOUNDARY, {"ranges": 3}, "lowest and its highest value, .*got 3"),
+        (BOUNDARY, {"ranges": {"bondary": (0, 1)}}, "names the head 'bondary'; .*boundary"),
+        (BOUNDARY.astype(np.uint8), {"ranges": (0, np.inf)}, "ends on both sides; it is 0..inf"),
+        (BOUNDARY, {"threshold": 0.5}, "'pieces' has no thresholds; leave threshold out"),
+        (BOUNDARY, {"scoring": "mean"}, "'pieces' does not take scoring; it takes: affinities"),
+        (NOISY, {"decoder": "mutex", "threshold": 0.5}, "'mutex' has no thresholds"),
+        (NOISY, {"decoder": "mutex", "fragments": {}}, "'mutex' does not take fragments"),
+        (NOISY, {"decoder": "watershed", "mutex": {}}, "'watershed' does not take mutex"),
+        (NOISY, {"decoder": "watershed", "ranges": (-1, 1)}, r"affinities, which lie in 0\.\.1"),
+        (BOUNDARY, {"decoder": Right(), "ranges": (0, 1)}, "reads 2 heads"),
+        (
+            {"flow": BOUNDARY, "boundary": BOUNDARY},
+            {"decoder": Right(), "ranges": (0, 1)},
+            "one pair for 2 heads, flow, boundary; give one a head",
+        ),
+    ],
+)
+def test_ranges_and_settings_that_do_not_fit_the_decoder(heads, given, says) -> None:
+    with pytest.raises(ValueError, match=says) as error:
+        lsd.segment(heads, **{"decoder": Pieces(), **given})
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["affs", "far"])

@@ -134,7 +134,10 @@ class GivenDecoder(BlockDecoder):
             r"test_decoders\.py, line \d+\): segments gives nothing",
         ),
         (lambda head: np.ones((2, 4, 4), int), r"gives segments of shape \(2, 4, 4\); wanted: "),
-        (lambda head: head.values[0].astype(float), r"dtype float64 is none of ids"),
+        (
+            lambda head: head.values[0].astype(float),
+            r"ids must be whole numbers, and the dtype is float64",
+        ),
         (lambda head: np.full((3, 4, 4), -1), r"ids are 0 \(background\) or positive, got -1"),
         (
             lambda head: head.probabilities,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -16,7 +17,11 @@ from lsd.spec.kinds import behaviour
 
 @overload
 def combine(
-    gradients: Tensor, *, kind: str, target: int = 0, orders: Orders | None = None
+    gradients: Tensor | Sequence[Tensor],
+    *,
+    kind: str,
+    target: int = 0,
+    orders: Orders | None = None,
 ) -> Tensor: ...
 
 
@@ -27,11 +32,16 @@ def combine(
 
 
 def combine(
-    gradients: Tensor | ArrayLike, *, kind: str, target: int = 0, orders: Orders | None = None
+    gradients: Tensor | Sequence[Tensor] | ArrayLike,
+    *,
+    kind: str,
+    target: int = 0,
+    orders: Orders | None = None,
 ) -> Tensor | NDArray[Any]:
     """What is followed, (parameters,), from the gradients of tasks, (tasks, parameters).
 
-    gradients: a torch tensor, which gives one on its device, or what numpy takes for an array
+    gradients: a torch tensor or a list of them, one a task, which give a tensor on their device;
+            or what numpy takes for an array
     kind:   "fixed": their sum; "pcgrad": gradient i loses what points against gradient j, for each
             i over j in its order; "project_auxiliary": as pcgrad, but only of the auxiliary tasks,
             and only against the target; "cosine_gate": auxiliary gradients times max(0, cosine with
@@ -43,9 +53,26 @@ def combine(
     Raises ValueError where shapes, numbers or the kind do not fit.
     Source: Yu et al. 2020 (pcgrad), Du et al. 2018 (cosine_gate).
     """
-    if not isinstance(gradients, Tensor):
+    tensors = _tensors(gradients)
+    if tensors is None:
         return _combined(torch.tensor(np.asarray(gradients)), kind, target, orders).numpy()
-    return _combined(gradients.detach(), kind, target, orders)
+    return _combined(tensors.detach(), kind, target, orders)
+
+
+def _tensors(gradients: Any) -> Tensor | None:
+    """The gradients as one tensor, None where they are not of torch."""
+    if isinstance(gradients, Tensor):
+        return gradients
+    several = list(gradients) if isinstance(gradients, list | tuple) else []
+    if not several or not all(isinstance(each, Tensor) for each in several):
+        return None
+    if len({(each.shape, each.dtype, each.device) for each in several}) > 1:
+        shapes = ", ".join(f"{tuple(each.shape)} {each.dtype}" for each in several)
+        raise ValueError(
+            f"gradients of tasks are of one shape, dtype and device, got {shapes}; give one row a "
+            f"task, all parameters in the same order"
+        )
+    return torch.stack(several)
 
 
 def _combined(gradients: Tensor, kind: str, target: int, orders: Orders | None) -> Tensor:

@@ -34,6 +34,8 @@ class BlockDecoder(GraphDecoder):
     """
 
     settings_field = "decoder"
+    # for `reads`, which may name the head that holds the affinities
+    takes = ("affinities",)
 
     @abstractmethod
     def segments(

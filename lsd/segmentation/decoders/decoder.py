@@ -49,12 +49,15 @@ class DecoderKind(ABC):
     has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
                     Without, there is one
     reads_affinities: whether each head that it reads must hold affinities
+    takes:          fields of config.segment that it takes its settings from, beside its own; None:
+                    it may take any
     pieces:         what of a volume its first step makes, as messages call it
     first_step:     name of its first step on disk
     """
 
     has_thresholds: ClassVar[bool] = False
     reads_affinities: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...] | None] = None
     pieces: ClassVar[str] = "segments"
     first_step: ClassVar[str]
 

@@ -47,6 +47,7 @@ class MutexDecoder(DecoderKind):
     """By the settings of `Segment.mutex`."""
 
     reads_affinities = True
+    takes = ("affinities", "mutex")
     first_step = "mutex"
 
     def reads(self, settings: Segment) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class WatershedDecoder(GraphDecoder):
     has_thresholds = True
     reads_affinities = True
     settings_field = "fragments"
+    takes = ("affinities", "fragments", "scoring", "caution", "cautious_above")
 
     def reads(self, settings: Segment) -> tuple[str, ...]:
         """Affinities."""
