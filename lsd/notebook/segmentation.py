@@ -21,6 +21,8 @@ ON_DISK = (
     "thresholds", "use_mask", "block", "context", "edge_context", "agglomeration",
     "revision", "levels", "workers",
 )  # fmt: skip
+# the threshold of who names none
+_USUAL = 0.5
 SETTINGS = tuple(name for name in Segment.model_fields if name not in ON_DISK)
 
 
@@ -29,11 +31,11 @@ def segment(
     affs: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     neighborhood: Sequence[Sequence[int]] | Mapping[str, Sequence[Sequence[int]]] | None = None,
-    ranges: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
-    threshold: float | None = None,
+    threshold: float = _USUAL,
     mask: NDArray[Any] | None = None,
     decoder: Any = "watershed",
     imports: str | Sequence[str] = (),
+    ranges: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
     **settings: Any,
 ) -> NDArray[np.uint64]:
     """Segments of `affs` (c, z, y, x): uint64 (z, y, x), 0 where there is none; in 2D (c, y, x).
@@ -45,17 +47,17 @@ def segment(
                   those that the heads were predicted with; of arrays, a voxel and the one before
                   it along z, y and x, in this order (of two channels of a 3D volume: along y and
                   x, every section on its own)
-    ranges:       (lowest, highest) value of the target of a head that holds no affinities, of
-                  several heads by name, {"distance": (-1, 1)}; uint8 means it by 0..255.  None:
-                  those that the heads were predicted with.  A prediction on disk says its own:
-                  array.attrs["prediction"]["values"]
-    threshold:    fragments are joined up to this score, 0 (none) to 1 (all that touch); None: 0.5.
-                  Only for a decoder that has thresholds
+    threshold:    fragments are joined up to this score, 0 (none) to 1 (all that touch).  Only for a
+                  decoder that has thresholds
     mask:         (z, y, x), 0 where there is to be no segment
     decoder:      "watershed": fragments, then agglomeration; "mutex": the mutex watershed, which
                   wants long-range offsets, has no threshold, and needs the package mwatershed; or
                   one of your own, by its name or as a value, MyDecoder(...)
     imports:      modules of one's own that define the decoder, or a scoring, by their names
+    ranges:       (lowest, highest) value of the target of a head that holds no affinities, of
+                  several heads by name, {"distance": (-1, 1)}; uint8 means it by 0..255.  None:
+                  those that the heads were predicted with.  A prediction on disk says its own:
+                  array.attrs["prediction"]["values"]
     settings:     any other field of lsd.spec.Segment that decides about values: scoring
                   ("hist_quant_75" is the paper's), caution, fragments (fields of
                   lsd.spec.Fragments), mutex (fields of lsd.spec.Mutex), affinities (the name of
@@ -75,7 +77,7 @@ def segment(
     >>> segments.shape, len(numpy.unique(segments))
     ((16, 16, 33), 2)
     """
-    joined_up_to = number(0.5 if threshold is None else threshold, "threshold", low=0, high=1)
+    joined_up_to = number(threshold, "threshold", low=0, high=1)
     import_kinds(names_of(imports, "imports"))
     changes = {"decoder": decoder, **settings}
     wanted = with_settings(Segment(), changes, allowed=SETTINGS, of=segment)
@@ -90,12 +92,11 @@ def segment(
     return decoded.segmentation(joined_up_to).astype(np.uint64, copy=False)
 
 
-def _check_taken(
-    decoder: DecoderKind, settings: Mapping[str, Any], *, threshold: float | None
-) -> None:
+def _check_taken(decoder: DecoderKind, settings: Mapping[str, Any], *, threshold: float) -> None:
     """Raises ValueError for what the decoder would leave unread."""
     kind = decoder.spec.kind
-    if threshold is not None and not decoder.has_thresholds:
+    # the object itself: somebody who writes 0.5 wants it to be used
+    if threshold is not _USUAL and not decoder.has_thresholds:
         raise ValueError(f"decoder {kind!r} has no thresholds; leave threshold out")
     taken = decoder.takes
     unread = [name for name in settings if taken is not None and name not in taken]
