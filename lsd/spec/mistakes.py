@@ -46,8 +46,17 @@ def lines(error: ValidationError) -> list[str]:
         # a field that is not there is named by the message
         path = detail["loc"][:-1] if detail["type"] == UNKNOWN else detail["loc"]
         where = ".".join(str(part) for part in (*top, *path))
-        messages.append(f"{where}: {detail['msg']}" if where else detail["msg"])
+        messages.append(
+            f"{where}: {_without_field(detail['msg'], path)}" if where else detail["msg"]
+        )
     return messages
+
+
+def _without_field(message: str, path: Sequence[int | str]) -> str:
+    """The message, which does not begin with the name of the field where that stands before it."""
+    field = f"{path[-1]} " if path else ""
+    is_twice = bool(field) and message.startswith(f"{field}'")
+    return message.removeprefix(field) if is_twice else message
 
 
 def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
@@ -126,6 +135,13 @@ def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) ->
         if close
         else f"; there are: {', '.join(names)}"
     )
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The end of a message that lists what is allowed: the name that was probably meant, "" where
+    none is like it."""
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def deeper(spec: type[BaseModel]) -> list[str]:
