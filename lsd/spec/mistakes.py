@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import get_args, get_origin
 
@@ -53,10 +54,11 @@ def lines(error: ValidationError) -> list[str]:
 
 
 def _without_field(message: str, path: Sequence[int | str]) -> str:
-    """The message, which does not begin with the name of the field where that stands before it."""
-    field = f"{path[-1]} " if path else ""
-    is_twice = bool(field) and message.startswith(f"{field}'")
-    return message.removeprefix(field) if is_twice else message
+    """The message; where it says that a kind is unknown, without the name of the field, which stands
+    before it."""
+    field = str(path[-1]) if path else ""
+    is_twice = re.match(rf"{re.escape(field)} '[^']*' is unknown", message) is not None
+    return message.removeprefix(f"{field} ") if is_twice else message
 
 
 def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
