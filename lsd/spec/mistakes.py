@@ -54,8 +54,8 @@ def lines(error: ValidationError) -> list[str]:
 
 
 def _without_field(message: str, path: Sequence[int | str]) -> str:
-    """The message; where it says that a kind is unknown, without the name of the field, which stands
-    before it."""
+    """The message; where it says that a kind is unknown, without the name of its field, which is
+    said before it."""
     field = str(path[-1]) if path else ""
     is_twice = re.match(rf"{re.escape(field)} '[^']*' is unknown", message) is not None
     return message.removeprefix(f"{field} ") if is_twice else message
