@@ -196,8 +196,8 @@ def differences(
 def _shown(value: Any, *, beside: Any) -> str:
     """A value in a message beside the one that it differs from.  What is long says no more than
     that it is there, a context that is alike on both sides is one, and a kind that is written by
-    its name alone has its defaults where the other one lists fields."""
-    if isinstance(value, str) and isinstance(beside, dict) and "kind" in beside:
+    its name alone has its defaults where the other one lists fields of the same."""
+    if isinstance(value, str) and isinstance(beside, dict) and beside.get("kind") == value:
         return f"{value} with its defaults"
     if isinstance(value, dict) and "kind" in value and isinstance(beside, str):
         fields = ", ".join(f"{name}={field}" for name, field in value.items() if name != "kind")
