@@ -1,4 +1,4 @@
-"""Edit me, then: lsd train, or python trainer.py.  lsd train --help lists everything that can be
+"""Edit me, then: lsd train.  lsd train --help lists everything that can be
 set, with its meaning."""
 
 from config.datasets import AUGMENTATIONS, DATASETS  # noqa: F401  (names for the command line: dataset.augment=light)

@@ -234,7 +234,7 @@ def test_nobodys_work_is_replaced(config) -> None:
     other = config.derive(segment={"scoring": "hist_quant_75"})
     with pytest.raises(
         ValueError,
-        match=r"segmentation/0\.6 was changed since this program wrote it, .* move it elsewhere",
+        match=r"segmentation/0\.6 was changed since this program wrote it, .* elsewhere .*cp -a",
     ):
         segment(other)
     fragments = config.derive(segment={"fragments": {"min_seed_distance": 5}})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lsd.cli.files import load
 from lsd.cli.help import listed, width
 from lsd.cli.overrides import CONFIGS
 from lsd.spec.mistakes import ConfigError
@@ -22,6 +23,9 @@ class _Help(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
     ) -> NoReturn:
         try:
+            if namespace.config is not None:
+                # a config may name modules with kinds, which are listed then
+                load(namespace.config)
             fields = listed(self.sections, only=values or "")
         except ConfigError as error:
             parser.exit(2, f"error: {error}\n")

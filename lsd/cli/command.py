@@ -83,7 +83,7 @@ class Command:
             level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
         )
         logging.captureWarnings(True)
-        _quiet_libraries()
+        quiet_libraries()
         hand_on()
         started = [sys.argv[0]] if program is None else program.split()
         words = (*started, *(sys.argv[1:] if argv is None else argv))
@@ -221,7 +221,8 @@ def _logged(command: Action, config: Config, words: Sequence[str]) -> None:
         command(config)
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
+    """Has other libraries log warnings only."""
     for name in ("gunpowder", "matplotlib", "numba", "numexpr", "PIL", "asyncio", "fontTools"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -90,6 +90,16 @@ def neighborhoods(
     return {name: offsets[name] for name in decoder.reads(settings)}
 
 
+def why_not_decoded(settings: Segment, variant: Variant, *, dims: int) -> str:
+    """Why the decoder cannot read what a variant predicts, "" where it can; dims: axes of its
+    network."""
+    try:
+        neighborhoods(variant.heads(), settings, dims=dims)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def is_decoded(settings: Segment, heads: Mapping[str, Head]) -> bool:
     """Whether these heads, as of a stage, include all that the decoder reads."""
     return set(decoder_of(settings).reads(settings)) <= set(heads)

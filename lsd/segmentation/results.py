@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from lsd.blockwise.on_disk.step import Step, step_folder
+from pathlib import Path
+
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
+from lsd.blockwise.on_disk.written import left, steps_of
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.mask import mask_of
-from lsd.segmentation.on_disk.results import Results, whole_step
+from lsd.segmentation.on_disk.results import OtherResults, Results, whole_step
 from lsd.segmentation.over_blocks.inputs import Inputs
 from lsd.segmentation.predicted import head_input, open_heads
 from lsd.spec import Config
@@ -28,6 +31,27 @@ def open_results(config: Config, volume: str) -> Results:
     decoder = decoder_of(config.segment)
     first_step = whole_step(step_folder(path, decoder.first_step))
     return decoder.results(_inputs(config, volume, first_step), path)
+
+
+def other_than_asked(config: Config, volume: str, container: Path) -> list[str]:
+    """In what the steps of a container differ from those that segmenting now would run, in words;
+    the container is that of the volume, or the one that is written until it is whole.
+
+    Raises ValueError where the prediction or the mask cannot be read.
+    """
+    decoder = decoder_of(config.segment)
+    folder = step_folder(container, decoder.first_step)
+    if not (folder / "step.json").exists():
+        return [f"segment.decoder: another there, {config.segment.decoder.kind} asked for"]
+    first = load_step(folder)
+    inputs = _inputs(config, volume, first)
+    if any(left(step) for step in steps_of(container)):
+        return decoder.first(inputs, container).differs(first)
+    try:
+        decoder.results(inputs, container)
+    except OtherResults as error:
+        return list(error.differences)
+    return []
 
 
 def _inputs(config: Config, volume: str, first_step: Step) -> Inputs:

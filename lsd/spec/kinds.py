@@ -39,7 +39,7 @@ from lsd.spec.answering import (
 )
 from lsd.spec.base import Spec
 from lsd.spec.blame import OURS, Author, in_words, mistake_at
-from lsd.spec.mistakes import EXPLAINED, brief, inside
+from lsd.spec.mistakes import EXPLAINED, brief, did_you_mean, inside
 
 # context of serialisation: kinds with all of their fields, and none by its name alone
 IN_FULL = {"kinds": "in full"}
@@ -192,10 +192,10 @@ class Kind(Spec):
 
     @classmethod
     def _unknown(cls, name: object) -> PydanticCustomError:
-        names = ", ".join(cls.described())
+        names = cls.described()
         return _error(
-            f"{cls.noun} {name!r} is unknown; allowed: {names}, and those of modules that imports= "
-            f"names"
+            f"{cls.noun} {name!r} is unknown; allowed: {', '.join(names)}, and those of modules "
+            f"that imports= names{did_you_mean(str(name), names)}"
         )
 
     @classmethod

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import get_args, get_origin
 
@@ -46,8 +47,18 @@ def lines(error: ValidationError) -> list[str]:
         # a field that is not there is named by the message
         path = detail["loc"][:-1] if detail["type"] == UNKNOWN else detail["loc"]
         where = ".".join(str(part) for part in (*top, *path))
-        messages.append(f"{where}: {detail['msg']}" if where else detail["msg"])
+        messages.append(
+            f"{where}: {_without_field(detail['msg'], path)}" if where else detail["msg"]
+        )
     return messages
+
+
+def _without_field(message: str, path: Sequence[int | str]) -> str:
+    """The message; where it says that a kind is unknown, without the name of its field, which is
+    said before it."""
+    field = str(path[-1]) if path else ""
+    is_twice = re.match(rf"{re.escape(field)} '[^']*' is unknown", message) is not None
+    return message.removeprefix(f"{field} ") if is_twice else message
 
 
 def explained(error: ValidationError, spec: type[BaseModel]) -> ValidationError:
@@ -126,6 +137,13 @@ def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) ->
         if close
         else f"; there are: {', '.join(names)}"
     )
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The end of a message that lists what is allowed: the name that was probably meant, "" where
+    none is like it."""
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def deeper(spec: type[BaseModel]) -> list[str]:

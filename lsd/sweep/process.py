@@ -94,6 +94,7 @@ def serve(tell: int, modules: Mapping[str, str]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
+    logging.getLogger("numexpr").setLevel(logging.WARNING)
     outcome: dict[str, Any]
     try:
         take_over(modules)

@@ -58,6 +58,7 @@ def train(config: Config, *, progress: bool = True) -> Path:
         if ranks.is_first:
             resume.check_start(config)
             messages.warn_of_no_validation(config)
+            messages.warn_of_no_decoding(config)
         keep_freed_memory()
         # on a GPU, what is fastest for the shapes of a run is tried out once
         fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Sequence
 
 from lsd.network.summary import described, size
+from lsd.segmentation.predicted import why_not_decoded
 from lsd.spec import Config, Stage, Train
 from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.targets.target import target_kind
 from lsd.training.finished import iterations_done, newest_checkpoint
 from lsd.training.interrupt import Interrupt
@@ -26,6 +28,13 @@ def warn_of_no_validation(config: Config) -> None:
             "dataset.validate, or set train.validate_every=0",
             config.train.validate_every,
         )
+
+
+def warn_of_no_decoding(config: Config) -> None:
+    """Warns, once for the whole run, if the decoder of the config cannot read what is trained."""
+    reason = why_not_decoded(config.segment, config.variant, dims=config.network.dims)
+    if reason:
+        log.warning("%s; training goes on, and %s will refuse this", reason, typed("segment"))
 
 
 def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -> None:

@@ -267,3 +267,14 @@ def test_digests_of_outputs() -> None:
         == Output({"y": strided + 1, "x": strided}).digest()
     )
     assert 0 <= Output({"x": np.empty((0, 3))}).digest() < 2**64
+
+
+def test_a_kind_by_its_name_has_its_defaults() -> None:
+    """Beside one whose fields are written, of which some differ."""
+    written = {"settings": {"kind": "cc", "head": "dist", "threshold": 0.1}}
+    assert differences(written, {"settings": "cc"}) == [
+        "settings: cc with head=dist, threshold=0.1 there, cc with its defaults asked for"
+    ]
+    assert differences({"settings": "dd"}, written) == [
+        "settings: dd there, cc with head=dist, threshold=0.1 asked for"
+    ]

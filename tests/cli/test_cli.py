@@ -83,7 +83,7 @@ def test_wider_overrides_come_first() -> None:
         ("train.betas=(0.9, 1)", "train.betas.1: input should be less than 1, got 1"),
         (
             "train.device=cuda:x",
-            "train.device: device 'cuda:x' is unknown; allowed: auto, cpu, mps, cuda, cuda:0",
+            "train.device: 'cuda:x' is unknown; allowed: auto, cpu, mps, cuda, cuda:0",
         ),
         (
             "train.frozen=main",
@@ -96,9 +96,9 @@ def test_wider_overrides_come_first() -> None:
         ("dataset.train.7.weight=1", "entries 0..0"),
         (
             "segment.scoring=median",
-            "segment.scoring: scoring 'median' is unknown; allowed: mean, mean_all, hist_quant_10",
+            "segment.scoring: 'median' is unknown; allowed: mean, mean_all, hist_quant_10",
         ),
-        ("segment.scoring=hist_quant_77", "segment.scoring: scoring 'hist_quant_77' is unknown"),
+        ("segment.scoring=hist_quant_77", "segment.scoring: 'hist_quant_77' is unknown"),
         (
             "segment.block=(64, 64)",
             "segment.block: give z, y and x (of a 2D volume the last two count), got (64, 64)",

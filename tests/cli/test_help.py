@@ -4,6 +4,8 @@ change nothing."""
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,28 @@ def test_help_of_one_section(capsys) -> None:
     assert "iterations" not in text
     text = said(capsys, "train", "--help", "tran", status=2)
     assert "no part of a config is called 'tran'; did you mean 'train'?" in text
+
+
+def test_help_lists_kinds_of_modules_that_the_config_names(capsys, tmp_path) -> None:
+    (tmp_path / "kinds_of_help.py").write_text(
+        "from typing import ClassVar, Literal\n"
+        "from lsd.spec import Decoder\n"
+        "class Helped(Decoder):\n"
+        '    """Pieces."""\n'
+        '    kind: Literal["helped"] = "helped"\n'
+        '    behaviour: ClassVar[str] = "kinds_of_help:Work"\n'
+    )
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from config.config import config as base\n"
+        "config = base.derive(imports=('kinds_of_help',))\n"
+    )
+    words = [sys.executable, "-m", "lsd", "segment", "-c", str(file), "--help", "segment.decoder"]
+    shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "segment.decoder (kind=helped): Pieces." in shown
+    assert "kind=helped" not in said(capsys, "segment", "--help", "segment.decoder")
+    text = said(capsys, "segment", "-c", "nothing.py", "--help", status=2)
+    assert "no config file 'nothing.py'" in text
 
 
 def test_defaults_are_what_a_command_line_reads() -> None:

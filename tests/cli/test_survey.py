@@ -12,6 +12,7 @@ from lsd.cli.survey.words import about, amount, duration, times
 from lsd.evaluation.run import evaluate as evaluated
 from lsd.losses.loss import HeadLoss
 from lsd.prediction.run import predict as predicted
+from lsd.segmentation.results import other_than_asked
 from lsd.segmentation.run import segment as segmented
 from lsd.spec import (
     Affinities,
@@ -35,6 +36,7 @@ from lsd.spec import (
 )
 from lsd.targets.target import TargetKind
 from lsd.training.loop import train as trained
+from lsd.training.messages import warn_of_no_decoding
 from lsd.training.step_time import smaller_input, work
 
 COMMANDS = {module.COMMAND.name: module.COMMAND for module in (train, predict, segment, evaluate)}
@@ -118,6 +120,7 @@ def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     other = config.derive(predict={"augment": "flips"})
     text = said("predict", other)
     assert "settings.augment: none there, flips asked for" in text
+    assert re.search(r"\d+ blocks? done with other settings or inputs would be made anew: ", text)
     assert "8 passes each" in text
     assert " by 2 processes" in said(
         "predict", other.derive(predict={"workers": Workers(count=2)}), shared=True
@@ -129,6 +132,18 @@ def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     segmented(config)
     assert "fragments: 1 of 1 block done" in said("segment", config)
     assert "synthetic_test: scored against its labels" in said("evaluate", config)
+    more = config.derive(segment={"thresholds": (0.3, 0.7)})
+    assert "would be" not in said("segment", config) + said("segment", more)
+    by_mean = config.derive(segment={"scoring": "mean_all"})
+    lines = said("segment", by_mean)
+    assert "would be made anew: segment.scoring" in lines
+    with pytest.raises(ValueError, match=r"is not what .* would give now: segment\.scoring"):
+        said("evaluate", by_mean)
+    coarse = config.derive(segment={"fragments": {"min_seed_distance": 3}})
+    assert "would be made anew: segment.fragments.min_seed_distance" in said("segment", coarse)
+    assert other_than_asked(config, "synthetic_test", tmp_path / "other.zarr") == [
+        "segment.decoder: another there, watershed asked for"
+    ]
     evaluated(config)
     assert f"{paths.evaluation_file(config)} is there" in said("evaluate", config)
 
@@ -196,6 +211,21 @@ def test_what_the_command_would_refuse_is_refused(config) -> None:
         said("train", missing)
     with pytest.raises(ValueError, match="device 'cuda:9' is not available"):
         said("train", config.derive(train={"device": "cuda:9"}))
+
+
+def test_a_decoder_that_reads_what_is_not_trained(config, caplog) -> None:
+    """Training warns, for another decoder may be meant; segmentation could only fail."""
+    other = config.derive(segment={"affinities": "near"})
+    reason = "segment.affinities names 'near'; heads with affinities: affs"
+    warn_of_no_decoding(other)
+    assert f"{reason}; training goes on, and `lsd segment` will refuse this" in caplog.text
+    caplog.clear()
+    warn_of_no_decoding(config)
+    assert not caplog.text
+    assert f"warning: {reason}" in said("train", other)
+    assert "warning" not in said("train", config)
+    with pytest.raises(ValueError, match=reason):
+        said("segment", other)
 
 
 def test_words() -> None:

@@ -37,6 +37,8 @@ def test_what_changes_all(capsys) -> None:
         "/elsewhere/mine/aff_seed5: 2.5 minutes",
         "/elsewhere/mine/mtlsd_10_seed5: 2.5 minutes",
     ]
+    listed = said(capsys, "-c", EXAMPLE, "--minutes", "1", "--dry-run")
+    assert listed.splitlines()[0] == "runs/demo_sweep/aff_seed0: 1 minute"
     listed = said(capsys, "-c", EXAMPLE, "train.iterations=7", "--seeds", "1", "--dry-run")
     assert listed.count(": 7 iterations") == 3
 

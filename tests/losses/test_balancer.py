@@ -213,6 +213,8 @@ def test_it_is_not_written_where_it_is_the_usual_one() -> None:
         assert Stage.model_validate_json(stage.model_dump_json()) == stage
     with pytest.raises(ValueError, match="weighting 'mean' is unknown; allowed: fixed, uncert"):
         Stage(heads=HEADS, weighting="mean")
+    with pytest.raises(ValueError, match="names; did you mean 'pcgrad'"):
+        Stage(heads=HEADS, weighting="pcgard")
 
 
 @pytest.mark.parametrize("name", list(spec.Weighting.kinds()))

@@ -140,6 +140,7 @@ def test_what_is_not_finite_is_seen(kind, bad, task) -> None:
     ("fields", "message"),
     [
         ({"kind": "pcgra"}, "weighting 'pcgra' is unknown; allowed: fixed, uncertainty, pcgrad"),
+        ({"kind": "pcgard"}, "did you mean 'pcgrad'"),
         ({"kind": "uncertainty"}, "'uncertainty' weighs losses, so gradients alone do not say"),
         ({"kind": "cosine_gate", "target": 2}, r"one of the tasks 0\.\.1, got 2"),
         ({"kind": "pcgrad", "orders": [[1], [1]]}, r"that of task 1 names each of \[0\] once"),

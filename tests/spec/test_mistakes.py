@@ -59,7 +59,7 @@ from lsd.spec.mistakes import lines, suggestion
         ),
         (
             lambda: Network(trunk={"kind": "vnet"}, train_shape=(9, 9)),
-            "Network.trunk: trunk 'vnet' is unknown; allowed: unet",
+            "Network.trunk: 'vnet' is unknown; allowed: unet",
         ),
         (
             lambda: Network(trunk={"kind": "unet", "featuers": 3}, train_shape=(9, 9)),

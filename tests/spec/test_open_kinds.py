@@ -55,6 +55,9 @@ def test_a_field_of_a_family_takes_any_kind_and_says_where_one_is_wrong() -> Non
         "Basket.best: kind 'plum' is unknown; allowed: apple, pear, and those of modules that "
         "imports= names",
     ]
+    with pytest.raises(ValidationError) as error:
+        Basket(best={"kind": "appel"})
+    assert lines(error.value)[0].endswith("that imports= names; did you mean 'apple'?")
 
 
 def test_a_kind_without_values_is_written_by_its_name() -> None:

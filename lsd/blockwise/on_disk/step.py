@@ -188,14 +188,21 @@ def differences(
         if isinstance(old, dict) and isinstance(new, dict):
             lines += differences(old, new, f"{path}.", words=words)
         elif old != new:
-            values = f"{_shown(old)} there, {_shown(new)} asked for"
+            values = f"{_shown(old, beside=new)} there, {_shown(new, beside=old)} asked for"
             lines.append((words or {}).get(path) or f"{path.removeprefix('inputs.')}: {values}")
     return lines
 
 
-def _shown(value: Any) -> str:
-    """A value in a message; what is long says no more than that it is there, and a context that is
-    alike on both sides one."""
+def _shown(value: Any, *, beside: Any) -> str:
+    """A value in a message beside the one that it differs from.  What is long says no more than
+    that it is there, a context that is alike on both sides is one, and a kind that is written by
+    its name alone has its defaults where the other one lists fields of the same."""
+    if isinstance(value, str) and isinstance(beside, dict) and beside.get("kind") == value:
+        return f"{value} with its defaults"
+    if isinstance(value, dict) and "kind" in value and isinstance(beside, str):
+        fields = ", ".join(f"{name}={field}" for name, field in value.items() if name != "kind")
+        text = f"{value['kind']} with {fields}"
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
     is_pair = (
         isinstance(value, list)
         and len(value) == 2

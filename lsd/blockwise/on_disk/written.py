@@ -50,7 +50,8 @@ def refuse_edited(steps: Iterable[Step]) -> None:
     if changed:
         raise ValueError(
             f"{', '.join(changed)} was changed since this program wrote it, and would be removed "
-            "to be made anew; move it elsewhere to keep it, or delete it"
+            "to be made anew; move it elsewhere to keep it, or delete it. The times of files count "
+            "as well: copy a run with `cp -a` or `rsync -a`, which keep them"
         )
 
 

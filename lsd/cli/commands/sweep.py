@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from lsd.cli.command import guarded
+from lsd.cli.command import guarded, quiet_libraries
 from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     logging.basicConfig(
         level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
     )
+    quiet_libraries()
     # runs are processes of their own, whose messages name commands as they are typed here
     hand_on()
     guarded(lambda: _do(arguments), debug=arguments.debug)
@@ -65,7 +66,7 @@ def _do(arguments: argparse.Namespace) -> None:
         for one in sweep.all_runs():
             minutes = sweep.minutes_of(one.setting)
             train = one.config.train.iterations
-            how = f"{train} iterations" if minutes is None else f"{minutes:g} minutes"
+            how = f"{train} iterations" if minutes is None else _minutes(minutes)
             _say(f"{sweep.folder}/{one.config.name}: {how}")
         return
     if arguments.measure:
@@ -114,6 +115,10 @@ def _together(
     if unknown:
         raise ConfigError(f"no setting {unknown[0]!r}{suggestion(unknown[0], settings)}")
     return {name: setting for name, setting in settings.items() if only is None or name in only}
+
+
+def _minutes(number: float) -> str:
+    return f"{number:g} minute{'' if number == 1 else 's'}"
 
 
 def _numbers(text: str) -> tuple[int, ...]:

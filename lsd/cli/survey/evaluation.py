@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import about
+from lsd.segmentation.results import open_results
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, segmentation
 from lsd.system.commands import typed
@@ -28,6 +29,8 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         elif not segmentation(config, name).exists():
             yield f"{name}: there is no segmentation yet; run {typed('segment')} first"
         else:
+            # ValueError where the command would refuse it
+            open_results(config, name)
             scored_voxels += math.prod(volume.roi.shape)
             yield f"{name}: scored against its labels"
     file = evaluation_file(config)

@@ -35,11 +35,12 @@ _WORK = 5e10
 @dataclass(frozen=True)
 class Done:
     """Blocks of a prediction on disk.  seconds: that one took, None where none is done; other: in
-    what they differ from those that are asked for"""
+    what they differ from those that are asked for; is_whole: whether all blocks of it are done"""
 
     count: int = 0
     seconds: float | None = None
     other: str = ""
+    is_whole: bool = False
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
@@ -120,10 +121,11 @@ def _blocks(plan: Plan) -> str:
 
 def _state(done: Done, plan: Plan) -> str:
     if done.other:
-        return (
-            f"{done.count} are done otherwise, and made anew where all of them were, else refused: "
-            f"{done.other}"
+        outcome = (
+            "made anew" if done.is_whole else "refused, for the earlier prediction is not finished"
         )
+        blocks = counted(done.count, "block")
+        return f"{blocks} done with other settings or inputs would be {outcome}: {done.other}"
     return f"{done.count} done, {len(plan.grid) - done.count} left"
 
 
@@ -146,7 +148,12 @@ def _done(config: Config, name: str, volume: Surveyed, wanted: Wanted | None, pl
             load_step(folder)
         )
     seconds = float(ledger.records["seconds"].mean()) if len(ledger) else None
-    return Done(len(ledger), None if other else seconds, "; ".join(other) if len(ledger) else "")
+    return Done(
+        len(ledger),
+        None if other else seconds,
+        "; ".join(other) if len(ledger) else "",
+        is_whole=len(ledger) == len(load_step(folder).grid),
+    )
 
 
 def _folder(target: Path) -> Path:

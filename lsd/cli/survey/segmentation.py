@@ -14,9 +14,10 @@ from lsd.blockwise.on_disk.inspect import Status, status
 from lsd.cli.survey.words import about, amount, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction, range_of
-from lsd.segmentation.predicted import PredictedHead, open_heads
+from lsd.segmentation.predicted import PredictedHead, neighborhoods, open_heads
+from lsd.segmentation.results import other_than_asked
 from lsd.spec import Config, Segment
-from lsd.spec.paths import segmentation
+from lsd.spec.paths import prediction, segmentation
 from lsd.spec.plurals import counted
 from lsd.volumes.array import text
 from lsd.volumes.find import expand
@@ -35,6 +36,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         else ""
     )
     heads = ", ".join(decoder_of(settings).reads(settings))
+    _refuse_other_heads(config)
     yield (
         f"decoder {settings.decoder.kind} reads {heads}{wanted}; "
         f"{counted(settings.workers.count or 1, 'process')}"
@@ -43,10 +45,19 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         try:
             predicted = open_heads(config, name)
         except ValueError as error:
+            if prediction(config, name).exists():
+                raise
             yield f"{name}: {error}"
             continue
         yield from _volume(config, name, predicted)
     yield "nothing was changed"
+
+
+def _refuse_other_heads(config: Config) -> None:
+    """ValueError where neither the variant nor a prediction can have what the decoder reads."""
+    names = config.dataset.named(config.predict.volumes)
+    if not any(prediction(config, name).exists() for name in names):
+        neighborhoods(config.variant.heads(), config.segment, dims=config.network.dims)
 
 
 def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -> Iterator[str]:
@@ -59,19 +70,38 @@ def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -
         f"{name}: {heads}, {text(roi)}; {counted(count, 'block')} of at most {times(block)}; each "
         f"segmentation takes {amount(8 * math.prod(roi.shape))} before compression"
     )
-    steps = _steps(segmentation(config, name))
+    container = _container(segmentation(config, name))
+    steps = _steps(container)
     for step in steps:
         running = f", {step.running}" if step.running else ""
         yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
     if not steps:
         yield "  no step is begun"
-    if not steps or any(step.done < step.blocks for step in steps):
+    other = _other(config, name, container) if any(step.done for step in steps) else ""
+    if other:
+        yield f"  {other}"
+    if other or not steps or any(step.done < step.blocks for step in steps):
         yield f"  {_how_long(config.segment, predicted, roi)}"
 
 
-def _steps(target: Path) -> list[Status]:
-    """Of the container that is worked on; one that is whole has all steps done."""
-    container = partial_of(target) if partial_of(target).exists() else target
+def _other(config: Config, name: str, container: Path) -> str:
+    """What would become of steps that were done otherwise than is asked for now, "" of others."""
+    differences = other_than_asked(config, name, container)
+    if not differences:
+        return ""
+    is_partial = container != segmentation(config, name)
+    outcome = "refused, for the earlier run is not finished" if is_partial else "made anew"
+    return (
+        f"what is done with other settings or inputs would be {outcome}: {'; '.join(differences)}"
+    )
+
+
+def _container(target: Path) -> Path:
+    """The one that is worked on; one that is whole has all steps done."""
+    return partial_of(target) if partial_of(target).exists() else target
+
+
+def _steps(container: Path) -> list[Status]:
     return status(container) if container.exists() and any(container.rglob("step.json")) else []
 
 

@@ -9,9 +9,11 @@ from lsd.cli.survey.trial import sample
 from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import about, amount, duration, times
 from lsd.network import cost, sizes
+from lsd.segmentation.predicted import why_not_decoded
 from lsd.spec import Config, Stage
 from lsd.spec.paths import run_folder
 from lsd.spec.plurals import counted
+from lsd.system.commands import typed
 from lsd.targets.target import channels
 from lsd.training import step_time
 from lsd.training.finished import final_checkpoint, iterations_done
@@ -28,6 +30,9 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
         yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
+    reason = why_not_decoded(config.segment, config.variant, dims=config.network.dims)
+    if reason:
+        yield f"warning: {reason}; training does without, and {typed('segment')} will refuse this"
     count = cost.parameters(config.network.trunk, config.variant)
     yield f"network: {count:,} parameters, {config.network.dims}D"
     for stage in config.variant.stages:

@@ -13,6 +13,7 @@ from torch import Tensor
 from lsd.losses.weighting.balancer import Balancer, Orders, factors_of, random_orders
 from lsd.spec import Weighting
 from lsd.spec.kinds import behaviour
+from lsd.spec.mistakes import did_you_mean
 
 
 @overload
@@ -91,7 +92,9 @@ def _combined(gradients: Tensor, kind: str, target: int, orders: Orders | None) 
 def _spec(kind: str) -> Weighting:
     kinds = Weighting.kinds()
     if kind not in kinds:
-        raise ValueError(f"weighting {kind!r} is unknown; allowed: {', '.join(kinds)}")
+        raise ValueError(
+            f"weighting {kind!r} is unknown; allowed: {', '.join(kinds)}{did_you_mean(kind, kinds)}"
+        )
     return Weighting(kind=kind)
 
 

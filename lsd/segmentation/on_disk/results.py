@@ -98,13 +98,23 @@ def whole_step(folder: Path) -> Step:
     return step
 
 
+class OtherResults(ValueError):
+    """A segmentation on disk is not what segmenting again would give; differences: in what, in
+    words."""
+
+    def __init__(self, message: str, differences: Sequence[str]) -> None:
+        super().__init__(message)
+        self.differences = tuple(differences)
+
+
 def refuse(path: Path, differences: Sequence[str]) -> None:
-    """Raises ValueError if segmenting again would give something else, so that nobody takes the
+    """Raises OtherResults if segmenting again would give something else, so that nobody takes the
     scores of one checkpoint for those of another."""
     if differences:
-        raise ValueError(
+        raise OtherResults(
             f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
-            f"{typed('segment')} again, or evaluate with what was asked for there"
+            f"{typed('segment')} again, or evaluate with what was asked for there",
+            differences,
         )
 
 
