@@ -145,12 +145,22 @@ def test_what_a_method_gives_is_told_with_its_place(tmp_path, written, mistake) 
 
 
 FIELDS = {
-    '    kind: Literal["signed"] = "sgned"\n': 'TypeError: Written: kind: Literal["signed"] and its '
-    "default 'sgned' differ; write the same name twice",
-    '    kind: Literal["signed"] = "signed"\n    clip = 50.0\n': "clip = 50.0 has no type; write one, "
-    "as in clip: float = 50.0, or clip: ClassVar = 50.0 where it is no setting",
-    '    kind = "signed"\n': "the field 'kind' has no type; write one, as its base does",
+    'kind: Literal["signed"] = "sgned"': (
+        "TypeError: Written: kind: Literal[\"signed\"] and its default 'sgned' differ; write the "
+        "same name twice"
+    ),
+    "clip = 50.0": (
+        "clip = 50.0 has no type; write one, as in clip: float = 50.0, or clip: ClassVar = 50.0 "
+        "where it is no setting"
+    ),
+    'kind = "signed"': "the field 'kind' has no type; write one, as its base does",
 }
+WRONG_FIELD = """from typing import ClassVar, Literal
+from lsd import spec
+class Written(spec.Target):
+    {field}
+    behaviour: ClassVar[str] = "nowhere:Written"
+"""
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -159,11 +169,7 @@ def test_a_field_that_is_written_wrongly_is_told_with_its_class(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     name = f"wrong_field{next(numbers)}"
-    begin = (
-        "from typing import ClassVar, Literal\nfrom lsd import spec\nclass Written(spec.Target):\n"
-    )
-    code = f'{begin}{field}    behaviour: ClassVar[str] = "a:B"\n'
-    (tmp_path / f"{name}.py").write_text(code)
+    (tmp_path / f"{name}.py").write_text(WRONG_FIELD.format(field=field))
     with pytest.raises(ValueError) as caught:
         kinds.import_kinds([name])
     assert str(caught.value).endswith(f"{name}.py, line 3: {FIELDS[field]}")
