@@ -142,6 +142,48 @@ LACKING = {
     "metric": ("score", "class Written(TableMetric):\n    pass\n"),
     "format": ("claims", "class Written(FileFormat):\n    reads = 'a'\n    open = print\n"),
 }
+# what a method gives, and what is said of it
+OTHER = {
+    "target: context": (
+        CHANNEL + "    def context(self, voxel_size):\n        return 3",
+        "context gives 3; it must give a Coordinate, or a tuple",
+    ),
+    "target: compute": (
+        CHANNEL.replace(", sample.inside[None]", ""),
+        "compute gives ndarray of shape (1, {shape}); it must give 2 values: Values, Known",
+    ),
+    "target: arrays": (
+        CHANNEL + "    def arrays(self):\n        return 1",
+        "arrays gives 1; it must give several values, such as a tuple",
+    ),
+    "target: values": (
+        CHANNEL.replace("'f')", "'d')"),
+        "gives values (1, {shape}) float64, known (1, {shape}) bool; wanted: float32 and bool, "
+        "both (1, {shape}), as labels are ({shape}) and its method channels gives 1 in 3D",
+    ),
+    "target: range": (
+        CHANNEL.replace("'f')", "'f') + 7"),
+        "gives values in 7..7 where they are known, and its activation Sigmoid reaches 0..1; "
+        "scale the values, or give the target another activation",
+    ),
+    "target: class": (
+        ACTIVATION.format(call="logits") + CHANNEL + "    activation = Own",
+        "its activation is the class Own; write Own(), an instance",
+    ),
+    "target: text": (
+        CHANNEL + "    activation = 'tanh'",
+        "its activation is 'tanh'; write an instance of an activation, such as Sigmoid()",
+    ),
+    "decoder: shape": (
+        DECODER + "        return np.ones((2, 4), int)",
+        "gives segments of shape (2, 4); wanted: an array of whole numbers of shape (6, 6, 6), "
+        "that of the heads without channels",
+    ),
+    "decoder: negative": (
+        DECODER + "        return np.full((6, 6, 6), -1)",
+        "ids are 0 (background) or positive, got -1; set what is unknown to 0 and mask it out",
+    ),
+}
 NOTHING = {
     "target: channels": CHANNEL.replace("return 1\n", "pass\n"),
     "loss: forward": LOSS + "        pass",

@@ -2,11 +2,12 @@
 
 import importlib
 import itertools
+import re
 import sys
 
 import numpy as np
 import pytest
-from mistaken_kinds import BEGIN, LACKING, LOSS, MISTAKES, NOTHING, form
+from mistaken_kinds import BEGIN, LACKING, LOSS, MISTAKES, NOTHING, OTHER, form
 from outside_run import make_config
 from pydantic import ValidationError
 
@@ -130,6 +131,48 @@ def test_a_forgotten_return_is_told(tmp_path, written, mistake) -> None:
     module = written(noun, NOTHING[mistake])
     with pytest.raises(KindError, match=rf"{method} gives nothing; is a `return` missing\?"):
         DOES.get(module.noun, trained)(tmp_path, module)
+
+
+@pytest.mark.parametrize("mistake", OTHER)
+def test_what_a_method_gives_is_told_with_its_place(tmp_path, written, mistake) -> None:
+    code, says = OTHER[mistake]
+    module = written(mistake.partition(":")[0], code)
+    with pytest.raises(ValueError) as caught:
+        DOES.get(module.noun, trained)(tmp_path, module)
+    shape = re.escape(says).replace(r"\{shape\}", r"\d+, \d+, \d+")
+    begin = rf"{module.noun} '{module.kind}' \(.*{module.name}\.py, line \d+\)"
+    assert re.fullmatch(rf"{begin}(:|,| segments:| )?.*{shape}", str(caught.value))
+
+
+FIELDS = {
+    'kind: Literal["signed"] = "sgned"': (
+        "TypeError: Written: kind: Literal[\"signed\"] and its default 'sgned' differ; write the "
+        "same name twice"
+    ),
+    "clip = 50.0": (
+        "clip = 50.0 has no type; write one, as in clip: float = 50.0, or clip: ClassVar = 50.0 "
+        "where it is no setting"
+    ),
+    'kind = "signed"': "the field 'kind' has no type; write one, as its base does",
+}
+WRONG_FIELD = """from typing import ClassVar, Literal
+from lsd import spec
+class Written(spec.Target):
+    {field}
+    behaviour: ClassVar[str] = "nowhere:Written"
+"""
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_is_written_wrongly_is_told_with_its_class(
+    tmp_path, monkeypatch, field
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"wrong_field{next(numbers)}"
+    (tmp_path / f"{name}.py").write_text(WRONG_FIELD.format(field=field))
+    with pytest.raises(ValueError) as caught:
+        kinds.import_kinds([name])
+    assert str(caught.value).endswith(f"{name}.py, line 3: {FIELDS[field]}")
 
 
 @pytest.mark.parametrize("noun", LACKING)

@@ -12,17 +12,19 @@ import copy
 import inspect
 import sys
 import types
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, wraps
 from numbers import Integral
 from types import FunctionType, NoneType
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from lsd.spec.blame import OURS, Author, KindError, file_and_line, is_installed
 
 # special methods that other code calls
 _SPECIAL = ("__init__", "__call__", "__str__", "__getitem__", "__len__")
+# what a declaration calls several values that are read one after another
+_SEVERAL = (list, Sequence, Iterable, Iterator)
 Names = tuple[str, ...]
 
 
@@ -76,15 +78,34 @@ def answer_in_place(cls: type[Any], author: Author, *, base: type[Any]) -> None:
             setattr(cls, name, _answering_member(member, author, _declaration(cls, name)))
 
 
+def class_place(cls: type[Any]) -> str:
+    """Where a class that answers is written, as in " (my_target.py, line 12)"; "" where nobody
+    knows, as in some notebooks."""
+    written = cls.__mro__[1]
+    with suppress(OSError, TypeError):
+        line = inspect.getsourcelines(written)[1]
+        return f" ({file_and_line(inspect.getfile(written), line)})"
+    return ""
+
+
 def missing_methods(cls: type[Any], author: Author) -> KindError:
     """The error to raise for a class that lacks methods which its base asks for."""
     written = cls.__mro__[1]
-    place = ""
-    with suppress(OSError, TypeError):
-        line = inspect.getsourcelines(written)[1]
-        place = f" ({file_and_line(inspect.getfile(written), line)})"
+    place = class_place(cls)
     names = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
     return KindError(f"{author.title}{place}: {written.__name__} lacks {names}; give it these")
+
+
+def title_at(spec: Any, kind: object, *, method: str) -> str:
+    """What messages call a kind whose method gave what it should not: "decoder 'mine' (mine.py,
+    line 12)"; without the place where the method is of this package.
+
+    spec: of a kind; kind: an instance of the class that does what it says
+    """
+    title = f"{spec.noun} {spec.kind!r}"
+    written = inspect.unwrap(getattr(type(kind), method))
+    is_ours = written.__module__.partition(".")[0] == OURS
+    return title if is_ours else f"{title} ({_place(written)})"
 
 
 def _called(cls: type[Any], author: Author, names: Names) -> Iterator[tuple[str, Any]]:
@@ -130,12 +151,16 @@ def _answering_call(
                 raise
             raise blamed from error
         if wrong := check(result):
-            code = inspect.unwrap(function).__code__
-            place = file_and_line(code.co_filename, code.co_firstlineno)
+            place = _place(inspect.unwrap(function))
             raise KindError(f"{author.title} ({place}): {function.__name__} gives {wrong}")
         return answering(result, author)
 
     return call
+
+
+def _place(function: Any) -> str:
+    code = function.__code__
+    return file_and_line(code.co_filename, code.co_firstlineno)
 
 
 def _declaration(cls: type[Any], name: str) -> Any:
@@ -156,6 +181,10 @@ def _check_of(declaration: Any) -> Callable[[object], str]:
         return lambda result: _difference(result, Integral, "a whole number")
     if isinstance(hint, type) and _is_ours(hint):
         return lambda result: _difference(result, hint, f"a value of {hint.__qualname__}")
+    origin = get_origin(hint) or hint
+    if origin in _SEVERAL or (isinstance(origin, type) and issubclass(origin, tuple)):
+        written = declaration.__annotations__["return"]
+        return lambda result: _unlike_several(result, hint, written)
     return lambda result: _difference(result, object, "")
 
 
@@ -174,7 +203,41 @@ def _hint(declaration: Any) -> Any:
 def _difference(result: object, wanted: type[Any], words: str) -> str:
     if result is None:
         return "nothing; is a `return` missing?"
-    return "" if isinstance(result, wanted) else f"{result!r:.60}; it must give {words}"
+    return "" if isinstance(result, wanted) else f"{_brief(result)}; it must give {words}"
+
+
+def _unlike_several(result: object, hint: Any, written: object) -> str:
+    """What is wrong with a result that is to be several values.
+
+    hint: the type that is declared; written: the same as the code has it
+    """
+    if result is None:
+        return _difference(result, object, "")
+    inner = get_args(hint)
+    is_fixed = get_origin(hint) is tuple and ... not in inner
+    if _are_several(result, len(inner) if is_fixed else None):
+        return ""
+    if is_fixed:
+        names = str(written).removeprefix("tuple[").removesuffix("]")
+        return f"{_brief(result)}; it must give {len(inner)} values: {names}"
+    if not inner:
+        return f"{_brief(result)}; it must give a {hint.__name__}, or a tuple"
+    return f"{_brief(result)}; it must give several values, such as a tuple"
+
+
+def _are_several(result: Any, count: int | None) -> bool:
+    try:
+        iter(result)
+    except TypeError:
+        return False
+    return count is None or not hasattr(result, "__len__") or len(result) == count
+
+
+def _brief(result: object) -> str:
+    shape = getattr(result, "shape", None)
+    if shape is None:
+        return f"{result!r:.60}"
+    return f"{type(result).__name__} of shape {tuple(shape)}"
 
 
 def _is_ours(cls: type[Any]) -> bool:

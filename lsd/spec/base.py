@@ -160,6 +160,10 @@ OneOrEachAxis = Annotated[
 # one alone is a tuple of one
 Several = WrapValidator(lambda value, handler: several(value, handler, str | int | float))
 SeveralSpecs = WrapValidator(lambda value, handler: several(value, handler, BaseModel | Mapping))
+# a kind may be its name alone
+SeveralKinds = WrapValidator(
+    lambda value, handler: several(value, handler, BaseModel | Mapping | str)
+)
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 

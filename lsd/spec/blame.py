@@ -56,7 +56,23 @@ def is_out_of_memory(error: BaseException) -> bool:
 def in_words(error: BaseException) -> str:
     """An error as messages show it: its class and its text."""
     message = error.msg if isinstance(error, SyntaxError) else str(error)
+    if type(error).__module__.startswith("pydantic.") and "non-annotated attribute" in message:
+        return _without_type(message)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _without_type(message: str) -> str:
+    """That a field of a spec has no type, in the place of pydantic's message."""
+    field = re.search("detected: `(.+?) = (.*)`[.] All", message, re.DOTALL)
+    if field is None:
+        # of a field that the base has
+        quoted = re.search("'.+?'", message)
+        return f"the field {quoted[0] if quoted else ''} has no type; write one, as its base does"
+    name, value = field.groups()
+    return (
+        f"{name} = {value} has no type; write one, as in {name}: float = {value}, or "
+        f"{name}: ClassVar = {value} where it is no setting"
+    )
 
 
 def mistake_at(error: BaseException, packages: tuple[str, ...] = ()) -> str:

@@ -39,7 +39,7 @@ from lsd.spec.answering import (
 )
 from lsd.spec.base import Spec
 from lsd.spec.blame import OURS, Author, in_words, mistake_at
-from lsd.spec.mistakes import EXPLAINED, brief, did_you_mean, inside
+from lsd.spec.mistakes import EXPLAINED, did_you_mean, inside, not_a_kind
 
 # context of serialisation: kinds with all of their fields, and none by its name alone
 IN_FULL = {"kinds": "in full"}
@@ -88,7 +88,8 @@ def _error(message: str) -> PydanticCustomError:
 class Kind(Spec):
     """Base of families.  default: the kind that is meant where none is named, "" if there is none.
 
-    by_name: a kind whose fields all have their defaults is written as its name alone
+    by_name: a kind whose fields all have their defaults is written as its name alone; the name is
+             read in any family
     noun:    what messages call a kind of it
     """
 
@@ -127,6 +128,12 @@ class Kind(Spec):
                 f"{cls.__qualname__} does not say what it does: give it "
                 f'behaviour: ClassVar[str] = "module:Class"'
             )
+        field = cls.model_fields["kind"]
+        if not field.is_required() and field.default not in get_args(field.annotation):
+            raise TypeError(
+                f'{cls.__qualname__}: kind: Literal["{name}"] and its default {field.default!r} '
+                f"differ; write the same name twice"
+            )
         other = registered.get(name)
         if other is not None and _place(other) != _place(cls):
             raise TypeError(
@@ -152,8 +159,7 @@ class Kind(Spec):
 
     @classmethod
     def from_name(cls, name: str) -> Self | None:
-        """The spec that a name means where it stands alone; None: it means none.  For families that
-        are written by name, and for kinds whose names hold values."""
+        """The spec that a name means where it stands alone; None: it means none."""
         if not _is_family(cls):
             return cls.model_validate({}) if name == _name(cls) else None
         specs = (kind.from_name(name) for kind in _registered(cls).values())
@@ -169,18 +175,18 @@ class Kind(Spec):
 
     @classmethod
     def _any(cls, value: Any) -> Self:
-        if isinstance(value, str) and cls.by_name:
+        if isinstance(value, str):
             named = cls.from_name(value)
             if named is None:
                 raise cls._unknown(value)
             return named
         if not isinstance(value, Mapping | BaseModel):
-            raise _error(f"wants one of several kinds, so name it: kind=...; got {brief(value)}")
+            raise _error(not_a_kind(value, _registered(cls)))
         # a stand-in of the family itself, whose kind was wrong, holds what it was given
         data = value.__dict__ if isinstance(value, BaseModel) else value
         name = data.get("kind", cls.default)
         if not name:
-            raise _error(f"wants one of several kinds, so name it: kind=...; got {brief(value)}")
+            raise _error(not_a_kind(value, _registered(cls)))
         member = type(value) if isinstance(value, cls) and type(value) is not cls else None
         member = member or _registered(cls).get(str(name))
         if member is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from typing import get_args, get_origin
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -112,6 +112,14 @@ def _moved(
             InitErrorDetails(type=kind, loc=loc, input=detail["input"], ctx=detail.get("ctx", {}))
         )
     return ValidationError.from_exception_data(error.title, errors)
+
+
+def not_a_kind(value: object, kinds: Mapping[str, type[Any]]) -> str:
+    """A message for a value that says no kind; kinds: those that are allowed, by name."""
+    if isinstance(value, type):
+        return f"wants a value, got the class {value.__name__}; write {value.__name__}()"
+    example = "".join(f", as in '{name}' or {{'kind': '{name}'}}" for name in [*kinds][:1])
+    return f"wants one of several kinds, so name it{example}; got {brief(value)}"
 
 
 def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:

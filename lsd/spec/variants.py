@@ -149,7 +149,7 @@ class Head(Spec):
     """An output of a stage.  Networks give logits; what becomes of them is said by the target.
 
     target: what it learns
-    loss:   how it learns it
+    loss:   how it learns it, by name or as a value
     """
 
     target: Target

@@ -11,7 +11,17 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
-from lsd.spec.base import MOST, Id, PerAxis, PositiveFloat, Region, SeveralSpecs, Shape, Spec
+from lsd.spec.base import (
+    MOST,
+    Id,
+    PerAxis,
+    PositiveFloat,
+    Region,
+    SeveralKinds,
+    SeveralSpecs,
+    Shape,
+    Spec,
+)
 from lsd.spec.error_place import CHOSEN
 from lsd.spec.kinds import Kind
 from lsd.spec.names import fault
@@ -233,7 +243,7 @@ with warnings.catch_warnings():
         validate: Volumes = ()  # type: ignore[assignment]
         test: Volumes = ()
         voxel_size: VoxelSize | None = None
-        augment: Annotated[tuple[Augmentation, ...], SeveralSpecs] = ()
+        augment: Annotated[tuple[Augmentation, ...], SeveralKinds] = ()
 
         @model_validator(mode="after")
         def _names_are_unique(self) -> Dataset:

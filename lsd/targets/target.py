@@ -17,6 +17,7 @@ See `TargetKind` for all that a kind may say; channels and compute are all that 
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.offsets import Offset, for_dims
 from lsd.arrays.turning import Turn
+from lsd.spec.answering import class_place, title_at
 from lsd.spec.code import is_outside
 from lsd.spec.kinds import behaviour
 from lsd.targets.activation import Readout, Sigmoid
@@ -197,8 +199,11 @@ class TargetKind(ABC, Generic[Settings]):
 
 def target_kind(target: spec.Target) -> TargetKind[Any]:
     """What a target does, made from its spec.  Raises ValueError where its class cannot be
-    imported."""
-    return cast(TargetKind[Any], behaviour(target))
+    imported, or has no activation."""
+    kind = cast(TargetKind[Any], behaviour(target))
+    if is_outside(target):
+        _check_activation(target, kind)
+    return kind
 
 
 def channels(target: spec.Target, dims: int) -> int:
@@ -230,24 +235,48 @@ def compute(
     kind = target_kind(target)
     values, valid = kind.compute(sample)
     wanted = (kind.channels(sample.dims), *labels.shape)
-    shapes_agree = values.shape == valid.shape == wanted
-    if not shapes_agree or values.dtype != np.float32 or valid.dtype != np.bool_:
+    title = title_at(target, kind, method="compute")
+    if not (_is_array(values, wanted, np.float32) and _is_array(valid, wanted, np.bool_)):
         raise ValueError(
-            f"target {target.kind!r} gives values {values.shape} {values.dtype}, known "
-            f"{valid.shape} {valid.dtype}; wanted: float32 and bool, both {wanted}, as labels are "
-            f"{labels.shape} and its channels({sample.dims}) are {wanted[0]}"
+            f"{title} gives values {_described(values)}, known "
+            f"{_described(valid)}; wanted: float32 and bool, both {wanted}, as labels are "
+            f"{labels.shape} and its method channels gives {wanted[0]} in {sample.dims}D"
         )
     if is_outside(target):
-        _check_range(kind, values[valid])
+        _check_range(kind, values[valid], title)
     return values, valid
 
 
-def _check_range(kind: TargetKind[Any], values: npt.NDArray[np.float32]) -> None:
+def _is_array(value: object, shape: tuple[int, ...], dtype: npt.DTypeLike) -> bool:
+    return isinstance(value, np.ndarray) and value.shape == shape and value.dtype == dtype
+
+
+def _described(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.dtype}"
+    return f"of type {type(value).__name__}"
+
+
+def _check_activation(target: spec.Target, kind: TargetKind[Any]) -> None:
+    """Raises ValueError where the class has, or an instance gets, a class or a name in the place of
+    an activation."""
+    activation = inspect.getattr_static(kind, "activation")
+    if isinstance(activation, type):
+        way_out = f"the class {activation.__name__}; write {activation.__name__}(), an instance"
+    elif isinstance(activation, str):
+        way_out = f"{activation!r}; write an instance of an activation, such as Sigmoid()"
+    else:
+        return
+    title = f"target {target.kind!r}{class_place(type(kind))}"
+    raise ValueError(f"{title}: its activation is {way_out}")
+
+
+def _check_range(kind: TargetKind[Any], values: npt.NDArray[np.float32], title: str) -> None:
     low, high = kind.activation.low, kind.activation.high
     least, most = (float(values.min()), float(values.max())) if values.size else (low, high)
     if not low <= least <= most <= high:
         raise ValueError(
-            f"target {kind.spec.kind!r} gives values in {least:g}..{most:g} where they are known, "
+            f"{title} gives values in {least:g}..{most:g} where they are known, "
             f"and its activation {type(kind.activation).__name__} reaches {low:g}..{high:g}; scale "
             "the values, or give the target another activation"
         )

@@ -1,6 +1,8 @@
 """A step, run to its end in this process and in others, and what becomes of blocks that go
 wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from toy import ROI, ROWS, expected, step
@@ -59,6 +61,17 @@ def test_a_block_that_always_raises_is_named_and_the_rest_is_done(tmp_path, work
     mended = step(tmp_path)
     assert run(mended, workers=workers).done == 1
     check(mended)
+
+
+def test_one_reason_of_many_blocks_is_told_once(tmp_path) -> None:
+    wrong = dict.fromkeys(range(2, 10), "alike") | {11: "raise"}
+    with pytest.raises(BlocksFailed) as caught:
+        run(step(tmp_path, wrong=wrong), workers=HERE)
+    message = str(caught.value)
+    assert message.startswith("9 of 24 blocks of toy failed, the others are done:\n")
+    assert message.count("elephants everywhere") == 1
+    assert re.search(r"block 2 \(.*\) and 7 others: .*Error: elephants everywhere\n", message)
+    assert re.search(r"block 11 \([^)]*\): .*Error: an elephant in block 11\n", message)
 
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path) -> None:

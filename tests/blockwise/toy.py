@@ -40,7 +40,8 @@ class ToyJob(Job):
 
 
 class Toy:
-    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "kill" and "tear"
+    """wrong: {block: what happens there}: "raise", "once" (raise the first time), "alike" (raise
+    the same in each block), "kill" and "tear"
     (the first time: SIGKILL at once, or in the middle of a chunk), "hang", "full", "memory" (more
     is asked for than the process may have), "freeze" (the first time: SIGSTOP), "halt" (the same in
     the middle of a chunk); frozen: SIGSTOP before any block.  frozen-<pid> beside the container
@@ -62,6 +63,8 @@ class Toy:
         time.sleep(self.seconds)
         if what == "raise" or (what == "once" and self._first(block)):
             raise RuntimeError(f"an elephant in block {block.index}")
+        if what == "alike":
+            raise RuntimeError("elephants everywhere")
         if what == "kill" and self._first(block):
             os.kill(os.getpid(), signal.SIGKILL)
         if what == "tear" and self._first(block):

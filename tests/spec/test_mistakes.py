@@ -12,6 +12,7 @@ from lsd.spec import (
     Evaluate,
     Head,
     Mask,
+    MutexWatershed,
     Network,
     Predict,
     Segment,
@@ -88,7 +89,21 @@ from lsd.spec.mistakes import lines, suggestion
         ),
         (
             lambda: Dataset(augment=Train()),
-            "Dataset.augment: wants one of several kinds, so name it: kind=...",
+            "Dataset.augment: wants one of several kinds, so name it, as in 'elastic' or "
+            "{'kind': 'elastic'}; got Train(",
+        ),
+        (
+            lambda: Segment(decoder=MutexWatershed),
+            "Segment.decoder: wants a value, got the class MutexWatershed; write MutexWatershed()",
+        ),
+        (
+            lambda: Head(target=Affinities(), loss=3),
+            "Head.loss: wants one of several kinds, so name it, as in 'mse' or {'kind': 'mse'}; "
+            "got 3",
+        ),
+        (
+            lambda: Head(target=Affinities(), loss="dcie"),
+            "Head.loss: loss 'dcie' is unknown; allowed: mse, bce, dice",
         ),
         (
             lambda: Stage(heads={"a": {"target": {"kind": "affinities", "neighbourhood": ()}}}),

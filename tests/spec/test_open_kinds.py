@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import pytest
 from pydantic import ValidationError
 
-from lsd.spec import Affinities, Bce, Head, Kind, Loss, Mse, Spec, Target
+from lsd.spec import Affinities, Bce, Dataset, Head, Kind, Loss, Mse, Simple, Spec, Target
 from lsd.spec.kinds import behaviour, import_kinds, imported, outside
 from lsd.spec.mistakes import lines
 
@@ -83,6 +83,21 @@ def test_a_family_makes_the_kind_that_it_is_told() -> None:
     assert Head(target=Affinities(), loss={"weight": 2}).loss == Mse(weight=2)
     with pytest.raises(ValidationError, match="'hinge' is unknown; allowed: mse, bce"):
         Loss(kind="hinge")
+
+
+@pytest.mark.parametrize("name", Loss.kinds())
+def test_a_loss_by_its_name_is_the_value_with_its_defaults(name) -> None:
+    named = Head(target=Affinities(), loss=name)
+    value = Head(target=Affinities(), loss=Loss.kinds()[name]())
+    assert named == value
+    assert type(named.loss) is Loss.kinds()[name]
+    assert named.model_dump_json() == value.model_dump_json()
+    assert Head.model_validate_json(named.model_dump_json()) == value
+    assert Head(target=Affinities(), loss=Mse(balance=True)).derive(loss=name) == value
+
+
+def test_an_augmentation_by_its_name_alone() -> None:
+    assert Dataset(augment="simple") == Dataset(augment=(Simple(),))
 
 
 def test_what_cannot_work_is_an_error_where_it_is_defined() -> None:

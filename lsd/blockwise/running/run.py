@@ -262,14 +262,16 @@ def _failed(step: Step, pending: NDArray[np.uint64], died: str) -> str:
         f"its worker was killed (out of memory?) or the block took too "
         f"long{': ' + _last_line(died) if died else ''}"
     )
-    for index in pending[:_NAMED]:
-        failure = failures.get(int(index))
-        lines.append(
-            f"  block {index} ({text(step.grid.block(int(index)).write)}): "
-            f"{failure.error if failure else silent}"
-        )
-    if len(pending) > _NAMED:
-        lines.append(f"  and {len(pending) - _NAMED} more")
+    # one reason of many blocks is told once
+    by_reason: dict[str, list[int]] = {}
+    for index in map(int, pending):
+        failure = failures.get(index)
+        by_reason.setdefault(failure.error if failure else silent, []).append(index)
+    for reason, (index, *others) in [*by_reason.items()][:_NAMED]:
+        also = f" and {counted(len(others), 'other')}" if others else ""
+        lines.append(f"  block {index} ({text(step.grid.block(index).write)}){also}: {reason}")
+    if untold := sum(map(len, [*by_reason.values()][_NAMED:])):
+        lines.append(f"  and {untold} more")
     traces = step.folder / "failures.txt"
     try:
         traces.write_text("\n".join(f"block {f.index}\n{f.trace}" for f in failures.values()))

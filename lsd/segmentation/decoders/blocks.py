@@ -22,6 +22,7 @@ from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Decoder as DecoderSpec
 from lsd.spec import Segment
+from lsd.spec.answering import title_at
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
 
@@ -67,6 +68,7 @@ class BlockDecoder(GraphDecoder):
         """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
         shape = next(iter(heads.values())).values.shape[1:]
         segments = self.segments(heads, mask=mask, first_section=first_section)
+        title = title_at(self.spec, self, method="segments")
         if not isinstance(segments, np.ndarray) or segments.shape != shape:
             description = (
                 f"shape {segments.shape}"
@@ -74,10 +76,10 @@ class BlockDecoder(GraphDecoder):
                 else type(segments).__name__
             )
             raise ValueError(
-                f"decoder {self.spec.kind!r} gives segments of {description}; wanted: an array of "
+                f"{title} gives segments of {description}; wanted: an array of "
                 f"whole numbers of shape {shape}, that of the heads without channels"
             )
-        return ids(segments, f"decoder {self.spec.kind!r}, segments").astype(np.uint64, copy=False)
+        return ids(segments, f"{title}, segments").astype(np.uint64, copy=False)
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By the spec alone."""
