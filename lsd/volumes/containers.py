@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lsd.spec.blame import KindError
 from lsd.spec.kinds import behaviour
 from lsd.spec.volumes import Format
 from lsd.volumes.formats.foreign import refusal
@@ -106,6 +107,8 @@ def _damage(path: Path) -> Iterator[None]:
     """Formats raise what they like for a damaged file."""
     try:
         yield
+    except KindError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
     except (OSError, ValueError, MemoryError):
         raise
     except Exception as error:
