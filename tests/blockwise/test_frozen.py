@@ -298,14 +298,14 @@ from pathlib import Path
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.running.run import run
 from lsd.blockwise.on_disk.step import load_step
-from lsd.cli import guarded
+from lsd.cli.command import GOES_ON, guarded
 
 def command():
     step = load_step(Path(sys.argv[1]), "toy:ToyJob")
     with exclusive(step.container):
         run(step)
 
-guarded(command, debug=False)
+guarded(command, debug=False, interrupted=GOES_ON)
 """
 
 

@@ -87,5 +87,9 @@ def test_the_whole_chain(target, tmp_path) -> None:
 def test_each_example_is_read(target, tmp_path) -> None:
     run([sys.executable, "-m", "lsd", "new", "mine"], target, tmp_path)
     for path in sorted((tmp_path / "mine" / "config" / "examples").glob("[a-z]*.py")):
+        if path.stem == "sweep":
+            command = [sys.executable, "-m", "lsd", "sweep", "-c", str(path), "--dry-run"]
+            assert "demo_sweep/mtlsd_10_seed2: " in run(command, target, tmp_path)
+            continue
         command = [sys.executable, "-m", "lsd", "train", "-c", str(path), "--print-config"]
         assert f'"name": "{path.stem}"' in run(command, target, tmp_path)

@@ -248,6 +248,7 @@ def test_a_million_nodes_take_seconds() -> None:
 
 
 @REAL
+@pytest.mark.slow
 def test_snemi3d_fragments() -> None:
     """Numbers that two public tools agree on to 0.03 nm."""
     group = zarr.open(str(DATA / "snemi3d_fragments.zarr"), "r")
@@ -264,6 +265,7 @@ def test_snemi3d_fragments() -> None:
 
 
 @REAL
+@pytest.mark.slow
 def test_em_erl() -> None:
     """Two axons; what the public tool gives for the truth, a prediction, and with a mask."""
     skeletons = _axons()

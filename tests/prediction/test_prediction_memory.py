@@ -37,7 +37,7 @@ def noting(self, block, source):
     found.append(arenas(sys.argv[2]))
     return compute(self, block, source)
 
-found, compute, Heads.compute = [], Heads.compute, noting
+found, compute, HeadsFunction.compute = [], HeadsFunction.compute, noting
 predict(Config.model_validate_json(Path(sys.argv[1]).read_text()), progress=True)
 print(json.dumps(found))
 """

@@ -19,7 +19,7 @@ PATIENCE = 500
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[int, dict]:
-    folder = tmp_path_factory.mktemp("shared")
+    folder = tmp_path_factory.mktemp("steps")
     config(folder)  # writes the volume, once
     environment = {
         **os.environ,
