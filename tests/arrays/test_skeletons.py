@@ -43,7 +43,7 @@ def test_lengths_and_places() -> None:
         ({"positions": LINE[:4]}, r"positions have shape \(4, 3\)"),
         ({"skeleton_ids": [7]}, "skeleton_ids have shape"),
         ({"edges": [1, 2]}, "edges have shape"),
-        ({"node_ids": [1.5, 2, 3, 4, 5]}, "node_ids: dtype float64"),
+        ({"node_ids": [1.5, 2, 3, 4, 5]}, "node_ids: ids must be whole numbers, .*float64"),
         ({"node_ids": [-1, 2, 3, 4, 5]}, "node_ids: ids are 0"),
         ({"edges": [(n, 99 + n) for n in range(1, 6)] + [(6, 106)]}, "100, 101, .* and 2 more"),
     ],

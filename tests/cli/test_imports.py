@@ -116,7 +116,7 @@ def test_they_are_named_on_the_command_line(folder) -> None:
     head = "variant.stages.0.heads.affs.target={'kind': 'mine'}"
     assert '"kind": "mine"' in lsd(*words, "imports=my_kinds", head, cwd=folder)
     said = lsd(*words, head, cwd=folder, status=2)
-    assert "target 'mine' is unknown; allowed: affinities" in said
+    assert "target: 'mine' is unknown; allowed: affinities" in said
     said = lsd(*words, "imports=my_kindz", cwd=folder, status=2)
     assert "there is no module 'my_kindz'" in said
 

@@ -137,7 +137,7 @@ def test_runs_may_hang_together() -> None:
     ("segments", "options", "says"),
     [
         ([1, 2], {}, r"segments have shape \(2,\); wanted: \(5,\)"),
-        ([1.0] * 5, {}, "segments: dtype float64"),
+        ([1.0] * 5, {}, "segments: ids must be whole numbers, .*float64"),
         ([-1] * 5, {}, "segments: ids are 0"),
         ([1] * 5, {"tolerance": -1}, "tolerance is -1"),
         ([1] * 5, {"tolerance_nm": float("nan")}, "tolerance_nm nan"),

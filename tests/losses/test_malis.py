@@ -158,7 +158,7 @@ def test_arrays_are_not_changed_and_may_lie_anyhow():
         ({"affs": np.full((2, 4, 5), np.nan)}, "nan..nan"),
         ({"affs": np.zeros((2, 4, 5), np.int64)}, "dtype int64"),
         ({"labels": np.full((4, 5), -1)}, "labels: ids are 0"),
-        ({"labels": np.full((4, 5), 0.5)}, "labels: dtype float64"),
+        ({"labels": np.full((4, 5), 0.5)}, "labels: ids must be whole numbers, .*float64"),
         ({"mask": np.ones((4, 6))}, r"mask has shape \(4, 6\)"),
         ({"neighborhood": [(0, -1), (0, -1)]}, "twice"),
         ({"neighborhood": NEAREST[3][:2]}, "one entry an axis"),

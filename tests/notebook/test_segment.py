@@ -238,7 +238,7 @@ def test_offsets_by_the_name_of_the_head(name) -> None:
         (NOISY, {"imports": 3}, "imports is a name or a list of names, got 3"),
         (NOISY, {"imports": "not_there"}, "there is no module 'not_there'"),
         (NOISY * 3, {}, "0"),
-        (NOISY, {"scoring": "median"}, "scoring 'median' is unknown"),
+        (NOISY, {"scoring": "median"}, "scoring: 'median' is unknown"),
         (NOISY, {"workers": 3}, "segment has no argument 'workers'"),
         (NOISY, {"decoder": "invented"}, "invented"),
         (NOISY, {"fragments": {"min_seed_distanc": 3}}, "did you mean 'min_seed_distance'"),

@@ -103,7 +103,7 @@ from lsd.spec.mistakes import lines, suggestion
         ),
         (
             lambda: Head(target=Affinities(), loss="dcie"),
-            "Head.loss: loss 'dcie' is unknown; allowed: mse, bce, dice",
+            "Head.loss: 'dcie' is unknown; allowed: mse, bce, dice",
         ),
         (
             lambda: Stage(heads={"a": {"target": {"kind": "affinities", "neighbourhood": ()}}}),
