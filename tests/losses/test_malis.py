@@ -50,6 +50,19 @@ def test_equals_plain_kruskal(volume):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("seed", range(300))
+def test_ties_among_edges_that_lead_backwards(seed):
+    """Sets that were joined at affinity 1 need not be named by their first voxel."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, (4, 4)).astype(np.uint64) * LARGEST
+    affs = (rng.integers(0, 4, (2, 4, 4)) / 3).astype(np.float32)
+    neighborhood = [(0, -1), (-1, -2)]
+    found = pair_counts(affs, labels, neighborhood, threads=1)
+    expected = plain_pair_counts(affs, labels, neighborhood)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(("side", "shares"), [(33, [1, 8, 1]), (22, np.ones(9000))])
 def test_many_edges_equal_plain_kruskal(side, shares):
     """So many in one object that they are sorted in parts; so many labels that their table grows.

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.union_find import find, flatten
+from lsd.arrays.union_find import find
 from lsd.losses.kernels.edges import NEGATIVE, OUTSIDE, POSITIVE, Edges
 from lsd.losses.kernels.histograms import join, singletons
 from lsd.losses.kernels.ordering import sort_descending, split_off_highest
@@ -142,7 +142,9 @@ def _grouped(steps, parents, edge_keys, numbers):  # type: ignore[no-untyped-def
         voxel = edge - channel * voxels
         first, second = find(joined, voxel), find(joined, voxel + steps[channel])
         joined[max(first, second)] = min(first, second)
-    flatten(joined)
+    # roots of sets that were joined before need not be their first voxels
+    for voxel in range(voxels):
+        joined[voxel] = find(joined, voxel)
     ends = np.zeros(voxels, np.int64)
     for edge in numbers:
         ends[joined[edge % voxels]] += 1
