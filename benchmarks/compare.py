@@ -47,7 +47,8 @@ from lsd.training.step import step
 # checkouts of before call it otherwise
 new_learner = vars(timed).get("new_learner") or timed.new
 config = config.derive(train={"device": "cpu"})
-learner, batches = new_learner(config, config.variant.stages[0]), timed._batches(config)
+noise = getattr(timed, "noise_batches", None) or timed._batches
+learner, batches = new_learner(config, config.variant.stages[0]), noise(config)
 step(learner, batches)
 begin()
 for _ in range(COUNT):
