@@ -112,9 +112,9 @@ def labels_at(
     array.  offset: where the array begins, nm."""
     voxels = voxels_of(positions, voxel_size=voxel_size, offset=offset)
     inside = _all((voxels >= 0) & (voxels < labels.shape))
-    found = np.zeros(len(voxels), np.uint64)
-    found[inside] = ids(labels, "labels")[tuple(voxels[inside].T)]
-    return found
+    of_positions = np.zeros(len(voxels), np.uint64)
+    of_positions[inside] = ids(labels, "labels")[tuple(voxels[inside].T)]
+    return of_positions
 
 
 def _ids(values: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[np.uint64]:

@@ -159,11 +159,11 @@ def expected_run_length(
     Source: Januszewski et al. 2018.
     """
     _check_settings(tolerance, tolerance_nm, runs)
-    there = _segments(segments, len(skeletons))
+    of_nodes = _segments(segments, len(skeletons))
     skeleton_ids, skeleton_of = np.unique(skeletons.skeleton_ids, return_inverse=True)
-    pairs = _Pairs.of(skeletons, skeleton_of, there)
+    pairs = _Pairs.of(skeletons, skeleton_of, of_nodes)
     merging = pairs.merging(tolerance, tolerance_nm)
-    kinds = _kinds(skeletons, there, merging[pairs.of_node])
+    kinds = _kinds(skeletons, of_nodes, merging[pairs.of_node])
     lengths, owners = skeletons.lengths, skeleton_of[skeletons.places[:, 0]]
     squares = _squares(
         skeletons, lengths, pair_of=pairs.of_node, correct=kinds == _CORRECT, runs=runs
@@ -221,9 +221,9 @@ class _Pairs:
 
     @classmethod
     def of(
-        cls, skeletons: Skeletons, skeleton_of: NDArray[np.int64], there: NDArray[np.uint64]
+        cls, skeletons: Skeletons, skeleton_of: NDArray[np.int64], segments: NDArray[np.uint64]
     ) -> _Pairs:
-        segment_ids, segment_of = np.unique(there, return_inverse=True)
+        segment_ids, segment_of = np.unique(segments, return_inverse=True)
         # numbered, so that no product of ids overflows
         keys = skeleton_of * max(len(segment_ids), 1) + segment_of
         unique, of_node = np.unique(keys, return_inverse=True)
@@ -259,20 +259,20 @@ def _check_settings(tolerance: int, tolerance_nm: float | None, runs: str) -> No
 
 
 def _segments(segments: ArrayLike, nodes: int) -> NDArray[np.uint64]:
-    there = ids(segments, "segments").astype(np.uint64, copy=False)
-    if there.shape != (nodes,):
+    of_nodes = ids(segments, "segments").astype(np.uint64, copy=False)
+    if of_nodes.shape != (nodes,):
         raise ValueError(
-            f"segments have shape {there.shape}; wanted: ({nodes},), the segment at each node in "
-            f"the order of node_ids"
+            f"segments have shape {of_nodes.shape}; wanted: ({nodes},), the segment at each node "
+            f"in the order of node_ids"
         )
-    return there
+    return of_nodes
 
 
 def _kinds(
-    skeletons: Skeletons, there: NDArray[np.uint64], merging: NDArray[np.bool_]
+    skeletons: Skeletons, segments: NDArray[np.uint64], merging: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """What each edge is; merging: whether a node's pair is one that merges."""
-    first, second = there[skeletons.places].T
+    first, second = segments[skeletons.places].T
     kinds = np.where(merging[skeletons.places[:, 0]], _MERGED, _CORRECT)
     kinds[first != second] = _SPLIT
     kinds[(first == 0) | (second == 0)] = _OMITTED

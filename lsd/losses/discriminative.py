@@ -68,7 +68,7 @@ class DiscriminativeLoss(HeadLoss):
         return energies / totals["samples"].clamp(min=1)
 
 
-class Objects(NamedTuple):
+class LabelledVoxels(NamedTuple):
     """The objects 1..n of one sample; 0 is all that belongs to none.
 
     owners: (voxels,) int64, the object of each voxel of the flattened sample
@@ -107,12 +107,12 @@ def energy(
         return torch.stack(energies).sum()
 
 
-def _objects(labels: Tensor, known: Tensor) -> Iterator[Objects]:
+def _objects(labels: Tensor, known: Tensor) -> Iterator[LabelledVoxels]:
     """Of each sample."""
     for sample in as_ids(labels.masked_fill(~known, 0)):
         pieces, ids = connected_components(sample[0])
         owners = torch.from_numpy(pieces.reshape(-1).astype(np.int64)).to(labels.device)
-        yield Objects(
+        yield LabelledVoxels(
             owners,
             torch.bincount(owners, minlength=len(ids)).float(),
             torch.from_numpy(ids.view(np.int64)).to(labels.device),
@@ -120,7 +120,7 @@ def _objects(labels: Tensor, known: Tensor) -> Iterator[Objects]:
 
 
 def _energy(
-    embeddings: Tensor, objects: Objects, settings: spec.Discriminative, dd: float
+    embeddings: Tensor, objects: LabelledVoxels, settings: spec.Discriminative, dd: float
 ) -> Tensor:
     """Of one sample; embeddings (n, voxels)."""
     # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
@@ -132,12 +132,12 @@ def _energy(
     return settings.alpha * drawn + settings.beta * pushed + settings.gamma * small
 
 
-def _count(objects: Objects) -> int:
+def _count(objects: LabelledVoxels) -> int:
     """How many objects there are, at least 1."""
     return max(len(objects.ids) - 1, 1)
 
 
-def _means(embeddings: Tensor, objects: Objects) -> Tensor:
+def _means(embeddings: Tensor, objects: LabelledVoxels) -> Tensor:
     """Mean embedding of each object, (n, objects + 1); that of 0 is 0."""
     # fp32 loses what is added to a sum of many voxels; there is no float64 on Apple's GPUs
     exact = torch.float32 if embeddings.device.type == "mps" else torch.float64
@@ -147,7 +147,7 @@ def _means(embeddings: Tensor, objects: Objects) -> Tensor:
     return (sums / objects.sizes.clamp(min=1).to(exact)).to(embeddings.dtype)
 
 
-def _drawn(embeddings: Tensor, means: Tensor, objects: Objects, *, dv: float) -> Tensor:
+def _drawn(embeddings: Tensor, means: Tensor, objects: LabelledVoxels, *, dv: float) -> Tensor:
     """L_int: how far voxels are from the means of their objects."""
     distances = torch.zeros_like(embeddings[0])
     for row, mean in zip(embeddings, means, strict=True):

@@ -31,12 +31,12 @@ def labelled(logits: Tensor, labels: Any, mask: Any = None) -> tuple[Tensor, Ten
             f"logits have shape {tuple(logits.shape)}; allowed: (b, c, z, y, x), in 2D (b, c, y, "
             f"x); give a single sample a batch axis with logits[None]"
         )
-    found = ids(_array(labels), "labels")
-    shape = _spatial(logits, found.shape)
-    known = set_voxels(None if mask is None else _array(mask), found.shape)
+    named = ids(_array(labels), "labels")
+    shape = _spatial(logits, named.shape)
+    known = set_voxels(None if mask is None else _array(mask), named.shape)
     where = np.ones(shape, np.bool_) if known is None else known.reshape(shape)
     # torch computes little with uint64; ids stay what they are, bit by bit
-    bits = np.ascontiguousarray(found.reshape(shape), np.uint64).view(np.int64)
+    bits = np.ascontiguousarray(named.reshape(shape), np.uint64).view(np.int64)
     return (
         torch.from_numpy(bits).to(logits.device),
         torch.from_numpy(np.ascontiguousarray(where)).to(logits.device),

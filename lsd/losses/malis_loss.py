@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from lsd import spec
 from lsd.arrays.offsets import Offset
 from lsd.losses.kernels.edges import POSITIVE, edges_of
-from lsd.losses.kernels.joined import components
+from lsd.losses.kernels.joined import joined_components
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.malis import pair_counts
 from lsd.losses.misfits import not_probabilities
-from lsd.losses.samples import check_finite, known_edges, over_samples
+from lsd.losses.samples import check_logits, known_edges, over_samples
 from lsd.spec.kinds import behaviour
 from lsd.targets.target import TargetKind
 
@@ -57,7 +57,7 @@ def malis_loss(
     """
     known = torch.ones_like(labels, dtype=torch.bool) if mask is None else mask > 0
     target, valid = known_edges(labels, known, neighborhood)
-    check_finite(logits, valid)
+    check_logits(logits, valid)
     weights = malis_weights(logits, labels, neighborhood, known=known)
     return _squares(logits, target, weights) / len(logits)
 
@@ -96,7 +96,7 @@ class MalisHeadLoss(HeadLoss):
     def forward(self, sample: LossSample, totals: Totals) -> Tensor:
         """See the class; and the dense loss times its weight."""
         offsets = sample.own_neighborhood
-        check_finite(sample.own_logits, (sample.own_weights > 0) & sample.known)
+        check_logits(sample.own_logits, (sample.own_weights > 0) & sample.known)
         weights = malis_weights(sample.own_logits, sample.labels, offsets, known=sample.known)
         counted = weights * (sample.own_weights > 0)
         loss = _squares(sample.own_logits, sample.own_target, counted) / totals["samples"]
@@ -115,9 +115,9 @@ class MalisHeadLoss(HeadLoss):
 def _squares(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Sum of w (g - a)^2.  What stands where w is 0 gives neither value nor gradient, whatever it
     is: so it is taken away before anything is computed."""
-    aside = weights == 0
-    affinities = logits.float().masked_fill(aside, 0).sigmoid()
-    return (weights * (target.masked_fill(aside, 0) - affinities).square()).sum()
+    uncounted = weights == 0
+    affinities = logits.float().masked_fill(uncounted, 0).sigmoid()
+    return (weights * (target.masked_fill(uncounted, 0) - affinities).square()).sum()
 
 
 def _pieces(
@@ -129,7 +129,7 @@ def _pieces(
     """
     faces = [tuple(-int(i == axis) for i in range(ids.ndim)) for axis in range(ids.ndim)]
     edges = edges_of(ids, known, list(dict.fromkeys([*faces, *neighborhood])))
-    names = components(edges.classes == POSITIVE, edges.steps).reshape(ids.shape)
+    names = joined_components(edges.classes == POSITIVE, edges.steps).reshape(ids.shape)
     return np.where(ids == 0, 0, names + 1)
 
 

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lsd.arrays.offsets import Offset, views
+from lsd.arrays.offsets import Offset
+from lsd.losses.labelled import as_ids
+from lsd.targets.affinities import affinities
 
 
 class LogitsNotFinite(ValueError):
@@ -38,20 +40,17 @@ def known_edges(
 ) -> tuple[Tensor, Tensor]:
     """Affinities of labels and where they are known: float32 and bool (b, c, *spatial).
 
-    labels, known: (b, 1, *spatial)
+    labels: int64 (b, 1, *spatial), bit patterns of uint64; known: bool, of that shape
     """
-    shape = (len(labels), len(neighborhood), *labels.shape[2:])
-    target = torch.zeros(shape, device=labels.device)
-    valid = torch.zeros(shape, dtype=torch.bool, device=labels.device)
-    for channel, offset in enumerate(neighborhood):
-        voxels, neighbours = views(labels.shape[2:], offset)
-        one, other = labels[:, 0][:, *voxels], labels[:, 0][:, *neighbours]
-        target[:, channel][:, *voxels] = ((one == other) & (one != 0)).float()
-        valid[:, channel][:, *voxels] = known[:, 0][:, *voxels] & known[:, 0][:, *neighbours]
-    return target, valid
+    of_samples = [
+        affinities(ids, neighborhood, mask=inside)
+        for ids, inside in zip(as_ids(labels)[:, 0], known.cpu().numpy()[:, 0], strict=True)
+    ]
+    target, valid = (torch.from_numpy(np.stack(part)) for part in zip(*of_samples, strict=True))
+    return target.to(labels.device), valid.to(labels.device)
 
 
-def check_finite(logits: Tensor, known: Tensor) -> None:
+def check_logits(logits: Tensor, known: Tensor) -> None:
     """Raises LogitsNotFinite where a logit that counts is NaN or infinite, naming the first.
 
     logits: (b, c, *spatial); known: bool, of that shape or broadcast to it

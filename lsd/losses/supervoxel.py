@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.ids import ids, set_voxels
 from lsd.losses.kernels.articulation import articulation_vertices
-from lsd.losses.kernels.rows import DIFFERING, Runs, runs_of, voxels_of
+from lsd.losses.kernels.rows import DIFFERING, Runs, runs_of, voxels_of_runs
 
 Criterion = Literal["joint", "individual"]
 
@@ -94,7 +94,7 @@ def _critical(
     """Mistaken voxels of objects whose group is critical."""
     runs = runs_of(objects, mistaken, connectivity)
     groups = _joint(runs) if criterion == "joint" else _individual(runs)
-    return voxels_of(runs, runs.mistaken & groups[runs.roots], objects.shape)
+    return voxels_of_runs(runs, runs.mistaken & groups[runs.roots], objects.shape)
 
 
 def _individual(runs: Runs) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lsd.arrays.arguments import explaining_calls, number
 from lsd.arrays.ids import ids, set_voxels
 from lsd.losses.kernels.edges import NEGATIVE, POSITIVE, edges_of, fitting_offsets
-from lsd.losses.kernels.joined import components
+from lsd.losses.kernels.joined import joined_components
 
 Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -63,7 +63,7 @@ def _splits(
     classes: NDArray[np.uint8], joining: NDArray[np.bool_], steps: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     inside = classes == POSITIVE
-    parts = components(inside & joining, steps)
+    parts = joined_components(inside & joining, steps)
     splits = np.asarray(inside & ~joining)
     for channel, step in zip(splits, steps, strict=True):
         voxels = np.flatnonzero(channel)
@@ -80,7 +80,7 @@ def _merges(
     inside = np.zeros_like(wrong)
     for channel, (here, there) in zip(inside, ends, strict=True):
         channel[here] = background[here] & background[there]
-    groups = components(inside, steps)
+    groups = joined_components(inside, steps)
     joining = _joining(groups, labels, ends)
     merges = np.zeros_like(wrong)
     for channel, (here, there) in zip(merges, ends, strict=True):

@@ -16,7 +16,7 @@ from lsd import spec
 from lsd.arrays.offsets import Offset
 from lsd.losses.bce import BceLoss
 from lsd.losses.loss import LossSample, Totals
-from lsd.losses.samples import check_finite, known_edges, over_samples
+from lsd.losses.samples import check_logits, known_edges, over_samples
 from lsd.losses.supervoxel import Criterion, critical
 from lsd.losses.supervoxel_edges import critical_edges
 from lsd.targets.target import TargetKind
@@ -89,7 +89,7 @@ def supervoxel_loss(
         target, valid = (labels != 0).float(), known
     else:
         target, valid = known_edges(labels, known, neighborhood)
-    check_finite(logits, valid)
+    check_logits(logits, valid)
     weights = supervoxel_weights(logits, labels, known=known, neighborhood=neighborhood, **settings)
     errors = binary_cross_entropy_with_logits(
         logits.float().masked_fill(~valid, 0), target, reduction="none"
@@ -118,7 +118,7 @@ class SupervoxelHeadLoss(BceLoss):
     def weights(self, sample: LossSample, totals: Totals) -> Tensor:
         """Of cross entropy, times what a mistake is worth."""
         plain = super().weights(sample, totals)
-        check_finite(sample.own_logits, plain > 0)
+        check_logits(sample.own_logits, plain > 0)
         fields = self.spec.model_dump(exclude={"kind", "weight", "balance"})
         return plain * supervoxel_weights(
             sample.own_logits,

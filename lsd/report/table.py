@@ -27,6 +27,12 @@ def table(header: Row, rows: Sequence[Row]) -> str:
     return "\n".join([aligned[0], "-" * max(map(len, aligned)), *aligned[1:]])
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below a header, for a document; all but the first column to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def scores_table(evaluation: Evaluation) -> str:
     """The scores of each volume at the run's threshold, of its fragments, and of parts with several
     volumes.

@@ -42,21 +42,21 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
             evaluation = evaluate(config)
         draw_figures(config, evaluation)
         more = {} if further is None else _function(further)(config, evaluation)
-        scores = {**numbers(evaluation), **more}
+        scores = {**scores_by_heading(evaluation), **more}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
 
-def numbers(evaluation: Evaluation) -> dict[str, float]:
+def scores_by_heading(evaluation: Evaluation) -> dict[str, float]:
     """What a table shows of each part of the dataset, by part and heading: of test volumes all
     columns of the score, "test VOI split", of others what is minimised, "validate VOI"."""
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     for part in PARTS:
         score = evaluation.part(part)
         if score is None:
             continue
         columns = score.row() if part == "test" else {score.short: score.objective}
-        found |= {f"{part} {heading}": value for heading, value in columns.items()}
-    return found
+        scores |= {f"{part} {heading}": value for heading, value in columns.items()}
+    return scores
 
 
 @contextmanager

@@ -41,17 +41,17 @@ def seconds_per_step(config: Config, *, setting: str, folder: Path) -> dict[str,
     depends_on = {name: value for name, value in _plain(measured).items() if name not in _NOT_TIMED}
     file = folder / "pace.json"
     noted_before: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    there = noted_before.get(setting)
-    if there is None or there["depends_on"] != depends_on:
+    pace = noted_before.get(setting)
+    if pace is None or pace["depends_on"] != depends_on:
         shutil.rmtree(run_folder(measured), ignore_errors=True)
-        there = {
+        pace = {
             "seconds": apart(measure, measured),
             "measured": time.strftime("%Y-%m-%d %H:%M"),
             "machine": f"{platform.node()}, {platform.machine()}",
             "depends_on": depends_on,
         }
-        write_text(file, json.dumps({**noted_before, setting: there}, indent=1) + "\n")
-    seconds: dict[str, float] = there["seconds"]
+        write_text(file, json.dumps({**noted_before, setting: pace}, indent=1) + "\n")
+    seconds: dict[str, float] = pace["seconds"]
     return seconds
 
 

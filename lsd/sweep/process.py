@@ -35,8 +35,8 @@ def apart(function: Callable[..., dict[str, Any]], *arguments: object) -> dict[s
     """
     told, tell = os.pipe()
     code = (
-        f"import sys; sys.path[:] = {sys.path!r}; from lsd.sweep.process import serve; "
-        f"serve({tell}, {imported()!r})"
+        f"import sys; sys.path[:] = {sys.path!r}; from lsd.sweep.process import serve_task; "
+        f"serve_task({tell}, {imported()!r})"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -59,13 +59,13 @@ def _outcome(process: subprocess.Popen[bytes], task: bytes, outcome: IO[bytes]) 
         process.stdin.close()
     while True:
         try:
-            said = outcome.read()
+            outcome_text = outcome.read()
             status = process.wait()
             break
         except KeyboardInterrupt:
             interrupted = True
             process.send_signal(signal.SIGTERM)
-    content = json.loads(said) if said else {}
+    content = json.loads(outcome_text) if outcome_text else {}
     if interrupted:
         raise KeyboardInterrupt(content.get("interrupted", ""))
     if "interrupted" in content:
@@ -87,7 +87,7 @@ def _ended(status: int) -> str:
     return f"its process ended with status {status}"
 
 
-def serve(tell: int, modules: Mapping[str, str]) -> None:
+def serve_task(tell: int, modules: Mapping[str, str]) -> None:
     """Does what stdin says, and tells what came of it; what the other process runs."""
     die_with_parent()
     # a run of many seeds may be stopped before it has begun

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lsd.report.table import table
+from lsd.report.table import markdown, table
 from lsd.system.atomic import write_text
 
 RESULT = "result.json"
@@ -48,8 +48,8 @@ def read(folder: Path) -> Result | None:
 def with_others(results: Sequence[Result], folder: Path) -> list[Result]:
     """These results, and those of other runs that earlier commands left in the sweep's folder."""
     own = {(result.setting, result.seed) for result in results}
-    there = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
-    others = [each for each in there if each and (each.setting, each.seed) not in own]
+    kept = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
+    others = [each for each in kept if each and (each.setting, each.seed) not in own]
     return [*results, *others]
 
 
@@ -100,10 +100,10 @@ def spreads(results: Iterable[Result]) -> dict[str, dict[str, Spread]]:
 def rows(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     """A heading and a row for each setting: its seeds, iterations, and each number's mean and
     standard deviation."""
-    found = spreads(results)
-    names = list(dict.fromkeys(name for numbers in found.values() for name in numbers))
+    by_setting = spreads(results)
+    names = list(dict.fromkeys(name for numbers in by_setting.values() for name in numbers))
     body = []
-    for setting, numbers in found.items():
+    for setting, numbers in by_setting.items():
         own = [result for result in results if result.setting == setting]
         iterations = sorted({result.iterations for result in own})
         cells = [str(numbers[name]) if name in numbers else "-" for name in names]
@@ -119,9 +119,7 @@ def as_text(results: Sequence[Result]) -> str:
 
 def as_markdown(results: Sequence[Result]) -> str:
     """The table for a document."""
-    heading, body = rows(results)
-    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return markdown(*rows(results))
 
 
 def write(folder: Path, results: Sequence[Result], failures: Mapping[str, str]) -> None:

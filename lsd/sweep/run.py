@@ -34,7 +34,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def run(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcome:
+def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcome:
     """Does every run that is not done yet, each in a process of its own, and writes sweep.json and
     sweep.md into <runs>/<name> after each.
 
@@ -63,7 +63,7 @@ def run(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcom
     return outcome
 
 
-def measure(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
+def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
     """Notes how long a step of each setting takes, and says how many iterations its minutes are.
     Best done while the machine is idle."""
     folder = expanded(sweep.folder)
@@ -84,14 +84,14 @@ def _result(sweep: Sweep, one: Run, folder: Path) -> tuple[Result, str]:
     """The result of a run, and what was done for it, in words."""
     config = _timed(sweep, one, folder)
     depends_on = fingerprint(config, sweep.scored, sweep.further)
-    there = results.read(run_folder(config))
-    if there is not None and there.depends_on == depends_on:
-        return there, "was done before"
+    earlier = results.read(run_folder(config))
+    if earlier is not None and earlier.depends_on == depends_on:
+        return earlier, "was done before"
     _check_length(config)
-    found = apart(do, config, sweep.scored, sweep.further)
-    made = Result(one.setting, one.seed, depends_on, iterations=config.train.iterations, **found)
+    outcome = apart(do, config, sweep.scored, sweep.further)
+    made = Result(one.setting, one.seed, depends_on, iterations=config.train.iterations, **outcome)
     made.save(run_folder(config))
-    again = "" if there is None else " again, since its config or data were others"
+    again = "" if earlier is None else " again, since its config or data were others"
     return made, f"done{again}: {_words(made)}"
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from plain_kruskal import plain_pair_counts
 from scipy import ndimage
+from shared_batch import assert_shares_add_up
 from structured import AFFS, sample_of
-from test_stage import shares_of
 
 from lsd.arrays.offsets import for_dims
 from lsd.losses.malis_loss import malis_loss, malis_weights
@@ -166,14 +166,7 @@ def test_pieces_of_one_object_are_not_one():
 def test_shares_of_a_batch_add_up_to_it(dense):
     heads = {"a": Head(target=AFFS, loss=Malis(dense=dense))}
     sample, losses = sample_of(AFFS, size=3), StageLosses(heads)
-    whole = losses(sample, losses.totals(sample))["a"]
-    shares = shares_of(sample)
-    of_shares = [losses.totals(share)["a"] for share in shares]
-    totals = {"a": {name: sum(of[name] for of in of_shares) for name in of_shares[0]}}
-    parts = sum(losses(share, totals)["a"] for share in shares)
-    torch.testing.assert_close(parts, whole)
-    one, other = (torch.autograd.grad(value, sample.own_logits)[0] for value in (parts, whole))
-    torch.testing.assert_close(one, other)
+    assert_shares_add_up(losses, sample)
 
 
 def test_a_dense_loss_is_added_times_its_weight():

@@ -1,10 +1,9 @@
 """The losses of a stage's heads, their sum, and a batch in shares."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from kinds_outside.targets import Flow
+from shared_batch import assert_shares_add_up
 from torch.nn.functional import binary_cross_entropy, mse_loss
 
 from lsd.losses.loss import LossSample
@@ -39,25 +38,6 @@ def by_hand(sample: LossSample, function) -> torch.Tensor:
     return function(sample.own_logits.sigmoid()[known], sample.own_target[known])
 
 
-def shares_of(sample: LossSample) -> list[LossSample]:
-    """Each sample of a batch by itself, as one of several processes would have it."""
-
-    def cut(tensors, place):
-        return {name: tensor[place : place + 1] for name, tensor in tensors.items()}
-
-    return [
-        replace(
-            sample,
-            logits=cut(sample.logits, place),
-            targets=cut(sample.targets, place),
-            weights=cut(sample.weights, place),
-            labels=sample.labels[place : place + 1],
-            known=sample.known[place : place + 1],
-        )
-        for place in range(len(sample.labels))
-    ]
-
-
 def test_sum_of_weighted_heads():
     sample, losses = sample_of(), StageLosses(HEADS)
     found = losses(sample, losses.totals(sample))
@@ -78,20 +58,8 @@ def test_the_shares_of_a_batch_add_up_to_it():
     sample, losses = sample_of(3), StageLosses(HEADS)
     for weights in sample.weights.values():
         weights[1, ..., 2:] = 0
-    whole = losses(sample, losses.totals(sample))
-    shares = shares_of(sample)
-    of_shares = [losses.totals(share) for share in shares]
-    totals = {
-        head: {name: sum(share[head][name] for share in of_shares) for name in of_shares[0][head]}
-        for head in HEADS
-    }
-    assert all(of_shares[0]["train"][name].shape == (3,) for name in ("known", "positive"))
-    for name in HEADS:
-        parts = [losses(share, totals)[name] for share in shares]
-        torch.testing.assert_close(sum(parts), whole[name])
-        logits = sample.logits[name]
-        one, other = (torch.autograd.grad(value, logits)[0] for value in (sum(parts), whole[name]))
-        torch.testing.assert_close(one, other)
+    totals = assert_shares_add_up(losses, sample)
+    assert all(totals["train"][name].shape == (3,) for name in ("known", "positive"))
 
 
 def test_the_balancer_sees_the_scale():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from plain_critical import plain_critical, plain_critical_edges
+from shared_batch import assert_shares_add_up
 from structured import AFFS, HEADS, sample_of
-from test_stage import shares_of
 
 from lsd.losses.stage import StageLosses
 from lsd.losses.supervoxel_loss import supervoxel_loss, supervoxel_weights
@@ -169,14 +169,7 @@ def test_nothing_known_is_no_loss_and_no_gradient(target):
 def test_shares_of_a_batch_add_up_to_it(target, balance):
     heads = {"a": Head(target=target, loss=Supervoxel(balance=balance))}
     sample, losses = sample_of(target, size=3), StageLosses(heads)
-    whole = losses(sample, losses.totals(sample))["a"]
-    shares = shares_of(sample)
-    of_shares = [losses.totals(share)["a"] for share in shares]
-    totals = {"a": {name: sum(of[name] for of in of_shares) for name in of_shares[0]}}
-    parts = sum(losses(share, totals)["a"] for share in shares)
-    torch.testing.assert_close(parts, whole)
-    one, other = (torch.autograd.grad(value, sample.own_logits)[0] for value in (parts, whole))
-    torch.testing.assert_close(one, other)
+    assert_shares_add_up(losses, sample)
 
 
 def test_targets_that_connect_nothing_are_refused():

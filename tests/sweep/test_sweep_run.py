@@ -18,7 +18,7 @@ from lsd.spec import Dataset, ForkMerge
 from lsd.spec.paths import run_folder
 from lsd.sweep import pace, results
 from lsd.sweep.process import Failed, apart
-from lsd.sweep.run import fingerprint, run
+from lsd.sweep.run import fingerprint, run_sweep
 from lsd.system.process import descendants
 from lsd.training.loop import train
 
@@ -34,7 +34,7 @@ def quickly(sweep, **changes):
 @pytest.mark.slow
 def test_each_run_is_what_the_commands_make(sweep, tmp_path) -> None:
     lines: list[str] = []
-    outcome = run(sweep.derive(seeds=(1,)), progress=lines.append)
+    outcome = run_sweep(sweep.derive(seeds=(1,)), progress=lines.append)
     assert not outcome.failures
     assert [line.partition(": ")[0] for line in lines] == [
         "1 of 2, aff_seed1",
@@ -53,7 +53,7 @@ def test_each_run_is_what_the_commands_make(sweep, tmp_path) -> None:
     # what is done is skipped, and nothing is written to
     folder = run_folder(sweep.all_runs()[0].config)
     before = _times(folder)
-    again = run(sweep.derive(seeds=(1,)), progress=lines.append)
+    again = run_sweep(sweep.derive(seeds=(1,)), progress=lines.append)
     assert again.results == outcome.results
     assert lines[-1] == "2 of 2, mtlsd_seed1: was done before"
     assert _times(folder) == before
@@ -67,7 +67,7 @@ def _times(folder: Path) -> dict[str, float]:
 def test_what_fails_stops_no_other_and_what_changed_is_done_again(sweep) -> None:
     broken = sweep.settings["aff"].config.derive(train={"init": {"main": "nowhere.pt"}})
     mixed = sweep.derive(settings={"broken": broken, **sweep.settings}, seeds=(1,))
-    outcome = run(mixed)
+    outcome = run_sweep(mixed)
     assert list(outcome.failures) == ["broken_seed1"]
     assert "nowhere.pt" in outcome.failures["broken_seed1"]
     assert [result.setting for result in outcome.results] == ["aff", "mtlsd"]
@@ -77,18 +77,18 @@ def test_what_fails_stops_no_other_and_what_changed_is_done_again(sweep) -> None
     lines: list[str] = []
     other = quickly(sweep)
     config = other.settings["aff"].config.derive(segment={"thresholds": (0.9,)})
-    found = run(other.derive(settings={"aff": config}), progress=lines.append)
+    found = run_sweep(other.derive(settings={"aff": config}), progress=lines.append)
     assert "done again, since its config or data were others" in lines[0]
     assert found.results[0].threshold == 0.9
     assert found.results[0].seconds["train"] < outcome.results[0].seconds["train"]
     # a schedule for three iterations is none for nine
     config = other.settings["aff"].config.derive(train={"iterations": 9})
-    longer = run(other.derive(settings={"aff": config}))
+    longer = run_sweep(other.derive(settings={"aff": config}))
     said = longer.failures["aff_seed1"]
     assert "was begun with 3 iterations, 9 are asked for; give the sweep another name" in said
     # another learning rate: training refuses, in words
     config = other.settings["aff"].config.derive(train={"learning_rate": 0.5})
-    refused = run(other.derive(settings={"aff": config}))
+    refused = run_sweep(other.derive(settings={"aff": config}))
     assert "learning_rate" in refused.failures["aff_seed1"]
 
 
@@ -97,9 +97,9 @@ def test_other_volumes_are_scored_and_numbers_are_added(sweep) -> None:
     volumes = sweep.settings["aff"].config.dataset
     scored = Dataset(validate=volumes.test, test=volumes.validate)
     one = quickly(sweep, scored=scored, further="elsewhere:further")
-    (result,) = run(one).results
+    (result,) = run_sweep(one).results
     assert result.scores["volumes"] == 2
-    (other,) = run(quickly(sweep, name="usual")).results
+    (other,) = run_sweep(quickly(sweep, name="usual")).results
     assert "volumes" not in other.scores
     assert result.scores["test VOI sum"] != other.scores["test VOI sum"]
 
@@ -222,8 +222,9 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(sweep, tmp_path) -> No
     file.write_text(one.model_dump_json())
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path\nfrom lsd.spec import Sweep\nfrom lsd.sweep.run import run\n"
-        f"run(Sweep.model_validate_json(Path({str(file)!r}).read_text()))"
+        "from pathlib import Path\nfrom lsd.spec import Sweep\n"
+        "from lsd.sweep.run import run_sweep\n"
+        f"run_sweep(Sweep.model_validate_json(Path({str(file)!r}).read_text()))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     folder = run_folder(one.all_runs()[0].config)
@@ -233,8 +234,8 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(sweep, tmp_path) -> No
     process.wait()
     _wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
     assert results.read(folder) is None
-    (resumed,) = run(one).results
+    (resumed,) = run_sweep(one).results
     log = (folder / "log.txt").read_text()
     assert "going on from iteration" in log
-    (whole,) = run(one.derive(name="never_stopped")).results
+    (whole,) = run_sweep(one.derive(name="never_stopped")).results
     assert resumed.scores == whole.scores

@@ -1,12 +1,15 @@
 """Checkpoints of runs that are compared, and signals that arrive in the midst of one."""
 
 import os
+import signal
 from pathlib import Path
 
+import pytest
 import torch
 
 from lsd.network.checkpoints import checkpoint, files
 from lsd.spec import Config, Schedule, paths
+from lsd.training.loop import train
 from lsd.training.progress import Progress
 
 FULL = {
@@ -62,3 +65,17 @@ def signal_at(monkeypatch, iteration: int, number: int) -> None:
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Progress, "advance", counting)
+
+
+def resumed_as_straight(straight: Config, broken: Config, monkeypatch) -> dict:
+    """Trains one run in one go and the other stopped after iteration 3; the content of the last
+    checkpoint, which must be the same of both."""
+    train(straight, progress=False)
+    with monkeypatch.context() as patch:
+        signal_at(patch, 3, signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt, match="iteration 3"):
+            train(broken, progress=False)
+    train(broken, progress=False)
+    one, other = (content_of(last(run, "main")) for run in (straight, broken))
+    assert_same(one, other)
+    return one

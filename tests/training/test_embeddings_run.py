@@ -2,11 +2,10 @@
 predicted, decoded."""
 
 import re
-import signal
 
 import numpy as np
 import pytest
-from checkpointed import assert_same, content_of, signal_at
+from checkpointed import last, resumed_as_straight
 from tiny_run import AFFS, EMBEDDINGS, LSDS, config
 
 import lsd
@@ -55,24 +54,16 @@ def test_from_training_to_segments(tmp_path, monkeypatch, variant, dims) -> None
     """Stopped and gone on with, weights are those of a run that was not; each decoder makes
     segments of what is predicted."""
     straight = run_of(tmp_path, variant, name="straight", dims=dims, validate_every=4)
-    train(straight, progress=False)
     broken = run_of(tmp_path, variant, name="broken", dims=dims, validate_every=4)
-    with monkeypatch.context() as patch:
-        signal_at(patch, 3, signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt, match="iteration 3"):
-            train(broken, progress=False)
-    train(broken, progress=False)
-    name = files.file_name(4)
-    one, other = (content_of(paths.checkpoints(run, "main") / name) for run in (straight, broken))
-    assert_same(one, other)
-    assert one["best"]["voi_sum"] > 0
+    content = resumed_as_straight(straight, broken, monkeypatch)
+    assert (content["iteration"], content["best"]["voi_sum"] > 0) == (4, True)
     assert {path.suffix for path in paths.checkpoints(broken, "main").iterdir()} == {".pt"}
     [container] = predict(broken, progress=False)
     affs = open_array(container, "affs")
     offsets = variant.heads()["affs"].target.affinity_offsets()
     flat = [offset for offset in offsets if any(offset[1:])]
     assert affs.channels == len(flat if dims == "2d" else offsets)
-    network = lsd.load(paths.checkpoints(broken, "main") / name)
+    network = lsd.load(last(broken, "main"))
     assert len(network.neighborhood("affs")) == affs.channels
     assert np.ptp(affs.read(affs.roi)) > 0
     decoders = ("watershed", "mutex") if variant is BOTH else ("watershed",)

@@ -1,11 +1,9 @@
 """Heads with structured losses from training to segments: stopped, gone on with, validated,
 predicted, decoded."""
 
-import signal
-
 import numpy as np
 import pytest
-from checkpointed import assert_same, content_of, signal_at
+from checkpointed import content_of, resumed_as_straight
 from tiny_run import VARIANTS, config
 
 from lsd.network.checkpoints import files
@@ -33,17 +31,9 @@ def run_of(folder, variant, **settings):
 def test_from_training_to_segments(tmp_path, monkeypatch, variant, dims) -> None:
     """Stopped and gone on with, weights are those of a run that was not."""
     straight = run_of(tmp_path, variant, name="straight", dims=dims)
-    train(straight, progress=False)
     broken = run_of(tmp_path, variant, name="broken", dims=dims)
-    with monkeypatch.context() as patch:
-        signal_at(patch, 3, signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt, match="iteration 3"):
-            train(broken, progress=False)
-    train(broken, progress=False)
-    name = files.file_name(4)
-    one, other = (content_of(paths.checkpoints(run, "main") / name) for run in (straight, broken))
-    assert_same(one, other)
-    assert one["best"]["voi_sum"] > 0
+    content = resumed_as_straight(straight, broken, monkeypatch)
+    assert (content["iteration"], content["best"]["voi_sum"] > 0) == (4, True)
     [container] = predict(broken, progress=False)
     for head in VARIANTS[variant].heads():
         values = open_array(container, head)

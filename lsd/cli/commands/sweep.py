@@ -60,7 +60,7 @@ def _do(arguments: argparse.Namespace) -> None:
     # what takes seconds to be imported, once all that was given is right
     from lsd.spec.user_paths import expanded
     from lsd.sweep.results import as_text, with_others
-    from lsd.sweep.run import measure, run
+    from lsd.sweep.run import measure_paces, run_sweep
 
     if arguments.dry_run:
         for one in sweep.all_runs():
@@ -70,9 +70,9 @@ def _do(arguments: argparse.Namespace) -> None:
             _say(f"{sweep.folder}/{one.config.name}: {how}")
         return
     if arguments.measure:
-        measure(sweep, progress=_say)
+        measure_paces(sweep, progress=_say)
         return
-    outcome = run(sweep, progress=_say)
+    outcome = run_sweep(sweep, progress=_say)
     results = with_others(outcome.results, expanded(sweep.folder))
     if results:
         _say(f"\n{as_text(results)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")

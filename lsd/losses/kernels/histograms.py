@@ -71,7 +71,7 @@ def _fill(labels, parents, roots):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @numba.njit(cache=True, nogil=True)
-def join(parents, roots, lists, table, state, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def join_sets(parents, roots, lists, table, state, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Joins two sets, given by their roots, which differ.
 
     Returns how many pairs of labelled voxels, one of either set, are of one label, and of two.

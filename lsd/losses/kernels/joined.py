@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lsd.arrays.union_find import find, flatten
 
 
-def components(joining: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[np.int32]:
+def joined_components(joining: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[np.int32]:
     """The first voxel of the component of each voxel, (voxels,).
 
     joining: (channels, voxels), which edges join their ends; steps: `edges.Edges.steps`

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.union_find import find
 from lsd.losses.kernels.edges import NEGATIVE, OUTSIDE, POSITIVE, Edges
-from lsd.losses.kernels.histograms import join, singletons
+from lsd.losses.kernels.histograms import join_sets, singletons
 from lsd.losses.kernels.ordering import sort_descending, split_off_highest
 
 # of the edges that are left, how many are sorted at once
@@ -188,7 +188,7 @@ def _join_in_turn(numbers, classes, steps, counted, sets, pairs):  # type: ignor
             first, second = find(parents, near[i, 0]), find(parents, near[i, 1])
             if first != second:
                 edge = batch[i]
-                same, other = join(parents, roots, lists, table, state, first, second)
+                same, other = join_sets(parents, roots, lists, table, state, first, second)
                 if classes[edge] == counted:
                     pairs[edge] = same if counted == POSITIVE else other
     return touched
@@ -227,7 +227,7 @@ def _join_equal(keys, classes, steps, rules, key, sets, pairs):  # type: ignore[
                 continue
             first, second = find(parents, voxel), find(parents, voxel + steps[c])
             if first != second:
-                same, other = join(parents, roots, lists, table, state, first, second)
+                same, other = join_sets(parents, roots, lists, table, state, first, second)
                 if kind == counted:
                     pairs[edge] = same if counted == POSITIVE else other
 

@@ -63,7 +63,9 @@ def runs_of(objects: NDArray[Any], mistaken: NDArray[np.bool_], connectivity: in
     return Runs(first, begins, ends, of_runs, roots, contacts)
 
 
-def voxels_of(runs: Runs, chosen: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def voxels_of_runs(
+    runs: Runs, chosen: NDArray[np.bool_], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
     """The voxels of chosen runs, as a mask of the shape."""
     mask = np.zeros(shape, np.bool_)
     _paint(runs.first, runs.begins, runs.ends, chosen, mask.reshape(-1, shape[-1]))

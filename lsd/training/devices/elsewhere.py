@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lsd.blockwise.running.submit import Submitted, cancel_noted, submit_command
 from lsd.spec import Hosts, Train
-from lsd.training.devices.store import Report, Store, report, report_of, tell, told
+from lsd.training.devices.store import Report, Store, report, report_of, store_value, stored_value
 
 # seconds that machines have to end what runs there, told to
 _PATIENCE = 10.0
@@ -66,9 +66,9 @@ class Elsewhere:
 
     def signal(self, name: str) -> None:
         """Has a signal sent to all processes, and cancels the jobs that have not begun."""
-        tell(self._store, SIGNAL, name)
+        store_value(self._store, SIGNAL, name)
         for place, command in enumerate(self._commands):
-            if command.wait(0) is None and told(self._store, begun(place)) is None:
+            if command.wait(0) is None and stored_value(self._store, machine_name(place)) is None:
                 # what ends it is no news
                 self._noted.add(place)
                 command.end()
@@ -104,7 +104,7 @@ class Elsewhere:
             sys.stdout.flush()
 
 
-def begun(place: int) -> str:
+def machine_name(place: int) -> str:
     """The name under which a machine says that it is there."""
     return f"begun/{place}"
 

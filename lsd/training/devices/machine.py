@@ -14,10 +14,19 @@ from pathlib import Path
 from lsd.spec import Config
 from lsd.spec.kinds import take_over
 from lsd.spec.paths import run_folder
-from lsd.training.devices.elsewhere import SIGNAL, begun
+from lsd.training.devices.elsewhere import SIGNAL, machine_name
 from lsd.training.devices.host import Host
 from lsd.training.devices.start import check_devices
-from lsd.training.devices.store import VARIABLE, Job, Report, Store, connect, report, tell, told
+from lsd.training.devices.store import (
+    VARIABLE,
+    Report,
+    Store,
+    TrainingJob,
+    connect,
+    report,
+    store_value,
+    stored_value,
+)
 from lsd.training.interrupt import Interrupt, interruptible
 
 # seconds between two looks, and that processes have for a checkpoint once nobody waits for them
@@ -40,8 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         sys.exit(str(error))
     assert store is not None
-    tell(store, begun(arguments.number), 1)
-    job = Job(**told(store, "job"))
+    store_value(store, machine_name(arguments.number), 1)
+    job = TrainingJob(**stored_value(store, "job"))
     take_over(job.imports)
     config = Config.model_validate_json(job.config)
     first = arguments.number * config.train.devices
@@ -76,7 +85,7 @@ def _wait(host: Host, store: Store, interrupt: Interrupt) -> None:
     until = float("inf")
     while host.runs and time.monotonic() < until:
         try:
-            name = told(store, SIGNAL) or interrupt.signal
+            name = stored_value(store, SIGNAL) or interrupt.signal
             host.look()
         except RuntimeError:
             # who started the run has gone, so nobody waits for it

@@ -20,7 +20,7 @@ from lsd.system.allocator import keep_freed_memory
 from lsd.system.process import die_with_parent
 from lsd.system.ranks import is_first, rank
 from lsd.training.devices.ranks import Lost
-from lsd.training.devices.store import ERRORS, Job, Report, connect, report, told
+from lsd.training.devices.store import ERRORS, Report, TrainingJob, connect, report, stored_value
 from lsd.training.loop import train
 
 
@@ -32,14 +32,14 @@ def main() -> None:
     store, number = connect(), rank()
     assert store is not None, "lsd.training.devices.host says where it is"
     assert number is not None
-    ended = _train(Job(**told(store, "job")), number)
+    ended = _train(TrainingJob(**stored_value(store, "job")), number)
     # who started the run may have gone, and this one stopped for that
     with suppress(RuntimeError):
         report(store, ended)
     sys.exit(ended.kind != "done")
 
 
-def _train(job: Job, number: int) -> Report:
+def _train(job: TrainingJob, number: int) -> Report:
     try:
         take_over(job.imports)
         config = Config.model_validate_json(job.config)

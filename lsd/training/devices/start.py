@@ -18,7 +18,16 @@ from lsd.spec.kinds import imported
 from lsd.spec.paths import run_folder
 from lsd.training.devices.elsewhere import Elsewhere
 from lsd.training.devices.host import Host
-from lsd.training.devices.store import ERRORS, LOOPBACK, Job, Report, Store, report_of, serve, tell
+from lsd.training.devices.store import (
+    ERRORS,
+    LOOPBACK,
+    Report,
+    Store,
+    TrainingJob,
+    report_of,
+    serve_store,
+    store_value,
+)
 from lsd.training.interrupt import Interrupt, interruptible
 
 log = logging.getLogger(__name__)
@@ -30,7 +39,7 @@ _KINDS = ("refused", "died", "failed", "interrupted", "lost", "done")
 _FAILURES = ("refused", "died", "failed", "lost")
 
 
-class Crew(Protocol):
+class Processes(Protocol):
     """Processes that share a run."""
 
     @property
@@ -75,13 +84,13 @@ def train_shared(config: Config, *, progress: bool) -> Path:
             size - train.batch_size,
             size,
         )
-    store, address = serve(_reached_at(train))
+    store, address = serve_store(_reached_at(train))
     # what is seen in a file needs no bar
     shown = progress and not train.hosts.launch
-    tell(store, "job", Job(config.model_dump_json(), imported(), shown))
+    store_value(store, "job", TrainingJob(config.model_dump_json(), imported(), shown))
     with interruptible() as interrupt:
         folder = run_folder(config) / "processes"
-        crew: Crew
+        crew: Processes
         if train.hosts.launch:
             crew = Elsewhere(store, address, train=train, folder=folder)
         else:
@@ -122,7 +131,7 @@ def check_devices(train: Train) -> None:
             )
 
 
-def _wait(crew: Crew, store: Store, size: int, interrupt: Interrupt) -> list[Report]:
+def _wait(crew: Processes, store: Store, size: int, interrupt: Interrupt) -> list[Report]:
     """How the processes ended, in the order in which they did."""
     reports: dict[int, Report] = {}
     passed_on, until = False, float("inf")

@@ -28,7 +28,7 @@ _PATIENCE = datetime.timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is to be done.
 
     config:  JSON of the config;  imports: modules that define kinds, see `lsd.spec.kinds.imported`
@@ -59,7 +59,7 @@ class Report:
     trace: str = ""
 
 
-def serve(host: str) -> tuple[TCPStore, str]:
+def serve_store(host: str) -> tuple[TCPStore, str]:
     """A store in this process, and its address; host: name or address that others connect to.
 
     On the address of the machine itself (LOOPBACK) nobody else can connect.
@@ -101,24 +101,24 @@ def of_group(store: Store) -> Store:
     return PrefixStore("group", store)
 
 
-def tell(store: Store, name: str, value: object) -> None:
+def store_value(store: Store, name: str, value: object) -> None:
     """Keeps a dataclass, or plain data, under a name."""
     plain = value if isinstance(value, str | int) else asdict(value)  # type: ignore[call-overload]
     store.set(name, json.dumps(plain))
 
 
-def told(store: Store, name: str) -> Any:
+def stored_value(store: Store, name: str) -> Any:
     """What is kept under a name, as plain data; None: nothing yet."""
     return json.loads(store.get(name)) if store.check([name]) else None
 
 
 def report_of(store: Store, rank: int) -> Report | None:
     """How a process ended; None while it has not said so."""
-    said = told(store, f"ended/{rank}")
+    said = stored_value(store, f"ended/{rank}")
     return None if said is None else Report(**said)
 
 
 def report(store: Store, ended: Report) -> None:
     """Says how a process ended; what was said first stays."""
     if report_of(store, ended.rank) is None:
-        tell(store, f"ended/{ended.rank}", ended)
+        store_value(store, f"ended/{ended.rank}", ended)

@@ -21,7 +21,7 @@ from lsd.spec.weighting import target_head
 from lsd.training.learner import Learner, new_learner
 from lsd.training.modes import weights
 from lsd.training.modes.greedy import Weights, merge
-from lsd.training.modes.history import merged_record, told, write_history
+from lsd.training.modes.history import merge_in_words, merged_record, write_history
 from lsd.training.modes.mode import TrainingMode
 from lsd.training.step import Update, step
 from lsd.training.validation import Validator
@@ -87,17 +87,19 @@ class ForkMergeMode(TrainingMode):
         ]
 
         def score(candidate: Weights) -> float:
-            weights.load(learner, candidate)
+            weights.set_weights(learner, candidate)
             with learner.averaged():
                 return ranks.from_first(lambda: _score(learner, validator))
 
         merged = merge(sets, score, factors=self.spec.factors)
         for branch in (learner, *learner.branches):
-            weights.load(branch, merged.weights)
+            weights.set_weights(branch, merged.weights)
         names = tuple(self.spec.learned(stage.targets()))
         record = merged_record(merged, names, iteration=learner.iteration)
         learner.merges.append(record)
-        log.info("stage %s, iteration %d: %s", stage.name, learner.iteration, told(record))
+        log.info(
+            "stage %s, iteration %d: %s", stage.name, learner.iteration, merge_in_words(record)
+        )
         if ranks.is_first:
             write_history(learner)
 
@@ -122,7 +124,7 @@ def _branch(learner: Learner) -> Learner:
         # what is frozen is there once
         branch.cascade.add_module(f"stage_{stage.name}", learner.cascade.stage(stage.name))
     branch.ranks = learner.ranks
-    weights.load(branch, weights.weights_of(learner))
+    weights.set_weights(branch, weights.weights_of(learner))
     return branch
 
 

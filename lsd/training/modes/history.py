@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lsd.report.table import markdown
 from lsd.spec import paths
 from lsd.system.atomic import write_text
 from lsd.training.learner import Learner
@@ -27,7 +28,7 @@ def merged_record(merged: Merged, names: Sequence[str], *, iteration: int) -> di
     }
 
 
-def told(record: Mapping[str, Any]) -> str:
+def merge_in_words(record: Mapping[str, Any]) -> str:
     """A merge in one line."""
     branches = "; ".join(
         f"{name} scores {branch['score']:.4f} and gets {branch['share']:.0%}"
@@ -42,16 +43,16 @@ def write_history(learner: Learner) -> None:
     It is written anew each time, so what a killed run noted twice is in it once.
     """
     path = paths.run_folder(learner.config) / learner.stage.name / FILE
-    write_text(path, table(learner.merges))
+    write_text(path, merges_table(learner.merges))
 
 
-def table(merges: Sequence[Mapping[str, Any]]) -> str:
+def merges_table(merges: Sequence[Mapping[str, Any]]) -> str:
     """A line a merge: of each branch its score and its share in what was merged."""
     names = list(merges[-1]["branches"])
     head = ["iteration", *(f"{name}: score, share" for name in names), "merged: score"]
-    lines = [head, ["---"] * len(head)]
+    rows = []
     for record in merges:
         branches = [record["branches"][name] for name in names]
         shown = [f"{branch['score']:.4f}, {branch['share']:.0%}" for branch in branches]
-        lines.append([str(record["iteration"]), *shown, f"{record['score']:.4f}"])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        rows.append([str(record["iteration"]), *shown, f"{record['score']:.4f}"])
+    return markdown(head, rows)

@@ -33,7 +33,7 @@ def copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load(learner: Learner, weights: Mapping[str, Tensor]) -> None:
+def set_weights(learner: Learner, weights: Mapping[str, Tensor]) -> None:
     """Copies weights into a learner; its optimiser is left alone."""
     for name, tensor in weights_of(learner).items():
         tensor.copy_(weights[name])
