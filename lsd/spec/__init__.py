@@ -14,7 +14,9 @@ from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
+from lsd.spec.images import Images, Split
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
@@ -44,7 +46,7 @@ from lsd.spec.variants import (
     Supervoxel,
     Variant,
 )
-from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
 from lsd.spec.weighting import (
     CosineGate,
     Fixed,
@@ -80,6 +82,7 @@ __all__ = [
     "GrowBoundary",
     "Head",
     "Hosts",
+    "Images",
     "Intensity",
     "Kind",
     "Loss",
@@ -114,6 +117,7 @@ __all__ = [
     "Simple",
     "SizeDifference",
     "Spec",
+    "Split",
     "Stage",
     "Supervoxel",
     "Sweep",

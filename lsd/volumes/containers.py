@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lsd.spec.blame import KindError
+from lsd.spec.formats import Format
 from lsd.spec.kinds import behaviour
-from lsd.spec.volumes import Format
 from lsd.volumes.formats.foreign import refusal
 from lsd.volumes.formats.format import FileArray, FileFormat
 from lsd.volumes.metadata_values import unreadable
