@@ -102,8 +102,10 @@ class Batches:
         self._next = start
 
     @property
-    def voxel_size(self) -> tuple[float, ...]:
-        """Voxel size of all training volumes, nm."""
+    def voxel_size(self) -> tuple[float, ...] | None:
+        """Voxel size of all training volumes, nm; None where they have none."""
+        if not all(volume.calibrated for volume in self._maker.volumes):
+            return None
         return tuple(float(size) for size in self._maker.voxel_size)
 
     def __iter__(self) -> Iterator[Batch]:

@@ -48,6 +48,12 @@ def open_training(
         for name in extras(heads):
             # one voxel of it, which is refused where the volume has no such array
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))
+        if volume.calibrated != volumes[0].calibrated:
+            has, lacks = sorted((volume, volumes[0]), key=lambda volume: not volume.calibrated)
+            raise ValueError(
+                f"training volume {has.name!r} has a voxel size and {lacks.name!r} has none; a "
+                f"network learns one: give both one, or neither"
+            )
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
                 f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes "

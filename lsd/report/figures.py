@@ -72,12 +72,13 @@ def draw_sections(
     *,
     title: str,
     voxel_size: Sequence[float],
+    unit: str = "nm",
 ) -> Path:
     """Sections, a row each: raw, truth, segmentation, and where they differ.
 
     A segment that is the largest of an object has the object's colour, so what is right looks alike
     in both.  partners: of the whole volume, which decides what is cut off and what is merged.
-    voxel_size: nm, y x
+    voxel_size: y x, in `unit`, nm or pixels
     """
     height, width = sections[0].raw.shape
     tall = height * voxel_size[0] / (width * voxel_size[1])
@@ -90,7 +91,7 @@ def draw_sections(
             if row == 0:
                 axis.set_title(name, fontsize=11, color=INK)
         axes[4 * row].set_ylabel(section.title, fontsize=10, color=INK)
-        _scale_bar(axes[4 * row], section.raw.shape, voxel_size)
+        _scale_bar(axes[4 * row], section.raw.shape, voxel_size, unit)
     _legend(figure, unscored=any(not section.scored.all() for section in sections))
     figure.suptitle(title, fontsize=12, color=INK)
     return _save(figure, path)
@@ -203,9 +204,9 @@ def _bare(axis: Axes) -> None:
         spine.set_visible(False)
 
 
-def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) -> None:
-    """A bar of a round number of nm, about a quarter of the picture wide, in its lower left
-    corner."""
+def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float], unit: str) -> None:
+    """A bar of a round number of nm, or pixels, about a quarter of the picture wide, in its lower
+    left corner."""
     from matplotlib.patheffects import withStroke
 
     width = shape[1] * voxel_size[1]
@@ -221,7 +222,8 @@ def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) ->
         transform=axis.transAxes,
         path_effects=outline,
     )
-    text = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
+    is_long = unit == "nm" and length >= 1000
+    text = f"{length / 1000:g} µm" if is_long else f"{length:g} {unit}"
     place = ((0.04 + end) / 2, 0.07)
     axis.text(
         *place,

@@ -55,6 +55,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
+        unit="nm" if volume.calibrated else "pixels",
     )
 
 

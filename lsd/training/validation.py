@@ -25,15 +25,19 @@ from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.network.precision import choose
 from lsd.prediction.array import predict_array
+from lsd.prediction.parts import parts
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.mask import read_mask
+from lsd.segmentation.sections import decode_volume
 from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
 from lsd.targets import target as targets
 from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
 from lsd.volumes.label_checks import check_labels
@@ -150,10 +154,12 @@ class Validator:
         settings, evaluate, decoder = job.segment, job.evaluate, decoder_of(job.segment)
         predicted = predict_region(predictor, volume, roi)
         heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
-        decoded = decoder.decode(
+        decoded = decode_volume(
+            decoder,
+            volume,
             heads,
             settings,
-            mask=volume.read_known(roi) if settings.use_mask else None,
+            mask=read_mask(volume, roi, use_mask=settings.use_mask),
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
@@ -216,6 +222,7 @@ def validation_job(
         for volume in volumes
     ]
     for volume in volumes:
+        check_use(volume, stage.heads, dims=config.network.dims)
         check_labels(volume)
         check_raw(volume)
     root, shape = paths.data_root(config), config.network.train_shape
@@ -254,7 +261,18 @@ def _prediction_settings(predict: Predict, train: Train) -> Predict:
 
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
     """Heads (c, z, y, x) in 0..1 of a region of a volume, as prediction computes them before
-    rounding."""
+    rounding; the lowest value where there is no image."""
+    boxes = parts(volume, roi)
+    if boxes == [roi]:
+        return _predict_box(predictor, volume, roi)
+    whole = predictor.nothing(roi.shape)
+    for box in boxes:
+        for name, head in _predict_box(predictor, volume, box).items():
+            whole[name][:, *(box - roi.begin).to_slices()] = head
+    return whole
+
+
+def _predict_box(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
     grid = predictor.plan(roi, voxel_size=volume.voxel_size).grid
     first_read, last_read = grid.block(0).read, grid.block(len(grid) - 1).read
     dims = predictor.network.dims

@@ -154,6 +154,12 @@ class VolumeInput(Spec):
         )
 
     @classmethod
+    def inside(cls, volume: OpenVolume, data_root: Path) -> VolumeInput:
+        """Where its images are; nothing of them is read."""
+        spec = _reduced(volume.spec, labels=None, labels_mask=None, unknown=None, region=())
+        return _input(volume, spec, data_root, {})
+
+    @classmethod
     def everything(cls, volume: OpenVolume, data_root: Path, *, around: Coordinate) -> VolumeInput:
         """All arrays of the volume's region, and raw also as many voxels around it."""
         truth = dict.fromkeys(_arrays(volume), volume.roi)
@@ -238,6 +244,9 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
+    if fields["images"]:
+        # which images there are is said with the state of each array
+        fields["images"] = {**fields["images"], "split": None}
     array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     for field in ("voxel_size", "offset", "axes"):
         if isinstance(fields[field], dict):

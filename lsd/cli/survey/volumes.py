@@ -27,12 +27,15 @@ class Surveyed:
     voxel_size: tuple[float, ...]
 
     def __str__(self) -> str:
-        where = f"{text(self.roi)}, voxels of {times(self.voxel_size)} nm"
+        size = f"voxels of {times(self.voxel_size)} nm"
+        if self.opened is not None and not self.opened.calibrated:
+            size = "no voxel size"
+        where = f"{text(self.roi)}, {size}"
         if self.opened is None:
             return f"{where}, synthetic, all of it labelled; it would be made first"
         raw = self.opened.raw
-        size = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
-        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({size}), {_labelled(self.opened)}"
+        held = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
+        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({held}), {_labelled(self.opened)}"
 
 
 def surveyed(config: Config, names: tuple[str, ...]) -> dict[str, Surveyed]:

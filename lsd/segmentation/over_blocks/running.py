@@ -52,6 +52,7 @@ class Running:
                 roi=step.grid.roi,
                 voxel_size=self.prediction.voxel_size,
                 remainder=self.prediction.remainder,
+                calibrated=self.prediction.calibrated,
                 dtype=np.uint8 if name == UNCUT else np.uint64,
                 labels=name != UNCUT,
                 chunks=chunk_shape(step.grid.write_shape),
