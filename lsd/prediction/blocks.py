@@ -18,7 +18,7 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
-from lsd.prediction.parts import parts
+from lsd.prediction.images import boxes
 from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
@@ -107,7 +107,7 @@ class HeadsOfImages(HeadsFunction):
         return Output(whole)
 
     def _parts(self, block: Block) -> Iterator[tuple[Plan, Block]]:
-        for roi in parts(self.volume, block.write):
+        for roi in boxes(self.volume, block.write):
             plan = self.predictor.plan(roi, voxel_size=self.volume.voxel_size)
             yield from ((plan, part) for part in plan.grid)
 

@@ -25,7 +25,7 @@ from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.network.precision import choose
 from lsd.prediction.array import predict_array
-from lsd.prediction.parts import parts
+from lsd.prediction.images import predict_images
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
@@ -262,17 +262,8 @@ def _prediction_settings(predict: Predict, train: Train) -> Predict:
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
     """Heads (c, z, y, x) in 0..1 of a region of a volume, as prediction computes them before
     rounding; the lowest value where there is no image."""
-    boxes = parts(volume, roi)
-    if boxes == [roi]:
-        return _predict_box(predictor, volume, roi)
-    whole = predictor.nothing(roi.shape)
-    for box in boxes:
-        for name, head in _predict_box(predictor, volume, box).items():
-            whole[name][:, *(box - roi.begin).to_slices()] = head
-    return whole
-
-
-def _predict_box(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
+    if volume.image_sizes is not None:
+        return predict_images(predictor, volume, roi)
     grid = predictor.plan(roi, voxel_size=volume.voxel_size).grid
     first_read, last_read = grid.block(0).read, grid.block(len(grid) - 1).read
     dims = predictor.network.dims

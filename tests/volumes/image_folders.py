@@ -40,3 +40,23 @@ def write_png(file: Path, pixels: np.ndarray, *, mode: str | None = None) -> Pat
     image = Image.fromarray(pixels)
     (image if mode is None else image.convert(mode)).save(file)
     return file
+
+
+def write_blobs(root: Path, *, sources: int = 4, images: int = 3) -> Path:
+    """The same tree of dark discs on grey, in images of several sizes, some smaller than a sample
+    and some without any."""
+    rng = np.random.default_rng(3)
+    for source in range(sources):
+        for number in range(images):
+            height, width = (56, 64) if number else (40 + 4 * source, 30)
+            pixels, numbers = rng.normal(170, 12, (height, width)), np.zeros((height, width), "u2")
+            y, x = np.mgrid[:height, :width]
+            for name in range(1, 1 + (number + source) % 4):
+                cy, cx, radius = rng.integers((6, 6, 4), (height - 6, width - 6, 9))
+                inside = ((y - cy) ** 2 + (x - cx) ** 2 < radius**2) & (numbers == 0)
+                numbers[inside], pixels[inside] = name, rng.normal(80, 12, inside.sum())
+            for folder, made in (("images", pixels.clip(0, 255).astype("u1")), ("masks", numbers)):
+                file = root / f"mito/source {source}" / folder / f"{number}.tiff"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                tifffile.imwrite(file, made)
+    return root
