@@ -4,6 +4,7 @@ with v + k."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,16 @@ def shift_array(array: Array, offset: Sequence[int], *, fill: float = 0) -> Arra
     lead = (slice(None),) * (array.ndim - len(offset))
     shifted[lead + first] = array[lead + second]
     return shifted
+
+
+def neighbours(connectivity: int, dims: int) -> tuple[Offset, ...]:
+    """Steps from a voxel to those that it is connected with, in raster order: 6, 18 or 26 of them,
+    or 4 or 8 in the plane, which in 3D is that of y and x."""
+    plane = connectivity in (4, 8)
+    # along how many axes a step goes at most
+    most = {4: 1, 6: 1, 8: 2, 18: 2, 26: 3}[connectivity]
+    axes = [(0,) if plane and axis < dims - 2 else (-1, 0, 1) for axis in range(dims)]
+    return tuple(step for step in product(*axes) if 0 < sum(map(abs, step)) <= most)
 
 
 def reach(neighborhood: Sequence[Sequence[int]]) -> Offset:

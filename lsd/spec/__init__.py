@@ -12,7 +12,14 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
-from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
+from lsd.spec.decoders import (
+    Components,
+    Consensus,
+    Decoder,
+    Instance,
+    MutexWatershed,
+    Watershed,
+)
 from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
@@ -20,7 +27,7 @@ from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
-from lsd.spec.segment import Fragments, Mutex, Scores, Segment
+from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
     NEAREST,
@@ -60,7 +67,9 @@ __all__ = [
     "Augmentation",
     "Bce",
     "Boundary",
+    "Components",
     "Config",
+    "Consensus",
     "Contrast",
     "CosineGate",
     "Dataset",
@@ -80,6 +89,7 @@ __all__ = [
     "GrowBoundary",
     "Head",
     "Hosts",
+    "Instance",
     "Intensity",
     "Kind",
     "Loss",
@@ -94,6 +104,7 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "Objects",
     "PCGrad",
     "Part",
     "Plain",
