@@ -15,9 +15,11 @@ from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
 from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.hosts import Hosts
+from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
+from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
@@ -34,6 +36,7 @@ from lsd.spec.targets import (
 )
 from lsd.spec.variants import (
     Bce,
+    CrossEntropy,
     Dice,
     Discriminative,
     Head,
@@ -58,11 +61,14 @@ __all__ = [
     "NEAREST",
     "Affinities",
     "Augmentation",
+    "Ball",
     "Bce",
     "Boundary",
+    "Box",
     "Config",
     "Contrast",
     "CosineGate",
+    "CrossEntropy",
     "Dataset",
     "Decoder",
     "Defects",
@@ -81,6 +87,8 @@ __all__ = [
     "Head",
     "Hosts",
     "Intensity",
+    "InteriorBoundary",
+    "Kernel",
     "Kind",
     "Loss",
     "Malis",
@@ -94,6 +102,8 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "Occupancy",
+    "OffsetList",
     "PCGrad",
     "Part",
     "Plain",
@@ -108,9 +118,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Semantic",
     "Setting",
     "Shape",
     "Sharpen",
+    "SignedDistance",
     "Simple",
     "SizeDifference",
     "Spec",
