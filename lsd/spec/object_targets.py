@@ -115,7 +115,5 @@ class Semantic(OfObjects):
             )
         both = sorted(set(self.classes) & set(self.ignore))
         if both:
-            raise ValueError(
-                f"label {both[0]} is named in classes and in ignore; it is one of them"
-            )
+            raise ValueError(f"label {both[0]} is in classes and in ignore; leave it out of one")
         return self
