@@ -39,10 +39,28 @@ def for_dims(neighborhood: Sequence[Sequence[int]], dims: int) -> tuple[Offset, 
     return kept
 
 
-def check_neighborhood(
-    neighborhood: Sequence[Sequence[int]], *, channels: int | None = None
+def offsets_for(
+    shape: Sequence[int], offsets: Sequence[Sequence[int]], *, centre: bool = False
 ) -> tuple[Offset, ...]:
-    """The offsets as tuples.  channels: of the affinities that they belong to.
+    """The offsets as tuples, of labels of this shape; centre: 0 may be one of them.
+
+    Raises ValueError for those of other axes than labels, and as `check_neighborhood`.
+    """
+    for offset in offsets:
+        if len(offset) != len(shape):
+            raise ValueError(
+                f"offset {tuple(offset)} has {len(offset)} entries, labels have {len(shape)} axes "
+                f"(shape {tuple(shape)}); "
+                "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
+            )
+    return check_neighborhood(offsets, centre=centre)
+
+
+def check_neighborhood(
+    neighborhood: Sequence[Sequence[int]], *, channels: int | None = None, centre: bool = False
+) -> tuple[Offset, ...]:
+    """The offsets as tuples.  channels: of the affinities that they belong to; centre: 0 may be one
+    of them.
 
     Raises ValueError if there are none, if they differ in length, hold fractions, are 0 or given
     twice, or if there is not one for each channel.
@@ -53,12 +71,12 @@ def check_neighborhood(
     for offset in offsets:
         if (
             len(offset) != len(offsets[0])
-            or not any(offset)
+            or not (centre or any(offset))
             or any(step != int(step) for step in offset)
         ):
             raise ValueError(
                 f"offset {offset} of the neighborhood is no step of {len(offsets[0])} whole "
-                f"numbers other than 0"
+                f"numbers{'' if centre else ' other than 0'}"
             )
     twice = [offset for offset in offsets if offsets.count(offset) > 1]
     if twice:

@@ -101,7 +101,12 @@ def channels_read(
 def channels_of(target: Target, dims: int) -> Channels:
     """What the channels of a head are about that learns a target; dims: axes of the network."""
     kind = target_kind(target)
-    return Channels(kind.channels(dims), kind.neighborhood(dims))
+    return Channels(
+        kind.channels(dims),
+        kind.neighborhood(dims),
+        kind.occupancy_offsets(dims),
+        kind.channel_names(dims),
+    )
 
 
 def _has_offsets(channels: Channels | None) -> bool:

@@ -22,9 +22,11 @@ from lsd.spec.decoders import (
 )
 from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.hosts import Hosts
+from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
+from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
@@ -41,6 +43,7 @@ from lsd.spec.targets import (
 )
 from lsd.spec.variants import (
     Bce,
+    CrossEntropy,
     Dice,
     Discriminative,
     Head,
@@ -65,13 +68,16 @@ __all__ = [
     "NEAREST",
     "Affinities",
     "Augmentation",
+    "Ball",
     "Bce",
     "Boundary",
+    "Box",
     "Components",
     "Config",
     "Consensus",
     "Contrast",
     "CosineGate",
+    "CrossEntropy",
     "Dataset",
     "Decoder",
     "Defects",
@@ -91,6 +97,8 @@ __all__ = [
     "Hosts",
     "Instance",
     "Intensity",
+    "InteriorBoundary",
+    "Kernel",
     "Kind",
     "Loss",
     "Malis",
@@ -105,6 +113,8 @@ __all__ = [
     "Network",
     "Noise",
     "Objects",
+    "Occupancy",
+    "OffsetList",
     "PCGrad",
     "Part",
     "Plain",
@@ -119,9 +129,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Semantic",
     "Setting",
     "Shape",
     "Sharpen",
+    "SignedDistance",
     "Simple",
     "SizeDifference",
     "Spec",

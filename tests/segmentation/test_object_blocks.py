@@ -4,14 +4,11 @@ interrupted, and where other thresholds are asked for later."""
 import numpy as np
 import pytest
 from objects_run import another_run, decoded, known, make_config, read, smooth
-from scipy import ndimage
 
-from lsd.blockwise.on_disk.inspect import status, verify_blocks
-from lsd.blockwise.running.in_process import run_in_process
+from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.segmentation.objects import objects
 from lsd.segmentation.run import segment
 from lsd.spec import Foreground, Head, Segment
-from lsd.spec.paths import segmentation
 
 HEADS = {"mask": Head(target=Foreground())}
 SHAPE, FLAT = (12, 40, 44), (40, 44)

@@ -39,8 +39,8 @@ class ComponentsDecoder(ThresholdDecoder):
             )
         if of_head.occupancy is not None and self.spec.channel is None:
             return (
-                f"segment.decoder='components' reads head {head!r}, whose channels are about voxels "
-                f"around; take segment.decoder=consensus, or name a channel in "
+                f"segment.decoder='components' reads head {head!r}, whose channels are about "
+                f"voxels around; take segment.decoder=consensus, or name a channel in "
                 f"segment.decoder.channel"
             )
         return None if isinstance(self._channel(of_head), int) else self._no_channel(of_head)

@@ -47,9 +47,9 @@ class ConsensusDecoder(ThresholdDecoder):
                 else "take segment.decoder=components, or name another in segment.decoder.head"
             )
             return (
-                f"segment.decoder='consensus' reads head {head!r}, which does not say of the voxels "
-                f"around where objects are, as the target Occupancy in mode 'foreground' does; "
-                f"{way_out}"
+                f"segment.decoder='consensus' reads head {head!r}, which does not say of the "
+                f"voxels around where objects are, as the target Occupancy in mode 'foreground' "
+                f"does; {way_out}"
             )
         weights = self.spec.weights
         if weights and (len(weights) != len(occupancy) or not any(weights)):
