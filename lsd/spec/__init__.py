@@ -12,17 +12,26 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
-from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
+from lsd.spec.decoders import (
+    Components,
+    Consensus,
+    Decoder,
+    Instance,
+    MutexWatershed,
+    Watershed,
+)
 from lsd.spec.evaluate import Evaluate, Metric, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
+from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
+from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
-from lsd.spec.segment import Fragments, Mutex, Scores, Segment
+from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
     NEAREST,
@@ -36,6 +45,7 @@ from lsd.spec.targets import (
 )
 from lsd.spec.variants import (
     Bce,
+    CrossEntropy,
     Dice,
     Discriminative,
     Head,
@@ -60,11 +70,16 @@ __all__ = [
     "NEAREST",
     "Affinities",
     "Augmentation",
+    "Ball",
     "Bce",
     "Boundary",
+    "Box",
+    "Components",
     "Config",
+    "Consensus",
     "Contrast",
     "CosineGate",
+    "CrossEntropy",
     "Dataset",
     "Decoder",
     "Defects",
@@ -83,7 +98,10 @@ __all__ = [
     "Head",
     "Hosts",
     "Images",
+    "Instance",
     "Intensity",
+    "InteriorBoundary",
+    "Kernel",
     "Kind",
     "Loss",
     "Malis",
@@ -97,6 +115,9 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "Objects",
+    "Occupancy",
+    "OffsetList",
     "PCGrad",
     "Part",
     "Plain",
@@ -111,9 +132,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Semantic",
     "Setting",
     "Shape",
     "Sharpen",
+    "SignedDistance",
     "Simple",
     "SizeDifference",
     "Spec",
