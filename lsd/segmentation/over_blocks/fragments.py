@@ -19,7 +19,6 @@ from lsd.segmentation.over_blocks.inputs import (
     Apart,
     HeadInput,
     MaskInput,
-    OpenHead,
     first_section,
     open_mask,
 )
@@ -68,8 +67,10 @@ class FragmentsFunction:
 
     def __init__(self, job: FragmentsJob) -> None:
         self.job = job
-        self.heads = {name: OpenHead.of(head) for name, head in job.inputs().items()}
-        first = next(iter(self.heads.values())).array
+        heads = job.inputs()
+        self.arrays = {name: head.array.open() for name, head in heads.items()}
+        self.described = {name: head.described(self.arrays[name]) for name, head in heads.items()}
+        first = next(iter(self.arrays.values()))
         self.roi, self.mask = first.roi, open_mask(job.mask, first)
 
     def read(self, block: Block) -> Source | None:
@@ -80,7 +81,7 @@ class FragmentsFunction:
             known[_MASK] = self.mask.read_known(roi)
             if not known[_MASK][(block.write - roi.begin).to_slices()].any():
                 return None
-        return known | {f"head {name}": head.array.read(roi) for name, head in self.heads.items()}
+        return known | {f"head {name}": array.read(roi) for name, array in self.arrays.items()}
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Only what lies in the block is kept, under ids of its own."""
@@ -91,7 +92,9 @@ class FragmentsFunction:
             }
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.roi).begin
-        heads = {name: head.prediction(source[f"head {name}"]) for name, head in self.heads.items()}
+        heads = {
+            name: described(source[f"head {name}"]) for name, described in self.described.items()
+        }
         fragments = self.job.fragments(
             heads, mask=source.get(_MASK), first_section=first_section(begin)
         )
