@@ -32,6 +32,7 @@ from lsd.spec.targets import (
     Embeddings,
     Foreground,
     Mask,
+    OfObjects,
     Target,
 )
 from lsd.spec.variants import (
@@ -103,6 +104,7 @@ __all__ = [
     "Network",
     "Noise",
     "Occupancy",
+    "OfObjects",
     "OffsetList",
     "PCGrad",
     "Part",
