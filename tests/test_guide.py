@@ -49,6 +49,15 @@ def test_heads_of_ones_own_are_a_boundary_and_mitochondria() -> None:
     assert third["boundary"].loss == Dice(weight=0.5)
 
 
+def test_heads_of_ones_own_are_of_objects() -> None:
+    heads = variants()["organelles"].heads()
+    assert heads["around"].target.offsets_in(3)[4] == (0, 0, 0)
+    assert heads["around"].loss.channel_weights[4] == 4
+    assert {name: head.target.objects() for name, head in heads.items()} == {
+        "affs": None
+    } | dict.fromkeys(("around", "pairs", "interior", "distance"), "mitochondria")
+
+
 def test_heads_of_ones_own_learn_what_is_connected() -> None:
     *_, malis, supervoxel = (variant.heads() for variant in variants().values())
     assert malis["affs"].loss == Malis(dense=Mse(balance=True))

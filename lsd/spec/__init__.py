@@ -39,6 +39,7 @@ from lsd.spec.targets import (
     Embeddings,
     Foreground,
     Mask,
+    OfObjects,
     Target,
 )
 from lsd.spec.variants import (
@@ -114,6 +115,7 @@ __all__ = [
     "Noise",
     "Objects",
     "Occupancy",
+    "OfObjects",
     "OffsetList",
     "PCGrad",
     "Part",
