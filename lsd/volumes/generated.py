@@ -9,9 +9,11 @@ import shutil
 import uuid
 from pathlib import Path
 
+import numpy as np
 from funlib.geometry import Roi
 
 from lsd.spec import Synthetic
+from lsd.volumes.array import Array
 from lsd.volumes.create import create_array
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,20 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def check_instances(labels: Array, container: Path) -> None:
+    """Raises ValueError where the labels of a synthetic volume are a mask.
+
+    Versions before wrote volumes/labels/mitochondria as one, uint8, whose voxels are the same.  As
+    a mask it is as good as ever, so it is refused only where labels are wanted.
+    """
+    if labels.source.path == container and labels.dtype == np.uint8:
+        raise ValueError(
+            f"{labels.name} was written by an earlier version of this program and is a mask: it "
+            f"does not say which voxels are one mitochondrion; delete {container}, and it is made "
+            "again, with the same raw and neurons"
+        )
 
 
 def _write(synthetic: Synthetic, container: Path) -> None:
