@@ -18,7 +18,7 @@ from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Offsets
 from lsd.segmentation.over_blocks.inputs import HeadInput
-from lsd.spec import Config, Head, Segment, Trunk, Variant
+from lsd.spec import Config, Head, Segment, Target, Trunk, Variant
 from lsd.spec.paths import prediction
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
@@ -37,6 +37,35 @@ class PredictedHead(NamedTuple):
 
     array: Array
     neighborhood: Offsets | None
+
+
+class Learned(NamedTuple):
+    """A predicted head on disk (c, z, y, x), and what it learns.
+
+    dims: axes of the network that predicts it
+    """
+
+    array: Array
+    target: Target
+    dims: int
+
+
+def learned(config: Config, volume: str, head: str) -> Learned:
+    """A predicted head of a volume with its target: that of the variant which predicted it.
+
+    Raises ValueError if there is no prediction, or not all of it yet, or no such head in it.
+    """
+    path = prediction(config, volume)
+    _check_whole(path, volume)
+    variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
+    heads = variant.heads()
+    if head not in heads:
+        raise ValueError(
+            f"the variant that predicted has no head {head!r}; it has: {', '.join(heads)}"
+        )
+    target = heads[head].target
+    array = _open_head(path, head, target_kind(target).neighborhood(dims))
+    return Learned(array, target, dims)
 
 
 def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:

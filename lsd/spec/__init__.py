@@ -13,7 +13,7 @@ from lsd.spec.augment import (
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
 from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
-from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, Objects, Voi
 from lsd.spec.hosts import Hosts
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
@@ -74,6 +74,7 @@ __all__ = [
     "Evaluate",
     "Fixed",
     "Foreground",
+    "ForegroundOverlap",
     "ForkMerge",
     "Format",
     "Fragments",
@@ -94,6 +95,7 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "Objects",
     "PCGrad",
     "Part",
     "Plain",
