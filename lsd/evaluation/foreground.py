@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from lsd import spec
@@ -20,6 +20,7 @@ TITLES = {
     "precision": "precision",
     "recall": "recall",
 }
+COUNTS = ("both", "segments_alone", "objects_alone", "neither")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class ForegroundScore(Score):
     segments_alone: int
     objects_alone: int
     neither: int
-    wanted: str = field(default="iou")
+    wanted: str = "iou"
 
     @classmethod
     def of(cls, overlaps: Overlaps, *, wanted: str = "iou") -> ForegroundScore:
@@ -89,8 +90,7 @@ class ForegroundScore(Score):
 
     def as_dict(self) -> dict[str, Any]:
         """Every score by name, and the voxels."""
-        counts = ("both", "segments_alone", "objects_alone", "neither")
-        return {name: getattr(self, name) for name in (*TITLES, *counts)}
+        return {name: getattr(self, name) for name in (*TITLES, *COUNTS)}
 
     def row(self) -> dict[str, float | None]:
         """All of it, the one that is wanted first."""
@@ -117,9 +117,9 @@ class ForegroundScore(Score):
     def pool(self, others: Sequence[ForegroundScore]) -> ForegroundScore:
         """Voxels of several volumes, added up."""
         scores = (self, *others)
-        counts = ("both", "segments_alone", "objects_alone", "neither")
-        total = [sum(getattr(score, name) for score in scores) for name in counts]
-        return ForegroundScore(*total, wanted=self.wanted)
+        return replace(
+            self, **{name: sum(getattr(score, name) for score in scores) for name in COUNTS}
+        )
 
     def __str__(self) -> str:
         return "foreground " + in_words(self.row())

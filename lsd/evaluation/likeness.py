@@ -84,7 +84,8 @@ class Likeness:
 
 def _joined(overlaps: Overlaps) -> tuple[int, int]:
     """What each object shares with the segment of its highest IoU, of equals the one with more in
-    common, summed up; and the unions of both, with what nobody took."""
+    common, then that of the smaller id, summed up; and the unions of both, with what nobody
+    took."""
     order = np.lexsort((-overlaps.shared, -overlaps.ious, overlaps.object))
     objects, first = np.unique(overlaps.object[order], return_index=True)
     best = order[first]

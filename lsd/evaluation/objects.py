@@ -90,7 +90,7 @@ class ObjectScore(Score):
         """The number that is wanted."""
         name = self.wanted.objective
         if name not in AT_EACH:
-            return getattr(self.likeness, name)
+            return {"aji": self.likeness.aji, "best_dice": self.likeness.best_dice}[name]
         return self.mean(name).mean if self.wanted.iou is None else self.at(self.iou)[name]
 
     def at(self, iou: float) -> dict[str, float | None]:

@@ -98,15 +98,16 @@ class Evaluation:
         return scores | ({"heads": self._heads()} if self.heads else {})
 
     def _heads(self) -> dict[str, Any]:
-        counts = {
-            "parts": {part: self.heads_of(part) for part in PARTS},
-            "volumes": self.heads,
-        }
         return {
-            kind: {
-                name: {head: count.as_dict() for head, count in heads.items()}
-                for name, heads in by_name.items()
-                if heads
-            }
-            for kind, by_name in counts.items()
+            "parts": _as_dicts({part: self.heads_of(part) for part in PARTS}),
+            "volumes": _as_dicts(self.heads),
         }
+
+
+def _as_dicts(counts: Mapping[str, Mapping[str, HeadCounts]]) -> dict[str, Any]:
+    """As JSON; what has no heads is left out."""
+    return {
+        name: {head: count.as_dict() for head, count in heads.items()}
+        for name, heads in counts.items()
+        if heads
+    }

@@ -4,6 +4,24 @@ from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
+from hypothesis import strategies as st
+
+# segment and object of each voxel
+LINES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=16)
+
+
+def arrays(pairs):
+    return tuple(np.array([pair[i] for pair in pairs], np.uint64) for i in (0, 1))
+
+
+def blobs(seed, *, shape=(12, 40, 40), count=60):
+    """Boxes that lie over one another: many overlaps of every size."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.uint64)
+    for label in range(1, count + 1):
+        begin = [rng.integers(0, n) for n in shape]
+        labels[tuple(slice(b, b + rng.integers(2, 9)) for b in begin)] = label
+    return labels
 
 
 def voxel_sets(labels):
@@ -74,7 +92,8 @@ def aji(segmentation, truth):
         if o not in overlaps:
             union += len(voxels)
             continue
-        _, common, s = max(overlaps[o])
+        # of equals the smaller id
+        _, common, s = max(overlaps[o], key=lambda each: (*each[:2], -each[2]))
         shared, union = shared + common, union + len(voxels | segments[s])
         used.add(s)
     union += sum(len(voxels) for s, voxels in segments.items() if s not in used)
@@ -91,3 +110,16 @@ def best_dice(one, other):
         for a in mine.values()
     ]
     return sum(best) / len(best)
+
+
+def flat(content, prefix=""):
+    """Numbers of nested JSON by their path; None is -1."""
+    if isinstance(content, list):
+        content = dict(enumerate(content))
+    if not isinstance(content, dict):
+        return {prefix: -1 if content is None else content}
+    return {
+        key: value
+        for name, inner in content.items()
+        for key, value in flat(inner, f"{prefix}.{name}").items()
+    }

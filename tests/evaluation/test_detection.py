@@ -7,6 +7,7 @@ import plain_objects
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_objects import LINES, arrays, blobs
 from scipy.optimize import linear_sum_assignment
 
 from lsd.arrays.contingency import Contingency
@@ -14,21 +15,6 @@ from lsd.evaluation.detection import average_precision, match
 from lsd.spec.evaluate import IOUS
 
 BIG = 2**64 - 1
-LINES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=16)
-
-
-def arrays(pairs):
-    return tuple(np.array([pair[i] for pair in pairs], np.uint64) for i in (0, 1))
-
-
-def blobs(seed, *, shape=(12, 40, 40), count=60):
-    """Boxes that lie over one another: many overlaps of every size."""
-    rng = np.random.default_rng(seed)
-    labels = np.zeros(shape, np.uint64)
-    for label in range(1, count + 1):
-        begin = [rng.integers(0, n) for n in shape]
-        labels[tuple(slice(b, b + rng.integers(2, 9)) for b in begin)] = label
-    return labels
 
 
 @settings(max_examples=150, deadline=None)
