@@ -58,10 +58,10 @@ class ObjectScore(Score):
     likeness: Likeness
     foreground: ForegroundScore
     dropped: int
-    wanted: spec.Objects
+    wanted: spec.ObjectDetection
 
     @classmethod
-    def of(cls, overlaps: Overlaps, wanted: spec.Objects) -> ObjectScore:
+    def of(cls, overlaps: Overlaps, wanted: spec.ObjectDetection) -> ObjectScore:
         """Of the objects of a volume."""
         ious = sorted({*IOUS, *(() if wanted.iou is None else (wanted.iou,))})
         decimals = [decimal(iou) for iou in ious]
@@ -200,13 +200,13 @@ class ObjectScore(Score):
 
 
 class ObjectsMetric(TableMetric):
-    """`spec.Objects`."""
+    """`spec.ObjectDetection`."""
 
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
     ) -> ObjectScore:
         """The `ObjectScore` of a table."""
-        settings: spec.Objects = self.spec
+        settings: spec.ObjectDetection = self.spec
         overlaps = Overlaps.of(table, left_out=ignore, min_size=settings.min_size)
         refuse_nothing(table, ignore, counted=overlaps.voxels)
         return ObjectScore.of(overlaps, settings)

@@ -65,9 +65,9 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     counts, sweeps, heads = {}, {}, {}
     for name, volume in volumes.items():
         counts[name] = count_volume(config, name, volume)
-        voxels = counted(int(counts[name].table.voxels.sum()), "voxel")
-        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
         sweeps[name] = _sweep(name, counts[name], config.segment, config.evaluate)
+        voxels = counted(counts[name].voxels, "voxel")
+        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
         if config.evaluate.heads:
             heads[name] = count_heads(config, name, volume, counts[name].roi)
     # only now, since a run whose volumes are refused is not evaluated
@@ -120,17 +120,20 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
 ) -> VolumeScores:
-    with _naming(name):
-        fragments = scoring(config.evaluate)(count.table)
+    score = scoring(config.evaluate)
     if not decoder_of(config.segment).has_thresholds:
-        return VolumeScores(part, count.roi, scored=fragments, table=count.table)
-    if threshold is None or threshold in sweep:
-        scored = None if threshold is None else sweep[threshold]
-    else:
-        settings = config.segment.derive(thresholds=(threshold,))
-        scored = _sweep(name, count, settings, config.evaluate)[threshold]
+        with _naming(name):
+            table = count.at(None)
+            return VolumeScores(part, count.roi, scored=score(table), table=table)
+    scored = table = fragments = None
+    with _naming(name):
+        if count.fragments is not None:
+            fragments = score(count.fragments)
+        if threshold is not None:
+            table = count.at(threshold)
+            scored = sweep[threshold] if threshold in sweep else score(table)
     return VolumeScores(
-        part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=count.table
+        part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=table
     )
 
 

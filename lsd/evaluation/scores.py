@@ -24,9 +24,9 @@ class VolumeScores:
     part:      of the dataset it is in
     roi:       that was scored, voxels
     scored:    at the run's threshold; None where there is none
-    fragments: before anything was joined; None with the mutex decoder
-    sweep:     at every threshold of the config; empty with the mutex decoder
-    table:     fragments (or segments of the mutex decoder) and truth, which all scores come from
+    fragments: before anything was joined; None where nothing was
+    sweep:     at every threshold of the config; empty where the decoder has none
+    table:     of the segments that are scored and the truth; None where there is no score
     """
 
     part: str
@@ -34,7 +34,7 @@ class VolumeScores:
     scored: Score | None
     fragments: Score | None = None
     sweep: Sweep = field(default_factory=dict)
-    table: Contingency = field(default_factory=Contingency.empty, repr=False)
+    table: Contingency | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.counting import Counted, count_volume
+from lsd.evaluation.counting import count_volume
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
@@ -60,22 +60,20 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
             )
             for roi in shown
         ],
-        _partners(config, name, scores, results, threshold),
+        _partners(config, name, scores, threshold),
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
     )
 
 
-def _partners(
-    config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None
-) -> Partners:
-    counted = Counted(scores.roi, scores.table, results)
+def _partners(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Partners:
+    table = scores.table
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn
         whole = config.derive(evaluate={"connected": False})
-        counted = count_volume(whole, name, whole.dataset.volumes()[name])
-    table = counted.table if threshold is None else counted.at(threshold)
+        table = count_volume(whole, name, whole.dataset.volumes()[name]).at(threshold)
+    assert table is not None, "what is drawn was scored"
     return Partners.of(table)
 
 

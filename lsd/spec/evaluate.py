@@ -37,7 +37,7 @@ class Voi(Metric):
     behaviour: ClassVar[str] = "lsd.evaluation.voi:VoiMetric"
 
 
-class Objects(Metric):
+class ObjectDetection(Metric):
     """Which objects were found: how many segments and objects overlap enough, and by how much.
 
     objective: the number that is best where it is highest, by which validation and thresholds go.

@@ -28,6 +28,7 @@ from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.predicted import channels_of
 from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
 from lsd.targets import target as targets
 from lsd.targets.sections import compute_for
@@ -151,7 +152,10 @@ class Validator:
     ) -> Sweep:
         settings, evaluate, decoder = job.segment, job.evaluate, decoder_of(job.segment)
         predicted = predict_region(predictor, volume, roi)
-        heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
+        heads = {
+            name: self._as_on_disk(name, predicted[name], voxel_size=volume.voxel_size)
+            for name in decoder.reads(settings)
+        }
         decoded = decoder.decode(
             heads,
             settings,
@@ -159,24 +163,28 @@ class Validator:
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
-        table = overlap_table(
-            decoded.fragments,
-            truth,
-            known=known if evaluate.use_mask else None,
-            connected=evaluate.connected,
-            ignore=evaluate.left_out,
-        )
-        return sweep_thresholds(
-            table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate)
-        )
+        sweep: dict[float, Score] = {}
+        for part, thresholds in decoded.parts(job.thresholds):
+            table = overlap_table(
+                part.fragments,
+                truth,
+                known=known if evaluate.use_mask else None,
+                connected=evaluate.connected,
+                ignore=evaluate.left_out,
+            )
+            sweep |= sweep_thresholds(
+                table, part.edges, part.scores, thresholds, score=scoring(evaluate)
+            )
+        return sweep
 
-    def _as_on_disk(self, name: str, values: Array) -> Prediction:
+    def _as_on_disk(self, name: str, values: Array, *, voxel_size: tuple[float, ...]) -> Prediction:
         """A head as segmentation reads it from disk."""
-        target = targets.target_kind(self.stage.heads[name].target)
-        storage = target.storage
+        target = self.stage.heads[name].target
+        storage = targets.target_kind(target).storage
         stored = storage.to_uint8(torch.from_numpy(values)).numpy()
-        offsets = target.neighborhood(self.network.dims)
-        return Prediction(stored, offsets, (storage.low, storage.high))
+        _, neighborhood, occupancy, names = channels_of(target, self.network.dims)
+        limits = (storage.low, storage.high)
+        return Prediction(stored, neighborhood, limits, occupancy, names, voxel_size)
 
     def _losses(
         self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi
@@ -232,6 +240,7 @@ def validation_job(
         predict=config.predict,
         segment=config.segment,
         evaluate=config.evaluate,
+        dims=config.network.dims,
         by_loss=by_loss,
     )
 

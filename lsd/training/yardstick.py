@@ -112,17 +112,18 @@ def yardstick(
     predict: Predict,
     segment: Segment,
     evaluate: Evaluate,
+    dims: int,
     by_loss: bool = False,
 ) -> SegmentationYardstick | LossYardstick:
-    """Of a stage: by its loss where that is wanted, or it does not give all heads that the decoder
-    reads."""
+    """Of a stage: by its loss where that is wanted, or it does not give what the decoder reads;
+    dims: axes of the network."""
     inputs = {
         "volumes": dict(volumes),
         "predicted": tuple(predicted),
         "precision": precision,
         "predict": BlockSize.of(predict),
     }
-    if by_loss or not is_decoded(segment, stage.heads):
+    if by_loss or not is_decoded(segment, stage.heads, dims=dims):
         return LossYardstick(**inputs, evaluate=ScoredRegion(region=evaluate.region))
     return SegmentationYardstick(
         **inputs,

@@ -19,14 +19,14 @@ from lsd.evaluation.run import evaluate
 from lsd.evaluation.score import pool
 from lsd.evaluation.sweep import best_threshold
 from lsd.segmentation.threshold import array_name
-from lsd.spec import Evaluate, ForegroundOverlap, Objects
+from lsd.spec import Evaluate, ForegroundOverlap, ObjectDetection
 from lsd.spec.evaluate import IOUS
 
 NOTHING = Contingency.of(np.zeros(5, int), np.zeros(5, int))
 
 
 def scored(segmentation, truth, mask=None, **metric):
-    score = scoring(Evaluate(metric=Objects(**metric)))
+    score = scoring(Evaluate(metric=ObjectDetection(**metric)))
     return score(Contingency.of(segmentation, truth, mask=mask))
 
 
@@ -112,7 +112,7 @@ def test_volumes_are_pooled_by_their_counts() -> None:
 
 
 def test_neither_objects_nor_segments_is_undefined_and_never_best() -> None:
-    for metric in (Objects(), Objects(objective="aji"), ForegroundOverlap()):
+    for metric in (ObjectDetection(), ObjectDetection(objective="aji"), ForegroundOverlap()):
         score = scoring(Evaluate(metric=metric))
         empty = score(NOTHING)
         assert empty.objective == math.inf
@@ -129,7 +129,7 @@ def test_neither_objects_nor_segments_is_undefined_and_never_best() -> None:
 
 
 def test_no_voxels_are_refused() -> None:
-    for metric in (Objects(), ForegroundOverlap()):
+    for metric in (ObjectDetection(), ForegroundOverlap()):
         with pytest.raises(ValueError, match="no voxel is compared"):
             scoring(Evaluate(metric=metric))(Contingency.empty())
         score, ignored = scoring(Evaluate(metric=metric, ignore=(0, 7))), np.full(5, 7)

@@ -25,6 +25,7 @@ from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.on_disk.results import (
+    FinalResults,
     Results,
     highest_id,
     in_config_words,
@@ -85,7 +86,7 @@ class MutexDecoder(DecoderKind):
         step = whole_step(step_folder(container, self.first_step))
         differences = self.first(inputs, container).differs(step)
         refuse(container, in_config_words(differences, settings="mutex"))
-        return Results(container, open_array(container, ARRAY), None, step.digest)
+        return FinalResults(open_array(container, ARRAY), step.digest)
 
     def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""

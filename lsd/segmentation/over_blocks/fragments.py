@@ -14,8 +14,14 @@ from lsd.arrays.lookup import compact
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.kernels.prediction import Heads, Prediction, range_of
-from lsd.segmentation.over_blocks.inputs import Apart, HeadInput, first_section, open_mask
+from lsd.segmentation.kernels.prediction import Heads
+from lsd.segmentation.over_blocks.inputs import (
+    Apart,
+    HeadInput,
+    OpenHead,
+    first_section,
+    open_mask,
+)
 from lsd.volumes.inputs import VolumeInput
 
 FRAGMENTS = "fragments"
@@ -63,12 +69,8 @@ class FragmentsFunction:
 
     def __init__(self, job: FragmentsJob) -> None:
         self.job = job
-        self.arrays = {name: head.array.open() for name, head in job.inputs().items()}
-        self.neighborhoods = {name: head.neighborhood for name, head in job.inputs().items()}
-        self.ranges = {
-            name: range_of(array.source.handle.attrs) for name, array in self.arrays.items()
-        }
-        first = next(iter(self.arrays.values()))
+        self.heads = {name: OpenHead.of(head) for name, head in job.inputs().items()}
+        first = next(iter(self.heads.values())).array
         self.roi, self.mask = first.roi, open_mask(job.mask, first)
 
     def read(self, block: Block) -> Source | None:
@@ -79,7 +81,7 @@ class FragmentsFunction:
             known[_MASK] = self.mask.read_known(roi)
             if not known[_MASK][(block.write - roi.begin).to_slices()].any():
                 return None
-        return known | {f"head {name}": array.read(roi) for name, array in self.arrays.items()}
+        return known | {f"head {name}": head.array.read(roi) for name, head in self.heads.items()}
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Only what lies in the block is kept, under ids of its own."""
@@ -90,10 +92,7 @@ class FragmentsFunction:
             }
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.roi).begin
-        heads = {
-            name: Prediction(source[f"head {name}"], neighborhood, self.ranges[name])
-            for name, neighborhood in self.neighborhoods.items()
-        }
+        heads = {name: head.prediction(source[f"head {name}"]) for name, head in self.heads.items()}
         fragments = self.job.fragments(
             heads, mask=source.get(_MASK), first_section=first_section(begin)
         )

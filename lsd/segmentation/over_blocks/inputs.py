@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Grid, tile
-from lsd.segmentation.kernels.prediction import Offsets
+from lsd.segmentation.kernels.prediction import Offsets, Prediction, range_of
 from lsd.spec import Segment
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import Array
@@ -29,10 +30,32 @@ Apart = Annotated[int, NoEffect("the size of the blocks, which are part of every
 
 
 class HeadInput(NamedTuple):
-    """A predicted head; neighborhood: an offset for each channel, None: they are no affinities."""
+    """A predicted head; what is said of its channels is as of `Channels`."""
 
     array: ArrayInput
     neighborhood: Offsets | None
+    occupancy: Offsets | None = None
+    names: tuple[str, ...] = ()
+
+
+class OpenHead(NamedTuple):
+    """A predicted head that can be read."""
+
+    array: Array
+    head: HeadInput
+
+    @classmethod
+    def of(cls, head: HeadInput) -> OpenHead:
+        """Raises ValueError where the array is another one by now."""
+        return cls(head.array.open(), head)
+
+    def prediction(self, values: NDArray[Any]) -> Prediction:
+        """What was read of it, with what is known of it."""
+        _, neighborhood, occupancy, names = self.head
+        attributes = self.array.source.handle.attrs
+        return Prediction(
+            values, neighborhood, range_of(attributes), occupancy, names, self.array.voxel_size
+        )
 
 
 @dataclass(frozen=True)
