@@ -120,21 +120,16 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
 ) -> VolumeScores:
-    score = scoring(config.evaluate)
-    if not decoder_of(config.segment).has_thresholds:
-        with _naming(name):
-            table = count.at(None)
-            return VolumeScores(part, count.roi, scored=score(table), table=table)
-    scored = table = fragments = None
+    score, has_thresholds = scoring(config.evaluate), decoder_of(config.segment).has_thresholds
     with _naming(name):
-        if count.fragments is not None:
-            fragments = score(count.fragments)
-        if threshold is not None:
-            table = count.at(threshold)
-            scored = sweep[threshold] if threshold in sweep else score(table)
-    return VolumeScores(
-        part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=table
-    )
+        joined = count.fragments
+        fragments = None if joined is None else score(joined)
+        if has_thresholds and threshold is None:
+            return VolumeScores(part, count.roi, None, fragments, sweep)
+        segments = count.at(threshold)
+        scored = sweep.get(threshold) if threshold is not None else None
+        scored = scored or score(segments)
+    return VolumeScores(part, count.roi, scored, fragments, sweep, table=segments)
 
 
 def _where_written(

@@ -182,9 +182,8 @@ class Validator:
         target = self.stage.heads[name].target
         storage = targets.target_kind(target).storage
         stored = storage.to_uint8(torch.from_numpy(values)).numpy()
-        _, neighborhood, occupancy, names = channels_of(target, self.network.dims)
-        limits = (storage.low, storage.high)
-        return Prediction(stored, neighborhood, limits, occupancy, names, voxel_size)
+        channels, limits = channels_of(target, self.network.dims), (storage.low, storage.high)
+        return Prediction.of(stored, channels, limits=limits, voxel_size=voxel_size)
 
     def _losses(
         self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +58,12 @@ class DecoderKind(ABC):
     first_step:     name of its first step on disk
     """
 
-    has_thresholds: ClassVar[bool] = False
-    reads_affinities: ClassVar[bool] = False
-    reads_occupancy: ClassVar[bool] = False
-    takes: ClassVar[tuple[str, ...] | None] = None
-    pieces: ClassVar[str] = "segments"
-    first_step: ClassVar[str]
+    has_thresholds: bool = False
+    reads_affinities: bool = False
+    reads_occupancy: bool = False
+    takes: tuple[str, ...] | None = None
+    pieces: str = "segments"
+    first_step: str
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec

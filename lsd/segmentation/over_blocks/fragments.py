@@ -18,11 +18,11 @@ from lsd.segmentation.kernels.prediction import Heads
 from lsd.segmentation.over_blocks.inputs import (
     Apart,
     HeadInput,
+    MaskInput,
     OpenHead,
     first_section,
     open_mask,
 )
-from lsd.volumes.inputs import VolumeInput
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel
@@ -40,11 +40,10 @@ class FragmentsJob(Job):
     """Fragments of each block; see `FragmentsFunction`.  A decoder says from which heads and how
     they are made.
 
-    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
-          two blocks
+    mask: where there may be segments, None: everywhere; apart: distance of the ids of two blocks
     """
 
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
     apart: Apart
 
     @abstractmethod

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.kernels.prediction import Offsets, Prediction, range_of
+from lsd.segmentation.over_blocks.both_ends import ForegroundMask, OpenForegroundMask
 from lsd.spec import Segment
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import Array
@@ -26,6 +27,9 @@ from lsd.volumes.volume import OpenVolume
 # sizes of blocks are rounded up to it, so that chunks have handy sizes
 _STEP = 32
 
+# the volume whose known voxels are segmented, or a prediction that says where objects are
+MaskInput = VolumeInput | ForegroundMask
+OpenMask = OpenVolume | OpenForegroundMask
 Apart = Annotated[int, NoEffect("the size of the blocks, which are part of every fingerprint")]
 
 
@@ -70,7 +74,7 @@ class Inputs:
     settings: Segment
     roi: Roi
     heads: Mapping[str, HeadInput]
-    mask: VolumeInput | None
+    mask: MaskInput | None
 
     @property
     def grid(self) -> Grid:
@@ -115,9 +119,9 @@ def first_section(begin: Coordinate) -> int:
     return int(begin[0]) if begin.dims == 3 else 0
 
 
-def open_mask(volume: VolumeInput | None, array: Array) -> OpenVolume | None:
-    """The volume whose known voxels are segmented, on the grid of an array."""
-    return volume.open().on_grid(array.remainder) if volume else None
+def open_mask(mask: MaskInput | None, array: Array) -> OpenMask | None:
+    """What says where there may be segments, on the grid of an array."""
+    return None if mask is None else mask.open().on_grid(array.remainder)
 
 
 def _even(extent: int, most: int) -> int:
