@@ -175,8 +175,8 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             if reference is not None
         }
         check_against_files(volume, arrays)
-        if volume.synthetic and volume.labels:
-            check_instances(arrays["labels"], container)
+        if volume.synthetic:
+            check_instances(arrays, container)
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)

@@ -78,15 +78,17 @@ def of_before(spec):
     return {**arrays, MITO: (arrays["volumes/raw"] > 4).astype(np.uint8)}
 
 
-def test_a_mask_of_before_is_refused_as_labels_alone(tmp_path, monkeypatch) -> None:
+def test_a_mask_of_before_is_refused_as_labels_alone(tmp_path, monkeypatch, caplog) -> None:
     """As a mask it is what it was; as labels it would be one object."""
     monkeypatch.setattr("lsd.synthetic.synthesize", of_before)
     synthetic = Synthetic(shape=SHAPE)
     as_mask = Volume(
         synthetic=synthetic, labels="volumes/labels/neuron_ids", arrays={"mitochondria": MITO}
     )
-    opened = open_volume(as_mask, name="s", data_root=tmp_path)
+    for _ in range(2):
+        opened = open_volume(as_mask, name="s", data_root=tmp_path)
     assert set(np.unique(opened.read_array("mitochondria", opened.roi))) == {0, 1}
+    assert caplog.text.count("does not say which voxels are one mitochondrion") == 1
     as_labels = Volume(synthetic=synthetic, labels=MITO)
     with pytest.raises(ValueError, match=r"earlier version.*a mask.*delete .*synthetic_iso.*again"):
         open_volume(as_labels, name="s", data_root=tmp_path)
