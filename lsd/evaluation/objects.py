@@ -17,6 +17,7 @@ from lsd.evaluation.ranking import Ranking
 from lsd.evaluation.score import Score, as_objective, defined
 from lsd.evaluation.undefined import Average, average
 from lsd.spec.evaluate import IOUS
+from lsd.spec.plurals import are, counted
 
 # that are computed at each IoU, and their mean over several
 AT_EACH = ("accuracy", "ranked", "precision", "recall", "f1", "sq", "pq")
@@ -139,7 +140,6 @@ class ObjectScore(Score):
             "mean accuracy": self.mean("accuracy").mean,
             "mean ranked AP": self.mean("ranked").mean,
             "AJI": self.likeness.aji,
-            "best Dice": self.likeness.best_dice,
             "IoU": self.foreground.iou,
         }
         return self.brief() | shown
@@ -187,8 +187,8 @@ class ObjectScore(Score):
     def __str__(self) -> str:
         found = self.found[self.iou]
         return (
-            f"{in_words(self.brief())}; {found.tp} of {found.tp + found.fn} objects found at IoU "
-            f"{self.iou:g}, {found.fp} segments are none"
+            f"{in_words(self.brief())} ({found.tp} of {found.tp + found.fn} objects found at IoU "
+            f"{self.iou:g}, {counted(found.fp, 'segment')} {are(found.fp)} none)"
         )
 
     def _drawn(self) -> dict[str, float | None]:

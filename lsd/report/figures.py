@@ -72,7 +72,7 @@ def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, pat
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=5,
+        ncols=min(5, 3 * len(axes)),
         fontsize=8,
         frameon=False,
     )
