@@ -112,6 +112,8 @@ class HeadCountsFunction:
     def read(self, block: Block) -> Source:
         """What was predicted, and the truth around."""
         labels, known = self.volume.read_truth(block.read)
+        if not self.job.use_mask:
+            known = _inside(block.read, self.volume.roi)
         arrays = {name: self.volume.read_array(name, block.read) for name in self.volume.arrays}
         return Source(self.head.read(block.write), labels, known, arrays)
 
@@ -121,7 +123,7 @@ class HeadCountsFunction:
             self.job.target,
             source.labels,
             dims=self.job.dims,
-            known=source.known if self.job.use_mask else None,
+            known=source.known,
             arrays=source.arrays,
             voxel_size=self.volume.voxel_size,
         )
@@ -129,6 +131,13 @@ class HeadCountsFunction:
         channels = zip(source.predicted, values[own], valid[own], strict=True)
         rows = [_rows(channel, *arrays) for channel, arrays in enumerate(channels)]
         return Output(rows=np.concatenate(rows))
+
+
+def _inside(roi: Roi, volume: Roi) -> NDArray[np.bool_]:
+    """Of `roi`, what lies in the volume: beyond, there is no truth."""
+    inside = np.zeros(roi.shape, np.bool_)
+    inside[(roi.intersect(volume) - roi.begin).to_slices()] = True
+    return inside
 
 
 def _rows(channel: int, predicted: NDArray[Any], target: Values, valid: Known) -> NDArray[Any]:

@@ -9,10 +9,20 @@ from plain_objects import flat
 from segmented_volumes import NAMES, ROI, VOXEL_SIZE, only, truth_of, with_evaluate, write
 
 from lsd.evaluation.calibration import BINS, THRESHOLDS, Calibration, added, calibration
+from lsd.evaluation.heads import count_heads
 from lsd.evaluation.run import evaluate
 from lsd.report.table import heads_table
 from lsd.segmentation.threshold import picked
-from lsd.spec import Affinities, Boundary, Descriptors, Head, Mask, Stage
+from lsd.spec import (
+    Affinities,
+    Boundary,
+    Descriptors,
+    Head,
+    Mask,
+    Network,
+    ResidualUNet,
+    Stage,
+)
 from lsd.spec.paths import evaluation_file, prediction
 from lsd.targets.boundary import boundary
 from lsd.volumes.create import create_array
@@ -143,7 +153,10 @@ def test_heads_in_blocks_are_those_of_the_arrays(config, tmp_path, dtype) -> Non
             values = predicted_head(config, name, 1, dtype)
             write(prediction(config, name), head, values, channels=1)
     volumes = {
-        part: tuple(v.derive(arrays={"mito": "mito"}) for v in getattr(config.dataset, part))
+        part: tuple(
+            v.derive(arrays={"mito": "mito"}, voxel_size={"mito": VOXEL_SIZE})
+            for v in getattr(config.dataset, part)
+        )
         for part in ("validate", "test")
     }
     config = config.derive(dataset=volumes)
@@ -181,6 +194,25 @@ def test_heads_in_blocks_are_those_of_the_arrays(config, tmp_path, dtype) -> Non
         for name, part in (("a", "validate"), ("b", "validate"), ("c", "test"), ("all", "validate"))
         for head in ("mito", "edges")
     ]
+
+
+def test_a_flat_network_learns_sections_by_themselves(config) -> None:
+    """Whatever the blocks; in a section nothing is near that lies in the next one."""
+    flat = ResidualUNet(widths=(4, 8), factors=((2, 2),), kernel=(3, 3), context=(4, 4))
+    config = with_heads(config, edges=Boundary(width=2)).derive(
+        network=Network(trunk=flat, train_shape=(16, 16))
+    )
+    write(prediction(config, "c"), "edges", predicted_head(config, "c", 1), channels=1)
+    asked = with_evaluate(config, heads="edges", block=(5, 9, 10), use_mask=False)
+    found = count_heads(asked, "c", config.dataset.test[0], ROI)["edges"].all
+    expected = Calibration.empty()
+    for predicted, section in zip(predicted_head(config, "c", 1)[0], truth_of(2), strict=True):
+        # without a mask all of the volume is known, and nothing beyond
+        known = np.pad(np.ones(section.shape, bool), 2)
+        both = boundary(np.pad(section, 2), width=2, mask=known)
+        near, sure = (each[0, 2:-2, 2:-2] for each in both)
+        expected += calibration(predicted, near, mask=sure)
+    assert found.as_dict() == expected.as_dict()
 
 
 def test_several_channels_are_told_apart(config) -> None:
