@@ -6,12 +6,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
 from lsd.evaluation.counting import Counted, count_volume
 from lsd.evaluation.earlier import keep_earlier
+from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
@@ -46,6 +48,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
 
     progress: called with a line about what was done, and, for each volume without truth, where its
               segmentation is.
+    Heads of evaluate.heads are counted beside what they learn, in the same part of each volume.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
     missing, another run's, or of another prediction or other settings than there are now.
     """
@@ -58,15 +61,18 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
             f"see predict.volumes"
         )
     check_workers(config.evaluate.workers, section="evaluate")
-    counts, sweeps = {}, {}
+    check_heads(config, volumes)
+    counts, sweeps, heads = {}, {}, {}
     for name, volume in volumes.items():
         counts[name] = count_volume(config, name, volume)
         sweeps[name] = _sweep(name, counts[name], config.segment, config.evaluate)
         voxels = counted(counts[name].voxels, "voxel")
         progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
+        if config.evaluate.heads:
+            heads[name] = count_heads(config, name, volume, counts[name].roi)
     # only now, since a run whose volumes are refused is not evaluated
     keep_config(config, sections=("dataset", "segment", "evaluate"))
-    evaluation = _evaluation(config, counts, sweeps)
+    evaluation = replace(_evaluation(config, counts, sweeps), heads=heads)
     for name in named:
         if line := _where_written(
             segmentation(config, name),

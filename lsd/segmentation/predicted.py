@@ -41,6 +41,35 @@ class PredictedHead(NamedTuple):
         return Prediction.of(values, self.channels, limits=limits, voxel_size=self.array.voxel_size)
 
 
+class Learned(NamedTuple):
+    """A predicted head on disk (c, z, y, x), and what it learns.
+
+    dims: axes of the network that predicts it
+    """
+
+    array: Array
+    target: Target
+    dims: int
+
+
+def learned(config: Config, volume: str, head: str) -> Learned:
+    """A predicted head of a volume with its target: that of the variant which predicted it.
+
+    Raises ValueError if there is no prediction, or not all of it yet, or no such head in it.
+    """
+    path = prediction(config, volume)
+    _check_whole(path, volume)
+    variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
+    heads = variant.heads()
+    if head not in heads:
+        raise ValueError(
+            f"the variant that predicted has no head {head!r}; it has: {', '.join(heads)}"
+        )
+    target = heads[head].target
+    array = _open_head(path, head, channels_of(target, dims))
+    return Learned(array, target, dims)
+
+
 def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
     """The predicted heads of a volume that the decoder of the config reads, by name.
 

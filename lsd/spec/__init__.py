@@ -20,7 +20,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.hosts import Hosts
 from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
@@ -90,6 +90,7 @@ __all__ = [
     "Evaluate",
     "Fixed",
     "Foreground",
+    "ForegroundOverlap",
     "ForkMerge",
     "Format",
     "Fragments",
@@ -113,6 +114,7 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "ObjectDetection",
     "Objects",
     "Occupancy",
     "OfObjects",
