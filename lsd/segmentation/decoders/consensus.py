@@ -93,8 +93,7 @@ def _consensus(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Of all; section by section where the offsets have no z.  0 where nothing is said of a
     voxel."""
-    values = head.probabilities
-    dims = values.ndim - 1
+    dims = head.values.ndim - 1
     full = [(0,) * (dims - len(offset)) + tuple(offset) for offset in offsets]
-    probability, variance = consensus(values, full, weights=weights)
+    probability, variance = consensus(head.values, full, weights=weights)
     return np.nan_to_num(probability), np.nan_to_num(variance)
