@@ -94,9 +94,9 @@ def test_the_highest_affinity_of_a_voxel() -> None:
 
 
 def boxes(shape) -> np.ndarray:
-    """Three objects, two of which touch."""
+    """Three objects, two of them a voxel apart."""
     labels = np.zeros(shape, np.uint64)
-    labels[..., 3:19, 4:20], labels[..., 3:19, 20:38], labels[..., 24:37, 8:30] = 1, 2, 3
+    labels[..., 3:19, 4:20], labels[..., 3:19, 21:38], labels[..., 24:37, 8:30] = 1, 2, 3
     return labels
 
 
@@ -105,7 +105,7 @@ def boxes(shape) -> np.ndarray:
 @pytest.mark.parametrize("by", ["mutex", "watershed"])
 @pytest.mark.parametrize("foreground", [None, "inside"])
 def test_true_occupancy_gives_the_labels_back(dims, half, by, foreground) -> None:
-    # what is thin or small is no matter of the watershed
+    # where two objects touch, distances alone do not tell which voxels are of which
     labels = touching_objects(SHAPE[-dims:]) if by == "mutex" else boxes(SHAPE[-dims:])
     offsets = Occupancy(kernel=Box(size=(3, 5, 5)), half=half).offsets_in(dims)
     affs, _ = occupancy(labels, offsets)
@@ -119,19 +119,7 @@ def test_true_occupancy_gives_the_labels_back(dims, half, by, foreground) -> Non
     )
     found = decoder_of(settings).decode(heads, settings).segmentation(0.5)
     np.testing.assert_array_equal(found > 0, labels > 0)
-    if by == "mutex":
-        assert same_partition(found, labels)
-    else:
-        # a plane of voxels where two touch may go to either
-        wrong = (
-            found
-            != np.array([0, *(np.bincount(found[labels == i]).argmax() for i in (1, 2, 3))])[
-                labels.astype(int)
-            ]
-        )
-        assert len(np.unique(found)) == 4
-        assert not wrong[..., 21:].any()
-        assert not wrong[..., :19].any()
+    assert same_partition(found, labels)
 
 
 @pytest.mark.parametrize("by", ["mutex", "watershed"])
