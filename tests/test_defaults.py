@@ -13,6 +13,7 @@ from lsd.spec import (
     Fragments,
     InteriorBoundary,
     Mutex,
+    Objects,
     Occupancy,
     Predict,
     Segment,
@@ -80,6 +81,7 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     from lsd.segmentation.fragments import fragments
     from lsd.segmentation.kernels.linkage import linkage
     from lsd.segmentation.mutex import mutex
+    from lsd.segmentation.objects import objects
     from lsd.targets.boundary import boundary
     from lsd.targets.descriptors import descriptors
     from lsd.targets.interior_boundary import interior_boundary
@@ -90,6 +92,7 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     homes = {
         fragments: (Fragments, set(Fragments.model_fields)),
         mutex: (Mutex, set(Mutex.model_fields)),
+        objects: (Objects, set(Objects.model_fields)),
         agglomerate: (Segment, {"scoring", "caution", "cautious_above"}),
         linkage: (Segment, {"caution"}),
         descriptors: (Descriptors, {"downsample", "components", "mode"}),

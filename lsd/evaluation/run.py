@@ -104,12 +104,18 @@ def _evaluation(
 
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
     """The threshold, and where it comes from, or why there is none."""
-    if not decoder_of(config.segment).has_thresholds:
+    decoder = decoder_of(config.segment)
+    if not decoder.has_thresholds:
         return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
-        threshold = best_threshold(pooled(list(validation.values())), tolerance=tolerance)
-        within = f" (the lowest within {100 * tolerance:g}% of the best)" if tolerance else ""
+        threshold = best_threshold(
+            pooled(list(validation.values())),
+            tolerance=tolerance,
+            joins_least=decoder.joins_least,
+        )
+        which = f"the {decoder.joins_least} within {100 * tolerance:g}% of the best"
+        within = f" ({which})" if tolerance else ""
         return threshold, f"validation volumes: {', '.join(validation)}{within}"
     of_training = validated(config)
     if of_training is None:

@@ -87,8 +87,9 @@ class Evaluate(Spec):
     use_mask:    score only where it is known what is there, as with segment.use_mask
     connected:   relabel the truth into connected components inside the region first
     tolerance:   thresholds whose objective (the VOI sum) on validation is above the best by no more
-                 than this fraction are as good, and the lowest of them is picked: chance decides
-                 between them, and a wrong merge is dearer than a split
+                 than this fraction are as good, and the one that joins least is picked, the lowest
+                 score or the highest value of an object: chance decides between them, and a wrong
+                 merge is dearer than a split
     heads:       of these, how far what is predicted is a probability: the expected calibration
                  error, and accuracy, IoU and Dice at each threshold of the head, against what it
                  learns, which must be 0 or 1

@@ -142,8 +142,11 @@ class Validator:
     ) -> Validation:
         """The score at the best threshold, of all regions together."""
         scores = pooled([self._sweep(predictor, volume, roi, job) for volume, roi in regions])
-        threshold = best_threshold(scores, tolerance=job.evaluate.tolerance)
-        if not decoder_of(job.segment).has_thresholds:
+        decoder = decoder_of(job.segment)
+        threshold = best_threshold(
+            scores, tolerance=job.evaluate.tolerance, joins_least=decoder.joins_least
+        )
+        if not decoder.has_thresholds:
             return Validation(scores[threshold])
         return Validation(scores[threshold], threshold, scores)
 
