@@ -25,7 +25,7 @@ from lsd.spec.kinds import Kind
 
 ROOMS = ("targets", "segmentation", "evaluation", "prediction")
 OBJECTS = (Occupancy, InteriorBoundary, SignedDistance, Semantic)
-SPECS = (Descriptors, Boundary, *OBJECTS, Fragments, Mutex, Segment, Evaluate, Predict)
+SPECS = (Descriptors, Boundary, *OBJECTS, Fragments, Mutex, Objects, Segment, Evaluate, Predict)
 
 # other things of the same name, and why
 OTHERS = {

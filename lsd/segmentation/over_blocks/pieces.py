@@ -155,7 +155,7 @@ class PiecesFunction(_OnForeground):
                     begin=block.write.begin - self.roi.begin,
                     shape=self.roi.shape,
                     is_closed=is_closed,
-                    threshold=number,
+                    level=number,
                 )
             )
             arrays[name][own.labels > 0] = own.labels[own.labels > 0] + np.uint64(last)
