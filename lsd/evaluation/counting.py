@@ -199,7 +199,7 @@ def _step(
         truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
-        ignore=settings.ignore if settings.connected else (),
+        ignore=settings.left_out if settings.connected else (),
     )
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(no_context, no_context))
     # steps have no dots in their names

@@ -50,7 +50,16 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
     results = open_results(config, name)
     shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
     return draw_sections(
-        [_section(volume, results, threshold, roi) for roi in shown],
+        [
+            _section(
+                volume,
+                results,
+                threshold,
+                roi,
+                background_counts=config.evaluate.metric.knows_background,
+            )
+            for roi in shown
+        ],
         _partners(config, name, scores, threshold),
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
@@ -70,7 +79,12 @@ def _partners(config: Config, name: str, scores: VolumeScores, threshold: float 
 
 
 def _section(
-    volume: OpenVolume, results: Results, threshold: float | None, roi: Roi
+    volume: OpenVolume,
+    results: Results,
+    threshold: float | None,
+    roi: Roi,
+    *,
+    background_counts: bool,
 ) -> SectionImages:
     truth, known = volume.read_truth(roi)
     flat = roi.shape[-2:]
@@ -80,4 +94,5 @@ def _section(
         truth=truth.reshape(flat),
         segmentation=results.read(roi, threshold).reshape(flat),
         known=known.reshape(flat),
+        background_counts=background_counts,
     )

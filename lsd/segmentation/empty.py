@@ -9,9 +9,9 @@ import numpy as np
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
 from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.on_disk.results import pieces
+from lsd.segmentation.over_blocks.inputs import OpenMask
 from lsd.segmentation.predicted import PredictedHead
 from lsd.spec import Segment
-from lsd.volumes.volume import OpenVolume
 
 
 def why_no_segments(
@@ -19,11 +19,11 @@ def why_no_segments(
     decoder: DecoderKind,
     settings: Segment,
     *,
-    mask: OpenVolume | None,
+    mask: OpenMask | None,
 ) -> str:
     """Why the decoder makes no segment of these heads, in a few words with the way out.
 
-    mask: the volume whose known voxels are segmented; None: all are
+    mask: where there may be segments; None: everywhere
     """
     low, high, strongest, voxels = 1.0, 0.0, 0.0, 0
     first = next(iter(heads.values())).array

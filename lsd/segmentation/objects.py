@@ -107,17 +107,17 @@ def piece_rows(
     begin: Sequence[int],
     shape: Sequence[int],
     is_closed: NDArray[np.bool_],
-    threshold: int = 0,
+    level: int = 0,
 ) -> NDArray[np.void]:
     """Rows of PIECE of the pieces of a block, in the order of their labels; see `described`.
 
-    threshold: by its place in the list of them
+    level: the threshold that they are of, by its place in the list of them
     """
     count = int(found.labels.max(initial=0))
     known = described(found.labels, count, begin=begin, shape=shape, is_closed=is_closed)
     rows = np.empty(count, PIECE)
     rows["voxels"], rows["first"], rows["open"] = known
-    rows["threshold"], rows["inside"] = threshold, np.arange(count) < found.objects
+    rows["threshold"], rows["inside"] = level, np.arange(count) < found.objects
     return rows
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from funlib.geometry import Roi
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,11 +37,37 @@ class PredictedHead(NamedTuple):
 
     def read(self, roi: Roi) -> Prediction:
         """What of it lies in a region."""
-        _, neighborhood, occupancy, names = self.channels
-        values, attributes = np.asarray(self.array.read(roi)), self.array.source.handle.attrs
-        return Prediction(
-            values, neighborhood, range_of(attributes), occupancy, names, self.array.voxel_size
+        values, limits = self.array.read(roi), range_of(self.array.source.handle.attrs)
+        return Prediction.of(values, self.channels, limits=limits, voxel_size=self.array.voxel_size)
+
+
+class Learned(NamedTuple):
+    """A predicted head on disk (c, z, y, x), and what it learns.
+
+    dims: axes of the network that predicts it
+    """
+
+    array: Array
+    target: Target
+    dims: int
+
+
+def learned(config: Config, volume: str, head: str) -> Learned:
+    """A predicted head of a volume with its target: that of the variant which predicted it.
+
+    Raises ValueError if there is no prediction, or not all of it yet, or no such head in it.
+    """
+    path = prediction(config, volume)
+    _check_whole(path, volume)
+    variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
+    heads = variant.heads()
+    if head not in heads:
+        raise ValueError(
+            f"the variant that predicted has no head {head!r}; it has: {', '.join(heads)}"
         )
+    target = heads[head].target
+    array = _open_head(path, head, channels_of(target, dims))
+    return Learned(array, target, dims)
 
 
 def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
@@ -135,9 +160,8 @@ def is_decoded(settings: Segment, heads: Mapping[str, Head], *, dims: int) -> bo
 
 def head_input(head: PredictedHead, *, revision: str | None, whole: bool = True) -> HeadInput:
     """A head as what segmentation depends on; see `prediction_input`."""
-    _, neighborhood, occupancy, names = head.channels
-    array = prediction_input(head.array, revision=revision, whole=whole)
-    return HeadInput(array, neighborhood, occupancy, names)
+    array, of = prediction_input(head.array, revision=revision, whole=whole), head.channels
+    return HeadInput(array, of.neighborhood, of.occupancy, of.names)
 
 
 def prediction_input(array: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:

@@ -20,7 +20,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -41,6 +41,7 @@ from lsd.spec.targets import (
     Embeddings,
     Foreground,
     Mask,
+    OfObjects,
     Target,
 )
 from lsd.spec.variants import (
@@ -91,6 +92,7 @@ __all__ = [
     "Evaluate",
     "Fixed",
     "Foreground",
+    "ForegroundOverlap",
     "ForkMerge",
     "Format",
     "Fragments",
@@ -115,8 +117,10 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "ObjectDetection",
     "Objects",
     "Occupancy",
+    "OfObjects",
     "OffsetList",
     "PCGrad",
     "Part",

@@ -82,7 +82,7 @@ class Box(Kernel):
 class Ball(Kernel):
     """All voxels whose centres are within a radius, row by row.
 
-    radius:     nm
+    radius:     nm, from the centre of the voxel to the farthest centres
     voxel_size: nm, z y x, of the volumes: what the network gives must be known before they are
                 opened
     """

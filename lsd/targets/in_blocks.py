@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, whole_number
@@ -67,7 +66,9 @@ def target_blocks(
             threads=threads,
         )
         kept = (slice(None), *inside)
-        yield TargetBlock(region, _own(values[kept]), _own(valid[kept]))
+        yield TargetBlock(region, values[kept], valid[kept])
+        # let go before the next one is made
+        del values, valid
 
 
 def _regions(shape: Sequence[int], sides: Sequence[int]) -> Iterator[Slices]:
@@ -92,8 +93,3 @@ def _with_context(
         for part, wide in zip(region, read, strict=True)
     )
     return read, inside
-
-
-def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A part as an array of its own, which does not keep the rest in memory."""
-    return np.ascontiguousarray(array)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import field_serializer
 
 from lsd.segmentation.predicted import is_decoded
-from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
+from lsd.segmentation.threshold import BESIDE, BLOCKS, scoring_settings, without
 from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
 from lsd.spec.base import PositiveFloat, Region, Shape
 from lsd.spec.run import Thresholds
@@ -87,7 +87,7 @@ class SegmentationYardstick(Yardstick):
 
     @field_serializer("evaluate")
     def _evaluate(self, evaluate: Evaluate) -> dict[str, Any]:
-        return without(evaluate.model_dump(mode="json"), COUNTING)
+        return without(evaluate.model_dump(mode="json"), BESIDE)
 
 
 class ScoredRegion(Spec):

@@ -91,9 +91,9 @@ class ConsensusDecoder(ThresholdDecoder):
 def _consensus(
     head: Prediction, offsets: Offsets, weights: tuple[float, ...] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of all; section by section where the offsets have no z."""
-    values = head.probabilities
-    dims = values.ndim - 1
+    """Of all; section by section where the offsets have no z.  0 where nothing is said of a
+    voxel."""
+    dims = head.values.ndim - 1
     full = [(0,) * (dims - len(offset)) + tuple(offset) for offset in offsets]
-    probability, variance = consensus(values, full, weights=weights)
-    return np.asarray(probability, np.float32), np.asarray(variance, np.float32)
+    probability, variance = consensus(head.values, full, weights=weights)
+    return np.nan_to_num(probability), np.nan_to_num(variance)

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class DecoderKind(ABC):
 
     has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
                     Without, there is one
+    joins_least:    which of several thresholds gives the smaller segments
     reads_affinities: whether the head that segment.affinities names must hold affinities
     reads_occupancy: whether the heads that it reads must say of voxels around whether they are of
                     an object, see `Channels`
@@ -58,12 +59,13 @@ class DecoderKind(ABC):
     first_step:     name of its first step on disk
     """
 
-    has_thresholds: ClassVar[bool] = False
-    reads_affinities: ClassVar[bool] = False
-    reads_occupancy: ClassVar[bool] = False
-    takes: ClassVar[tuple[str, ...] | None] = None
-    pieces: ClassVar[str] = "segments"
-    first_step: ClassVar[str]
+    has_thresholds: bool = False
+    joins_least: Literal["lowest", "highest"] = "lowest"
+    reads_affinities: bool = False
+    reads_occupancy: bool = False
+    takes: tuple[str, ...] | None = None
+    pieces: str = "segments"
+    first_step: str
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec

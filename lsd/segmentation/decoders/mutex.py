@@ -34,12 +34,11 @@ from lsd.segmentation.on_disk.results import (
 )
 from lsd.segmentation.over_blocks.edges import OnAffinities
 from lsd.segmentation.over_blocks.fragments import Source
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, MaskInput, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
 from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
-from lsd.volumes.inputs import VolumeInput
 
 ARRAY = "segmentation/mutex"
 
@@ -111,7 +110,7 @@ class MutexJob(OnAffinities):
 
     version: Version = 3
     settings: Mutex
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
 
     def open(self, container: Path, worker: int) -> MutexFunction:
         """Ready to be called."""

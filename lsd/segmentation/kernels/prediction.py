@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from lsd.segmentation.kernels.nearest import as_probabilities
 Offsets = tuple[tuple[int, ...], ...]
 
 
-class Channels(NamedTuple):
+@dataclass(frozen=True)
+class Channels:
     """What the channels of a head are about.
 
     count:        how many there are
@@ -52,6 +53,25 @@ class Prediction:
     occupancy: Offsets | None = None
     names: tuple[str, ...] = ()
     voxel_size: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        values: NDArray[Any],
+        channels: Channels,
+        *,
+        limits: tuple[float, float],
+        voxel_size: tuple[float, ...] | None,
+    ) -> Prediction:
+        """Of a head with these channels; limits: its range."""
+        return cls(
+            values,
+            channels.neighborhood,
+            limits,
+            channels.occupancy,
+            channels.names,
+            voxel_size,
+        )
 
     @property
     def channels(self) -> Channels:

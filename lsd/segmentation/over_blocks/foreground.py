@@ -12,7 +12,7 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.kernels.prediction import Heads, Offsets
-from lsd.segmentation.over_blocks.inputs import HeadInput, OpenHead
+from lsd.segmentation.over_blocks.inputs import HeadInput
 from lsd.spec import Decoder
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
@@ -71,18 +71,20 @@ class ForegroundFunction:
     """The decoder's maps (*block.write.shape) of each block, float32."""
 
     def __init__(self, job: ForegroundJob) -> None:
-        self.heads = {name: OpenHead.of(head) for name, head in job.inputs().items()}
-        self.roi = next(iter(self.heads.values())).array.roi
+        heads = job.inputs()
+        self.arrays = {name: head.array.open() for name, head in heads.items()}
+        self.described = {name: head.described(self.arrays[name]) for name, head in heads.items()}
+        self.roi = next(iter(self.arrays.values())).roi
         self.decoder = cast(MakesMaps, behaviour(job.settings))
 
     def read(self, block: Block) -> Source:
         """Heads around the block, as far as the decoder looks."""
         roi = block.read.intersect(self.roi)
-        return {name: head.array.read(roi) for name, head in self.heads.items()}
+        return {name: array.read(roi) for name, array in self.arrays.items()}
 
     def compute(self, block: Block, source: Source) -> Output:
         """Only what lies in the block is kept."""
-        heads = {name: head.prediction(source[name]) for name, head in self.heads.items()}
+        heads = {name: described(source[name]) for name, described in self.described.items()}
         begin = block.read.intersect(self.roi).begin
         inside = tuple((block.write - begin).to_slices())
         maps = self.decoder.checked_maps(heads)

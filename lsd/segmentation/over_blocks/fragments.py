@@ -19,11 +19,10 @@ from lsd.segmentation.kernels.sections import fragments_of_images
 from lsd.segmentation.over_blocks.inputs import (
     Apart,
     HeadInput,
-    OpenHead,
+    MaskInput,
     first_section,
     open_mask,
 )
-from lsd.volumes.inputs import VolumeInput
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel
@@ -41,11 +40,10 @@ class FragmentsJob(Job):
     """Fragments of each block; see `FragmentsFunction`.  A decoder says from which heads and how
     they are made.
 
-    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
-          two blocks
+    mask: where there may be segments, None: everywhere; apart: distance of the ids of two blocks
     """
 
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
     apart: Apart
 
     @abstractmethod
@@ -70,8 +68,10 @@ class FragmentsFunction:
 
     def __init__(self, job: FragmentsJob) -> None:
         self.job = job
-        self.heads = {name: OpenHead.of(head) for name, head in job.inputs().items()}
-        first = next(iter(self.heads.values())).array
+        heads = job.inputs()
+        self.arrays = {name: head.array.open() for name, head in heads.items()}
+        self.described = {name: head.described(self.arrays[name]) for name, head in heads.items()}
+        first = next(iter(self.arrays.values()))
         self.roi, self.mask = first.roi, open_mask(job.mask, first)
 
     def read(self, block: Block) -> Source | None:
@@ -82,7 +82,7 @@ class FragmentsFunction:
             known[_MASK] = self.mask.read_known(roi)
             if not known[_MASK][(block.write - roi.begin).to_slices()].any():
                 return None
-        return known | {f"head {name}": head.array.read(roi) for name, head in self.heads.items()}
+        return known | {f"head {name}": array.read(roi) for name, array in self.arrays.items()}
 
     def compute(self, block: Block, source: Source | None) -> Output:
         """Only what lies in the block is kept, under ids of its own."""
@@ -93,7 +93,9 @@ class FragmentsFunction:
             }
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.roi).begin
-        heads = {name: head.prediction(source[f"head {name}"]) for name, head in self.heads.items()}
+        heads = {
+            name: described(source[f"head {name}"]) for name, described in self.described.items()
+        }
         fragments = self._fragments(heads, source.get(_MASK), first_section(begin))
         inside = (block.write - begin).to_slices()
         own = compact(np.ascontiguousarray(fragments[inside]))

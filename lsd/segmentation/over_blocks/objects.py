@@ -125,7 +125,10 @@ class LookUpFunction:
 
     def read(self, block: Block) -> dict[str, NDArray[np.uint64]]:
         """The block's pieces."""
-        return {name: array.read(block.write) for name, array in self.arrays.items()}
+        return {
+            name: np.asarray(array.read(block.write), np.uint64)
+            for name, array in self.arrays.items()
+        }
 
     def compute(self, block: Block, source: dict[str, NDArray[np.uint64]]) -> Output:
         """A block's pieces are its own."""

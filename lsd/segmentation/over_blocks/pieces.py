@@ -31,10 +31,10 @@ from lsd.segmentation.kernels.pieces import (
     pieces,
 )
 from lsd.segmentation.objects import piece_rows, touching_pieces
-from lsd.segmentation.over_blocks.inputs import Apart, open_mask
+from lsd.segmentation.over_blocks.inputs import Apart, MaskInput, open_mask
 from lsd.spec import Objects
 from lsd.spec.effect import Wording
-from lsd.volumes.inputs import OwnArray, VolumeInput
+from lsd.volumes.inputs import OwnArray
 
 # rows: two pieces u < v that are the same but for a face of a block, or touch by a face
 NEIGHBOUR = np.dtype([("u", "<u8"), ("v", "<u8"), ("same", "?")])
@@ -72,7 +72,7 @@ class OnForeground(Job):
 
     version: Version = 1
     foreground: OwnArray
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
     thresholds: tuple[float, ...]
     settings: Objects
     apart: Apart
@@ -119,7 +119,7 @@ class _OnForeground:
         known = np.ones(roi.shape, np.bool_) if self.mask is None else self.mask.read_known(roi)
         if not known[tuple((block.write - roi.begin).to_slices())].any():
             return None
-        return Around(self.foreground.read(roi), known, roi)
+        return Around(np.asarray(self.foreground.read(roi), np.float32), known, roi)
 
     def pieces(self, around: Around, threshold: float) -> Pieces:
         """Of all that was read."""
@@ -155,7 +155,7 @@ class PiecesFunction(_OnForeground):
                     begin=block.write.begin - self.roi.begin,
                     shape=self.roi.shape,
                     is_closed=is_closed,
-                    threshold=number,
+                    level=number,
                 )
             )
             arrays[name][own.labels > 0] = own.labels[own.labels > 0] + np.uint64(last)
@@ -176,7 +176,9 @@ class NeighboursFunction(_OnForeground):
     def read(self, block: Block) -> tuple[Around, list[NDArray[np.uint64]]] | None:
         """The foreground around the block, and the pieces of it and a voxel around it."""
         around, roi = self.around(block), self._near(block)
-        return None if around is None else (around, [array.read(roi) for array in self.arrays])
+        if around is None:
+            return None
+        return around, [np.asarray(array.read(roi), np.uint64) for array in self.arrays]
 
     def compute(
         self, block: Block, source: tuple[Around, list[NDArray[np.uint64]]] | None

@@ -1,5 +1,7 @@
 """Kernels as values in a config."""
 
+from typing import ClassVar, Literal
+
 import pytest
 from pydantic import ValidationError
 
@@ -12,11 +14,14 @@ from lsd.spec import (
     Descriptors,
     Foreground,
     Head,
+    Kernel,
     Mask,
     MutexWatershed,
     Occupancy,
     OffsetList,
+    OfObjects,
 )
+from lsd.spec.effect import effective
 from lsd.targets.target import target_kind
 
 BALL = Ball(radius=30, voxel_size=(40, 4, 4))
@@ -96,3 +101,33 @@ def test_targets_of_before_are_written_as_before() -> None:
         assert target_kind(named).arrays() == (named.objects(),) == ("mitochondria",)
         assert target_kind(target).arrays() == ()
     assert Mask(array="mito").model_dump() == {"kind": "mask", "array": "mito"}
+
+
+def test_a_kernel_of_ones_own_is_its_offsets() -> None:
+    """A spec alone: no class does what it says."""
+
+    class Ray(Kernel):
+        kind: Literal["ray"] = "ray"
+        length: int = 3
+
+        @property
+        def axes(self) -> int:
+            return 3
+
+        def offsets_in(self, dims):
+            return tuple((*(0,) * (dims - 1), step) for step in range(self.length))
+
+    target = Occupancy.model_validate({"kernel": {"kind": "ray", "length": 4}})
+    assert target.kernel == Ray(length=4)
+    assert target_kind(target).neighborhood(2) == ((0, 1), (0, 2), (0, 3))
+    assert effective(target)["kernel"]["code"]
+    assert Occupancy.model_validate_json(target.model_dump_json()) == target
+
+
+def test_a_target_of_ones_own_may_be_of_an_array() -> None:
+    class Bright(OfObjects):
+        kind: Literal["bright"] = "bright"
+        behaviour: ClassVar[str] = "lsd.targets.foreground:ForegroundTarget"
+
+    assert target_kind(Bright(array="mito")).arrays() == ("mito",)
+    assert target_kind(Bright()).arrays() == ()
