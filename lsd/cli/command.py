@@ -26,6 +26,7 @@ from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
 from lsd.system.commands import hand_on
 from lsd.system.ranks import is_first
+from lsd.system.threads import sleep_where_idle
 
 Action = Callable[[Config], object]
 
@@ -85,6 +86,7 @@ class Command:
         logging.captureWarnings(True)
         quiet_libraries()
         hand_on()
+        sleep_where_idle()
         started = [sys.argv[0]] if program is None else program.split()
         words = (*started, *(sys.argv[1:] if argv is None else argv))
         is_dry = getattr(arguments, "dry_run", False)
