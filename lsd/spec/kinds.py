@@ -41,9 +41,6 @@ from lsd.spec.base import Spec
 from lsd.spec.blame import OURS, Author, in_words, mistake_at
 from lsd.spec.mistakes import EXPLAINED, did_you_mean, inside, not_a_kind
 
-# context of serialisation: kinds with all of their fields, and none by its name alone
-IN_FULL = {"kinds": "in full"}
-
 # families, and their kinds by name
 _families: dict[type[Any], dict[str, type[Any]]] = {}
 # modules, and the folders that they are found in
@@ -72,12 +69,9 @@ def _place(cls: type[Spec]) -> tuple[str, str]:
 
 
 def _written(spec: Any, info: Any) -> Any:
-    """A kind as it is written in a config: its name alone, where that says all.
-
-    Whoever changes single fields of it asks for all of them: `model_dump(context=IN_FULL)`.
-    """
-    name = None if info.context == IN_FULL else spec.name_alone()
-    return spec.model_dump(mode=info.mode, context=info.context) if name is None else name
+    """A kind as it is written in a config: its name alone, where that says all."""
+    name = spec.name_alone()
+    return spec.model_dump(mode=info.mode) if name is None else name
 
 
 def _error(message: str) -> PydanticCustomError:
