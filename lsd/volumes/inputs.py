@@ -250,7 +250,7 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
-    if fields["images"]:
+    if volume.images is not None:
         # which images there are is said with the state of each array
         fields["images"] = {**fields["images"], "split": None}
     array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
