@@ -1,6 +1,8 @@
 """Folders of 2D images through the whole chain: a few iterations on a tree as MitoLab has it."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from funlib.geometry import Roi
+from scipy import ndimage
 
 import lsd
 from lsd.evaluation.partition import compare
@@ -195,3 +198,69 @@ def test_open_the_volume_of_a_run(done) -> None:
         made.dataset.part("test")["mito_test"], name="x", data_root=Path(made.data_root)
     )
     assert opened.raw.roi == Roi((0, 0, 0), opened.raw.roi.shape)
+
+
+def dry_run(command: str, made: Config, root: Path) -> str:
+    (root / "config.json").write_text(made.model_dump_json())
+    done = subprocess.run(
+        [sys.executable, "-m", "lsd", command, "-c", "config.json", "--dry-run"],
+        cwd=root, capture_output=True, text=True, check=True, env=dict(os.environ),
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_a_dry_run_writes_no_list(tmp_path) -> None:
+    root = write_blobs(tmp_path)
+    said = dry_run("train", config(root, train={"workers": 0}), root)
+    assert "no voxel size, 6 images" in said
+    assert not (root / "mito.csv").exists()
+    assert not (root / "runs").exists()
+
+
+def test_the_example_of_mitolab(tmp_path) -> None:
+    """config/examples/mitolab.py on a tree of its layout, smaller and for a few iterations."""
+    from config.examples.mitolab import config as example
+
+    root = write_blobs(tmp_path)
+    (root / "mito").rename(root / "cem_mitolab")
+    small = example.derive(
+        network=config(root).network,
+        train={"iterations": 6, "batch_size": 4, "workers": 0, "validate_every": 3}
+        | {"device": "cpu", "threads": 1, "precision": "fp32"},
+        dataset={
+            part: volume.derive(images={"split": {"fractions": (0.5, 0.25, 0.25)}})
+            for part in ("train", "validate", "test")
+            for volume in getattr(example.dataset, part)
+        },
+        predict={"device": "cpu", "threads": 1},
+        segment={"thresholds": (0.4, 0.5), "block": (2, 32, 32)},
+        data_root=str(root),
+        runs=str(root / "runs"),
+    )
+    train(small)
+    predict(small)
+    segment(small)
+    scores = evaluate(small)
+    assert set(scores.volumes) == {"cem_mitolab_validate", "cem_mitolab_test"}
+    for name in scores.volumes:
+        foreground = open_array(paths.segmentation(small, name), "foreground")
+        occupancy = open_array(paths.prediction(small, name), "occupancy")
+        probability = foreground.read(foreground.roi)
+        assert occupancy.shape == (9, *foreground.shape)
+        for threshold in (0.4, 0.5):
+            array = open_array(paths.segmentation(small, name), f"segmentation/{threshold}")
+            segments = array.read(array.roi)
+            listed = [row for row in read_list(root / "cem_mitolab.csv") if name.endswith(row.part)]
+            inside = np.zeros(array.shape, bool)
+            for z, row in enumerate(listed):
+                inside[z, : row.height, : row.width] = True
+            # pieces by definition: 4-connected in the plane, section by section
+            last = 0
+            for section, kept in zip(segments, (probability >= threshold) & inside, strict=True):
+                pieces, count = ndimage.label(kept)
+                assert len(np.unique(section[section > 0])) == count
+                pairs = np.unique(np.stack([section[kept], pieces[kept]]), axis=1)
+                assert pairs.shape[1] == count
+                assert ((section > 0) == kept).all()
+                assert not count or section[section > 0].min() > last
+                last = max(last, int(section.max()))

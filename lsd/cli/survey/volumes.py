@@ -11,6 +11,7 @@ from funlib.geometry import Roi
 from lsd.cli.survey.words import amount, times
 from lsd.spec import Config, Volume
 from lsd.spec.paths import data_root
+from lsd.spec.plurals import counted
 from lsd.volumes import generated
 from lsd.volumes.array import text
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -34,6 +35,9 @@ class Surveyed:
         if self.opened is None:
             return f"{where}, synthetic, all of it labelled; it would be made first"
         raw = self.opened.raw
+        if self.opened.image_sizes is not None:
+            size = f"{size}, {counted(len(self.opened.image_sizes), 'image')}"
+            where = f"{text(self.roi)}, {size}"
         held = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
         return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({held}), {_labelled(self.opened)}"
 

@@ -11,13 +11,17 @@ list; where only a part is wanted, the rows of that part are counted.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from lsd.spec import Images
@@ -34,6 +38,8 @@ COLUMNS = ("key", "part", "height", "width", "image", "mask")
 HEAD = ",".join(COLUMNS)
 # how many keys a message names
 _NAMED = 3
+# the folder of lists that are only looked at
+_aside: ContextVar[Path | None] = ContextVar("aside", default=None)
 
 
 class Row(NamedTuple):
@@ -54,13 +60,33 @@ def listed(images: Images, *, root: Path) -> Path:
     Raises ValueError where pairs are not complete, an image cannot be used, or the list is not of
     what lies on disk.
     """
-    file, pairs = locate(images.list_file, root=root), find_pairs(images, root=root)
+    file, pairs = _place(images, root), find_pairs(images, root=root)
     if not file.exists():
         write_list(file, list_rows(images, pairs))
     rows = read_list(file)
     _check_pairs(file, rows, pairs)
     _check_parts(file, rows, images)
     return file
+
+
+@contextmanager
+def lists_aside() -> Iterator[None]:
+    """Inside, lists that are not there yet are written to a folder that is removed: for whoever
+    only looks at what would be done."""
+    with TemporaryDirectory() as folder:
+        token = _aside.set(Path(folder))
+        try:
+            yield
+        finally:
+            _aside.reset(token)
+
+
+def _place(images: Images, root: Path) -> Path:
+    file, aside = locate(images.list_file, root=root), _aside.get()
+    if aside is None or file.exists():
+        return file
+    digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()
+    return aside / digest / file.name
 
 
 def list_rows(images: Images, pairs: Mapping[str, Pair]) -> list[Row]:
