@@ -264,3 +264,26 @@ def test_the_example_of_mitolab(tmp_path) -> None:
                 assert ((section > 0) == kept).all()
                 assert not count or section[section > 0].min() > last
                 last = max(last, int(section.max()))
+
+
+def test_pieces_of_classes_are_counted_by_image(done) -> None:
+    """Masks of classes, whose objects are connected pieces: those of two images are two."""
+    made, _ = done
+    classes = made.derive(
+        dataset={
+            part: volume.derive(images={"holds": "classes"})
+            for part in ("train", "validate", "test")
+            for volume in getattr(made.dataset, part)
+        },
+        evaluate={"connected": True},
+    )
+    scores = evaluate(classes)
+    for name in parts(made):
+        objects = set(scores.volumes[name].table.objects.tolist()) - {0}
+        masks = [tifffile.imread(row.mask) for row in rows(made, name)]
+        eight = np.ones((3, 3))
+        assert len(objects) == sum(
+            ndimage.label(numbers == label, eight)[1]
+            for numbers in masks
+            for label in np.unique(numbers[numbers > 0])
+        )

@@ -42,6 +42,7 @@ from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 from lsd.volumes import containers
 from lsd.volumes.create import create_array
+from lsd.volumes.images.listing import HEAD
 
 REFUSED = (AssertionError, ValueError, KeyError)
 
@@ -243,7 +244,14 @@ def _hdf5(path, data) -> None:
         file["raw"] = data
 
 
-WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite}
+def _image_list(path, data) -> None:
+    for number, section in enumerate(data):
+        tifffile.imwrite(path.with_name(f"{number}.tif"), section)
+    lines = [f"{number},,{data.shape[1]},{data.shape[2]},{number}.tif," for number in range(3)]
+    path.write_text("\n".join([HEAD, *lines]))
+
+
+WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite, "image_list": _image_list}
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Augmentation), ids=lambda kind: kind.__name__)

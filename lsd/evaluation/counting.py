@@ -142,6 +142,7 @@ class CountsFunction:
             known=known if self.job.use_mask else None,
             connected=self.job.connected,
             ignore=self.job.ignore,
+            by_image=self.volume.image_sizes is not None,
         )
         rows = np.empty(len(table.voxels), PAIR)
         rows["segment"], rows["object"], rows["voxels"] = (
@@ -159,6 +160,7 @@ def overlap_table(
     known: NDArray[np.bool_] | None,
     connected: bool,
     ignore: Collection[int],
+    by_image: bool = False,
 ) -> Contingency:
     """How many voxels each segment shares with each object of the truth, arrays of one shape.
 
@@ -166,12 +168,15 @@ def overlap_table(
     connected: objects are the pieces of the truth that touch by a face, edge or corner, without
                labels that are ignored, whose voxels are not counted
     ignore:    these labels
+    by_image:  sections are images of their own, whose pieces do not touch
     """
     mask = np.ones(truth.shape, np.bool_) if known is None else known
     if connected:
         # pieces get new names, so what is ignored must be left out before
         mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        pieces, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        pieces, _ = connected_components(
+            np.where(mask, truth, np.uint64(0)), connectivity=8 if by_image else None
+        )
         return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
     return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 

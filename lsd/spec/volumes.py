@@ -154,8 +154,8 @@ class Volume(Spec):
         given = sum(source is not None for source in sources)
         if given != 1:
             raise ValueError(
-                "a volume has either a path or synthetic=Synthetic(...) or images=Images(...), got "
-                + ("none of them" if given == 0 else "several")
+                "a volume has one of a path, synthetic=Synthetic(...) and images=Images(...), got "
+                + ("none of them" if given == 0 else f"{given} of them")
             )
         return self
 

@@ -180,6 +180,7 @@ class Validator:
                 known=known if evaluate.use_mask else None,
                 connected=evaluate.connected,
                 ignore=evaluate.left_out,
+                by_image=volume.image_sizes is not None,
             )
             sweep |= sweep_thresholds(
                 table, part.edges, part.scores, thresholds, score=scoring(evaluate)

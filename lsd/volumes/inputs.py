@@ -252,7 +252,8 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     fields = {**volume.model_dump(), **nothing, **changes}
     if volume.images is not None:
         # which images there are is said with the state of each array
-        fields["images"] = {**fields["images"], "split": None}
+        unread = {} if fields["labels"] else {"holds": "instances"}
+        fields["images"] = {**fields["images"], "split": None, **unread}
     array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     array_names |= set(fields["arrays"])
     for field in ("voxel_size", "offset", "axes"):

@@ -179,5 +179,5 @@ def test_what_a_volume_is_made_of() -> None:
     assert volume.derive(images={"part": "test"}).labels == "masks"
     assert Volume(images=MITO.derive(masks=None)).labels is None
     assert "images" not in Volume(path="x.zarr").model_dump()
-    with pytest.raises(ValueError, match=r"either a path or .* or images=.*, got several"):
+    with pytest.raises(ValueError, match=r"one of a path, .* and images=.*, got 2"):
         Volume(path="x.zarr", images=MITO)
