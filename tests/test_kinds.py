@@ -5,11 +5,10 @@ import json
 from typing import Any, ClassVar, Literal
 
 import gunpowder as gp
-import h5py
 import numpy as np
 import pytest
-import tifffile
 import torch
+from format_writers import WRITERS
 from funlib.geometry import Roi
 from pydantic import ValidationError
 
@@ -41,8 +40,6 @@ from lsd.targets.activation import Activation, Invertible
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 from lsd.volumes import containers
-from lsd.volumes.create import create_array
-from lsd.volumes.images.listing import HEAD
 
 REFUSED = (AssertionError, ValueError, KeyError)
 
@@ -230,28 +227,6 @@ def test_every_format_has_its_answers(kind, tmp_path) -> None:
     again = form.open(path, form.find(path, name))
     assert list(again.identity(everything)) != before
     assert again.stated() == stated
-
-
-def _zarr(path, data) -> None:
-    roi = Roi((0,) * 3, data.shape)
-    create_array(path, "raw", roi=roi, voxel_size=(8,) * 3, dtype=data.dtype, overwrite=True).write(
-        data, roi
-    )
-
-
-def _hdf5(path, data) -> None:
-    with h5py.File(path, "w") as file:
-        file["raw"] = data
-
-
-def _image_list(path, data) -> None:
-    for number, section in enumerate(data):
-        tifffile.imwrite(path.with_name(f"{number}.tif"), section)
-    lines = [f"{number},,{data.shape[1]},{data.shape[2]},{number}.tif," for number in range(3)]
-    path.write_text("\n".join([HEAD, *lines]))
-
-
-WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite, "image_list": _image_list}
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Augmentation), ids=lambda kind: kind.__name__)

@@ -14,6 +14,8 @@ from lsd.spec import (
     Config,
     Consensus,
     Dataset,
+    Evaluate,
+    ForegroundOverlap,
     Head,
     Images,
     Intensity,
@@ -63,4 +65,6 @@ config = Config(
         validate_every=2000,
     ),
     segment=Segment(decoder=Consensus(head="occupancy")),
+    # which voxels are of mitochondria; evaluate.metric=objects asks how many were found
+    evaluate=Evaluate(metric=ForegroundOverlap()),
 )
