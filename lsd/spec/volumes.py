@@ -145,8 +145,9 @@ class Volume(Spec):
         images = fields.get("images") if isinstance(fields, Mapping) else None
         if images is None:
             return fields
-        masks = images.get("masks") if isinstance(images, Mapping) else images.masks
-        return {"raw": IMAGES, **({"labels": MASKS} if masks else {}), **fields}
+        # what is no Images is told of where the field itself is read
+        given = images if isinstance(images, Mapping) else getattr(images, "__dict__", {})
+        return {"raw": IMAGES, **({"labels": MASKS} if given.get("masks") else {}), **fields}
 
     @model_validator(mode="after")
     def _one_source(self) -> Volume:

@@ -7,8 +7,9 @@ import tifffile
 from funlib.geometry import Roi
 from image_folders import SIZES, mask, picture, write_png, write_tree
 
-from lsd.spec import Images, Sharpen, Split, Volume
+from lsd.spec import Head, Images, InteriorBoundary, Sharpen, SignedDistance, Split, Volume
 from lsd.volumes.create import create_array
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.images.listing import read_list
 from lsd.volumes.inputs import VolumeInput
 from lsd.volumes.known_voxels import known_everywhere
@@ -133,6 +134,24 @@ def test_what_is_in_nm_wants_a_voxel_size(root) -> None:
         opened(root, sharpen=Sharpen(), voxel_size=(8, 8))
     sharp = opened(root, sharpen=Sharpen(in_xy=True), voxel_size=(8, 8))
     assert sharp.read_raw(sharp.roi).shape == (4, 40, 30)
+
+
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [(SignedDistance(), "reach"), (InteriorBoundary(width=20, unit="nm"), "width")],
+)
+def test_targets_in_nm_want_a_voxel_size(root, target, field) -> None:
+    heads = {"a": Head(target=target)}
+    with pytest.raises(ValueError, match=rf"{field} of head 'a' is in nm, and the volume has no"):
+        check_use(opened(root), heads, dims=2)
+    check_use(opened(root, voxel_size=(8, 8)), heads, dims=2)
+    check_use(opened(root), {"a": Head(target=InteriorBoundary())}, dims=2)
+
+
+@pytest.mark.parametrize("images", ["mito/*/images/*.tiff", 3])
+def test_what_is_no_images_is_told_of(images) -> None:
+    with pytest.raises(ValueError, match="wants several fields by name: images, masks"):
+        Volume(images=images)
 
 
 def test_an_array_without_a_voxel_size_is_read_as_it_was_written(tmp_path) -> None:
