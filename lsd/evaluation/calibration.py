@@ -49,9 +49,10 @@ class Calibration:
 
     @classmethod
     def empty(cls) -> Calibration:
-        """Of no voxels."""
+        """Of no voxels; with it a sum starts."""
         none = np.zeros(0, np.int64)
-        return cls(np.zeros(0), none, none)
+        # of the narrowest floats, so that those that are added keep their precision
+        return cls(np.zeros(0, np.float16), none, none)
 
     def __add__(self, other: Calibration) -> Calibration:
         return Calibration.of(
