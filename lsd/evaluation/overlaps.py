@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +67,13 @@ class Overlaps:
             dropped=int(np.isin(crumbs, np.array(sorted(left_out), np.uint64), invert=True).sum()),
         )
 
-    @property
+    @cached_property
     def unions(self) -> NDArray[np.int64]:
         """Voxels that one of a pair has, or both."""
         areas = self.segment_areas[self.segment] + self.object_areas[self.object]
         return np.asarray(areas - self.shared)
 
-    @property
+    @cached_property
     def ious(self) -> NDArray[np.float64]:
         """Intersection over union of each pair."""
         return np.asarray(self.shared / self.unions)
