@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.arrays.sums import sums
 
 # floats this far from a threshold decide as integers would
 _SURE = 1e-9
@@ -96,13 +97,6 @@ class Overlaps:
 def decimal(iou: float) -> Fraction:
     """The decimal that a number prints as: 7/10 of 0.7, which as a float is a little less."""
     return Fraction(str(float(iou)))
-
-
-def sums(groups: NDArray[np.int64], values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The sum of the values of each of `count` groups, exactly."""
-    total = np.zeros(count, np.int64)
-    np.add.at(total, groups, values)
-    return total
 
 
 def _below(table: Contingency, min_size: int) -> NDArray[np.uint64]:
