@@ -89,15 +89,21 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     def count(segmented: Segmented) -> Contingency:
         revision = config.segment.revision
         step = _step(config.evaluate, target, truth, segmented, roi, revision=revision)
-        with exclusive(target):
-            run(step, workers=config.evaluate.workers, title=f"{name} {step.name}")
-            rows = [part for _, part in read_ledger(step.folder).rows(PAIR, alone=True)]
+        rows = counted_rows(step, config.evaluate, title=f"{name} {step.name}")
         tables = [Contingency(part["segment"], part["object"], part["voxels"]) for part in rows]
         table = sum(tables, Contingency.empty())
         segmented.check(table.segments)
         return table
 
     return Counted(roi, results, count)
+
+
+def counted_rows(step: Step, settings: Evaluate, *, title: str) -> list[NDArray[np.void]]:
+    """Runs a step that counts to its end, alone in its container; its rows, in pieces."""
+    assert step.rows is not None, "it counts"
+    with exclusive(step.container):
+        run(step, workers=settings.workers, title=title)
+        return [part for _, part in read_ledger(step.folder).rows(step.rows, alone=True)]
 
 
 class CountsJob(Job):

@@ -112,11 +112,11 @@ class ThresholdDecoder(DecoderKind):
     ) -> Thresholded:
         """Objects of all, at any threshold."""
         foreground = self.checked_maps(heads)[FOREGROUND]
-        known = np.ones(foreground.shape, np.bool_) if mask is None else np.asarray(mask) != 0
+        known = None if mask is None else np.asarray(mask) != 0
         voxel_size = next(iter(heads.values())).voxel_size
         return Thresholded(
             lambda threshold: objects_of(
-                (foreground >= float(threshold)) & known,
+                foreground >= float(threshold),
                 known,
                 settings.objects,
                 voxel_size=voxel_size,
