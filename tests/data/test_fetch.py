@@ -17,6 +17,7 @@ import pytest
 from loopback import Files, serving
 
 import lsd.data.download
+from lsd.blockwise.on_disk.lock import exclusive
 from lsd.data.bucket import bring_bucket, objects
 from lsd.data.download import download
 from lsd.data.fetch import fetch, listing, unzip
@@ -134,7 +135,7 @@ def test_however_a_connection_is_cut(address, files, tmp_path, monkeypatch, erro
     with pytest.raises(ValueError, match=r"cannot be listed .*cut"):
         list(objects(Bucket(address, "p/", "training")))
     monkeypatch.setattr(http.client.HTTPConnection, "getresponse", lambda *_: raised(error("no")))
-    with pytest.raises(ValueError, match="cannot be reached .*no"):
+    with pytest.raises(ValueError, match=r"cannot be reached .*no"):
         bring(address, tmp_path)
 
 
@@ -246,6 +247,48 @@ def test_an_archive_that_is_none_or_leads_out(address, files, tmp_path) -> None:
     with pytest.raises(ValueError, match="cannot be unzipped"):
         unzip(tmp_path / "set.zip", tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+def test_an_archive_that_holds_nothing_or_is_packed_in_another_way(tmp_path, monkeypatch) -> None:
+    archive, folder = tmp_path / "set.zip", tmp_path / "set"
+    archive.write_bytes(zipped({}))
+    with pytest.raises(ValueError, match=r"set\.zip holds nothing"):
+        unzip(archive, folder)
+    whole = zipped({"set/a.txt": "text"})
+    for place in (whole.index(b"PK\3\4") + 8, whole.index(b"PK\1\2") + 10):
+        # deflate64, which Python does not know
+        whole = whole[:place] + b"\x09\0" + whole[place + 2 :]
+    archive.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"by another program, so that .*/set is there"):
+        unzip(archive, folder)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_one_at_a_time(address, files, tmp_path) -> None:
+    files.content["/set.zip"] = zipped({"set/a.txt": "text"})
+    with (
+        exclusive(tmp_path / "set"),
+        pytest.raises(RuntimeError, match=r"set is being written by process .* wait for it"),
+    ):
+        get(data_of(address), tmp_path)
+    assert not files.asked
+    get(data_of(address), tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"set", "set.zip.sha256"}
+
+
+def test_no_room_while_it_is_unzipped(address, files, tmp_path, monkeypatch) -> None:
+    files.content["/set.zip"] = zipped({"set/a.txt": "text"})
+
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    with pytest.raises(OSError, match=r"no space; make room, then the same command goes on"):
+        get(data_of(address), tmp_path)
+    assert not (tmp_path / "set.partial").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot write .*or name another data root"):
+        get(data_of(address), tmp_path / "file")
 
 
 def test_a_bucket_comes_as_a_folder(address, files, tmp_path) -> None:
