@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import urllib.error
+import http.client
+import os
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -58,8 +58,7 @@ def bring_bucket(bucket: Bucket, folder: Path, *, progress: Progress) -> int:
             download(url, file, checksum=checksum, progress=lambda *_: None)
         here += one.size
         progress(here, total)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(partial, folder)
+    os.replace(partial, folder)
     return len(listed)
 
 
@@ -75,7 +74,7 @@ def _page(url: str) -> ElementTree.Element:
     try:
         with opened(url) as answer:
             return ElementTree.fromstring(answer.read())
-    except (urllib.error.URLError, TimeoutError, ElementTree.ParseError) as error:
+    except (OSError, http.client.HTTPException, ElementTree.ParseError) as error:
         raise ValueError(
             f"{url} cannot be listed ({error}); where there is a proxy, set https_proxy; else "
             f"bring the folder from another machine"

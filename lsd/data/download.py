@@ -14,7 +14,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
         return made
     except urllib.error.HTTPError as error:
         raise ValueError(_not_given(url, target, error)) from error
-    except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
+    except (urllib.error.URLError, http.client.HTTPException) as error:
         raise ValueError(
             f"{url} cannot be reached ({getattr(error, 'reason', error)}); where there is a proxy, "
             f"set https_proxy; else bring the file from another machine, as {target}.  What has "
@@ -73,8 +73,16 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
 
 
 def opened(request: urllib.request.Request | str) -> Any:
-    """The answer of a server, by the proxy that the environment names now."""
-    return urllib.request.build_opener().open(request, timeout=_PATIENCE)
+    """The answer of a server, by the proxy that the environment names now.
+
+    Raises URLError, also where a connection ends before there is an answer.
+    """
+    try:
+        return urllib.request.build_opener().open(request, timeout=_PATIENCE)
+    except urllib.error.URLError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        raise urllib.error.URLError(error) from error
 
 
 def _continue(url: str, part: Path, progress: Progress, *, last: bool) -> bool:
@@ -88,20 +96,22 @@ def _continue(url: str, part: Path, progress: Progress, *, last: bool) -> bool:
         request.add_header("If-Range", state)
     try:
         with opened(request) as answer:
-            return _receive(answer, part, begin, progress, last=last)
+            return _receive(answer, part, begin, state, progress, last=last)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
         # nothing lies beyond what is here: it is whole, or of another state of the file
         total = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-        if total and int(total[1]) == begin:
+        if total and int(total[1]) == begin and _is_of(error.headers, state):
             return True
         _forget(part)
         return False
 
 
-def _receive(answer: Any, part: Path, begin: int, progress: Progress, *, last: bool) -> bool:
-    goes_on = answer.status == 206 and _begins_at(answer) == begin
+def _receive(
+    answer: Any, part: Path, begin: int, state: str, progress: Progress, *, last: bool
+) -> bool:
+    goes_on = answer.status == 206 and _begins_at(answer) == begin and _is_of(answer.headers, state)
     if answer.status == 206 and not goes_on:
         # a server that answers something else: from the begin, without asking for a part
         _forget(part)
@@ -112,14 +122,16 @@ def _receive(answer: Any, part: Path, begin: int, progress: Progress, *, last: b
     if total is not None:
         _check_room(part, total - here)
     if not goes_on:
-        _note(part, answer.headers)
+        # first, so that what is of another state is never called by this one's name
+        _forget(part)
+        _note(part, _state_of(answer.headers))
     with part.open("ab" if goes_on else "wb") as file:
         try:
-            while piece := answer.read(_PIECE):
+            for piece in _pieces(answer):
                 file.write(piece)
                 here += len(piece)
                 progress(here, total)
-        except (http.client.IncompleteRead, ConnectionError, TimeoutError):
+        except http.client.HTTPException:
             if last:
                 raise
             return False
@@ -130,9 +142,30 @@ def _receive(answer: Any, part: Path, begin: int, progress: Progress, *, last: b
     return True
 
 
+def _pieces(answer: Any) -> Iterator[bytes]:
+    """What comes.  Raises HTTPException where the connection is cut, in whatever way it is."""
+    try:
+        while piece := answer.read(_PIECE):
+            yield piece
+    except OSError as error:
+        raise http.client.HTTPException(f"it was cut: {error}") from error
+
+
 def _begins_at(answer: Any) -> int | None:
     told = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     return int(told[1]) if told else None
+
+
+def _state_of(headers: Any) -> str:
+    """What tells this state of the file from another; a weak name would not do."""
+    tag = headers.get("ETag", "")
+    return str(tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", ""))
+
+
+def _is_of(headers: Any, state: str) -> bool:
+    """Whether an answer is of this state of the file, as far as it says: some servers give a part
+    of what they have now, whatever If-Range asks."""
+    return _state_of(headers) in ("", state)
 
 
 def _state(part: Path) -> tuple[int, str]:
@@ -143,10 +176,7 @@ def _state(part: Path) -> tuple[int, str]:
     return part.stat().st_size, named.read_text(encoding="utf-8")
 
 
-def _note(part: Path, headers: Any) -> None:
-    """What tells this state of the file from another; a weak name would not do."""
-    tag = headers.get("ETag", "")
-    state = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
+def _note(part: Path, state: str) -> None:
     write_text(part.with_name(f"{part.name}.from"), state)
 
 

@@ -9,10 +9,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from lsd.blockwise.on_disk.lock import exclusive
 from lsd.data.bucket import bring_bucket
 from lsd.data.download import Progress, download
-from lsd.data.public import PUBLIC_DATA, PublicData, PublicFile
+from lsd.data.public import PUBLIC_DATA, Bucket, PublicData, PublicFile
 from lsd.spec.mistakes import suggestion
+from lsd.spec.plurals import counted
 from lsd.system.atomic import write_text
 
 Say = Callable[[str], object]
@@ -39,7 +41,8 @@ def fetch(
 ) -> None:
     """Brings a data set to the data root; what is there already is left alone.
 
-    Raises ValueError for a name that is unknown, and as `download`.
+    Raises ValueError for a name that is unknown, and as `download`, and RuntimeError where another
+    process brings the same.
     """
     if name not in data:
         raise ValueError(
@@ -47,29 +50,29 @@ def fetch(
         )
     chosen = data[name]
     say(f"{name}: {chosen.title}; licence: {chosen.licence}; cite {chosen.citation}")
-    for file in chosen.files:
-        _bring(file, root, say=say, bars=bars)
-    for bucket in chosen.buckets:
-        folder = root / bucket.folder
-        if folder.exists():
-            say(f"{folder} is there already")
+    wanted: tuple[PublicFile | Bucket, ...] = (*chosen.files, *chosen.buckets)
+    for each in wanted:
+        place = root / each.place
+        if place.exists():
+            say(f"{place} is there already")
             continue
-        count = bring_bucket(bucket, folder, progress=bars(bucket.folder))
-        say(f"{folder} is there: {count} files")
+        with exclusive(place, elsewhere="name another data root"):
+            if isinstance(each, Bucket):
+                count = bring_bucket(each, place, progress=bars(each.folder))
+                say(f"{counted(count, 'file')} came")
+            else:
+                _bring(each, root, say=say, bars=bars)
+        say(f"{place} is there")
 
 
 def _bring(file: PublicFile, root: Path, *, say: Say, bars: Bars) -> None:
-    target, folder = root / file.path, root / (file.unzips or file.path)
-    if folder.exists():
-        say(f"{folder} is there already")
-        return
+    target = root / file.path
     if not target.exists():
         made = download(file.url, target, checksum=file.checksum, progress=bars(file.path))
         _tell_checksum(file, target, made, say)
     if file.unzips is not None:
-        unzip(target, folder)
+        unzip(target, root / file.unzips)
         target.unlink()
-    say(f"{folder} is there")
 
 
 def _tell_checksum(file: PublicFile, target: Path, made: str, say: Say) -> None:
@@ -88,8 +91,8 @@ def unzip(archive: Path, folder: Path) -> None:
     """Unzips an archive as `folder`, which is there once it is whole; of an archive that holds one
     folder, that one.
 
-    Raises ValueError where it is no archive, damaged, there is no room, or it holds what would lie
-    outside.
+    Raises ValueError where it is no archive, damaged, packed in a way that is not known here, or
+    empty, takes more room than there is, or holds what would lie outside.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -97,19 +100,27 @@ def unzip(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             _check(opened, archive, folder.parent)
             opened.extractall(partial)
+        inside = [entry for entry in partial.iterdir() if entry.name != "__MACOSX"]
+        alone = len(inside) == 1 and inside[0].is_dir()
+        os.replace(inside[0] if alone else partial, folder)
+    # a password, or a way of packing that the library does not know
+    except RuntimeError as error:
+        raise ValueError(
+            f"{archive} cannot be unzipped here ({error}); unzip it by another program, so that "
+            f"{folder} is there"
+        ) from error
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise ValueError(
             f"{archive} cannot be unzipped ({error}): it is damaged; delete it and fetch it again"
         ) from error
-    inside = [entry for entry in partial.iterdir() if entry.name != "__MACOSX"]
-    alone = len(inside) == 1 and inside[0].is_dir()
-    os.replace(inside[0] if alone else partial, folder)
-    shutil.rmtree(partial, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _check(opened: zipfile.ZipFile, archive: Path, root: Path) -> None:
     members = opened.infolist()
+    if not members:
+        raise ValueError(f"{archive} holds nothing; look at the page of the data set")
     out = [one.filename for one in members if _leads_out(one.filename)]
     if out:
         raise ValueError(f"{archive} holds {out[0]!r}, which would lie outside its folder")

@@ -30,6 +30,11 @@ class PublicFile:
     checksum: str | None = None
     unzips: str | None = None
 
+    @property
+    def place(self) -> str:
+        """What is there in the end, below the data root."""
+        return self.unzips or self.path
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -39,6 +44,11 @@ class Bucket:
     address: str
     prefix: str
     folder: str
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return self.folder
 
 
 @dataclass(frozen=True)

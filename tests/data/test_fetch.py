@@ -3,8 +3,10 @@ that does not do."""
 
 import errno
 import hashlib
+import http.client
 import io
 import shutil
+import ssl
 import subprocess
 import sys
 import zipfile
@@ -14,7 +16,9 @@ from pathlib import Path
 import pytest
 from loopback import Files, serving
 
-from lsd.data.bucket import bring_bucket
+import lsd.data.download
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.data.bucket import bring_bucket, objects
 from lsd.data.download import download
 from lsd.data.fetch import fetch, listing, unzip
 from lsd.data.public import PUBLIC_DATA, Bucket, PublicData, PublicFile
@@ -84,6 +88,59 @@ def test_a_file_that_was_replaced_meanwhile_comes_from_its_begin(address, files,
     files.cuts, files.tag, files.content["/file.bin"] = [], '"two"', BODY[::-1]
     bring(address, tmp_path, checksum=None)
     assert (tmp_path / "file.bin").read_bytes() == BODY[::-1]
+
+
+def test_a_server_that_gives_a_part_of_what_it_has_now(address, files, tmp_path) -> None:
+    files.knows_if_range = False
+    test_a_file_that_was_replaced_meanwhile_comes_from_its_begin(address, files, tmp_path)
+    # and one that has nothing beyond what is here, which is as long as the file of before
+    (tmp_path / "file.bin.part").write_bytes(BODY)
+    (tmp_path / "file.bin.part.from").write_text('"one"')
+    bring(address, tmp_path, checksum=None)
+    assert (tmp_path / "file.bin").read_bytes() == BODY[::-1]
+
+
+def test_what_is_of_before_has_no_name_of_now(address, files, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file.bin.part").write_bytes(b"before")
+    (tmp_path / "file.bin.part.from").write_text('"zero"')
+    note = lsd.data.download._note
+
+    def killed(*given) -> None:
+        note(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lsd.data.download, "_note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bring(address, tmp_path)
+    monkeypatch.undo()
+    bring(address, tmp_path)
+    assert (tmp_path / "file.bin").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, ssl.SSLEOFError, TimeoutError])
+def test_however_a_connection_is_cut(address, files, tmp_path, monkeypatch, error) -> None:
+    read, pieces = http.client.HTTPResponse.read, iter(range(100))
+
+    def cut(answer, amount=None):
+        if next(pieces) in (1, 2):
+            raise error("cut")
+        return read(answer, amount)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", cut)
+    bring(address, tmp_path)
+    assert (tmp_path / "file.bin").read_bytes() == BODY
+    monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *_: raised(error("cut")))
+    with pytest.raises(ValueError, match=r"cannot be reached .*it was cut.* kept, and gone on"):
+        bring(address, tmp_path)
+    with pytest.raises(ValueError, match=r"cannot be listed .*cut"):
+        list(objects(Bucket(address, "p/", "training")))
+    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", lambda *_: raised(error("no")))
+    with pytest.raises(ValueError, match=r"cannot be reached .*no"):
+        bring(address, tmp_path)
+
+
+def raised(error):
+    raise error
 
 
 def test_a_server_without_ranges(address, files, tmp_path) -> None:
@@ -190,6 +247,48 @@ def test_an_archive_that_is_none_or_leads_out(address, files, tmp_path) -> None:
     with pytest.raises(ValueError, match="cannot be unzipped"):
         unzip(tmp_path / "set.zip", tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+def test_an_archive_that_holds_nothing_or_is_packed_in_another_way(tmp_path, monkeypatch) -> None:
+    archive, folder = tmp_path / "set.zip", tmp_path / "set"
+    archive.write_bytes(zipped({}))
+    with pytest.raises(ValueError, match=r"set\.zip holds nothing"):
+        unzip(archive, folder)
+    whole = zipped({"set/a.txt": "text"})
+    for place in (whole.index(b"PK\3\4") + 8, whole.index(b"PK\1\2") + 10):
+        # deflate64, which Python does not know
+        whole = whole[:place] + b"\x09\0" + whole[place + 2 :]
+    archive.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"by another program, so that .*/set is there"):
+        unzip(archive, folder)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_one_at_a_time(address, files, tmp_path) -> None:
+    files.content["/set.zip"] = zipped({"set/a.txt": "text"})
+    with (
+        exclusive(tmp_path / "set"),
+        pytest.raises(RuntimeError, match=r"set is being written by process .* wait for it"),
+    ):
+        get(data_of(address), tmp_path)
+    assert not files.asked
+    get(data_of(address), tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"set", "set.zip.sha256"}
+
+
+def test_no_room_while_it_is_unzipped(address, files, tmp_path, monkeypatch) -> None:
+    files.content["/set.zip"] = zipped({"set/a.txt": "text"})
+
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    with pytest.raises(OSError, match=r"no space; make room, then the same command goes on"):
+        get(data_of(address), tmp_path)
+    assert not (tmp_path / "set.partial").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot write .*or name another data root"):
+        get(data_of(address), tmp_path / "file")
 
 
 def test_a_bucket_comes_as_a_folder(address, files, tmp_path) -> None:

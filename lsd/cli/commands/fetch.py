@@ -7,7 +7,6 @@ A proxy is taken from the environment (https_proxy).
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,11 +47,7 @@ def _root(config: str | None, folder: str | None) -> Path:
     from lsd.spec.paths import data_root
     from lsd.spec.user_paths import expanded
 
-    if folder is not None:
-        return expanded(folder)
-    if config is not None:
-        return data_root(load(config))
-    return expanded(os.environ.get("LSD_DATA") or "data")
+    return data_root(load(config) if config else None) if folder is None else expanded(folder)
 
 
 def _say(line: str) -> None:
