@@ -24,6 +24,7 @@ from lsd.segmentation.on_disk.tables import (
     segments_of,
 )
 from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.threshold import array_name
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.volumes.array import Array, open_array
@@ -154,7 +155,7 @@ class ThresholdResults(Results):
     def at(self, threshold: float | None) -> Segmented:
         """Its segmentation."""
         assert threshold is not None, "there is one at each threshold"
-        name = f"{SEGMENTATION}/{float(threshold)!r}"
+        name = array_name(threshold)
         if name not in self.steps:
             there = ", ".join(each.removeprefix(f"{SEGMENTATION}/") for each in sorted(self.steps))
             raise ValueError(
