@@ -87,7 +87,7 @@ def check_size(
     """Says which volumes have less raw than a sample; raises ValueError for the first of them where
     they are refused."""
     for volume in volumes:
-        smallest = _smallest(volume)
+        smallest = volume.least_shape
         if any(has < needs for has, needs in zip(smallest, wanted, strict=True)):
             covered, needed = ("x".join(map(str, shape)) for shape in (smallest, wanted))
             raw = "raw" if volume.image_sizes is None else "images"
@@ -105,10 +105,3 @@ def check_size(
                 "of it",
                 problem,
             )
-
-
-def _smallest(volume: OpenVolume) -> tuple[int, ...]:
-    """Shape of raw, or of its smallest images, along each axis."""
-    if volume.image_sizes is None:
-        return tuple(volume.raw.roi.shape)
-    return (1, *volume.image_sizes.min(axis=0).tolist())

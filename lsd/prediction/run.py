@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
-import numpy as np
 import torch
 from funlib.geometry import Roi
 
@@ -183,9 +182,7 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
     network = wanted.restored.config.network
     check_axes(network, volume.roi.dims)
     least = smallest(network, wanted.variant)
-    extent = np.asarray(volume.raw.roi.shape)[-len(least) :]
-    if volume.image_sizes is not None:
-        extent = volume.image_sizes.min(axis=0)
+    extent = volume.least_shape[-len(least) :]
     if wanted.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
         raise ValueError(
             f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least "

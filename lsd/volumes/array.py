@@ -186,14 +186,17 @@ class Array:
             data[..., *(inside - roi.begin).to_slices()] = self._read(inside)
         return data
 
-    def _images(self, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
-        """Of each section of `roi` that part of it, and where its image lies."""
+    def image(self, z: int) -> Roi:
+        """Where the image of section z of the world lies; of an array of images alone."""
         sizes, first = self.image_sizes, self.layout.offset
         assert sizes is not None, self.name
+        return Roi((z, *first[1:]), (1, *sizes[z - first[0]].tolist()))
+
+    def _images(self, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
+        """Of each section of `roi` that part of it, and where its image lies."""
         for z in range(roi.begin[0], roi.end[0]):
             section = self.index(Coordinate(z, *self.roi.begin[1:]))[0]
-            size = Coordinate(1, *sizes[section].tolist())
-            image = Roi((first[0] + section, *first[1:]), size)
+            image = self.image(self.layout.offset[0] + section)
             yield Roi((image.begin[0], *roi.begin[1:]), (1, *roi.shape[1:])), image
 
     def _reflected(self, roi: Roi, inside: Roi) -> NDArray[np.generic]:

@@ -146,7 +146,7 @@ def _few(raw: Array) -> Iterator[Roi]:
     """Small parts, evenly spread over raw, whether they are on disk or not; each costs its
     chunk."""
     if raw.image_sizes is not None:
-        yield from _of_images(raw, raw.image_sizes)
+        yield from _of_images(raw)
         return
     chunk = _chunk(raw)
     most = FEW if math.prod(chunk) * raw.dtype.itemsize < LARGE else 4
@@ -160,13 +160,14 @@ def _few(raw: Array) -> Iterator[Roi]:
         yield (Roi(Coordinate(at), size) - size / 2).intersect(raw.roi)
 
 
-def _of_images(raw: Array, sizes: NDArray[np.int64]) -> Iterator[Roi]:
+def _of_images(raw: Array) -> Iterator[Roi]:
     """Some images, evenly spread, whole but for what they have of great size."""
-    first, count = raw.layout.offset, min(FEW, raw.roi.shape[0])
+    count = min(FEW, raw.roi.shape[0])
     for number in range(count):
         z = raw.roi.begin[0] + (2 * number + 1) * raw.roi.shape[0] // (2 * count)
-        size = np.minimum(sizes[z - first[0]], 8 * SIDE).tolist()
-        yield Roi((z, *first[1:]), (1, *size)).intersect(raw.roi)
+        image = raw.image(z)
+        few = Roi(image.begin, np.minimum(image.shape, 8 * SIDE).tolist())
+        yield few.intersect(raw.roi)
 
 
 def _blocks(raw: Array) -> tuple[Iterator[Roi], bool]:

@@ -64,6 +64,12 @@ class OpenVolume:
         return self.raw.image_sizes
 
     @property
+    def least_shape(self) -> tuple[int, ...]:
+        """Shape of raw; of images, the least along each axis."""
+        sizes = self.image_sizes
+        return tuple(self.raw.roi.shape) if sizes is None else (1, *sizes.min(axis=0).tolist())
+
+    @property
     def truth_roi(self) -> Roi | None:
         """Where labels are, within `roi`; None without labels."""
         return None if self.labels is None else self.labels.roi
@@ -119,15 +125,10 @@ class OpenVolume:
 
     def image_rois(self, roi: Roi) -> list[Roi]:
         """The part of each image that lies in `roi`; of a volume, its one part."""
-        sizes, raw = self.image_sizes, self.raw.roi
-        common = roi.intersect(raw)
-        if sizes is None or common.empty:
+        common = roi.intersect(self.raw.roi)
+        if self.image_sizes is None or common.empty:
             return [common]
-        first = raw.begin[1:]
-        images = (
-            Roi((z, *first), (1, *sizes[z - raw.begin[0]].tolist()))
-            for z in range(common.begin[0], common.end[0])
-        )
+        images = (self.raw.image(z) for z in range(common.begin[0], common.end[0]))
         return [part for image in images if not (part := image.intersect(common)).empty]
 
     def _known(self, roi: Roi, labels: NDArray[np.uint64] | None) -> NDArray[np.bool_]:

@@ -51,6 +51,7 @@ def test_names_that_two_sources_share_are_two_images(root) -> None:
         ("im_?[0-9].png", "m_?[0-9].png", ["im_01.png", "m_01.png", "m_02.png", "im_02.png"],
          ["01", "02"]),
         ("s*_t*.png", None, ["s1_t2.png", "s1_t10.png"], ["1_t10", "1_t2"]),
+        ("./raw/*.png", "raw/./*.tif", ["raw/a.png", "raw/a.tif"], ["a"]),
         ("odd (1).+/*.png", None, ["odd (1).+/a.png"], ["a"]),
     ],
 )  # fmt: skip

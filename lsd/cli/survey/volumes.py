@@ -28,16 +28,14 @@ class Surveyed:
     voxel_size: tuple[float, ...]
 
     def __str__(self) -> str:
-        size = f"voxels of {times(self.voxel_size)} nm"
-        if self.opened is not None and not self.opened.calibrated:
-            size = "no voxel size"
-        where = f"{text(self.roi)}, {size}"
+        where = f"{text(self.roi)}, voxels of {times(self.voxel_size)} nm"
         if self.opened is None:
             return f"{where}, synthetic, all of it labelled; it would be made first"
-        raw = self.opened.raw
-        if self.opened.image_sizes is not None:
-            size = f"{size}, {counted(len(self.opened.image_sizes), 'image')}"
-            where = f"{text(self.roi)}, {size}"
+        raw, sizes = self.opened.raw, self.opened.image_sizes
+        if not self.opened.calibrated:
+            where = f"{text(self.roi)}, no voxel size"
+        if sizes is not None:
+            where = f"{where}, {counted(len(sizes), 'image')}"
         held = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
         return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({held}), {_labelled(self.opened)}"
 

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from lsd.spec import Images
-from lsd.spec.plurals import counted
+from lsd.spec.plurals import counted, some
 from lsd.system.atomic import write_text
 from lsd.volumes.images.pairs import Pair, find_pairs
 from lsd.volumes.images.picture import read_header
@@ -193,8 +193,8 @@ def _check_pairs(file: Path, rows: Sequence[Row], pairs: Mapping[str, Pair]) -> 
     if lost:
         raise ValueError(
             f"{file} lists {counted(len(lost), 'image')} that are not there any more: "
-            f"{_some(lost)}; put them back or delete their lines.  To have it made anew, with "
-            f"another split, delete the file"
+            f"{some(lost, _NAMED)}; put them back or delete their lines.  To have it made anew, "
+            f"with another split, delete the file"
         )
     moved = next((row for row in rows if not _same(row, pairs[row.key])), None)
     if moved is not None:
@@ -210,7 +210,7 @@ def _check_pairs(file: Path, rows: Sequence[Row], pairs: Mapping[str, Pair]) -> 
             "have it made anew, with another split",
             counted(len(new), "image"),
             file,
-            _some(new),
+            some(new, _NAMED),
         )
 
 
@@ -239,8 +239,3 @@ def _check_parts(file: Path, rows: Sequence[Row], images: Images) -> None:
             f"{file} has no image of part {images.part!r} ({parts}); take other fractions, delete "
             f"the file to have it made anew, or leave the part out of the dataset"
         )
-
-
-def _some(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return f"{', '.join(keys[:_NAMED])}{more}"

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from lsd.spec import Images
+from lsd.spec.plurals import some
 from lsd.spec.user_paths import with_variables
 from lsd.volumes.reference import way_out
 
@@ -57,7 +58,8 @@ def _mask_pattern(images: Images) -> str:
 
 def _files(pattern: str, root: Path) -> dict[str, Path]:
     """The files that match, by key.  Raises ValueError where two have the same."""
-    written = with_variables(pattern)
+    # as paths are written: without "./" and the like
+    written = str(PurePosixPath(with_variables(pattern)))
     # as they are written below the root, so that messages and keys are the same on any machine
     matches = sorted(glob.glob(written, root_dir=root, recursive=True))
     expression, files = _expression(written), dict[str, Path]()
@@ -126,12 +128,10 @@ def _check_partners(found: Mapping[str, Path], masks: Mapping[str, Path], images
     ):
         alone = sorted(str(path) for key, path in these.items() if key not in others)
         if alone:
-            shown = ", ".join(alone[:_NAMED]) + (
-                f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
-            )
             raise ValueError(
-                f"{one} without {other}: {shown}; each {one} wants a {other} by the pattern "
-                f"{pattern!r} whose wildcards stand for the same: add it, or move the {one} away"
+                f"{one} without {other}: {some(alone, _NAMED)}; each {one} wants a {other} by the "
+                f"pattern {pattern!r} whose wildcards stand for the same: add it, or move the "
+                f"{one} away"
             )
 
 
