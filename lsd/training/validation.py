@@ -205,7 +205,17 @@ class Validator:
         return score_losses(
             losses,
             predicted,
-            {name: _target(head.target, volume, roi, dims=dims) for name, head in heads.items()},
+            {
+                name: compute_for(
+                    head.target,
+                    labels,
+                    dims=dims,
+                    known=known,
+                    arrays=_arrays(head.target, volume, roi),
+                    voxel_size=volume.voxel_size,
+                )
+                for name, head in heads.items()
+            },
             labels=labels,
             known=known,
             voxel_size=volume.voxel_size,
@@ -298,16 +308,7 @@ def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
     return within(evaluate.region, volume.truth_roi)
 
 
-def _target(
-    target: Target, volume: OpenVolume, roi: Roi, *, dims: int
-) -> tuple[Array, NDArray[np.bool_]]:
-    """The target of a head of a network of `dims` axes, (c, z, y, x), and where it is known."""
-    labels, known = volume.read_truth(roi)
-    return compute_for(
-        target,
-        labels,
-        dims=dims,
-        known=known,
-        arrays={name: volume.read_array(name, roi) for name in volume.arrays},
-        voxel_size=volume.voxel_size,
-    )
+def _arrays(target: Target, volume: OpenVolume, roi: Roi) -> dict[str, NDArray[np.generic]]:
+    """Further truth that a target is computed from."""
+    names = targets.target_kind(target).arrays()
+    return {name: volume.read_array(name, roi) for name in names}
