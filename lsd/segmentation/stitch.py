@@ -73,7 +73,9 @@ def stitch(
     boxes, order = _boxes(labels, begins)
     labels = [labels[number] for number in order]
     own = [count_own(block, boxes, index) for index, block in enumerate(labels)]
-    joining = Joining([len(names) for names, _ in own], np.concatenate([names for names, _ in own]))
+    joining = Joining(
+        np.array([len(names) for names, _ in own]), np.concatenate([names for names, _ in own])
+    )
     for i, j in boxes.pairs(touching=touching):
         here, there = boxes.compared(i, j)
         parts = (

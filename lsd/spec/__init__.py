@@ -21,7 +21,7 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
-from lsd.spec.stitching import Rule
+from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
     NEAREST,
@@ -117,6 +117,7 @@ __all__ = [
     "SizeDifference",
     "Spec",
     "Stage",
+    "Stitch",
     "Supervoxel",
     "Sweep",
     "Synthetic",

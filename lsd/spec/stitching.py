@@ -1,4 +1,4 @@
-"""When labels of two blocks are one object."""
+"""How labels of blocks become those of one volume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from lsd.spec.base import NonNegative, NonNegativeFloat, Spec
+from lsd.spec.base import NonNegative, NonNegativeFloat, PerAxis, Positive, Shape, Spec
+from lsd.spec.effect import NoEffect
+from lsd.spec.run import Workers
 
 _Most = Annotated[
     NonNegative | None,
@@ -47,3 +49,21 @@ class Rule(Spec):
 
     # the fields are validated as those of any spec, also where it is inside of another
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+class Stitch(Spec):
+    """How labelled blocks that overlap become one volume.
+
+    rule:     when labels of two blocks are one object
+    touching: also compare the two planes at the face of blocks that share no voxel
+    piece:    voxels of the volume that are written at once, z y x; None: 128 along each axis, in 2D
+              1024
+    levels:   how many of an image pyramid are written; 1: level 0 alone
+    workers:  who does the blocks
+    """
+
+    rule: Rule = Rule()
+    touching: bool = False
+    piece: Annotated[Shape, PerAxis] | None = None
+    levels: Annotated[Positive, NoEffect("they are made from level 0, by a step of their own")] = 1
+    workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()

@@ -71,6 +71,13 @@ class Tiff(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
 
 
+class Npy(Format):
+    """numpy files of one array."""
+
+    kind: Literal["npy"] = "npy"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.npy:NpyFormat"
+
+
 class Synthetic(Spec):
     """A made-up piece of neuropil; see lsd.synthetic.
 
@@ -317,6 +324,7 @@ __all__ = [
     "Dataset",
     "Format",
     "Hdf5",
+    "Npy",
     "Part",
     "RawRange",
     "Sharpen",

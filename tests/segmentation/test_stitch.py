@@ -110,7 +110,7 @@ def test_what_is_refused() -> None:
     rule = Rule(10, 2, 0.4, 0.3)
     with pytest.raises(ValueError, match=r"first has shape \(2, 3\), second \(3, 2\)"):
         same(labels, labels.T, rule=rule)
-    with pytest.raises(ValueError, match="second: ids are 0 .background. or positive, got -1"):
+    with pytest.raises(ValueError, match=r"second: ids are 0 \(background\) or positive, got -1"):
         same(labels, -labels, rule=rule)
     with pytest.raises(ValueError, match="first: ids must be whole numbers"):
         same(labels / 2, labels, rule=rule)
@@ -213,7 +213,7 @@ def test_what_lies_between_blocks_is_background() -> None:
 def test_blocks_that_only_touch() -> None:
     labels = np.zeros((6, 12), np.uint64)
     labels[1:5, 2:10] = 1
-    blocks = cut(labels, (6, 6), (0, 0)) + [((6, 6), np.ones((2, 6), np.uint64))]
+    blocks = [*cut(labels, (6, 6), (0, 0)), ((6, 6), np.ones((2, 6), np.uint64))]
     parts, begins = [b for _, b in blocks], [begin for begin, _ in blocks]
     assert stitch(parts, begins, rule=PERFECT).max() == 3
     found = stitch(parts, begins, rule=PERFECT, touching=True)

@@ -23,7 +23,7 @@ from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.spec import Spec
 from lsd.spec.effect import NoEffect, Wording
-from lsd.volumes.array import Array, open_array
+from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.inputs import Box, OwnArray, box_of
 from lsd.volumes.state import content
 from lsd.volumes.units import Remainder
@@ -100,6 +100,10 @@ class BlockFiles(Spec):
         size = self.voxel_size if self.stated else None
         return file.open(Path(self.folder), voxel_size=size, axes=self.axes)
 
+    def title(self, index: int) -> str:
+        """What messages call a block."""
+        return self.files[index].title
+
     def changed(self) -> list[str]:
         """The files that are no longer what they were, in words."""
         return [
@@ -145,6 +149,10 @@ class SideBySide(Spec):
     def open(self, container: Path) -> OpenSideBySide:
         """Ready to be read."""
         return OpenSideBySide(self, self.array.open(container))
+
+    def title(self, index: int) -> str:
+        """What messages call a block."""
+        return f"block {index} ({text(self.grid.block(index).write)})"
 
     def changed(self) -> list[str]:
         """Nothing here: the job looks at the arrays of its container."""

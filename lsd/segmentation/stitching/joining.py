@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numba
 import numpy as np
@@ -21,7 +21,7 @@ class Joining:
     Takes 4 bytes a label beside the ids (8 above four billion labels).
     """
 
-    def __init__(self, counts: Sequence[int], ids: NDArray[np.uint64]) -> None:
+    def __init__(self, counts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
         self.first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
         self.ids = ids
         assert self.first[-1] == len(ids), (self.first[-1], len(ids))
@@ -29,15 +29,15 @@ class Joining:
 
     def join(
         self,
-        blocks: NDArray[np.integer],
+        blocks: NDArray[Any],
         labels: NDArray[np.uint64],
-        other_blocks: NDArray[np.integer],
+        other_blocks: NDArray[Any],
         other_labels: NDArray[np.uint64],
     ) -> None:
         """Label by label, the one of a block and the one of another are one object."""
         union(self._roots, self.places(blocks, labels), self.places(other_blocks, other_labels))
 
-    def places(self, blocks: NDArray[np.integer], labels: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def places(self, blocks: NDArray[Any], labels: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Where labels of blocks stand in the table.  ValueError for one that its block does not
         have."""
         places = _places(self.first, self.ids, blocks.astype(np.int64), labels.astype(np.uint64))
@@ -47,7 +47,7 @@ class Joining:
                 f"label {labels[unknown[0]]} is none of block {blocks[unknown[0]]}; was the block "
                 f"changed since its labels were counted?"
             )
-        return places
+        return np.asarray(places, np.int64)
 
     def names(self, voxels: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The name of each label's object, uint64: 1..n, in the order in which objects first stand

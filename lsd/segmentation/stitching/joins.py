@@ -4,7 +4,7 @@ compared once."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,8 @@ class Compared(NamedTuple):
     """What two blocks have to say of the same voxels; other: number of the second."""
 
     other: int
-    first: NDArray[np.integer]
-    second: NDArray[np.integer]
+    first: NDArray[Any]
+    second: NDArray[Any]
 
 
 class JoinsFunction:

@@ -4,6 +4,7 @@ for the steps that follow."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from funlib.geometry import Roi
@@ -16,6 +17,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.segmentation.stitching.blocks import Blocks, LabelledBlocks
 from lsd.segmentation.stitching.own import count_own
+from lsd.spec.effect import Wording
 
 STEP = "labels"
 # rows: a label of a block, in ascending order of their ids; voxels: that belong to the block
@@ -23,9 +25,13 @@ LABEL = np.dtype([("id", "<u8"), ("voxels", "<u8")])
 
 
 class LabelsJob(Job):
-    """Labels of each block; see `LabelsFunction`."""
+    """Labels of each block; see `LabelsFunction`.
+
+    made_from: digest of the step that wrote the blocks; "" where another program did
+    """
 
     version: Version = 1
+    made_from: Annotated[str, Wording("the blocks were made anew")] = ""
     blocks: Blocks
 
     def open(self, container: Path, worker: int) -> LabelsFunction:
@@ -43,11 +49,11 @@ class LabelsFunction:
     def __init__(self, blocks: LabelledBlocks) -> None:
         self.blocks = blocks
 
-    def read(self, block: Block) -> np.ndarray:
+    def read(self, block: Block) -> NDArray[Any]:
         """All of the block."""
         return self.blocks.whole(block.index)
 
-    def compute(self, block: Block, source: np.ndarray) -> Output:
+    def compute(self, block: Block, source: NDArray[Any]) -> Output:
         """Ids in ascending order, with their voxels."""
         ids, voxels = count_own(source, self.blocks.boxes, block.index)
         rows = np.empty(len(ids), LABEL)
@@ -66,7 +72,7 @@ def labels_job(container: Path) -> LabelsJob:
     return LabelsJob.model_validate(step.job.record())
 
 
-def read_labels(container: Path) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+def read_labels(container: Path) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """How many labels each block has, and the rows of all, block by block."""
     ledger = read_ledger(step_folder(container, STEP))
     counts = ledger.records["count"].astype(np.int64)

@@ -4,7 +4,7 @@ from their table alone."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,13 +46,13 @@ class NamesFunction:
     def __init__(self, container: Path) -> None:
         self.container = container
 
-    def read(self, block: Block) -> tuple[NDArray[np.int64], NDArray[np.void], Ledger]:
+    def read(self, block: Block) -> tuple[NDArray[np.int64], NDArray[Any], Ledger]:
         """The labels of all blocks, and where it stands which are one."""
         ledger = read_ledger(step_folder(self.container, joins.STEP))
         return *read_labels(self.container), ledger
 
     def compute(
-        self, block: Block, source: tuple[NDArray[np.int64], NDArray[np.void], Ledger]
+        self, block: Block, source: tuple[NDArray[np.int64], NDArray[Any], Ledger]
     ) -> Output:
         """Joined piece by piece, in any order."""
         counts, labels, ledger = source

@@ -1,10 +1,10 @@
-"""The stitched volume, piece by piece: each of its voxels is read from the block that it belongs to,
-and written once."""
+"""The stitched volume, piece by piece: each of its voxels is read from the block that it belongs
+to, and written once."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
@@ -27,7 +27,8 @@ STEP = "stitched"
 
 
 class StitchedJob(Job):
-    """The volume; see `StitchedFunction`.  made_from: digest of the names' step; array: its name."""
+    """The volume; see `StitchedFunction`.  made_from: digest of the names' step; array: its
+    name."""
 
     version: Version = 1
     made_from: Annotated[str, Wording("objects were named anew")]
@@ -46,12 +47,13 @@ class StitchedJob(Job):
 class Part(NamedTuple):
     """Labels of one block in part of a piece of the volume.
 
+    number: of the block
     place: of the part in the piece; is_own: where it belongs to the block
     """
 
-    index: int
+    number: int
     place: tuple[slice, ...]
-    labels: NDArray[np.integer]
+    labels: NDArray[Any]
     is_own: NDArray[np.bool_]
 
 
@@ -81,7 +83,7 @@ class StitchedFunction:
         """Labels looked up in what stands of their block in the table."""
         volume = np.zeros(block.write.shape, np.uint64)
         for part in source:
-            ids, objects = self._table(part.index)
+            ids, objects = self._table(part.number)
             found = relabel(part.labels, ids, objects)
             np.copyto(volume[part.place], found, where=part.is_own)
         return Output({self.array: volume})

@@ -1,0 +1,189 @@
+"""A volume from its labelled blocks: the steps, one after another, into one container.
+
+    labels -> joins -> names -> stitched
+
+Each is made from the one before, whose digest it notes, so what is done stays done, and nothing is
+taken for what it is not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lsd.blockwise.levels import make_levels
+from lsd.blockwise.on_disk.container import working
+from lsd.blockwise.on_disk.grid import Grid, chunk_shape, tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import prepare, run
+from lsd.segmentation.stitching import joins, labels, names, stitched
+from lsd.segmentation.stitching.blocks import BlockFiles, Blocks, LabelledBlocks
+from lsd.segmentation.stitching.boxes import Boxes
+from lsd.segmentation.stitching.joins import JOIN, JoinsJob
+from lsd.segmentation.stitching.labels import LABEL, LabelsJob, one_by_one
+from lsd.segmentation.stitching.names import NAME, NamesJob
+from lsd.segmentation.stitching.stitched import StitchedJob
+from lsd.spec import Stitch, Workers
+from lsd.spec.plurals import counted
+from lsd.volumes.array import text
+from lsd.volumes.create import create_array, refuse_same
+
+log = logging.getLogger(__name__)
+
+# voxels that are written at once, along each axis
+PIECE = {2: 1024, 3: 128}
+ARRAY = "segmentation"
+# blocks without a neighbour that are named
+_NAMED = 5
+Progress = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Stitched:
+    """What came of it: how many blocks there are and pairs of them that were compared, labels of
+    all blocks, pairs of labels that are one, and objects, whose ids are 1..objects."""
+
+    blocks: int
+    pairs: int
+    labels: int
+    joins: int
+    objects: int
+
+
+def stitch_files(
+    blocks: BlockFiles, target: Path, *, settings: Stitch, progress: Progress = log.info
+) -> Stitched:
+    """Stitches blocks in files to `segmentation` of the zarr folder `target`.
+
+    An earlier result of other blocks stays there until the new one is whole.  Raises ValueError
+    where the output would lie in the input, and what `write_stitched` raises.
+    """
+    refuse_same(target, {str(Path(blocks.folder) / file.path) for file in blocks.files})
+    with working(target, first_step(blocks, target)) as container:
+        return write_stitched(blocks, container, settings=settings, progress=progress)
+
+
+def first_step(blocks: Blocks, container: Path, *, made_from: str = "") -> Step:
+    """The labels of all blocks; made_from: see `LabelsJob`."""
+    count = len(blocks.open(container).boxes)
+    job = LabelsJob(blocks=blocks, made_from=made_from)
+    return Step(labels.STEP, container, one_by_one(count), job, rows=LABEL)
+
+
+def write_stitched(
+    blocks: Blocks,
+    container: Path,
+    *,
+    settings: Stitch,
+    made_from: str = "",
+    array: str = ARRAY,
+    progress: Progress = log.info,
+) -> Stitched:
+    """Stitches blocks to an array of `container`, which this process may write (see `working`).
+
+    made_from: digest of the step that wrote the blocks, where one of the container did
+    The result is the same for any number of workers, any order of blocks, and after any
+    interruption.  Raises BlocksFailed where blocks failed, ValueError where the container holds
+    what cannot be gone on with.
+    """
+    opened = blocks.open(container)
+    pairs = opened.boxes.pairs(touching=settings.touching)
+    for line in told(blocks, opened.boxes, pairs):
+        progress(line)
+    counting = first_step(blocks, container, made_from=made_from)
+    _run(counting, settings.workers, progress)
+    count = int(read_ledger(counting.folder).records["count"].sum())
+    joining = _then(
+        counting,
+        joins.STEP,
+        JoinsJob(made_from=counting.digest, rule=settings.rule, touching=settings.touching),
+        JOIN,
+    )
+    _run(joining, settings.workers, progress)
+    joined = int(read_ledger(joining.folder).records["count"].sum())
+    naming = _then(joining, names.STEP, NamesJob(made_from=joining.digest), NAME, count=1)
+    _run(naming, Workers(), progress)
+    objects = int(read_ledger(naming.folder).block_rows(0, NAME)["name"].max(initial=0))
+    progress(
+        f"{counted(count, 'label')} in the blocks, {counted(joined, 'pair')} of them joined: "
+        f"{counted(objects, 'object')}"
+    )
+    _write(opened, naming, array, settings, progress)
+    return Stitched(len(opened.boxes), len(pairs), count, joined, objects)
+
+
+def told(blocks: Blocks, boxes: Boxes, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """What there is to be stitched, in lines: how many blocks, and which of them are alone."""
+    lines = [
+        f"{counted(len(boxes), 'block')} in {text(boxes.hull)}, of which "
+        f"{counted(len(pairs), 'pair')} are compared"
+    ]
+    alone = sorted(set(range(len(boxes))) - {index for pair in pairs for index in pair})
+    if alone and len(boxes) > 1:
+        named = [blocks.title(index) for index in alone[:_NAMED]]
+        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+        lines.append(
+            f"{counted(len(alone), 'block')} without any overlap, whose labels are joined with "
+            f"none: {', '.join(named)}{more}"
+        )
+    return lines
+
+
+def volume_grid(boxes: Boxes, piece: Sequence[int] | None) -> Grid:
+    """The pieces of the volume that are written at once."""
+    hull = boxes.hull
+    most = piece or (PIECE[hull.dims],) * hull.dims
+    if len(most) != hull.dims:
+        raise ValueError(
+            f"piece has {len(most)} numbers, the blocks {hull.dims} axes; give one each"
+        )
+    shape = [min(n, size) for n, size in zip(hull.shape, most, strict=True)]
+    none = (0,) * hull.dims
+    return tile(hull, shape, step=(1,) * hull.dims, context=(none, none))
+
+
+def _then(step: Step, name: str, job: Job, rows: np.dtype[np.void], *, count: int = 0) -> Step:
+    """The step after another one; count: of its blocks, 0: as many as the other has."""
+    grid = one_by_one(count) if count else step.grid
+    return Step(name, step.container, grid, job, rows=rows)
+
+
+def _run(step: Step, workers: Workers, progress: Progress) -> None:
+    summary = run(step, workers=workers, title=step.name)
+    done = f"{step.name}: {counted(summary.done, 'block')} done, {summary.seconds:.0f} s"
+    if summary.skipped:
+        done += f", {summary.skipped} done before"
+    if len(step.grid) > 1:
+        progress(done)
+
+
+def _write(
+    blocks: LabelledBlocks, naming: Step, array: str, settings: Stitch, progress: Progress
+) -> None:
+    """The volume, and coarser levels of it."""
+    grid = volume_grid(blocks.boxes, settings.piece)
+    job = StitchedJob(made_from=naming.digest, array=array)
+    step = Step(stitched.STEP, naming.container, grid, job, arrays=(array,))
+    prepare(step)
+    create_array(
+        step.container,
+        array,
+        roi=grid.roi,
+        voxel_size=blocks.voxel_size,
+        remainder=blocks.remainder,
+        dtype=np.uint64,
+        labels=True,
+        chunks=chunk_shape(grid.write_shape),
+        attributes={"rule": settings.rule.model_dump(mode="json"), "touching": settings.touching},
+    )
+    _run(step, settings.workers, progress)
+    for summary in make_levels(
+        step, {array: "majority"}, levels=settings.levels, workers=settings.workers, title=step.name
+    ):
+        progress(str(summary))
