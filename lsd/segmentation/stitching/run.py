@@ -156,11 +156,11 @@ def _then(step: Step, name: str, job: Job, rows: np.dtype[np.void], *, count: in
 
 def _run(step: Step, workers: Workers, progress: Progress) -> None:
     summary = run(step, workers=workers, title=step.name)
-    done = f"{step.name}: {counted(summary.done, 'block')} done, {summary.seconds:.0f} s"
-    if summary.skipped:
-        done += f", {summary.skipped} done before"
-    if len(step.grid) > 1:
-        progress(done)
+    if len(step.grid) == 1:
+        return
+    before = f", {summary.skipped} done before" if summary.skipped else ""
+    blocks = f"{counted(summary.done, 'block')} done{before}, {summary.seconds:.0f} s"
+    progress(f"{step.name}: {blocks if summary.done else 'all done before'}")
 
 
 def _write(
