@@ -25,8 +25,12 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Status:
-    """How far a step is.  voxels: that are done, 0 where blocks are numbers in a line; seconds: that workers spent on the blocks that are done; running: who is
-    at it, "" if no one is"""
+    """How far a step is.
+
+    voxels:  that are done; 0 where blocks are numbers in a line
+    seconds: that workers spent on the blocks that are done
+    running: who is at it, "" if no one is
+    """
 
     folder: Path
     name: str
