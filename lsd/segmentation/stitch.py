@@ -76,7 +76,7 @@ def stitch(
     joining = Joining(
         np.array([len(names) for names, _ in own]), np.concatenate([names for names, _ in own])
     )
-    for i, j in boxes.pairs(touching=touching):
+    for i, j in boxes.pairs(touching=touching).tolist():
         here, there = boxes.compared(i, j)
         parts = (
             labels[index][(roi - boxes.roi(index).begin).to_slices()]

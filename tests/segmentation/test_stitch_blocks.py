@@ -17,7 +17,7 @@ from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.segmentation.stitch import Rule, stitch
 from lsd.segmentation.stitching.blocks import SideBySide, placed, side_by_side
-from lsd.segmentation.stitching.boxes import Boxes
+from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.segmentation.stitching.labels import LABEL
 from lsd.segmentation.stitching.listed import Given, find_blocks
 from lsd.segmentation.stitching.run import stitch_files, write_stitched
@@ -202,6 +202,8 @@ def test_blocks_that_a_step_wrote_side_by_side(tmp_path) -> None:
     """As the last step of a chain in one container: nothing is read but what the steps wrote."""
     container, stored = tmp_path / "a.zarr", side_by_side(GRID)
     assert len(stored) == len(GRID)
+    boxes = boxes_of(GRID)
+    assert [boxes.roi(n) for n in range(len(boxes))] == [b.read.intersect(GRID.roi) for b in GRID]
     making = Step("making", container, stored, MadeJob(), arrays=("blocks",))
     prepare(making)
     create_array(
@@ -258,10 +260,12 @@ def test_neighbours_are_those_that_share_a_voxel(places) -> None:
                 face = touching and len(faces) >= 1 and sum(overlaps) == dims - 1
                 is_face = face and all(overlaps[a] or a in faces for a in range(dims))
                 if not shared.empty or is_face:
-                    expected.append((i, j))
+                    expected.append([i, j])
                     here, there = boxes.compared(i, j)
                     assert here.shape == there.shape
                     assert here.size > 0
                     assert one.contains(here)
                     assert other.contains(there)
-        assert boxes.pairs(touching=touching) == expected
+        assert boxes.pairs(touching=touching).tolist() == expected
+        beside = [boxes.neighbours(i, touching=touching) for i in range(len(boxes))]
+        assert [[i, j] for i, near in enumerate(beside) for j in near if j > i] == expected

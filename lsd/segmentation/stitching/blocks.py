@@ -216,7 +216,7 @@ class OpenSideBySide(LabelledBlocks):
     def __init__(self, spec: SideBySide, array: Array) -> None:
         self.array, self.voxel_size, self.remainder = array, array.voxel_size, array.remainder
         grid = spec.grid
-        self.boxes = boxes_of([block.read.intersect(grid.roi) for block in grid])
+        self.boxes = boxes_of(grid)
         self._stored = side_by_side(grid)
 
     def read(self, index: int, roi: Roi) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +9,8 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+
+from lsd.blockwise.on_disk.grid import Grid
 
 # how much farther than exactly neighbours are looked for: numbers of the tree are floats
 _ROUNDING = 1e-6
@@ -75,14 +76,18 @@ class Boxes:
             return near
         return [other for other in near if int(self._apart(index, other).sum()) <= 1]
 
-    def pairs(self, *, touching: bool = False) -> list[tuple[int, int]]:
-        """All pairs i < j that are compared, in ascending order."""
-        return [
-            (index, other)
-            for index in range(len(self))
-            for other in self.neighbours(index, touching=touching)
-            if other > index
-        ]
+    def pairs(self, *, touching: bool = False) -> NDArray[np.int64]:
+        """All pairs i < j that are compared, in ascending order: (n, 2)."""
+        near = self._tree.query_pairs(1 + _ROUNDING, p=np.inf, output_type="ndarray")
+        one, other = near.T
+        common = np.minimum(self.ends[one], self.ends[other]) - np.maximum(
+            self.begins[one], self.begins[other]
+        )
+        kept = (common > 0).all(axis=1)
+        if touching:
+            kept = (common >= 0).all(axis=1) & ((common == 0).sum(axis=1) <= 1)
+        pairs = near[kept].astype(np.int64)
+        return np.asarray(pairs[np.lexsort(pairs.T[::-1])])
 
     def compared(self, i: int, j: int) -> tuple[Roi, Roi]:
         """What of each of two neighbours is compared, of one shape: what they share, or the planes
@@ -114,8 +119,11 @@ class Boxes:
         return cKDTree((self.begins + self.ends) / (2 * self._largest))
 
 
-def boxes_of(rois: Sequence[Roi]) -> Boxes:
-    """Boxes of ROIs that stand in their order."""
-    begins = np.array([[int(n) for n in roi.begin] for roi in rois], np.int64)
-    ends = np.array([[int(n) for n in roi.end] for roi in rois], np.int64)
+def boxes_of(grid: Grid) -> Boxes:
+    """What each block of a grid reads, within its region."""
+    first, shape = grid.block(0), np.array(grid.shape, np.int64)
+    places = np.stack(np.unravel_index(np.arange(len(grid)), shape), axis=1)
+    moved = places * np.array(grid.write_shape, np.int64)
+    begins = np.maximum(np.array(first.read.begin, np.int64) + moved, np.array(grid.roi.begin))
+    ends = np.minimum(np.array(first.read.end, np.int64) + moved, np.array(grid.roi.end))
     return Boxes(begins, ends)

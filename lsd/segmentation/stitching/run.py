@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsd.blockwise.levels import make_levels
 from lsd.blockwise.on_disk.container import working
@@ -118,13 +119,13 @@ def write_stitched(
     return Stitched(len(opened.boxes), len(pairs), count, joined, objects)
 
 
-def told(blocks: Blocks, boxes: Boxes, pairs: Sequence[tuple[int, int]]) -> list[str]:
+def told(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str]:
     """What there is to be stitched, in lines: how many blocks, and which of them are alone."""
     lines = [
         f"{counted(len(boxes), 'block')} in {text(boxes.hull)}, of which "
         f"{counted(len(pairs), 'pair')} are compared"
     ]
-    alone = sorted(set(range(len(boxes))) - {index for pair in pairs for index in pair})
+    alone = np.setdiff1d(np.arange(len(boxes)), pairs).tolist()
     if alone and len(boxes) > 1:
         named = [blocks.title(index) for index in alone[:_NAMED]]
         more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""

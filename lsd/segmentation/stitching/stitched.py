@@ -20,7 +20,7 @@ from lsd.segmentation.stitching import labels, names
 from lsd.segmentation.stitching.blocks import LabelledBlocks
 from lsd.segmentation.stitching.labels import LABEL, labels_job
 from lsd.segmentation.stitching.names import NAME
-from lsd.segmentation.stitching.own import NOBODY, owners
+from lsd.segmentation.stitching.own import owners
 from lsd.spec.effect import Wording
 
 STEP = "stitched"
@@ -69,15 +69,10 @@ class StitchedFunction:
     def read(self, block: Block) -> list[Part]:
         """Of each block that is there what belongs to it, and no more than the box around that."""
         boxes = self.blocks.boxes
-        owner = owners(boxes, boxes.in_roi(block.write), block.write)
-        parts = []
-        for index in map(int, np.unique(owner[owner != NOBODY])):
-            is_own = owner == index
-            place = _box(is_own)
-            begin = block.write.begin + Coordinate(part.start for part in place)
-            roi = Roi(begin, [part.stop - part.start for part in place])
-            parts.append(Part(index, place, self.blocks.read(index, roi), is_own[place]))
-        return parts
+        near = boxes.in_roi(block.write)
+        owner = owners(boxes, near, block.write)
+        parts = [self._part(index, owner, block.write) for index in near]
+        return [part for part in parts if part is not None]
 
     def compute(self, block: Block, source: list[Part]) -> Output:
         """Labels looked up in what stands of their block in the table."""
@@ -87,6 +82,19 @@ class StitchedFunction:
             found = relabel(part.labels, ids, objects)
             np.copyto(volume[part.place], found, where=part.is_own)
         return Output({self.array: volume})
+
+    def _part(self, index: int, owner: NDArray[np.int64], piece: Roi) -> Part | None:
+        """What belongs to a block in a piece of the volume, of which `owner` says whose each voxel
+        is; None where nothing does."""
+        inside = self.blocks.boxes.roi(index).intersect(piece)
+        is_own = owner[(inside - piece.begin).to_slices()] == index
+        if not is_own.any():
+            return None
+        box = _box(is_own)
+        begin = inside.begin + Coordinate(side.start for side in box)
+        roi = Roi(begin, [side.stop - side.start for side in box])
+        place = (roi - piece.begin).to_slices()
+        return Part(index, place, self.blocks.read(index, roi), is_own[box])
 
     def _table(self, index: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """The labels of a block, and their objects."""
