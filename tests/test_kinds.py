@@ -237,7 +237,7 @@ def _hdf5(path, data) -> None:
         file["raw"] = data
 
 
-WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite}
+WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite, "npy": np.save}
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Augmentation), ids=lambda kind: kind.__name__)

@@ -1,5 +1,7 @@
 """Files of numpy: read in place, in any order of memory and bytes."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_a_change_in_place_is_noticed(tmp_path) -> None:
     np.save(tmp_path / "a.npy", DATA[:, :, :4])
     again = open_array(tmp_path / "a.npy", voxel_size=(1, 1, 1))
     assert content(again.source, again.layout.slices(again.roi)) != before
+
+
+def test_a_file_that_is_cut_off_while_it_is_open_is_told(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((100, 100, 100), np.uint8))
+    array = open_array(tmp_path / "a.npy", voxel_size=(1, 1, 1))
+    assert not array.read(array.roi).any()
+    os.truncate(tmp_path / "a.npy", 4096)
+    with pytest.raises(ValueError, match=r"a.npy cannot be read.* cut off"):
+        array.read(array.roi)
 
 
 def test_what_cannot_be_read_is_said(tmp_path) -> None:
