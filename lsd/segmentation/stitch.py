@@ -77,13 +77,13 @@ def stitch(
         np.array([len(names) for names, _ in own]), np.concatenate([names for names, _ in own])
     )
     for i, j in boxes.pairs(touching=touching).tolist():
-        here, there = boxes.compared(i, j)
+        rois = boxes.compared(i, j)
         parts = (
             labels[index][(roi - boxes.roi(index).begin).to_slices()]
-            for index, roi in ((i, here), (j, there))
+            for index, roi in zip((i, j), rois, strict=True)
         )
-        found = same(*parts, rule=rule)
-        joining.join(np.full(len(found), i), found[:, 0], np.full(len(found), j), found[:, 1])
+        pairs = same(*parts, rule=rule)
+        joining.join(np.full(len(pairs), i), pairs[:, 0], np.full(len(pairs), j), pairs[:, 1])
     names = joining.names(np.concatenate([voxels for _, voxels in own]))
     return _written(labels, boxes, [ids for ids, _ in own], names)
 

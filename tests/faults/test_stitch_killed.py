@@ -12,7 +12,7 @@ from hashes import digests
 
 from lsd.blockwise.on_disk.ledger import RECORD
 from lsd.blockwise.on_disk.step import load_step
-from lsd.segmentation.stitching.listed import Given, find_blocks
+from lsd.segmentation.stitching.listed import Hints, find_blocks
 from lsd.segmentation.stitching.run import stitch_files
 from lsd.spec import Stitch
 
@@ -44,7 +44,7 @@ def blocks(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_again_and_again_and_resumed(blocks, tmp_path, workers) -> None:
-    found = find_blocks(blocks, Given(voxel_size=(4, 4, 4)))
+    found = find_blocks(blocks, Hints(voxel_size=(4, 4, 4)))
     stitch_files(found, tmp_path / "undisturbed" / "a.zarr", settings=Stitch(piece=PIECE))
     words = ("stitch.py", str(blocks), str(tmp_path / "disturbed" / "a.zarr"))
     options = ("--voxel-size=4,4,4", "--piece=8,8,8", f"--workers={workers}")

@@ -19,14 +19,14 @@ from lsd.segmentation.stitch import Rule, stitch
 from lsd.segmentation.stitching.blocks import SideBySide, placed, side_by_side
 from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.segmentation.stitching.labels import LABEL
-from lsd.segmentation.stitching.listed import Given, find_blocks
+from lsd.segmentation.stitching.listed import Hints, find_blocks
 from lsd.segmentation.stitching.run import stitch_files, write_stitched
 from lsd.spec import Stitch, Workers
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.inputs import OwnArray
 
-SIZE = Given(voxel_size=(5.24, 4, 4))
+SIZE = Hints(voxel_size=(5.24, 4, 4))
 SHAPE = (18, 22, 23)
 LABELS = instances(SHAPE, 7)
 BLOCKS = cut(LABELS, (8, 9, 10), (2, 3, 3), seed=7)
@@ -78,7 +78,7 @@ def test_blockwise_is_as_arrays(tmp_path_factory, seed, flat, piece, rule, touch
     blocks = rough(cut(instances(shape, seed), (6, 7, 8)[-dims:], (2, 3, 3)[-dims:]), seed)
     parts, begins = [b for _, b in blocks], [tuple(np.add(b, -3)) for b, _ in blocks]
     found = find_blocks(
-        saved(folder / "in", list(zip(begins, parts, strict=True))), Given(voxel_size=(4.0,) * dims)
+        saved(folder / "in", list(zip(begins, parts, strict=True))), Hints(voxel_size=(4.0,) * dims)
     )
     asked = Stitch(rule=rule, piece=piece[-dims:], touching=touching)
     stitched = stitch_files(found, folder / "out.zarr", settings=asked)

@@ -10,7 +10,7 @@ import tifffile
 import zarr
 from cut_blocks import PERFECT, cut, instances, is_renaming
 
-from lsd.segmentation.stitching.listed import Given, find_blocks
+from lsd.segmentation.stitching.listed import Hints, find_blocks
 from lsd.segmentation.stitching.named import Names, guessed
 from lsd.segmentation.stitching.run import stitch_files
 from lsd.spec import Stitch
@@ -44,25 +44,25 @@ def test_tiff_files_with_offsets_in_their_names(tmp_path) -> None:
         tiff(tmp_path / f"run3_block_z{z}_y{y:04d}_x{x}.tif", labels)
     (tmp_path / "notes.txt").write_text("ours")
     (tmp_path / ".hidden.tif").write_bytes(b"II*\0")
-    given = Given(voxel_size=SIZE)
+    given = Hints(voxel_size=SIZE)
     array = whole(find_blocks(tmp_path, given), tmp_path / "guessed.zarr.zarr")
     assert array.offset == (0, 0, 0)
     (tmp_path / "guessed.zarr.zarr").rename(tmp_path.parent / f"{tmp_path.name}-moved.zarr")
-    pattern = Given(voxel_size=SIZE, pattern="{}_block_z{z}_y{y}_x{x}.tif")
+    pattern = Hints(voxel_size=SIZE, pattern="{}_block_z{z}_y{y}_x{x}.tif")
     assert find_blocks(tmp_path, pattern) == find_blocks(tmp_path, given)
 
 
 def test_names_that_count_blocks_and_names_in_nm(tmp_path) -> None:
     for (z, y, x), labels in BLOCKS:
         tiff(tmp_path / f"{x // 7}-{y // 6}-{z // 5}.tif", labels)
-    given = Given(voxel_size=SIZE, pattern="{x}-{y}-{z}.tif", step=(5, 6, 7))
+    given = Hints(voxel_size=SIZE, pattern="{x}-{y}-{z}.tif", step=(5, 6, 7))
     counted = find_blocks(tmp_path, given)
     whole(counted, tmp_path.parent / f"{tmp_path.name}.zarr")
     other = tmp_path / "nm"
     other.mkdir()
     for (z, y, x), labels in BLOCKS:
         np.save(other / f"{z * 40}_{y * 5.24:.2f}_{x * 4}.npy", labels)
-    given = Given(voxel_size=SIZE, pattern="{z}_{y}_{x}.npy", nm=True)
+    given = Hints(voxel_size=SIZE, pattern="{z}_{y}_{x}.npy", nm=True)
     in_nm = find_blocks(other, given)
     assert [f.begin for f in in_nm.files] == [f.begin for f in counted.files]
     whole(in_nm, tmp_path.parent / f"{tmp_path.name}-nm.zarr")
@@ -76,7 +76,7 @@ def test_hdf5_files_with_attributes(tmp_path) -> None:
             file["seg/ids"].attrs.update(resolution=SIZE, offset=nm(begin))
     with pytest.raises(ValueError, match=r"0.h5 holds 2 arrays: raw, seg/ids; .* --array"):
         find_blocks(tmp_path)
-    array = whole(find_blocks(tmp_path, Given(array="seg/ids")), tmp_path.parent / "hdf5.zarr")
+    array = whole(find_blocks(tmp_path, Hints(array="seg/ids")), tmp_path.parent / "hdf5.zarr")
     assert array.offset == (0, 19, 0)
     assert [float(n) for n in array.remainder] == [1.5, pytest.approx(100 - 19 * 5.24), 0]
 
@@ -105,7 +105,7 @@ def test_arrays_of_one_file(tmp_path, kind) -> None:
         file.close()
     with pytest.raises(ValueError, match=r"raw: its file states no voxel size.* --voxel-size"):
         find_blocks(path)
-    whole(find_blocks(path, Given(array="blocks")), tmp_path / "out.zarr")
+    whole(find_blocks(path, Hints(array="blocks")), tmp_path / "out.zarr")
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "map"])
@@ -125,13 +125,13 @@ def test_lists(tmp_path, kind) -> None:
         path.write_text(json.dumps([{"path": name, "offset": begin} for name, begin in rows]))
     else:
         path.write_text(json.dumps(dict(rows)))
-    whole(find_blocks(path, Given(voxel_size=SIZE)), tmp_path / "out.zarr")
+    whole(find_blocks(path, Hints(voxel_size=SIZE)), tmp_path / "out.zarr")
 
 
 def test_axes_in_another_order(tmp_path) -> None:
     for (z, y, x), labels in BLOCKS:
         np.save(tmp_path / f"z{z}_y{y}_x{x}.npy", labels.T)
-    whole(find_blocks(tmp_path, Given(voxel_size=SIZE, axes="xyz")), tmp_path.parent / "xyz.zarr")
+    whole(find_blocks(tmp_path, Hints(voxel_size=SIZE, axes="xyz")), tmp_path.parent / "xyz.zarr")
 
 
 def test_what_a_list_says_counts_before_names_and_files(tmp_path) -> None:
@@ -140,7 +140,7 @@ def test_what_a_list_says_counts_before_names_and_files(tmp_path) -> None:
         array = file.create_dataset("a", data=np.ones((3, 4, 5), np.uint8))
         array.attrs.update(resolution=(1, 1, 1), offset=begin)
     assert [f.begin[2] for f in find_blocks(tmp_path).files] == [4, 8]
-    pattern = Given(pattern="z{z}_y{y}_x{x}.zarr")
+    pattern = Hints(pattern="z{z}_y{y}_x{x}.zarr")
     assert [f.begin[2] for f in find_blocks(tmp_path, pattern).files] == [0, 9]
     rows = [{"path": "z0_y0_x0.zarr", "offset": [1, 2, 3], "array": "a"}]
     (tmp_path / "a.json").write_text(json.dumps(rows))
@@ -210,7 +210,7 @@ def test_lists_that_are_wrong(tmp_path, name, content, says) -> None:
     np.save(tmp_path / "b.npy", np.ones((2, 3, 4), np.uint8))
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=says):
-        find_blocks(tmp_path / name, Given(voxel_size=(1, 1, 1)))
+        find_blocks(tmp_path / name, Hints(voxel_size=(1, 1, 1)))
 
 
 def test_other_mistakes(tmp_path) -> None:
@@ -221,16 +221,16 @@ def test_other_mistakes(tmp_path) -> None:
     np.save(tmp_path / "z0_y0_x0.npy", np.ones((2, 3, 4), np.uint8))
     with pytest.raises(ValueError, match=r"states no voxel size.* set --voxel-size"):
         find_blocks(tmp_path)
-    given = Given(voxel_size=(1, 1, 1), pattern="a_{z}_{y}_{x}.npy")
+    given = Hints(voxel_size=(1, 1, 1), pattern="a_{z}_{y}_{x}.npy")
     with pytest.raises(ValueError, match=r"holds no block called as 'a_{z}_{y}_{x}.npy'"):
         find_blocks(tmp_path, given)
     with pytest.raises(ValueError, match=r"pattern 'a_{z}' has the fields z; it needs {z}, {y}"):
-        find_blocks(tmp_path, Given(pattern="a_{z}"))
+        find_blocks(tmp_path, Hints(pattern="a_{z}"))
     with pytest.raises(ValueError, match="give one of --nm and --step"):
-        find_blocks(tmp_path, Given(nm=True, step=(1, 1, 1)))
+        find_blocks(tmp_path, Hints(nm=True, step=(1, 1, 1)))
     with pytest.raises(ValueError, match=r"--step has 2 numbers, .* 3 axes"):
-        find_blocks(tmp_path, Given(voxel_size=(1, 1, 1), step=(1, 1)))
-    found = find_blocks(tmp_path, Given(voxel_size=(1, 1, 1)))
+        find_blocks(tmp_path, Hints(voxel_size=(1, 1, 1), step=(1, 1)))
+    found = find_blocks(tmp_path, Hints(voxel_size=(1, 1, 1)))
     with pytest.raises(ValueError, match="would be written into the input"):
         stitch_files(found, tmp_path / "z0_y0_x0.npy", settings=Stitch())
 

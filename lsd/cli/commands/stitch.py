@@ -31,7 +31,7 @@ from lsd.spec.user_paths import expanded
 from lsd.system.commands import hand_on
 
 if TYPE_CHECKING:
-    from lsd.segmentation.stitching.listed import Given
+    from lsd.segmentation.stitching.listed import Hints
 
 _DEFAULT = Stitch()
 
@@ -116,7 +116,7 @@ def _do(arguments: argparse.Namespace) -> None:
     from lsd.segmentation.stitching.run import ARRAY, stitch_files
 
     check_workers(settings.workers, section="stitch")
-    blocks = find_blocks(expanded(arguments.folder), _given(arguments))
+    blocks = find_blocks(expanded(arguments.folder), _hints(arguments))
     if arguments.dry_run:
         from lsd.cli.survey.stitching import survey
 
@@ -151,10 +151,10 @@ def _by_option(line: str) -> str:
     return f"--{others.get(field, field.rpartition('.')[2])}{colon}{words}"
 
 
-def _given(arguments: argparse.Namespace) -> Given:
-    from lsd.segmentation.stitching.listed import Given
+def _hints(arguments: argparse.Namespace) -> Hints:
+    from lsd.segmentation.stitching.listed import Hints
 
-    return Given(
+    return Hints(
         array=arguments.array,
         pattern=arguments.pattern,
         step=arguments.step,

@@ -11,7 +11,7 @@ from lsd.blockwise.on_disk.inspect import status
 from lsd.blockwise.on_disk.step import load_step
 from lsd.cli.survey.words import amount, times
 from lsd.segmentation.stitching.blocks import BlockFiles
-from lsd.segmentation.stitching.run import first_step, told, volume_grid
+from lsd.segmentation.stitching.run import first_step, overview, volume_grid
 from lsd.spec import Stitch
 from lsd.spec.plurals import counted
 
@@ -19,7 +19,7 @@ from lsd.spec.plurals import counted
 def survey(blocks: BlockFiles, target: Path, settings: Stitch) -> Iterator[str]:
     """The blocks, the rule, the volume, and which steps are done."""
     boxes = blocks.open(target).boxes
-    yield from told(blocks, boxes, boxes.pairs(touching=settings.touching))
+    yield from overview(blocks, boxes, boxes.pairs(touching=settings.touching))
     sizes = sorted({tuple(file.shape) for file in blocks.files}, key=math.prod)
     extent = times(sizes[0]) if len(sizes) == 1 else f"{times(sizes[0])} to {times(sizes[-1])}"
     yield f"blocks of {extent}, voxels of {times(blocks.voxel_size)} nm; {settings.rule}"

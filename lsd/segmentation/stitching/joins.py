@@ -66,9 +66,9 @@ class JoinsFunction:
         own, begin = self.blocks.whole(index), boxes.roi(index).begin
         compared = []
         for other in later:
-            here, there = boxes.compared(index, other)
-            labels = self.blocks.read(other, there)
-            compared.append(Compared(other, own[(here - begin).to_slices()], labels))
+            own_roi, other_roi = boxes.compared(index, other)
+            labels = self.blocks.read(other, other_roi)
+            compared.append(Compared(other, own[(own_roi - begin).to_slices()], labels))
         return compared
 
     def compute(self, block: Block, source: list[Compared]) -> Output:

@@ -1,4 +1,4 @@
-"""Labelled blocks of other programs, found in a folder, a file or a list, and where each lies."""
+"""Labelled blocks of other programs, in a folder, a file or a list, and where each lies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Given:
+class Hints:
     """What a person says of blocks, beside what their files say.
 
     array:      name of the array in each file; "": the only one
@@ -43,7 +43,7 @@ class Given:
     axes: str | None = None
 
 
-_NOTHING = Given()
+_NOTHING = Hints()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class _Block:
         return tuple(self.array.shape)
 
 
-def find_blocks(path: Path, given: Given = _NOTHING) -> BlockFiles:
+def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
     """The blocks that there are at `path`: files in a folder, arrays in one file, or what a list
     (CSV or JSON) names.
 
@@ -70,35 +70,35 @@ def find_blocks(path: Path, given: Given = _NOTHING) -> BlockFiles:
     block, where that is not known, for files that cannot be read or hold no ids, for voxel sizes
     that differ, for blocks that lie between the voxels of another, and for two in one place.
     """
-    if given.nm and given.step:
+    if hints.nm and hints.step:
         raise ValueError("offsets are either in nm or count blocks: give one of --nm and --step")
-    names = Names(given.pattern) if given.pattern else None
-    found = [
-        _opened(entry, given, names) for entry in entries(path, array=given.array, names=names)
+    names = Names(hints.pattern) if hints.pattern else None
+    blocks = [
+        _opened(entry, hints, names) for entry in entries(path, array=hints.array, names=names)
     ]
-    first = found[0]
-    begins = np.array([_begin_beside(block, first) for block in found], np.int64)
-    shapes = np.array([block.shape for block in found], np.int64)
+    first = blocks[0]
+    begins = np.array([_begin_beside(block, first) for block in blocks], np.int64)
+    shapes = np.array([block.shape for block in blocks], np.int64)
     order = Boxes.order(begins, shapes)
-    _refuse_one_place(found, begins, shapes, order)
-    files = tuple(_file(found[n], begins[n]) for n in order)
+    _refuse_one_place(blocks, begins, shapes, order)
+    files = tuple(_file(blocks[n], begins[n]) for n in order)
     return BlockFiles(
         folder=str(first.entry.folder.resolve()),
         files=files,
         voxel_size=first.array.voxel_size,
         remainder=tuple(map(str, first.remainder)),
-        axes=given.axes,
-        stated=given.voxel_size is not None,
+        axes=hints.axes,
+        stated=hints.voxel_size is not None,
     )
 
 
-def _opened(entry: Entry, given: Given, names: Names | None) -> _Block:
+def _opened(entry: Entry, hints: Hints, names: Names | None) -> _Block:
     try:
         array = open_array(
             entry.folder / entry.path,
             entry.array,
-            voxel_size=given.voxel_size,
-            axes=given.axes,
+            voxel_size=hints.voxel_size,
+            axes=hints.axes,
         ).without_channel()
     except ValueError as error:
         raise ValueError(_by_option(str(error))) from error
@@ -106,17 +106,17 @@ def _opened(entry: Entry, given: Given, names: Names | None) -> _Block:
         raise ValueError(
             f"{entry.title} is {array.dtype}; labels are whole numbers: write them as integers"
         )
-    if given.step is not None and len(given.step) != array.roi.dims:
+    if hints.step is not None and len(hints.step) != array.roi.dims:
         raise ValueError(
-            f"--step has {len(given.step)} numbers, {entry.title} {array.roi.dims} axes; give one "
+            f"--step has {len(hints.step)} numbers, {entry.title} {array.roi.dims} axes; give one "
             f"for each"
         )
-    begin, remainder = _place(entry, array, given, names)
+    begin, remainder = _place(entry, array, hints, names)
     return _Block(entry, array, begin, remainder)
 
 
 def _place(
-    entry: Entry, array: Array, given: Given, names: Names | None
+    entry: Entry, array: Array, hints: Hints, names: Names | None
 ) -> tuple[Coordinate, Remainder]:
     """First voxel of a block, and how its grid lies."""
     stated = array.layout.stated.offset is not None
@@ -138,15 +138,15 @@ def _place(
             f"{entry.title} has {counted(array.roi.dims, 'axis')}, and its offset is "
             f"{tuple(map(float, values))}; give one number for each"
         )
-    return _in_voxels(entry, array, values, given)
+    return _in_voxels(entry, array, values, hints)
 
 
 def _in_voxels(
-    entry: Entry, array: Array, values: Sequence[Fraction], given: Given
+    entry: Entry, array: Array, values: Sequence[Fraction], hints: Hints
 ) -> tuple[Coordinate, Remainder]:
     """An offset of a name or a list."""
     none = (Fraction(0),) * len(values)
-    if given.nm:
+    if hints.nm:
         begin = whole_voxels([float(n) for n in values], array.voxel_size)
         return begin, left_over([float(n) for n in values], begin, array.voxel_size)
     if any(n.denominator != 1 for n in values):
@@ -154,7 +154,7 @@ def _in_voxels(
             f"{entry.title} lies at {tuple(map(float, values))}, which are no whole voxels; say "
             f"--nm if they are nanometres"
         )
-    steps = given.step or (1,) * len(values)
+    steps = hints.step or (1,) * len(values)
     return Coordinate(int(n) * step for n, step in zip(values, steps, strict=True)), none
 
 

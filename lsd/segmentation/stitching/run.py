@@ -95,7 +95,7 @@ def write_stitched(
     """
     opened = blocks.open(container)
     pairs = opened.boxes.pairs(touching=settings.touching)
-    for line in told(blocks, opened.boxes, pairs):
+    for line in overview(blocks, opened.boxes, pairs):
         progress(line)
     counting = first_step(blocks, container, made_from=made_from)
     _run(counting, settings.workers, progress)
@@ -119,7 +119,7 @@ def write_stitched(
     return Stitched(len(opened.boxes), len(pairs), count, joined, objects)
 
 
-def told(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str]:
+def overview(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str]:
     """What there is to be stitched, in lines: how many blocks, and which of them are alone."""
     lines = [
         f"{counted(len(boxes), 'block')} in {text(boxes.hull)}, of which "

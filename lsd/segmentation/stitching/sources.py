@@ -58,17 +58,17 @@ def entries(path: Path, *, array: str = "", names: Names | None = None) -> list[
     if path.is_file() and path.suffix.lower() in LISTS:
         return _listed(path, array)
     if _is_container(path):
-        found = [
+        candidates = [
             Entry(path.parent, path.name, name, name.rpartition("/")[2])
             for name in _below(containers.array_names(path), array)
         ]
     elif path.is_dir():
-        found = [
+        candidates = [
             Entry(path, file.name, _only(file, array), file.name) for file in _files(path, names)
         ]
     else:
         raise ValueError(f"{path} is no folder, no file of arrays and no list (.csv, .json)")
-    kept = [entry for entry in found if names is None or names.offset(entry.name) is not None]
+    kept = [entry for entry in candidates if names is None or names.offset(entry.name) is not None]
     if not kept:
         called = "" if names is None else f" called as {names.pattern!r}"
         raise ValueError(
@@ -174,8 +174,8 @@ def _entry(path: Path, number: int, row: Mapping[str, Any], array: str) -> Entry
             f"{path}: block {number} ({file}) has the offset {offset!r}; give a number for each "
             f"axis, z y x"
         ) from None
-    there = path.parent / file
-    if not there.exists():
-        raise ValueError(f"{path}: block {number}: there is no {there}")
-    name = str(row.get("array") or "") or _only(there, array)
+    block = path.parent / file
+    if not block.exists():
+        raise ValueError(f"{path}: block {number}: there is no {block}")
+    name = str(row.get("array") or "") or _only(block, array)
     return Entry(path.parent, file, name, Path(file).name, values or None)

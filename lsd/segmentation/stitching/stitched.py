@@ -79,8 +79,8 @@ class StitchedFunction:
         volume = np.zeros(block.write.shape, np.uint64)
         for part in source:
             ids, objects = self._table(part.number)
-            found = relabel(part.labels, ids, objects)
-            np.copyto(volume[part.place], found, where=part.is_own)
+            stitched = relabel(part.labels, ids, objects)
+            np.copyto(volume[part.place], stitched, where=part.is_own)
         return Output({self.array: volume})
 
     def _part(self, index: int, owner: NDArray[np.int64], piece: Roi) -> Part | None:
