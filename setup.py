@@ -51,6 +51,7 @@ setup(
         "numcodecs",
         "h5py",
         "tifffile",
+        "pillow",
         "gunpowder>=1.4.4,<1.5",
         "funlib.geometry",
         # its start of workers is called by what is private in 2.0

@@ -6,16 +6,33 @@ import pkgutil
 
 import pytest
 
-from lsd.spec import Boundary, Descriptors, Evaluate, Fragments, Mutex, Predict, Segment, Spec
+from lsd.spec import (
+    Boundary,
+    Descriptors,
+    Evaluate,
+    Fragments,
+    InteriorBoundary,
+    Mutex,
+    Objects,
+    Occupancy,
+    Predict,
+    Segment,
+    Semantic,
+    SignedDistance,
+    Spec,
+)
 from lsd.spec.kinds import Kind
 
 ROOMS = ("targets", "segmentation", "evaluation", "prediction")
-SPECS = (Descriptors, Boundary, Fragments, Mutex, Segment, Evaluate, Predict)
+OBJECTS = (Occupancy, InteriorBoundary, SignedDistance, Semantic)
+SPECS = (Descriptors, Boundary, *OBJECTS, Fragments, Mutex, Objects, Segment, Evaluate, Predict)
 
 # other things of the same name, and why
 OTHERS = {
     "dtype": "of arrays in memory, which are exact; the config's is of files",
     "device": "None: the cores, by numba; 'auto' of the config is torch's",
+    "average_precision.thresholds": "of overlap; the config's are of joining",
+    "Evaluation.__init__.heads": "scores that were found, by name; the config's names heads",
 }
 
 
@@ -44,7 +61,11 @@ def _pairs():
                 spec.model_fields[name].get_default() for spec in SPECS if name in spec.model_fields
             ]
             homes = [value for value in fields if not isinstance(value, Spec)]
-            if homes and parameter.default is not parameter.empty and name not in OTHERS:
+            if (
+                homes
+                and parameter.default is not parameter.empty
+                and not {name, f"{function.__qualname__}.{name}"} & OTHERS.keys()
+            ):
                 yield pytest.param(
                     name,
                     parameter.default,
@@ -66,16 +87,26 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     from lsd.segmentation.fragments import fragments
     from lsd.segmentation.kernels.linkage import linkage
     from lsd.segmentation.mutex import mutex
+    from lsd.segmentation.objects import objects
     from lsd.targets.boundary import boundary
     from lsd.targets.descriptors import descriptors
+    from lsd.targets.interior_boundary import interior_boundary
+    from lsd.targets.occupancy import occupancy
+    from lsd.targets.semantic import semantic
+    from lsd.targets.signed_distance import signed_distance
 
     homes = {
         fragments: (Fragments, set(Fragments.model_fields)),
         mutex: (Mutex, set(Mutex.model_fields)),
+        objects: (Objects, set(Objects.model_fields)),
         agglomerate: (Segment, {"scoring", "caution", "cautious_above"}),
         linkage: (Segment, {"caution"}),
         descriptors: (Descriptors, {"downsample", "components", "mode"}),
         boundary: (Boundary, {"width"}),
+        occupancy: (Occupancy, {"mode"}),
+        interior_boundary: (InteriorBoundary, {"width"}),
+        signed_distance: (SignedDistance, {"reach"}),
+        semantic: (Semantic, {"ignore"}),
         compare: (Evaluate, {"ignore", "background"}),
         score: (Evaluate, {"ignore", "background"}),
         best_threshold: (Evaluate, {"tolerance"}),

@@ -26,6 +26,7 @@ from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
 from lsd.system.commands import hand_on
 from lsd.system.ranks import is_first
+from lsd.system.threads import sleep_where_idle
 
 Action = Callable[[Config], object]
 
@@ -85,6 +86,7 @@ class Command:
         logging.captureWarnings(True)
         quiet_libraries()
         hand_on()
+        sleep_where_idle()
         started = [sys.argv[0]] if program is None else program.split()
         words = (*started, *(sys.argv[1:] if argv is None else argv))
         is_dry = getattr(arguments, "dry_run", False)
@@ -104,8 +106,11 @@ class Command:
             assert self.survey is not None
             # at once: what comes first imports torch
             _write(f"what {self.name} would do, without doing it; this takes some seconds")
-            for line in self.survey(config, bool(shared)):
-                _write(line)
+            from lsd.volumes.images.listing import lists_aside
+
+            with lists_aside():
+                for line in self.survey(config, bool(shared)):
+                    _write(line)
         else:
             run = self.by_workers if shared and self.by_workers else self.run
             _logged(run, config, words)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lsd import __version__
-from lsd.cli.commands import blocks, evaluate, new, predict, segment, stitch, sweep, train
+from lsd.cli.commands import blocks, evaluate, fetch, new, predict, segment, stitch, sweep, train
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.spec.mistakes import suggestion
 
 COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "new": (new.__doc__, new.main),
+    "fetch": (fetch.__doc__, fetch.main),
     "train": (train.__doc__, train.COMMAND.main),
     "predict": (predict.__doc__, predict.COMMAND.main),
     "segment": (segment.__doc__, segment.COMMAND.main),

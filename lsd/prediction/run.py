@@ -34,6 +34,7 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
 from lsd.volumes.raw_checks import check_raw
@@ -168,6 +169,7 @@ def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
 def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
     region = wanted.settings.region
     try:
+        check_use(volume, {}, dims=wanted.restored.config.network.dims)
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
         roi = within(region, volume.raw.roi) if region else volume.roi
@@ -180,7 +182,7 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
     network = wanted.restored.config.network
     check_axes(network, volume.roi.dims)
     least = smallest(network, wanted.variant)
-    extent = volume.raw.roi.shape[-len(least) :]
+    extent = volume.least_shape[-len(least) :]
     if wanted.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
         raise ValueError(
             f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least "
@@ -190,7 +192,7 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    words = other_voxels(volume.voxel_size, restored)
+    words = other_voxels(volume.voxel_size, restored) if volume.calibrated else ""
     if words:
         log.warning("volume %r has %s", volume.name, words)
 
@@ -279,6 +281,7 @@ def _create(
         channels=channels(kind, network.dims),
         chunks=chunk_shape(plan.grid.write_shape),
         remainder=volume.raw.remainder,
+        calibrated=volume.calibrated,
         attributes=attributes(
             kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored
         ),

@@ -16,6 +16,7 @@ from lsd.segmentation.mask import mask_of
 from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.predicted import PredictedHead, head_input, open_heads
+from lsd.segmentation.sections import settings_for
 from lsd.segmentation.threshold import picked, scoring_settings
 from lsd.spec import Config, Volume
 from lsd.spec.paths import data_root, segmentation
@@ -78,7 +79,8 @@ def _task(config: Config, name: str, volume: Volume) -> Task:
     raw = [locate(volume.path, root=data_root(config))] if volume.path else []
     sources = [first.source.path, *raw, *(mask.containers() if mask else [])]
     refuse_same(segmentation(config, name), sources)
-    inputs = Inputs(config.segment, first.roi, heads, mask)
+    settings = settings_for(config.segment, volume, calibrated=first.calibrated)
+    inputs = Inputs(settings, first.roi, heads, mask)
     return Task(config, name, predicted, _thresholds(config, volume), inputs)
 
 

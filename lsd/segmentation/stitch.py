@@ -18,6 +18,7 @@ from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.ids import ids
 from lsd.arrays.lookup import relabel
 from lsd.arrays.pairs import Pairs, count_pairs
+from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
 from lsd.segmentation.stitching.own import count_own, owners
@@ -145,10 +146,8 @@ def _joined(pairs: Pairs, rule: Rule) -> NDArray[np.uint64]:
 
 def _areas(names: NDArray[np.uint64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """All voxels of the id of each pair."""
-    _, number = np.unique(names, return_inverse=True)
-    sums = np.zeros(len(names), np.int64)
-    np.add.at(sums, number, counts)
-    return np.asarray(sums[number])
+    distinct, number = np.unique(names, return_inverse=True)
+    return np.asarray(sums(number, counts, len(distinct))[number])
 
 
 def _is_one(

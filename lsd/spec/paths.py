@@ -9,10 +9,10 @@ from lsd.spec.config import Config
 from lsd.spec.user_paths import expanded
 
 
-def data_root(config: Config) -> Path:
-    """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else
-    ./data."""
-    return expanded(config.data_root or os.environ.get("LSD_DATA") or "data")
+def data_root(config: Config | None) -> Path:
+    """Folder that relative volume paths start from: config.data_root, else, and without a config,
+    $LSD_DATA, else ./data."""
+    return expanded((config and config.data_root) or os.environ.get("LSD_DATA") or "data")
 
 
 def run_folder(config: Config) -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -23,7 +24,7 @@ from lsd.spec.base import (
     Spec,
 )
 from lsd.spec.error_place import CHOSEN
-from lsd.spec.kinds import Kind
+from lsd.spec.images import IMAGES, MASKS, Images
 from lsd.spec.names import fault
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import with_variables
@@ -39,43 +40,6 @@ Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
 _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
-
-
-class Format(Kind):
-    """A file format of arrays; `lsd.volumes.formats.format` says how to write one.
-
-    A file is opened by the format that claims it, so no volume names its format.
-    """
-
-    noun: ClassVar[str] = "format"
-
-
-class Zarr2(Format):
-    """zarr v2 folders, with OME-Zarr metadata or without."""
-
-    kind: Literal["zarr"] = "zarr"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.zarr2:ZarrFormat"
-
-
-class Hdf5(Format):
-    """HDF5 files."""
-
-    kind: Literal["hdf5"] = "hdf5"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.hdf5:Hdf5Format"
-
-
-class Tiff(Format):
-    """TIFF files."""
-
-    kind: Literal["tiff"] = "tiff"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
-
-
-class Npy(Format):
-    """numpy files of one array."""
-
-    kind: Literal["npy"] = "npy"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.npy:NpyFormat"
 
 
 class Synthetic(Spec):
@@ -117,6 +81,7 @@ class Volume(Spec):
     path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
                 absolute or below the data root
     synthetic:  a made-up volume instead of a path
+    images:     2D images in folders instead of a path: raw is "images", labels are "masks"
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
                 "other.zarr:volumes/x" (container, colon, array) names an array of another
                 container.  None: there is none.
@@ -125,7 +90,7 @@ class Volume(Spec):
     voxel_size, offset, axes:  what the config says before the files do: of all arrays, or by name,
                 as in offset={"labels": (0, 0, 0)}.  Where it contradicts a file, a warning names
                 both
-    voxel_size: nm, z y x; needed where a file gives none
+    voxel_size: nm, z y x; needed where a file gives none, but for images, which may have none
     offset:     nm, z y x; arrays must lie whole voxels apart
     axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
     region:     the part that may be used (see Region).  Raw may be read outside it as context,
@@ -147,6 +112,8 @@ class Volume(Spec):
 
     path: Name | None = None
     synthetic: Synthetic | None = None
+    # not written where there is none: volumes of before had no such field
+    images: Annotated[Images | None, Field(exclude_if=lambda images: images is None)] = None
     raw: str = "volumes/raw"
     labels: Name | None = None
     labels_mask: Name | None = None
@@ -171,12 +138,25 @@ class Volume(Spec):
             raise ValueError(f"a volume's name is one file name, of its outputs; {name!r} {wrong}")
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _arrays_of_images(cls, fields: Any) -> Any:
+        """Images have names for their arrays, so nobody need write them."""
+        images = fields.get("images") if isinstance(fields, Mapping) else None
+        if images is None:
+            return fields
+        # what is no Images is told of where the field itself is read
+        given = images if isinstance(images, Mapping) else getattr(images, "__dict__", {})
+        return {"raw": IMAGES, **({"labels": MASKS} if given.get("masks") else {}), **fields}
+
     @model_validator(mode="after")
     def _one_source(self) -> Volume:
-        if (self.path is None) == (self.synthetic is None):
+        sources = (self.path, self.synthetic, self.images)
+        given = sum(source is not None for source in sources)
+        if given != 1:
             raise ValueError(
-                "a volume has either a path or synthetic=Synthetic(...), got "
-                + ("both" if self.path else "neither")
+                "a volume has one of a path, synthetic=Synthetic(...) and images=Images(...), got "
+                + ("none of them" if given == 0 else f"{given} of them")
             )
         return self
 
@@ -219,7 +199,8 @@ class Volume(Spec):
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(with_variables(self.path)).stem if self.path else "synthetic"
+        path = self.images.list_file if self.images else self.path
+        return PurePath(with_variables(path)).stem if path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
@@ -322,15 +303,10 @@ with warnings.catch_warnings():
 
 __all__ = [
     "Dataset",
-    "Format",
-    "Hdf5",
-    "Npy",
     "Part",
     "RawRange",
     "Sharpen",
     "Synthetic",
-    "Tiff",
     "Volume",
     "VoxelSize",
-    "Zarr2",
 ]

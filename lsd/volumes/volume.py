@@ -18,9 +18,11 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
+from lsd.spec.images import IMAGES, MASKS
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
-from lsd.volumes.generated import generate
+from lsd.volumes.generated import check_instances, generate
+from lsd.volumes.images.ids import across_images
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
@@ -49,6 +51,23 @@ class OpenVolume:
     def voxel_size(self) -> tuple[float, ...]:
         """Voxel size in nm, z y x."""
         return self.raw.voxel_size
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the voxel size is known; where it is not, it is 1 along all axes."""
+        return self.raw.calibrated
+
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Where its sections are images of their own, the size of each, (z, 2) along y and x; None
+        for a volume."""
+        return self.raw.image_sizes
+
+    @property
+    def least_shape(self) -> tuple[int, ...]:
+        """Shape of raw; of images, the least along each axis."""
+        sizes = self.image_sizes
+        return tuple(self.raw.roi.shape) if sizes is None else (1, *sizes.min(axis=0).tolist())
 
     @property
     def truth_roi(self) -> Roi | None:
@@ -92,11 +111,31 @@ class OpenVolume:
     def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """`read_labels` and `read_known`, each voxel read once."""
         labels = self._labels(roi)
-        return labels, self._known(roi, labels)
+        known = self._known(roi, labels)
+        if self.labels is not None and self.spec.images and self.spec.images.holds == "instances":
+            labels = across_images(labels, self.labels, roi)
+        return labels, known
+
+    def read_inside(self, roi: Roi) -> NDArray[np.bool_]:
+        """Where there is an image, bool (z, y, x); of a volume, where raw is."""
+        inside = np.zeros(roi.shape, dtype=bool)
+        for part in self.image_rois(roi):
+            inside[(part - roi.begin).to_slices()] = True
+        return inside
+
+    def image_rois(self, roi: Roi) -> list[Roi]:
+        """The part of each image that lies in `roi`; of a volume, its one part."""
+        common = roi.intersect(self.raw.roi)
+        if self.image_sizes is None or common.empty:
+            return [common]
+        images = (self.raw.image(z) for z in range(common.begin[0], common.end[0]))
+        return [part for image in images if not (part := image.intersect(common)).empty]
 
     def _known(self, roi: Roi, labels: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
         known = np.zeros(roi.shape, dtype=bool)
         known[(roi.intersect(self.roi) - roi.begin).to_slices()] = True
+        if self.image_sizes is not None:
+            known &= self.read_inside(roi)
         if self.labels_mask is not None:
             known &= self.labels_mask.read(roi, beyond="zero") != 0
         if self.spec.unknown is not None and self.labels is not None:
@@ -157,11 +196,7 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     fit.
     """
     try:
-        container = (
-            generate(volume.synthetic, data_root)
-            if volume.synthetic
-            else locate(str(volume.path), root=data_root)
-        )
+        container = _container(volume, data_root)
         check_there(container, root=data_root)
         references = {
             "raw": volume.raw,
@@ -175,9 +210,12 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             if reference is not None
         }
         check_against_files(volume, arrays)
+        if volume.synthetic:
+            check_instances(arrays, container)
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
+        _check_lengths(volume, raw)
         roi = within(volume.region, common_roi(volume, raw, truth))
         return OpenVolume(
             name=name,
@@ -217,15 +255,51 @@ def _arrays(volume: Volume) -> dict[str, str]:
     return {f"arrays.{name}": reference for name, reference in volume.arrays.items()}
 
 
+def _container(volume: Volume, root: Path) -> Path:
+    """Where the arrays of a volume lie, made if it is synthetic, or a list, and not there yet."""
+    if volume.images is not None:
+        from lsd.volumes.images.listing import listed  # loads what reads images
+
+        return listed(volume.images, root=root)
+    if volume.synthetic is not None:
+        return generate(volume.synthetic, root)
+    return locate(str(volume.path), root=root)
+
+
 def _open(volume: Volume, role: str, reference: str, volume_container: Path, root: Path) -> Array:
+    if volume.images is not None and reference in (IMAGES, MASKS):
+        reference = f"{volume.images.part or ''}/{reference}".strip("/")
     container, name = split(reference, volume_container, root=root)
     check_there(container, root=root)
     return open_array(
         container,
         name,
-        voxel_size=value_for(volume.voxel_size, role),
+        voxel_size=_voxel_size(volume, role),
         offset=value_for(volume.offset, role),
         axes=value_for(volume.axes, role),
+    )
+
+
+def _voxel_size(volume: Volume, role: str) -> tuple[float, ...] | None:
+    """nm, of all axes; that of an image is of y and x, and nothing lies between images."""
+    size = value_for(volume.voxel_size, role)
+    return (size[0], *size) if volume.images and size and len(size) == 2 else size
+
+
+def _check_lengths(volume: Volume, raw: Array) -> None:
+    if volume.sharpen is None:
+        return
+    if not raw.calibrated:
+        raise ValueError(needs_nm("sharpen, by its sigma,"))
+    if raw.image_sizes is not None and not volume.sharpen.in_xy:
+        raise ValueError("its images have nothing to do with each other: set sharpen's in_xy=True")
+
+
+def needs_nm(what: str) -> str:
+    """What is said of what wants lengths of a volume that has no voxel size."""
+    return (
+        f"{what} is in nm, and the volume has no voxel size; give it one, voxel_size=(y, x) in nm "
+        f"of the volume or the dataset, or take what is counted in voxels"
     )
 
 

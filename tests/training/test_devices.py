@@ -73,7 +73,7 @@ def test_more_devices_than_there_are(monkeypatch) -> None:
 
 
 def test_processes_without_a_sample_are_told(tmp_path, caplog, monkeypatch) -> None:
-    monkeypatch.setattr(start, "serve", lambda _: pytest.fail("enough"))
+    monkeypatch.setattr(start, "serve_store", lambda _: pytest.fail("enough"))
     run = config(tmp_path, batch_size=2, devices=5)
     with pytest.raises(pytest.fail.Exception):
         start.train_shared(run, progress=False)

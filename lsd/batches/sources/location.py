@@ -13,6 +13,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.batches.keys import LABELS, Filter, array, generator
+from lsd.batches.sources.image_places import ImagePlaces
 from lsd.batches.sources.places import PlaceIndex
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.volume import OpenVolume
@@ -32,7 +33,8 @@ class Location(Filter):
 
     output:     shape of the network's output, which lies in the middle of the labels that are
                 requested
-    min_masked: fraction of it that must be known; some voxel of it must carry a label as well
+    min_masked: fraction of it that must be known; some voxel of it must carry a label as well, but
+                for images (see `ImagePlaces`)
     places:     all that suit, where they are known; what is drawn is the same without, and slower
                 where they are rare
     Raises ValueError, naming the volume, where there is no such place.
@@ -52,6 +54,13 @@ class Location(Filter):
             min_masked,
             places,
         )
+        self.images = (
+            None
+            if volume.image_sizes is None
+            else ImagePlaces(volume, output=self.output, truth=truth(volume), min_masked=min_masked)
+        )
+        if self.images is not None:
+            return
         self.low, self.high = begins(
             truth(volume), self.output, min_masked=min_masked, name=volume.name
         )
@@ -60,7 +69,7 @@ class Location(Filter):
     def find_places(self) -> PlaceIndex | None:
         """The places that suit, None where they are so many that none need be known.  Raises
         ValueError if there are none."""
-        if self.places is None:
+        if self.places is None and self.images is None:
             rng = np.random.default_rng(0)
             suit = (begin for begin in self._anywhere(rng, PROBES) if self._suits(begin))
             if len(list(itertools.islice(suit, ENOUGH))) < ENOUGH:
@@ -82,6 +91,8 @@ class Location(Filter):
         return moved
 
     def _draw(self, rng: np.random.Generator) -> Coordinate:
+        if self.images is not None:
+            return self.images.draw(rng)
         if self.places is not None and self.places.whole:
             first = self.places.first(self.volume, self._anywhere(rng, TRIES))
             return first or self.places.draw(self.volume, rng)

@@ -36,6 +36,7 @@ from lsd.blockwise.running.work import Stopped, Take, Taken, work
 from lsd.spec.kinds import take_over
 from lsd.system.allocator import one_arena
 from lsd.system.process import die_with_parent
+from lsd.system.threads import sleep_where_idle
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Worker:
         """Returns when there is no block left; soon after the scheduler has ended, the process does
         too, whatever it is at."""
         one_arena()
+        sleep_where_idle()
         import daisy
 
         die_with_parent()

@@ -19,6 +19,7 @@ from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
 from lsd.system.commands import hand_on
+from lsd.system.threads import sleep_where_idle
 
 EXAMPLE = "config/examples/sweep.py"
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     quiet_libraries()
     # runs are processes of their own, whose messages name commands as they are typed here
     hand_on()
+    sleep_where_idle()
     guarded(lambda: _do(arguments), debug=arguments.debug)
 
 

@@ -11,6 +11,7 @@ from funlib.geometry import Roi
 from lsd.cli.survey.words import amount, times
 from lsd.spec import Config, Volume
 from lsd.spec.paths import data_root
+from lsd.spec.plurals import counted
 from lsd.volumes import generated
 from lsd.volumes.array import text
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -30,9 +31,13 @@ class Surveyed:
         where = f"{text(self.roi)}, voxels of {times(self.voxel_size)} nm"
         if self.opened is None:
             return f"{where}, synthetic, all of it labelled; it would be made first"
-        raw = self.opened.raw
-        size = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
-        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({size}), {_labelled(self.opened)}"
+        raw, sizes = self.opened.raw, self.opened.image_sizes
+        if not self.opened.calibrated:
+            where = f"{text(self.roi)}, no voxel size"
+        if sizes is not None:
+            where = f"{where}, {counted(len(sizes), 'image')}"
+        held = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
+        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({held}), {_labelled(self.opened)}"
 
 
 def surveyed(config: Config, names: tuple[str, ...]) -> dict[str, Surveyed]:

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.pairs import count_pairs
+from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 
 NOBODY = -1
@@ -48,10 +49,8 @@ def count_own(
     pairs = count_pairs(labels, is_own.view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)
-    voxels = np.zeros(len(names), np.uint64)
     own = (pairs.counts * (pairs.second > 0))[is_label].astype(np.uint64)
-    np.add.at(voxels, number, own)
-    return names, voxels
+    return names, sums(number, own, len(names))
 
 
 def _from_middle(boxes: Boxes, index: int, roi: Roi) -> NDArray[np.float64]:

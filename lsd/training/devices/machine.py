@@ -14,6 +14,7 @@ from pathlib import Path
 from lsd.spec import Config
 from lsd.spec.kinds import take_over
 from lsd.spec.paths import run_folder
+from lsd.system.threads import sleep_where_idle
 from lsd.training.devices.elsewhere import SIGNAL, machine_name
 from lsd.training.devices.host import Host
 from lsd.training.devices.start import check_devices
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     # as when the scripts are run: modules of the working folder can be imported
     sys.path.insert(0, str(arguments.cwd))
     os.environ[VARIABLE] = arguments.address
+    sleep_where_idle()
     try:
         store = connect()
     except OSError as error:

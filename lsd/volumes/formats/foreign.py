@@ -25,6 +25,7 @@ SUFFIXES = {
     ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file",
     ".json": "a JSON file",
 }  # fmt: skip
+IMAGE_FILES = ("a PNG image", "a JPEG image")
 MAGIC = {
     b"\x1f\x8b": "a gzip file",
     b"PK\x03\x04": "a zip file",
@@ -51,6 +52,12 @@ def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
     if kind is None:
         return ValueError(
             f"{path} is no {known}; these are read, and others by a module that imports= names"
+        )
+    if kind in IMAGE_FILES or kind.startswith("a folder of images"):
+        return ValueError(
+            f"{path} is {kind}; 2D images are named by a pattern, as in images=Images("
+            f"images='folder/*.png', masks='masks/*.png') in the place of the volume's path, and "
+            f"sections of a volume are read from a {known}"
         )
     return ValueError(
         f"{path} is {kind}, which is not read; write it as a {known}, or read it by a module that "

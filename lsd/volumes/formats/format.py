@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.answering import HandedOut
-from lsd.spec.volumes import Format
+from lsd.spec.formats import Format
 from lsd.volumes.attributes import from_attributes
 from lsd.volumes.metadata import Statement
 
@@ -83,6 +83,12 @@ class FileArray(HandedOut):
 
     def stored_chunks(self) -> Iterator[Chunk] | None:
         """Indices of the chunks that are on disk; None where the format does not tell."""
+        return None
+
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Of an array whose sections are images of their own, how large each is, (sections, 2)
+        along y and x from 0 on; beyond that there is nothing.  None for any other."""
         return None
 
     def why_empty(self, title: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.spec.volumes import Npy
+from lsd.spec.formats import Npy
 from lsd.volumes.formats.format import FileArray, FileFormat, Slices
 
 MAGIC = b"\x93NUMPY"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.spec.volumes import Zarr2
+from lsd.spec.formats import Zarr2
 from lsd.volumes.attributes import completed, from_attributes
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
 from lsd.volumes.formats.ngff import around, finest, levels
