@@ -21,7 +21,7 @@ from lsd.arrays.pairs import Pairs, count_pairs
 from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
-from lsd.segmentation.stitching.own import count_own, owners
+from lsd.segmentation.stitching.own import count_own, own_voxels
 from lsd.spec import Rule
 
 
@@ -126,12 +126,11 @@ def _written(
     """The volume; names: of the labels of all blocks, one block after another."""
     hull = boxes.hull
     volume = np.zeros(hull.shape, np.uint64)
-    owner = owners(boxes, range(len(boxes)), hull)
     bounds = pairwise(np.cumsum([0, *map(len, names_in_blocks)]))
     for index, (block, (begin, end)) in enumerate(zip(labels, bounds, strict=True)):
         place = (boxes.roi(index) - hull.begin).to_slices()
         stitched = relabel(block, names_in_blocks[index], names[begin:end])
-        np.copyto(volume[place], stitched, where=owner[place] == index)
+        np.copyto(volume[place], stitched, where=own_voxels(boxes, index))
     return volume
 
 
