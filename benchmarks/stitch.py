@@ -25,6 +25,7 @@ from benchmarks.scale.process import ROOT, command, fresh
 from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.grid import Grid, chunk_shape, tile
 from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.ledger import RECORD
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.running.run import prepare
@@ -41,6 +42,7 @@ WRITE, AROUND, PERIOD = 24, 4, 14
 # voxels from the point of a cell to its border, at most
 REACH = 7
 WORKERS = {"in this process": 0, "two workers": 2}
+STEPS = (labels, joins, names, stitched)
 KILLS = 3
 
 
@@ -167,14 +169,22 @@ def digest(container: Path) -> str:
 def forget(container: Path) -> None:
     """Leaves the blocks alone."""
     shutil.rmtree(container / ARRAY)
-    for step in (labels, joins, names, stitched):
+    for step in STEPS:
         shutil.rmtree(step_folder(container, step.STEP))
 
 
-def kill_and_resume(arguments: dict[str, Any], seconds: float) -> int:
-    """Stitches, killed again and again after so many seconds; how often it was."""
+def done(container: Path) -> int:
+    """Blocks of all steps of stitching that are done."""
+    folders = [step_folder(container, step.STEP) for step in STEPS]
+    sizes = [path.stat().st_size for folder in folders for path in folder.glob("*.done")]
+    return sum(sizes) // RECORD.itemsize
+
+
+def kill_and_resume(arguments: dict[str, Any], blocks: int) -> int:
+    """Stitches, killed again and again on its way to so many blocks of all steps; how often it
+    was."""
     killed = 0
-    for _ in range(KILLS):
+    for number in range(1, KILLS + 1):
         process = subprocess.Popen(
             command("benchmarks.stitch:stitch", arguments),
             cwd=ROOT,
@@ -182,12 +192,14 @@ def kill_and_resume(arguments: dict[str, Any], seconds: float) -> int:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and done(Path(arguments["container"])) < (
+            number * blocks / (KILLS + 1)
+        ):
+            time.sleep(0.02)
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             killed += 1
+        process.wait()
     fresh("benchmarks.stitch:stitch", **arguments)
     return killed
 
@@ -202,20 +214,20 @@ def run(*, blocks: int = 12) -> dict[str, Any]:
         results |= {"making, s": made.wall}
         digests = set()
         for name, workers in WORKERS.items():
-            since = time.perf_counter()
             cost = fresh("benchmarks.stitch:stitch", **arguments, workers=workers)
-            elapsed = time.perf_counter() - since
             results |= {
                 f"{name}, s": cost.result["seconds"],
                 f"{name}, blocks/s": blocks**3 / cost.result["seconds"],
+                f"{name}, CPU s": cost.cpu,
                 f"{name}, peak MB": max(cost.peak, cost.child),
             }
+            blocks_of_steps = done(path)
             digests.add(digest(path))
             forget(path)
         results |= {
             "labels of a block": cost.result["labels"] / blocks**3,
             "objects": cost.result["objects"],
-            "killed": kill_and_resume({**arguments, "workers": workers}, elapsed / (KILLS + 1)),
+            "killed": kill_and_resume({**arguments, "workers": workers}, blocks_of_steps),
         }
         digests.add(digest(path))
         checked = fresh("benchmarks.stitch:wrong", container=str(path))
