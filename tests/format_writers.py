@@ -1,6 +1,7 @@
 """How an array of three sections is written in each file format of this package."""
 
 import h5py
+import numpy as np
 import tifffile
 from funlib.geometry import Roi
 
@@ -27,4 +28,10 @@ def _image_list(path, data) -> None:
     path.write_text("\n".join([HEAD, *lines]))
 
 
-WRITERS = {"zarr": _zarr, "hdf5": _hdf5, "tiff": tifffile.imwrite, "image_list": _image_list}
+WRITERS = {
+    "zarr": _zarr,
+    "hdf5": _hdf5,
+    "tiff": tifffile.imwrite,
+    "npy": np.save,
+    "image_list": _image_list,
+}

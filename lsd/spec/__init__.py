@@ -32,6 +32,7 @@ from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, Signe
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
+from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
     NEAREST,
@@ -132,6 +133,7 @@ __all__ = [
     "Range",
     "Region",
     "ResidualUNet",
+    "Rule",
     "Schedule",
     "Scores",
     "Scoring",
@@ -146,6 +148,7 @@ __all__ = [
     "Spec",
     "Split",
     "Stage",
+    "Stitch",
     "Supervoxel",
     "Sweep",
     "Synthetic",

@@ -37,6 +37,13 @@ class Tiff(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
 
 
+class Npy(Format):
+    """numpy files of one array."""
+
+    kind: Literal["npy"] = "npy"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.npy:NpyFormat"
+
+
 class ImageList(Format):
     """Lists of 2D images in files of their own, each a section."""
 
@@ -44,4 +51,4 @@ class ImageList(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.image_list:ImageListFormat"
 
 
-__all__ = ["Format", "Hdf5", "ImageList", "Tiff", "Zarr2"]
+__all__ = ["Format", "Hdf5", "ImageList", "Npy", "Tiff", "Zarr2"]

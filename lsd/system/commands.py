@@ -15,6 +15,7 @@ SCRIPTS = {
     "predict": "predicter.py",
     "segment": "segment.py",
     "evaluate": "evaluate.py",
+    "stitch": "stitch.py",
     "blocks": "blocks.py",
 }
 # the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
