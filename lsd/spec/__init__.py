@@ -30,7 +30,9 @@ from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
+from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
@@ -71,6 +73,7 @@ from lsd.spec.weighting import (
 __all__ = [
     "NEAREST",
     "Affinities",
+    "AroundObjects",
     "Augmentation",
     "Ball",
     "Bce",
@@ -137,6 +140,7 @@ __all__ = [
     "Schedule",
     "Scores",
     "Scoring",
+    "Seeds",
     "Segment",
     "Semantic",
     "Setting",

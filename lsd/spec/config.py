@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
@@ -15,6 +15,7 @@ from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.plurals import counted
 from lsd.spec.run import Predict, Train
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
@@ -28,6 +29,7 @@ class Config(Spec):
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
     network:   the trunk of each stage and its sizes; a name of NETWORKS
     train, predict, segment, evaluate: how each of these is done
+    seeds:     how objects are segmented at points that were located before
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
@@ -42,6 +44,8 @@ class Config(Spec):
     predict: Predict = Predict()
     segment: Segment = Segment()
     evaluate: Evaluate = Evaluate()
+    # not written where it is the usual one: configs of before had no such field
+    seeds: Annotated[Seeds, Field(exclude_if=lambda seeds: seeds == Seeds())] = Seeds()
     runs: str = "runs"
     data_root: str | None = None
     imports: Annotated[tuple[str, ...], Several] = ()
