@@ -23,7 +23,7 @@ def survey(blocks: BlockFiles, target: Path, settings: Stitch) -> Iterator[str]:
     sizes = sorted({tuple(file.shape) for file in blocks.files}, key=math.prod)
     extent = times(sizes[0]) if len(sizes) == 1 else f"{times(sizes[0])} to {times(sizes[-1])}"
     yield f"blocks of {extent}, voxels of {times(blocks.voxel_size)} nm; {settings.rule}"
-    grid = volume_grid(boxes, settings.piece)
+    grid = volume_grid(boxes.hull, settings.piece)
     yield (
         f"{target}: {times(grid.roi.shape)} in {counted(len(grid), 'piece')} of at most "
         f"{times(grid.write_shape)}, {amount(8 * math.prod(grid.roi.shape))} before compression; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,13 @@ from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 
 NOBODY = -1
+# of a block, where in part of its box it has a label: of partial blocks, see `owners`
+Labelled = Callable[[int, Roi], NDArray[np.bool_]]
 
 
-def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int64]:
+def owners(
+    boxes: Boxes, candidates: Iterable[int], roi: Roi, *, labelled: Labelled | None = None
+) -> NDArray[np.int64]:
     """The block that each voxel of `roi` belongs to, int64 (z, y, x); NOBODY where no block is.
 
     A voxel belongs to the block in whose middle it lies most: the one for which the squares of its
@@ -25,6 +29,8 @@ def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int6
     near the border of a block, where it knows least, is another's.
 
     candidates: all blocks that hold a voxel of roi, and any others
+    labelled:   of partial blocks, which hold the objects of their own alone: where they have a
+                label.  A voxel then belongs to one of those that do
     """
     nearest = np.full(roi.shape, np.inf)
     owner = np.full(roi.shape, NOBODY, np.int64)
@@ -34,6 +40,8 @@ def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int6
             continue
         place = (inside - roi.begin).to_slices()
         distance = _from_middle(boxes, index, inside)
+        if labelled is not None:
+            distance = np.where(labelled(index, inside), distance, np.inf)
         is_nearer = distance < nearest[place]
         nearest[place][is_nearer] = distance[is_nearer]
         owner[place][is_nearer] = index
@@ -41,11 +49,12 @@ def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int6
 
 
 def count_own(
-    labels: NDArray[Any], boxes: Boxes, index: int
+    labels: NDArray[Any], boxes: Boxes, index: int, *, labelled: Labelled | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Ids of a block in ascending order, without 0, and how many voxels of each belong to it."""
+    """Ids of a block in ascending order, without 0, and how many voxels of each belong to it;
+    labelled: see `owners`."""
     candidates = [index, *boxes.neighbours(index)]
-    is_own = owners(boxes, candidates, boxes.roi(index)) == index
+    is_own = owners(boxes, candidates, boxes.roi(index), labelled=labelled) == index
     pairs = count_pairs(labels, is_own.view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)

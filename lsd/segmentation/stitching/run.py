@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.levels import make_levels
@@ -136,17 +137,16 @@ def overview(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str
     return lines
 
 
-def volume_grid(boxes: Boxes, piece: Sequence[int] | None) -> Grid:
+def volume_grid(region: Roi, piece: Sequence[int] | None) -> Grid:
     """The pieces of the volume that are written at once."""
-    hull = boxes.hull
-    most = piece or (PIECE[hull.dims],) * hull.dims
-    if len(most) != hull.dims:
+    most = piece or (PIECE[region.dims],) * region.dims
+    if len(most) != region.dims:
         raise ValueError(
-            f"piece has {len(most)} numbers, the blocks {hull.dims} axes; give one each"
+            f"piece has {len(most)} numbers, the blocks {region.dims} axes; give one each"
         )
-    shape = [min(n, size) for n, size in zip(hull.shape, most, strict=True)]
-    none = (0,) * hull.dims
-    return tile(hull, shape, step=(1,) * hull.dims, context=(none, none))
+    shape = [min(n, size) for n, size in zip(region.shape, most, strict=True)]
+    none = (0,) * region.dims
+    return tile(region, shape, step=(1,) * region.dims, context=(none, none))
 
 
 def _then(step: Step, name: str, job: Job, rows: np.dtype[np.void], *, count: int = 0) -> Step:
@@ -168,7 +168,7 @@ def _write(
     blocks: LabelledBlocks, naming: Step, array: str, settings: Stitch, progress: Progress
 ) -> None:
     """The volume, and coarser levels of it."""
-    grid = volume_grid(blocks.boxes, settings.piece)
+    grid = volume_grid(blocks.region, settings.piece)
     job = StitchedJob(made_from=naming.digest, array=array)
     step = Step(stitched.STEP, naming.container, grid, job, arrays=(array,))
     prepare(step)
