@@ -22,7 +22,7 @@ from lsd.arrays.pairs import Pairs, count_pairs
 from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
-from lsd.segmentation.stitching.own import count_own, owners
+from lsd.segmentation.stitching.own import Labelled, count_own, own_voxels
 from lsd.spec import Rule
 
 
@@ -95,8 +95,7 @@ def stitch(
         pairs = same(*parts, rule=rule)
         joining.join(np.full(len(pairs), i), pairs[:, 0], np.full(len(pairs), j), pairs[:, 1])
     names = joining.names(np.concatenate([voxels for _, voxels in own]))
-    owner = owners(boxes, range(len(boxes)), boxes.hull, labelled=where)
-    return _written(labels, boxes, [ids for ids, _ in own], names, owner=owner)
+    return _written(labels, boxes, [ids for ids, _ in own], names, labelled=where)
 
 
 def _boxes(
@@ -133,17 +132,17 @@ def _written(
     names_in_blocks: Sequence[NDArray[np.uint64]],
     names: NDArray[np.uint64],
     *,
-    owner: NDArray[np.int64],
+    labelled: Labelled | None,
 ) -> NDArray[np.uint64]:
-    """The volume; names: of the labels of all blocks, one block after another; owner: the block
-    that each voxel belongs to."""
+    """The volume; names: of the labels of all blocks, one block after another; labelled: see
+    `own.owners`."""
     hull = boxes.hull
     volume = np.zeros(hull.shape, np.uint64)
     bounds = pairwise(np.cumsum([0, *map(len, names_in_blocks)]))
     for index, (block, (begin, end)) in enumerate(zip(labels, bounds, strict=True)):
         place = (boxes.roi(index) - hull.begin).to_slices()
         stitched = relabel(block, names_in_blocks[index], names[begin:end])
-        np.copyto(volume[place], stitched, where=owner[place] == index)
+        np.copyto(volume[place], stitched, where=own_voxels(boxes, index, labelled=labelled))
     return volume
 
 

@@ -1,6 +1,7 @@
 """`lsd stitch`: what it says, what it refuses, and its exit status."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def folder(tmp_path) -> Path:
 def test_from_a_folder_to_a_volume(folder, capsys) -> None:
     words = (folder / "in", folder / "out.zarr", "--voxel-size", "40,4,4")
     planned = said(capsys, *words, "--dry-run")
-    assert "3 blocks in 0:4, 0:5, 0:26, of which 1 pair are compared" in planned
+    assert "3 blocks in 0:4, 0:5, 0:26, of which 1 pair is compared" in planned
     assert "1 block without any overlap, whose labels are joined with none: b_z0_y0_x20.npy" in (
         planned
     )
@@ -52,7 +53,9 @@ def test_from_a_folder_to_a_volume(folder, capsys) -> None:
     assert "stitched: 1 of 1 block done" in said(capsys, *words, "--dry-run")
     assert "labels: all done before" in said(capsys, *words, "--one=0.5")
     np.save(folder / "in" / "b_z0_y0_x20.npy", np.ones((4, 5, 6), np.uint8))
-    assert "it is of other blocks, and would be made anew" in said(capsys, *words, "--dry-run")
+    planned = said(capsys, *words, "--dry-run")
+    assert "since the earlier run: b_z0_y0_x20.npy was changed\n" in planned
+    assert "would be made anew: blocks were changed, moved, added or left out\n" in planned
     assert "5 labels" in said(capsys, *words, "--always", "0", "--least=5", "--touching")
 
 
@@ -92,3 +95,22 @@ def test_the_script_and_the_help(folder) -> None:
     )  # fmt: skip
     assert "usage: lsd stitch" in done.stdout
     assert "common > LEAST" in done.stdout
+
+
+def test_a_bad_block_is_corrected(folder, capsys) -> None:
+    """What was begun with it is not thrown away without a word."""
+    words = (folder / "in", folder / "out.zarr", "--voxel-size=4,4,4")
+    bad = folder / "in" / "b_z0_y0_x4.npy"
+    np.save(bad, np.full((4, 5, 6), -1))
+    assert "b_z0_y0_x4.npy: ids are 0" in said(capsys, *words, status=1)
+    np.save(bad, np.ones((4, 5, 6), int))
+    np.save(folder / "in" / "b_z0_y9_x4.npy", np.ones((4, 5, 6), int))
+    assert "cannot go on with: blocks were changed" in said(capsys, *words, status=1)
+    planned = said(capsys, *words, "--dry-run")
+    assert "b_z0_y9_x4.npy was added, b_z0_y0_x4.npy was changed\n" in planned
+    assert "would be refused, for the earlier run is not finished: blocks" in planned
+    shutil.rmtree(folder / "out.zarr.partial")
+    assert "written: " in said(capsys, *words)
+    assert "would be made anew: rule.one: 0.4 there, 0.6 asked for" in said(
+        capsys, *words, "--one=0.6", "--dry-run"
+    )

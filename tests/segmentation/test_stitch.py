@@ -8,6 +8,7 @@ import pytest
 from cut_blocks import PERFECT, cut, instances, is_renaming, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from lsd.segmentation.stitch import Rule, same, stitch
 
@@ -140,6 +141,23 @@ def test_blocks_that_agree_are_the_whole(seed, shape, size, overlap) -> None:
     assert found.dtype == np.uint64
     assert is_renaming(found, labels)
     assert sorted(np.unique(found[found > 0])) == list(range(1, int(found.max()) + 1))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([(20, 27), (9, 11, 13)]),
+    st.lists(st.integers(2, 8), min_size=3, max_size=3),
+)
+def test_blocks_that_only_touch_are_the_whole_where_objects_do_not(seed, shape, size) -> None:
+    """Each object is one piece, so its parts meet at faces, and there with nothing else."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), 1.2)
+    labels = ndimage.label(noise > np.quantile(noise, 0.5))[0].astype(np.uint64)
+    blocks = cut(labels, size[: len(shape)], (0,) * len(shape), seed=seed)
+    parts, begins = [block for _, block in blocks], [begin for begin, _ in blocks]
+    found = stitch(parts, begins, rule=Rule(always=0), touching=True)
+    assert is_renaming(found, labels)
 
 
 def test_the_order_of_blocks_and_their_ids_change_nothing() -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import resource
 
 import h5py
 import numpy as np
@@ -12,7 +14,7 @@ from cut_blocks import PERFECT, cut, instances, is_renaming
 
 from lsd.segmentation.stitching.listed import Hints, find_blocks
 from lsd.segmentation.stitching.named import Names, guessed
-from lsd.segmentation.stitching.run import stitch_files
+from lsd.segmentation.stitching.run import Stitched, stitch_files
 from lsd.spec import Stitch
 from lsd.volumes.array import open_array
 
@@ -147,6 +149,26 @@ def test_what_a_list_says_counts_before_names_and_files(tmp_path) -> None:
     assert [f.begin for f in find_blocks(tmp_path / "a.json", pattern).files] == [(1, 2, 3)]
 
 
+@pytest.mark.parametrize("kind", ["h5", "tif", "npy"])
+def test_more_files_than_a_process_may_open(tmp_path, kind) -> None:
+    for begin in range(0, 240, 4):
+        labels = np.full((2, 3, 6), begin + 1, np.uint16)
+        path = tmp_path / f"z0_y0_x{begin}.{kind}"
+        if kind == "h5":
+            with h5py.File(path, "w") as file:
+                file["labels"] = labels
+        else:
+            {"tif": tiff, "npy": np.save}[kind](path, labels)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 50, most[1]))
+    try:
+        found = find_blocks(tmp_path, Hints(voxel_size=SIZE))
+        stitched = stitch_files(found, tmp_path / "out.zarr", settings=Stitch(rule=PERFECT))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert stitched == Stitched(blocks=60, pairs=59, labels=60, joins=59, objects=1)
+
+
 def one(folder, name, *, voxel_size=(4, 4, 4), offset=(0, 0, 0), dtype=np.uint16, shape=(3, 4, 5)):
     file = h5py.File(folder / name, "w")
     file["a"] = np.ones(shape, dtype)
@@ -204,6 +226,8 @@ def test_half_voxels_of_all_blocks_are_kept(tmp_path) -> None:
         ("a.json", "[1]", "is no list of blocks; wanted"),
         ("a.json", "{", "is no JSON"),
         ("a.json", '{"b.npy": [[1], 2, 3]}', r"block 1 \(b.npy\) has the offset"),
+        ("a.json", '{"b.npy": "0 64 0"}', r"block 1 \(b.npy\) has the offset '0 64 0'"),
+        ("a.json", '{"b.npy": "123"}', r"b.npy has 3 axes, and its offset is \(123.0,\)"),
     ],
 )
 def test_lists_that_are_wrong(tmp_path, name, content, says) -> None:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import status
 from lsd.blockwise.on_disk.step import load_step
 from lsd.cli.survey.words import amount, times
 from lsd.segmentation.stitching.blocks import BlockFiles
-from lsd.segmentation.stitching.run import first_step, overview, volume_grid
+from lsd.segmentation.stitching.run import begun, other_blocks, overview, steps
 from lsd.spec import Stitch
 from lsd.spec.plurals import counted
 
@@ -22,26 +21,33 @@ def survey(blocks: BlockFiles, target: Path, settings: Stitch) -> Iterator[str]:
     yield from overview(blocks, boxes, boxes.pairs(touching=settings.touching))
     sizes = sorted({tuple(file.shape) for file in blocks.files}, key=math.prod)
     extent = times(sizes[0]) if len(sizes) == 1 else f"{times(sizes[0])} to {times(sizes[-1])}"
-    yield f"blocks of {extent}, voxels of {times(blocks.voxel_size)} nm; {settings.rule}"
-    grid = volume_grid(boxes.hull, settings.piece)
+    yield f"blocks of {extent}, voxels of {times(blocks.voxel_size)} nm; rule: {settings.rule}"
+    grid = steps(blocks, target, settings=settings)[-1].grid
     yield (
         f"{target}: {times(grid.roi.shape)} in {counted(len(grid), 'piece')} of at most "
         f"{times(grid.write_shape)}, {amount(8 * math.prod(grid.roi.shape))} before compression; "
         f"{counted(settings.workers.count or 1, 'process')}"
     )
-    yield from _done(blocks, target)
+    yield from _done(blocks, target, settings)
     yield "nothing was changed"
 
 
-def _done(blocks: BlockFiles, target: Path) -> Iterator[str]:
-    container = partial_of(target) if partial_of(target).exists() else target
-    step = first_step(blocks, container)
-    if not (step.folder / "step.json").exists():
+def _done(blocks: BlockFiles, target: Path, settings: Stitch) -> Iterator[str]:
+    container = begun(target)
+    wanted = [
+        step
+        for step in steps(blocks, container, settings=settings)
+        if (step.folder / "step.json").exists()
+    ]
+    if not wanted:
         yield "no step is begun"
         return
     for one in status(container):
         running = f", {one.running}" if one.running else ""
         yield f"  {one.name}: {one.done} of {counted(one.blocks, 'block')} done{running}"
-    differing = step.differs(load_step(step.folder))
+    yield from other_blocks(blocks, container)
+    differing = [line for step in wanted for line in step.differs(load_step(step.folder))]
     if differing:
-        yield f"it is of other blocks, and would be made anew: {'; '.join(differing)}"
+        is_partial = container != target
+        outcome = "refused, for the earlier run is not finished" if is_partial else "made anew"
+        yield f"what is done otherwise would be {outcome}: {differing[0]}"

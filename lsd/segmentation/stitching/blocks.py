@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +27,8 @@ from lsd.volumes.inputs import Box, OwnArray, box_of
 from lsd.volumes.state import content
 from lsd.volumes.units import Remainder
 
-# files that are kept open
-_OPEN = 64
+# files that are kept open: those of a block and of all that share voxels with it
+_OPEN = 32
 
 
 class LabelledBlocks(ABC):
@@ -73,7 +72,7 @@ class BlockFile(Spec):
     array: str = ""
     begin: tuple[int, ...]
     shape: tuple[int, ...]
-    content: Annotated[str, Wording("{path} was changed since")]
+    content: str
 
     @property
     def title(self) -> str:
@@ -96,7 +95,9 @@ class BlockFiles(Spec):
 
     kind: Literal["files"] = "files"
     folder: Annotated[str, NoEffect("files may be moved together: their contents tell them")]
-    files: tuple[BlockFile, ...]
+    files: Annotated[
+        tuple[BlockFile, ...], Wording("blocks were changed, moved, added or left out")
+    ]
     voxel_size: tuple[float, ...]
     remainder: tuple[str, ...]
     axes: str | None = None
@@ -114,6 +115,21 @@ class BlockFiles(Spec):
     def title(self, index: int) -> str:
         """What messages call a block."""
         return self.files[index].title
+
+    def others(self, earlier: Blocks) -> list[str]:
+        """What of the blocks of an earlier run is not as it is here, in words."""
+        if not isinstance(earlier, BlockFiles):
+            return []
+        before, now = ({f.title: f for f in blocks.files} for blocks in (earlier, self))
+        return [
+            *(f"{title} was left out" for title in before if title not in now),
+            *(f"{title} was added" for title in now if title not in before),
+            *(
+                f"{title} was {'moved' if before[title].content == file.content else 'changed'}"
+                for title, file in now.items()
+                if title in before and before[title] != file
+            ),
+        ]
 
     def changed(self) -> list[str]:
         """The files that are no longer what they were, in words."""
@@ -181,6 +197,10 @@ class SideBySide(Spec):
         number = index if self.numbers is None else self.numbers[index]
         return f"block {number} ({text(self.grid.block(number).write)})"
 
+    def others(self, earlier: Blocks) -> list[str]:
+        """None: blocks of a step are one."""
+        return []
+
     def changed(self) -> list[str]:
         """Nothing here: the job looks at the arrays of its container."""
         return []
@@ -224,7 +244,8 @@ class OpenFiles(LabelledBlocks):
     def __init__(self, spec: BlockFiles) -> None:
         self.spec, self.voxel_size = spec, spec.voxel_size
         self.remainder = tuple(map(Fraction, spec.remainder))
-        self._arrays = _Kept(self._open)
+        self._arrays = OrderedDict[int, Array]()
+        self._lock = Lock()
 
     @cached_property
     def boxes(self) -> Boxes:  # type: ignore[override]
@@ -234,11 +255,22 @@ class OpenFiles(LabelledBlocks):
 
     def read(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a file."""
-        array, file = self._arrays(index), self.spec.files[index]
+        array, file = self._array(index), self.spec.files[index]
         labels = array.read(roi + (array.roi.begin - Coordinate(file.begin)))
         return ids(labels, file.title)
 
-    def _open(self, index: int) -> Array:
+    def _array(self, index: int) -> Array:
+        """The array of a file, which stays open until so many others were read; for several
+        threads."""
+        with self._lock:
+            if index not in self._arrays:
+                self._arrays[index] = self._opened(index)
+            self._arrays.move_to_end(index)
+            if len(self._arrays) > _OPEN:
+                self._arrays.popitem(last=False)
+            return self._arrays[index]
+
+    def _opened(self, index: int) -> Array:
         file = self.spec.files[index]
         array = self.spec.array(file)
         if tuple(array.shape) != file.shape:
@@ -278,26 +310,6 @@ class OpenSideBySide(LabelledBlocks):
 def content_of(array: Array) -> str:
     """What tells the content of an array from another."""
     return content(array.source, array.layout.slices(array.roi))
-
-
-@dataclass(eq=False)
-class _Kept:
-    """What a function gave for the last numbers it was called with.  For several threads."""
-
-    function: Callable[[int], Array]
-
-    def __post_init__(self) -> None:
-        self._kept: OrderedDict[int, Array] = OrderedDict()
-        self._lock = Lock()
-
-    def __call__(self, number: int) -> Array:
-        with self._lock:
-            if number not in self._kept:
-                self._kept[number] = self.function(number)
-            self._kept.move_to_end(number)
-            if len(self._kept) > _OPEN:
-                self._kept.popitem(last=False)
-            return self._kept[number]
 
 
 __all__: Sequence[str] = [

@@ -58,7 +58,11 @@ class LabelsFunction:
         near = (block.index, *boxes.neighbours(block.index))
         parts = {index: boxes.roi(index).intersect(own) for index in near}
         masks = {index: self.blocks.labelled(index, roi) for index, roi in parts.items()}
-        return labels, lambda index, roi: masks[index]
+
+        def labelled(index: int, roi: Roi) -> NDArray[np.bool_]:
+            return masks[index][(roi - parts[index].begin).to_slices()]
+
+        return labels, labelled
 
     def compute(self, block: Block, source: tuple[NDArray[Any], Labelled | None]) -> Output:
         """Ids in ascending order, with their voxels."""

@@ -48,17 +48,18 @@ _NOTHING = Hints()
 
 @dataclass(frozen=True)
 class _Block:
-    """An open block; begin: voxels of its own grid, which lies `remainder` (nm) from where nm are
-    0."""
+    """What is known of a block, whose file is closed: there may be more than a process may open.
+
+    begin:   voxels of its own grid, which lies `remainder` (nm) from where nm are 0
+    content: see `content_of`
+    """
 
     entry: Entry
-    array: Array
     begin: Coordinate
     remainder: Remainder
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
+    shape: tuple[int, ...]
+    voxel_size: tuple[float, ...]
+    content: str
 
 
 def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
@@ -74,7 +75,7 @@ def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
         raise ValueError("offsets are either in nm or count blocks: give one of --nm and --step")
     names = Names(hints.pattern) if hints.pattern else None
     blocks = [
-        _opened(entry, hints, names) for entry in entries(path, array=hints.array, names=names)
+        _looked_at(entry, hints, names) for entry in entries(path, array=hints.array, names=names)
     ]
     first = blocks[0]
     begins = np.array([_begin_beside(block, first) for block in blocks], np.int64)
@@ -85,14 +86,14 @@ def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
     return BlockFiles(
         folder=str(first.entry.folder.resolve()),
         files=files,
-        voxel_size=first.array.voxel_size,
+        voxel_size=first.voxel_size,
         remainder=tuple(map(str, first.remainder)),
         axes=hints.axes,
         stated=hints.voxel_size is not None,
     )
 
 
-def _opened(entry: Entry, hints: Hints, names: Names | None) -> _Block:
+def _looked_at(entry: Entry, hints: Hints, names: Names | None) -> _Block:
     try:
         array = open_array(
             entry.folder / entry.path,
@@ -112,7 +113,8 @@ def _opened(entry: Entry, hints: Hints, names: Names | None) -> _Block:
             f"for each"
         )
     begin, remainder = _place(entry, array, hints, names)
-    return _Block(entry, array, begin, remainder)
+    shape = tuple(array.shape)
+    return _Block(entry, begin, remainder, shape, array.voxel_size, content_of(array))
 
 
 def _place(
@@ -160,7 +162,7 @@ def _in_voxels(
 
 def _begin_beside(block: _Block, first: _Block) -> list[int]:
     """The first voxel of a block on the grid of the first one."""
-    size, other = block.array.voxel_size, first.array.voxel_size
+    size, other = block.voxel_size, first.voxel_size
     if len(size) != len(other):
         raise ValueError(
             f"{block.entry.title} has {counted(len(size), 'axis')}, {first.entry.title} "
@@ -209,7 +211,7 @@ def _file(block: _Block, begin: NDArray[np.int64]) -> BlockFile:
         array=block.entry.array,
         begin=tuple(map(int, begin)),
         shape=block.shape,
-        content=content_of(block.array),
+        content=block.content,
     )
 
 

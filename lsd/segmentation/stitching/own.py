@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from lsd.segmentation.stitching.boxes import Boxes
 NOBODY = -1
 # of a block, where in part of its box it has a label: of partial blocks, see `owners`
 Labelled = Callable[[int, Roi], NDArray[np.bool_]]
+# voxels whose distances are in memory at once, 24 bytes each
+_SLAB = 2**22
 
 
 def owners(
@@ -48,18 +50,35 @@ def owners(
     return owner
 
 
+def own_voxels(boxes: Boxes, index: int, *, labelled: Labelled | None = None) -> NDArray[np.bool_]:
+    """Which voxels of a block belong to it (z, y, x); labelled: see `owners`."""
+    candidates, roi = [index, *boxes.neighbours(index)], boxes.roi(index)
+    is_own = np.empty(roi.shape, np.bool_)
+    for slab in _slabs(roi):
+        is_own[(slab - roi.begin).to_slices()] = (
+            owners(boxes, candidates, slab, labelled=labelled) == index
+        )
+    return is_own
+
+
 def count_own(
     labels: NDArray[Any], boxes: Boxes, index: int, *, labelled: Labelled | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Ids of a block in ascending order, without 0, and how many voxels of each belong to it;
     labelled: see `owners`."""
-    candidates = [index, *boxes.neighbours(index)]
-    is_own = owners(boxes, candidates, boxes.roi(index), labelled=labelled) == index
-    pairs = count_pairs(labels, is_own.view(np.uint8))
+    pairs = count_pairs(labels, own_voxels(boxes, index, labelled=labelled).view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)
     own = (pairs.counts * (pairs.second > 0))[is_label].astype(np.uint64)
     return names, sums(number, own, len(names))
+
+
+def _slabs(roi: Roi) -> Iterator[Roi]:
+    """Parts of `roi`, one after another along its first axis."""
+    thickness = max(1, _SLAB * roi.shape[0] // roi.size)
+    for begin in range(roi.begin[0], roi.end[0], thickness):
+        shape = (min(thickness, roi.end[0] - begin), *roi.shape[1:])
+        yield Roi((begin, *roi.begin[1:]), shape)
 
 
 def _from_middle(boxes: Boxes, index: int, roi: Roi) -> NDArray[np.float64]:

@@ -18,21 +18,20 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.levels import make_levels
-from lsd.blockwise.on_disk.container import working
+from lsd.blockwise.on_disk.container import partial_of, working
 from lsd.blockwise.on_disk.grid import Grid, chunk_shape, tile
-from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import prepare, run
 from lsd.segmentation.stitching import joins, labels, names, stitched
 from lsd.segmentation.stitching.blocks import BlockFiles, Blocks, LabelledBlocks
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joins import JOIN, JoinsJob
-from lsd.segmentation.stitching.labels import LABEL, LabelsJob, one_by_one
+from lsd.segmentation.stitching.labels import LABEL, LabelsJob, labels_job, one_by_one
 from lsd.segmentation.stitching.names import NAME, NamesJob
 from lsd.segmentation.stitching.stitched import StitchedJob
 from lsd.spec import Stitch, Workers
-from lsd.spec.plurals import counted
+from lsd.spec.plurals import are, counted, some
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 
@@ -41,7 +40,7 @@ log = logging.getLogger(__name__)
 # voxels that are written at once, along each axis
 PIECE = {2: 1024, 3: 128}
 ARRAY = "segmentation"
-# blocks without a neighbour that are named
+# blocks that a line names
 _NAMED = 5
 Progress = Callable[[str], object]
 
@@ -67,15 +66,10 @@ def stitch_files(
     where the output would lie in the input, and what `write_stitched` raises.
     """
     refuse_same(target, {str(Path(blocks.folder) / file.path) for file in blocks.files})
-    with working(target, first_step(blocks, target)) as container:
+    for line in other_blocks(blocks, begun(target)):
+        progress(line)
+    with working(target, steps(blocks, target, settings=settings)[0]) as container:
         return write_stitched(blocks, container, settings=settings, progress=progress)
-
-
-def first_step(blocks: Blocks, container: Path, *, made_from: str = "") -> Step:
-    """The labels of all blocks; made_from: see `LabelsJob`."""
-    count = len(blocks.open(container).boxes)
-    job = LabelsJob(blocks=blocks, made_from=made_from)
-    return Step(labels.STEP, container, one_by_one(count), job, rows=LABEL)
 
 
 def write_stitched(
@@ -98,41 +92,72 @@ def write_stitched(
     pairs = opened.boxes.pairs(touching=settings.touching)
     for line in overview(blocks, opened.boxes, pairs):
         progress(line)
-    counting = first_step(blocks, container, made_from=made_from)
-    _run(counting, settings.workers, progress)
-    count = int(read_ledger(counting.folder).records["count"].sum())
-    joining = _then(
-        counting,
-        joins.STEP,
-        JoinsJob(made_from=counting.digest, rule=settings.rule, touching=settings.touching),
-        JOIN,
+    counting, joining, naming, writing = steps(
+        blocks, container, settings=settings, made_from=made_from, array=array
     )
+    _run(counting, settings.workers, progress)
     _run(joining, settings.workers, progress)
-    joined = int(read_ledger(joining.folder).records["count"].sum())
-    naming = _then(joining, names.STEP, NamesJob(made_from=joining.digest), NAME, count=1)
     _run(naming, Workers(), progress)
+    label_count, joined = (
+        int(read_ledger(step.folder).records["count"].sum()) for step in (counting, joining)
+    )
     objects = int(read_ledger(naming.folder).block_rows(0, NAME)["name"].max(initial=0))
     progress(
-        f"{counted(count, 'label')} in the blocks, {counted(joined, 'pair')} of them joined: "
+        f"{counted(label_count, 'label')} in the blocks, {counted(joined, 'pair')} of them joined: "
         f"{counted(objects, 'object')}"
     )
-    _write(opened, naming, array, settings, progress)
-    return Stitched(len(opened.boxes), len(pairs), count, joined, objects)
+    _write(writing, opened, settings, progress)
+    return Stitched(len(opened.boxes), len(pairs), label_count, joined, objects)
+
+
+def steps(
+    blocks: Blocks,
+    container: Path,
+    *,
+    settings: Stitch,
+    made_from: str = "",
+    array: str = ARRAY,
+) -> tuple[Step, Step, Step, Step]:
+    """What is done, one after another; made_from and array: see `write_stitched`.  Raises
+    ValueError where `settings.piece` has another number of axes than the blocks."""
+    opened = blocks.open(container)
+    in_line = one_by_one(len(opened.boxes))
+    labelled = LabelsJob(blocks=blocks, made_from=made_from)
+    counting = Step(labels.STEP, container, in_line, labelled, rows=LABEL)
+    joined = JoinsJob(made_from=counting.digest, rule=settings.rule, touching=settings.touching)
+    joining = Step(joins.STEP, container, in_line, joined, rows=JOIN)
+    named = NamesJob(made_from=joining.digest)
+    naming = Step(names.STEP, container, one_by_one(1), named, rows=NAME)
+    written = StitchedJob(made_from=naming.digest, array=array)
+    grid = volume_grid(opened.region, settings.piece)
+    return counting, joining, naming, Step(stitched.STEP, container, grid, written, arrays=(array,))
+
+
+def begun(target: Path) -> Path:
+    """The container that a run for `target` goes on with, if there is one."""
+    return partial_of(target) if partial_of(target).exists() else target
+
+
+def other_blocks(blocks: Blocks, container: Path) -> list[str]:
+    """How the blocks of an earlier run that stands in `container` differ from these, in lines."""
+    if not (step_folder(container, labels.STEP) / "step.json").exists():
+        return []
+    others = blocks.others(labels_job(container).blocks)
+    return [f"since the earlier run: {some(others, _NAMED)}"] if others else []
 
 
 def overview(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str]:
     """What there is to be stitched, in lines: how many blocks, and which of them are alone."""
     lines = [
         f"{counted(len(boxes), 'block')} in {text(boxes.hull)}, of which "
-        f"{counted(len(pairs), 'pair')} are compared"
+        f"{counted(len(pairs), 'pair')} {are(len(pairs))} compared"
     ]
     alone = np.setdiff1d(np.arange(len(boxes)), pairs).tolist()
     if alone and len(boxes) > 1:
-        named = [blocks.title(index) for index in alone[:_NAMED]]
-        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+        named = some([blocks.title(index) for index in alone], _NAMED)
         lines.append(
             f"{counted(len(alone), 'block')} without any overlap, whose labels are joined with "
-            f"none: {', '.join(named)}{more}"
+            f"none: {named}"
         )
     return lines
 
@@ -149,12 +174,6 @@ def volume_grid(region: Roi, piece: Sequence[int] | None) -> Grid:
     return tile(region, shape, step=(1,) * region.dims, context=(none, none))
 
 
-def _then(step: Step, name: str, job: Job, rows: np.dtype[np.void], *, count: int = 0) -> Step:
-    """The step after another one; count: of its blocks, 0: as many as the other has."""
-    grid = one_by_one(count) if count else step.grid
-    return Step(name, step.container, grid, job, rows=rows)
-
-
 def _run(step: Step, workers: Workers, progress: Progress) -> None:
     summary = run(step, workers=workers, title=step.name)
     if len(step.grid) == 1:
@@ -164,23 +183,19 @@ def _run(step: Step, workers: Workers, progress: Progress) -> None:
     progress(f"{step.name}: {blocks if summary.done else 'all done before'}")
 
 
-def _write(
-    blocks: LabelledBlocks, naming: Step, array: str, settings: Stitch, progress: Progress
-) -> None:
+def _write(step: Step, blocks: LabelledBlocks, settings: Stitch, progress: Progress) -> None:
     """The volume, and coarser levels of it."""
-    grid = volume_grid(blocks.region, settings.piece)
-    job = StitchedJob(made_from=naming.digest, array=array)
-    step = Step(stitched.STEP, naming.container, grid, job, arrays=(array,))
     prepare(step)
+    [array] = step.arrays
     create_array(
         step.container,
         array,
-        roi=grid.roi,
+        roi=step.grid.roi,
         voxel_size=blocks.voxel_size,
         remainder=blocks.remainder,
         dtype=np.uint64,
         labels=True,
-        chunks=chunk_shape(grid.write_shape),
+        chunks=chunk_shape(step.grid.write_shape),
         attributes={"rule": settings.rule.model_dump(mode="json"), "touching": settings.touching},
     )
     _run(step, settings.workers, progress)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.segmentation.stitching.named import Names, Offset
-from lsd.spec.plurals import are, counted
+from lsd.spec.plurals import are, counted, some
 from lsd.volumes import containers
 from lsd.volumes.metadata import SPACE
 from lsd.volumes.metadata_values import unreadable
@@ -85,14 +85,12 @@ def _files(folder: Path, names: Names | None) -> list[Path]:
     kept = [file for file in visible if _is_container(file)]
     others = [file.name for file in visible if file not in set(kept)]
     if others and kept:
-        more = ", ..." if len(others) > _NAMED else ""
         log.info(
-            "%s in %s %s no block: %s%s",
+            "%s in %s %s no block: %s",
             counted(len(others), "file"),
             folder,
             are(len(others)),
-            ", ".join(others[:_NAMED]),
-            more,
+            some(others, _NAMED),
         )
     return kept
 
@@ -109,10 +107,9 @@ def _only(file: Path, array: str) -> str:
         return "" if containers.format_of(file).is_single else array
     names = containers.array_names(file)
     if len(names) != 1:
-        listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
         raise ValueError(
-            f"{file} holds {counted(len(names), 'array')}: {listed or 'none'}; say which one is "
-            f"labels with --array"
+            f"{file} holds {counted(len(names), 'array')}: {some(names, _NAMED) or 'none'}; say "
+            f"which one is labels with --array"
         )
     return names[0]
 
@@ -128,12 +125,12 @@ def _is_container(path: Path) -> bool:
 def _listed(path: Path, array: str) -> list[Entry]:
     try:
         rows = list(_rows(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise (
-            unreadable(path, error)
-            if isinstance(error, OSError)
-            else ValueError(f"{path} is no text in UTF-8")
-        ) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8") from error
+    except csv.Error as error:
+        raise ValueError(f"{path} is no CSV: {error}") from error
     if not rows:
         raise ValueError(f"{path} lists no block")
     return [_entry(path, number, row, array) for number, row in enumerate(rows, start=1)]
@@ -148,7 +145,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 yield {"path": row.get("path"), "array": row.get("array"), "offset": offset}
         return
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
     if isinstance(content, dict):
@@ -161,21 +158,27 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _entry(path: Path, number: int, row: Mapping[str, Any], array: str) -> Entry:
-    file, offset = row.get("path"), row.get("offset")
+    file = row.get("path")
     if not isinstance(file, str) or not file.strip():
         raise ValueError(
             f"{path}: block {number} has no path; a CSV file needs the columns path, z, y, x (in "
             f"2D y, x), a JSON file entries with path and offset"
         )
-    try:
-        values = tuple(Fraction(str(value)) for value in offset or ())
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise ValueError(
-            f"{path}: block {number} ({file}) has the offset {offset!r}; give a number for each "
-            f"axis, z y x"
-        ) from None
-    block = path.parent / file
+    offset = _offset(row.get("offset"), f"{path}: block {number} ({file})")
+    block = path.parent / file.strip()
     if not block.exists():
         raise ValueError(f"{path}: block {number}: there is no {block}")
     name = str(row.get("array") or "") or _only(block, array)
-    return Entry(path.parent, file, name, Path(file).name, values or None)
+    return Entry(path.parent, file.strip(), name, block.name, offset)
+
+
+def _offset(values: Any, title: str) -> Offset | None:
+    """What a list says of where a block lies; None where it says nothing."""
+    try:
+        # the letters of a text are no numbers, though they may be digits
+        numbers = tuple(values or ()) if not isinstance(values, str) else (values,)
+        return tuple(Fraction(str(number)) for number in numbers) or None
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise ValueError(
+            f"{title} has the offset {values!r}; give a number for each axis, z y x"
+        ) from None
