@@ -11,6 +11,7 @@ from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
 from lsd.spec.collected import collected
 from lsd.spec.evaluate import Evaluate
+from lsd.spec.locate import Locate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.plurals import counted
@@ -28,8 +29,7 @@ class Config(Spec):
     dataset:   volumes, and how training batches are augmented; a name of DATASETS
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
     network:   the trunk of each stage and its sizes; a name of NETWORKS
-    train, predict, segment, evaluate: how each of these is done
-    seeds:     how objects are segmented at points that were located before
+    train, predict, segment, locate, seeds, evaluate: how each of these is done
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
@@ -43,9 +43,10 @@ class Config(Spec):
     train: Train = Train()
     predict: Predict = Predict()
     segment: Segment = Segment()
-    evaluate: Evaluate = Evaluate()
-    # not written where it is the usual one: configs of before had no such field
+    # these two are not written where they are as usual: configs of before had no such fields
+    locate: Annotated[Locate, Field(exclude_if=lambda locate: locate == Locate())] = Locate()
     seeds: Annotated[Seeds, Field(exclude_if=lambda seeds: seeds == Seeds())] = Seeds()
+    evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None
     imports: Annotated[tuple[str, ...], Several] = ()
