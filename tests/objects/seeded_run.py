@@ -75,12 +75,13 @@ def make_run(folder, labels, table, *, name="run", volume=None, **sections) -> C
     """Raw is 255 in objects and 0 outside."""
     roi = Roi(OFFSET, labels.shape)
     for array, data in {"raw": (labels > 0).astype(np.uint8) * 255, "labels": labels}.items():
-        create_array(
-            folder / "em.zarr", array, roi=roi, voxel_size=SIZE, dtype=data.dtype
-        ).write(data, roi)
+        create_array(folder / "em.zarr", array, roi=roi, voxel_size=SIZE, dtype=data.dtype).write(
+            data, roi
+        )
     write_located(table, folder / "em.csv")
     fields = {"path": "em.zarr", "raw": "raw", "labels": "labels", "name": "em"}
-    seeds = {"located": str(folder / "{volume}.csv"), "window": (16, 16, 16), "block": (32,) * 3}
+    seeds = {"located": str(folder / "{volume}.csv"), "window": (14,) * 3, "block": (24,) * 3}
+    seeds["margin"] = (12, 12, 12)
     config = Config(
         name=name,
         dataset=Dataset(test=(Volume(**fields, **(volume or {})),)),
