@@ -39,7 +39,7 @@ from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.sharpen import sharpen_margin
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
         check_use(volume, {}, dims=wanted.restored.config.network.dims)
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
-        roi = within(region, volume.raw.roi) if region else volume.roi
+        roi = volume.part(region, volume.raw.roi) if region else volume.roi
         return wanted.plan(roi, volume)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: {error}") from error
