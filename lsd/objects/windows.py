@@ -54,7 +54,8 @@ class Lattice:
             (b + e) // 2 if e - b <= n else v
             for b, e, v, n in zip(box.begin, box.end, voxel, window, strict=True)
         ]
-        inside = box.intersect(limit)
+        # what ends a voxel before the face of a window ends in sight
+        inside = box.grow((1,) * box.dims, (1,) * box.dims).intersect(limit)
         begin = [
             _aligned(min(max(low, m - n // 2), max(low, high - n)), n, step, (v, b, e))
             for m, n, step, low, high, v, b, e in zip(

@@ -11,7 +11,7 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import step_folder
 from lsd.objects.at_seeds import ARRAY, SEED
 from lsd.objects.located import Located
-from lsd.objects.run import segment_at_seeds
+from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.sight import Sight
 from lsd.objects.tables import write_located
 from lsd.spec import paths
