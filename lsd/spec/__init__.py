@@ -17,6 +17,7 @@ from lsd.spec.decoders import (
     Consensus,
     Decoder,
     Instance,
+    Interior,
     MutexWatershed,
     Watershed,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "Images",
     "Instance",
     "Intensity",
+    "Interior",
     "InteriorBoundary",
     "Kernel",
     "Kind",
