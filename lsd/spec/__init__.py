@@ -33,6 +33,7 @@ from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.synthetic import Somata, Synthetic
 from lsd.spec.targets import (
     NEAREST,
     Affinities,
@@ -57,7 +58,7 @@ from lsd.spec.variants import (
     Supervoxel,
     Variant,
 )
-from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Part, Sharpen, Volume
 from lsd.spec.weighting import (
     CosineGate,
     Fixed,
@@ -143,6 +144,7 @@ __all__ = [
     "SignedDistance",
     "Simple",
     "SizeDifference",
+    "Somata",
     "Spec",
     "Split",
     "Stage",
