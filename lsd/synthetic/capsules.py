@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 FAR = np.float32(1e6)
 
 
@@ -60,6 +61,12 @@ def join(parts: list[Capsules]) -> Capsules:
         np.concatenate([part.radius for part in parts]),
         np.concatenate([part.owner for part in parts]),
     )
+
+
+def unit(vectors: Doubles) -> Doubles:
+    """Vectors (.., 3) with length 1."""
+    length = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
+    return np.asarray(vectors / np.maximum(length, 1e-6))
 
 
 def nearest_two(
