@@ -121,7 +121,18 @@ def _largest_displacement(
 
 @njit(cache=True)
 def _stamp(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    begin, end, radius, owner, positions, corner, size, displaced, reach, first, nearest, second  # noqa: ANN001
+    begin,
+    end,
+    radius,
+    owner,
+    positions,
+    corner,
+    size,
+    displaced,
+    reach,
+    first,
+    nearest,
+    second,  # noqa: ANN001
 ):
     """Goes over the box around each capsule; sequential, so that the result never depends on a
     number of threads."""

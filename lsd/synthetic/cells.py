@@ -42,8 +42,8 @@ class Cells:
 
 
 class _Drawn(NamedTuple):
-    """Cells, a row each: middle (n, 3), half of the line along a body (n, 3), radius (n,); middle of
-    the nucleus (n, 3) and its radius (n,); a random number (n,)."""
+    """Cells, a row each: middle (n, 3), half of the line along a body (n, 3), radius (n,); of the
+    nucleus its middle (n, 3) and radius (n,); a random number (n,)."""
 
     middle: Doubles
     half: Doubles

@@ -21,9 +21,7 @@ class Imaging:
     shot: float
 
 
-def image(
-    value: Floats, imaging: Imaging, voxel_size: tuple[float, ...], noise: Noise
-) -> Floats:
+def image(value: Floats, imaging: Imaging, voxel_size: tuple[float, ...], noise: Noise) -> Floats:
     """Grey values as a microscope records them (z, y, x).  noise: of the same grid"""
     far = tuple(450 / size for size in voxel_size)
     value = value * (1 + 0.07 * noise.smooth(far)) + 5 * noise.smooth(far)

@@ -63,9 +63,7 @@ def coefficients(
     begin: tuple[int, ...], shape: tuple[int, ...], spacing: tuple[float, ...]
 ) -> tuple[list[int], list[int]]:
     """The first of the coefficients that voxels from `begin` on need, and how many, an axis."""
-    first = [
-        math.floor(b / s) if _is_smooth(s) else b for b, s in zip(begin, spacing, strict=True)
-    ]
+    first = [math.floor(b / s) if _is_smooth(s) else b for b, s in zip(begin, spacing, strict=True)]
     counts = [
         math.floor((b + n - 1) / s) - f + 4 if _is_smooth(s) else n
         for b, n, s, f in zip(begin, shape, spacing, first, strict=True)

@@ -108,9 +108,7 @@ def _seen(synthetic: Somata, all_cells: Cells, begin: Triple, shape: tuple[int, 
     size = steps(synthetic)
     positions = _positions(noise, size)
     low, high = positions.min(axis=(1, 2, 3)), positions.max(axis=(1, 2, 3))
-    around = tangle(
-        synthetic.seed, low.astype(np.float64) - REACH, high.astype(np.float64) + REACH
-    )
+    around = tangle(synthetic.seed, low.astype(np.float64) - REACH, high.astype(np.float64) + REACH)
     bodies = nearest_two(all_cells.bodies, positions, voxel_size=size, reach=SEEN, begin=first)
     nuclei = nearest_two(all_cells.nuclei, positions, voxel_size=size, reach=SEEN, begin=first)
     neurites = nearest_two(around.neurites, positions, voxel_size=size, reach=REACH, begin=first)

@@ -51,7 +51,8 @@ def tangle(seed: int, low: Doubles, high: Doubles) -> Tangle:
     drawn = normals(seed, _PATHS, corner, extent, 4 * points + 1)
     drawn = drawn.reshape(-1, 4 * points + 1).astype(np.float64)
     places = np.indices(extent).reshape(3, -1).T + begin
-    path = _paths((places + numbers[:, :3]) * SPACING, drawn[:, : 3 * points].reshape(-1, points, 3))
+    turns = drawn[:, : 3 * points].reshape(-1, points, 3)
+    path = _paths((places + numbers[:, :3]) * SPACING, turns)
     smallest, largest = RADIUS
     radius = smallest + (largest - smallest) * numbers[:, 3] ** 2
     radii = radius[:, None] * np.clip(1 + 0.15 * drawn[:, 3 * points : 4 * points], 0.6, 1.3)
