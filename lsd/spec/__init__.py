@@ -26,6 +26,7 @@ from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
 from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
+from lsd.spec.locate import Locate
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
@@ -106,6 +107,7 @@ __all__ = [
     "InteriorBoundary",
     "Kernel",
     "Kind",
+    "Locate",
     "Loss",
     "Malis",
     "Mask",

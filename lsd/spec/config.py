@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
 from lsd.spec.collected import collected
 from lsd.spec.evaluate import Evaluate
+from lsd.spec.locate import Locate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.plurals import counted
@@ -27,7 +28,7 @@ class Config(Spec):
     dataset:   volumes, and how training batches are augmented; a name of DATASETS
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
     network:   the trunk of each stage and its sizes; a name of NETWORKS
-    train, predict, segment, evaluate: how each of these is done
+    train, predict, segment, locate, evaluate: how each of these is done
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
@@ -41,6 +42,8 @@ class Config(Spec):
     train: Train = Train()
     predict: Predict = Predict()
     segment: Segment = Segment()
+    # not written where it is the usual one: configs of before had no such field
+    locate: Annotated[Locate, Field(exclude_if=lambda locate: locate == Locate())] = Locate()
     evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import (
@@ -29,6 +29,11 @@ from lsd.spec.synthetic import Synthetic, VoxelSize
 from lsd.spec.user_paths import with_variables
 
 Lengths = Annotated[tuple[float, ...], PerAxis]
+# voxels of each axis in one; ones are no scale
+Scale = Annotated[
+    Annotated[Shape, PerAxis] | None,
+    AfterValidator(lambda scale: None if scale and set(scale) == {1} else scale),
+]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
@@ -73,8 +78,13 @@ class Volume(Spec):
     voxel_size: nm, z y x; needed where a file gives none, but for images, which may have none
     offset:     nm, z y x; arrays must lie whole voxels apart
     axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
+    scale:      voxels of the files along z, y, x that are read as one: raw is their mean, a label
+                what most of them have (of several the smallest), labels_mask knows what it knows of
+                all of them, further arrays are a mean of floats, else as labels.  Voxels are joined
+                from the origin of the world on.  voxel_size, offset and every region stay those of
+                the files; all else, as shapes of a network, counts what is read.  None: as they are
     region:     the part that may be used (see Region).  Raw may be read outside it as context,
-                labels never
+                labels never.  With a scale, what is read whole of it
     raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for
                 uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
@@ -101,6 +111,8 @@ class Volume(Spec):
     voxel_size: Annotated[_All[VoxelSize] | _ByName[VoxelSize], _CHOICE] | None = None
     offset: Annotated[_All[Lengths] | _ByName[Lengths], _CHOICE] | None = None
     axes: Annotated[_All[Name] | _ByName[Name], _CHOICE] | None = None
+    # not written where there is none: volumes of before had no such field
+    scale: Annotated[Scale | None, Field(exclude_if=lambda scale: scale is None)] = None
     region: Region = ()
     raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
@@ -141,6 +153,15 @@ class Volume(Spec):
         return self
 
     @model_validator(mode="after")
+    def _has_no_scaled_images(self) -> Volume:
+        if self.images is not None and self.scale is not None:
+            raise ValueError(
+                "images are read as they are, scale is of volumes; leave it out, or write the "
+                "images smaller"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
         array_names = [
             "raw",
@@ -167,9 +188,10 @@ class Volume(Spec):
             return self
         axes = len(self.voxel_size)
         offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
-        for field, values in (("offset", offset), ("region", self.region)):
+        scale = self.scale or self.voxel_size
+        for field, values in (("offset", offset), ("region", self.region), ("scale", scale)):
             # a region may leave its last axes out
-            if len(values) > axes or (len(values) < axes and field == "offset"):
+            if len(values) > axes or (len(values) < axes and field != "region"):
                 raise ValueError(
                     f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
                     f"{axes}; give both alike"
