@@ -19,6 +19,7 @@ from lsd.spec.base import (
     Region,
     SeveralKinds,
     SeveralSpecs,
+    Shape,
     Spec,
 )
 from lsd.spec.error_place import CHOSEN

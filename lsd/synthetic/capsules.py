@@ -90,16 +90,14 @@ def nearest_two(
     nearest = NearestOwners(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
     assert positions.dtype == np.float32
     displaced = _largest_displacement(positions, voxel_size, begin)
-    size = np.asarray(voxel_size, np.float64)
+    size, corner = np.asarray(voxel_size, np.float64), np.asarray(begin, np.float64)
     _stamp(
         capsules.begin,
         capsules.end,
         capsules.radius,
         capsules.owner,
         positions,
-        np.asarray(begin, np.int64),
-        size,
-        displaced,
+        (corner, size, displaced),
         reach,
         *nearest,
     )
@@ -120,24 +118,12 @@ def _largest_displacement(
 
 
 @njit(cache=True)
-def _stamp(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    begin,
-    end,
-    radius,
-    owner,
-    positions,
-    corner,
-    size,
-    displaced,
-    reach,
-    first,
-    nearest,
-    second,  # noqa: ANN001
-):
+def _stamp(begin, end, radius, owner, positions, grid, reach, first, nearest, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Goes over the box around each capsule; sequential, so that the result never depends on a
     number of threads."""
     low = np.zeros(3, np.int64)
     high = np.zeros(3, np.int64)
+    corner, size, displaced = grid
     for n in range(owner.shape[0]):
         widest = max(radius[n, 0], radius[n, 1]) + reach
         for axis in range(3):
@@ -145,13 +131,13 @@ def _stamp(  # type: ignore[no-untyped-def]  # noqa: ANN202
             low[axis] = max(
                 0,
                 int(np.floor((min(begin[n, axis], end[n, axis]) - margin) / size[axis]))
-                - corner[axis],
+                - int(corner[axis]),
             )
             high[axis] = min(
                 first.shape[axis],
                 int(np.ceil((max(begin[n, axis], end[n, axis]) + margin) / size[axis]))
                 + 1
-                - corner[axis],
+                - int(corner[axis]),
             )
         az, ay, ax = float(begin[n, 0]), float(begin[n, 1]), float(begin[n, 2])
         bz, by, bx = end[n, 0] - az, end[n, 1] - ay, end[n, 2] - ax
