@@ -20,7 +20,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -75,6 +75,7 @@ __all__ = [
     "Augmentation",
     "Ball",
     "Bce",
+    "Benchmark",
     "Boundary",
     "Box",
     "Components",

@@ -16,6 +16,7 @@ SCRIPTS = {
     "segment": "segment.py",
     "evaluate": "evaluate.py",
     "blocks": "blocks.py",
+    "density": "density.py",
 }
 # the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
 _VARIABLE = "LSD_SCRIPTS"
