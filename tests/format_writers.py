@@ -4,6 +4,7 @@ import gzip
 import struct
 
 import h5py
+import numpy as np
 import tifffile
 from funlib.geometry import Roi
 
@@ -59,6 +60,7 @@ WRITERS = {
     "zarr": _zarr,
     "hdf5": _hdf5,
     "tiff": tifffile.imwrite,
+    "npy": np.save,
     "image_list": _image_list,
     "nifti": nifti,
     "nifti_folder": _nifti_folder,

@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lsd import __version__
-from lsd.cli.commands import blocks, density, evaluate, fetch, new, predict, segment, sweep, train
+from lsd.cli.commands import (
+    blocks,
+    density,
+    evaluate,
+    fetch,
+    new,
+    predict,
+    segment,
+    stitch,
+    sweep,
+    train,
+)
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.spec.mistakes import suggestion
@@ -20,6 +31,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "predict": (predict.__doc__, predict.COMMAND.main),
     "segment": (segment.__doc__, segment.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
+    "stitch": (stitch.__doc__, stitch.main),
     "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),
     "blocks": (blocks.__doc__, blocks.main),

@@ -31,8 +31,11 @@ from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
+from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
+from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.synthetic import Somata, Synthetic
 from lsd.spec.targets import (
@@ -72,6 +75,7 @@ from lsd.spec.weighting import (
 __all__ = [
     "NEAREST",
     "Affinities",
+    "AroundObjects",
     "Augmentation",
     "Ball",
     "Bce",
@@ -136,9 +140,11 @@ __all__ = [
     "Range",
     "Region",
     "ResidualUNet",
+    "Rule",
     "Schedule",
     "Scores",
     "Scoring",
+    "Seeds",
     "Segment",
     "Semantic",
     "Setting",
@@ -151,6 +157,7 @@ __all__ = [
     "Spec",
     "Split",
     "Stage",
+    "Stitch",
     "Supervoxel",
     "Sweep",
     "Synthetic",

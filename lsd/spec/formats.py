@@ -37,6 +37,13 @@ class Tiff(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
 
 
+class Npy(Format):
+    """numpy files of one array."""
+
+    kind: Literal["npy"] = "npy"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.npy:NpyFormat"
+
+
 class ImageList(Format):
     """Lists of 2D images in files of their own, each a section."""
 
@@ -58,4 +65,4 @@ class NiftiFolder(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.nifti_folder:NiftiFolderFormat"
 
 
-__all__ = ["Format", "Hdf5", "ImageList", "Nifti", "NiftiFolder", "Tiff", "Zarr2"]
+__all__ = ["Format", "Hdf5", "ImageList", "Nifti", "NiftiFolder", "Npy", "Tiff", "Zarr2"]

@@ -19,7 +19,7 @@ SUFFIXES = {
     ".lif": "a Leica LIF file",
     ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file",
     ".dm4": "a Gatan DM4 file",
-    ".npy": "a numpy file", ".npz": "a numpy file",
+    ".npz": "a numpy archive",
     ".png": "a PNG image", ".jpg": "a JPEG image", ".jpeg": "a JPEG image", ".zip": "a zip file",
     ".tar": "a tar file",
     ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file",
@@ -32,7 +32,6 @@ MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"NRRD": "an NRRD file",
-    b"\x93NUMPY": "a numpy file",
 }
 
 

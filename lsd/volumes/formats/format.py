@@ -129,20 +129,21 @@ class FileFormat(ABC, Generic[FormatSpec]):
     would read.  A format whose files hold a single array, in a module of one's own that the config
     names with imports=:
 
-        class Npy(Format):
-            kind: Literal["npy"] = "npy"
-            behaviour: ClassVar[str] = "my_formats:NpyFormat"
+        class Bytes(Format):
+            kind: Literal["bytes"] = "bytes"
+            behaviour: ClassVar[str] = "my_formats:BytesFormat"
 
-        class NpyFormat(FileFormat[Npy]):
-            reads = "numpy file"
-            suffixes = (".npy",)
+        class BytesFormat(FileFormat[Bytes]):
+            reads = "file of 64 sections of 1024 by 1024 bytes"
+            suffixes = (".raw",)
             is_single = True
 
             def claims(self, path: Path) -> bool:
-                return path.is_file() and path.suffix == ".npy"
+                return path.is_file() and path.suffix == ".raw"
 
             def open(self, path: Path, name: str) -> FileArray:
-                return FileArray(np.load(path, mmap_mode="r"), files=[path])
+                voxels = np.memmap(path, np.uint8, "r", shape=(64, 1024, 1024))
+                return FileArray(voxels, files=[path])
 
     reads:     what a file of it is called, for messages
     suffixes:  of their names, for messages about a file that is not there

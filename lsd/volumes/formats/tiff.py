@@ -74,7 +74,8 @@ class TiffArray(FileArray):
             file.close()
             raise
         super().__init__(view, files=files, chunks=view.chunks, attrs=view.attrs)
-        weakref.finalize(view, file.close)
+        # not by the view, which is part of a circle that only a rare collection ends
+        weakref.finalize(self, file.close)
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`."""
