@@ -27,7 +27,7 @@ from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
 from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
 from lsd.volumes.units import agree
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
 
@@ -228,7 +228,7 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        wanted = within(settings.region, volume.truth_roi)
+        wanted = volume.part(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:

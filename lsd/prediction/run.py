@@ -39,7 +39,7 @@ from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.sharpen import sharpen_margin
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def region_of(volume: OpenVolume, wanted: Wanted) -> Roi:
         check_use(volume, {}, dims=wanted.restored.config.network.dims)
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
-        return within(region, volume.raw.roi) if region else volume.roi
+        return volume.part(region, volume.raw.roi) if region else volume.roi
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: {error}") from error
 
