@@ -36,7 +36,7 @@ def nifti(path, data, *, sizes=(4.0, 4.0, 40.0), unit=0, order="<", version=1, s
     codes = {"u1": 2, "i2": 4, "i4": 8, "f4": 16, "f8": 64, "u2": 512, "u4": 768, "u8": 1280}
     code, bits = codes[data.dtype.str[1:]], 8 * data.dtype.itemsize
     extents = [data.ndim, *data.shape[::-1], *[1] * (7 - data.ndim)]
-    spacing = [1.0, *sizes[: data.ndim], *[1.0] * (7 - data.ndim)]
+    spacing = [1.0, *sizes, *[1.0] * 7][:8]
     head = bytearray(352 if version == 1 else 544)
     fields = {
         1: ((0, "i", 348), (40, "8h", *extents), (70, "2h", code, bits), (76, "8f", *spacing),
