@@ -25,7 +25,7 @@ from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
-from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
+from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -197,16 +197,10 @@ def _step(
     revision: str | None,
 ) -> Step:
     """revision: of the segmentation; see Segment.revision"""
-    source = segmented.array.source
-    no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
+    no_context = (0,) * roi.dims
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
-        segmentation=ArrayInput(
-            path=str(source.path.resolve()),
-            name=source.name,
-            made_from=segmented.made_from,
-            state=ArrayState.of(segmented.array, roi, where=place, revision=revision),
-        ),
+        segmentation=segmented.as_input(roi, revision=revision),
         truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,

@@ -1,125 +1,197 @@
-"""Objects of a run's volumes at located points: blocks of them to disk, and stitched to one volume.
-
-seeds -> labels -> joins -> names -> stitched
-"""
+"""The objects of a run's volumes: from the predicted heads on disk to a table of each volume."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
-import numpy as np
+from funlib.geometry import Roi
 
-from lsd.blockwise.on_disk.container import working
-from lsd.blockwise.on_disk.grid import chunk_shape
-from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.checked import check_workers
-from lsd.blockwise.running.run import prepare, run
-from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
-from lsd.objects.at_seeds import ARRAY, SEED, counts
-from lsd.objects.task import Task, task_of
-from lsd.prediction.blocks import at_hand
+from lsd.blockwise.running.run import run
+from lsd.objects.locate import located_of, of_size
+from lsd.objects.located import Located
+from lsd.objects.measures import MEASURE
+from lsd.objects.over_blocks import MeasuresJob, PointsJob, rows_of
+from lsd.objects.points import DEEPEST
+from lsd.objects.tables import check_writable, write_located
 from lsd.prediction.config_file import keep_config
-from lsd.prediction.run import Wanted, with_threads
-from lsd.segmentation.stitching.blocks import SideBySide
-from lsd.segmentation.stitching.run import write_stitched
-from lsd.spec import Config, Seeds, Stitch
-from lsd.spec.paths import objects
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.on_disk.results import Results, segmentation_input
+from lsd.segmentation.over_blocks.inputs import segmentation_grid
+from lsd.segmentation.results import open_results
+from lsd.segmentation.run import Task, segment_volume, task_of
+from lsd.segmentation.threshold import picked
+from lsd.spec import Config, Segment
+from lsd.spec.paths import located, run_folder
 from lsd.spec.plurals import counted
-from lsd.volumes.create import create_array
+from lsd.system.commands import typed
+from lsd.volumes.array import Array
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import OwnArray
+from lsd.volumes.units import lengths
+from lsd.volumes.volume import needs_nm
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 
-def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[Path]:
-    """Segments the objects at the located points of every volume of predict.volumes; returns the
-    containers, in that order.
+@dataclass(frozen=True)
+class _Volume:
+    """A segmented volume whose objects are to be listed."""
 
-    runs/<name>/objects/<volume>.zarr holds `segmentation`, uint64, ids 1..n; in it blocks/seeds
-    what became of each located point (rows of `at_seeds.SEED`).  A network sees a window around
-    each point, and more where the object reaches the window's face; segment.decoder makes objects
-    of what it says, and the one at the point is kept.  Blocks are those of config.seeds; one
-    without a point costs nothing.  Neither the number of workers nor an interruption changes a
-    value, and what is done stays done.
+    config: Config
+    name: str
+    results: Results
+    threshold: float
+    settings: Segment
 
-    progress: called with a line about what was done
-    Raises ValueError where a table, the checkpoint or a volume is missing or does not fit,
-    BlocksFailed where blocks failed.
+    @property
+    def container(self) -> Path:
+        """Where the rows of its blocks stand."""
+        return run_folder(self.config) / "located" / self.name
+
+
+def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
+    """Lists the objects of every volume of predict.volumes; returns the tables, in that order.
+
+    runs/<name>/located/<volume>.csv (or .parquet) holds a row for each object of the segmentation
+    at locate.threshold: see `lsd.objects.located.Located`.  The segmentation is made first, as far
+    as it is not there; an object that crosses faces of blocks is one.  What is done stays done, and
+    neither the number of workers, the blocks nor an interruption changes a row.
+
+    Raises ValueError if a prediction is missing, and where the decoder does not say how surely a
+    voxel is of an object; BlocksFailed where blocks failed.
     """
     config = expand(config)
-    check_workers(config.seeds.workers, section="seeds")
-    path = checkpoint_path(config.predict.checkpoint, config)
-    restored = at_hand(lambda: from_checkpoint(path))
-    workers = config.seeds.workers if config.seeds.workers.count else None
-    wanted = Wanted(restored, path, with_threads(config.predict, workers))
-    tasks = [task_of(config, name, wanted) for name in config.dataset.named(config.predict.volumes)]
-    keep_config(config, sections=("dataset", "predict", "segment"))
-    return [_run(config, task, progress) for task in tasks]
+    check_workers(config.locate.workers, section="locate")
+    check_decoder(config)
+    threshold = chosen_threshold(config)
+    volumes = config.dataset.named(config.predict.volumes)
+    for name in volumes:
+        check_writable(located(config, name))
+    tasks = [
+        task_of(config, name, volume, thresholds=(threshold,)) for name, volume in volumes.items()
+    ]
+    keep_config(config, sections=("segment", "locate"))
+    return [_locate(task, threshold, progress) for task in tasks]
 
 
-def _run(config: Config, task: Task, progress: Progress) -> Path:
-    target, name = objects(config, task.volume.name), task.volume.name
-    with working(target, task.step(target)) as container:
-        step = task.step(container)
-        prepare(step)
-        create_array(
-            container,
-            ARRAY,
-            roi=step.grid.roi,
-            voxel_size=task.volume.voxel_size,
-            dtype=np.uint64,
-            labels=True,
-            chunks=chunk_shape(step.grid.write_shape),
-            remainder=task.volume.raw.remainder,
-            calibrated=task.volume.calibrated,
+def check_decoder(config: Config) -> None:
+    """ValueError for a decoder that does not say how surely a voxel is of an object."""
+    if not decoder_of(config.segment).has_foreground:
+        raise ValueError(
+            f"segment.decoder {config.segment.decoder.kind!r} does not say how surely a voxel is "
+            f"of an object, which locating goes by; take components or consensus"
         )
-        summary = run(step, workers=config.seeds.workers, title=f"{name} seeds")
-        progress(f"{name}: {summary}")
-        for line in _told(task, step):
-            progress(f"{name}: {line}")
-        blocks = SideBySide.of(
-            OwnArray.of(container, ARRAY), task.job.grid, numbers=task.numbers, partial=True
-        )
-        write_stitched(
-            blocks,
-            container,
-            settings=_stitching(config.seeds),
-            made_from=step.digest,
-            progress=lambda line: progress(f"{name}: {line}"),
-        )
-    return target
 
 
-def _stitching(settings: Seeds) -> Stitch:
-    return Stitch(
-        rule=settings.rule,
-        piece=settings.piece,
-        levels=settings.levels,
-        workers=settings.workers,
+def chosen_threshold(config: Config) -> float:
+    """That of the config, else the one that validation picked.  ValueError where there is none."""
+    settings, asked = config.segment, config.locate.threshold
+    threshold = picked(config) if asked is None else asked
+    if threshold is not None:
+        return threshold
+    if len({*settings.thresholds}) == 1:
+        return settings.thresholds[0]
+    raise ValueError(
+        f"locate.threshold is not set, none is picked, and segment.thresholds are "
+        f"{', '.join(f'{each:g}' for each in settings.thresholds)}; set one, or run "
+        f"{typed('evaluate')} on validation volumes to pick one"
     )
 
 
-def _told(task: Task, step: Step) -> list[str]:
-    """What became of the seeds."""
-    ledger = read_ledger(step.folder)
-    rows = [ledger.block_rows(number, SEED) for number in range(len(step.grid))]
-    count, grid = counts(np.concatenate(rows)), task.job.grid
-    share = count["predicted"] / int(grid.roi.size)
-    lines = [
-        f"{counted(len(task.seeds), 'located point')} in {len(step.grid)} of "
-        f"{counted(len(grid), 'block')}; {count['found']} have an object",
-        f"{counted(count['windows'], 'window')} of at most "
-        f"{'x'.join(map(str, task.job.window))} voxels, {share:.1%} of the volume's",
-    ]
-    if count["cut"]:
-        lines.append(
-            f"{counted(count['cut'], 'object')} may go on beyond what was looked at; more "
-            f"seeds.margin (now {'x'.join(map(str, task.job.margin))}) or windows (seeds.most, now "
-            f"{task.job.most}) would show it"
+def _locate(task: Task, threshold: float, progress: Progress) -> Path:
+    if not task.prediction.calibrated:
+        raise ValueError(f"volume {task.name!r}: {needs_nm('a table of objects')}")
+    segment_volume(task, progress=progress)
+    results = open_results(task.config, task.name)
+    volume = _Volume(task.config, task.name, results, threshold, task.inputs.settings)
+    with exclusive(volume.container):
+        table = _table(volume, progress)
+    path, locate = located(task.config, task.name), task.config.locate
+    listed = of_size(table, min_size=locate.min_size, max_size=locate.max_size)
+    write_located(listed, path)
+    progress(
+        f"{task.name}: {counted(len(listed), 'object')} in {path}"
+        + (
+            f", {len(table) - len(listed)} of other sizes left out"
+            if len(listed) < len(table)
+            else ""
         )
-    return lines
+    )
+    return path
+
+
+def _table(volume: _Volume, progress: Progress) -> Located:
+    """All objects, whatever their size; runs what is not done of its steps."""
+    measures = _measures(volume)
+    _run(volume, measures, progress)
+    points = _points(volume, measures)
+    _run(volume, points, progress)
+    array = volume.results.array
+    return located_of(
+        rows_of(measures.folder, MEASURE),
+        rows_of(points.folder, DEEPEST),
+        voxel_size=array.voxel_size,
+        offset=lengths(array.roi.begin, array.voxel_size, array.remainder),
+    )
+
+
+def _run(volume: _Volume, step: Step, progress: Progress) -> None:
+    workers = volume.config.locate.workers
+    summary = run(step, workers=workers, title=f"{volume.name} {step.name}")
+    if len(step.grid) > 1:
+        progress(f"{volume.name}: {summary}")
+
+
+def _measures(volume: _Volume) -> Step:
+    foreground, revision = volume.results.foreground, volume.settings.revision
+    assert foreground is not None, "the decoder was asked"
+    segmented, roi = volume.results.at(volume.threshold), volume.results.array.roi
+    job = MeasuresJob(
+        segmentation=segmented.as_input(roi, revision=revision),
+        foreground=segmentation_input(
+            foreground, roi, made_from=segmented.made_from, revision=revision
+        ),
+    )
+    grid = segmentation_grid(roi, volume.settings)
+    no_context = (0,) * roi.dims
+    blocks = tile(roi, grid.compute_shape, step=(1,) * roi.dims, context=(no_context, no_context))
+    return Step(_title("measures", volume), volume.container, blocks, job, rows=MEASURE)
+
+
+def _points(volume: _Volume, measures: Step) -> Step:
+    job, array = measures.job, volume.results.array
+    assert isinstance(job, MeasuresJob), "it was made here"
+    depth = _depth(volume.settings, array)
+    around = tuple(ceil(depth / size) + 1 for size in array.voxel_size)
+    wanted = PointsJob(
+        segmentation=job.segmentation,
+        measures=measures.name,
+        made_from=measures.digest,
+        depth=depth,
+        in_xy=volume.settings.objects.connectivity in (4, 8),
+    )
+    roi: Roi = array.roi
+    grid = tile(roi, measures.grid.compute_shape, step=(1,) * roi.dims, context=(around, around))
+    return Step(_title("points", volume), volume.container, grid, wanted, rows=DEEPEST)
+
+
+def _depth(settings: Segment, array: Array) -> float:
+    """nm that the context of a block reaches, along each axis."""
+    context = settings.context[-array.roi.dims :]
+    return min(n * size for n, size in zip(context, array.voxel_size, strict=True))
+
+
+def _title(name: str, volume: _Volume) -> str:
+    # steps have no dots in their names
+    return f"{name}_{volume.threshold!r}".replace(".", "_")
+
+
+__all__ = ["locate"]

@@ -54,10 +54,20 @@ class Lattice:
             (b + e) // 2 if e - b <= n else v
             for b, e, v, n in zip(box.begin, box.end, voxel, window, strict=True)
         ]
+        # what ends a voxel before the face of a window ends in sight
+        inside = box.grow((1,) * box.dims, (1,) * box.dims).intersect(limit)
         begin = [
-            _near(m - n // 2, low, high - n, step)
-            for m, n, step, low, high in zip(
-                middle, window, step, limit.begin, limit.end, strict=True
+            _aligned(min(max(low, m - n // 2), max(low, high - n)), n, step, (v, b, e))
+            for m, n, step, low, high, v, b, e in zip(
+                middle,
+                window,
+                step,
+                limit.begin,
+                limit.end,
+                voxel,
+                inside.begin,
+                inside.end,
+                strict=True,
             )
         ]
         stride = [
@@ -153,11 +163,18 @@ def weights(shape: Sequence[int]) -> NDArray[np.float32]:
     return np.asarray(product, np.float32)
 
 
-def _near(begin: int, low: int, high: int, step: int) -> int:
-    """A multiple of step, at `begin` or before, in low .. high where there is room: of a window
-    that is larger than the limit, or hangs over it, less is seen."""
-    within = max(low, min(begin, high))
-    return within // step * step
+def _aligned(begin: int, size: int, step: int, held: tuple[int, int, int]) -> int:
+    """The multiple of step before or behind `begin` from which on so many voxels hold most.
+
+    held: a voxel, which comes first, and the begin and end of a box
+    """
+    voxel, first, end = held
+
+    def holds(at: int) -> tuple[bool, int, int]:
+        of_box = min(end, at + size) - max(first, at)
+        return at <= voxel < at + size, of_box, -abs(at - begin)
+
+    return max(begin // step * step, -(-begin // step) * step, key=holds)
 
 
 def _face(roi: Roi, axis: int, side: int) -> Roi:

@@ -14,6 +14,7 @@ SCRIPTS = {
     "train": "trainer.py",
     "predict": "predicter.py",
     "segment": "segment.py",
+    "locate": "locate.py",
     "evaluate": "evaluate.py",
     "stitch": "stitch.py",
     "blocks": "blocks.py",

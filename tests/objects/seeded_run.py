@@ -80,7 +80,8 @@ def make_run(folder, labels, table, *, name="run", volume=None, **sections) -> C
         )
     write_located(table, folder / "em.csv")
     fields = {"path": "em.zarr", "raw": "raw", "labels": "labels", "name": "em"}
-    seeds = {"located": str(folder / "{volume}.csv"), "window": (16, 16, 16), "block": (32,) * 3}
+    seeds = {"located": str(folder / "{volume}.csv"), "window": (14,) * 3, "block": (24,) * 3}
+    seeds["margin"] = (12, 12, 12)
     config = Config(
         name=name,
         dataset=Dataset(test=(Volume(**fields, **(volume or {})),)),

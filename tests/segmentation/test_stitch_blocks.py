@@ -91,15 +91,15 @@ def test_blockwise_is_as_arrays(tmp_path_factory, seed, flat, piece, rule, touch
     assert array.dtype == np.uint64
 
 
-def test_the_order_of_files_and_workers_change_nothing(tmp_path) -> None:
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_order_of_files_and_workers_change_nothing(tmp_path, workers) -> None:
     blocks = rough(BLOCKS)
     expected = stitch([b for _, b in blocks], [begin for begin, _ in blocks], rule=ROUGH)
-    rng = np.random.default_rng(2)
-    for number, workers in enumerate((0, 2)):
-        folder = saved(tmp_path / f"in{number}", blocks, order=rng.permutation(len(blocks)))
-        asked = Stitch(rule=ROUGH, piece=(8, 8, 8), workers=Workers(count=workers))
-        stitch_files(find_blocks(folder, SIZE), tmp_path / f"{number}.zarr", settings=asked)
-        np.testing.assert_array_equal(volume(tmp_path / f"{number}.zarr"), expected)
+    order = np.random.default_rng(workers).permutation(len(blocks))
+    folder = saved(tmp_path / "in", blocks, order=order)
+    asked = Stitch(rule=ROUGH, piece=(8, 8, 8), workers=Workers(count=workers))
+    stitch_files(find_blocks(folder, SIZE), tmp_path / "out.zarr", settings=asked)
+    np.testing.assert_array_equal(volume(tmp_path / "out.zarr"), expected)
 
 
 def test_perfect_blocks_with_ids_up_to_the_largest(tmp_path) -> None:

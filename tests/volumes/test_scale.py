@@ -301,7 +301,7 @@ def test_specs_of_a_scale():
     scaled = Volume(path="a.zarr", scale=(1, 2, 2))
     assert Volume.model_validate_json(scaled.model_dump_json()) == scaled
     with pytest.raises(ValueError, match="images are read as they are"):
-        Volume(images={"images": "a"}, scale=(1, 2, 2))
+        Volume(images={"images": "a/*.png"}, scale=(1, 2, 2))
     with pytest.raises(ValueError, match=r"scale .* of 2 axes, voxel_size of 3"):
         Volume(path="a.zarr", scale=(2, 2), voxel_size=(4, 4, 4))
 
