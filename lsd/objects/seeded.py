@@ -58,7 +58,7 @@ def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[P
     workers = config.seeds.workers if config.seeds.workers.count else None
     wanted = Wanted(restored, path, with_threads(config.predict, workers))
     tasks = [task_of(config, name, wanted) for name in config.dataset.named(config.predict.volumes)]
-    keep_config(config, sections=("dataset", "predict", "segment"))
+    keep_config(config, sections=("dataset", "predict", "segment", "seeds"))
     return [_run(config, task, progress) for task in tasks]
 
 

@@ -12,6 +12,7 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.network import sizes
 from lsd.objects.at_seeds import ARRAY, SEED, STEP, SeedsJob, TableInput
 from lsd.objects.located import Located
+from lsd.objects.locator import table_path
 from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
 from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of
@@ -23,8 +24,7 @@ from lsd.segmentation.stitching.blocks import in_line
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config, Predict, Segment
 from lsd.spec import Seeds as Settings
-from lsd.spec.paths import data_root, located
-from lsd.spec.user_paths import expanded
+from lsd.spec.paths import data_root
 from lsd.system.commands import typed
 from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.volume import OpenVolume
@@ -87,17 +87,12 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     return Task(volume, job, seeds)
 
 
-def table_path(config: Config, volume: str) -> Path:
-    """The table of the located objects of a volume."""
-    named = config.seeds.located
-    return located(config, volume) if named is None else expanded(named.replace("{volume}", volume))
-
-
 def _table(path: Path, name: str, region: Roi) -> Located:
     if not path.is_file():
         raise ValueError(
             f"there is no table of located objects of volume {name!r} at {path}; make it with "
-            f"{typed('locate')}, or name one in seeds.located"
+            f"{typed('locate')}, name one in seeds.located, or the run that locates in "
+            f"seeds.locator"
         )
     table = read_located(path)
     if len(table) and table.dims != region.dims:

@@ -14,7 +14,9 @@ from lsd.system.atomic import write_text
 
 log = logging.getLogger(__name__)
 
-Section = Literal["dataset", "variant", "network", "predict", "segment", "locate", "evaluate"]
+Section = Literal[
+    "dataset", "variant", "network", "predict", "segment", "locate", "seeds", "evaluate"
+]
 # fields of sections that change no result, or which of them there are: volumes, workers, levels
 _ASIDE = ("checkpoint", "volumes", "workers", "levels", "small")
 

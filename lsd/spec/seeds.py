@@ -16,8 +16,11 @@ class Seeds(Spec):
     """Objects at located points: a network sees windows around each of them, and what blocks hold
     is stitched to one volume.
 
+    locator:  folder of the run whose network locates objects, such as one that sees a coarser
+              scale: what it does not have of these volumes is predicted, segmented and located
+              first.  None: that was done before
     located:  table of the points, CSV or Parquet, as `lsd locate` writes it; {volume} in it stands
-              for the name of a volume.  None: the one of this run
+              for the name of a volume.  None: the one of the locator, or of this run
     window:   voxels of a window, z y x; None: what leaves the network in training
     overlap:  share of a window that it has in common with the next one, along each axis
     most:     windows of one object; of one that asks for more, what lies in these is taken
@@ -32,6 +35,9 @@ class Seeds(Spec):
     workers:  who does the blocks
     """
 
+    locator: Annotated[
+        Annotated[str, Field(min_length=1)] | None, NoEffect("the table is what it leaves")
+    ] = None
     located: Annotated[
         Annotated[str, Field(min_length=1)] | None, NoEffect("its content tells the table")
     ] = None

@@ -15,6 +15,7 @@ SCRIPTS = {
     "predict": "predicter.py",
     "segment": "segment.py",
     "locate": "locate.py",
+    "objects": "objects.py",
     "evaluate": "evaluate.py",
     "stitch": "stitch.py",
     "blocks": "blocks.py",
