@@ -10,6 +10,7 @@ from typing import Any
 from lsd import __version__
 from lsd.cli.commands import (
     blocks,
+    density,
     evaluate,
     fetch,
     locate,
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
     "stitch": (stitch.__doc__, stitch.main),
+    "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),
     "blocks": (blocks.__doc__, blocks.main),
 }

@@ -21,7 +21,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -38,6 +38,7 @@ from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.synthetic import Somata, Synthetic
 from lsd.spec.targets import (
     NEAREST,
     Affinities,
@@ -62,7 +63,7 @@ from lsd.spec.variants import (
     Supervoxel,
     Variant,
 )
-from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Part, Sharpen, Volume
 from lsd.spec.weighting import (
     CosineGate,
     Fixed,
@@ -79,6 +80,7 @@ __all__ = [
     "Augmentation",
     "Ball",
     "Bce",
+    "Benchmark",
     "Boundary",
     "Box",
     "Components",
@@ -153,6 +155,7 @@ __all__ = [
     "SignedDistance",
     "Simple",
     "SizeDifference",
+    "Somata",
     "Spec",
     "Split",
     "Stage",

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import (
-    MOST,
     Id,
     PerAxis,
     PositiveFloat,
@@ -27,9 +26,9 @@ from lsd.spec.error_place import CHOSEN
 from lsd.spec.images import IMAGES, MASKS, Images
 from lsd.spec.names import fault
 from lsd.spec.plurals import counted
+from lsd.spec.synthetic import Synthetic, VoxelSize
 from lsd.spec.user_paths import with_variables
 
-VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
 # voxels of each axis in one; ones are no scale
 Scale = Annotated[
@@ -45,24 +44,6 @@ Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
 _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
-
-
-class Synthetic(Spec):
-    """A made-up piece of neuropil; see lsd.synthetic.
-
-    kind:       "isotropic", or "anisotropic" serial sections with their defects
-    shape:      voxels, z y x
-    voxel_size: in nm, z y x; neurites have their size in nm, so larger voxels show thinner ones
-    membranes:  how dark membranes are, as a share of the usual: fainter ones are harder to find
-    seed:       what it is grown from: another one gives another volume
-    """
-
-    kind: Literal["isotropic", "anisotropic"] = "isotropic"
-    shape: Shape = (128, 128, 128)
-    voxel_size: VoxelSize = (10.0, 10.0, 10.0)
-    # not written where it is the usual one: volumes of before had no such field
-    membranes: Annotated[float, Field(gt=0, le=1, exclude_if=lambda share: share == 1)] = 1.0
-    seed: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
 
 
 class Sharpen(Spec):

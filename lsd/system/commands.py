@@ -19,6 +19,7 @@ SCRIPTS = {
     "evaluate": "evaluate.py",
     "stitch": "stitch.py",
     "blocks": "blocks.py",
+    "density": "density.py",
 }
 # the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
 _VARIABLE = "LSD_SCRIPTS"
