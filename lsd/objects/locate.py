@@ -37,11 +37,10 @@ def locate(
     border the nearest to its centroid.  The border of the array is none.  Raises ValueError for
     arrays of two shapes, ids that are no whole numbers and lengths that do not fit the axes.
 
-    >>> import numpy
-    >>> from lsd.objects.locate import locate
+    >>> import lsd, numpy
     >>> horseshoe = numpy.ones((1, 5, 5), int)
     >>> horseshoe[0, 1:, 2] = 0
-    >>> located = locate(horseshoe, voxel_size=(40, 4, 4))
+    >>> located = lsd.locate(horseshoe, voxel_size=(40, 4, 4))
     >>> located.point.tolist(), located.end.tolist(), located.voxels.tolist()
     ([[20.0, 2.0, 10.0]], [[40.0, 20.0, 20.0]], [21])
     """

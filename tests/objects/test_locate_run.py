@@ -3,8 +3,10 @@ processes."""
 
 import numpy as np
 import pytest
+from funlib.geometry import Roi
 from objects_run import ROI, SIZE, another_run, make_config, read, smooth
 
+from lsd.arrays.skeletons import labels_at
 from lsd.blockwise.on_disk.inspect import status, verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.cli.survey.locating import survey
@@ -12,8 +14,10 @@ from lsd.objects import locate as arrays
 from lsd.objects.over_blocks import PointsFunction
 from lsd.objects.run import locate
 from lsd.objects.tables import read_located
-from lsd.spec import Affinities, Config, Foreground, Head, Locate, Segment
-from lsd.spec.paths import located, run_folder
+from lsd.spec import Affinities, Config, Dataset, Foreground, Head, Locate, Segment, Volume
+from lsd.spec.paths import located, prediction, run_folder
+from lsd.volumes.create import create_array
+from lsd.volumes.volume import open_volume
 
 HEADS = {"mask": Head(target=Foreground())}
 THRESHOLD = 0.6
@@ -177,6 +181,45 @@ def test_a_dry_run_says_what_would_be_done(tmp_path):
     after = "\n".join(survey(config, False))
     assert "points_0_6: 1 of 1 block done" in after
     assert "there is a table of" in after
+
+
+def test_points_of_a_coarse_scale_lie_in_the_objects_of_the_file(tmp_path):
+    """Balls of the file at odd places, found in what a network that is never wrong gives at the
+    scale (2, 3, 4)."""
+    scale, roi, size = (2, 3, 4), Roi((-9, 5, -31), (37, 64, 97)), np.array((12.0, 4.0, 3.5))
+    centres = [(0, 20, -15), (9, 47, 20), (14, 25, 48), (20, 50, -10)]
+    places = np.stack(np.meshgrid(*map(np.arange, roi.begin, roi.end), indexing="ij"), -1) * size
+    labels = np.zeros(roi.shape, np.uint64)
+    for number, centre in enumerate(centres, 1):
+        labels[np.linalg.norm(places - centre * size, axis=-1) < 40 + 5 * number] = number
+    for name, data in {"raw": (labels > 0).astype(np.uint8), "labels": labels}.items():
+        array = create_array(
+            tmp_path / "data.zarr", name, roi=roi, voxel_size=size, dtype=data.dtype
+        )
+        array.write(data, roi)
+    config = config_of(tmp_path / "other", segment={"thresholds": (0.5,), "block": (5, 9, 8)})
+    volume = Volume(path="data.zarr", raw="raw", labels="labels", scale=scale, name="em")
+    config = config.derive(
+        name="coarse", data_root=str(tmp_path), dataset=Dataset(validate=(volume,))
+    )
+    opened = open_volume(volume, name="em", data_root=tmp_path)
+    sure = (opened.read_labels(opened.roi) > 0).astype(np.uint8)[None] * np.uint8(255)
+    create_array(
+        prediction(config, "em"), "mask", roi=opened.roi, voxel_size=opened.voxel_size,
+        dtype=np.uint8, channels=1, remainder=opened.raw.remainder,
+    ).write(sure, opened.roi)  # fmt: skip
+    table = read_located(*locate(config))
+    begin = np.array(roi.begin) * size
+    at = labels_at(labels, table.point, voxel_size=size, offset=begin)
+    assert sorted(at.tolist()) == [1, 2, 3, 4]
+    for row, number in enumerate(at):
+        voxels = np.argwhere(labels == number)
+        first, last = voxels.min(axis=0) * size + begin, (voxels.max(axis=0) + 1) * size + begin
+        coarse = size * scale
+        assert (np.abs(table.begin[row] - first) < coarse).all()
+        assert (np.abs(table.end[row] - last) < coarse).all()
+        assert (np.abs(table.point[row] - centres[number - 1] * size) < 1.5 * coarse).all()
+        np.testing.assert_allclose(table.volume[row], len(voxels) * size.prod() / 1e9, rtol=0.1)
 
 
 def test_specs():
