@@ -219,7 +219,7 @@ def test_points_of_a_coarse_scale_lie_in_the_objects_of_the_file(tmp_path):
         assert (np.abs(table.begin[row] - first) < coarse).all()
         assert (np.abs(table.end[row] - last) < coarse).all()
         assert (np.abs(table.point[row] - centres[number - 1] * size) < 1.5 * coarse).all()
-        np.testing.assert_allclose(table.volume[row], len(voxels) * size.prod() / 1e9, rtol=0.1)
+        np.testing.assert_allclose(table.volume[row], len(voxels) * size.prod() / 1e9, rtol=0.2)
 
 
 def test_specs():
