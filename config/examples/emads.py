@@ -115,11 +115,11 @@ config = Config(
         objects=Objects(fill_holes=True, min_size=SMALLEST),
     ),
     seeds=Seeds(
-        located="runs/emads_coarse/located/{volume}.csv",
+        locator="runs/emads_coarse",
         window=(128, 384, 384),
         min_size=SMALLEST,
         # of the published stitching
         rule=Rule(always=400_000, least=500, one=0.4, both=0.3),
     ),
-    evaluate=Evaluate(metric=Benchmark(min_size=SMALLEST)),
+    evaluate=Evaluate(of="objects", metric=Benchmark(min_size=SMALLEST)),
 )

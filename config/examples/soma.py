@@ -100,9 +100,9 @@ config = Config(
         objects=Objects(fill_holes=True, min_size=SMALLEST),
     ),
     seeds=Seeds(
-        located="runs/soma_coarse/located/{volume}.csv",
+        locator="runs/soma_coarse",
         window=(96, 96, 96),
         min_size=SMALLEST,
     ),
-    evaluate=Evaluate(metric=Benchmark(min_size=SMALLEST)),
+    evaluate=Evaluate(of="objects", metric=Benchmark(min_size=SMALLEST)),
 )
