@@ -146,7 +146,8 @@ class Seen:
             total[inside] += weight
             for name, head in values.items():
                 sums[name][:, *inside] += head * weight
-        return {name: head / np.maximum(total, 1) for name, head in sums.items()}
+        weight = np.maximum(total, np.float32(1))
+        return {name: np.asarray(head / weight, np.float32) for name, head in sums.items()}
 
 
 def weights(shape: Sequence[int]) -> NDArray[np.float32]:

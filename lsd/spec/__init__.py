@@ -17,6 +17,7 @@ from lsd.spec.decoders import (
     Consensus,
     Decoder,
     Instance,
+    Interior,
     MutexWatershed,
     Watershed,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Images",
     "Instance",
     "Intensity",
+    "Interior",
     "InteriorBoundary",
     "Kernel",
     "Kind",
