@@ -61,7 +61,7 @@ def test_the_example_runs_from_training_to_scores(tmp_path, monkeypatch) -> None
     window = ["network.train_shape=(32, 32, 32)", "seeds.window=(48, 48, 48)"]
     fine = load(
         EXAMPLES / "soma.py",
-        [*SMALL, *window, "seeds.threshold=0.5", "seeds.min_size=1", "segment.objects.min_size=0"],
+        [*SMALL, *window, "seeds.min_size=1"],
     )
     train(fine, progress=False)
     located_by(fine)

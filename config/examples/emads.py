@@ -28,6 +28,7 @@ from lsd.spec import (
     Evaluate,
     Foreground,
     Head,
+    Interior,
     InteriorBoundary,
     Locate,
     Network,
@@ -110,10 +111,7 @@ config = Config(
         schedule=SCHEDULE,
         sampling=AroundObjects(min_size=SMALLEST // 10),
     ),
-    segment=Segment(
-        decoder=Components(head="outline", channel="interior"),
-        objects=Objects(fill_holes=True, min_size=SMALLEST),
-    ),
+    segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),
     seeds=Seeds(
         locator="runs/emads_coarse",
         window=(128, 384, 384),
