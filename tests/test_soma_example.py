@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from funlib.geometry import Roi
 from guide import DOCS, blocks_of
 
 from lsd.cli import load
 from lsd.evaluation.run import evaluate
+from lsd.network.checkpoints.files import newest_file
 from lsd.objects.locator import located_by
 from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.segmented import objects_of
 from lsd.objects.tables import read_located
 from lsd.spec import Volume
-from lsd.spec.paths import located, objects, run_folder
+from lsd.spec.paths import checkpoints, located, objects, run_folder
 from lsd.training.loop import train
 from lsd.volumes.array import open_array
 
@@ -75,6 +77,18 @@ def test_the_example_runs_from_training_to_scores(tmp_path, monkeypatch) -> None
     assert scores["segments"] == len(found)
     assert scores["objects"] > 0
     assert set(np.unique(array.read(array.roi))) == {0, *found.id.tolist()}
+    # one block by itself, under a name of its own
+    block = fine.derive(
+        name="one_block",
+        predict={
+            "checkpoint": str(newest_file(checkpoints(fine, "main"))),
+            "region": "0:32, 16:80, :",
+        },
+    )
+    located_by(block)
+    segment_at_seeds(block)
+    array = open_array(objects(block, "synthetic_test"), "segmentation")
+    assert array.roi == Roi((0, 16, 0), (32, 64, 96))
 
 
 BLOCKS = blocks_of("soma")
