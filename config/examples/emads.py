@@ -28,6 +28,7 @@ from lsd.spec import (
     Evaluate,
     Foreground,
     Head,
+    Interior,
     InteriorBoundary,
     Locate,
     Network,
@@ -110,16 +111,13 @@ config = Config(
         schedule=SCHEDULE,
         sampling=AroundObjects(min_size=SMALLEST // 10),
     ),
-    segment=Segment(
-        decoder=Components(head="outline", channel="interior"),
-        objects=Objects(fill_holes=True, min_size=SMALLEST),
-    ),
+    segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),
     seeds=Seeds(
-        located="runs/emads_coarse/located/{volume}.csv",
+        locator="runs/emads_coarse",
         window=(128, 384, 384),
         min_size=SMALLEST,
         # of the published stitching
         rule=Rule(always=400_000, least=500, one=0.4, both=0.3),
     ),
-    evaluate=Evaluate(metric=Benchmark(min_size=SMALLEST)),
+    evaluate=Evaluate(of="objects", metric=Benchmark(min_size=SMALLEST)),
 )

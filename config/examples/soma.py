@@ -17,6 +17,7 @@ from lsd.spec import (
     Evaluate,
     Foreground,
     Head,
+    Interior,
     InteriorBoundary,
     Locate,
     Network,
@@ -95,14 +96,12 @@ config = Config(
     variant=one(outline=Head(target=InteriorBoundary(width=2), loss=Bce(balance=True))),
     network=network(96, context=16, fold=2),
     train=TRAINING.derive(sampling=AroundObjects(min_size=SMALLEST)),
-    segment=Segment(
-        decoder=Components(head="outline", channel="interior"),
-        objects=Objects(fill_holes=True, min_size=SMALLEST),
-    ),
+    # interiors hang together; the boundary, as wide, grows back
+    segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),
     seeds=Seeds(
-        located="runs/soma_coarse/located/{volume}.csv",
+        locator="runs/soma_coarse",
         window=(96, 96, 96),
         min_size=SMALLEST,
     ),
-    evaluate=Evaluate(metric=Benchmark(min_size=SMALLEST)),
+    evaluate=Evaluate(of="objects", metric=Benchmark(min_size=SMALLEST)),
 )

@@ -20,8 +20,8 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
+from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
-from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
@@ -81,7 +81,7 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     differ, nothing overlaps, or fragments are not those of the graph.
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    results = open_results(config, name)
+    results = scored_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
     truth = VolumeInput.truth(volume, data_root(config), roi=roi)

@@ -93,6 +93,8 @@ class ForegroundOverlap(Metric):
 class Evaluate(Spec):
     """Scoring against the truth.
 
+    of:          what is scored: the "segmentation" that `segment` makes, or the objects that
+                 `objects` makes at located points ("objects"), which have no thresholds
     metric:      what is computed, by name; "voi": variation of information and Rand errors;
                  "objects": which objects were found; "foreground": masks; "benchmark": what
                  benchmarks of somas report of all three
@@ -115,7 +117,10 @@ class Evaluate(Spec):
     workers:     processes that count
     """
 
-    # not written where it is the usual one: configs and scores of before had no such field
+    # neither is written where it is the usual one: configs and scores of before had no such field
+    of: Annotated[
+        Literal["segmentation", "objects"], Field(exclude_if=lambda of: of == "segmentation")
+    ] = "segmentation"
     metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
     ignore: Annotated[tuple[Id, ...], Several] = (0,)
     background: Literal["label", "ignore", "singletons"] = "label"

@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
             f"--{name}",
             type=_lengths,
             metavar="Z,Y,X",
-            help=f"{name} of the region that was searched, nm (default: of the segmentation; with a "
-            "table, of the box that holds all objects, so that densities are a little too high)",
+            help=f"{name} of the region that was searched, nm (default: of the segmentation; with "
+            "a table, of the box that holds all objects, so that densities are a little too high)",
         )
     parser.add_argument(
         "--bins", type=int, default=20, help="slabs along each axis (default: %(default)s)"
