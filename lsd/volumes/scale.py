@@ -54,8 +54,8 @@ def at_scale(
     scaling = Scaling(
         array.layout.on_disk(scale, channel=1), array.layout.on_disk(lead, channel=0), how
     )
-    source = ScaledSource(array.source, scaling, level and level.source)
-    return Array(source, layout, array.dtype)
+    held = None if level is None else level.source
+    return Array(ScaledSource(array.source, scaling, held), layout, array.dtype)
 
 
 def own_level(
