@@ -95,8 +95,8 @@ def covered(coarse: Voxels, scale: Sequence[int] | None) -> Voxels:
     return coarse if scale is None else coarse * Coordinate(scale)
 
 
-def whole_within(part: Roi, there: Roi, scale: Sequence[int] | None) -> Roi:
-    """The coarse voxels of which all fine voxels that are `there` lie in a part of these; None:
+def whole_within(part: Roi, existing: Roi, scale: Sequence[int] | None) -> Roi:
+    """The coarse voxels of which all fine ones that are `existing` lie in a part of these; None:
     there is no scale.
 
     Raises ValueError where there is none, and for a scale of other axes.
@@ -110,11 +110,11 @@ def whole_within(part: Roi, there: Roi, scale: Sequence[int] | None) -> Roi:
         )
     begin = Coordinate(
         b // f if b == first else -(-b // f)
-        for b, first, f in zip(part.begin, there.begin, scale, strict=True)
+        for b, first, f in zip(part.begin, existing.begin, scale, strict=True)
     )
     end = Coordinate(
         -(-e // f) if e == last else e // f
-        for e, last, f in zip(part.end, there.end, scale, strict=True)
+        for e, last, f in zip(part.end, existing.end, scale, strict=True)
     )
     if not all(b < e for b, e in zip(begin, end, strict=True)):
         raise ValueError(
