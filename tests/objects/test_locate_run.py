@@ -9,6 +9,7 @@ from objects_run import ROI, SIZE, another_run, make_config, read, smooth
 from lsd.arrays.skeletons import labels_at
 from lsd.blockwise.on_disk.inspect import status, verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
+from lsd.cli import program
 from lsd.cli.survey.locating import survey
 from lsd.objects import locate as arrays
 from lsd.objects.over_blocks import PointsFunction
@@ -220,6 +221,36 @@ def test_points_of_a_coarse_scale_lie_in_the_objects_of_the_file(tmp_path):
         assert (np.abs(table.end[row] - last) < coarse).all()
         assert (np.abs(table.point[row] - centres[number - 1] * size) < 1.5 * coarse).all()
         np.testing.assert_allclose(table.volume[row], len(voxels) * size.prod() / 1e9, rtol=0.2)
+
+
+def command(config, folder, capsys, *words):
+    """Exit status, and what `lsd locate` says."""
+    (folder / "my_config.py").write_text(
+        "from lsd.spec import Config\n"
+        f"config = Config.model_validate_json({config.model_dump_json()!r})\n"
+    )
+    with pytest.raises(SystemExit) as end:
+        program.main(["locate", "-c", str(folder / "my_config.py"), *words])
+    captured = capsys.readouterr()
+    return end.value.code, captured.out + captured.err
+
+
+def test_the_command(tmp_path, capsys):
+    config = config_of(tmp_path)
+    status, printed = command(config, tmp_path, capsys, "--dry-run")
+    assert (status, located(config, "em").exists()) == (0, False)
+    assert "what locate would do" in printed
+    status, printed = command(config, tmp_path, capsys, "locate.min_size=5")
+    assert status == 0
+    assert f"written: {located(config, 'em')}" in printed
+    assert (read_located(located(config, "em")).voxels >= 5).all()
+    status, printed = command(config, tmp_path, capsys, "locate.min_size=5", "locate.max_size=3")
+    assert (status, "max_size 3 is below min_size 5" in printed) == (2, True)
+    status, printed = command(config, tmp_path, capsys, "segment.decoder=watershed")
+    assert (status, printed.startswith("error: segment.decoder 'watershed' does not say")) == (
+        1,
+        True,
+    )
 
 
 def test_specs():
