@@ -37,13 +37,12 @@ def locate(
     border the nearest to its centroid.  The border of the array is none.  Raises ValueError for
     arrays of two shapes, ids that are no whole numbers and lengths that do not fit the axes.
 
-    >>> import numpy
-    >>> from lsd.objects.locate import locate
-    >>> horseshoe = numpy.ones((1, 5, 5), int)
-    >>> horseshoe[0, 1:, 2] = 0
-    >>> located = locate(horseshoe, voxel_size=(40, 4, 4))
-    >>> located.point.tolist(), located.end.tolist(), located.voxels.tolist()
-    ([[20.0, 2.0, 10.0]], [[40.0, 20.0, 20.0]], [21])
+    >>> import lsd, numpy
+    >>> cells = numpy.zeros((3, 5, 9), int)
+    >>> cells[1, 1:4, 1:8] = 6
+    >>> located = lsd.locate(cells, voxel_size=(40, 4, 4))
+    >>> located.id.tolist(), located.point.tolist(), located.voxels.tolist()
+    ([6], [[60.0, 10.0, 18.0]], [21])
     """
     labels = ids(segmentation, "segmentation", dims=(2, 3)).astype(np.uint64)
     sure = np.ones(labels.shape, np.float32) if confidence is None else np.asarray(confidence)

@@ -54,7 +54,8 @@ def coarser(data: NDArray[Any], factor: Factor, how: How) -> NDArray[Any]:
     if how == "mean":
         return _mean(data, factor)
     if how == "all":
-        return (_total(data == 0, factor, np.int64) == 0).astype(data.dtype)
+        unset = _total(data == 0, factor, np.int64)
+        return np.asarray(unset == 0, data.dtype)
     from lsd.volumes.majority import majority  # loads numba, which takes a second
 
     return majority(data, factor)

@@ -38,6 +38,8 @@ def at_scale(
     how:  what becomes of voxels that are read as one; that "all" are set no file says of its levels
     axes: what the config calls the axes on disk
     """
+    if array.image_sizes is not None:
+        raise ValueError(f"{array.name} holds images, which are read as they are; leave scale out")
     layout = array.layout.coarser(scale)
     level = own_level(array, scale, axes=axes) if how != "all" else None
     if level is not None:

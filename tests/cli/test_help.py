@@ -24,7 +24,7 @@ FIELDS = [
     for name in section.spec.model_fields
     if not (section.kind and name == "kind")
 ]
-COMMANDS = ("train", "predict", "segment", "evaluate")
+COMMANDS = ("train", "predict", "segment", "locate", "evaluate")
 
 
 def said(capsys, *words: str, status: int = 0) -> str:
@@ -58,7 +58,7 @@ def test_every_spec_is_a_section() -> None:
     alone = (
         Config, spec.Dataset, spec.Volume, spec.Sharpen, spec.Variant, spec.Stage,
         spec.Head, spec.Network, spec.Train, spec.Schedule, spec.Predict, spec.Segment,
-        spec.Fragments, spec.Mutex, spec.Evaluate, spec.Workers,
+        spec.Fragments, spec.Mutex, spec.Locate, spec.Evaluate, spec.Workers,
     )  # fmt: skip
     assert {*alone} <= there
     keys = {key for section in sections() for key in section.keys}

@@ -1,12 +1,17 @@
 """Levels of a file that are read where a volume has their scale."""
 
+from pathlib import Path
+from typing import ClassVar, Literal
+
 import numpy as np
 import pytest
 import zarr
-from scaled_arrays import covering, write
+from scaled_arrays import SIZE, covering, write
 
+from lsd.spec import Format
 from lsd.volumes.array import open_array
 from lsd.volumes.create import announce_level, create_level
+from lsd.volumes.formats.format import FileArray, FileFormat
 from lsd.volumes.scale import at_scale
 
 DATA = np.random.default_rng(4).integers(100, 255, (5, 9, 12), dtype=np.uint8)
@@ -126,3 +131,39 @@ def test_a_voxel_size_of_the_config_does_not_hide_levels(tmp_path):
     coarse = at_scale(array, (1, 2, 2), "mean")
     assert coarse.source.name == "raw/1"
     assert coarse.voxel_size == (40, 8, 8)
+
+
+class Pyramid(Format):
+    """Arrays of one .npz file whose names end with how many voxels they join."""
+
+    kind: Literal["pyramid_of_a_test"] = "pyramid_of_a_test"
+    behaviour: ClassVar[str] = f"{__name__}:PyramidFormat"
+
+
+class PyramidFormat(FileFormat[Pyramid]):
+    reads = "pyramid"
+
+    def claims(self, path: Path) -> bool:
+        return path.name.endswith(".pyramid.npz")
+
+    def names(self, path: Path) -> list[str]:
+        with np.load(path) as file:
+            return list(file.files)
+
+    def levels(self, path: Path, name: str) -> list[str]:
+        return [other for other in self.names(path) if other != name]
+
+    def open(self, path: Path, name: str) -> FileArray:
+        with np.load(path) as file:
+            factor = [int(digit) for digit in name.split("_")[1]]
+            attrs = {"resolution": (np.array(SIZE) * factor).tolist()}
+            return FileArray(file[name], files=[path], attrs=attrs)
+
+
+def test_levels_of_a_format_of_ones_own(tmp_path):
+    path = tmp_path / "v.pyramid.npz"
+    marked = np.full((5, 5, 6), 7, np.uint8)
+    np.savez(path, raw_111=DATA, raw_122=marked)
+    array = open_array(path, "raw_111")
+    assert reads_level(array, (1, 2, 2))
+    assert not reads_level(array, (1, 2, 3))

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import zarr
 from funlib.geometry import Coordinate, Roi
+from image_folders import write_tree
 from scaled_arrays import SIZE, by_definition, covering, write
 
 from lsd.batches.sources.chunk_memory import Memory, with_memory
-from lsd.spec import Volume
+from lsd.spec import Images, Volume
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.images.listing import listed
 from lsd.volumes.inputs import VolumeInput
 from lsd.volumes.known_voxels import truth_blocks
 from lsd.volumes.levels import coarser
@@ -321,3 +323,11 @@ def test_planes_have_a_scale_too(tmp_path):
     expected = by_definition(plane, (3, 4), (2, 3), "mean", volume.roi)
     assert isinstance(volume.raw, Array)
     np.testing.assert_array_equal(volume.raw.read(volume.roi), expected)
+
+
+def test_a_list_of_images_is_read_as_it_is(tmp_path):
+    images = Images(images="mito/*/images/*.tiff", masks="mito/*/masks/*.tiff")
+    file = listed(images, root=write_tree(tmp_path))
+    spec = Volume(path=str(file), raw="images", scale=(1, 2, 2))
+    with pytest.raises(ValueError, match="holds images, which are read as they are"):
+        open_volume(spec, name="v", data_root=tmp_path)
