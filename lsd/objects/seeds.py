@@ -70,7 +70,7 @@ class Seeds:
     def in_roi(self, roi: Roi) -> list[Seed]:
         """Those whose point lies in a box."""
         inside = (self.voxels >= np.array(roi.begin)) & (self.voxels < np.array(roi.end))
-        return [self._seed(row) for row in np.flatnonzero(inside.all(axis=1))]
+        return [self._seed(row) for row in np.flatnonzero(inside.all(axis=1)).tolist()]
 
     def blocks(self, grid: Grid) -> NDArray[np.int64]:
         """Numbers of the blocks of a grid that have any, in ascending order."""

@@ -14,7 +14,8 @@ from lsd import cli, spec
 from lsd.cli import program
 from lsd.cli.fields import meanings, sections
 from lsd.cli.help import listed
-from lsd.spec import Config
+from lsd.spec import AroundObjects, Config
+from lsd.spec.mistakes import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
@@ -179,3 +180,11 @@ def test_workers_are_those_of_the_command(capsys) -> None:
         words = [command, "-c", str(CONFIG), "--workers", "5", "--print-config"]
         assert json.loads(said(capsys, *words))[command]["workers"]["count"] == 5
     assert isinstance(cli.load(CONFIG), Config)
+
+
+def test_a_field_of_a_spec_that_is_not_set_sets_it() -> None:
+    config = cli.load(CONFIG, ["train.sampling.jitter=0.1", "train.sampling.min_size=5"])
+    assert config.train.sampling == AroundObjects(jitter=0.1, min_size=5)
+    assert cli.load(CONFIG).train.sampling is None
+    with pytest.raises(ConfigError, match="train.sampling: no field 'jiter'; did you mean"):
+        cli.load(CONFIG, ["train.sampling.jiter=0.1"])

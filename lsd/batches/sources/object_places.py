@@ -144,7 +144,7 @@ class ObjectPlaces:
         begin, end = box
         reach = np.maximum(end - begin - self.output, 0) / 2 + self.settings.jitter * self.output
         middle = (begin + end - self.output) / 2 + rng.uniform(-1, 1, size=3) * reach
-        return np.clip(np.rint(middle).astype(np.int64), self.low, self.high)
+        return np.asarray(np.clip(np.rint(middle).astype(np.int64), self.low, self.high))
 
     def _counts(self, begin: NDArray[np.int64]) -> tuple[int, int]:
         """Voxels of objects in an output, and known ones."""

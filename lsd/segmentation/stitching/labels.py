@@ -60,7 +60,7 @@ class LabelsFunction:
         masks = {index: self.blocks.labelled(index, roi) for index, roi in parts.items()}
 
         def labelled(index: int, roi: Roi) -> NDArray[np.bool_]:
-            return masks[index][(roi - parts[index].begin).to_slices()]
+            return np.asarray(masks[index][(roi - parts[index].begin).to_slices()])
 
         return labels, labelled
 
