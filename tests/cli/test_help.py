@@ -186,5 +186,5 @@ def test_a_field_of_a_spec_that_is_not_set_sets_it() -> None:
     config = cli.load(CONFIG, ["train.sampling.jitter=0.1", "train.sampling.min_size=5"])
     assert config.train.sampling == AroundObjects(jitter=0.1, min_size=5)
     assert cli.load(CONFIG).train.sampling is None
-    with pytest.raises(ConfigError, match="train.sampling: no field 'jiter'; did you mean"):
+    with pytest.raises(ConfigError, match=r"train\.sampling: no field 'jiter'; did you mean"):
         cli.load(CONFIG, ["train.sampling.jiter=0.1"])
