@@ -82,7 +82,7 @@ coarse = Config(
         augment=AUGMENTATIONS["light"],
     ),
     variant=one(foreground=Head(target=Foreground(), loss=Bce(balance=True))),
-    network=network(48, context=12, fold=1),
+    network=network(40, context=12, fold=1),
     train=TRAINING,
     # cells that touch hang together at this scale, by a neck that is narrower than they are
     segment=Segment(decoder=Components(), objects=Objects(min_size=30, split=400)),
@@ -94,7 +94,7 @@ config = Config(
     name="soma",
     dataset=Dataset(train=TRAIN, validate=VALIDATE, test=TEST, augment=AUGMENTATIONS["light"]),
     variant=one(outline=Head(target=InteriorBoundary(width=2), loss=Bce(balance=True))),
-    network=network(96, context=16, fold=2),
+    network=network(80, context=16, fold=2),
     train=TRAINING.derive(sampling=AroundObjects(min_size=SMALLEST)),
     # interiors hang together; the boundary, as wide, grows back
     segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),

@@ -43,6 +43,7 @@ def _density(axis: Axes, along: Density, everywhere: float) -> None:
 def _sizes(axis: Axes, found: Distribution, power: str) -> None:
     axis.stairs(found.counts, found.edges, color=INK, fill=True, alpha=0.75)
     axis.set_xscale("log")
+    _few_ticks(axis)
     axis.set_xlabel(f"size [µm{power}]", fontsize=9, color=INK)
     axis.set_ylabel("objects", fontsize=9, color=INK)
     if len(found.sizes):
@@ -51,3 +52,12 @@ def _sizes(axis: Axes, found: Distribution, power: str) -> None:
         axis.axvline(middle, color=FAINT, linewidth=1, linestyle="--", label=words)
         axis.legend(fontsize=8, frameon=False)
     plain(axis)
+
+
+def _few_ticks(axis: Axes) -> None:
+    """Round numbers on a logarithmic axis, also where it is shorter than a decade."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.xaxis.set_minor_locator(NullLocator())

@@ -48,8 +48,8 @@ def tangle(seed: int, low: Doubles, high: Doubles) -> Tangle:
     corner, extent = tuple(begin.tolist()), tuple(shape.tolist())
     points = 2 * STEPS + 1
     numbers = uniforms(seed, _NUMBERS, corner, extent, 8).reshape(-1, 8)
-    drawn = normals(seed, _PATHS, corner, extent, 4 * points + 1)
-    drawn = drawn.reshape(-1, 4 * points + 1).astype(np.float64)
+    at_places = normals(seed, _PATHS, corner, extent, 4 * points + 1)
+    drawn = at_places.reshape(-1, 4 * points + 1).astype(np.float64)
     places = np.indices(extent).reshape(3, -1).T + begin
     turns = drawn[:, : 3 * points].reshape(-1, points, 3)
     path = _paths((places + numbers[:, :3]) * SPACING, turns)
