@@ -69,6 +69,8 @@ setup(
         "mutex": ["mwatershed"],
         # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
         "formats": ["imagecodecs", "hdf5plugin"],
+        # tables of located objects as Parquet
+        "tables": ["pyarrow"],
         "test": [
             "pytest",
             "pytest-xdist",
@@ -83,6 +85,7 @@ setup(
             "ngff-zarr[validate]<0.13",
             "imagecodecs",
             "hdf5plugin",
+            "pyarrow",
         ],
         "bench": ["mahotas", "psutil"],
     },

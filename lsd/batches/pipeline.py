@@ -234,13 +234,15 @@ def build_pipeline(
 
 
 def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:
-    output, least, places = (
-        recipe.section(recipe.output_shape),
-        recipe.config.train.min_masked,
-        recipe.places or {},
-    )
+    train, places = recipe.config.train, recipe.places or {}
     return [
-        Location(volume, output=output, min_masked=least, places=places.get(volume.name))
+        Location(
+            volume,
+            output=recipe.section(recipe.output_shape),
+            min_masked=train.min_masked,
+            places=places.get(volume.name),
+            sampling=train.sampling,
+        )
         for volume in volumes
     ]
 

@@ -11,8 +11,7 @@ from funlib.geometry import Coordinate, Roi
 
 from lsd.batches.heads import extras
 from lsd.batches.sources.chunk_memory import budget, warn_of_large
-from lsd.batches.sources.location import Location, truth
-from lsd.batches.sources.places import PlaceIndex
+from lsd.batches.sources.location import Location, Places, truth
 from lsd.spec import Dataset, Head
 from lsd.system.memory import available
 from lsd.volumes.images.checks import check_use
@@ -73,7 +72,7 @@ def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:
 
 def find_places(
     volumes: Sequence[OpenVolume], locations: Sequence[Location]
-) -> dict[str, PlaceIndex | None]:
+) -> dict[str, Places | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:

@@ -8,7 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lsd import __version__
-from lsd.cli.commands import blocks, evaluate, fetch, new, predict, segment, stitch, sweep, train
+from lsd.cli.commands import (
+    blocks,
+    density,
+    evaluate,
+    fetch,
+    locate,
+    new,
+    objects,
+    predict,
+    segment,
+    stitch,
+    sweep,
+    train,
+)
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.spec.mistakes import suggestion
@@ -19,8 +32,11 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "train": (train.__doc__, train.COMMAND.main),
     "predict": (predict.__doc__, predict.COMMAND.main),
     "segment": (segment.__doc__, segment.COMMAND.main),
+    "locate": (locate.__doc__, locate.COMMAND.main),
+    "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
     "stitch": (stitch.__doc__, stitch.main),
+    "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),
     "blocks": (blocks.__doc__, blocks.main),
 }

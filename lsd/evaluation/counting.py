@@ -20,14 +20,14 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
+from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
-from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
-from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
+from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
 
@@ -81,7 +81,7 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     differ, nothing overlaps, or fragments are not those of the graph.
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    results = open_results(config, name)
+    results = scored_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
     truth = VolumeInput.truth(volume, data_root(config), roi=roi)
@@ -197,16 +197,10 @@ def _step(
     revision: str | None,
 ) -> Step:
     """revision: of the segmentation; see Segment.revision"""
-    source = segmented.array.source
-    no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
+    no_context = (0,) * roi.dims
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
-        segmentation=ArrayInput(
-            path=str(source.path.resolve()),
-            name=source.name,
-            made_from=segmented.made_from,
-            state=ArrayState.of(segmented.array, roi, where=place, revision=revision),
-        ),
+        segmentation=segmented.as_input(roi, revision=revision),
         truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
@@ -228,7 +222,7 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        wanted = within(settings.region, volume.truth_roi)
+        wanted = volume.part(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:

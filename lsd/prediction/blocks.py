@@ -58,15 +58,7 @@ class HeadsFunction:
     """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once."""
 
     def __init__(self, job: HeadsJob, volume: OpenVolume, worker: int) -> None:
-        keep_freed_memory()
-        restored = _loaded.get()()
-        if restored is None or restored.sha256 != job.sha256:
-            restored = from_checkpoint(job.checkpoint)
-        if restored.sha256 != job.sha256:
-            raise ValueError(
-                f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, "
-                f"by its path"
-            )
+        restored = loaded(job.checkpoint, job.sha256)
         self.volume, self.settings = volume, on_device(job.settings, worker)
         self.predictor = Predictor(
             restored.cascade, restored.config.network, settings=self.settings
@@ -110,6 +102,21 @@ class HeadsOfImages(HeadsFunction):
         for roi in boxes(self.volume, block.write):
             plan = self.predictor.plan(roi, voxel_size=self.volume.voxel_size)
             yield from ((plan, part) for part in plan.grid)
+
+
+def loaded(checkpoint: str, sha256: str) -> Restored:
+    """The networks of a checkpoint: those at hand, or loaded now.  Raises ValueError where the file
+    is another one by now."""
+    keep_freed_memory()
+    restored = _loaded.get()()
+    if restored is None or restored.sha256 != sha256:
+        restored = from_checkpoint(checkpoint)
+    if restored.sha256 != sha256:
+        raise ValueError(
+            f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its "
+            f"path"
+        )
+    return restored
 
 
 def at_hand(load: Callable[[], Restored]) -> Restored:

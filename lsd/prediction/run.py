@@ -39,7 +39,7 @@ from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.sharpen import sharpen_margin
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def predict(
     # all volumes are opened before the network is built and the first is begun, so that a mistake
     # in the last one is told at once
     volumes = [
-        _open(config, name, volume)
+        open_predicted(config, name, volume)
         for name, volume in config.dataset.named(settings.volumes).items()
     ]
     path = checkpoint_path(settings.checkpoint, config)
@@ -159,7 +159,9 @@ def with_threads(settings: Predict, workers: Workers | None) -> Predict:
     return settings.derive(threads=threads)
 
 
-def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
+def open_predicted(config: Config, name: str, spec: Volume) -> OpenVolume:
+    """A volume whose raw is to be predicted.  Raises ValueError for raw that nothing can be made
+    of."""
     volume = open_volume(spec, name=name, data_root=data_root(config))
     refuse_same(prediction(config, name), [volume.raw.source.path])
     check_raw(volume)
@@ -167,13 +169,22 @@ def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
 
 
 def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
+    region = region_of(volume, wanted)
+    try:
+        return wanted.plan(region, volume)
+    except ValueError as error:
+        raise ValueError(f"volume {volume.name!r}: {error}") from error
+
+
+def region_of(volume: OpenVolume, wanted: Wanted) -> Roi:
+    """The part of a volume that is predicted.  Raises ValueError where the volume is nothing for
+    the network; warns of voxels of another size than it knows."""
     region = wanted.settings.region
     try:
         check_use(volume, {}, dims=wanted.restored.config.network.dims)
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
-        roi = within(region, volume.raw.roi) if region else volume.roi
-        return wanted.plan(roi, volume)
+        return volume.part(region, volume.raw.roi) if region else volume.roi
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: {error}") from error
 
@@ -243,7 +254,7 @@ def step_of(
     """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
-        volume=VolumeInput.raw(volume, data_root, roi=_raw_roi(volume, read)),
+        volume=VolumeInput.raw(volume, data_root, roi=raw_read(volume, read)),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         settings=Predict.model_validate(
@@ -254,7 +265,7 @@ def step_of(
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
 
-def _raw_roi(volume: OpenVolume, read: Roi) -> Roi:
+def raw_read(volume: OpenVolume, read: Roi) -> Roi:
     """The part of raw that blocks which read `read` depend on, with what sharpening reaches, and
     what is mirrored."""
     reach = (

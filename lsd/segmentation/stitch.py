@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.arguments import explaining_calls
@@ -21,7 +22,7 @@ from lsd.arrays.pairs import Pairs, count_pairs
 from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
-from lsd.segmentation.stitching.own import count_own, own_voxels
+from lsd.segmentation.stitching.own import Labelled, count_own, own_voxels
 from lsd.spec import Rule
 
 
@@ -59,12 +60,15 @@ def stitch(
     *,
     rule: Rule,
     touching: bool = False,
+    partial: bool = False,
 ) -> NDArray[np.uint64]:
     """The labels of one volume from those of blocks: uint64 (z, y, x), ids 1..n; 2D drops z.
 
     blocks:   labels (z, y, x) of each, any integers >= 0; 0 is background
     begins:   first voxel of each in the volume, voxels, which may be negative
     touching: also compare the two planes at the face of blocks that share no voxel
+    partial:  blocks hold the objects of their own alone, so that where one has 0 and another a
+              label, the label stands
     The volume is the box around all blocks, and 0 where no block is.  A voxel that several blocks
     hold has the label of the one in whose middle it lies most (see `own.owners`).  Neither the ids
     that blocks use nor their order matter.  Raises ValueError for blocks without a begin, of
@@ -73,7 +77,12 @@ def stitch(
     labels = [ids(block, f"block {number}", dims=(2, 3)) for number, block in enumerate(blocks)]
     boxes, order = _boxes(labels, begins)
     labels = [labels[number] for number in order]
-    own = [count_own(block, boxes, index) for index, block in enumerate(labels)]
+
+    def labelled(index: int, roi: Roi) -> NDArray[np.bool_]:
+        return np.asarray(labels[index][(roi - boxes.roi(index).begin).to_slices()] != 0)
+
+    where = labelled if partial else None
+    own = [count_own(block, boxes, index, labelled=where) for index, block in enumerate(labels)]
     joining = Joining(
         np.array([len(names) for names, _ in own]), np.concatenate([names for names, _ in own])
     )
@@ -86,7 +95,7 @@ def stitch(
         pairs = same(*parts, rule=rule)
         joining.join(np.full(len(pairs), i), pairs[:, 0], np.full(len(pairs), j), pairs[:, 1])
     names = joining.names(np.concatenate([voxels for _, voxels in own]))
-    return _written(labels, boxes, [ids for ids, _ in own], names)
+    return _written(labels, boxes, [ids for ids, _ in own], names, labelled=where)
 
 
 def _boxes(
@@ -122,15 +131,18 @@ def _written(
     boxes: Boxes,
     names_in_blocks: Sequence[NDArray[np.uint64]],
     names: NDArray[np.uint64],
+    *,
+    labelled: Labelled | None,
 ) -> NDArray[np.uint64]:
-    """The volume; names: of the labels of all blocks, one block after another."""
+    """The volume; names: of the labels of all blocks, one block after another; labelled: see
+    `own.owners`."""
     hull = boxes.hull
     volume = np.zeros(hull.shape, np.uint64)
     bounds = pairwise(np.cumsum([0, *map(len, names_in_blocks)]))
     for index, (block, (begin, end)) in enumerate(zip(labels, bounds, strict=True)):
         place = (boxes.roi(index) - hull.begin).to_slices()
         stitched = relabel(block, names_in_blocks[index], names[begin:end])
-        np.copyto(volume[place], stitched, where=own_voxels(boxes, index))
+        np.copyto(volume[place], stitched, where=own_voxels(boxes, index, labelled=labelled))
     return volume
 
 

@@ -17,23 +17,28 @@ from lsd.spec.decoders import (
     Consensus,
     Decoder,
     Instance,
+    Interior,
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
 from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
+from lsd.spec.locate import Locate
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
+from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.synthetic import Somata, Synthetic
 from lsd.spec.targets import (
     NEAREST,
     Affinities,
@@ -58,7 +63,7 @@ from lsd.spec.variants import (
     Supervoxel,
     Variant,
 )
-from lsd.spec.volumes import Dataset, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Part, Sharpen, Volume
 from lsd.spec.weighting import (
     CosineGate,
     Fixed,
@@ -71,9 +76,11 @@ from lsd.spec.weighting import (
 __all__ = [
     "NEAREST",
     "Affinities",
+    "AroundObjects",
     "Augmentation",
     "Ball",
     "Bce",
+    "Benchmark",
     "Boundary",
     "Box",
     "Components",
@@ -103,9 +110,11 @@ __all__ = [
     "Images",
     "Instance",
     "Intensity",
+    "Interior",
     "InteriorBoundary",
     "Kernel",
     "Kind",
+    "Locate",
     "Loss",
     "Malis",
     "Mask",
@@ -137,6 +146,7 @@ __all__ = [
     "Schedule",
     "Scores",
     "Scoring",
+    "Seeds",
     "Segment",
     "Semantic",
     "Setting",
@@ -145,6 +155,7 @@ __all__ = [
     "SignedDistance",
     "Simple",
     "SizeDifference",
+    "Somata",
     "Spec",
     "Split",
     "Stage",

@@ -51,4 +51,18 @@ class ImageList(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.image_list:ImageListFormat"
 
 
-__all__ = ["Format", "Hdf5", "ImageList", "Npy", "Tiff", "Zarr2"]
+class Nifti(Format):
+    """NIfTI files."""
+
+    kind: Literal["nifti"] = "nifti"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.nifti:NiftiFormat"
+
+
+class NiftiFolder(Format):
+    """Folders of NIfTI files that belong together."""
+
+    kind: Literal["nifti_folder"] = "nifti_folder"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.nifti_folder:NiftiFolderFormat"
+
+
+__all__ = ["Format", "Hdf5", "ImageList", "Nifti", "NiftiFolder", "Npy", "Tiff", "Zarr2"]

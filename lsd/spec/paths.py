@@ -51,6 +51,16 @@ def segmentation(config: Config, volume: str) -> Path:
     return run_folder(config) / "segmentation" / f"{volume}.zarr"
 
 
+def located(config: Config, volume: str) -> Path:
+    """The table of the objects of a volume, which `locate` writes."""
+    return run_folder(config) / "located" / f"{volume}.{config.locate.table}"
+
+
+def objects(config: Config, volume: str) -> Path:
+    """Zarr container with the image segmentation, of objects at located points."""
+    return run_folder(config) / "objects" / f"{volume}.zarr"
+
+
 def evaluation_file(config: Config) -> Path:
     """Scores of the run."""
     return run_folder(config) / "evaluation.json"

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import (
-    MOST,
     Id,
     PerAxis,
     PositiveFloat,
@@ -27,10 +26,15 @@ from lsd.spec.error_place import CHOSEN
 from lsd.spec.images import IMAGES, MASKS, Images
 from lsd.spec.names import fault
 from lsd.spec.plurals import counted
+from lsd.spec.synthetic import Synthetic, VoxelSize
 from lsd.spec.user_paths import with_variables
 
-VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
+# voxels of each axis in one; ones are no scale
+Scale = Annotated[
+    Annotated[Shape, PerAxis] | None,
+    AfterValidator(lambda scale: None if scale and set(scale) == {1} else scale),
+]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
@@ -40,24 +44,6 @@ Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
 _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
-
-
-class Synthetic(Spec):
-    """A made-up piece of neuropil; see lsd.synthetic.
-
-    kind:       "isotropic", or "anisotropic" serial sections with their defects
-    shape:      voxels, z y x
-    voxel_size: in nm, z y x; neurites have their size in nm, so larger voxels show thinner ones
-    membranes:  how dark membranes are, as a share of the usual: fainter ones are harder to find
-    seed:       what it is grown from: another one gives another volume
-    """
-
-    kind: Literal["isotropic", "anisotropic"] = "isotropic"
-    shape: Shape = (128, 128, 128)
-    voxel_size: VoxelSize = (10.0, 10.0, 10.0)
-    # not written where it is the usual one: volumes of before had no such field
-    membranes: Annotated[float, Field(gt=0, le=1, exclude_if=lambda share: share == 1)] = 1.0
-    seed: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
 
 
 class Sharpen(Spec):
@@ -93,8 +79,13 @@ class Volume(Spec):
     voxel_size: nm, z y x; needed where a file gives none, but for images, which may have none
     offset:     nm, z y x; arrays must lie whole voxels apart
     axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
+    scale:      voxels of the files along z, y, x that are read as one: raw is their mean, a label
+                what most of them have (of several the smallest), labels_mask knows what it knows of
+                all of them, further arrays are a mean of floats, else as labels.  Voxels are joined
+                from the origin of the world on.  voxel_size, offset and every region stay those of
+                the files; all else, as shapes of a network, counts what is read.  None: as they are
     region:     the part that may be used (see Region).  Raw may be read outside it as context,
-                labels never
+                labels never.  With a scale, what is read whole of it
     raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for
                 uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
@@ -121,6 +112,8 @@ class Volume(Spec):
     voxel_size: Annotated[_All[VoxelSize] | _ByName[VoxelSize], _CHOICE] | None = None
     offset: Annotated[_All[Lengths] | _ByName[Lengths], _CHOICE] | None = None
     axes: Annotated[_All[Name] | _ByName[Name], _CHOICE] | None = None
+    # not written where there is none: volumes of before had no such field
+    scale: Annotated[Scale | None, Field(exclude_if=lambda scale: scale is None)] = None
     region: Region = ()
     raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
@@ -161,6 +154,15 @@ class Volume(Spec):
         return self
 
     @model_validator(mode="after")
+    def _has_no_scaled_images(self) -> Volume:
+        if self.images is not None and self.scale is not None:
+            raise ValueError(
+                "images are read as they are, scale is of volumes; leave it out, or write the "
+                "images smaller"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
         array_names = [
             "raw",
@@ -187,9 +189,10 @@ class Volume(Spec):
             return self
         axes = len(self.voxel_size)
         offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
-        for field, values in (("offset", offset), ("region", self.region)):
+        scale = self.scale or self.voxel_size
+        for field, values in (("offset", offset), ("region", self.region), ("scale", scale)):
             # a region may leave its last axes out
-            if len(values) > axes or (len(values) < axes and field == "offset"):
+            if len(values) > axes or (len(values) < axes and field != "region"):
                 raise ValueError(
                     f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
                     f"{axes}; give both alike"

@@ -44,7 +44,7 @@ from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.raw_checks import check_raw
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 Array = NDArray[np.float32]
 
@@ -305,7 +305,7 @@ def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
             f"validation volume {volume.name!r} has no labels; name them, or set "
             f"train.validate_every=0"
         )
-    return within(evaluate.region, volume.truth_roi)
+    return volume.part(evaluate.region, volume.truth_roi)
 
 
 def _arrays(target: Target, volume: OpenVolume, roi: Roi) -> dict[str, NDArray[np.generic]]:

@@ -145,7 +145,9 @@ class VolumeInput(Spec):
         """Labels of `roi`, and where they are known; arrays: further truth, by its names in
         Volume.arrays."""
         further = {name: volume.spec.arrays[name] for name in arrays}
-        spec = _reduced(volume.spec, region=_slices(volume.roi), fit="intersect", arrays=further)
+        spec = _reduced(
+            volume.spec, region=_slices(volume.in_file(volume.roi)), fit="intersect", arrays=further
+        )
         read = {"labels": roi, **{f"arrays.{name}": roi for name in arrays}}
         return _input(volume, spec, data_root, {**read, **_known(volume, roi)})
 
@@ -154,7 +156,9 @@ class VolumeInput(Spec):
         """Where truth is known within `roi`, by the mask, the unknown label, and where raw is
         finite."""
         labels = volume.spec.labels if volume.spec.unknown is not None else None
-        spec = _reduced(volume.spec, labels=labels, region=_slices(volume.roi), fit="intersect")
+        spec = _reduced(
+            volume.spec, labels=labels, region=_slices(volume.in_file(volume.roi)), fit="intersect"
+        )
         return _input(
             volume, spec, data_root, ({"labels": roi} if labels else {}) | _known(volume, roi)
         )

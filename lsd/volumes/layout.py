@@ -97,6 +97,28 @@ class Layout:
         assert "c" not in self.axes or self.shape[0] == 1, self
         return replace(self, disk=tuple("" if axis == "c" else axis for axis in self.disk))
 
+    def on_disk(self, values: Sequence[int], *, channel: int) -> tuple[int, ...]:
+        """Values of the axes z, y, x in the order of the axes on disk; channel: of any other."""
+        space = [axis for axis in SPACE if axis in self.disk]
+        of_axis = dict(zip(space, map(int, values), strict=True))
+        return tuple(of_axis.get(axis, channel) for axis in self.disk)
+
+    def coarser(self, scale: Sequence[int]) -> Layout:
+        """That of an array whose voxels are `scale` (z, y, x) of these, joined from the origin of
+        the world on, with all that it covers, be it in part."""
+        begin = [b // f for b, f in zip(self.roi.begin, scale, strict=True)]
+        end = [-(-e // f) for e, f in zip(self.roi.end, scale, strict=True)]
+        shape = [e - b for b, e in zip(begin, end, strict=True)]
+        extent = self.on_disk(shape, channel=0)
+        return replace(
+            self,
+            extent=tuple(new or old for new, old in zip(extent, self.extent, strict=True)),
+            voxel_size=tuple(
+                float(exact(nm) * f) for nm, f in zip(self.voxel_size, scale, strict=True)
+            ),
+            offset=Coordinate(begin),
+        )
+
     def on_grid(self, remainder: Remainder) -> Layout:
         """The same with its voxels counted on the grid with `remainder`.  ValueError if it does not
         lie on that."""

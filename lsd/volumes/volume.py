@@ -24,8 +24,11 @@ from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid
 from lsd.volumes.generated import check_instances, generate
 from lsd.volumes.images.ids import across_images
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
+from lsd.volumes.levels import How
 from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
+from lsd.volumes.region import part_of, within
+from lsd.volumes.scale import at_scale, covered, whole_within
 from lsd.volumes.sharpen import sharpen_margin, sharpened
 from lsd.volumes.units import Remainder
 
@@ -37,6 +40,7 @@ class OpenVolume:
 
     raw:         (z, y, x); labels, labels_mask, arrays: the same, confined to roi
     voxel_size:  nm; roi: the part that may be used, voxels
+    file_roi:    what raw covers, in voxels of its file, of which a scale reads several as one
     """
 
     name: str
@@ -46,6 +50,7 @@ class OpenVolume:
     labels_mask: Array | None
     arrays: Mapping[str, Array]
     roi: Roi
+    file_roi: Roi
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
@@ -82,8 +87,25 @@ class OpenVolume:
             array and array.on_grid(remainder) for array in (self.labels, self.labels_mask)
         )
         arrays = {name: array.on_grid(remainder) for name, array in self.arrays.items()}
-        roi = self.roi + (raw.roi.begin - self.raw.roi.begin)
-        return replace(self, raw=raw, labels=labels, labels_mask=mask, arrays=arrays, roi=roi)
+        moved = raw.roi.begin - self.raw.roi.begin
+        return replace(
+            self,
+            raw=raw,
+            labels=labels,
+            labels_mask=mask,
+            arrays=arrays,
+            roi=self.roi + moved,
+            file_roi=self.file_roi + covered(moved, self.spec.scale),
+        )
+
+    def part(self, region: Region, roi: Roi) -> Roi:
+        """What of `roi` lies in a region of a config, which counts voxels of the files; what is
+        read as one must lie in it whole.  ValueError if the region reaches beyond."""
+        return part_of(region, roi, file_roi=self.file_roi, scale=self.spec.scale)
+
+    def in_file(self, roi: Roi) -> Roi:
+        """The voxels of the files that are read as those of `roi`, which lies in raw."""
+        return covered(roi, self.spec.scale).intersect(self.file_roi)
 
     def read_raw(self, roi: Roi) -> NDArray[np.float32]:
         """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says
@@ -215,40 +237,28 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
+        file_roi, region = raw.roi, within(volume.region, common_roi(volume, raw, truth))
+        roi = whole_within(region, file_roi, volume.scale)
+        raw = _read_as(volume, "raw", raw)
         _check_lengths(volume, raw)
-        roi = within(volume.region, common_roi(volume, raw, truth))
+        used = {
+            role: _read_as(volume, role, _single(role, array)).cropped(roi)
+            for role, array in truth.items()
+        }
         return OpenVolume(
             name=name,
             spec=volume,
             raw=raw,
-            labels=_labels(truth["labels"]).cropped(roi) if volume.labels else None,
-            labels_mask=truth["labels_mask"].without_channel().cropped(roi)
-            if volume.labels_mask
-            else None,
-            arrays={role: truth[f"arrays.{role}"].cropped(roi) for role in volume.arrays},
+            labels=used.get("labels"),
+            labels_mask=used.get("labels_mask"),
+            arrays={role: used[f"arrays.{role}"] for role in volume.arrays},
             roi=roi,
+            file_roi=file_roi,
         )
     except OSError as error:
         raise ValueError(f"volume {name!r}: {unreadable(data_root, error)}") from error
     except ValueError as error:
         raise ValueError(f"volume {name!r}: {error}") from error
-
-
-def within(region: Region, roi: Roi) -> Roi:
-    """The part of `roi` that `region` names.  ValueError if it reaches beyond."""
-    if len(region) > roi.dims:
-        raise ValueError(f"region has {len(region)} slices, the volume {roi.dims} axes")
-    open_ends = (*region, *((None, None),) * (roi.dims - len(region)))
-    begin = [first if a is None else a for (a, _), first in zip(open_ends, roi.begin, strict=True)]
-    end = [last if b is None else b for (_, b), last in zip(open_ends, roi.end, strict=True)]
-    extent = [b - a for a, b in zip(begin, end, strict=True)]
-    if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
-        slices = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
-        raise ValueError(
-            f"region {slices} is not inside what there is, {text(roi)} (voxels, z y x, counted "
-            f"from offset 0)"
-        )
-    return Roi(begin, extent)
 
 
 def _arrays(volume: Volume) -> dict[str, str]:
@@ -303,10 +313,26 @@ def needs_nm(what: str) -> str:
     )
 
 
-def _labels(labels: Array) -> Array:
-    if labels.dtype.kind not in "bui":
+def _single(role: str, array: Array) -> Array:
+    """Truth, of one channel where no other is of use.  ValueError for labels that are no
+    integers."""
+    if role == "labels" and array.dtype.kind not in "bui":
         raise ValueError(
-            f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are "
+            f"{array.name} is {array.dtype}; labels are integers: convert them, float ids are "
             f"not exact"
         )
-    return labels.without_channel()
+    return array if role.startswith("arrays.") else array.without_channel()
+
+
+def _read_as(volume: Volume, role: str, array: Array) -> Array:
+    """An array at the scale of the volume."""
+    if volume.scale is None:
+        return array
+    return at_scale(array, volume.scale, _how(role, array), axes=value_for(volume.axes, role))
+
+
+def _how(role: str, array: Array) -> How:
+    """What becomes of voxels that are read as one; see `Volume.scale`."""
+    if role == "labels_mask":
+        return "all"
+    return "mean" if role == "raw" or array.dtype.kind == "f" else "majority"

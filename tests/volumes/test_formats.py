@@ -36,6 +36,7 @@ READ = [
     ("ome_um.ome.tif", "", "raw", NOWHERE),
     ("bigtiff_labels_uint64.tif", "", "labels", None),
     ("tiled_deflate.tif", "", "raw", None),
+    ("volume.nii.gz", "", "raw", NOWHERE),
 ]  # fmt: skip
 REFUSED = {
     "zarrpy3_v3.zarr": "is zarr v3; zarr v2 is read",
@@ -50,7 +51,6 @@ REFUSED = {
     "cloudvolume_gz": "is a neuroglancer precomputed volume",
     "volume.mrc": "is an MRC file",
     "volume_int8.rec": "is an MRC file",
-    "volume.nii.gz": "is a NIfTI file",
     "volume.nrrd": "is an NRRD file",
     "wkw": "is .*webKnossos",
     "skeletons": "is no zarr v2 folder",

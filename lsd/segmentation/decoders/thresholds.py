@@ -65,6 +65,7 @@ class ThresholdDecoder(DecoderKind):
     """
 
     has_thresholds = True
+    has_foreground = True
     joins_least = "highest"
     takes = ("objects",)
     pieces = "objects"

@@ -35,9 +35,11 @@ class LabelledBlocks(ABC):
     """Blocks that can be read.
 
     boxes: where they lie; voxel_size: nm, z y x; remainder: see `Array.remainder`
+    partial: whether each holds the objects of its own alone, so that its 0 says nothing
     """
 
     boxes: Boxes
+    partial: bool = False
     voxel_size: tuple[float, ...]
     remainder: Remainder
 
@@ -45,9 +47,18 @@ class LabelledBlocks(ABC):
     def read(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block in `roi`, voxels of the world, which lies in its box; ids >= 0."""
 
+    @property
+    def region(self) -> Roi:
+        """What is stitched: the box around all of them."""
+        return self.boxes.hull
+
     def whole(self, index: int) -> NDArray[Any]:
         """All labels of a block."""
         return self.read(index, self.boxes.roi(index))
+
+    def labelled(self, index: int, roi: Roi) -> NDArray[np.bool_]:
+        """Where a block has a label, in a part of its box."""
+        return np.asarray(self.read(index, roi) != 0)
 
 
 class BlockFile(Spec):
@@ -135,6 +146,9 @@ class SideBySide(Spec):
 
     roi:   that all of them cover, (begin, shape), voxels of the world
     block: voxels of a block without what it shares; below, above: voxels around it
+    numbers: which blocks of the region there are, in ascending order: the others have no label.
+             They then lie in a line, see `in_line`.  None: all of them
+    partial: see `LabelledBlocks`
     """
 
     kind: Literal["side by side"] = "side by side"
@@ -143,10 +157,20 @@ class SideBySide(Spec):
     block: tuple[int, ...]
     below: tuple[int, ...]
     above: tuple[int, ...]
+    numbers: tuple[int, ...] | None = None
+    partial: bool = False
 
     @classmethod
-    def of(cls, array: OwnArray, grid: Grid) -> SideBySide:
-        """The array that was written by the step of `side_by_side(grid)`."""
+    def of(
+        cls,
+        array: OwnArray,
+        grid: Grid,
+        *,
+        numbers: Sequence[int] | None = None,
+        partial: bool = False,
+    ) -> SideBySide:
+        """The array that was written by the step of `side_by_side(grid)`, or, of some blocks, of
+        `in_line(grid, len(numbers))`."""
         first = grid.block(0)
         return cls(
             array=array,
@@ -154,6 +178,8 @@ class SideBySide(Spec):
             block=tuple(map(int, grid.write_shape)),
             below=tuple(map(int, first.write.begin - first.read.begin)),
             above=tuple(map(int, first.read.end - first.write.begin - grid.write_shape)),
+            numbers=None if numbers is None else tuple(map(int, numbers)),
+            partial=partial,
         )
 
     @property
@@ -168,7 +194,8 @@ class SideBySide(Spec):
 
     def title(self, index: int) -> str:
         """What messages call a block."""
-        return f"block {index} ({text(self.grid.block(index).write)})"
+        number = index if self.numbers is None else self.numbers[index]
+        return f"block {number} ({text(self.grid.block(number).write)})"
 
     def others(self, earlier: Blocks) -> list[str]:
         """None: blocks of a step are one."""
@@ -191,6 +218,15 @@ def side_by_side(grid: Grid) -> Grid:
     size = grid.block(0).read.shape
     none = (0,) * size.dims
     return tile(Roi(none, grid.shape * size), size, step=(1,) * size.dims, context=(none, none))
+
+
+def in_line(grid: Grid, count: int) -> Grid:
+    """The same for so many blocks of a grid as are not empty: one after another along the first
+    axis."""
+    size = grid.block(0).read.shape
+    none = (0,) * size.dims
+    line = Roi(none, (count * size[0], *size[1:]))
+    return tile(line, size, step=(1,) * size.dims, context=(none, none))
 
 
 def placed(labels: NDArray[Any], grid: Grid) -> NDArray[Any]:
@@ -246,10 +282,21 @@ class OpenSideBySide(LabelledBlocks):
     """Parts of one array."""
 
     def __init__(self, spec: SideBySide, array: Array) -> None:
-        self.array, self.voxel_size, self.remainder = array, array.voxel_size, array.remainder
-        grid = spec.grid
-        self.boxes = boxes_of(grid)
-        self._stored = side_by_side(grid)
+        self.spec, self.array, self.voxel_size, self.remainder = (
+            spec,
+            array,
+            array.voxel_size,
+            array.remainder,
+        )
+        grid, self.partial = spec.grid, spec.partial
+        self.boxes = boxes_of(grid, spec.numbers)
+        count = len(self.boxes)
+        self._stored = side_by_side(grid) if spec.numbers is None else in_line(grid, count)
+
+    @property
+    def region(self) -> Roi:
+        """That of its blocks, also of those that are not there."""
+        return Roi(*self.spec.roi)
 
     def read(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block."""
@@ -272,6 +319,7 @@ __all__: Sequence[str] = [
     "LabelledBlocks",
     "SideBySide",
     "content_of",
+    "in_line",
     "placed",
     "side_by_side",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,10 +120,11 @@ class Boxes:
         return cKDTree((self.begins + self.ends) / (2 * self._largest))
 
 
-def boxes_of(grid: Grid) -> Boxes:
-    """What each block of a grid reads, within its region."""
+def boxes_of(grid: Grid, numbers: Sequence[int] | None = None) -> Boxes:
+    """What each block of a grid reads, within its region; numbers: of the blocks, None: all."""
     first, shape = grid.block(0), np.array(grid.shape, np.int64)
-    places = np.stack(np.unravel_index(np.arange(len(grid)), shape), axis=1)
+    which = np.arange(len(grid)) if numbers is None else np.array(numbers, np.int64)
+    places = np.stack(np.unravel_index(which, shape), axis=1)
     moved = places * np.array(grid.write_shape, np.int64)
     begins = np.maximum(np.array(first.read.begin, np.int64) + moved, np.array(grid.roi.begin))
     ends = np.minimum(np.array(first.read.end, np.int64) + moved, np.array(grid.roi.end))

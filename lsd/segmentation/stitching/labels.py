@@ -16,7 +16,7 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.segmentation.stitching.blocks import Blocks, LabelledBlocks
-from lsd.segmentation.stitching.own import count_own
+from lsd.segmentation.stitching.own import Labelled, count_own
 from lsd.spec.effect import Wording
 
 STEP = "labels"
@@ -49,13 +49,25 @@ class LabelsFunction:
     def __init__(self, blocks: LabelledBlocks) -> None:
         self.blocks = blocks
 
-    def read(self, block: Block) -> NDArray[Any]:
-        """All of the block."""
-        return self.blocks.whole(block.index)
+    def read(self, block: Block) -> tuple[NDArray[Any], Labelled | None]:
+        """All of the block, and, of partial ones, where it and those around it have labels."""
+        labels, boxes = self.blocks.whole(block.index), self.blocks.boxes
+        if not self.blocks.partial:
+            return labels, None
+        own = boxes.roi(block.index)
+        near = (block.index, *boxes.neighbours(block.index))
+        parts = {index: boxes.roi(index).intersect(own) for index in near}
+        masks = {index: self.blocks.labelled(index, roi) for index, roi in parts.items()}
 
-    def compute(self, block: Block, source: NDArray[Any]) -> Output:
+        def labelled(index: int, roi: Roi) -> NDArray[np.bool_]:
+            return np.asarray(masks[index][(roi - parts[index].begin).to_slices()])
+
+        return labels, labelled
+
+    def compute(self, block: Block, source: tuple[NDArray[Any], Labelled | None]) -> Output:
         """Ids in ascending order, with their voxels."""
-        ids, voxels = count_own(source, self.blocks.boxes, block.index)
+        labels, labelled = source
+        ids, voxels = count_own(labels, self.blocks.boxes, block.index, labelled=labelled)
         rows = np.empty(len(ids), LABEL)
         rows["id"], rows["voxels"] = ids, voxels
         return Output(rows=rows)

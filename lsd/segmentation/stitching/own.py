@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,15 @@ from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 
 NOBODY = -1
+# of a block, where in part of its box it has a label: of partial blocks, see `owners`
+Labelled = Callable[[int, Roi], NDArray[np.bool_]]
 # voxels whose distances are in memory at once, 24 bytes each
 _SLAB = 2**22
 
 
-def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int64]:
+def owners(
+    boxes: Boxes, candidates: Iterable[int], roi: Roi, *, labelled: Labelled | None = None
+) -> NDArray[np.int64]:
     """The block that each voxel of `roi` belongs to, int64 (z, y, x); NOBODY where no block is.
 
     A voxel belongs to the block in whose middle it lies most: the one for which the squares of its
@@ -27,6 +31,8 @@ def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int6
     near the border of a block, where it knows least, is another's.
 
     candidates: all blocks that hold a voxel of roi, and any others
+    labelled:   of partial blocks, which hold the objects of their own alone: where they have a
+                label.  A voxel then belongs to one of those that do
     """
     nearest = np.full(roi.shape, np.inf)
     owner = np.full(roi.shape, NOBODY, np.int64)
@@ -36,26 +42,31 @@ def owners(boxes: Boxes, candidates: Iterable[int], roi: Roi) -> NDArray[np.int6
             continue
         place = (inside - roi.begin).to_slices()
         distance = _from_middle(boxes, index, inside)
+        if labelled is not None:
+            distance = np.where(labelled(index, inside), distance, np.inf)
         is_nearer = distance < nearest[place]
         nearest[place][is_nearer] = distance[is_nearer]
         owner[place][is_nearer] = index
     return owner
 
 
-def own_voxels(boxes: Boxes, index: int) -> NDArray[np.bool_]:
-    """Which voxels of a block belong to it (z, y, x)."""
+def own_voxels(boxes: Boxes, index: int, *, labelled: Labelled | None = None) -> NDArray[np.bool_]:
+    """Which voxels of a block belong to it (z, y, x); labelled: see `owners`."""
     candidates, roi = [index, *boxes.neighbours(index)], boxes.roi(index)
     is_own = np.empty(roi.shape, np.bool_)
     for slab in _slabs(roi):
-        is_own[(slab - roi.begin).to_slices()] = owners(boxes, candidates, slab) == index
+        is_own[(slab - roi.begin).to_slices()] = (
+            owners(boxes, candidates, slab, labelled=labelled) == index
+        )
     return is_own
 
 
 def count_own(
-    labels: NDArray[Any], boxes: Boxes, index: int
+    labels: NDArray[Any], boxes: Boxes, index: int, *, labelled: Labelled | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Ids of a block in ascending order, without 0, and how many voxels of each belong to it."""
-    pairs = count_pairs(labels, own_voxels(boxes, index).view(np.uint8))
+    """Ids of a block in ascending order, without 0, and how many voxels of each belong to it;
+    labelled: see `owners`."""
+    pairs = count_pairs(labels, own_voxels(boxes, index, labelled=labelled).view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)
     own = (pairs.counts * (pairs.second > 0))[is_label].astype(np.uint64)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.levels import make_levels
@@ -119,8 +120,8 @@ def steps(
 ) -> tuple[Step, Step, Step, Step]:
     """What is done, one after another; made_from and array: see `write_stitched`.  Raises
     ValueError where `settings.piece` has another number of axes than the blocks."""
-    boxes = blocks.open(container).boxes
-    in_line = one_by_one(len(boxes))
+    opened = blocks.open(container)
+    in_line = one_by_one(len(opened.boxes))
     labelled = LabelsJob(blocks=blocks, made_from=made_from)
     counting = Step(labels.STEP, container, in_line, labelled, rows=LABEL)
     joined = JoinsJob(made_from=counting.digest, rule=settings.rule, touching=settings.touching)
@@ -128,7 +129,7 @@ def steps(
     named = NamesJob(made_from=joining.digest)
     naming = Step(names.STEP, container, one_by_one(1), named, rows=NAME)
     written = StitchedJob(made_from=naming.digest, array=array)
-    grid = volume_grid(boxes, settings.piece)
+    grid = volume_grid(opened.region, settings.piece)
     return counting, joining, naming, Step(stitched.STEP, container, grid, written, arrays=(array,))
 
 
@@ -161,17 +162,16 @@ def overview(blocks: Blocks, boxes: Boxes, pairs: NDArray[np.int64]) -> list[str
     return lines
 
 
-def volume_grid(boxes: Boxes, piece: Sequence[int] | None) -> Grid:
+def volume_grid(region: Roi, piece: Sequence[int] | None) -> Grid:
     """The pieces of the volume that are written at once."""
-    hull = boxes.hull
-    most = piece or (PIECE[hull.dims],) * hull.dims
-    if len(most) != hull.dims:
+    most = piece or (PIECE[region.dims],) * region.dims
+    if len(most) != region.dims:
         raise ValueError(
-            f"piece has {len(most)} numbers, the blocks {hull.dims} axes; give one each"
+            f"piece has {len(most)} numbers, the blocks {region.dims} axes; give one each"
         )
-    shape = [min(n, size) for n, size in zip(hull.shape, most, strict=True)]
-    none = (0,) * hull.dims
-    return tile(hull, shape, step=(1,) * hull.dims, context=(none, none))
+    shape = [min(n, size) for n, size in zip(region.shape, most, strict=True)]
+    none = (0,) * region.dims
+    return tile(region, shape, step=(1,) * region.dims, context=(none, none))
 
 
 def _run(step: Step, workers: Workers, progress: Progress) -> None:

@@ -70,7 +70,8 @@ class StitchedFunction:
         """Of each block that is there what belongs to it, and no more than the box around that."""
         boxes = self.blocks.boxes
         near = boxes.in_roi(block.write)
-        owner = owners(boxes, near, block.write)
+        labelled = self.blocks.labelled if self.blocks.partial else None
+        owner = owners(boxes, near, block.write, labelled=labelled)
         parts = [self._part(index, owner, block.write) for index in near]
         return [part for part in parts if part is not None]
 

@@ -13,8 +13,8 @@ FOLDERS = {
     "datasource-properties.json": "a webKnossos data set",
 }
 SUFFIXES = {
-    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file", ".nii": "a NIfTI file",
-    ".nii.gz": "a NIfTI file",
+    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file",
+    ".nii": "a damaged NIfTI file", ".nii.gz": "a damaged NIfTI file",
     ".nrrd": "an NRRD file", ".nhdr": "an NRRD file", ".czi": "a Zeiss CZI file",
     ".lif": "a Leica LIF file",
     ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file",

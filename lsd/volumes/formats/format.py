@@ -183,6 +183,11 @@ class FileFormat(ABC, Generic[FormatSpec]):
         name = name.strip("/")
         return name if name in self.names(path) else None
 
+    def levels(self, path: Path, name: str) -> list[str]:
+        """Names of the arrays that the file says are the same image as `name`, in other voxels.
+        What each of them is, it says by itself."""
+        return []
+
     def title(self, path: Path, name: str) -> str:
         """What messages call an array."""
         return f"{path}:{name}" if name else str(path)
