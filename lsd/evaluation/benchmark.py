@@ -3,7 +3,7 @@ well objects are kept apart."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -90,12 +90,12 @@ class BenchmarkScore(Score):
     @property
     def voi(self) -> float | None:
         """Variation of information, bits."""
-        return self.partition and self.partition.voi_sum
+        return None if self.partition is None else self.partition.voi_sum
 
     @property
     def arand(self) -> float | None:
         """Adapted Rand error."""
-        return self.partition and self.partition.arand
+        return None if self.partition is None else self.partition.arand
 
     @property
     def objective(self) -> float:
@@ -142,16 +142,14 @@ class BenchmarkScore(Score):
         """Segments, objects and voxels of several volumes as those of one."""
         scores = (self, *others)
         partitions = [score.partition for score in scores if score.partition]
-        counts: Mapping[str, int] = {
-            name: sum(getattr(score, name) for score in scores)
-            for name in ("segments", "objects", "dropped")
-        }
         return replace(
             self,
             ranking=self.ranking.pool([score.ranking for score in others]),
             foreground=self.foreground.pool([score.foreground for score in others]),
             partition=partitions[0].pool(partitions[1:]) if partitions else None,
-            **counts,
+            segments=sum(score.segments for score in scores),
+            objects=sum(score.objects for score in scores),
+            dropped=sum(score.dropped for score in scores),
         )
 
     def __str__(self) -> str:

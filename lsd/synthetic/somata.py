@@ -201,7 +201,7 @@ def _nuclei(value: Floats, scene: Scene, seen: _Seen) -> Floats:
     chromatin = np.float32(NUCLEUS_TONE) + 9 * scene.noise(40, seen.noise) - 26 * patches
     radius = _by_owner(seen.cells.nuclei.radius[:, 0], seen.in_nucleus_of, nobody=1.0)
     from_middle = seen.in_nucleus_of.first + radius
-    nucleolus = np.clip((np.float32(0.3) * radius - from_middle) / 2, 0, 1)
+    nucleolus: Floats = np.clip((np.float32(0.3) * radius - from_middle) / 2, 0, 1)
     chromatin = blend(chromatin, NUCLEOLUS_TONE, nucleolus)
     inside = np.clip(np.float32(0.5) - seen.nucleus, 0, 1)
     value = np.asarray(value + (chromatin - value) * inside, np.float32)

@@ -152,7 +152,7 @@ class Header(NamedTuple):
         is_scaled = slope != 0 and math.isfinite(slope) and (slope, intercept) != (1, 0)
         return cls(
             tuple(int(n) for n in extents[:axes][::-1]),
-            np.dtype(DTYPES[code]).newbyteorder(order),
+            np.dtype(f"{order}{DTYPES[code]}"),
             int(first),
             (slope, intercept) if is_scaled else None,
             tuple(_shortest(size, layout.pixdim[1]) for size in sizes[:axes][::-1]),
