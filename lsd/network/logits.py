@@ -28,12 +28,12 @@ class Logits(Pointwise):
         """Logits."""
         if x.device.type != "cpu" or x.is_contiguous():
             return super().forward(x)
-        matrix, bias = self.weight.flatten(1), self.bias
+        matrix, bias = self.weight.flatten(1), self.bias.view(-1)
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             x, matrix, bias = x.to(dtype), matrix.to(dtype), bias.to(dtype)
         product: Tensor = _Product.apply(x.flatten(2), matrix, bias)  # type: ignore[no-untyped-call]
-        return product.unflatten(2, x.shape[2:])
+        return product.reshape(*product.shape[:2], *x.shape[2:])
 
 
 class _Product(torch.autograd.Function):
@@ -45,7 +45,7 @@ class _Product(torch.autograd.Function):
         return torch.baddbmm(bias[:, None], matrix.expand(len(x), -1, -1), x)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, matrix = ctx.saved_tensors
         gradient = gradients[0].contiguous()
@@ -62,8 +62,8 @@ def _of_matrix(gradient: Tensor, x: Tensor) -> Tensor:
     parts = gradient.shape[1] // VOXELS
     whole = parts * VOXELS
     pieces = torch.bmm(
-        gradient[:, :whole].unflatten(1, (parts, VOXELS)).transpose(0, 1),
-        x.T[:whole].unflatten(0, (parts, VOXELS)),
+        gradient[:, :whole].reshape(len(gradient), parts, VOXELS).transpose(0, 1),
+        x.T[:whole].reshape(parts, VOXELS, len(x)),
     )
     rest = gradient[:, whole:] @ x.T[whole:]
     wide = torch.promote_types(x.dtype, torch.float32)
