@@ -51,14 +51,14 @@ def deepest(
         return rows
     flat = (1,) * (3 - labels.ndim)
     depths = _depths(labels, voxel_size, depth=depth, in_xy=in_xy)[inside]
-    found = objects[np.searchsorted(objects["id"], of_ids)]
-    assert np.array_equal(found["id"], of_ids), "each label was measured"
+    measured = objects[np.searchsorted(objects["id"], of_ids)]
+    assert np.array_equal(measured["id"], of_ids), "each label was measured"
     chosen, apart = np.zeros((len(of_ids), 4), np.int64), np.zeros(len(of_ids))
     _choose(
         numbers.reshape(flat + own.shape),
         np.ascontiguousarray(depths).reshape(flat + own.shape),
         np.array((0,) * len(flat) + tuple(begin), np.int64),
-        centroids(found),
+        centroids(measured),
         np.array((0.0,) * len(flat) + tuple(voxel_size)),
         chosen,
         apart,

@@ -106,9 +106,8 @@ def _stitching(settings: Seeds) -> Stitch:
 
 def _told(task: Task, step: Step) -> list[str]:
     """What became of the seeds."""
-    ledger = read_ledger(step.folder)
-    rows = [ledger.block_rows(number, SEED) for number in range(len(step.grid))]
-    count, grid = counts(np.concatenate(rows)), task.job.grid
+    rows = [rows for _, rows in read_ledger(step.folder).rows(SEED)]
+    count, grid = counts(np.concatenate([np.empty(0, SEED), *rows])), task.job.grid
     share = count["predicted"] / int(grid.roi.size)
     lines = [
         f"{counted(len(task.seeds), 'located point')} in {len(step.grid)} of "

@@ -65,8 +65,8 @@ def _mean(data: NDArray[Any], factor: Factor) -> NDArray[Any]:
     count = np.ones((1,) * data.ndim)
     for axis, f in enumerate(factor, start=data.ndim - len(factor)):
         if f > 1:
-            there = np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)])
-            count = count * _sums(there, axis, f)
+            ones = np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)])
+            count = count * _sums(ones, axis, f)
     mean = _total(data, factor, np.float64) / count
     return mean.astype(data.dtype) if data.dtype.kind == "f" else np.rint(mean).astype(data.dtype)
 

@@ -42,14 +42,20 @@ def at_scale(
         raise ValueError(f"{array.name} holds images, which are read as they are; leave scale out")
     layout = array.layout.coarser(scale)
     level = own_level(array, scale, axes=axes) if how != "all" else None
-    if level is not None:
-        disk = level.layout
-        taken = replace(disk, voxel_size=layout.voxel_size, offset=layout.offset)
-        return Array(level.source, replace(taken, remainder=layout.remainder), array.dtype)
-    fine = array.layout
-    lead = [begin % f for begin, f in zip(fine.offset, scale, strict=True)]
-    factor = fine.on_disk(scale, channel=1), fine.on_disk(lead, channel=0)
-    return Array(ScaledSource(array.source, Scaling(*factor, how)), layout, array.dtype)
+    if level is not None and level.layout.shape == layout.shape:
+        placed = replace(
+            level.layout,
+            voxel_size=layout.voxel_size,
+            offset=layout.offset,
+            remainder=layout.remainder,
+        )
+        return Array(level.source, placed, array.dtype)
+    lead = [begin % f for begin, f in zip(array.layout.offset, scale, strict=True)]
+    scaling = Scaling(
+        array.layout.on_disk(scale, channel=1), array.layout.on_disk(lead, channel=0), how
+    )
+    held = None if level is None else level.source
+    return Array(ScaledSource(array.source, scaling, held), layout, array.dtype)
 
 
 def own_level(
@@ -59,7 +65,8 @@ def own_level(
 
     It is trusted where the file says that both are one image, states the voxel sizes of both, and
     that the first voxels begin at one place, or that their centres do lie as they then must.  It
-    must hold all voxels, with the one that the array ends in, and begin where a coarse voxel does.
+    must begin where a coarse voxel does, and hold all of them, but for those that the array ends
+    in: many programs leave these out where a shape is odd.
     """
     source = array.source
     for name in containers.format_of(source.path).levels(source.path, source.name):
@@ -88,8 +95,8 @@ def covered(coarse: Voxels, scale: Sequence[int] | None) -> Voxels:
     return coarse if scale is None else coarse * Coordinate(scale)
 
 
-def whole_within(part: Roi, there: Roi, scale: Sequence[int] | None) -> Roi:
-    """The coarse voxels of which all fine voxels that are `there` lie in a part of these; None:
+def whole_within(part: Roi, existing: Roi, scale: Sequence[int] | None) -> Roi:
+    """The coarse voxels of which all fine ones that are `existing` lie in a part of these; None:
     there is no scale.
 
     Raises ValueError where there is none, and for a scale of other axes.
@@ -103,11 +110,11 @@ def whole_within(part: Roi, there: Roi, scale: Sequence[int] | None) -> Roi:
         )
     begin = Coordinate(
         b // f if b == first else -(-b // f)
-        for b, first, f in zip(part.begin, there.begin, scale, strict=True)
+        for b, first, f in zip(part.begin, existing.begin, scale, strict=True)
     )
     end = Coordinate(
         -(-e // f) if e == last else e // f
-        for e, last, f in zip(part.end, there.end, scale, strict=True)
+        for e, last, f in zip(part.end, existing.end, scale, strict=True)
     )
     if not all(b < e for b, e in zip(begin, end, strict=True)):
         raise ValueError(
@@ -126,11 +133,17 @@ def _says_scale(level: Layout, base: Layout, scale: Sequence[int]) -> bool:
 
 def _unusable(level: Array, base: Array, scale: Sequence[int]) -> str:
     """Why a level of this scale is not what is to be read, "" where it is."""
-    wanted = base.layout.coarser(scale)
     if any(begin % f for begin, f in zip(base.layout.offset, scale, strict=True)):
         return f"the array begins at voxel {tuple(base.layout.offset)}, inside of one of that scale"
-    if level.layout.shape != wanted.shape:
+    wanted = base.layout.coarser(scale)
+    lacking = [n - held for n, held in zip(wanted.shape, level.layout.shape, strict=True)]
+    ends_inside = [0] * (len(lacking) - len(scale)) + [
+        int(n % f > 0) for n, f in zip(base.layout.roi.shape, scale, strict=True)
+    ]
+    if any(not 0 <= n <= most for n, most in zip(lacking, ends_inside, strict=True)):
         return f"it has {level.layout.shape} voxels, and {wanted.shape} are all of them"
+    if level.layout.shape != wanted.shape and level.layout.disk != base.layout.disk:
+        return "its axes are in another order"
     if level.dtype != base.dtype:
         return f"it is {level.dtype}, the array {base.dtype}"
     if not _begins_alike(level.layout, base.layout, scale):

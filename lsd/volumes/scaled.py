@@ -36,30 +36,35 @@ class Scaling(NamedTuple):
 
 
 class ScaledSource(Source):
-    """An array of a container, read at a scale."""
+    """An array of a container, read at a scale.
 
-    def __init__(self, source: Source, scaling: Scaling) -> None:
+    level: holds the array at that scale, but for voxels that it ends in; None: nothing does
+    """
+
+    def __init__(self, source: Source, scaling: Scaling, level: Source | None = None) -> None:
         super().__init__(source.path, source.name)
-        self.source, self.scaling = source, scaling
+        self.source, self.scaling, self.level = source, scaling, level
 
     def __str__(self) -> str:
         factor = "x".join(map(str, self.scaling.factor))
-        return f"{self.source} ({factor} voxels as one)"
+        made = f"{self.source} ({factor} voxels as one)"
+        return made if self.level is None else f"{self.level} and, where that ends, {made}"
 
     @property
     def key(self) -> object:
         """What tells it from other sources of this process."""
-        return self.source.key, self.scaling
+        return self.source.key, self.scaling, self.level and self.level.key
 
     def _open(self) -> FileArray:
-        return ScaledFile(self.source, self.scaling)
+        return ScaledFile(self.source, self.scaling, self.level)
 
 
 class ScaledFile(FileArray):
     """See `ScaledSource`."""
 
-    def __init__(self, source: Source, scaling: Scaling) -> None:
-        self.source, self.scaling = source, scaling
+    def __init__(self, source: Source, scaling: Scaling, level: Source | None) -> None:
+        self.source, self.scaling, self.level = source, scaling, level
+        self._held = None if level is None else tuple(level.handle.shape)
         self._extent = tuple(source.handle.shape)
         self._shape = tuple(
             -(-(n + lead) // f)
@@ -91,14 +96,25 @@ class ScaledFile(FileArray):
                 slice(b - first, e - first)
                 for (b, e), (first, _) in zip(piece, bounds, strict=True)
             )
-            coarse[inside] = self._coarser(piece)
+            coarse[inside] = self._piece(piece)
         return np.asarray(
             coarse[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)]
         )
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
-        """That of the voxels on disk."""
-        return self.source.handle.identity(self._on_disk(self._bounds(slices)))
+        """That of the voxels on disk that are read."""
+        bounds, handle = self._bounds(slices), self.source.handle
+        if self.level is None or self._held is None:
+            yield from handle.identity(self._on_disk(bounds))
+            return
+        held = [(begin, min(end, n)) for (begin, end), n in zip(bounds, self._held, strict=True)]
+        if all(begin < end for begin, end in held):
+            yield from self.level.handle.identity(tuple(slice(*part) for part in held))
+        for axis, n in enumerate(self._held):
+            begin, end = max(bounds[axis][0], n), bounds[axis][1]
+            if begin < end:
+                beyond = [*bounds[:axis], (begin, end), *bounds[axis + 1 :]]
+                yield from handle.identity(self._on_disk(beyond))
 
     def stored_chunks(self) -> Iterator[Chunk] | None:
         """Pieces that hold voxels of a chunk that is on disk, some of them several times."""
@@ -109,13 +125,19 @@ class ScaledFile(FileArray):
         """As of the array on disk."""
         return self.source.handle.why_empty(str(self.source))
 
-    def _coarser(self, piece: tuple[tuple[int, int], ...]) -> NDArray[Any]:
+    def _piece(self, piece: tuple[tuple[int, int], ...]) -> NDArray[Any]:
         try:
+            if self.level is not None and self._is_held(piece):
+                return self.level.read(tuple(slice(*part) for part in piece))
             data = self.source.read(self._on_disk(piece))
         except ValueError as error:
             # it names a chunk on disk, which whoever reads pieces of this one cannot
             raise Unreadable(str(error)) from error
         return coarser(data, self.scaling.factor, self.scaling.how)
+
+    def _is_held(self, piece: tuple[tuple[int, int], ...]) -> bool:
+        assert self._held is not None, "there is a level"
+        return all(end <= n for (_, end), n in zip(piece, self._held, strict=True))
 
     def _on_disk(self, bounds: Sequence[tuple[int, int]]) -> tuple[slice, ...]:
         """Which voxels on disk are read for those within `bounds`."""
@@ -137,10 +159,14 @@ class ScaledFile(FileArray):
         cuts = {begin, end, *range(-(-begin // size) * size, end, size)}
         if self.scaling.lead[axis] and begin < 1 < end:
             cuts.add(1)
+        if self._held is not None and begin < self._held[axis] < end:
+            cuts.add(self._held[axis])
         return pairwise(sorted(cuts))
 
     def _pieces(self) -> tuple[int, ...]:
         """Shape of what is made coarser at once: whole chunks, several of small ones."""
+        if self.level is not None and not self.level.in_one_piece:
+            return self.level.chunks
         factor, whole = self.scaling.factor, self.source.in_one_piece
         chunks = (1,) * len(factor) if whole else self.source.chunks
         pieces = [max(1, c // f) for c, f in zip(chunks, factor, strict=True)]

@@ -31,6 +31,7 @@ from lsd.volumes.create import create_array
 
 SIZE, OFFSET = (12.0, 8.0, 8.0), (10, -3, 5)
 TRUNK = UNet(features=1, multiplier=1, factors=((2, 2, 2),), kernels=((3, 3, 3),))
+FLAT = UNet(features=1, multiplier=1, factors=((2, 2),), kernels=((3, 3),))
 VARIANT = Variant(stages=(Stage(heads={"foreground": Head(target=Foreground())}),))
 
 
@@ -43,7 +44,7 @@ def balls(shape, *, count, radius, seed=0, gap=2):
     for _ in range(50 * count):
         middle = np.array([rng.integers(0, n) for n in shape])
         size = rng.uniform(0.5, 1) * radius
-        away = np.sqrt(((grid - middle[:, None, None, None]) ** 2).sum(axis=0))
+        away = np.sqrt(((grid - middle.reshape(-1, *(1,) * len(shape))) ** 2).sum(axis=0))
         if label < count and not taken[away <= size].any():
             label += 1
             labels[away <= size] = label
@@ -56,10 +57,10 @@ def table_of(labels, *, ids=None, jitter=0, seed=0) -> Located:
     """A row for each object; jitter: voxels by which points are moved within the object."""
     rng = np.random.default_rng(seed)
     rows = {name: [] for name in ("id", "point", "begin", "end", "voxels")}
-    offset, size = np.array(OFFSET), np.array(SIZE)
+    offset, size = np.array(OFFSET[-labels.ndim :]), np.array(SIZE[-labels.ndim :])
     for number, box in enumerate(ndimage.find_objects(labels.astype(int)), start=1):
         places = np.argwhere(labels == number)
-        aim = places.mean(axis=0) + rng.uniform(-jitter, jitter, 3)
+        aim = places.mean(axis=0) + rng.uniform(-jitter, jitter, labels.ndim)
         voxel = places[((places - aim) ** 2).sum(axis=1).argmin()]
         rows["id"].append(number if ids is None else ids[number - 1])
         rows["point"].append((voxel + offset + 0.5) * size)
@@ -71,11 +72,11 @@ def table_of(labels, *, ids=None, jitter=0, seed=0) -> Located:
     return Located(**rows, volume=voxels * size.prod() / 1e9, confidence=np.ones(len(voxels)))
 
 
-def make_run(folder, labels, table, *, name="run", volume=None, **sections) -> Config:
+def make_run(folder, labels, table, *, name="run", volume=None, trunk=TRUNK, **sections) -> Config:
     """Raw is 255 in objects and 0 outside."""
-    roi = Roi(OFFSET, labels.shape)
+    roi, size = Roi(OFFSET[-labels.ndim :], labels.shape), SIZE[-labels.ndim :]
     for array, data in {"raw": (labels > 0).astype(np.uint8) * 255, "labels": labels}.items():
-        create_array(folder / "em.zarr", array, roi=roi, voxel_size=SIZE, dtype=data.dtype).write(
+        create_array(folder / "em.zarr", array, roi=roi, voxel_size=size, dtype=data.dtype).write(
             data, roi
         )
     write_located(table, folder / "em.csv")
@@ -86,7 +87,7 @@ def make_run(folder, labels, table, *, name="run", volume=None, **sections) -> C
         name=name,
         dataset=Dataset(test=(Volume(**fields, **(volume or {})),)),
         variant=VARIANT,
-        network=Network(trunk=TRUNK, train_shape=(18, 18, 18)),
+        network=Network(trunk=trunk, train_shape=(18,) * trunk.dims),
         predict=Predict(volumes=("test",), checkpoint="latest", device="cpu", threads=1),
         segment=Segment(decoder=Components(), thresholds=(0.5,)),
         seeds=Seeds(**seeds | sections.pop("seeds", {})),
@@ -103,8 +104,8 @@ def save(config) -> None:
     cascade = Cascade(config.variant, config.network.trunk)
     state = {name: torch.zeros_like(value) for name, value in cascade.state_dict().items()}
     prefix = "stage_main."
-    state[f"{prefix}trunk.down.0.0.convolution.weight"][0, 0, 1, 1, 1] = 1
-    state[f"{prefix}trunk.up.0.0.convolution.weight"][0, :, 1, 1, 1] = 1
+    state[f"{prefix}trunk.down.0.0.convolution.weight"][0, 0, *(1,) * config.network.dims] = 1
+    state[f"{prefix}trunk.up.0.0.convolution.weight"][0, :, *(1,) * config.network.dims] = 1
     state[f"{prefix}heads.head_foreground.weight"][:] = 40
     state[f"{prefix}heads.head_foreground.bias"][:] = -20
     content = {
@@ -113,7 +114,7 @@ def save(config) -> None:
         "iteration": 7,
         "model": state,
         "normalisation": {"to": [-1.0, 1.0]},
-        "voxel_size": SIZE,
+        "voxel_size": SIZE[-config.network.dims :],
     }
     checkpoint.save(paths.checkpoints(config, "main") / files.file_name(7), content)
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from seeded_run import balls, is_renaming, make_run, read, save, table_of
+from seeded_run import FLAT, balls, is_renaming, make_run, read, save, table_of
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
@@ -46,6 +46,24 @@ def test_every_object_is_found_whole_and_once(tmp_path) -> None:
     assert (rows["windows"][np.isin(rows["id"], list(small))] == 1).all()
 
 
+def test_a_network_of_sections_sees_windows_of_several(tmp_path) -> None:
+    seeds = {"window": (9, 14, 14)}
+    config = make_run(tmp_path, LABELS, table_of(LABELS), trunk=FLAT, seeds=seeds)
+    [path] = segment_at_seeds(config)
+    assert is_renaming(read(path), LABELS)
+    without = config.derive(seeds={"window": None})
+    with pytest.raises(ValueError, match=r"sees sections alone.* set seeds\.window"):
+        segment_at_seeds(without)
+
+
+def test_a_plane_has_objects_at_points_too(tmp_path) -> None:
+    labels = balls((70, 60), count=7, radius=7)
+    seeds = {"window": (16, 16)}
+    config = make_run(tmp_path, labels, table_of(labels), trunk=FLAT, seeds=seeds)
+    [path] = segment_at_seeds(config)
+    assert is_renaming(read(path), labels)
+
+
 def test_blocks_without_a_point_are_not_there(tmp_path) -> None:
     few = LABELS * (LABELS <= 2)
     config = make_run(tmp_path, few, table_of(few))
@@ -58,6 +76,7 @@ def test_blocks_without_a_point_are_not_there(tmp_path) -> None:
     assert is_renaming(read(path), few)
 
 
+@pytest.mark.slow
 def test_workers_change_no_bit(tmp_path) -> None:
     table = table_of(LABELS, ids=[2**63 + 7 * n for n in range(COUNT)])
     config = make_run(tmp_path, LABELS, table)

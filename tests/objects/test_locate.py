@@ -50,11 +50,11 @@ def check(located, labels, confidence, size, offset=0.0):
         # distances that are one step of a 32nd of a voxel apart are the same
         assert own >= max(depths) - size.min() / 32
         apart = np.linalg.norm((voxels - voxels.mean(axis=0)) * size, axis=1)
-        here = np.linalg.norm((chosen - voxels.mean(axis=0)) * size)
+        own_apart = np.linalg.norm((chosen - voxels.mean(axis=0)) * size)
         as_deep = np.array(depths) > own + size.min() / 32
         assert not as_deep.any()
         equal = np.isclose(depths, own, rtol=1e-12)
-        assert here <= apart[equal].min() + 1e-6
+        assert own_apart <= apart[equal].min() + 1e-6
 
 
 @pytest.mark.parametrize("seed", range(2))

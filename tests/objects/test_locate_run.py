@@ -231,23 +231,26 @@ def command(config, folder, capsys, *words):
     )
     with pytest.raises(SystemExit) as end:
         program.main(["locate", "-c", str(folder / "my_config.py"), *words])
-    printed = capsys.readouterr()
-    return end.value.code, printed.out + printed.err
+    captured = capsys.readouterr()
+    return end.value.code, captured.out + captured.err
 
 
 def test_the_command(tmp_path, capsys):
     config = config_of(tmp_path)
-    status, said = command(config, tmp_path, capsys, "--dry-run")
+    status, printed = command(config, tmp_path, capsys, "--dry-run")
     assert (status, located(config, "em").exists()) == (0, False)
-    assert "what locate would do" in said
-    status, said = command(config, tmp_path, capsys, "locate.min_size=5")
+    assert "what locate would do" in printed
+    status, printed = command(config, tmp_path, capsys, "locate.min_size=5")
     assert status == 0
-    assert f"written: {located(config, 'em')}" in said
+    assert f"written: {located(config, 'em')}" in printed
     assert (read_located(located(config, "em")).voxels >= 5).all()
-    status, said = command(config, tmp_path, capsys, "locate.min_size=5", "locate.max_size=3")
-    assert (status, "max_size 3 is below min_size 5" in said) == (2, True)
-    status, said = command(config, tmp_path, capsys, "segment.decoder=watershed")
-    assert (status, said.startswith("error: segment.decoder 'watershed' does not say")) == (1, True)
+    status, printed = command(config, tmp_path, capsys, "locate.min_size=5", "locate.max_size=3")
+    assert (status, "max_size 3 is below min_size 5" in printed) == (2, True)
+    status, printed = command(config, tmp_path, capsys, "segment.decoder=watershed")
+    assert (status, printed.startswith("error: segment.decoder 'watershed' does not say")) == (
+        1,
+        True,
+    )
 
 
 def test_specs():

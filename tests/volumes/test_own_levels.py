@@ -6,12 +6,14 @@ from typing import ClassVar, Literal
 import numpy as np
 import pytest
 import zarr
-from scaled_arrays import SIZE, covering, write
+from funlib.geometry import Roi
+from scaled_arrays import SIZE, by_definition, covering, write
 
 from lsd.spec import Format
 from lsd.volumes.array import open_array
 from lsd.volumes.create import announce_level, create_level
 from lsd.volumes.formats.format import FileArray, FileFormat
+from lsd.volumes.inputs import ArrayState
 from lsd.volumes.scale import at_scale
 
 DATA = np.random.default_rng(4).integers(100, 255, (5, 9, 12), dtype=np.uint8)
@@ -116,13 +118,48 @@ def test_a_level_without_a_voxel_size_is_not_trusted(tmp_path):
     assert not reads_level(open_array(path, "raw"), (1, 2, 2))
 
 
-def test_a_level_that_lacks_the_last_voxel_is_not_read(tmp_path, caplog):
+@pytest.mark.parametrize("how", ["mean", "majority"])
+def test_what_a_level_lacks_at_its_end_is_made_of_the_array(tmp_path, how):
+    """As of programs that leave the last voxel out where a shape is odd."""
+    path = tmp_path / "v.zarr"
+    with_level(path, "raw", DATA, (0, -2, 0))
+    zarr.open_array(str(path / "raw" / "1"), mode="r+").resize(5, 4, 6)
+    coarse = at_scale(open_array(path, "raw"), (1, 2, 2), how)
+    assert coarse.roi == covering((0, -2, 0), DATA.shape, (1, 2, 2))
+    expected = by_definition(DATA, (0, -2, 0), (1, 2, 2), how, coarse.roi)
+    expected[:, :4] = 7
+    np.testing.assert_array_equal(coarse.read(coarse.roi), expected)
+    for y in range(5):
+        part = Roi((1, y - 1, 2), (3, 1, 3))
+        np.testing.assert_array_equal(coarse.read(part), expected[1:4, y : y + 1, 2:5])
+    assert "raw/1 and, where that ends," in coarse.name
+
+    def state():
+        return ArrayState.of(coarse).content, ArrayState.of(
+            coarse, Roi((0, -1, 0), (5, 2, 6))
+        ).content
+
+    before = state()
+    assert state() == before
+    fine = open_array(path, "raw", writable=True)
+    fine.write(DATA[:4, 8:9, :4], Roi((0, 6, 0), (4, 1, 4)))
+    assert (state()[0] != before[0], state()[1] != before[1]) == (True, False)
+    before = state()
+    level = open_array(path, "raw/1", writable=True)
+    level.write(np.full((4, 4, 4), 7, np.uint8), Roi(level.roi.begin, (4, 4, 4)))
+    assert (state()[0] != before[0], state()[1] != before[1]) == (True, True)
+    (path / "raw" / "1" / "0" / "0" / "0").unlink()
+    with pytest.raises(ValueError, match="raw/1/0/0/0 was never written"):
+        coarse.read(coarse.roi)
+
+
+def test_a_level_that_lacks_more_is_not_read(tmp_path, caplog):
     caplog.set_level("INFO")
     path = tmp_path / "v.zarr"
     with_level(path, "raw", DATA, (0, 0, 0))
-    zarr.open_array(str(path / "raw" / "1"), mode="r+").resize(5, 4, 6)
+    zarr.open_array(str(path / "raw" / "1"), mode="r+").resize(5, 3, 6)
     assert not reads_level(open_array(path, "raw"), (1, 2, 2))
-    assert "(5, 4, 6) voxels, and (5, 5, 6) are all of them" in caplog.text
+    assert "(5, 3, 6) voxels, and (5, 5, 6) are all of them" in caplog.text
 
 
 def test_a_voxel_size_of_the_config_does_not_hide_levels(tmp_path):
