@@ -7,19 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fastremap
 import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.arrays.lookup import relabel
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, load_step
-from lsd.blockwise.on_disk.written import forget
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import run
 from lsd.evaluation.counting import Counted, objects_of, pieces_of
 from lsd.evaluation.metric import Background
@@ -36,10 +34,10 @@ from lsd.evaluation.touching import (
     touching,
 )
 from lsd.evaluation.worst import Part, scored_rows, worst_parts
-from lsd.segmentation.on_disk.tables import TableInput
+from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.volumes.inputs import ArrayInput, Box, VolumeInput, box_of
+from lsd.volumes.inputs import Box, VolumeInput, box_of
 from lsd.volumes.units import lengths
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -80,13 +78,11 @@ def sites_of_volume(
 class SitesJob(Job):
     """What is looked at for sites.
 
-    segmentation: ids, and the table of their segments; None: they are segments
-    roi:          that is scored
-    ignore:       labels of the truth that are left out
+    roi:    that is scored
+    ignore: labels of the truth that are left out
     """
 
-    segmentation: ArrayInput
-    table: TableInput | None
+    segmentation: SegmentsInput
     truth: VolumeInput
     roi: Box
     use_mask: bool
@@ -122,8 +118,7 @@ class SitesFunction:
 
     def __init__(self, job: SitesJob) -> None:
         self.volume, self.job = job.truth.open(), job
-        self.segmentation = job.segmentation.open().on_grid(self.volume.raw.remainder)
-        self.table = None if job.table is None else job.table.open()
+        self.segments = job.segmentation.open(self.volume.raw.remainder)
 
     def voxels(self, block: Block) -> Voxels:
         """Segments, objects and what is scored of them."""
@@ -138,7 +133,7 @@ class SitesFunction:
             by_image=by_image,
         )
         ignore = _in_table(self.job.ignore, connected=self.job.connected)
-        segments = self._segments(around)
+        segments = self.segments.read(around)
         return Voxels(
             segments,
             objects.astype(np.uint64, copy=False),
@@ -147,13 +142,6 @@ class SitesFunction:
             tuple(int(n) for n in around.begin),
             sections_touch=not by_image,
         )
-
-    def _segments(self, roi: Roi) -> NDArray[np.uint64]:
-        ids = self.segmentation.read(roi, beyond="zero").astype(np.uint64, copy=False)
-        if self.table is None:
-            return ids
-        unique = fastremap.unique(ids)
-        return relabel(ids, unique, self.table.look_up(unique))
 
 
 class TouchFunction(SitesFunction):
@@ -212,11 +200,9 @@ class _Look:
     def _inputs(self, parts: Sequence[Part]) -> dict[str, Any]:
         settings = self.settings
         with exclusive(self.container):
-            table_in = self.segmented.table_in
-            table = None if table_in is None else table_in(self.container)
+            segments = self.segmented.in_blocks(self.roi, self.container, revision=self.revision)
         return {
-            "segmentation": self.segmented.as_input(self.roi, revision=self.revision),
-            "table": table,
+            "segmentation": segments,
             "truth": VolumeInput.truth(self.volume, self.root, roi=self.roi),
             "roi": box_of(self.roi),
             "use_mask": settings.use_mask,
@@ -234,19 +220,10 @@ class _Look:
         grid = tile(self.roi, shape, step=(1,) * dims, context=(beside, beside))
         step = Step(name, self.container, grid, job, rows=dtype)
         with exclusive(self.container):
-            _forget_other(step)
+            forget_other(step)
             run(step, workers=self.settings.workers, title=f"{self.volume.name} {name}")
             rows = [part for _, part in read_ledger(step.folder).rows(dtype, alone=True)]
         return np.concatenate([np.empty(0, dtype), *rows])
-
-
-def _forget_other(step: Step) -> None:
-    """Removes what an earlier run left of other sites, finished or not."""
-    if not (step.folder / "step.json").exists():
-        return
-    earlier = load_step(step.folder)
-    if step.differs(earlier):
-        forget(earlier)
 
 
 def _left_out(settings: Evaluate) -> Collection[int]:

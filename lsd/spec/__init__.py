@@ -21,6 +21,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
+from lsd.spec.error_map import ErrorMap
 from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
@@ -97,6 +98,7 @@ __all__ = [
     "Discriminative",
     "Elastic",
     "Embeddings",
+    "ErrorMap",
     "Evaluate",
     "Fixed",
     "Foreground",

@@ -16,6 +16,7 @@ from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.on_disk.lists import SEGMENTATION
+from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.on_disk.tables import (
     FragmentPlaces,
     Table,
@@ -67,6 +68,12 @@ class Segmented:
         """The ids of `roi` as what a step depends on that reads them; revision: see
         Segment.revision."""
         return segmentation_input(self.array, roi, made_from=self.made_from, revision=revision)
+
+    def in_blocks(self, roi: Roi, container: Path, *, revision: str | None) -> SegmentsInput:
+        """The segments of `roi` as what a step depends on that reads them; the table is written
+        into `container` where it is not on disk yet."""
+        table = None if self.table_in is None else self.table_in(container)
+        return SegmentsInput(ids=self.as_input(roi, revision=revision), table=table)
 
     def check(self, ids: NDArray[np.uint64]) -> None:
         """Raises ValueError where one of these is no id of the array's."""
