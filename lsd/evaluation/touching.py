@@ -162,11 +162,20 @@ def _own_rows(
 
 
 def _face_rows(faces: Faces) -> NDArray[np.void]:
-    """Rows of TOUCH, one a face."""
-    rows = np.zeros(len(faces.target), TOUCH)
-    rows["target"], rows["other"], rows["count"] = faces.target, faces.other, 1
-    for what in ("sum", "first", "last"):
-        for axis, places in zip(AXES, faces.at.T, strict=True):
+    """Rows of TOUCH, one for each target and other part that share faces; there may be millions of
+    faces, so these become no rows themselves."""
+    order = np.lexsort((faces.other, faces.target))
+    target, other, at = faces.target[order], faces.other[order], faces.at[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (target[1:] != target[:-1]) | (other[1:] != other[:-1])
+    first = np.flatnonzero(is_first)
+    rows = np.zeros(len(first), TOUCH)
+    if not len(first):
+        return rows
+    rows["target"], rows["other"] = target[first], other[first]
+    rows["count"] = np.diff(first, append=len(order))
+    for what, added in (("sum", np.add), ("first", np.minimum), ("last", np.maximum)):
+        for axis, places in zip(AXES, added.reduceat(at, first, axis=0).T, strict=True):
             rows[f"{what}_{axis}"] = places
     return rows
 
