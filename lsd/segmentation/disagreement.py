@@ -67,7 +67,7 @@ def disagreement(
     for channel, value in zip(predicted, values, strict=True):
         apart += np.abs(channel - value[own])
     apart /= np.float32(len(values) * (kind.activation.high - kind.activation.low))
-    is_known = known.all(axis=0)[own]
+    is_known = np.all(known[(slice(None), *own)], axis=0)
     return np.where(is_known, np.minimum(apart, 1), np.float32(0))
 
 
