@@ -4,17 +4,16 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from seeded_run import FLAT, balls, is_renaming, make_run, read, save, table_of
+from seeded_run import FLAT, balls, is_renaming, make_run, read, table_of
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import step_folder
-from lsd.cli.commands.objects import COMMAND
 from lsd.objects.at_seeds import ARRAY, SEED
 from lsd.objects.located import Located
 from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.sight import Sight
-from lsd.objects.tables import read_located, write_located
+from lsd.objects.tables import write_located
 from lsd.spec import paths
 from lsd.volumes.array import open_array
 
@@ -227,26 +226,3 @@ def test_what_does_not_fit_is_refused(tmp_path, change, words) -> None:
     config = make_run(tmp_path, LABELS, table_of(LABELS))
     with pytest.raises(ValueError, match=words):
         segment_at_seeds(config.derive(**change))
-
-
-def test_the_run_that_locates_is_asked_first(tmp_path, capsys) -> None:
-    """One command from raw to instances: the coarse run predicts, segments and locates."""
-    config = make_run(tmp_path, LABELS, table_of(LABELS).chosen([0]))
-    coarse = config.derive(name="coarse", dataset={"test": ()}, predict={"volumes": ("train",)})
-    save(coarse)
-    other = {"path": "em.zarr", "raw": "raw", "scale": (2, 2, 2), "name": "other"}
-    text = coarse.derive(dataset={"train": (other,)}, locate={"threshold": 0.5})
-    (tmp_path / "runs" / "coarse" / "config.json").write_text(text.model_dump_json())
-    file = tmp_path / "fine.json"
-    seeds = {"located": None, "locator": str(tmp_path / "runs" / "coarse")}
-    file.write_text(config.derive(seeds=seeds).model_dump_json())
-    for words in (["--dry-run"], [], ["--dry-run"]):
-        with pytest.raises(SystemExit) as end:
-            COMMAND.main(["-c", str(file), *words])
-        assert end.value.code == 0
-    assert is_renaming(read(paths.objects(config, "em")), LABELS)
-    table = read_located(tmp_path / "runs" / "coarse" / "located" / "em.csv")
-    assert len(table) == COUNT
-    said = capsys.readouterr().out
-    assert "run 'coarse' locates" in said
-    assert f"em: {COUNT} points in" in said
