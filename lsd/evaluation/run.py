@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes
-    runs/<name>/evaluation.json.
+    runs/<name>/evaluation.json; of evaluate.of="objects", objects_evaluation.json.
 
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
     evaluation-1.json (-2, ..), with its figures; the log tells it.
@@ -182,7 +182,7 @@ def _naming(volume: str) -> Iterator[None]:
 
 
 def _write(config: Config, evaluation: Evaluation) -> str:
-    """Writes evaluation.json; returns what became of an earlier one, in words."""
+    """Writes the scores; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {
         "segment": scoring_settings(config.segment),

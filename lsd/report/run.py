@@ -1,5 +1,5 @@
-"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move
-with it."""
+"""Figures of a run: sections are read from disk, PNG files stand beside the scores, are called as
+these are, and move with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headlin
 from lsd.report.shown import windows
 from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config
-from lsd.spec.paths import data_root, run_folder
+from lsd.spec.paths import data_root, evaluation_file
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -32,17 +32,21 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     scored
     """
     config = expand(config)
-    folder = run_folder(config)
     files = [
         _draw(config, name, scores, evaluation.threshold)
         for name, scores in evaluation.volumes.items()
         if scores.scored
     ]
     if any(volume.sweep for volume in evaluation.volumes.values()):
-        files.insert(
-            0, draw_sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
-        )
+        path = _figure(config, "sweep")
+        files.insert(0, draw_sweep(evaluation.volumes, evaluation.threshold, path))
     return files
+
+
+def _figure(config: Config, name: str) -> Path:
+    """A file beside the scores."""
+    scores = evaluation_file(config)
+    return scores.with_name(f"{scores.stem}_{name}.png")
 
 
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
@@ -61,7 +65,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
             for roi in shown
         ],
         _partners(config, name, scores, threshold),
-        run_folder(config) / f"evaluation_{name}.png",
+        _figure(config, name),
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
         unit="nm" if volume.calibrated else "pixels",

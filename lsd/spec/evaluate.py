@@ -11,6 +11,8 @@ from lsd.spec.effect import NoEffect
 from lsd.spec.kinds import Kind
 from lsd.spec.run import Workers
 
+# what may be scored
+Scored = Literal["segmentation", "objects"]
 # thresholds of the intersection over union that means of scores of objects are over
 IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
@@ -118,9 +120,7 @@ class Evaluate(Spec):
     """
 
     # neither is written where it is the usual one: configs and scores of before had no such field
-    of: Annotated[
-        Literal["segmentation", "objects"], Field(exclude_if=lambda of: of == "segmentation")
-    ] = "segmentation"
+    of: Annotated[Scored, Field(exclude_if=lambda of: of == "segmentation")] = "segmentation"
     metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
     ignore: Annotated[tuple[Id, ...], Several] = (0,)
     background: Literal["label", "ignore", "singletons"] = "label"

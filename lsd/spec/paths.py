@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from lsd.spec.config import Config
+from lsd.spec.evaluate import Scored
 from lsd.spec.user_paths import expanded
 
 
@@ -61,6 +62,8 @@ def objects(config: Config, volume: str) -> Path:
     return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
-def evaluation_file(config: Config) -> Path:
-    """Scores of the run."""
-    return run_folder(config) / "evaluation.json"
+def evaluation_file(config: Config, *, of: Scored | None = None) -> Path:
+    """Scores of the run; of: what is scored, None: as evaluate.of says.  Those of objects pick no
+    threshold, so they do not take the place of those that picked one."""
+    names = {"segmentation": "evaluation.json", "objects": "objects_evaluation.json"}
+    return run_folder(config) / names[of or config.evaluate.of]

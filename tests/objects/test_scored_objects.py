@@ -7,12 +7,14 @@ import pytest
 from seeded_run import balls, make_run, read, table_of
 
 from lsd.arrays.contingency import Contingency
+from lsd.blockwise.on_disk.step import step_folder
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.run import evaluate
 from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.segmented import objects_of
 from lsd.report.run import draw_figures
 from lsd.report.table import scores_table
+from lsd.segmentation.threshold import picked, scoring_settings
 from lsd.spec import Benchmark, Evaluate
 from lsd.spec.paths import evaluation_file, objects
 from lsd.volumes.array import open_array
@@ -45,7 +47,7 @@ def test_scores_are_those_of_the_arrays(run) -> None:
     assert written["evaluate"]["of"] == "objects"
     assert "AP50" in scores_table(found)
     [figure] = draw_figures(config, found)
-    assert figure.name == "evaluation_em.png"
+    assert figure.name == "objects_evaluation_em.png"
 
 
 def test_their_table_says_how_large_they_are(run) -> None:
@@ -60,3 +62,26 @@ def test_what_is_not_there_is_told(run, tmp_path) -> None:
     with pytest.raises(ValueError, match=r"no objects of volume 'em'.*run `lsd objects` first"):
         evaluate(config.derive(runs=str(tmp_path)))
     assert "of" not in Evaluate().model_dump()
+
+
+def test_a_picked_threshold_stays_picked(tmp_path) -> None:
+    labels = balls((24, 26, 28), count=2, radius=5)
+    settings = Evaluate(of="objects", metric=Benchmark())
+    config = make_run(tmp_path, labels, table_of(labels), evaluate=settings)
+    of_segmentations = config.derive(evaluate={"of": "segmentation"})
+    path = evaluation_file(of_segmentations)
+    content = {
+        "threshold": 0.3,
+        "segment": scoring_settings(config.segment),
+        "evaluate": of_segmentations.evaluate.model_dump(mode="json"),
+    }
+    path.write_text(json.dumps(content))
+    assert picked(config) == picked(of_segmentations) == 0.3
+    [container] = segment_at_seeds(config)
+    step = json.loads((step_folder(container, "seeds") / "step.json").read_text())
+    assert step["job"]["segment"]["thresholds"] == [0.3]
+    evaluate(config)
+    assert json.loads(path.read_text()) == content
+    assert evaluation_file(config) != path
+    # so they are what they were, and are scored again
+    evaluate(config)
