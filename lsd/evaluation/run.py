@@ -51,7 +51,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
               segmentation is.
     Heads of evaluate.heads are counted beside what they learn, in the same part of each volume.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
-    missing, another run's, or of another prediction or other settings than there are now.
+    missing, another run's, or of another prediction or other settings than there are now; so are
+    objects of another table or checkpoint.
     """
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)

@@ -10,23 +10,25 @@ from funlib.geometry import Coordinate, Roi
 
 from lsd.blockwise.on_disk.step import Step
 from lsd.network import sizes
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.objects.at_seeds import ARRAY, SEED, STEP, SeedsJob, TableInput
 from lsd.objects.located import Located
 from lsd.objects.locator import table_path
 from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
-from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of
+from lsd.prediction.blocks import at_hand
+from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, with_threads
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import channels_read
 from lsd.segmentation.sections import settings_for
-from lsd.segmentation.stitching.blocks import in_line
+from lsd.segmentation.stitching.blocks import SideBySide, in_line
 from lsd.segmentation.threshold import picked
-from lsd.spec import Config, Predict, Segment
+from lsd.spec import Config, Predict, Segment, Stitch
 from lsd.spec import Seeds as Settings
 from lsd.spec.paths import data_root
 from lsd.system.commands import typed
-from lsd.volumes.inputs import VolumeInput, box_of
+from lsd.volumes.inputs import OwnArray, VolumeInput, box_of
 from lsd.volumes.volume import OpenVolume
 
 # of a decoder with thresholds of which none was picked
@@ -46,10 +48,39 @@ class Task:
         grid = in_line(self.job.grid, len(self.numbers))
         return Step(STEP, container, grid, self.job, arrays=(ARRAY,), rows=SEED)
 
+    def blocks(self, container: Path) -> SideBySide:
+        """What the step wrote, to be stitched."""
+        array = OwnArray.of(container, ARRAY)
+        return SideBySide.of(array, self.job.grid, numbers=self.numbers, partial=True)
+
     @property
     def numbers(self) -> list[int]:
         """Of the blocks."""
         return self.seeds.blocks(self.job.grid).tolist() or [0]
+
+
+def wanted_of(config: Config, *, threads: int | None = None) -> Wanted:
+    """What sees windows: the checkpoint, and how it predicts.
+
+    threads: of the CPU, where the config does not say how many; None: those of the workers
+    Raises ValueError where there is no such checkpoint.
+    """
+    path, settings = checkpoint_path(config.predict.checkpoint, config), config.predict
+    restored = at_hand(lambda: from_checkpoint(path))
+    if threads is not None and settings.threads is None:
+        settings = settings.derive(threads=threads)
+    workers = config.seeds.workers if config.seeds.workers.count else None
+    return Wanted(restored, path, with_threads(settings, workers))
+
+
+def stitching(settings: Settings) -> Stitch:
+    """How blocks are stitched."""
+    return Stitch(
+        rule=settings.rule,
+        piece=settings.piece,
+        levels=settings.levels,
+        workers=settings.workers,
+    )
 
 
 def task_of(config: Config, name: str, wanted: Wanted) -> Task:

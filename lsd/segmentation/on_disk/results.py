@@ -236,13 +236,13 @@ class OtherResults(ValueError):
         self.differences = tuple(differences)
 
 
-def refuse(path: Path, differences: Sequence[str]) -> None:
-    """Raises OtherResults if segmenting again would give something else, so that nobody takes the
-    scores of one checkpoint for those of another."""
+def refuse(path: Path, differences: Sequence[str], *, command: str = "segment") -> None:
+    """Raises OtherResults if segmenting again, by the command that wrote it, would give something
+    else, so that nobody takes the scores of one checkpoint for those of another."""
     if differences:
         raise OtherResults(
-            f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
-            f"{typed('segment')} again, or evaluate with what was asked for there",
+            f"{path} is not what {typed(command)} would give now: {'; '.join(differences)}; run "
+            f"{typed(command)} again, or evaluate with what was asked for there",
             differences,
         )
 
