@@ -3,7 +3,7 @@ anything is computed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from funlib.geometry import Coordinate, Roi
@@ -96,15 +96,15 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     segment = settings_for(_decoding(config), volume.spec, calibrated=volume.calibrated)
     settings, grid = config.seeds, seeds_grid(seeds, region, config.seeds)
     margin = grid.block(0).write.begin - grid.block(0).read.begin
-    window = _window(settings, wanted)
-    read = region.grow(Coordinate(window), Coordinate(window))
+    window, seen = _window(settings, wanted), replace(wanted, settings=_reading(wanted, segment))
+    read = raw_read(volume, _read(region, window, volume, seen))
     job = SeedsJob(
-        volume=VolumeInput.raw(volume, data_root(config), roi=raw_read(volume, read)),
+        volume=VolumeInput.raw(volume, data_root(config), roi=read),
         mask=mask_of(config, name, roi=region),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         table=TableInput.of(path, table),
-        predict=_reading(wanted, segment),
+        predict=seen.settings,
         segment=segment,
         window=window,
         overlap=settings.overlap,
@@ -131,6 +131,14 @@ def _table(path: Path, name: str, region: Roi) -> Located:
     return table
 
 
+def _read(region: Roi, window: tuple[int, ...], volume: OpenVolume, wanted: Wanted) -> Roi:
+    """What is read for windows in a region: the context of the network around them, and no more
+    than a window beside, where a block of the network is larger than what is left of one."""
+    first = wanted.plan(Roi(region.begin, window), volume).grid.block(0)
+    below, above = first.write.begin - first.read.begin, first.read.end - first.write.end
+    return region.grow(below + Coordinate(window), above + Coordinate(window))
+
+
 def _reading(wanted: Wanted, settings: Segment) -> Predict:
     """How the heads are predicted that the decoder reads."""
     read = channels_read(wanted.variant.heads(), settings, dims=wanted.restored.config.network.dims)
@@ -139,10 +147,15 @@ def _reading(wanted: Wanted, settings: Segment) -> Predict:
 
 
 def _decoding(config: Config) -> Segment:
-    """What of the settings of segmentation objects in a window follow from, with one threshold."""
+    """What of the settings of segmentation objects in a window follow from, with one threshold.
+    Raises ValueError for a threshold that the decoder would not read."""
     wanted, usual = config.segment, Segment()
-    threshold = config.seeds.threshold
-    if threshold is None and decoder_of(wanted).has_thresholds:
+    threshold, has_thresholds = config.seeds.threshold, decoder_of(wanted).has_thresholds
+    if threshold is not None and not has_thresholds:
+        raise ValueError(
+            f"segment.decoder {wanted.decoder.kind!r} has no thresholds; leave seeds.threshold out"
+        )
+    if threshold is None and has_thresholds:
         threshold = picked(config)
     on_disk = ("block", "context", "edge_context", "revision", "levels", "workers", "use_mask")
     aside = {name: getattr(usual, name) for name in on_disk}

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from funlib.geometry import Coordinate, Roi
 from seeded_run import FLAT, balls, is_renaming, make_run, read, table_of
 
 from lsd.blockwise.on_disk.container import partial_of
@@ -14,6 +15,7 @@ from lsd.objects.located import Located
 from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.sight import Sight
 from lsd.objects.tables import write_located
+from lsd.objects.task import task_of, wanted_of
 from lsd.spec import paths
 from lsd.volumes.array import open_array
 
@@ -213,12 +215,28 @@ def test_another_table_makes_it_anew(tmp_path, caplog) -> None:
     assert is_renaming(read(path), LABELS * (LABELS <= 3))
 
 
+def test_raw_that_is_seen_around_windows_is_an_input(tmp_path) -> None:
+    window = Coordinate(2, 2, 2)
+    config = make_run(tmp_path, LABELS, table_of(LABELS), seeds={"window": tuple(window)})
+    wanted = wanted_of(config.derive(predict={"region": "24:36, 12:24, 18:30"}))
+    task = task_of(config, "em", wanted)
+    region, read = Roi(*task.job.region), Roi(*task.job.volume.arrays["raw"].read)
+    for begin in (region.begin, region.end - window):
+        [block] = wanted.plan(Roi(begin, window), task.volume).grid
+        assert not region.grow(window, window).contains(block.read)
+        assert read.contains(block.read)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"seeds": {"located": "no/{volume}.csv"}}, r"no table .*'em' at no/em.csv.*seeds.located"),
         ({"seeds": {"located": None}}, r"no table .*located/em.csv; make it with"),
         ({"seeds": {"window": (1, 14, 14)}}, r"seeds.window .* smaller than a step of"),
+        (
+            {"seeds": {"threshold": 0.4}, "segment": {"decoder": "interior"}},
+            r"segment.decoder 'interior' has no thresholds; leave seeds.threshold out",
+        ),
         ({"segment": {"decoder": "watershed"}}, r"segment.affinities names 'affs'"),
     ],
 )  # fmt: skip
