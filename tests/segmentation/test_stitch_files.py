@@ -265,6 +265,10 @@ def test_other_mistakes(tmp_path) -> None:
         ("block_z0_y64_x128.tif", 3, (0, 64, 128)),
         ("seg-x-5-y10-z3.ome.zarr", 3, (3, 10, -5)),
         ("z=1,y=2,x=3.h5", 3, (1, 2, 3)),
+        ("z_1_y_2_x_3.h5", 3, (1, 2, 3)),
+        # a minus, or what stands between name and number: nobody knows
+        ("z-0-y-64-x-128.tif", 3, None),
+        ("z-8_y-64_x-128.tif", 3, None),
         ("Y1_X2.npy", 2, None),
         ("y1_x2.npy", 2, (1, 2)),
         ("y1_x2.npy", 3, None),
