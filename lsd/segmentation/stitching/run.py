@@ -193,6 +193,7 @@ def _write(step: Step, blocks: LabelledBlocks, settings: Stitch, progress: Progr
         roi=step.grid.roi,
         voxel_size=blocks.voxel_size,
         remainder=blocks.remainder,
+        calibrated=blocks.calibrated,
         dtype=np.uint64,
         labels=True,
         chunks=chunk_shape(step.grid.write_shape),
