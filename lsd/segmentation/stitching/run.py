@@ -68,7 +68,8 @@ def stitch_files(
     refuse_same(target, {str(Path(blocks.folder) / file.path) for file in blocks.files})
     for line in other_blocks(blocks, begun(target)):
         progress(line)
-    with working(target, steps(blocks, target, settings=settings)[0]) as container:
+    first = steps(blocks, target, settings=settings)[0]
+    with working(target, first, elsewhere="name another output") as container:
         return write_stitched(blocks, container, settings=settings, progress=progress)
 
 
