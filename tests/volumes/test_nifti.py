@@ -1,5 +1,8 @@
 """NIfTI files and folders of them, written by hand as the format's header files say."""
 
+import gzip
+import os
+
 import numpy as np
 import pytest
 from format_writers import nifti
@@ -67,13 +70,19 @@ def test_refuses_in_words(tmp_path) -> None:
     with pytest.raises(ValueError, match="damaged NIfTI file"):
         open_array(tmp_path / "b.nii.gz")
     nifti(tmp_path / "short.nii.gz", DATA)
-    nifti(tmp_path / "c.nii", DATA)
-    import gzip
-
     whole = gzip.decompress((tmp_path / "short.nii.gz").read_bytes())
     (tmp_path / "short.nii.gz").write_bytes(gzip.compress(whole[:-9]))
     array = open_array(tmp_path / "short.nii.gz", voxel_size=(1, 1, 1))
     with pytest.raises(Exception, match="cut off"):
+        array.read(array.roi)
+
+
+def test_a_file_that_is_cut_off_while_it_is_open_is_told(tmp_path) -> None:
+    nifti(tmp_path / "a.nii", np.zeros((100, 100, 100), np.uint8))
+    array = open_array(tmp_path / "a.nii", voxel_size=(1, 1, 1))
+    assert not array.read(array.roi).any()
+    os.truncate(tmp_path / "a.nii", 4096)
+    with pytest.raises(ValueError, match=r"a.nii cannot be read.* cut off"):
         array.read(array.roi)
 
 

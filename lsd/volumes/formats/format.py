@@ -63,6 +63,7 @@ class FileArray(HandedOut):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, in a buffer of their own."""
+        check_map(self.values)
         return np.array(self.values[slices])
 
     def stated(self) -> Statement:
@@ -195,6 +196,15 @@ class FileFormat(ABC, Generic[FormatSpec]):
     def open_writable(self, path: Path, name: str) -> FileArray:
         """The array, for writing as well.  For a format that is written."""
         raise TypeError(f"a {self.reads} is read only")
+
+
+def check_map(values: Any) -> None:
+    """Raises ValueError for a map of a file (np.memmap) that is shorter by now: what is read of a
+    map beyond the end of its file ends the process."""
+    if not isinstance(values, np.memmap) or values.filename is None:
+        return
+    if os.stat(values.filename).st_size < values.offset + values.nbytes:
+        raise ValueError("it was cut off, or written anew, since it was opened")
 
 
 def stamps(files: Sequence[str]) -> bytes:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.formats import Nifti
-from lsd.volumes.formats.format import FileArray, FileFormat, Slices
+from lsd.volumes.formats.format import FileArray, FileFormat, Slices, check_map
 
 SUFFIXES = (".nii", ".nii.gz")
 DTYPES = {
@@ -95,6 +95,7 @@ class NiftiArray(FileArray):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`."""
+        check_map(self._stored)
         stored = self._stored[slices]
         if self.header.scaling is None:
             return np.array(stored, self.dtype)
