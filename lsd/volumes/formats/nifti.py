@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +67,7 @@ class NiftiFormat(FileFormat[Nifti]):
             return False
         try:
             return _layout(_head(path)) is not None
-        except (EOFError, gzip.BadGzipFile):
+        except (EOFError, gzip.BadGzipFile, zlib.error):
             return False
 
     def open(self, path: Path, name: str) -> FileArray:
@@ -147,6 +148,11 @@ class Header(NamedTuple):
             raise ValueError(
                 f"its values are of NIfTI datatype {code}; those are read that are one whole "
                 f"number or float: {', '.join(map(str, DTYPES))}"
+            )
+        if first < layout.size:
+            raise ValueError(
+                f"its voxels begin at byte {first:g} by its header, which is {layout.size} bytes "
+                f"itself: write it again"
             )
         axes = _axes([int(n) for n in extents[: int(count)]])
         slope, intercept = _unpacked(head, order, layout.scaling)
