@@ -112,8 +112,8 @@ def separate(graph: RegionGraph, lines: Lines) -> Separated:
         between = _closest(lines.of(nodes), first, second)
         begin, end = np.searchsorted(fragments, places[nodes[list(between)]])
         reached = _source_side(whole[fragments][:, fragments], int(begin), int(end))
-        here = reached[np.searchsorted(fragments, places[nodes])]
-        stack += [(fragments[reached], nodes[here]), (fragments[~reached], nodes[~here])]
+        beside = reached[np.searchsorted(fragments, places[nodes])]
+        stack += [(fragments[reached], nodes[beside]), (fragments[~reached], nodes[~beside])]
     return Separated(np.array(cuts, np.int64).reshape(-1, 2), np.array(parts, np.int64))
 
 

@@ -145,12 +145,12 @@ def edits(
     separated = [
         separate(graph, own) for graph, own in zip(graphs, _of(lines, segments, mixed), strict=True)
     ]
-    cuts = _counts([found.cuts for found in separated], len(names))
-    parts = _counts([alone, *(found.parts for found in separated)], len(names))
+    cuts = _counts([part.cuts for part in separated], len(names))
+    parts = _counts([alone, *(part.parts for part in separated)], len(names))
     return MinCutMetric(
         splits=int(cuts.sum()) // 2,
         merges=int(np.maximum(parts - 1, 0).sum()),
-        remerges=sum(len(found.parts) - len(np.unique(found.parts)) for found in separated),
+        remerges=sum(len(part.parts) - len(np.unique(part.parts)) for part in separated),
         unsplittable=len(shared),
         nodes_left_out=len(skeletons) - len(lines.fragments),
         threshold=float(threshold),

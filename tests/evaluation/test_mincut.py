@@ -212,7 +212,7 @@ def test_500_neurons_in_seconds() -> None:
     fragment = np.arange(1, neurons * length + 1).reshape(neurons, length)
     rng = np.random.default_rng(0)
     along = np.stack([fragment[:, :-1], fragment[:, 1:]], axis=-1).reshape(-1, 2)
-    across = np.stack([fragment[:-1, ::8], fragment[1:, ::8]], axis=-1).reshape(-1, 2)
+    across = np.stack([fragment[:-1, ::20], fragment[1:, ::20]], axis=-1).reshape(-1, 2)
     scores = np.r_[rng.uniform(0, 0.1, len(along)), rng.uniform(0.4, 0.5, len(across))]
     skeletons = nodes(*np.repeat(np.arange(neurons), length), positions=_grid(neurons, length))
     begin = time.process_time()
