@@ -68,6 +68,8 @@ setup(
         "mutex": ["mwatershed"],
         # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
         "formats": ["imagecodecs", "hdf5plugin"],
+        # skeletons made from labels
+        "skeletons": ["kimimaro"],
         "test": [
             "pytest",
             "pytest-xdist",

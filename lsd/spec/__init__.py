@@ -21,6 +21,7 @@ from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.segment import Fragments, Mutex, Scores, Segment
+from lsd.spec.skeletons import SkeletonFiles, SkeletonFormat, SkeletonSource
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
     NEAREST,
@@ -112,6 +113,9 @@ __all__ = [
     "Shape",
     "Sharpen",
     "Simple",
+    "SkeletonFiles",
+    "SkeletonFormat",
+    "SkeletonSource",
     "SizeDifference",
     "Spec",
     "Stage",

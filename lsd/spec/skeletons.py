@@ -88,8 +88,8 @@ class SkeletonSource(Kind):
 class SkeletonFiles(SkeletonSource):
     """Files of any format that `lsd.volumes.skeletons` reads.
 
-    path:   of a file, or of a folder of precomputed skeletons, absolute or below the data root; with
-            wildcards, as in "neurons/*.swc", of several
+    path:   of a file, or of a folder of precomputed skeletons, absolute or below the data root;
+            with wildcards, as in "neurons/*.swc", of several
     unit:   of the coordinates, where the file does not say it (SWC): "nm", "um" or "voxel", of the
             volume.  Where it contradicts a file, a warning names both
     offset: nm, z y x, that are added to positions

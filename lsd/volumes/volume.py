@@ -25,6 +25,7 @@ from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.sharpen import sharpen_margin, sharpened
+from lsd.volumes.skeletons.sources import source_of
 from lsd.volumes.units import Remainder
 
 
@@ -178,6 +179,9 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
+        if volume.skeletons is not None:
+            source = source_of(volume.skeletons)
+            source.check(volume, voxel_size=raw.voxel_size, data_root=data_root)
         roi = within(volume.region, common_roi(volume, raw, truth))
         return OpenVolume(
             name=name,

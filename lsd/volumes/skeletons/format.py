@@ -114,8 +114,8 @@ def parents(skeletons: Skeletons, what: str) -> NDArray[np.int64]:
     if in_cycles.any():
         ids = np.unique(skeletons.skeleton_ids[in_cycles[piece]])
         raise ValueError(
-            f"skeletons {', '.join(map(str, ids[:5].tolist()))} have cycles, and {what} holds trees; "
-            f"write another format, such as .npz"
+            f"skeletons {', '.join(map(str, ids[:5].tolist()))} have cycles, and {what} holds "
+            f"trees; write another format, such as .npz"
         )
     # one root above a node of each piece, so that one walk meets all of them
     _, roots = np.unique(piece, return_index=True)

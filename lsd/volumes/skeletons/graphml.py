@@ -1,4 +1,4 @@
-"""GraphML, as funlib and bootstrapper write skeletons: positions in nm, names of nodes are texts."""
+"""GraphML, as funlib and bootstrapper write skeletons: positions in nm, names of nodes are text."""
 
 from __future__ import annotations
 
