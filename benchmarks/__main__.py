@@ -30,6 +30,7 @@ WANTED: dict[str, int | None] = {
     "step": 2,
     "malis": 4,
     "supervoxel": None,
+    "occupancy": None,
     "weighting": None,
     "scale": 10,
     "blocks": None,

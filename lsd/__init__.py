@@ -6,6 +6,8 @@ loops in torch.  Each is loaded when it is first used, and help(lsd.segment) say
     lsd.open_volume     raw and labels of a zarr, HDF5 or TIFF file
     lsd.descriptors     local shape descriptors of labels
     lsd.affinities      affinities of labels
+    lsd.occupancy       local occupancy vectors of labels
+    lsd.consensus       and what all of them say of a voxel
     lsd.load            a trained network: load("best.pt").predict(raw, voxel_size=(10, 10, 10))
     lsd.segment         a segmentation from affinities
     lsd.fragments       its first half: supervoxels
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from lsd.segmentation.fragments import fragments as fragments
     from lsd.targets.affinities import affinities as affinities
     from lsd.targets.descriptors import descriptors as descriptors
+    from lsd.targets.occupancy import consensus as consensus
+    from lsd.targets.occupancy import occupancy as occupancy
 
 __version__ = "0.1.0"
 
@@ -47,9 +51,11 @@ __all__ = [
     "affinities",
     "agglomerate",
     "compare",
+    "consensus",
     "descriptors",
     "fragments",
     "load",
+    "occupancy",
     "open_volume",
     "segment",
     "spec",
@@ -63,9 +69,11 @@ _HOMES = {
     "affinities": "lsd.targets.affinities",
     "agglomerate": "lsd.segmentation.agglomeration",
     "compare": "lsd.evaluation.partition",
+    "consensus": "lsd.targets.occupancy",
     "descriptors": "lsd.targets.descriptors",
     "fragments": "lsd.segmentation.fragments",
     "load": "lsd.notebook.network",
+    "occupancy": "lsd.targets.occupancy",
     "open_volume": "lsd.notebook.volume",
     "segment": "lsd.notebook.segmentation",
 }

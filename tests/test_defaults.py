@@ -6,11 +6,26 @@ import pkgutil
 
 import pytest
 
-from lsd.spec import Boundary, Descriptors, Evaluate, Fragments, Mutex, Predict, Segment, Spec
+from lsd.spec import (
+    Boundary,
+    Descriptors,
+    Evaluate,
+    Fragments,
+    InteriorBoundary,
+    Mutex,
+    Objects,
+    Occupancy,
+    Predict,
+    Segment,
+    Semantic,
+    SignedDistance,
+    Spec,
+)
 from lsd.spec.kinds import Kind
 
 ROOMS = ("targets", "segmentation", "evaluation", "prediction")
-SPECS = (Descriptors, Boundary, Fragments, Mutex, Segment, Evaluate, Predict)
+OBJECTS = (Occupancy, InteriorBoundary, SignedDistance, Semantic)
+SPECS = (Descriptors, Boundary, *OBJECTS, Fragments, Mutex, Objects, Segment, Evaluate, Predict)
 
 # other things of the same name, and why
 OTHERS = {
@@ -66,16 +81,26 @@ def test_the_functions_of_a_notebook_are_among_them() -> None:
     from lsd.segmentation.fragments import fragments
     from lsd.segmentation.kernels.linkage import linkage
     from lsd.segmentation.mutex import mutex
+    from lsd.segmentation.objects import objects
     from lsd.targets.boundary import boundary
     from lsd.targets.descriptors import descriptors
+    from lsd.targets.interior_boundary import interior_boundary
+    from lsd.targets.occupancy import occupancy
+    from lsd.targets.semantic import semantic
+    from lsd.targets.signed_distance import signed_distance
 
     homes = {
         fragments: (Fragments, set(Fragments.model_fields)),
         mutex: (Mutex, set(Mutex.model_fields)),
+        objects: (Objects, set(Objects.model_fields)),
         agglomerate: (Segment, {"scoring", "caution", "cautious_above"}),
         linkage: (Segment, {"caution"}),
         descriptors: (Descriptors, {"downsample", "components", "mode"}),
         boundary: (Boundary, {"width"}),
+        occupancy: (Occupancy, {"mode"}),
+        interior_boundary: (InteriorBoundary, {"width"}),
+        signed_distance: (SignedDistance, {"reach"}),
+        semantic: (Semantic, {"ignore"}),
         compare: (Evaluate, {"ignore", "background"}),
         score: (Evaluate, {"ignore", "background"}),
         best_threshold: (Evaluate, {"tolerance"}),

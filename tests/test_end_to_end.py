@@ -77,7 +77,8 @@ def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
     evaluation = evaluate(config)
     container = paths.prediction(config, "synthetic_test")
     channels = {"affs": dims, "lsds": 10 if dims == 3 else 6}
-    channels |= dict.fromkeys(("boundary", "mitochondria", "foreground"), 1)
+    channels |= dict.fromkeys(("boundary", "mitochondria", "foreground", "distance"), 1)
+    channels |= {"around": 9, "interior": 2, "pairs": 37 if dims == 3 else 12}
     assert {"affs"} <= set(OWN[name].heads()) <= set(channels)
     for head in OWN[name].heads():
         array = open_array(container, head)

@@ -33,7 +33,9 @@ def test_importing_it_loads_nothing() -> None:
     assert float(seconds) < 0.1
 
 
-@pytest.mark.parametrize("name", ["descriptors", "affinities", "compare", "open_volume"])
+@pytest.mark.parametrize(
+    "name", ["descriptors", "affinities", "occupancy", "compare", "open_volume"]
+)
 def test_what_needs_no_network_loads_none(name) -> None:
     said = run(f"import sys, lsd\nlsd.{name}\nprint('torch' in sys.modules)")
     assert said == "False\n"
@@ -66,6 +68,8 @@ def test_rooms_stay_modules() -> None:
         ("SupervoxelLoss", "(neighborhood=None, *, mode='convex', alpha=0.5, w_split=0.5, w_merge"),
         ("descriptors", "(labels, *, voxel_size, sigma, downsample=1, components=None, mode='gau"),
         ("affinities", "(labels, neighborhood, *, mask=None)"),
+        ("occupancy", "(labels, offsets, *, mode='instance', mask=None)"),
+        ("consensus", "(prediction, offsets, *, weights=None)"),
         ("fragments", "(affs, *, mask=None, in_xy=False, threshold=0.5, min_seed_distance=10, "),
         ("agglomerate", "(affs, fragments, *, scoring='mean', "),
         ("compare", "(segmentation, truth, *, ignore=(0,), background='label', "),

@@ -1,6 +1,7 @@
 """The guide's Python works as it is written; what it adds to VARIANTS is trained in
 test_end_to_end."""
 
+import numpy as np
 import pytest
 from guide import BLOCKS, run, variants
 
@@ -15,6 +16,7 @@ from lsd.spec import (
     Malis,
     Mask,
     Mse,
+    ObjectDetection,
     Supervoxel,
 )
 from lsd.volumes.volume import open_volume
@@ -49,9 +51,43 @@ def test_heads_of_ones_own_are_a_boundary_and_mitochondria() -> None:
     assert third["boundary"].loss == Dice(weight=0.5)
 
 
+def test_heads_of_ones_own_are_of_objects() -> None:
+    heads = variants()["organelles"].heads()
+    assert heads["around"].target.offsets_in(3)[4] == (0, 0, 0)
+    assert heads["around"].loss.channel_weights[4] == 4
+    assert {name: head.target.objects() for name, head in heads.items()} == {
+        "affs": None
+    } | dict.fromkeys(("around", "pairs", "interior", "distance"), "mitochondria")
+
+
 def test_heads_of_ones_own_learn_what_is_connected() -> None:
     *_, malis, supervoxel = (variant.heads() for variant in variants().values())
     assert malis["affs"].loss == Malis(dense=Mse(balance=True))
     assert supervoxel["affs"].loss == Supervoxel(mode="additive", balance=True)
     individual = Supervoxel(criterion="individual")
     assert supervoxel["foreground"] == Head(target=Foreground(), loss=individual)
+
+
+def test_made_up_mitochondria_are_labels_or_beside_neurons(tmp_path) -> None:
+    """As the guide writes the volumes, but smaller."""
+    [block] = [block for block in BLOCKS if "synthetic_mitochondria" in block]
+    datasets = run(block)["DATASETS"]
+    found = {}
+    for name in ("synthetic_both", "synthetic_mitochondria"):
+        [written] = datasets[name].train
+        small = written.derive(synthetic={"shape": (24, 48, 48)})
+        volume = open_volume(small, name=name, data_root=tmp_path)
+        found[name] = volume.read_labels(volume.roi)
+        if written.arrays:
+            beside = volume.read_array("mitochondria", volume.roi)
+    np.testing.assert_array_equal(found["synthetic_mitochondria"], beside)
+    assert found["synthetic_both"].all(), "neurons fill the volume"
+    assert beside.max() > 1
+
+
+def test_a_config_that_goes_by_scores_of_objects() -> None:
+    [block] = [block for block in BLOCKS if "ObjectDetection(" in block]
+    config = run(block)["mitochondria"]
+    assert config.evaluate.metric == ObjectDetection(objective="pq")
+    assert config.evaluate.heads == tuple(config.variant.heads()) == ("foreground",)
+    assert config.segment.objects.min_size == 50

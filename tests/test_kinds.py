@@ -37,7 +37,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.run import segment
 from lsd.spec.kinds import behaviour
 from lsd.targets import target, windows
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Activation, Invertible
 from lsd.targets.descriptors import descriptors
 from lsd.training.optimiser import factor
 from lsd.volumes import containers
@@ -126,7 +126,7 @@ def kinds(family) -> list:
     return [kind for kind in family.kinds().values() if kind.__module__.startswith("lsd.")]
 
 
-EXAMPLES = {"Mask": {"array": "mito"}}
+EXAMPLES = {"Mask": {"array": "mito"}, "Semantic": {"classes": (1, 3)}}
 
 
 @pytest.mark.parametrize("kind", kinds(spec.Target), ids=lambda kind: kind.__name__)
@@ -153,7 +153,10 @@ def test_every_target_has_its_answers(kind, dims) -> None:
     offsets = does.neighborhood(dims)
     assert does.lowest == (offsets is not None)
     assert offsets is None or len(offsets) == count
-    assert set(does.attributes(dims, axes=3)) == ({"neighborhood"} if offsets else set())
+    around = does.occupancy_offsets(dims)
+    assert around is None or (offsets is None and len(around) == count)
+    recorded = {"neighborhood": offsets, "occupancy_offsets": around}
+    assert set(does.attributes(dims, axes=3)) == {name for name in recorded if recorded[name]}
 
 
 def _check_values(does, values, dims) -> None:
@@ -169,6 +172,9 @@ def _check_values(does, values, dims) -> None:
         assert low <= within.min() <= within.max() <= high
     if isinstance(does.activation, Activation):
         _check_inverse(does.activation)
+    if isinstance(does.activation, Invertible):
+        again = does.activation(does.activation.inverse(said))
+        np.testing.assert_allclose(again, said, atol=1e-5)
     assert does.storage.to_uint8(torch.tensor([low, high])).tolist() == [0, 255]
     read = does.storage.rounded(said.clone())
     assert (read - said).abs().max() <= (high - low) / 509
@@ -286,7 +292,8 @@ def test_every_loss_has_its_answers(kind, spatial) -> None:
     torch.manual_seed(0)
     loss, dims = behaviour(kind()), len(spatial)
     assert isinstance(loss, HeadLoss)
-    made = map(target.target_kind, (spec.Affinities(), spec.Embeddings()))
+    targets = (spec.Affinities(), spec.Embeddings(), spec.Semantic(classes=(1, 2)))
+    made = map(target.target_kind, targets)
     learned = next(does for does in made if not loss.misfit(does))
     shape = (2, learned.channels(dims), *spatial)
     logits = torch.randn(2, learned.logit_channels(dims), *spatial, requires_grad=True)

@@ -22,6 +22,7 @@ from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.objects import objects
 from lsd.segmentation.on_disk.tables import verify_tables
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.run import segment
@@ -178,6 +179,22 @@ def test_it_is_scored_and_what_is_not_asked_for_is_refused(config) -> None:
     # that of watershed has other fragments, so nothing of this one stays
     segment(config.derive(segment={"decoder": "watershed", "thresholds": (0.5,)}))
     assert not (container / "segmentation" / "pieces").exists()
+
+
+@pytest.mark.parametrize("workers", [0, BY_WORKERS])
+def test_one_by_thresholds_over_blocks(config, workers) -> None:
+    settings = {"decoder": "dark", "thresholds": (0.5, 0.7), "objects": {"min_size": 3}}
+    config = config.derive(segment={**settings, **BLOCKS, "workers": {"count": workers}})
+    segment(config)
+    for threshold in (0.5, 0.7):
+        foreground = 1 - smooth(0, 1)[0] / np.float32(255)
+        expected = objects(foreground >= np.float32(threshold), min_size=3)
+        np.testing.assert_array_equal(read(config, f"segmentation/{threshold}"), expected)
+    found = evaluate(config)
+    known = np.ones(ROI.shape, bool)
+    known[:, :, :4] = False
+    segments = read(config, f"segmentation/{found.threshold}")
+    assert found.volumes["em"].scored == compare(segments[known], labels()[known])
 
 
 def test_a_head_that_is_not_there_is_named(config) -> None:

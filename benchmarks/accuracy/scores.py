@@ -45,15 +45,13 @@ def along_skeletons(config: Config, evaluation: Evaluation) -> dict[str, float |
 
 def segments_at(lines: Skeletons, config: Config, name: str, threshold: float | None) -> np.ndarray:
     """The segment at each node."""
-    results = open_results(config, name)
-    array = results.array
+    segmented = open_results(config, name).at(threshold)
+    array = segmented.array
     begin = np.multiply(array.roi.begin, array.voxel_size)
     fragments = labels_at(
         array.read(array.roi), lines.positions, voxel_size=array.voxel_size, offset=begin
     )
-    if threshold is None or results.places is None:
-        return fragments
-    return results.table(threshold).look_up(fragments)
+    return segmented.segments(fragments)
 
 
 def kept_skeletons(synthetic: Synthetic, folder: Path) -> Skeletons:

@@ -4,6 +4,7 @@ with v + k."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,28 @@ def for_dims(neighborhood: Sequence[Sequence[int]], dims: int) -> tuple[Offset, 
     return kept
 
 
-def check_neighborhood(
-    neighborhood: Sequence[Sequence[int]], *, channels: int | None = None
+def offsets_for(
+    shape: Sequence[int], offsets: Sequence[Sequence[int]], *, centre: bool = False
 ) -> tuple[Offset, ...]:
-    """The offsets as tuples.  channels: of the affinities that they belong to.
+    """The offsets as tuples, of labels of this shape; centre: 0 may be one of them.
+
+    Raises ValueError for those of other axes than labels, and as `check_neighborhood`.
+    """
+    for offset in offsets:
+        if len(offset) != len(shape):
+            raise ValueError(
+                f"offset {tuple(offset)} has {len(offset)} entries, labels have {len(shape)} axes "
+                f"(shape {tuple(shape)}); "
+                "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
+            )
+    return check_neighborhood(offsets, centre=centre)
+
+
+def check_neighborhood(
+    neighborhood: Sequence[Sequence[int]], *, channels: int | None = None, centre: bool = False
+) -> tuple[Offset, ...]:
+    """The offsets as tuples.  channels: of the affinities that they belong to; centre: 0 may be one
+    of them.
 
     Raises ValueError if there are none, if they differ in length, hold fractions, are 0 or given
     twice, or if there is not one for each channel.
@@ -52,12 +71,12 @@ def check_neighborhood(
     for offset in offsets:
         if (
             len(offset) != len(offsets[0])
-            or not any(offset)
+            or not (centre or any(offset))
             or any(step != int(step) for step in offset)
         ):
             raise ValueError(
                 f"offset {offset} of the neighborhood is no step of {len(offsets[0])} whole "
-                f"numbers other than 0"
+                f"numbers{'' if centre else ' other than 0'}"
             )
     twice = [offset for offset in offsets if offsets.count(offset) > 1]
     if twice:
@@ -105,6 +124,16 @@ def shift_array(array: Array, offset: Sequence[int], *, fill: float = 0) -> Arra
     lead = (slice(None),) * (array.ndim - len(offset))
     shifted[lead + first] = array[lead + second]
     return shifted
+
+
+def neighbours(connectivity: int, dims: int) -> tuple[Offset, ...]:
+    """Steps from a voxel to those that it is connected with, in raster order: 6, 18 or 26 of them,
+    or 4 or 8 in the plane, which in 3D is that of y and x."""
+    plane = connectivity in (4, 8)
+    # along how many axes a step goes at most
+    most = {4: 1, 6: 1, 8: 2, 18: 2, 26: 3}[connectivity]
+    axes = [(0,) if plane and axis < dims - 2 else (-1, 0, 1) for axis in range(dims)]
+    return tuple(step for step in product(*axes) if 0 < sum(map(abs, step)) <= most)
 
 
 def reach(neighborhood: Sequence[Sequence[int]]) -> Offset:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from lsd.spec import Config
 from lsd.spec.error_place import place_of
-from lsd.spec.kinds import IN_FULL
 from lsd.spec.mistakes import ConfigError, lines, suggestion, unknown
 
 DICTIONARIES = {
@@ -165,9 +164,10 @@ def _literal(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Nested specs as dictionaries and lists, which overrides can change."""
+    """Nested specs as dictionaries and lists, which overrides can change: with all of their fields,
+    also those that are not written where they are the usual ones."""
     if isinstance(value, BaseModel):
-        value = value.model_dump(context=IN_FULL)
+        value = vars(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

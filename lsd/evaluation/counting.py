@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
-from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.system.commands import typed
 from lsd.volumes.array import text
 from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
 from lsd.volumes.units import agree
@@ -35,21 +34,46 @@ PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """The table of a volume's fragments and truth in `roi` (voxels), and how the fragments join."""
+    """How many voxels of a volume its segments share with the truth, in `roi` (voxels).
+
+    count: counts an array of ids and the truth; what was counted is kept
+    """
 
     roi: Roi
-    table: Contingency
     results: Results
+    count: Callable[[Segmented], Contingency]
+    _tables: dict[str, Contingency] = field(default_factory=dict)
 
-    def at(self, threshold: float) -> Contingency:
-        """The table of the segmentation at a threshold."""
-        fragments = np.unique(self.table.segments)
-        return self.table.relabelled(fragments, self.results.table(threshold).look_up(fragments))
+    def at(self, threshold: float | None) -> Contingency:
+        """The table of the segmentation at a threshold; None: of a decoder without thresholds."""
+        return self.of(self.results.at(threshold))
+
+    @property
+    def fragments(self) -> Contingency | None:
+        """The table of what segments were joined of, where they were."""
+        fragments = self.results.fragments
+        return None if fragments is None else self.of(fragments)
+
+    @property
+    def voxels(self) -> int:
+        """How many are compared."""
+        table = next(iter(self._tables.values()), None)
+        return int((self.at(None) if table is None else table).voxels.sum())
+
+    def of(self, segmented: Segmented) -> Contingency:
+        """The table of a segmentation of the volume.  Segments that are other names for the ids of
+        one array take no further look at the volume."""
+        name = segmented.array.name
+        if name not in self._tables:
+            self._tables[name] = self.count(segmented)
+        table = self._tables[name]
+        ids = np.unique(table.segments)
+        return table.relabelled(ids, segmented.segments(ids))
 
 
 def count_volume(config: Config, name: str, spec: Volume) -> Counted:
-    """Counts fragments (or the segments of a decoder without thresholds) and truth of a volume,
-    block by block, in bounded memory.
+    """Counts segments and truth of a volume, block by block, in bounded memory, as soon as it is
+    asked for them.
 
     Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the
     same segmentation.  With evaluate.connected the whole region is one block: its truth is
@@ -61,15 +85,19 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
     truth = VolumeInput.truth(volume, data_root(config), roi=roi)
-    revision = config.segment.revision
-    step = _step(config.evaluate, target, truth, results, roi, revision=revision)
-    with exclusive(target):
-        run(step, workers=config.evaluate.workers, title=f"{name} counts")
-        pieces = (rows for _, rows in read_ledger(step.folder).rows(PAIR, alone=True))
-        tables = [Contingency(rows["segment"], rows["object"], rows["voxels"]) for rows in pieces]
-    table = sum(tables, Contingency.empty())
-    _check_fragments(results, table)
-    return Counted(roi, table, results)
+
+    def count(segmented: Segmented) -> Contingency:
+        revision = config.segment.revision
+        step = _step(config.evaluate, target, truth, segmented, roi, revision=revision)
+        with exclusive(target):
+            run(step, workers=config.evaluate.workers, title=f"{name} {step.name}")
+            rows = [part for _, part in read_ledger(step.folder).rows(PAIR, alone=True)]
+        tables = [Contingency(part["segment"], part["object"], part["voxels"]) for part in rows]
+        table = sum(tables, Contingency.empty())
+        segmented.check(table.segments)
+        return table
+
+    return Counted(roi, results, count)
 
 
 class CountsJob(Job):
@@ -152,40 +180,32 @@ def _step(
     settings: Evaluate,
     target: Path,
     truth: VolumeInput,
-    results: Results,
+    segmented: Segmented,
     roi: Roi,
     *,
     revision: str | None,
 ) -> Step:
     """revision: of the segmentation; see Segment.revision"""
-    source = results.array.source
+    source = segmented.array.source
     no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
         segmentation=ArrayInput(
             path=str(source.path.resolve()),
             name=source.name,
-            made_from=results.made_from,
-            state=ArrayState.of(results.array, roi, where=place, revision=revision),
+            made_from=segmented.made_from,
+            state=ArrayState.of(segmented.array, roi, where=place, revision=revision),
         ),
         truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
-        ignore=settings.ignore if settings.connected else (),
+        ignore=settings.left_out if settings.connected else (),
     )
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(no_context, no_context))
-    return Step(
-        "counts_connected" if settings.connected else "counts", target, grid, job, rows=PAIR
-    )
-
-
-def _check_fragments(results: Results, table: Contingency) -> None:
-    if results.places is None:
-        return
-    try:
-        results.places.place_of(table.segments[table.segments > 0])
-    except ValueError as error:
-        raise ValueError(f"{results.array.name}: {error} Run {typed('segment')} again") from error
+    # steps have no dots in their names
+    title = segmented.title.replace(".", "_")
+    words = ("counts", *(["connected"] if settings.connected else []), *([title] if title else []))
+    return Step("_".join(words), target, grid, job, rows=PAIR)
 
 
 def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi:

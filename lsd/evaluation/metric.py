@@ -53,14 +53,29 @@ class TableMetric(ABC):
         ignore:     objects whose rows are left out
         background: what segment 0 is: a "label" like others, "ignore": its rows are left out too,
                     "singletons": each of its voxels is a segment of its own
-        Raises ValueError where nothing is left to score.
+        Raises ValueError where nothing is left to score; see `refuse_nothing`.
         """
+
+
+def refuse_nothing(table: Contingency, ignored: Collection[int], *, counted: int) -> None:
+    """Raises ValueError where no voxel of a table is left to be scored.
+
+    ignored: labels of the truth that are left out;  counted: voxels that are left
+    """
+    voxels = int(table.voxels.sum())
+    if not voxels:
+        raise ValueError("nothing to score: no voxel is compared; check region and mask")
+    if not counted:
+        raise ValueError(
+            f"nothing to score: all {voxels} voxels are truth labelled {sorted(ignored)} or "
+            "background; check region, mask and ignore"
+        )
 
 
 def scoring(settings: spec.Evaluate) -> Callable[[Contingency], Score]:
     """From a table to its score, as `settings` say: by their metric, what it ignores, and what
     segment 0 is."""
     metric: TableMetric = behaviour(settings.metric)
-    # where the truth was relabelled, what is ignored is not in the table
-    ignore = () if settings.connected else settings.ignore
+    # where the truth was relabelled, what is left out is not in the table
+    ignore = () if settings.connected else settings.left_out
     return partial(metric.score, ignore=ignore, background=settings.background)

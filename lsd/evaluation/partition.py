@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids
-from lsd.evaluation.metric import Background
+from lsd.evaluation.metric import Background, refuse_nothing
 from lsd.evaluation.score import Score
 from lsd.spec import Evaluate
 
@@ -191,14 +191,7 @@ def score(
         used &= table.segments > 0
     elif background not in ("label", "singletons"):
         raise ValueError(f"background is {background!r}; allowed: label, ignore, singletons")
-    if not table.voxels.sum():
-        raise ValueError("nothing to score: no voxel is compared; check region and mask")
-    if not used.any():
-        raise ValueError(
-            f"nothing to score: all {table.voxels.sum()} voxels are truth labelled "
-            f"{ignored.tolist()} or background; "
-            "check region, mask and ignore"
-        )
+    refuse_nothing(table, ignored.tolist(), counted=int(table.voxels[used].sum()))
     return _score(
         table.segments[used],
         table.objects[used],

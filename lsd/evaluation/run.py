@@ -6,12 +6,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
 from lsd.evaluation.counting import Counted, count_volume
 from lsd.evaluation.earlier import keep_earlier
+from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
@@ -46,6 +48,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
 
     progress: called with a line about what was done, and, for each volume without truth, where its
               segmentation is.
+    Heads of evaluate.heads are counted beside what they learn, in the same part of each volume.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
     missing, another run's, or of another prediction or other settings than there are now.
     """
@@ -58,15 +61,18 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
             f"see predict.volumes"
         )
     check_workers(config.evaluate.workers, section="evaluate")
-    counts, sweeps = {}, {}
+    check_heads(config, volumes)
+    counts, sweeps, heads = {}, {}, {}
     for name, volume in volumes.items():
         counts[name] = count_volume(config, name, volume)
-        voxels = counted(int(counts[name].table.voxels.sum()), "voxel")
-        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
         sweeps[name] = _sweep(name, counts[name], config.segment, config.evaluate)
+        voxels = counted(counts[name].voxels, "voxel")
+        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
+        if config.evaluate.heads:
+            heads[name] = count_heads(config, name, volume, counts[name].roi)
     # only now, since a run whose volumes are refused is not evaluated
     keep_config(config, sections=("dataset", "segment", "evaluate"))
-    evaluation = _evaluation(config, counts, sweeps)
+    evaluation = replace(_evaluation(config, counts, sweeps), heads=heads)
     for name in named:
         if line := _where_written(
             segmentation(config, name),
@@ -98,12 +104,18 @@ def _evaluation(
 
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
     """The threshold, and where it comes from, or why there is none."""
-    if not decoder_of(config.segment).has_thresholds:
+    decoder = decoder_of(config.segment)
+    if not decoder.has_thresholds:
         return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
-        threshold = best_threshold(pooled(list(validation.values())), tolerance=tolerance)
-        within = f" (the lowest within {100 * tolerance:g}% of the best)" if tolerance else ""
+        threshold = best_threshold(
+            pooled(list(validation.values())),
+            tolerance=tolerance,
+            joins_least=decoder.joins_least,
+        )
+        which = f"the {decoder.joins_least} within {100 * tolerance:g}% of the best"
+        within = f" ({which})" if tolerance else ""
         return threshold, f"validation volumes: {', '.join(validation)}{within}"
     of_training = validated(config)
     if of_training is None:
@@ -114,18 +126,16 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
 ) -> VolumeScores:
+    score, has_thresholds = scoring(config.evaluate), decoder_of(config.segment).has_thresholds
     with _naming(name):
-        fragments = scoring(config.evaluate)(count.table)
-    if not decoder_of(config.segment).has_thresholds:
-        return VolumeScores(part, count.roi, scored=fragments, table=count.table)
-    if threshold is None or threshold in sweep:
-        scored = None if threshold is None else sweep[threshold]
-    else:
-        settings = config.segment.derive(thresholds=(threshold,))
-        scored = _sweep(name, count, settings, config.evaluate)[threshold]
-    return VolumeScores(
-        part, count.roi, scored=scored, fragments=fragments, sweep=sweep, table=count.table
-    )
+        joined = count.fragments
+        fragments = None if joined is None else score(joined)
+        if has_thresholds and threshold is None:
+            return VolumeScores(part, count.roi, None, fragments, sweep)
+        segments = count.at(threshold)
+        scored = sweep.get(threshold) if threshold is not None else None
+        scored = scored or score(segments)
+    return VolumeScores(part, count.roi, scored, fragments, sweep, table=segments)
 
 
 def _where_written(

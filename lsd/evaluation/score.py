@@ -6,6 +6,7 @@ is up to the score.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar
@@ -54,24 +55,39 @@ class Score(HandedOut, ABC):
         """What is followed through training beside the objective, by the curve's name."""
         return {}
 
-    def row(self) -> dict[str, float]:
-        """What a table shows, by heading."""
+    def brief(self) -> dict[str, float | None]:
+        """What stands for it where there is a single column, by the heading of that."""
+        return {self.short: self.objective}
+
+    def row(self) -> dict[str, float | None]:
+        """What a table shows, by heading; None is undefined."""
         values = self.as_dict()
         shown = {heading: values[name] for name, heading in self.columns.items()}
         return shown or {self.title: self.objective}
 
-    def swept(self) -> dict[str, float]:
-        """What is drawn over thresholds, by name."""
+    def swept(self) -> dict[str, float | None]:
+        """What is drawn over thresholds, by name, what is most important first; None is
+        undefined."""
         values = self.as_dict()
         return {name: values[name] for name in self.over_thresholds} or {"score": self.objective}
 
-    @classmethod
-    def labels(cls) -> list[str]:
+    def labels(self) -> list[str]:
         """How a figure calls what `swept` gives, in its order."""
-        return list(cls.over_thresholds.values()) or [cls.title]
+        return list(self.over_thresholds.values()) or [self.title]
 
 
 S = TypeVar("S", bound=Score)
+
+
+def as_objective(value: float | None) -> float:
+    """The objective of a number that is best at 1: what it lacks; infinity where it is
+    undefined."""
+    return math.inf if value is None else max(0.0, 1 - value)
+
+
+def defined(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    """Those that are not undefined (None)."""
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 def pool(scores: Sequence[S]) -> S:

@@ -14,9 +14,9 @@ from lsd.volumes.volume import OpenVolume
 def scored(
     truth: NDArray[np.uint64], known: NDArray[np.bool_], settings: Evaluate
 ) -> NDArray[np.bool_]:
-    """Where truth counts: no label that is ignored, and known unless settings say that masks do not
-    matter."""
-    counts = ~np.isin(truth, np.array(settings.ignore, np.uint64))
+    """Where truth counts: no label that is left out, and known unless settings say that masks do
+    not matter."""
+    counts = ~np.isin(truth, np.array(settings.left_out, np.uint64))
     return np.asarray(counts & known if settings.use_mask else counts)
 
 
@@ -25,6 +25,6 @@ def scored_blocks(
 ) -> Blocks | None:
     """Blocks of `roi` that may hold voxels that are scored; None where all of it may be."""
     masked = settings.use_mask and not known_everywhere(volume)
-    if 0 not in settings.ignore and not masked:
+    if 0 not in settings.left_out and not masked:
         return None  # background counts everywhere
     return truth_blocks(volume, roi, masked=masked, limit=limit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
 from lsd.evaluation.sweep import Sweep
 from lsd.spec import Part
@@ -22,9 +24,9 @@ class VolumeScores:
     part:      of the dataset it is in
     roi:       that was scored, voxels
     scored:    at the run's threshold; None where there is none
-    fragments: before anything was joined; None with the mutex decoder
-    sweep:     at every threshold of the config; empty with the mutex decoder
-    table:     fragments (or segments of the mutex decoder) and truth, which all scores come from
+    fragments: before anything was joined; None where nothing was
+    sweep:     at every threshold of the config; empty where the decoder has none
+    table:     of the segments that are scored and the truth; None where there is no score
     """
 
     part: str
@@ -32,7 +34,7 @@ class VolumeScores:
     scored: Score | None
     fragments: Score | None = None
     sweep: Sweep = field(default_factory=dict)
-    table: Contingency = field(default_factory=Contingency.empty, repr=False)
+    table: Contingency | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -55,11 +57,13 @@ class Evaluation:
     threshold: that all volumes are scored at; None: there is none
     chosen_on: where it comes from, or why there is none
     volumes:   by name, in the dataset's order
+    heads:     of evaluate.heads, what was predicted beside what it learns; by volume and head
     """
 
     threshold: float | None
     chosen_on: str
     volumes: dict[str, VolumeScores]
+    heads: Mapping[str, Mapping[str, HeadCounts]] = field(default_factory=dict)
 
     def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
@@ -71,12 +75,39 @@ class Evaluation:
         ]
         return pool(scored) if scored else None
 
+    def heads_of(self, part: str) -> dict[str, HeadCounts]:
+        """The heads, counted in all volumes of a part of the dataset."""
+        counts: dict[str, HeadCounts] = {}
+        for volume, heads in self.heads.items():
+            if self.volumes[volume].part == part:
+                counts |= {
+                    head: counts[head] + own if head in counts else own
+                    for head, own in heads.items()
+                }
+        return counts
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         parts = {part: self.part(part) for part in PARTS}
-        return {
+        scores = {
             "threshold": self.threshold,
             "chosen_on": self.chosen_on,
             "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
             "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
         }
+        return scores | ({"heads": self._heads()} if self.heads else {})
+
+    def _heads(self) -> dict[str, Any]:
+        return {
+            "parts": _as_dicts({part: self.heads_of(part) for part in PARTS}),
+            "volumes": _as_dicts(self.heads),
+        }
+
+
+def _as_dicts(counts: Mapping[str, Mapping[str, HeadCounts]]) -> dict[str, Any]:
+    """As JSON; what has no heads is left out."""
+    return {
+        name: {head: count.as_dict() for head, count in heads.items()}
+        for name, heads in counts.items()
+        if heads
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +48,20 @@ def pooled(sweeps: Sequence[Mapping[float, S]]) -> dict[float, S]:
     return {threshold: pool([sweep[threshold] for sweep in sweeps]) for threshold in shared}
 
 
-def best_threshold(sweep: Sweep, *, tolerance: float = _DEFAULT.tolerance) -> float:
-    """The threshold with the lowest objective; among equals the lowest threshold, which joins
-    least.  Raises ValueError if empty.
+def best_threshold(
+    sweep: Sweep,
+    *,
+    tolerance: float = _DEFAULT.tolerance,
+    joins_least: Literal["lowest", "highest"] = "lowest",
+) -> float:
+    """The threshold with the lowest objective; among equals the one which joins least.  Raises
+    ValueError if empty.
 
-    tolerance: objectives count as equal to the lowest up to this fraction above it
+    tolerance:   objectives count as equal to the lowest up to this fraction above it
+    joins_least: which of several thresholds does (`DecoderKind.joins_least`)
     """
     if not sweep:
         raise ValueError("no threshold to choose from")
     equal = (1 + tolerance) * min(score.objective for score in sweep.values())
-    return min(threshold for threshold, score in sweep.items() if score.objective <= equal)
+    good = [threshold for threshold, score in sweep.items() if score.objective <= equal]
+    return min(good) if joins_least == "lowest" else max(good)

@@ -1,6 +1,9 @@
-"""Class balance: positives and negatives of a channel weigh the same in sum."""
+"""Class balance: positives and negatives of a channel weigh the same in sum; and weights of
+channels."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -27,11 +30,23 @@ def balanced(target: Tensor, *, known: Tensor, positive: Tensor) -> Tensor:
     With f the fraction of positives, clipped to 0.05 .. 0.95, a positive weighs 1 / 2f and a
     negative 1 / 2(1 - f).
     """
-    # float32 counts stop at 2**24; there is no float64 on Apple's GPUs
-    exact = torch.float32 if target.device.type == "mps" else torch.float64
+    exact = exact_type(target)
     fraction = (positive.to(exact) / known.clamp(min=1).to(exact)).clamp(*CLIP)
-    by_channel = (-1, *(1,) * (target.ndim - 2))
-    up, down = (
-        (0.5 / part).to(torch.float32).reshape(by_channel) for part in (fraction, 1 - fraction)
-    )
+    up, down = (along_channels(0.5 / part, target) for part in (fraction, 1 - fraction))
     return torch.where(target > 0.5, up, down)
+
+
+def of_channels(weights: Sequence[float], like: Tensor) -> Tensor:
+    """Weights of the channels (c,), beside a tensor (b, c, *spatial), in what holds counts."""
+    return torch.tensor(weights, dtype=exact_type(like), device=like.device)
+
+
+def along_channels(values: Tensor, like: Tensor) -> Tensor:
+    """Values of the channels (c,), float32, as they are broadcast to (b, c, *spatial)."""
+    return values.to(torch.float32).reshape(-1, *(1,) * (like.ndim - 2))
+
+
+def exact_type(like: Tensor) -> torch.dtype:
+    """What holds counts beside a tensor: float32 counts stop at 2**24, and there is no float64 on
+    Apple's GPUs."""
+    return torch.float32 if like.device.type == "mps" else torch.float64

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lsd.losses.dense import DenseLoss
-from lsd.losses.misfits import not_probabilities
-from lsd.targets.activation import Activation
+from lsd.losses.misfits import not_alone
+from lsd.targets.activation import Invertible
 from lsd.targets.target import TargetKind
 
 
@@ -20,9 +20,9 @@ class BceLoss(DenseLoss):
     """
 
     def misfit(self, target: TargetKind[Any]) -> str:
-        """What is wrong where the head predicts no probabilities."""
-        return not_probabilities(self.spec.kind, target)
+        """What is wrong where the head predicts no probabilities, or those of classes."""
+        return not_alone(self.spec.kind, target)
 
-    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+    def errors(self, logits: Tensor, target: Tensor, activation: Invertible) -> Tensor:
         """-t log p - (1 - t) log(1 - p)."""
         return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -5,28 +5,42 @@ logits, target, weights: (b, c, *spatial); weights are 0 or above, and broadcast
 A voxel of a channel counts where its weight is above 0; what logits and target hold elsewhere, NaN
 included, changes neither loss nor gradient.  Where nothing counts the loss is 0 and has a gradient,
 also 0.  Computed in fp32 whatever the logits are.
+
+Where channels have weights of their own (`spec.channel_weights`), it is the mean of the errors of
+all channels, weighted by these.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from lsd.losses.balance import balanced, class_counts
+from lsd.losses.balance import along_channels, balanced, class_counts, of_channels
 from lsd.losses.loss import HeadLoss, LossSample, Totals
-from lsd.losses.misfits import not_voxelwise
-from lsd.targets.activation import Activation
+from lsd.losses.misfits import not_one_each, not_voxelwise
+from lsd.targets.activation import Invertible
 from lsd.targets.target import TargetKind
 
 
 class DenseLoss(HeadLoss):
     """Base of losses that are a mean over voxels, with class balance where `spec.balance` asks for
-    it."""
+    it, and weights of channels where it names them."""
+
+    @property
+    def channel_weights(self) -> Sequence[float] | None:
+        """Of its spec; a loss of one's own need not have any."""
+        weights: Sequence[float] | None = getattr(self.spec, "channel_weights", None)
+        return weights
+
+    def miscount(self, channels: int) -> str:
+        """Weights of more or fewer channels."""
+        return not_one_each("channel_weights", self.channel_weights, channels)
 
     @abstractmethod
-    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+    def errors(self, logits: Tensor, target: Tensor, activation: Invertible) -> Tensor:
         """The loss of each voxel by itself, of the shape of logits (fp32, finite)."""
 
     def misfit(self, target: TargetKind[Any]) -> str:
@@ -43,9 +57,9 @@ class DenseLoss(HeadLoss):
         ]
 
     def totals(self, sample: LossSample) -> Totals:
-        """How many voxels count; where classes are balanced by channel, with how many of these are
-        positive."""
-        if not self.spec.balance:
+        """How many voxels count; where classes are balanced or channels weighted, of each
+        channel, and how many of these are positive."""
+        if not self.spec.balance and self.channel_weights is None:
             return {"known": (sample.own_weights > 0).expand_as(sample.own_target).sum()}
         known, positive = class_counts(sample.own_target, sample.own_weights)
         return {"known": known, "positive": positive}
@@ -64,6 +78,15 @@ class DenseLoss(HeadLoss):
         unknown = ~(weights > 0)
         logits = sample.own_logits.float().masked_fill(unknown, 0)
         activation = sample.activations[sample.head]
-        assert isinstance(activation, Activation)
+        assert isinstance(activation, Invertible)
         errors = self.errors(logits, target.masked_fill(unknown, 0), activation)
-        return (errors * weights).sum() / totals["known"].sum().clamp(min=1)
+        return self._mean(errors * weights, totals["known"])
+
+    def _mean(self, errors: Tensor, known: Tensor) -> Tensor:
+        """Of errors (b, c, *spatial); known: how many voxels count, in all or by channel (c,)."""
+        if self.channel_weights is None:
+            return errors.sum() / known.sum().clamp(min=1)
+        weights = of_channels(self.channel_weights, errors)
+        # what counts is nothing, or a voxel of a channel at least
+        whole = (known * weights).sum().clamp(min=weights[weights > 0].min())
+        return (errors * along_channels(weights, errors)).sum() / whole.to(errors.dtype)

@@ -13,6 +13,7 @@ image segmentation".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,8 +22,8 @@ from torch import Tensor
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls
 from lsd.losses.loss import HeadLoss, LossSample, Totals
-from lsd.losses.misfits import not_probabilities
-from lsd.targets.activation import Activation
+from lsd.losses.misfits import not_one_each, not_probabilities
+from lsd.targets.activation import Invertible
 from lsd.targets.target import TargetKind
 
 _DEFAULT = spec.Dice()
@@ -46,7 +47,7 @@ def soft_dice(
     weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
     unknown = ~(weights > 0)
     sums = _sums(values.masked_fill(unknown, 0), target.masked_fill(unknown, 0), weights)
-    return _loss(sums, {name: total.detach() for name, total in sums.items()}, smooth)
+    return _loss(sums, {name: total.detach() for name, total in sums.items()}, smooth=smooth)
 
 
 def _sums(values: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
@@ -60,8 +61,11 @@ def _sums(values: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _loss(sums: Totals, totals: Totals, smooth: float) -> Tensor:
-    """What a share of a batch adds to the loss, from its own sums and those of the whole batch.
+def _loss(
+    sums: Totals, totals: Totals, *, smooth: float, weights: Sequence[float] | None = None
+) -> Tensor:
+    """What a share of a batch adds to the loss, from its own sums and those of the whole batch;
+    weights: of the channels, None: all alike.
 
     Losses of shares add up to errors / squares of the whole, and so do their gradients: that of the
     denominator is in the second term, which is 0.
@@ -69,7 +73,12 @@ def _loss(sums: Totals, totals: Totals, smooth: float) -> Tensor:
     squares = (totals["squares"] + smooth).clamp(min=torch.finfo(torch.float32).tiny)
     own, ratio = sums["squares"], totals["errors"] / squares
     by_channel = (sums["errors"] - ratio * (own - own.detach())) / squares
-    return by_channel.sum() / (totals["known"] > 0).sum().clamp(min=1)
+    known = totals["known"] > 0
+    if weights is None:
+        return by_channel.sum() / known.sum().clamp(min=1)
+    counted = torch.tensor(weights, device=known.device)
+    whole = (known * counted).sum()
+    return (by_channel * counted).sum() / torch.where(whole > 0, whole, 1)
 
 
 class DiceLoss(HeadLoss):
@@ -79,17 +88,26 @@ class DiceLoss(HeadLoss):
         """Probabilities only."""
         return not_probabilities(self.spec.kind, target)
 
+    def miscount(self, channels: int) -> str:
+        """Weights of more or fewer channels."""
+        return not_one_each("channel_weights", self.spec.channel_weights, channels)
+
     def totals(self, sample: LossSample) -> Totals:
         """The sums of each channel."""
         return {name: total.detach() for name, total in self._sums(sample).items()}
 
     def forward(self, sample: LossSample, totals: Totals) -> Tensor:
-        """Mean over the channels of which anything is known."""
-        return _loss(self._sums(sample), totals, self.spec.smooth)
+        """Mean over the channels of which anything is known, weighted where there are weights."""
+        return _loss(
+            self._sums(sample),
+            totals,
+            smooth=self.spec.smooth,
+            weights=self.spec.channel_weights,
+        )
 
     def _sums(self, sample: LossSample) -> dict[str, Tensor]:
         activation = sample.activations[sample.head]
-        assert isinstance(activation, Activation)
+        assert isinstance(activation, Invertible)
         weights = sample.own_weights.expand_as(sample.own_target)
         # filled before anything is computed: 0 times NaN is NaN, in the gradient as well
         unknown = ~(weights > 0)

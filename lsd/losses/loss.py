@@ -126,6 +126,11 @@ class HeadLoss(nn.Module):
         "": it can."""
         return ""
 
+    def miscount(self, channels: int) -> str:
+        """Why it cannot be the loss of a target of so many channels, with the way out; "": it
+        can."""
+        return ""
+
     def remarks(self, target: TargetKind[Any]) -> list[str]:
         """What is strange, but not wrong, about learning this target by it."""
         return []

@@ -16,7 +16,7 @@ from lsd.losses.kernels.edges import POSITIVE, edges_of
 from lsd.losses.kernels.joined import joined_components
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.malis import pair_counts
-from lsd.losses.misfits import not_probabilities
+from lsd.losses.misfits import not_of_labels, not_probabilities
 from lsd.losses.samples import check_logits, known_edges, over_samples
 from lsd.spec.kinds import behaviour
 from lsd.targets.target import TargetKind
@@ -81,7 +81,9 @@ class MalisHeadLoss(HeadLoss):
                 f"loss 'malis' counts pairs of voxels that affinities join, and "
                 f"{target.spec.kind!r} is none of them; take loss 'mse', or the target 'affinities'"
             )
-        wrong = not_probabilities(self.spec.kind, target)
+        kind = self.spec.kind
+        wrong = not_probabilities(kind, target)
+        wrong = wrong or not_of_labels(kind, target, instead="'affinities'")
         return wrong if wrong or self._dense is None else self._dense.misfit(target)
 
     def remarks(self, target: TargetKind[Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lsd.losses.dense import DenseLoss
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Invertible
 
 
 class MseLoss(DenseLoss):
@@ -14,6 +14,6 @@ class MseLoss(DenseLoss):
     Source: Sheridan et al. 2022, where f is a sigmoid.
     """
 
-    def errors(self, logits: Tensor, target: Tensor, activation: Activation) -> Tensor:
+    def errors(self, logits: Tensor, target: Tensor, activation: Invertible) -> Tensor:
         """(f(x) - t)^2."""
         return (activation(logits) - target).square()

@@ -19,25 +19,37 @@ class StageLosses(nn.Module):
     """The loss of each head of a stage, and how they are weighed against each other (`balancer`).
 
     weighting: None: the losses are added up
+    dims:      of the network, 2 or 3; None: how many channels a target has is not looked at
 
     Raises ValueError where a head has a loss that its target cannot be learned by, or the weighting
     has no target.
     """
 
-    def __init__(self, heads: Mapping[str, Head], *, weighting: Weighting | None = None) -> None:
+    def __init__(
+        self,
+        heads: Mapping[str, Head],
+        *,
+        weighting: Weighting | None = None,
+        dims: int | None = None,
+    ) -> None:
         super().__init__()
         self.names = tuple(heads)
         self._targets = {name: target_kind(head.target) for name, head in heads.items()}
         for name, head in heads.items():
-            loss = behaviour(head.loss)
-            if wrong := loss.misfit(self._targets[name]):
+            loss, target = behaviour(head.loss), self._targets[name]
+            wrong = loss.misfit(target)
+            if dims is not None:
+                wrong = wrong or loss.miscount(target.channels(dims))
+            if wrong:
                 raise ValueError(f"head {name!r}: {wrong}")
             # a head may be called like anything that a module has, such as "train"
             self.add_module(f"head_{name}", loss)
         self._weights = {name: head.loss.weight for name, head in heads.items()}
         weighting = weighting or Fixed()
-        target = weighting.target_of({name: head.target for name, head in heads.items()})
-        self.balancer: Balancer = behaviour(weighting, self.names, target=self.names.index(target))
+        followed = weighting.target_of({name: head.target for name, head in heads.items()})
+        self.balancer: Balancer = behaviour(
+            weighting, self.names, target=self.names.index(followed)
+        )
 
     def head(self, name: str) -> HeadLoss:
         """The loss of a head."""

@@ -16,6 +16,7 @@ from lsd import spec
 from lsd.arrays.offsets import Offset
 from lsd.losses.bce import BceLoss
 from lsd.losses.loss import LossSample, Totals
+from lsd.losses.misfits import not_of_labels
 from lsd.losses.samples import check_logits, known_edges, over_samples
 from lsd.losses.supervoxel import Criterion, critical
 from lsd.losses.supervoxel_edges import critical_edges
@@ -108,7 +109,8 @@ class SupervoxelHeadLoss(BceLoss):
     def misfit(self, target: TargetKind[Any]) -> str:
         """Foreground and affinities."""
         if target.is_foreground or target.spec.affinity_offsets() is not None:
-            return super().misfit(target)
+            instead = "'foreground' or 'affinities'"
+            return super().misfit(target) or not_of_labels(self.spec.kind, target, instead=instead)
         return (
             f"loss 'supervoxel' asks what a foreground or affinities connect, and "
             f"{target.spec.kind!r} is neither; take the target 'foreground' or 'affinities', or "
@@ -119,7 +121,8 @@ class SupervoxelHeadLoss(BceLoss):
         """Of cross entropy, times what a mistake is worth."""
         plain = super().weights(sample, totals)
         check_logits(sample.own_logits, plain > 0)
-        fields = self.spec.model_dump(exclude={"kind", "weight", "balance"})
+        others = {"kind", "weight", "channel_weights", "balance"}
+        fields = self.spec.model_dump(exclude=others)
         return plain * supervoxel_weights(
             sample.own_logits,
             sample.labels,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ class Heads(dict[str, NDArray[np.float32]]):
 
     neighborhoods: the offset of each channel in voxels of heads that are affinities, by name
     ranges:        lowest and highest value of each head, by name
+    occupancies:   the offset of each channel in voxels of heads that say where objects are around a
+                   voxel, by name
+    channels:      names of the channels, of heads that have such, by name
+    voxel_size:    nm, one an axis; None: it is not known
     """
 
     def __init__(
@@ -36,10 +41,16 @@ class Heads(dict[str, NDArray[np.float32]]):
         *,
         neighborhoods: Mapping[str, Offsets],
         ranges: Mapping[str, Range],
+        occupancies: Mapping[str, Offsets] | None = None,
+        channels: Mapping[str, tuple[str, ...]] | None = None,
+        voxel_size: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__(arrays)
         self.neighborhoods = dict(neighborhoods)
         self.ranges = dict(ranges)
+        self.occupancies = dict(occupancies or {})
+        self.channels = dict(channels or {})
+        self.voxel_size = voxel_size
 
 
 def predictions(
@@ -47,13 +58,16 @@ def predictions(
     *,
     neighborhood: Any,
     ranges: Any = None,
+    voxel_size: tuple[float, ...] | None = None,
     decoder: DecoderKind,
     settings: Segment,
 ) -> dict[str, Prediction]:
     """What the decoder reads: of heads by name, or of the one array that it wants.
 
-    neighborhood: offsets of the affinities, or {name of a head: offsets}; None: those that the
-                  heads were predicted with, else those of the nearest voxels
+    neighborhood: offsets of the affinities, or of what is said of voxels around, or {name of a
+                  head: offsets}; None: those that the heads were predicted with, else, of
+                  affinities, those of the nearest voxels
+    voxel_size:   nm, one an axis; None: that which the heads were predicted with
     ranges:       (lowest, highest) value of a head, or {name of a head: (lowest, highest)}; None:
                   those that the heads were predicted with, and 0..1 of affinities
     Raises ValueError for a head that is missing, one whose range is not known, and for values,
@@ -62,15 +76,29 @@ def predictions(
     wanted = decoder.reads(settings)
     arrays = _by_name(heads, wanted, kind=decoder.spec.kind)
     offsets = _offsets(heads, neighborhood, wanted, settings.affinities)
+    occupancies = dict(heads.occupancies) if isinstance(heads, Heads) else {}
+    if decoder.reads_occupancy:
+        # what is said of voxels around is no affinity
+        occupancies |= {name: offsets.pop(name) for name in wanted if name in offsets}
     if decoder.reads_affinities:
-        for name in wanted:
-            offsets[name] = offsets.get(name) or _nearest(arrays[name])
+        name = settings.affinities
+        offsets[name] = offsets.get(name) or _nearest(arrays[name])
     limits = _ranges(heads, ranges, wanted)
+    if decoder.reads_occupancy:
+        limits = dict.fromkeys(wanted, _UNIT) | limits
     made = {
-        name: _prediction(name, array, offsets.get(name), limits.get(name))
+        name: replace(
+            _prediction(name, array, offsets.get(name), limits.get(name)),
+            occupancy=occupancies.get(name),
+            names=heads.channels.get(name, ()) if isinstance(heads, Heads) else (),
+            voxel_size=voxel_size or (heads.voxel_size if isinstance(heads, Heads) else None),
+        )
         for name, array in arrays.items()
     }
     _check_shapes(made)
+    wrong = decoder.misfit({name: head.channels for name, head in made.items()})
+    if wrong:
+        raise ValueError(wrong)
     return made
 
 

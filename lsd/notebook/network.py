@@ -136,18 +136,28 @@ class Network:
             warn_caller(f"raw has {words}")
         predictor = Predictor(self._restored.cascade, self.config.network, settings=wanted)
         arrays = predict_roi(predictor, roi, read=read, voxel_size=size, progress=progress)
-        return self._described(arrays, predictor)
+        return self._described(arrays, predictor, voxel_size=size)
 
-    def _described(self, arrays: Mapping[str, NDArray[np.float32]], predictor: Predictor) -> Heads:
+    def _described(
+        self,
+        arrays: Mapping[str, NDArray[np.float32]],
+        predictor: Predictor,
+        *,
+        voxel_size: tuple[float, ...],
+    ) -> Heads:
         """The heads, with what decoders must know of them."""
-        offsets = {name: kind.neighborhood(self.dims) for name, kind in predictor.targets.items()}
+        kinds = predictor.targets
+        offsets = {name: kind.neighborhood(self.dims) for name, kind in kinds.items()}
+        around = {name: kind.occupancy_offsets(self.dims) for name, kind in kinds.items()}
         return Heads(
             arrays,
             neighborhoods={name: each for name, each in offsets.items() if each is not None},
             ranges={
-                name: (kind.activation.low, kind.activation.high)
-                for name, kind in predictor.targets.items()
+                name: (kind.activation.low, kind.activation.high) for name, kind in kinds.items()
             },
+            occupancies={name: each for name, each in around.items() if each is not None},
+            channels={name: kind.channel_names(self.dims) for name, kind in kinds.items()},
+            voxel_size=voxel_size,
         )
 
     def _source(

@@ -12,6 +12,7 @@ Picture = NDArray[np.float32]
 
 SPLIT = (0.10, 0.45, 0.95)
 MERGED = (1.0, 0.45, 0.05)
+FALSE = (0.85, 0.10, 0.45)
 UNKNOWN = (0.93, 0.88, 0.55)
 
 

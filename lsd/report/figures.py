@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import VolumeScores
-from lsd.report.colours import MERGED, SPLIT, UNKNOWN, Picture, colours, grey, magnified, overlay
+from lsd.report.colours import (
+    FALSE,
+    MERGED,
+    SPLIT,
+    UNKNOWN,
+    Picture,
+    colours,
+    grey,
+    magnified,
+    overlay,
+)
 from lsd.report.differences import Partners
 
 if TYPE_CHECKING:
@@ -30,19 +40,23 @@ _PIXELS = 640
 
 @dataclass(frozen=True, eq=False)
 class SectionImages:
-    """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where they are
-    scored."""
+    """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where the truth
+    is known.
+
+    background_counts: whether label 0 of the truth is scored too, as background
+    """
 
     title: str
     raw: NDArray[np.float32]
     truth: NDArray[np.uint64]
     segmentation: NDArray[np.uint64]
     known: NDArray[np.bool_]
+    background_counts: bool = False
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        """Where there is known truth; label 0 of it is taken as ignored."""
-        return self.known & (self.truth > 0)
+        """Where there is known truth that counts."""
+        return self.known if self.background_counts else self.known & (self.truth > 0)
 
 
 def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
@@ -58,7 +72,7 @@ def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, pat
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=5,
+        ncols=min(5, 3 * len(axes)),
         fontsize=8,
         frameon=False,
     )
@@ -91,7 +105,11 @@ def draw_sections(
                 axis.set_title(name, fontsize=11, color=INK)
         axes[4 * row].set_ylabel(section.title, fontsize=10, color=INK)
         _scale_bar(axes[4 * row], section.raw.shape, voxel_size)
-    _legend(figure, unscored=any(not section.scored.all() for section in sections))
+    _legend(
+        figure,
+        false=any(section.background_counts for section in sections),
+        unscored=any(not section.scored.all() for section in sections),
+    )
     figure.suptitle(title, fontsize=12, color=INK)
     return _save(figure, path)
 
@@ -118,16 +136,17 @@ def _curves(axis: Axes, volume: VolumeScores, threshold: float | None) -> None:
     for curve, (label, along) in enumerate(zip(labels, values, strict=True)):
         axis.plot(
             thresholds,
-            along,
+            [math.nan if value is None else value for value in along],
             "o-",
             color=COLOURS[curve % len(COLOURS)],
             linewidth=WIDTHS[min(curve, 1)],
             markersize=3.5,
             label=label,
         )
-    if volume.fragments:
+    of_fragments = next(iter(volume.fragments.swept().values())) if volume.fragments else None
+    if of_fragments is not None:
         axis.axhline(
-            volume.fragments.objective,
+            of_fragments,
             color=FAINT,
             linewidth=1,
             linestyle=":",
@@ -166,15 +185,16 @@ def _difference(
     scored: NDArray[np.bool_],
     partners: Partners,
 ) -> Picture:
-    merged, split = (
+    merged, split, false = (
         partners.merged(segments, truth) & scored,
         partners.split(segments, truth) & scored,
+        (segments > 0) & (truth == 0) & scored,
     )
     # a voxel in the wrong segment is also missing from the right one: merging is the graver mistake
     palette = np.zeros((*truth.shape, 3), dtype=np.float32)
     kinds = np.zeros(truth.shape, dtype=np.uint8)
     for kind, (where, colour) in enumerate(
-        ((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED)), start=1
+        ((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED), (false, FALSE)), start=1
     ):
         palette[where], kinds[where] = colour, kind
     picture = 0.35 + 0.65 * grey(raw)
@@ -234,16 +254,19 @@ def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) ->
     )
 
 
-def _legend(figure: Figure, *, unscored: bool) -> None:
+def _legend(figure: Figure, *, false: bool, unscored: bool) -> None:
     from matplotlib.patches import Patch
 
     entries = {
         "cut off from the largest segment of its object": SPLIT,
         "in a segment of another object": MERGED,
     }
+    entries |= {"in a segment, and in no object": FALSE} if false else {}
     entries |= {"not scored": UNKNOWN} if unscored else {}
     handles = [Patch(facecolor=colour, alpha=0.8, label=text) for text, colour in entries.items()]
-    figure.legend(handles=handles, loc="outside lower right", ncols=3, fontsize=9, frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower right", ncols=len(handles), fontsize=9, frameon=False
+    )
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.counting import Counted, count_volume
+from lsd.evaluation.counting import count_volume
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
@@ -50,28 +50,40 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
     results = open_results(config, name)
     shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
     return draw_sections(
-        [_section(volume, results, threshold, roi) for roi in shown],
-        _partners(config, name, scores, results, threshold),
+        [
+            _section(
+                volume,
+                results,
+                threshold,
+                roi,
+                background_counts=config.evaluate.metric.knows_background,
+            )
+            for roi in shown
+        ],
+        _partners(config, name, scores, threshold),
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
     )
 
 
-def _partners(
-    config: Config, name: str, scores: VolumeScores, results: Results, threshold: float | None
-) -> Partners:
-    counted = Counted(scores.roi, scores.table, results)
+def _partners(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Partners:
+    table = scores.table
     if config.evaluate.connected:
         # the pieces of the truth have other names than the labels on disk, which are drawn
         whole = config.derive(evaluate={"connected": False})
-        counted = count_volume(whole, name, whole.dataset.volumes()[name])
-    table = counted.table if threshold is None else counted.at(threshold)
+        table = count_volume(whole, name, whole.dataset.volumes()[name]).at(threshold)
+    assert table is not None, "what is drawn was scored"
     return Partners.of(table)
 
 
 def _section(
-    volume: OpenVolume, results: Results, threshold: float | None, roi: Roi
+    volume: OpenVolume,
+    results: Results,
+    threshold: float | None,
+    roi: Roi,
+    *,
+    background_counts: bool,
 ) -> SectionImages:
     truth, known = volume.read_truth(roi)
     flat = roi.shape[-2:]
@@ -81,4 +93,5 @@ def _section(
         truth=truth.reshape(flat),
         segmentation=results.read(roi, threshold).reshape(flat),
         known=known.reshape(flat),
+        background_counts=background_counts,
     )

@@ -13,7 +13,7 @@ Row = Sequence[Any]
 
 def table(header: Row, rows: Sequence[Row]) -> str:
     """Rows below a header, columns aligned: numbers to the right, with three decimals, everything
-    else to the left."""
+    else to the left; what is undefined (None) is "-"."""
     lines = [[_text(cell) for cell in row] for row in (header, *rows)]
     right = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -43,7 +43,7 @@ def scores_table(evaluation: Evaluation) -> str:
     if any(volume.scored for volume in evaluation.volumes.values()):
         rows = [_row(name, volume, one) for name, volume in evaluation.volumes.items()]
         rows += _parts(evaluation)
-        header = ("volume", "part", *one.row(), f"fragments' {one.short}")
+        header = ("volume", "part", *one.row(), f"fragments' {next(iter(one.brief()))}")
     else:
         rows = [
             (n, v.part, t, *s.row().values())
@@ -58,6 +58,24 @@ def scores_table(evaluation: Evaluation) -> str:
     return "\n".join([table(header, rows), *([one.note] if one.note else []), about])
 
 
+def heads_table(evaluation: Evaluation) -> str:
+    """The heads of each volume, and of parts with several: whether they are probabilities, and
+    masks at thresholds.  At least one was counted."""
+    counts = {(name, evaluation.volumes[name].part): own for name, own in evaluation.heads.items()}
+    for part in PARTS:
+        if sum(volume.part == part for volume in evaluation.volumes.values()) > 1:
+            counts["all", part] = evaluation.heads_of(part)
+    rows = [
+        (*place, head, *count.all.row().values())
+        for place, heads in counts.items()
+        for head, count in heads.items()
+    ]
+    one = next(count for heads in evaluation.heads.values() for count in heads.values())
+    header = ("volume", "part", "head", *one.all.row())
+    about = "ECE: expected calibration error, 15 bins; accuracy, IoU and Dice at threshold 0.5"
+    return "\n".join([table(header, rows), about])
+
+
 def _any(evaluation: Evaluation) -> Score:
     """One of the scores, which all are of one metric."""
     return next(
@@ -70,7 +88,7 @@ def _any(evaluation: Evaluation) -> Score:
 
 def _row(name: str, volume: VolumeScores, one: Score) -> Row:
     scores = volume.scored.row().values() if volume.scored else ("-",) * len(one.row())
-    fragments = volume.fragments.objective if volume.fragments else "-"
+    fragments = next(iter(volume.fragments.brief().values())) if volume.fragments else "-"
     return (name, volume.part, *scores, fragments)
 
 
@@ -83,4 +101,6 @@ def _parts(evaluation: Evaluation) -> list[Row]:
 
 
 def _text(cell: Any) -> str:
+    if cell is None:
+        return "-"
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Decoded, Prediction
+from lsd.segmentation.kernels.prediction import Prediction, Segmentations
 from lsd.spec import Segment
 
 
@@ -19,7 +19,7 @@ def decode(
     *,
     mask: NDArray[Any] | None = None,
     first_section: int = 0,
-) -> Decoded:
+) -> Segmentations:
     """Decode `affs` (c, z, y, x), floats in [0, 1] or uint8, by the config's `settings`; 2D drops
     z.  For decoders that read other heads: `decoder_of(settings).decode`.
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from funlib.geometry import Roi
 
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
 from lsd.segmentation.kernels.nearest import as_probabilities
-from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.on_disk.results import pieces
+from lsd.segmentation.over_blocks.inputs import OpenMask
 from lsd.segmentation.predicted import PredictedHead
 from lsd.spec import Segment
-from lsd.volumes.volume import OpenVolume
 
 
 def why_no_segments(
@@ -21,16 +19,16 @@ def why_no_segments(
     decoder: DecoderKind,
     settings: Segment,
     *,
-    mask: OpenVolume | None,
+    mask: OpenMask | None,
 ) -> str:
     """Why the decoder makes no segment of these heads, in a few words with the way out.
 
-    mask: the volume whose known voxels are segmented; None: all are
+    mask: where there may be segments; None: everywhere
     """
     low, high, strongest, voxels = 1.0, 0.0, 0.0, 0
     first = next(iter(heads.values())).array
     for roi in pieces(first.roi):
-        predictions = {name: _read(head, roi) for name, head in heads.items()}
+        predictions = {name: head.read(roi) for name, head in heads.items()}
         in_mask = np.ones(roi.shape, np.bool_) if mask is None else mask.read_known(roi)
         voxels += int(np.count_nonzero(in_mask))
         stored = [prediction.values for prediction in predictions.values()]
@@ -41,8 +39,3 @@ def why_no_segments(
     if not voxels:
         return "the mask is empty there; unset segment.use_mask, or correct labels_mask"
     return decoder.why_nothing(PredictedValues(low, high, strongest, first.dtype), settings)
-
-
-def _read(head: PredictedHead, roi: Roi) -> Prediction:
-    values = np.asarray(head.array.read(roi))
-    return Prediction(values, head.neighborhood, range_of(head.array.source.handle.attrs))

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from funlib.geometry import Roi
 from pydantic import TypeAdapter, ValidationError
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Offsets
+from lsd.segmentation.kernels.prediction import Channels, Offsets, Prediction, range_of
 from lsd.segmentation.over_blocks.inputs import HeadInput
-from lsd.spec import Config, Head, Segment, Trunk, Variant
+from lsd.spec import Config, Head, Segment, Target, Trunk, Variant
 from lsd.spec.paths import prediction
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
@@ -29,14 +30,44 @@ from lsd.volumes.inputs import ArrayInput, ArrayState
 
 
 class PredictedHead(NamedTuple):
-    """A head on disk, (c, z, y, x).
+    """A head on disk, (c, z, y, x)."""
 
-    neighborhood: an offset in voxels for each channel, in the axes of the network; None: the head
-                  holds no affinities
+    array: Array
+    channels: Channels
+
+    def read(self, roi: Roi) -> Prediction:
+        """What of it lies in a region."""
+        values, limits = self.array.read(roi), range_of(self.array.source.handle.attrs)
+        return Prediction.of(values, self.channels, limits=limits, voxel_size=self.array.voxel_size)
+
+
+class Learned(NamedTuple):
+    """A predicted head on disk (c, z, y, x), and what it learns.
+
+    dims: axes of the network that predicts it
     """
 
     array: Array
-    neighborhood: Offsets | None
+    target: Target
+    dims: int
+
+
+def learned(config: Config, volume: str, head: str) -> Learned:
+    """A predicted head of a volume with its target: that of the variant which predicted it.
+
+    Raises ValueError if there is no prediction, or not all of it yet, or no such head in it.
+    """
+    path = prediction(config, volume)
+    _check_whole(path, volume)
+    variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
+    heads = variant.heads()
+    if head not in heads:
+        raise ValueError(
+            f"the variant that predicted has no head {head!r}; it has: {', '.join(heads)}"
+        )
+    target = heads[head].target
+    array = _open_head(path, head, channels_of(target, dims))
+    return Learned(array, target, dims)
 
 
 def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
@@ -48,10 +79,10 @@ def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
     path = prediction(config, volume)
     _check_whole(path, volume)
     variant, dims = _predicted_variant(path) or (config.variant, config.network.dims)
-    offsets = neighborhoods(variant.heads(), config.segment, dims=dims)
+    read = channels_read(variant.heads(), config.segment, dims=dims)
     heads = {
-        name: PredictedHead(_open_head(path, name, neighborhood), neighborhood)
-        for name, neighborhood in offsets.items()
+        name: PredictedHead(_open_head(path, name, channels), channels)
+        for name, channels in read.items()
     }
     first, *others = (head.array for head in heads.values())
     for other in others:
@@ -63,19 +94,20 @@ def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
     return heads
 
 
-def neighborhoods(
+def channels_read(
     heads: Mapping[str, Head], settings: Segment, *, dims: int
-) -> dict[str, Offsets | None]:
-    """The heads that the decoder reads, by name, and the offsets of their channels.
+) -> dict[str, Channels]:
+    """The heads that the decoder reads, by name, and what their channels are about.
 
     heads: of the variant that predicts, or predicted; dims: axes of its network
     Raises ValueError if there is no head of that name, or a head is not what the decoder wants.
     """
     decoder = decoder_of(settings)
-    offsets = {name: target_kind(head.target).neighborhood(dims) for name, head in heads.items()}
+    channels = {name: channels_of(head.target, dims) for name, head in heads.items()}
     for name in decoder.reads(settings):
-        if decoder.reads_affinities and offsets.get(name) is None:
-            fit = ", ".join(other for other in heads if offsets[other] is not None)
+        is_affinities = name == settings.affinities
+        if decoder.reads_affinities and is_affinities and not _has_offsets(channels.get(name)):
+            fit = ", ".join(other for other, each in channels.items() if _has_offsets(each))
             raise ValueError(
                 f"segment.affinities names {name!r}; heads with affinities: {fit or 'none'}"
             )
@@ -84,32 +116,52 @@ def neighborhoods(
                 f"segment.decoder {settings.decoder.kind!r} reads head {name!r}; the variant has: "
                 f"{', '.join(heads)}"
             )
-    misfit = settings.decoder.misfit(settings.affinities, heads)
+    read = {name: channels[name] for name in decoder.reads(settings)}
+    misfit = settings.decoder.misfit(settings.affinities, heads) or decoder.misfit(read)
     if misfit:
         raise ValueError(misfit)
-    return {name: offsets[name] for name in decoder.reads(settings)}
+    return read
+
+
+def channels_of(target: Target, dims: int) -> Channels:
+    """What the channels of a head are about that learns a target; dims: axes of the network."""
+    kind = target_kind(target)
+    return Channels(
+        kind.channels(dims),
+        kind.neighborhood(dims),
+        kind.occupancy_offsets(dims),
+        kind.channel_names(dims),
+    )
+
+
+def _has_offsets(channels: Channels | None) -> bool:
+    return channels is not None and channels.neighborhood is not None
 
 
 def why_not_decoded(settings: Segment, variant: Variant, *, dims: int) -> str:
     """Why the decoder cannot read what a variant predicts, "" where it can; dims: axes of its
     network."""
     try:
-        neighborhoods(variant.heads(), settings, dims=dims)
+        channels_read(variant.heads(), settings, dims=dims)
     except ValueError as error:
         return str(error)
     return ""
 
 
-def is_decoded(settings: Segment, heads: Mapping[str, Head]) -> bool:
-    """Whether these heads, as of a stage, include all that the decoder reads."""
-    return set(decoder_of(settings).reads(settings)) <= set(heads)
+def is_decoded(settings: Segment, heads: Mapping[str, Head], *, dims: int) -> bool:
+    """Whether these heads, as of a stage, are what the decoder reads; dims: axes of the
+    network."""
+    try:
+        channels_read(heads, settings, dims=dims)
+    except ValueError:
+        return False
+    return True
 
 
 def head_input(head: PredictedHead, *, revision: str | None, whole: bool = True) -> HeadInput:
     """A head as what segmentation depends on; see `prediction_input`."""
-    return HeadInput(
-        prediction_input(head.array, revision=revision, whole=whole), head.neighborhood
-    )
+    array, of = prediction_input(head.array, revision=revision, whole=whole), head.channels
+    return HeadInput(array, of.neighborhood, of.occupancy, of.names)
 
 
 def prediction_input(array: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:
@@ -171,7 +223,7 @@ def _predicted_variant(path: Path) -> tuple[Variant, int] | None:
     return None
 
 
-def _open_head(path: Path, name: str, offsets: Offsets | None) -> Array:
+def _open_head(path: Path, name: str, channels: Channels) -> Array:
     if name not in containers.array_names(path):
         raise ValueError(
             f"{path} holds no head {name!r}; it holds: "
@@ -184,8 +236,14 @@ def _open_head(path: Path, name: str, offsets: Offsets | None) -> Array:
             f"{array.name} has axes {' '.join(array.axes)}; a head needs a channel axis, of "
             f"affinities a channel for each offset"
         )
-    if offsets is not None:
-        _check_offsets(array, offsets, name)
+    if channels.neighborhood is not None:
+        _check_offsets(array, channels.neighborhood, name)
+    elif array.channels != channels.count:
+        raise ValueError(
+            f"{array.name} has {counted(array.channels, 'channel')}, and head {name!r} of the "
+            f"config's variant {channels.count}; predict again, or take the variant that it was "
+            f"predicted with"
+        )
     return array
 
 

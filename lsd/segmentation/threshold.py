@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
+# and those that change no choice of a threshold: what is told beside the scores
+BESIDE = COUNTING | {"heads"}
 
 
 def array_name(threshold: float) -> str:
@@ -76,7 +78,7 @@ def _other_settings(
 
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": COUNTING}
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": BESIDE}
     settings = {
         "segment": without(scoring_settings(segment), left_out["segment"]),
         "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),

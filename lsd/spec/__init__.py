@@ -12,15 +12,24 @@ from lsd.spec.augment import (
 )
 from lsd.spec.base import Range, Region, Shape, Spec
 from lsd.spec.config import Config
-from lsd.spec.decoders import Decoder, MutexWatershed, Watershed
-from lsd.spec.evaluate import Evaluate, Metric, Voi
+from lsd.spec.decoders import (
+    Components,
+    Consensus,
+    Decoder,
+    Instance,
+    MutexWatershed,
+    Watershed,
+)
+from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.hosts import Hosts
+from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
+from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
-from lsd.spec.segment import Fragments, Mutex, Scores, Segment
+from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.skeletons import SkeletonFiles, SkeletonFormat, SkeletonSource
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.targets import (
@@ -31,10 +40,12 @@ from lsd.spec.targets import (
     Embeddings,
     Foreground,
     Mask,
+    OfObjects,
     Target,
 )
 from lsd.spec.variants import (
     Bce,
+    CrossEntropy,
     Dice,
     Discriminative,
     Head,
@@ -59,11 +70,16 @@ __all__ = [
     "NEAREST",
     "Affinities",
     "Augmentation",
+    "Ball",
     "Bce",
     "Boundary",
+    "Box",
+    "Components",
     "Config",
+    "Consensus",
     "Contrast",
     "CosineGate",
+    "CrossEntropy",
     "Dataset",
     "Decoder",
     "Defects",
@@ -75,13 +91,17 @@ __all__ = [
     "Evaluate",
     "Fixed",
     "Foreground",
+    "ForegroundOverlap",
     "ForkMerge",
     "Format",
     "Fragments",
     "GrowBoundary",
     "Head",
     "Hosts",
+    "Instance",
     "Intensity",
+    "InteriorBoundary",
+    "Kernel",
     "Kind",
     "Loss",
     "Malis",
@@ -95,6 +115,11 @@ __all__ = [
     "MutexWatershed",
     "Network",
     "Noise",
+    "ObjectDetection",
+    "Objects",
+    "Occupancy",
+    "OfObjects",
+    "OffsetList",
     "PCGrad",
     "Part",
     "Plain",
@@ -109,9 +134,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "Segment",
+    "Semantic",
     "Setting",
     "Shape",
     "Sharpen",
+    "SignedDistance",
     "Simple",
     "SkeletonFiles",
     "SkeletonFormat",

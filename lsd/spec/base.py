@@ -164,6 +164,7 @@ SeveralSpecs = WrapValidator(lambda value, handler: several(value, handler, Base
 SeveralKinds = WrapValidator(
     lambda value, handler: several(value, handler, BaseModel | Mapping | str)
 )
+SeveralOffsets = BeforeValidator(lambda offsets: _several_offsets(offsets))
 Range = Annotated[tuple[float, float], AfterValidator(lambda r: _ordered(r))]
 
 
@@ -181,6 +182,16 @@ def several(value: Any, handler: ValidatorFunctionWrapHandler, one: type | Union
         return handler((value,))
     except ValidationError as error:
         raise without_index(error) from None
+
+
+def _several_offsets(offsets: Any) -> Any:
+    """One offset, such as (0, 0, 1), is a tuple of it."""
+    alone = (
+        isinstance(offsets, tuple | list)
+        and offsets
+        and all(isinstance(step, int) for step in offsets)
+    )
+    return (offsets,) if alone else offsets
 
 
 def _per_axis(values: tuple[Any, ...]) -> tuple[Any, ...]:

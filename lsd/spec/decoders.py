@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from lsd.spec.base import NonNegative, NonNegativeFloat, Probability
 from lsd.spec.kinds import Kind
+from lsd.spec.names import Word
 from lsd.spec.variants import Head
 
 
@@ -51,3 +53,53 @@ class MutexWatershed(Decoder):
             f"{affinities!r} are of the nearest voxels alone; take variant=lr, or "
             f"segment.decoder=watershed"
         )
+
+
+class Components(Decoder):
+    """Objects are the connected voxels of one channel from a threshold on; `segment.objects` sets
+    how they are made.
+
+    head:    that holds the channel, as of a mask, a foreground, an interior, a signed distance or
+             classes
+    channel: its name, or its number from 0; None: the only one
+    """
+
+    kind: Literal["components"] = "components"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.components:ComponentsDecoder"
+    head: Word = "foreground"
+    channel: NonNegative | str | None = None
+
+
+class Consensus(Decoder):
+    """Objects of local occupancy vectors: what all voxels around say of a voxel becomes one
+    probability, and its variance; then as `Components`.
+
+    head:    that learns the target Occupancy in mode "foreground"
+    weights: how much the opinion of each channel counts; empty: all count the same
+    centre:  only what a voxel says of itself counts, for comparison
+    """
+
+    kind: Literal["consensus"] = "consensus"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.consensus:ConsensusDecoder"
+    head: Word = "occupancy"
+    weights: tuple[NonNegativeFloat, ...] = ()
+    centre: bool = False
+
+
+class Instance(Decoder):
+    """Objects of affinities, which may say the same of a pair of voxels twice, once from each end:
+    the mean of both counts.  They are those of segment.affinities, such as a head that learns the
+    target Occupancy in mode "instance".
+
+    by:         what joins voxels: the mutex watershed, or the watershed and agglomeration, as set
+                by segment.mutex, or segment.fragments and segment.scoring
+    foreground: head of one channel in 0..1 that says where objects are; None: where the highest
+                affinity of a voxel says so
+    inside:     value from which on there is foreground
+    """
+
+    kind: Literal["instance"] = "instance"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.instance:InstanceDecoder"
+    by: Literal["mutex", "watershed"] = "mutex"
+    foreground: Word | None = None
+    inside: Probability = 0.5

@@ -41,10 +41,6 @@ from lsd.spec.base import Spec
 from lsd.spec.blame import OURS, Author, in_words, mistake_at
 from lsd.spec.mistakes import EXPLAINED, did_you_mean, inside, not_a_kind
 
-# context of serialisation: kinds with all of their fields, and none by its name alone
-IN_FULL = {"kinds": "in full"}
-
-
 # families, and their kinds by name
 _families: dict[type[Any], dict[str, type[Any]]] = {}
 # modules, and the folders that they are found in
@@ -73,12 +69,9 @@ def _place(cls: type[Spec]) -> tuple[str, str]:
 
 
 def _written(spec: Any, info: Any) -> Any:
-    """A kind as it is written in a config: its name alone, where that says all.
-
-    Whoever changes single fields of it asks for all of them: `model_dump(context=IN_FULL)`.
-    """
-    name = None if info.context == IN_FULL else spec.name_alone()
-    return spec.model_dump(mode=info.mode, context=info.context) if name is None else name
+    """A kind as it is written in a config: its name alone, where that says all."""
+    name = spec.name_alone()
+    return spec.model_dump(mode=info.mode) if name is None else name
 
 
 def _error(message: str) -> PydanticCustomError:
@@ -91,6 +84,7 @@ class Kind(Spec):
     by_name: a kind whose fields all have their defaults is written as its name alone; the name is
              read in any family
     noun:    what messages call a kind of it
+    is_data: what a kind of it means follows from its fields alone, so no class does what it says
     """
 
     kind: str
@@ -98,6 +92,7 @@ class Kind(Spec):
     default: ClassVar[str] = ""
     by_name: ClassVar[bool] = False
     noun: ClassVar[str] = "kind"
+    is_data: ClassVar[bool] = False
 
     def __new__(cls, *args: object, **data: Any) -> Self:
         """An instance of the kind that a family is called with: `Loss(kind="bce")` is a `Bce`."""
@@ -123,7 +118,7 @@ class Kind(Spec):
             return
         name, registered = _name(cls), _registered(_family(cls))
         module, colon, attribute = cls.behaviour.partition(":")
-        if not (module and colon and attribute):
+        if not (cls.is_data or (module and colon and attribute)):
             raise TypeError(
                 f"{cls.__qualname__} does not say what it does: give it "
                 f'behaviour: ClassVar[str] = "module:Class"'
@@ -235,7 +230,8 @@ def answer_for(value: Any, spec: Kind, *, names: Names) -> Any:
 
 def modules_outside(kind: type[Kind]) -> tuple[str, ...]:
     """Modules that are not of this package, of the spec and of the class that does what it says."""
-    both = dict.fromkeys((kind.__module__, kind.behaviour.partition(":")[0]))
+    own = kind.__module__
+    both = dict.fromkeys((own, kind.behaviour.partition(":")[0] or own))
     return tuple(module for module in both if module.partition(".")[0] != OURS)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lsd.spec.base import (
     NonNegative,
+    NonNegativeFloat,
     OfEachAxis,
     Positive,
     Probability,
@@ -61,6 +62,24 @@ class Mutex(Spec):
     min_size: NonNegative = 0
 
 
+class Objects(Spec):
+    """How objects are made of voxels that are inside; see lsd.segmentation.objects.
+
+    connectivity: which voxels hang together: 6, 18 or 26 neighbours in 3D, 4 or 8 in 2D; of a 3D
+                  volume, 4 and 8 take every section on its own.  None: by faces, 6 or 4
+    min_size:     drop objects of fewer voxels
+    fill_holes:   background that one object closes in, by faces, becomes part of it; what touches
+                  the border of the volume or of the mask, or a second object, does not
+    split:        nm; what hangs together by a neck that is nowhere farther than this from its
+                  border is parted there, into the parts that are.  0: nothing is parted
+    """
+
+    connectivity: Literal[4, 6, 8, 18, 26] | None = None
+    min_size: NonNegative = 0
+    fill_holes: bool = False
+    split: NonNegativeFloat = 0.0
+
+
 class Scores(Spec):
     """What the scores of edges follow from, beside affinities and fragments; see `Segment`."""
 
@@ -73,10 +92,11 @@ class Segment(Spec):
     """From affinities to segmentations, one for each threshold.
 
     affinities: the head that holds them
-    decoder:    "watershed" (fragments, then agglomeration), "mutex", or one of a module that
-                Config.imports names
+    decoder:    "watershed" (fragments, then agglomeration), "mutex", "components", "consensus" and
+                "instance" of objects, or one of a module that Config.imports names
     fragments:  of the watershed decoder
     mutex:      of the mutex decoder
+    objects:    of decoders that take what lies above a threshold for objects
     scoring:    how an edge is scored: "mean", or a quantile "hist_quant_10", "hist_quant_15" ..
                 "hist_quant_95" (75 is the paper's), with "_max" where a contact starts as its
                 highest affinity alone; "mean_all": over all offsets of the head, far ones too;
@@ -88,7 +108,8 @@ class Segment(Spec):
     agglomeration: regions grow over the "whole" volume in one process, from what all blocks say of
                 their fragments (a mean; about 160 bytes of memory for each two that touch), or in
                 "blocks", each with its edge_context.  "auto": over the whole with a mean
-    thresholds: scores (0..1) up to which fragments are joined
+    thresholds: scores (0..1) up to which fragments are joined; of decoders of objects values (0..1
+                over the range of the head) from which on a voxel is inside
     use_mask:   no fragments where it is not known what is there: outside labels_mask and region,
                 where labels are `unknown`, and where raw is not finite (invalid="mask")
     block:      voxels that are segmented at once; the last axes of it in 2D.  A volume no larger
@@ -108,6 +129,8 @@ class Segment(Spec):
     decoder: Decoder = Watershed()
     fragments: Fragments = Fragments()
     mutex: Mutex = Mutex()
+    # not written where it is the usual one: configs and results of before had no such field
+    objects: Annotated[Objects, Field(exclude_if=lambda objects: objects == Objects())] = Objects()
     scoring: Scoring = Mean()
     caution: Annotated[float, Field(ge=0)] = 0.0
     cautious_above: Positive = 3000
@@ -145,4 +168,4 @@ class Segment(Spec):
         return {name: getattr(self, name) for name in Scores.model_fields}
 
 
-__all__ = ["Fragments", "Mutex", "Scores", "Segment"]
+__all__ = ["Fragments", "Mutex", "Objects", "Scores", "Segment"]

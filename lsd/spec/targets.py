@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from lsd.spec.base import Ints, OneOrEachAxis, Positive, PositiveFloat, too_few
+from lsd.spec.base import (
+    Ints,
+    OneOrEachAxis,
+    Positive,
+    PositiveFloat,
+    SeveralOffsets,
+    too_few,
+)
 from lsd.spec.kinds import Kind
 
 NEAREST = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 # channels of descriptors
 CHANNELS = {2: 6, 3: 10}
-
-
-def _several(offsets: Any) -> Any:
-    """One offset stands for a tuple of it."""
-    alone = (
-        isinstance(offsets, tuple | list)
-        and offsets
-        and all(isinstance(step, int) for step in offsets)
-    )
-    return (offsets,) if alone else offsets
 
 
 class Target(Kind):
@@ -44,6 +41,26 @@ class Target(Kind):
         can be segmented; None for any other target."""
         return None
 
+    def objects(self) -> str | None:
+        """Name of the array (Volume.arrays) whose objects it is about; None: the labels."""
+        return None
+
+
+class OfObjects(Target):
+    """Targets of the objects of labels, or of those of another array.
+
+    array: its name in Volume.arrays, as of mitochondria beside neurons; None: the labels
+    """
+
+    # not written where it is the usual one: targets of before had no such field
+    array: Annotated[
+        Annotated[str, Field(min_length=1)] | None, Field(exclude_if=lambda name: name is None)
+    ] = None
+
+    def objects(self) -> str | None:
+        """The array."""
+        return self.array
+
 
 class WithNeighborhood(Target):
     """Targets of which affinities are predicted.
@@ -52,9 +69,7 @@ class WithNeighborhood(Target):
                   and the others lose their z
     """
 
-    neighborhood: Annotated[tuple[Ints, ...], BeforeValidator(_several), Field(min_length=1)] = (
-        NEAREST
-    )
+    neighborhood: Annotated[tuple[Ints, ...], SeveralOffsets, Field(min_length=1)] = NEAREST
 
     @field_validator("neighborhood")
     @classmethod
@@ -87,7 +102,7 @@ class WithNeighborhood(Target):
         return self.neighborhood
 
 
-class Affinities(WithNeighborhood):
+class Affinities(WithNeighborhood, OfObjects):
     """1 where a voxel and its neighbour at an offset are one neuron.
 
     neighborhood: offsets in voxels, z y x, one channel each.  In 2D, offsets along z are dropped
@@ -117,7 +132,7 @@ class Embeddings(WithNeighborhood):
     dd: PositiveFloat = 1.5
 
 
-class Descriptors(Target):
+class Descriptors(OfObjects):
     """Local shape descriptors: 10 channels in 3D, 6 in 2D.
 
     sigma:      nm, one value or one per axis (z y x): how far around a voxel its object counts
@@ -150,7 +165,7 @@ class Descriptors(Target):
             )
 
 
-class Boundary(Target):
+class Boundary(OfObjects):
     """1 near another label or background, 0 inside a neuron; one channel.
 
     width: how many voxels near
@@ -168,11 +183,15 @@ class Mask(Target):
     """
 
     kind: Literal["mask"] = "mask"
-    behaviour: ClassVar[str] = "lsd.targets.mask:MaskTarget"
+    behaviour: ClassVar[str] = "lsd.targets.foreground:ForegroundTarget"
     array: str
 
+    def objects(self) -> str:
+        """The array."""
+        return self.array
 
-class Foreground(Target):
+
+class Foreground(OfObjects):
     """1 where there is an object, whichever, 0 on background; one channel."""
 
     kind: Literal["foreground"] = "foreground"

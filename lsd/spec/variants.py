@@ -17,6 +17,12 @@ from lsd.spec.weighting import Fixed, Weighting
 CONNECTIVITIES = {2: (4, 8), 3: (6, 18, 26)}
 
 
+def _not_all_zero(field: str, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    if weights is not None and not any(weights):
+        raise ValueError(f"{field} {weights} are all 0, so nothing would be learned; raise one")
+    return weights
+
+
 class Loss(Kind):
     """How a head learns its target; see `lsd.losses.loss` for what a kind of it says.
 
@@ -34,7 +40,25 @@ class Loss(Kind):
         yield from ()
 
 
-class Mse(Loss):
+class ByChannel(Loss):
+    """Losses of single voxels, in which channels may count differently.
+
+    channel_weights: how much each channel of the head counts beside the others, one for each, as of
+                     the offsets of a kernel; None: all alike
+    """
+
+    # not written where it is the usual one: losses of before had no such field
+    channel_weights: Annotated[
+        tuple[NonNegativeFloat, ...] | None, Field(exclude_if=lambda weights: weights is None)
+    ] = None
+
+    @field_validator("channel_weights")
+    @classmethod
+    def _some_count(cls, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        return _not_all_zero("channel_weights", weights)
+
+
+class Mse(ByChannel):
     """Weighted mean squared error of probabilities.
 
     balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets)
@@ -45,7 +69,7 @@ class Mse(Loss):
     balance: bool = False
 
 
-class Bce(Loss):
+class Bce(ByChannel):
     """Weighted binary cross entropy on logits.
 
     balance: positives and negatives of a channel weigh the same in sum (only for 0/1 targets)
@@ -56,7 +80,7 @@ class Bce(Loss):
     balance: bool = False
 
 
-class Dice(Loss):
+class Dice(ByChannel):
     """Weighted soft dice of probabilities, for each channel over the whole batch.
 
     smooth: voxels of agreement that are added, so that a channel that is 0 everywhere is learned
@@ -66,6 +90,25 @@ class Dice(Loss):
     kind: Literal["dice"] = "dice"
     behaviour: ClassVar[str] = "lsd.losses.dice:DiceLoss"
     smooth: NonNegativeFloat = 1.0
+
+
+class CrossEntropy(Loss):
+    """Cross entropy of classes of which a voxel is one: of the target Semantic.
+
+    class_weights: how much the voxels of each class count, the background first; None: all alike
+    balance:       classes of the whole batch weigh the same in sum, but for those that are less
+                   than a twentieth of it
+    """
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    behaviour: ClassVar[str] = "lsd.losses.cross_entropy:CrossEntropyLoss"
+    class_weights: tuple[NonNegativeFloat, ...] | None = None
+    balance: bool = False
+
+    @field_validator("class_weights")
+    @classmethod
+    def _some_count(cls, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        return _not_all_zero("class_weights", weights)
 
 
 class Discriminative(Loss):
@@ -106,7 +149,7 @@ class Malis(Loss):
             yield from (f"dense.{fault}" for fault in self.dense.faults(dims))
 
 
-class Supervoxel(Loss):
+class Supervoxel(ByChannel):
     """Cross entropy, of which mistakes that split an object or join two weigh more.
 
     A group of connected mistakes is critical where the object has another number of pieces because

@@ -46,16 +46,23 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
 
-def scores_by_heading(evaluation: Evaluation) -> dict[str, float]:
+def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
     """What a table shows of each part of the dataset, by part and heading: of test volumes all
-    columns of the score, "test VOI split", of others what is minimised, "validate VOI"."""
-    scores: dict[str, float] = {}
-    for part in PARTS:
-        score = evaluation.part(part)
-        if score is None:
-            continue
-        columns = score.row() if part == "test" else {score.short: score.objective}
+    columns of the score, "test VOI split", of others what stands for it, "validate VOI".
+
+    Where no test volume was scored, the validation volumes have all columns too.  Of heads that
+    were counted each part has all columns.
+    """
+    scored = {part: score for part in PARTS if (score := evaluation.part(part)) is not None}
+    scores: dict[str, float | None] = {}
+    for part, score in scored.items():
+        columns = {} if part == "test" else score.brief()
+        columns |= score.row() if part == list(scored)[-1] else {}
         scores |= {f"{part} {heading}": value for heading, value in columns.items()}
+    for part in PARTS:
+        for head, count in evaluation.heads_of(part).items():
+            columns = count.all.row()
+            scores |= {f"{part} {head} {heading}": value for heading, value in columns.items()}
     return scores
 
 

@@ -20,14 +20,14 @@ class Result:
     """A run that is done.
 
     depends_on: digest of what it follows from, see `lsd.sweep.run`
-    scores:     numbers by name;  threshold: that they were found at
+    scores:     numbers by name, None where one is undefined;  threshold: that they were found at
     iterations: of each stage;  seconds: of each step
     """
 
     setting: str
     seed: int
     depends_on: str
-    scores: Mapping[str, float]
+    scores: Mapping[str, float | None]
     threshold: float | None
     iterations: int
     seconds: Mapping[str, float]

@@ -1,4 +1,5 @@
-"""Ids 1..n, each one 6-connected piece, none tiny."""
+"""Ids 1..n of what is seen: of neurons, each one 6-connected piece, none tiny, and of bodies in
+them."""
 
 from __future__ import annotations
 
@@ -28,6 +29,33 @@ def connected(owners: NDArray[np.int32], *, smallest: int = SMALLEST) -> Ids:
             break
         pieces = table.astype(np.uint32)[pieces]
     return np.asarray(fastremap.renumber(pieces, in_place=False)[0], np.uint64)
+
+
+def pieces_of_bodies(
+    inside: NDArray[np.bool_], neurons: Ids, bodies: NDArray[np.int32], *, smallest: int = SMALLEST
+) -> Ids:
+    """Ids 1..n of the bodies that are seen `inside` (z, y, x), 0 elsewhere.
+
+    Bodies of one neuron that touch by a face are one.  What is cut off of a body and has fewer than
+    `smallest` voxels stays a part of it: of its largest piece in the same neuron, if there is a
+    larger one.
+    """
+    pieces = cc3d.connected_components(
+        np.where(inside, neurons, 0), connectivity=6, out_dtype=np.uint32
+    )
+    sizes = np.bincount(pieces.ravel())
+    table = np.arange(len(sizes))
+    held = np.stack([pieces[inside], neurons[inside], bodies[inside]], axis=1).astype(np.int64)
+    held = np.unique(held, axis=0)
+    for piece in np.flatnonzero(sizes[1:] < smallest) + 1:
+        own = held[held[:, 0] == piece]
+        beside = held[(held[:, 1] == own[0, 1]) & np.isin(held[:, 2], own[:, 2]), 0]
+        # the first of the largest
+        table[piece] = beside[np.argmax(sizes[beside])]
+    while not np.array_equal(table, table[table]):
+        table = table[table]
+    ids = table.astype(np.uint32)[pieces]
+    return np.asarray(fastremap.renumber(ids, in_place=False)[0], np.uint64)
 
 
 def wall_distance(labels: Ids, spacing: tuple[float, ...]) -> Floats:

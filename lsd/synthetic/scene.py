@@ -24,7 +24,7 @@ class Scene:
     """What is where, per voxel (z, y, x); distances in nm.
 
     owner: neurite;  wall: to the border of the neurite;  mitochondrion: to the surface of one,
-           negative inside;
+           negative inside;  body: the nearest one, where one is near, -1 elsewhere;
     stripe: position along its axis, nm;  outline: to the wall of a vesicle or tubule;  synapse:
             0..1;
     postsynaptic: whether the voxel is on the receiving side
@@ -33,6 +33,7 @@ class Scene:
     owner: NDArray[np.int32]
     wall: Floats
     mitochondrion: Floats
+    body: NDArray[np.int32]
     stripe: Floats
     outline: Floats
     synapse: Floats
@@ -60,7 +61,7 @@ def build_scene(
     field = _nearest(neurites, positions, size)
     owner = _everywhere(field.owner, size)
     wall = _wall(field.second - field.first, connected(owner), size, planes)
-    mito, stripe = _mitochondria(neurites, owner, wall, positions, size, rng)
+    mito, body, stripe = _mitochondria(neurites, owner, wall, positions, size, rng)
     inside = contents(neurites, rng)
     outline = nearest_two(inside.walls, positions, voxel_size=size, reach=25.0)
     shown = (outline.owner == owner) & (wall > 10) & (mito > 6)
@@ -69,6 +70,7 @@ def build_scene(
         owner=owner,
         wall=wall,
         mitochondrion=mito,
+        body=body,
         stripe=stripe,
         outline=np.where(shown, outline.first, FAR),
         synapse=np.clip(-synapse.first / 25, 0, 1),
@@ -129,9 +131,9 @@ def _mitochondria(
     positions: Floats,
     size: tuple[float, ...],
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Distance to the surface of a mitochondrion (nm, negative inside), and position along its axis
-    (nm)."""
+) -> tuple[Floats, NDArray[np.int32], Floats]:
+    """Distance to the surface of a mitochondrion (nm, negative inside), which one it is, and the
+    position along its axis (nm)."""
     bodies = mitochondria(neurites, rng)
     field = nearest_two(bodies.capsules, positions, voxel_size=size, reach=25.0)
     host = np.array([*bodies.host, -1], np.int32)[field.owner]
@@ -139,4 +141,4 @@ def _mitochondria(
     distance = np.where(host == owner, np.maximum(field.first, lining - wall), FAR)
     axis = np.concatenate([bodies.axis, np.zeros((1, 3), np.float32)])[field.owner]
     stripe = axis[..., 0] * positions[0] + axis[..., 1] * positions[1] + axis[..., 2] * positions[2]
-    return distance, stripe
+    return distance, field.owner, stripe

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lsd.spec.volumes import Synthetic
 from lsd.synthetic.capsules import Floats
 from lsd.synthetic.growth import Neurite, grow
-from lsd.synthetic.labels import connected
+from lsd.synthetic.labels import connected, pieces_of_bodies
 from lsd.synthetic.microscope import Imaging, damage, displacements, image
 from lsd.synthetic.noise import smooth_noise
 from lsd.synthetic.render import Look, grey_values
@@ -59,7 +59,8 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     volumes/raw:                  uint8
     volumes/labels/neuron_ids:    uint64, dense: 1..n, each id one 6-connected piece of SMALLEST
                                   voxels or more
-    volumes/labels/mitochondria:  uint8, 1 inside; each lies within one neuron
+    volumes/labels/mitochondria:  uint64, 1..n inside, 0 elsewhere; each lies within one neuron.
+                                  Those that touch are one, as nothing is drawn between them
     Calibres are in nm, so a smaller voxel_size shows fewer and larger neurites.
     Raises ValueError if the shape has not three axes of LEAST_SHAPE or more (an anisotropic volume:
     any z).
@@ -73,10 +74,12 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
     value = image(value, IMAGING[synthetic.kind], synthetic.voxel_size, imaged)
     if synthetic.kind == "anisotropic":
         value = damage(value, damaged)
+    neurons = connected(scene.owner[tissue.middle])
+    inside = scene.mitochondrion[tissue.middle] < 0
     return {
         "volumes/raw": np.clip(value + 0.5, 0, 255).astype(np.uint8),
-        "volumes/labels/neuron_ids": connected(scene.owner[tissue.middle]),
-        "volumes/labels/mitochondria": (scene.mitochondrion[tissue.middle] < 0).astype(np.uint8),
+        "volumes/labels/neuron_ids": neurons,
+        "volumes/labels/mitochondria": pieces_of_bodies(inside, neurons, scene.body[tissue.middle]),
     }
 
 

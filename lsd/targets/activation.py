@@ -19,7 +19,7 @@ class Readout(HandedOut, ABC):
 
     A value may follow from logits of several channels and voxels, so logits and values may differ
     in their channels (`lsd.targets.target.TargetKind.logit_channels`).  One that follows from its
-    own logit alone is an `Activation`.
+    own logit alone is an `Activation`, and one of which logits follow is `Invertible`.
 
     low, high: values lie between these, both included; targets do so, too.  Values are stored as
                uint8 in 255 steps between them
@@ -39,13 +39,17 @@ class Readout(HandedOut, ABC):
         return self(logits)
 
 
-class Activation(Readout):
-    """From logits to values, voxel by voxel and channel by channel, whatever their shape."""
+class Invertible(Readout):
+    """From logits to as many values, voxel by voxel, so that each logit has a value of a target."""
 
     @abstractmethod
     def inverse(self, values: Tensor) -> Tensor:
         """Logits that become `values`; where those are at an end of the range, finite ones that
         become nearly that."""
+
+
+class Activation(Invertible):
+    """From logits to values, voxel by voxel and channel by channel, whatever their shape."""
 
 
 class Sigmoid(Activation):
@@ -62,3 +66,33 @@ class Sigmoid(Activation):
     def in_place(self, logits: Tensor) -> Tensor:
         """Values in 0..1, in the memory of the logits."""
         return logits.sigmoid_()
+
+
+class Tanh(Activation):
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)): any value in -1..1."""
+
+    low, high = -1, 1
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Values in -1..1."""
+        return logits.tanh()
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Of values of at least -1 + 1e-6 and at most 1 - 1e-6."""
+        return values.clamp(EDGE - 1, 1 - EDGE).atanh()
+
+    def in_place(self, logits: Tensor) -> Tensor:
+        """Values in -1..1, in the memory of the logits."""
+        return logits.tanh_()
+
+
+class Softmax(Invertible):
+    """exp(x) of a channel over the sum of all: probabilities of classes of which a voxel is one."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Values in 0..1 that add up to 1 over the channels."""
+        return logits.softmax(1)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """log(p), of probabilities of at least 1e-6."""
+        return values.clamp(min=EDGE).log()

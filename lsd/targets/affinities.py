@@ -12,7 +12,8 @@ from funlib.geometry import Coordinate
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, offsets_of
 from lsd.arrays.ids import ids, set_voxels
-from lsd.arrays.offsets import Offset, check_neighborhood, for_dims, reach, views, warn_beyond
+from lsd.arrays.offsets import Offset, for_dims, offsets_for, reach, warn_beyond
+from lsd.targets.pairs import alike, of_pairs
 from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
@@ -45,33 +46,10 @@ def affinities(
     ([[[0.0, 1.0, 0.0, 0.0]]], [[[False, True, True, True]]])
     """
     labels = ids(labels, "labels")
-    neighborhood = _checked(labels, neighborhood)
+    neighborhood = offsets_for(labels.shape, offsets_of(neighborhood))
     warn_beyond(labels.shape, neighborhood)
     known = set_voxels(mask, labels.shape)
-    foreground = labels != 0
-    affs = np.zeros((len(neighborhood), *labels.shape), np.float32)
-    valid = np.zeros(affs.shape, np.bool_)
-    for channel, offset in enumerate(neighborhood):
-        voxels, neighbours = views(labels.shape, offset)
-        same = labels[voxels] == labels[neighbours]
-        np.logical_and(same, foreground[voxels], out=same)
-        affs[channel][voxels] = same
-        valid[channel][voxels] = True if known is None else known[voxels] & known[neighbours]
-    return affs, valid
-
-
-def _checked(
-    labels: npt.NDArray[Any], neighborhood: Sequence[Sequence[int]]
-) -> tuple[tuple[int, ...], ...]:
-    neighborhood = offsets_of(neighborhood)
-    for offset in neighborhood:
-        if len(offset) != labels.ndim:
-            raise ValueError(
-                f"offset {tuple(offset)} has {len(offset)} entries, labels have {labels.ndim} axes "
-                f"(shape {labels.shape}); "
-                "give each offset one entry an axis, or drop z with lsd.arrays.offsets.for_dims"
-            )
-    return check_neighborhood(neighborhood)
+    return of_pairs(alike(labels), neighborhood, shape=labels.shape, known=known)
 
 
 class AffinityTarget(TargetKind[spec.Affinities]):

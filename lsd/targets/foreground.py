@@ -8,8 +8,8 @@ from lsd import spec
 from lsd.targets.target import Known, Sample, TargetKind, Values
 
 
-class ForegroundTarget(TargetKind[spec.Foreground]):
-    """Where labels are not 0, as what a head learns: one channel."""
+class ForegroundTarget(TargetKind[spec.Foreground | spec.Mask]):
+    """Where labels, or another array, are not 0, as what a head learns: one channel."""
 
     binary = True
     is_foreground = True

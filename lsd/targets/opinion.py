@@ -33,6 +33,19 @@ def of_affinities(offsets: Sequence[Offset], turn: Turn) -> tuple[Opinion | None
     return tuple(_of_affinity(offset, offsets, turn) for offset in offsets)
 
 
+def of_voxels_around(offsets: Sequence[Offset], turn: Turn) -> tuple[Opinion | None, ...]:
+    """Where a turned prediction holds what each channel says of the voxel at its offset.
+
+    It is in the channel of the turned offset; nowhere, where the kernel has no such offset, as
+    where a box of other sides is turned by its axes.
+    """
+    turned = map(turn.offset, offsets)
+    return tuple(
+        Opinion(offsets.index(step), (0,) * len(step)) if step in offsets else None
+        for step in turned
+    )
+
+
 def _of_affinity(offset: Offset, offsets: Sequence[Offset], turn: Turn) -> Opinion | None:
     turned = turn.offset(offset)
     opposite = tuple(-step for step in turned)

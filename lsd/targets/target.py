@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -34,7 +34,7 @@ from lsd.spec.answering import class_place, title_at
 from lsd.spec.code import is_outside
 from lsd.spec.kinds import behaviour
 from lsd.targets.activation import Readout, Sigmoid
-from lsd.targets.opinion import Opinion, of_affinities
+from lsd.targets.opinion import Opinion, of_affinities, of_voxels_around
 from lsd.targets.storage import Storage
 
 Array = npt.NDArray[Any]
@@ -47,7 +47,8 @@ Settings = TypeVar("Settings", bound=spec.Target)
 class Sample:
     """What a target is computed from; arrays are z y x, in 2D y x, and of one shape.
 
-    labels:     integers, 0 is background
+    labels:     integers, 0 is background; of a target about the objects of another array
+                (`lsd.spec.Target.objects`), that array
     voxel_size: nm, one an axis
     known:      voxels whose label is known, not 0; None: all.  Label 0 inside is background
     arrays:     other truth by name, those that the target asks for (`TargetKind.arrays`)
@@ -101,7 +102,7 @@ class TargetKind(ABC, Generic[Settings]):
     activation: what becomes of the logits of a head that learns it; its range is that of the
                 values of the target
     binary:     whether values are 0 or 1, so that both can be balanced
-    is_foreground: whether it is one channel that is 1 on the objects of labels, and 0 elsewhere
+    is_foreground: whether it is one channel that is 1 on the objects that it is about, 0 elsewhere
 
     dims is 2 or 3 everywhere: of the network, not of the volume.  What a kind cannot do in 2D or
     in 3D is said by its spec (`lsd.spec.Target.faults`), before anything runs.
@@ -146,8 +147,10 @@ class TargetKind(ABC, Generic[Settings]):
         return ()
 
     def arrays(self) -> tuple[str, ...]:
-        """Names of the arrays (Volume.arrays), other than labels, that it is computed from."""
-        return ()
+        """Names of the arrays (Volume.arrays), other than labels, that it is computed from: the one
+        whose objects it is about, and others that a kind names."""
+        objects = self.spec.objects()
+        return () if objects is None else (objects,)
 
     def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
         """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
@@ -161,17 +164,33 @@ class TargetKind(ABC, Generic[Settings]):
 
     def attributes(self, dims: int, *, axes: int) -> dict[str, Any]:
         """What the attributes of a predicted array say beside where it is from; `axes` is that of
-        the volume.  Of affinities, their neighborhood in voxels, an offset for each channel."""
-        offsets = self.neighborhood(dims)
-        if offsets is None:
-            return {}
-        return {"neighborhood": [[*(0,) * (axes - dims), *offset] for offset in offsets]}
+        the volume.  Of affinities, their neighborhood in voxels, an offset for each channel; of
+        what says where objects are around a voxel, these offsets."""
+        named = {
+            "neighborhood": self.neighborhood(dims),
+            "occupancy_offsets": self.occupancy_offsets(dims),
+        }
+        return {
+            name: [[*(0,) * (axes - dims), *offset] for offset in offsets]
+            for name, offsets in named.items()
+            if offsets is not None
+        }
 
     def neighborhood(self, dims: int) -> tuple[Offset, ...] | None:
         """Offsets of the channels, where it is affinities (`lsd.spec.Target.affinity_offsets`);
         None for any other target."""
         offsets = self.spec.affinity_offsets()
         return None if offsets is None else for_dims(offsets, dims)
+
+    def occupancy_offsets(self, dims: int) -> tuple[Offset, ...] | None:
+        """Offsets of the channels, where each says whether the voxel at its offset is of an object,
+        whichever; None for any other target."""
+        return None
+
+    def channel_names(self, dims: int) -> tuple[str, ...]:
+        """Names of the channels, by which a decoder may take one of them; () where they have
+        none."""
+        return ()
 
     @property
     def lowest(self) -> bool:
@@ -182,13 +201,15 @@ class TargetKind(ABC, Generic[Settings]):
     def turned(self, turn: Turn) -> tuple[Opinion | None, ...]:
         """For each channel where a prediction of turned raw, turned back, holds it; None: nowhere.
 
-        Affinities are found by their offsets.  Unless a kind says so, any other channel stays what
-        it is, as is right for all that knows no direction.
+        Affinities, and what is said of voxels around, are found by their offsets.  Unless a kind
+        says so, any other channel stays what it is, as is right for all that knows no direction.
         """
         dims = len(turn.order)
-        offsets = self.neighborhood(dims)
+        offsets, around = self.neighborhood(dims), self.occupancy_offsets(dims)
         if offsets is not None:
             return of_affinities(offsets, turn)
+        if around is not None:
+            return of_voxels_around(around, turn)
         return tuple(Opinion(channel, (0,) * dims) for channel in range(self.channels(dims)))
 
     def axis_keys(self, dims: int) -> Sequence[Hashable]:
@@ -232,7 +253,9 @@ def compute(
     not.
     """
     sample = Sample(labels, voxel_size, known, arrays or {}, device, threads)
-    kind = target_kind(target)
+    kind, objects = target_kind(target), target.objects()
+    if objects is not None:
+        sample = replace(sample, labels=sample.array(objects))
     values, valid = kind.compute(sample)
     wanted = (kind.channels(sample.dims), *labels.shape)
     title = title_at(target, kind, method="compute")

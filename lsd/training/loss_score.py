@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lsd.evaluation.score import Score
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
-from lsd.targets.activation import Activation
+from lsd.targets.activation import Invertible
 
 Array = NDArray[np.float32]
 
@@ -97,7 +97,7 @@ def score_losses(
         logits={
             name: activation.inverse(values[name])
             for name, activation in losses.activations.items()
-            if isinstance(activation, Activation)
+            if isinstance(activation, Invertible)
         },
         targets={name: batch(target) for name, (target, _) in targets.items()},
         weights={name: batch(mask.astype(np.float32)) for name, (_, mask) in targets.items()},

@@ -43,7 +43,7 @@ def check_start(config: Config) -> None:
     for stage in stages:
         training_shapes(config.variant, config.network, stage=stage.name)
         # raises ValueError where a head cannot be learned by its loss
-        StageLosses(stage.heads)
+        StageLosses(stage.heads, dims=config.network.dims)
     _check_precision(train, config.network)
     # once the last stage has begun, its checkpoint holds all of them
     if not newest_checkpoint(config, stages[-1]):

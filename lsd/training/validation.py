@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.counting import overlap_table
 from lsd.evaluation.metric import scoring
-from lsd.evaluation.score import Score, pool
+from lsd.evaluation.score import Score, defined, pool
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled, sweep_thresholds
 from lsd.losses.stage import StageLosses
 from lsd.network import sizes
@@ -28,8 +28,10 @@ from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.predicted import channels_of
 from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
 from lsd.targets import target as targets
+from lsd.targets.sections import compute_for
 from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
@@ -77,7 +79,8 @@ class Validation:
         """For tensorboard."""
         curves = {"score": self.score, **self.scores.curves()}
         for threshold, scores in self.sweep.items():
-            curves |= {f"{name}/{threshold:g}": value for name, value in scores.swept().items()}
+            swept = defined(scores.swept())
+            curves |= {f"{name}/{threshold:g}": value for name, value in swept.items()}
         if self.threshold is not None:
             curves["threshold"] = self.threshold
         return {f"validation/{name}": value for name, value in curves.items()}
@@ -139,8 +142,11 @@ class Validator:
     ) -> Validation:
         """The score at the best threshold, of all regions together."""
         scores = pooled([self._sweep(predictor, volume, roi, job) for volume, roi in regions])
-        threshold = best_threshold(scores, tolerance=job.evaluate.tolerance)
-        if not decoder_of(job.segment).has_thresholds:
+        decoder = decoder_of(job.segment)
+        threshold = best_threshold(
+            scores, tolerance=job.evaluate.tolerance, joins_least=decoder.joins_least
+        )
+        if not decoder.has_thresholds:
             return Validation(scores[threshold])
         return Validation(scores[threshold], threshold, scores)
 
@@ -149,7 +155,10 @@ class Validator:
     ) -> Sweep:
         settings, evaluate, decoder = job.segment, job.evaluate, decoder_of(job.segment)
         predicted = predict_region(predictor, volume, roi)
-        heads = {name: self._as_on_disk(name, predicted[name]) for name in decoder.reads(settings)}
+        heads = {
+            name: self._as_on_disk(name, predicted[name], voxel_size=volume.voxel_size)
+            for name in decoder.reads(settings)
+        }
         decoded = decoder.decode(
             heads,
             settings,
@@ -157,24 +166,27 @@ class Validator:
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
-        table = overlap_table(
-            decoded.fragments,
-            truth,
-            known=known if evaluate.use_mask else None,
-            connected=evaluate.connected,
-            ignore=evaluate.ignore,
-        )
-        return sweep_thresholds(
-            table, decoded.edges, decoded.scores, job.thresholds, score=scoring(evaluate)
-        )
+        sweep: dict[float, Score] = {}
+        for part, thresholds in decoded.parts(job.thresholds):
+            table = overlap_table(
+                part.fragments,
+                truth,
+                known=known if evaluate.use_mask else None,
+                connected=evaluate.connected,
+                ignore=evaluate.left_out,
+            )
+            sweep |= sweep_thresholds(
+                table, part.edges, part.scores, thresholds, score=scoring(evaluate)
+            )
+        return sweep
 
-    def _as_on_disk(self, name: str, values: Array) -> Prediction:
+    def _as_on_disk(self, name: str, values: Array, *, voxel_size: tuple[float, ...]) -> Prediction:
         """A head as segmentation reads it from disk."""
-        target = targets.target_kind(self.stage.heads[name].target)
-        storage = target.storage
+        target = self.stage.heads[name].target
+        storage = targets.target_kind(target).storage
         stored = storage.to_uint8(torch.from_numpy(values)).numpy()
-        offsets = target.neighborhood(self.network.dims)
-        return Prediction(stored, offsets, (storage.low, storage.high))
+        channels, limits = channels_of(target, self.network.dims), (storage.low, storage.high)
+        return Prediction.of(stored, channels, limits=limits, voxel_size=voxel_size)
 
     def _losses(
         self, predictor: Predictor, losses: StageLosses, volume: OpenVolume, roi: Roi
@@ -182,16 +194,16 @@ class Validator:
         """Loss of each head over a region."""
         predicted = predict_region(predictor, volume, roi)
         labels, known = volume.read_truth(roi)
-        heads, flat = self.stage.heads, self.network.dims == 2
+        heads, dims = self.stage.heads, self.network.dims
         return score_losses(
             losses,
             predicted,
-            {name: _target(head.target, volume, roi, flat=flat) for name, head in heads.items()},
+            {name: _target(head.target, volume, roi, dims=dims) for name, head in heads.items()},
             labels=labels,
             known=known,
             voxel_size=volume.voxel_size,
             weights={name: heads[name].loss.weight for name in self.heads},
-            flat=flat,
+            flat=dims == 2,
         )
 
 
@@ -230,6 +242,7 @@ def validation_job(
         predict=config.predict,
         segment=config.segment,
         evaluate=config.evaluate,
+        dims=config.network.dims,
         by_loss=by_loss,
     )
 
@@ -276,25 +289,15 @@ def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
 
 
 def _target(
-    target: Target, volume: OpenVolume, roi: Roi, *, flat: bool
+    target: Target, volume: OpenVolume, roi: Roi, *, dims: int
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """The target of a head, (c, z, y, x), and where it is known; flat: section by section."""
+    """The target of a head of a network of `dims` axes, (c, z, y, x), and where it is known."""
     labels, known = volume.read_truth(roi)
-    arrays = {name: volume.read_array(name, roi) for name in volume.arrays}
-    if not flat:
-        return targets.compute(
-            target, labels, known=known, arrays=arrays, voxel_size=volume.voxel_size
-        )
-    sections = [
-        targets.compute(
-            target,
-            labels[z],
-            known=known[z],
-            arrays={name: array[z] for name, array in arrays.items()},
-            voxel_size=volume.voxel_size[1:],
-        )
-        for z in range(len(labels))
-    ]
-    return np.stack([values for values, _ in sections], axis=1), np.stack(
-        [mask for _, mask in sections], axis=1
+    return compute_for(
+        target,
+        labels,
+        dims=dims,
+        known=known,
+        arrays={name: volume.read_array(name, roi) for name in volume.arrays},
+        voxel_size=volume.voxel_size,
     )

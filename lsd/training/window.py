@@ -34,7 +34,9 @@ def window(
     validated as a whole.
     dims: axes of the network
     """
-    counted = _counted(volume, roi, evaluate, by_loss=not is_decoded(segment, stage.heads))
+    counted = _counted(
+        volume, roi, evaluate, by_loss=not is_decoded(segment, stage.heads, dims=dims)
+    )
     if counted is None:
         return roi
     margin = _margin(volume, stage, segment, dims=dims)

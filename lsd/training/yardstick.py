@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import field_serializer
 
 from lsd.segmentation.predicted import is_decoded
-from lsd.segmentation.threshold import BLOCKS, COUNTING, scoring_settings, without
+from lsd.segmentation.threshold import BESIDE, BLOCKS, scoring_settings, without
 from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
 from lsd.spec.base import PositiveFloat, Region, Shape
 from lsd.spec.run import Thresholds
@@ -87,7 +87,7 @@ class SegmentationYardstick(Yardstick):
 
     @field_serializer("evaluate")
     def _evaluate(self, evaluate: Evaluate) -> dict[str, Any]:
-        return without(evaluate.model_dump(mode="json"), COUNTING)
+        return without(evaluate.model_dump(mode="json"), BESIDE)
 
 
 class ScoredRegion(Spec):
@@ -112,17 +112,18 @@ def yardstick(
     predict: Predict,
     segment: Segment,
     evaluate: Evaluate,
+    dims: int,
     by_loss: bool = False,
 ) -> SegmentationYardstick | LossYardstick:
-    """Of a stage: by its loss where that is wanted, or it does not give all heads that the decoder
-    reads."""
+    """Of a stage: by its loss where that is wanted, or it does not give what the decoder reads;
+    dims: axes of the network."""
     inputs = {
         "volumes": dict(volumes),
         "predicted": tuple(predicted),
         "precision": precision,
         "predict": BlockSize.of(predict),
     }
-    if by_loss or not is_decoded(segment, stage.heads):
+    if by_loss or not is_decoded(segment, stage.heads, dims=dims):
         return LossYardstick(**inputs, evaluate=ScoredRegion(region=evaluate.region))
     return SegmentationYardstick(
         **inputs,

@@ -7,11 +7,15 @@ import logging
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 from funlib.geometry import Roi
 
 from lsd.spec import Synthetic
+from lsd.volumes.array import Array
 from lsd.volumes.create import create_array
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,34 @@ def generate(synthetic: Synthetic, data_root: Path) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def check_instances(arrays: Mapping[str, Array], container: Path) -> None:
+    """Looks whether truth of a synthetic volume is a mask that does not tell its objects apart.
+
+    Versions before wrote volumes/labels/mitochondria as one, uint8, whose voxels are the same.  As
+    a further array, of which a head may learn a mask, it is as good as ever, and what it is not is
+    said once.  Raises ValueError where it is the labels.
+
+    arrays: by what they are for: "raw", "labels", "labels_mask", "arrays.<name>"
+    """
+    for role, array in arrays.items():
+        is_truth = role == "labels" or role.startswith("arrays.")
+        if is_truth and array.source.path == container and array.dtype == np.uint8:
+            words = (
+                f"{array.name} was written by an earlier version of this program and is a mask: it "
+                f"does not say which voxels are one mitochondrion; delete {container}, and it is "
+                "made again, with the same raw and neurons"
+            )
+            if role == "labels":
+                raise ValueError(words)
+            _warn(words)
+
+
+@cache
+def _warn(words: str) -> None:
+    """Once in each process."""
+    log.warning(words)
 
 
 def _write(synthetic: Synthetic, container: Path) -> None:

@@ -8,6 +8,7 @@ because there is no other way to read it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields, replace
 from numbers import Integral
 from pathlib import Path
@@ -138,10 +139,15 @@ class VolumeInput(Spec):
         return _input(volume, spec, data_root, {"raw": roi})
 
     @classmethod
-    def truth(cls, volume: OpenVolume, data_root: Path, *, roi: Roi) -> VolumeInput:
-        """Labels of `roi`, and where they are known."""
-        spec = _reduced(volume.spec, region=_slices(volume.roi), fit="intersect")
-        return _input(volume, spec, data_root, {"labels": roi, **_known(volume, roi)})
+    def truth(
+        cls, volume: OpenVolume, data_root: Path, *, roi: Roi, arrays: Collection[str] = ()
+    ) -> VolumeInput:
+        """Labels of `roi`, and where they are known; arrays: further truth, by its names in
+        Volume.arrays."""
+        further = {name: volume.spec.arrays[name] for name in arrays}
+        spec = _reduced(volume.spec, region=_slices(volume.roi), fit="intersect", arrays=further)
+        read = {"labels": roi, **{f"arrays.{name}": roi for name in arrays}}
+        return _input(volume, spec, data_root, {**read, **_known(volume, roi)})
 
     @classmethod
     def known(cls, volume: OpenVolume, data_root: Path, *, roi: Roi) -> VolumeInput:
@@ -239,6 +245,7 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
     array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
+    array_names |= set(fields["arrays"])
     for field in ("voxel_size", "offset", "axes"):
         if isinstance(fields[field], dict):
             by_name = {name: value for name, value in fields[field].items() if name in array_names}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lsd.spec import Region, Volume
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
-from lsd.volumes.generated import generate
+from lsd.volumes.generated import check_instances, generate
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
@@ -176,6 +176,8 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             if reference is not None
         }
         check_against_files(volume, arrays)
+        if volume.synthetic:
+            check_instances(arrays, container)
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)

@@ -44,7 +44,15 @@ def test_every_field_has_a_meaning(section, name) -> None:
 def test_every_spec_is_a_section() -> None:
     """All that a config can hold; each family by its kinds."""
     there = {section.spec for section in sections()}
-    families = (spec.Target, spec.Loss, spec.Trunk, spec.Augmentation, spec.Decoder, spec.Scoring)
+    families = (
+        spec.Target,
+        spec.Loss,
+        spec.Trunk,
+        spec.Augmentation,
+        spec.Decoder,
+        spec.Scoring,
+        spec.Kernel,
+    )
     assert {kind for family in families for kind in family.kinds().values()} <= there
     alone = (
         Config, spec.Dataset, spec.Volume, spec.Synthetic, spec.Sharpen, spec.Variant, spec.Stage,

@@ -44,7 +44,9 @@ def _with(voi_split, voi_merge):
 
 def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
     assert best_threshold({0.3: _with(1, 1), 0.5: _with(0.5, 0.75), 0.7: _with(0.75, 0.5)}) == 0.5
-    assert best_threshold({0.7: _with(0.75, 0.5), 0.5: _with(0.5, 0.75)}) == 0.5
+    equal = {0.7: _with(0.75, 0.5), 0.5: _with(0.5, 0.75)}
+    assert best_threshold(equal) == 0.5
+    assert best_threshold(equal, joins_least="highest") == 0.7
     with pytest.raises(ValueError, match="no threshold"):
         best_threshold({})
 

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from lsd.arrays.offsets import views
 from lsd.segmentation.decoders.blocks import BlockDecoder
+from lsd.segmentation.decoders.thresholds import ThresholdDecoder
 from lsd.segmentation.scoring.scoring import EdgeScoring
 from lsd.spec import Decoder, Scoring
 
@@ -36,6 +37,27 @@ class PiecesDecoder(BlockDecoder):
             inside &= mask
         # voxels that share a face
         return ndimage.label(inside)[0].astype(np.uint64)
+
+
+class Dark(Decoder):
+    """Objects are where a head is low.
+
+    head: of one channel
+    """
+
+    kind: Literal["dark"] = "dark"
+    behaviour: ClassVar[str] = "kinds_outside.decoders:DarkDecoder"
+    head: str = "boundary"
+
+
+class DarkDecoder(ThresholdDecoder):
+    """By `Dark`."""
+
+    def reads(self, settings):
+        return (self.spec.head,)
+
+    def foreground(self, heads):
+        return 1 - heads[self.spec.head].probabilities[0]
 
 
 class Strongest(Scoring):

@@ -7,11 +7,13 @@ import pytest
 from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.metric import scoring
 from lsd.evaluation.partition import Partition, compare
 from lsd.evaluation.scores import VolumeScores
 from lsd.report.colours import boundaries, colours, grey, magnified, overlay
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
+from lsd.spec import Evaluate
 
 
 def test_importing_the_room_does_not_load_matplotlib() -> None:
@@ -149,3 +151,36 @@ def test_slices(tmp_path, monkeypatch, shape, voxel_size) -> None:
     right = picture[:, 3 * picture.shape[1] // 4 :]
     orange = (right[..., 0] > 0.7) & (right[..., 2] < 0.5) & (right[..., 1] < 0.7)
     assert orange.any(), "what was merged is marked"
+
+
+def test_segments_on_background_are_marked_where_it_counts(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("lsd.report.figures._PIXELS", 40)
+    shape = (20, 20)
+    truth, segments = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+    truth[:, :10], segments[5:, :] = 1, 7
+    partners = Partners.of(Contingency.of(segments, truth))
+    pink = {}
+    for counts in (True, False):
+        section = SectionImages(
+            "", np.full(shape, 0.5, np.float32), truth, segments, np.ones(shape, bool), counts
+        )
+        path = tmp_path / f"{counts}.png"
+        picture = _pixels(draw_sections([section], partners, path, title="", voxel_size=(8.0, 8.0)))
+        right = picture[: 3 * len(picture) // 4, 3 * picture.shape[1] // 4 :]
+        pink[counts] = ((right[..., 0] > 0.6) & (right[..., 1] < 0.35)).mean()
+    # 15 of 40 halves of a row
+    assert pink[True] > 0.15
+    assert pink[False] == 0
+
+
+def test_a_sweep_of_objects_is_drawn_though_some_is_undefined(tmp_path) -> None:
+    nothing = np.zeros(9, int)
+    score = scoring(Evaluate(metric="objects"))
+    swept = {
+        t: score(Contingency.of(nothing + (np.arange(9) < n), nothing))
+        for n, t in enumerate((0.1, 0.5, 0.9))
+    }
+    assert [each.value for each in swept.values()] == [None, 0, 0]
+    volumes = {"a": VolumeScores("test", Roi((0, 0, 0), (1, 1, 1)), swept[0.5], sweep=swept)}
+    picture = _pixels(draw_sweep(volumes, 0.5, tmp_path / "sweep.png"))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50

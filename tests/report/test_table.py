@@ -1,10 +1,15 @@
 """The table of scores, character by character."""
 
+import numpy as np
 from funlib.geometry import Roi
 
+from lsd.arrays.contingency import Contingency
+from lsd.evaluation.metric import scoring
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.table import scores_table, table
+from lsd.spec import Evaluate
+from lsd.sweep.chain import scores_by_heading
 
 SCORES = Partition(0.5, 0.25, (60.0, 80.0, 100.0), voxels=100, segments=3, objects=2)
 ROI = Roi((0, 0, 0), (1, 10, 10))
@@ -59,3 +64,29 @@ def test_the_score_of_the_formula_of_cremi_says_that_it_is_not_theirs() -> None:
     note = " ".join(lines[3:-1])
     assert "cremi.org leaves out truth within 25 nm of a boundary" in note
     assert "segment 0 as single voxels in ARAND only" in note
+
+
+def test_scores_of_objects_have_headings_of_their_own_and_undefined_is_a_dash() -> None:
+    score, nothing = scoring(Evaluate(metric="objects")), np.zeros(4, int)
+    found = {
+        "a": _volume("validate", score(Contingency.of(np.arange(4), np.arange(4)))),
+        "b": _volume("validate", score(Contingency.of(nothing, nothing))),
+    }
+    lines = scores_table(Evaluation(0.3, "validation volumes: a, b", found)).splitlines()
+    assert lines[0].endswith("fragments' accuracy50")
+    assert lines[2].split()[2:] == ["1.000"] * 8 + ["-"]
+    assert lines[3].split()[2:] == ["-"] * 9
+    assert lines[4].split() == ["all", "validate", *["1.000"] * 8]
+    assert "COCO" in lines[5]
+    assert lines[-1] == "threshold 0.3, from validation volumes: a, b"
+
+
+def test_columns_of_sweeps_are_those_of_before_where_a_test_volume_was_scored() -> None:
+    """Without one the validation volumes have all columns."""
+    test, validate = {"c": _volume("test")}, {"a": _volume("validate")}
+    columns = ["VOI split", "VOI merge", "VOI sum", "ARAND", "sqrt(VOI*ARAND)"]
+    both = scores_by_heading(Evaluation(0.3, "", {**validate, **test}))
+    assert list(both) == ["validate VOI", *(f"test {column}" for column in columns)]
+    alone = scores_by_heading(Evaluation(0.3, "", validate))
+    assert list(alone) == ["validate VOI", *(f"validate {column}" for column in columns)]
+    assert alone["validate VOI"] == alone["validate VOI sum"] == SCORES.voi_sum

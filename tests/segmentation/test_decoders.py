@@ -26,26 +26,48 @@ def ours(family):
     return [kind for kind in family.kinds().values() if kind.__module__.startswith("lsd.")]
 
 
+def heads_for(decoder, settings, seed):
+    """Heads of what the decoder reads: affinities, what is said of voxels around, or one
+    channel."""
+    affs = noise(len(FAR), SHAPE, seed)
+    return {
+        name: Prediction(affs, FAR)
+        if name == settings.affinities
+        else Prediction(affs, occupancy=FAR)
+        if decoder.reads_occupancy
+        else Prediction(affs[:1])
+        for name in decoder.reads(settings)
+    }
+
+
 @pytest.mark.parametrize("kind", ours(Decoder), ids=lambda kind: kind.__name__)
 def test_every_decoder(kind) -> None:
     pytest.importorskip("mwatershed")
     settings = Segment(
         decoder=kind(), fragments=Fragments(min_seed_distance=3), mutex={"bias": (0.1, -0.3)}
     )
-    decoder, affs = decoder_of(settings), noise(len(FAR), SHAPE, 0)
-    heads = {name: Prediction(affs, FAR) for name in decoder.reads(settings)}
+    decoder = decoder_of(settings)
+    heads = heads_for(decoder, settings, 0)
+    assert decoder.misfit({name: head.channels for name, head in heads.items()}) is None
     found = decoder.decode(heads, settings)
-    assert found.fragments.shape == SHAPE
-    ids = np.unique(found.fragments)
-    np.testing.assert_array_equal(ids[ids > 0], np.arange(1, ids.max() + 1))
-    assert (len(found.edges) > 0) == decoder.has_thresholds
-    again = decode(affs, FAR, settings)
-    np.testing.assert_array_equal(found.segmentation(0.4), again.segmentation(0.4))
+    parts = list(found.parts((0.4, 0.6)))
+    assert [t for _, thresholds in parts for t in thresholds] == [0.4, 0.6]
+    for part, _ in parts:
+        assert part.fragments.shape == SHAPE
+        ids = np.unique(part.fragments)
+        np.testing.assert_array_equal(ids[ids > 0], np.arange(1, ids.max() + 1))
+        # a segmentation of its own at each threshold, or what edges join
+        assert (len(part.edges) > 0) == (decoder.has_thresholds and len(parts) == 1)
+    last, _ = parts[-1]
+    np.testing.assert_array_equal(found.segmentation(0.6), last.segmentation(0.6))
+    if decoder.reads_affinities and len(heads) == 1:
+        again = decode(heads[settings.affinities].values, FAR, settings)
+        np.testing.assert_array_equal(found.segmentation(0.4), again.segmentation(0.4))
     strength = decoder.strength(heads, settings)
     assert strength.shape == SHAPE
     assert 0 <= strength.min() <= strength.max() <= 1
     for high in (0.0, 1 / 255, 0.3, 1.0):
-        assert decoder.why_nothing(PredictedValues(0.0, high, high, affs.dtype), settings)
+        assert decoder.why_nothing(PredictedValues(0.0, high, high, np.dtype("u1")), settings)
     assert decoder.array_name(0.3 if decoder.has_thresholds else None).startswith("segmentation/")
     # written by its name, as configs of before have it
     assert settings.model_dump(mode="json")["decoder"] == kind().kind
@@ -59,8 +81,8 @@ def test_nothing_outside_of_the_mask() -> None:
     for kind in ours(Decoder):
         settings = Segment(decoder=kind(), fragments=Fragments(min_seed_distance=3))
         decoder = decoder_of(settings)
-        heads = {name: Prediction(noise(6, SHAPE, 1), FAR) for name in decoder.reads(settings)}
-        assert not decoder.decode(heads, settings, mask=mask).fragments[:, 8].any()
+        found = decoder.decode(heads_for(decoder, settings, 1), settings, mask=mask)
+        assert not found.segmentation(0.4)[:, 8].any()
 
 
 NAMES = ("mean", "mean_all", "hist_quant_10", "hist_quant_95_max", "size_difference")

@@ -17,6 +17,13 @@ TARGETS = {
     "sphere": spec.Descriptors(sigma=24.0, mode="sphere", downsample=3),
     "boundary": spec.Boundary(width=2),
     "mask": spec.Mask(array="mitochondria"),
+    "foreground": spec.Foreground(),
+    "around": spec.Occupancy(mode="foreground", kernel=spec.Box(size=(3, 5, 4))),
+    "ball": spec.Occupancy(kernel=spec.Ball(radius=14, voxel_size=(8, 6, 5)), half=True),
+    "interior": spec.InteriorBoundary(width=2),
+    "distance": spec.SignedDistance(reach=22),
+    "classes": spec.Semantic(classes=(1, 2, 4), ignore=3),
+    "mitochondria": spec.SignedDistance(reach=9, array="mitochondria"),
 }
 every = pytest.mark.parametrize("name", TARGETS)
 
@@ -45,8 +52,9 @@ def test_shapes(name, dims):
     assert values.shape == mask.shape == (channels(target, dims), *shape)
     assert (values.dtype, mask.dtype) == (np.float32, np.bool_)
     assert not mask[:, ~known].any()
-    assert values.min() >= 0
-    assert values.max() <= 1
+    activation = target_kind(target).activation
+    assert values.min() >= activation.low
+    assert values.max() <= activation.high
 
 
 @every
@@ -136,7 +144,9 @@ def test_any_target_has_a_test():
     assert all(
         adapter.validate_python({**target.model_dump()}) == target for target in TARGETS.values()
     )
-    assert kinds == {"affinities", "descriptors", "boundary", "mask"}
+    # of embeddings it is affinities, see test_embeddings
+    ours = {n for n, kind in spec.Target.kinds().items() if kind.__module__.startswith("lsd.")}
+    assert kinds == ours - {"embeddings"}
 
 
 def test_says_what_is_wrong():

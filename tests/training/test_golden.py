@@ -12,7 +12,7 @@ from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
-from lsd.targets.target import channels
+from lsd.targets.target import channels, target_kind
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text())
 
@@ -38,6 +38,7 @@ def _check_prediction(checkpoint, variant, dims) -> None:
     assert {name: head.shape for name, head in heads.items()} == {
         name: (channels(head.target, dims), 9, 12, 11) for name, head in wanted.items()
     }
-    for head in heads.values():
+    for name, head in heads.items():
+        activation = target_kind(wanted[name].target).activation
         assert head.dtype == np.float32
-        assert 0 <= head.min() < head.max() <= 1
+        assert activation.low <= head.min() < head.max() <= activation.high

@@ -8,9 +8,13 @@ from funlib.geometry import Roi
 
 from lsd.spec import (
     Affinities,
+    Ball,
+    Bce,
     Config,
+    CrossEntropy,
     Dataset,
     Descriptors,
+    Dice,
     Discriminative,
     Embeddings,
     Foreground,
@@ -18,12 +22,16 @@ from lsd.spec import (
     GrowBoundary,
     Head,
     Intensity,
+    InteriorBoundary,
     Loss,
     Malis,
     Mse,
     Network,
+    Occupancy,
     Predict,
     Segment,
+    Semantic,
+    SignedDistance,
     Simple,
     Stage,
     Supervoxel,
@@ -43,6 +51,20 @@ NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 FAR = (*NEAR, (-2, 0, 0), (0, -3, 0), (0, 0, -3))
 AFFS = Head(target=Affinities(), loss=Loss(balance=True))
 EMBEDDINGS = Head(target=Embeddings(neighborhood=FAR, dimensions=6), loss=Discriminative())
+# what a voxel says of itself counts most
+AROUND = Head(
+    target=Occupancy(mode="foreground", kernel=((0, 0, 0), (0, -1, 0), (0, 0, 2), (-1, -2, 1))),
+    loss=Bce(balance=True, channel_weights=(9, 1, 1, 1)),
+)
+INSTANCES = Head(
+    target=Occupancy(kernel=Ball(radius=21, voxel_size=VOXEL_SIZE), half=True), loss=Dice()
+)
+OBJECTS = {
+    "interior": Head(target=InteriorBoundary(width=1.5), loss=Bce()),
+    "distance": Head(target=SignedDistance(reach=40)),
+    # a class for each of the cells
+    "cells": Head(target=Semantic(classes=tuple(range(1, 21))), loss=CrossEntropy(balance=True)),
+}
 LONG = Head(target=Affinities(neighborhood=FAR), loss=Loss(kind="bce"))
 
 
@@ -72,6 +94,9 @@ VARIANTS = {
         affs=AFFS.derive(loss=Supervoxel(mode="additive", balance=True)),
         foreground=Head(target=Foreground(), loss=Supervoxel(criterion="individual")),
     ),
+    "lov_foreground": _one(lov=AROUND),
+    "lov_instance": _one(lov=INSTANCES),
+    "objects": _one(**OBJECTS),
 } | {
     f"mtlsd_{kind}": Variant(stages=(Stage(heads={"lsds": LSDS, "affs": AFFS}, weighting=kind),))
     for kind in ("uncertainty", "pcgrad", "project_auxiliary", "cosine_gate")

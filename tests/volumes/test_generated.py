@@ -67,3 +67,42 @@ def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="no"):
         generate(Synthetic(shape=SHAPE), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+MITO = "volumes/labels/mitochondria"
+
+
+def of_before(spec):
+    """As earlier versions made it: mitochondria are a mask."""
+    arrays = fake(spec)
+    return {**arrays, MITO: (arrays["volumes/raw"] > 4).astype(np.uint8)}
+
+
+def test_a_mask_of_before_is_refused_as_labels_alone(tmp_path, monkeypatch, caplog) -> None:
+    """As a mask it is what it was; as labels it would be one object."""
+    monkeypatch.setattr("lsd.synthetic.synthesize", of_before)
+    synthetic = Synthetic(shape=SHAPE)
+    as_mask = Volume(
+        synthetic=synthetic, labels="volumes/labels/neuron_ids", arrays={"mitochondria": MITO}
+    )
+    for _ in range(2):
+        opened = open_volume(as_mask, name="s", data_root=tmp_path)
+    assert set(np.unique(opened.read_array("mitochondria", opened.roi))) == {0, 1}
+    assert caplog.text.count("does not say which voxels are one mitochondrion") == 1
+    as_labels = Volume(synthetic=synthetic, labels=MITO)
+    with pytest.raises(ValueError, match=r"earlier version.*a mask.*delete .*synthetic_iso.*again"):
+        open_volume(as_labels, name="s", data_root=tmp_path)
+
+
+def test_mitochondria_are_labels_or_a_further_array(tmp_path) -> None:
+    synthetic = Synthetic(shape=(24, 48, 48), seed=5)
+    as_labels = Volume(synthetic=synthetic, labels=MITO)
+    opened = open_volume(as_labels, name="s", data_root=tmp_path)
+    labels = opened.read_labels(opened.roi)
+    assert labels.max() > 1
+    assert opened.labels.dtype == np.uint64
+    both = Volume(
+        synthetic=synthetic, labels="volumes/labels/neuron_ids", arrays={"mitochondria": MITO}
+    )
+    opened = open_volume(both, name="s", data_root=tmp_path)
+    np.testing.assert_array_equal(opened.read_array("mitochondria", opened.roi), labels)

@@ -13,8 +13,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
 from lsd.cli.survey.words import about, amount, times
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Prediction, range_of
-from lsd.segmentation.predicted import PredictedHead, neighborhoods, open_heads
+from lsd.segmentation.predicted import PredictedHead, channels_read, open_heads
 from lsd.segmentation.results import other_than_asked
 from lsd.spec import Config, Segment
 from lsd.spec.paths import prediction, segmentation
@@ -57,7 +56,7 @@ def _refuse_other_heads(config: Config) -> None:
     """ValueError where neither the variant nor a prediction can have what the decoder reads."""
     names = config.dataset.named(config.predict.volumes)
     if not any(prediction(config, name).exists() for name in names):
-        neighborhoods(config.variant.heads(), config.segment, dims=config.network.dims)
+        channels_read(config.variant.heads(), config.segment, dims=config.network.dims)
 
 
 def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -> Iterator[str]:
@@ -109,17 +108,12 @@ def _how_long(settings: Segment, predicted: Mapping[str, PredictedHead], roi: Ro
     shape = [min(n, _PIECE) for n in roi.shape]
     begin = [b + (n - s) // 2 for b, n, s in zip(roi.begin, roi.shape, shape, strict=True)]
     decoder = decoder_of(settings)
-    heads = {
-        name: Prediction(
-            head.array.read(Roi(begin, shape)),
-            head.neighborhood,
-            range_of(head.array.source.handle.attrs),
-        )
-        for name, head in predicted.items()
-    }
-    decoder.decode(heads, settings)
+    heads = {name: head.read(Roi(begin, shape)) for name, head in predicted.items()}
+    thresholds = sorted(set(settings.thresholds))
+    # once before, since kernels are compiled when they are first called
+    list(decoder.decode(heads, settings).parts(thresholds))
     since = time.perf_counter()
-    decoder.decode(heads, settings)
+    list(decoder.decode(heads, settings).parts(thresholds))
     rate = math.prod(shape) / (time.perf_counter() - since)
     seconds = math.prod(roi.shape) / rate / max(settings.workers.count, 1)
     return f"{about(seconds)} from the start: a guess, from a piece that was segmented now"

@@ -1,7 +1,8 @@
 """What a kind of decoder offers: everything else asks it, and never which decoder it is.
 
-    DecoderKind      its steps over blocks are its own
-    GraphDecoder     fragments of each block, edges between them, tables (`decoders.graph`)
+    DecoderKind       its steps over blocks are its own
+    GraphDecoder      fragments of each block, edges between them, tables (`decoders.graph`)
+    ThresholdDecoder  where objects are, and objects at each threshold (`decoders.thresholds`)
 
 The settings of the decoders of this package stand in `Segment` (its fragments, mutex, scoring ..),
 those of others in their own specs.
@@ -13,13 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.step import Step
-from lsd.segmentation.kernels.prediction import Decoded, Heads
+from lsd.segmentation.kernels.prediction import Channels, Heads, Segmentations
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
@@ -48,18 +49,23 @@ class DecoderKind(ABC):
 
     has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
                     Without, there is one
-    reads_affinities: whether each head that it reads must hold affinities
+    joins_least:    which of several thresholds gives the smaller segments
+    reads_affinities: whether the head that segment.affinities names must hold affinities
+    reads_occupancy: whether the heads that it reads must say of voxels around whether they are of
+                    an object, see `Channels`
     takes:          fields of config.segment that it takes its settings from, beside its own; None:
                     it may take any
     pieces:         what of a volume its first step makes, as messages call it
     first_step:     name of its first step on disk
     """
 
-    has_thresholds: ClassVar[bool] = False
-    reads_affinities: ClassVar[bool] = False
-    takes: ClassVar[tuple[str, ...] | None] = None
-    pieces: ClassVar[str] = "segments"
-    first_step: ClassVar[str]
+    has_thresholds: bool = False
+    joins_least: Literal["lowest", "highest"] = "lowest"
+    reads_affinities: bool = False
+    reads_occupancy: bool = False
+    takes: tuple[str, ...] | None = None
+    pieces: str = "segments"
+    first_step: str
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec
@@ -67,6 +73,11 @@ class DecoderKind(ABC):
     @abstractmethod
     def reads(self, settings: Segment) -> tuple[str, ...]:
         """Names of the heads that it reads."""
+
+    def misfit(self, channels: Mapping[str, Channels]) -> str | None:
+        """What it wants of the heads that it reads and does not get, in a sentence with the way
+        out; channels: of each of them, by name."""
+        return None
 
     @abstractmethod
     def decode(
@@ -76,7 +87,7 @@ class DecoderKind(ABC):
         *,
         mask: NDArray[Any] | None = None,
         first_section: int = 0,
-    ) -> Decoded:
+    ) -> Segmentations:
         """What it makes of arrays, all at once.
 
         mask: (z, y, x), 0 where there are to be no segments; first_section: z of the first section

@@ -19,7 +19,14 @@ from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import warn_of_edits
 from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun, forget_others, yet_to_run
-from lsd.segmentation.on_disk.results import Results, in_config_words, refuse, whole_step
+from lsd.segmentation.on_disk.results import (
+    FinalResults,
+    JoinedResults,
+    Results,
+    in_config_words,
+    refuse,
+    whole_step,
+)
 from lsd.segmentation.on_disk.tables import FragmentPlaces, open_table, whole_tables, write_tables
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, SIZE, UNCUT, FragmentsJob
@@ -106,12 +113,8 @@ class GraphDecoder(DecoderKind):
         refuse(container, list(dict.fromkeys(differences)))
         if self.has_thresholds:
             counts = read_ledger(fragments.folder).records["count"]
-            return Results(
-                container,
-                array,
-                FragmentPlaces.of(counts, voxels_per_block(fragments.grid)),
-                origin,
-            )
+            places = FragmentPlaces.of(counts, voxels_per_block(fragments.grid))
+            return JoinedResults(container, array, places, origin)
         return self._final(container, edges.digest)
 
     def _final(self, container: Path, edges: str) -> Results:
@@ -123,7 +126,7 @@ class GraphDecoder(DecoderKind):
                 f"{container} holds no {name} of its edges; run {typed('segment')} again"
             )
         step = whole_step(steps[-1].folder)
-        return Results(container, open_array(container, name), None, step.digest)
+        return FinalResults(open_array(container, name), step.digest)
 
     def _table(self, segmentation: str) -> str:
         """The table that a segmentation is looked up in: tables are called after thresholds."""

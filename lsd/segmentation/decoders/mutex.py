@@ -25,6 +25,7 @@ from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.kernels.prediction import Decoded, Heads
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.on_disk.results import (
+    FinalResults,
     Results,
     highest_id,
     in_config_words,
@@ -33,12 +34,11 @@ from lsd.segmentation.on_disk.results import (
 )
 from lsd.segmentation.over_blocks.edges import OnAffinities
 from lsd.segmentation.over_blocks.fragments import Source
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, open_mask
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, MaskInput, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
 from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
-from lsd.volumes.inputs import VolumeInput
 
 ARRAY = "segmentation/mutex"
 
@@ -85,7 +85,7 @@ class MutexDecoder(DecoderKind):
         step = whole_step(step_folder(container, self.first_step))
         differences = self.first(inputs, container).differs(step)
         refuse(container, in_config_words(differences, settings="mutex"))
-        return Results(container, open_array(container, ARRAY), None, step.digest)
+        return FinalResults(open_array(container, ARRAY), step.digest)
 
     def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:
         """The affinities."""
@@ -110,7 +110,7 @@ class MutexJob(OnAffinities):
 
     version: Version = 3
     settings: Mutex
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
 
     def open(self, container: Path, worker: int) -> MutexFunction:
         """Ready to be called."""

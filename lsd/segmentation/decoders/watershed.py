@@ -32,6 +32,7 @@ from lsd.segmentation.fragments import fragments
 from lsd.segmentation.kernels.nearest import mean_affinity, nearest
 from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets, Prediction
 from lsd.segmentation.on_disk.results import in_config_words
+from lsd.segmentation.over_blocks.both_ends import BothEnds
 from lsd.segmentation.over_blocks.contacts import CONTACT, ContactsJob
 from lsd.segmentation.over_blocks.edges import EDGE, EdgesJob, edge_context
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT, FragmentsJob
@@ -193,7 +194,7 @@ class WatershedJob(FragmentsJob):
     affinities."""
 
     version: Version = 4
-    affinities: ArrayInput
+    affinities: ArrayInput | BothEnds
     neighborhood: Offsets
     settings: FragmentSettings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +17,15 @@ def flood(
     seeds: NDArray[np.integer],
     *,
     within: NDArray[np.bool_] | None = None,
+    steps: Sequence[Sequence[int]] | None = None,
 ) -> NDArray[np.int32]:
     """Grow `seeds` over all of `height`, from high to low: int32, of the same shape.
 
-    height: (z, y, x) or (y, x), not negative; seeds: 0, or the label that starts there.  Neighbours
-            share a face.
+    height: (z, y, x) or (y, x), not negative; seeds: 0, or the label that starts there
     within: where seeds may grow; 0 is left outside, and where no way from a seed leads.  None:
             everywhere
+    steps:  from a voxel to its neighbours, each at most 1 along an axis, in raster order; None:
+            those that share a face
     A voxel takes the label of the neighbour that reaches it first; of voxels equally high, the one
     that was
     reached first spreads first, seeds in raster order: no chance is involved.
@@ -42,15 +46,17 @@ def flood(
         cells.reshape(-1),
         _started(cells, height, seeds),
         np.bincount(height.reshape(-1)),
-        _steps(cells.shape),
+        _steps(cells.shape, steps),
     )
     return np.maximum(cells[inside], 0)
 
 
-def _steps(shape: tuple[int, ...]) -> NDArray[np.int32]:
+def _steps(shape: tuple[int, ...], steps: Sequence[Sequence[int]] | None) -> NDArray[np.int32]:
     """Distance in memory to the neighbours of a voxel, in raster order."""
     strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
-    return np.array([-s for s in strides] + strides[::-1], dtype=np.int32)
+    if steps is None:
+        return np.array([-s for s in strides] + strides[::-1], dtype=np.int32)
+    return np.array([np.dot(step, strides) for step in steps], dtype=np.int32)
 
 
 def _started(

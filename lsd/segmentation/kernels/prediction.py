@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,24 @@ from lsd.segmentation.kernels.nearest import as_probabilities
 Offsets = tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True)
+class Channels:
+    """What the channels of a head are about.
+
+    count:        how many there are
+    neighborhood: an offset in voxels for each of them, in the axes of the network; None: the head
+                  holds no affinities
+    occupancy:    the same of a head whose channels say whether the voxel at an offset is of an
+                  object, whichever; None: it says no such thing
+    names:        of the channels; empty: they have none
+    """
+
+    count: int
+    neighborhood: Offsets | None = None
+    occupancy: Offsets | None = None
+    names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a head gave.
@@ -24,11 +43,40 @@ class Prediction:
     neighborhood: an offset in voxels for each channel, without z of a 2D network; None: the head
                   holds no affinities
     range:        that the values of the head's target lie in
+    occupancy, names: as of `Channels`
+    voxel_size:   nm, one for each axis of the voxels; None: it is not known
     """
 
     values: NDArray[Any]
     neighborhood: Offsets | None = None
     range: tuple[float, float] = (0.0, 1.0)
+    occupancy: Offsets | None = None
+    names: tuple[str, ...] = ()
+    voxel_size: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        values: NDArray[Any],
+        channels: Channels,
+        *,
+        limits: tuple[float, float],
+        voxel_size: tuple[float, ...] | None,
+    ) -> Prediction:
+        """Of a head with these channels; limits: its range."""
+        return cls(
+            values,
+            channels.neighborhood,
+            limits,
+            channels.occupancy,
+            channels.names,
+            voxel_size,
+        )
+
+    @property
+    def channels(self) -> Channels:
+        """What its channels are about."""
+        return Channels(len(self.values), self.neighborhood, self.occupancy, self.names)
 
     @property
     def predicted(self) -> NDArray[np.float32]:
@@ -46,6 +94,15 @@ class Prediction:
             raise ValueError(f"the head lies in {low:g}..{high:g}; take `predicted`")
         return as_probabilities(self.values)
 
+    def scaled(self, channel: int) -> NDArray[np.float32]:
+        """A channel between 0, the lowest value of its range, and 1, the highest, float32 (z, y,
+        x): of a head in 0..1 its probabilities, of -1..1 0.5 where it is 0."""
+        low, high = self.range
+        values = self.values[channel]
+        if values.dtype == np.uint8 or self.range == (0, 1):
+            return as_probabilities(values)
+        return as_probabilities((values - np.float32(low)) / np.float32(high - low))
+
 
 def range_of(attributes: Mapping[str, Any]) -> tuple[float, float]:
     """The range of a predicted array, by its attributes; 0..1 where these say nothing."""
@@ -57,8 +114,22 @@ def range_of(attributes: Mapping[str, Any]) -> tuple[float, float]:
 Heads = Mapping[str, Prediction]
 
 
+class Segmentations(ABC):
+    """What a decoder made of arrays: a segmentation at each threshold, or, of a decoder without
+    thresholds, the same at each."""
+
+    @abstractmethod
+    def parts(self, thresholds: Sequence[float]) -> Iterator[tuple[Decoded, tuple[float, ...]]]:
+        """Fragments and how they join, each with those of the thresholds that it is for: what is
+        to be counted once for all of them."""
+
+    @abstractmethod
+    def segmentation(self, threshold: float) -> NDArray[np.uint64]:
+        """Segments (z, y, x) at a threshold, 0 where there is none."""
+
+
 @dataclass(frozen=True, eq=False)
-class Decoded:
+class Decoded(Segmentations):
     """Fragments (z, y, x) with ids 1..n, 0 where there is none; edges (m, 2) between them and their
     scores (m,).
 
@@ -83,6 +154,26 @@ class Decoded:
         """Segment of each of `nodes` where edges with score <= threshold join."""
         return components(self.nodes, self.edges, self.scores, threshold)
 
+    def parts(self, thresholds: Sequence[float]) -> Iterator[tuple[Decoded, tuple[float, ...]]]:
+        """The same fragments at all of them."""
+        yield self, tuple(thresholds)
+
     def segmentation(self, threshold: float) -> NDArray[np.uint64]:
         """Segments (z, y, x), named by their smallest fragment."""
         return relabel(self.fragments, self.nodes, self.table(threshold))
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholded(Segmentations):
+    """A segmentation of its own at each threshold; segments_at: makes it, (z, y, x)."""
+
+    segments_at: Callable[[float], NDArray[np.uint64]]
+
+    def parts(self, thresholds: Sequence[float]) -> Iterator[tuple[Decoded, tuple[float, ...]]]:
+        """One after another, since each takes the memory of a volume."""
+        for threshold in sorted(set(thresholds)):
+            yield Decoded.final(self.segmentation(threshold)), (threshold,)
+
+    def segmentation(self, threshold: float) -> NDArray[np.uint64]:
+        """Made when it is asked for."""
+        return self.segments_at(threshold)

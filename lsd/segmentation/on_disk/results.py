@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from funlib.geometry import Roi
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
+from lsd.segmentation.on_disk.lists import SEGMENTATION
 from lsd.segmentation.on_disk.tables import (
     FragmentPlaces,
     Table,
@@ -23,31 +26,95 @@ from lsd.segmentation.on_disk.tables import (
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
-from lsd.volumes.array import Array
+from lsd.volumes.array import Array, open_array
 
 # voxels an axis that are read at once
 _BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class Segmented:
+    """An array of ids, and the segment that each of them is.
+
+    array:     of ids
+    made_from: digest of what it is made from
+    table:     segments of the ids; None where these are segments
+    title:     what tells it from other arrays of the volume that may be looked at; "" where there
+               is one
+    """
+
+    array: Array
+    made_from: str
+    table: Table | None = None
+    title: str = ""
+
+    def read(self, roi: Roi) -> NDArray[np.uint64]:
+        """Segments (z, y, x), of all the world 0 where there are none."""
+        return self.segments(self.array.read(roi, beyond="zero").astype(np.uint64, copy=False))
+
+    def segments(self, ids: NDArray[Any]) -> NDArray[Any]:
+        """Of each id, whatever the shape; 0 stays 0."""
+        return ids if self.table is None else self.table.look_up(ids)
+
+    def check(self, ids: NDArray[np.uint64]) -> None:
+        """Raises ValueError where one of these is no id of the array's."""
+        if self.table is None:
+            return
+        try:
+            self.table.places.place_of(ids[ids > 0])
+        except ValueError as error:
+            raise ValueError(f"{self.array.name}: {error} Run {typed('segment')} again") from error
+
+
+class Results(ABC):
     """A segmented volume.
 
-    array:     fragments, or, of a decoder without thresholds, the segmentation itself
-    places:    the fragments; None where array is the segmentation
-    made_from: digest of what array is made from
+    array: one that has its extent and voxels
+    """
+
+    array: Array
+
+    @abstractmethod
+    def at(self, threshold: float | None) -> Segmented:
+        """The segmentation at a threshold; None: of a decoder without thresholds.  Raises
+        ValueError where there is none at that threshold."""
+
+    @property
+    def fragments(self) -> Segmented | None:
+        """What segments were joined of, where they were."""
+        return None
+
+    def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
+        """Segments (z, y, x) at a threshold, of all the world 0 where there are none."""
+        return self.at(threshold).read(roi)
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedResults(Results):
+    """Fragments, and edges that join them up to any threshold.
+
+    made_from: digest of what fragments are made from
     """
 
     container: Path
     array: Array
-    places: FragmentPlaces | None
+    places: FragmentPlaces
     made_from: str
     _tables: dict[float, Table] = field(default_factory=dict)
+
+    def at(self, threshold: float | None) -> Segmented:
+        """Fragments, and the table of a threshold."""
+        assert threshold is not None, "what is joined is joined up to a threshold"
+        return Segmented(self.array, self.made_from, self.table(threshold))
+
+    @property
+    def fragments(self) -> Segmented:
+        """Each a segment of its own."""
+        return Segmented(self.array, self.made_from)
 
     def table(self, threshold: float) -> Table:
         """The segment of each fragment, from disk, or, for a threshold that was not asked for
         before, from the edges."""
-        assert self.places is not None, "the decoder has no thresholds: nothing is left to join"
         if threshold not in self._tables:
             folder = step_folder(self.container, "edges")
             name, made_from = repr(float(threshold)), load_step(folder).digest
@@ -59,15 +126,45 @@ class Results:
                 )
         return self._tables[threshold]
 
-    def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
-        """Segments (z, y, x) at a threshold, of all the world 0 where there are none; None:
-        fragments."""
-        fragments = self.array.read(roi, beyond="zero").astype(np.uint64, copy=False)
-        return (
-            fragments
-            if threshold is None or self.places is None
-            else self.table(threshold).look_up(fragments)
-        )
+
+@dataclass(frozen=True, eq=False)
+class FinalResults(Results):
+    """The one segmentation of a decoder without thresholds; made_from: digest of what it is made
+    from."""
+
+    array: Array
+    made_from: str
+
+    def at(self, threshold: float | None) -> Segmented:
+        """It, whatever the threshold."""
+        return Segmented(self.array, self.made_from)
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdResults(Results):
+    """A segmentation of its own at each threshold.
+
+    array: of the foreground; steps: those that write segmentations, by the names of the arrays
+    """
+
+    container: Path
+    array: Array
+    steps: Mapping[str, Step]
+
+    def at(self, threshold: float | None) -> Segmented:
+        """Its segmentation."""
+        assert threshold is not None, "there is one at each threshold"
+        name = f"{SEGMENTATION}/{float(threshold)!r}"
+        if name not in self.steps:
+            there = ", ".join(each.removeprefix(f"{SEGMENTATION}/") for each in sorted(self.steps))
+            raise ValueError(
+                f"{self.container} holds no segmentation at threshold {threshold}, but at: "
+                f"{there or 'none'}; name it in segment.thresholds, and run {typed('segment')} "
+                f"again"
+            )
+        step = whole_step(self.steps[name].folder)
+        array = open_array(self.container, name)
+        return Segmented(array, step.digest, title=repr(float(threshold)))
 
 
 def highest_id(segmentation: Array) -> int:

@@ -22,6 +22,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.agglomeration import agglomerate_part
 from lsd.segmentation.kernels.nearest import checked
 from lsd.segmentation.kernels.prediction import Offsets
+from lsd.segmentation.over_blocks.both_ends import BothEnds
 from lsd.segmentation.over_blocks.fragments import Source, cut_pairs
 from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.spec import Scores, Segment
@@ -52,7 +53,7 @@ class OnAffinities(Job):
     """What jobs that read affinities are given; neighborhood: an offset for each of their
     channels."""
 
-    affinities: ArrayInput
+    affinities: ArrayInput | BothEnds
     neighborhood: Offsets
 
 

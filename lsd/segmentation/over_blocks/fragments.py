@@ -14,9 +14,14 @@ from lsd.arrays.lookup import compact
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.kernels.prediction import Heads, Prediction, range_of
-from lsd.segmentation.over_blocks.inputs import Apart, HeadInput, first_section, open_mask
-from lsd.volumes.inputs import VolumeInput
+from lsd.segmentation.kernels.prediction import Heads
+from lsd.segmentation.over_blocks.inputs import (
+    Apart,
+    HeadInput,
+    MaskInput,
+    first_section,
+    open_mask,
+)
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel
@@ -34,11 +39,10 @@ class FragmentsJob(Job):
     """Fragments of each block; see `FragmentsFunction`.  A decoder says from which heads and how
     they are made.
 
-    mask: the volume whose known voxels are segmented, None: all are; apart: distance of the ids of
-          two blocks
+    mask: where there may be segments, None: everywhere; apart: distance of the ids of two blocks
     """
 
-    mask: VolumeInput | None = None
+    mask: MaskInput | None = None
     apart: Apart
 
     @abstractmethod
@@ -63,11 +67,9 @@ class FragmentsFunction:
 
     def __init__(self, job: FragmentsJob) -> None:
         self.job = job
-        self.arrays = {name: head.array.open() for name, head in job.inputs().items()}
-        self.neighborhoods = {name: head.neighborhood for name, head in job.inputs().items()}
-        self.ranges = {
-            name: range_of(array.source.handle.attrs) for name, array in self.arrays.items()
-        }
+        heads = job.inputs()
+        self.arrays = {name: head.array.open() for name, head in heads.items()}
+        self.described = {name: head.described(self.arrays[name]) for name, head in heads.items()}
         first = next(iter(self.arrays.values()))
         self.roi, self.mask = first.roi, open_mask(job.mask, first)
 
@@ -91,8 +93,7 @@ class FragmentsFunction:
             return Output(nothing, np.empty(0, SIZE))
         begin = block.read.intersect(self.roi).begin
         heads = {
-            name: Prediction(source[f"head {name}"], neighborhood, self.ranges[name])
-            for name, neighborhood in self.neighborhoods.items()
+            name: described(source[f"head {name}"]) for name, described in self.described.items()
         }
         fragments = self.job.fragments(
             heads, mask=source.get(_MASK), first_section=first_section(begin)

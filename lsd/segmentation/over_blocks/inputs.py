@@ -6,16 +6,19 @@ tells its block, and fragments end where their block does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Grid, tile
-from lsd.segmentation.kernels.prediction import Offsets
+from lsd.segmentation.kernels.prediction import Channels, Offsets, Prediction, range_of
+from lsd.segmentation.over_blocks.both_ends import ForegroundMask, OpenForegroundMask
 from lsd.spec import Segment
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import Array
@@ -25,14 +28,26 @@ from lsd.volumes.volume import OpenVolume
 # sizes of blocks are rounded up to it, so that chunks have handy sizes
 _STEP = 32
 
+# the volume whose known voxels are segmented, or a prediction that says where objects are
+MaskInput = VolumeInput | ForegroundMask
+OpenMask = OpenVolume | OpenForegroundMask
 Apart = Annotated[int, NoEffect("the size of the blocks, which are part of every fingerprint")]
 
 
 class HeadInput(NamedTuple):
-    """A predicted head; neighborhood: an offset for each channel, None: they are no affinities."""
+    """A predicted head; what is said of its channels is as of `Channels`."""
 
     array: ArrayInput
     neighborhood: Offsets | None
+    occupancy: Offsets | None = None
+    names: tuple[str, ...] = ()
+
+    def described(self, array: Array) -> Callable[[NDArray[Any]], Prediction]:
+        """From what is read of its array, which is open, to a prediction: with what is known of
+        it."""
+        channels = Channels(array.channels or 0, self.neighborhood, self.occupancy, self.names)
+        limits = range_of(array.source.handle.attrs)
+        return partial(Prediction.of, channels=channels, limits=limits, voxel_size=array.voxel_size)
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class Inputs:
     settings: Segment
     roi: Roi
     heads: Mapping[str, HeadInput]
-    mask: VolumeInput | None
+    mask: MaskInput | None
 
     @property
     def grid(self) -> Grid:
@@ -92,9 +107,9 @@ def first_section(begin: Coordinate) -> int:
     return int(begin[0]) if begin.dims == 3 else 0
 
 
-def open_mask(volume: VolumeInput | None, array: Array) -> OpenVolume | None:
-    """The volume whose known voxels are segmented, on the grid of an array."""
-    return volume.open().on_grid(array.remainder) if volume else None
+def open_mask(mask: MaskInput | None, array: Array) -> OpenMask | None:
+    """What says where there may be segments, on the grid of an array."""
+    return None if mask is None else mask.open().on_grid(array.remainder)
 
 
 def _even(extent: int, most: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,25 @@ class Running:
         """Tells it of the volume."""
         self.progress(f"{self.name}: {text}")
 
-    def step(self, step: Step, *, workers: Workers | None = None) -> Step:
+    def step(
+        self, step: Step, *, workers: Workers | None = None, maps: Collection[str] = ()
+    ) -> Step:
         """Runs a step of the container to its end, with the arrays that it writes; returns it.
-        workers: None: those of the settings."""
+
+        workers: None: those of the settings; maps: those of its arrays that are float32 in 0..1 and
+                 no labels
+        """
         prepare(step)
         for name in step.arrays:
+            is_label = name not in maps and name != UNCUT
             create_array(
                 step.container,
                 name,
                 roi=step.grid.roi,
                 voxel_size=self.prediction.voxel_size,
                 remainder=self.prediction.remainder,
-                dtype=np.uint8 if name == UNCUT else np.uint64,
-                labels=name != UNCUT,
+                dtype=np.uint64 if is_label else np.float32 if name in maps else np.uint8,
+                labels=is_label,
                 chunks=chunk_shape(step.grid.write_shape),
                 # of fragments, those of fragments: they stay when they are joined in another way
                 attributes={"settings": step.job.fingerprint().get("settings", self.attributes)},
@@ -64,10 +70,10 @@ class Running:
             self.say(str(summary))
         return step
 
-    def levels(self, step: Step) -> None:
-        """Coarser levels of the labels that a step wrote."""
+    def levels(self, step: Step, *, maps: Collection[str] = ()) -> None:
+        """Coarser levels of the labels that a step wrote, and of its maps."""
         how: dict[str, How] = {
-            name: "majority"
+            name: "mean" if name in maps else "majority"
             for name in step.arrays
             if name != UNCUT and has_array(step.container, name)
         }

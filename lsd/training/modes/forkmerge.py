@@ -41,7 +41,8 @@ class ForkMergeMode(TrainingMode):
         """Opens what branches are scored on."""
         if not self.spec.forks(stage.targets()):
             return
-        if self.spec.score == "segmentation" and not is_decoded(config.segment, stage.heads):
+        is_scored = is_decoded(config.segment, stage.heads, dims=config.network.dims)
+        if self.spec.score == "segmentation" and not is_scored:
             raise ValueError(
                 f"train.mode.score='segmentation', but the decoder reads other heads than stage "
                 f"{stage.name!r} has ({', '.join(stage.heads)}); set train.mode.score=loss, or "

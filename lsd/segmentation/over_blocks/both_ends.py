@@ -1,0 +1,110 @@
+"""What the decoder `instance` reads of a volume: affinities as the mean of what both ends of a pair
+say, and where objects are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from funlib.geometry import Roi
+from numpy.typing import NDArray
+
+from lsd.arrays.offsets import reach
+from lsd.segmentation.kernels.both_ends import highest, merged, once_each
+from lsd.segmentation.kernels.prediction import Offsets, Prediction, range_of
+from lsd.spec import Spec
+from lsd.volumes.array import Array, Beyond
+from lsd.volumes.inputs import ArrayInput, VolumeInput
+from lsd.volumes.units import Remainder
+from lsd.volumes.volume import OpenVolume
+
+
+class BothEnds(ArrayInput):
+    """Affinities on disk that are read as `merged` gives them; offsets: of the channels on disk, in
+    voxels."""
+
+    offsets: Offsets
+
+    @property
+    def on_disk(self) -> ArrayInput:
+        """The array as it lies there."""
+        return ArrayInput(**{name: getattr(self, name) for name in ArrayInput.model_fields})
+
+    @classmethod
+    def of(cls, array: ArrayInput, offsets: Offsets) -> BothEnds:
+        """Of an array with these channels."""
+        fields = {name: getattr(array, name) for name in ArrayInput.model_fields}
+        return cls(**fields, offsets=offsets)
+
+    def open(self) -> MergedArray:
+        """The array.  Raises ValueError if it is another one by now."""
+        return MergedArray(super().open(), self.offsets)
+
+
+class MergedArray(Array):
+    """Affinities on disk, of which each pair of voxels has one; offsets: of the channels there."""
+
+    def __init__(self, array: Array, offsets: Offsets) -> None:
+        super().__init__(array.source, array.layout, array.dtype, roi=array.roi)
+        self.offsets = offsets
+
+    def read(self, roi: Roi, *, beyond: Beyond = "refuse") -> NDArray[Any]:
+        """As the whole would be merged: pairs that lead out of `roi` are read to their other
+        end."""
+        around = self._around(roi)
+        affs = merged(super().read(around, beyond=beyond), self.offsets)
+        return np.ascontiguousarray(affs[:, *(roi - around.begin).to_slices()])
+
+    def read_highest(self, roi: Roi) -> NDArray[np.float32]:
+        """The highest affinity of each voxel (z, y, x)."""
+        around = self._around(roi)
+        strongest = highest(self.read(around), once_each(self.offsets))
+        return np.asarray(strongest[tuple((roi - around.begin).to_slices())])
+
+    def _around(self, roi: Roi) -> Roi:
+        """As far as pairs reach, within the volume."""
+        far = (0,) * (roi.dims - len(self.offsets[0])) + reach(self.offsets)
+        return roi.grow(far, far).intersect(self.roi)
+
+
+class ForegroundMask(Spec):
+    """Where there may be objects, by what was predicted.
+
+    source: a head of one channel, or affinities of which the highest says so
+    inside: value from which on there is an object; known: the volume whose known voxels are
+            segmented, None: all are
+    """
+
+    source: ArrayInput | BothEnds
+    inside: float
+    known: VolumeInput | None = None
+
+    def open(self) -> OpenForegroundMask:
+        """Ready to be read.  Raises ValueError if an array is another one by now."""
+        known = None if self.known is None else self.known.open()
+        return OpenForegroundMask(self.source.open(), self.inside, known)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenForegroundMask:
+    """See `ForegroundMask`; it is asked as the volume is whose known voxels are segmented."""
+
+    source: Array
+    inside: float
+    known: OpenVolume | None
+
+    def on_grid(self, remainder: Remainder) -> OpenForegroundMask:
+        """The same, its voxels counted on the grid with `remainder`, which is that of what was
+        predicted."""
+        return self if self.known is None else replace(self, known=self.known.on_grid(remainder))
+
+    def read_known(self, roi: Roi) -> NDArray[np.bool_]:
+        """Where there may be objects, (z, y, x)."""
+        if isinstance(self.source, MergedArray):
+            foreground = self.source.read_highest(roi)
+        else:
+            limits = range_of(self.source.source.handle.attrs)
+            foreground = Prediction(self.source.read(roi), None, limits).scaled(0)
+        inside: NDArray[np.bool_] = foreground >= self.inside
+        return inside if self.known is None else inside & self.known.read_known(roi)
