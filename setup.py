@@ -51,6 +51,7 @@ setup(
         "numcodecs",
         "h5py",
         "tifffile",
+        "pillow",
         "gunpowder>=1.4.4,<1.5",
         "funlib.geometry",
         # its start of workers is called by what is private in 2.0
@@ -70,6 +71,8 @@ setup(
         "formats": ["imagecodecs", "hdf5plugin"],
         # skeletons made from labels
         "skeletons": ["kimimaro"],
+        # tables of located objects as Parquet
+        "tables": ["pyarrow"],
         "test": [
             "pytest",
             "pytest-xdist",
@@ -84,6 +87,7 @@ setup(
             "ngff-zarr[validate]<0.13",
             "imagecodecs",
             "hdf5plugin",
+            "pyarrow",
         ],
         "bench": ["mahotas", "psutil"],
     },

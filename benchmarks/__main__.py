@@ -37,6 +37,7 @@ WANTED: dict[str, int | None] = {
     "identity": None,
     "ranks": None,
     "blocks_empty": None,
+    "stitch": None,
 }
 RESULTS = Path(__file__).parent / "results"
 

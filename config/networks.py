@@ -53,7 +53,12 @@ NETWORKS = {
     ),
     "small2d": Network(
         trunk=ResidualUNet(
-            widths=(16, 32, 64), factors=((2, 2), (2, 2)), kernel=(3, 3), context=(16, 16)
+            widths=(24, 48, 64, 96),
+            factors=((2, 2),) * 3,
+            kernel=(3, 3),
+            fold=(2, 2),
+            features_out=16,
+            context=(32, 32),
         ),
         train_shape=(192, 192),
     ),

@@ -12,6 +12,7 @@ loops in torch.  Each is loaded when it is first used, and help(lsd.segment) say
     lsd.segment         a segmentation from affinities
     lsd.fragments       its first half: supervoxels
     lsd.agglomerate     its second half: which of them belong together, and how surely
+    lsd.locate          where its objects lie, how large they are, and how sure
     lsd.compare         scores of a segmentation against the truth
     lsd.MalisLoss       for a training loop of your own: constrained MALIS of affinities,
     lsd.SupervoxelLoss  cross entropy that counts splits and merges more,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from lsd.notebook.network import load as load
     from lsd.notebook.segmentation import segment as segment
     from lsd.notebook.volume import open_volume as open_volume
+    from lsd.objects.locate import locate as locate
     from lsd.segmentation.agglomeration import agglomerate as agglomerate
     from lsd.segmentation.fragments import fragments as fragments
     from lsd.targets.affinities import affinities as affinities
@@ -55,6 +57,7 @@ __all__ = [
     "descriptors",
     "fragments",
     "load",
+    "locate",
     "occupancy",
     "open_volume",
     "segment",
@@ -73,6 +76,7 @@ _HOMES = {
     "descriptors": "lsd.targets.descriptors",
     "fragments": "lsd.segmentation.fragments",
     "load": "lsd.notebook.network",
+    "locate": "lsd.objects.locate",
     "occupancy": "lsd.targets.occupancy",
     "open_volume": "lsd.notebook.volume",
     "segment": "lsd.notebook.segmentation",

@@ -31,6 +31,8 @@ SPECS = (Descriptors, Boundary, *OBJECTS, Fragments, Mutex, Objects, Segment, Ev
 OTHERS = {
     "dtype": "of arrays in memory, which are exact; the config's is of files",
     "device": "None: the cores, by numba; 'auto' of the config is torch's",
+    "average_precision.thresholds": "of overlap; the config's are of joining",
+    "Evaluation.__init__.heads": "scores that were found, by name; the config's names heads",
 }
 
 
@@ -59,7 +61,11 @@ def _pairs():
                 spec.model_fields[name].get_default() for spec in SPECS if name in spec.model_fields
             ]
             homes = [value for value in fields if not isinstance(value, Spec)]
-            if homes and parameter.default is not parameter.empty and name not in OTHERS:
+            if (
+                homes
+                and parameter.default is not parameter.empty
+                and not {name, f"{function.__qualname__}.{name}"} & OTHERS.keys()
+            ):
                 yield pytest.param(
                     name,
                     parameter.default,

@@ -53,11 +53,28 @@ def test_a_chain_of_kinds_of_ones_own(folder) -> None:
     assert joined.read(joined.roi).max() > 0
 
 
+def test_a_made_up_volume_of_ones_own(folder) -> None:
+    lines = (
+        "from my_volume import Layers",
+        "from pathlib import Path",
+        "from lsd.spec import Volume",
+        "from lsd.volumes.volume import open_volume",
+        "made = Layers(shape=(10, 16, 20), thick=4)",
+        "volume = Volume(synthetic=made, labels='volumes/labels/layers')",
+        "assert Volume.model_validate_json(volume.model_dump_json()) == volume",
+        "opened = open_volume(volume, name='layers', data_root=Path())",
+        "labels = opened.read_labels(opened.roi)",
+        "assert labels[:, 0, 0].tolist() == [1] * 4 + [2] * 4 + [3] * 2",
+        "assert opened.raw.read(opened.roi)[4:8].min() >= 140",
+    )
+    ran(folder, "-c", "; ".join(lines))
+
+
 def test_every_family_is_in_it() -> None:
     from lsd.spec import kinds
 
     text = (ROOT / "docs" / "extending.md").read_text()
     ours = [family for family in kinds._families if family.__module__.startswith("lsd.")]
-    assert len(ours) == 11
+    assert len(ours) == 12
     for family in ours:
         assert f"`{family.__name__}`" in text

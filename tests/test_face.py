@@ -34,7 +34,7 @@ def test_importing_it_loads_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["descriptors", "affinities", "occupancy", "compare", "open_volume"]
+    "name", ["descriptors", "affinities", "occupancy", "compare", "locate", "open_volume"]
 )
 def test_what_needs_no_network_loads_none(name) -> None:
     said = run(f"import sys, lsd\nlsd.{name}\nprint('torch' in sys.modules)")
@@ -74,6 +74,7 @@ def test_rooms_stay_modules() -> None:
         ("agglomerate", "(affs, fragments, *, scoring='mean', "),
         ("compare", "(segmentation, truth, *, ignore=(0,), background='label', "),
         ("open_volume", "(path, raw='volumes/raw', labels=None, *, labels_mask=None, voxel_size="),
+        ("locate", "(segmentation, confidence=None, *, voxel_size, offset=0.0, min_size=0, "),
         ("load", "(checkpoint, imports=())"),
         ("segment", "(affs, *, neighborhood=None, threshold=0.5, mask=None, decoder='watershed'"),
     ],

@@ -22,6 +22,7 @@ RIGHT = {
     "descriptors": ((LABELS,), {"voxel_size": (8, 8, 8), "sigma": 16}),
     "fragments": ((AFFS,), {}),
     "load": (("nope.pt",), {}),
+    "locate": ((LABELS,), {"voxel_size": (8, 8, 8)}),
     "occupancy": ((LABELS, OFFSETS), {}),
     "open_volume": (("nope.zarr",), {}),
     "segment": ((AFFS,), {}),

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 # in the order in which data flows: a room imports from those before it
 ROOMS = (
     "spec", "system", "arrays", "synthetic", "volumes", "targets", "losses", "network", "batches",
-    "blockwise", "prediction", "segmentation", "evaluation", "notebook", "report", "training",
-    "sweep", "cli",
+    "blockwise", "data", "prediction", "segmentation", "objects", "evaluation", "notebook",
+    "report", "training", "sweep", "cli",
 )  # fmt: skip
 ONLY_IN = {
     "gunpowder": {"batches"},
@@ -22,8 +22,10 @@ ONLY_IN = {
     "h5py": {"volumes"},
     "numcodecs": {"volumes"},
     "tifffile": {"volumes"},
+    "PIL": {"volumes"},
     "funlib.persistence": set(),
-    "torch": {"targets", "losses", "network", "prediction", "training"},
+    "torch": {"targets", "losses", "network", "prediction", "objects", "training"},
+    "pyarrow": {"objects"},
     "config": set(),
 }
 # lines of a file

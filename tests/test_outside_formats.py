@@ -141,9 +141,9 @@ def test_messages_know_them(slabs, archive, tmp_path):
         open_array(archive, "raw")
     with pytest.raises(ValueError, match="holds a single array, without a name, not 'raw'"):
         open_array(slabs, "raw")
-    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(ValueError, match=r"is a numpy file, which is not read; .* folder of slabs"):
-        open_array(tmp_path / "a.npy")
+    (tmp_path / "a.nrrd").write_bytes(b"NRRD")
+    with pytest.raises(ValueError, match=r"is an NRRD file, which is not read; .* folder of slabs"):
+        open_array(tmp_path / "a.nrrd")
     (slabs / "001.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(
         ValueError, match=r"em cannot be opened: format 'slabs' .*line \d+\): .*EOF"

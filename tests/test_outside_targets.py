@@ -109,7 +109,7 @@ def test_affinities_of_another_kind_are_segmented(trained) -> None:
     config, _ = trained
     [container] = predict(config, progress=False)
     affs = open_heads(config, "boxes")["affs"]
-    offsets = affs.neighborhood
+    offsets = affs.channels.neighborhood
     assert len(offsets) == (5 if config.network.dims == 2 else 10)
     assert affs.array.channels == len(offsets)
     segment(config)

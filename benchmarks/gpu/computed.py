@@ -65,10 +65,11 @@ def network_equals(setting: Setting) -> Iterator[Line]:
 
 
 def _loss(kind: type[spec.Loss], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Value and gradient of a loss of affinities of blocks, or of embeddings, on the CPU."""
+    """Value and gradient, on the CPU, of a loss of what it can learn, by labels that are blocks."""
     loss = behaviour(kind())
     assert isinstance(loss, HeadLoss)
-    targets = map(target_kind, (spec.Affinities(), spec.Embeddings()))
+    learned = (spec.Affinities(), spec.Embeddings(), spec.Semantic(classes=(1, 2)))
+    targets = map(target_kind, learned)
     target = next(target for target in targets if not loss.misfit(target))
     rng = np.random.default_rng(0)
     shape = (2, 3, 24, 24, 24)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -29,11 +31,15 @@ class Cost:
     child: float
 
 
+def command(target: str, arguments: dict[str, Any]) -> list[str]:
+    """Calls "module:function" and prints its cost as JSON, where it runs in ROOT."""
+    return [sys.executable, "-m", "benchmarks.scale.process", target, json.dumps(arguments)]
+
+
 def fresh(target: str, /, **arguments: Any) -> Cost:
     """Calls "module:function" with arguments that JSON can hold.  Raises RuntimeError with what it
     said where it fails."""
-    command = [sys.executable, "-m", "benchmarks.scale.process", target, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command(target, arguments), capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(
             f"{target} failed with exit status {done.returncode}:\n{done.stderr[-2000:]}"

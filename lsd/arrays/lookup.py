@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.ids import ids as whole_numbers
-from lsd.arrays.union_find import flatten, union
+from lsd.arrays.union_find import joined
 
 
 def components(
@@ -51,10 +51,7 @@ def components(
             f"an edge ends at fragment {unknown[0]}, which is not among the {len(ids)} nodes; name "
             f"all of them"
         )
-    roots = np.arange(len(ids))
-    union(roots, ends[:, 0], ends[:, 1])
-    flatten(roots)
-    result: NDArray[np.uint64] = ids[roots][position]
+    result: NDArray[np.uint64] = ids[joined(len(ids), ends)][position]
     return result
 
 

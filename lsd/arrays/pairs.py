@@ -51,11 +51,14 @@ def sum_pairs(
     return _sorted(table)
 
 
-def touching(labels: NDArray[Any]) -> NDArray[np.uint64]:
+def touching(labels: NDArray[Any], *, in_xy: bool = False) -> NDArray[np.uint64]:
     """Every pair of ids other than 0 that share a face somewhere: uint64 (n, 2), smaller id first,
-    in ascending order."""
+    in ascending order.
+
+    in_xy: within a section, every one on its own
+    """
     pairs_of_axes = [np.empty((2, 0), dtype=np.uint64)]
-    for axis in range(labels.ndim):
+    for axis in range(labels.ndim - 2 if in_xy else 0, labels.ndim):
         begin = tuple(slice(None) for _ in range(axis))
         pairs = count_pairs(labels[(*begin, slice(1, None))], labels[(*begin, slice(None, -1))])
         different = (pairs.first != pairs.second) & (pairs.first > 0) & (pairs.second > 0)

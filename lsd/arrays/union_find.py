@@ -9,6 +9,16 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+
+def joined(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Root of each of the nodes 0 .. count - 1, the smallest that it is one with, where `pairs`
+    (n, 2) join them."""
+    roots = np.arange(count)
+    union(roots, pairs[:, 0], pairs[:, 1])
+    flatten(roots)
+    return roots
 
 
 @numba.njit(cache=True, nogil=True)

@@ -28,6 +28,7 @@ from lsd.batches.keys import KNOWN, LABELS, RAW, At
 from lsd.batches.recipe import Recipe
 from lsd.batches.sources.choice import Choice
 from lsd.batches.sources.chunk_memory import Memory, with_memory
+from lsd.batches.sources.image_places import least_known
 from lsd.batches.sources.location import Location
 from lsd.batches.sources.source import VolumeSource
 from lsd.batches.volumes import check_size, chunk_memory, find_places, open_training
@@ -101,8 +102,10 @@ class Batches:
         self._next = start
 
     @property
-    def voxel_size(self) -> tuple[float, ...]:
-        """Voxel size of all training volumes, nm."""
+    def voxel_size(self) -> tuple[float, ...] | None:
+        """Voxel size of all training volumes, nm; None where they have none."""
+        if not all(volume.calibrated for volume in self._maker.volumes):
+            return None
         return tuple(float(size) for size in self._maker.voxel_size)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -139,7 +142,8 @@ class Maker:
         opened = open_training(
             recipe.config.dataset,
             data_root=data_root(recipe.config),
-            arrays=extras(recipe.heads),
+            heads=recipe.heads,
+            dims=recipe.dims,
         )
         processes = recipe.processes * (1 + recipe.config.train.workers)
         self.memory = Memory(recipe.memory or chunk_memory(opened, processes))
@@ -220,7 +224,9 @@ def build_pipeline(
         recipe.config.dataset.augment,
         voxel_size=volumes[0].voxel_size,
         output=recipe.section(recipe.output_shape),
-        min_masked=recipe.config.train.min_masked,
+        min_masked=least_known(
+            volumes, recipe.section(recipe.output_shape), recipe.config.train.min_masked
+        ),
         flat=recipe.dims == 2,
     ):
         pipeline += node
@@ -228,13 +234,15 @@ def build_pipeline(
 
 
 def _locations(recipe: Recipe, volumes: Sequence[OpenVolume]) -> list[Location]:
-    output, least, places = (
-        recipe.section(recipe.output_shape),
-        recipe.config.train.min_masked,
-        recipe.places or {},
-    )
+    train, places = recipe.config.train, recipe.places or {}
     return [
-        Location(volume, output=output, min_masked=least, places=places.get(volume.name))
+        Location(
+            volume,
+            output=recipe.section(recipe.output_shape),
+            min_masked=train.min_masked,
+            places=places.get(volume.name),
+            sampling=train.sampling,
+        )
         for volume in volumes
     ]
 

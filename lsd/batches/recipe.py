@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from funlib.geometry import Coordinate
 
 from lsd import spec
-from lsd.batches.sources.places import PlaceIndex
+from lsd.batches.sources.location import Places
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recipe:
     stage: str
     raw_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    places: Mapping[str, PlaceIndex | None] | None = None
+    places: Mapping[str, Places | None] | None = None
     memory: int | None = None
     samples: range | None = None
     processes: int = 1

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from funlib.geometry import Coordinate, Roi
 
+from lsd.batches.heads import extras
 from lsd.batches.sources.chunk_memory import budget, warn_of_large
-from lsd.batches.sources.location import Location, truth
-from lsd.batches.sources.places import PlaceIndex
-from lsd.spec import Dataset
+from lsd.batches.sources.location import Location, Places, truth
+from lsd.spec import Dataset, Head
 from lsd.system.memory import available
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -21,10 +22,12 @@ from lsd.volumes.volume import OpenVolume, open_volume
 log = logging.getLogger(__name__)
 
 
-def open_training(dataset: Dataset, *, data_root: Path, arrays: Sequence[str]) -> list[OpenVolume]:
-    """The training volumes, each with something to learn from and with these further arrays.
+def open_training(
+    dataset: Dataset, *, data_root: Path, heads: Mapping[str, Head], dims: int
+) -> list[OpenVolume]:
+    """The training volumes, each with all that these heads learn from.
 
-    data_root: folder that relative paths start from
+    data_root: folder that relative paths start from; dims: axes of the network
     """
     volumes = [
         open_volume(volume, name=name, data_root=data_root)
@@ -39,10 +42,17 @@ def open_training(dataset: Dataset, *, data_root: Path, arrays: Sequence[str]) -
                 f"store a plane as one "
                 "section, (1, y, x)"
             )
+        check_use(volume, heads, dims=dims)
         truth(volume)
-        for name in arrays:
+        for name in extras(heads):
             # one voxel of it, which is refused where the volume has no such array
             volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))
+        if volume.calibrated != volumes[0].calibrated:
+            has, lacks = sorted((volume, volumes[0]), key=lambda volume: not volume.calibrated)
+            raise ValueError(
+                f"training volume {has.name!r} has a voxel size and {lacks.name!r} has none; a "
+                f"network learns one: give both one, or neither"
+            )
         if not agree(volume.voxel_size, volumes[0].voxel_size):
             raise ValueError(
                 f"training volumes {volumes[0].name!r} and {volume.name!r} have voxel sizes "
@@ -62,7 +72,7 @@ def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:
 
 def find_places(
     volumes: Sequence[OpenVolume], locations: Sequence[Location]
-) -> dict[str, PlaceIndex | None]:
+) -> dict[str, Places | None]:
     """Where samples may lie, by volume.  Raises ValueError for raw or truth that nothing can be
     learnt from."""
     for volume in volumes:
@@ -76,12 +86,12 @@ def check_size(
     """Says which volumes have less raw than a sample; raises ValueError for the first of them where
     they are refused."""
     for volume in volumes:
-        if any(has < needs for has, needs in zip(volume.raw.roi.shape, wanted, strict=True)):
-            covered, needed = (
-                "x".join(map(str, shape)) for shape in (volume.raw.roi.shape, wanted)
-            )
+        smallest = volume.least_shape
+        if any(has < needs for has, needs in zip(smallest, wanted, strict=True)):
+            covered, needed = ("x".join(map(str, shape)) for shape in (smallest, wanted))
+            raw = "raw" if volume.image_sizes is None else "images"
             problem = (
-                f"training volume {volume.name!r} has raw of {covered} voxels, a sample takes "
+                f"training volume {volume.name!r} has {raw} of {covered} voxels, a sample takes "
                 f"{needed}"
             )
             if small == "refuse":

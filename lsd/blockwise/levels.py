@@ -6,11 +6,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
@@ -26,14 +25,13 @@ from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import announce_level, create_level, has_array
 from lsd.volumes.inputs import OwnArray
-from lsd.volumes.levels import Factor, How, coarser, factors
+from lsd.volumes.levels import Factor, How, factors
+from lsd.volumes.scaled import ScaledSource, Scaling
 
 log = logging.getLogger(__name__)
 
 # voxels of a level that are written at once, along each axis
 _BLOCK = {2: 1024, 3: 128}
-# bytes that level 0 takes in memory at once, its voxels as float64
-_PIECE = 1 << 26
 
 
 def make_levels(
@@ -91,17 +89,16 @@ class LevelFunction:
     """A level of each of several arrays, from their level 0."""
 
     def __init__(self, job: LevelJob, container: Path) -> None:
-        self.factor = job.factor
         bases = {source.name: source.open(container) for source in job.sources}
         self.parts = [
-            _Part(level, bases[name], open_array(container, level), how)
+            _Part(level, bases[name], open_array(container, level), job.factor, how)
             for level, (name, how) in job.arrays.items()
         ]
 
     def read(self, block: Block) -> dict[str, NDArray[Any]]:
         """What the block holds, made coarser as it is read, so that level 0 is never in memory as a
         whole."""
-        return {part.name: part.read(block.write, self.factor) for part in self.parts}
+        return {part.name: part.read(block.write) for part in self.parts}
 
     def compute(self, block: Block, source: dict[str, NDArray[Any]]) -> Output:
         """It is done by then."""
@@ -113,34 +110,18 @@ class _Part:
     name: str
     base: Array
     level: Array
+    factor: Factor
     how: How
 
-    def read(self, roi: Roi, factor: Factor) -> NDArray[Any]:
-        channels = self.level.shape[: len(self.level.axes) - roi.dims]
-        coarse = np.empty((*channels, *roi.shape), self.base.dtype)
-        voxel = 8 * int(np.prod(channels)) * int(np.prod(factor))
-        for piece in _pieces(roi, max(1, _PIECE // voxel)):
-            data = self.base.read(_covered(piece - self.level.roi.begin, factor, self.base.roi))
-            coarse[(..., *(piece - roi.begin).to_slices())] = coarser(data, factor, self.how)
-        return coarse
+    @cached_property
+    def scaled(self) -> ScaledSource:
+        """Level 0, read as the level is to be."""
+        factor = self.base.layout.on_disk(self.factor, channel=1)
+        return ScaledSource(self.base.source, Scaling(factor, (0,) * len(factor), self.how))
 
-
-def _covered(roi: Roi, factor: Factor, base: Roi) -> Roi:
-    """What `roi`, counted from the begin of a level, covers of level 0."""
-    return Roi(
-        base.begin + roi.begin * Coordinate(factor), roi.shape * Coordinate(factor)
-    ).intersect(base)
-
-
-def _pieces(roi: Roi, most: int) -> Iterator[Roi]:
-    """`roi` in pieces of at most `most` voxels, halved along the longest axis as often as
-    needed."""
-    shape = list(roi.shape)
-    while np.prod(shape) > most:
-        axis = int(np.argmax(shape))
-        shape[axis] = -(-shape[axis] // 2)
-    for begin in product(*(range(0, n, size) for n, size in zip(roi.shape, shape, strict=True))):
-        yield Roi(roi.begin + Coordinate(begin), shape).intersect(roi)
+    def read(self, roi: Roi) -> NDArray[Any]:
+        """What the level is to hold in `roi`."""
+        return self.scaled.read(self.level.layout.slices(roi))
 
 
 def _forget_what_is_gone(source: Step, how: Mapping[str, How], level: int) -> None:

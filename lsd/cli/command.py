@@ -106,8 +106,11 @@ class Command:
             assert self.survey is not None
             # at once: what comes first imports torch
             _write(f"what {self.name} would do, without doing it; this takes some seconds")
-            for line in self.survey(config, bool(shared)):
-                _write(line)
+            from lsd.volumes.images.listing import lists_aside
+
+            with lists_aside():
+                for line in self.survey(config, bool(shared)):
+                    _write(line)
         else:
             run = self.by_workers if shared and self.by_workers else self.run
             _logged(run, config, words)

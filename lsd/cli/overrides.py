@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lsd.spec import Config
-from lsd.spec.error_place import place_of
+from lsd.spec.error_place import members, place_of
 from lsd.spec.mistakes import ConfigError, lines, suggestion, unknown
 
 DICTIONARIES = {
@@ -42,6 +42,9 @@ def override(
     for key in sorted(texts, key=lambda key: key.count(".")):
         try:
             # against the last config that was right: dataset=x changes what dataset.train.0 is
+            if (opened := _opened(config, key)) is not None:
+                _put(data, *opened)
+                config, _ = _validated(config, data, {})
             _check_path(config, key)
             _put(data, key, _value(key, texts[key], dictionaries))
         except ConfigError as error:
@@ -90,6 +93,24 @@ def _split(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise ConfigError(f"{text!r} is no override; write key=value, as in train.batch_size=2")
     return key.strip(), value
+
+
+def _opened(config: Config, key: str) -> tuple[str, dict[str, Any]] | None:
+    """Where a key goes on below a spec that is not set, which has usual values: its place, and
+    these; None where there is no such."""
+    node: Any = config
+    *parents, _ = key.split(".")
+    for depth, part in enumerate(parents):
+        if not isinstance(node, BaseModel) or part not in type(node).model_fields:
+            return None
+        held, node = members(type(node).model_fields[part].annotation), getattr(node, part)
+        specs = [each for each in held if isinstance(each, type) and issubclass(each, BaseModel)]
+        if node is None and len(specs) == 1:
+            [spec] = specs
+            if any(field.is_required() for field in spec.model_fields.values()):
+                return None
+            return ".".join(parents[: depth + 1]), _plain(spec())
+    return None
 
 
 def _check_path(config: Config, key: str) -> None:

@@ -8,17 +8,35 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lsd import __version__
-from lsd.cli.commands import blocks, evaluate, new, predict, segment, sweep, train
+from lsd.cli.commands import (
+    blocks,
+    density,
+    evaluate,
+    fetch,
+    locate,
+    new,
+    objects,
+    predict,
+    segment,
+    stitch,
+    sweep,
+    train,
+)
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.spec.mistakes import suggestion
 
 COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "new": (new.__doc__, new.main),
+    "fetch": (fetch.__doc__, fetch.main),
     "train": (train.__doc__, train.COMMAND.main),
     "predict": (predict.__doc__, predict.COMMAND.main),
     "segment": (segment.__doc__, segment.COMMAND.main),
+    "locate": (locate.__doc__, locate.COMMAND.main),
+    "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
+    "stitch": (stitch.__doc__, stitch.main),
+    "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),
     "blocks": (blocks.__doc__, blocks.main),
 }

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.ids import set_voxels
+from lsd.arrays.sums import sums
 from lsd.evaluation.foreground import ForegroundScore
-from lsd.evaluation.overlaps import sums
 from lsd.evaluation.undefined import ratio
 
 BINS = 15
@@ -49,9 +49,10 @@ class Calibration:
 
     @classmethod
     def empty(cls) -> Calibration:
-        """Of no voxels."""
+        """Of no voxels; with it a sum starts."""
         none = np.zeros(0, np.int64)
-        return cls(np.zeros(0), none, none)
+        # of the narrowest floats, so that those that are added keep their precision
+        return cls(np.zeros(0, np.float16), none, none)
 
     def __add__(self, other: Calibration) -> Calibration:
         return Calibration.of(

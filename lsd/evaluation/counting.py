@@ -20,14 +20,14 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
+from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
-from lsd.segmentation.results import open_results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.array import text
-from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
+from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
 
@@ -81,7 +81,7 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     differ, nothing overlaps, or fragments are not those of the graph.
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    results = open_results(config, name)
+    results = scored_results(config, name)
     roi = _scored_roi(config.evaluate, volume, results)
     target = run_folder(config) / "evaluation" / name
     truth = VolumeInput.truth(volume, data_root(config), roi=roi)
@@ -89,15 +89,21 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     def count(segmented: Segmented) -> Contingency:
         revision = config.segment.revision
         step = _step(config.evaluate, target, truth, segmented, roi, revision=revision)
-        with exclusive(target):
-            run(step, workers=config.evaluate.workers, title=f"{name} {step.name}")
-            rows = [part for _, part in read_ledger(step.folder).rows(PAIR, alone=True)]
+        rows = counted_rows(step, config.evaluate, title=f"{name} {step.name}")
         tables = [Contingency(part["segment"], part["object"], part["voxels"]) for part in rows]
         table = sum(tables, Contingency.empty())
         segmented.check(table.segments)
         return table
 
     return Counted(roi, results, count)
+
+
+def counted_rows(step: Step, settings: Evaluate, *, title: str) -> list[NDArray[np.void]]:
+    """Runs a step that counts to its end, alone in its container; its rows, in pieces."""
+    assert step.rows is not None, "it counts"
+    with exclusive(step.container):
+        run(step, workers=settings.workers, title=title)
+        return [part for _, part in read_ledger(step.folder).rows(step.rows, alone=True)]
 
 
 class CountsJob(Job):
@@ -142,6 +148,7 @@ class CountsFunction:
             known=known if self.job.use_mask else None,
             connected=self.job.connected,
             ignore=self.job.ignore,
+            by_image=self.volume.image_sizes is not None,
         )
         rows = np.empty(len(table.voxels), PAIR)
         rows["segment"], rows["object"], rows["voxels"] = (
@@ -159,6 +166,7 @@ def overlap_table(
     known: NDArray[np.bool_] | None,
     connected: bool,
     ignore: Collection[int],
+    by_image: bool = False,
 ) -> Contingency:
     """How many voxels each segment shares with each object of the truth, arrays of one shape.
 
@@ -166,12 +174,15 @@ def overlap_table(
     connected: objects are the pieces of the truth that touch by a face, edge or corner, without
                labels that are ignored, whose voxels are not counted
     ignore:    these labels
+    by_image:  sections are images of their own, whose pieces do not touch
     """
     mask = np.ones(truth.shape, np.bool_) if known is None else known
     if connected:
         # pieces get new names, so what is ignored must be left out before
         mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        pieces, _ = connected_components(np.where(mask, truth, np.uint64(0)))
+        pieces, _ = connected_components(
+            np.where(mask, truth, np.uint64(0)), connectivity=8 if by_image else None
+        )
         return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
     return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
 
@@ -186,16 +197,10 @@ def _step(
     revision: str | None,
 ) -> Step:
     """revision: of the segmentation; see Segment.revision"""
-    source = segmented.array.source
-    no_context, place = (0,) * roi.dims, f"{source.name.removesuffix('/0')} of the segmentation"
+    no_context = (0,) * roi.dims
     shape = roi.shape if settings.connected else settings.block[-roi.dims :]
     job = CountsJob(
-        segmentation=ArrayInput(
-            path=str(source.path.resolve()),
-            name=source.name,
-            made_from=segmented.made_from,
-            state=ArrayState.of(segmented.array, roi, where=place, revision=revision),
-        ),
+        segmentation=segmented.as_input(roi, revision=revision),
         truth=truth,
         use_mask=settings.use_mask,
         connected=settings.connected,
@@ -217,7 +222,7 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        wanted = within(settings.region, volume.truth_roi)
+        wanted = volume.part(settings.region, volume.truth_roi)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:

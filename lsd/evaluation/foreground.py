@@ -94,8 +94,7 @@ class ForegroundScore(Score):
 
     def row(self) -> dict[str, float | None]:
         """All of it, the one that is wanted first."""
-        names = sorted(TITLES, key=lambda name: name != self.wanted)
-        return {TITLES[name]: getattr(self, name) for name in names}
+        return {TITLES[name]: value for name, value in self.swept().items()}
 
     def brief(self) -> dict[str, float | None]:
         """The number that is wanted."""
@@ -103,8 +102,8 @@ class ForegroundScore(Score):
 
     def swept(self) -> dict[str, float | None]:
         """The same as in a table."""
-        names = {title: name for name, title in TITLES.items()}
-        return {names[title]: value for title, value in self.row().items()}
+        names = sorted(TITLES, key=lambda name: name != self.wanted)
+        return {name: getattr(self, name) for name in names}
 
     def labels(self) -> list[str]:
         """Their titles."""

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job, Version
-from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
-from lsd.blockwise.running.run import run
 from lsd.evaluation.calibration import STEPS, Calibration, added, counted
+from lsd.evaluation.counting import counted_rows
 from lsd.segmentation.predicted import Learned, learned, prediction_input
 from lsd.spec import Config, Target, Volume
 from lsd.spec.paths import data_root, run_folder
@@ -156,9 +154,7 @@ def _count(config: Config, volume: OpenVolume, head: str, roi: Roi) -> HeadCount
     folder = run_folder(config) / "evaluation" / volume.name
     read = learned(config, volume.name, head)
     step = _step(config, volume, head, read, roi, container=folder)
-    with exclusive(folder):
-        run(step, workers=config.evaluate.workers, title=f"{volume.name} {head}")
-        pieces = [rows for _, rows in read_ledger(step.folder).rows(COUNTS, alone=True)]
+    pieces = counted_rows(step, config.evaluate, title=f"{volume.name} {head}")
     rows = np.concatenate([np.empty(0, COUNTS), *pieces])
     channels = target_kind(read.target).channels(read.dims)
     return HeadCounts(tuple(_of_channel(rows, channel) for channel in range(channels)))

@@ -92,17 +92,15 @@ class ObjectScore(Score):
         name = self.wanted.objective
         if name not in AT_EACH:
             return {"aji": self.likeness.aji, "best_dice": self.likeness.best_dice}[name]
-        return self.mean(name).mean if self.wanted.iou is None else self.at(self.iou)[name]
+        return self.mean(name).mean if self.wanted.iou is None else self._at(self.iou, name)
 
     def at(self, iou: float) -> dict[str, float | None]:
         """The numbers at one of the thresholds, by name."""
-        found, number = self.found[iou], list(self.found).index(iou)
-        ranked = {"ranked": self.ranking.average_precision(number)}
-        return {name: ranked.get(name, getattr(found, name, None)) for name in AT_EACH}
+        return {name: self._at(iou, name) for name in AT_EACH}
 
     def mean(self, name: str) -> Average:
         """Of one number, over the IoUs 0.5, 0.55, .. 0.95."""
-        return average(self.at(iou)[name] for iou in IOUS)
+        return average(self._at(iou, name) for iou in IOUS)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything by name: counts and numbers at the threshold, their means over IOUS and how
@@ -190,6 +188,12 @@ class ObjectScore(Score):
             f"{in_words(self.brief())} ({found.tp} of {found.tp + found.fn} objects found at IoU "
             f"{self.iou:g}, {counted(found.fp, 'segment')} {are(found.fp)} none)"
         )
+
+    def _at(self, iou: float, name: str) -> float | None:
+        if name == "ranked":
+            return self.ranking.average_precision(list(self.found).index(iou))
+        number: float | None = getattr(self.found[iou], name)
+        return number
 
     def _drawn(self) -> dict[str, float | None]:
         """Few enough for a figure."""

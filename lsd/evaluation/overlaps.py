@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.arrays.sums import sums
 
 # floats this far from a threshold decide as integers would
 _SURE = 1e-9
@@ -66,13 +68,13 @@ class Overlaps:
             dropped=int(np.isin(crumbs, np.array(sorted(left_out), np.uint64), invert=True).sum()),
         )
 
-    @property
+    @cached_property
     def unions(self) -> NDArray[np.int64]:
         """Voxels that one of a pair has, or both."""
         areas = self.segment_areas[self.segment] + self.object_areas[self.object]
         return np.asarray(areas - self.shared)
 
-    @property
+    @cached_property
     def ious(self) -> NDArray[np.float64]:
         """Intersection over union of each pair."""
         return np.asarray(self.shared / self.unions)
@@ -95,13 +97,6 @@ class Overlaps:
 def decimal(iou: float) -> Fraction:
     """The decimal that a number prints as: 7/10 of 0.7, which as a float is a little less."""
     return Fraction(str(float(iou)))
-
-
-def sums(groups: NDArray[np.int64], values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The sum of the values of each of `count` groups, exactly."""
-    total = np.zeros(count, np.int64)
-    np.add.at(total, groups, values)
-    return total
 
 
 def _below(table: Contingency, min_size: int) -> NDArray[np.uint64]:

@@ -9,8 +9,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.sums import sums
 from lsd.evaluation.matching import is_contested
-from lsd.evaluation.overlaps import Overlaps, sums
+from lsd.evaluation.overlaps import Overlaps
 
 # recalls 0, .01, .. 1 that precision is read at
 _POINTS = 101

@@ -16,12 +16,13 @@ from lsd.evaluation.earlier import keep_earlier
 from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
+from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
-from lsd.spec import Config, Evaluate, Segment
+from lsd.spec import Config, Segment
 from lsd.spec.paths import evaluation_file, segmentation
 from lsd.spec.plurals import counted
 from lsd.system.atomic import replacing
@@ -65,7 +66,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     counts, sweeps, heads = {}, {}, {}
     for name, volume in volumes.items():
         counts[name] = count_volume(config, name, volume)
-        sweeps[name] = _sweep(name, counts[name], config.segment, config.evaluate)
+        sweeps[name] = _sweep(name, counts[name], config)
         voxels = counted(counts[name].voxels, "voxel")
         progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
         if config.evaluate.heads:
@@ -73,7 +74,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     # only now, since a run whose volumes are refused is not evaluated
     keep_config(config, sections=("dataset", "segment", "evaluate"))
     evaluation = replace(_evaluation(config, counts, sweeps), heads=heads)
-    for name in named:
+    for name in named if config.evaluate.of == "segmentation" else ():
         if line := _where_written(
             segmentation(config, name),
             name,
@@ -105,6 +106,8 @@ def _evaluation(
 def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | None, str]:
     """The threshold, and where it comes from, or why there is none."""
     decoder = decoder_of(config.segment)
+    if config.evaluate.of == "objects":
+        return None, "objects at located points have none"
     if not decoder.has_thresholds:
         return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
@@ -126,11 +129,11 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 def _scores(
     config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
 ) -> VolumeScores:
-    score, has_thresholds = scoring(config.evaluate), decoder_of(config.segment).has_thresholds
+    score = scoring(config.evaluate)
     with _naming(name):
         joined = count.fragments
         fragments = None if joined is None else score(joined)
-        if has_thresholds and threshold is None:
+        if has_thresholds(config) and threshold is None:
             return VolumeScores(part, count.roi, None, fragments, sweep)
         segments = count.at(threshold)
         scored = sweep.get(threshold) if threshold is not None else None
@@ -160,11 +163,11 @@ def _where_written(
     return "" if scored else f"{state}; its segmentation{at_threshold} is in {path}"
 
 
-def _sweep(name: str, count: Counted, settings: Segment, evaluate: Evaluate) -> dict[float, Score]:
-    """Scores at each threshold; empty where the decoder has none."""
-    if not decoder_of(settings).has_thresholds:
+def _sweep(name: str, count: Counted, config: Config) -> dict[float, Score]:
+    """Scores at each threshold; empty where there is none."""
+    if not has_thresholds(config):
         return {}
-    score, thresholds = scoring(evaluate), sorted(set(settings.thresholds))
+    score, thresholds = scoring(config.evaluate), sorted(set(config.segment.thresholds))
     with _naming(name):
         return {threshold: score(count.at(threshold)) for threshold in thresholds}
 

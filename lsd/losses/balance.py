@@ -46,6 +46,12 @@ def along_channels(values: Tensor, like: Tensor) -> Tensor:
     return values.to(torch.float32).reshape(-1, *(1,) * (like.ndim - 2))
 
 
+def or_one(total: Tensor) -> Tensor:
+    """What a sum is divided by: 1 where nothing counts, so that the loss is 0 and has a
+    gradient."""
+    return torch.where(total > 0, total, 1)
+
+
 def exact_type(like: Tensor) -> torch.dtype:
     """What holds counts beside a tensor: float32 counts stop at 2**24, and there is no float64 on
     Apple's GPUs."""

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from lsd.losses.balance import along_channels, exact_type, of_channels
+from lsd.losses.balance import along_channels, exact_type, of_channels, or_one
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.misfits import not_one_each
 from lsd.targets.activation import Softmax
@@ -59,8 +58,8 @@ class CrossEntropyLoss(HeadLoss):
         classes = self._of_classes(totals["known"], logits)
         by_class = target * along_channels(classes, target)
         errors = -(by_class * logits.log_softmax(1)) * weights
-        counted = (classes * totals["known"]).sum()
-        return errors.sum() / torch.where(counted > 0, counted, 1).to(errors.dtype)
+        counted = or_one((classes * totals["known"]).sum())
+        return errors.sum() / counted.to(errors.dtype)
 
     def _of_classes(self, known: Tensor, like: Tensor) -> Tensor:
         """What a voxel of each class counts, (c,)."""

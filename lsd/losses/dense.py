@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lsd.losses.balance import along_channels, balanced, class_counts, of_channels
+from lsd.losses.balance import along_channels, balanced, class_counts, of_channels, or_one
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.misfits import not_one_each, not_voxelwise
 from lsd.targets.activation import Invertible
@@ -87,6 +87,5 @@ class DenseLoss(HeadLoss):
         if self.channel_weights is None:
             return errors.sum() / known.sum().clamp(min=1)
         weights = of_channels(self.channel_weights, errors)
-        # what counts is nothing, or a voxel of a channel at least
-        whole = (known * weights).sum().clamp(min=weights[weights > 0].min())
+        whole = or_one((known * weights).sum())
         return (errors * along_channels(weights, errors)).sum() / whole.to(errors.dtype)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls
+from lsd.losses.balance import or_one
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.misfits import not_one_each, not_probabilities
 from lsd.targets.activation import Invertible
@@ -77,8 +78,7 @@ def _loss(
     if weights is None:
         return by_channel.sum() / known.sum().clamp(min=1)
     counted = torch.tensor(weights, device=known.device)
-    whole = (known * counted).sum()
-    return (by_channel * counted).sum() / torch.where(whole > 0, whole, 1)
+    return (by_channel * counted).sum() / or_one((known * counted).sum())
 
 
 class DiceLoss(HeadLoss):

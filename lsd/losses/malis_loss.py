@@ -86,6 +86,10 @@ class MalisHeadLoss(HeadLoss):
         wrong = wrong or not_of_labels(kind, target, instead="'affinities'")
         return wrong if wrong or self._dense is None else self._dense.misfit(target)
 
+    def miscount(self, channels: int) -> str:
+        """What the dense loss says."""
+        return "" if self._dense is None else self._dense.miscount(channels)
+
     def remarks(self, target: TargetKind[Any]) -> list[str]:
         """What the dense loss says."""
         return [] if self._dense is None else self._dense.remarks(target)

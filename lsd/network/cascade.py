@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from lsd.network import sizes
 from lsd.network.cost import read_channels
-from lsd.network.layers import crop, heads
+from lsd.network.layers import crop
+from lsd.network.logits import heads
 from lsd.network.trunks.trunk import architecture
 from lsd.spec import Stage, Trunk, Variant
 from lsd.spec.kinds import answer_for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import gcd, prod, sqrt
 from typing import Any, cast
 
@@ -127,13 +127,6 @@ def folded(x: Tensor, fold: Sequence[int]) -> Tensor:
         .permute(0, 1, *axes[1::2], *axes[::2])
         .flatten(1, 1 + len(fold))
     )
-
-
-def heads(channels: int, outs: dict[str, int], *, dims: int) -> Iterator[tuple[str, nn.Module]]:
-    """A 1x1x1 convolution for each head; small weights, so that training starts near probability
-    1/2."""
-    for name, out in outs.items():
-        yield name, Pointwise(channels, out, dims=dims, gain=0.1)
 
 
 def initialise(layer: nn.Module, *, fan: int, gain: float) -> None:

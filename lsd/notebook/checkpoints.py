@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.spec.mistakes import brief
+from lsd.spec.plurals import some
 from lsd.spec.user_paths import expanded
 
 # where checkpoints lie, from a folder on
@@ -43,8 +44,7 @@ def _nearby(path: Path) -> str:
             f"runs/<name>/<stage>/checkpoints/best.pt"
         )
     alike = sorted(files, key=lambda file: (-_likeness(file, path), file))
-    more = f" and {len(files) - _MOST} more" if len(files) > _MOST else ""
-    return f"checkpoints nearby: {', '.join(alike[:_MOST])}{more}"
+    return f"checkpoints nearby: {some(alike, _MOST)}"
 
 
 def _likeness(file: str, path: Path) -> float:

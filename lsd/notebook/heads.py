@@ -75,23 +75,24 @@ def predictions(
     """
     wanted = decoder.reads(settings)
     arrays = _by_name(heads, wanted, kind=decoder.spec.kind)
-    offsets = _offsets(heads, neighborhood, wanted, settings.affinities)
-    occupancies = dict(heads.occupancies) if isinstance(heads, Heads) else {}
+    known = heads if isinstance(heads, Heads) else Heads({}, neighborhoods={}, ranges={})
+    offsets = known.neighborhoods | _offsets(neighborhood, wanted, settings.affinities)
+    occupancies = dict(known.occupancies)
     if decoder.reads_occupancy:
         # what is said of voxels around is no affinity
         occupancies |= {name: offsets.pop(name) for name in wanted if name in offsets}
     if decoder.reads_affinities:
         name = settings.affinities
         offsets[name] = offsets.get(name) or _nearest(arrays[name])
-    limits = _ranges(heads, ranges, wanted)
+    limits = known.ranges | _ranges(heads, ranges, wanted)
     if decoder.reads_occupancy:
         limits = dict.fromkeys(wanted, _UNIT) | limits
     made = {
         name: replace(
             _prediction(name, array, offsets.get(name), limits.get(name)),
             occupancy=occupancies.get(name),
-            names=heads.channels.get(name, ()) if isinstance(heads, Heads) else (),
-            voxel_size=voxel_size or (heads.voxel_size if isinstance(heads, Heads) else None),
+            names=known.channels.get(name, ()),
+            voxel_size=voxel_size or known.voxel_size,
         )
         for name, array in arrays.items()
     }
@@ -119,38 +120,34 @@ def _by_name(heads: Any, wanted: Sequence[str], *, kind: str) -> dict[str, NDArr
     return {name: np.asarray(heads[name]) for name in wanted}
 
 
-def _offsets(
-    heads: Any, neighborhood: Any, wanted: Sequence[str], affinities: str
-) -> dict[str, Offsets]:
-    """Offsets of heads by name, as far as they are known."""
-    known = dict(heads.neighborhoods) if isinstance(heads, Heads) else {}
+def _offsets(neighborhood: Any, wanted: Sequence[str], affinities: str) -> dict[str, Offsets]:
+    """Offsets of heads by name, as far as they are given."""
     if neighborhood is None:
-        return known
+        return {}
     if isinstance(neighborhood, Mapping):
-        return known | {name: offsets_of(offsets) for name, offsets in neighborhood.items()}
+        return {name: offsets_of(offsets) for name, offsets in neighborhood.items()}
     name = affinities if affinities in wanted or len(wanted) > 1 else wanted[0]
-    return known | {name: offsets_of(neighborhood)}
+    return {name: offsets_of(neighborhood)}
 
 
 def _ranges(heads: Any, ranges: Any, wanted: Sequence[str]) -> dict[str, Range]:
-    """Ranges of heads by name, as far as they are known."""
-    known = dict(heads.ranges) if isinstance(heads, Heads) else {}
+    """Ranges of heads by name, as far as they are given."""
     if ranges is None:
-        return known
+        return {}
     if not isinstance(ranges, Mapping):
         if len(wanted) > 1:
             raise ValueError(
                 f"ranges is one pair for {len(wanted)} heads, {', '.join(wanted)}; give one a "
                 f"head, as in ranges={{{wanted[0]!r}: (0, 1), ...}}"
             )
-        return known | {wanted[0]: _range(ranges)}
+        return {wanted[0]: _range(ranges)}
     names = list(heads) if isinstance(heads, Mapping) else wanted
     for name in ranges:
         if name not in names:
             raise ValueError(
                 f"ranges names the head {name!r}; those given are: {', '.join(map(str, names))}"
             )
-    return known | {name: _range(limits) for name, limits in ranges.items()}
+    return {name: _range(limits) for name, limits in ranges.items()}
 
 
 def _range(limits: Any) -> Range:

@@ -71,9 +71,9 @@ def segment(
                   fragments={"min_seed_distance": 6, "boundaries": "affinity"}
 
     A segment is named by its smallest fragment, an object by its place in the order of first
-    voxels.  No array is changed.  Raises ValueError for
-    affinities that are none, heads that are missing or whose range is not known, offsets that do
-    not fit the channels, and settings that are none or that the decoder does not take.
+    voxels.  No array is changed.  Raises ValueError for affinities that are none, heads that are
+    missing or whose range is not known, offsets that do not fit the channels, and settings that are
+    none or that the decoder does not take.
 
     >>> import lsd, numpy
     >>> labels = numpy.full((16, 16, 33), 3)

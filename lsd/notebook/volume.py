@@ -91,8 +91,8 @@ def open_volume(
     raw_range:   raw values that are black and white, (low, high), or (high, low) where membranes
                  are bright; needed for anything but uint8, and used in prediction
     region:      the part to use, as text "0:100, :, 20:80" in voxels of the world; all by default
-    fields:      any other field of lsd.spec.Volume: offset, axes, arrays, unknown, invalid, fit,
-                 sharpen; help(lsd.spec.Volume) says what they mean
+    fields:      any other field of lsd.spec.Volume: scale, offset, axes, arrays, unknown, invalid,
+                 fit, sharpen; help(lsd.spec.Volume) says what they mean
 
     Gives a VolumeOnDisk: `.raw` and `.labels` are read when they are indexed, as numpy arrays are
     (volume.raw[10:20, :, 5]; volume.raw[...] is all of it), `.voxel_size` is in nm, `.shape` in

@@ -4,10 +4,10 @@ are."""
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,12 +18,15 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.network.checkpoints.restore import Restored, from_checkpoint
+from lsd.prediction.images import boxes
+from lsd.prediction.plan import Plan
 from lsd.prediction.predictor import Predictor
 from lsd.spec import Predict
 from lsd.spec.effect import NoEffect, Wording
 from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.inputs import Box, VolumeInput
 from lsd.volumes.intensity import signed
+from lsd.volumes.volume import OpenVolume
 
 # what this thread has loaded, as long as somebody holds it
 _loaded: ContextVar[Callable[[], Restored | None]] = ContextVar("loaded", default=lambda: None)
@@ -45,38 +48,75 @@ class HeadsJob(Job):
 
     def open(self, container: Path, worker: int) -> HeadsFunction:
         """With a network of its own, on the device of the worker."""
-        return HeadsFunction(self, worker)
+        volume = self.volume.open()
+        return (HeadsFunction if volume.image_sizes is None else HeadsOfImages)(
+            self, volume, worker
+        )
 
 
 class HeadsFunction:
     """Heads (c, *block.write.shape) of each block, from a checkpoint that is loaded once."""
 
-    def __init__(self, job: HeadsJob, worker: int) -> None:
-        keep_freed_memory()
-        restored = _loaded.get()()
-        if restored is None or restored.sha256 != job.sha256:
-            restored = from_checkpoint(job.checkpoint)
-        if restored.sha256 != job.sha256:
-            raise ValueError(
-                f"{job.checkpoint} was replaced since the run began; name a checkpoint that stays, "
-                f"by its path"
-            )
-        self.volume, self.settings = job.volume.open(), on_device(job.settings, worker)
+    def __init__(self, job: HeadsJob, volume: OpenVolume, worker: int) -> None:
+        restored = loaded(job.checkpoint, job.sha256)
+        self.volume, self.settings = volume, on_device(job.settings, worker)
         self.predictor = Predictor(
             restored.cascade, restored.config.network, settings=self.settings
         )
         self.plan = self.predictor.plan(Roi(*job.roi), voxel_size=self.volume.voxel_size)
 
-    def read(self, block: Block) -> NDArray[np.float32]:
+    def read(self, block: Block) -> Any:
         """Raw (*block.read.shape) in -1..1, mirrored beyond the volume."""
         return signed(self.volume.read_raw(block.read))
 
-    def compute(self, block: Block, source: NDArray[np.float32]) -> Output:
+    def compute(self, block: Block, source: Any) -> Output:
         """The heads where the block is written."""
         heads = self.predictor.block(source, self.plan, dtype=self.settings.dtype)
         return Output(
             {name: np.ascontiguousarray(head[:, *block.kept]) for name, head in heads.items()}
         )
+
+
+class HeadsOfImages(HeadsFunction):
+    """The same of images: what they fill of a block is predicted, the rest is the lowest value."""
+
+    def read(self, block: Block) -> list[tuple[Plan, Block, NDArray[np.float32]]]:
+        """Raw of each part, mirrored at the border of each image."""
+        return [
+            (plan, part, signed(self.volume.read_raw(part.read)))
+            for plan, part in self._parts(block)
+        ]
+
+    def compute(
+        self, block: Block, source: list[tuple[Plan, Block, NDArray[np.float32]]]
+    ) -> Output:
+        """The heads of the parts in their places."""
+        whole = self.predictor.nothing(block.write.shape, dtype=self.settings.dtype)
+        for plan, part, raw in source:
+            inside = (part.write - block.write.begin).to_slices()
+            for name, head in self.predictor.block(raw, plan, dtype=self.settings.dtype).items():
+                whole[name][:, *inside] = head[:, *part.kept]
+        return Output(whole)
+
+    def _parts(self, block: Block) -> Iterator[tuple[Plan, Block]]:
+        for roi in boxes(self.volume, block.write):
+            plan = self.predictor.plan(roi, voxel_size=self.volume.voxel_size)
+            yield from ((plan, part) for part in plan.grid)
+
+
+def loaded(checkpoint: str, sha256: str) -> Restored:
+    """The networks of a checkpoint: those at hand, or loaded now.  Raises ValueError where the file
+    is another one by now."""
+    keep_freed_memory()
+    restored = _loaded.get()()
+    if restored is None or restored.sha256 != sha256:
+        restored = from_checkpoint(checkpoint)
+    if restored.sha256 != sha256:
+        raise ValueError(
+            f"{checkpoint} was replaced since the run began; name a checkpoint that stays, by its "
+            f"path"
+        )
+    return restored
 
 
 def at_hand(load: Callable[[], Restored]) -> Restored:

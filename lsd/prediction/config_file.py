@@ -14,7 +14,9 @@ from lsd.system.atomic import write_text
 
 log = logging.getLogger(__name__)
 
-Section = Literal["dataset", "variant", "network", "predict", "segment", "evaluate"]
+Section = Literal[
+    "dataset", "variant", "network", "predict", "segment", "locate", "seeds", "evaluate"
+]
 # fields of sections that change no result, or which of them there are: volumes, workers, levels
 _ASIDE = ("checkpoint", "volumes", "workers", "levels", "small")
 
@@ -73,8 +75,9 @@ def _relevant(
     config: Config, sections: tuple[Section, ...], volumes: Collection[str]
 ) -> dict[str, Any]:
     """What of these sections decides about results, as JSON."""
-    whole = config.model_dump(mode="json")
-    content: dict[str, Any] = {section: whole[section] for section in sections}
+    content: dict[str, Any] = {
+        section: getattr(config, section).model_dump(mode="json") for section in sections
+    }
     for fields in content.values():
         for field in _ASIDE:
             fields.pop(field, None)

@@ -92,6 +92,14 @@ class Predictor:
                 for name, head in heads.items()
             }
 
+    def nothing(self, shape: Sequence[int], *, dtype: DType = "float32") -> dict[str, Array]:
+        """Heads (c, *shape) that say nowhere anything: the lowest of their values."""
+        lowest = {name: target.storage.low for name, target in self.targets.items()}
+        return {
+            name: np.full((channels, *shape), 0 if dtype == "uint8" else lowest[name], dtype)
+            for name, channels in self.channels.items()
+        }
+
     def _target(self, name: str) -> TargetKind[Any]:
         heads = self.variant.heads()
         if name not in heads:

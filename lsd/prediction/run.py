@@ -34,11 +34,12 @@ from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
 from lsd.volumes.find import expand
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import VolumeInput, box_of
 from lsd.volumes.levels import How
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.sharpen import sharpen_margin
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def predict(
     # all volumes are opened before the network is built and the first is begun, so that a mistake
     # in the last one is told at once
     volumes = [
-        _open(config, name, volume)
+        open_predicted(config, name, volume)
         for name, volume in config.dataset.named(settings.volumes).items()
     ]
     path = checkpoint_path(settings.checkpoint, config)
@@ -158,7 +159,9 @@ def with_threads(settings: Predict, workers: Workers | None) -> Predict:
     return settings.derive(threads=threads)
 
 
-def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
+def open_predicted(config: Config, name: str, spec: Volume) -> OpenVolume:
+    """A volume whose raw is to be predicted.  Raises ValueError for raw that nothing can be made
+    of."""
     volume = open_volume(spec, name=name, data_root=data_root(config))
     refuse_same(prediction(config, name), [volume.raw.source.path])
     check_raw(volume)
@@ -166,12 +169,22 @@ def _open(config: Config, name: str, spec: Volume) -> OpenVolume:
 
 
 def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
+    region = region_of(volume, wanted)
+    try:
+        return wanted.plan(region, volume)
+    except ValueError as error:
+        raise ValueError(f"volume {volume.name!r}: {error}") from error
+
+
+def region_of(volume: OpenVolume, wanted: Wanted) -> Roi:
+    """The part of a volume that is predicted.  Raises ValueError where the volume is nothing for
+    the network; warns of voxels of another size than it knows."""
     region = wanted.settings.region
     try:
+        check_use(volume, {}, dims=wanted.restored.config.network.dims)
         _check_size(volume, wanted)
         _compare_voxels(volume, wanted.restored)
-        roi = within(region, volume.raw.roi) if region else volume.roi
-        return wanted.plan(roi, volume)
+        return volume.part(region, volume.raw.roi) if region else volume.roi
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: {error}") from error
 
@@ -180,7 +193,7 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
     network = wanted.restored.config.network
     check_axes(network, volume.roi.dims)
     least = smallest(network, wanted.variant)
-    extent = volume.raw.roi.shape[-len(least) :]
+    extent = volume.least_shape[-len(least) :]
     if wanted.settings.small == "refuse" and any(n < m for n, m in zip(extent, least, strict=True)):
         raise ValueError(
             f"{volume.raw.name} covers {text(volume.raw.roi)}, the network reads at least "
@@ -190,7 +203,7 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    words = other_voxels(volume.voxel_size, restored)
+    words = other_voxels(volume.voxel_size, restored) if volume.calibrated else ""
     if words:
         log.warning("volume %r has %s", volume.name, words)
 
@@ -241,7 +254,7 @@ def step_of(
     """What predicts a volume into a container, with all that its results depend on."""
     read = reduce(Roi.union, (plan.grid.block(index).read for index in (0, len(plan.grid) - 1)))
     job = HeadsJob(
-        volume=VolumeInput.raw(volume, data_root, roi=_raw_roi(volume, read)),
+        volume=VolumeInput.raw(volume, data_root, roi=raw_read(volume, read)),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         settings=Predict.model_validate(
@@ -252,7 +265,7 @@ def step_of(
     return Step(STEP, target, plan.grid, job, arrays=tuple(wanted.targets()))
 
 
-def _raw_roi(volume: OpenVolume, read: Roi) -> Roi:
+def raw_read(volume: OpenVolume, read: Roi) -> Roi:
     """The part of raw that blocks which read `read` depend on, with what sharpening reaches, and
     what is mirrored."""
     reach = (
@@ -279,6 +292,7 @@ def _create(
         channels=channels(kind, network.dims),
         chunks=chunk_shape(plan.grid.write_shape),
         remainder=volume.raw.remainder,
+        calibrated=volume.calibrated,
         attributes=attributes(
             kind, volume, plan=plan, settings=wanted.settings, restored=wanted.restored
         ),

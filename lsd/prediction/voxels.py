@@ -22,6 +22,6 @@ def other_voxels(voxel_size: Sequence[float], restored: Restored) -> str:
     )
     return (
         f"voxels of {own} nm, the network was trained on {trained}: what it sees is of another "
-        f"size than what it knows; unless that is meant, predict data of its voxel size (a "
-        f"pyramid may hold it), or train on such voxels"
+        f"size than what it knows; unless that is meant, predict data of its voxel size (scale= "
+        f"of a volume reads several voxels as one), or train on such voxels"
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import VolumeScores
+from lsd.report.canvas import FAINT, INK, new_figure, plain, save
 from lsd.report.colours import (
     FALSE,
     MERGED,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, FAINT = "#222222", "#8a8a8a"
 # of what is most important first, and as wide
 COLOURS, WIDTHS = (INK, SPLIT, MERGED, "#2a7f62", "#7b4fa3", FAINT), (2.2, 1.6)
 # pixels that the longer side of a section has at least
@@ -63,7 +63,7 @@ def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, pat
     """Scores over the threshold, such as VOI split, merge and sum, a panel for each volume; the
     threshold that was picked is marked."""
     swept = {name: volume for name, volume in volumes.items() if volume.sweep}
-    figure, axes = _figure(1, max(1, len(swept)), width=4.4, height=3.5, sharey=True)
+    figure, axes = new_figure(1, max(1, len(swept)), width=4.4, height=3.5, sharey=True)
     for axis, (name, volume) in zip(axes, swept.items(), strict=False):
         _curves(axis, volume, threshold)
         axis.set_title(f"{name} ({volume.part})", fontsize=10, color=INK, loc="left")
@@ -76,7 +76,7 @@ def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, pat
         fontsize=8,
         frameon=False,
     )
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def draw_sections(
@@ -86,16 +86,17 @@ def draw_sections(
     *,
     title: str,
     voxel_size: Sequence[float],
+    unit: str = "nm",
 ) -> Path:
     """Sections, a row each: raw, truth, segmentation, and where they differ.
 
     A segment that is the largest of an object has the object's colour, so what is right looks alike
     in both.  partners: of the whole volume, which decides what is cut off and what is merged.
-    voxel_size: nm, y x
+    voxel_size: y x, in `unit`, nm or pixels
     """
     height, width = sections[0].raw.shape
     tall = height * voxel_size[0] / (width * voxel_size[1])
-    figure, axes = _figure(len(sections), 4, width=3.6, height=3.6 * min(tall, 2.0))
+    figure, axes = new_figure(len(sections), 4, width=3.6, height=3.6 * min(tall, 2.0))
     for row, section in enumerate(sections):
         for column, (name, picture) in enumerate(_pictures(section, partners).items()):
             axis = axes[4 * row + column]
@@ -104,14 +105,14 @@ def draw_sections(
             if row == 0:
                 axis.set_title(name, fontsize=11, color=INK)
         axes[4 * row].set_ylabel(section.title, fontsize=10, color=INK)
-        _scale_bar(axes[4 * row], section.raw.shape, voxel_size)
+        _scale_bar(axes[4 * row], section.raw.shape, voxel_size, unit)
     _legend(
         figure,
         false=any(section.background_counts for section in sections),
         unscored=any(not section.scored.all() for section in sections),
     )
     figure.suptitle(title, fontsize=12, color=INK)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def headline(name: str, scores: Score | None, threshold: float | None) -> str:
@@ -157,10 +158,7 @@ def _curves(axis: Axes, volume: VolumeScores, threshold: float | None) -> None:
             threshold, color=FAINT, linewidth=1, linestyle="--", label=f"picked: {threshold:g}"
         )
     axis.set_xlabel("threshold", fontsize=9, color=INK)
-    axis.grid(visible=True, color="#e6e6e6", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.spines[["top", "right"]].set_visible(False)
+    plain(axis)
 
 
 def _pictures(section: SectionImages, partners: Partners) -> dict[str, Picture]:
@@ -203,19 +201,6 @@ def _difference(
     )
 
 
-def _figure(
-    rows: int, columns: int, *, width: float, height: float, sharey: bool = False
-) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(
-        figsize=(columns * width, rows * height + 0.8), layout="constrained", facecolor="white"
-    )
-    FigureCanvasAgg(figure)  # no window system, and none of pyplot's global state
-    return figure, list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
-
-
 def _bare(axis: Axes) -> None:
     axis.set_xticks([])
     axis.set_yticks([])
@@ -223,9 +208,9 @@ def _bare(axis: Axes) -> None:
         spine.set_visible(False)
 
 
-def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) -> None:
-    """A bar of a round number of nm, about a quarter of the picture wide, in its lower left
-    corner."""
+def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float], unit: str) -> None:
+    """A bar of a round number of nm, or pixels, about a quarter of the picture wide, in its lower
+    left corner."""
     from matplotlib.patheffects import withStroke
 
     width = shape[1] * voxel_size[1]
@@ -241,7 +226,8 @@ def _scale_bar(axis: Axes, shape: Sequence[int], voxel_size: Sequence[float]) ->
         transform=axis.transAxes,
         path_effects=outline,
     )
-    text = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
+    is_long = unit == "nm" and length >= 1000
+    text = f"{length / 1000:g} µm" if is_long else f"{length:g} {unit}"
     place = ((0.04 + end) / 2, 0.07)
     axis.text(
         *place,
@@ -267,9 +253,3 @@ def _legend(figure: Figure, *, false: bool, unscored: bool) -> None:
     figure.legend(
         handles=handles, loc="outside lower right", ncols=len(handles), fontsize=9, frameon=False
     )
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
-    return path

@@ -8,12 +8,12 @@ from pathlib import Path
 from funlib.geometry import Roi
 
 from lsd.evaluation.counting import count_volume
+from lsd.evaluation.scored_results import scored_results
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
 from lsd.report.shown import windows
 from lsd.segmentation.on_disk.results import Results
-from lsd.segmentation.results import open_results
 from lsd.spec import Config
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.find import expand
@@ -47,7 +47,7 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
 
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
     volume = open_volume(config.dataset.volumes()[name], name=name, data_root=data_root(config))
-    results = open_results(config, name)
+    results = scored_results(config, name)
     shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
     return draw_sections(
         [
@@ -64,6 +64,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
         run_folder(config) / f"evaluation_{name}.png",
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
+        unit="nm" if volume.calibrated else "pixels",
     )
 
 

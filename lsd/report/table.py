@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lsd.evaluation.calibration import BINS
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 
@@ -72,7 +73,7 @@ def heads_table(evaluation: Evaluation) -> str:
     ]
     one = next(count for heads in evaluation.heads.values() for count in heads.values())
     header = ("volume", "part", "head", *one.all.row())
-    about = "ECE: expected calibration error, 15 bins; accuracy, IoU and Dice at threshold 0.5"
+    about = f"ECE: expected calibration error, {BINS} bins; accuracy, IoU and Dice at threshold 0.5"
     return "\n".join([table(header, rows), about])
 
 
@@ -87,8 +88,8 @@ def _any(evaluation: Evaluation) -> Score:
 
 
 def _row(name: str, volume: VolumeScores, one: Score) -> Row:
-    scores = volume.scored.row().values() if volume.scored else ("-",) * len(one.row())
-    fragments = next(iter(volume.fragments.brief().values())) if volume.fragments else "-"
+    scores = volume.scored.row().values() if volume.scored else (None,) * len(one.row())
+    fragments = next(iter(volume.fragments.brief().values())) if volume.fragments else None
     return (name, volume.part, *scores, fragments)
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.arrays.arguments import derived, explaining_calls
 from lsd.arrays.ids import set_voxels
-from lsd.arrays.offsets import neighbours, views
-from lsd.arrays.pairs import count_pairs
+from lsd.arrays.pairs import touching
 from lsd.segmentation.kernels.joining import PIECE, object_of_each
 from lsd.segmentation.kernels.pieces import (
     Pieces,
@@ -83,7 +82,7 @@ def objects_of(
     *,
     voxel_size: Sequence[float] | None,
 ) -> NDArray[np.uint64]:
-    """See `objects`."""
+    """See `objects`; known: its mask, None: all is known."""
     known = np.ones(inside.shape, np.bool_) if known is None else known
     found = pieces(inside & known, known, settings, voxel_size=voxel_size)
     background = by_faces(connectivity_of(settings, inside.ndim), inside.ndim)
@@ -95,7 +94,7 @@ def objects_of(
     )
     pairs = np.zeros((0, 2), np.uint64)
     if settings.fill_holes:
-        pairs = touching_pieces(found.labels, background)
+        pairs = touching(found.labels, in_xy=background == 4)
     places = pairs.astype(np.int64) - 1
     owners = object_of_each(rows, places, np.zeros(len(places), np.bool_), settings)
     return np.concatenate([np.zeros(1, np.uint64), owners])[found.labels]
@@ -119,16 +118,3 @@ def piece_rows(
     rows["voxels"], rows["first"], rows["open"] = known
     rows["threshold"], rows["inside"] = level, np.arange(count) < found.objects
     return rows
-
-
-def touching_pieces(labels: NDArray[Any], connectivity: int) -> NDArray[np.uint64]:
-    """Pairs u < v of labels other than 0 that share a face, (n, 2), in ascending order; by 4, of a
-    volume, within a section."""
-    pairs = [np.zeros((0, 2), np.uint64)]
-    for step in neighbours(connectivity, labels.ndim):
-        if sum(step) > 0:
-            first, second = views(labels.shape, step)
-            counted = count_pairs(labels[first], labels[second])
-            both = np.stack([counted.first, counted.second], axis=1)
-            pairs.append(both[(both > 0).all(axis=1) & (both[:, 0] != both[:, 1])])
-    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)

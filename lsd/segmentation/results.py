@@ -11,6 +11,7 @@ from lsd.segmentation.mask import mask_of
 from lsd.segmentation.on_disk.results import OtherResults, Results, whole_step
 from lsd.segmentation.over_blocks.inputs import Inputs
 from lsd.segmentation.predicted import head_input, open_heads
+from lsd.segmentation.sections import settings_for
 from lsd.spec import Config
 from lsd.spec.paths import prediction, segmentation
 from lsd.system.commands import typed
@@ -70,6 +71,7 @@ def _inputs(config: Config, volume: str, first_step: Step) -> Inputs:
     else:
         roi = first_step.grid.roi
         heads = decoder_of(settings).recorded(first_step.job.record(), settings)
+    settings = settings_for(settings, config.dataset.volumes()[volume])
     return Inputs(settings, roi, heads, mask_of(config, volume, roi=roi))
 
 

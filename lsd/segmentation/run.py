@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from lsd.segmentation.mask import mask_of
 from lsd.segmentation.over_blocks.inputs import Inputs, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.segmentation.predicted import PredictedHead, head_input, open_heads
+from lsd.segmentation.sections import settings_for
 from lsd.segmentation.threshold import picked, scoring_settings
 from lsd.spec import Config, Volume
 from lsd.spec.paths import data_root, segmentation
@@ -65,12 +66,17 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     config = expand(config)
     check_workers(config.segment.workers, section="segment")
     volumes = config.dataset.named(config.predict.volumes)
-    tasks = [_task(config, name, volume) for name, volume in volumes.items()]
+    tasks = [
+        task_of(config, name, volume, thresholds=_thresholds(config, volume))
+        for name, volume in volumes.items()
+    ]
     keep_config(config, sections=("segment",))
-    return [_segment(task, progress) for task in tasks]
+    return [segment_volume(task, progress=progress) for task in tasks]
 
 
-def _task(config: Config, name: str, volume: Volume) -> Task:
+def task_of(config: Config, name: str, volume: Volume, *, thresholds: Iterable[float]) -> Task:
+    """A volume, ready to be segmented at some thresholds.  Raises ValueError where that cannot
+    be."""
     predicted, revision = open_heads(config, name), config.segment.revision
     first = next(iter(predicted.values())).array
     heads = {head: head_input(each, revision=revision) for head, each in predicted.items()}
@@ -78,16 +84,18 @@ def _task(config: Config, name: str, volume: Volume) -> Task:
     raw = [locate(volume.path, root=data_root(config))] if volume.path else []
     sources = [first.source.path, *raw, *(mask.containers() if mask else [])]
     refuse_same(segmentation(config, name), sources)
-    inputs = Inputs(config.segment, first.roi, heads, mask)
-    return Task(config, name, predicted, _thresholds(config, volume), inputs)
+    settings = settings_for(config.segment, volume, calibrated=first.calibrated)
+    inputs = Inputs(settings, first.roi, heads, mask)
+    return Task(config, name, predicted, tuple(sorted({*thresholds})), inputs)
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
     alone = picked(config) if volume.labels is None else None
-    return tuple(sorted(set(config.segment.thresholds))) if alone is None else (alone,)
+    return config.segment.thresholds if alone is None else (alone,)
 
 
-def _segment(task: Task, progress: Progress) -> Path:
+def segment_volume(task: Task, *, progress: Progress = log.info) -> Path:
+    """Segments a volume, as far as that is not done yet; returns the container."""
     config, target = task.config, segmentation(task.config, task.name)
     decoder = decoder_of(config.segment)
     with working(target, decoder.first(task.inputs, target)) as container:

@@ -17,21 +17,29 @@ from lsd.spec.decoders import (
     Consensus,
     Decoder,
     Instance,
+    Interior,
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
+from lsd.spec.images import Images, Split
 from lsd.spec.kernels import Ball, Box, Kernel, OffsetList
 from lsd.spec.kinds import Kind
+from lsd.spec.locate import Locate
 from lsd.spec.modes import ForkMerge, Mode, Plain
 from lsd.spec.networks import Network, ResidualUNet, Trunk, UNet
 from lsd.spec.object_targets import InteriorBoundary, Occupancy, Semantic, SignedDistance
 from lsd.spec.run import Precision, Predict, Schedule, Train, Workers
+from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
 from lsd.spec.skeletons import SkeletonFiles, SkeletonFormat, SkeletonSource
+from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
+from lsd.spec.synthetic import Somata, Synthetic
 from lsd.spec.targets import (
     NEAREST,
     Affinities,
@@ -56,7 +64,7 @@ from lsd.spec.variants import (
     Supervoxel,
     Variant,
 )
-from lsd.spec.volumes import Dataset, Format, Part, Sharpen, Synthetic, Volume
+from lsd.spec.volumes import Dataset, Part, Sharpen, Volume
 from lsd.spec.weighting import (
     CosineGate,
     Fixed,
@@ -69,9 +77,11 @@ from lsd.spec.weighting import (
 __all__ = [
     "NEAREST",
     "Affinities",
+    "AroundObjects",
     "Augmentation",
     "Ball",
     "Bce",
+    "Benchmark",
     "Boundary",
     "Box",
     "Components",
@@ -98,11 +108,14 @@ __all__ = [
     "GrowBoundary",
     "Head",
     "Hosts",
+    "Images",
     "Instance",
     "Intensity",
+    "Interior",
     "InteriorBoundary",
     "Kernel",
     "Kind",
+    "Locate",
     "Loss",
     "Malis",
     "Mask",
@@ -130,9 +143,11 @@ __all__ = [
     "Range",
     "Region",
     "ResidualUNet",
+    "Rule",
     "Schedule",
     "Scores",
     "Scoring",
+    "Seeds",
     "Segment",
     "Semantic",
     "Setting",
@@ -144,8 +159,11 @@ __all__ = [
     "SkeletonFormat",
     "SkeletonSource",
     "SizeDifference",
+    "Somata",
     "Spec",
+    "Split",
     "Stage",
+    "Stitch",
     "Supervoxel",
     "Sweep",
     "Synthetic",

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
 from lsd.spec.collected import collected
 from lsd.spec.evaluate import Evaluate
+from lsd.spec.locate import Locate
 from lsd.spec.names import fault
 from lsd.spec.networks import Network
 from lsd.spec.plurals import counted
 from lsd.spec.run import Predict, Train
+from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
@@ -27,7 +29,7 @@ class Config(Spec):
     dataset:   volumes, and how training batches are augmented; a name of DATASETS
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
     network:   the trunk of each stage and its sizes; a name of NETWORKS
-    train, predict, segment, evaluate: how each of these is done
+    train, predict, segment, locate, seeds, evaluate: how each of these is done
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
@@ -41,6 +43,9 @@ class Config(Spec):
     train: Train = Train()
     predict: Predict = Predict()
     segment: Segment = Segment()
+    # these two are not written where they are as usual: configs of before had no such fields
+    locate: Annotated[Locate, Field(exclude_if=lambda locate: locate == Locate())] = Locate()
+    seeds: Annotated[Seeds, Field(exclude_if=lambda seeds: seeds == Seeds())] = Seeds()
     evaluate: Evaluate = Evaluate()
     runs: str = "runs"
     data_root: str | None = None

@@ -86,6 +86,26 @@ class Consensus(Decoder):
     centre: bool = False
 
 
+class Interior(Decoder):
+    """Objects of a head that learns the target InteriorBoundary: interiors that hang together by
+    faces, grown back over the boundary around them.
+
+    head:       that holds both channels
+    threshold:  from which on a voxel is of an interior, or, of both channels together, of an object
+    reach:      voxels that an object is grown by at most; 0: interiors are taken as they are
+    min_size:   drop interiors of fewer voxels
+    fill_holes: background that one interior closes in becomes part of it
+    """
+
+    kind: Literal["interior"] = "interior"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.interior:InteriorDecoder"
+    head: Word = "objects"
+    threshold: Probability = 0.5
+    reach: NonNegative = 2
+    min_size: NonNegative = 0
+    fill_holes: bool = False
+
+
 class Instance(Decoder):
     """Objects of affinities, which may say the same of a pair of voxels twice, once from each end:
     the mean of both counts.  They are those of segment.affinities, such as a head that learns the

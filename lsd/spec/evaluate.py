@@ -61,6 +61,22 @@ class ObjectDetection(Metric):
     min_size: NonNegative = 0
 
 
+class Benchmark(Metric):
+    """What benchmarks of somas and other large objects report, side by side: average precision of
+    segments ranked by their size, Dice and Jaccard of the foreground, VOI and Rand errors.
+
+    objective: the number that is best at 1 ("ap": the mean over IoUs of 0.5, 0.55, .. 0.95, "ap50",
+               "ap75", "dice", "jaccard") or at 0 ("voi", "arand")
+    min_size:  objects of the truth with fewer voxels are left out, with their voxels
+    """
+
+    kind: Literal["benchmark"] = "benchmark"
+    behaviour: ClassVar[str] = "lsd.evaluation.benchmark:BenchmarkMetric"
+    knows_background: ClassVar[bool] = True
+    objective: Literal["ap", "ap50", "ap75", "dice", "jaccard", "voi", "arand"] = "ap"
+    min_size: NonNegative = 0
+
+
 class ForegroundOverlap(Metric):
     """Masks: how much of the voxels of all objects lies in segments, whichever.
 
@@ -77,13 +93,16 @@ class ForegroundOverlap(Metric):
 class Evaluate(Spec):
     """Scoring against the truth.
 
+    of:          what is scored: the "segmentation" that `segment` makes, or the objects that
+                 `objects` makes at located points ("objects"), which have no thresholds
     metric:      what is computed, by name; "voi": variation of information and Rand errors;
-                 "objects": which objects were found; "foreground": masks
-    ignore:      truth labels left out.  To "objects" and "foreground", 0 is the background, whose
-                 voxels count though it is named here: what is not known is outside of a mask, or
-                 an unknown label of the volume
+                 "objects": which objects were found; "foreground": masks; "benchmark": what
+                 benchmarks of somas report of all three
+    ignore:      truth labels left out.  To "objects", "foreground" and "benchmark", 0 is the
+                 background, whose voxels count though it is named here: what is not known is
+                 outside of a mask, or an unknown label of the volume
     background:  label 0 of the segmentation: one "label" like others, "ignore"d, or every voxel a
-                 "singleton"; "objects" and "foreground" take it for background
+                 "singleton"; "objects", "foreground" and "benchmark" take it for background
     use_mask:    score only where it is known what is there, as with segment.use_mask
     connected:   relabel the truth into connected components inside the region first
     tolerance:   thresholds whose objective (the VOI sum) on validation is above the best by no more
@@ -98,7 +117,10 @@ class Evaluate(Spec):
     workers:     processes that count
     """
 
-    # not written where it is the usual one: configs and scores of before had no such field
+    # neither is written where it is the usual one: configs and scores of before had no such field
+    of: Annotated[
+        Literal["segmentation", "objects"], Field(exclude_if=lambda of: of == "segmentation")
+    ] = "segmentation"
     metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
     ignore: Annotated[tuple[Id, ...], Several] = (0,)
     background: Literal["label", "ignore", "singletons"] = "label"

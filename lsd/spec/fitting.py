@@ -33,7 +33,7 @@ def of_dataset(dataset: Dataset, dims: int) -> list[str]:
 
 
 def _of_volume(volume: Volume, dims: int) -> Iterator[str]:
-    for field in ("voxel_size", "offset"):
+    for field in ("voxel_size", "offset", "scale"):
         values = getattr(volume, field)
         # of all arrays, or by their names
         for name, of_array in values.items() if isinstance(values, dict) else {"": values}.items():

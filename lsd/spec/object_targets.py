@@ -79,6 +79,10 @@ class InteriorBoundary(OfObjects):
     width: PositiveFloat = 1.0
     unit: Literal["voxels", "nm"] = "voxels"
 
+    def nanometres(self) -> str:
+        """The width, where it is in nm."""
+        return "width" if self.unit == "nm" else ""
+
 
 class SignedDistance(OfObjects):
     """Distance to the border of an object, above 0 inside and below outside; one channel in -1..1,
@@ -90,6 +94,10 @@ class SignedDistance(OfObjects):
     kind: Literal["signed_distance"] = "signed_distance"
     behaviour: ClassVar[str] = "lsd.targets.signed_distance:SignedDistanceTarget"
     reach: PositiveFloat = 50.0
+
+    def nanometres(self) -> str:
+        """Reach."""
+        return "reach"
 
 
 class Semantic(OfObjects):

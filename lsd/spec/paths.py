@@ -9,10 +9,10 @@ from lsd.spec.config import Config
 from lsd.spec.user_paths import expanded
 
 
-def data_root(config: Config) -> Path:
-    """Folder that relative volume paths start from: config.data_root, else $LSD_DATA, else
-    ./data."""
-    return expanded(config.data_root or os.environ.get("LSD_DATA") or "data")
+def data_root(config: Config | None) -> Path:
+    """Folder that relative volume paths start from: config.data_root, else, and without a config,
+    $LSD_DATA, else ./data."""
+    return expanded((config and config.data_root) or os.environ.get("LSD_DATA") or "data")
 
 
 def run_folder(config: Config) -> Path:
@@ -49,6 +49,16 @@ def prediction(config: Config, volume: str) -> Path:
 def segmentation(config: Config, volume: str) -> Path:
     """Zarr container with the images fragments and segmentation/<threshold>."""
     return run_folder(config) / "segmentation" / f"{volume}.zarr"
+
+
+def located(config: Config, volume: str) -> Path:
+    """The table of the objects of a volume, which `locate` writes."""
+    return run_folder(config) / "located" / f"{volume}.{config.locate.table}"
+
+
+def objects(config: Config, volume: str) -> Path:
+    """Zarr container with the image segmentation, of objects at located points."""
+    return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
 def evaluation_file(config: Config) -> Path:

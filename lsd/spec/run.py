@@ -21,6 +21,7 @@ from lsd.spec.base import (
 from lsd.spec.effect import NoEffect
 from lsd.spec.hosts import Hosts, LaunchCommand, check_launch
 from lsd.spec.modes import Mode, Plain
+from lsd.spec.sampling import AroundObjects
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Annotated[str, AfterValidator(lambda name: _device(name))]
@@ -91,6 +92,8 @@ class Train(Spec):
     frozen:        stages that are not trained; their weights come from init
     min_masked:    this fraction of each sample's output is labelled, at least; any such place is as
                    likely as another
+    sampling:      None: samples lie anywhere that is labelled enough; AroundObjects(...): around
+                   objects
     changed_data:  where training data were changed since a run began: refuse to go on, or accept
                    them as they are now
     small:         where a volume has less raw than enters the network: pad it (by reflection) or
@@ -118,6 +121,10 @@ class Train(Spec):
     seed: NonNegative = 0
     workers: NonNegative = 2
     min_masked: Probability = 0.5
+    # not written where there is none: configs of before had no such field
+    sampling: Annotated[
+        AroundObjects | None, Field(exclude_if=lambda sampling: sampling is None)
+    ] = None
     changed_data: Literal["refuse", "accept"] = "refuse"
     small: Literal["pad", "refuse"] = "pad"
     checkpoint_every: Positive = 1000

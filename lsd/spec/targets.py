@@ -36,6 +36,11 @@ class Target(Kind):
         with the field, as in "sigma: ...".  Nothing unless a kind says so."""
         yield from ()
 
+    def nanometres(self) -> str:
+        """The field that is a length in nm, as in "sigma", which a volume without a voxel size has
+        none for; "" where there is none.  Unless a kind says so, all is counted in voxels."""
+        return ""
+
     def affinity_offsets(self) -> tuple[Ints, ...] | None:
         """Offsets of the channels, as in `Affinities.neighborhood`, where it is affinities, which
         can be segmented; None for any other target."""
@@ -151,6 +156,10 @@ class Descriptors(OfObjects):
     mode: Literal["gaussian", "sphere"] = "gaussian"
     background: Literal["ignore", "zero"] = "ignore"
     connected: bool = False
+
+    def nanometres(self) -> str:
+        """Sigma."""
+        return "sigma"
 
     def faults(self, dims: int) -> Iterator[str]:
         """A sigma of too few axes, or channels that are not there in 2D."""

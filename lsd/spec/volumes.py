@@ -5,14 +5,14 @@ from __future__ import annotations
 import glob
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from lsd.spec.augment import Augmentation
 from lsd.spec.base import (
-    MOST,
     Id,
     PerAxis,
     PositiveFloat,
@@ -24,14 +24,19 @@ from lsd.spec.base import (
 )
 from lsd.spec.effect import NoEffect
 from lsd.spec.error_place import CHOSEN
-from lsd.spec.kinds import Kind
+from lsd.spec.images import IMAGES, MASKS, Images
 from lsd.spec.names import fault
 from lsd.spec.plurals import counted
 from lsd.spec.skeletons import AnySkeletons
+from lsd.spec.synthetic import Synthetic, VoxelSize
 from lsd.spec.user_paths import with_variables
 
-VoxelSize = Annotated[tuple[PositiveFloat, ...], PerAxis]
 Lengths = Annotated[tuple[float, ...], PerAxis]
+# voxels of each axis in one; ones are no scale
+Scale = Annotated[
+    Annotated[Shape, PerAxis] | None,
+    AfterValidator(lambda scale: None if scale and set(scale) == {1} else scale),
+]
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
@@ -41,54 +46,6 @@ Value = TypeVar("Value")
 _All = Annotated[Value, Tag(f"{CHOSEN}all")]
 _ByName = Annotated[dict[str, Value], Tag(f"{CHOSEN}by name")]
 _CHOICE = Discriminator(lambda value: f"{CHOSEN}{'by name' if isinstance(value, dict) else 'all'}")
-
-
-class Format(Kind):
-    """A file format of arrays; `lsd.volumes.formats.format` says how to write one.
-
-    A file is opened by the format that claims it, so no volume names its format.
-    """
-
-    noun: ClassVar[str] = "format"
-
-
-class Zarr2(Format):
-    """zarr v2 folders, with OME-Zarr metadata or without."""
-
-    kind: Literal["zarr"] = "zarr"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.zarr2:ZarrFormat"
-
-
-class Hdf5(Format):
-    """HDF5 files."""
-
-    kind: Literal["hdf5"] = "hdf5"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.hdf5:Hdf5Format"
-
-
-class Tiff(Format):
-    """TIFF files."""
-
-    kind: Literal["tiff"] = "tiff"
-    behaviour: ClassVar[str] = "lsd.volumes.formats.tiff:TiffFormat"
-
-
-class Synthetic(Spec):
-    """A made-up piece of neuropil; see lsd.synthetic.
-
-    kind:       "isotropic", or "anisotropic" serial sections with their defects
-    shape:      voxels, z y x
-    voxel_size: in nm, z y x; neurites have their size in nm, so larger voxels show thinner ones
-    membranes:  how dark membranes are, as a share of the usual: fainter ones are harder to find
-    seed:       what it is grown from: another one gives another volume
-    """
-
-    kind: Literal["isotropic", "anisotropic"] = "isotropic"
-    shape: Shape = (128, 128, 128)
-    voxel_size: VoxelSize = (10.0, 10.0, 10.0)
-    # not written where it is the usual one: volumes of before had no such field
-    membranes: Annotated[float, Field(gt=0, le=1, exclude_if=lambda share: share == 1)] = 1.0
-    seed: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
 
 
 class Sharpen(Spec):
@@ -112,6 +69,7 @@ class Volume(Spec):
     path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
                 absolute or below the data root
     synthetic:  a made-up volume instead of a path
+    images:     2D images in folders instead of a path: raw is "images", labels are "masks"
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
                 "other.zarr:volumes/x" (container, colon, array) names an array of another
                 container.  None: there is none.
@@ -120,11 +78,16 @@ class Volume(Spec):
     voxel_size, offset, axes:  what the config says before the files do: of all arrays, or by name,
                 as in offset={"labels": (0, 0, 0)}.  Where it contradicts a file, a warning names
                 both
-    voxel_size: nm, z y x; needed where a file gives none
+    voxel_size: nm, z y x; needed where a file gives none, but for images, which may have none
     offset:     nm, z y x; arrays must lie whole voxels apart
     axes:       names of the axes in their order on disk, e.g. "zyx", "zyxc"; z y x by default
+    scale:      voxels of the files along z, y, x that are read as one: raw is their mean, a label
+                what most of them have (of several the smallest), labels_mask knows what it knows of
+                all of them, further arrays are a mean of floats, else as labels.  Voxels are joined
+                from the origin of the world on.  voxel_size, offset and every region stay those of
+                the files; all else, as shapes of a network, counts what is read.  None: as they are
     region:     the part that may be used (see Region).  Raw may be read outside it as context,
-                labels never
+                labels never.  With a scale, what is read whole of it
     raw_range:  raw values that become -1 and 1, (high, low) for inverted contrast; None: 0..255 for
                 uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
@@ -145,6 +108,8 @@ class Volume(Spec):
 
     path: Name | None = None
     synthetic: Synthetic | None = None
+    # not written where there is none: volumes of before had no such field
+    images: Annotated[Images | None, Field(exclude_if=lambda images: images is None)] = None
     raw: str = "volumes/raw"
     labels: Name | None = None
     labels_mask: Name | None = None
@@ -152,6 +117,8 @@ class Volume(Spec):
     voxel_size: Annotated[_All[VoxelSize] | _ByName[VoxelSize], _CHOICE] | None = None
     offset: Annotated[_All[Lengths] | _ByName[Lengths], _CHOICE] | None = None
     axes: Annotated[_All[Name] | _ByName[Name], _CHOICE] | None = None
+    # not written where there is none: volumes of before had no such field
+    scale: Annotated[Scale | None, Field(exclude_if=lambda scale: scale is None)] = None
     region: Region = ()
     raw_range: RawRange | None = None
     invalid: Literal["refuse", "mask"] = "refuse"
@@ -175,12 +142,34 @@ class Volume(Spec):
             raise ValueError(f"a volume's name is one file name, of its outputs; {name!r} {wrong}")
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _arrays_of_images(cls, fields: Any) -> Any:
+        """Images have names for their arrays, so nobody need write them."""
+        images = fields.get("images") if isinstance(fields, Mapping) else None
+        if images is None:
+            return fields
+        # what is no Images is told of where the field itself is read
+        given = images if isinstance(images, Mapping) else getattr(images, "__dict__", {})
+        return {"raw": IMAGES, **({"labels": MASKS} if given.get("masks") else {}), **fields}
+
     @model_validator(mode="after")
     def _one_source(self) -> Volume:
-        if (self.path is None) == (self.synthetic is None):
+        sources = (self.path, self.synthetic, self.images)
+        given = sum(source is not None for source in sources)
+        if given != 1:
             raise ValueError(
-                "a volume has either a path or synthetic=Synthetic(...), got "
-                + ("both" if self.path else "neither")
+                "a volume has one of a path, synthetic=Synthetic(...) and images=Images(...), got "
+                + ("none of them" if given == 0 else f"{given} of them")
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_scaled_images(self) -> Volume:
+        if self.images is not None and self.scale is not None:
+            raise ValueError(
+                "images are read as they are, scale is of volumes; leave it out, or write the "
+                "images smaller"
             )
         return self
 
@@ -211,9 +200,10 @@ class Volume(Spec):
             return self
         axes = len(self.voxel_size)
         offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
-        for field, values in (("offset", offset), ("region", self.region)):
+        scale = self.scale or self.voxel_size
+        for field, values in (("offset", offset), ("region", self.region), ("scale", scale)):
             # a region may leave its last axes out
-            if len(values) > axes or (len(values) < axes and field == "offset"):
+            if len(values) > axes or (len(values) < axes and field != "region"):
                 raise ValueError(
                     f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
                     f"{axes}; give both alike"
@@ -223,7 +213,8 @@ class Volume(Spec):
     @property
     def stem(self) -> str:
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
-        return PurePath(with_variables(self.path)).stem if self.path else "synthetic"
+        path = self.images.list_file if self.images else self.path
+        return PurePath(with_variables(path)).stem if path else "synthetic"
 
     @property
     def is_pattern(self) -> bool:
@@ -326,14 +317,10 @@ with warnings.catch_warnings():
 
 __all__ = [
     "Dataset",
-    "Format",
-    "Hdf5",
     "Part",
     "RawRange",
     "Sharpen",
     "Synthetic",
-    "Tiff",
     "Volume",
     "VoxelSize",
-    "Zarr2",
 ]

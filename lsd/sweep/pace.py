@@ -21,7 +21,7 @@ from lsd.training.step_time import recorded_rate
 # iterations that are timed, and how many of them make one reading
 ITERATIONS, _READING = 40, 4
 # of a config that change no step's time
-_NOT_TIMED = ("name", "runs", "data_root", "predict", "segment", "evaluate")
+_NOT_TIMED = ("name", "runs", "data_root", "predict", "segment", "locate", "evaluate")
 
 
 def iterations(config: Config, minutes: float, *, setting: str, folder: Path) -> int:

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 FAR = np.float32(1e6)
 
 
@@ -62,64 +63,81 @@ def join(parts: list[Capsules]) -> Capsules:
     )
 
 
+def unit(vectors: Doubles) -> Doubles:
+    """Vectors (.., 3) with length 1."""
+    length = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
+    return np.asarray(vectors / np.maximum(length, 1e-6))
+
+
 def nearest_two(
-    capsules: Capsules, positions: Floats, *, voxel_size: tuple[float, ...], reach: float
+    capsules: Capsules,
+    positions: Floats,
+    *,
+    voxel_size: tuple[float, ...],
+    reach: float,
+    begin: tuple[int, ...] = (0, 0, 0),
 ) -> NearestOwners:
     """The nearest owner of every voxel and its distance, and the distance to the nearest other
     owner.
 
     positions: (3, z, y, x) nm, where each voxel lies: its index times voxel_size, displaced by less
                than `reach` / 2
+    begin:     index of the first voxel
     reach:     nm beyond a capsule's surface up to which it is seen; owner is -1 and distances are
                1e6 where none is
     """
     shape = positions.shape[1:]
     nearest = NearestOwners(np.full(shape, FAR), np.full(shape, -1, np.int32), np.full(shape, FAR))
     assert positions.dtype == np.float32
-    displaced = _largest_displacement(positions, voxel_size)
-    size = np.asarray(voxel_size, np.float64)
+    displaced = _largest_displacement(positions, voxel_size, begin)
+    size, corner = np.asarray(voxel_size, np.float64), np.asarray(begin, np.float64)
     _stamp(
         capsules.begin,
         capsules.end,
         capsules.radius,
         capsules.owner,
         positions,
-        size,
-        displaced,
+        (corner, size, displaced),
         reach,
         *nearest,
     )
     return nearest
 
 
-def _largest_displacement(positions: Floats, voxel_size: tuple[float, ...]) -> NDArray[np.float64]:
+def _largest_displacement(
+    positions: Floats, voxel_size: tuple[float, ...], begin: tuple[int, ...]
+) -> NDArray[np.float64]:
     largest = np.zeros(3)
-    for axis, size in enumerate(voxel_size):
+    for axis, (size, first) in enumerate(zip(voxel_size, begin, strict=True)):
         line = [1, 1, 1]
         line[axis] = -1
-        regular = (
-            np.arange(positions.shape[1 + axis], dtype=np.float32) * np.float32(size)
-        ).reshape(line)
+        index = np.arange(first, first + positions.shape[1 + axis], dtype=np.float32)
+        regular = (index * np.float32(size)).reshape(line)
         largest[axis] = float(np.abs(positions[axis] - regular).max())
     return largest
 
 
 @njit(cache=True)
-def _stamp(begin, end, radius, owner, positions, size, displaced, reach, first, nearest, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _stamp(begin, end, radius, owner, positions, grid, reach, first, nearest, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Goes over the box around each capsule; sequential, so that the result never depends on a
     number of threads."""
     low = np.zeros(3, np.int64)
     high = np.zeros(3, np.int64)
+    corner, size, displaced = grid
     for n in range(owner.shape[0]):
         widest = max(radius[n, 0], radius[n, 1]) + reach
         for axis in range(3):
             margin = widest + displaced[axis]
             low[axis] = max(
-                0, int(np.floor((min(begin[n, axis], end[n, axis]) - margin) / size[axis]))
+                0,
+                int(np.floor((min(begin[n, axis], end[n, axis]) - margin) / size[axis]))
+                - int(corner[axis]),
             )
             high[axis] = min(
                 first.shape[axis],
-                int(np.ceil((max(begin[n, axis], end[n, axis]) + margin) / size[axis])) + 1,
+                int(np.ceil((max(begin[n, axis], end[n, axis]) + margin) / size[axis]))
+                + 1
+                - int(corner[axis]),
             )
         az, ay, ax = float(begin[n, 0]), float(begin[n, 1]), float(begin[n, 2])
         bz, by, bx = end[n, 0] - az, end[n, 1] - ay, end[n, 2] - ax

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsd.synthetic.capsules import Floats
-from lsd.synthetic.noise import gaussian_blur, smooth_noise
+from lsd.synthetic.noise import Noise, gaussian_blur, smooth_noise
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,12 @@ class Imaging:
     shot: float
 
 
-def image(
-    value: Floats, imaging: Imaging, voxel_size: tuple[float, ...], rng: np.random.Generator
-) -> Floats:
-    """Grey values as a microscope records them (z, y, x)."""
+def image(value: Floats, imaging: Imaging, voxel_size: tuple[float, ...], noise: Noise) -> Floats:
+    """Grey values as a microscope records them (z, y, x).  noise: of the same grid"""
     far = tuple(450 / size for size in voxel_size)
-    value = value * (1 + 0.07 * smooth_noise(rng, value.shape, spacing=far)) + 5 * smooth_noise(
-        rng, value.shape, spacing=far
-    )
+    value = value * (1 + 0.07 * noise.smooth(far)) + 5 * noise.smooth(far)
     value = gaussian_blur(value.astype(np.float32), imaging.blur)
-    white = rng.standard_normal(value.shape, dtype=np.float32)
+    white = noise.white()
     spread = imaging.noise + imaging.shot * np.sqrt(np.clip(value, 0, None))
     return np.asarray(value + spread * gaussian_blur(white, (0, 0.5, 0.5)), np.float32)
 

@@ -7,6 +7,8 @@ seed's volume is, too.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,32 @@ Floats = NDArray[np.float32]
 SPREAD = math.sqrt(151 / 315)
 
 
+class Noise(Protocol):
+    """Random fields (z, y, x) of one grid of voxels; each call gives another one."""
+
+    def smooth(self, spacing: tuple[float, ...]) -> Floats:
+        """Normal noise that is smooth over about `spacing` voxels an axis."""
+
+    def white(self) -> Floats:
+        """Normal noise, each voxel by itself."""
+
+
+@dataclass(frozen=True)
+class DrawnNoise:
+    """Noise of a grid that is made as a whole."""
+
+    rng: np.random.Generator
+    shape: tuple[int, ...]
+
+    def smooth(self, spacing: tuple[float, ...]) -> Floats:
+        """As `smooth_noise`."""
+        return smooth_noise(self.rng, self.shape, spacing=spacing)
+
+    def white(self) -> Floats:
+        """Each voxel by itself."""
+        return self.rng.standard_normal(self.shape, dtype=np.float32)
+
+
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], *, spacing: tuple[float, ...]
 ) -> Floats:
@@ -26,15 +54,30 @@ def smooth_noise(
     A cubic B-spline with random coefficients; an axis whose spacing is below 1.5 voxels is left
     independent.
     """
-    smooth = [s >= 1.5 for s in spacing]
-    counts = [
-        math.floor((n - 1) / s) + 4 if soft else n
-        for n, s, soft in zip(shape, spacing, smooth, strict=True)
-    ]
+    _, counts = coefficients((0,) * len(shape), shape, spacing)
     field = rng.standard_normal(counts, dtype=np.float32)
-    for axis, (n, s, soft) in enumerate(zip(shape, spacing, smooth, strict=True)):
-        if soft:
-            field = _interpolate(field, n, s, axis)
+    return spline(field, (0,) * len(shape), shape, spacing)
+
+
+def coefficients(
+    begin: tuple[int, ...], shape: tuple[int, ...], spacing: tuple[float, ...]
+) -> tuple[list[int], list[int]]:
+    """The first of the coefficients that voxels from `begin` on need, and how many, an axis."""
+    first = [math.floor(b / s) if _is_smooth(s) else b for b, s in zip(begin, spacing, strict=True)]
+    counts = [
+        math.floor((b + n - 1) / s) - f + 4 if _is_smooth(s) else n
+        for b, n, s, f in zip(begin, shape, spacing, first, strict=True)
+    ]
+    return first, counts
+
+
+def spline(
+    field: Floats, begin: tuple[int, ...], shape: tuple[int, ...], spacing: tuple[float, ...]
+) -> Floats:
+    """A field of `coefficients`, seen at the voxels from `begin` on."""
+    for axis, (b, n, s) in enumerate(zip(begin, shape, spacing, strict=True)):
+        if _is_smooth(s):
+            field = _interpolate(field, b, n, s, axis)
     return field
 
 
@@ -52,12 +95,17 @@ def gaussian_blur(field: Floats, sigma: tuple[float, ...]) -> Floats:
     return field
 
 
-def _interpolate(field: Floats, count: int, spacing: float, axis: int) -> Floats:
-    """Values of the spline at `count` points, 1 / spacing of a coefficient apart, along one
-    axis."""
-    at = np.arange(count) / spacing
+def _is_smooth(spacing: float) -> bool:
+    return spacing >= 1.5
+
+
+def _interpolate(field: Floats, begin: int, count: int, spacing: float, axis: int) -> Floats:
+    """Values of the spline at `count` points from `begin` on, 1 / spacing of a coefficient apart,
+    along one axis."""
+    at = np.arange(begin, begin + count) / spacing
     start = np.floor(at).astype(np.int64)
     t = at - start
+    start -= start[0]
     weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
     line = [1] * field.ndim
     line[axis] = -1

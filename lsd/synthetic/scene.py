@@ -12,7 +12,7 @@ from scipy import ndimage
 from lsd.synthetic.capsules import FAR, Floats, NearestOwners, join, nearest_two
 from lsd.synthetic.growth import Neurite
 from lsd.synthetic.labels import Ids, connected, wall_distance
-from lsd.synthetic.noise import smooth_noise
+from lsd.synthetic.noise import Noise
 from lsd.synthetic.organelles import contents, mitochondria
 
 REACH = 75.0  # nm beyond a neurite's own surface that it may fill
@@ -40,10 +40,9 @@ class Scene:
     postsynaptic: NDArray[np.bool_]
     voxel_size: tuple[float, ...]
 
-    def noise(self, nm: float, rng: np.random.Generator) -> Floats:
-        """Normal noise that is smooth over so many nm."""
-        spacing = (nm / self.voxel_size[0], nm / self.voxel_size[1], nm / self.voxel_size[2])
-        return smooth_noise(rng, self.owner.shape, spacing=spacing)
+    def noise(self, nm: float, noise: Noise) -> Floats:
+        """Normal noise that is smooth over so many nm; noise: of the same grid."""
+        return noise.smooth(tuple(nm / size for size in self.voxel_size))
 
 
 def build_scene(

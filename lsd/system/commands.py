@@ -14,8 +14,12 @@ SCRIPTS = {
     "train": "trainer.py",
     "predict": "predicter.py",
     "segment": "segment.py",
+    "locate": "locate.py",
+    "objects": "objects.py",
     "evaluate": "evaluate.py",
+    "stitch": "stitch.py",
     "blocks": "blocks.py",
+    "density": "density.py",
 }
 # the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
 _VARIABLE = "LSD_SCRIPTS"

@@ -14,6 +14,7 @@ MAY_CHANGE = (
     "data_root",
     "predict",
     "segment",
+    "locate",
     "evaluate",
     *(
         f"train.{field}"

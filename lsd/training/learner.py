@@ -38,7 +38,7 @@ class Learner:
     average, average_of_losses: moving averages of weights, and of these parameters (train.ema)
     iteration: how many are done
     best:      scores of the best validation so far, and their yardstick; see `note_best`
-    voxel_size: of the training data, nm
+    voxel_size: of the training data, nm; None where nobody knows it
     data:      state of the training data; see lsd.training.data_state
     ranks:     the processes that share its batches, each with a learner equal to this one
     learned:   the heads that it learns, and a factor of the loss of each; all but in branches

@@ -25,10 +25,13 @@ from lsd.network import sizes
 from lsd.network.cascade import Cascade
 from lsd.network.precision import choose
 from lsd.prediction.array import predict_array
+from lsd.prediction.images import predict_images
 from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.mask import read_mask
 from lsd.segmentation.predicted import channels_of
+from lsd.segmentation.sections import decode_volume
 from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
 from lsd.targets import target as targets
 from lsd.targets.sections import compute_for
@@ -36,11 +39,12 @@ from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
+from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.raw_checks import check_raw
-from lsd.volumes.volume import OpenVolume, open_volume, within
+from lsd.volumes.volume import OpenVolume, open_volume
 
 Array = NDArray[np.float32]
 
@@ -159,10 +163,12 @@ class Validator:
             name: self._as_on_disk(name, predicted[name], voxel_size=volume.voxel_size)
             for name in decoder.reads(settings)
         }
-        decoded = decoder.decode(
+        decoded = decode_volume(
+            decoder,
+            volume,
             heads,
             settings,
-            mask=volume.read_known(roi) if settings.use_mask else None,
+            mask=read_mask(volume, roi, use_mask=settings.use_mask),
             first_section=roi.begin[0],
         )
         truth, known = volume.read_truth(roi)
@@ -174,6 +180,7 @@ class Validator:
                 known=known if evaluate.use_mask else None,
                 connected=evaluate.connected,
                 ignore=evaluate.left_out,
+                by_image=volume.image_sizes is not None,
             )
             sweep |= sweep_thresholds(
                 table, part.edges, part.scores, thresholds, score=scoring(evaluate)
@@ -198,7 +205,17 @@ class Validator:
         return score_losses(
             losses,
             predicted,
-            {name: _target(head.target, volume, roi, dims=dims) for name, head in heads.items()},
+            {
+                name: compute_for(
+                    head.target,
+                    labels,
+                    dims=dims,
+                    known=known,
+                    arrays=_arrays(head.target, volume, roi),
+                    voxel_size=volume.voxel_size,
+                )
+                for name, head in heads.items()
+            },
             labels=labels,
             known=known,
             voxel_size=volume.voxel_size,
@@ -228,6 +245,7 @@ def validation_job(
         for volume in volumes
     ]
     for volume in volumes:
+        check_use(volume, stage.heads, dims=config.network.dims)
         check_labels(volume)
         check_raw(volume)
     root, shape = paths.data_root(config), config.network.train_shape
@@ -267,7 +285,9 @@ def _prediction_settings(predict: Predict, train: Train) -> Predict:
 
 def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[str, Array]:
     """Heads (c, z, y, x) in 0..1 of a region of a volume, as prediction computes them before
-    rounding."""
+    rounding; the lowest value where there is no image."""
+    if volume.image_sizes is not None:
+        return predict_images(predictor, volume, roi)
     grid = predictor.plan(roi, voxel_size=volume.voxel_size).grid
     first_read, last_read = grid.block(0).read, grid.block(len(grid) - 1).read
     dims = predictor.network.dims
@@ -285,19 +305,10 @@ def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
             f"validation volume {volume.name!r} has no labels; name them, or set "
             f"train.validate_every=0"
         )
-    return within(evaluate.region, volume.truth_roi)
+    return volume.part(evaluate.region, volume.truth_roi)
 
 
-def _target(
-    target: Target, volume: OpenVolume, roi: Roi, *, dims: int
-) -> tuple[Array, NDArray[np.bool_]]:
-    """The target of a head of a network of `dims` axes, (c, z, y, x), and where it is known."""
-    labels, known = volume.read_truth(roi)
-    return compute_for(
-        target,
-        labels,
-        dims=dims,
-        known=known,
-        arrays={name: volume.read_array(name, roi) for name in volume.arrays},
-        voxel_size=volume.voxel_size,
-    )
+def _arrays(target: Target, volume: OpenVolume, roi: Roi) -> dict[str, NDArray[np.generic]]:
+    """Further truth that a target is computed from."""
+    names = targets.target_kind(target).arrays()
+    return {name: volume.read_array(name, roi) for name in names}

@@ -8,6 +8,7 @@ array, create, levels     an array read by regions of the world; arrays that are
                           coarser
 state, inputs             what tells its content from another; arrays as what a block function is
                           given
+scaled, scale, region     several voxels read as one, or a level of the file; parts of a volume
 reference, find           names in a config: an array of another container, paths with wildcards
 intensity, raw_checks     raw as the network sees it, and whether it can be raw at all
 consistency, volume       arrays that belong together

@@ -7,7 +7,7 @@ voxel_size:           nm, floats, never rounded
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +65,11 @@ class Array:
         return self.layout.voxel_size
 
     @property
+    def calibrated(self) -> bool:
+        """Whether voxel_size is known; where it is not, it is 1 along all axes."""
+        return self.layout.calibrated
+
+    @property
     def offset(self) -> Coordinate:
         """The first voxel of the region that the array covers."""
         return self.roi.begin
@@ -78,6 +83,12 @@ class Array:
     def channels(self) -> int | None:
         """Number of channels, None where there is no such axis."""
         return self.layout.shape[0] if "c" in self.axes else None
+
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Where its sections are images of their own, the size of each section on disk, (z, 2)
+        along y and x; None for any other array."""
+        return self.source.handle.image_sizes
 
     @property
     def remainder(self) -> Remainder:
@@ -129,17 +140,19 @@ class Array:
         """The voxels of `roi`: (c?, z, y, x), C-contiguous, in a buffer of their own.
 
         beyond: outside the array refuse, give zero, or mirror it at its outermost voxels (numpy's
-                "reflect")
+                "reflect"); of images, each at its own border
         Raises ValueError where roi reaches beyond, or a chunk is missing or damaged; it names the
         chunk.
         """
+        if beyond == "reflect" and self.image_sizes is not None:
+            return np.concatenate([self._reflected(*image) for image in self._images(roi)], axis=-3)
         if self.roi.contains(roi):
             return self._read(roi)
         if beyond == "refuse":
             raise ValueError(
                 f"{self.name} covers {text(self.roi)}, asked for {text(roi)} (voxels); stay inside"
             )
-        return self._reflected(roi) if beyond == "reflect" else self._padded(roi)
+        return self._reflected(roi, self.roi) if beyond == "reflect" else self._padded(roi)
 
     def write(self, data: NDArray[np.generic], roi: Roi) -> None:
         """Puts `data` (c?, z, y, x) into `roi`.
@@ -173,11 +186,25 @@ class Array:
             data[..., *(inside - roi.begin).to_slices()] = self._read(inside)
         return data
 
-    def _reflected(self, roi: Roi) -> NDArray[np.generic]:
+    def image(self, z: int) -> Roi:
+        """Where the image of section z of the world lies; of an array of images alone."""
+        sizes, first = self.image_sizes, self.layout.offset
+        assert sizes is not None, self.name
+        return Roi((z, *first[1:]), (1, *sizes[z - first[0]].tolist()))
+
+    def _images(self, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
+        """Of each section of `roi` that part of it, and where its image lies."""
+        for z in range(roi.begin[0], roi.end[0]):
+            section = self.index(Coordinate(z, *self.roi.begin[1:]))[0]
+            image = self.image(self.layout.offset[0] + section)
+            yield Roi((image.begin[0], *roi.begin[1:]), (1, *roi.shape[1:])), image
+
+    def _reflected(self, roi: Roi, inside: Roi) -> NDArray[np.generic]:
+        """The voxels of `roi`, those beyond `inside` mirrored."""
         places = [
             _mirror(np.arange(begin, end) - first, size) + first
             for begin, end, first, size in zip(
-                roi.begin, roi.end, self.roi.begin, self.roi.shape, strict=True
+                roi.begin, roi.end, inside.begin, inside.shape, strict=True
             )
         ]
         begin = Coordinate(place.min() for place in places)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lsd.volumes.metadata import SPACE, Lengths, Statement, axis_names, by_axis, tried
+from lsd.volumes.metadata import SPACE, UNCALIBRATED, Lengths, Statement, axis_names, by_axis, tried
 from lsd.volumes.metadata_values import as_tuple, mapping, numbers, plain, shown, texts
 from lsd.volumes.units import agree, is_known, nanometres
 
@@ -45,6 +45,9 @@ def from_attributes(attributes: Mapping[str, Any], dims: int) -> Statement:
     """What plain attributes say of an array with `dims` axes."""
     wrong: dict[str, str] = {}
     axes = tried(lambda: axis_names(_names(attributes, dims), dims), wrong, "axes")
+    if attributes.get(UNCALIBRATED) is True:
+        offset = tried(lambda: _offset(attributes, axes, "nm"), wrong, "offset")
+        return Statement(axes, None, offset, wrong, calibrated=False)
     unit = tried(lambda: _unit(attributes.get("units"), "its units"), wrong, "voxel_size")
     if unit is None:
         return Statement(axes, wrong={**wrong, "offset": wrong["voxel_size"]})
@@ -62,7 +65,7 @@ def completed(
 ) -> Statement:
     """`own`, and where an array states no voxel size what the groups around it do, the nearest
     first."""
-    if own.voxel_size is not None or "voxel_size" in own.wrong:
+    if own.voxel_size is not None or "voxel_size" in own.wrong or not own.calibrated:
         return own
     attributes = next(
         (attributes for attributes in groups if any(key in attributes for key in SIZES)), None

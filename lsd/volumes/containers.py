@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lsd.spec.blame import KindError
+from lsd.spec.formats import Format
 from lsd.spec.kinds import behaviour
-from lsd.spec.volumes import Format
+from lsd.spec.plurals import some
 from lsd.volumes.formats.foreign import refusal
 from lsd.volumes.formats.format import FileArray, FileFormat
 from lsd.volumes.metadata_values import unreadable
@@ -76,10 +77,7 @@ def no_such_array(path: Path, name: str) -> ValueError:
             f"{path} holds a single array, without a name, not {name!r}; give it an empty name, as "
             f'in raw=""'
         )
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ValueError(
-        f"{path} holds no array {name!r}; it holds: {', '.join(names[:_LISTED]) or 'none'}{more}"
-    )
+    return ValueError(f"{path} holds no array {name!r}; it holds: {some(names, _LISTED) or 'none'}")
 
 
 def open_file(path: Path, name: str, *, writable: bool = False) -> FileArray:

@@ -41,6 +41,7 @@ def create_array(
     attributes: Mapping[str, Any] | None = None,
     fill: int | float | None = None,
     remainder: Sequence[Any] | None = None,
+    calibrated: bool = True,
     overwrite: bool = False,
 ) -> Array:
     """Makes the array `name` of the zarr folder `path`, open for writing: (c?, z, y, x) with the
@@ -54,6 +55,7 @@ def create_array(
                 it
     remainder:  nm, z y x, of the array that it is made from (Array.remainder): what its offset is
                 beyond whole voxels
+    calibrated: False where nobody knows the size of a voxel (Array.calibrated), and voxel_size is 1
     overwrite:  delete what is there.  Otherwise an array of the same shape, dtype, chunks and place
                 is opened as it is, also one of an earlier version, which stands at <path>/<name>
                 itself
@@ -74,7 +76,8 @@ def create_array(
     shape = ((channels,) if channels else ()) + tuple(roi.shape)
     wanted = chunk_sizes(shape, roi.dims, np.dtype(dtype), chunks)
     size, place = [float(nm) for nm in voxel_size], lengths(roi.begin, voxel_size, remainder)
-    attrs = {**plain_attributes(axes, size, place), **(attributes or {})}
+    plain = plain_attributes(axes, size, place, calibrated=calibrated)
+    attrs = {**plain, **(attributes or {})}
     container, name = Path(path), name.strip("/")
     _refuse_others(container, name)
     if overwrite and _is_array(container / name):
@@ -95,7 +98,9 @@ def create_array(
             existing.source.handle.values.attrs.put(attrs)
         return existing
     _group(container, name).attrs.put(
-        image_attributes(name.rpartition("/")[2], axes, size, place, labels=labels)
+        image_attributes(
+            name.rpartition("/")[2], axes, size, place, labels=labels, calibrated=calibrated
+        )
     )
     new_array(
         container / name / "0", shape=shape, chunks=wanted, dtype=dtype, attributes=attrs, fill=fill
@@ -154,7 +159,7 @@ def create_level(
             *(-(-n // f) for n, f in zip(base.roi.shape, factor, strict=True)),
         )
         wanted = chunk_sizes(shape, dims, base.dtype, chunks)
-        attrs = plain_attributes(base.axes, size, place)
+        attrs = plain_attributes(base.axes, size, place, calibrated=base.calibrated)
         new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=attrs)
     return open_array(path, f"{name}/{level}", writable=True)
 

@@ -87,20 +87,21 @@ def _warn(words: str) -> None:
 
 
 def _write(synthetic: Synthetic, container: Path) -> None:
-    from lsd.synthetic import synthesize  # loads numba, which takes a second
+    from lsd.synthetic import parts  # loads numba, which takes a second
 
-    for name, data in synthesize(synthetic).items():
-        roi = Roi((0,) * data.ndim, data.shape)
-        labels = name.startswith("volumes/labels/")
-        array = create_array(
-            container,
-            name,
-            roi=roi,
-            voxel_size=synthetic.voxel_size,
-            dtype=data.dtype,
-            labels=labels,
-        )
-        array.write(data, roi)
+    whole = Roi((0,) * len(synthetic.shape), synthetic.shape)
+    for part in parts(synthetic):
+        for name, data in part.arrays.items():
+            # makes it once, and opens it for every later part
+            array = create_array(
+                container,
+                name,
+                roi=whole,
+                voxel_size=synthetic.voxel_size,
+                dtype=data.dtype,
+                labels=name.startswith("volumes/labels/"),
+            )
+            array.write(data, Roi(part.begin, data.shape))
 
 
 def _settle(partial: Path, target: Path) -> None:

@@ -145,7 +145,9 @@ class VolumeInput(Spec):
         """Labels of `roi`, and where they are known; arrays: further truth, by its names in
         Volume.arrays."""
         further = {name: volume.spec.arrays[name] for name in arrays}
-        spec = _reduced(volume.spec, region=_slices(volume.roi), fit="intersect", arrays=further)
+        spec = _reduced(
+            volume.spec, region=_slices(volume.in_file(volume.roi)), fit="intersect", arrays=further
+        )
         read = {"labels": roi, **{f"arrays.{name}": roi for name in arrays}}
         return _input(volume, spec, data_root, {**read, **_known(volume, roi)})
 
@@ -154,10 +156,18 @@ class VolumeInput(Spec):
         """Where truth is known within `roi`, by the mask, the unknown label, and where raw is
         finite."""
         labels = volume.spec.labels if volume.spec.unknown is not None else None
-        spec = _reduced(volume.spec, labels=labels, region=_slices(volume.roi), fit="intersect")
+        spec = _reduced(
+            volume.spec, labels=labels, region=_slices(volume.in_file(volume.roi)), fit="intersect"
+        )
         return _input(
             volume, spec, data_root, ({"labels": roi} if labels else {}) | _known(volume, roi)
         )
+
+    @classmethod
+    def inside(cls, volume: OpenVolume, data_root: Path) -> VolumeInput:
+        """Where its images are; nothing of them is read."""
+        spec = _reduced(volume.spec, labels=None, labels_mask=None, unknown=None, region=())
+        return _input(volume, spec, data_root, {})
 
     @classmethod
     def everything(cls, volume: OpenVolume, data_root: Path, *, around: Coordinate) -> VolumeInput:
@@ -244,6 +254,10 @@ def _reduced(volume: Volume, **changes: Any) -> Volume:
     """The spec without what no block reads, and with `changes`."""
     nothing = {"arrays": {}, "weight": 1.0, "name": None}
     fields = {**volume.model_dump(), **nothing, **changes}
+    if volume.images is not None:
+        # which images there are is said with the state of each array
+        unread = {} if fields["labels"] else {"holds": "instances"}
+        fields["images"] = {**fields["images"], "split": None, **unread}
     array_names = {"raw", *(role for role in ("labels", "labels_mask") if fields[role])}
     array_names |= set(fields["arrays"])
     for field in ("voxel_size", "offset", "axes"):

@@ -93,9 +93,16 @@ def bounding_box(mask: Mask) -> Roi:
 
 
 def known_everywhere(volume: OpenVolume) -> bool:
-    """Whether all of the volume's region is known, by its spec."""
+    """Whether all of the volume's region is known, by its spec and the sizes of its images."""
+    sizes = volume.image_sizes
+    differ = sizes is not None and bool((sizes < sizes.max(axis=0)).any())
+    return not differ and not hides_truth(volume)
+
+
+def hides_truth(volume: OpenVolume) -> bool:
+    """Whether a mask, a label or values of raw say of what there is that it is not known."""
     hidden = volume.spec.invalid == "mask" and volume.raw.dtype.kind == "f"
-    return volume.labels_mask is None and volume.spec.unknown is None and not hidden
+    return volume.labels_mask is not None or volume.spec.unknown is not None or hidden
 
 
 def _telling(volume: OpenVolume, *, masked: bool) -> list[Array]:

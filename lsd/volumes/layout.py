@@ -12,7 +12,8 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.volumes.metadata import SPACE, Statement, axis_names, by_axis
+from lsd.volumes.axes import disk_axes
+from lsd.volumes.metadata import SPACE, Statement, by_axis
 from lsd.volumes.units import (
     WHOLE,
     Remainder,
@@ -43,6 +44,7 @@ class Layout:
     voxel_size: nm, and offset: voxels; in the order z, y, x
     remainder:  nm, exact: how far voxel 0 of the world lies from where nm are 0, less than a voxel
     stated:     what its file says of it
+    calibrated: whether the size of a voxel is known
     """
 
     disk: tuple[str, ...]
@@ -52,6 +54,8 @@ class Layout:
     remainder: Remainder
     # what a file says beside what it is read as is no part of what the array is
     stated: StatedByFile = field(default=StatedByFile(), compare=False)
+    # False: voxel_size is 1, since nobody knows it; offsets are voxels
+    calibrated: bool = field(default=True, compare=False)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -92,6 +96,28 @@ class Layout:
         """The same for an array whose only channel is dropped."""
         assert "c" not in self.axes or self.shape[0] == 1, self
         return replace(self, disk=tuple("" if axis == "c" else axis for axis in self.disk))
+
+    def on_disk(self, values: Sequence[int], *, channel: int) -> tuple[int, ...]:
+        """Values of the axes z, y, x in the order of the axes on disk; channel: of any other."""
+        space = [axis for axis in SPACE if axis in self.disk]
+        of_axis = dict(zip(space, map(int, values), strict=True))
+        return tuple(of_axis.get(axis, channel) for axis in self.disk)
+
+    def coarser(self, scale: Sequence[int]) -> Layout:
+        """That of an array whose voxels are `scale` (z, y, x) of these, joined from the origin of
+        the world on, with all that it covers, be it in part."""
+        begin = [b // f for b, f in zip(self.roi.begin, scale, strict=True)]
+        end = [-(-e // f) for e, f in zip(self.roi.end, scale, strict=True)]
+        shape = [e - b for b, e in zip(begin, end, strict=True)]
+        extent = self.on_disk(shape, channel=0)
+        return replace(
+            self,
+            extent=tuple(new or old for new, old in zip(extent, self.extent, strict=True)),
+            voxel_size=tuple(
+                float(exact(nm) * f) for nm, f in zip(self.voxel_size, scale, strict=True)
+            ),
+            offset=Coordinate(begin),
+        )
 
     def on_grid(self, remainder: Remainder) -> Layout:
         """The same with its voxels counted on the grid with `remainder`.  ValueError if it does not
@@ -141,7 +167,7 @@ def resolve_layout(
         if by_config[field_name] is None:
             raise ValueError(words)
         say(f"{words}; {field_name} {_shown(by_config[field_name])} of the config is used")
-    disk = _disk_axes(stated, extent, axes, say)
+    disk = disk_axes(stated, extent, axes, say)
     file = {
         field_name: _of_file(stated, field_name, disk) for field_name in ("voxel_size", "offset")
     }
@@ -161,85 +187,12 @@ def resolve_layout(
         voxel_offset,
         left_over(place, voxel_offset, size),
         stated_by_file,
+        calibrated=stated.calibrated or voxel_size is not None,
     )
 
 
 def _shown(value: Sequence[Any] | None) -> str:
     return repr(value if isinstance(value, str) else tuple(value or ()))
-
-
-def _disk_axes(
-    stated: Statement,
-    extent: Sequence[int],
-    by_config: Sequence[str] | None,
-    say: Callable[[str], None],
-) -> tuple[str, ...]:
-    if stated.axes and (not by_config or _same_order(stated.axes, by_config)):
-        return _checked_axes(stated.axes, extent)
-    axes = _named_axes(by_config, extent)
-    if stated.axes and axes:
-        say(
-            f"its axes are {' '.join(stated.axes)} by its file and {' '.join(by_config or ())} by "
-            f"the config, which is used"
-        )
-    return _checked_axes(axes or stated.axes or _usual_axes(tuple(extent)), extent)
-
-
-def _named_axes(by_config: Sequence[str] | None, extent: Sequence[int]) -> tuple[str, ...] | None:
-    """The names that a config gives, for each axis on disk; "" for axes of extent 1 that it passes
-    over."""
-    named = [axis for axis in by_config or () if axis != "c" or len(by_config or ()) == len(extent)]
-    if not named:
-        return None
-    if len(named) == len(extent) or sum(n > 1 for n in extent) != len(named):
-        return axis_names(named, len(extent))
-    names = iter(axis_names(named, len(named)) or named)
-    return tuple(next(names) if n > 1 else "" for n in extent)
-
-
-def _same_order(stated: Sequence[str], by_config: Sequence[str]) -> bool:
-    """Whether all axes of `by_config` are there in the same order; channels need not be."""
-    both = {*stated} & {*by_config}
-    return not {*by_config} - {"c"} - both and [a for a in stated if a in both] == [
-        a for a in by_config if a in both
-    ]
-
-
-def _usual_axes(extent: tuple[int, ...]) -> tuple[str, ...]:
-    if len(extent) in (2, 3):
-        return SPACE[-len(extent) :]
-    if len(extent) == 4 and 1 in (extent[0], extent[-1]):
-        return ("c", *SPACE) if extent[0] == 1 else (*SPACE, "c")
-    if len(extent) < 2:
-        raise ValueError(
-            f"its shape is {extent}; a volume has the axes z y x or y x: name another array"
-        )
-    raise ValueError(
-        f"nothing says what the axes of its shape {extent} are; name them in the config, as in "
-        f"axes='czyx' or 'zyxc'"
-    )
-
-
-def _checked_axes(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
-    space = [axis for axis in SPACE if axis in disk]
-    stack = (
-        " (a stack of sections that was saved as channels or times: say axes='zyx' in the config)"
-    )
-    if len(disk) != len(extent):
-        raise ValueError(
-            f"its axes are called {' '.join(disk)}, its shape is {tuple(extent)}; correct the names"
-        )
-    if "t" in disk and extent[disk.index("t")] != 1:
-        times = extent[disk.index("t")]
-        hint = stack if "z" not in disk else ""
-        raise ValueError(
-            f"its axes {' '.join(disk)} have {times} points in time; a volume has one{hint}"
-        )
-    if space not in (["z", "y", "x"], ["y", "x"]):
-        raise ValueError(
-            f"its axes are {' '.join(disk)}; a volume has z y x or y x, and c for channels"
-        )
-    return disk
 
 
 def _dropped(disk: tuple[str, ...], extent: Sequence[int]) -> tuple[str, ...]:
@@ -291,6 +244,8 @@ def _voxel_size(
 ) -> tuple[float, ...]:
     all_axes = _complete(file, disk)
     if by_config is None:
+        if not stated.calibrated:
+            return (1.0,) * len(_space(disk))
         if all_axes is None:
             raise _no_voxel_size(stated, file, len(_space(disk)))
         return all_axes

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-How = Literal["mean", "majority"]
+How = Literal["mean", "majority", "all"]
 Factor = tuple[int, ...]
 
 
@@ -49,31 +49,44 @@ def coarser(data: NDArray[Any], factor: Factor, how: How) -> NDArray[Any]:
 
     mean:     of integers rounded to the next, halves to the even one
     majority: the id that most voxels have; of several the smallest.  0 counts like others
+    all:      1 where none of the voxels is 0, else 0
     """
     if how == "mean":
         return _mean(data, factor)
+    if how == "all":
+        unset = _total(data == 0, factor, np.int64)
+        return np.asarray(unset == 0, data.dtype)
     from lsd.volumes.majority import majority  # loads numba, which takes a second
 
     return majority(data, factor)
 
 
 def _mean(data: NDArray[Any], factor: Factor) -> NDArray[Any]:
-    total = data.astype(np.float64)
     count = np.ones((1,) * data.ndim)
     for axis, f in enumerate(factor, start=data.ndim - len(factor)):
         if f > 1:
-            count = count * _sums(
-                np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)]), axis, f
-            )
-            total = _sums(total, axis, f)
-    mean = total / count
+            ones = np.ones([n if a == axis else 1 for a, n in enumerate(data.shape)])
+            count = count * _sums(ones, axis, f)
+    mean = _total(data, factor, np.float64) / count
     return mean.astype(data.dtype) if data.dtype.kind == "f" else np.rint(mean).astype(data.dtype)
 
 
-def _sums(data: NDArray[Any], axis: int, factor: int) -> NDArray[Any]:
+def _total(data: NDArray[Any], factor: Factor, dtype: type[np.generic]) -> NDArray[Any]:
+    """Sums of `factor` voxels."""
+    total = data
+    for axis, f in enumerate(factor, start=data.ndim - len(factor)):
+        if f > 1:
+            # of all axes the first one makes the least of it in a wide type
+            total = _sums(total, axis, f, dtype=dtype)
+    return total.astype(dtype, copy=False)
+
+
+def _sums(
+    data: NDArray[Any], axis: int, factor: int, *, dtype: type[np.generic] = np.float64
+) -> NDArray[Any]:
     """Sums of `factor` entries along an axis; the last may be of fewer."""
     ahead = (slice(None),) * axis
-    total = data[(*ahead, slice(None, None, factor))].copy()
+    total = data[(*ahead, slice(None, None, factor))].astype(dtype)
     for first in range(1, factor):
         part = data[(*ahead, slice(first, None, factor))]
         total[(*ahead, slice(0, part.shape[axis]))] += part

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 
 def majority(labels: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
-    """Labels (z, y, x) or (y, x) with `factor` voxels of each axis in one."""
+    """Labels (.., z, y, x) with `factor` voxels of each of their last axes in one; of more than
+    three axes, some have the factor 1."""
+    factor = (1,) * (labels.ndim - len(factor)) + tuple(factor)
+    if labels.ndim > 3:
+        axis = factor.index(1)
+        others = factor[:axis] + factor[axis + 1 :]
+        parts = [majority(part, others) for part in np.moveaxis(labels, axis, 0)]
+        return np.stack(parts, axis=axis)
     flat = (1,) * (3 - labels.ndim)
     labels = np.ascontiguousarray(labels)
     shape = [-(-n // f) for n, f in zip(labels.shape, factor, strict=True)]

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from lsd.volumes.units import agree
 
 SPACE = ("z", "y", "x")
+# attribute of arrays whose lengths are counted in voxels
+UNCALIBRATED = "uncalibrated"
 NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "sample": "c"}
 # xarray and netCDF number the axes that nobody named
 _NOTHING = re.compile(r"(d|c|dim_|phony_dim_)[0-9]+")
@@ -30,6 +32,8 @@ class Statement:
                 nothing names the axes
     wrong:      what is said but cannot be right, by field: an error, unless the config says it
     unused:     what is said too, but is no length, for messages: "its unit is 'pixel'"
+    calibrated: False where it is said that nobody knows the size of a voxel; offsets are voxels
+                then
     """
 
     axes: tuple[str, ...] | None = None
@@ -37,6 +41,7 @@ class Statement:
     offset: Lengths | None = None
     wrong: Mapping[str, str] = field(default_factory=dict)
     unused: str = ""
+    calibrated: bool = True
 
 
 def tried(read: Callable[[], Value], wrong: dict[str, str], field_name: str) -> Value | None:
@@ -76,7 +81,12 @@ def join_statements(plain: Statement, ome: Statement) -> Statement:
     axes = plain.axes or ome.axes
     if plain.axes and ome.axes and plain.axes != ome.axes:
         wrong["axes"] = _differ("axes", plain.axes, ome.axes)
-    both = Statement(axes, wrong=wrong, unused=plain.unused or ome.unused)
+    both = Statement(
+        axes,
+        wrong=wrong,
+        unused=plain.unused or ome.unused,
+        calibrated=plain.calibrated and ome.calibrated,
+    )
     for field_name in ("voxel_size", "offset"):
         one, other = getattr(plain, field_name), getattr(ome, field_name)
         if axes:
@@ -109,24 +119,32 @@ def axis_names(names: Sequence[str] | None, dims: int) -> tuple[str, ...] | None
 
 
 def plain_attributes(
-    axes: Sequence[str], voxel_size: Sequence[float], place: Sequence[float]
+    axes: Sequence[str],
+    voxel_size: Sequence[float],
+    place: Sequence[float],
+    *,
+    calibrated: bool = True,
 ) -> dict[str, Any]:
     """Plain attributes of an array whose last axes are those of space; place: nm, of its first
     voxel.
 
+    calibrated: False where nobody knows the size of a voxel, and lengths are counted in voxels
     `types` is what funlib.persistence looks for, `_ARRAY_DIMENSIONS` and `dimension_units` what
     neuroglancer reads of an array.
     """
     channels = len(axes) - len(voxel_size)
-    return {
+    units = "nm" if calibrated else "voxel"
+    unknown = {} if calibrated else {UNCALIBRATED: True}
+    return unknown | {
         "axis_names": list(axes),
         "resolution": list(voxel_size),
         "voxel_size": list(voxel_size),
         "offset": list(place),
-        "units": ["nm"] * len(voxel_size),
+        "units": [units] * len(voxel_size),
         "types": ["channel"] * channels + ["space"] * len(voxel_size),
         "_ARRAY_DIMENSIONS": list(axes),
-        "dimension_units": [""] * channels + [f"{size!r} nm" for size in voxel_size],
+        "dimension_units": [""] * channels
+        + [f"{size!r} nm" if calibrated else "" for size in voxel_size],
     }
 
 
@@ -137,15 +155,17 @@ def image_attributes(
     place: Sequence[float],
     *,
     labels: bool,
+    calibrated: bool = True,
 ) -> dict[str, Any]:
     """Attributes of the group of an image (OME-Zarr 0.4) that has level 0 so far; labels: its
-    voxels are ids."""
+    voxels are ids; calibrated: as of `plain_attributes`."""
     channels = len(axes) - len(voxel_size)
+    unit = {"unit": "nanometer"} if calibrated else {}
     entry = {
         "version": "0.4",
         "name": name,
         "axes": [{"name": axis, "type": "channel"} for axis in axes[:channels]]
-        + [{"name": axis, "type": "space", "unit": "nanometer"} for axis in axes[channels:]],
+        + [{"name": axis, "type": "space", **unit} for axis in axes[channels:]],
         "datasets": [dataset("0", voxel_size, place, channels=channels)],
     }
     return {"multiscales": [entry], **({"image-label": {"version": "0.4"}} if labels else {})}

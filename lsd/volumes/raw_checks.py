@@ -145,6 +145,9 @@ def _finite(part: NDArray[np.generic]) -> NDArray[np.generic]:
 def _few(raw: Array) -> Iterator[Roi]:
     """Small parts, evenly spread over raw, whether they are on disk or not; each costs its
     chunk."""
+    if raw.image_sizes is not None:
+        yield from _of_images(raw)
+        return
     chunk = _chunk(raw)
     most = FEW if math.prod(chunk) * raw.dtype.itemsize < LARGE else 4
     counts = [min(n, math.ceil(most ** (1 / len(chunk)))) for n in raw.roi.shape]
@@ -155,6 +158,16 @@ def _few(raw: Array) -> Iterator[Roi]:
             for b, i, n, m in zip(raw.roi.begin, index, raw.roi.shape, counts, strict=True)
         )
         yield (Roi(Coordinate(at), size) - size / 2).intersect(raw.roi)
+
+
+def _of_images(raw: Array) -> Iterator[Roi]:
+    """Some images, evenly spread, whole but for what they have of great size."""
+    count = min(FEW, raw.roi.shape[0])
+    for number in range(count):
+        z = raw.roi.begin[0] + (2 * number + 1) * raw.roi.shape[0] // (2 * count)
+        image = raw.image(z)
+        few = Roi(image.begin, np.minimum(image.shape, 8 * SIDE).tolist())
+        yield few.intersect(raw.roi)
 
 
 def _blocks(raw: Array) -> tuple[Iterator[Roi], bool]:

@@ -63,9 +63,9 @@ def split(reference: str, volume_container: Path, *, root: Path) -> tuple[Path, 
     for container, name in reversed(pairs):
         if _is_container(container):
             return container, name
-    suffixes = [suffix for form in containers.formats() for suffix in form.suffixes]
+    suffixes = tuple(suffix for form in containers.formats() for suffix in form.suffixes)
     for container, name in pairs:
-        if container.suffix.lower() in suffixes:
+        if container.name.lower().endswith(suffixes):
             return container, name
     return volume_container, _single(volume_container, reference)
 

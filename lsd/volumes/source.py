@@ -43,9 +43,13 @@ class Source:
     def handle(self) -> FileArray:
         """The open array of this process."""
         if self._opened is None or self._opened[0] != os.getpid():
-            opened = containers.open_file(self.path, self.name, writable=self.writable)
-            self._opened = (os.getpid(), opened)
+            self._opened = (os.getpid(), self._open())
         return self._opened[1]
+
+    @property
+    def key(self) -> object:
+        """What tells it from other sources of this process."""
+        return self._title
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -86,6 +90,9 @@ class Source:
         assert self.writable, f"{self} was opened for reading"
         for chunk in self._grid(slices):
             self.handle.delete(chunk)
+
+    def _open(self) -> FileArray:
+        return containers.open_file(self.path, self.name, writable=self.writable)
 
     def _damaged(self, slices: Slices, error: Exception) -> ValueError:
         for chunk in self._grid(slices):

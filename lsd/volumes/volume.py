@@ -18,12 +18,17 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.spec import Region, Volume
+from lsd.spec.images import IMAGES, MASKS
 from lsd.volumes.array import Array, open_array, text
 from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
 from lsd.volumes.generated import check_instances, generate
+from lsd.volumes.images.ids import across_images
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
+from lsd.volumes.levels import How
 from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.reference import check_there, locate, split
+from lsd.volumes.region import part_of, within
+from lsd.volumes.scale import at_scale, covered, whole_within
 from lsd.volumes.sharpen import sharpen_margin, sharpened
 from lsd.volumes.skeletons.sources import source_of
 from lsd.volumes.units import Remainder
@@ -36,6 +41,7 @@ class OpenVolume:
 
     raw:         (z, y, x); labels, labels_mask, arrays: the same, confined to roi
     voxel_size:  nm; roi: the part that may be used, voxels
+    file_roi:    what raw covers, in voxels of its file, of which a scale reads several as one
     """
 
     name: str
@@ -45,11 +51,29 @@ class OpenVolume:
     labels_mask: Array | None
     arrays: Mapping[str, Array]
     roi: Roi
+    file_roi: Roi
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
         """Voxel size in nm, z y x."""
         return self.raw.voxel_size
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the voxel size is known; where it is not, it is 1 along all axes."""
+        return self.raw.calibrated
+
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Where its sections are images of their own, the size of each, (z, 2) along y and x; None
+        for a volume."""
+        return self.raw.image_sizes
+
+    @property
+    def least_shape(self) -> tuple[int, ...]:
+        """Shape of raw; of images, the least along each axis."""
+        sizes = self.image_sizes
+        return tuple(self.raw.roi.shape) if sizes is None else (1, *sizes.min(axis=0).tolist())
 
     @property
     def truth_roi(self) -> Roi | None:
@@ -64,8 +88,25 @@ class OpenVolume:
             array and array.on_grid(remainder) for array in (self.labels, self.labels_mask)
         )
         arrays = {name: array.on_grid(remainder) for name, array in self.arrays.items()}
-        roi = self.roi + (raw.roi.begin - self.raw.roi.begin)
-        return replace(self, raw=raw, labels=labels, labels_mask=mask, arrays=arrays, roi=roi)
+        moved = raw.roi.begin - self.raw.roi.begin
+        return replace(
+            self,
+            raw=raw,
+            labels=labels,
+            labels_mask=mask,
+            arrays=arrays,
+            roi=self.roi + moved,
+            file_roi=self.file_roi + covered(moved, self.spec.scale),
+        )
+
+    def part(self, region: Region, roi: Roi) -> Roi:
+        """What of `roi` lies in a region of a config, which counts voxels of the files; what is
+        read as one must lie in it whole.  ValueError if the region reaches beyond."""
+        return part_of(region, roi, file_roi=self.file_roi, scale=self.spec.scale)
+
+    def in_file(self, roi: Roi) -> Roi:
+        """The voxels of the files that are read as those of `roi`, which lies in raw."""
+        return covered(roi, self.spec.scale).intersect(self.file_roi)
 
     def read_raw(self, roi: Roi) -> NDArray[np.float32]:
         """Raw (z, y, x), float32 in 0..1, mirrored beyond the array, sharpened where the spec says
@@ -93,11 +134,31 @@ class OpenVolume:
     def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """`read_labels` and `read_known`, each voxel read once."""
         labels = self._labels(roi)
-        return labels, self._known(roi, labels)
+        known = self._known(roi, labels)
+        if self.labels is not None and self.spec.images and self.spec.images.holds == "instances":
+            labels = across_images(labels, self.labels, roi)
+        return labels, known
+
+    def read_inside(self, roi: Roi) -> NDArray[np.bool_]:
+        """Where there is an image, bool (z, y, x); of a volume, where raw is."""
+        inside = np.zeros(roi.shape, dtype=bool)
+        for part in self.image_rois(roi):
+            inside[(part - roi.begin).to_slices()] = True
+        return inside
+
+    def image_rois(self, roi: Roi) -> list[Roi]:
+        """The part of each image that lies in `roi`; of a volume, its one part."""
+        common = roi.intersect(self.raw.roi)
+        if self.image_sizes is None or common.empty:
+            return [common]
+        images = (self.raw.image(z) for z in range(common.begin[0], common.end[0]))
+        return [part for image in images if not (part := image.intersect(common)).empty]
 
     def _known(self, roi: Roi, labels: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
         known = np.zeros(roi.shape, dtype=bool)
         known[(roi.intersect(self.roi) - roi.begin).to_slices()] = True
+        if self.image_sizes is not None:
+            known &= self.read_inside(roi)
         if self.labels_mask is not None:
             known &= self.labels_mask.read(roi, beyond="zero") != 0
         if self.spec.unknown is not None and self.labels is not None:
@@ -158,11 +219,7 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
     fit.
     """
     try:
-        container = (
-            generate(volume.synthetic, data_root)
-            if volume.synthetic
-            else locate(str(volume.path), root=data_root)
-        )
+        container = _container(volume, data_root)
         check_there(container, root=data_root)
         references = {
             "raw": volume.raw,
@@ -181,20 +238,26 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
         raw, *others = on_one_grid(arrays).values()
         raw, truth = raw.without_channel(), dict(zip(list(arrays)[1:], others, strict=True))
         check_range(raw.dtype, volume.raw_range)
+        file_roi, region = raw.roi, within(volume.region, common_roi(volume, raw, truth))
+        roi = whole_within(region, file_roi, volume.scale)
+        raw = _read_as(volume, "raw", raw)
+        _check_lengths(volume, raw)
+        used = {
+            role: _read_as(volume, role, _single(role, array)).cropped(roi)
+            for role, array in truth.items()
+        }
         if volume.skeletons is not None:
             source = source_of(volume.skeletons)
             source.check(volume, voxel_size=raw.voxel_size, data_root=data_root)
-        roi = within(volume.region, common_roi(volume, raw, truth))
         return OpenVolume(
             name=name,
             spec=volume,
             raw=raw,
-            labels=_labels(truth["labels"]).cropped(roi) if volume.labels else None,
-            labels_mask=truth["labels_mask"].without_channel().cropped(roi)
-            if volume.labels_mask
-            else None,
-            arrays={role: truth[f"arrays.{role}"].cropped(roi) for role in volume.arrays},
+            labels=used.get("labels"),
+            labels_mask=used.get("labels_mask"),
+            arrays={role: used[f"arrays.{role}"] for role in volume.arrays},
             roi=roi,
+            file_roi=file_roi,
         )
     except OSError as error:
         raise ValueError(f"volume {name!r}: {unreadable(data_root, error)}") from error
@@ -202,43 +265,78 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
         raise ValueError(f"volume {name!r}: {error}") from error
 
 
-def within(region: Region, roi: Roi) -> Roi:
-    """The part of `roi` that `region` names.  ValueError if it reaches beyond."""
-    if len(region) > roi.dims:
-        raise ValueError(f"region has {len(region)} slices, the volume {roi.dims} axes")
-    open_ends = (*region, *((None, None),) * (roi.dims - len(region)))
-    begin = [first if a is None else a for (a, _), first in zip(open_ends, roi.begin, strict=True)]
-    end = [last if b is None else b for (_, b), last in zip(open_ends, roi.end, strict=True)]
-    extent = [b - a for a, b in zip(begin, end, strict=True)]
-    if min(extent) <= 0 or not roi.contains(Roi(begin, extent)):
-        slices = ", ".join(f"{a}:{b}" for a, b in zip(begin, end, strict=True))
-        raise ValueError(
-            f"region {slices} is not inside what there is, {text(roi)} (voxels, z y x, counted "
-            f"from offset 0)"
-        )
-    return Roi(begin, extent)
-
-
 def _arrays(volume: Volume) -> dict[str, str]:
     return {f"arrays.{name}": reference for name, reference in volume.arrays.items()}
 
 
+def _container(volume: Volume, root: Path) -> Path:
+    """Where the arrays of a volume lie, made if it is synthetic, or a list, and not there yet."""
+    if volume.images is not None:
+        from lsd.volumes.images.listing import listed  # loads what reads images
+
+        return listed(volume.images, root=root)
+    if volume.synthetic is not None:
+        return generate(volume.synthetic, root)
+    return locate(str(volume.path), root=root)
+
+
 def _open(volume: Volume, role: str, reference: str, volume_container: Path, root: Path) -> Array:
+    if volume.images is not None and reference in (IMAGES, MASKS):
+        reference = f"{volume.images.part or ''}/{reference}".strip("/")
     container, name = split(reference, volume_container, root=root)
     check_there(container, root=root)
     return open_array(
         container,
         name,
-        voxel_size=value_for(volume.voxel_size, role),
+        voxel_size=_voxel_size(volume, role),
         offset=value_for(volume.offset, role),
         axes=value_for(volume.axes, role),
     )
 
 
-def _labels(labels: Array) -> Array:
-    if labels.dtype.kind not in "bui":
+def _voxel_size(volume: Volume, role: str) -> tuple[float, ...] | None:
+    """nm, of all axes; that of an image is of y and x, and nothing lies between images."""
+    size = value_for(volume.voxel_size, role)
+    return (size[0], *size) if volume.images and size and len(size) == 2 else size
+
+
+def _check_lengths(volume: Volume, raw: Array) -> None:
+    if volume.sharpen is None:
+        return
+    if not raw.calibrated:
+        raise ValueError(needs_nm("sharpen, by its sigma,"))
+    if raw.image_sizes is not None and not volume.sharpen.in_xy:
+        raise ValueError("its images have nothing to do with each other: set sharpen's in_xy=True")
+
+
+def needs_nm(what: str) -> str:
+    """What is said of what wants lengths of a volume that has no voxel size."""
+    return (
+        f"{what} is in nm, and the volume has no voxel size; give it one, voxel_size=(y, x) in nm "
+        f"of the volume or the dataset, or take what is counted in voxels"
+    )
+
+
+def _single(role: str, array: Array) -> Array:
+    """Truth, of one channel where no other is of use.  ValueError for labels that are no
+    integers."""
+    if role == "labels" and array.dtype.kind not in "bui":
         raise ValueError(
-            f"{labels.name} is {labels.dtype}; labels are integers: convert them, float ids are "
+            f"{array.name} is {array.dtype}; labels are integers: convert them, float ids are "
             f"not exact"
         )
-    return labels.without_channel()
+    return array if role.startswith("arrays.") else array.without_channel()
+
+
+def _read_as(volume: Volume, role: str, array: Array) -> Array:
+    """An array at the scale of the volume."""
+    if volume.scale is None:
+        return array
+    return at_scale(array, volume.scale, _how(role, array), axes=value_for(volume.axes, role))
+
+
+def _how(role: str, array: Array) -> How:
+    """What becomes of voxels that are read as one; see `Volume.scale`."""
+    if role == "labels_mask":
+        return "all"
+    return "mean" if role == "raw" or array.dtype.kind == "f" else "majority"

@@ -63,13 +63,14 @@ def test_sums() -> None:
     assert _counter(found) == {(5, 5): 4, (7, 7): 4, (BIG, BIG): 2}
 
 
+@pytest.mark.parametrize("in_xy", [False, True])
 @pytest.mark.parametrize("shape", [(4, 5, 6), (1, 7, 7), (8, 9), (1, 1, 1)])
-def test_touching_pairs(shape) -> None:
+def test_touching_pairs(shape, in_xy) -> None:
     rng = np.random.default_rng(1)
     labels = np.array([0, 3, 4, BIG], np.uint64)[rng.integers(0, 4, shape)]
     expected = set()
     for p in np.ndindex(*shape):
-        for axis in range(len(shape)):
+        for axis in range(len(shape))[-2:] if in_xy else range(len(shape)):
             q = list(p)
             q[axis] += 1
             if (
@@ -79,5 +80,5 @@ def test_touching_pairs(shape) -> None:
                 and labels[tuple(q)]
             ):
                 expected.add(tuple(sorted((int(labels[p]), int(labels[tuple(q)])))))
-    found = [tuple(int(i) for i in row) for row in touching(labels)]
+    found = [tuple(int(i) for i in row) for row in touching(labels, in_xy=in_xy)]
     assert found == sorted(expected)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lsd.arrays.union_find import flatten, joining_merge, union
+from lsd.arrays.union_find import flatten, joined, joining_merge, union
 
 PAIRS = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30)
 
@@ -22,7 +22,7 @@ def test_roots_are_the_smallest_of_what_is_connected(dtype, pairs) -> None:
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(20, 20))
     _, component = connected_components(graph, directed=False)
     smallest = [int(np.flatnonzero(component == component[node])[0]) for node in range(20)]
-    assert parents.tolist() == smallest
+    assert parents.tolist() == joined(20, ends).tolist() == smallest
 
 
 @settings(deadline=None)

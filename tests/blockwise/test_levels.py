@@ -20,7 +20,7 @@ from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import BlocksFailed, prepare
-from lsd.volumes import containers
+from lsd.volumes import containers, scaled
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array, remove_array
 from lsd.volumes.levels import coarser
@@ -63,7 +63,7 @@ def source(folder, roi=ROI, voxel_size=VOXEL_SIZE, version=1) -> Step:
 def small(monkeypatch) -> None:
     """Several blocks, read in several pieces."""
     monkeypatch.setattr(module, "_BLOCK", {2: 8, 3: 8})
-    monkeypatch.setattr(module, "_PIECE", 8 * 3 * 4 * 50)
+    monkeypatch.setattr(scaled, "_PIECE", 8 * 3 * 4)
 
 
 def make(step, levels=4, **options):

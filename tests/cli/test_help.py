@@ -14,7 +14,8 @@ from lsd import cli, spec
 from lsd.cli import program
 from lsd.cli.fields import meanings, sections
 from lsd.cli.help import listed
-from lsd.spec import Config
+from lsd.spec import AroundObjects, Config
+from lsd.spec.mistakes import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
@@ -24,7 +25,7 @@ FIELDS = [
     for name in section.spec.model_fields
     if not (section.kind and name == "kind")
 ]
-COMMANDS = ("train", "predict", "segment", "evaluate")
+COMMANDS = ("train", "predict", "segment", "locate", "evaluate")
 
 
 def said(capsys, *words: str, status: int = 0) -> str:
@@ -52,12 +53,13 @@ def test_every_spec_is_a_section() -> None:
         spec.Decoder,
         spec.Scoring,
         spec.Kernel,
+        spec.Synthetic,
     )
     assert {kind for family in families for kind in family.kinds().values()} <= there
     alone = (
-        Config, spec.Dataset, spec.Volume, spec.Synthetic, spec.Sharpen, spec.Variant, spec.Stage,
+        Config, spec.Dataset, spec.Volume, spec.Sharpen, spec.Variant, spec.Stage,
         spec.Head, spec.Network, spec.Train, spec.Schedule, spec.Predict, spec.Segment,
-        spec.Fragments, spec.Mutex, spec.Evaluate, spec.Workers,
+        spec.Fragments, spec.Mutex, spec.Locate, spec.Evaluate, spec.Workers,
     )  # fmt: skip
     assert {*alone} <= there
     keys = {key for section in sections() for key in section.keys}
@@ -178,3 +180,11 @@ def test_workers_are_those_of_the_command(capsys) -> None:
         words = [command, "-c", str(CONFIG), "--workers", "5", "--print-config"]
         assert json.loads(said(capsys, *words))[command]["workers"]["count"] == 5
     assert isinstance(cli.load(CONFIG), Config)
+
+
+def test_a_field_of_a_spec_that_is_not_set_sets_it() -> None:
+    config = cli.load(CONFIG, ["train.sampling.jitter=0.1", "train.sampling.min_size=5"])
+    assert config.train.sampling == AroundObjects(jitter=0.1, min_size=5)
+    assert cli.load(CONFIG).train.sampling is None
+    with pytest.raises(ConfigError, match=r"train\.sampling: no field 'jiter'; did you mean"):
+        cli.load(CONFIG, ["train.sampling.jiter=0.1"])

@@ -101,6 +101,12 @@ def test_counts_add_up() -> None:
     assert whole.at(best).iou == max(whole.at(value).iou for value in whole.values)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_sum_compares_in_the_precision_of_its_values(dtype) -> None:
+    parts = [calibration(np.full(3, 0.7, dtype), np.ones(3)) for _ in range(2)]
+    assert added(parts).at(0.7).recall == parts[0].at(0.7).recall == 1
+
+
 def test_nothing_is_undefined() -> None:
     empty = Calibration.empty()
     assert (empty.ece(), empty.best_threshold(), empty.at(0.5).iou) == (None, None, None)

@@ -118,17 +118,27 @@ class Script:
     def __init__(
         self, folder: Path, command: str, config: Config, plan: dict[str, str], *overrides: str
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(config.model_dump_json())
+        self._start(folder, plan, command, "-c", str(folder / "config.json"), *overrides)
+
+    @classmethod
+    def of(cls, folder: Path, plan: dict[str, str], *words: str) -> "Script":
+        """A script that takes no config."""
+        script = cls.__new__(cls)
+        script._start(folder, plan, *words)
+        return script
+
+    def _start(self, folder: Path, plan: dict[str, str], *words: str) -> None:
         self.folder, self.pids = folder, folder / "pids"
         self.pids.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(json.dumps(plan))
-        (folder / "config.json").write_text(config.model_dump_json())
         if not (folder / "met").exists():
             os.mkfifo(folder / "met")
         self._met = os.open(folder / "met", os.O_RDWR | os.O_NONBLOCK)
-        wrapped = [sys.executable, str(ROOT / "tests" / "blockwise" / "faulty.py"), command]
         with (folder / "stderr").open("wb") as said:
             self.process = subprocess.Popen(
-                [*wrapped, "-c", str(folder / "config.json"), *overrides],
+                [sys.executable, str(ROOT / "tests" / "blockwise" / "faulty.py"), *words],
                 cwd=ROOT,
                 env={**os.environ, "FAULTS": str(folder), "OMP_NUM_THREADS": "1"},
                 stdout=subprocess.DEVNULL,

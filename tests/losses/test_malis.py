@@ -39,7 +39,7 @@ def volumes(draw):
 
 
 @given(volumes())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_equals_plain_kruskal(volume):
     affs, labels, neighborhood, mask = volume
     expected = plain_pair_counts(affs, labels, neighborhood, mask=mask)

@@ -33,7 +33,8 @@ from lsd.spec.mistakes import lines, suggestion
         (lambda: Train(itertions=3), "Train: no field 'itertions'; did you mean 'iterations'?"),
         (
             lambda: Segment(threshold=0.5),
-            "Segment: no field 'threshold'; did you mean 'thresholds' or 'fragments.threshold'?",
+            "Segment: no field 'threshold'; did you mean 'thresholds' or "
+            "'decoder.threshold' or 'fragments.threshold'?",
         ),
         (
             lambda: Train(validate_every=None),

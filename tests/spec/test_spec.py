@@ -85,8 +85,8 @@ def _mutex(target):
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: Volume(), "neither"),
-        (lambda: Volume(path="a", synthetic=Synthetic()), "both"),
+        (lambda: Volume(), "none of them"),
+        (lambda: Volume(path="a", synthetic=Synthetic()), "2 of them"),
         (lambda: Dataset(train=(Volume(path="a.zarr"), Volume(path="b/a.zarr"))), "a_train"),
         (lambda: Affinities(neighborhood=((0, 0, 0),)), "other than 0"),
         (lambda: Affinities(neighborhood=((0, 0, 1), (0, 0, 1))), "twice"),

@@ -6,6 +6,7 @@ from lsd.spec import (
     Dataset,
     Evaluate,
     Head,
+    Locate,
     Network,
     Stage,
     Synthetic,
@@ -45,6 +46,7 @@ def _config(**changes):
         },
         {"train": Train(iterations=10, workers=7, device="cpu")},
         {"evaluate": Evaluate(connected=True)},
+        {"locate": Locate(threshold=0.3, min_size=7)},
     ],
 )
 def test_free_fields_may_change(changes) -> None:
@@ -56,7 +58,10 @@ def test_every_other_difference_is_named_with_both_values() -> None:
         train=Train(iterations=10, learning_rate=0.5),
         network=Network(trunk=UNet(features=3), train_shape=(196, 196, 196)),
         dataset=Dataset(
-            train=(Volume(synthetic=Synthetic(seed=4)), Volume(synthetic=Synthetic(), name="more"))
+            train=(
+                Volume(synthetic=Synthetic(seed=4), scale=(1, 2, 2)),
+                Volume(synthetic=Synthetic(), name="more"),
+            )
         ),
     )
     with pytest.raises(ValueError) as error:
@@ -65,6 +70,7 @@ def test_every_other_difference_is_named_with_both_values() -> None:
     assert "train.learning_rate: was 5e-05, now 0.5" in message
     assert "network.trunk.features: was 12, now 3" in message
     assert "dataset.train.0.synthetic.seed: was 0, now 4" in message
+    assert "dataset.train.0.scale.1: was None, now 2" in message
     assert "dataset.train.1.name: was None, now 'more'" in message
     assert "iteration_00000010.pt" in message
     assert "train.iterations" in message.splitlines()[-1]

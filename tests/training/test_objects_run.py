@@ -152,6 +152,10 @@ def test_a_dry_run_tries_it(tmp_path) -> None:
         (AROUND.derive(loss=Bce(channel_weights=(1, 2))), "channel_weights has 2 entries, the tar"),
         (INSTANCES.derive(loss=Dice(channel_weights=(1, 2))), "entries, the target 16 channels"),
         (CLASSES.derive(loss=CrossEntropy(class_weights=(1,))), "class_weights has 1 entries"),
+        (
+            INSTANCES.derive(loss=Malis(dense=Mse(channel_weights=(1, 2)))),
+            "channel_weights has 2 entries, the target 16 channels",
+        ),
         (CLASSES.derive(loss=Bce()), "loss 'bce' learns each channel by itself, and those of 'sem"),
         (
             Head(target=Boundary(), loss="cross_entropy"),

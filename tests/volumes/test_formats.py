@@ -36,6 +36,7 @@ READ = [
     ("ome_um.ome.tif", "", "raw", NOWHERE),
     ("bigtiff_labels_uint64.tif", "", "labels", None),
     ("tiled_deflate.tif", "", "raw", None),
+    ("volume.nii.gz", "", "raw", NOWHERE),
 ]  # fmt: skip
 REFUSED = {
     "zarrpy3_v3.zarr": "is zarr v3; zarr v2 is read",
@@ -50,7 +51,6 @@ REFUSED = {
     "cloudvolume_gz": "is a neuroglancer precomputed volume",
     "volume.mrc": "is an MRC file",
     "volume_int8.rec": "is an MRC file",
-    "volume.nii.gz": "is a NIfTI file",
     "volume.nrrd": "is an NRRD file",
     "wkw": "is .*webKnossos",
     "skeletons": "is no zarr v2 folder",
@@ -226,9 +226,9 @@ def change_json(file, **fields) -> None:
     [
         ("a.png", b"\x89PNG\r\n", "is a PNG image"),
         ("noname", b"PK\x03\x04abcd", "is a zip file"),
-        ("a.npy", b"\x93NUMPY", "is a numpy file"),
+        ("a.swc", b"1 0 0 0 0 1 -1", "is a skeleton"),
         ("a.h5", b"", "is empty: it is still being written or copied"),
-        ("a.txt", b"hello", "is no zarr v2 folder, HDF5 file(,| or) TIFF file"),
+        ("a.txt", b"hello", "is no zarr v2 folder, HDF5 file, TIFF file( or|,) numpy file"),
         ("stack/001.png", b"\x89PNG", r"stack is a folder of images \(\.png\)"),
         ("stack/attributes.json", b"{}", "stack is an N5 container"),
         ("stack/color/1/header.wkw", b"WKW", "stack is no zarr v2 folder"),

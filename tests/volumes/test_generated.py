@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from small_volume import RNG, SHAPE
 
-from lsd.spec import Synthetic, Volume
+from lsd.spec import Somata, Synthetic, Volume
+from lsd.synthetic import Part, synthesize
 from lsd.volumes import generated
 from lsd.volumes.generated import generate
 from lsd.volumes.volume import open_volume
@@ -14,14 +15,15 @@ from lsd.volumes.volume import open_volume
 
 def fake(spec):
     data = RNG.integers(1, 9, spec.shape)
-    return {
+    arrays = {
         "volumes/raw": data.astype(np.uint8),
         "volumes/labels/neuron_ids": data.astype(np.uint64),
     }
+    return iter([Part((0, 0, 0), arrays)])
 
 
 def test_synthetic_volume_is_made_once(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.parts", fake)
     spec = Volume(
         synthetic=Synthetic(shape=SHAPE, voxel_size=(5.5, 4, 4), seed=3),
         labels="volumes/labels/neuron_ids",
@@ -43,7 +45,7 @@ def make(folder) -> str:
 
 
 def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.parts", fake)
     with multiprocessing.get_context("fork").Pool(4) as pool:
         names = set(pool.map(make, [tmp_path] * 4, chunksize=1))
     assert len(names) == 1
@@ -51,7 +53,7 @@ def test_synthetic_volume_by_several_processes(tmp_path, monkeypatch) -> None:
 
 
 def test_data_root_must_be_writable(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("lsd.synthetic.synthesize", fake)
+    monkeypatch.setattr("lsd.synthetic.parts", fake)
     (tmp_path / "file").touch()
     with pytest.raises(
         ValueError, match=r"data root .*file, where it cannot be written.*set data_root"
@@ -63,7 +65,7 @@ def test_failed_synthesis_leaves_nothing(tmp_path, monkeypatch) -> None:
     def broken(_):
         raise ValueError("no")
 
-    monkeypatch.setattr("lsd.synthetic.synthesize", broken)
+    monkeypatch.setattr("lsd.synthetic.parts", broken)
     with pytest.raises(ValueError, match="no"):
         generate(Synthetic(shape=SHAPE), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -74,13 +76,14 @@ MITO = "volumes/labels/mitochondria"
 
 def of_before(spec):
     """As earlier versions made it: mitochondria are a mask."""
-    arrays = fake(spec)
-    return {**arrays, MITO: (arrays["volumes/raw"] > 4).astype(np.uint8)}
+    [part] = fake(spec)
+    mask = (part.arrays["volumes/raw"] > 4).astype(np.uint8)
+    return iter([Part(part.begin, {**part.arrays, MITO: mask})])
 
 
 def test_a_mask_of_before_is_refused_as_labels_alone(tmp_path, monkeypatch, caplog) -> None:
     """As a mask it is what it was; as labels it would be one object."""
-    monkeypatch.setattr("lsd.synthetic.synthesize", of_before)
+    monkeypatch.setattr("lsd.synthetic.parts", of_before)
     synthetic = Synthetic(shape=SHAPE)
     as_mask = Volume(
         synthetic=synthetic, labels="volumes/labels/neuron_ids", arrays={"mitochondria": MITO}
@@ -106,3 +109,23 @@ def test_mitochondria_are_labels_or_a_further_array(tmp_path) -> None:
     )
     opened = open_volume(both, name="s", data_root=tmp_path)
     np.testing.assert_array_equal(opened.read_array("mitochondria", opened.roi), labels)
+
+
+def test_what_is_made_in_parts_is_whole_on_disk(tmp_path) -> None:
+    spec = Somata(shape=(20, 70, 66), seed=1, fraction=0.12)
+    volume = Volume(
+        synthetic=spec,
+        labels="volumes/labels/somata",
+        arrays={"nuclei": "volumes/labels/nuclei"},
+    )
+    opened = open_volume(volume, name="s", data_root=tmp_path)
+    assert opened.voxel_size == (40, 40, 40)
+    made = synthesize(spec)
+    assert made["volumes/labels/somata"].max() > 0
+    np.testing.assert_array_equal(opened.read_labels(opened.roi), made["volumes/labels/somata"])
+    nuclei = opened.read_array("nuclei", opened.roi)
+    np.testing.assert_array_equal(nuclei, made["volumes/labels/nuclei"])
+    raw = opened.raw.read(opened.roi)
+    np.testing.assert_array_equal(raw, made["volumes/raw"])
+    [name] = [entry.name for entry in tmp_path.iterdir()]
+    assert name.startswith("synthetic_somata_20x70x66_40x40x40nm_seed1_")

@@ -13,7 +13,7 @@ from small_volume import IDS, RAW, RNG, SHAPE, opened, save
 
 from lsd.volumes.create import create_array
 from lsd.volumes.label_checks import check_labels
-from lsd.volumes.volume import within
+from lsd.volumes.region import within
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.volumes.array import Array
-from lsd.volumes.formats.format import Slices
+from lsd.volumes.formats.format import FileArray, Slices
 from lsd.volumes.source import Source
 from lsd.volumes.volume import OpenVolume
 
@@ -51,13 +51,16 @@ class Remembered(Source):
 
     def __init__(self, source: Source, memory: Memory) -> None:
         super().__init__(source.path, source.name)
-        self._memory = memory
+        self._source, self._memory, self._title = source, memory, str(source)
+
+    def _open(self) -> FileArray:
+        return self._source.handle
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, from memory where they are there."""
         size = chunk_bytes(self)
         if size > self._memory.size or (size >= LARGE and self.in_one_piece):
-            return super().read(slices)
+            return self._source.read(slices)
         spans = [
             range(n)[part] if isinstance(part, slice) else range(part, part + 1)
             for part, n in self._axes(slices)
@@ -80,9 +83,7 @@ class Remembered(Source):
             slice(i * size, min((i + 1) * size, n))
             for i, (size, n) in zip(index, self._axes(self.chunks), strict=True)
         ]
-        data = self._memory.get(
-            (str(self), index), lambda: super(Remembered, self).read(tuple(chunk))
-        )
+        data = self._memory.get((self._source.key, index), lambda: self._source.read(tuple(chunk)))
         common = [
             range(max(s.start, c.start), min(s.stop, c.stop))
             for s, c in zip(spans, chunk, strict=True)

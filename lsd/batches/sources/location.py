@@ -13,7 +13,10 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.batches.keys import LABELS, Filter, array, generator
+from lsd.batches.sources.image_places import ImagePlaces
+from lsd.batches.sources.object_places import ObjectBoxes, ObjectPlaces
 from lsd.batches.sources.places import PlaceIndex
+from lsd.spec import AroundObjects
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.volume import OpenVolume
 
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 TRIES = 200
 # of so many draws, so many must suit where a volume is to be drawn from as it is
 PROBES, ENOUGH = 8, 2
+# what is known of where samples may lie, for other processes
+Places = PlaceIndex | ObjectBoxes
 
 
 class Location(Filter):
@@ -32,9 +37,11 @@ class Location(Filter):
 
     output:     shape of the network's output, which lies in the middle of the labels that are
                 requested
-    min_masked: fraction of it that must be known; some voxel of it must carry a label as well
+    min_masked: fraction of it that must be known; some voxel of it must carry a label as well, but
+                for images (see `ImagePlaces`)
     places:     all that suit, where they are known; what is drawn is the same without, and slower
                 where they are rare
+    sampling:   where to draw, None: anywhere (see `ObjectPlaces`)
     Raises ValueError, naming the volume, where there is no such place.
     """
 
@@ -44,23 +51,40 @@ class Location(Filter):
         *,
         output: Sequence[int],
         min_masked: float,
-        places: PlaceIndex | None = None,
+        places: Places | None = None,
+        sampling: AroundObjects | None = None,
     ) -> None:
-        self.volume, self.output, self.min_masked, self.places = (
-            volume,
-            Coordinate(output),
-            min_masked,
-            places,
-        )
+        self.volume, self.output, self.min_masked = volume, Coordinate(output), min_masked
+        self.places = places if isinstance(places, PlaceIndex) else None
+        self.images: ImagePlaces | None = None
+        self.objects: ObjectPlaces | None = None
+        if volume.image_sizes is not None:
+            _refuse_sampling(volume, sampling)
+            self.images = ImagePlaces(
+                volume, output=self.output, truth=truth(volume), min_masked=min_masked
+            )
+            return
         self.low, self.high = begins(
             truth(volume), self.output, min_masked=min_masked, name=volume.name
         )
         self.needed = math.ceil(max(min_masked * math.prod(self.output), 1))
+        if sampling is not None:
+            self.objects = ObjectPlaces(
+                volume,
+                sampling,
+                output=self.output,
+                low=self.low,
+                high=self.high,
+                needed=self.needed,
+                boxes=places if isinstance(places, ObjectBoxes) else None,
+            )
 
-    def find_places(self) -> PlaceIndex | None:
+    def find_places(self) -> Places | None:
         """The places that suit, None where they are so many that none need be known.  Raises
         ValueError if there are none."""
-        if self.places is None:
+        if self.objects is not None:
+            return self.objects.find()
+        if self.places is None and self.images is None:
             rng = np.random.default_rng(0)
             suit = (begin for begin in self._anywhere(rng, PROBES) if self._suits(begin))
             if len(list(itertools.islice(suit, ENOUGH))) < ENOUGH:
@@ -82,6 +106,9 @@ class Location(Filter):
         return moved
 
     def _draw(self, rng: np.random.Generator) -> Coordinate:
+        drawn = self.images or self.objects
+        if drawn is not None:
+            return drawn.draw(rng)
         if self.places is not None and self.places.whole:
             first = self.places.first(self.volume, self._anywhere(rng, TRIES))
             return first or self.places.draw(self.volume, rng)
@@ -126,6 +153,14 @@ class Location(Filter):
             f"more, as train.min_masked asks; the best is to {best:.4g}: lower train.min_masked, "
             f"take a smaller "
             "network.train_shape, or set the volume's region= to where its labels are"
+        )
+
+
+def _refuse_sampling(images: OpenVolume, sampling: AroundObjects | None) -> None:
+    if sampling is not None:
+        raise ValueError(
+            f"volume {images.name!r} is of images, which are drawn each as likely as another; "
+            f"train.sampling is for volumes: leave it out"
         )
 
 

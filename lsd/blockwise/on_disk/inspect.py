@@ -25,8 +25,12 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Status:
-    """How far a step is.  seconds: that workers spent on the blocks that are done; running: who is
-    at it, "" if no one is"""
+    """How far a step is.
+
+    voxels:  that are done; 0 where blocks are numbers in a line
+    seconds: that workers spent on the blocks that are done
+    running: who is at it, "" if no one is
+    """
 
     folder: Path
     name: str
@@ -46,7 +50,7 @@ class Status:
             else ", not running"
         )
         fast = (
-            f", {speed(self.voxels, self.seconds)} a worker" if self.done and self.seconds else ""
+            f", {speed(self.voxels, self.seconds)} a worker" if self.voxels and self.seconds else ""
         )
         blocks = counted(self.blocks, "block")
         return f"{self.folder}: {self.done} of {blocks} ({share:.0f}%){fast}{state}"
@@ -126,7 +130,7 @@ def _some(folder: Path) -> list[Path]:
 def _status(step: Step) -> Status:
     ledger = read_ledger(step.folder)
     done, blocks = len(ledger), len(step.grid)
-    voxels = int(step.grid.roi.size) * done // blocks
+    voxels = int(step.grid.roi.size) * done // blocks if step.grid.roi.dims > 1 else 0
     seconds = float(ledger.records["seconds"].sum())
     return Status(
         step.folder, step.name, done, blocks, voxels, seconds, holder(target_of(step.container))

@@ -188,12 +188,16 @@ class Ledger:
                     self._check(name, piece, rows)
                 yield piece, rows
 
-    def block_rows(self, index: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The rows of one block.  KeyError if it is not done."""
+    def block_rows(
+        self, index: int, dtype: np.dtype[Any], *, part: slice | None = None
+    ) -> NDArray[Any]:
+        """The rows of one block, or `part` of them alone.  KeyError if it is not done."""
         place = int(np.searchsorted(self.done, np.uint64(index)))
         if place == len(self) or self.done[place] != index:
             raise KeyError(f"block {index} of {self.folder} is not done")
-        record = self.records[place : place + 1]
+        record = self.records[place : place + 1].copy()
+        begin, end, _ = (part or slice(None)).indices(int(record["count"][0]))
+        record["begin"], record["count"] = record["begin"] + np.uint64(begin), end - begin
         if not record["count"][0]:
             return np.empty(0, dtype)
         return self._read(self.names[self.files[place]], record, dtype)

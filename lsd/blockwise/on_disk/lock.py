@@ -46,9 +46,10 @@ _LOCAL = frozenset(
 
 
 @contextmanager
-def exclusive(target: Path) -> Iterator[bool]:
+def exclusive(target: Path, *, elsewhere: str = "set runs= to another folder") -> Iterator[bool]:
     """Holds <target>.lock; yields whether an earlier holder was killed without giving it back.
 
+    elsewhere: what else a person can do where it cannot be written
     Raises RuntimeError naming host and pid where the holder may be alive, with the way out: which
     file to delete.  OSError where nothing can be written, or nothing more.
     """
@@ -61,7 +62,7 @@ def exclusive(target: Path) -> Iterator[bool]:
                 own, stale = _take(path, target)
             except OSError as error:
                 raise OSError(
-                    f"cannot write {target}: {error}; mend that, or set runs= to another folder"
+                    f"cannot write {target}: {error}; mend that, or {elsewhere}"
                 ) from error
         try:
             yield stale

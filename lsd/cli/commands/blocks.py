@@ -49,7 +49,7 @@ def _show(what: str, folder: Path) -> None:
         _say(findings)
         raise RuntimeError(
             f"damaged blocks and tables: {len(findings)}; run the command that made them again: "
-            f"{typed('predict')} or {typed('segment')}"
+            f"{typed('predict')}, {typed('segment')} or {typed('stitch')}"
         )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import about
-from lsd.segmentation.results import open_results
+from lsd.evaluation.scored_results import scored_results
 from lsd.spec import Config
-from lsd.spec.paths import evaluation_file, segmentation
+from lsd.spec.paths import evaluation_file, objects, segmentation
 from lsd.system.commands import typed
 from lsd.volumes.find import expand
 
@@ -22,15 +22,17 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     config = expand(config)
     volumes = surveyed(config, config.predict.volumes)
     yield from listed(volumes)
+    of_objects = config.evaluate.of == "objects"
+    scored, command = (objects, "objects") if of_objects else (segmentation, "segment")
     scored_voxels = 0
     for name, volume in volumes.items():
         if volume.spec.labels is None:
             yield f"{name}: not scored, it has no labels"
-        elif not segmentation(config, name).exists():
-            yield f"{name}: there is no segmentation yet; run {typed('segment')} first"
+        elif not scored(config, name).exists():
+            yield f"{name}: there is no segmentation yet; run {typed(command)} first"
         else:
             # ValueError where the command would refuse it
-            open_results(config, name)
+            scored_results(config, name)
             scored_voxels += math.prod(volume.roi.shape)
             yield f"{name}: scored against its labels"
     file = evaluation_file(config)

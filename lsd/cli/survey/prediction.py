@@ -26,7 +26,6 @@ from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
-from lsd.volumes.volume import within
 
 # multiplications of a pass that is timed, at most: some seconds of a slow core
 _WORK = 5e10
@@ -109,8 +108,7 @@ def _volumes(
 
 
 def _part(settings: Predict, volume: Surveyed) -> Roi:
-    raw = volume.opened.raw.roi if volume.opened else volume.roi
-    return within(settings.region, raw) if settings.region else volume.roi
+    return volume.part(settings.region) if settings.region else volume.roi
 
 
 def _blocks(plan: Plan) -> str:

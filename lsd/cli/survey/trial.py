@@ -12,9 +12,10 @@ from pathlib import Path
 from lsd.batches.pipeline import Batch, Maker
 from lsd.batches.recipe import Recipe
 from lsd.batches.volumes import check_size
-from lsd.spec import Config, Stage, Volume
+from lsd.spec import Config, Stage, Synthetic, Volume
 from lsd.spec.paths import data_root
 from lsd.volumes import generated
+from lsd.volumes.array import open_array
 
 # voxels beyond the output that a volume which is made for the trial has, where its own is larger
 _BORDER = 16
@@ -65,7 +66,25 @@ def _small(volume: Volume, config: Config, folder: Path, output: Sequence[int]) 
     if synthetic is None or generated.path(synthetic, data_root(config)).exists():
         return volume
     whole = (1,) * (len(synthetic.shape) - len(output)) + tuple(output)
-    shape = tuple(min(n, m + _BORDER) for n, m in zip(synthetic.shape, whole, strict=True))
-    with _without_log():
-        container = generated.generate(synthetic.derive(shape=shape), folder)
+    # of a volume read at a scale, a voxel of the sample is several of what is made
+    scale = volume.scale or (1,) * len(synthetic.shape)
+    least = tuple(m * s + _BORDER for m, s in zip(whole, scale, strict=True))
+    container = _made_small(synthetic, least, volume.labels, folder)
     return volume.derive(synthetic=None, path=str(container), region=())
+
+
+def _made_small(
+    synthetic: Synthetic, least: Sequence[int], labels: str | None, folder: Path
+) -> Path:
+    """A volume of `least` voxels, or so many times more that there is an object in it."""
+    times = 1
+    while True:
+        shape = tuple(min(n, times * m) for n, m in zip(synthetic.shape, least, strict=True))
+        with _without_log():
+            container = generated.generate(synthetic.derive(shape=shape), folder)
+        if labels is None or shape == synthetic.shape:
+            return container
+        truth = open_array(container, labels)
+        if truth.read(truth.roi).any():
+            return container
+        times *= 2

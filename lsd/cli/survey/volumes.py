@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from funlib.geometry import Roi
 
 from lsd.cli.survey.words import amount, times
-from lsd.spec import Config, Volume
+from lsd.spec import Config, Region, Volume
 from lsd.spec.paths import data_root
+from lsd.spec.plurals import counted
 from lsd.volumes import generated
 from lsd.volumes.array import text
+from lsd.volumes.region import part_of
+from lsd.volumes.scale import covering
 from lsd.volumes.volume import OpenVolume, open_volume
 
 
@@ -26,13 +29,29 @@ class Surveyed:
     roi: Roi
     voxel_size: tuple[float, ...]
 
+    def part(self, region: Region) -> Roi:
+        """The voxels of raw that lie in a region of the config.  ValueError if it reaches
+        beyond."""
+        if self.opened is not None:
+            return self.opened.part(region, self.opened.raw.roi)
+        assert self.spec.synthetic is not None, "what is not opened is not made yet"
+        shape = self.spec.synthetic.shape
+        file_roi = Roi((0,) * len(shape), shape)
+        return part_of(region, self.roi, file_roi=file_roi, scale=self.spec.scale)
+
     def __str__(self) -> str:
         where = f"{text(self.roi)}, voxels of {times(self.voxel_size)} nm"
         if self.opened is None:
             return f"{where}, synthetic, all of it labelled; it would be made first"
-        raw = self.opened.raw
-        size = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
-        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({size}), {_labelled(self.opened)}"
+        raw, sizes = self.opened.raw, self.opened.image_sizes
+        if not self.opened.calibrated:
+            where = f"{text(self.roi)}, no voxel size"
+        if sizes is not None:
+            where = f"{where}, {counted(len(sizes), 'image')}"
+        if self.spec.scale is not None:
+            where = f"{where}, read at scale {times(self.spec.scale)} from {raw.name}"
+        held = amount(math.prod(raw.roi.shape) * raw.dtype.itemsize)
+        return f"{where}, raw {raw.dtype} of {times(raw.shape)} ({held}), {_labelled(self.opened)}"
 
 
 def surveyed(config: Config, names: tuple[str, ...]) -> dict[str, Surveyed]:
@@ -51,7 +70,10 @@ def listed(volumes: Mapping[str, Surveyed], *, title: str = "volumes") -> Iterat
 def _look(config: Config, name: str, spec: Volume) -> Surveyed:
     root, made = data_root(config), spec.synthetic
     if made is not None and not generated.path(made, root).exists():
-        return Surveyed(spec, None, Roi((0,) * len(made.shape), made.shape), made.voxel_size)
+        scale = spec.scale or (1,) * len(made.shape)
+        size = tuple(nm * f for nm, f in zip(made.voxel_size, scale, strict=True))
+        roi = covering(Roi((0,) * len(made.shape), made.shape), scale)
+        return Surveyed(spec, None, roi, size)
     opened = open_volume(spec, name=name, data_root=root)
     return Surveyed(spec, opened, opened.roi, opened.voxel_size)
 

@@ -3,10 +3,12 @@ named."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from lsd.spec.plurals import some
 
 # layers that a message names
 _NAMED = 5
@@ -24,8 +26,8 @@ class Matched:
     def __str__(self) -> str:
         if not self.fresh and not self.unused:
             return f"all {len(self.loaded)} layers"
-        fresh = f"; new, so they start fresh: {_listed(self.fresh)}" if self.fresh else ""
-        unused = f"; not used: {_listed(self.unused)}" if self.unused else ""
+        fresh = f"; new, so they start fresh: {some(self.fresh, _NAMED)}" if self.fresh else ""
+        unused = f"; not used: {some(self.unused, _NAMED)}" if self.unused else ""
         return f"{len(self.loaded)} of {len(self.loaded) + len(self.fresh)} layers{fresh}{unused}"
 
 
@@ -65,11 +67,6 @@ def _shapes(layer: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 def _called(layer: str) -> str:
     return layer.replace("heads.head_", "head ", 1) if layer.startswith("heads.head_") else layer
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _differing(

@@ -48,9 +48,6 @@ class ComponentsDecoder(ThresholdDecoder):
     def foreground(self, heads: Heads) -> NDArray[np.float32]:
         """The channel between 0, the lowest value of the head's range, and 1, the highest."""
         head = heads[self.spec.head]
-        wrong = self.misfit({self.spec.head: head.channels})
-        if wrong:
-            raise ValueError(wrong)
         channel = self._channel(head.channels)
         assert channel is not None, "the head fits"
         return head.scaled(channel)

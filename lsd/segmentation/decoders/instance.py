@@ -14,7 +14,7 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.decoders.affinities import affinity_head, head_offsets
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
 from lsd.segmentation.kernels.both_ends import highest, merged, once_each
-from lsd.segmentation.kernels.prediction import Channels, Heads, Prediction, Segmentations
+from lsd.segmentation.kernels.prediction import Channels, Heads, Segmentations
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.both_ends import BothEnds, ForegroundMask
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
@@ -71,11 +71,9 @@ class InstanceDecoder(DecoderKind):
         first_section: int = 0,
     ) -> Segmentations:
         """What the other decoder makes of it."""
-        affinities = self._merged(heads, settings)
-        inside = self._foreground(heads, affinities) >= self.spec.inside
+        given, inside = self._given(heads, settings)
         if mask is not None:
             inside &= np.asarray(mask) != 0
-        given = {settings.affinities: affinities}
         return self.joins.decode(given, settings, mask=inside, first_section=first_section)
 
     def first(self, inputs: Inputs, container: Path) -> Step:
@@ -105,9 +103,8 @@ class InstanceDecoder(DecoderKind):
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
         """As of the other decoder, within the foreground."""
-        affinities = self._merged(heads, settings)
-        inside = self._foreground(heads, affinities) >= self.spec.inside
-        return self.joins.strength({settings.affinities: affinities}, settings) * inside
+        given, inside = self._given(heads, settings)
+        return self.joins.strength(given, settings) * inside
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """No foreground, or the reason of the other decoder."""
@@ -118,20 +115,20 @@ class InstanceDecoder(DecoderKind):
             f"affinities above 0; lower it, or train longer"
         )
 
-    def _merged(self, heads: Heads, settings: Segment) -> Prediction:
-        """One affinity for each pair of voxels."""
+    def _given(self, heads: Heads, settings: Segment) -> tuple[Heads, NDArray[np.bool_]]:
+        """What the other decoder is given: one affinity for each pair of voxels, and where there is
+        an object, by the head that says so, or by the highest affinity."""
         affs = affinity_head(heads, settings)
-        offsets = head_offsets(affs)
-        return replace(affs, values=merged(affs.values, offsets), neighborhood=once_each(offsets))
-
-    def _foreground(self, heads: Heads, affinities: Prediction) -> NDArray[np.float32]:
-        """In 0..1, of the head that says so, or the highest affinity."""
-        if self.spec.foreground is not None:
-            return heads[self.spec.foreground].scaled(0)
-        return highest(affinities.values, head_offsets(affinities))
+        offsets, once = head_offsets(affs), once_each(head_offsets(affs))
+        affinities = replace(affs, values=merged(affs.values, offsets), neighborhood=once)
+        if self.spec.foreground is None:
+            foreground = highest(affinities.values, once)
+        else:
+            foreground = heads[self.spec.foreground].scaled(0)
+        return {settings.affinities: affinities}, foreground >= self.spec.inside
 
     def _inputs(self, inputs: Inputs) -> Inputs:
-        """What the other decoder is given: merged affinities, and the foreground as a mask."""
+        """The same on disk: merged affinities, and the foreground as a mask."""
         name = inputs.settings.affinities
         head = inputs.heads[name]
         assert head.neighborhood is not None, "they are affinities"

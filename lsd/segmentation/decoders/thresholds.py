@@ -65,6 +65,7 @@ class ThresholdDecoder(DecoderKind):
     """
 
     has_thresholds = True
+    has_foreground = True
     joins_least = "highest"
     takes = ("objects",)
     pieces = "objects"
@@ -110,13 +111,16 @@ class ThresholdDecoder(DecoderKind):
         mask: NDArray[Any] | None = None,
         first_section: int = 0,
     ) -> Thresholded:
-        """Objects of all, at any threshold."""
+        """Objects of all, at any threshold.  Raises ValueError for heads that do not fit."""
+        wrong = self.misfit({name: head.channels for name, head in heads.items()})
+        if wrong:
+            raise ValueError(wrong)
         foreground = self.checked_maps(heads)[FOREGROUND]
-        known = np.ones(foreground.shape, np.bool_) if mask is None else np.asarray(mask) != 0
+        known = None if mask is None else np.asarray(mask) != 0
         voxel_size = next(iter(heads.values())).voxel_size
         return Thresholded(
             lambda threshold: objects_of(
-                (foreground >= float(threshold)) & known,
+                foreground >= float(threshold),
                 known,
                 settings.objects,
                 voxel_size=voxel_size,
@@ -228,6 +232,8 @@ class ThresholdDecoder(DecoderKind):
         counts, container = [], running.container
         for step in _lists(container):
             thresholds = step.job.fingerprint()["thresholds"]
+            if names.isdisjoint(repr(float(threshold)) for threshold in thresholds):
+                continue
             places = places_of(container, step.name, apart=_apart(inputs, thresholds))
             of_threshold = pieces_of(container, step.name, places)["threshold"]
             ledger = read_ledger(step_folder(container, step.name.replace(PIECES, OBJECTS, 1)))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.union_find import flatten, union
+from lsd.arrays.sums import sums
+from lsd.arrays.union_find import joined
 from lsd.spec import Objects
 
 # a piece: its voxels and its first one in the volume, the threshold that it is of (by its place in
@@ -25,8 +26,8 @@ def object_of_each(
     pieces: rows of PIECE; pairs: (m, 2) of them, by place, which are the `same` but for a face of
             a block, or touch by a face
     """
-    roots = _joined(len(pieces), pairs[same])
-    voxels = _sums(roots, pieces["voxels"])
+    roots = joined(len(pieces), pairs[same])
+    voxels = sums(roots, pieces["voxels"], len(pieces))
     kept = pieces["inside"][roots] & (voxels[roots] >= settings.min_size)
     number = np.zeros(len(pieces) + 1, np.uint64)
     objects = np.flatnonzero(kept & (roots == np.arange(len(pieces))))
@@ -37,21 +38,6 @@ def object_of_each(
     if settings.fill_holes:
         owner = _filled(owner, pairs, pieces["open"])
     return number[owner]
-
-
-def _joined(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The smallest of those that each of 0 .. count - 1 is one with."""
-    roots = np.arange(count)
-    union(roots, np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
-    flatten(roots)
-    return roots
-
-
-def _sums(roots: NDArray[np.int64], values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Of each root, over all that it stands for."""
-    sums = np.zeros(len(roots), np.uint64)
-    np.add.at(sums, roots, values)
-    return sums
 
 
 def _numbers(thresholds: NDArray[np.uint16], first: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -71,7 +57,7 @@ def _filled(
     count = len(owner)
     free = owner == count
     both_free = free[pairs].all(axis=1)
-    regions = _joined(count, pairs[both_free])
+    regions = joined(count, pairs[both_free])
     walls = pairs[free[pairs[:, 0]] != free[pairs[:, 1]]]
     free_first = free[walls[:, 0]]
     region = regions[np.where(free_first, walls[:, 0], walls[:, 1])]

@@ -24,9 +24,11 @@ from lsd.segmentation.on_disk.tables import (
     segments_of,
 )
 from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.threshold import array_name
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.volumes.array import Array, open_array
+from lsd.volumes.inputs import ArrayInput, ArrayState
 
 # voxels an axis that are read at once
 _BLOCK = 256
@@ -56,6 +58,11 @@ class Segmented:
         """Of each id, whatever the shape; 0 stays 0."""
         return ids if self.table is None else self.table.look_up(ids)
 
+    def as_input(self, roi: Roi, *, revision: str | None) -> ArrayInput:
+        """The ids of `roi` as what a step depends on that reads them; revision: see
+        Segment.revision."""
+        return segmentation_input(self.array, roi, made_from=self.made_from, revision=revision)
+
     def check(self, ids: NDArray[np.uint64]) -> None:
         """Raises ValueError where one of these is no id of the array's."""
         if self.table is None:
@@ -64,6 +71,21 @@ class Segmented:
             self.table.places.place_of(ids[ids > 0])
         except ValueError as error:
             raise ValueError(f"{self.array.name}: {error} Run {typed('segment')} again") from error
+
+
+def segmentation_input(
+    array: Array, roi: Roi, *, made_from: str, revision: str | None
+) -> ArrayInput:
+    """An array that `segment` wrote as what a step depends on; made_from: digest of what it is made
+    from."""
+    source = array.source
+    place = f"{source.name.removesuffix('/0')} of the segmentation"
+    return ArrayInput(
+        path=str(source.path.resolve()),
+        name=source.name,
+        made_from=made_from,
+        state=ArrayState.of(array, roi, where=place, revision=revision),
+    )
 
 
 class Results(ABC):
@@ -82,6 +104,11 @@ class Results(ABC):
     @property
     def fragments(self) -> Segmented | None:
         """What segments were joined of, where they were."""
+        return None
+
+    @property
+    def foreground(self) -> Array | None:
+        """How surely each voxel is of a segment, 0..1, where the decoder says so."""
         return None
 
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
@@ -151,10 +178,15 @@ class ThresholdResults(Results):
     array: Array
     steps: Mapping[str, Step]
 
+    @property
+    def foreground(self) -> Array:
+        """What thresholds are compared with."""
+        return self.array
+
     def at(self, threshold: float | None) -> Segmented:
         """Its segmentation."""
         assert threshold is not None, "there is one at each threshold"
-        name = f"{SEGMENTATION}/{float(threshold)!r}"
+        name = array_name(threshold)
         if name not in self.steps:
             there = ", ".join(each.removeprefix(f"{SEGMENTATION}/") for each in sorted(self.steps))
             raise ValueError(

@@ -94,6 +94,11 @@ class OpenForegroundMask:
     inside: float
     known: OpenVolume | None
 
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Of the volume, where its sections are images."""
+        return None if self.known is None else self.known.image_sizes
+
     def on_grid(self, remainder: Remainder) -> OpenForegroundMask:
         """The same, its voxels counted on the grid with `remainder`, which is that of what was
         predicted."""

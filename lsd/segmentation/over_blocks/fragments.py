@@ -15,6 +15,7 @@ from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
 from lsd.segmentation.kernels.prediction import Heads
+from lsd.segmentation.kernels.sections import fragments_of_images
 from lsd.segmentation.over_blocks.inputs import (
     Apart,
     HeadInput,
@@ -95,14 +96,24 @@ class FragmentsFunction:
         heads = {
             name: described(source[f"head {name}"]) for name, described in self.described.items()
         }
-        fragments = self.job.fragments(
-            heads, mask=source.get(_MASK), first_section=first_section(begin)
-        )
+        fragments = self._fragments(heads, source.get(_MASK), first_section(begin))
         inside = (block.write - begin).to_slices()
         own = compact(np.ascontiguousarray(fragments[inside]))
         sizes = np.bincount(own.reshape(-1).astype(np.int64))[1:].astype(np.uint64)
         own[own > 0] += np.uint64(block.index * self.job.apart)
         return Output({FRAGMENTS: own, UNCUT: _uncut(fragments, inside)}, sizes.view(SIZE))
+
+    def _fragments(
+        self, heads: Heads, mask: NDArray[np.bool_] | None, first: int
+    ) -> NDArray[np.uint64]:
+        """Of a volume at once, of images one by one."""
+
+        def made(heads: Heads, mask: NDArray[np.bool_] | None, first: int) -> NDArray[np.uint64]:
+            return self.job.fragments(heads, mask=mask, first_section=first)
+
+        if self.mask is None or self.mask.image_sizes is None:
+            return made(heads, mask, first)
+        return fragments_of_images(made, heads, mask=mask, first_section=first)
 
 
 def cut_pairs(

@@ -92,7 +92,7 @@ class Inputs:
 
 def segmentation_grid(roi: Roi, settings: Segment) -> Grid:
     """Blocks of about the size of the config, as even as they can be, with its context."""
-    shape = [_even(n, most) for n, most in zip(roi.shape, settings.block[-roi.dims :], strict=True)]
+    shape = [even(n, most) for n, most in zip(roi.shape, settings.block[-roi.dims :], strict=True)]
     context = settings.context[-roi.dims :]
     return tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
 
@@ -112,7 +112,7 @@ def open_mask(mask: MaskInput | None, array: Array) -> OpenMask | None:
     return None if mask is None else mask.open().on_grid(array.remainder)
 
 
-def _even(extent: int, most: int) -> int:
+def even(extent: int, most: int) -> int:
     """An even share of `extent` for as few blocks as there can be of at most `most`, in handy
     steps."""
     if extent <= most:

@@ -1,6 +1,6 @@
 """Pieces of each block at each threshold, and which of them are one, or touch, across its faces.
 
-    foreground -> pieces -> contacts -> objects -> segmentation
+    foreground -> pieces -> neighbours -> objects -> segmentation
 
 Pieces have ids as fragments have: piece n of block b is b * apart + n, counted over all thresholds
 of the list.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.lookup import compact
 from lsd.arrays.offsets import neighbours
-from lsd.arrays.pairs import count_pairs
+from lsd.arrays.pairs import count_pairs, touching
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
@@ -30,7 +30,7 @@ from lsd.segmentation.kernels.pieces import (
     connectivity_of,
     pieces,
 )
-from lsd.segmentation.objects import piece_rows, touching_pieces
+from lsd.segmentation.objects import piece_rows
 from lsd.segmentation.over_blocks.inputs import Apart, MaskInput, open_mask
 from lsd.spec import Objects
 from lsd.spec.effect import Wording
@@ -199,7 +199,8 @@ class NeighboursFunction(_OnForeground):
             )
             rows += _rows(contact, holes=self.settings.fill_holes)
             if self.settings.fill_holes:
-                rows.append(_pairs(touching_pieces(ids[inside], self.background), same=False))
+                own = touching(ids[inside], in_xy=self.background == 4)
+                rows.append(_pairs(own, same=False))
         return Output(rows=np.concatenate(rows))
 
     def _near(self, block: Block) -> Roi:
@@ -254,8 +255,8 @@ class Contact(NamedTuple):
 def _within(found: Pieces, inside: Slices) -> Pieces:
     """The pieces of a block among those around it, numbered 1..n."""
     labels = np.ascontiguousarray(found.labels[inside])
-    ids = np.unique(labels[labels > 0])
-    return Pieces(compact(labels).astype(np.uint32), int(np.count_nonzero(ids <= found.objects)))
+    own = compact(labels).astype(np.uint32)
+    return Pieces(own, int(own[labels <= found.objects].max(initial=0)))
 
 
 def _planes(

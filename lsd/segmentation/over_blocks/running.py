@@ -58,6 +58,7 @@ class Running:
                 roi=step.grid.roi,
                 voxel_size=self.prediction.voxel_size,
                 remainder=self.prediction.remainder,
+                calibrated=self.prediction.calibrated,
                 dtype=np.uint64 if is_label else np.float32 if name in maps else np.uint8,
                 labels=is_label,
                 chunks=chunk_shape(step.grid.write_shape),

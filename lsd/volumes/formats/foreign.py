@@ -13,25 +13,25 @@ FOLDERS = {
     "datasource-properties.json": "a webKnossos data set",
 }
 SUFFIXES = {
-    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file", ".nii": "a NIfTI file",
-    ".nii.gz": "a NIfTI file",
+    ".mrc": "an MRC file", ".rec": "an MRC file", ".map": "an MRC file",
+    ".nii": "a damaged NIfTI file", ".nii.gz": "a damaged NIfTI file",
     ".nrrd": "an NRRD file", ".nhdr": "an NRRD file", ".czi": "a Zeiss CZI file",
     ".lif": "a Leica LIF file",
     ".nd2": "a Nikon ND2 file", ".ims": "an Imaris file", ".dm3": "a Gatan DM3 file",
     ".dm4": "a Gatan DM4 file",
-    ".npy": "a numpy file", ".npz": "a numpy file",
+    ".npz": "a numpy archive",
     ".png": "a PNG image", ".jpg": "a JPEG image", ".jpeg": "a JPEG image", ".zip": "a zip file",
     ".tar": "a tar file",
     ".gz": "a gzip file", ".h5.gz": "a gzip file", ".swc": "a skeleton", ".xml": "an XML file",
     ".json": "a JSON file",
 }  # fmt: skip
+IMAGE_FILES = ("a PNG image", "a JPEG image")
 MAGIC = {
     b"\x1f\x8b": "a gzip file",
     b"PK\x03\x04": "a zip file",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"NRRD": "an NRRD file",
-    b"\x93NUMPY": "a numpy file",
 }
 
 
@@ -52,6 +52,12 @@ def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
     if kind is None:
         return ValueError(
             f"{path} is no {known}; these are read, and others by a module that imports= names"
+        )
+    if kind in IMAGE_FILES or kind.startswith("a folder of images"):
+        return ValueError(
+            f"{path} is {kind}; 2D images are named by a pattern, as in images=Images("
+            f"images='folder/*.png', masks='masks/*.png') in the place of the volume's path, and "
+            f"sections of a volume are read from a {known}"
         )
     return ValueError(
         f"{path} is {kind}, which is not read; write it as a {known}, or read it by a module that "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.answering import HandedOut
-from lsd.spec.volumes import Format
+from lsd.spec.formats import Format
 from lsd.volumes.attributes import from_attributes
 from lsd.volumes.metadata import Statement
 
@@ -85,6 +85,12 @@ class FileArray(HandedOut):
         """Indices of the chunks that are on disk; None where the format does not tell."""
         return None
 
+    @property
+    def image_sizes(self) -> NDArray[np.int64] | None:
+        """Of an array whose sections are images of their own, how large each is, (sections, 2)
+        along y and x from 0 on; beyond that there is nothing.  None for any other."""
+        return None
+
     def why_empty(self, title: str) -> str:
         """Why no chunk is on disk, as a part of a sentence.  title: what messages call the
         array."""
@@ -123,20 +129,21 @@ class FileFormat(ABC, Generic[FormatSpec]):
     would read.  A format whose files hold a single array, in a module of one's own that the config
     names with imports=:
 
-        class Npy(Format):
-            kind: Literal["npy"] = "npy"
-            behaviour: ClassVar[str] = "my_formats:NpyFormat"
+        class Bytes(Format):
+            kind: Literal["bytes"] = "bytes"
+            behaviour: ClassVar[str] = "my_formats:BytesFormat"
 
-        class NpyFormat(FileFormat[Npy]):
-            reads = "numpy file"
-            suffixes = (".npy",)
+        class BytesFormat(FileFormat[Bytes]):
+            reads = "file of 64 sections of 1024 by 1024 bytes"
+            suffixes = (".raw",)
             is_single = True
 
             def claims(self, path: Path) -> bool:
-                return path.is_file() and path.suffix == ".npy"
+                return path.is_file() and path.suffix == ".raw"
 
             def open(self, path: Path, name: str) -> FileArray:
-                return FileArray(np.load(path, mmap_mode="r"), files=[path])
+                voxels = np.memmap(path, np.uint8, "r", shape=(64, 1024, 1024))
+                return FileArray(voxels, files=[path])
 
     reads:     what a file of it is called, for messages
     suffixes:  of their names, for messages about a file that is not there
@@ -175,6 +182,11 @@ class FileFormat(ABC, Generic[FormatSpec]):
         """The name of the array that `name` means, None if there is none."""
         name = name.strip("/")
         return name if name in self.names(path) else None
+
+    def levels(self, path: Path, name: str) -> list[str]:
+        """Names of the arrays that the file says are the same image as `name`, in other voxels.
+        What each of them is, it says by itself."""
+        return []
 
     def title(self, path: Path, name: str) -> str:
         """What messages call an array."""

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.spec.volumes import Hdf5
+from lsd.spec.formats import Hdf5
 from lsd.volumes.attributes import KEYS, completed, from_attributes
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, stamps
 from lsd.volumes.metadata import Statement

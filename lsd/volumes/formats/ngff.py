@@ -42,6 +42,20 @@ def levels(group: Path) -> set[str]:
     )
 
 
+def others(array: Path) -> list[Path]:
+    """The arrays that the groups around an array list as levels of an image of which it is one."""
+    for group in array.parents:
+        if not (group / ".zgroup").exists():
+            break
+        by_image: dict[int, list[Path]] = {}
+        for multiscale, dataset, where in _datasets(group):
+            by_image.setdefault(id(multiscale), []).append(group / _path(dataset, where))
+        for paths in by_image.values():
+            if array in paths:
+                return [path for path in paths if path != array]
+    return []
+
+
 def around(array: Path) -> Statement:
     """What the multiscales of the groups around an array say of it.  A sentence in `wrong` begins
     with the file."""

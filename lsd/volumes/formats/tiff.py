@@ -22,7 +22,7 @@ import tifffile
 import zarr
 from numpy.typing import NDArray
 
-from lsd.spec.volumes import Tiff
+from lsd.spec.formats import Tiff
 from lsd.volumes.attributes import NO_LENGTH
 from lsd.volumes.formats.format import FileArray, FileFormat, Slices
 from lsd.volumes.metadata import SPACE, Statement, axis_names, tried
@@ -66,7 +66,7 @@ class TiffArray(FileArray):
     def __init__(self, path: Path) -> None:
         file = _opened(path)
         try:
-            _check_codec(file.series[0].keyframe)
+            check_codec(file.series[0].keyframe)
             view = zarr.open(file.series[0].aszarr(level=0), mode="r")
             self._stated = _statement(file)
             files = [str(path), *_files(file.series[0])]
@@ -74,7 +74,8 @@ class TiffArray(FileArray):
             file.close()
             raise
         super().__init__(view, files=files, chunks=view.chunks, attrs=view.attrs)
-        weakref.finalize(view, file.close)
+        # not by the view, which is part of a circle that only a rare collection ends
+        weakref.finalize(self, file.close)
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`."""
@@ -116,7 +117,7 @@ def _files(series: tifffile.TiffPageSeries) -> list[str]:
     return sorted({str(page.parent.filehandle.path) for page in pages if page is not None})
 
 
-def _check_codec(page: Any) -> None:
+def check_codec(page: Any) -> None:
     """ValueError where the pages cannot be decoded here."""
     has_imagecodecs = importlib.util.find_spec("imagecodecs") is not None
     way = (

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.spec.volumes import Zarr2
+from lsd.spec.formats import Zarr2
 from lsd.volumes.attributes import completed, from_attributes
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
-from lsd.volumes.formats.ngff import around, finest, levels
+from lsd.volumes.formats.ngff import around, finest, levels, others
 from lsd.volumes.formats.zarr2_checked import groups_around, open_zarr
 from lsd.volumes.metadata import Statement, join_statements
 from lsd.volumes.metadata_values import json_object
@@ -61,6 +61,10 @@ class ZarrFormat(FileFormat[Zarr2]):
             return self.find(path, "/".join(part for part in (name, below) if part))
         # where the group lost its metadata, those of the array may do
         return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
+
+    def levels(self, path: Path, name: str) -> list[str]:
+        """Of the image that it is a level of, the others."""
+        return [_within(path, level) for level in others(path / name)]
 
     def title(self, path: Path, name: str) -> str:
         """Level 0 goes by the name of its image."""
@@ -182,7 +186,11 @@ class ZarrArray(FileArray):
 def _name(path: Path, array: Path) -> str:
     """What an array of a zarr folder is called: a level of an image by the image's name."""
     is_level = array != path and _LEVEL.fullmatch(array.name) and array.name in levels(array.parent)
-    return (array.parent if is_level else array).relative_to(path).as_posix().removeprefix(".")
+    return _within(path, array.parent if is_level else array)
+
+
+def _within(path: Path, array: Path) -> str:
+    return array.relative_to(path).as_posix().removeprefix(".")
 
 
 def _is_cut(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Skeletons of the synthetic volume: the paths that its neurites were grown along."""
+"""Skeletons of grown neuropil: the paths that its neurites were grown along."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons, voxels_of
-from lsd.spec.volumes import Synthetic
+from lsd.spec.synthetic import Synthetic
 from lsd.synthetic.growth import Neurite
 from lsd.synthetic.labels import connected
 from lsd.synthetic.scene import owners
-from lsd.synthetic.synthesize import Tissue, grown_tissue
+from lsd.synthetic.tissue import Tissue, grown_tissue
 
 Floats = NDArray[np.float64]
 # steps that find where in the volume a point of the bent space is seen; each divides the error by
@@ -18,15 +18,8 @@ Floats = NDArray[np.float64]
 _STEPS = 10
 
 
-def skeletons(synthetic: Synthetic) -> Skeletons:
-    """The center lines of `synthesize(synthetic)`: nodes in nm from the corner of the first voxel.
-
-    A skeleton has the id of its label, and each of its nodes lies in a voxel of it.  A node whose
-    voxel a neighbour took, which happens where voxels are as large as neurites, is left out, as is
-    what lies outside of the volume, and a node without an edge.  A label that small pieces of
-    others joined has these as pieces.
-    Raises ValueError as `synthesize` does.
-    """
+def grown_skeletons(synthetic: Synthetic) -> Skeletons:
+    """As `lsd.synthetic.skeletons`, of neuropil."""
     tissue, _ = grown_tissue(synthetic)
     points, neurite, edges = _lines(tissue.neurites)
     owner = owners(tissue.neurites, tissue.positions, tissue.voxel_size)[tissue.middle]

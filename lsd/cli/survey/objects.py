@@ -1,0 +1,56 @@
+"""What segmenting objects at located points would do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lsd.blockwise.on_disk.inspect import status
+from lsd.cli.survey.words import amount, times
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
+from lsd.objects.locator import locator_of, table_path
+from lsd.objects.task import Task, task_of
+from lsd.prediction.run import Wanted, with_threads
+from lsd.segmentation.stitching.run import begun
+from lsd.spec import Config
+from lsd.spec.paths import objects
+from lsd.spec.plurals import counted
+from lsd.volumes.find import expand
+
+
+def survey(config: Config, shared: bool) -> Iterator[str]:
+    """Of each volume its points, the blocks that have any, and which steps are done."""
+    config = expand(config)
+    if config.seeds.locator is not None:
+        locator = locator_of(config)
+        yield f"run {locator.name!r} locates; what it has not done is done first"
+    path = checkpoint_path(config.predict.checkpoint, config)
+    workers = config.seeds.workers if shared else None
+    wanted = Wanted(from_checkpoint(path), path, with_threads(config.predict, workers))
+    yield f"{path} sees windows; decoder {config.segment.decoder.kind}"
+    for name in config.dataset.named(config.predict.volumes):
+        table = table_path(config, name)
+        if config.seeds.locator is not None and not table.is_file():
+            yield f"{name}: there is no {table} yet"
+            continue
+        yield from _volume(config, task_of(config, name, wanted))
+    yield "nothing was changed"
+
+
+def _volume(config: Config, task: Task) -> Iterator[str]:
+    job, name = task.job, task.volume.name
+    line = task.step(objects(config, name)).grid
+    points = counted(len(task.seeds), "point")
+    yield (
+        f"{name}: {points} in {len(line) if len(task.seeds) else 0} of "
+        f"{counted(len(job.grid), 'block')} of {times(job.block)}, each with {times(job.margin)} "
+        f"voxels around it ({amount(8 * math.prod(line.write_shape))} of memory); windows of "
+        f"{times(job.window)}, at least one a point"
+    )
+    container = begun(objects(config, name))
+    steps = status(container) if (container / "blocks").exists() else []
+    for step in steps:
+        running = f", {step.running}" if step.running else ""
+        yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
+    if not steps:
+        yield "  no step is begun"

@@ -1,0 +1,1 @@
+"""Public data sets: where they are published, and how they come here."""

@@ -1,0 +1,145 @@
+"""What is to be done for the objects of a volume, from a config: every input, looked at before
+anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from funlib.geometry import Coordinate, Roi
+
+from lsd.blockwise.on_disk.step import Step
+from lsd.network import sizes
+from lsd.objects.at_seeds import ARRAY, SEED, STEP, SeedsJob, TableInput
+from lsd.objects.located import Located
+from lsd.objects.locator import table_path
+from lsd.objects.seeds import Seeds, seeds_grid
+from lsd.objects.tables import read_located
+from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.mask import mask_of
+from lsd.segmentation.predicted import channels_read
+from lsd.segmentation.sections import settings_for
+from lsd.segmentation.stitching.blocks import in_line
+from lsd.segmentation.threshold import picked
+from lsd.spec import Config, Predict, Segment
+from lsd.spec import Seeds as Settings
+from lsd.spec.paths import data_root
+from lsd.system.commands import typed
+from lsd.volumes.inputs import VolumeInput, box_of
+from lsd.volumes.volume import OpenVolume
+
+# of a decoder with thresholds of which none was picked
+_USUAL = 0.5
+
+
+@dataclass(frozen=True)
+class Task:
+    """A volume whose objects are to be segmented at `seeds`."""
+
+    volume: OpenVolume
+    job: SeedsJob
+    seeds: Seeds
+
+    def step(self, container: Path) -> Step:
+        """The blocks that have a seed, in a line; of a volume without any, one that is empty."""
+        grid = in_line(self.job.grid, len(self.numbers))
+        return Step(STEP, container, grid, self.job, arrays=(ARRAY,), rows=SEED)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the blocks."""
+        return self.seeds.blocks(self.job.grid).tolist() or [0]
+
+
+def task_of(config: Config, name: str, wanted: Wanted) -> Task:
+    """Of a volume.  Raises ValueError for a table, a volume or settings that do not fit."""
+    volume = open_predicted(config, name, config.dataset.volumes()[name])
+    if volume.image_sizes is not None:
+        raise ValueError(f"volume {name!r} is of images; objects at points are those of volumes")
+    path, region = table_path(config, name), region_of(volume, wanted)
+    table = _table(path, name, region)
+    seeds = Seeds.of(
+        table, voxel_size=volume.voxel_size, remainder=volume.raw.remainder, region=region
+    )
+    segment = settings_for(_decoding(config), volume.spec, calibrated=volume.calibrated)
+    settings, grid = config.seeds, seeds_grid(seeds, region, config.seeds)
+    margin = grid.block(0).write.begin - grid.block(0).read.begin
+    window = _window(settings, wanted)
+    read = region.grow(Coordinate(window), Coordinate(window))
+    job = SeedsJob(
+        volume=VolumeInput.raw(volume, data_root(config), roi=raw_read(volume, read)),
+        mask=mask_of(config, name, roi=region),
+        checkpoint=str(wanted.checkpoint),
+        sha256=wanted.restored.sha256,
+        table=TableInput.of(path, table),
+        predict=_reading(wanted, segment),
+        segment=segment,
+        window=window,
+        overlap=settings.overlap,
+        most=settings.most,
+        min_size=settings.min_size,
+        rule=settings.rule,
+        region=box_of(region),
+        block=tuple(map(int, grid.write_shape)),
+        margin=tuple(map(int, margin)),
+    )
+    return Task(volume, job, seeds)
+
+
+def _table(path: Path, name: str, region: Roi) -> Located:
+    if not path.is_file():
+        raise ValueError(
+            f"there is no table of located objects of volume {name!r} at {path}; make it with "
+            f"{typed('locate')}, name one in seeds.located, or the run that locates in "
+            f"seeds.locator"
+        )
+    table = read_located(path)
+    if len(table) and table.dims != region.dims:
+        raise ValueError(f"{path} has {table.dims} axes, volume {name!r} {region.dims}")
+    return table
+
+
+def _reading(wanted: Wanted, settings: Segment) -> Predict:
+    """How the heads are predicted that the decoder reads."""
+    read = channels_read(wanted.variant.heads(), settings, dims=wanted.restored.config.network.dims)
+    fields = wanted.settings.model_dump()
+    return Predict.model_validate({**fields, "heads": sorted(read), "region": ()})
+
+
+def _decoding(config: Config) -> Segment:
+    """What of the settings of segmentation objects in a window follow from, with one threshold."""
+    wanted, usual = config.segment, Segment()
+    threshold = config.seeds.threshold
+    if threshold is None and decoder_of(wanted).has_thresholds:
+        threshold = picked(config)
+    on_disk = ("block", "context", "edge_context", "revision", "levels", "workers", "use_mask")
+    aside = {name: getattr(usual, name) for name in on_disk}
+    return wanted.derive(thresholds=(_USUAL if threshold is None else threshold,), **aside)
+
+
+def _window(settings: Settings, wanted: Wanted) -> tuple[int, ...]:
+    """Voxels of a window.  Raises ValueError for one that is smaller than a step of the network."""
+    network = wanted.restored.config.network
+    shape = settings.window or _trained(wanted)
+    step = sizes.step(network.trunk)
+    if len(shape) < network.dims or any(
+        n < s for n, s in zip(shape[-network.dims :], step, strict=True)
+    ):
+        raise ValueError(
+            f"seeds.window {shape} is smaller than a step of the network, {tuple(step)}; give as "
+            f"many voxels as objects have, z y x"
+        )
+    return tuple(int(n) for n in shape)
+
+
+def _trained(wanted: Wanted) -> tuple[int, ...]:
+    """What leaves the network in training."""
+    network = wanted.restored.config.network
+    if network.dims == 2:
+        raise ValueError(
+            "the network sees sections alone, so training does not say how many of them an object "
+            "has; set seeds.window, voxels z y x"
+        )
+    _, output = sizes.training_shapes(wanted.variant, network, stage=wanted.restored.stage)
+    return tuple(output)

@@ -1,0 +1,70 @@
+"""The objects of a segmentation on disk, and their density by the command."""
+
+import numpy as np
+import pytest
+from funlib.geometry import Roi
+
+from lsd.cli.commands.density import main
+from lsd.objects.locate import locate
+from lsd.objects.segmented import objects_of
+from lsd.objects.tables import read_located
+from lsd.volumes.create import create_array
+
+SIZE, BEGIN = (40.0, 16.0, 16.0), (3, -2, 5)
+
+
+def labels(shape=(20, 30, 26)) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    found = np.zeros(shape, np.uint64)
+    for label in (1, 2, 7, 2**40):
+        corner = [rng.integers(0, n - 8) for n in shape]
+        found[tuple(slice(b, b + 8) for b in corner)] = label
+    return found
+
+
+@pytest.fixture
+def array(tmp_path):
+    data = labels()
+    roi = Roi(BEGIN, data.shape)
+    array = create_array(
+        tmp_path / "v.zarr", "segmentation", roi=roi, voxel_size=SIZE, dtype="u8", labels=True
+    )
+    array.write(data, roi)
+    return array
+
+
+@pytest.mark.parametrize("block", [(256, 256, 256), (7, 9, 11), (1, 30, 26)])
+def test_blocks_are_the_whole(array, block) -> None:
+    found = objects_of(array, block=block)
+    offset = np.array(BEGIN) * SIZE
+    whole = locate(labels(), voxel_size=SIZE, offset=offset.tolist())
+    for column in ("id", "begin", "end", "voxels", "volume", "confidence"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(whole, column), column)
+    for number, point in zip(found.id, found.point, strict=True):
+        middle = (np.argwhere(labels() == number).mean(axis=0) + 0.5) * SIZE + offset
+        assert (np.abs(point - middle) <= np.array(SIZE) / 2).all()
+
+
+def test_nothing_is_an_empty_table(tmp_path) -> None:
+    roi = Roi((0, 0, 0), (8, 8, 8))
+    array = create_array(tmp_path / "v.zarr", "s", roi=roi, voxel_size=SIZE, dtype="u8")
+    array.write(np.zeros(roi.shape, np.uint64), roi)
+    assert len(objects_of(array)) == 0
+
+
+def test_the_command_reads_a_segmentation(array, tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([str(tmp_path / "v.zarr"), "--bins", "2"])
+    said = capsys.readouterr().out
+    # 20x30x26 voxels of 40x16x16 nm
+    space = 20 * 40 * 30 * 16 * 26 * 16 / 1e18
+    table = read_located(tmp_path / "v_objects.csv")
+    assert f"{len(table)} objects in {space:.4g} mm3" in said
+    assert set(table.id.tolist()) <= {1, 2, 7, 2**40}
+    assert (tmp_path / "v_density.png").is_file()
+    rows = (tmp_path / "v_density.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4 * 2
+    assert rows[1].startswith("density,z,0.12,")
+    with pytest.raises(SystemExit, match="1"):
+        main([str(tmp_path / "v.zarr"), "--array", "nothing"])
+    assert "holds no array 'nothing'" in capsys.readouterr().err
