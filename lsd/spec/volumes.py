@@ -102,7 +102,8 @@ class Volume(Spec):
                 or has many millions of chunks: whoever changes it gives it another name
     skeletons:  center lines of its neurons, that segmentations are scored along: a file or a
                 pattern, absolute or below the data root, `SkeletonFiles(...)` where more is to be
-                said of them, or "generated", of a synthetic volume.  None: there are none
+                said of them; "generated", of a synthetic volume; or "labels", to make them of its
+                labels.  None: there are none
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
