@@ -139,9 +139,7 @@ def test_fragments_at_nodes_are_read_once_and_no_chunk_twice(traced, monkeypatch
     monkeypatch.setattr(Array, "read", noting)
     first = evaluate(config)
     chunks = [
-        chunk
-        for array, roi in read
-        for chunk in array.source._grid(array.layout.slices(roi))
+        chunk for array, roi in read for chunk in array.source._grid(array.layout.slices(roi))
     ]
     assert chunks
     assert len(chunks) == len(set(chunks))
@@ -157,8 +155,6 @@ def test_fragments_at_nodes_are_read_once_and_no_chunk_twice(traced, monkeypatch
 def test_validation_picks_the_threshold(traced, metric) -> None:
     """The one that is best along the skeletons of validation, whatever the VOI."""
     config = with_evaluate(traced, metric=metric)
-    found = evaluate(config)
-    assert list(found.volumes) == ["a", "c"], "b has no skeletons"
     lines = inside(lines_of("a"))
     fragments, (edges, scores) = at(lines, config, "a", "fragments"), graph(config, "a")
     objective = {}
@@ -168,8 +164,12 @@ def test_validation_picks_the_threshold(traced, metric) -> None:
         else:
             segments = at(lines, config, "a", array_name(threshold))
             tolerance = 0 if metric == "nerl" else metric.tolerance
-            objective[threshold] = 1 - expected_run_length(lines, segments, tolerance=tolerance).nerl
+            objective[threshold] = (
+                1 - expected_run_length(lines, segments, tolerance=tolerance).nerl
+            )
     assert len(set(objective.values())) > 1
+    found = evaluate(config)
+    assert list(found.volumes) == ["a", "c"], "b has no skeletons"
     assert found.threshold == min(objective, key=objective.get)
     assert found.chosen_on == "validation volumes: a"
     scored = found.volumes["a"].scored
@@ -192,9 +192,12 @@ def test_nodes_outside_may_lie_on_background(traced) -> None:
     expected = expected_run_length(lines, at(lines, config, "c", array_name(0.4)))
     assert found.omitted == expected.omitted
     assert found.erl == pytest.approx(expected.erl)
-    assert expected.omitted > expected_run_length(
-        inside(lines), at(inside(lines), config, "c", array_name(0.4))
-    ).omitted
+    assert (
+        expected.omitted
+        > expected_run_length(
+            inside(lines), at(inside(lines), config, "c", array_name(0.4))
+        ).omitted
+    )
 
 
 def test_scores_of_volumes_are_pooled_as_one(traced) -> None:
@@ -221,12 +224,14 @@ def test_skeletons_elsewhere_are_refused(traced, tmp_path) -> None:
     lines = lines_of("c")
     far = Skeletons(lines.node_ids, lines.skeleton_ids, lines.positions * 1000, lines.edges)
     write_skeletons(far, tmp_path / "c.npz")
-    with pytest.raises(ValueError, match=r"volume 'c': 0 of \d+ nodes of the skeletons lie in what"):
+    with pytest.raises(
+        ValueError, match=r"volume 'c': 0 of \d+ nodes of the skeletons lie in what"
+    ):
         evaluate(only(traced, "c"))
 
 
 def test_no_volume_has_what_the_metric_is_against(config) -> None:
-    with pytest.raises(ValueError, match="no volume of .* has skeletons to be scored against"):
+    with pytest.raises(ValueError, match=r"no volume of .* has skeletons to be scored against"):
         evaluate(with_evaluate(config, metric="mcm"))
 
 

@@ -31,7 +31,7 @@ class ArraysFile(SkeletonFile):
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise ValueError(f"it is no .npz file that can be read: {error}") from error
         skeletons, positions = (_one_of(names, arrays) for names in (_SKELETON, _POSITION))
         edges = _one_of(("edges",), arrays)
