@@ -83,6 +83,7 @@ class SkeletonSource(Kind):
     """Where the skeletons of a volume come from."""
 
     noun: ClassVar[str] = "source of skeletons"
+    default: ClassVar[str] = "files"
     by_name: ClassVar[bool] = True
 
 

@@ -186,10 +186,11 @@ def _lines(labels):
 @pytest.mark.parametrize("metric", ["nerl", "mcm"])
 def test_validation_along_skeletons(tmp_path, metric) -> None:
     """Of a volume without labels, whose skeletons reach beyond what is predicted."""
-    run, restored = _trained(tmp_path, "mtlsd", evaluate=Evaluate(metric=metric))
+    run, restored = _trained(tmp_path, "mtlsd")
+    run = run.derive(evaluate=Evaluate(metric=metric))
     raw, labels = _arrays(tmp_path)
     write_skeletons(_lines(labels), tmp_path / "lines.npz")
-    traced = run.dataset.validate[0].derive(skeletons="lines.npz", labels=None)
+    traced = run.dataset.validate[0].derive(skeletons=str(tmp_path / "lines.npz"), labels=None)
     run = run.derive(dataset=run.dataset.derive(validate=(traced,)))
     validator = Validator(run, run.variant.stages[0])
     found = validator(restored.cascade)
