@@ -80,9 +80,7 @@ def _edits(neurons: int) -> dict[str, Any]:
     fragments = np.arange(1, neurons * length + 1, dtype=np.uint64).reshape(neurons, length)
     within = np.stack([fragments[:, :-1].ravel(), fragments[:, 1:].ravel()], axis=1)
     between = np.stack([fragments[:-1].ravel(), fragments[1:].ravel()], axis=1)
-    scores = np.concatenate(
-        [rng.uniform(0, 0.5, len(within)), rng.uniform(0.4, 0.9, len(between))]
-    )
+    scores = np.concatenate([rng.uniform(0, 0.5, len(within)), rng.uniform(0.4, 0.9, len(between))])
     wrong = rng.random(len(between)) < 0.05
     scores[len(within) :][wrong] = rng.uniform(0.1, 0.4, int(wrong.sum()))
     places = np.stack(np.meshgrid(np.arange(neurons), np.arange(length), indexing="ij"), axis=-1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from funlib.geometry import Roi
@@ -51,20 +53,20 @@ def joined_at_nodes(
     skeletons: Skeletons,
     fragments: Ids,
     edges: Ids,
-    scores: NDArray[np.floating],
+    scores: NDArray[Any],
     thresholds: Sequence[float],
 ) -> Iterator[tuple[float, AtNodes]]:
     """Thresholds, ascending, and what lies at the nodes at each, of a region graph in memory."""
     known = np.unique(np.concatenate([fragments, np.asarray(edges, np.uint64).reshape(-1)]))
+    pieces = [(edges, scores)] if len(edges) else []
     for threshold in sorted(thresholds):
-        segments = components(known, edges, scores, threshold)
-
-        def segments_of(some: Ids, segments: Ids = segments) -> Ids:
-            return segments[np.searchsorted(known, some)]
-
-        pieces = [(edges, scores)] if len(edges) else []
-        graph = Graph(fragments, threshold, segments_of, lambda pieces=pieces: pieces)
+        segments_of = partial(_look_up, known, components(known, edges, scores, threshold))
+        graph = Graph(fragments, threshold, segments_of, lambda: pieces)
         yield threshold, AtNodes(skeletons, segments_of(fragments), graph)
+
+
+def _look_up(known: Ids, segments: Ids, fragments: Ids) -> Ids:
+    return segments[np.searchsorted(known, fragments)]
 
 
 def scored_part(skeletons: Skeletons, voxels: NDArray[np.int64], roi: Roi) -> Skeletons:

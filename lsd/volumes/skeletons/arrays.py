@@ -6,6 +6,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class ArraysFile(SkeletonFile):
             np.savez_compressed(file, **{name: getattr(skeletons, name) for name in _NAMES})
 
 
-def _one_of(names: Sequence[str], arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+def _one_of(names: Sequence[str], arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
     for name in names:
         if name in arrays:
             return arrays[name]

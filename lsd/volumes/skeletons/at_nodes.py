@@ -22,7 +22,8 @@ def labels_on_disk(array: Array, positions: ArrayLike) -> NDArray[np.uint64]:
     Nodes are grouped by the chunk that they lie in, and no chunk is read twice; one chunk is held
     at a time.  As `lsd.arrays.skeletons.labels_at` for arrays in memory.
     """
-    voxels = voxels_of(positions, voxel_size=array.voxel_size, offset=array.remainder)
+    begin = [float(nm) for nm in array.remainder]
+    voxels = voxels_of(positions, voxel_size=array.voxel_size, offset=begin)
     return labels_in_voxels(array, voxels)
 
 
@@ -48,5 +49,5 @@ def read_at_once(array: Array) -> Sequence[int]:
     """Shape of the pieces that an array is read in, z y x, from its first voxel on."""
     if array.source.in_one_piece:
         return (_PIECE,) * array.roi.dims
-    size_of = dict(zip(array.layout.disk, array.source.chunks, strict=True))
-    return [size_of[axis] for axis in array.axes if axis != "c"]
+    size_of: dict[str, int] = dict(zip(array.layout.disk, array.source.chunks, strict=True))
+    return [int(size_of[axis]) for axis in array.axes if axis != "c"]
