@@ -14,7 +14,7 @@ from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
 from lsd.report.shown import windows
 from lsd.segmentation.on_disk.results import Results
-from lsd.spec import Config
+from lsd.spec import Config, Metric
 from lsd.spec.paths import data_root, evaluation_file
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -28,6 +28,7 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     """Draws what `evaluate` found into the run's folder; returns the files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
+    evaluation_skeletons_sweep.png: the same along skeletons, where volumes have some
     evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
     scored
     """
@@ -35,11 +36,11 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     files = [
         _draw(config, name, scores, evaluation.threshold)
         for name, scores in evaluation.volumes.items()
-        if scores.scored
+        if scores.scored and config.dataset.volumes()[name].labels is not None
     ]
-    if any(volume.sweep for volume in evaluation.volumes.values()):
-        path = _figure(config, "sweep")
-        files.insert(0, draw_sweep(evaluation.volumes, evaluation.threshold, path))
+    for scores, name in ((evaluation.skeletons, "skeletons_sweep"), (evaluation.volumes, "sweep")):
+        if any(volume.sweep for volume in scores.values()):
+            files.insert(0, draw_sweep(scores, evaluation.threshold, _figure(config, name)))
     return files
 
 
@@ -74,9 +75,10 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
 
 def _partners(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Partners:
     table = scores.table
-    if config.evaluate.connected:
-        # the pieces of the truth have other names than the labels on disk, which are drawn
-        whole = config.derive(evaluate={"connected": False})
+    if config.evaluate.connected or table is None:
+        # the pieces of the truth have other names than the labels on disk, which are drawn; and
+        # along skeletons no voxel was counted
+        whole = config.derive(evaluate={"connected": False, "metric": Metric.default})
         table = count_volume(whole, name, whole.dataset.volumes()[name]).at(threshold)
     assert table is not None, "what is drawn was scored"
     return Partners.of(table)

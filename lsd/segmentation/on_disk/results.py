@@ -111,6 +111,11 @@ class Results(ABC):
         """How surely each voxel is of a segment, 0..1, where the decoder says so."""
         return None
 
+    def edges(self) -> Iterator[NDArray[Any]] | None:
+        """The region graph: edges between fragments, rows of u, v and score, in pieces; None where
+        nothing was joined."""
+        return None
+
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold, of all the world 0 where there are none."""
         return self.at(threshold).read(roi)
@@ -138,6 +143,10 @@ class JoinedResults(Results):
     def fragments(self) -> Segmented:
         """Each a segment of its own."""
         return Segmented(self.array, self.made_from)
+
+    def edges(self) -> Iterator[NDArray[Any]]:
+        """Those of the container."""
+        return edge_pieces(step_folder(self.container, "edges"))
 
     def table(self, threshold: float) -> Table:
         """The segment of each fragment, from disk, or, for a threshold that was not asked for
