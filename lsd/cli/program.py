@@ -11,6 +11,7 @@ from lsd import __version__
 from lsd.cli.commands import (
     blocks,
     density,
+    error_map,
     evaluate,
     fetch,
     locate,
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "locate": (locate.__doc__, locate.COMMAND.main),
     "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
+    "error_map": (error_map.__doc__, error_map.COMMAND.main),
     "stitch": (stitch.__doc__, stitch.main),
     "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),

@@ -21,6 +21,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
+from lsd.spec.error_map import ErrorMap
 from lsd.spec.evaluate import (
     Benchmark,
     Cremi,
@@ -119,6 +120,7 @@ __all__ = [
     "Discriminative",
     "Elastic",
     "Embeddings",
+    "ErrorMap",
     "Evaluate",
     "Fixed",
     "Foreground",

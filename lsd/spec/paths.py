@@ -67,3 +67,19 @@ def evaluation_file(config: Config, *, of: Scored | None = None) -> Path:
     threshold, so they do not take the place of those that picked one."""
     names = {"segmentation": "evaluation.json", "objects": "objects_evaluation.json"}
     return run_folder(config) / names[of or config.evaluate.of]
+
+
+def sites_file(config: Config) -> Path:
+    """The worst splits and merges of the run's volumes, a table."""
+    scores = evaluation_file(config)
+    return scores.with_name(f"{scores.stem}_sites.csv")
+
+
+def error_map(config: Config, volume: str) -> Path:
+    """Zarr container with the image disagreement."""
+    return run_folder(config) / "error_map" / f"{volume}.zarr"
+
+
+def suspects(config: Config, volume: str) -> Path:
+    """The table of the places where a volume may be segmented wrongly."""
+    return run_folder(config) / "error_map" / f"{volume}.csv"
