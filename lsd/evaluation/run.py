@@ -20,6 +20,7 @@ from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment
@@ -33,6 +34,7 @@ from lsd.volumes.find import expand
 log = logging.getLogger(__name__)
 
 
+@noting_usage("evaluate")
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes
     runs/<name>/evaluation.json.

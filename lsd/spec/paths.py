@@ -61,6 +61,16 @@ def objects(config: Config, volume: str) -> Path:
     return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
+def usage_file(config: Config) -> Path:
+    """What each step took, a line of JSON for each time that it was done."""
+    return run_folder(config) / "usage.jsonl"
+
+
+def report_file(config: Config) -> Path:
+    """The run as a page to be read in a browser."""
+    return run_folder(config) / "report.html"
+
+
 def evaluation_file(config: Config) -> Path:
     """Scores of the run."""
     return run_folder(config) / "evaluation.json"
