@@ -29,8 +29,8 @@ class Curve:
 
 
 def read_curves(folder: Path) -> dict[str, Curve]:
-    """Each curve of a stage by its tag, such as "loss/total"; what a stopped run wrote of iterations
-    that were done again counts no more.
+    """Each curve of a stage by its tag, such as "loss/total"; what a stopped run wrote of
+    iterations that were done again counts no more.
 
     Files that cannot be read are left out: a curve is no result.
     """
@@ -71,7 +71,7 @@ def _points(events: object, tag: str) -> Iterator[tuple[int, float]]:
 
 
 def _age(file: Path) -> tuple[int, int]:
-    """Second, and number of the writer in its process: by name, the tenth comes before the ninth."""
+    """Second, and number of the writer in its process: by name, the tenth is before the ninth."""
     parts = file.name.split(".")
     second, number = parts[3] if len(parts) > 3 else "", parts[-1]
     return int(second) if second.isdigit() else 0, int(number) if number.isdigit() else 0

@@ -1,4 +1,5 @@
-"""A row for each neuron: into how many segments it is cut, what else is in them, and what that costs.
+"""A row for each neuron: into how many segments it is cut, what else is in them, and what that
+costs.
 
 In evaluation_neurons.csv beside evaluation.json.
 """
@@ -101,7 +102,9 @@ def neurons(table: Contingency, settings: Evaluate) -> list[Neuron]:
 def write_neurons(config: Config, evaluation: Evaluation) -> Path | None:
     """Writes evaluation_neurons.csv; None where nothing was scored."""
     tables = {
-        name: volume.table for name, volume in evaluation.volumes.items() if volume.table is not None
+        name: volume.table
+        for name, volume in evaluation.volumes.items()
+        if volume.table is not None
     }
     if not tables:
         return None

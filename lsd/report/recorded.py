@@ -1,5 +1,5 @@
-"""What a run left in its folder, for a report: the config that it was evaluated with, scores, curves
-of training, what steps took."""
+"""What a run left in its folder, for a report: the config that it was evaluated with, scores,
+curves of training, what steps took."""
 
 from __future__ import annotations
 

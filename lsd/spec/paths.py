@@ -8,6 +8,9 @@ from pathlib import Path
 from lsd.spec.config import Config
 from lsd.spec.user_paths import expanded
 
+# the page of a run, beside its scores
+REPORT = "report.html"
+
 
 def data_root(config: Config | None) -> Path:
     """Folder that relative volume paths start from: config.data_root, else, and without a config,
@@ -68,7 +71,7 @@ def usage_file(config: Config) -> Path:
 
 def report_file(config: Config) -> Path:
     """The run as a page to be read in a browser."""
-    return run_folder(config) / "report.html"
+    return run_folder(config) / REPORT
 
 
 def evaluation_file(config: Config) -> Path:
