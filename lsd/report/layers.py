@@ -41,10 +41,18 @@ class Layer:
     draw: Callable[[NDArray[Any]], Picture]
     exact: bool
 
-    def picture(self, roi: Roi, across: int) -> Picture:
-        """The picture of a section; across: the axis that it has one voxel of."""
+    def picture(self, roi: Roi, across: int, *, factors: tuple[int, int] = (1, 1)) -> Picture:
+        """The picture of a section.
+
+        across:  the axis that it has one voxel of; -1: it is 2D
+        factors: pixels of a voxel down and to the right, so that lines between labels are thin;
+                 what has no lines is not enlarged
+        """
         data = self.read(roi)
-        return self.draw(data.take(0, axis=data.ndim - roi.dims + across))
+        section = data if across < 0 else data.take(0, axis=data.ndim - roi.dims + across)
+        if not self.exact:
+            return self.draw(section)
+        return self.draw(section.repeat(factors[0], axis=-2).repeat(factors[1], axis=-1))
 
 
 def volume_of(recorded: Recorded, name: str) -> OpenVolume:

@@ -18,6 +18,8 @@ from lsd.volumes.volume import OpenVolume
 
 # sections of a plane, and voxels along a side of one
 SECTIONS, WINDOW = 9, 256
+# that the longer side of a picture of labels has, if it can
+PIXELS = 320
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +79,10 @@ def _plane(
     # each in the middle of an equal share
     places = (np.arange(count) * 2 + 1) * box.shape[across] // (2 * count) + box.begin[across]
     rois = [_section(box, across, int(place)) for place in places]
+    factors = _factors(box, volume.voxel_size, across)
     drawn = tuple(
-        tuple(_turned(layer.picture(roi, across), across) for roi in rois) for layer in layers
+        tuple(_turned(layer.picture(roi, across, factors=factors), across) for roi in rois)
+        for layer in layers
     )
     corners = [_nm(volume, roi.begin) for roi in rois]
     size = volume.voxel_size
@@ -93,13 +97,24 @@ def _plane(
     )
 
 
+def _factors(box: Roi, voxel_size: Sequence[float], across: int) -> tuple[int, int]:
+    """Pixels of a voxel along both axes of a section, so that they are about square and enough."""
+    axes = [axis for axis in range(box.dims) if axis != across]
+    smallest = min(voxel_size[axis] for axis in axes)
+    down, right = (max(1, round(voxel_size[axis] / smallest)) for axis in axes)
+    longest = max(box.shape[axes[0]] * down, box.shape[axes[1]] * right)
+    more = max(1, PIXELS // longest)
+    return more * down, more * right
+
+
 def _turned(picture: Picture, across: int) -> Picture:
     """A section along x (z, y) with y down, z to the right; others as they are."""
     return picture.swapaxes(0, 1) if across == 2 else picture
 
 
 def _of_2d(volume: OpenVolume, box: Roi, layers: Sequence[Layer]) -> Plane:
-    drawn = tuple((layer.draw(layer.read(box)),) for layer in layers)
+    factors = _factors(box, volume.voxel_size, -1)
+    drawn = tuple((layer.picture(box, -1, factors=factors),) for layer in layers)
     height, width = (n * nm for n, nm in zip(box.shape, volume.voxel_size, strict=True))
     return Plane("xy", "z", (0,), (0.0,), (width, height), (0.0, 1.0), drawn)
 

@@ -14,14 +14,15 @@ def _evaluate(config: Config) -> None:
     from lsd.evaluation.run import evaluate
     from lsd.report.run import draw_all
     from lsd.report.table import heads_table, scores_table
-    from lsd.spec.paths import evaluation_file
+    from lsd.spec.paths import evaluation_file, sites_file
 
     evaluation = evaluate(config)
     shown = draw_all(config, evaluation)
     say(scores_table(evaluation))
     if evaluation.heads:
         say(heads_table(evaluation))
-    say("written:", *(str(path) for path in (evaluation_file(config), *shown.files)))
+    written = (evaluation_file(config), sites_file(config), *shown.files)
+    say("written:", *(str(path) for path in written))
     say("report:", shown.report)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 # of the drawing, in its own units; it is scaled to the width that there is
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420.0, 260.0, 50.0, 10.0, 10.0, 36.0
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420.0, 260.0, 56.0, 10.0, 10.0, 36.0
 # styles that the stylesheet tells apart by colour and by dashes
 STYLES = 8
 # what stands for a number that is undefined
@@ -174,7 +174,8 @@ def _powers(low: float, high: float) -> list[float]:
 
 
 def _tick(value: float) -> str:
-    return f"{value:g}" if abs(value) < 1e5 else f"{value:.0e}".replace("e+0", "e")
+    is_plain = value == 0 or 1e-3 <= abs(value) < 1e5
+    return f"{value:g}" if is_plain else f"{value:.0e}".replace("e+0", "e").replace("e-0", "e-")
 
 
 def _x_tick(value: float, across: _Scale) -> str:

@@ -22,7 +22,8 @@ def slices(
         "about": [layer.about for layer in layers],
         "planes": [_content(plane, layers, unit) for plane in planes],
     }
-    shown = "".join(_plane(plane, title) for plane in planes)
+    widest = max(plane.size[0] for plane in planes)
+    shown = "".join(_plane(plane, title, widest) for plane in planes)
     sheets = "".join(_sheet(plane, layers) for plane in planes)
     stops = "".join(
         f'<button type="button" aria-pressed="false">{escape(layer.title)}</button>'
@@ -53,19 +54,18 @@ def _content(plane: Plane, layers: Sequence[Layer], unit: str) -> dict[str, obje
     }
 
 
-def _plane(plane: Plane, title: str) -> str:
+def _plane(plane: Plane, title: str, widest: float) -> str:
     right, down = plane.size
     last = len(plane.voxels) - 1
-    # a tall one is narrower, so that it fits on a screen
-    width = f"; max-width: {80 * right / down:.3f}vh" if down > right else ""
     slider = (
         f'<label class="slide"><output></output><input type="range" min="0" max="{last}" step="1" '
         f'value="{last // 2}" aria-label="{plane.across} of the {plane.name} plane of '
         f'{escape(title)}"{" disabled" if not last else ""}></label>'
     )
     return (
-        f'<figure class="plane"><figcaption>{plane.name}</figcaption>'
-        f'<div class="stack" style="aspect-ratio: {right:g} / {down:g}{width}">'
+        f'<figure class="plane" style="--wide: {right / widest:.4f}">'
+        f"<figcaption>{plane.name}</figcaption>"
+        f'<div class="stack" style="aspect-ratio: {right:g} / {down:g}">'
         f'<img alt=""><img alt=""><i class="across" hidden></i><i class="upright" hidden></i></div>'
         f"{slider}</figure>"
     )
