@@ -13,12 +13,12 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.evaluation.sites import Site
-from lsd.report.colours import MERGED, SPLIT, Picture, colours, grey, overlay
+from lsd.report.colours import MERGED, SPLIT, Picture, colours, grey, magnified, overlay
 from lsd.report.layers import Layer
 from lsd.volumes.volume import OpenVolume
 
-# voxels along a side
-WINDOW = 128
+# voxels along a side, and pixels that it has, if it can
+WINDOW, PIXELS = 128, 256
 # of the part where the place is, and of the other one: told apart without red and green
 PARTS = (MERGED, SPLIT)
 
@@ -49,8 +49,9 @@ def draw_site(
     voxel = _voxel(site.place, volume)
     roi = _around(voxel, volume.roi, size)
     flat = roi.shape[-2:]
+    more = max(1, PIXELS // max(flat))
     raw, truth, segments = (
-        np.asarray(read(roi)).reshape(flat)
+        magnified(np.asarray(read(roi)).reshape(flat), more)
         for read in (volume.read_raw, volume.read_labels, segmentation.read)
     )
     middle = [

@@ -82,7 +82,7 @@ def _row(each: Json) -> list[Content]:
     names = ("memory_bytes", "child_memory_bytes", "gpu_memory_bytes")
     return [
         str(each["step"]),
-        str(each.get("began", "")).replace("T", " "),
+        str(each.get("began", ""))[:16].replace("T", " "),
         str(each.get("ended", "")),
         Cell(each["seconds"], text=duration(each["seconds"])),
         Cell(each.get("processor_seconds"), text=duration(each.get("processor_seconds") or 0.0)),
