@@ -25,6 +25,7 @@ from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.evaluation.traced import skeleton_scoring
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment, Volume
@@ -36,6 +37,7 @@ from lsd.volumes.find import expand
 log = logging.getLogger(__name__)
 
 
+@noting_usage("evaluate")
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth, the labels or
     skeletons that evaluate.metric is against; writes runs/<name>/evaluation.json, and

@@ -20,6 +20,7 @@ from lsd.blockwise.running.run import prepare, run
 from lsd.objects.at_seeds import ARRAY, SEED, counts
 from lsd.objects.task import Task, stitching, task_of, wanted_of
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.stitching.run import write_stitched
 from lsd.spec import Config
 from lsd.spec.paths import objects
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 
+@noting_usage("objects")
 def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Segments the objects at the located points of every volume of predict.volumes; returns the
     containers, in that order.

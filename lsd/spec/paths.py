@@ -62,6 +62,22 @@ def objects(config: Config, volume: str) -> Path:
     return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
+def usage_file(config: Config) -> Path:
+    """What each step took, a line of JSON for each time that it was done."""
+    return run_folder(config) / "usage.jsonl"
+
+
+def report_file(config: Config) -> Path:
+    """The run as a page to be read in a browser, with the scores that evaluate.of is about."""
+    return report_beside(evaluation_file(config))
+
+
+def report_beside(scores: Path) -> Path:
+    """The page with these scores: report.html beside evaluation.json, report-1.html beside an
+    earlier evaluation-1.json."""
+    return scores.with_name(f"{scores.stem.replace('evaluation', 'report')}.html")
+
+
 def evaluation_file(config: Config, *, of: Scored | None = None) -> Path:
     """Scores of the run; of: what is scored, None: as evaluate.of says.  Those of objects pick no
     threshold, so they do not take the place of those that picked one."""
