@@ -22,6 +22,7 @@ from lsd.spec.decoders import (
     Watershed,
 )
 from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -98,6 +99,8 @@ __all__ = [
     "Elastic",
     "Embeddings",
     "Evaluate",
+    "Export",
+    "ExportFormat",
     "Fixed",
     "Foreground",
     "ForegroundOverlap",

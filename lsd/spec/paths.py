@@ -61,6 +61,22 @@ def objects(config: Config, volume: str) -> Path:
     return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
+def exported(config: Config, volume: str) -> Path:
+    """Folder of what was exported of a volume."""
+    return run_folder(config) / "export" / volume
+
+
+def corrected(config: Config, volume: str) -> Path:
+    """Zarr container with the images labels and labels_mask: the segmentation with what people
+    corrected of it."""
+    return run_folder(config) / "corrected" / f"{volume}.zarr"
+
+
+def viewer_state(config: Config) -> Path:
+    """The state of the viewer, from which it comes up again as it was."""
+    return run_folder(config) / "viewer.json"
+
+
 def evaluation_file(config: Config) -> Path:
     """Scores of the run."""
     return run_folder(config) / "evaluation.json"

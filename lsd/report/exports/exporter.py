@@ -1,0 +1,115 @@
+"""What a format of exports does with a volume: a class of its own, made from its spec.
+
+class NpyExport(Exporter[Npy]):
+    def write(self, volume):
+        for image in volume.images:
+            np.save(...)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.running.run import run
+from lsd.report.images import Image, images_of, segmentation_name
+from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.results import open_results
+from lsd.spec import Config, Workers
+from lsd.spec.exports import ExportFormat
+from lsd.spec.kinds import behaviour
+from lsd.spec.paths import exported
+
+Format = TypeVar("Format", bound=ExportFormat)
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedVolume:
+    """A volume of a run, and what of it is exported.
+
+    wanted:    names of the images that are exported
+    threshold: of the segmentation; None: of a decoder without thresholds
+    progress:  told in a line what was done
+    """
+
+    config: Config
+    name: str
+    wanted: tuple[str, ...]
+    threshold: float | None
+    workers: Workers
+    progress: Callable[[str], object]
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it is written to."""
+        return exported(self.config, self.name)
+
+    @cached_property
+    def results(self) -> Results:
+        """Its segmentation.  Raises ValueError where it is not what the config would give."""
+        return open_results(self.config, self.name)
+
+    @cached_property
+    def segmentation(self) -> Image:
+        """At the threshold.  Raises ValueError where it is not written."""
+        self.results.at(self.threshold)
+        return self._image(segmentation_name(self.config, self.threshold))
+
+    @cached_property
+    def images(self) -> dict[str, Image]:
+        """Those that are exported, by the names of their files."""
+        return {
+            name: self.segmentation if name == "segmentation" else self._image(name)
+            for name in self.wanted
+        }
+
+    @cached_property
+    def _there(self) -> dict[str, Image]:
+        return images_of(self.config, self.name)
+
+    def _image(self, name: str) -> Image:
+        if name not in self._there:
+            raise ValueError(
+                f"volume {self.name!r} has no {name!r} that is whole; there are: "
+                f"{', '.join(self._there)}; a threshold that is not among them is written by "
+                f"segmenting again with it in segment.thresholds"
+            )
+        return self._there[name]
+
+    def say(self, text: str) -> None:
+        """Tells it of the volume."""
+        self.progress(f"{self.name}: {text}")
+
+    def run(self, step: Step) -> Step:
+        """Does the blocks of a step, those that are not done yet; returns it."""
+        step.container.mkdir(parents=True, exist_ok=True)
+        with exclusive(step.container):
+            self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
+        return step
+
+
+class Exporter(ABC, Generic[Format]):
+    """See the module."""
+
+    def __init__(self, spec: Format) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def write(self, volume: ExportedVolume) -> list[Path]:
+        """Writes the volume below `volume.folder`; returns the files and folders that people
+        open."""
+
+
+def exporter_of(spec: ExportFormat) -> Exporter[ExportFormat]:
+    """What a format of exports does."""
+    exporter: Exporter[ExportFormat] = behaviour(spec)
+    return exporter
+
+
+__all__ = ["ExportedVolume", "Exporter", "exporter_of"]
