@@ -69,6 +69,8 @@ setup(
         "mutex": ["mwatershed"],
         # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
         "formats": ["imagecodecs", "hdf5plugin"],
+        # skeletons made from labels
+        "skeletons": ["kimimaro"],
         # tables of located objects as Parquet
         "tables": ["pyarrow"],
         "test": [

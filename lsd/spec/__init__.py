@@ -37,6 +37,7 @@ from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
+from lsd.spec.skeletons import SkeletonFiles, SkeletonFormat, SkeletonSource
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.synthetic import Somata, Synthetic
@@ -157,6 +158,9 @@ __all__ = [
     "Sharpen",
     "SignedDistance",
     "Simple",
+    "SkeletonFiles",
+    "SkeletonFormat",
+    "SkeletonSource",
     "SizeDifference",
     "Somata",
     "Spec",

@@ -1,0 +1,48 @@
+"""Labels at the nodes of skeletons, of arrays that may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import ArrayLike, NDArray
+
+from lsd.arrays.ids import ids
+from lsd.arrays.skeletons import voxels_of
+from lsd.volumes.array import Array
+
+# voxels an axis that are read at once of arrays that lie on disk as they are
+_PIECE = 64
+
+
+def labels_on_disk(array: Array, positions: ArrayLike) -> NDArray[np.uint64]:
+    """The label of `array` at each position (n, 3), nm of the world: uint64 (n,), 0 outside of it.
+
+    Nodes are grouped by the chunk that they lie in, and no chunk is read twice; one chunk is held
+    at a time.  As `lsd.arrays.skeletons.labels_at` for arrays in memory.
+    """
+    voxels = voxels_of(positions, voxel_size=array.voxel_size, offset=array.remainder)
+    labels = np.zeros(len(voxels), np.uint64)
+    inside = np.flatnonzero(((voxels >= array.roi.begin) & (voxels < array.roi.end)).all(axis=1))
+    if not len(inside):
+        return labels
+    begin = np.asarray(array.layout.offset)
+    _, chunk = np.unique((voxels[inside] - begin) // _chunks(array), axis=0, return_inverse=True)
+    order = np.argsort(chunk.reshape(-1), kind="stable")
+    for nodes in np.split(inside[order], np.cumsum(np.bincount(chunk.reshape(-1)))[:-1]):
+        first, last = voxels[nodes].min(axis=0), voxels[nodes].max(axis=0)
+        # ids, since a label below 0 is no segment
+        voxels_read = ids(
+            array.read(Roi(Coordinate(first), Coordinate(last - first + 1))), array.name
+        )
+        labels[nodes] = voxels_read[tuple((voxels[nodes] - first).T)]
+    return labels
+
+
+def _chunks(array: Array) -> Sequence[int]:
+    """Shape of the pieces that an array is read in, z y x."""
+    if array.source.in_one_piece:
+        return (_PIECE,) * array.roi.dims
+    size_of = dict(zip(array.layout.disk, array.source.chunks, strict=True))
+    return [size_of[axis] for axis in array.axes if axis != "c"]
