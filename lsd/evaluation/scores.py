@@ -11,6 +11,7 @@ from funlib.geometry import Roi
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
+from lsd.evaluation.sites import Site, as_list
 from lsd.evaluation.sweep import Sweep
 from lsd.spec import Part
 
@@ -27,6 +28,7 @@ class VolumeScores:
     fragments: before anything was joined; None where nothing was
     sweep:     at every threshold of the config; empty where the decoder has none
     table:     of the segments that are scored and the truth; None where there is no score
+    sites:     the worst splits and merges, worst first (`evaluate.sites`)
     """
 
     part: str
@@ -35,6 +37,7 @@ class VolumeScores:
     fragments: Score | None = None
     sweep: Sweep = field(default_factory=dict)
     table: Contingency | None = field(default=None, repr=False)
+    sites: tuple[Site, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -86,6 +89,11 @@ class Evaluation:
                 }
         return counts
 
+    @property
+    def sites(self) -> dict[str, tuple[Site, ...]]:
+        """The worst splits and merges of each volume that was scored."""
+        return {name: volume.sites for name, volume in self.volumes.items() if volume.scored}
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         parts = {part: self.part(part) for part in PARTS}
@@ -94,6 +102,7 @@ class Evaluation:
             "chosen_on": self.chosen_on,
             "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
             "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
+            "sites": as_list(self.sites),
         }
         return scores | ({"heads": self._heads()} if self.heads else {})
 

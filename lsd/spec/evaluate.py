@@ -109,6 +109,8 @@ class Evaluate(Spec):
                  than this fraction are as good, and the one that joins least is picked, the lowest
                  score or the highest value of an object: chance decides between them, and a wrong
                  merge is dearer than a split
+    sites:       how many of the worst splits, and how many of the worst merges of each volume are
+                 told with their places; 0: none, which spares a second look at the volume
     heads:       of these, how far what is predicted is a probability: the expected calibration
                  error, and accuracy, IoU and Dice at each threshold of the head, against what it
                  learns, which must be 0 or 1
@@ -127,7 +129,12 @@ class Evaluate(Spec):
     use_mask: bool = True
     connected: bool = False
     tolerance: Probability = 0.0
-    # not written where there are none: scores of before had no such field
+    # neither is written where it is the usual one: scores of before had no such fields
+    sites: Annotated[
+        NonNegative,
+        NoEffect("they are told beside the scores"),
+        Field(exclude_if=lambda sites: sites == 50),
+    ] = 50
     heads: Annotated[tuple[str, ...], Several, Field(exclude_if=lambda heads: not heads)] = ()
     region: Region = ()
     block: Annotated[

@@ -80,3 +80,8 @@ def viewer_state(config: Config) -> Path:
 def evaluation_file(config: Config) -> Path:
     """Scores of the run."""
     return run_folder(config) / "evaluation.json"
+
+
+def sites_file(config: Config) -> Path:
+    """The worst splits and merges of the run's volumes, a table."""
+    return evaluation_file(config).with_name("evaluation_sites.csv")
