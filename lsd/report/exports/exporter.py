@@ -59,13 +59,13 @@ class ExportedVolume:
     def segmentation(self) -> Image:
         """At the threshold.  Raises ValueError where it is not written."""
         self.results.at(self.threshold)
-        return self._image(segmentation_name(self.config, self.threshold))
+        return self.image(segmentation_name(self.config, self.threshold))
 
     @cached_property
     def images(self) -> dict[str, Image]:
         """Those that are exported, by the names of their files."""
         return {
-            name: self.segmentation if name == "segmentation" else self._image(name)
+            name: self.segmentation if name == "segmentation" else self.image(name)
             for name in self.wanted
         }
 
@@ -73,7 +73,9 @@ class ExportedVolume:
     def _there(self) -> dict[str, Image]:
         return images_of(self.config, self.name)
 
-    def _image(self, name: str) -> Image:
+    def image(self, name: str) -> Image:
+        """One of its images.  Raises ValueError, with those that there are, where it is not
+        whole."""
         if name not in self._there:
             raise ValueError(
                 f"volume {self.name!r} has no {name!r} that is whole; there are: "
