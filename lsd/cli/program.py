@@ -10,6 +10,7 @@ from typing import Any
 from lsd import __version__
 from lsd.cli.commands import (
     blocks,
+    correct,
     density,
     evaluate,
     export,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
     "export": (export.__doc__, export.main),
+    "correct": (correct.__doc__, correct.main),
     "stitch": (stitch.__doc__, stitch.main),
     "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),

@@ -122,23 +122,23 @@ def _of_volume(volume: OpenVolume, root: Path) -> Iterator[Image]:
 
 def _heads(container: Path) -> Iterator[Image]:
     for name in _whole(container):
-        yield _image(container, name, name, "values")
+        yield image_at(container, name, name, "values")
 
 
 def _segmentations(container: Path) -> Iterator[Image]:
     if not container.exists():
         return
     if has_array(container, FRAGMENTS) and is_written(container, FRAGMENTS):
-        yield _image(container, FRAGMENTS, FRAGMENTS, "labels")
+        yield image_at(container, FRAGMENTS, FRAGMENTS, "labels")
     names = {name for step in begun(container) for name in step.arrays}
     for name in sorted(names, key=_by_threshold):
         if is_written(container, name):
-            yield _image(container, name, name, "labels")
+            yield image_at(container, name, name, "labels")
 
 
 def _corrected(container: Path) -> Iterator[Image]:
     if container.exists() and is_written(container, CORRECTED):
-        yield _image(container, CORRECTED, "corrected", "labels")
+        yield image_at(container, CORRECTED, "corrected", "labels")
 
 
 def _whole(container: Path) -> list[str]:
@@ -148,7 +148,8 @@ def _whole(container: Path) -> list[str]:
     return [name for name in containers.array_names(container) if is_written(container, name)]
 
 
-def _image(container: Path, array: str, name: str, of: Of) -> Image:
+def image_at(container: Path, array: str, name: str, of: Of) -> Image:
+    """An array of any container, as people call it."""
     opened = open_array(container, array)
 
     def as_input() -> ImageInput:

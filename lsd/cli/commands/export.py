@@ -10,8 +10,8 @@ FORMAT is one or several of
     meshes       surfaces, beside a precomputed segmentation (needs zmesh)
     skeletons    center lines, beside a precomputed segmentation (needs kimimaro)
 
-or JSON that sets fields of one, as in '{"kind": "precomputed", "sharded": true}'.  key=value changes
-the config of the run, where it was segmented with others.  All is written below
+or JSON that sets fields of one, as in '{"kind": "precomputed", "sharded": true}'.  key=value
+changes the config of the run, where it was segmented with others.  All is written below
 runs/NAME/export/VOLUME; stopped, the same command goes on where it was.
 """
 

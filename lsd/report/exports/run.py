@@ -29,13 +29,23 @@ def export(
     Raises ValueError where a volume has no segmentation, or one that is not what the config would
     give, and where no threshold is named and none was picked; BlocksFailed where blocks failed.
     """
+    return [
+        file
+        for volume in exported_volumes(config, settings, progress=progress)
+        for spec in settings.formats
+        for file in exporter_of(spec).write(volume)
+    ]
+
+
+def exported_volumes(
+    config: Config, settings: Export, *, progress: Callable[[str], object] = log.info
+) -> list[ExportedVolume]:
+    """The volumes that are exported.  Raises ValueError as `export` does."""
     config = expand(config)
     check_workers(settings.workers, section="export")
-    names = config.dataset.named(settings.volumes or config.predict.volumes)
     threshold = chosen_threshold(config, settings.threshold)
-    files = []
-    for name in names:
-        volume = ExportedVolume(
+    return [
+        ExportedVolume(
             config=config,
             name=name,
             wanted=settings.images,
@@ -43,9 +53,8 @@ def export(
             workers=settings.workers,
             progress=progress,
         )
-        for spec in settings.formats:
-            files += exporter_of(spec).write(volume)
-    return files
+        for name in config.dataset.named(settings.volumes or config.predict.volumes)
+    ]
 
 
 def chosen_threshold(config: Config, asked: float | None) -> float | None:
