@@ -23,6 +23,7 @@ from lsd.cli.commands import (
     stitch,
     sweep,
     train,
+    view,
 )
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "locate": (locate.__doc__, locate.COMMAND.main),
     "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
+    "view": (view.__doc__, view.main),
     "export": (export.__doc__, export.main),
     "correct": (correct.__doc__, correct.main),
     "stitch": (stitch.__doc__, stitch.main),

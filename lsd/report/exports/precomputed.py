@@ -32,19 +32,19 @@ _MANY = 64
 
 
 class PrecomputedExport(Exporter[Precomputed]):
-    """A folder <image>.precomputed for each image."""
+    """A folder for each image."""
 
     def write(self, volume: ExportedVolume) -> list[Path]:
         """All scales of all images."""
         return [
-            write_precomputed(volume, image, folder_of(volume, name), self.spec)
-            for name, image in volume.images.items()
+            write_precomputed(volume, image, folder_of(volume, image), self.spec)
+            for image in volume.images.values()
         ]
 
 
-def folder_of(volume: ExportedVolume, image: str) -> Path:
-    """Where an image of a volume is written."""
-    return volume.folder / f"{image.replace('/', '_')}.precomputed"
+def folder_of(volume: ExportedVolume, image: Image) -> Path:
+    """Where an image of a volume is written: segmentation_0.5.precomputed."""
+    return volume.folder / f"{image.name.replace('/', '_')}.precomputed"
 
 
 def write_precomputed(

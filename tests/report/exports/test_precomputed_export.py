@@ -72,7 +72,8 @@ def test_every_scale_is_the_segmentation(config, spec) -> None:
 def test_every_image_of_a_run(config) -> None:
     names = ("raw", "truth", "affs", "fragments", "segmentation")
     folders = export(config, Export(formats=SMALL, images=names, threshold=THRESHOLD))
-    assert [folder.name for folder in folders] == [f"{name}.precomputed" for name in names]
+    files = [*names[:4], f"segmentation_{THRESHOLD}"]
+    assert [folder.name for folder in folders] == [f"{name}.precomputed" for name in files]
     images = images_of(config, VOLUME)
     for name, folder in zip(names[:4], folders, strict=False):
         array = images[name].array
@@ -101,9 +102,12 @@ def test_what_is_done_stays_done_and_other_data_are_written_anew(config, caplog)
     export(config, settings, progress=lines.append)
     assert any("scale-1x1x1: 7 blocks done, 1 skipped (done before)" in line for line in lines)
     np.testing.assert_array_equal(opened(folder, 0).read().result(), before)
-    [folder] = export(config, settings.derive(threshold=0.28), progress=lines.append)
-    assert f"{folder} is made anew" in caplog.text
-    assert (opened(folder, 0).read().result() != before).any()
+    [other] = export(config, settings.derive(threshold=0.28), progress=lines.append)
+    assert other.name == "segmentation_0.28.precomputed"
+    export(config, settings.derive(formats=SMALL), progress=lines.append)
+    assert f"{folder} is made anew: spec.shard" in caplog.text
+    assert "sharding" not in (folder / "info").read_text()
+    np.testing.assert_array_equal(opened(folder, 0).read().result(), before)
 
 
 @pytest.mark.slow

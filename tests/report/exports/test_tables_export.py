@@ -1,6 +1,7 @@
 """Tables of segments and of the region graph, against the arrays on disk."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import networkx_graph
 from lsd.report.exports.run import export
 from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.run import segment
 from lsd.spec import Workers
 from lsd.spec.exports import Export
-from lsd.spec.paths import segmentation
+from lsd.spec.paths import run_folder, segmentation
 from lsd.volumes.array import open_array
 
 
@@ -118,8 +120,10 @@ def test_region_graph_as_networkx(config) -> None:
 
 
 def test_without_fragments_there_is_no_graph(config) -> None:
-    alone = config.derive(segment=config.segment.derive(decoder="mutex"))
-    pytest.importorskip("mwatershed")
-    volume = ExportedVolume(alone, VOLUME, (), None, Workers(), lambda line: None)
-    with pytest.raises(ValueError, match="segment"):
-        networkx_graph(volume)
+    config = config.derive(name="alone", segment=config.segment.derive(decoder="components"))
+    shutil.copytree(
+        run_folder(config).with_name("run") / "prediction", run_folder(config) / "prediction"
+    )
+    segment(config, progress=lambda line: None)
+    with pytest.raises(ValueError, match="of the components decoder are not joined of fragments"):
+        export(config, Export(formats="graph", threshold=THRESHOLD))
