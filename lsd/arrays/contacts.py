@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 AXES = "zyx"
 # rows: two ids u < v that share faces of voxels; how many of these are across each axis, and the
-# sums of the middles of all, in halves of a voxel from the begin of the volume (0 along z of planes)
+# sums of the middles of all, in halves of a voxel from the begin of the volume, 0 along z of planes
 CONTACT = np.dtype(
     [("u", "<u8"), ("v", "<u8")]
     + [(f"{what}_{axis}", "<i8") for what in ("faces", "sum") for axis in AXES]

@@ -1,4 +1,4 @@
-"""Corrections come back: a new segmentation, and truth for training with a mask of what is known."""
+"""Corrections come back: a new segmentation, and truth for training, masked where nobody knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
 from lsd.blockwise.on_disk.step import Step, step_folder
-from lsd.blockwise.running.run import prepare
 from lsd.evaluation.cuts import EdgePiece, graphs_of
 from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
 from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
@@ -24,6 +23,7 @@ from lsd.spec.corrections import Corrections, Named
 from lsd.spec.paths import corrected, segmentation
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
+from lsd.volumes.array import Array
 from lsd.volumes.create import create_array
 from lsd.volumes.units import agree, whole_voxels
 
@@ -58,8 +58,14 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
         **changes._asdict(),
     )
     step = _step(volume, job)
-    prepare(step)
-    array = volume.segmentation.array
+    volume.run(step, create=lambda: _create(step, volume.segmentation.array))
+    joins, cuts = counted(len(corrections.joins), "join"), counted(len(corrections.cuts), "cut")
+    known = counted(len(changes.trusted), "segment")
+    volume.say(f"{joins} and {cuts}; {known} trusted, in {step.container}")
+    return step.container
+
+
+def _create(step: Step, array: Array) -> None:
     for name, dtype in ((LABELS, np.uint64), (MASK, np.uint8)):
         create_array(
             step.container,
@@ -72,11 +78,6 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
             labels=True,
             chunks=chunk_shape(step.grid.write_shape),
         )
-    volume.run(step)
-    joins, cuts = counted(len(corrections.joins), "join"), counted(len(corrections.cuts), "cut")
-    known = counted(len(changes.trusted), "segment")
-    volume.say(f"{joins} and {cuts}; {known} trusted, in {step.container}")
-    return step.container
 
 
 def training_volume(volume: ExportedVolume) -> str:

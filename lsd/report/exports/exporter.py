@@ -8,6 +8,8 @@ class NpyExport(Exporter[Npy]):
 
 from __future__ import annotations
 
+import logging
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from lsd.blockwise.on_disk.lock import exclusive
-from lsd.blockwise.on_disk.step import Step
-from lsd.blockwise.running.run import run
+from lsd.blockwise.on_disk.step import Step, load_step, step_folder
+from lsd.blockwise.running.run import prepare, run
 from lsd.report.images import Image, images_of, segmentation_name
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.results import open_results
@@ -26,6 +28,7 @@ from lsd.spec.exports import ExportFormat
 from lsd.spec.kinds import behaviour
 from lsd.spec.paths import exported
 
+log = logging.getLogger(__name__)
 Format = TypeVar("Format", bound=ExportFormat)
 
 
@@ -88,10 +91,15 @@ class ExportedVolume:
         """Tells it of the volume."""
         self.progress(f"{self.name}: {text}")
 
-    def run(self, step: Step) -> Step:
-        """Does the blocks of a step, those that are not done yet; returns it."""
+    def run(self, step: Step, *, create: Callable[[], object] = lambda: None) -> Step:
+        """Does the blocks of a step, those that are not done yet; returns it.
+
+        create: makes the arrays that it writes, where they are not there
+        """
         step.container.mkdir(parents=True, exist_ok=True)
         with exclusive(step.container):
+            prepare(step)
+            create()
             self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
         return step
 
@@ -108,10 +116,31 @@ class Exporter(ABC, Generic[Format]):
         open."""
 
 
+def remove_other(step: Step) -> None:
+    """Removes what an earlier export wrote beside the ledger of a step, where it is not what the
+    step would write.  Raises ValueError where the folder holds what this program did not write."""
+    folder = step.container
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not step_folder(folder, step.name).exists():
+        raise ValueError(
+            f"{folder} holds what this program did not write, and is not written over: move it "
+            f"elsewhere"
+        )
+    differing = step.differs(load_step(step.folder)) if _is_begun(step) else ["it was not begun"]
+    if differing:
+        log.info("%s is made anew: %s", folder, "; ".join(differing))
+        shutil.rmtree(folder)
+
+
+def _is_begun(step: Step) -> bool:
+    return (step.folder / "step.json").exists()
+
+
 def exporter_of(spec: ExportFormat) -> Exporter[ExportFormat]:
     """What a format of exports does."""
     exporter: Exporter[ExportFormat] = behaviour(spec)
     return exporter
 
 
-__all__ = ["ExportedVolume", "Exporter", "exporter_of"]
+__all__ = ["ExportedVolume", "Exporter", "exporter_of", "remove_other"]

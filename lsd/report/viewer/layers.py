@@ -53,7 +53,8 @@ def _channels(array: Array) -> str:
     if count == 1:
         return "void main() { emitGrayscale(toNormalized(getDataValue())); }"
     values = [f"toNormalized(getDataValue({channel}))" for channel in range(count)]
-    return f"void main() {{ emitRGB(vec3({', '.join((values + ['0.0'])[:3])})); }}"
+    colours = ", ".join([*values, "0.0"][:3])
+    return f"void main() {{ emitRGB(vec3({colours})); }}"
 
 
 def skeleton_layer(skeletons: Skeletons, array: Array) -> Layer:

@@ -40,8 +40,8 @@ def test_segments(config) -> None:
     size = np.array(array.voxel_size)
     found = {int(row["id"]): row for row in rows(files[0])}
     assert list(found) == np.unique(labels[labels > 0]).tolist()
-    for segment, row in found.items():
-        places = np.argwhere(labels == segment) + np.array(array.roi.begin)
+    for own, row in found.items():
+        places = np.argwhere(labels == own) + np.array(array.roi.begin)
         assert int(row["voxels"]) == len(places)
         box = [[float(row[f"{end}_{axis}_nm"]) for axis in "zyx"] for end in ("begin", "end")]
         np.testing.assert_allclose(box[0], places.min(axis=0) * size)

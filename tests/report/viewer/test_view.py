@@ -62,7 +62,7 @@ def test_everything_is_there(viewing) -> None:
 
 def test_axes_are_x_y_z_in_nm(viewing) -> None:
     state = viewing.viewer.state
-    assert state.display_dimensions == ["x", "y", "z"]
+    assert list(state.display_dimensions) == ["x", "y", "z"]
     assert list(state.dimensions.names) == ["x", "y", "z"]
     np.testing.assert_allclose(state.dimensions.scales, np.array([4, 4.5, 40]) * 1e-9)
     # the middle of 12 x 20 x 24 voxels from (5, 0, 2) on
@@ -115,7 +115,7 @@ def test_what_is_refused(config, tmp_path) -> None:
     with pytest.raises(ValueError, match=f"no volume 'other'; there are: {VOLUME}"):
         view(config, "other", file=tmp_path / "viewer.json")
     (tmp_path / "viewer.json").write_text("[]")
-    with pytest.raises(ValueError, match="is no state of the viewer .*delete it to start afresh"):
+    with pytest.raises(ValueError, match=r"is no state of the viewer .*delete it to start afresh"):
         view(config, file=tmp_path / "viewer.json")
     with pytest.raises(SystemExit) as end:
         main([str(tmp_path)])
@@ -130,7 +130,7 @@ needs_browser = pytest.mark.skipif(
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_draws_x_across_and_y_down(config, tmp_path) -> None:
-    """Truth of two halves, one to the right of the other, in another color each."""
+    """Each fragment has a colour, where it lies in the array."""
     array = open_array(segmentation(config, VOLUME), "fragments")
     viewing = view(config, file=tmp_path / "viewer.json")
     with viewing.viewer.txn() as state:
@@ -144,10 +144,10 @@ def test_a_browser_draws_x_across_and_y_down(config, tmp_path) -> None:
         state.cross_section_scale = 0.1
     screenshot(viewing.viewer, tmp_path / "seen.png", size=(480, 400))
     seen = np.asarray(Picture.open(tmp_path / "seen.png").convert("RGB"))
-    # ten pixels a voxel, the middle of the volume in the middle of the picture
+    # ten pixels a voxel of 4 nm, the middle of the volume in the middle of the picture
     ids = array.read(array.roi)[6]
-    rows = (np.arange(seen.shape[0]) - seen.shape[0] / 2) / 10 + 10
-    columns = (np.arange(seen.shape[1]) - seen.shape[1] / 2) / 10 * 4 / 4 + 12
+    rows = (np.arange(seen.shape[0]) - seen.shape[0] / 2) / 10 * 4 / 4.5 + 10
+    columns = (np.arange(seen.shape[1]) - seen.shape[1] / 2) / 10 + 12
     inside_y = (rows > 0.3) & (rows < 19.7)
     inside_x = (columns > 0.3) & (columns < 23.7)
     assert inside_x.any()
