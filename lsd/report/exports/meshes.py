@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from funlib.geometry import Roi
+from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Block, tile
@@ -83,10 +83,9 @@ class MeshFunction:
     def read(self, block: Block) -> tuple[Roi, NDArray[np.uint64]]:
         """A voxel more than the block at its end, since surfaces lie between voxels; and one before
         the volume, where surfaces are closed."""
-        first = [
-            int(b == edge) for b, edge in zip(block.write.begin, self.level.roi.begin, strict=True)
-        ]
-        roi = block.write.grow(first, (1,) * len(first))
+        corners = zip(block.write.begin, self.level.roi.begin, strict=True)
+        before = Coordinate(int(begin == first) for begin, first in corners)
+        roi = block.write.grow(before, Coordinate((1,) * before.dims))
         return roi, self.level.read(roi, beyond="zero").astype(np.uint64, copy=False)
 
     def compute(self, block: Block, source: tuple[Roi, NDArray[np.uint64]]) -> Output:

@@ -54,7 +54,7 @@ def test_ome_zarr(config) -> None:
 def test_tiff(config) -> None:
     images = ("segmentation", "affs")
     folders = export(config, Export(formats="tiff", images=images, threshold=THRESHOLD))
-    labels, array = labels_of(config)
+    labels, _ = labels_of(config)
     files = sorted(path.name for path in folders[0].glob("*.tif"))
     assert files == [f"z{z:05d}.tif" for z in range(5, 17)]
     stack = np.stack([tifffile.imread(folders[0] / name) for name in files])
