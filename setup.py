@@ -92,6 +92,8 @@ setup(
             "imagecodecs",
             "hdf5plugin",
             "pyarrow",
+            "neuroglancer>=2.41",
+            "zmesh",
         ],
         "bench": ["mahotas", "psutil"],
     },
