@@ -55,7 +55,13 @@ class Viewing:
 
 
 def view(
-    config: Config, volume: str | None = None, *, file: Path, host: str = "127.0.0.1", port: int = 0
+    config: Config,
+    volume: str | None = None,
+    *,
+    file: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    even: bool = False,
 ) -> Viewing:
     """Serves a volume of a run: raw, truth, predicted heads, fragments, all segmentations, what was
     corrected, skeletons and error sites, in nm, read from disk as they are looked at.
@@ -63,13 +69,16 @@ def view(
     volume: by its name; None: the first one that was predicted
     file:   state to begin with, where it is there, and to be kept
     host, port: the address that is listened at; port 0: any that is free
+    even:   arrays go on as zeros until their chunks have one shape, for browsers that draw without
+            a graphics card
     Raises ValueError where neuroglancer is not installed, or there is no such volume.
     """
     library, config = neuroglancer(), expand(config)
     name = _name(config, volume)
     images = images_of(config, name)
     array = images["raw"].array
-    state = first_state([*_layers(config, name, images)], array, title=f"{config.name}: {name}")
+    layers = [*_layers(config, name, images, even=even)]
+    state = first_state(layers, array, title=f"{config.name}: {name}")
     library.set_server_bind_address(host, port)
     viewer = library.Viewer()
     viewer.set_state(as_it_was(state, saved(file)))
@@ -85,13 +94,13 @@ def _name(config: Config, asked: str | None) -> str:
     return asked
 
 
-def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Layer]:
+def _layers(config: Config, name: str, images: dict[str, Image], *, even: bool) -> Iterator[Layer]:
     """Raw, the picked segmentation, points and lines are seen at first; others wait."""
     spec = config.dataset.volumes()[name]
     chosen = _chosen(config, images)
     for image in images.values():
         visible = image.name in ("raw", chosen)
-        yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8)
+        yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8, even=even)
     array = images["raw"].array
     if spec.skeletons is not None:
         skeletons = source_of(spec.skeletons).open(

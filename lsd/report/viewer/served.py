@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,20 +12,28 @@ from numpy.typing import NDArray
 
 from lsd.report.images import Image, Of, level_of
 from lsd.report.viewer.library import neuroglancer
+from lsd.volumes import containers
 from lsd.volumes.array import Array
 from lsd.volumes.levels import Factor
 from lsd.volumes.scaled import ScaledSource, Scaling
 
 # voxels of the finest level that one of a coarser one is made of, where no level is on disk
 _MADE = 64
+# voxels of a chunk along an axis, at most
+_CHUNK = 256
 
 
 class ServedArray:
-    """An array that is read when it is sliced, (c?, z, y, x)."""
+    """An array that is read when it is sliced, (c?, z, y, x).
 
-    def __init__(self, array: Array, of: Of) -> None:
+    even: it goes on as zeros until all chunks have one shape
+    """
+
+    def __init__(self, array: Array, of: Of, *, even: bool = False) -> None:
         self.array, self.of = array, of
-        self.shape, self.dtype = array.shape, shown_dtype(array.dtype, of)
+        self.dtype = shown_dtype(array.dtype, of)
+        space = tuple(_even(n) if even else int(n) for n in array.roi.shape)
+        self.shape = (*array.shape[: -len(space)], *space)
 
     def __getitem__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
         """The voxels in slices without steps."""
@@ -36,7 +45,7 @@ class ServedArray:
         level, first = _level(self.array, factor, self.of)
         begin = first + Coordinate(part.start for part in slices[-dims:])
         shape = Coordinate(part.stop - part.start for part in slices[-dims:])
-        data = level.read(Roi(begin, shape))
+        data = level.read(Roi(begin, shape), beyond="zero")
         return data[slices[:-dims]].astype(self.dtype, copy=False)
 
 
@@ -63,6 +72,11 @@ def _level(array: Array, factor: Factor, of: Of) -> tuple[Array, Coordinate]:
     return Array(source, placed, array.dtype), first
 
 
+def _even(n: int) -> int:
+    """As many voxels or more, which chunks of any power of 2 up to _CHUNK divide."""
+    return -(-n // _CHUNK) * _CHUNK if n > _CHUNK else 1 << (n - 1).bit_length()
+
+
 def shown_dtype(dtype: np.dtype[Any], of: Of) -> np.dtype[Any]:
     """The type by which neuroglancer is given values; ids are whole numbers without a sign."""
     if of == "labels":
@@ -82,10 +96,14 @@ def dimensions(array: Array, *, channel: bool = False) -> Any:
     )
 
 
-def served(image: Image) -> Any:
-    """A source of neuroglancer's, which reads what is looked at."""
+def served(image: Image, *, even: bool = False) -> Any:
+    """A source of neuroglancer's, which reads what is looked at.
+
+    even: as of ServedArray.  Browsers that draw without a graphics card take the shape of one chunk
+          for that of all
+    """
     library, array = neuroglancer(), image.array
-    on_disk = ServedArray(array, image.of)
+    on_disk = ServedArray(array, image.of, even=even)
 
     class Served(library.LocalVolume):  # type: ignore[name-defined, misc]
         """Coarser parts are read from coarser levels, where these are on disk."""
@@ -109,9 +127,15 @@ def served(image: Image) -> Any:
         voxel_offset=[0] * channel + [int(n) for n in array.roi.begin],
         volume_type="segmentation" if image.holds_ids else "image",
         encoding="raw",
-        max_downsampling=_MADE,
+        max_downsampling=math.inf if _has_levels(array) else _MADE,
     )
     return placed(volume, array, channel=channel)
+
+
+def _has_levels(array: Array) -> bool:
+    """Whether its file holds it in coarser voxels too."""
+    path, name = array.source.path, array.source.name
+    return len(list(containers.format_of(path).levels(path, name))) > 1
 
 
 def placed(source: Any, array: Array, *, channel: bool = False) -> Any:

@@ -1,7 +1,6 @@
 """Tables of segments and of the region graph, against the arrays on disk."""
 
 import csv
-import shutil
 
 import numpy as np
 import pytest
@@ -10,12 +9,12 @@ from run_with_segments import THRESHOLD, VOLUME, segmented_run
 from lsd.arrays.pairs import touching
 from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import networkx_graph
-from lsd.report.exports.run import export
+from lsd.report.exports.run import export, exported_volumes
+from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.edges import edge_pieces
-from lsd.segmentation.run import segment
 from lsd.spec import Workers
 from lsd.spec.exports import Export
-from lsd.spec.paths import run_folder, segmentation
+from lsd.spec.paths import segmentation
 from lsd.volumes.array import open_array
 
 
@@ -119,11 +118,15 @@ def test_region_graph_as_networkx(config) -> None:
     )
 
 
+class Whole(Results):
+    """A segmentation that was joined of nothing."""
+
+    def at(self, threshold):
+        raise AssertionError("nobody asks for it")
+
+
 def test_without_fragments_there_is_no_graph(config) -> None:
-    config = config.derive(name="alone", segment=config.segment.derive(decoder="components"))
-    shutil.copytree(
-        run_folder(config).with_name("run") / "prediction", run_folder(config) / "prediction"
-    )
-    segment(config, progress=lambda line: None)
-    with pytest.raises(ValueError, match="of the components decoder are not joined of fragments"):
-        export(config, Export(formats="graph", threshold=THRESHOLD))
+    [volume] = exported_volumes(config, Export(threshold=THRESHOLD), progress=lambda line: None)
+    vars(volume)["results"] = Whole()
+    with pytest.raises(ValueError, match="of the watershed decoder are not joined of fragments"):
+        networkx_graph(volume)
