@@ -58,10 +58,10 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
         **changes._asdict(),
     )
     step = _step(volume, job)
-    volume.run(step, create=lambda: _create(step, volume.segmentation.array))
+    volume.running.run(step, create=lambda: _create(step, volume.segmentation.array))
     joins, cuts = counted(len(corrections.joins), "join"), counted(len(corrections.cuts), "cut")
     known = counted(len(changes.trusted), "segment")
-    volume.say(f"{joins} and {cuts}; {known} trusted, in {step.container}")
+    volume.running.say(f"{joins} and {cuts}; {known} trusted, in {step.container}")
     return step.container
 
 

@@ -32,21 +32,52 @@ log = logging.getLogger(__name__)
 Format = TypeVar("Format", bound=ExportFormat)
 
 
+@dataclass(frozen=True)
+class Running:
+    """Runs the steps of a volume.
+
+    name:     of the volume
+    progress: told in a line what was done
+    """
+
+    name: str
+    workers: Workers
+    progress: Callable[[str], object]
+
+    def say(self, text: str) -> None:
+        """Tells it of the volume."""
+        self.progress(f"{self.name}: {text}")
+
+    def run(self, step: Step, *, create: Callable[[], object] = lambda: None) -> Step:
+        """Does the blocks of a step, those that are not done yet; returns it.
+
+        create: makes the arrays that it writes, where they are not there
+        """
+        step.container.mkdir(parents=True, exist_ok=True)
+        with exclusive(step.container):
+            prepare(step)
+            create()
+            self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
+        return step
+
+
 @dataclass(frozen=True, eq=False)
 class ExportedVolume:
     """A volume of a run, and what of it is exported.
 
     wanted:    names of the images that are exported
     threshold: of the segmentation; None: of a decoder without thresholds
-    progress:  told in a line what was done
     """
 
     config: Config
-    name: str
     wanted: tuple[str, ...]
     threshold: float | None
-    workers: Workers
-    progress: Callable[[str], object]
+    running: Running
+
+    @property
+    def name(self) -> str:
+        """Of the volume."""
+        return self.running.name
 
     @property
     def folder(self) -> Path:
@@ -86,22 +117,6 @@ class ExportedVolume:
                 f"segmenting again with it in segment.thresholds"
             )
         return self._there[name]
-
-    def say(self, text: str) -> None:
-        """Tells it of the volume."""
-        self.progress(f"{self.name}: {text}")
-
-    def run(self, step: Step, *, create: Callable[[], object] = lambda: None) -> Step:
-        """Does the blocks of a step, those that are not done yet; returns it.
-
-        create: makes the arrays that it writes, where they are not there
-        """
-        step.container.mkdir(parents=True, exist_ok=True)
-        with exclusive(step.container):
-            prepare(step)
-            create()
-            self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
-        return step
 
 
 class Exporter(ABC, Generic[Format]):
@@ -143,4 +158,4 @@ def exporter_of(spec: ExportFormat) -> Exporter[ExportFormat]:
     return exporter
 
 
-__all__ = ["ExportedVolume", "Exporter", "exporter_of", "remove_other"]
+__all__ = ["ExportedVolume", "Exporter", "Running", "exporter_of", "remove_other"]

@@ -114,7 +114,7 @@ def contacts_of(volume: ExportedVolume, image: Image) -> NDArray[np.void]:
     one, none = (1,) * roi.dims, (0,) * roi.dims
     grid = tile(roi, shape, step=one, context=(one, none))
     job = ContactsJob(fragments=image.as_input())
-    step = volume.run(Step("contacts", volume.folder / "tables", grid, job, rows=CONTACT))
+    step = volume.running.run(Step("contacts", volume.folder / "tables", grid, job, rows=CONTACT))
     return together(rows_of(step.folder, CONTACT))
 
 

@@ -48,11 +48,11 @@ class MeshExport(Exporter[Meshes]):
         check_installed()
         folder = folder_of(volume, image)
         if not keys_of(folder):
-            write_precomputed(volume, image, folder, Precomputed())
+            write_precomputed(volume.running, image, folder, Precomputed())
         job = MeshJob(image=image.as_input(), factor=self.spec.factor, error=self.spec.error)
         step = _step(folder / _FOLDER, job, level_of(image.array, job.factor, "labels").roi)
         remove_other(step)
-        volume.run(step)
+        volume.running.run(step)
         _write_manifests(step)
         note_in_info(folder, {"mesh": _FOLDER})
         return [step.container]

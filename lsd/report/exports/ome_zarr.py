@@ -26,16 +26,16 @@ class OmeZarrExport(Exporter[OmeZarr]):
         container = volume.folder / f"{volume.name}.zarr"
         for image in volume.images.values():
             step = _step(container, image)
-            volume.run(step, create=lambda step=step, image=image: _create(step, image))
+            volume.running.run(step, create=lambda step=step, image=image: _create(step, image))
             with exclusive(container):
                 for summary in make_levels(
                     step,
                     {image.name: "majority" if image.holds_ids else "mean"},
                     levels=self.spec.levels,
-                    workers=volume.workers,
+                    workers=volume.running.workers,
                     title=image.name,
                 ):
-                    volume.say(str(summary))
+                    volume.running.say(str(summary))
         return [container / image.name for image in volume.images.values()]
 
 

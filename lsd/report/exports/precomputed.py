@@ -15,7 +15,7 @@ from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import steps_of
-from lsd.report.exports.exporter import ExportedVolume, Exporter
+from lsd.report.exports.exporter import ExportedVolume, Exporter, Running
 from lsd.report.images import Image, ImageInput, level_of, read_level
 from lsd.spec.exports import Precomputed
 from lsd.volumes.levels import Factor, factors
@@ -37,7 +37,7 @@ class PrecomputedExport(Exporter[Precomputed]):
     def write(self, volume: ExportedVolume) -> list[Path]:
         """All scales of all images."""
         return [
-            write_precomputed(volume, image, folder_of(volume, image), self.spec)
+            write_precomputed(volume.running, image, folder_of(volume, image), self.spec)
             for image in volume.images.values()
         ]
 
@@ -47,9 +47,7 @@ def folder_of(volume: ExportedVolume, image: Image) -> Path:
     return volume.folder / f"{image.name.replace('/', '_')}.precomputed"
 
 
-def write_precomputed(
-    volume: ExportedVolume, image: Image, folder: Path, spec: Precomputed
-) -> Path:
+def write_precomputed(running: Running, image: Image, folder: Path, spec: Precomputed) -> Path:
     """Writes an image to a folder, what of it is not there yet; returns the folder.
 
     What there is of another image, or of other chunks, is removed first, which is said.
@@ -68,7 +66,7 @@ def write_precomputed(
             folder, scale, dtype=array.dtype, channels=array.channels or 1, ids=image.holds_ids
         )
     for step in steps:
-        volume.run(step)
+        running.run(step)
     return folder
 
 

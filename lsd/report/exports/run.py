@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lsd.blockwise.running.checked import check_workers
-from lsd.report.exports.exporter import ExportedVolume, exporter_of
+from lsd.report.exports.exporter import ExportedVolume, Running, exporter_of
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config
@@ -47,11 +47,9 @@ def exported_volumes(
     return [
         ExportedVolume(
             config=config,
-            name=name,
             wanted=settings.images,
             threshold=threshold,
-            workers=settings.workers,
-            progress=progress,
+            running=Running(name, settings.workers, progress),
         )
         for name in config.dataset.named(settings.volumes or config.predict.volumes)
     ]

@@ -74,7 +74,7 @@ def measure(volume: ExportedVolume, image: Image) -> Located:
     grid = tile(array.roi, shape, step=(1,) * len(none), context=(none, none))
     name = f"measures-{image.name.replace('/', '-').replace('.', '_')}"
     job = MeasuresJob(image=image.as_input())
-    step = volume.run(Step(name, volume.folder / "tables", grid, job, rows=MEASURE))
+    step = volume.running.run(Step(name, volume.folder / "tables", grid, job, rows=MEASURE))
     rows = measured(step.folder)
     offset = lengths(array.roi.begin, array.voxel_size, array.remainder)
     return located_of(rows, in_the_middle(rows), voxel_size=array.voxel_size, offset=offset)
@@ -89,7 +89,9 @@ def write_tables(volume: ExportedVolume, name: str, pieces: Pieces) -> list[Path
     """Writes a table as CSV and, where pyarrow is installed, as Parquet; returns the files."""
     files = [volume.folder / f"{name}.csv"]
     if importlib.util.find_spec("pyarrow") is None:
-        volume.say(f"{name} is written as CSV alone; Parquet takes pyarrow: pip install pyarrow")
+        volume.running.say(
+            f"{name} is written as CSV alone; Parquet takes pyarrow: pip install pyarrow"
+        )
     else:
         files.append(files[0].with_suffix(".parquet"))
     for file in files:

@@ -32,10 +32,10 @@ class SkeletonExport(Exporter[SegmentSkeletons]):
         write_skeletons(made, file, voxel_size=image.array.voxel_size)
         folder = folder_of(volume, image)
         if not keys_of(folder):
-            write_precomputed(volume, image, folder, Precomputed())
+            write_precomputed(volume.running, image, folder, Precomputed())
         write_skeletons(made, folder / _FOLDER)
         note_in_info(folder, {"skeletons": _FOLDER})
-        volume.say(f"{len(set(made.skeleton_ids.tolist()))} skeletons, {len(made)} nodes")
+        volume.running.say(f"{len(set(made.skeleton_ids.tolist()))} skeletons, {len(made)} nodes")
         return [file, folder / _FOLDER]
 
 

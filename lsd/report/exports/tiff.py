@@ -29,7 +29,7 @@ class TiffExport(Exporter[TiffSections]):
         for image in volume.images.values():
             step = _step(volume.folder / f"{image.name.replace('/', '_')}.tiff", image)
             remove_other(step)
-            folders.append(volume.run(step).container)
+            folders.append(volume.running.run(step).container)
         return folders
 
 

@@ -135,7 +135,7 @@ def served(image: Image, *, even: bool = False) -> Any:
 def _has_levels(array: Array) -> bool:
     """Whether its file holds it in coarser voxels too."""
     path, name = array.source.path, array.source.name
-    return len(list(containers.format_of(path).levels(path, name))) > 1
+    return bool(containers.format_of(path).levels(path, name))
 
 
 def placed(source: Any, array: Array, *, channel: bool = False) -> Any:

@@ -7,12 +7,10 @@ import pytest
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 from lsd.arrays.pairs import touching
-from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import networkx_graph
 from lsd.report.exports.run import export, exported_volumes
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.edges import edge_pieces
-from lsd.spec import Workers
 from lsd.spec.exports import Export
 from lsd.spec.paths import segmentation
 from lsd.volumes.array import open_array
@@ -103,7 +101,7 @@ def _faces(labels, u, v):
 
 def test_region_graph_as_networkx(config) -> None:
     networkx = pytest.importorskip("networkx")
-    volume = ExportedVolume(config, VOLUME, (), THRESHOLD, Workers(), lambda line: None)
+    [volume] = exported_volumes(config, Export(threshold=THRESHOLD), progress=lambda line: None)
     graph = networkx_graph(volume)
     # what joins up to the threshold are the segments
     joined = networkx.Graph()
