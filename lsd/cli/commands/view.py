@@ -75,7 +75,6 @@ def _do(arguments: argparse.Namespace) -> None:
         file=arguments.state or viewer_state(config),
         host=arguments.host,
         port=arguments.port,
-        even=arguments.screenshot is not None,
     )
     if arguments.screenshot:
         screenshot(viewing.viewer, arguments.screenshot)

@@ -31,14 +31,12 @@ class Layer:
     visible: bool
 
 
-def image_layer(
-    image: Image, *, visible: bool, raw_range: tuple[float, float], even: bool = False
-) -> Layer:
+def image_layer(image: Image, *, visible: bool, raw_range: tuple[float, float]) -> Layer:
     """An image: ids in a colour each, raw in grey, channels of a head as red, green and blue.
 
-    raw_range: raw values that are black and white;  even: see `served`
+    raw_range: raw values that are black and white
     """
-    library, source = neuroglancer(), served(image, even=even)
+    library, source = neuroglancer(), served(image)
     if image.holds_ids:
         return Layer(image.name, library.SegmentationLayer(source=source), visible)
     if image.of == "raw":

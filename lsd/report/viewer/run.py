@@ -61,7 +61,6 @@ def view(
     file: Path,
     host: str = "127.0.0.1",
     port: int = 0,
-    even: bool = False,
 ) -> Viewing:
     """Serves a volume of a run: raw, truth, predicted heads, fragments, all segmentations, what was
     corrected, skeletons and error sites, in nm, read from disk as they are looked at.
@@ -69,15 +68,13 @@ def view(
     volume: by its name; None: the first one that was predicted
     file:   state to begin with, where it is there, and to be kept
     host, port: the address that is listened at; port 0: any that is free
-    even:   arrays go on as zeros until their chunks have one shape, for browsers that draw without
-            a graphics card
     Raises ValueError where neuroglancer is not installed, or there is no such volume.
     """
     library, config = neuroglancer(), expand(config)
     name = _name(config, volume)
     images = images_of(config, name)
     array = images["raw"].array
-    layers = [*_layers(config, name, images, even=even)]
+    layers = [*_layers(config, name, images)]
     state = first_state(layers, array, title=f"{config.name}: {name}")
     library.set_server_bind_address(host, port)
     viewer = library.Viewer()
@@ -94,13 +91,13 @@ def _name(config: Config, asked: str | None) -> str:
     return asked
 
 
-def _layers(config: Config, name: str, images: dict[str, Image], *, even: bool) -> Iterator[Layer]:
+def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Layer]:
     """Raw, the picked segmentation, points and lines are seen at first; others wait."""
     spec = config.dataset.volumes()[name]
     chosen = _chosen(config, images)
     for image in images.values():
         visible = image.name in ("raw", chosen)
-        yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8, even=even)
+        yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8)
     array = images["raw"].array
     if spec.skeletons is not None:
         skeletons = source_of(spec.skeletons).open(

@@ -19,21 +19,14 @@ from lsd.volumes.scaled import ScaledSource, Scaling
 
 # voxels of the finest level that one of a coarser one is made of, where no level is on disk
 _MADE = 64
-# voxels of a chunk along an axis, at most
-_CHUNK = 256
 
 
 class ServedArray:
-    """An array that is read when it is sliced, (c?, z, y, x).
+    """An array that is read when it is sliced, (c?, z, y, x)."""
 
-    even: it goes on as zeros until all chunks have one shape
-    """
-
-    def __init__(self, array: Array, of: Of, *, even: bool = False) -> None:
+    def __init__(self, array: Array, of: Of) -> None:
         self.array, self.of = array, of
-        self.dtype = shown_dtype(array.dtype, of)
-        space = tuple(_even(n) if even else int(n) for n in array.roi.shape)
-        self.shape = (*array.shape[: -len(space)], *space)
+        self.shape, self.dtype = array.shape, shown_dtype(array.dtype, of)
 
     def __getitem__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
         """The voxels in slices without steps."""
@@ -45,7 +38,7 @@ class ServedArray:
         level, first = _level(self.array, factor, self.of)
         begin = first + Coordinate(part.start for part in slices[-dims:])
         shape = Coordinate(part.stop - part.start for part in slices[-dims:])
-        data = level.read(Roi(begin, shape), beyond="zero")
+        data = level.read(Roi(begin, shape))
         return data[slices[:-dims]].astype(self.dtype, copy=False)
 
 
@@ -72,11 +65,6 @@ def _level(array: Array, factor: Factor, of: Of) -> tuple[Array, Coordinate]:
     return Array(source, placed, array.dtype), first
 
 
-def _even(n: int) -> int:
-    """As many voxels or more, which chunks of any power of 2 up to _CHUNK divide."""
-    return -(-n // _CHUNK) * _CHUNK if n > _CHUNK else 1 << (n - 1).bit_length()
-
-
 def shown_dtype(dtype: np.dtype[Any], of: Of) -> np.dtype[Any]:
     """The type by which neuroglancer is given values; ids are whole numbers without a sign."""
     if of == "labels":
@@ -96,14 +84,10 @@ def dimensions(array: Array, *, channel: bool = False) -> Any:
     )
 
 
-def served(image: Image, *, even: bool = False) -> Any:
-    """A source of neuroglancer's, which reads what is looked at.
-
-    even: as of ServedArray.  Browsers that draw without a graphics card take the shape of one chunk
-          for that of all
-    """
+def served(image: Image) -> Any:
+    """A source of neuroglancer's, which reads what is looked at."""
     library, array = neuroglancer(), image.array
-    on_disk = ServedArray(array, image.of, even=even)
+    on_disk = ServedArray(array, image.of)
 
     class Served(library.LocalVolume):  # type: ignore[name-defined, misc]
         """Coarser parts are read from coarser levels, where these are on disk."""
@@ -111,10 +95,11 @@ def served(image: Image, *, even: bool = False) -> Any:
         def get_encoded_subvolume(
             self, data_format: str, start: Any, end: Any, scale_key: str
         ) -> tuple[bytes, str]:
-            """A part of a scale, (c?, z, y, x)."""
+            """A part of a scale, (c?, z, y, x), of which the client wants the first axis to run
+            fastest."""
             factor = tuple(int(n) for n in scale_key.split(","))[-array.roi.dims :]
             slices = tuple(slice(int(b), int(e)) for b, e in zip(start, end, strict=True))
-            return on_disk.coarser(slices, factor).tobytes(), "application/octet-stream"
+            return on_disk.coarser(slices, factor).tobytes("F"), "application/octet-stream"
 
         def get_object_mesh(self, object_id: int) -> None:
             """None: surfaces would take the whole volume into memory."""

@@ -91,5 +91,5 @@ def test_a_browser_gets_them_in_nm(tmp_path) -> None:
     key = f"{viewer.token}.{volume.token}"
     address = f"{server}/neuroglancer/raw/{key}/1,1,1/1,2,3/3,4,6"
     with urllib.request.urlopen(address, timeout=30) as answer:
-        data = np.frombuffer(answer.read(), np.uint32).reshape(2, 2, 3)
+        data = np.frombuffer(answer.read(), np.uint32).reshape(2, 2, 3, order="F")
     np.testing.assert_array_equal(data, labels[1:3, 2:4, 3:6])

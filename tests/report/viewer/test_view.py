@@ -135,7 +135,7 @@ needs_browser = pytest.mark.skipif(
 @pytest.mark.slow
 def test_a_browser_draws_x_across_and_y_down(config, tmp_path) -> None:
     """Raw is as bright as on disk, where it lies there: of random voxels no other way fits."""
-    viewing = view(config, file=tmp_path / "viewer.json", even=True)
+    viewing = view(config, file=tmp_path / "viewer.json")
     with viewing.viewer.txn() as state:
         state.layout = "xy"
         state.show_axis_lines = state.show_scale_bar = False
