@@ -34,6 +34,7 @@ from lsd.spec.evaluate import (
     SkeletonScores,
     Voi,
 )
+from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -122,6 +123,8 @@ __all__ = [
     "Embeddings",
     "ErrorMap",
     "Evaluate",
+    "Export",
+    "ExportFormat",
     "Fixed",
     "Foreground",
     "ForegroundOverlap",

@@ -62,6 +62,22 @@ def objects(config: Config, volume: str) -> Path:
     return run_folder(config) / "objects" / f"{volume}.zarr"
 
 
+def exported(config: Config, volume: str) -> Path:
+    """Folder of what was exported of a volume."""
+    return run_folder(config) / "export" / volume
+
+
+def corrected(config: Config, volume: str) -> Path:
+    """Zarr container with the images labels and labels_mask: the segmentation with what people
+    corrected of it."""
+    return run_folder(config) / "corrected" / f"{volume}.zarr"
+
+
+def viewer_state(config: Config) -> Path:
+    """The state of the viewer, from which it comes up again as it was."""
+    return run_folder(config) / "viewer.json"
+
+
 def usage_file(config: Config) -> Path:
     """What each step took, a line of JSON for each time that it was done."""
     return run_folder(config) / "usage.jsonl"
