@@ -6,15 +6,19 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.threshold import COUNTING
 from lsd.spec import Metric
+from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
+# of figures and tables that belong to an evaluation
+_BESIDE = (".png", ".pdf", ".svg", ".csv")
 # what is meant where nothing is written
 _UNSAID = {"evaluate": {"metric": Metric.default}}
 
@@ -24,8 +28,8 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     one that says something else.
 
     evaluation.json and evaluation_* become evaluation-1.json and evaluation-1_*, or the next number
-    that is free.  Returns a sentence about it; "" where there was none, or it says the
-    same.
+    that is free; so does report.html.  Returns a sentence about it; "" where there was none, or it
+    says the same.
     """
     if not path.exists():
         return ""
@@ -34,11 +38,13 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     if earlier is not None and not changes:
         return ""
     new_path = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
-    others = [*path.parent.glob(f"{path.stem}_*.png"), *path.parent.glob(f"{path.stem}_*.csv")]
+    others = [other for other in path.parent.glob(f"{path.stem}_*") if other.suffix in _BESIDE]
     # these first: a number is taken by the scores, so who is killed here goes on with the same
     # number
     for other in sorted(others):
         os.replace(other, other.with_name(other.name.replace(path.stem, new_path.stem, 1)))
+    with suppress(FileNotFoundError):
+        os.replace(report_beside(path), report_beside(new_path))
     os.replace(path, new_path)
     has_figures = any(other.suffix == ".png" for other in others)
     beside = ", its figures beside it" if has_figures else ""

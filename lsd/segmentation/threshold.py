@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
-# and those that change no choice of a threshold: what is told beside the scores
-BESIDE = COUNTING | {"heads"}
+# and those that change no choice of a threshold, which is picked on segmentations: what is told
+# beside the scores, and whether objects at located points are scored
+BESIDE = COUNTING | {"heads", "of"}
 
 
 def array_name(threshold: float) -> str:
@@ -35,10 +36,10 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, else that of the validation during training; each only if it was picked
-    on what are validation volumes now, segmented and scored as the config says.
+    That of the evaluation of segmentations, else that of the validation during training; each only
+    if it was picked on what are validation volumes now, segmented and scored as the config says.
     """
-    path = evaluation_file(config)
+    path = evaluation_file(config, of="segmentation")
     evaluation = _read(path)
     if evaluation.get("threshold") is not None:
         differences = [
