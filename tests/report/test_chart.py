@@ -12,7 +12,8 @@ from lsd.report.page.chart import UNDEFINED, Chart, Line, drawn, number
 @pytest.mark.parametrize(
     ("value", "read"),
     [
-        (None, UNDEFINED), (float("nan"), UNDEFINED), (float("inf"), UNDEFINED), (0.0, "0"), (3, "3"), (-2.0, "-2"),
+        (None, UNDEFINED), (float("nan"), UNDEFINED), (float("inf"), UNDEFINED),
+        (0.0, "0"), (3, "3"), (-2.0, "-2"),
         (0.12345, "0.123"), (1.9996, "2.000"), (12345.678, "12345.678"), (999999.0, "999999"),
         (1e7, "1.00e+07"), (0.00012, "1.20e-04"), (-0.5, "-0.500"), (123456.5, "1.23e+05"),
     ],
