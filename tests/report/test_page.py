@@ -19,7 +19,7 @@ from lsd.report.colours import colours
 from lsd.report.page.write import write_report
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
-from lsd.spec.paths import evaluation_file, prediction, usage_file
+from lsd.spec.paths import config_file, evaluation_file, prediction, usage_file
 from lsd.volumes import array as arrays
 from lsd.volumes.array import open_array
 from lsd.volumes.volume import open_volume
@@ -213,6 +213,15 @@ def test_what_is_gone_is_said_in_its_place(tmp_path) -> None:
     page = read_page(write_report(config).read_text(encoding="utf-8"))
     assert "v.zarr" in page.find("section", id="sections")[0].text
     assert numbers(page), "scores are there nonetheless"
+
+
+def test_a_run_that_was_evaluated_on_other_volumes_than_it_was_trained_with(tmp_path) -> None:
+    config, _, _ = make(tmp_path)
+    trained = config.derive(dataset={"validate": (), "test": ()})
+    config_file(config).write_text(trained.model_dump_json())
+    page = read_page(write_report(trained).read_text(encoding="utf-8"))
+    [sections] = page.find("section", id="sections")
+    assert len(sections.find("div", class_="slices")) == len(VOLUMES)
 
 
 def test_names_are_text(tmp_path) -> None:
