@@ -38,6 +38,7 @@ WANTED: dict[str, int | None] = {
     "ranks": None,
     "blocks_empty": None,
     "stitch": None,
+    "skeletons": 1,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -20,8 +20,13 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
-# and those that change no choice of a threshold: what is told beside the scores
-BESIDE = COUNTING | {"heads"}
+
+
+def beside(evaluate: Evaluate) -> frozenset[str]:
+    """Settings of evaluation that change no choice of a threshold: also what is told beside the
+    scores, which follow from `skeletons` only where the metric is against these."""
+    along = {"skeletons"} if evaluate.metric.against == "labels" else set()
+    return COUNTING | {"heads"} | along
 
 
 def array_name(threshold: float) -> str:
@@ -78,7 +83,7 @@ def _other_settings(
 
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": BESIDE}
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": beside(evaluate)}
     settings = {
         "segment": without(scoring_settings(segment), left_out["segment"]),
         "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),
