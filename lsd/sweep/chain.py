@@ -61,8 +61,9 @@ def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
         scores |= {f"{part} {heading}": value for heading, value in columns.items()}
     for part in PARTS:
         along = evaluation.skeletons_of(part)
-        columns = {} if along is None else along.row()
-        scores = {f"{part} {heading}": value for heading, value in columns.items()} | scores
+        for heading, value in ({} if along is None else along.row()).items():
+            # the metric's own, where it has the same heading
+            scores.setdefault(f"{part} {heading}", value)
     for part in PARTS:
         for head, count in evaluation.heads_of(part).items():
             columns = count.all.row()
