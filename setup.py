@@ -39,7 +39,7 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["lsd", "lsd.*"]),
-    package_data={"lsd": ["py.typed"]},
+    package_data={"lsd": ["py.typed", "report/page/report.css", "report/page/report.js"]},
     # exact versions that work together: constraints.txt
     install_requires=[
         "torch>=2.10",
@@ -69,6 +69,10 @@ setup(
         "mutex": ["mwatershed"],
         # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
         "formats": ["imagecodecs", "hdf5plugin"],
+        # runs in neuroglancer; volumes in its format
+        "viewer": ["neuroglancer>=2.41", "tensorstore"],
+        # surfaces of segments
+        "meshes": ["zmesh", "tensorstore"],
         # skeletons made from labels
         "skeletons": ["kimimaro"],
         # tables of located objects as Parquet
@@ -88,6 +92,8 @@ setup(
             "imagecodecs",
             "hdf5plugin",
             "pyarrow",
+            "neuroglancer>=2.41",
+            "zmesh",
         ],
         "bench": ["mahotas", "psutil"],
     },

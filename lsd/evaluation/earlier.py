@@ -6,26 +6,30 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.threshold import COUNTING
 from lsd.spec import Metric
+from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
+# of figures and tables that belong to an evaluation
+_BESIDE = (".png", ".pdf", ".svg", ".csv")
 # what is meant where nothing is written
 _UNSAID = {"evaluate": {"metric": Metric.default}}
 
 
 def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
-    """Moves the evaluation at `path`, and the figures beside it, out of the way of a new one that
-    says something else.
+    """Moves the evaluation at `path`, and its figures and tables beside it, out of the way of a new
+    one that says something else.
 
-    evaluation.json and evaluation_*.png become evaluation-1.json and evaluation-1_*.png, or the
-    next number that is free.  Returns a sentence about it; "" where there was none, or it says the
-    same.
+    evaluation.json and evaluation_* become evaluation-1.json and evaluation-1_*, or the next number
+    that is free; so does report.html.  Returns a sentence about it; "" where there was none, or it
+    says the same.
     """
     if not path.exists():
         return ""
@@ -34,13 +38,16 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     if earlier is not None and not changes:
         return ""
     new_path = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
-    figures = sorted(path.parent.glob(f"{path.stem}_*.png"))
-    # figures first: a number is taken by the scores, so who is killed here goes on with the same
+    others = [other for other in path.parent.glob(f"{path.stem}_*") if other.suffix in _BESIDE]
+    # these first: a number is taken by the scores, so who is killed here goes on with the same
     # number
-    for figure in figures:
-        os.replace(figure, figure.with_name(figure.name.replace(path.stem, new_path.stem, 1)))
+    for other in sorted(others):
+        os.replace(other, other.with_name(other.name.replace(path.stem, new_path.stem, 1)))
+    with suppress(FileNotFoundError):
+        os.replace(report_beside(path), report_beside(new_path))
     os.replace(path, new_path)
-    beside = ", its figures beside it" if figures else ""
+    has_figures = any(other.suffix == ".png" for other in others)
+    beside = ", its figures beside it" if has_figures else ""
     return (
         f"the earlier evaluation is kept as {new_path}{beside}: "
         f"{'; '.join(changes) or 'it cannot be read'}"
@@ -91,7 +98,8 @@ def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in content.items() if key not in _SETTINGS}
+    # sites follow from what is scored; evaluations of before told none
+    return {key: value for key, value in content.items() if key not in (*_SETTINGS, "sites")}
 
 
 def _volumes(content: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from lsd.evaluation.metric import scoring
 from lsd.evaluation.nodes import nodes_of_volume, part_of_skeletons, voxels_in
 from lsd.evaluation.score import Score
 from lsd.evaluation.sweep import sweep_thresholds
+from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.evaluate import Against
 from lsd.volumes.volume import OpenVolume
@@ -30,6 +31,10 @@ class Evidence(Protocol):
     @property
     def roi(self) -> Roi:
         """What is scored."""
+
+    @property
+    def results(self) -> Results:
+        """The segmentations on disk."""
 
     def at(self, threshold: float | None) -> Any:
         """The segmentation at a threshold, as the metric takes it; None: of a decoder without

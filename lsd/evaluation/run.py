@@ -20,13 +20,16 @@ from lsd.evaluation.nodes import nodes_of_volume
 from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, AlongSkeletons, Evaluation, VolumeScores
+from lsd.evaluation.sites import Site, write_csv
+from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.evaluation.traced import skeleton_scoring
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment, Volume
-from lsd.spec.paths import evaluation_file, segmentation
+from lsd.spec.paths import evaluation_file, segmentation, sites_file
 from lsd.system.atomic import replacing
 from lsd.system.commands import typed
 from lsd.volumes.find import expand
@@ -34,14 +37,17 @@ from lsd.volumes.find import expand
 log = logging.getLogger(__name__)
 
 
+@noting_usage("evaluate")
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth, the labels or
-    skeletons that evaluate.metric is against; writes runs/<name>/evaluation.json.
+    skeletons that evaluate.metric is against; writes runs/<name>/evaluation.json, and
+    evaluation_sites.csv with the worst splits and merges; of evaluate.of="objects",
+    objects_evaluation.json and objects_evaluation_sites.csv.
 
     Along the skeletons of volumes run lengths and edits are told beside it, whatever the metric.
 
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
-    evaluation-1.json (-2, ..), with its figures; the log tells it.
+    evaluation-1.json (-2, ..), with its figures and sites; the log tells it.
 
     The threshold is the one with the lowest objective of evaluate.metric (the VOI sum) on the
     volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
@@ -54,7 +60,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
               segmentation is.
     Heads of evaluate.heads are counted beside what they learn, in the same part of each volume.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
-    missing, another run's, or of another prediction or other settings than there are now.
+    missing, another run's, or of another prediction or other settings than there are now; so are
+    objects of another table or checkpoint.
     """
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)
@@ -198,7 +205,26 @@ def _scores(
         scored = sweep.get(threshold) if threshold is not None else None
         scored = scored or score(evidence.at(threshold))
     table = evidence.table(threshold)
-    return VolumeScores(part, evidence.roi, scored, fragments, sweep, table=table)
+    return VolumeScores(
+        part,
+        evidence.roi,
+        scored,
+        fragments,
+        sweep,
+        table=table,
+        sites=_sites(config, name, evidence, threshold),
+    )
+
+
+def _sites(
+    config: Config, name: str, evidence: Evidence, threshold: float | None
+) -> tuple[Site, ...]:
+    """The worst splits and merges of a volume; none where no labels were counted."""
+    table = evidence.table(threshold)
+    if table is None:
+        return ()
+    segmented = evidence.results.at(threshold)
+    return tuple(sites_of_volume(config, name, table, segmented=segmented, roi=evidence.roi))
 
 
 def _where_written(
@@ -244,7 +270,7 @@ def _naming(volume: str) -> Iterator[None]:
 
 
 def _write(config: Config, evaluation: Evaluation) -> str:
-    """Writes evaluation.json; returns what became of an earlier one, in words."""
+    """Writes the scores; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {
         "segment": scoring_settings(config.segment),
@@ -259,4 +285,6 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")
-        return keep_earlier(path, content)
+        kept = keep_earlier(path, content)
+    write_csv(evaluation.sites, sites_file(config))
+    return kept

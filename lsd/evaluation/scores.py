@@ -11,6 +11,7 @@ from funlib.geometry import Roi
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
+from lsd.evaluation.sites import Site, as_list
 from lsd.evaluation.sweep import Sweep
 from lsd.evaluation.traced import SkeletonScore
 from lsd.spec import Part
@@ -28,6 +29,7 @@ class VolumeScores:
     fragments: before anything was joined; None where nothing was
     sweep:     at every threshold of the config; empty where the decoder has none
     table:     of the segments that are scored and the truth; None where there is no score
+    sites:     the worst splits and merges, worst first (`evaluate.sites`)
     """
 
     part: str
@@ -36,6 +38,7 @@ class VolumeScores:
     fragments: Score | None = None
     sweep: Sweep = field(default_factory=dict)
     table: Contingency | None = field(default=None, repr=False)
+    sites: tuple[Site, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -100,6 +103,11 @@ class Evaluation:
                 }
         return counts
 
+    @property
+    def sites(self) -> dict[str, tuple[Site, ...]]:
+        """The worst splits and merges of each volume that was scored."""
+        return {name: volume.sites for name, volume in self.volumes.items() if volume.scored}
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         parts = {part: self.part(part) for part in PARTS}
@@ -108,6 +116,7 @@ class Evaluation:
             "chosen_on": self.chosen_on,
             "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
             "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
+            "sites": as_list(self.sites),
         }
         further = {"heads": self._heads} if self.heads else {}
         further |= {"skeletons": self._skeletons} if self.skeletons else {}

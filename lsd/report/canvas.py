@@ -34,6 +34,14 @@ def plain(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Writes a PNG, for screens, and beside it the same as PDF and SVG, for papers and slides;
+    returns the PNG."""
+    for ending in (".pdf", ".svg"):
+        save(figure, path.with_suffix(ending))
+    return save(figure, path)
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Writes the file, and the folders that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)

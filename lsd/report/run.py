@@ -1,8 +1,9 @@
-"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move
-with it."""
+"""Figures of a run: sections are read from disk, files stand beside the scores, are called as these
+are, and move with them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from funlib.geometry import Roi
@@ -10,12 +11,16 @@ from funlib.geometry import Roi
 from lsd.evaluation.counting import count_volume
 from lsd.evaluation.scored_results import scored_results
 from lsd.evaluation.scores import Evaluation, VolumeScores
+from lsd.report.curves import read_curves
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
+from lsd.report.neurons import write_neurons
+from lsd.report.page.write import write_report
 from lsd.report.shown import windows
+from lsd.report.training_figure import draw_training
 from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config, Metric
-from lsd.spec.paths import data_root, run_folder
+from lsd.spec.paths import data_root, evaluation_file, run_folder
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -24,28 +29,55 @@ ROWS = 2
 WINDOW = 512
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What was written to be looked at.
+
+    files: figures (PNG; PDF and SVG lie beside each) and tables;  report: the page
+    """
+
+    files: list[Path]
+    report: Path
+
+
+def draw_all(config: Config, evaluation: Evaluation) -> Shown:
+    """Writes all that shows what `evaluate` found into the run's folder: the figures of
+    `draw_figures`, evaluation_neurons.csv with a row for each neuron, and report.html."""
+    figures = draw_figures(config, evaluation)
+    rows = write_neurons(config, evaluation)
+    return Shown([*figures, *([rows] if rows else [])], write_report(config))
+
+
 def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
-    """Draws what `evaluate` found into the run's folder; returns the files.
+    """Draws what `evaluate` found into the run's folder, each figure as PNG, and beside it as PDF
+    and SVG; returns the PNG files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
     evaluation_skeletons_sweep.png: the same along skeletons, where volumes have some
     evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
     scored
+    training.png:            losses and validation over iterations, unless nothing was trained
     """
     config = expand(config)
-    folder = run_folder(config)
     files = [
         _draw(config, name, scores, evaluation.threshold)
         for name, scores in evaluation.volumes.items()
         if scores.scored and config.dataset.volumes()[name].labels is not None
     ]
-    for scores, name in (
-        (evaluation.skeletons, "evaluation_skeletons_sweep.png"),
-        (evaluation.volumes, "evaluation_sweep.png"),
-    ):
+    for scores, name in ((evaluation.skeletons, "skeletons_sweep"), (evaluation.volumes, "sweep")):
         if any(volume.sweep for volume in scores.values()):
-            files.insert(0, draw_sweep(scores, evaluation.threshold, folder / name))
-    return files
+            files.insert(0, draw_sweep(scores, evaluation.threshold, _figure(config, name)))
+    folder = run_folder(config)
+    stages = (stage.name for stage in config.variant.stages)
+    curves = {stage: read_curves(folder / stage) for stage in stages}
+    training = draw_training(curves, folder / "training.png")
+    return [*files, *([training] if training else [])]
+
+
+def _figure(config: Config, name: str) -> Path:
+    """A file beside the scores."""
+    scores = evaluation_file(config)
+    return scores.with_name(f"{scores.stem}_{name}.png")
 
 
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
@@ -64,7 +96,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
             for roi in shown
         ],
         _partners(config, name, scores, threshold),
-        run_folder(config) / f"evaluation_{name}.png",
+        _figure(config, name),
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
         unit="nm" if volume.calibrated else "pixels",

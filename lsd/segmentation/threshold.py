@@ -23,10 +23,11 @@ COUNTING = without_effect(Evaluate)
 
 
 def beside(evaluate: Evaluate) -> frozenset[str]:
-    """Settings of evaluation that change no choice of a threshold: also what is told beside the
-    scores, which follow from `skeletons` only where the metric is against these."""
+    """Settings of evaluation that change no choice of a threshold, which is picked on
+    segmentations: what is told beside the scores (those follow from `skeletons` only where the
+    metric is against these), and whether objects at located points are scored."""
     along = {"skeletons"} if evaluate.metric.against == "labels" else set()
-    return COUNTING | {"heads"} | along
+    return COUNTING | {"heads", "of"} | along
 
 
 def array_name(threshold: float) -> str:
@@ -40,10 +41,10 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, else that of the validation during training; each only if it was picked
-    on what are validation volumes now, segmented and scored as the config says.
+    That of the evaluation of segmentations, else that of the validation during training; each only
+    if it was picked on what are validation volumes now, segmented and scored as the config says.
     """
-    path = evaluation_file(config)
+    path = evaluation_file(config, of="segmentation")
     evaluation = _read(path)
     if evaluation.get("threshold") is not None:
         differences = [
@@ -54,6 +55,22 @@ def picked(config: Config) -> float | None:
             return float(evaluation["threshold"])
         _warn_unused(path, differences)
     return validated(config)
+
+
+def chosen(config: Config, asked: float | None, *, field: str) -> float:
+    """The threshold that is asked for, else the one that validation picked, else the only one of
+    segment.thresholds.  ValueError where there is none; field: of the config, that asks for it."""
+    threshold = picked(config) if asked is None else asked
+    if threshold is not None:
+        return threshold
+    thresholds = config.segment.thresholds
+    if len({*thresholds}) == 1:
+        return thresholds[0]
+    raise ValueError(
+        f"{field} is not set, none is picked, and segment.thresholds are "
+        f"{', '.join(f'{each:g}' for each in thresholds)}; set one, or run {typed('evaluate')} on "
+        f"validation volumes to pick one"
+    )
 
 
 def validated(config: Config) -> float | None:

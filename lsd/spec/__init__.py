@@ -21,6 +21,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
+from lsd.spec.error_map import ErrorMap
 from lsd.spec.evaluate import (
     Benchmark,
     Cremi,
@@ -33,6 +34,7 @@ from lsd.spec.evaluate import (
     SkeletonScores,
     Voi,
 )
+from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -119,7 +121,10 @@ __all__ = [
     "Discriminative",
     "Elastic",
     "Embeddings",
+    "ErrorMap",
     "Evaluate",
+    "Export",
+    "ExportFormat",
     "Fixed",
     "Foreground",
     "ForegroundOverlap",

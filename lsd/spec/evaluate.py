@@ -21,7 +21,8 @@ from lsd.spec.effect import NoEffect
 from lsd.spec.kinds import Kind
 from lsd.spec.run import Workers
 
-# what a segmentation is scored against
+# what may be scored, and against what
+Scored = Literal["segmentation", "objects"]
 Against = Literal["labels", "skeletons"]
 # thresholds of the intersection over union that means of scores of objects are over
 IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -197,6 +198,8 @@ class Evaluate(Spec):
                  than this fraction are as good, and the one that joins least is picked, the lowest
                  score or the highest value of an object: chance decides between them, and a wrong
                  merge is dearer than a split
+    sites:       how many of the worst splits, and how many of the worst merges of each volume are
+                 told with their places; 0: none, which spares a second look at the volume
     heads:       of these, how far what is predicted is a probability: the expected calibration
                  error, and accuracy, IoU and Dice at each threshold of the head, against what it
                  learns, which must be 0 or 1
@@ -206,9 +209,7 @@ class Evaluate(Spec):
     """
 
     # not written where they are the usual ones: configs and scores of before had no such fields
-    of: Annotated[
-        Literal["segmentation", "objects"], Field(exclude_if=lambda of: of == "segmentation")
-    ] = "segmentation"
+    of: Annotated[Scored, Field(exclude_if=lambda of: of == "segmentation")] = "segmentation"
     metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
     skeletons: Annotated[
         SkeletonScores, Field(exclude_if=lambda skeletons: skeletons == SkeletonScores())
@@ -218,7 +219,12 @@ class Evaluate(Spec):
     use_mask: bool = True
     connected: bool = False
     tolerance: Probability = 0.0
-    # not written where there are none: scores of before had no such field
+    # neither is written where it is the usual one: scores of before had no such fields
+    sites: Annotated[
+        NonNegative,
+        NoEffect("they are told beside the scores"),
+        Field(exclude_if=lambda sites: sites == 50),
+    ] = 50
     heads: Annotated[tuple[str, ...], Several, Field(exclude_if=lambda heads: not heads)] = ()
     region: Region = ()
     block: Annotated[

@@ -17,6 +17,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons
+from lsd.batches.volumes import check_extras
 from lsd.evaluation.evidence import evidence_in_memory, has
 from lsd.evaluation.score import Score, defined, pool
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
@@ -245,7 +246,7 @@ def validation_job(
         check_raw(volume)
     skeletons = _skeletons(config, stage, by_loss=by_loss)
     root, shape = paths.data_root(config), config.network.train_shape
-    return yardstick(
+    job = yardstick(
         stage,
         volumes={
             volume.name: volume_input(volume, data_root=root, input_shape=shape)
@@ -260,6 +261,11 @@ def validation_job(
         dims=config.network.dims,
         by_loss=by_loss,
     )
+    if isinstance(job, LossYardstick):
+        # a segmentation is scored without what heads learn from
+        for volume in volumes:
+            check_extras(volume, stage.heads)
+    return job
 
 
 def _against(config: Config, stage: Stage, *, by_loss: bool) -> Against:
