@@ -69,6 +69,12 @@ setup(
         "mutex": ["mwatershed"],
         # compressed TIFF (LZW, JPEG, ..) and HDF5 (lz4, Blosc, bitshuffle, ..)
         "formats": ["imagecodecs", "hdf5plugin"],
+        # runs in neuroglancer; volumes in its format
+        "viewer": ["neuroglancer>=2.41", "tensorstore"],
+        # surfaces of segments
+        "meshes": ["zmesh", "tensorstore"],
+        # skeletons made from labels
+        "skeletons": ["kimimaro"],
         # tables of located objects as Parquet
         "tables": ["pyarrow"],
         "test": [
@@ -86,6 +92,8 @@ setup(
             "imagecodecs",
             "hdf5plugin",
             "pyarrow",
+            "neuroglancer>=2.41",
+            "zmesh",
         ],
         "bench": ["mahotas", "psutil"],
     },

@@ -26,6 +26,10 @@ ONLY_IN = {
     "funlib.persistence": set(),
     "torch": {"targets", "losses", "network", "prediction", "objects", "training"},
     "pyarrow": {"objects"},
+    "tensorstore": {"volumes"},
+    "neuroglancer": {"report"},
+    "networkx": {"report"},
+    "zmesh": {"report"},
     "config": set(),
 }
 # lines of a file

@@ -10,8 +10,11 @@ from typing import Any
 from lsd import __version__
 from lsd.cli.commands import (
     blocks,
+    correct,
     density,
+    error_map,
     evaluate,
+    export,
     fetch,
     locate,
     new,
@@ -22,6 +25,7 @@ from lsd.cli.commands import (
     stitch,
     sweep,
     train,
+    view,
 )
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
@@ -36,7 +40,11 @@ COMMANDS: dict[str, tuple[str | None, Callable[..., Any]]] = {
     "locate": (locate.__doc__, locate.COMMAND.main),
     "objects": (objects.__doc__, objects.COMMAND.main),
     "evaluate": (evaluate.__doc__, evaluate.COMMAND.main),
+    "error_map": (error_map.__doc__, error_map.COMMAND.main),
     "report": (report.__doc__, report.main),
+    "view": (view.__doc__, view.main),
+    "export": (export.__doc__, export.main),
+    "correct": (correct.__doc__, correct.main),
     "stitch": (stitch.__doc__, stitch.main),
     "density": (density.__doc__, density.main),
     "sweep": (sweep.__doc__, sweep.main),

@@ -28,11 +28,10 @@ from lsd.segmentation.on_disk.results import Results, segmentation_input
 from lsd.segmentation.over_blocks.inputs import segmentation_grid
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import Task, segment_volume, task_of
-from lsd.segmentation.threshold import picked
+from lsd.segmentation.threshold import chosen
 from lsd.spec import Config, Segment
 from lsd.spec.paths import located, run_folder
 from lsd.spec.plurals import counted
-from lsd.system.commands import typed
 from lsd.volumes.array import Array
 from lsd.volumes.find import expand
 from lsd.volumes.units import lengths
@@ -67,8 +66,8 @@ def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
     as it is not there; an object that crosses faces of blocks is one.  What is done stays done, and
     neither the number of workers, the blocks nor an interruption changes a row.
 
-    Raises ValueError if a prediction is missing, and where the decoder does not say how surely a
-    voxel is of an object; BlocksFailed where blocks failed.
+    Raises ValueError if a prediction is missing, a volume has no voxel size, and where the decoder
+    does not say how surely a voxel is of an object; BlocksFailed where blocks failed.
     """
     config = expand(config)
     check_workers(config.locate.workers, section="locate")
@@ -80,6 +79,9 @@ def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
     tasks = [
         task_of(config, name, volume, thresholds=(threshold,)) for name, volume in volumes.items()
     ]
+    for task in tasks:
+        if not task.prediction.calibrated:
+            raise ValueError(f"volume {task.name!r}: {needs_nm('a table of objects')}")
     keep_config(config, sections=("segment", "locate"))
     return [_locate(task, threshold, progress) for task in tasks]
 
@@ -95,22 +97,10 @@ def check_decoder(config: Config) -> None:
 
 def chosen_threshold(config: Config) -> float:
     """That of the config, else the one that validation picked.  ValueError where there is none."""
-    settings, asked = config.segment, config.locate.threshold
-    threshold = picked(config) if asked is None else asked
-    if threshold is not None:
-        return threshold
-    if len({*settings.thresholds}) == 1:
-        return settings.thresholds[0]
-    raise ValueError(
-        f"locate.threshold is not set, none is picked, and segment.thresholds are "
-        f"{', '.join(f'{each:g}' for each in settings.thresholds)}; set one, or run "
-        f"{typed('evaluate')} on validation volumes to pick one"
-    )
+    return chosen(config, config.locate.threshold, field="locate.threshold")
 
 
 def _locate(task: Task, threshold: float, progress: Progress) -> Path:
-    if not task.prediction.calibrated:
-        raise ValueError(f"volume {task.name!r}: {needs_nm('a table of objects')}")
     segment_volume(task, progress=progress)
     results = open_results(task.config, task.name)
     volume = _Volume(task.config, task.name, results, threshold, task.inputs.settings)

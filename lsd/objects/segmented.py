@@ -37,13 +37,13 @@ def objects_of(segmentation: Array, *, block: Sequence[int] = BLOCK) -> Located:
     rows = together(np.concatenate(parts))
     return located_of(
         rows,
-        _in_the_middle(rows),
+        in_the_middle(rows),
         voxel_size=segmentation.voxel_size,
         offset=lengths(begin, segmentation.voxel_size, segmentation.remainder),
     )
 
 
-def _in_the_middle(rows: NDArray[np.void]) -> NDArray[np.void]:
+def in_the_middle(rows: NDArray[np.void]) -> NDArray[np.void]:
     """The voxel at the centroid of each object, as rows of DEEPEST."""
     chosen = np.zeros(len(rows), DEEPEST)
     chosen["id"] = rows["id"]

@@ -11,8 +11,8 @@ Other columns are passed over.  Of planes, those of z are missing, and the volum
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lsd.objects.located import Located
 from lsd.spec.plurals import some
-from lsd.system.atomic import replacing, write_text
+from lsd.system.atomic import replacing
 
 Columns = Mapping[str, NDArray[Any]]
 _WHOLE = ("id", "voxels")
@@ -36,7 +36,7 @@ def write_located(located: Located, path: str | Path) -> None:
     """
     target = Path(path)
     _, write = _format(target)
-    write(target, columns_of(located))
+    write(target, [columns_of(located)])
 
 
 def read_located(path: str | Path) -> Located:
@@ -100,35 +100,53 @@ def _names(dims: int) -> tuple[str, ...]:
     return ("id", *lengths, "voxels", "volume_um3" if dims == 3 else "area_um2", "confidence")
 
 
-def _write_csv(path: Path, columns: Columns) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    # Python's numbers: the shortest text that gives the same float again
-    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    write_text(path, text.getvalue())
+def write_columns(pieces: Iterable[Columns], path: str | Path) -> None:
+    """Writes a table, whose pieces have the same columns and come one after another, by the ending
+    of its name as CSV or Parquet; a file of that name is replaced whole.  There is one piece at
+    least.
+
+    Raises ValueError for another ending, and for Parquet where pyarrow is not installed.
+    """
+    target = Path(path)
+    _, write = _format(target)
+    write(target, pieces)
+
+
+def _write_csv(path: Path, pieces: Iterable[Columns]) -> None:
+    with (
+        replacing(path, many_writers=True, durable=True) as staged,
+        staged.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        for number, columns in enumerate(pieces):
+            if not number:
+                writer.writerow(columns)
+            # Python's numbers: the shortest text that gives the same float again
+            values = (column.tolist() for column in columns.values())
+            writer.writerows(zip(*values, strict=True))
 
 
 def _read_csv(path: Path) -> Columns:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         names = [name.strip() for name in next(rows, [])]
-        table = [row for row in rows if row]
-    wrong = next((n for n, row in enumerate(table, 2) if len(row) != len(names)), None)
+        # a line may be empty
+        table = [(rows.line_num, row) for row in rows if row]
+    wrong = next((line for line, row in table if len(row) != len(names)), None)
     if wrong is not None:
         raise ValueError(f"line {wrong} has another number of columns than the first")
     wanted = {*_names(3), *_names(2)}
     return {
-        name: _column(name, (row[place] for row in table))
+        name: _column(name, ((line, row[place]) for line, row in table))
         for place, name in enumerate(names)
         if name in wanted
     } | {name: np.empty(0) for name in names if name not in wanted}
 
 
-def _column(name: str, texts: Iterable[str]) -> NDArray[Any]:
+def _column(name: str, texts: Iterable[tuple[int, str]]) -> NDArray[Any]:
     number: Callable[[str], Any] = int if name in _WHOLE else float
     values = []
-    for line, text in enumerate(texts, 2):
+    for line, text in texts:
         try:
             values.append(number(text))
         except ValueError:
@@ -145,10 +163,14 @@ def _numbers(name: str, values: Sequence[Any]) -> NDArray[Any]:
         raise ValueError(f"{name} has numbers below 0 or above 2**64 - 1") from None
 
 
-def _write_parquet(path: Path, columns: Columns) -> None:
+def _write_parquet(path: Path, pieces: Iterable[Columns]) -> None:
     pyarrow, parquet = _pyarrow()
     with replacing(path, many_writers=True, durable=True) as staged:
-        parquet.write_table(pyarrow.table(dict(columns)), staged)
+        tables = (pyarrow.table(dict(columns)) for columns in pieces)
+        first = next(tables)
+        with parquet.ParquetWriter(staged, first.schema) as writer:
+            for table in chain((first,), tables):
+                writer.write_table(table)
 
 
 def _read_parquet(path: Path) -> Columns:
@@ -177,7 +199,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 Read = Callable[[Path], Columns]
-Write = Callable[[Path, Columns], None]
+Write = Callable[[Path, Iterable[Columns]], None]
 _FORMATS: dict[str, tuple[Read, Write]] = {
     ".csv": (_read_csv, _write_csv),
     ".parquet": (_read_parquet, _write_parquet),
@@ -190,4 +212,4 @@ def _format(path: Path) -> tuple[Read, Write]:
     return _FORMATS[path.suffix]
 
 
-__all__ = ["check_writable", "located_of", "read_located", "write_located"]
+__all__ = ["check_writable", "located_of", "read_located", "write_columns", "write_located"]

@@ -20,8 +20,14 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
-# and those that change no choice of a threshold: what is told beside the scores
-BESIDE = COUNTING | {"heads"}
+
+
+def beside(evaluate: Evaluate) -> frozenset[str]:
+    """Settings of evaluation that change no choice of a threshold, which is picked on
+    segmentations: what is told beside the scores (those follow from `skeletons` only where the
+    metric is against these), and whether objects at located points are scored."""
+    along = {"skeletons"} if evaluate.metric.against == "labels" else set()
+    return COUNTING | {"heads", "of"} | along
 
 
 def array_name(threshold: float) -> str:
@@ -35,10 +41,10 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, else that of the validation during training; each only if it was picked
-    on what are validation volumes now, segmented and scored as the config says.
+    That of the evaluation of segmentations, else that of the validation during training; each only
+    if it was picked on what are validation volumes now, segmented and scored as the config says.
     """
-    path = evaluation_file(config)
+    path = evaluation_file(config, of="segmentation")
     evaluation = _read(path)
     if evaluation.get("threshold") is not None:
         differences = [
@@ -49,6 +55,22 @@ def picked(config: Config) -> float | None:
             return float(evaluation["threshold"])
         _warn_unused(path, differences)
     return validated(config)
+
+
+def chosen(config: Config, asked: float | None, *, field: str) -> float:
+    """The threshold that is asked for, else the one that validation picked, else the only one of
+    segment.thresholds.  ValueError where there is none; field: of the config, that asks for it."""
+    threshold = picked(config) if asked is None else asked
+    if threshold is not None:
+        return threshold
+    thresholds = config.segment.thresholds
+    if len({*thresholds}) == 1:
+        return thresholds[0]
+    raise ValueError(
+        f"{field} is not set, none is picked, and segment.thresholds are "
+        f"{', '.join(f'{each:g}' for each in thresholds)}; set one, or run {typed('evaluate')} on "
+        f"validation volumes to pick one"
+    )
 
 
 def validated(config: Config) -> float | None:
@@ -78,7 +100,7 @@ def _other_settings(
 
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": BESIDE}
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": beside(evaluate)}
     settings = {
         "segment": without(scoring_settings(segment), left_out["segment"]),
         "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),

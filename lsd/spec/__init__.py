@@ -21,7 +21,20 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
-from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.error_map import ErrorMap
+from lsd.spec.evaluate import (
+    Benchmark,
+    Cremi,
+    Evaluate,
+    ForegroundOverlap,
+    Mcm,
+    Metric,
+    Nerl,
+    ObjectDetection,
+    SkeletonScores,
+    Voi,
+)
+from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
 from lsd.spec.images import Images, Split
@@ -36,6 +49,12 @@ from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
+from lsd.spec.skeletons import (
+    SkeletonFiles,
+    SkeletonFormat,
+    SkeletonsOfLabels,
+    SkeletonSource,
+)
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.synthetic import Somata, Synthetic
@@ -74,6 +93,11 @@ from lsd.spec.weighting import (
 )
 
 __all__ = [
+    "Cremi",
+    "Mcm",
+    "Nerl",
+    "SkeletonScores",
+    "SkeletonsOfLabels",
     "NEAREST",
     "Affinities",
     "AroundObjects",
@@ -97,7 +121,10 @@ __all__ = [
     "Discriminative",
     "Elastic",
     "Embeddings",
+    "ErrorMap",
     "Evaluate",
+    "Export",
+    "ExportFormat",
     "Fixed",
     "Foreground",
     "ForegroundOverlap",
@@ -154,6 +181,9 @@ __all__ = [
     "Sharpen",
     "SignedDistance",
     "Simple",
+    "SkeletonFiles",
+    "SkeletonFormat",
+    "SkeletonSource",
     "SizeDifference",
     "Somata",
     "Spec",

@@ -22,10 +22,12 @@ from lsd.spec.base import (
     Shape,
     Spec,
 )
+from lsd.spec.effect import NoEffect
 from lsd.spec.error_place import CHOSEN
 from lsd.spec.images import IMAGES, MASKS, Images
 from lsd.spec.names import fault
 from lsd.spec.plurals import counted
+from lsd.spec.skeletons import AnySkeletons
 from lsd.spec.synthetic import Synthetic, VoxelSize
 from lsd.spec.user_paths import with_variables
 
@@ -64,8 +66,8 @@ class Sharpen(Spec):
 class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
-    path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
-                absolute or below the data root
+    path:       container (zarr folder, HDF5, TIFF, numpy or NIfTI file, folder of NIfTI files, or
+                one of a format of one's own), absolute or below the data root
     synthetic:  a made-up volume instead of a path
     images:     2D images in folders instead of a path: raw is "images", labels are "masks"
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
@@ -98,6 +100,10 @@ class Volume(Spec):
                 where a chunk of it was changed in place, by the sizes and times of its chunks; with
                 one they are not looked at, for data that does not change, lies on a slow network,
                 or has many millions of chunks: whoever changes it gives it another name
+    skeletons:  center lines of its neurons, that segmentations are scored along: a file or a
+                pattern, absolute or below the data root, `SkeletonFiles(...)` where more is to be
+                said of them; "generated", of a synthetic volume; or "labels", to make them of its
+                labels.  None: there are none
     name:       names the outputs; "<file stem>_<part>" by default
     """
 
@@ -122,6 +128,12 @@ class Volume(Spec):
     fit: Literal["refuse", "intersect"] = "refuse"
     weight: PositiveFloat = 1.0
     revision: Annotated[str, Field(min_length=1)] | None = None
+    # not written where there are none: volumes of before had no such field
+    skeletons: Annotated[
+        AnySkeletons | None,
+        NoEffect("no voxel is made from them"),
+        Field(exclude_if=lambda skeletons: skeletons is None),
+    ] = None
     name: str | None = None
 
     @field_validator("name")

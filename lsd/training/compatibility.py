@@ -15,6 +15,7 @@ MAY_CHANGE = (
     "predict",
     "segment",
     "locate",
+    "seeds",
     "evaluate",
     *(
         f"train.{field}"

@@ -225,7 +225,7 @@ def _closed(array: Array) -> Array:
 
 
 def _input(volume: OpenVolume, spec: Volume, data_root: Path, read: dict[str, Roi]) -> VolumeInput:
-    arrays = _arrays(volume)
+    arrays, spec = _arrays(volume), spec.derive(skeletons=None)
     states = {
         name: ArrayState.of(arrays[name], roi, revision=volume.spec.revision)
         for name, roi in read.items()

@@ -30,6 +30,7 @@ from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.region import part_of, within
 from lsd.volumes.scale import at_scale, covered, whole_within
 from lsd.volumes.sharpen import sharpen_margin, sharpened
+from lsd.volumes.skeletons.sources import source_of
 from lsd.volumes.units import Remainder
 
 
@@ -245,6 +246,9 @@ def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
             role: _read_as(volume, role, _single(role, array)).cropped(roi)
             for role, array in truth.items()
         }
+        if volume.skeletons is not None:
+            source = source_of(volume.skeletons)
+            source.check(volume, voxel_size=raw.voxel_size, data_root=data_root)
         return OpenVolume(
             name=name,
             spec=volume,

@@ -8,6 +8,7 @@ from lsd.spec import (
     Head,
     Locate,
     Network,
+    Seeds,
     Stage,
     Synthetic,
     Train,
@@ -47,6 +48,7 @@ def _config(**changes):
         {"train": Train(iterations=10, workers=7, device="cpu")},
         {"evaluate": Evaluate(connected=True)},
         {"locate": Locate(threshold=0.3, min_size=7)},
+        {"seeds": Seeds(window=(32, 32, 32), threshold=0.3)},
     ],
 )
 def test_free_fields_may_change(changes) -> None:

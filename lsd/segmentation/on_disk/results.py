@@ -16,6 +16,7 @@ from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.on_disk.lists import SEGMENTATION
+from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.on_disk.tables import (
     FragmentPlaces,
     Table,
@@ -68,6 +69,12 @@ class Segmented:
         Segment.revision."""
         return segmentation_input(self.array, roi, made_from=self.made_from, revision=revision)
 
+    def in_blocks(self, roi: Roi, container: Path, *, revision: str | None) -> SegmentsInput:
+        """The segments of `roi` as what a step depends on that reads them; the table is written
+        into `container` where it is not on disk yet."""
+        table = None if self.table_in is None else self.table_in(container)
+        return SegmentsInput(ids=self.as_input(roi, revision=revision), table=table)
+
     def check(self, ids: NDArray[np.uint64]) -> None:
         """Raises ValueError where one of these is no id of the array's."""
         if self.table is None:
@@ -116,6 +123,11 @@ class Results(ABC):
         """How surely each voxel is of a segment, 0..1, where the decoder says so."""
         return None
 
+    def edges(self) -> Iterator[NDArray[Any]] | None:
+        """The region graph: edges between fragments, rows of u, v and score, in pieces; None where
+        nothing was joined."""
+        return None
+
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold, of all the world 0 where there are none."""
         return self.at(threshold).read(roi)
@@ -148,6 +160,10 @@ class JoinedResults(Results):
     def fragments(self) -> Segmented:
         """Each a segment of its own."""
         return Segmented(self.array, self.made_from)
+
+    def edges(self) -> Iterator[NDArray[Any]]:
+        """Those of the container."""
+        return edge_pieces(step_folder(self.container, "edges"))
 
     def table(self, threshold: float) -> Table:
         """The segment of each fragment, from disk, or, for a threshold that was not asked for
@@ -262,13 +278,13 @@ class OtherResults(ValueError):
         self.differences = tuple(differences)
 
 
-def refuse(path: Path, differences: Sequence[str]) -> None:
-    """Raises OtherResults if segmenting again would give something else, so that nobody takes the
-    scores of one checkpoint for those of another."""
+def refuse(path: Path, differences: Sequence[str], *, command: str = "segment") -> None:
+    """Raises OtherResults if segmenting again, by the command that wrote it, would give something
+    else, so that nobody takes the scores of one checkpoint for those of another."""
     if differences:
         raise OtherResults(
-            f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
-            f"{typed('segment')} again, or evaluate with what was asked for there",
+            f"{path} is not what {typed(command)} would give now: {'; '.join(differences)}; run "
+            f"{typed(command)} again, or evaluate with what was asked for there",
             differences,
         )
 

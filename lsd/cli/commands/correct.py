@@ -1,0 +1,94 @@
+"""Bring what people corrected of a segmentation back: a new segmentation, and truth to train on.
+
+CORRECTIONS is JSON, of which each part may be left out:
+
+    {"joins":   [[17, 23], [17, [1200.0, 340.0, 96.0]]],
+     "cuts":    [[31, 40]],
+     "painted": "painted.zarr:labels",
+     "trusted": [17, 31]}
+
+joins are pairs of fragments of one neuron, cuts pairs that are not, each named by its id, or by a
+place in it, nm z y x; a segment has the id of one of its fragments.  painted is an array of ids on
+the voxels of the segmentation, 0 where that is right.  Training may learn from the segments that
+`trusted` names, by default those that joins and cuts are about, and from what is painted.
+runs/NAME/corrected/VOLUME.zarr then holds `labels` and `labels_mask`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lsd.cli.command import GOES_ON, guarded, quiet_libraries, say
+from lsd.cli.help import width
+from lsd.cli.pipes import may_be_closed
+from lsd.cli.run_folder import run_config
+from lsd.spec import Workers
+from lsd.spec.corrections import Corrections
+from lsd.spec.mistakes import ConfigError, lines
+from lsd.spec.user_paths import expanded
+from lsd.system.commands import hand_on
+
+
+@may_be_closed()
+def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
+    """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
+    arguments = _parser(program).parse_intermixed_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
+    )
+    quiet_libraries()
+    hand_on()
+    guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
+
+
+def _parser(program: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=__doc__,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="folder of the run, as in runs/NAME")
+    add("volume", metavar="VOLUME", help="of the run, by its name")
+    add("corrections", metavar="CORRECTIONS", type=Path, help="file, JSON")
+    add("words", nargs="*", metavar="key=value", help="changes of the config of the run")
+    add("--threshold", type=float, metavar="T",
+        help="of the segmentation (default: that which validation picked)")  # fmt: skip
+    add("--workers", type=int, default=0, metavar="N",
+        help="share the blocks among N processes (default: this one)")  # fmt: skip
+    add("--debug", action="store_true", help="show the traceback of a failure")
+    return parser
+
+
+def _do(arguments: argparse.Namespace) -> None:
+    """Imports late, so that wrong arguments are refused at once."""
+    corrections = read_corrections(expanded(arguments.corrections))
+    config = run_config(arguments.run, arguments.words)
+    from lsd.report.exports.correct import correct, training_volume
+    from lsd.report.exports.run import exported_volumes
+    from lsd.spec.exports import Export
+
+    settings = Export(
+        volumes=(arguments.volume,),
+        threshold=arguments.threshold,
+        workers=Workers(count=arguments.workers),
+    )
+    for volume in exported_volumes(config, settings, progress=say):
+        say("written:", str(correct(volume, corrections)))
+        say(f"to train on it: {training_volume(volume)}")
+
+
+def read_corrections(path: Path) -> Corrections:
+    """Corrections in a file.  Raises ConfigError where it cannot be read, or says what cannot
+    be."""
+    try:
+        return Corrections.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in lines(error))) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a file of corrections") from error

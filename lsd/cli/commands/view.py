@@ -1,0 +1,86 @@
+"""Look at a volume of a run in neuroglancer: raw, truth, predicted heads, fragments, segmentations,
+skeletons and error sites, read from disk as they are looked at.
+
+It prints an address, which a browser of this machine opens, and serves it until Ctrl-C.  How layers
+are set, where one is and what one notes is kept in runs/NAME/viewer.json, and comes up again.  On
+another machine, `ssh -L PORT:localhost:PORT` with --port PORT brings the address here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsd.cli.command import guarded, quiet_libraries, say
+from lsd.cli.help import width
+from lsd.cli.pipes import may_be_closed
+from lsd.cli.run_folder import run_config
+from lsd.spec.paths import viewer_state
+
+
+@may_be_closed()
+def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
+    """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
+    arguments = _parser(program).parse_intermixed_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
+    )
+    quiet_libraries()
+    guarded(
+        lambda: _do(arguments),
+        debug=arguments.debug,
+        interrupted="no longer served; the same command brings it up again as it was",
+    )
+
+
+def _parser(program: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=__doc__,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="folder of the run, as in runs/NAME")
+    add("words", nargs="*", metavar="VOLUME",
+        help="name of the volume (default: the first that was predicted), and key=value, changes "
+        "of the config of the run")  # fmt: skip
+    add("--open", action="store_true", help="open the address in a browser")
+    add("--screenshot", type=Path, metavar="FILE",
+        help="take a picture (PNG) by a browser that nobody sees, and end")  # fmt: skip
+    add("--state", type=Path, metavar="FILE",
+        help="where the state is kept (default: RUN/viewer.json)")  # fmt: skip
+    add("--host", default="127.0.0.1", metavar="ADDRESS",
+        help="that is listened at (default: %(default)s, this machine alone)")  # fmt: skip
+    add("--port", type=int, default=0, metavar="N", help="default: one that is free")
+    add("--debug", action="store_true", help="show the traceback of a failure")
+    return parser
+
+
+def _do(arguments: argparse.Namespace) -> None:
+    """Imports late, so that wrong arguments are refused at once."""
+    overrides = [word for word in arguments.words if "=" in word]
+    volumes = [word for word in arguments.words if "=" not in word]
+    if len(volumes) > 1:
+        raise ValueError(f"one volume is looked at, got {', '.join(volumes)}")
+    config = run_config(arguments.run, overrides)
+    from lsd.report.viewer.browser import screenshot
+    from lsd.report.viewer.run import view
+
+    viewing = view(
+        config,
+        *volumes,
+        file=arguments.state or viewer_state(config),
+        host=arguments.host,
+        port=arguments.port,
+    )
+    if arguments.screenshot:
+        screenshot(viewing.viewer, arguments.screenshot)
+        say("written:", str(arguments.screenshot))
+        return
+    say(f"{viewing.address}\nserved until Ctrl-C; its state is kept in {viewing.file}")
+    if arguments.open:
+        webbrowser.open(viewing.address)
+    viewing.serve()

@@ -1,0 +1,147 @@
+"""Cuts of a region graph, each where it is weakest, until its parts hold one skeleton each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from lsd.arrays.min_cut import Arcs
+
+Ids = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
+SegmentsOf = Callable[[Ids], Ids]
+# ends (m, 2) and scores (m,)
+EdgePiece = tuple[Ids, NDArray[Any]]
+
+# flows are of whole numbers: capacities are counted in millionths
+_STEPS = 1_000_000
+
+
+class Lines(NamedTuple):
+    """Nodes of skeletons: the fragment, the skeleton (numbered from 0) and the position of each."""
+
+    fragments: Ids
+    skeletons: Numbers
+    positions: NDArray[np.float64]
+
+    def of(self, chosen: NDArray[Any]) -> Lines:
+        """Those that are chosen, by a mask or indices."""
+        return Lines(self.fragments[chosen], self.skeletons[chosen], self.positions[chosen])
+
+
+class RegionGraph(NamedTuple):
+    """Edges (m, 2) between fragments, and how much it takes to cut each (m,), in millionths."""
+
+    edges: Ids
+    capacities: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, edges: Ids, scores: NDArray[Any]) -> RegionGraph:
+        """The capacity of an edge is 1 - score."""
+        capacities = np.rint(_STEPS * (1 - np.asarray(scores, np.float64)))
+        return cls(edges, np.clip(capacities, 0, _STEPS).astype(np.int32))
+
+
+class Separated(NamedTuple):
+    """cuts:  (c, 2) between which two skeletons each cut was made
+    parts: (c + 1,) the skeleton of each part
+    """
+
+    cuts: Numbers
+    parts: Numbers
+
+
+def graphs_of(
+    segments: Ids, pieces: Iterable[EdgePiece], *, segments_of: SegmentsOf, threshold: float
+) -> Iterator[RegionGraph]:
+    """The graph of each of these segments (ascending), of edges with score <= threshold.
+
+    Pieces are looked at once; what is kept of them is edges inside of these segments.
+    """
+    if not len(segments):
+        return
+    nothing = (np.zeros(0, np.int64), np.zeros((0, 2), np.uint64), np.zeros(0, np.float32))
+    kept = [nothing, *(_inside(segments, piece, segments_of, threshold) for piece in pieces)]
+    number, edges, scores = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
+    order = np.argsort(number, kind="stable")
+    first = np.searchsorted(number[order], np.arange(len(segments) + 1))
+    for begin, end in pairwise(first):
+        own = order[begin:end]
+        yield RegionGraph.of(edges[own], scores[own])
+
+
+def _inside(
+    segments: Ids, piece: EdgePiece, segments_of: SegmentsOf, threshold: float
+) -> tuple[Numbers, Ids, NDArray[Any]]:
+    """The edges of a piece that join two fragments of one of the segments, and which."""
+    edges, scores = piece
+    # a Python float is compared in the precision of the scores
+    joins = (scores <= threshold) & np.asarray((edges != 0).all(axis=1))
+    edges, scores = edges[joins], scores[joins]
+    of_edges = segments_of(edges[:, 0])
+    number = np.minimum(np.searchsorted(segments, of_edges), len(segments) - 1)
+    inside = segments[number] == of_edges
+    return number[inside], edges[inside], scores[inside]
+
+
+def separate(graph: RegionGraph, lines: Lines) -> Separated:
+    """Cuts a segment between its two skeletons with the most nodes (among equals, those with the
+    highest numbers), and each side of the cut again, until each part holds one skeleton.
+
+    A cut takes the edges with the lowest sum of capacities, between the fragments of the closest
+    nodes of the two; one side is what is still reached from the first of them.
+    """
+    names = np.union1d(graph.edges, lines.fragments)
+    arcs = Arcs.of(len(names), np.searchsorted(names, graph.edges), graph.capacities)
+    places, part = np.searchsorted(names, lines.fragments), np.zeros(len(names), np.int64)
+    skeletons, owner = np.unique(lines.skeletons, return_inverse=True)
+    stack = [np.arange(len(places))]
+    cuts: list[tuple[int, int]] = []
+    parts: list[int] = []
+    while stack:
+        nodes = stack.pop()
+        counts = np.bincount(owner[nodes])
+        present = np.flatnonzero(counts)
+        if len(present) == 1:
+            parts.append(present[0])
+            continue
+        first, second = present[np.lexsort((present, counts[present]))[-2:]]
+        cuts.append((first, second))
+        between = _closest(lines.positions[nodes], owner[nodes], first, second)
+        begin, end = places[nodes[list(between)]].tolist()
+        # of the parts that a cut makes, one gets a new number
+        part[arcs.source_side(part, begin, end)] = len(cuts)
+        beside = part[places[nodes]] == len(cuts)
+        stack += [nodes[beside], nodes[~beside]]
+    return Separated(
+        skeletons[np.array(cuts, np.int64)].reshape(-1, 2), skeletons[np.array(parts, np.int64)]
+    )
+
+
+def _closest(
+    positions: NDArray[np.float64], owner: Numbers, first: int, second: int
+) -> tuple[int, int]:
+    """The closest nodes of two skeletons; of pairs that are as close, the one that comes first.
+    owner: the skeleton of each node."""
+    ones, others = (np.flatnonzero(owner == skeleton) for skeleton in (first, second))
+    distances, _ = KDTree(positions[others]).query(positions[ones])
+    one = ones[np.argmin(distances)]
+    squares = ((positions[others] - positions[one]) ** 2).sum(axis=1)
+    return int(one), int(others[np.argmin(squares)])
+
+
+def apart(graph: RegionGraph, fragments: Ids, source: int, sink: int) -> NDArray[np.bool_]:
+    """Which of the fragments (ascending) of a graph lie on the side of `source` of the weakest cut
+    between it and `sink`; edges with another end are passed over."""
+    inside = np.isin(graph.edges, fragments).all(axis=1)
+    ends = np.searchsorted(fragments, graph.edges[inside])
+    arcs = Arcs.of(len(fragments), ends, graph.capacities[inside])
+    begin, end = np.searchsorted(fragments, np.array([source, sink], np.uint64)).tolist()
+    reached = np.zeros(len(fragments), np.bool_)
+    reached[arcs.source_side(np.zeros(len(fragments), np.int64), begin, end)] = True
+    return reached

@@ -1,0 +1,1 @@
+"""Runs as files of other programs, and what people corrected in those, coming back."""

@@ -1,0 +1,208 @@
+"""Corrections come back: a new segmentation, and truth for training, masked where nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from funlib.geometry import Roi
+
+from lsd.blockwise.on_disk.grid import chunk_shape, tile
+from lsd.blockwise.on_disk.step import Step, step_folder
+from lsd.evaluation.cuts import EdgePiece, graphs_of
+from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
+from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
+from lsd.report.exports.exporter import ExportedVolume
+from lsd.report.exports.graph import fragments_of
+from lsd.report.images import ImageInput, image_at
+from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.over_blocks.fragments import FRAGMENTS
+from lsd.spec.corrections import Corrections, Named
+from lsd.spec.paths import corrected, segmentation
+from lsd.spec.plurals import counted
+from lsd.spec.user_paths import expanded
+from lsd.volumes.array import Array
+from lsd.volumes.create import create_array
+from lsd.volumes.units import agree, whole_voxels
+
+Pair = tuple[int, int]
+# voxels that are written at once, along each axis
+_BLOCK = {2: 1024, 3: 128}
+
+
+class Changed(NamedTuple):
+    """What joins and cuts change; see `CorrectedJob`."""
+
+    parts: tuple[Pair, ...]
+    names: tuple[Pair, ...]
+    trusted: tuple[int, ...]
+
+
+def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
+    """Writes the corrected segmentation of a volume to runs/<name>/corrected/<volume>.zarr, as
+    `labels`, and as `labels_mask` what of it is known; returns the container.
+
+    Blocks that are done stay done; other corrections make all of it anew.
+    Raises ValueError where a fragment is not there, what is to be apart is joined, or what is
+    painted lies on other voxels.
+    """
+    changes = _changed(volume, corrections)
+    job = CorrectedJob(
+        segmentation=volume.segmentation.as_input(),
+        fragments=volume.image(FRAGMENTS).as_input() if changes.parts else None,
+        painted=_painted(volume, corrections),
+        nothing=corrections.nothing,
+        margin=corrections.margin,
+        **changes._asdict(),
+    )
+    step = _step(volume, job)
+    volume.running.run(step, create=lambda: _create(step, volume.segmentation.array))
+    joins, cuts = counted(len(corrections.joins), "join"), counted(len(corrections.cuts), "cut")
+    known = counted(len(changes.trusted), "segment")
+    volume.running.say(f"{joins} and {cuts}; {known} trusted, in {step.container}")
+    return step.container
+
+
+def _create(step: Step, array: Array) -> None:
+    for name, dtype in ((LABELS, np.uint64), (MASK, np.uint8)):
+        create_array(
+            step.container,
+            name,
+            roi=array.roi,
+            voxel_size=array.voxel_size,
+            remainder=array.remainder,
+            calibrated=array.calibrated,
+            dtype=dtype,
+            labels=True,
+            chunks=chunk_shape(step.grid.write_shape),
+        )
+
+
+def training_volume(volume: ExportedVolume) -> str:
+    """How a config names the corrected volume, to train on it."""
+    spec, container = (
+        volume.config.dataset.volumes()[volume.name],
+        corrected(volume.config, volume.name),
+    )
+    source = f"path={spec.path!r}" if spec.path else "synthetic=..."
+    return (
+        f"Volume({source}, raw={spec.raw!r}, labels={f'{container}:{LABELS}'!r}, "
+        f"labels_mask={f'{container}:{MASK}'!r})"
+    )
+
+
+def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:
+    roi = volume.segmentation.array.roi
+    shape = [min(n, _BLOCK[roi.dims]) for n in roi.shape]
+    around = (job.margin,) * roi.dims
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(around, around))
+    container = corrected(volume.config, volume.name)
+    return Step("corrected", container, grid, job, arrays=(LABELS, MASK))
+
+
+def _changed(volume: ExportedVolume, corrections: Corrections) -> Changed:
+    joins = [_ends(volume, pair) for pair in corrections.joins]
+    cuts = [_ends(volume, pair) for pair in corrections.cuts]
+    parts = _parts(volume, cuts) if cuts else {}
+
+    def part(fragment: int) -> int:
+        return parts.get(fragment) or _segment(volume, fragment)
+
+    names = joined([(part(one), part(other)) for one, other in joins])
+    ends = {end for pair in cuts for end in pair}
+    refuse_contradictions(cuts, {end: part(end) for end in ends}, names)
+    named = (
+        [end for pair in (*joins, *cuts) for end in pair]
+        if corrections.trusted is None
+        else [_id(volume, name) for name in corrections.trusted]
+    )
+    trusted = {names.get(part(end), part(end)) for end in named}
+    return Changed(
+        tuple(sorted(parts.items())), tuple(sorted(names.items())), tuple(sorted(trusted))
+    )
+
+
+def _parts(volume: ExportedVolume, cuts: Sequence[Pair]) -> dict[int, int]:
+    """The part of each fragment of the segments that are cut."""
+    fragments_of(volume)
+    table, threshold = volume.results.at(volume.threshold).table, volume.threshold
+    assert table is not None, "it has fragments"
+    assert threshold is not None, "what is joined is joined up to a threshold"
+    of_cuts = [(_segment(volume, one), _segment(volume, other)) for one, other in cuts]
+    segments = np.unique([one for one, other in of_cuts if one == other]).astype(np.uint64)
+    held = np.flatnonzero(np.isin(table.segments, segments))
+    ids, owners = table.places.id_of(held), np.asarray(table.segments[held])
+    graphs = graphs_of(
+        segments,
+        _pieces(segmentation(volume.config, volume.name)),
+        segments_of=table.look_up,
+        threshold=threshold,
+    )
+    parts: dict[int, int] = {}
+    for segment, graph in zip(segments, graphs, strict=True):
+        own = Segment(np.sort(ids[owners == segment]), graph)
+        pairs = [cut for cut, of in zip(cuts, of_cuts, strict=True) if of == (segment, segment)]
+        parts |= dict(zip(own.fragments.tolist(), cut(own, pairs).tolist(), strict=True))
+    return parts
+
+
+def _pieces(container: Path) -> Iterator[EdgePiece]:
+    for edges in edge_pieces(step_folder(container, "edges")):
+        yield np.stack([edges["u"], edges["v"]], axis=1), edges["score"]
+
+
+def _segment(volume: ExportedVolume, fragment: int) -> int:
+    """The segment of a fragment; of a segment that was made of none, itself."""
+    segmented = volume.results.at(volume.threshold)
+    return int(segmented.segments(np.array([fragment], np.uint64))[0])
+
+
+def _ends(volume: ExportedVolume, pair: tuple[Named, Named]) -> Pair:
+    one, other = (_id(volume, end) for end in pair)
+    if one == other:
+        raise ValueError(f"{pair[0]} and {pair[1]} are both in fragment {one}; name two")
+    return one, other
+
+
+def _id(volume: ExportedVolume, named: Named) -> int:
+    """The fragment that is meant.  ValueError where there is none."""
+    segmented = volume.results.at(volume.threshold)
+    if isinstance(named, tuple):
+        array = segmented.array
+        if len(named) != array.roi.dims:
+            raise ValueError(f"a place of this volume has {array.roi.dims} numbers, got {named}")
+        rest = [nm - float(part) for nm, part in zip(named, array.remainder, strict=True)]
+        # the voxel that holds the place, not the nearest corner
+        middle = [nm - size / 2 for nm, size in zip(rest, array.voxel_size, strict=True)]
+        voxel = whole_voxels(middle, array.voxel_size)
+        ids = array.read(Roi(voxel, (1,) * len(named)), beyond="zero")
+        if not ids.any():
+            raise ValueError(f"there is no fragment at {named} nm of volume {volume.name!r}")
+        return int(ids.reshape(-1)[0])
+    segmented.check(np.array([named], np.uint64))
+    return int(named)
+
+
+def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | None:
+    """What is painted.  ValueError where it lies on other voxels than the segmentation."""
+    if corrections.painted is None:
+        return None
+    array = volume.segmentation.array
+    image = image_at(*_container_and_name(corrections.painted), "painted", "labels")
+    if not agree(image.array.voxel_size, array.voxel_size):
+        raise ValueError(
+            f"{image.array.name} has voxels of {image.array.voxel_size} nm, the segmentation of "
+            f"{array.voxel_size}; paint on the voxels of the segmentation"
+        )
+    image.array.on_grid(array.remainder)
+    return image.as_input()
+
+
+def _container_and_name(reference: str) -> tuple[Path, str]:
+    """Of "file.zarr:name"; a file of one array needs no name."""
+    path, _, name = reference.rpartition(":")
+    if not path or expanded(reference).exists():
+        return expanded(reference), ""
+    return expanded(path), name

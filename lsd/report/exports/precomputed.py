@@ -1,0 +1,164 @@
+"""Images as neuroglancer precomputed volumes: each scale block by block, from the finest voxels."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.grid import Block, tile
+from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.on_disk.written import steps_of
+from lsd.report.exports.exporter import ExportedVolume, Exporter, Running
+from lsd.report.images import Image, ImageInput, level_of, read_level
+from lsd.spec.exports import Precomputed
+from lsd.volumes.levels import Factor, factors
+from lsd.volumes.precomputed import Scale, create_scale, keys_of, open_scale, space_of
+from lsd.volumes.scale import covering
+from lsd.volumes.units import exact
+
+log = logging.getLogger(__name__)
+
+# voxels of a scale that are written at once, along each axis, where it is not sharded
+_BLOCK = 128
+# more than any volume has
+_MANY = 64
+
+
+class PrecomputedExport(Exporter[Precomputed]):
+    """A folder for each image."""
+
+    def write(self, volume: ExportedVolume) -> list[Path]:
+        """All scales of all images."""
+        return [
+            write_precomputed(volume.running, image, folder_of(volume, image), self.spec)
+            for image in volume.images.values()
+        ]
+
+
+def folder_of(volume: ExportedVolume, image: Image) -> Path:
+    """Where an image of a volume is written: segmentation_0.5.precomputed."""
+    return volume.folder / f"{image.name.replace('/', '_')}.precomputed"
+
+
+def write_precomputed(running: Running, image: Image, folder: Path, spec: Precomputed) -> Path:
+    """Writes an image to a folder, what of it is not there yet; returns the folder.
+
+    What there is of another image, or of other chunks, is removed first, which is said.
+    """
+    source = image.as_input()
+    scales = {factor: _scale(image, factor, spec) for factor in _factors(image, spec)}
+    steps = [
+        _step(folder, ScaleJob(image=source, factor=factor, scale=scale.key, spec=spec), image)
+        for factor, scale in scales.items()
+    ]
+    _remove_others(folder, steps, [scale.key for scale in scales.values()])
+    # before a block is written: `info` lists the scales, finest first
+    for scale in scales.values():
+        array = image.array
+        create_scale(
+            folder, scale, dtype=array.dtype, channels=array.channels or 1, ids=image.holds_ids
+        )
+    for step in steps:
+        running.run(step)
+    return folder
+
+
+class ScaleJob(Job):
+    """A scale of a precomputed volume; see `ScaleFunction`.
+
+    factor: voxels of the image in one of it, along each axis; scale: its key
+    """
+
+    image: ImageInput
+    factor: Factor
+    scale: str
+    spec: Precomputed
+
+    def open(self, container: Path, worker: int) -> ScaleFunction:
+        """Ready to be called."""
+        return ScaleFunction(self, container)
+
+
+class ScaleFunction:
+    """Writes each block of a scale, from the image, which is made coarser as it is read."""
+
+    def __init__(self, job: ScaleJob, container: Path) -> None:
+        self.level = level_of(job.image.open(), job.factor, job.image.of)
+        self.store = open_scale(container, job.scale)
+
+    def read(self, block: Block) -> NDArray[Any]:
+        """Voxels (c, z, y, x) of the block."""
+        return read_level(self.level, block.write)
+
+    def compute(self, block: Block, source: NDArray[Any]) -> Output:
+        """Writes them: the volume is no array of the container."""
+        _, roi = space_of(self.level.voxel_size, block.write)
+        self.store.write(source, roi)
+        return Output()
+
+
+def _factors(image: Image, spec: Precomputed) -> list[Factor]:
+    """Voxels in one of each scale, finest first, until one chunk holds all of the last."""
+    array = image.array
+    made: list[Factor] = [(1,) * array.roi.dims]
+    for factor in factors(array.voxel_size, array.roi.shape, spec.levels or _MANY):
+        if spec.levels is None and _fits(image, made[-1], spec):
+            break
+        made.append(factor)
+    return made
+
+
+def _fits(image: Image, factor: Factor, spec: Precomputed) -> bool:
+    shape = covering(image.array.roi, factor).shape
+    return all(n <= chunk for n, chunk in zip(shape, spec.chunk[-len(shape) :], strict=True))
+
+
+def _scale(image: Image, factor: Factor, spec: Precomputed) -> Scale:
+    array = image.array
+    sizes = [float(exact(nm) * f) for nm, f in zip(array.voxel_size, factor, strict=True)]
+    voxel_size, roi = space_of(sizes, covering(array.roi, factor))
+    chunk = (1, *spec.chunk[-2:]) if array.roi.dims == 2 else spec.chunk
+    key = "_".join(f"{nm:g}" for nm in reversed(voxel_size))
+    return Scale(key, roi, voxel_size, chunk, shard=spec.shard if spec.sharded else None)
+
+
+def _step(folder: Path, job: ScaleJob, image: Image) -> Step:
+    roi, spec = covering(image.array.roi, job.factor), job.spec
+    chunk = spec.chunk[-roi.dims :]
+    shape = [n * (spec.shard if spec.sharded else max(1, _BLOCK // n)) for n in chunk]
+    none = (0,) * roi.dims
+    # a block begins where the volume does, so it is whole chunks, or one shard
+    grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
+    return Step(f"scale-{'x'.join(map(str, job.factor))}", folder, grid, job)
+
+
+def _remove_others(folder: Path, steps: Sequence[Step], keys: Sequence[str]) -> None:
+    """Removes what an earlier export left where it is not what these steps write.
+
+    Raises ValueError where there is a volume that this program did not write.
+    """
+    there, recorded = keys_of(folder), {step.name: step for step in steps_of(folder)}
+    if there and not recorded:
+        raise ValueError(
+            f"{folder} holds a volume that this program did not write, and is not written over: "
+            f"move it elsewhere"
+        )
+    differing = [
+        line
+        for step in steps
+        if step.name in recorded
+        for line in step.differs(recorded[step.name])
+    ]
+    if differing or not set(there) <= set(keys) or (recorded and not there):
+        log.info("%s is made anew: %s", folder, "; ".join(differing) or "other scales")
+        for key in there:
+            shutil.rmtree(folder / key, ignore_errors=True)
+        shutil.rmtree(folder / "blocks", ignore_errors=True)
+        (folder / "info").unlink(missing_ok=True)

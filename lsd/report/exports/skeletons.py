@@ -1,0 +1,56 @@
+"""Center lines of segments, as files and where a precomputed segmentation shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lsd.arrays.skeletons import Skeletons
+from lsd.report.exports.exporter import ExportedVolume, Exporter
+from lsd.report.exports.precomputed import folder_of, write_precomputed
+from lsd.spec.exports import Precomputed, SegmentSkeletons
+from lsd.system.memory import available
+from lsd.volumes.array import Array
+from lsd.volumes.precomputed import keys_of, note_in_info
+from lsd.volumes.skeletons import write_skeletons
+from lsd.volumes.skeletons.from_labels import skeletons_of
+from lsd.volumes.units import lengths
+
+_FOLDER = "skeletons"
+# bytes of memory a voxel, of ids and what lines are found with
+_PER_VOXEL = 24
+
+
+class SkeletonExport(Exporter[SegmentSkeletons]):
+    """A file of all lines, and a folder `skeletons` in that of the precomputed segmentation, which
+    is written if it is not there."""
+
+    def write(self, volume: ExportedVolume) -> list[Path]:
+        """Lines of all segments that are large enough."""
+        image = volume.segmentation
+        file = volume.folder / f"skeletons{self.spec.suffix}"
+        made = made_of(image.array, min_size=self.spec.min_size)
+        write_skeletons(made, file, voxel_size=image.array.voxel_size)
+        folder = folder_of(volume, image)
+        if not keys_of(folder):
+            write_precomputed(volume.running, image, folder, Precomputed())
+        write_skeletons(made, folder / _FOLDER)
+        note_in_info(folder, {"skeletons": _FOLDER})
+        volume.running.say(f"{len(set(made.skeleton_ids.tolist()))} skeletons, {len(made)} nodes")
+        return [file, folder / _FOLDER]
+
+
+def made_of(array: Array, *, min_size: int) -> Skeletons:
+    """Lines of the ids of an array, which is read whole.  Raises ValueError where it does not fit
+    into memory."""
+    needed, free = _PER_VOXEL * int(array.roi.size), available()
+    if free is not None and needed > free:
+        raise ValueError(
+            f"{array.name}: center lines of {array.roi.size} voxels take about {needed / 1e9:.2g} "
+            f"GB of memory, {free / 1e9:.2g} GB are free; export a part of the volume, or find more"
+        )
+    return skeletons_of(
+        array.read(array.roi),
+        voxel_size=array.voxel_size,
+        offset=lengths(array.roi.begin, array.voxel_size, array.remainder),
+        min_size=min_size,
+    )

@@ -1,0 +1,2 @@
+"""A run in neuroglancer, an extra: its arrays served from disk, part by part, as they are looked
+at."""

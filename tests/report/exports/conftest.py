@@ -1,0 +1,6 @@
+"""Runs of the tests of segmentation are exported here."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "segmentation"))

@@ -1,0 +1,167 @@
+"""Corrections of a run come back as a segmentation, and as truth that training may learn from."""
+
+import json
+
+import numpy as np
+import pytest
+from run_with_segments import THRESHOLD, VOLUME, segmented_run
+from scipy import ndimage
+
+from lsd.cli.commands.correct import main
+from lsd.report.exports.correct import correct, training_volume
+from lsd.report.exports.run import export, exported_volumes
+from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.spec import Volume
+from lsd.spec.corrections import Corrections
+from lsd.spec.exports import Export, Precomputed
+from lsd.spec.paths import corrected, run_folder, segmentation
+from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
+from lsd.volumes.volume import open_volume
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    return segmented_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def volume(config):
+    [volume] = exported_volumes(config, Export(threshold=THRESHOLD), progress=lambda line: None)
+    return volume
+
+
+def read(path, name):
+    array = open_array(path, name)
+    return array.read(array.roi), array
+
+
+def segments(config):
+    fragments, _ = read(segmentation(config, VOLUME), "fragments")
+    labels, array = read(segmentation(config, VOLUME), f"segmentation/{THRESHOLD}")
+    return fragments, labels, array
+
+
+def merged(fragments, labels):
+    """Two fragments of the segment that has most of them."""
+    of = [(len(np.unique(fragments[labels == label])), label) for label in np.unique(labels)[1:]]
+    ids = np.unique(fragments[labels == max(of)[1]])
+    return int(ids[0]), int(ids[-1])
+
+
+def test_joins_and_cuts(config, volume) -> None:
+    fragments, labels, array = segments(config)
+    one, other = merged(fragments, labels)
+    apart = [int(label) for label in np.unique(labels)[1:] if label not in labels[fragments == one]]
+    place = np.argwhere(labels == apart[1])[0] + np.array(array.roi.begin)
+    middle = tuple((place + 0.5) * array.voxel_size)
+    corrections = Corrections(joins=[(apart[0], middle)], cuts=[(one, other)])
+    container = correct(volume, corrections)
+    assert container == corrected(config, VOLUME)
+    found, _ = read(container, "labels")
+    # what is apart, and what is one
+    assert set(found[fragments == one]) != set(found[fragments == other])
+    both = found[(labels == apart[0]) | (labels == apart[1])]
+    assert set(both.tolist()) == {min(apart[:2])}
+    # the rest is as it was, and fragments stay whole
+    rest = ~np.isin(labels, [*apart[:2], labels[fragments == one][0]])
+    np.testing.assert_array_equal(found[rest], labels[rest])
+    pairs = np.unique(np.stack([fragments.ravel(), found.ravel()]), axis=1)
+    assert len(np.unique(pairs[0])) == pairs.shape[1]
+    # the cut takes edges of less weight than those around either of the two fragments
+    edges = np.concatenate([*edge_pieces(segmentation(config, VOLUME) / "blocks" / "edges")])
+    inside = edges[edges["score"] <= np.float32(THRESHOLD)]
+    part = dict(zip(pairs[0].tolist(), pairs[1].tolist(), strict=True))
+    weight = {
+        end: sum(1 - row["score"] for row in inside if end in (row["u"], row["v"]))
+        for end in (one, other)
+    }
+    own = set(np.unique(fragments[labels == labels[fragments == one][0]]).tolist())
+    crossing = sum(
+        1 - row["score"]
+        for row in inside
+        if {int(row["u"]), int(row["v"])} <= own and part[int(row["u"])] != part[int(row["v"])]
+    )
+    assert crossing <= min(weight.values()) + 1e-4
+    # what is known: the segments that were corrected, and a voxel around them
+    mask, _ = read(container, "labels_mask")
+    trusted = np.isin(found, [min(apart[:2]), part[one], part[other]]) & (found > 0)
+    np.testing.assert_array_equal(mask, ndimage.maximum_filter(trusted, size=3))
+
+
+def test_painted_labels(config, volume, tmp_path) -> None:
+    _, labels, array = segments(config)
+    painted = np.zeros(labels.shape, np.uint32)
+    painted[2:4, 3:9, 3:9], painted[5, 5:9, 5:9] = 77_000, 1
+    grown = int(np.unique(labels)[1])
+    painted[8, 2:4, 2:4] = grown
+    create_array(
+        tmp_path / "p.zarr", "p", roi=array.roi, voxel_size=array.voxel_size, dtype=np.uint32
+    ).write(painted, array.roi)
+    corrections = Corrections(painted=f"{tmp_path}/p.zarr:p", nothing=1, margin=0)
+    found, _ = read(correct(volume, corrections), "labels")
+    expected = np.where(painted > 1, painted, labels)
+    expected[painted == 1] = 0
+    np.testing.assert_array_equal(found, expected)
+    mask, _ = read(corrected(config, VOLUME), "labels_mask")
+    np.testing.assert_array_equal(mask, painted > 0)
+
+
+def test_a_config_learns_from_it(config, volume) -> None:
+    fragments, labels, _ = segments(config)
+    one, other = merged(fragments, labels)
+    correct(volume, Corrections(cuts=[(one, other)], trusted=[one]))
+    spec = eval(training_volume(volume), {"Volume": Volume})
+    opened = open_volume(spec, name="corrected", data_root=run_folder(config).parents[1])
+    found, known = opened.read_truth(opened.roi)
+    assert known.any()
+    assert not known.all()
+    own = found == found[fragments == one][0]
+    assert known[own].all()
+    [folder] = export(
+        config, Export(formats=Precomputed(), images=("corrected",), threshold=THRESHOLD)
+    )
+    assert folder.name == "corrected.precomputed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"joins": [[10**15, 1]]}, "is none of the"),
+        ({"joins": [["first", "first"]]}, "are both in fragment"),
+        ({"joins": [["first", [0.0, 0.0, 0.0]]]}, "there is no fragment at"),
+        ({"joins": [["first", [0.0, 0.0]]]}, "a place of this volume has 3 numbers"),
+        ({"cuts": [["first", "last"]], "joins": [["first", "last"]]}, "are to be apart, and joins"),
+    ],
+)
+def test_what_cannot_be_is_refused(config, volume, fields, says) -> None:
+    fragments, labels, _ = segments(config)
+    first, last = merged(fragments, labels)
+    ids = {"first": first, "last": last}
+
+    def named(end):
+        return ids.get(end, end) if isinstance(end, str) else end
+
+    given = {
+        name: [[named(end) for end in pair] for pair in pairs] for name, pairs in fields.items()
+    }
+    with pytest.raises(ValueError, match=says):
+        correct(volume, Corrections(**given))
+
+
+def test_as_a_command(config, tmp_path, capsys) -> None:
+    fragments, labels, _ = segments(config)
+    file = tmp_path / "corrections.json"
+    file.write_text(json.dumps({"cuts": [merged(fragments, labels)]}))
+    words = [str(run_folder(config)), VOLUME, str(file), "--threshold", str(THRESHOLD)]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    said = capsys.readouterr()
+    assert end.value.code == 0, said.err
+    assert "0 joins and 1 cut; 2 segments trusted" in said.out
+    assert "to train on it: Volume(path='data.zarr', raw='raw', labels='" in said.out
+    file.write_text(json.dumps({"cut": [[1, 2]]}))
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "cut" in capsys.readouterr().err

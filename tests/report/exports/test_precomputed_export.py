@@ -1,0 +1,143 @@
+"""Precomputed volumes: opened again by tensorstore they are the images, scale by scale."""
+
+import json
+
+import numpy as np
+import pytest
+from run_with_segments import THRESHOLD, VOLUME, segmented_run
+
+from lsd.report.exports.run import export
+from lsd.report.images import images_of
+from lsd.spec import Workers
+from lsd.spec.exports import Export, Precomputed
+from lsd.spec.paths import exported, segmentation
+from lsd.volumes.array import open_array
+
+tensorstore = pytest.importorskip("tensorstore")
+SMALL = Precomputed(chunk=(4, 8, 8))
+# blocks of two chunks a side
+SHARDED = SMALL.derive(sharded=True, shard=2)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    return segmented_run(tmp_path_factory.mktemp("run"))
+
+
+def opened(folder, index):
+    """A scale as another reader has it: x y z and channel."""
+    spec = {
+        "driver": "neuroglancer_precomputed",
+        "kvstore": {"driver": "file", "path": f"{folder}/"},
+        "scale_index": index,
+    }
+    return tensorstore.open(spec).result()
+
+
+def majority(data, factor, begin):
+    """By definition: what most voxels of each box of the world have, of several the smallest."""
+    places = [np.arange(n) + b for n, b in zip(data.shape, begin, strict=True)]
+    cells = [place // f - place[0] // f for place, f in zip(places, factor, strict=True)]
+    made = np.zeros([cell[-1] + 1 for cell in cells], data.dtype)
+    for z, y, x in np.ndindex(*made.shape):
+        box = data[np.ix_(cells[0] == z, cells[1] == y, cells[2] == x)]
+        ids, counts = np.unique(box, return_counts=True)
+        made[z, y, x] = ids[counts == counts.max()].min()
+    return made
+
+
+@pytest.mark.parametrize("spec", [SMALL, SHARDED])
+def test_every_scale_is_the_segmentation(config, spec) -> None:
+    [folder] = export(config, Export(formats=spec, threshold=THRESHOLD))
+    array = open_array(segmentation(config, VOLUME), f"segmentation/{THRESHOLD}")
+    labels, begin = array.read(array.roi), array.roi.begin
+    assert len(np.unique(labels)) > 2
+    info = json.loads((folder / "info").read_text())
+    assert info["type"] == "segmentation"
+    assert info["data_type"] == "uint64"
+    sizes = [scale["resolution"] for scale in info["scales"]]
+    assert sizes[:3] == [[4.0, 4.5, 40.0], [8.0, 9.0, 40.0], [16.0, 18.0, 40.0]]
+    assert ("sharding" in info["scales"][0]) == spec.sharded
+    assert max(info["scales"][-1]["size"]) <= 8
+    for index, size in enumerate(sizes):
+        factor = [round(nm / voxel) for nm, voxel in zip(size[::-1], (40, 4.5, 4), strict=True)]
+        scale = opened(folder, index)
+        expected = majority(labels, factor, begin)
+        assert scale.domain.origin[:3] == tuple(
+            b // f for b, f in zip(begin[::-1], factor[::-1], strict=True)
+        )
+        np.testing.assert_array_equal(scale[..., 0].read().result().T, expected)
+
+
+def test_every_image_of_a_run(config) -> None:
+    names = ("raw", "truth", "affs", "fragments", "segmentation")
+    folders = export(config, Export(formats=SMALL, images=names, threshold=THRESHOLD))
+    files = [*names[:4], f"segmentation_{THRESHOLD}"]
+    assert [folder.name for folder in folders] == [f"{name}.precomputed" for name in files]
+    images = images_of(config, VOLUME)
+    for name, folder in zip(names[:4], folders, strict=False):
+        array = images[name].array
+        found = opened(folder, 0)
+        data = array.read(array.roi)
+        np.testing.assert_array_equal(
+            found.read().result().T, data if array.channels else data[None]
+        )
+        assert json.loads((folder / "info").read_text())["type"] == (
+            "segmentation" if name in ("truth", "fragments") else "image"
+        )
+
+
+def test_what_is_done_stays_done_and_other_data_are_written_anew(config, caplog) -> None:
+    caplog.set_level("INFO")
+    lines = []
+    settings = Export(formats=SHARDED, threshold=THRESHOLD)
+    export(config, settings, progress=lines.append)
+    lines.clear()
+    [folder] = export(config, settings, progress=lines.append)
+    assert all("all done before" in line for line in lines)
+    before = opened(folder, 0).read().result()
+    for path in (folder / "blocks").glob("*/*.done"):
+        # as if it had been stopped after the first block of each scale
+        path.write_bytes(path.read_bytes()[:40])
+    export(config, settings, progress=lines.append)
+    assert any("scale-1x1x1: 7 blocks done, 1 skipped (done before)" in line for line in lines)
+    np.testing.assert_array_equal(opened(folder, 0).read().result(), before)
+    [other] = export(config, settings.derive(threshold=0.28), progress=lines.append)
+    assert other.name == "segmentation_0.28.precomputed"
+    export(config, settings.derive(formats=SMALL), progress=lines.append)
+    assert f"{folder} is made anew: spec.shard" in caplog.text
+    assert "sharding" not in (folder / "info").read_text()
+    np.testing.assert_array_equal(opened(folder, 0).read().result(), before)
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_same(config) -> None:
+    settings = Export(formats=SHARDED, threshold=THRESHOLD)
+    [folder] = export(config, settings)
+    alone = [opened(folder, index).read().result() for index in range(3)]
+    for path in (folder / "blocks").glob("*/*.done"):
+        path.unlink()
+    export(config, settings.derive(workers=Workers(count=2)))
+    for index, expected in enumerate(alone):
+        np.testing.assert_array_equal(opened(folder, index).read().result(), expected)
+
+
+def test_a_folder_of_others_is_not_written_over(config) -> None:
+    folder = exported(config, VOLUME) / "raw.precomputed"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "info").write_text(json.dumps({"scales": [{"key": "4_4_40"}]}))
+    for path in folder.glob("blocks"):
+        path.rename(folder.with_name("aside"))
+    with pytest.raises(ValueError, match="did not write, and is not written over"):
+        export(config, Export(formats=SMALL, images=("raw",), threshold=THRESHOLD))
+
+
+def test_what_is_not_there_is_told(config) -> None:
+    with pytest.raises(ValueError, match="has no 'lsds' that is whole; there are: raw"):
+        export(config, Export(images=("lsds",), threshold=THRESHOLD))
+    with pytest.raises(ValueError, match=r"no 'segmentation/0.31' that is whole.*0.28.*thresholds"):
+        export(config, Export(threshold=0.31))
+    with pytest.raises(ValueError, match="validation picked no threshold yet; name one"):
+        export(config, Export())
+    with pytest.raises(ValueError, match=r"a shard is 2, 4, 8 \.\. chunks a side, got 3; take 2"):
+        Precomputed(sharded=True, shard=3)

@@ -1,0 +1,166 @@
+"""A run in the viewer: its layers, its axes, its state on disk, and what a browser draws."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from run_with_segments import VOLUME, segmented_run
+
+from lsd.cli.commands.view import main
+from lsd.evaluation.sites import Site, as_list
+from lsd.report.images import images_of
+from lsd.report.viewer.browser import browser, screenshot
+from lsd.spec.paths import evaluation_file, run_folder
+from lsd.volumes.array import open_array
+from lsd.volumes.skeletons import write_skeletons
+
+neuroglancer = pytest.importorskip("neuroglancer")
+
+from lsd.arrays.skeletons import Skeletons  # noqa: E402
+from lsd.report.viewer.run import view  # noqa: E402
+
+SITE = Site("merge", (3,), (1, 2), (40, 20), 0.25, 7, (260.0, 45.0, 40.0))
+LINE = Skeletons([1, 2], [9, 9], [[240.0, 9.0, 16.0], [400.0, 45.0, 40.0]], [[1, 2]])
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """With skeletons, and a site that an evaluation found."""
+    folder = tmp_path_factory.mktemp("run")
+    config = segmented_run(folder)
+    raw = open_array(folder / "data.zarr", "raw", writable=True)
+    noise = np.random.default_rng(0).integers(0, 256, raw.shape)
+    raw.write(noise.astype(np.uint8), raw.roi)
+    write_skeletons(LINE, folder / "line.npz")
+    [volume] = config.dataset.validate
+    config = config.derive(
+        dataset=config.dataset.derive(validate=(volume.derive(skeletons="line.npz"),))
+    )
+    evaluation_file(config).write_text(json.dumps({"sites": as_list({VOLUME: [SITE]})}))
+    return config
+
+
+@pytest.fixture
+def viewing(config, tmp_path):
+    return view(config, file=tmp_path / "viewer.json")
+
+
+def layers(viewing):
+    return {layer["name"]: layer for layer in viewing.viewer.state.to_json()["layers"]}
+
+
+def test_everything_is_there(viewing) -> None:
+    found = layers(viewing)
+    at_thresholds = ["segmentation/0.28", "segmentation/0.29", "segmentation/0.6"]
+    assert list(found) == [
+        "raw", "truth", "affs", "fragments", *at_thresholds, "skeletons", "merges",
+    ]  # fmt: skip
+    kinds = [layer["type"] for layer in found.values()]
+    assert kinds == ["image", "segmentation", "image", *["segmentation"] * 5, "annotation"]
+    shown = [name for name, layer in found.items() if layer.get("visible", True)]
+    assert shown == ["raw", "segmentation/0.6", "skeletons", "merges"]
+    assert viewing.address.startswith("http://127.0.0.1:")
+
+
+def test_axes_are_x_y_z_in_nm(viewing) -> None:
+    state = viewing.viewer.state
+    assert list(state.display_dimensions) == ["x", "y", "z"]
+    assert list(state.dimensions.names) == ["x", "y", "z"]
+    np.testing.assert_allclose(state.dimensions.scales, np.array([4, 4.5, 40]) * 1e-9)
+    # the middle of 12 x 20 x 24 voxels from (5, 0, 2) on
+    assert state.position.tolist() == [14, 10, 11]
+
+
+def test_places_of_errors_and_lines_are_in_voxels_of_the_world(viewing) -> None:
+    [point] = layers(viewing)["merges"]["annotations"]
+    np.testing.assert_allclose(point["point"], np.array(SITE.place) / (40, 4.5, 4))
+    assert point["description"].startswith("merge, 0.25 bits: segment 3; truth 1, 2; 40 and 20")
+    layer = viewing.viewer.state.layers["skeletons"].layer
+    assert [int(segment) for segment in layer.segments] == [9]
+    [source] = [
+        each
+        for each in viewing.viewer.volume_manager.volumes.values()
+        if isinstance(each, neuroglancer.skeleton.SkeletonSource)
+    ]
+    made = source.get_skeleton(9)
+    np.testing.assert_allclose(made.vertex_positions, LINE.positions / (40, 4.5, 4), rtol=1e-6)
+    assert made.edges.tolist() == [[0, 1]]
+    assert source.get_skeleton(8) is None
+
+
+def test_the_state_comes_up_again(config, viewing) -> None:
+    with viewing.viewer.txn() as state:
+        state.position = [3, 4, 5]
+        state.layout = "xy"
+        state.layers["raw"].visible = False
+        state.layers["segmentation/0.6"].segments = [7]
+        state.layers["notes"] = neuroglancer.LocalAnnotationLayer(
+            dimensions=state.dimensions,
+            annotations=[neuroglancer.PointAnnotation(id="a", point=[1, 2, 3])],
+        )
+    viewing.keep()
+    text = viewing.file.read_text()
+    assert json.loads(text)["position"] == [3, 4, 5]
+    again = view(config, VOLUME, file=viewing.file)
+    state = again.viewer.state
+    assert (state.position.tolist(), state.layout.type) == ([3, 4, 5], "xy")
+    found = layers(again)
+    assert found["raw"]["visible"] is False
+    assert [int(one) for one in state.layers["segmentation/0.6"].layer.segments] == [7]
+    assert found["notes"]["annotations"][0]["point"] == [1, 2, 3]
+    # its data are served by this process
+    assert again.address != viewing.address
+    assert len(again.viewer.volume_manager.volumes) == len(viewing.viewer.volume_manager.volumes)
+
+
+def test_what_is_refused(config, tmp_path) -> None:
+    with pytest.raises(ValueError, match=f"no volume 'other'; there are: {VOLUME}"):
+        view(config, "other", file=tmp_path / "viewer.json")
+    (tmp_path / "viewer.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"is no state of the viewer .*delete it to start afresh"):
+        view(config, file=tmp_path / "viewer.json")
+    with pytest.raises(SystemExit) as end:
+        main([str(tmp_path)])
+    assert end.value.code == 2
+
+
+needs_browser = pytest.mark.skipif(
+    browser() is None, reason="no Chromium or Chrome is installed, which would draw the page"
+)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_draws_x_across_and_y_down(config, tmp_path) -> None:
+    """Raw is as bright as on disk, where it lies there: of random voxels no other way fits."""
+    viewing = view(config, file=tmp_path / "viewer.json")
+    with viewing.viewer.txn() as state:
+        state.layout = "xy"
+        state.show_axis_lines = state.show_scale_bar = False
+        state.show_default_annotations = False
+        for layer in state.layers:
+            layer.visible = layer.name == "raw"
+        state.layers["raw"].opacity = 1.0
+        state.cross_section_scale = 0.1
+    screenshot(viewing.viewer, tmp_path / "seen.png", size=(480, 400))
+    seen = np.asarray(Picture.open(tmp_path / "seen.png").convert("L")).astype(int)
+    array = images_of(config, VOLUME)["raw"].array
+    # ten pixels a voxel of 4 nm, the middle of the volume in the middle of the picture
+    section = array.read(array.roi)[11 - 5].astype(int)
+    rows = np.round(200 + (np.arange(20) + 0.5 - 10) * 10 * 4.5 / 4).astype(int)
+    columns = np.round(240 + (np.arange(24) + 0.5 - 12) * 10).astype(int)
+    np.testing.assert_allclose(seen[np.ix_(rows, columns)], section, atol=3)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_picture_by_the_command(config, tmp_path, capsys) -> None:
+    file = tmp_path / "all.png"
+    with pytest.raises(SystemExit) as end:
+        main([str(run_folder(config)), "--screenshot", str(file), "--state", f"{tmp_path}/s.json"])
+    assert end.value.code == 0, capsys.readouterr().err
+    picture = Picture.open(io.BytesIO(file.read_bytes()))
+    assert picture.size == (1280, 960)
+    assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
