@@ -47,9 +47,10 @@ class MetricKind(ABC):
         """What scores a segmentation beside that which the metric is against: a table of what it
         shares with labels (`Contingency`), or what lies at the nodes of skeletons (`AtNodes`)."""
 
-    @abstractmethod
     def words(self, settings: spec.Evaluate) -> type[Score]:
-        """The class of the scores that `scoring` gives, for its words alone."""
+        """The class of the scores that `scoring` gives, for its words alone; any score unless a
+        kind says so."""
+        return Score
 
 
 class TableMetric(MetricKind):
