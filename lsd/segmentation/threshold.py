@@ -20,9 +20,14 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
-# and those that change no choice of a threshold, which is picked on segmentations: what is told
-# beside the scores, and whether objects at located points are scored
-BESIDE = COUNTING | {"heads", "of"}
+
+
+def beside(evaluate: Evaluate) -> frozenset[str]:
+    """Settings of evaluation that change no choice of a threshold, which is picked on
+    segmentations: what is told beside the scores (those follow from `skeletons` only where the
+    metric is against these), and whether objects at located points are scored."""
+    along = {"skeletons"} if evaluate.metric.against == "labels" else set()
+    return COUNTING | {"heads", "of"} | along
 
 
 def array_name(threshold: float) -> str:
@@ -95,7 +100,7 @@ def _other_settings(
 
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": BESIDE}
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": beside(evaluate)}
     settings = {
         "segment": without(scoring_settings(segment), left_out["segment"]),
         "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),
