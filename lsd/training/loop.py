@@ -123,8 +123,10 @@ def train_stage(
                 with bar.doing("validating"):
                     rescore_best(learner, validator)
             bar.leave_out()
-            fit(learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt)
-    if interrupt or _stopped(interrupt, ranks):
+            stopped = fit(
+                learner, batches, validator=validator, board=board, bar=bar, interrupt=interrupt
+            )
+    if stopped or _stopped(interrupt, ranks):
         raise KeyboardInterrupt(messages.interrupted(interrupt, learner))
 
 
@@ -190,20 +192,23 @@ def fit(
     board: TensorBoard | None,
     bar: Progress,
     interrupt: Interrupt,
-) -> None:
-    """The loop: from the learner's iteration to the last, or to an interrupt.
+) -> bool:
+    """The loop: from the learner's iteration to the last, or to an interrupt; returns whether it
+    was one.
 
     validator, board: of the first process; the others write nothing, and have none
     """
     train, network = learner.config.train, learner.config.network
     start, mode = learner.iteration, training_mode(train.mode)
-    while learner.iteration < train.iterations and not _stopped(interrupt, learner.ranks):
+    ranks, stopped = learner.ranks, False
+    while learner.iteration < train.iterations and not (stopped := _stopped(interrupt, ranks)):
         try:
             with memory_advice(train, network):
                 update = mode.step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:
+                stopped = True
                 break
             raise
         bar.advance(update.loss)
@@ -214,15 +219,21 @@ def fit(
                 _validate_safely(learner, validator, board=board, bar=bar)
             if _is_due(train.checkpoint_every, learner.iteration, train):
                 checkpointing.save(learner)
-    if learner.ranks.is_first:
+    if ranks.is_first:
         checkpointing.save(learner)
+    return stopped
 
 
 def _stopped(interrupt: Interrupt, ranks: Ranks) -> bool:
-    """Whether this process or any other was asked to stop: all of them do, after one iteration."""
-    if ranks.any(bool(interrupt)) and not interrupt:
+    """Whether this process or any other was asked to stop: all of them do, after one iteration.
+
+    A signal that comes once the others were told nothing waits for the next time they are: who went
+    alone would leave them waiting.
+    """
+    stopped = ranks.any(bool(interrupt))
+    if stopped and not interrupt:
         interrupt.signal = "a signal to another of its processes"
-    return bool(interrupt)
+    return stopped
 
 
 def _validate_safely(
