@@ -77,8 +77,11 @@ def test_blockwise_is_as_arrays(tmp_path_factory, seed, flat, piece, rule, touch
     dims = len(shape)
     blocks = rough(cut(instances(shape, seed), (6, 7, 8)[-dims:], (2, 3, 3)[-dims:]), seed)
     parts, begins = [b for _, b in blocks], [tuple(np.add(b, -3)) for b, _ in blocks]
+    # a minus before all numbers is not guessed
+    pattern = "y{y}_x{x}.npy" if flat else "z{z}_y{y}_x{x}.npy"
     found = find_blocks(
-        saved(folder / "in", list(zip(begins, parts, strict=True))), Hints(voxel_size=(4.0,) * dims)
+        saved(folder / "in", list(zip(begins, parts, strict=True))),
+        Hints(voxel_size=(4.0,) * dims, pattern=pattern),
     )
     asked = Stitch(rule=rule, piece=piece[-dims:], touching=touching)
     stitched = stitch_files(found, folder / "out.zarr", settings=asked)

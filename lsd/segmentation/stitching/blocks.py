@@ -34,7 +34,7 @@ _OPEN = 32
 class LabelledBlocks(ABC):
     """Blocks that can be read.
 
-    boxes: where they lie; voxel_size: nm, z y x; remainder: see `Array.remainder`
+    boxes: where they lie; voxel_size: nm, z y x; remainder and calibrated: see `Array`
     partial: whether each holds the objects of its own alone, so that its 0 says nothing
     """
 
@@ -42,6 +42,7 @@ class LabelledBlocks(ABC):
     partial: bool = False
     voxel_size: tuple[float, ...]
     remainder: Remainder
+    calibrated: bool
 
     @abstractmethod
     def read(self, index: int, roi: Roi) -> NDArray[Any]:
@@ -90,7 +91,8 @@ class BlockFiles(Spec):
     folder:     that their paths start from
     voxel_size: nm, z y x; remainder: nm, as fractions, of voxel 0 from where nm are 0
     axes:       in the files, where they do not say them
-    stated:     whether the voxel size is given by hand
+    calibrated: whether the voxel size is known, see `Array.calibrated`
+    stated:     whether it is given by hand
     """
 
     kind: Literal["files"] = "files"
@@ -100,6 +102,7 @@ class BlockFiles(Spec):
     ]
     voxel_size: tuple[float, ...]
     remainder: tuple[str, ...]
+    calibrated: bool = True
     axes: str | None = None
     stated: Annotated[bool, NoEffect("the voxel size is a field")] = False
 
@@ -242,7 +245,7 @@ class OpenFiles(LabelledBlocks):
     """Files, opened when they are first read."""
 
     def __init__(self, spec: BlockFiles) -> None:
-        self.spec, self.voxel_size = spec, spec.voxel_size
+        self.spec, self.voxel_size, self.calibrated = spec, spec.voxel_size, spec.calibrated
         self.remainder = tuple(map(Fraction, spec.remainder))
         self._arrays = OrderedDict[int, Array]()
         self._lock = Lock()
@@ -282,16 +285,13 @@ class OpenSideBySide(LabelledBlocks):
     """Parts of one array."""
 
     def __init__(self, spec: SideBySide, array: Array) -> None:
-        self.spec, self.array, self.voxel_size, self.remainder = (
-            spec,
-            array,
-            array.voxel_size,
-            array.remainder,
-        )
-        grid, self.partial = spec.grid, spec.partial
+        self.spec, self.array, self.partial, grid = spec, array, spec.partial, spec.grid
+        self.voxel_size, self.remainder = array.voxel_size, array.remainder
+        self.calibrated = array.calibrated
         self.boxes = boxes_of(grid, spec.numbers)
         count = len(self.boxes)
-        self._stored = side_by_side(grid) if spec.numbers is None else in_line(grid, count)
+        stored = side_by_side(grid) if spec.numbers is None else in_line(grid, count)
+        self._stored = boxes_of(stored)
 
     @property
     def region(self) -> Roi:
@@ -300,9 +300,9 @@ class OpenSideBySide(LabelledBlocks):
 
     def read(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block."""
-        stored = self._stored.block(index).write.begin
+        stored = self._stored.begins[index] - self.boxes.begins[index]
         return ids(
-            self.array.read(roi - self.boxes.roi(index).begin + stored),
+            self.array.read(roi + Coordinate(stored.tolist())),
             f"{self.array.name}, block {index}",
         )
 

@@ -62,11 +62,11 @@ def own_voxels(boxes: Boxes, index: int, *, labelled: Labelled | None = None) ->
 
 
 def count_own(
-    labels: NDArray[Any], boxes: Boxes, index: int, *, labelled: Labelled | None = None
+    labels: NDArray[Any], is_own: NDArray[np.bool_]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Ids of a block in ascending order, without 0, and how many voxels of each belong to it;
-    labelled: see `owners`."""
-    pairs = count_pairs(labels, own_voxels(boxes, index, labelled=labelled).view(np.uint8))
+    is_own: see `own_voxels`."""
+    pairs = count_pairs(labels, is_own.view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)
     own = (pairs.counts * (pairs.second > 0))[is_label].astype(np.uint64)

@@ -27,10 +27,6 @@ class NpyFormat(FileFormat[Npy]):
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
 
-    def find(self, path: Path, name: str) -> str | None:
-        """The array, which only the empty name means."""
-        return None if name.strip("/") else ""
-
     def open(self, path: Path, name: str) -> FileArray:
         """See `NpyArray`.  ValueError for one that is cut off, or that holds Python objects."""
         return NpyArray(path)
