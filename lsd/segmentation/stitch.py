@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
 from lsd.segmentation.stitching.own import count_own, own_voxels
 from lsd.spec import Rule
+
+_LARGEST = np.iinfo(np.int64).max
 
 
 @explaining_calls
@@ -172,12 +175,19 @@ def _is_one(
 def _is_above(
     common: NDArray[np.int64], share: float, area: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether common > share * area.  In whole numbers without end: 0.29 * 100 is 28.999 in
-    floats, and products of areas leave 64 bits."""
-    exact = Fraction(str(share))
-    return np.asarray(
-        common.astype(object) * exact.denominator > area.astype(object) * exact.numerator, np.bool_
-    )
+    """Whether common > share * area.  In whole numbers without end, where 64 bits are too few: 0.29
+    * 100 is 28.999 in floats."""
+    above, below = _fraction(str(share))
+    largest = max(int(common.max(initial=0)) * below, int(area.max(initial=0)) * above)
+    if largest > _LARGEST:
+        common, area = common.astype(object), area.astype(object)
+    return np.asarray(common * below > area * above, np.bool_)
+
+
+@lru_cache(maxsize=16)
+def _fraction(share: str) -> tuple[int, int]:
+    """The number that a person wrote."""
+    return Fraction(share).as_integer_ratio()
 
 
 __all__ = ["Rule", "same", "stitch"]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lsd.arrays.ids import ids
+from lsd.arrays.memory import Memory
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.spec import Spec
@@ -27,6 +28,8 @@ from lsd.volumes.inputs import Box, OwnArray, box_of
 from lsd.volumes.state import content
 from lsd.volumes.units import Remainder
 
+# voxels of blocks that are kept when they were read, and bytes of all that are kept
+_SMALL, _SMALL_BLOCKS = 1 << 18, 64 << 20
 # files that are kept open: those of a block and of all that share voxels with it
 _OPEN = 32
 
@@ -44,9 +47,22 @@ class LabelledBlocks(ABC):
     remainder: Remainder
     calibrated: bool
 
+    def __init__(self) -> None:
+        self._small, self._reading = Memory(_SMALL_BLOCKS), Lock()
+
     @abstractmethod
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block in `roi`, voxels of the world, which lies in its box; ids >= 0."""
+
+    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+        """The same, not to be changed: a small block is compared with each of those around it, so
+        it is read whole, and kept for a while."""
+        box = self.boxes.roi(index)
+        if box.size > _SMALL:
+            return self.from_disk(index, roi)
+        with self._reading:
+            block = self._small.get(index, lambda: self.from_disk(index, box))
+        return block[(roi - box.begin).to_slices()]
 
     @property
     def region(self) -> Roi:
@@ -245,6 +261,7 @@ class OpenFiles(LabelledBlocks):
     """Files, opened when they are first read."""
 
     def __init__(self, spec: BlockFiles) -> None:
+        super().__init__()
         self.spec, self.voxel_size, self.calibrated = spec, spec.voxel_size, spec.calibrated
         self.remainder = tuple(map(Fraction, spec.remainder))
         self._arrays = OrderedDict[int, Array]()
@@ -256,7 +273,7 @@ class OpenFiles(LabelledBlocks):
         begins = np.array([file.begin for file in self.spec.files], np.int64)
         return Boxes(begins, begins + np.array([f.shape for f in self.spec.files], np.int64))
 
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a file."""
         array, file = self._array(index), self.spec.files[index]
         labels = array.read(roi + (array.roi.begin - Coordinate(file.begin)))
@@ -285,6 +302,7 @@ class OpenSideBySide(LabelledBlocks):
     """Parts of one array."""
 
     def __init__(self, spec: SideBySide, array: Array) -> None:
+        super().__init__()
         self.spec, self.array, self.partial, grid = spec, array, spec.partial, spec.grid
         self.voxel_size, self.remainder = array.voxel_size, array.remainder
         self.calibrated = array.calibrated
@@ -298,7 +316,7 @@ class OpenSideBySide(LabelledBlocks):
         """That of its blocks, also of those that are not there."""
         return Roi(*self.spec.roi)
 
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block."""
         stored = self._stored.begins[index] - self.boxes.begins[index]
         return ids(
