@@ -16,6 +16,7 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
+from lsd.batches.volumes import check_extras
 from lsd.evaluation.counting import overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score, defined, pool
@@ -249,7 +250,7 @@ def validation_job(
         check_labels(volume)
         check_raw(volume)
     root, shape = paths.data_root(config), config.network.train_shape
-    return yardstick(
+    job = yardstick(
         stage,
         volumes={
             volume.name: volume_input(volume, data_root=root, input_shape=shape)
@@ -263,6 +264,11 @@ def validation_job(
         dims=config.network.dims,
         by_loss=by_loss,
     )
+    if isinstance(job, LossYardstick):
+        # a segmentation is scored without what heads learn from
+        for volume in volumes:
+            check_extras(volume, stage.heads)
+    return job
 
 
 def _open_volumes(config: Config) -> list[OpenVolume]:
