@@ -152,9 +152,9 @@ class TargetKind(ABC, Generic[Settings]):
         objects = self.spec.objects()
         return () if objects is None else (objects,)
 
-    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float] | None) -> list[str]:
         """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
-        voxel_size: nm, as many axes."""
+        voxel_size: nm, as many axes; None where nobody knows it."""
         return []
 
     @property
