@@ -37,7 +37,8 @@ def normals(
     """Numbers of each place of a box (z, y, x, numbers) of mean 0 and standard deviation 1, nearly
     normal: sums of four uniform ones, which are the same on every machine and at most 3.5."""
     quarters = _bits(seed, purpose, begin, (*shape, numbers))[..., None].view(np.uint16)
-    return ((quarters.sum(axis=-1, dtype=np.float64) - 131070.0) * _SPREAD).astype(np.float32)
+    total = quarters.sum(axis=-1, dtype=np.float64)
+    return np.asarray((total - 131070.0) * _SPREAD, np.float32)
 
 
 @dataclass(frozen=True)

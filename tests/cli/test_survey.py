@@ -112,6 +112,7 @@ def test_a_scale_of_other_axes_is_refused_before_the_volume_is_made(config) -> N
             train_shape=(16, 16),
         ),
         dataset={"train": (volume(1, scale=(2, 2)),)},
+        predict={"shape": None},
     )
     with pytest.raises(ValueError, match=r"scale \(2, 2\) is of 2 axes, the volume of 3"):
         said("train", flat)

@@ -62,7 +62,7 @@ class LabelledBlocks(ABC):
             return self.from_disk(index, roi)
         with self._reading:
             block = self._small.get(index, lambda: self.from_disk(index, box))
-        return block[(roi - box.begin).to_slices()]
+        return np.asarray(block[(roi - box.begin).to_slices()])
 
     @property
     def region(self) -> Roi:
