@@ -73,8 +73,9 @@ def _do(arguments: argparse.Namespace) -> None:
     """Imports late, so that wrong arguments are refused at once."""
     formats = [word for word in arguments.words if word.startswith("{") or "=" not in word]
     overrides = [word for word in arguments.words if word not in formats]
-    settings = _settings(arguments, formats)
+    # first: it may name modules with formats
     config = run_config(arguments.run, overrides)
+    settings = _settings(arguments, formats)
     from lsd.report.exports.run import export
 
     say("written:", *(str(file) for file in export(config, settings, progress=say)))
