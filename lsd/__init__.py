@@ -14,6 +14,7 @@ loops in torch.  Each is loaded when it is first used, and help(lsd.segment) say
     lsd.agglomerate     its second half: which of them belong together, and how surely
     lsd.locate          where its objects lie, how large they are, and how sure
     lsd.compare         scores of a segmentation against the truth
+    lsd.error_sites     its worst splits and merges, and where they are
     lsd.MalisLoss       for a training loop of your own: constrained MALIS of affinities,
     lsd.SupervoxelLoss  cross entropy that counts splits and merges more,
     lsd.EmbeddingLoss   and dense voxel embeddings
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lsd import spec as spec
     from lsd.evaluation.partition import compare as compare
+    from lsd.evaluation.placing import error_sites as error_sites
     from lsd.losses.modules import EmbeddingLoss as EmbeddingLoss
     from lsd.losses.modules import MalisLoss as MalisLoss
     from lsd.losses.modules import SupervoxelLoss as SupervoxelLoss
@@ -55,6 +57,7 @@ __all__ = [
     "compare",
     "consensus",
     "descriptors",
+    "error_sites",
     "fragments",
     "load",
     "locate",
@@ -74,6 +77,7 @@ _HOMES = {
     "compare": "lsd.evaluation.partition",
     "consensus": "lsd.targets.occupancy",
     "descriptors": "lsd.targets.descriptors",
+    "error_sites": "lsd.evaluation.placing",
     "fragments": "lsd.segmentation.fragments",
     "load": "lsd.notebook.network",
     "locate": "lsd.objects.locate",

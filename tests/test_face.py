@@ -34,7 +34,8 @@ def test_importing_it_loads_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["descriptors", "affinities", "occupancy", "compare", "locate", "open_volume"]
+    "name",
+    ["descriptors", "affinities", "occupancy", "compare", "error_sites", "locate", "open_volume"],
 )
 def test_what_needs_no_network_loads_none(name) -> None:
     said = run(f"import sys, lsd\nlsd.{name}\nprint('torch' in sys.modules)")
@@ -73,6 +74,7 @@ def test_rooms_stay_modules() -> None:
         ("fragments", "(affs, *, mask=None, in_xy=False, threshold=0.5, min_seed_distance=10, "),
         ("agglomerate", "(affs, fragments, *, scoring='mean', "),
         ("compare", "(segmentation, truth, *, ignore=(0,), background='label', "),
+        ("error_sites", "(segmentation, truth, *, voxel_size=1, count=50, ignore=(0,), "),
         ("open_volume", "(path, raw='volumes/raw', labels=None, *, labels_mask=None, voxel_size="),
         ("locate", "(segmentation, confidence=None, *, voxel_size, offset=0.0, min_size=0, "),
         ("load", "(checkpoint, imports=())"),

@@ -20,6 +20,7 @@ RIGHT = {
     "compare": ((LABELS, LABELS), {}),
     "consensus": ((AFFS, OFFSETS), {}),
     "descriptors": ((LABELS,), {"voxel_size": (8, 8, 8), "sigma": 16}),
+    "error_sites": ((LABELS, LABELS), {}),
     "fragments": ((AFFS,), {}),
     "load": (("nope.pt",), {}),
     "locate": ((LABELS,), {"voxel_size": (8, 8, 8)}),

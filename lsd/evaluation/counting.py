@@ -168,7 +168,23 @@ def overlap_table(
     ignore: Collection[int],
     by_image: bool = False,
 ) -> Contingency:
-    """How many voxels each segment shares with each object of the truth, arrays of one shape.
+    """How many voxels each segment shares with each object of the truth, arrays of one shape; see
+    `objects_of`."""
+    objects, mask = objects_of(
+        truth, known=known, connected=connected, ignore=ignore, by_image=by_image
+    )
+    return Contingency.of(segmentation, objects, mask=None if mask.all() else mask)
+
+
+def objects_of(
+    truth: NDArray[np.uint64],
+    *,
+    known: NDArray[np.bool_] | None,
+    connected: bool,
+    ignore: Collection[int],
+    by_image: bool = False,
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The objects of the truth, and where voxels are counted.
 
     known:     where voxels are counted; None: everywhere
     connected: objects are the pieces of the truth that touch by a face, edge or corner, without
@@ -176,15 +192,34 @@ def overlap_table(
     ignore:    these labels
     by_image:  sections are images of their own, whose pieces do not touch
     """
-    mask = np.ones(truth.shape, np.bool_) if known is None else known
-    if connected:
-        # pieces get new names, so what is ignored must be left out before
-        mask = mask & ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
-        pieces, _ = connected_components(
-            np.where(mask, truth, np.uint64(0)), connectivity=8 if by_image else None
-        )
-        return Contingency.of(segmentation, pieces, mask=None if mask.all() else mask)
-    return Contingency.of(segmentation, truth, mask=None if mask.all() else mask)
+    if not connected:
+        return truth, np.ones(truth.shape, np.bool_) if known is None else known
+    pieces, _ = pieces_of(truth, known=known, ignore=ignore, by_image=by_image)
+    # what is ignored has no name among the pieces
+    return pieces, _kept(truth, known, ignore)
+
+
+def pieces_of(
+    truth: NDArray[np.uint64],
+    *,
+    known: NDArray[np.bool_] | None,
+    ignore: Collection[int],
+    by_image: bool,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The pieces of the truth that are objects, numbered 1..n, and the label of each of 0..n; see
+    `objects_of`."""
+    pieces, labels = connected_components(
+        np.where(_kept(truth, known, ignore), truth, np.uint64(0)),
+        connectivity=8 if by_image else None,
+    )
+    return pieces.astype(np.uint64), labels
+
+
+def _kept(
+    truth: NDArray[np.uint64], known: NDArray[np.bool_] | None, ignore: Collection[int]
+) -> NDArray[np.bool_]:
+    kept = ~np.isin(truth, np.array(sorted(ignore), dtype=np.uint64))
+    return np.asarray(kept if known is None else kept & known)
 
 
 def _step(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from funlib.geometry import Coordinate, Roi
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Block, tile
@@ -20,7 +20,7 @@ from lsd.evaluation.counting import counted_rows
 from lsd.segmentation.predicted import Learned, learned, prediction_input
 from lsd.spec import Config, Target, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.targets.sections import compute_for
+from lsd.targets.sections import compute_for, context_for
 from lsd.targets.target import Known, Values, target_kind
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
@@ -181,7 +181,7 @@ def _step(
             "a region that overlaps it"
         )
     kind = target_kind(read.target)
-    margin = _margin(kind.context(volume.voxel_size[-read.dims :]), roi.dims)
+    margin = context_for(read.target, volume.voxel_size, dims=read.dims)
     arrays = [name for name in kind.arrays() if name in volume.arrays]
     for name in kind.arrays():
         # refused in words where the volume has no such array
@@ -198,10 +198,6 @@ def _step(
     shape = config.evaluate.block[-roi.dims :]
     grid = tile(inside, shape, step=(1,) * roi.dims, context=(margin, margin))
     return Step(f"calibration_{head}", container, grid, job, rows=COUNTS)
-
-
-def _margin(context: Coordinate, dims: int) -> Coordinate:
-    return Coordinate((0,) * (dims - len(context)) + tuple(context))
 
 
 def _check_binary(head: str, target: Target) -> None:

@@ -138,22 +138,21 @@ def _aim_at(place: int, part: Part, touch: Rows, sizes: Sizes) -> Aim:
     own = touch[begin:end]
     faces = own[~own["own"]]
     if not len(faces):
-        return _aim(None, 0, own[own["own"]][0])
+        return _aim(None, own[own["own"]][0])
     of_whole = sizes[part.kind, part.whole]
     rank = (-part.voxels, part.part)
     larger = np.array([(-of_whole[o], o) < rank for o in faces["other"].tolist()], np.bool_)
     among = faces[larger] if larger.any() else faces
     # of equal ones the first, that of the smallest id
     most = among[int(among["count"].argmax())]
-    return _aim(int(most["other"]), int(most["count"]), most)
+    return _aim(int(most["other"]), most)
 
 
-def _aim(other: int | None, contact: int, row: Any) -> Aim:
-    middle, first, last = (
+def _aim(other: int | None, row: Any) -> Aim:
+    total, first, last = (
         tuple(row[f"{what}_{axis}"].item() for axis in AXES) for what in ("sum", "first", "last")
     )
-    z, y, x = (total / row["count"].item() for total in middle)
-    return Aim(other, contact, (z, y, x), first, last)
+    return Aim(other, row["count"].item(), total, first, last)
 
 
 def _site(part: Part, aim: Aim, sizes: Sizes, place: tuple[float, ...]) -> Site:
@@ -165,7 +164,8 @@ def _site(part: Part, aim: Aim, sizes: Sizes, place: tuple[float, ...]) -> Site:
     both = (pair, (part.whole,))
     segments, truth = both if part.kind == "split" else both[::-1]
     voxels = (part.voxels, 0 if other is None else of_whole[other])
-    return Site(part.kind, segments, truth, voxels, part.bits, aim.contact, place)
+    contact = 0 if aim.other is None else aim.count
+    return Site(part.kind, segments, truth, voxels, part.bits, contact, place)
 
 
 def _centre(row: Any, voxel_size: Sequence[float], offset: Sequence[float]) -> tuple[float, ...]:

@@ -18,12 +18,14 @@ from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
+from lsd.evaluation.sites import write_csv
+from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment
-from lsd.spec.paths import evaluation_file, segmentation
+from lsd.spec.paths import evaluation_file, segmentation, sites_file
 from lsd.spec.plurals import counted
 from lsd.system.atomic import replacing
 from lsd.system.commands import typed
@@ -35,10 +37,10 @@ log = logging.getLogger(__name__)
 
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes
-    runs/<name>/evaluation.json.
+    runs/<name>/evaluation.json, and evaluation_sites.csv with the worst splits and merges.
 
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
-    evaluation-1.json (-2, ..), with its figures; the log tells it.
+    evaluation-1.json (-2, ..), with its figures and sites; the log tells it.
 
     The threshold is the one with the lowest objective of evaluate.metric (the VOI sum) on the
     volumes of the dataset's part "validate", taken as one volume (see `Score.pool`), or the lowest
@@ -138,7 +140,10 @@ def _scores(
         segments = count.at(threshold)
         scored = sweep.get(threshold) if threshold is not None else None
         scored = scored or score(segments)
-    return VolumeScores(part, count.roi, scored, fragments, sweep, table=segments)
+    sites = sites_of_volume(config, name, config.dataset.volumes()[name], count, threshold)
+    return VolumeScores(
+        part, count.roi, scored, fragments, sweep, table=segments, sites=tuple(sites)
+    )
 
 
 def _where_written(
@@ -197,4 +202,6 @@ def _write(config: Config, evaluation: Evaluation) -> str:
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")
-        return keep_earlier(path, content)
+        kept = keep_earlier(path, content)
+    write_csv(evaluation.sites, sites_file(config))
+    return kept

@@ -62,15 +62,15 @@ class Faces(NamedTuple):
 
 class Aim(NamedTuple):
     """What is looked for: of the voxels of a part that have a face on `other` (None: of all) the
-    nearest to `middle`.
+    nearest to their middle, which is total / count.
 
-    contact: faces that there are
-    middle, first, last: of the places of these voxels, voxels of the world, z y x (z: 0 in planes)
+    count: faces that there are, or voxels
+    total, first, last: of the places of these voxels, z y x (z: 0 in planes), voxels of the world
     """
 
     other: int | None
-    contact: int
-    middle: tuple[float, float, float]
+    count: int
+    total: tuple[int, int, int]
     first: tuple[int, int, int]
     last: tuple[int, int, int]
 
@@ -111,19 +111,17 @@ def nearest(
     """Rows of NEAREST of a block: the voxel of each part that is aimed at, where the block has one;
     targets are places in `parts`.
 
-    apart: its squared distance to the middle, nm; of equal ones the first
+    apart: (its distance to the middle, nm, times `count` of the aim) ** 2; of equal ones the first
     """
     size = np.array(_flat(voxel_size, 0.0))
     rows = [np.empty(0, NEAREST)]
     for kind, targets in _by_kind(parts):
         numbers = _numbers(voxels, kind, [parts[target] for target in targets])
         own = [aims[target] for target in targets]
-        middles = np.array([aim.middle for aim in own], np.float64)
-        is_free = np.array([aim.other is None for aim in own], np.bool_)
         found = np.concatenate(
             [
-                _nearest_free(numbers, _begin(voxels), is_free, middles, size),
-                _nearest_face(_faces(voxels, kind, numbers), own, middles, size),
+                _nearest_free(numbers, _begin(voxels), own, size),
+                _nearest_face(_faces(voxels, kind, numbers), own, size),
             ]
         )
         found["target"] = targets[found["target"]]
@@ -176,27 +174,33 @@ def _face_rows(faces: Faces) -> NDArray[np.void]:
 def _nearest_free(
     numbers: NDArray[np.int32],
     begin: NDArray[np.int64],
-    is_free: NDArray[np.bool_],
-    middles: NDArray[np.float64],
+    aims: Sequence[Aim],
     size: NDArray[np.float64],
 ) -> NDArray[np.void]:
     """Rows of NEAREST of targets that are aimed at as a whole."""
-    chosen, apart = np.zeros((len(is_free), 3), np.int64), np.full(len(is_free), np.inf)
-    kernels.choose(numbers, begin, is_free, middles, size, chosen, apart)
+    is_free = np.array([aim.other is None for aim in aims], np.bool_)
+    chosen, apart = np.zeros((len(aims), 3), np.int64), np.full(len(aims), np.inf)
+    kernels.choose(numbers, begin, is_free, *_middles(aims), size, chosen, apart)
     there = np.flatnonzero(np.isfinite(apart))
     return _nearest_rows(there, apart[there], chosen[there])
 
 
-def _nearest_face(
-    faces: Faces, aims: Sequence[Aim], middles: NDArray[np.float64], size: NDArray[np.float64]
-) -> NDArray[np.void]:
+def _nearest_face(faces: Faces, aims: Sequence[Aim], size: NDArray[np.float64]) -> NDArray[np.void]:
     """Rows of NEAREST, one a face that is aimed at."""
     aimed_at = np.array([aim.other is not None for aim in aims], np.bool_)
     others = np.array([aim.other or 0 for aim in aims], np.uint64)
     wanted = aimed_at[faces.target] & (faces.other == others[faces.target])
     target, at = faces.target[wanted], faces.at[wanted]
-    z, y, x = (((at - middles[target]) * size) ** 2).T
+    counts, totals = _middles(aims)
+    z, y, x = (((counts[target, None] * at - totals[target]) * size) ** 2).T
     return _nearest_rows(target, z + y + x, at)
+
+
+def _middles(aims: Sequence[Aim]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts (n,) and totals (n, 3).  A step from a middle is taken count times, in whole numbers,
+    so that of voxels that are equally near none is nearer by rounding, wherever they lie."""
+    counts = np.array([aim.count for aim in aims], np.int64)
+    return counts, np.array([aim.total for aim in aims], np.int64)
 
 
 def _nearest_rows(

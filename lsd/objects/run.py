@@ -27,11 +27,10 @@ from lsd.segmentation.on_disk.results import Results, segmentation_input
 from lsd.segmentation.over_blocks.inputs import segmentation_grid
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import Task, segment_volume, task_of
-from lsd.segmentation.threshold import picked
+from lsd.segmentation.threshold import chosen
 from lsd.spec import Config, Segment
 from lsd.spec.paths import located, run_folder
 from lsd.spec.plurals import counted
-from lsd.system.commands import typed
 from lsd.volumes.array import Array
 from lsd.volumes.find import expand
 from lsd.volumes.units import lengths
@@ -93,17 +92,7 @@ def check_decoder(config: Config) -> None:
 
 def chosen_threshold(config: Config) -> float:
     """That of the config, else the one that validation picked.  ValueError where there is none."""
-    settings, asked = config.segment, config.locate.threshold
-    threshold = picked(config) if asked is None else asked
-    if threshold is not None:
-        return threshold
-    if len({*settings.thresholds}) == 1:
-        return settings.thresholds[0]
-    raise ValueError(
-        f"locate.threshold is not set, none is picked, and segment.thresholds are "
-        f"{', '.join(f'{each:g}' for each in settings.thresholds)}; set one, or run "
-        f"{typed('evaluate')} on validation volumes to pick one"
-    )
+    return chosen(config, config.locate.threshold, field="locate.threshold")
 
 
 def _locate(task: Task, threshold: float, progress: Progress) -> Path:

@@ -15,7 +15,15 @@ from lsd.system.atomic import write_text
 log = logging.getLogger(__name__)
 
 Section = Literal[
-    "dataset", "variant", "network", "predict", "segment", "locate", "seeds", "evaluate"
+    "dataset",
+    "variant",
+    "network",
+    "predict",
+    "segment",
+    "locate",
+    "seeds",
+    "evaluate",
+    "error_map",
 ]
 # fields of sections that change no result, or which of them there are: volumes, workers, levels
 _ASIDE = ("checkpoint", "volumes", "workers", "levels", "small")

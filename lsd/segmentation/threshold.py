@@ -51,6 +51,22 @@ def picked(config: Config) -> float | None:
     return validated(config)
 
 
+def chosen(config: Config, asked: float | None, *, field: str) -> float:
+    """The threshold that is asked for, else the one that validation picked, else the only one of
+    segment.thresholds.  ValueError where there is none; field: of the config, that asks for it."""
+    threshold = picked(config) if asked is None else asked
+    if threshold is not None:
+        return threshold
+    thresholds = config.segment.thresholds
+    if len({*thresholds}) == 1:
+        return thresholds[0]
+    raise ValueError(
+        f"{field} is not set, none is picked, and segment.thresholds are "
+        f"{', '.join(f'{each:g}' for each in thresholds)}; set one, or run {typed('evaluate')} on "
+        f"validation volumes to pick one"
+    )
+
+
 def validated(config: Config) -> float | None:
     """The threshold that validation during training found best; None if there was none, or it was
     picked otherwise."""

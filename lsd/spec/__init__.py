@@ -21,6 +21,7 @@ from lsd.spec.decoders import (
     MutexWatershed,
     Watershed,
 )
+from lsd.spec.error_map import ErrorMap
 from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
 from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
@@ -99,6 +100,7 @@ __all__ = [
     "Discriminative",
     "Elastic",
     "Embeddings",
+    "ErrorMap",
     "Evaluate",
     "Export",
     "ExportFormat",

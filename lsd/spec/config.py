@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from lsd.spec import fitting, kinds
 from lsd.spec.base import Several, Spec
 from lsd.spec.collected import collected
+from lsd.spec.error_map import ErrorMap
 from lsd.spec.evaluate import Evaluate
 from lsd.spec.locate import Locate
 from lsd.spec.names import fault
@@ -29,7 +30,7 @@ class Config(Spec):
     dataset:   volumes, and how training batches are augmented; a name of DATASETS
     variant:   what is learnt, by which stages and heads; a name of VARIANTS
     network:   the trunk of each stage and its sizes; a name of NETWORKS
-    train, predict, segment, locate, seeds, evaluate: how each of these is done
+    train, predict, segment, locate, seeds, evaluate, error_map: how each of these is done
     runs:      folder of all runs
     data_root: folder that relative volume paths start from; None: $LSD_DATA, else ./data
     imports:   modules that define kinds of one's own, such as a target.  They are code, and are
@@ -43,10 +44,11 @@ class Config(Spec):
     train: Train = Train()
     predict: Predict = Predict()
     segment: Segment = Segment()
-    # these two are not written where they are as usual: configs of before had no such fields
+    # these three are not written where they are as usual: configs of before had no such fields
     locate: Annotated[Locate, Field(exclude_if=lambda locate: locate == Locate())] = Locate()
     seeds: Annotated[Seeds, Field(exclude_if=lambda seeds: seeds == Seeds())] = Seeds()
     evaluate: Evaluate = Evaluate()
+    error_map: Annotated[ErrorMap, Field(exclude_if=lambda one: one == ErrorMap())] = ErrorMap()
     runs: str = "runs"
     data_root: str | None = None
     imports: Annotated[tuple[str, ...], Several] = ()

@@ -85,3 +85,13 @@ def evaluation_file(config: Config) -> Path:
 def sites_file(config: Config) -> Path:
     """The worst splits and merges of the run's volumes, a table."""
     return evaluation_file(config).with_name("evaluation_sites.csv")
+
+
+def error_map(config: Config, volume: str) -> Path:
+    """Zarr container with the image disagreement."""
+    return run_folder(config) / "error_map" / f"{volume}.zarr"
+
+
+def suspects(config: Config, volume: str) -> Path:
+    """The table of the places where a volume may be segmented wrongly."""
+    return run_folder(config) / "error_map" / f"{volume}.csv"

@@ -17,6 +17,7 @@ SCRIPTS = {
     "locate": "locate.py",
     "objects": "objects.py",
     "evaluate": "evaluate.py",
+    "error_map": "error_map.py",
     "stitch": "stitch.py",
     "blocks": "blocks.py",
     "density": "density.py",

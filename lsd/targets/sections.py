@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from funlib.geometry import Coordinate
 
 from lsd import spec
-from lsd.targets.target import Array, Known, Values, compute
+from lsd.targets.target import Array, Known, Values, compute, target_kind
 
 
 def compute_for(
@@ -35,3 +36,10 @@ def compute_for(
     ]
     values, masks = ([section[i] for section in sections] for i in (0, 1))
     return np.stack(values, axis=1), np.stack(masks, axis=1)
+
+
+def context_for(target: spec.Target, voxel_size: Sequence[float], *, dims: int) -> Coordinate:
+    """Voxels of labels around a region of a volume, on each side, that its target depends on, for a
+    network of `dims` axes; voxel_size: nm, one an axis of the volume."""
+    context = target_kind(target).context(voxel_size[-dims:])
+    return Coordinate((0,) * (len(voxel_size) - len(context)) + tuple(context))

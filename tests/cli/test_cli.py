@@ -78,7 +78,7 @@ def test_wider_overrides_come_first() -> None:
         (
             "zzzz=3",
             "no field 'zzzz'; there are: name, dataset, variant, network, train, predict, segment, "
-            "locate, seeds, evaluate, runs",
+            "locate, seeds, evaluate, error_map, runs",
         ),
         ("train.betas=(0.9, 1)", "train.betas.1: input should be less than 1, got 1"),
         (

@@ -88,6 +88,15 @@ def forget(step: Step) -> list[str]:
     return deleted
 
 
+def forget_other(step: Step) -> None:
+    """Deletes what a step of this name left that depends on something else, finished or not: of
+    results that are soon made anew."""
+    if (step.folder / "step.json").exists():
+        earlier = load_step(step.folder)
+        if step.differs(earlier):
+            forget(earlier)
+
+
 def arrays_without_successor(earlier: Path, successor: Path) -> list[str]:
     """Names of the arrays of one container that another, which takes its place, does not have."""
     try:

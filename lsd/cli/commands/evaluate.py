@@ -14,14 +14,15 @@ def _evaluate(config: Config) -> None:
     from lsd.evaluation.run import evaluate
     from lsd.report.run import draw_figures
     from lsd.report.table import heads_table, scores_table
-    from lsd.spec.paths import evaluation_file
+    from lsd.spec.paths import evaluation_file, sites_file
 
     evaluation = evaluate(config)
     files = draw_figures(config, evaluation)
     say(scores_table(evaluation))
     if evaluation.heads:
         say(heads_table(evaluation))
-    say("written:", *(str(path) for path in (evaluation_file(config), *files)))
+    written = (evaluation_file(config), sites_file(config), *files)
+    say("written:", *(str(path) for path in written))
 
 
 def _survey(config: Config, shared: bool) -> Iterable[str]:

@@ -84,9 +84,9 @@ def measure(numbers, begin, table):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @numba.njit(cache=True, nogil=True)
-def choose(numbers, begin, is_free, middles, size, chosen, apart):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The voxel of each free target that is nearest to its middle; voxels come in raster order, so
-    the first of equal ones is kept."""
+def choose(numbers, begin, is_free, counts, totals, size, chosen, apart):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """The voxel of each free target that is nearest to its middle, totals / counts; voxels come in
+    raster order, so the first of equal ones is kept."""
     for z in range(numbers.shape[0]):
         for y in range(numbers.shape[1]):
             for x in range(numbers.shape[2]):
@@ -96,7 +96,8 @@ def choose(numbers, begin, is_free, middles, size, chosen, apart):  # type: igno
                 place = (begin[0] + z, begin[1] + y, begin[2] + x)
                 squared = 0.0
                 for axis in range(3):
-                    step = (place[axis] - middles[target_number, axis]) * size[axis]
+                    steps = counts[target_number] * place[axis] - totals[target_number, axis]
+                    step = steps * size[axis]
                     squared += step * step
                 if squared < apart[target_number]:
                     apart[target_number] = squared

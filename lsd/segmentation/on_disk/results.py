@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.on_disk.lists import SEGMENTATION
+from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.on_disk.tables import (
     FragmentPlaces,
     Table,
+    TableInput,
     have_tables,
     open_table,
     segments_of,
+    write_tables,
 )
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.threshold import array_name
@@ -43,12 +46,15 @@ class Segmented:
     table:     segments of the ids; None where these are segments
     title:     what tells it from other arrays of the volume that may be looked at; "" where there
                is one
+    table_in:  from a container to the table as what a step depends on, written there where it is
+               not on disk yet; None where there is no table
     """
 
     array: Array
     made_from: str
     table: Table | None = None
     title: str = ""
+    table_in: Callable[[Path], TableInput] | None = field(default=None, repr=False)
 
     def read(self, roi: Roi) -> NDArray[np.uint64]:
         """Segments (z, y, x), of all the world 0 where there are none."""
@@ -62,6 +68,12 @@ class Segmented:
         """The ids of `roi` as what a step depends on that reads them; revision: see
         Segment.revision."""
         return segmentation_input(self.array, roi, made_from=self.made_from, revision=revision)
+
+    def in_blocks(self, roi: Roi, container: Path, *, revision: str | None) -> SegmentsInput:
+        """The segments of `roi` as what a step depends on that reads them; the table is written
+        into `container` where it is not on disk yet."""
+        table = None if self.table_in is None else self.table_in(container)
+        return SegmentsInput(ids=self.as_input(roi, revision=revision), table=table)
 
     def check(self, ids: NDArray[np.uint64]) -> None:
         """Raises ValueError where one of these is no id of the array's."""
@@ -132,7 +144,12 @@ class JoinedResults(Results):
     def at(self, threshold: float | None) -> Segmented:
         """Fragments, and the table of a threshold."""
         assert threshold is not None, "what is joined is joined up to a threshold"
-        return Segmented(self.array, self.made_from, self.table(threshold))
+        return Segmented(
+            self.array,
+            self.made_from,
+            self.table(threshold),
+            table_in=lambda container: self._table_in(threshold, container),
+        )
 
     @property
     def fragments(self) -> Segmented:
@@ -152,6 +169,22 @@ class JoinedResults(Results):
                     self.places, segments_of(self.places, edge_pieces(folder), threshold)
                 )
         return self._tables[threshold]
+
+    def _table_in(self, threshold: float, other: Path) -> TableInput:
+        """The table of a threshold on disk: beside the segmentation, else in another container."""
+        edges = step_folder(self.container, "edges")
+        name, made_from = repr(float(threshold)), load_step(edges).digest
+        have = [c for c in (self.container, other) if have_tables(c, (name,), made_from)]
+        if not have:
+            write_tables(
+                other,
+                [threshold],
+                places=self.places,
+                edges=lambda: edge_pieces(edges),
+                names=lambda one: repr(float(one)),
+                made_from=made_from,
+            )
+        return TableInput(path=str((have or [other])[0].resolve()), name=name, made_from=made_from)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -25,6 +25,8 @@ from numpy.typing import DTypeLike, NDArray
 from lsd.arrays.union_find import flatten, union
 from lsd.blockwise.on_disk.inspect import steps
 from lsd.blockwise.on_disk.owned import is_table
+from lsd.spec import Spec
+from lsd.spec.effect import NoEffect, Wording
 from lsd.system.atomic import replacing, write_text
 from lsd.system.commands import typed
 
@@ -101,6 +103,21 @@ class Table:
         segments = np.zeros(ids.shape, np.uint64)
         segments[ids > 0] = self.segments[self.places.place_of(ids[ids > 0])]
         return segments
+
+
+class TableInput(Spec):
+    """A table on disk as what a step depends on.
+
+    path: of the container that it lies in;  made_from: digest of the edges that it follows from
+    """
+
+    path: Annotated[str, NoEffect("a run's folder may be moved: the edges tell the table")]
+    name: str
+    made_from: Annotated[str, Wording("the edges were made anew")]
+
+    def open(self) -> Table:
+        """The table.  Raises ValueError where it is missing, or another one by now."""
+        return open_table(Path(self.path), self.name, made_from=self.made_from)
 
 
 def write_tables(

@@ -1,0 +1,107 @@
+"""`python -m benchmarks error_map -c my_config.py [key=value ...]`: how well the places where a
+segmentation disagrees with predicted descriptors find the errors that the truth tells.
+
+The run must be predicted and segmented.  Every volume of predict.volumes with truth is scored and
+its error map made, as `lsd evaluate` and `lsd error_map` do; suspects are compared with as many
+places that are drawn at random from all segmented voxels.  What is found lies in
+runs/<name>/error_map/found.json:
+
+    python -m benchmarks error_map -c config/examples/fib25_mtlsd.py predict.volumes=validate
+    python -m benchmarks error_map -c my_config.py error_map.cell=160 --near 200
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsd.cli.files import load
+from lsd.evaluation.error_map import chosen_threshold, error_maps
+from lsd.evaluation.finding_sites import found_sites
+from lsd.evaluation.run import evaluate
+from lsd.evaluation.sites import Site
+from lsd.evaluation.suspects import Suspect, read_suspects
+from lsd.segmentation.results import open_results
+from lsd.spec import Config
+from lsd.spec.paths import run_folder, suspects
+from lsd.volumes.units import lengths
+
+# nm that a suspect may lie from an error, and how many times places are drawn at random
+NEAR, DRAWS = 160.0, 20
+# bits that an error must cost: crumbs along jagged borders are none
+WORTH = 1e-4
+
+
+def main(words: list[str]) -> int:
+    """Prints what was found, and writes it."""
+    if not words or {"-h", "--help"} & set(words):
+        print(__doc__, file=sys.stderr)
+        return 0 if words else 2
+    config, near = _arguments(list(words))
+    found = run(config, near=near)
+    path = run_folder(config) / "error_map" / "found.json"
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+    print(f"written: {path}")
+    return 0
+
+
+def run(config: Config, *, near: float = NEAR) -> dict[str, Any]:
+    """By volume: what suspects find, and what as many places at random find."""
+    config = config.derive(evaluate={"sites": 10_000})
+    evaluation = evaluate(config)
+    error_maps(config)
+    threshold = chosen_threshold(config)
+    found = {}
+    for name, sites in evaluation.sites.items():
+        listed = read_suspects(suspects(config, name))
+        worth = [site for site in sites if site.bits >= WORTH]
+        found[name] = {
+            "near, nm": near,
+            "suspects": found_sites(listed, worth, near=near).as_dict(),
+            "at random": _at_random(config, name, threshold, worth, len(listed), near),
+        }
+    return found
+
+
+def _at_random(
+    config: Config, name: str, threshold: float | None, sites: list[Site], count: int, near: float
+) -> dict[str, float | None]:
+    """Mean precision and recall of so many places, drawn again and again."""
+    results = open_results(config, name)
+    array = results.array
+    segments = results.read(array.roi, threshold)
+    inside = np.flatnonzero(segments)
+    begin = lengths(array.roi.begin, array.voxel_size, array.remainder)
+    drawn = []
+    for seed in range(DRAWS):
+        chosen = np.random.default_rng(seed).choice(inside, count)
+        voxels = np.stack(np.unravel_index(chosen, segments.shape), axis=-1)
+        places = (voxels + 0.5) * array.voxel_size + begin
+        guesses = [
+            Suspect(int(segments.flat[at]), 0.0, 1, tuple(place.tolist()))
+            for at, place in zip(chosen, places, strict=True)
+        ]
+        drawn.append(found_sites(guesses, sites, near=near))
+    return {
+        what: float(np.mean([getattr(one, what)(count) or 0.0 for one in drawn]))
+        for what in ("precision", "recall", "recall_of_bits")
+    }
+
+
+def _arguments(words: list[str]) -> tuple[Config, float]:
+    near = NEAR
+    if "--near" in words:
+        place = words.index("--near")
+        near = float(words[place + 1])
+        del words[place : place + 2]
+    path = Path("config/config.py")
+    if "-c" in words:
+        place = words.index("-c")
+        path = Path(words[place + 1])
+        del words[place : place + 2]
+    return load(path, words), near

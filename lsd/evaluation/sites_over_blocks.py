@@ -1,0 +1,259 @@
+"""Error sites of a segmentation on disk: looked for block by block, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from funlib.geometry import Coordinate, Roi
+from numpy.typing import NDArray
+
+from lsd.blockwise.on_disk.grid import Block, tile
+from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.ledger import read_ledger
+from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step
+from lsd.blockwise.on_disk.written import forget_other
+from lsd.blockwise.running.run import run
+from lsd.evaluation.counting import Counted, objects_of, pieces_of
+from lsd.evaluation.metric import Background
+from lsd.evaluation.placing import counted, placed
+from lsd.evaluation.sites import Site
+from lsd.evaluation.touching import (
+    NEAREST,
+    TOUCH,
+    Aim,
+    Voxels,
+    best,
+    nearest,
+    together,
+    touching,
+)
+from lsd.evaluation.worst import Part, scored_rows, worst_parts
+from lsd.segmentation.on_disk.segments import SegmentsInput
+from lsd.spec import Config, Evaluate, Volume
+from lsd.spec.paths import data_root, run_folder
+from lsd.volumes.inputs import Box, VolumeInput, box_of
+from lsd.volumes.units import lengths
+from lsd.volumes.volume import OpenVolume, open_volume
+
+Rows = NDArray[np.void]
+
+
+def sites_of_volume(
+    config: Config, name: str, spec: Volume, count: Counted, threshold: float | None
+) -> list[Site]:
+    """The worst splits and merges of a volume at a threshold, worst first: as many of each as
+    evaluate.sites says, as `error_sites` finds them in arrays.
+
+    The table of overlaps says which they are; the volume is looked at twice for where they are,
+    the second time only around them.  What was found of blocks stands in
+    runs/<name>/evaluation/<volume>/blocks.
+    """
+    settings, table = config.evaluate, count.at(threshold)
+    ignore = _in_table(_left_out(settings), connected=settings.connected)
+    parts = worst_parts(table, count=settings.sites, ignore=ignore, background=settings.background)
+    if not parts:
+        return []
+    volume = open_volume(spec, name=name, data_root=data_root(config))
+    look = _Look(config, volume, count, threshold)
+    found = placed(
+        parts,
+        table,
+        look.touching,
+        look.nearest,
+        voxel_size=volume.voxel_size,
+        offset=lengths((0,) * count.roi.dims, volume.voxel_size, volume.raw.remainder),
+        scored=scored_rows(table, ignore=ignore, background=settings.background),
+    )
+    if settings.connected:
+        found = _by_labels(found, volume, count.roi, settings)
+    return found
+
+
+class SitesJob(Job):
+    """What is looked at for sites.
+
+    roi:    that is scored
+    ignore: labels of the truth that are left out
+    """
+
+    segmentation: SegmentsInput
+    truth: VolumeInput
+    roi: Box
+    use_mask: bool
+    connected: bool
+    ignore: tuple[int, ...]
+    background: Background
+    parts: tuple[Part, ...]
+
+
+class TouchJob(SitesJob):
+    """What the parts touch in each block; see `TouchFunction`."""
+
+    version: Version = 1
+
+    def open(self, container: Path, worker: int) -> TouchFunction:
+        """Ready to be called."""
+        return TouchFunction(self)
+
+
+class NearestJob(SitesJob):
+    """The voxels that are aimed at in each block; see `NearestFunction`."""
+
+    version: Version = 1
+    aims: tuple[Aim, ...]
+
+    def open(self, container: Path, worker: int) -> NearestFunction:
+        """Ready to be called."""
+        return NearestFunction(self, self.aims)
+
+
+class SitesFunction:
+    """What functions that look for sites read: a block and a voxel around it."""
+
+    def __init__(self, job: SitesJob) -> None:
+        self.volume, self.job = job.truth.open(), job
+        self.segments = job.segmentation.open(self.volume.raw.remainder)
+
+    def voxels(self, block: Block) -> Voxels:
+        """Segments, objects and what is scored of them."""
+        around = block.read.intersect(Roi(*self.job.roi))
+        truth, known = self.volume.read_truth(around)
+        by_image = self.volume.image_sizes is not None
+        objects, mask = objects_of(
+            truth,
+            known=known if self.job.use_mask else None,
+            connected=self.job.connected,
+            ignore=self.job.ignore,
+            by_image=by_image,
+        )
+        ignore = _in_table(self.job.ignore, connected=self.job.connected)
+        segments = self.segments.read(around)
+        return Voxels(
+            segments,
+            objects.astype(np.uint64, copy=False),
+            counted(segments, objects, known=mask, ignore=ignore, background=self.job.background),
+            (block.write - around.begin).to_slices(),
+            tuple(int(n) for n in around.begin),
+            sections_touch=not by_image,
+        )
+
+
+class TouchFunction(SitesFunction):
+    """Rows: the voxels of each part in a block, and its faces on others; what workers run."""
+
+    def read(self, block: Block) -> Voxels:
+        """The block and a voxel around it."""
+        return self.voxels(block)
+
+    def compute(self, block: Block, source: Voxels) -> Output:
+        """In ascending order."""
+        return Output(rows=touching(source, self.job.parts))
+
+
+class NearestFunction(SitesFunction):
+    """Rows: the voxel of each part in a block that is nearest to what is aimed at."""
+
+    def __init__(self, job: SitesJob, aims: Sequence[Aim]) -> None:
+        super().__init__(job)
+        self.aims = aims
+
+    def read(self, block: Block) -> Voxels | None:
+        """The block and a voxel around it; None where nothing is aimed at in it."""
+        near = any(_overlap(aim, block.write) for aim in self.aims)
+        return self.voxels(block) if near else None
+
+    def compute(self, block: Block, source: Voxels | None) -> Output:
+        """In ascending order."""
+        if source is None:
+            return Output(rows=np.empty(0, NEAREST))
+        size = self.volume.voxel_size
+        return Output(rows=nearest(source, self.job.parts, self.aims, voxel_size=size))
+
+
+class _Look:
+    """Runs the steps that look at a volume."""
+
+    def __init__(
+        self, config: Config, volume: OpenVolume, count: Counted, threshold: float | None
+    ) -> None:
+        self.settings, self.volume = config.evaluate, volume
+        self.segmented, self.roi = count.results.at(threshold), count.roi
+        self.container = run_folder(config) / "evaluation" / volume.name
+        self.revision, self.root = config.segment.revision, data_root(config)
+
+    def touching(self, parts: Sequence[Part]) -> Rows:
+        """Rows of TOUCH of the volume."""
+        job = TouchJob(**self._inputs(parts))
+        return together(self._rows("sites_touch", job, TOUCH))
+
+    def nearest(self, parts: Sequence[Part], aims: Sequence[Aim]) -> Rows:
+        """Rows of NEAREST of the volume."""
+        job = NearestJob(**self._inputs(parts), aims=tuple(aims))
+        return best(self._rows("sites_place", job, NEAREST))
+
+    def _inputs(self, parts: Sequence[Part]) -> dict[str, Any]:
+        settings = self.settings
+        with exclusive(self.container):
+            segments = self.segmented.in_blocks(self.roi, self.container, revision=self.revision)
+        return {
+            "segmentation": segments,
+            "truth": VolumeInput.truth(self.volume, self.root, roi=self.roi),
+            "roi": box_of(self.roi),
+            "use_mask": settings.use_mask,
+            "connected": settings.connected,
+            "ignore": tuple(sorted(_left_out(settings))),
+            "background": settings.background,
+            "parts": tuple(parts),
+        }
+
+    def _rows(self, name: str, job: SitesJob, dtype: np.dtype[np.void]) -> Rows:
+        dims = self.roi.dims
+        whole = self.settings.connected
+        shape = self.roi.shape if whole else self.settings.block[-dims:]
+        beside = Coordinate((0 if whole else 1,) * dims)
+        grid = tile(self.roi, shape, step=(1,) * dims, context=(beside, beside))
+        step = Step(name, self.container, grid, job, rows=dtype)
+        with exclusive(self.container):
+            forget_other(step)
+            run(step, workers=self.settings.workers, title=f"{self.volume.name} {name}")
+            rows = [part for _, part in read_ledger(step.folder).rows(dtype, alone=True)]
+        return np.concatenate([np.empty(0, dtype), *rows])
+
+
+def _left_out(settings: Evaluate) -> Collection[int]:
+    """Labels of the truth that no site is of: those that are ignored, and background, which is
+    nothing that is split or merged, to metrics that know it."""
+    return {*settings.ignore, *((0,) if settings.metric.knows_background else ())}
+
+
+def _in_table(left_out: Collection[int], *, connected: bool) -> Collection[int]:
+    """What is left out by the names that objects have: where they are pieces of labels, no piece
+    is, but background may be."""
+    return {0} & {*left_out} if connected else left_out
+
+
+def _by_labels(
+    sites: Sequence[Site], volume: OpenVolume, roi: Roi, settings: Evaluate
+) -> list[Site]:
+    """Sites of pieces of the truth, with the labels that these are of."""
+    truth, known = volume.read_truth(roi)
+    _, labels = pieces_of(
+        truth,
+        known=known if settings.use_mask else None,
+        ignore=settings.left_out,
+        by_image=volume.image_sizes is not None,
+    )
+    return [
+        replace(site, truth=tuple(int(labels[piece]) for piece in site.truth)) for site in sites
+    ]
+
+
+def _overlap(aim: Aim, roi: Roi) -> bool:
+    places = zip(aim.first[-roi.dims :], aim.last[-roi.dims :], roi.begin, roi.end, strict=True)
+    return all(first < end and begin <= last for first, last, begin, end in places)
