@@ -139,13 +139,3 @@ def _source_side(graph: csr_array, source: int, sink: int) -> NDArray[np.bool_]:
     reached = np.zeros(graph.shape[0], np.bool_)
     reached[breadth_first_order(residual, source, return_predecessors=False)] = True
     return reached
-
-
-def apart(graph: RegionGraph, fragments: Ids, source: int, sink: int) -> NDArray[np.bool_]:
-    """Which of the fragments (ascending) of a graph lie on the side of `source` of the weakest cut
-    between it and `sink`; edges with another end are passed over."""
-    inside = np.isin(graph.edges, fragments).all(axis=1)
-    ends = np.searchsorted(fragments, graph.edges[inside])
-    matrix = _matrix(ends, graph.capacities[inside], len(fragments))
-    begin, end = np.searchsorted(fragments, np.array([source, sink], np.uint64))
-    return _source_side(matrix, int(begin), int(end))

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lsd.evaluation.sites import read_sites
+from lsd.evaluation.suspects import read_suspects
 from lsd.report.images import Image, images_of, segmentation_name
-from lsd.report.viewer.layers import Layer, image_layer, site_layers, skeleton_layer
+from lsd.report.viewer.layers import Layer, image_layer, site_layers, skeleton_layer, suspect_layer
 from lsd.report.viewer.library import neuroglancer
 from lsd.report.viewer.state import as_it_was, first_state, save, saved
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config
-from lsd.spec.paths import data_root, evaluation_file
+from lsd.spec.paths import data_root, evaluation_file, suspects
 from lsd.volumes.find import expand
 from lsd.volumes.skeletons.sources import source_of
 
@@ -106,6 +107,8 @@ def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Lay
         yield skeleton_layer(skeletons, array)
     if evaluation_file(config).exists():
         yield from site_layers(read_sites(evaluation_file(config)).get(name, []), array)
+    if suspects(config, name).exists():
+        yield suspect_layer(read_suspects(suspects(config, name)), array)
 
 
 def _chosen(config: Config, images: dict[str, Image]) -> str:
