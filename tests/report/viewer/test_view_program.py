@@ -22,14 +22,14 @@ def test_it_is_served_until_it_is_interrupted(tmp_path) -> None:
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
     ) as program:
-        address = program.stdout.readline().strip()
+        address, said = (program.stdout.readline().strip() for _ in range(2))
         try:
             assert address.startswith("http://127.0.0.1:"), program.stderr.read()
             with urllib.request.urlopen(address, timeout=60) as answer:
                 assert b"<html" in answer.read().lower()
         finally:
             program.send_signal(signal.SIGINT)
-        said, told = program.communicate(timeout=60)
+        _, told = program.communicate(timeout=60)
     assert program.returncode == 130, told
     assert str(folder / "viewer.json") in said
     assert "the same command brings it up again as it was" in told
