@@ -134,7 +134,7 @@ class Exporter(ABC, Generic[Format]):
 
 
 def _forget_unfinished(step: Step) -> None:
-    """What an earlier export began, and somebody then asked for something else, is not waited for."""
+    """Where something else is asked for by now, what an earlier export began is not waited for."""
     if _is_begun(step):
         earlier = load_step(step.folder)
         if left(earlier) and (differing := step.differs(earlier)):
