@@ -213,6 +213,16 @@ def test_what_the_command_would_refuse_is_refused(config) -> None:
         said("train", config.derive(train={"device": "cuda:9"}))
 
 
+def test_processes_that_share_a_run(config) -> None:
+    assert "shared by" not in said("train", config)
+    shared = said("train", config.derive(train={"devices": 2, "batch_size": 1}))
+    assert "every batch is shared by 2 processes of this machine" in shared
+    assert "warning: train.batch_size=1 is shared by 2 processes, so 1 of them" in shared
+    hosts = {"count": 2, "launch": "slurm"}
+    sent = said("train", config.derive(train={"devices": 3, "batch_size": 6, "hosts": hosts}))
+    assert "by 6 processes, 3 on each of 2 machines that train.hosts.launch starts" in sent
+
+
 def test_a_decoder_that_reads_what_is_not_trained(config, caplog) -> None:
     """Training warns, for another decoder may be meant; segmentation could only fail."""
     other = config.derive(segment={"affinities": "near"})

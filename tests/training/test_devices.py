@@ -74,10 +74,19 @@ def test_more_devices_than_there_are(monkeypatch) -> None:
 
 def test_processes_without_a_sample_are_told(tmp_path, caplog, monkeypatch) -> None:
     monkeypatch.setattr(start, "serve_store", lambda _: pytest.fail("enough"))
-    run = config(tmp_path, batch_size=2, devices=5)
+    monkeypatch.setattr(start.os, "cpu_count", lambda: 4)
+    run = config(tmp_path, batch_size=2, devices=5, device="cpu")
     with pytest.raises(pytest.fail.Exception):
         start.train_shared(run, progress=False)
     assert "batch_size=2 is shared by 5 processes, so 3 of them have nothing" in caplog.text
+    assert "devices=5 processes share 4 cores, so they wait for each other; take" in caplog.text
+
+
+def test_so_many_processes_as_samples_and_cores_are_not_doubted(monkeypatch) -> None:
+    monkeypatch.setattr(start.os, "cpu_count", lambda: 4)
+    assert not list(start.doubts(Train(batch_size=4, devices=4, device="cpu")))
+    elsewhere = Train(batch_size=8, devices=4, hosts=Hosts(count=2, launch="slurm"), device="cpu")
+    assert not list(start.doubts(elsewhere))
 
 
 def test_a_run_goes_on_with_other_devices(tmp_path) -> None:

@@ -10,12 +10,13 @@ from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import about, amount, duration, times
 from lsd.network import cost, sizes
 from lsd.segmentation.predicted import why_not_decoded
-from lsd.spec import Config, Stage
+from lsd.spec import Config, Stage, Train
 from lsd.spec.paths import run_folder
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.targets.target import channels
 from lsd.training import step_time
+from lsd.training.devices.start import check_devices, doubts, is_shared, sharing
 from lsd.training.finished import final_checkpoint, iterations_done
 from lsd.training.learner import Learner, new_learner
 from lsd.training.modes.mode import training_mode
@@ -35,9 +36,20 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         yield f"warning: {reason}; training does without, and {typed('segment')} will refuse this"
     count = cost.parameters(config.network.trunk, config.variant)
     yield f"network: {count:,} parameters, {config.network.dims}D"
+    yield from _processes(config.train)
     for stage in config.variant.stages:
         yield from _stage(config, stage)
     yield f"in {run_folder(config)}; nothing was changed"
+
+
+def _processes(train: Train) -> Iterator[str]:
+    if not is_shared(train):
+        return
+    if not train.hosts.launch:
+        check_devices(train)
+    yield sharing(train)
+    for doubt in doubts(train):
+        yield f"warning: {doubt}"
 
 
 def _stage(config: Config, stage: Stage) -> Iterator[str]:

@@ -4,8 +4,10 @@ together."""
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +18,7 @@ from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Train
 from lsd.spec.kinds import imported
 from lsd.spec.paths import run_folder
+from lsd.spec.plurals import counted
 from lsd.training.devices.elsewhere import Elsewhere
 from lsd.training.devices.host import Host
 from lsd.training.devices.store import (
@@ -74,16 +77,9 @@ def train_shared(config: Config, *, progress: bool) -> Path:
     train = config.train
     if not train.hosts.launch:
         check_devices(train)
-    size = train.devices * train.hosts.count
-    if size > train.batch_size:
-        log.warning(
-            "train.batch_size=%d is shared by %d processes, so %d of them have nothing to learn "
-            "from; take train.batch_size=%d, or fewer train.devices",
-            train.batch_size,
-            size,
-            size - train.batch_size,
-            size,
-        )
+    size = _processes(train)
+    for warning in doubts(train):
+        log.warning("%s", warning)
     store, address = serve_store(_reached_at(train))
     # what is seen in a file needs no bar
     shown = progress and not train.hosts.launch
@@ -100,6 +96,37 @@ def train_shared(config: Config, *, progress: bool) -> Path:
         finally:
             crew.kill()
     return _concluded(reports, size, stopped_by=interrupt.signal)
+
+
+def _processes(train: Train) -> int:
+    return train.devices * train.hosts.count
+
+
+def sharing(train: Train) -> str:
+    """Which processes share the batches of a run, in words."""
+    if not train.hosts.launch:
+        return f"every batch is shared by {_processes(train)} processes of this machine"
+    return (
+        f"every batch is shared by {_processes(train)} processes, {train.devices} on each of "
+        f"{counted(train.hosts.count, 'machine')} that train.hosts.launch starts"
+    )
+
+
+def doubts(train: Train) -> Iterator[str]:
+    """What speaks against so many processes, and what to take instead."""
+    size, cores = _processes(train), os.cpu_count() or 1
+    if size > train.batch_size:
+        yield (
+            f"train.batch_size={train.batch_size} is shared by {size} processes, so "
+            f"{size - train.batch_size} of them have nothing to learn from; take "
+            f"train.batch_size={size}, or fewer train.devices"
+        )
+    if not train.hosts.launch and choose_device(train.device).type == "cpu" and size > cores:
+        yield (
+            f"train.devices={train.devices} processes share {counted(cores, 'core')}, so they wait "
+            f"for each other; take train.devices={cores} at most, or 1, which computes with all "
+            "of them"
+        )
 
 
 def _reached_at(train: Train) -> str:
