@@ -8,7 +8,8 @@ import numpy as np
 from funlib.geometry import Roi
 
 from lsd.evaluation.run import evaluate
-from lsd.report.run import draw_all
+from lsd.report.neurons import write_neurons
+from lsd.report.page.write import write_report
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -86,11 +87,12 @@ def make_config(folder, *, name="run", seed=0, noise=0.02):
 
 
 def make(folder, **settings):
-    """The same, segmented, evaluated, with all that is drawn."""
+    """The same, segmented and evaluated, with its page."""
     config = make_config(folder, **settings)
     segment(config, progress=lambda _: None)
     evaluation = evaluate(config, progress=lambda _: None)
-    return config, evaluation, draw_all(config, evaluation)
+    write_neurons(config, evaluation)
+    return config, evaluation, write_report(config)
 
 
 def _write(config, volume, head, values):
