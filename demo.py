@@ -1,5 +1,5 @@
-"""The whole chain on a synthetic volume: train, predict, segment, evaluate; ends with a table and a
-picture.
+"""The whole chain on a synthetic volume: train, predict, segment, evaluate; ends with a table,
+pictures and the address of a report.
 
     python demo.py [-c my_config.py] [key=value ...]
 
@@ -22,7 +22,7 @@ def command(config: Config) -> None:
     check_volumes(config, ("train", "validate", "test"))
     from lsd.evaluation.run import evaluate
     from lsd.prediction.run import predict
-    from lsd.report.run import draw_figures
+    from lsd.report.run import draw_all
     from lsd.report.table import scores_table
     from lsd.segmentation.run import segment
     from lsd.training.loop import train
@@ -31,7 +31,7 @@ def command(config: Config) -> None:
     predict(config)
     segment(config)
     evaluation = evaluate(config)
-    figures = draw_figures(config, evaluation)
+    shown = draw_all(config, evaluation)
 
     raw = config.derive(name=f"{config.name}_raw")
     predict_raw(raw)
@@ -39,7 +39,8 @@ def command(config: Config) -> None:
     baseline = evaluate(raw, progress=_quietly)
     cli.say(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
     cli.say(f"\n{raw.name}: raw intensity as affinities\n{scores_table(baseline)}")
-    cli.say("\npictures:", *(str(path) for path in figures))
+    cli.say("\npictures:", *(str(path) for path in shown.files if path.suffix == ".png"))
+    cli.say("\nthe report of the run, for a browser:", shown.report.resolve().as_uri())
 
 
 def _quietly(_: str) -> None:

@@ -39,7 +39,7 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["lsd", "lsd.*"]),
-    package_data={"lsd": ["py.typed"]},
+    package_data={"lsd": ["py.typed", "report/page/report.css", "report/page/report.js"]},
     # exact versions that work together: constraints.txt
     install_requires=[
         "torch>=2.10",

@@ -12,9 +12,14 @@ from typing import Any
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.threshold import COUNTING
 from lsd.spec import Metric
+from lsd.spec.paths import REPORT
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
+# what follows from what is scored, or tells where it lies; evaluations of before told neither
+_ALONG = ("sites", "dataset")
+# of figures and tables that belong to an evaluation
+_BESIDE = (".png", ".pdf", ".svg", ".csv")
 # what is meant where nothing is written
 _UNSAID = {"evaluate": {"metric": Metric.default}}
 
@@ -24,8 +29,8 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     one that says something else.
 
     evaluation.json and evaluation_* become evaluation-1.json and evaluation-1_*, or the next number
-    that is free.  Returns a sentence about it; "" where there was none, or it says the
-    same.
+    that is free; so does report.html.  Returns a sentence about it; "" where there was none, or it
+    says the same.
     """
     if not path.exists():
         return ""
@@ -34,11 +39,12 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     if earlier is not None and not changes:
         return ""
     new_path = path.with_name(f"{path.stem}-{_next(path)}{path.suffix}")
-    others = [*path.parent.glob(f"{path.stem}_*.png"), *path.parent.glob(f"{path.stem}_*.csv")]
+    others = [other for other in path.parent.glob(f"{path.stem}_*") if other.suffix in _BESIDE]
     # these first: a number is taken by the scores, so who is killed here goes on with the same
     # number
     for other in sorted(others):
         os.replace(other, other.with_name(other.name.replace(path.stem, new_path.stem, 1)))
+    _move_report(path.with_name(REPORT), new_path.stem.removeprefix(path.stem))
     os.replace(path, new_path)
     has_figures = any(other.suffix == ".png" for other in others)
     beside = ", its figures beside it" if has_figures else ""
@@ -46,6 +52,11 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
         f"the earlier evaluation is kept as {new_path}{beside}: "
         f"{'; '.join(changes) or 'it cannot be read'}"
     )
+
+
+def _move_report(report: Path, number: str) -> None:
+    if report.exists():
+        os.replace(report, report.with_name(f"{report.stem}{number}{report.suffix}"))
 
 
 def _next(path: Path) -> int:
@@ -92,8 +103,7 @@ def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
-    # sites follow from what is scored; evaluations of before told none
-    return {key: value for key, value in content.items() if key not in (*_SETTINGS, "sites")}
+    return {key: value for key, value in content.items() if key not in (*_SETTINGS, *_ALONG)}
 
 
 def _volumes(content: Mapping[str, Any]) -> list[str]:

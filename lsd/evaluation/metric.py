@@ -25,6 +25,8 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
 from lsd import spec
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.score import Score
@@ -55,6 +57,14 @@ class TableMetric(ABC):
                     "singletons": each of its voxels is a segment of its own
         Raises ValueError where nothing is left to score; see `refuse_nothing`.
         """
+
+
+def words_of(settings: spec.Evaluate) -> Score:
+    """A score of the metric, of a volume of one voxel: for its words, where the scores themselves
+    are at hand as JSON alone."""
+    label = max((*settings.left_out, 0)) + 1
+    one = np.array([label], np.uint64)
+    return scoring(settings)(Contingency.of(one, one))
 
 
 def refuse_nothing(table: Contingency, ignored: Collection[int], *, counted: int) -> None:

@@ -48,6 +48,21 @@ class Partition(Score):
         "voi_split": "split",
         "voi_merge": "merge",
     }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "voi_split": "H(segmentation | truth) in bits: how finely neurons are cut up.",
+        "voi_merge": "H(truth | segmentation) in bits: how much segments mix neurons.",
+        "voi_sum": "Variation of information, the sum of both; 0 is perfect.",
+        "arand": "Adapted Rand error, 1 - F-score of the Rand precision and recall; 0 is perfect.",
+        "rand_precision": "Of the pairs of voxels that lie together in the segmentation, the share "
+        "that does in the truth.",
+        "rand_recall": "Of the pairs of voxels that lie together in the truth, the share that does "
+        "in the segmentation.",
+        "cremi": "Square root of VOI sum times ARAND, over all scored voxels; not the number of "
+        "cremi.org, which leaves out truth near boundaries.",
+        "voxels": "Voxels that are scored.",
+        "segments": "Segments that hold any of them, without segment 0.",
+        "objects": "Neurons of the truth that hold any of them.",
+    }
     note: ClassVar[str] = (
         "sqrt(VOI*ARAND) is the formula of the CREMI score, here over all scored voxels; cremi.org "
         "leaves out truth within 25 nm of\na boundary, and counts segment 0 as single voxels in "

@@ -22,6 +22,7 @@ from lsd.evaluation.sites import write_csv
 from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment
@@ -35,6 +36,7 @@ from lsd.volumes.find import expand
 log = logging.getLogger(__name__)
 
 
+@noting_usage("evaluate")
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
     """Scores the segmentations of all volumes of predict.volumes that have truth; writes
     runs/<name>/evaluation.json, and evaluation_sites.csv with the worst splits and merges.
@@ -198,6 +200,11 @@ def _write(config: Config, evaluation: Evaluation) -> str:
         name: validation[name].model_dump(mode="json")
         for name in evaluation.volumes
         if name in validation
+    }
+    # config.json is that of training, which may know other volumes
+    options["dataset"] = {
+        part: [volume.model_dump(mode="json") for volume in getattr(config.dataset, part)]
+        for part in PARTS
     }
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:

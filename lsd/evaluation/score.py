@@ -23,6 +23,7 @@ class Score(HandedOut, ABC):
     columns: names in `as_dict` that a table shows, with their headings; none: the objective
     over_thresholds: names in `as_dict` that are drawn over thresholds, with their labels, what is
            most important first; none: the objective
+    definitions: what the numbers of `as_dict` are, a sentence for each name that needs one
     note:  what stands below a table of such scores
     """
 
@@ -31,6 +32,7 @@ class Score(HandedOut, ABC):
     unit: ClassVar[str] = ""
     columns: ClassVar[Mapping[str, str]] = {}
     over_thresholds: ClassVar[Mapping[str, str]] = {}
+    definitions: ClassVar[Mapping[str, str]] = {}
     note: ClassVar[str] = ""
 
     @property

@@ -22,6 +22,7 @@ from lsd.objects.over_blocks import MeasuresJob, PointsJob, rows_of
 from lsd.objects.points import DEEPEST
 from lsd.objects.tables import check_writable, write_located
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.on_disk.results import Results, segmentation_input
 from lsd.segmentation.over_blocks.inputs import segmentation_grid
@@ -56,6 +57,7 @@ class _Volume:
         return run_folder(self.config) / "located" / self.name
 
 
+@noting_usage("locate")
 def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Lists the objects of every volume of predict.volumes; returns the tables, in that order.
 

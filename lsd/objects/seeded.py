@@ -23,6 +23,7 @@ from lsd.objects.task import Task, task_of
 from lsd.prediction.blocks import at_hand
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.run import Wanted, with_threads
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.stitching.blocks import SideBySide
 from lsd.segmentation.stitching.run import write_stitched
 from lsd.spec import Config, Seeds, Stitch
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 
+@noting_usage("objects")
 def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Segments the objects at the located points of every volume of predict.volumes; returns the
     containers, in that order.

@@ -25,6 +25,7 @@ from lsd.prediction.config_file import Section, keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
+from lsd.prediction.usage_file import noting_usage
 from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
@@ -83,6 +84,7 @@ class Wanted:
         )
 
 
+@noting_usage("predict")
 def predict(
     config: Config, *, workers: Workers | None = None, progress: bool | None = None
 ) -> list[Path]:

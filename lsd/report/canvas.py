@@ -34,6 +34,17 @@ def plain(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Writes a PNG, for screens, and beside it the same as PDF and SVG, for papers and slides;
+    returns the PNG."""
+    save(figure, path)
+    # laid out once: that takes longer than to write it
+    figure.set_layout_engine("none")
+    for ending in (".pdf", ".svg"):
+        save(figure, path.with_suffix(ending))
+    return path
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Writes the file, and the folders that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)

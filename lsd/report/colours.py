@@ -61,3 +61,13 @@ def boundaries(labels: NDArray[Any]) -> NDArray[np.bool_]:
 def magnified(image: NDArray[Any], factor: int) -> NDArray[Any]:
     """Every voxel of (y, x, ...) as factor x factor pixels."""
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def channels_as_colours(values: NDArray[Any]) -> Picture:
+    """Up to three channels (c, y, x) in 0..1 as red, green and blue, (y, x, 3); one alone is
+    grey."""
+    red, *others = np.clip(values[:3], 0, 1)
+    green, blue = (others or [red])[0], (others or [red])[-1]
+    if len(others) == 1:
+        blue = red
+    return np.stack([red, green, blue], axis=-1).astype(np.float32)

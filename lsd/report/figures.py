@@ -1,5 +1,5 @@
-"""Figures of an evaluation, as PNG files: scores over thresholds; sections of raw, truth,
-segmentation and their difference."""
+"""Figures of an evaluation, as PNG, PDF and SVG files: scores over thresholds; sections of raw,
+truth, segmentation and their difference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import VolumeScores
-from lsd.report.canvas import FAINT, INK, new_figure, plain, save
+from lsd.report.canvas import FAINT, INK, new_figure, plain, save_figure
 from lsd.report.colours import (
     FALSE,
     MERGED,
@@ -76,7 +76,7 @@ def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, pat
         fontsize=8,
         frameon=False,
     )
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def draw_sections(
@@ -112,7 +112,7 @@ def draw_sections(
         unscored=any(not section.scored.all() for section in sections),
     )
     figure.suptitle(title, fontsize=12, color=INK)
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def headline(name: str, scores: Score | None, threshold: float | None) -> str:

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 
-from lsd.report.versions import versions
+from lsd.system.versions import versions
 
 _opened: ContextVar[RunLog | None] = ContextVar("opened", default=None)
 

@@ -1,8 +1,9 @@
-"""Figures of a run: sections are read from disk, PNG files stand beside evaluation.json, and move
-with it."""
+"""Figures of a run: sections are read from disk, files stand beside evaluation.json, and move with
+it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from funlib.geometry import Roi
@@ -10,9 +11,13 @@ from funlib.geometry import Roi
 from lsd.evaluation.counting import count_volume
 from lsd.evaluation.scored_results import scored_results
 from lsd.evaluation.scores import Evaluation, VolumeScores
+from lsd.report.curves import read_curves
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
+from lsd.report.neurons import write_neurons
+from lsd.report.page.write import write_report
 from lsd.report.shown import windows
+from lsd.report.training_figure import draw_training
 from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config
 from lsd.spec.paths import data_root, run_folder
@@ -24,12 +29,33 @@ ROWS = 2
 WINDOW = 512
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What was written to be looked at.
+
+    files: figures (PNG; PDF and SVG lie beside each) and tables;  report: the page
+    """
+
+    files: list[Path]
+    report: Path
+
+
+def draw_all(config: Config, evaluation: Evaluation) -> Shown:
+    """Writes all that shows what `evaluate` found into the run's folder: the figures of
+    `draw_figures`, evaluation_neurons.csv with a row for each neuron, and report.html."""
+    figures = draw_figures(config, evaluation)
+    rows = write_neurons(config, evaluation)
+    return Shown([*figures, *([rows] if rows else [])], write_report(config))
+
+
 def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
-    """Draws what `evaluate` found into the run's folder; returns the files.
+    """Draws what `evaluate` found into the run's folder, each figure as PNG, and beside it as PDF
+    and SVG; returns the PNG files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
     evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
     scored
+    training.png:            losses and validation over iterations, unless nothing was trained
     """
     config = expand(config)
     folder = run_folder(config)
@@ -42,7 +68,10 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
         files.insert(
             0, draw_sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
         )
-    return files
+    stages = (stage.name for stage in config.variant.stages)
+    curves = {stage: read_curves(folder / stage) for stage in stages}
+    training = draw_training(curves, folder / "training.png")
+    return [*files, *([training] if training else [])]
 
 
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:

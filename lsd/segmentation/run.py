@@ -10,6 +10,7 @@ from pathlib import Path
 from lsd.blockwise.on_disk.container import working
 from lsd.blockwise.running.checked import check_workers
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.empty import why_no_segments
 from lsd.segmentation.mask import mask_of
@@ -45,6 +46,7 @@ class Task:
         return next(iter(self.heads.values())).array
 
 
+@noting_usage("segment")
 def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Segments every volume of predict.volumes from its predicted heads; returns the containers, in
     that order.

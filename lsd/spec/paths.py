@@ -8,6 +8,9 @@ from pathlib import Path
 from lsd.spec.config import Config
 from lsd.spec.user_paths import expanded
 
+# the page of a run, beside its scores
+REPORT = "report.html"
+
 
 def data_root(config: Config | None) -> Path:
     """Folder that relative volume paths start from: config.data_root, else, and without a config,
@@ -75,6 +78,16 @@ def corrected(config: Config, volume: str) -> Path:
 def viewer_state(config: Config) -> Path:
     """The state of the viewer, from which it comes up again as it was."""
     return run_folder(config) / "viewer.json"
+
+
+def usage_file(config: Config) -> Path:
+    """What each step took, a line of JSON for each time that it was done."""
+    return run_folder(config) / "usage.jsonl"
+
+
+def report_file(config: Config) -> Path:
+    """The run as a page to be read in a browser."""
+    return run_folder(config) / REPORT
 
 
 def evaluation_file(config: Config) -> Path:

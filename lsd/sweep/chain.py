@@ -12,7 +12,7 @@ from lsd.evaluation.run import evaluate
 from lsd.evaluation.scores import PARTS, Evaluation
 from lsd.prediction.run import predict
 from lsd.report.log import RunLog
-from lsd.report.run import draw_figures
+from lsd.report.run import draw_all
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Dataset
 from lsd.spec.paths import log_file
@@ -40,7 +40,7 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
             segment(config)
         with _timed(seconds, "evaluate"):
             evaluation = evaluate(config)
-        draw_figures(config, evaluation)
+        draw_all(config, evaluation)
         more = {} if further is None else _function(further)(config, evaluation)
         scores = {**scores_by_heading(evaluation), **more}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}

@@ -20,9 +20,9 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.files import file_name
 from lsd.network.checkpoints.restore import config_hash, load_weights, until
 from lsd.prediction.predictor import choose_device
-from lsd.report.versions import versions
 from lsd.spec import Config, Stage, Volume, paths
 from lsd.spec.code import code_digests
+from lsd.system.versions import versions
 from lsd.training.average import Average, averaged
 from lsd.training.data_state import States
 from lsd.training.devices.ranks import ALONE, Ranks

@@ -17,6 +17,7 @@ from funlib.geometry import Coordinate
 from lsd.batches.pipeline import Batch, Batches
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.network import sizes
+from lsd.prediction.usage_file import noting_usage
 from lsd.spec import Config, Stage, Train, paths
 from lsd.system.allocator import keep_freed_memory
 from lsd.system.atomic import write_text
@@ -42,6 +43,12 @@ from lsd.volumes.find import expand
 log = logging.getLogger(__name__)
 
 
+def _starts_others(config: Config) -> bool:
+    """Whether this process trains nothing, but starts those that do."""
+    return is_shared(config.train) and rank() is None
+
+
+@noting_usage("train", unless=_starts_others)
 def train(config: Config, *, progress: bool = True) -> Path:
     """Trains the stages that are neither frozen nor finished; returns the best checkpoint of the
     last stage.
@@ -52,7 +59,7 @@ def train(config: Config, *, progress: bool = True) -> Path:
     processes that share it failed.
     """
     config = expand(config)
-    if is_shared(config.train) and rank() is None:
+    if _starts_others(config):
         return train_shared(config, progress=progress)
     with joined(config.train) as ranks:
         if ranks.is_first:

@@ -13,7 +13,7 @@ import torch
 
 import lsd
 from lsd.report.log import RunLog
-from lsd.report.versions import versions
+from lsd.system.versions import versions
 
 ROOT = Path(__file__).parents[2]
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (\d+) (.*)")

@@ -15,9 +15,9 @@ from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.network.precision import choose
 from lsd.prediction.run import predict
-from lsd.report.versions import versions
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Segment, Workers, paths
+from lsd.system.versions import versions
 from lsd.training.loop import train
 
 ROOT = Path(__file__).parents[2]

@@ -1,5 +1,5 @@
 """Score segmentations against the truth: validation picks the threshold, test is scored with it;
-table, JSON and figures."""
+table, JSON, figures, and a report to be read in a browser."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from lsd.spec import Config
 def _evaluate(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
     from lsd.evaluation.run import evaluate
-    from lsd.report.run import draw_figures
+    from lsd.report.run import draw_all
     from lsd.report.table import heads_table, scores_table
     from lsd.spec.paths import evaluation_file, sites_file
 
     evaluation = evaluate(config)
-    files = draw_figures(config, evaluation)
+    shown = draw_all(config, evaluation)
     say(scores_table(evaluation))
     if evaluation.heads:
         say(heads_table(evaluation))
-    written = (evaluation_file(config), sites_file(config), *files)
+    written = (evaluation_file(config), sites_file(config), *shown.files)
     say("written:", *(str(path) for path in written))
+    say("report:", shown.report)
 
 
 def _survey(config: Config, shared: bool) -> Iterable[str]:

@@ -1,0 +1,181 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from html import escape
+
+from funlib.geometry import Roi
+
+from lsd.evaluation.sites import Site, read_sites
+from lsd.report.layers import layers, segmentation_layer, volume_of
+from lsd.report.page import about, scores, sites
+from lsd.report.page.chart import number
+from lsd.report.page.document import document, folded, paragraph
+from lsd.report.page.neurons import neurons_table
+from lsd.report.page.slices import slices
+from lsd.report.page.steps import steps_table
+from lsd.report.page.tables import definitions
+from lsd.report.page.training import training
+from lsd.report.planes import box_of, planes
+from lsd.report.recorded import Json, Recorded
+from lsd.report.site_pictures import SitePicture, draw_site
+from lsd.spec.paths import data_root, evaluation_file
+from lsd.volumes.volume import OpenVolume, open_volume
+
+# sites of a volume that are drawn: all are in evaluation_sites.csv
+SITES = 12
+
+
+def page(recorded: Recorded) -> str:
+    """The run as HTML.  What is missing or cannot be read is said in its place; only sections that
+    are shown are read."""
+    opened = dict(_opened(recorded))
+    return document(
+        f"Run {recorded.name}",
+        _summary(recorded),
+        {
+            "Scores": scores.scores_table(recorded),
+            "Thresholds": _thresholds(recorded),
+            "Sections": _of_volumes(recorded, opened, _slices),
+            "Error sites": _sites(recorded, opened),
+            "Neurons": _neurons(recorded),
+            "Training": training(recorded),
+            "Seconds and memory": steps_table(recorded.usage),
+            "Data, checkpoint, versions": _origin(recorded, opened),
+            "Config": about.settings(recorded),
+            "How each number is defined": about.how_defined(recorded),
+        },
+    )
+
+
+def reason(error: Exception) -> str:
+    """Why something is not there, as a whole sentence."""
+    words = str(error) or type(error).__name__
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+def _summary(recorded: Recorded) -> str:
+    now = time.strftime("%Y-%m-%d %H:%M")
+    if not recorded.evaluation:
+        return paragraph(f"Not evaluated yet; as it was at {now}.")
+    threshold = (
+        "no threshold" if recorded.threshold is None else f"threshold {recorded.threshold:g}"
+    )
+    chosen = recorded.evaluation.get("chosen_on", "")
+    line = f"Scored at {threshold}, from {chosen}; written at {now}."
+    return paragraph(line) + f'<div class="tiles">{"".join(_tiles(recorded))}</div>'
+
+
+def _tiles(recorded: Recorded) -> Iterator[str]:
+    """The number that stands for each part of the dataset, and how many volumes it is of."""
+    words = recorded.words()
+    for part, values in recorded.evaluation.get("parts", {}).items():
+        shown = scores.headings(words, values)
+        first, title = scores.objective(words, values)
+        for name in dict.fromkeys([first, *shown]):
+            if len(shown) > 5 and name != first:
+                continue
+            unit = f" [{words.unit}]" if words.unit and name.startswith("voi") else ""
+            heading = shown.get(name, title)
+            at = escape(f"/parts/{part}/{name}")
+            yield (
+                f'<div class="tile"><b data-json="{at}">{number(values.get(name))}</b>'
+                f"<span>{escape(f'{part}: {heading}{unit}')}</span></div>"
+            )
+
+
+def _thresholds(recorded: Recorded) -> str:
+    charts = scores.sweep_charts(recorded)
+    return charts + folded("as numbers", scores.sweep_table(recorded)) if charts else ""
+
+
+def _opened(recorded: Recorded) -> Iterator[tuple[str, OpenVolume | str]]:
+    """The volumes of the run, or why one cannot be opened."""
+    for name, spec in recorded.config.dataset.volumes().items():
+        if spec.synthetic is not None and name not in recorded.volumes:
+            # one that was not needed would be made for its row alone
+            yield name, "made up; not looked at"
+            continue
+        try:
+            yield name, open_volume(spec, name=name, data_root=data_root(recorded.config))
+        except (ValueError, OSError) as error:
+            yield name, reason(error)
+
+
+def _of_volumes(
+    recorded: Recorded,
+    opened: dict[str, OpenVolume | str],
+    drawn: Callable[[Recorded, OpenVolume, Json], str],
+) -> str:
+    bodies = ""
+    for name, found in recorded.volumes.items():
+        bodies += f"<h3>{escape(name)} ({escape(found['part'])})</h3>"
+        volume = opened.get(name)
+        try:
+            volume = volume_of(recorded, name) if volume is None else volume
+            body = paragraph(volume) if isinstance(volume, str) else drawn(recorded, volume, found)
+        except (ValueError, OSError) as error:
+            body = paragraph(reason(error))
+        bodies += body
+    return bodies
+
+
+def _slices(recorded: Recorded, volume: OpenVolume, found: Json) -> str:
+    there, problems = layers(recorded, volume)
+    roi = Roi(found["begin"], [e - b for b, e in zip(found["begin"], found["end"], strict=True)])
+    box = box_of(volume, roi, recorded.config.evaluate)
+    shown = planes(volume, box, there)
+    words = "".join(paragraph(reason(ValueError(each)), note=True) for each in problems)
+    return slices(volume.name, there, shown, calibrated=volume.calibrated) + words
+
+
+def _sites(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
+    if "sites" not in recorded.evaluation:
+        return (
+            paragraph("evaluation.json names no error sites; evaluate again to have them.")
+            if recorded.evaluation
+            else ""
+        )
+    found = read_sites(evaluation_file(recorded.config))
+
+    def drawn(recorded: Recorded, volume: OpenVolume, _: Json) -> str:
+        return _sites_of(recorded, volume, found.get(volume.name, []))
+
+    return _of_volumes(recorded, opened, drawn)
+
+
+def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
+    if not found:
+        return paragraph("No error was found.")
+    layer = segmentation_layer(recorded, volume.name)
+    drawn: list[tuple[Site, SitePicture | None]] = [
+        (site, draw_site(site, volume, layer)) for site in found[:SITES]
+    ]
+    left = len(found) - len(drawn)
+    more = f"{left} more, which cost less, are in evaluation_sites.csv." if left else ""
+    return sites.sites(drawn) + paragraph(more, note=True)
+
+
+def _neurons(recorded: Recorded) -> str:
+    return "".join(
+        f"<h3>{escape(name)}</h3>{neurons_table(rows, volume=name)}"
+        for name, rows in recorded.neurons.items()
+    )
+
+
+def _origin(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
+    dataset = recorded.config.dataset
+    parts = {
+        name: part
+        for part in ("train", "validate", "test")
+        for name in dataset.part(part)  # type: ignore[arg-type]
+    }
+    of = about.checkpoints(recorded)
+    entries = {f"checkpoint of {name}": words for name, words in of.items()}
+    entries["versions"] = (
+        ", ".join(f"{name} {version}" for name, version in about.versions(recorded).items())
+        or "not noted"
+    )
+    return about.data_table(opened, parts) + definitions(entries)
