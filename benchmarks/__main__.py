@@ -39,6 +39,7 @@ WANTED: dict[str, int | None] = {
     "ranks": None,
     "blocks_empty": None,
     "stitch": None,
+    "skeletons": 1,
     "export": None,
 }
 RESULTS = Path(__file__).parent / "results"

@@ -3,8 +3,10 @@ an environment of its own; a million nodes; and the edits of 500 neurons."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
+from benchmarks.environment import environment, run_in
 from benchmarks.volumes import labellings
 from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.mincut import min_cut_metric
@@ -20,6 +23,8 @@ from lsd.volumes.array import Array
 from lsd.volumes.create import create_array
 from lsd.volumes.skeletons.at_nodes import labels_on_disk
 
+# tqdm is imported by it, and not named
+PEER = ("segmentation-skeleton-metrics==5.9.14", "tqdm")
 VOXEL_SIZE = (10.0, 10.0, 10.0)
 
 
@@ -30,13 +35,24 @@ def run(*, size: int = 250, nodes: int = 45_000, neurons: int = 500) -> dict[str
     found: dict[str, Any] = {"volume": f"{name} {truth.shape}", "nodes": len(lines)}
     with tempfile.TemporaryDirectory() as folder:
         array = _written(segmentation, Path(folder) / "volume.zarr")
-        start = time.process_time()
+        theirs = _peer(lines, array, Path(folder))
+        start, wall = time.process_time(), time.perf_counter()
         segments = labels_on_disk(array, lines.positions)
-        found["segments at nodes, s"] = time.process_time() - start
+        read, read_wall = time.process_time() - start, time.perf_counter() - wall
     start = time.process_time()
     scored = expected_run_length(lines, segments)
-    found["run lengths, s"] = time.process_time() - start
-    found["ERL, nm"], found["split edges"] = scored.erl, scored.split
+    found |= {
+        "ours: segments at nodes, s": read,
+        "ours: segments at nodes, wall s": read_wall,
+        "ours: run lengths and counts, s": time.process_time() - start,
+        "theirs: labels at nodes, s": theirs["read"],
+        "theirs: labels at nodes, wall s": theirs["read, wall"],
+        "theirs: split edges, s": theirs["scored"],
+        "theirs: nodes": theirs["nodes"],
+        "ratio": theirs["read"] / read,
+        "ERL, nm": scored.erl,
+        "split edges": scored.split,
+    }
     found |= _million()
     return found | _edits(neurons)
 
@@ -52,6 +68,32 @@ def lines_through(truth: NDArray[np.uint64], nodes: int) -> Skeletons:
     first = np.flatnonzero(owner[1:] == owner[:-1])
     edges = np.stack([first, first + 1], axis=1)
     return Skeletons(np.arange(len(owner)), owner, (voxels + 0.5) * VOXEL_SIZE, edges)
+
+
+def _peer(lines: Skeletons, array: Array, folder: Path) -> dict[str, Any]:
+    """What it says of skeletons with edges, which it reads as SWC, in voxels, of a ZIP."""
+    python = environment("skeletons", PEER)
+    script = Path(__file__).parent / "peers" / "skeleton_metrics.py"
+    words = run_in(
+        python, script, str(_zipped(lines, folder)), str(array.source.path / array.source.name)
+    )
+    answer: dict[str, Any] = json.loads(words.splitlines()[-1])
+    return answer
+
+
+def _zipped(lines: Skeletons, folder: Path) -> Path:
+    """An SWC file for each skeleton that has an edge, in voxels, z y x."""
+    voxels = (lines.positions // VOXEL_SIZE).astype(int)
+    parent = np.full(len(lines), -1)
+    parent[lines.places[:, 1]] = lines.places[:, 0] + 1
+    with zipfile.ZipFile(folder / "lines.zip", "w") as file:
+        for skeleton in np.unique(lines.skeleton_ids[lines.places]):
+            rows = [
+                f"{i + 1} 2 {' '.join(map(str, voxels[i]))} 1 {parent[i]}"
+                for i in np.flatnonzero(lines.skeleton_ids == skeleton)
+            ]
+            file.writestr(f"{skeleton}.swc", "\n".join(rows) + "\n")
+    return folder / "lines.zip"
 
 
 def _written(segmentation: NDArray[np.uint64], path: Path) -> Array:

@@ -3,7 +3,7 @@ well objects are kept apart."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -48,6 +48,16 @@ class BenchmarkScore(Score):
 
     title: ClassVar[str] = "score of large objects"
     short: ClassVar[str] = "objects"
+    definitions: ClassVar[Mapping[str, str]] = {
+        "ap": "Average precision as COCO has it, of segments ranked by their size, the mean over "
+        "IoU 0.5, 0.55, .. 0.95.",
+        "ap50": "The same at an IoU of 0.5.",
+        "ap75": "The same at an IoU of 0.75.",
+        "dice": "Dice of the foreground: of all objects and all segments, whichever.",
+        "jaccard": "Intersection over union of the foreground.",
+        "voi": "Variation of information of the voxels of objects, bits.",
+        "arand": "Adapted Rand error of the voxels of objects.",
+    }
     note: ClassVar[str] = (
         "AP is COCO's, of segments ranked by size, the mean over IoU 0.5, 0.55, .. 0.95; Dice and "
         "Jaccard are of the foreground;\nVOI (bits) and ARAND of the voxels of objects, in which "

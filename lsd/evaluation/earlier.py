@@ -17,6 +17,8 @@ from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
+# what follows from what is scored, or tells where it lies; evaluations of before told neither
+_ALONG = ("sites", "dataset")
 # of figures and tables that belong to an evaluation
 _BESIDE = (".png", ".pdf", ".svg", ".csv")
 # what is meant where nothing is written
@@ -98,8 +100,7 @@ def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:
-    # sites follow from what is scored; evaluations of before told none
-    return {key: value for key, value in content.items() if key not in (*_SETTINGS, "sites")}
+    return {key: value for key, value in content.items() if key not in (*_SETTINGS, *_ALONG)}
 
 
 def _volumes(content: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,13 @@ class ForegroundScore(Score):
 
     title: ClassVar[str] = "score of the foreground"
     short: ClassVar[str] = "foreground"
+    definitions: ClassVar[Mapping[str, str]] = {
+        "iou": "Intersection over union of what is an object and what lies in segments.",
+        "dice": "Twice the intersection, over the sum of both.",
+        "accuracy": "Share of all voxels that are right, background among them.",
+        "precision": "Of what lies in segments, the share that is an object.",
+        "recall": "Of what is an object, the share that lies in segments.",
+    }
     note: ClassVar[str] = (
         "of voxels, whatever object or segment they are of: IoU is the Jaccard index"
     )

@@ -48,6 +48,23 @@ class ObjectScore(Score):
 
     title: ClassVar[str] = "score of objects"
     short: ClassVar[str] = "objects"
+    definitions: ClassVar[Mapping[str, str]] = {
+        "accuracy": "TP / (TP + FP + FN); TP: pairs of a segment and an object with an IoU of "
+        "`iou` or more, FP: segments without one, FN: objects without one.",
+        "ranked": "Average precision as COCO has it, of segments ranked by their size.",
+        "f1": "2 TP / (2 TP + FP + FN).",
+        "pq": "Panoptic quality, SQ times F1.",
+        "precision": "TP / (TP + FP).",
+        "recall": "TP / (TP + FN).",
+        "sq": "Segmentation quality, the mean IoU of the pairs.",
+        "aji": "Aggregated Jaccard index.",
+        "best_dice": "Mean Dice of each object with the segment most like it, or of each segment "
+        "with the object, whichever is smaller.",
+        "iou": "The intersection over union from which on a segment is taken for an object.",
+        "tp": "Pairs of a segment and an object.",
+        "fp": "Segments without an object.",
+        "fn": "Objects without a segment.",
+    }
     note: ClassVar[str] = (
         "accuracy is TP / (TP + FP + FN), the AP of stardist and cellpose; ranked AP is COCO's, of "
         "segments by their size;\nmeans are over IoU 0.5, 0.55, .. 0.95; counts of several volumes "

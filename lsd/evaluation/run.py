@@ -282,6 +282,11 @@ def _write(config: Config, evaluation: Evaluation) -> str:
         for name in evaluation.volumes
         if name in validation
     }
+    # config.json is that of training, which may know other volumes
+    options["dataset"] = {
+        part: [volume.model_dump(mode="json") for volume in getattr(config.dataset, part)]
+        for part in PARTS
+    }
     content = {**evaluation.as_dict(), **options}
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")

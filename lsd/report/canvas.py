@@ -37,9 +37,12 @@ def plain(axis: Axes) -> None:
 def save_figure(figure: Figure, path: Path) -> Path:
     """Writes a PNG, for screens, and beside it the same as PDF and SVG, for papers and slides;
     returns the PNG."""
+    save(figure, path)
+    # laid out once: that takes longer than to write it
+    figure.set_layout_engine("none")
     for ending in (".pdf", ".svg"):
         save(figure, path.with_suffix(ending))
-    return save(figure, path)
+    return path
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -62,8 +62,8 @@ class Recorded:
         volumes: Mapping[str, Json] = self.evaluation.get("volumes", {})
         return volumes
 
-    def words(self) -> Score:
-        """A score of the metric that the run was evaluated by, for its words."""
+    def words(self) -> type[Score]:
+        """The scores of the metric that the run was evaluated by, for their words."""
         return words_of(self.config.evaluate)
 
 
@@ -85,14 +85,14 @@ def read_recorded(config: Config) -> Recorded:
 
 
 def evaluated_config(config: Config, evaluation: Json) -> Config:
-    """A run's config with the settings that evaluation.json says it was segmented and scored with,
-    which may be others than those that it was trained with.
+    """A run's config with the volumes, and the settings, that evaluation.json says it was segmented
+    and scored with, which may be others than those that it was trained with.
 
     Raises ValueError for settings that this version does not know.
     """
     recorded = {
         name: settings
-        for name in ("segment", "evaluate")
+        for name in ("segment", "evaluate", "dataset")
         if isinstance(settings := evaluation.get(name), Mapping)
     }
     thresholds = sorted(

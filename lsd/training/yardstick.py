@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_serializer
 
 from lsd.segmentation.predicted import is_decoded
-from lsd.segmentation.threshold import BESIDE, BLOCKS, scoring_settings, without
+from lsd.segmentation.threshold import BLOCKS, beside, scoring_settings, without
 from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
 from lsd.spec.base import PositiveFloat, Region, Shape
 from lsd.spec.run import Thresholds
@@ -90,7 +90,7 @@ class SegmentationYardstick(Yardstick):
 
     @field_serializer("evaluate")
     def _evaluate(self, evaluate: Evaluate) -> dict[str, Any]:
-        return without(evaluate.model_dump(mode="json"), BESIDE)
+        return without(evaluate.model_dump(mode="json"), beside(evaluate))
 
 
 class ScoredRegion(Spec):

@@ -26,7 +26,10 @@ def test_earlier_scores_are_kept_and_named(config) -> None:
     evaluate(config, progress=told.append)
     first = evaluation_file(config).read_bytes()
     for name in ("sweep", "a"):
-        (folder / f"evaluation_{name}.png").write_bytes(b"first")
+        for ending in ("png", "pdf", "svg"):
+            (folder / f"evaluation_{name}.{ending}").write_bytes(b"first")
+    (folder / "evaluation_neurons.csv").write_bytes(b"first")
+    (folder / "report.html").write_bytes(b"first")
     same = with_evaluate(config, block=(5, 22, 10), workers=Workers(count=1))
     evaluate(same, progress=told.append)
     assert not [line for line in told if "kept" in line], "the same scores"
@@ -51,8 +54,12 @@ def test_earlier_scores_are_kept_and_named(config) -> None:
         assert kept.read_bytes() == before
         assert ("its figures beside it" in line) == (number == 1)
     for name in ("sweep", "a"):
-        assert (folder / f"evaluation-1_{name}.png").read_bytes() == b"first"
+        for ending in ("png", "pdf", "svg"):
+            assert (folder / f"evaluation-1_{name}.{ending}").read_bytes() == b"first"
+    for name in ("evaluation-1_neurons.csv", "report-1.html"):
+        assert (folder / name).read_bytes() == b"first"
     assert not list(folder.glob("evaluation_*.png")), "those of other scores"
+    assert not (folder / "report.html").exists()
 
 
 def test_other_scores_with_the_same_settings_replace_none(config) -> None:

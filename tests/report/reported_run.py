@@ -7,8 +7,10 @@ one neuron is cut, so that it is split.
 import numpy as np
 from funlib.geometry import Roi
 
+from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.run import evaluate
-from lsd.report.run import draw_all
+from lsd.report.neurons import write_neurons
+from lsd.report.page.write import write_report
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -27,6 +29,7 @@ from lsd.spec import (
 from lsd.spec.paths import prediction, run_folder
 from lsd.training.tensorboard import TensorBoard
 from lsd.volumes.create import create_array
+from lsd.volumes.skeletons import write_skeletons
 
 ROI = Roi((2, 0, 4), (12, 30, 36))
 VOXEL_SIZE = (30.0, 6.0, 6.0)
@@ -41,6 +44,20 @@ def truth():
     labels[:, :, 18:] += 2
     labels[:, 14:16] = labels[:, :, 17:19] = 0
     return labels
+
+
+def lines():
+    """A skeleton for each neuron, along x in the middle of the volume."""
+    xs = np.arange(ROI.begin[2], ROI.end[2])
+    ids, owner, positions, edges = [], [], [], []
+    for row, y in enumerate((7, 26)):
+        for half, own in enumerate(np.split(xs, 2)):
+            first = len(ids)
+            ids += range(first, first + len(own))
+            owner += [FIRST + 1 + row + 2 * half] * len(own)
+            positions += [(np.array([8, y, x]) + 0.5) * VOXEL_SIZE for x in own]
+            edges += [(n, n + 1) for n in range(first, first + len(own) - 1)]
+    return Skeletons(ids, np.array(owner, np.uint64), np.array(positions), edges)
 
 
 def membranes():
@@ -62,11 +79,14 @@ def make_config(folder, *, name="run", seed=0, noise=0.02):
                 folder / "v.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype
             ).write(data, ROI)
     volume = Volume(path="v.zarr", raw="raw", labels="labels")
+    write_skeletons(lines(), folder / "lines.npz")
     heads = {"lsds": Head(target=Descriptors(sigma=30)), "affs": Head(target=Affinities())}
     config = Config(
         name=name,
         dataset=Dataset(
-            train=(volume,), validate=(volume,), test=(volume.derive(region=":, :20, :"),)
+            train=(volume,),
+            validate=(volume.derive(skeletons="lines.npz"),),
+            test=(volume.derive(region=":, :20, :"),),
         ),
         variant=Variant(stages=(Stage(heads=heads),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),
@@ -86,11 +106,12 @@ def make_config(folder, *, name="run", seed=0, noise=0.02):
 
 
 def make(folder, **settings):
-    """The same, segmented, evaluated, with all that is drawn."""
+    """The same, segmented and evaluated, with its page."""
     config = make_config(folder, **settings)
     segment(config, progress=lambda _: None)
     evaluation = evaluate(config, progress=lambda _: None)
-    return config, evaluation, draw_all(config, evaluation)
+    write_neurons(config, evaluation)
+    return config, evaluation, write_report(config)
 
 
 def _write(config, volume, head, values):

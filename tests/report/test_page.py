@@ -19,7 +19,7 @@ from lsd.report.colours import colours
 from lsd.report.page.write import write_report
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
-from lsd.spec.paths import evaluation_file, prediction, run_folder, usage_file
+from lsd.spec.paths import config_file, evaluation_file, prediction, usage_file
 from lsd.volumes import array as arrays
 from lsd.volumes.array import open_array
 from lsd.volumes.volume import open_volume
@@ -32,8 +32,8 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(run):
-    _, _, drawn = run
-    return read_page(drawn.report.read_text(encoding="utf-8"))
+    _, _, written = run
+    return read_page(written.read_text(encoding="utf-8"))
 
 
 def test_numbers_are_those_of_the_json(run, page) -> None:
@@ -156,7 +156,7 @@ def test_error_sites_have_pictures_and_words(run, page) -> None:
 
 
 def test_a_row_for_each_neuron(run, page) -> None:
-    config, evaluation, drawn = run
+    config, evaluation, _ = run
     [section] = page.find("section", id="neurons")
     rows = section.find("table")[0].find("tr")[1:]
     assert {row.find("td")[0].text for row in rows} == {str(FIRST + n) for n in (1, 2, 3, 4)}
@@ -172,7 +172,32 @@ def test_a_row_for_each_neuron(run, page) -> None:
         assert int(cells[2]) == len(np.unique(own[own > 0]))
     split = sum(float(row.find("td")[7].attributes["data-sort"]) for row in rows)
     assert split == pytest.approx(compare(ids, labels).voi_split)
-    assert run_folder(config) / "evaluation_neurons.csv" in drawn.files
+
+
+def test_scores_along_skeletons(run, page) -> None:
+    config, _, _ = run
+    scores = json.loads(evaluation_file(config).read_text())["skeletons"]["volumes"]["v_validate"]
+    [section] = page.find("section", id="along-skeletons")
+    read, at_ = numbers(section), "/skeletons/volumes/v_validate/scores"
+    for tolerance in scores["scores"]["run_lengths"]:
+        assert {f"{at_}/run_lengths/{tolerance}/{key}" for key in ("nerl", "erl")} <= set(read)
+    assert {f"{at_}/edits/{key}" for key in ("mcm", "splits", "merges")} <= set(read)
+    lengths, edits = (data(each) for each in section.find("figure", class_="chart"))
+    first = next(iter(scores["scores"]["run_lengths"]))
+    assert lengths["lines"][0]["ys"] == [
+        values["run_lengths"][first]["nerl"] for values in scores["sweep"].values()
+    ]
+    assert edits["lines"][0]["ys"] == [
+        values["edits"]["mcm"] for values in scores["sweep"].values()
+    ]
+    [table] = [each for each in section.find("table") if each.attributes.get("class") == "sortable"]
+    rows = {row.find("td")[0].text: row for row in table.find("tr")[1:]}
+    assert set(rows) == {str(FIRST + n) for n in (1, 2, 3, 4)}
+    for each in scores["per_skeleton"]:
+        cells = [cell.text for cell in rows[str(each["skeleton"])].find("td")]
+        assert cells[1] == f"{each['length']:,.0f}"
+        edges = [str(each[kind]) for kind in ("correct", "split", "merged", "omitted")]
+        assert cells[-6:-2] == edges
 
 
 def test_what_steps_took_and_what_the_run_is(run, page) -> None:
@@ -186,18 +211,6 @@ def test_what_steps_took_and_what_the_run_is(run, page) -> None:
     assert f"{config.data_root}/v.zarr" in text
     for name in ("H(segmentation | truth) in bits", "Segment 0 counts as one segment"):
         assert name in text
-
-
-def test_figures_in_three_formats(run) -> None:
-    _, _, drawn = run
-    figures = [path for path in drawn.files if path.suffix == ".png"]
-    assert {path.stem for path in figures} == {
-        "evaluation_sweep", "evaluation_v_validate", "evaluation_v_test", "training",
-    }  # fmt: skip
-    for path in figures:
-        assert path.read_bytes()[:4] == b"\x89PNG"
-        assert path.with_suffix(".pdf").read_bytes()[:5] == b"%PDF-"
-        assert "<svg" in path.with_suffix(".svg").read_text()
 
 
 def test_a_run_that_was_not_evaluated_has_a_page(tmp_path) -> None:
@@ -226,6 +239,15 @@ def test_what_is_gone_is_said_in_its_place(tmp_path) -> None:
     page = read_page(write_report(config).read_text(encoding="utf-8"))
     assert "v.zarr" in page.find("section", id="sections")[0].text
     assert numbers(page), "scores are there nonetheless"
+
+
+def test_a_run_that_was_evaluated_on_other_volumes_than_it_was_trained_with(tmp_path) -> None:
+    config, _, _ = make(tmp_path)
+    trained = config.derive(dataset={"validate": (), "test": ()})
+    config_file(config).write_text(trained.model_dump_json())
+    page = read_page(write_report(trained).read_text(encoding="utf-8"))
+    [sections] = page.find("section", id="sections")
+    assert len(sections.find("div", class_="slices")) == len(VOLUMES)
 
 
 def test_names_are_text(tmp_path) -> None:

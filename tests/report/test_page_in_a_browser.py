@@ -27,10 +27,10 @@ def run(folder):
 @pytest.fixture(scope="module")
 def pages(run, folder):
     """The page of the run, and that of two side by side."""
-    config, _, drawn = run
+    config, _, written = run
     other, _, _ = make(folder, name="other", seed=1, noise=0.3)
     return {
-        "one": drawn.report,
+        "one": written,
         "two": write_comparison([config, other], folder / "both.html"),
     }
 
@@ -124,13 +124,13 @@ def test_sliders_through_sections_and_layers(opened, pages) -> None:
 
 
 def test_rows_are_sorted_by_a_click(opened) -> None:
-    button = opened.find("table.sortable thead button")[1]
-    voxels = "return [...document.querySelectorAll('table.sortable')[0].tBodies[0].rows]"
-    voxels += ".map(row => Number(row.cells[1].dataset.sort))"
+    button = opened.find("table.sortable thead button")[8]
+    costs = "return [...document.querySelectorAll('table.sortable')[0].tBodies[0].rows]"
+    costs += ".map(row => Number(row.cells[8].dataset.sort))"
     orders = []
     for _ in range(2):
         opened.run("arguments[0].click()", {_KEY: button})
-        orders.append(opened.run(voxels))
+        orders.append(opened.run(costs))
     assert orders[0] == sorted(orders[0], reverse=True) != orders[1]
     assert orders[1] == sorted(orders[1])
 

@@ -5,7 +5,7 @@ import pytest
 from funlib.geometry import Roi
 
 from lsd.evaluation.run import evaluate
-from lsd.report.run import draw_figures
+from lsd.report.run import draw_all, draw_figures
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -21,6 +21,7 @@ from lsd.spec import (
     Volume,
 )
 from lsd.spec.paths import prediction, run_folder
+from lsd.training.tensorboard import TensorBoard
 from lsd.volumes.create import create_array
 
 ROI = Roi((2, 0, 4), (8, 20, 24))
@@ -72,6 +73,21 @@ def test_files(config, connected) -> None:
     names = ("evaluation_sweep.png", "evaluation_v_validate.png", "evaluation_v_test.png")
     assert draw_figures(config, evaluation) == [run_folder(config) / name for name in names]
     assert all((run_folder(config) / name).stat().st_size > 5000 for name in names)
+    for path in (run_folder(config) / name for name in names):
+        assert path.with_suffix(".pdf").read_bytes()[:5] == b"%PDF-"
+        assert "<svg" in path.with_suffix(".svg").read_text()
+
+
+def test_all_that_is_to_be_seen(config) -> None:
+    with TensorBoard(run_folder(config) / "main", iterations_done=0) as board:
+        for step in range(1, 60):
+            board.curves({"loss/total": 2 / step, "loss/affs": 2 / step}, iteration=step)
+    segment(config)
+    found = draw_all(config, evaluate(config))
+    assert found.report == run_folder(config) / "report.html"
+    assert "<h1>Run run</h1>" in found.report.read_text(encoding="utf-8")
+    assert [path.name for path in found.files[3:]] == ["training.png", "evaluation_neurons.csv"]
+    assert all(path.stat().st_size > 100 for path in found.files)
 
 
 def test_mutex_has_no_sweep(config) -> None:

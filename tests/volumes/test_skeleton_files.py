@@ -163,10 +163,46 @@ def test_precomputed_has_a_transform_and_may_be_below_a_segmentation(tmp_path) -
     )
     for path in (folder, folder.parent):
         assert as_graph(read_skeletons(path)) == as_graph(expected)
-    info["sharding"] = {"@type": "neuroglancer_uint64_sharded_v1"}
-    (folder / "info").write_text(json.dumps(info))
-    with pytest.raises(ValueError, match="are sharded, which is not read here"):
-        read_skeletons(folder)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+def test_precomputed_in_shards(tmp_path, encoding) -> None:
+    """As tensorstore writes them: several shards and minishards, ids up to the last."""
+    tensorstore = pytest.importorskip("tensorstore")
+    sharding = {
+        "@type": "neuroglancer_uint64_sharded_v1",
+        "hash": "murmurhash3_x86_128",
+        "preshift_bits": 1,
+        "minishard_bits": 2,
+        "shard_bits": 1,
+        "minishard_index_encoding": encoding,
+        "data_encoding": encoding,
+    }
+    base = {"driver": "file", "path": f"{tmp_path}/"}
+    spec = {"driver": "neuroglancer_uint64_sharded", "metadata": sharding, "base": base}
+    store = tensorstore.KvStore.open(spec).result()
+    owners = [1, 2, 3, 77, 2**40, 2**64 - 1]
+    for n, owner in enumerate(owners):
+        data = struct.pack("<II", 2, 1) + np.array([[n, 0, 0], [n, 1, 0]], "<f4").tobytes()
+        key = owner.to_bytes(8, "big")
+        store.write(key, data + np.array([[0, 1]], "<u4").tobytes()).result()
+    info = {"@type": "neuroglancer_skeletons", "sharding": sharding}
+    (tmp_path / "info").write_text(json.dumps(info))
+    assert len(list(tmp_path.glob("*.shard"))) == 2
+    read = read_skeletons(tmp_path)
+    assert sorted(set(read.skeleton_ids.tolist())) == owners
+    assert len(read.edges) == len(owners)
+    for n, owner in enumerate(owners):
+        own = read.positions[read.skeleton_ids == np.uint64(owner)]
+        assert sorted(own.tolist()) == [[0, 0, n], [0, 1, n]]
+    shard = sorted(tmp_path.glob("*.shard"))[0]
+    shard.write_bytes(shard.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=r"\.shard has \d+ bytes; its index names"):
+        read_skeletons(tmp_path)
+    info["sharding"] = {"@type": "another"}
+    (tmp_path / "info").write_text(json.dumps(info))
+    with pytest.raises(ValueError, match="its shards are 'another'; allowed"):
+        read_skeletons(tmp_path)
 
 
 @pytest.mark.parametrize(

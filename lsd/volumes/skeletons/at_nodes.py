@@ -48,6 +48,6 @@ def labels_in_voxels(array: Array, voxels: NDArray[np.int64]) -> NDArray[np.uint
 def read_at_once(array: Array) -> Sequence[int]:
     """Shape of the pieces that an array is read in, z y x, from its first voxel on."""
     if array.source.in_one_piece:
-        return (_PIECE,) * array.roi.dims
+        return [_PIECE] * int(array.roi.dims)
     size_of: dict[str, int] = dict(zip(array.layout.disk, array.source.chunks, strict=True))
     return [int(size_of[axis]) for axis in array.axes if axis != "c"]

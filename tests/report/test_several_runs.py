@@ -1,0 +1,104 @@
+"""Several runs side by side, and the command that writes pages."""
+
+import json
+import shutil
+import statistics
+
+import pytest
+from page_reader import at, data, numbers, outside, read_page
+from reported_run import make
+
+from lsd.cli.commands import report
+from lsd.report.page.several import seed_groups
+from lsd.report.recorded import read_recorded
+from lsd.spec.paths import evaluation_file, run_folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two seeds of one config, and one that is segmented otherwise."""
+    folder = tmp_path_factory.mktemp("several")
+    names = {"first": 1, "second": 2}
+    configs = [make(folder, name=n, seed=s, noise=0.1 * s)[0] for n, s in names.items()]
+    shutil.copytree(run_folder(configs[0]), folder / "elsewhere" / "moved")
+    return folder, configs
+
+
+def run_command(*words: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        report.main(list(words), program="lsd report")
+    return end.value.code or 0
+
+
+def test_a_table_over_runs_and_seeds(runs, capsys) -> None:
+    folder, configs = runs
+    assert run_command(*(str(run_folder(config)) for config in configs)) == 0
+    path = folder / "runs" / "report.html"
+    assert str(path) in capsys.readouterr().out
+    page = read_page(path.read_text(encoding="utf-8"))
+    found = [json.loads(evaluation_file(config).read_text()) for config in configs]
+    read = numbers(page)
+    for pointer, text in read.items():
+        value = at(found, pointer)
+        assert text == (f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"), pointer
+    assert {f"/{n}/volumes/v_test/scores/voi_sum" for n in (0, 1)} <= set(read)
+    [seeds] = page.find("section", id="seeds")
+    sums = [each["parts"]["test"]["voi_sum"] for each in found]
+    [row] = [row for row in seeds.find("tr") if "test" in [c.text for c in row.find("td")]]
+    mean, deviation = statistics.fmean(sums), statistics.stdev(sums)
+    assert _near(row.find("td")[4].text, mean, deviation)
+
+
+def test_curves_in_one_drawing_and_sections_side_by_side(runs) -> None:
+    folder, configs = runs
+    out = folder / "both.html"
+    assert run_command(*(str(run_folder(c)) for c in configs), "--out", str(out)) == 0
+    page = read_page(out.read_text(encoding="utf-8"))
+    links = {each.attributes["href"] for each in page.find("a")}
+    assert {"runs/first/report.html", "runs/second/report.html"} <= links
+    assert outside(page) == ["runs/first/report.html", "runs/second/report.html"]
+    charts = {each.find("figcaption")[0].text: each for each in page.find("figure", class_="chart")}
+    assert {"v_validate", "v_test", "main: training loss", "main: validation"} == set(charts)
+    for n, config in enumerate(configs):
+        sweep = json.loads(evaluation_file(config).read_text())["volumes"]["v_test"]["sweep"]
+        line = data(charts["v_test"])["lines"][n]
+        assert line["ys"] == [values["voi_sum"] for values in sweep.values()]
+    loss = data(charts["main: training loss"])["lines"]
+    assert [line["ys"][0] for line in loss] == [pytest.approx(1.0), pytest.approx(2 / 3)]
+    slices = data(page.find("div", class_="slices")[0])
+    assert slices["titles"] == ["raw", "truth", "first", "second"]
+
+
+def test_a_folder_that_was_moved(runs) -> None:
+    folder, _ = runs
+    moved = folder / "elsewhere" / "moved"
+    assert run_command(str(moved)) == 0
+    page = read_page((moved / "report.html").read_text(encoding="utf-8"))
+    assert page.find("h1")[0].text == "Run moved"
+    assert numbers(page)
+
+
+def test_runs_that_differ_by_more_than_their_seed_have_no_common_mean(runs) -> None:
+    _, configs = runs
+    recorded = [read_recorded(config) for config in configs]
+    assert seed_groups(recorded) == [[0, 1]]
+    other = recorded[1].config.derive(segment={"thresholds": (0.3, 0.4)})
+    evaluation = {k: v for k, v in recorded[1].evaluation.items() if k != "volumes"}
+    changed = type(recorded[1])(other, evaluation, {}, {}, [])
+    assert seed_groups([recorded[0], changed]) == [[0], [1]]
+
+
+def test_what_is_no_run_is_refused_in_words(tmp_path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run_command(str(tmp_path / "empty")) == 2
+    assert "no folder of a run" in capsys.readouterr().err
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "config.json").write_text("{")
+    assert run_command(str(tmp_path / "bad")) == 2
+    assert "no JSON" in capsys.readouterr().err
+
+
+def _near(text: str, mean: float, deviation: float) -> bool:
+    first, _, second = text.partition(" ± ")
+    close = [abs(float(a) - b) < 6e-4 for a, b in ((first, mean), (second, deviation))]
+    return all(close)
