@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from guide import blocks_of
 
@@ -47,6 +48,9 @@ def test_a_chain_of_kinds_of_ones_own(folder) -> None:
     segmented = folder / "runs" / "mine" / "segmentation" / "neuropil_validate.zarr"
     inside = open_array(segmented, "segmentation/inside")
     assert inside.read(inside.roi).max() > 0
+    ran(folder, "-m", "lsd", "export", "runs/mine", "npy")
+    exported = np.load(folder / "runs/mine/export/neuropil_validate/segmentation_inside.npy")
+    assert (exported == inside.read(inside.roi)).all()
     decoder = '{"kind": "watershed"}'
     ran(folder, "-m", "lsd", "segment", "-c", "my_config.py", f"segment.decoder={decoder}")
     joined = open_array(segmented, "segmentation/0.5")
@@ -75,6 +79,6 @@ def test_every_family_is_in_it() -> None:
 
     text = (ROOT / "docs" / "extending.md").read_text()
     ours = [family for family in kinds._families if family.__module__.startswith("lsd.")]
-    assert len(ours) == 14
+    assert len(ours) == 15
     for family in ours:
         assert f"`{family.__name__}`" in text

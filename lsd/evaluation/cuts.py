@@ -133,15 +133,3 @@ def _closest(
     one = ones[np.argmin(distances)]
     squares = ((positions[others] - positions[one]) ** 2).sum(axis=1)
     return int(one), int(others[np.argmin(squares)])
-
-
-def apart(graph: RegionGraph, fragments: Ids, source: int, sink: int) -> NDArray[np.bool_]:
-    """Which of the fragments (ascending) of a graph lie on the side of `source` of the weakest cut
-    between it and `sink`; edges with another end are passed over."""
-    inside = np.isin(graph.edges, fragments).all(axis=1)
-    ends = np.searchsorted(fragments, graph.edges[inside])
-    arcs = Arcs.of(len(fragments), ends, graph.capacities[inside])
-    begin, end = np.searchsorted(fragments, np.array([source, sink], np.uint64)).tolist()
-    reached = np.zeros(len(fragments), np.bool_)
-    reached[arcs.source_side(np.zeros(len(fragments), np.int64), begin, end)] = True
-    return reached

@@ -14,8 +14,9 @@ from lsd.blockwise.on_disk.written import is_written
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
+from lsd.segmentation.stitching.run import ARRAY as OBJECTS
 from lsd.spec import Config, Spec
-from lsd.spec.paths import corrected, data_root, prediction, segmentation
+from lsd.spec.paths import corrected, data_root, objects, prediction, segmentation
 from lsd.volumes import containers
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import has_array
@@ -85,7 +86,7 @@ def level_of(array: Array, factor: Factor, of: Of) -> Array:
 
 def images_of(config: Config, volume: str) -> dict[str, Image]:
     """All that there is of a volume, by name, in the order in which it is made: raw, truth, the
-    predicted heads, fragments, segmentations ("segmentation/0.5"), corrected.
+    predicted heads, fragments, segmentations ("segmentation/0.5"), objects, corrected.
 
     What is not there, or not whole, is left out.
     """
@@ -95,6 +96,7 @@ def images_of(config: Config, volume: str) -> dict[str, Image]:
         *_of_volume(opened, data_root(config)),
         *_heads(prediction(config, volume)),
         *_segmentations(segmentation(config, volume)),
+        *_objects(objects(config, volume)),
         *_corrected(corrected(config, volume)),
     ]
     return {image.name: image for image in found}
@@ -134,6 +136,11 @@ def _segmentations(container: Path) -> Iterator[Image]:
     for name in sorted(names, key=_by_threshold):
         if is_written(container, name):
             yield image_at(container, name, name, "labels")
+
+
+def _objects(container: Path) -> Iterator[Image]:
+    if container.exists() and is_written(container, OBJECTS):
+        yield image_at(container, OBJECTS, "objects", "labels")
 
 
 def _corrected(container: Path) -> Iterator[Image]:

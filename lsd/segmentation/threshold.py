@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
-from lsd.spec import Config, Dataset, Evaluate, Segment
+from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
 from lsd.system.commands import typed
@@ -49,7 +49,7 @@ def picked(config: Config) -> float | None:
     if evaluation.get("threshold") is not None:
         differences = [
             *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
-            *_other_volumes(evaluation.get("picked_on", {}), config.dataset),
+            *_other_volumes(evaluation.get("picked_on", {}), config),
         ]
         if not differences:
             return float(evaluation["threshold"])
@@ -85,7 +85,7 @@ def validated(config: Config) -> float | None:
     volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
     differences = [
         *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
-        *_other_volumes(volumes, config.dataset),
+        *_other_volumes(volumes, config),
     ]
     if differences:
         _warn_unused(path, differences)
@@ -115,15 +115,18 @@ def _other_settings(
     ]
 
 
-def _other_volumes(recorded: Mapping[str, Any], dataset: Dataset) -> list[str]:
+def _other_volumes(recorded: Mapping[str, Any], config: Config) -> list[str]:
     """The recorded volumes that are no validation volumes now, or other ones, in words."""
+    # along skeletons scores are told beside it, unless the metric is against them
+    unused = () if config.evaluate.metric.against == "skeletons" else ("skeletons",)
     volumes = {
-        name: volume.model_dump(mode="json") for name, volume in dataset.part("validate").items()
+        name: without(volume.model_dump(mode="json"), unused)
+        for name, volume in config.dataset.part("validate").items()
     }
     return [
         f"volume {name!r} is no validation volume, or another one now"
         for name in recorded
-        if recorded[name] != volumes.get(name)
+        if without(recorded[name], unused) != volumes.get(name)
     ]
 
 

@@ -33,7 +33,7 @@ class Precomputed(ExportFormat):
     chunk: Annotated[Shape, PerAxis] = (64, 64, 64)
     sharded: bool = False
     shard: Annotated[Positive, AfterValidator(lambda shard: _power_of_two(shard))] = 4
-    levels: Positive | None = None
+    levels: Annotated[Positive | None, NoEffect("each scale is a step of its own")] = None
 
 
 def _power_of_two(shard: int) -> int:

@@ -227,6 +227,17 @@ def target_kind(target: spec.Target) -> TargetKind[Any]:
     return kind
 
 
+def check_of_labels(target: spec.Target) -> None:
+    """ValueError for a target that is not computed from labels alone."""
+    needed = target_kind(target).arrays()
+    if needed:
+        raise ValueError(
+            f"target {target.kind!r} is computed from the array {needed[0]!r}, of which a "
+            f"segmentation says nothing; compare a head that learns from labels, such as "
+            f"descriptors"
+        )
+
+
 def channels(target: spec.Target, dims: int) -> int:
     """Channels of the target in 2D or 3D."""
     return target_kind(target).channels(dims)

@@ -83,6 +83,13 @@ def own_level(
     return None
 
 
+def covering(fine: Roi, scale: Sequence[int]) -> Roi:
+    """The coarse voxels that hold any of `fine`."""
+    begin = Coordinate(b // f for b, f in zip(fine.begin, scale, strict=True))
+    end = Coordinate(-(-e // f) for e, f in zip(fine.end, scale, strict=True))
+    return Roi(begin, end - begin)
+
+
 def covered(coarse: Voxels, scale: Sequence[int] | None) -> Voxels:
     """The fine voxels of coarse ones; None: there is no scale."""
     return coarse if scale is None else coarse * Coordinate(scale)

@@ -21,7 +21,7 @@ def write_section(
     nm, y x, noted as pixels in a centimetre where it is known."""
     import tifffile
 
-    pixels = tuple(_NM_IN_CM / nm for nm in reversed(voxel_size)) if calibrated else None
+    y, x = (_NM_IN_CM / nm for nm in voxel_size)
     values = data.astype(np.uint8) if data.dtype.kind == "b" else data
     with replacing(path) as staged, staged.open("wb") as file:
         tifffile.imwrite(
@@ -29,6 +29,6 @@ def write_section(
             values,
             compression="zlib",
             photometric="minisblack",
-            resolution=pixels,
+            resolution=(x, y) if calibrated else None,
             resolutionunit="CENTIMETER" if calibrated else None,
         )

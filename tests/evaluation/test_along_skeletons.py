@@ -22,7 +22,7 @@ from lsd.report.run import draw_figures
 from lsd.report.table import scores_table, skeletons_table
 from lsd.segmentation.on_disk.results import JoinedResults
 from lsd.segmentation.results import open_results
-from lsd.segmentation.threshold import array_name
+from lsd.segmentation.threshold import array_name, picked
 from lsd.spec import Nerl
 from lsd.spec.paths import evaluation_file
 from lsd.volumes.array import Array
@@ -183,6 +183,17 @@ def test_validation_picks_the_threshold(traced, metric) -> None:
     for table in (scores_table(found), skeletons_table(found)):
         assert "a " in table
         assert "c " in table
+
+
+def test_a_threshold_stays_picked_where_somebody_traced_since(config, traced) -> None:
+    """And where more is told along skeletons, but not where the metric is against them."""
+    found = evaluate(config)
+    assert picked(traced) == found.threshold
+    assert picked(with_evaluate(traced, skeletons={"tolerances": 9})) == found.threshold
+    evaluate(with_evaluate(traced, metric="nerl"))
+    assert picked(with_evaluate(traced, metric="nerl")) is not None
+    assert picked(with_evaluate(traced, metric="nerl", skeletons={"runs": "connected"})) is None
+    assert picked(with_evaluate(config, metric="nerl")) is None
 
 
 def test_nodes_outside_may_lie_on_background(traced) -> None:

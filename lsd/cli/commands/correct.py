@@ -24,10 +24,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lsd.cli.command import GOES_ON, guarded, quiet_libraries, say
+from lsd.cli.commands.export import settings_of
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.cli.run_folder import run_config
-from lsd.spec import Workers
 from lsd.spec.corrections import Corrections
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.user_paths import expanded
@@ -68,16 +68,11 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 def _do(arguments: argparse.Namespace) -> None:
     """Imports late, so that wrong arguments are refused at once."""
     corrections = read_corrections(expanded(arguments.corrections))
+    settings = settings_of(arguments, volumes=(arguments.volume,))
     config = run_config(arguments.run, arguments.words)
     from lsd.report.exports.correct import correct, training_volume
     from lsd.report.exports.run import exported_volumes
-    from lsd.spec.exports import Export
 
-    settings = Export(
-        volumes=(arguments.volume,),
-        threshold=arguments.threshold,
-        workers=Workers(count=arguments.workers),
-    )
     for volume in exported_volumes(config, settings, progress=say):
         say("written:", str(correct(volume, corrections)))
         say(f"to train on it: {training_volume(volume)}")

@@ -73,8 +73,9 @@ def _do(arguments: argparse.Namespace) -> None:
     """Imports late, so that wrong arguments are refused at once."""
     formats = [word for word in arguments.words if word.startswith("{") or "=" not in word]
     overrides = [word for word in arguments.words if word not in formats]
-    settings = _settings(arguments, formats)
+    # first: it may name modules with formats
     config = run_config(arguments.run, overrides)
+    settings = _settings(arguments, formats)
     from lsd.report.exports.run import export
 
     say("written:", *(str(file) for file in export(config, settings, progress=say)))
@@ -82,16 +83,22 @@ def _do(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace, formats: Sequence[str]) -> Export:
     fields: dict[str, Any] = {"formats": tuple(map(_format, formats))} if formats else {}
+    return settings_of(
+        arguments,
+        **fields,
+        volumes=_names(arguments.volumes),
+        images=_names(arguments.images),
+    )
+
+
+def settings_of(arguments: argparse.Namespace, **fields: Any) -> Export:
+    """Fields, with --threshold and --workers.  Raises ConfigError that says what is wrong."""
     try:
-        return Export(
-            **fields,
-            volumes=_names(arguments.volumes),
-            images=_names(arguments.images),
-            threshold=arguments.threshold,
-            workers=Workers(count=arguments.workers),
-        )
+        workers = Workers(count=arguments.workers)
+        return Export(**fields, threshold=arguments.threshold, workers=workers)
     except ValidationError as error:
-        raise ConfigError("\n".join(lines(error))) from error
+        named = (line.replace("Workers.count:", "--workers:") for line in lines(error))
+        raise ConfigError("\n".join(named)) from error
 
 
 def _format(word: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,8 @@ def _do(arguments: argparse.Namespace) -> None:
         say("written:", str(arguments.screenshot))
         return
     say(f"{viewing.address}\nserved until Ctrl-C; its state is kept in {viewing.file}")
+    # to be seen at once, also through a pipe
+    sys.stdout.flush()
     if arguments.open:
         webbrowser.open(viewing.address)
     viewing.serve()

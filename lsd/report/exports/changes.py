@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components
-from lsd.evaluation.cuts import RegionGraph, apart
+from lsd.arrays.min_cut import Arcs
+from lsd.evaluation.cuts import RegionGraph
 
 Ids = NDArray[np.uint64]
 
@@ -27,18 +28,15 @@ def cut(segment: Segment, pairs: Sequence[tuple[int, int]]) -> Ids:
 
     pairs: fragments that are to be apart, one after the other; those that are by then stay
     """
-    fragments = segment.fragments
-    parts = np.full(len(fragments), fragments[0])
-    for one, other in pairs:
-        part_of_one, part_of_other = parts[np.searchsorted(fragments, [one, other])]
-        if part_of_one != part_of_other:
-            continue
-        own = parts == part_of_one
-        beside = apart(segment.graph, fragments[own], one, other)
-        for side in (beside, ~beside):
-            places = np.flatnonzero(own)[side]
-            parts[places] = fragments[places[0]]
-    return parts
+    fragments, graph = segment
+    arcs = Arcs.of(len(fragments), np.searchsorted(fragments, graph.edges), graph.capacities)
+    part = np.zeros(len(fragments), np.int64)
+    for number, pair in enumerate(pairs, start=1):
+        begin, end = np.searchsorted(fragments, np.array(pair, np.uint64)).tolist()
+        if part[begin] == part[end]:
+            part[arcs.source_side(part, begin, end)] = number
+    _, smallest, place = np.unique(part, return_index=True, return_inverse=True)
+    return np.asarray(fragments[smallest][place.reshape(-1)])
 
 
 def joined(pairs: Sequence[tuple[int, int]]) -> dict[int, int]:

@@ -57,11 +57,12 @@ class CorrectedFunction:
 
     def __init__(self, job: CorrectedJob) -> None:
         self.job, self.segmentation = job, job.segmentation.open()
-        remainder = self.segmentation.remainder
-        self.fragments, self.painted = (
-            image and image.open().on_grid(remainder) for image in (job.fragments, job.painted)
-        )
+        self.fragments, self.painted = self._beside(job.fragments), self._beside(job.painted)
         self.parts, self.names = Renamed(job.parts), Renamed(job.names)
+
+    def _beside(self, image: ImageInput | None) -> Array | None:
+        """Another array, on the grid of the segmentation."""
+        return None if image is None else image.open().on_grid(self.segmentation.remainder)
 
     def read(self, block: Block) -> Around:
         """As far around the block as trust reaches."""

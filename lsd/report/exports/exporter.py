@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
+from lsd.blockwise.on_disk.written import forget, left
 from lsd.blockwise.running.run import prepare, run
 from lsd.report.images import Image, images_of, segmentation_name
 from lsd.segmentation.on_disk.results import Results
@@ -55,6 +56,7 @@ class Running:
         """
         step.container.mkdir(parents=True, exist_ok=True)
         with exclusive(step.container):
+            _forget_unfinished(step)
             prepare(step)
             create()
             self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
@@ -129,6 +131,15 @@ class Exporter(ABC, Generic[Format]):
     def write(self, volume: ExportedVolume) -> list[Path]:
         """Writes the volume below `volume.folder`; returns the files and folders that people
         open."""
+
+
+def _forget_unfinished(step: Step) -> None:
+    """Where something else is asked for by now, what an earlier export began is not waited for."""
+    if _is_begun(step):
+        earlier = load_step(step.folder)
+        if left(earlier) and (differing := step.differs(earlier)):
+            log.info("%s is begun anew: %s", step.folder, "; ".join(differing))
+            forget(earlier)
 
 
 def remove_other(step: Step) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from lsd.blockwise.levels import make_levels
@@ -26,7 +27,7 @@ class OmeZarrExport(Exporter[OmeZarr]):
         container = volume.folder / f"{volume.name}.zarr"
         for image in volume.images.values():
             step = _step(container, image)
-            volume.running.run(step, create=lambda step=step, image=image: _create(step, image))
+            volume.running.run(step, create=partial(_create, step, image))
             with exclusive(container):
                 for summary in make_levels(
                     step,

@@ -58,7 +58,7 @@ def write_precomputed(running: Running, image: Image, folder: Path, spec: Precom
         _step(folder, ScaleJob(image=source, factor=factor, scale=scale.key, spec=spec), image)
         for factor, scale in scales.items()
     ]
-    _remove_others(folder, steps, [scale.key for scale in scales.values()])
+    _remove_others(folder, steps)
     # before a block is written: `info` lists the scales, finest first
     for scale in scales.values():
         array = image.array
@@ -132,14 +132,17 @@ def _scale(image: Image, factor: Factor, spec: Precomputed) -> Scale:
 def _step(folder: Path, job: ScaleJob, image: Image) -> Step:
     roi, spec = covering(image.array.roi, job.factor), job.spec
     chunk = spec.chunk[-roi.dims :]
-    shape = [n * (spec.shard if spec.sharded else max(1, _BLOCK // n)) for n in chunk]
+    shape = [
+        min(extent, n * (spec.shard if spec.sharded else max(1, _BLOCK // n)))
+        for extent, n in zip(roi.shape, chunk, strict=True)
+    ]
     none = (0,) * roi.dims
     # a block begins where the volume does, so it is whole chunks, or one shard
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
     return Step(f"scale-{'x'.join(map(str, job.factor))}", folder, grid, job)
 
 
-def _remove_others(folder: Path, steps: Sequence[Step], keys: Sequence[str]) -> None:
+def _remove_others(folder: Path, steps: Sequence[Step]) -> None:
     """Removes what an earlier export left where it is not what these steps write.
 
     Raises ValueError where there is a volume that this program did not write.
@@ -150,14 +153,16 @@ def _remove_others(folder: Path, steps: Sequence[Step], keys: Sequence[str]) -> 
             f"{folder} holds a volume that this program did not write, and is not written over: "
             f"move it elsewhere"
         )
-    differing = [
-        line
-        for step in steps
-        if step.name in recorded
-        for line in step.differs(recorded[step.name])
-    ]
-    if differing or not set(there) <= set(keys) or (recorded and not there):
-        log.info("%s is made anew: %s", folder, "; ".join(differing) or "other scales")
+    differing = next(
+        (
+            lines
+            for step in steps
+            if step.name in recorded and (lines := step.differs(recorded[step.name]))
+        ),
+        [] if there or not recorded else ["its info is gone"],
+    )
+    if differing:
+        log.info("%s is made anew: %s", folder, "; ".join(differing))
         for key in there:
             shutil.rmtree(folder / key, ignore_errors=True)
         shutil.rmtree(folder / "blocks", ignore_errors=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.sites import Site
+from lsd.evaluation.suspects import Suspect
 from lsd.report.images import Image
 from lsd.report.viewer.library import neuroglancer
 from lsd.report.viewer.served import dimensions, placed, served
@@ -112,6 +113,24 @@ def site_layers(sites: Sequence[Site], array: Array) -> Iterator[Layer]:
                 dimensions=dimensions(array), annotations=points, annotation_color=colour
             )
             yield Layer(f"{kind}s", layer, visible=True)
+
+
+def suspect_layer(suspects: Sequence[Suspect], array: Array) -> Layer:
+    """Points where an error map suspects errors, worst first."""
+    library, size = neuroglancer(), np.array(array.voxel_size)
+    points = [
+        library.PointAnnotation(
+            id=f"suspect-{number}",
+            point=np.array(suspect.place) / size,
+            description=f"suspect {number}: segment {suspect.segment}, "
+            f"disagreement {suspect.disagreement:.3g} in {suspect.voxels} voxels",
+        )
+        for number, suspect in enumerate(suspects, start=1)
+    ]
+    layer = library.LocalAnnotationLayer(
+        dimensions=dimensions(array), annotations=points, annotation_color="#33ddff"
+    )
+    return Layer("suspects", layer, visible=True)
 
 
 def described(site: Site) -> str:

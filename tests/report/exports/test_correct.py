@@ -107,6 +107,18 @@ def test_painted_labels(config, volume, tmp_path) -> None:
     np.testing.assert_array_equal(mask, painted > 0)
 
 
+def test_corrections_that_were_begun_give_way_to_others(config, volume) -> None:
+    fragments, labels, _ = segments(config)
+    pair = merged(fragments, labels)
+    container = correct(volume, Corrections(cuts=[pair]))
+    [done] = (container / "blocks" / "corrected").glob("*.done")
+    # as if it had been stopped before its only block
+    done.write_bytes(b"")
+    correct(volume, Corrections())
+    np.testing.assert_array_equal(read(container, "labels")[0], labels)
+    assert not read(container, "labels_mask")[0].any()
+
+
 def test_a_config_learns_from_it(config, volume) -> None:
     fragments, labels, _ = segments(config)
     one, other = merged(fragments, labels)

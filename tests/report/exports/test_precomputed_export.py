@@ -105,7 +105,7 @@ def test_what_is_done_stays_done_and_other_data_are_written_anew(config, caplog)
     [other] = export(config, settings.derive(threshold=0.28), progress=lines.append)
     assert other.name == "segmentation_0.28.precomputed"
     export(config, settings.derive(formats=SMALL), progress=lines.append)
-    assert f"{folder} is made anew: spec.shard" in caplog.text
+    assert f"{folder} is made anew: blocks: [8, 16, 16] there, [12, 20, 24]" in caplog.text
     assert "sharding" not in (folder / "info").read_text()
     np.testing.assert_array_equal(opened(folder, 0).read().result(), before)
 

@@ -10,9 +10,10 @@ from run_with_segments import VOLUME, segmented_run
 
 from lsd.cli.commands.view import main
 from lsd.evaluation.sites import Site, as_list
+from lsd.evaluation.suspects import Suspect, write_suspects
 from lsd.report.images import images_of
 from lsd.report.viewer.browser import browser, screenshot
-from lsd.spec.paths import evaluation_file, run_folder
+from lsd.spec.paths import evaluation_file, run_folder, suspects
 from lsd.volumes.array import open_array
 from lsd.volumes.skeletons import write_skeletons
 
@@ -22,6 +23,7 @@ from lsd.arrays.skeletons import Skeletons  # noqa: E402
 from lsd.report.viewer.run import view  # noqa: E402
 
 SITE = Site("merge", (3,), (1, 2), (40, 20), 0.25, 7, (260.0, 45.0, 40.0))
+SUSPECT = Suspect(5, 0.5, 12, (300.0, 9.0, 20.0))
 LINE = Skeletons([1, 2], [9, 9], [[240.0, 9.0, 16.0], [400.0, 45.0, 40.0]], [[1, 2]])
 
 
@@ -38,6 +40,7 @@ def config(tmp_path_factory):
     config = config.derive(
         dataset=config.dataset.derive(validate=(volume.derive(skeletons="line.npz"),))
     )
+    write_suspects([SUSPECT], suspects(config, VOLUME))
     evaluation_file(config).write_text(json.dumps({"sites": as_list({VOLUME: [SITE]})}))
     return config
 
@@ -55,12 +58,12 @@ def test_everything_is_there(viewing) -> None:
     found = layers(viewing)
     at_thresholds = ["segmentation/0.28", "segmentation/0.29", "segmentation/0.6"]
     assert list(found) == [
-        "raw", "truth", "affs", "fragments", *at_thresholds, "skeletons", "merges",
+        "raw", "truth", "affs", "fragments", *at_thresholds, "skeletons", "merges", "suspects",
     ]  # fmt: skip
     kinds = [layer["type"] for layer in found.values()]
-    assert kinds == ["image", "segmentation", "image", *["segmentation"] * 5, "annotation"]
+    assert kinds == ["image", "segmentation", "image", *["segmentation"] * 5, *["annotation"] * 2]
     shown = [name for name, layer in found.items() if layer.get("visible", True)]
-    assert shown == ["raw", "segmentation/0.6", "skeletons", "merges"]
+    assert shown == ["raw", "segmentation/0.6", "skeletons", "merges", "suspects"]
     assert viewing.address.startswith("http://127.0.0.1:")
 
 
@@ -77,6 +80,9 @@ def test_places_of_errors_and_lines_are_in_voxels_of_the_world(viewing) -> None:
     [point] = layers(viewing)["merges"]["annotations"]
     np.testing.assert_allclose(point["point"], np.array(SITE.place) / (40, 4.5, 4))
     assert point["description"].startswith("merge, 0.25 bits: segment 3; truth 1, 2; 40 and 20")
+    [point] = layers(viewing)["suspects"]["annotations"]
+    np.testing.assert_allclose(point["point"], np.array(SUSPECT.place) / (40, 4.5, 4))
+    assert point["description"] == "suspect 1: segment 5, disagreement 0.5 in 12 voxels"
     layer = viewing.viewer.state.layers["skeletons"].layer
     assert [int(segment) for segment in layer.segments] == [9]
     [source] = [
