@@ -8,6 +8,7 @@ interrupted after two of its blocks.
 import json
 import logging
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from lsd.cli import load
 from lsd.evaluation.run import evaluate
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.run import predict
+from lsd.report.page.write import write_report
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import validated
 from lsd.spec import paths
@@ -106,6 +108,20 @@ def test_other_settings_than_those_of_its_half_prediction_are_refused() -> None:
     other = load("runs/run/config.json", ["predict.volumes=half", "predict.augment=flips"])
     with pytest.raises(ValueError, match=r"half.* holds unfinished blocks .*augment.*delete"):
         predict(other)
+
+
+@pytest.mark.usefixtures("folder")
+def test_it_has_a_page() -> None:
+    """Of a run that noted neither seconds nor error sites, nor its volumes with its scores."""
+    config = load("runs/run/config.json", [])
+    text = write_report(config).read_text(encoding="utf-8")
+    [scores] = json.loads(paths.evaluation_file(config).read_text())["volumes"].values()
+    for name in ("voi_split", "voi_merge", "voi_sum", "arand"):
+        pointer = f"/volumes/whole/scores/{name}"
+        shown = re.search(rf'data-json="{pointer}"[^>]*>([^<]*)<', text)
+        assert float(shown[1]) == round(scores["scores"][name], 3)
+    layers = json.loads(re.search(r'"titles":(\[[^]]*\])', text)[1])
+    assert layers == ["raw", "truth", "affinities", "descriptors", "segmentation"]
 
 
 @pytest.mark.usefixtures("folder")

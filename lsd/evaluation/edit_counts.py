@@ -76,6 +76,13 @@ class MinCutMetric(Score):
         "splits": "splits",
         "merges": "merges",
     }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "mcm": "Edits that would repair the segmentation along skeletons: splits and merges.",
+        "splits": "Cuts of the region graph until no segment holds two skeletons, each the "
+        "cheapest.",
+        "merges": "Joins of parts after all cuts, so that each skeleton lies in one.",
+        "unsplittable": "Fragments that hold nodes of several skeletons, which no cut separates.",
+    }
     note: ClassVar[str] = (
         "MCM: cuts and joins of fragments that would repair the segmentation along skeletons; "
         "unsplittable fragments hold several skeletons"

@@ -47,6 +47,11 @@ class MetricKind(ABC):
         """What scores a segmentation beside that which the metric is against: a table of what it
         shares with labels (`Contingency`), or what lies at the nodes of skeletons (`AtNodes`)."""
 
+    def words(self, settings: spec.Evaluate) -> type[Score]:
+        """The class of the scores that `scoring` gives, for its words alone; any score unless a
+        kind says so."""
+        return Score
+
 
 class TableMetric(MetricKind):
     """A metric that follows from how many voxels each segment shares with each object of the truth.
@@ -61,6 +66,15 @@ class TableMetric(MetricKind):
         ignore = () if settings.connected else settings.left_out
         return partial(self.score, ignore=ignore, background=settings.background)
 
+    def words(self, settings: spec.Evaluate) -> type[Score]:
+        """The class of the score of a volume of one voxel; of a metric that has none for that, the
+        words of any score."""
+        label = np.array([max((*settings.left_out, 0)) + 1], np.uint64)
+        try:
+            return type(self.scoring(settings)(Contingency.of(label, label)))
+        except ValueError:
+            return Score
+
     @abstractmethod
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
@@ -72,14 +86,6 @@ class TableMetric(MetricKind):
                     "singletons": each of its voxels is a segment of its own
         Raises ValueError where nothing is left to score; see `refuse_nothing`.
         """
-
-
-def words_of(settings: spec.Evaluate) -> Score:
-    """A score of the metric, of a volume of one voxel: for its words, where the scores themselves
-    are at hand as JSON alone."""
-    label = max((*settings.left_out, 0)) + 1
-    one = np.array([label], np.uint64)
-    return scoring(settings)(Contingency.of(one, one))
 
 
 def refuse_nothing(table: Contingency, ignored: Collection[int], *, counted: int) -> None:
@@ -101,3 +107,10 @@ def scoring(settings: spec.Evaluate) -> Callable[[Any], Score]:
     """Scores a segmentation as `settings` say, by their metric; see `MetricKind.scoring`."""
     metric: MetricKind = behaviour(settings.metric)
     return metric.scoring(settings)
+
+
+def words_of(settings: spec.Evaluate) -> type[Score]:
+    """The class of the scores of the metric: for its words, where scores are at hand as JSON
+    alone."""
+    metric: MetricKind = behaviour(settings.metric)
+    return metric.words(settings)

@@ -98,6 +98,21 @@ class RunLength(Score):
         "nerl": "nERL",
         "edge_accuracy": "correct edges",
     }
+    definitions: ClassVar[Mapping[str, str]] = {
+        "nerl": "ERL over the ERL of a perfect segmentation; 1 is perfect.",
+        "erl": "Expected run length: of a place on the skeletons that is chosen at random, the "
+        "mean length of the correct run that it lies in, nm. A skeleton lies in a segment, as far "
+        "as merges go, with more nodes or nm than the tolerance.",
+        "max_erl": "The ERL of a perfect segmentation, nm.",
+        "correct": "Edges within one segment of one skeleton.",
+        "split": "Edges between two segments.",
+        "merged": "Edges within a segment that holds several skeletons.",
+        "omitted": "Edges with an end on background, or outside.",
+        "edge_accuracy": "Share of the edges that are correct.",
+        "merging_segments": "Segments that hold several skeletons.",
+        "skeletons_too_many": "In these, all skeletons but one each.",
+        "segments_too_many": "Segments that each skeleton is spread over minus 1, summed up.",
+    }
     note: ClassVar[str] = (
         "ERL: expected run length along skeletons, nERL: of what is possible, best at 1; edges "
         "within one segment of one skeleton are correct"

@@ -112,6 +112,10 @@ class NerlMetric(MetricKind):
         tolerance = Tolerance(self.spec.tolerance, self.spec.tolerance_nm)
         return partial(_run_length, tolerance=tolerance, runs=settings.skeletons.runs)
 
+    def words(self, settings: spec.Evaluate) -> type[Score]:
+        """Those of `RunLength`."""
+        return RunLength
+
 
 class McmMetric(MetricKind):
     """`spec.Mcm`."""
@@ -119,6 +123,10 @@ class McmMetric(MetricKind):
     def scoring(self, settings: spec.Evaluate) -> Callable[[AtNodes], MinCutMetric]:
         """The edits.  Raises ValueError where nothing was joined."""
         return _edits
+
+    def words(self, settings: spec.Evaluate) -> type[Score]:
+        """Those of `MinCutMetric`."""
+        return MinCutMetric
 
 
 def skeleton_scoring(settings: spec.SkeletonScores) -> Callable[[AtNodes], SkeletonScore]:

@@ -44,7 +44,7 @@ def locator_of(config: Config) -> Config:
     What is located in another region than its own lies in the folder of this run, so that a block
     of a volume does not take the place of the whole.
     """
-    run = _recorded(expanded(str(config.seeds.locator)))
+    run = expand(_recorded(expanded(str(config.seeds.locator))))
     if data_root(run) != data_root(config):
         raise ValueError(
             f"data_root of the run that locates is {data_root(run)}, of this one "

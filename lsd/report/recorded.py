@@ -62,8 +62,8 @@ class Recorded:
         volumes: Mapping[str, Json] = self.evaluation.get("volumes", {})
         return volumes
 
-    def words(self) -> Score:
-        """A score of the metric that the run was evaluated by, for its words."""
+    def words(self) -> type[Score]:
+        """The scores of the metric that the run was evaluated by, for their words."""
         return words_of(self.config.evaluate)
 
 

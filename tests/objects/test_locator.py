@@ -84,3 +84,13 @@ def test_other_data_of_the_same_name_is_told(config, tmp_path, caplog) -> None:
     assert len(read_located(path)) == COUNT
     assert "volume 'em' is " in caplog.text
     assert "copied.zarr to the run that locates" in caplog.text
+
+
+def test_volumes_that_the_run_that_locates_found_by_wildcards_are_known(config) -> None:
+    coarse = config.derive(name="coarse", locate={"threshold": 0.5}, seeds={"locator": None})
+    found = COARSE | {"path": "e*.zarr", "name": None}
+    record(coarse.derive(dataset={"test": (found,)}, predict={"volumes": ("test",)}))
+    here = config.derive(dataset={"test": (found | {"scale": None},)})
+    [path] = located_by(here)
+    assert path.name == "em_test.csv"
+    assert len(read_located(path)) == COUNT

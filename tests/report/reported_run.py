@@ -7,6 +7,7 @@ one neuron is cut, so that it is split.
 import numpy as np
 from funlib.geometry import Roi
 
+from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.run import evaluate
 from lsd.report.neurons import write_neurons
 from lsd.report.page.write import write_report
@@ -28,6 +29,7 @@ from lsd.spec import (
 from lsd.spec.paths import prediction, run_folder
 from lsd.training.tensorboard import TensorBoard
 from lsd.volumes.create import create_array
+from lsd.volumes.skeletons import write_skeletons
 
 ROI = Roi((2, 0, 4), (12, 30, 36))
 VOXEL_SIZE = (30.0, 6.0, 6.0)
@@ -42,6 +44,20 @@ def truth():
     labels[:, :, 18:] += 2
     labels[:, 14:16] = labels[:, :, 17:19] = 0
     return labels
+
+
+def lines():
+    """A skeleton for each neuron, along x in the middle of the volume."""
+    xs = np.arange(ROI.begin[2], ROI.end[2])
+    ids, owner, positions, edges = [], [], [], []
+    for row, y in enumerate((7, 26)):
+        for half, own in enumerate(np.split(xs, 2)):
+            first = len(ids)
+            ids += range(first, first + len(own))
+            owner += [FIRST + 1 + row + 2 * half] * len(own)
+            positions += [(np.array([8, y, x]) + 0.5) * VOXEL_SIZE for x in own]
+            edges += [(n, n + 1) for n in range(first, first + len(own) - 1)]
+    return Skeletons(ids, np.array(owner, np.uint64), np.array(positions), edges)
 
 
 def membranes():
@@ -63,11 +79,14 @@ def make_config(folder, *, name="run", seed=0, noise=0.02):
                 folder / "v.zarr", what, roi=ROI, voxel_size=VOXEL_SIZE, dtype=data.dtype
             ).write(data, ROI)
     volume = Volume(path="v.zarr", raw="raw", labels="labels")
+    write_skeletons(lines(), folder / "lines.npz")
     heads = {"lsds": Head(target=Descriptors(sigma=30)), "affs": Head(target=Affinities())}
     config = Config(
         name=name,
         dataset=Dataset(
-            train=(volume,), validate=(volume,), test=(volume.derive(region=":, :20, :"),)
+            train=(volume,),
+            validate=(volume.derive(skeletons="lines.npz"),),
+            test=(volume.derive(region=":, :20, :"),),
         ),
         variant=Variant(stages=(Stage(heads=heads),)),
         network=Network(trunk=ResidualUNet(), train_shape=(16, 16, 16)),

@@ -174,6 +174,32 @@ def test_a_row_for_each_neuron(run, page) -> None:
     assert split == pytest.approx(compare(ids, labels).voi_split)
 
 
+def test_scores_along_skeletons(run, page) -> None:
+    config, _, _ = run
+    scores = json.loads(evaluation_file(config).read_text())["skeletons"]["volumes"]["v_validate"]
+    [section] = page.find("section", id="along-skeletons")
+    read, at_ = numbers(section), "/skeletons/volumes/v_validate/scores"
+    for tolerance in scores["scores"]["run_lengths"]:
+        assert {f"{at_}/run_lengths/{tolerance}/{key}" for key in ("nerl", "erl")} <= set(read)
+    assert {f"{at_}/edits/{key}" for key in ("mcm", "splits", "merges")} <= set(read)
+    lengths, edits = (data(each) for each in section.find("figure", class_="chart"))
+    first = next(iter(scores["scores"]["run_lengths"]))
+    assert lengths["lines"][0]["ys"] == [
+        values["run_lengths"][first]["nerl"] for values in scores["sweep"].values()
+    ]
+    assert edits["lines"][0]["ys"] == [
+        values["edits"]["mcm"] for values in scores["sweep"].values()
+    ]
+    [table] = [each for each in section.find("table") if each.attributes.get("class") == "sortable"]
+    rows = {row.find("td")[0].text: row for row in table.find("tr")[1:]}
+    assert set(rows) == {str(FIRST + n) for n in (1, 2, 3, 4)}
+    for each in scores["per_skeleton"]:
+        cells = [cell.text for cell in rows[str(each["skeleton"])].find("td")]
+        assert cells[1] == f"{each['length']:,.0f}"
+        edges = [str(each[kind]) for kind in ("correct", "split", "merged", "omitted")]
+        assert cells[-6:-2] == edges
+
+
 def test_what_steps_took_and_what_the_run_is(run, page) -> None:
     config, _, _ = run
     [section] = page.find("section", id="seconds-and-memory")

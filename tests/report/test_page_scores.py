@@ -1,20 +1,38 @@
 """Every metric has numbers that a page shows, drawn over thresholds, and words for them."""
 
+import numpy as np
 import pytest
 
-from lsd.evaluation.metric import words_of
+from lsd.arrays.contingency import Contingency
+from lsd.arrays.skeletons import Skeletons
+from lsd.evaluation.metric import scoring, words_of
+from lsd.evaluation.mincut import min_cut_metric
+from lsd.evaluation.skeletons import expected_run_length
 from lsd.report.page.about import counted_by
 from lsd.report.page.chart import UNDEFINED
 from lsd.report.page.scores import headings, objective, swept
 from lsd.report.page.steps import duration, size, totals
 from lsd.spec import Evaluate, Metric
 
+LINE = Skeletons([1, 2, 3], [1, 1, 1], [[0, 0, 0], [0, 0, 1], [0, 0, 2]], [(1, 2), (2, 3)])
+
+
+def score_of(settings):
+    """A score of the metric, of two objects that are found."""
+    ids = np.array([1, 1, 2], np.uint64)
+    if settings.metric.kind == "nerl":
+        return expected_run_length(LINE, ids)
+    if settings.metric.kind == "mcm":
+        return min_cut_metric(LINE, ids, np.array([[1, 2]]), np.array([0.3]), 0.5)
+    return scoring(settings)(Contingency.of(ids, ids))
+
 
 @pytest.mark.parametrize("kind", Metric.kinds())
 def test_each_metric(kind) -> None:
     settings = Evaluate(metric=kind)
-    words = words_of(settings)
-    values = words.as_dict()
+    words, score = words_of(settings), score_of(settings)
+    assert isinstance(score, words)
+    values = score.as_dict()
     shown, drawn = headings(words, values), swept(words, values)
     assert shown
     assert drawn
@@ -25,7 +43,7 @@ def test_each_metric(kind) -> None:
 
 
 def test_ids_that_are_ignored_are_no_part_of_the_words() -> None:
-    words_of(Evaluate(ignore=(0, 1, 5), background="ignore"))
+    assert words_of(Evaluate(ignore=(0, 1, 5), background="ignore")).short == "VOI"
 
 
 @pytest.mark.parametrize(

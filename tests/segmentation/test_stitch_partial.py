@@ -77,7 +77,7 @@ class PartialJob(Job):
         return Output({"blocks": placed(source, GRID)})
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_partial_blocks_on_disk_are_the_whole_region(tmp_path, workers) -> None:
     volume = scattered(1)
     numbers = [number for number, _ in own_blocks(volume)]

@@ -12,16 +12,11 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsd.cli.command import guarded, quiet_libraries, say
-from lsd.cli.files import load
 from lsd.cli.pipes import may_be_closed
-from lsd.spec.mistakes import ConfigError
+from lsd.cli.run_folder import run_config
 from lsd.spec.user_paths import expanded
-
-if TYPE_CHECKING:
-    from lsd.spec import Config
 
 
 @may_be_closed()
@@ -45,7 +40,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _report(folders: Sequence[Path], out: Path | None) -> None:
-    configs = [config_of_run(folder) for folder in folders]
+    configs = [run_config(folder) for folder in folders]
     # late: a folder that is none is refused at once
     from lsd.report.page.write import write_comparison, write_report
 
@@ -55,17 +50,3 @@ def _report(folders: Sequence[Path], out: Path | None) -> None:
     parents = [str(folder.resolve().parent) for folder in folders]
     beside = Path(os.path.commonpath(parents)) / "report.html"
     say("written:", write_comparison(configs, out or beside))
-
-
-def config_of_run(folder: Path) -> Config:
-    """The config of a run by its folder, which may have been moved or renamed.
-
-    Raises ConfigError where it is no folder of a run.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ConfigError(
-            f"{folder} is no folder of a run: it holds no config.json; name one, as in runs/demo"
-        )
-    whole = folder.resolve()
-    return load(path).derive(name=whole.name, runs=str(whole.parent))

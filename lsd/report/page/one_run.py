@@ -14,6 +14,7 @@ from lsd.report.page import about, scores, sites
 from lsd.report.page.chart import number
 from lsd.report.page.document import document, folded, paragraph
 from lsd.report.page.neurons import neurons_table
+from lsd.report.page.skeletons import skeletons
 from lsd.report.page.slices import slices
 from lsd.report.page.steps import steps_table
 from lsd.report.page.tables import definitions
@@ -38,6 +39,7 @@ def page(recorded: Recorded) -> str:
         {
             "Scores": scores.scores_table(recorded),
             "Thresholds": _thresholds(recorded),
+            "Along skeletons": skeletons(recorded),
             "Sections": _of_volumes(recorded, opened, _slices),
             "Error sites": _sites(recorded, opened),
             "Neurons": _neurons(recorded),

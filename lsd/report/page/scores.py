@@ -16,7 +16,7 @@ from lsd.report.recorded import Json, Recorded
 _MOST = 8
 
 
-def headings(words: Score, values: Json) -> dict[str, str]:
+def headings(words: type[Score], values: Json) -> dict[str, str]:
     """The numbers of a score that a table shows, with their headings."""
     if words.columns:
         return {name: title for name, title in words.columns.items() if name in values}
@@ -26,7 +26,7 @@ def headings(words: Score, values: Json) -> dict[str, str]:
     return {name: name.replace("_", " ") for name in numbers[:_MOST]}
 
 
-def swept(words: Score, values: Json) -> dict[str, str]:
+def swept(words: type[Score], values: Json) -> dict[str, str]:
     """The numbers of a score that are drawn over thresholds, what is most important first."""
     if words.over_thresholds:
         return {name: title for name, title in words.over_thresholds.items() if name in values}
@@ -92,17 +92,17 @@ def sweep_table(recorded: Recorded) -> str:
     return table(header, rows, name="scores over thresholds") if rows else ""
 
 
-def objective(words: Score, values: Json) -> tuple[str, str]:
+def objective(words: type[Score], values: Json) -> tuple[str, str]:
     """Name and title of the number that stands for a score."""
     name = next(iter(swept(words, values) or headings(words, values)), "")
     return name, {**headings(words, values)}.get(name, name.replace("_", " "))
 
 
-def _title(words: Score) -> str:
+def _title(words: type[Score]) -> str:
     return f"{words.title} [{words.unit}]" if words.unit else words.title
 
 
-def _lines(words: Score, volume: Mapping[str, Any]) -> Sequence[Line]:
+def _lines(words: type[Score], volume: Mapping[str, Any]) -> Sequence[Line]:
     sweep = {float(threshold): values for threshold, values in volume["sweep"].items()}
     names = swept(words, next(iter(sweep.values())))
     lines = [

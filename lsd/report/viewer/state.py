@@ -38,7 +38,7 @@ def first_state(layers: Sequence[Layer], array: Array, *, title: str) -> Any:
     state.position = [float(n) for n in reversed(middle)]
     state.title = title
     state.layout = "4panel" if array.roi.dims == 3 else "xy"
-    state.cross_section_scale = max(1.0, max(array.roi.shape[-2:]) / 500)
+    state.cross_section_scale = max(array.roi.shape[-2:]) / 400
     state.projection_scale = float(max(array.roi.shape))
     for each in layers:
         state.layers.append(name=each.name, layer=each.layer, visible=each.visible)

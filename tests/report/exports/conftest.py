@@ -1,6 +1,7 @@
-"""Runs of the tests of segmentation are exported here."""
+"""Runs of the tests of segmentation and of reports are exported here."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "segmentation"))
+TESTS = Path(__file__).parents[2]
+sys.path += [str(TESTS / "segmentation"), str(TESTS / "report")]
