@@ -3,7 +3,8 @@ and .md.
 
 A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its
 peer ours is, and a `main`.  `python -m benchmarks compare CHECKOUT`, `python -m benchmarks accuracy
-KIND`, `python -m benchmarks error_map` and `python -m benchmarks gpu` are other matters, see there.
+KIND`, `python -m benchmarks error_map`, `.. doubts` and `python -m benchmarks gpu` are other
+matters, see there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, error_map, gpu
+from benchmarks import accuracy, compare, doubts, error_map, gpu
 
 # at least this many times as fast as the peer; None: it has no peer
 WANTED: dict[str, int | None] = {
@@ -38,6 +39,7 @@ WANTED: dict[str, int | None] = {
     "ranks": None,
     "blocks_empty": None,
     "stitch": None,
+    "skeletons": 1,
     "export": None,
 }
 RESULTS = Path(__file__).parent / "results"
@@ -52,10 +54,12 @@ def main(names: list[str]) -> int:
         return accuracy.main(names[1:])
     if names[:1] == ["error_map"]:
         return error_map.main(names[1:])
+    if names[:1] == ["doubts"]:
+        return doubts.main(names[1:])
     if names[:1] == ["gpu"]:
         return gpu.main(names[1:])
     if {"-h", "--help"} & set(names):
-        others = ("compare", "accuracy", "error_map", "gpu")
+        others = ("compare", "accuracy", "error_map", "doubts", "gpu")
         print(f"{__doc__}\nThere are: {', '.join((*WANTED, *others))}.")
         return 0
     unknown = sorted(set(names) - set(WANTED))

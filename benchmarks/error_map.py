@@ -41,8 +41,8 @@ def main(words: list[str]) -> int:
     if not words or {"-h", "--help"} & set(words):
         print(__doc__, file=sys.stderr)
         return 0 if words else 2
-    config, near = _arguments(list(words))
-    found = run(config, near=near)
+    config, near = arguments(list(words), "--near")
+    found = run(config, near=NEAR if near is None else float(near))
     path = run_folder(config) / "error_map" / "found.json"
     path.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
@@ -93,15 +93,12 @@ def _at_random(
     }
 
 
-def _arguments(words: list[str]) -> tuple[Config, float]:
-    near = NEAR
-    if "--near" in words:
-        place = words.index("--near")
-        near = float(words[place + 1])
-        del words[place : place + 2]
-    path = Path("config/config.py")
-    if "-c" in words:
-        place = words.index("-c")
-        path = Path(words[place + 1])
-        del words[place : place + 2]
-    return load(path, words), near
+def arguments(words: list[str], option: str) -> tuple[Config, str | None]:
+    """The config that the words name, and the value of an option, None where it is not there."""
+    taken: dict[str, str] = {}
+    for name in ("-c", option):
+        if name in words[:-1]:
+            place = words.index(name)
+            taken[name] = words[place + 1]
+            del words[place : place + 2]
+    return load(Path(taken.get("-c", "config/config.py")), words), taken.get(option)

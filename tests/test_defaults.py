@@ -32,6 +32,7 @@ OTHERS = {
     "dtype": "of arrays in memory, which are exact; the config's is of files",
     "device": "None: the cores, by numba; 'auto' of the config is torch's",
     "average_precision.thresholds": "of overlap; the config's are of joining",
+    "VolumeScores.__init__.sites": "sites that were found; the config's is how many are told",
     "Evaluation.__init__.heads": "scores that were found, by name; the config's names heads",
 }
 

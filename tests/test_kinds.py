@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from config.config import config
 from lsd import spec
 from lsd.arrays.contingency import Contingency
+from lsd.arrays.skeletons import Skeletons
 from lsd.batches.augmentations.augmentation import augmentation_kind
 from lsd.batches.keys import KNOWN, RAW, At, Provider, array
 from lsd.batches.keys import LABELS as LABELS_KEY
 from lsd.batches.sources.source import EVERYWHERE
-from lsd.evaluation.metric import TableMetric, scoring
+from lsd.evaluation.at_nodes import AtNodes
+from lsd.evaluation.metric import scoring
 from lsd.evaluation.partition import compare
 from lsd.evaluation.score import Score
 from lsd.losses.loss import HeadLoss, LossSample
@@ -297,13 +299,18 @@ def test_every_loss_has_its_answers(kind, spatial) -> None:
     assert torch.autograd.grad(value, logits, retain_graph=True)[0].any()
 
 
+# a line through each of two fragments that nothing joins
+AT_NODES = AtNodes.unjoined(
+    Skeletons(range(4), [1, 1, 2, 2], np.eye(4, 3), [(0, 1), (2, 3)]),
+    np.array([1, 1, 2, 2], np.uint64),
+)
+
+
 @pytest.mark.parametrize("kind", kinds(spec.Metric), ids=lambda kind: kind.__name__)
 def test_every_metric_has_its_answers(kind) -> None:
     """A perfect segmentation has objective 0; tables, figures and JSON have what they show."""
-    metric = behaviour(kind())
-    assert isinstance(metric, TableMetric)
-    table = Contingency.of(LABELS, LABELS)
-    score = metric.score(table, ignore=(0,), background="label")
+    perfect = {"labels": Contingency.of(LABELS, LABELS), "skeletons": AT_NODES}
+    score = scoring(spec.Evaluate(metric=kind()))(perfect[kind.against])
     assert isinstance(score, Score)
     assert score.objective == 0
     assert score.row()

@@ -90,10 +90,10 @@ def _foreground(config: Config, settings: Segment) -> Maps | None:
 
 def _best(foreground: Maps, truth: Truth, config: Config) -> NDArray[np.uint64]:
     """Its objects at the threshold with the highest panoptic quality."""
-    by_section = len(config.dataset.validate) > 1
-    settings = (
-        config.segment.objects.derive(connectivity=4) if by_section else (config.segment.objects)
-    )
+    settings = config.segment.objects
+    if len(config.dataset.validate) > 1:
+        # every section is an image of its own
+        settings = settings.derive(connectivity=4)
     candidates = [
         objects_of(foreground >= threshold, None, settings, voxel_size=None)
         for threshold in config.segment.thresholds

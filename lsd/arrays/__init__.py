@@ -1,2 +1,2 @@
 """What many rooms compute with: ids, offsets, turning and mirroring, union-find, tables of
-pairs."""
+pairs, memory of what was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,12 @@ class Skeletons:
         ends = self.positions[self.places]
         return np.asarray(np.sqrt(((ends[:, 0] - ends[:, 1]) ** 2).sum(axis=1)))
 
+    @property
+    def digest(self) -> str:
+        """What tells their content from that of others."""
+        arrays = (self.node_ids, self.skeleton_ids, self.positions, self.edges)
+        return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
     def kept(self, chosen: NDArray[np.bool_]) -> Skeletons:
         """The nodes that are `chosen` (n,), and the edges between two of them."""
         inside = _all(chosen[self.places])
@@ -76,10 +83,13 @@ class Skeletons:
     def cropped(self, begin: Sequence[float], end: Sequence[float]) -> Skeletons:
         """What lies in a box, begin <= position < end (nm); a node that loses its last edge goes,
         too."""
-        inside = _all((self.positions >= begin) & (self.positions < end))
-        left = _all(inside[self.places])
+        return self.without_stubs(_all((self.positions >= begin) & (self.positions < end)))
+
+    def without_stubs(self, chosen: NDArray[np.bool_]) -> Skeletons:
+        """The nodes that are `chosen` (n,), without those that lose their last edge by it."""
+        left = _all(chosen[self.places])
         had, has = (_ends(self.places[used], len(self)) for used in (slice(None), left))
-        return self.kept(inside & (has | ~had))
+        return self.kept(chosen & (has | ~had))
 
     def pieces(self) -> Skeletons:
         """Each connected piece as a skeleton of its own, numbered from 1."""

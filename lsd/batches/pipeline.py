@@ -21,13 +21,14 @@ from gunpowder import BatchRequestError, PipelineRequestError
 from numpy.typing import NDArray
 
 from lsd import spec
+from lsd.arrays.memory import Memory
 from lsd.batches import keys
 from lsd.batches.augmentations.chain import augmenting
 from lsd.batches.heads import HeadTargets, extras
 from lsd.batches.keys import KNOWN, LABELS, RAW, At
 from lsd.batches.recipe import Recipe
 from lsd.batches.sources.choice import Choice
-from lsd.batches.sources.chunk_memory import Memory, with_memory
+from lsd.batches.sources.chunk_memory import with_memory
 from lsd.batches.sources.image_places import least_known
 from lsd.batches.sources.location import Location
 from lsd.batches.sources.source import VolumeSource

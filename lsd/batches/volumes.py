@@ -44,9 +44,7 @@ def open_training(
             )
         check_use(volume, heads, dims=dims)
         truth(volume)
-        for name in extras(heads):
-            # one voxel of it, which is refused where the volume has no such array
-            volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))
+        check_extras(volume, heads)
         if volume.calibrated != volumes[0].calibrated:
             has, lacks = sorted((volume, volumes[0]), key=lambda volume: not volume.calibrated)
             raise ValueError(
@@ -60,6 +58,13 @@ def open_training(
                 f"{volume.voxel_size} nm; a network learns one: train on volumes of one voxel size"
             )
     return volumes
+
+
+def check_extras(volume: OpenVolume, heads: Mapping[str, Head]) -> None:
+    """Raises ValueError where a volume lacks an array, other than labels, that a head learns from,
+    or it cannot be read."""
+    for name in extras(heads):
+        volume.read_array(name, Roi(volume.roi.begin, (1,) * volume.roi.dims))
 
 
 def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:

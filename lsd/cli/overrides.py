@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lsd.spec import Config
-from lsd.spec.error_place import members, place_of
+from lsd.spec.error_place import place_of, specs
 from lsd.spec.mistakes import ConfigError, lines, suggestion, unknown
 
 DICTIONARIES = {
@@ -103,10 +103,9 @@ def _opened(config: Config, key: str) -> tuple[str, dict[str, Any]] | None:
     for depth, part in enumerate(parents):
         if not isinstance(node, BaseModel) or part not in type(node).model_fields:
             return None
-        held, node = members(type(node).model_fields[part].annotation), getattr(node, part)
-        specs = [each for each in held if isinstance(each, type) and issubclass(each, BaseModel)]
-        if node is None and len(specs) == 1:
-            [spec] = specs
+        held, node = specs(type(node).model_fields[part].annotation), getattr(node, part)
+        if node is None and len(held) == 1:
+            [spec] = held
             if any(field.is_required() for field in spec.model_fields.values()):
                 return None
             return ".".join(parents[: depth + 1]), _plain(spec())

@@ -6,12 +6,16 @@ import http.client
 import os
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from lsd.data.download import Progress, download, opened
 from lsd.data.public import Bucket
+
+# objects that come at once: most are small, so that it takes longer to ask than to get them
+_AT_ONCE = 8
 
 
 class Object(NamedTuple):
@@ -37,7 +41,8 @@ def objects(bucket: Bucket) -> Iterator[Object]:
 
 
 def bring_bucket(bucket: Bucket, folder: Path, *, progress: Progress) -> int:
-    """Brings all objects to `folder`, which is there once it is whole; returns how many.
+    """Brings all objects, several at once, to `folder`, which is there once it is whole; returns
+    how many.
 
     What is here already, in <folder>.partial, is not brought again.  Raises ValueError as
     `download`, and where there is nothing.
@@ -50,16 +55,29 @@ def bring_bucket(bucket: Bucket, folder: Path, *, progress: Progress) -> int:
             f"the data set"
         )
     total, here = sum(one.size for one in listed), 0
-    for one in listed:
-        file = partial / _below(one.key, bucket.prefix)
-        if not (file.is_file() and file.stat().st_size == one.size):
-            checksum = f"md5:{one.tag}" if one.tag and "-" not in one.tag else None
-            url = f"{bucket.address}/{urllib.parse.quote(one.key)}"
-            download(url, file, checksum=checksum, progress=lambda *_: None)
-        here += one.size
-        progress(here, total)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        coming = {pool.submit(_bring, bucket, one, partial): one for one in listed}
+        try:
+            for done in as_completed(coming):
+                done.result()
+                here += coming[done].size
+                progress(here, total)
+        except BaseException:
+            # those that have not begun do not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     os.replace(partial, folder)
     return len(listed)
+
+
+def _bring(bucket: Bucket, one: Object, folder: Path) -> None:
+    """Brings an object, if it is not here."""
+    file = folder / _below(one.key, bucket.prefix)
+    if file.is_file() and file.stat().st_size == one.size:
+        return
+    checksum = f"md5:{one.tag}" if one.tag and "-" not in one.tag else None
+    url = f"{bucket.address}/{urllib.parse.quote(one.key)}"
+    download(url, file, checksum=checksum, progress=lambda *_: None)
 
 
 def _below(key: str, prefix: str) -> PurePosixPath:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.arrays.components import connected_components
 from lsd.arrays.contingency import Contingency
@@ -20,10 +21,12 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
+from lsd.evaluation.boundaries import boundary_margin, read_compared
 from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.paths import data_root, run_folder
+from lsd.spec.plurals import counted
 from lsd.volumes.array import text
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
@@ -48,6 +51,10 @@ class Counted:
         """The table of the segmentation at a threshold; None: of a decoder without thresholds."""
         return self.of(self.results.at(threshold))
 
+    def table(self, threshold: float | None) -> Contingency:
+        """The same."""
+        return self.at(threshold)
+
     @property
     def fragments(self) -> Contingency | None:
         """The table of what segments were joined of, where they were."""
@@ -59,6 +66,9 @@ class Counted:
         """How many are compared."""
         table = next(iter(self._tables.values()), None)
         return int((self.at(None) if table is None else table).voxels.sum())
+
+    def __str__(self) -> str:
+        return f"{counted(self.voxels, 'voxel')} counted in {text(self.roi)}"
 
     def of(self, segmented: Segmented) -> Contingency:
         """The table of a segmentation of the volume.  Segments that are other names for the ids of
@@ -82,9 +92,11 @@ def count_volume(config: Config, name: str, spec: Volume) -> Counted:
     """
     volume = open_volume(spec, name=name, data_root=data_root(config))
     results = scored_results(config, name)
-    roi = _scored_roi(config.evaluate, volume, results)
+    assert volume.truth_roi is not None, "only volumes with labels are counted"
+    roi = scored_roi(config.evaluate, volume, results, truth=volume.truth_roi)
     target = run_folder(config) / "evaluation" / name
-    truth = VolumeInput.truth(volume, data_root(config), roi=roi)
+    boundary = config.evaluate.metric.left_out_at_boundaries
+    truth = VolumeInput.truth(volume, data_root(config), roi=read_of_truth(volume, roi, boundary))
 
     def count(segmented: Segmented) -> Contingency:
         revision = config.segment.revision
@@ -110,6 +122,7 @@ class CountsJob(Job):
     """Pairs of ids of a segmentation and its truth in each block; see `CountsFunction`.
 
     ignore: labels that are left out, where the truth is relabelled into pieces (`connected`)
+    boundary: nm from a boundary of the truth within which it is not compared; None: all is
     """
 
     version: Version = 2
@@ -118,6 +131,8 @@ class CountsJob(Job):
     use_mask: bool
     connected: bool
     ignore: tuple[int, ...]
+    # not written where there is none: counts of before had no such field
+    boundary: Annotated[float | None, Field(exclude_if=lambda boundary: boundary is None)] = None
 
     def open(self, container: Path, worker: int) -> CountsFunction:
         """Ready to be called."""
@@ -133,9 +148,8 @@ class CountsFunction:
 
     def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
         """Segmentation, truth and where it is known."""
-        return self.segmentation.read(block.write, beyond="zero"), *self.volume.read_truth(
-            block.write
-        )
+        truth, known = read_compared(self.volume, block.write, boundary=self.job.boundary)
+        return self.segmentation.read(block.write, beyond="zero"), truth, known
 
     def compute(
         self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]
@@ -240,6 +254,7 @@ def _step(
         use_mask=settings.use_mask,
         connected=settings.connected,
         ignore=settings.left_out if settings.connected else (),
+        boundary=settings.metric.left_out_at_boundaries,
     )
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(no_context, no_context))
     # steps have no dots in their names
@@ -248,8 +263,20 @@ def _step(
     return Step("_".join(words), target, grid, job, rows=PAIR)
 
 
-def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi:
+def read_of_truth(volume: OpenVolume, roi: Roi, boundary: float | None) -> Roi:
+    """What of the truth is read to count `roi`."""
+    if boundary is None:
+        return roi
     assert volume.truth_roi is not None, "only volumes with labels are counted"
+    margin = boundary_margin(volume.voxel_size, boundary)
+    return roi.grow(margin, margin).intersect(volume.truth_roi)
+
+
+def scored_roi(settings: Evaluate, volume: OpenVolume, results: Results, *, truth: Roi) -> Roi:
+    """The part of a volume that is scored, voxels; truth: where there is any.
+
+    Raises ValueError where it was not segmented, or with voxels of another size.
+    """
     if not agree(volume.voxel_size, results.array.voxel_size):
         raise ValueError(
             f"volume {volume.name!r}: voxel size of the truth is {volume.voxel_size} nm, of "
@@ -257,7 +284,7 @@ def _scored_roi(settings: Evaluate, volume: OpenVolume, results: Results) -> Roi
             f"{results.array.voxel_size} nm; predict and segment it again"
         )
     try:
-        wanted = volume.part(settings.region, volume.truth_roi)
+        wanted = volume.part(settings.region, truth)
     except ValueError as error:
         raise ValueError(f"volume {volume.name!r}: evaluate.{error}") from error
     try:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from scipy.spatial import KDTree
+
+from lsd.arrays.min_cut import Arcs
 
 Ids = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
@@ -97,45 +97,39 @@ def separate(graph: RegionGraph, lines: Lines) -> Separated:
     nodes of the two; one side is what is still reached from the first of them.
     """
     names = np.union1d(graph.edges, lines.fragments)
-    whole = _matrix(np.searchsorted(names, graph.edges), graph.capacities, len(names))
-    places = np.searchsorted(names, lines.fragments)
-    stack = [(np.arange(len(names)), np.arange(len(places)))]
-    cuts, parts = [], []
+    arcs = Arcs.of(len(names), np.searchsorted(names, graph.edges), graph.capacities)
+    places, part = np.searchsorted(names, lines.fragments), np.zeros(len(names), np.int64)
+    skeletons, owner = np.unique(lines.skeletons, return_inverse=True)
+    stack = [np.arange(len(places))]
+    cuts: list[tuple[int, int]] = []
+    parts: list[int] = []
     while stack:
-        fragments, nodes = stack.pop()
-        present, counts = np.unique(lines.skeletons[nodes], return_counts=True)
+        nodes = stack.pop()
+        counts = np.bincount(owner[nodes])
+        present = np.flatnonzero(counts)
         if len(present) == 1:
             parts.append(present[0])
             continue
-        first, second = present[np.lexsort((present, counts))[-2:]]
+        first, second = present[np.lexsort((present, counts[present]))[-2:]]
         cuts.append((first, second))
-        between = _closest(lines.of(nodes), first, second)
-        begin, end = np.searchsorted(fragments, places[nodes[list(between)]])
-        reached = _source_side(whole[fragments][:, fragments], int(begin), int(end))
-        beside = reached[np.searchsorted(fragments, places[nodes])]
-        stack += [(fragments[reached], nodes[beside]), (fragments[~reached], nodes[~beside])]
-    return Separated(np.array(cuts, np.int64).reshape(-1, 2), np.array(parts, np.int64))
+        between = _closest(lines.positions[nodes], owner[nodes], first, second)
+        begin, end = places[nodes[list(between)]].tolist()
+        # of the parts that a cut makes, one gets a new number
+        part[arcs.source_side(part, begin, end)] = len(cuts)
+        beside = part[places[nodes]] == len(cuts)
+        stack += [nodes[beside], nodes[~beside]]
+    return Separated(
+        skeletons[np.array(cuts, np.int64)].reshape(-1, 2), skeletons[np.array(parts, np.int64)]
+    )
 
 
-def _matrix(ends: Numbers, capacities: NDArray[np.int32], size: int) -> csr_array:
-    """Of a graph whose edges carry as much in either direction."""
-    rows, columns = np.concatenate([ends, ends[:, ::-1]]).T
-    return csr_array((np.tile(capacities, 2), (rows, columns)), shape=(size, size))
-
-
-def _closest(lines: Lines, first: int, second: int) -> tuple[int, int]:
-    """The closest nodes of two skeletons; of pairs that are as close, the one that comes first."""
-    ones, others = (np.flatnonzero(lines.skeletons == skeleton) for skeleton in (first, second))
-    distances, _ = KDTree(lines.positions[others]).query(lines.positions[ones])
+def _closest(
+    positions: NDArray[np.float64], owner: Numbers, first: int, second: int
+) -> tuple[int, int]:
+    """The closest nodes of two skeletons; of pairs that are as close, the one that comes first.
+    owner: the skeleton of each node."""
+    ones, others = (np.flatnonzero(owner == skeleton) for skeleton in (first, second))
+    distances, _ = KDTree(positions[others]).query(positions[ones])
     one = ones[np.argmin(distances)]
-    squares = ((lines.positions[others] - lines.positions[one]) ** 2).sum(axis=1)
+    squares = ((positions[others] - positions[one]) ** 2).sum(axis=1)
     return int(one), int(others[np.argmin(squares)])
-
-
-def _source_side(graph: csr_array, source: int, sink: int) -> NDArray[np.bool_]:
-    """Which places of a graph lie on the side of `source` of the weakest cut to `sink`."""
-    residual = csr_array(graph - maximum_flow(graph, source, sink).flow)
-    residual.eliminate_zeros()
-    reached = np.zeros(graph.shape[0], np.bool_)
-    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
-    return reached

@@ -6,13 +6,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.threshold import COUNTING
 from lsd.spec import Metric
-from lsd.spec.paths import REPORT
+from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
@@ -44,7 +45,8 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
     # number
     for other in sorted(others):
         os.replace(other, other.with_name(other.name.replace(path.stem, new_path.stem, 1)))
-    _move_report(path.with_name(REPORT), new_path.stem.removeprefix(path.stem))
+    with suppress(FileNotFoundError):
+        os.replace(report_beside(path), report_beside(new_path))
     os.replace(path, new_path)
     has_figures = any(other.suffix == ".png" for other in others)
     beside = ", its figures beside it" if has_figures else ""
@@ -52,11 +54,6 @@ def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
         f"the earlier evaluation is kept as {new_path}{beside}: "
         f"{'; '.join(changes) or 'it cannot be read'}"
     )
-
-
-def _move_report(report: Path, number: str) -> None:
-    if report.exists():
-        os.replace(report, report.with_name(f"{report.stem}{number}{report.suffix}"))
 
 
 def _next(path: Path) -> int:

@@ -20,7 +20,6 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
-from lsd.evaluation.disagreement import STEPS, check_of_labels
 from lsd.evaluation.error_map_blocks import ARRAY, DisagreementJob, SuspectsJob
 from lsd.evaluation.suspects import (
     SUSPECT,
@@ -32,14 +31,16 @@ from lsd.evaluation.suspects import (
 )
 from lsd.prediction.config_file import keep_config
 from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.disagreement import STEPS
 from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
-from lsd.segmentation.predicted import Learned, learned, prediction_input
+from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.segmentation.results import open_results
 from lsd.segmentation.threshold import chosen
 from lsd.spec import Config, ErrorMap, paths
 from lsd.spec.plurals import counted
 from lsd.targets.sections import context_for
+from lsd.targets.target import check_of_labels
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
 from lsd.volumes.inputs import OwnArray
@@ -56,9 +57,9 @@ def error_maps(config: Config, *, progress: Progress = log.info) -> list[Path]:
     the tables of suspects, in that order.
 
     runs/<name>/error_map/<volume>.zarr holds the image `disagreement`, uint8 whose 0..255 mean 0..1
-    (see `lsd.evaluation.disagreement`), <volume>.csv beside it the places where a segment disagrees
-    most, worst first.  What is done stays done; neither the number of workers nor an interruption
-    changes a value, the size of blocks hardly.
+    (see `lsd.segmentation.disagreement`), <volume>.csv beside it the places where a segment
+    disagrees most, worst first.  What is done stays done; neither the number of workers nor an
+    interruption changes a value, the size of blocks hardly.
 
     Raises ValueError if a prediction or a segmentation is missing, or the head learns from more
     than labels; BlocksFailed where blocks failed.
@@ -87,7 +88,7 @@ class Compared:
 
     config: Config
     name: str
-    head: Learned
+    head: LearnedHead
     segmented: Segmented
 
     @property

@@ -17,7 +17,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.evaluation.calibration import STEPS, Calibration, added, counted
 from lsd.evaluation.counting import counted_rows
-from lsd.segmentation.predicted import Learned, learned, prediction_input
+from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.spec import Config, Target, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.targets.sections import compute_for, context_for
@@ -166,7 +166,7 @@ def _of_channel(rows: NDArray[Any], channel: int) -> Calibration:
 
 
 def _step(
-    config: Config, volume: OpenVolume, head: str, read: Learned, roi: Roi, *, container: Path
+    config: Config, volume: OpenVolume, head: str, read: LearnedHead, roi: Roi, *, container: Path
 ) -> Step:
     """Raises ValueError where the prediction does not cover `roi` with voxels of the same size."""
     if not agree(volume.voxel_size, read.array.voxel_size):

@@ -35,16 +35,31 @@ from lsd.spec.kinds import behaviour
 Background = Literal["label", "ignore", "singletons"]
 
 
-class TableMetric(ABC):
-    """A metric that follows from how many voxels each segment shares with each object of the truth.
-
-    Made from its spec (`self.spec`).  A segmentation at another threshold has the same table with
-    other names, so no metric of this kind reads a volume.
-    """
+class MetricKind(ABC):
+    """What every metric does.  Made from its spec (`self.spec`)."""
 
     def __init__(self, spec: spec.Metric) -> None:
         # of the kind that this class belongs to, so its fields are known to it alone
         self.spec: Any = spec
+
+    @abstractmethod
+    def scoring(self, settings: spec.Evaluate) -> Callable[[Any], Score]:
+        """What scores a segmentation beside that which the metric is against: a table of what it
+        shares with labels (`Contingency`), or what lies at the nodes of skeletons (`AtNodes`)."""
+
+
+class TableMetric(MetricKind):
+    """A metric that follows from how many voxels each segment shares with each object of the truth.
+
+    A segmentation at another threshold has the same table with other names, so no metric of this
+    kind reads a volume.
+    """
+
+    def scoring(self, settings: spec.Evaluate) -> Callable[[Contingency], Score]:
+        """By what is ignored, and what segment 0 is."""
+        # where the truth was relabelled, what is left out is not in the table
+        ignore = () if settings.connected else settings.left_out
+        return partial(self.score, ignore=ignore, background=settings.background)
 
     @abstractmethod
     def score(
@@ -82,10 +97,7 @@ def refuse_nothing(table: Contingency, ignored: Collection[int], *, counted: int
         )
 
 
-def scoring(settings: spec.Evaluate) -> Callable[[Contingency], Score]:
-    """From a table to its score, as `settings` say: by their metric, what it ignores, and what
-    segment 0 is."""
-    metric: TableMetric = behaviour(settings.metric)
-    # where the truth was relabelled, what is left out is not in the table
-    ignore = () if settings.connected else settings.left_out
-    return partial(metric.score, ignore=ignore, background=settings.background)
+def scoring(settings: spec.Evaluate) -> Callable[[Any], Score]:
+    """Scores a segmentation as `settings` say, by their metric; see `MetricKind.scoring`."""
+    metric: MetricKind = behaviour(settings.metric)
+    return metric.scoring(settings)

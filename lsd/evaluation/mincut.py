@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,79 +11,9 @@ from lsd.arrays.ids import ids
 from lsd.arrays.lookup import components
 from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.cuts import EdgePiece, Ids, Lines, Numbers, SegmentsOf, graphs_of, separate
+from lsd.evaluation.edit_counts import EditsPerSkeleton, MinCutMetric
 
-
-@dataclass(frozen=True, eq=False)
-class EditsPerSkeleton:
-    """Edits of each skeleton, arrays in ascending order of ids.
-
-    cuts:   between it and another; each cut is of two skeletons, and counts for both
-    merges: parts that its nodes lie in after all cuts, minus 1
-    unsplittable: fragments that hold it and another skeleton
-    """
-
-    skeleton_ids: Ids
-    cuts: Numbers
-    merges: Numbers
-    unsplittable: Numbers
-
-    def as_rows(self) -> list[dict[str, int]]:
-        """A dictionary for each skeleton, as JSON has it."""
-        columns = {
-            "skeleton": self.skeleton_ids,
-            "cuts": self.cuts,
-            "merges": self.merges,
-            "unsplittable": self.unsplittable,
-        }
-        return [
-            dict(zip(columns, map(int, values), strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
-
-
-@dataclass(frozen=True, eq=False)
-class MinCutMetric:
-    """Edits that repair a segmentation, as far as its fragments allow.
-
-    splits:   cuts until no segment holds two skeletons
-    merges:   of parts after all cuts, so that each skeleton lies in one
-    remerges: of these, those that cuts made necessary
-    unsplittable:   fragments that hold nodes of several skeletons, which no cut separates; their
-                    nodes are left out
-    nodes_left_out: these nodes, and those on background
-    threshold:    up to which edges join fragments
-    per_skeleton: the same of each skeleton
-    """
-
-    splits: int
-    merges: int
-    remerges: int
-    unsplittable: int
-    nodes_left_out: int
-    threshold: float
-    per_skeleton: EditsPerSkeleton
-
-    @property
-    def mcm(self) -> int:
-        """All edits: splits and merges."""
-        return self.splits + self.merges
-
-    @property
-    def mcm_per_skeleton(self) -> float | None:
-        """Edits for each skeleton, on average; None where there is no skeleton."""
-        count = len(self.per_skeleton.skeleton_ids)
-        return self.mcm / count if count else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything by name but `per_skeleton`, as JSON has it."""
-        names = [name for name in self.__dataclass_fields__ if name != "per_skeleton"]
-        return {name: getattr(self, name) for name in (*names, "mcm", "mcm_per_skeleton")}
-
-    def __str__(self) -> str:
-        return (
-            f"MCM {self.mcm}: {self.splits} splits + {self.merges} merges; "
-            f"{self.unsplittable} fragments hold several skeletons"
-        )
+__all__ = ["EditsPerSkeleton", "MinCutMetric", "edits", "min_cut_metric"]
 
 
 def min_cut_metric(
@@ -126,12 +54,13 @@ def edits(
     skeletons: Skeletons,
     fragments: Ids,
     *,
-    threshold: float,
+    threshold: float | None,
     segments_of: SegmentsOf,
     edges: Iterable[EdgePiece],
 ) -> MinCutMetric:
     """As `min_cut_metric`, of a region graph that does not fit into memory.
 
+    threshold:   None: no edge joins
     segments_of: segments of fragments at this threshold;  edges: (m, 2) and scores (m,), in pieces,
                  each looked at once.  Kept are those of segments that are to be cut
     """
@@ -141,7 +70,8 @@ def edits(
     lines = Lines(fragments[used], owner[used], skeletons.positions[used])
     segments = segments_of(lines.fragments)
     alone, mixed = _by_number_of_skeletons(segments, lines.skeletons)
-    graphs = graphs_of(mixed, edges, segments_of=segments_of, threshold=threshold)
+    up_to = -np.inf if threshold is None else threshold
+    graphs = graphs_of(mixed, edges, segments_of=segments_of, threshold=up_to)
     separated = [
         separate(graph, own) for graph, own in zip(graphs, _of(lines, segments, mixed), strict=True)
     ]
@@ -153,7 +83,7 @@ def edits(
         remerges=sum(len(part.parts) - len(np.unique(part.parts)) for part in separated),
         unsplittable=len(shared),
         nodes_left_out=len(skeletons) - len(lines.fragments),
-        threshold=float(threshold),
+        threshold=None if threshold is None else float(threshold),
         per_skeleton=EditsPerSkeleton(
             names, cuts, np.maximum(parts - 1, 0), _counts([holders], len(names))
         ),

@@ -164,7 +164,7 @@ def _site(part: Part, aim: Aim, sizes: Sizes, place: tuple[float, ...]) -> Site:
     both = (pair, (part.whole,))
     segments, truth = both if part.kind == "split" else both[::-1]
     voxels = (part.voxels, 0 if other is None else of_whole[other])
-    contact = 0 if aim.other is None else aim.count
+    contact = 0 if aim.other is None else aim.places
     return Site(part.kind, segments, truth, voxels, part.bits, contact, place)
 
 

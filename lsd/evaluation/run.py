@@ -8,29 +8,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
-from lsd.evaluation.counting import Counted, count_volume
 from lsd.evaluation.earlier import keep_earlier
+from lsd.evaluation.evidence import Evidence, has, open_evidence
 from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import scoring
+from lsd.evaluation.nodes import nodes_of_volume
 from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
-from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
-from lsd.evaluation.sites import write_csv
+from lsd.evaluation.scores import PARTS, AlongSkeletons, Evaluation, VolumeScores
+from lsd.evaluation.sites import Site, write_csv
 from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
+from lsd.evaluation.traced import skeleton_scoring
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import scoring_settings, validated
-from lsd.spec import Config, Segment
+from lsd.spec import Config, Segment, Volume
 from lsd.spec.paths import evaluation_file, segmentation, sites_file
-from lsd.spec.plurals import counted
 from lsd.system.atomic import replacing
 from lsd.system.commands import typed
-from lsd.volumes.array import text
 from lsd.volumes.find import expand
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,12 @@ log = logging.getLogger(__name__)
 
 @noting_usage("evaluate")
 def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) -> Evaluation:
-    """Scores the segmentations of all volumes of predict.volumes that have truth; writes
-    runs/<name>/evaluation.json, and evaluation_sites.csv with the worst splits and merges.
+    """Scores the segmentations of all volumes of predict.volumes that have truth, the labels or
+    skeletons that evaluate.metric is against; writes runs/<name>/evaluation.json, and
+    evaluation_sites.csv with the worst splits and merges; of evaluate.of="objects",
+    objects_evaluation.json and objects_evaluation_sites.csv.
+
+    Along the skeletons of volumes run lengths and edits are told beside it, whatever the metric.
 
     An earlier evaluation with other scores, settings, thresholds or volumes is kept as
     evaluation-1.json (-2, ..), with its figures and sites; the log tells it.
@@ -55,36 +60,38 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
               segmentation is.
     Heads of evaluate.heads are counted beside what they learn, in the same part of each volume.
     Raises ValueError if no volume has truth, nothing is left to score, or a segmentation is
-    missing, another run's, or of another prediction or other settings than there are now.
+    missing, another run's, or of another prediction or other settings than there are now; so are
+    objects of another table or checkpoint.
     """
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)
-    volumes = {name: volume for name, volume in named.items() if volume.labels is not None}
-    if not volumes:
-        raise ValueError(
-            f"no volume of {', '.join(config.predict.volumes)} has labels to be scored against; "
-            f"see predict.volumes"
-        )
+    volumes = _with_evidence(config, named)
     check_workers(config.evaluate.workers, section="evaluate")
     check_heads(config, volumes)
-    counts, sweeps, heads = {}, {}, {}
+    score = scoring(config.evaluate)
+    evidence: dict[str, Evidence] = {}
+    sweeps, heads = {}, {}
     for name, volume in volumes.items():
-        counts[name] = count_volume(config, name, volume)
-        sweeps[name] = _sweep(name, counts[name], config)
-        voxels = counted(counts[name].voxels, "voxel")
-        progress(f"{name}: {voxels} counted in {text(counts[name].roi)}")
+        evidence[name] = open_evidence(config, name, volume)
+        sweeps[name] = _sweep(name, evidence[name], config, score)
+        progress(f"{name}: {evidence[name]}")
         if config.evaluate.heads:
-            heads[name] = count_heads(config, name, volume, counts[name].roi)
+            heads[name] = count_heads(config, name, volume, evidence[name].roi)
+    # read once, where the metric is against them
+    own = evidence if config.evaluate.metric.against == "skeletons" else {}
+    nodes, along = _along_skeletons(config, named, own, progress)
     # only now, since a run whose volumes are refused is not evaluated
     keep_config(config, sections=("dataset", "segment", "evaluate"))
-    evaluation = replace(_evaluation(config, counts, sweeps), heads=heads)
+    evaluation = _evaluation(config, evidence, sweeps)
+    skeletons = _skeletons(config, nodes, along, evaluation.threshold)
+    evaluation = replace(evaluation, heads=heads, skeletons=skeletons)
     for name in named if config.evaluate.of == "segmentation" else ():
         if line := _where_written(
             segmentation(config, name),
             name,
             config.segment,
             evaluation.threshold,
-            scored=name in volumes,
+            scored=name in evaluation.volumes or name in skeletons,
         ):
             progress(line)
     kept = _write(config, evaluation)
@@ -93,16 +100,67 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     return evaluation
 
 
+def _with_evidence(config: Config, named: Mapping[str, Volume]) -> dict[str, Volume]:
+    """The volumes that have what the metric is against.  Raises ValueError where none has, and none
+    has skeletons."""
+    against = config.evaluate.metric.against
+    volumes = {name: volume for name, volume in named.items() if has(volume, against)}
+    if not volumes and not any(has(volume, "skeletons") for volume in named.values()):
+        raise ValueError(
+            f"no volume of {', '.join(config.predict.volumes)} has {against} to be scored against; "
+            f"see predict.volumes"
+        )
+    return volumes
+
+
+def _along_skeletons(
+    config: Config,
+    named: Mapping[str, Volume],
+    read: Mapping[str, Evidence],
+    progress: Callable[[str], object],
+) -> tuple[dict[str, Evidence], dict[str, Sweep]]:
+    """The volumes that have skeletons at the nodes of these, and their scores over thresholds.
+    read: those that were read before."""
+    score = skeleton_scoring(config.evaluate.skeletons)
+    nodes: dict[str, Evidence] = {}
+    sweeps: dict[str, Sweep] = {}
+    for name, volume in named.items():
+        if has(volume, "skeletons"):
+            nodes[name] = read.get(name) or nodes_of_volume(config, name, volume)
+            sweeps[name] = _sweep(name, nodes[name], config, score)
+            if name not in read:
+                progress(f"{name}: {nodes[name]}")
+    return nodes, sweeps
+
+
+def _skeletons(
+    config: Config,
+    nodes: Mapping[str, Evidence],
+    sweeps: Mapping[str, Sweep],
+    threshold: float | None,
+) -> dict[str, AlongSkeletons]:
+    """What is told of volumes with skeletons, at the threshold of all."""
+    score = skeleton_scoring(config.evaluate.skeletons)
+    return {
+        name: AlongSkeletons(
+            **vars(_scores(config, name, nodes[name], sweeps[name], threshold, score))
+        )
+        for name in nodes
+    }
+
+
 def _evaluation(
-    config: Config, counts: Mapping[str, Counted], sweeps: Mapping[str, Sweep]
+    config: Config, evidence: Mapping[str, Evidence], sweeps: Mapping[str, Sweep]
 ) -> Evaluation:
     """The scores of all volumes at the threshold that the validation volumes choose."""
-    parts = {name: part for part in PARTS for name in config.dataset.part(part)}
-    validation = {name: sweep for name, sweep in sweeps.items() if parts[name] == "validate"}
+    validation = {
+        name: sweep for name, sweep in sweeps.items() if name in config.dataset.part("validate")
+    }
     threshold, chosen_on = _choose(config, validation)
+    score = scoring(config.evaluate)
     scores = {
-        name: _scores(config, name, parts[name], counts[name], sweeps[name], threshold)
-        for name in counts
+        name: _scores(config, name, evidence[name], sweeps[name], threshold, score)
+        for name in evidence
     }
     return Evaluation(threshold, chosen_on, scores)
 
@@ -131,21 +189,42 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
 
 
 def _scores(
-    config: Config, name: str, part: str, count: Counted, sweep: Sweep, threshold: float | None
+    config: Config,
+    name: str,
+    evidence: Evidence,
+    sweep: Sweep,
+    threshold: float | None,
+    score: Callable[[Any], Score],
 ) -> VolumeScores:
-    score = scoring(config.evaluate)
+    part = next(part for part in PARTS if name in config.dataset.part(part))
     with _naming(name):
-        joined = count.fragments
+        joined = evidence.fragments
         fragments = None if joined is None else score(joined)
         if has_thresholds(config) and threshold is None:
-            return VolumeScores(part, count.roi, None, fragments, sweep)
-        segments = count.at(threshold)
+            return VolumeScores(part, evidence.roi, None, fragments, sweep)
         scored = sweep.get(threshold) if threshold is not None else None
-        scored = scored or score(segments)
-    sites = sites_of_volume(config, name, config.dataset.volumes()[name], count, threshold)
+        scored = scored or score(evidence.at(threshold))
+    table = evidence.table(threshold)
     return VolumeScores(
-        part, count.roi, scored, fragments, sweep, table=segments, sites=tuple(sites)
+        part,
+        evidence.roi,
+        scored,
+        fragments,
+        sweep,
+        table=table,
+        sites=_sites(config, name, evidence, threshold),
     )
+
+
+def _sites(
+    config: Config, name: str, evidence: Evidence, threshold: float | None
+) -> tuple[Site, ...]:
+    """The worst splits and merges of a volume; none where no labels were counted."""
+    table = evidence.table(threshold)
+    if table is None:
+        return ()
+    segmented = evidence.results.at(threshold)
+    return tuple(sites_of_volume(config, name, table, segmented=segmented, roi=evidence.roi))
 
 
 def _where_written(
@@ -170,13 +249,15 @@ def _where_written(
     return "" if scored else f"{state}; its segmentation{at_threshold} is in {path}"
 
 
-def _sweep(name: str, count: Counted, config: Config) -> dict[float, Score]:
+def _sweep(
+    name: str, evidence: Evidence, config: Config, score: Callable[[Any], Score]
+) -> dict[float, Score]:
     """Scores at each threshold; empty where there is none."""
     if not has_thresholds(config):
         return {}
-    score, thresholds = scoring(config.evaluate), sorted(set(config.segment.thresholds))
+    thresholds = sorted(set(config.segment.thresholds))
     with _naming(name):
-        return {threshold: score(count.at(threshold)) for threshold in thresholds}
+        return {threshold: score(evidence.at(threshold)) for threshold in thresholds}
 
 
 @contextmanager
@@ -189,7 +270,7 @@ def _naming(volume: str) -> Iterator[None]:
 
 
 def _write(config: Config, evaluation: Evaluation) -> str:
-    """Writes evaluation.json; returns what became of an earlier one, in words."""
+    """Writes the scores; returns what became of an earlier one, in words."""
     path = evaluation_file(config)
     options = {
         "segment": scoring_settings(config.segment),

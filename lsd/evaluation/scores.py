@@ -13,6 +13,7 @@ from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
 from lsd.evaluation.sites import Site, as_list
 from lsd.evaluation.sweep import Sweep
+from lsd.evaluation.traced import SkeletonScore
 from lsd.spec import Part
 
 PARTS: tuple[Part, ...] = ("train", "validate", "test")
@@ -54,6 +55,18 @@ class VolumeScores:
 
 
 @dataclass(frozen=True)
+class AlongSkeletons(VolumeScores):
+    """Scores of one volume along its skeletons."""
+
+    scored: SkeletonScore | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, with what is told of each skeleton at the run's threshold."""
+        rows = self.scored.per_skeleton() if self.scored else []
+        return super().as_dict() | {"per_skeleton": rows}
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Scores of a run.
 
@@ -61,22 +74,23 @@ class Evaluation:
     chosen_on: where it comes from, or why there is none
     volumes:   by name, in the dataset's order
     heads:     of evaluate.heads, what was predicted beside what it learns; by volume and head
+    skeletons: of volumes that have some, by name
     """
 
     threshold: float | None
     chosen_on: str
     volumes: dict[str, VolumeScores]
     heads: Mapping[str, Mapping[str, HeadCounts]] = field(default_factory=dict)
+    skeletons: Mapping[str, AlongSkeletons] = field(default_factory=dict)
 
     def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
         scored."""
-        scored = [
-            volume.scored
-            for volume in self.volumes.values()
-            if volume.part == part and volume.scored
-        ]
-        return pool(scored) if scored else None
+        return _pooled(self.volumes, part)
+
+    def skeletons_of(self, part: str) -> Score | None:
+        """The same along skeletons."""
+        return _pooled(self.skeletons, part)
 
     def heads_of(self, part: str) -> dict[str, HeadCounts]:
         """The heads, counted in all volumes of a part of the dataset."""
@@ -104,13 +118,27 @@ class Evaluation:
             "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
             "sites": as_list(self.sites),
         }
-        return scores | ({"heads": self._heads()} if self.heads else {})
+        further = {"heads": self._heads} if self.heads else {}
+        further |= {"skeletons": self._skeletons} if self.skeletons else {}
+        return scores | {name: section() for name, section in further.items()}
+
+    def _skeletons(self) -> dict[str, Any]:
+        parts = {part: self.skeletons_of(part) for part in PARTS}
+        return {
+            "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
+            "volumes": {name: volume.as_dict() for name, volume in self.skeletons.items()},
+        }
 
     def _heads(self) -> dict[str, Any]:
         return {
             "parts": _as_dicts({part: self.heads_of(part) for part in PARTS}),
             "volumes": _as_dicts(self.heads),
         }
+
+
+def _pooled(volumes: Mapping[str, VolumeScores], part: str) -> Score | None:
+    scored = [volume.scored for volume in volumes.values() if volume.part == part and volume.scored]
+    return pool(scored) if scored else None
 
 
 def _as_dicts(counts: Mapping[str, Mapping[str, HeadCounts]]) -> dict[str, Any]:

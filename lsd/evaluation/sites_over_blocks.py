@@ -11,6 +11,7 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
+from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.ledger import read_ledger
@@ -19,7 +20,8 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import run
-from lsd.evaluation.counting import Counted, objects_of, pieces_of
+from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
+from lsd.evaluation.counting import objects_of, pieces_of, read_of_truth
 from lsd.evaluation.metric import Background
 from lsd.evaluation.placing import counted, placed
 from lsd.evaluation.sites import Site
@@ -34,8 +36,9 @@ from lsd.evaluation.touching import (
     touching,
 )
 from lsd.evaluation.worst import Part, scored_rows, worst_parts
+from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
-from lsd.spec import Config, Evaluate, Volume
+from lsd.spec import Config, Evaluate
 from lsd.spec.paths import data_root, run_folder
 from lsd.volumes.inputs import Box, VolumeInput, box_of
 from lsd.volumes.units import lengths
@@ -45,33 +48,35 @@ Rows = NDArray[np.void]
 
 
 def sites_of_volume(
-    config: Config, name: str, spec: Volume, count: Counted, threshold: float | None
+    config: Config, name: str, table: Contingency, *, segmented: Segmented, roi: Roi
 ) -> list[Site]:
-    """The worst splits and merges of a volume at a threshold, worst first: as many of each as
+    """The worst splits and merges of a segmentation of a volume, worst first: as many of each as
     evaluate.sites says, as `error_sites` finds them in arrays.
+
+    table: what it shares with the truth in `roi` (voxels)
 
     The table of overlaps says which they are; the volume is looked at twice for where they are,
     the second time only around them.  What was found of blocks stands in
     runs/<name>/evaluation/<volume>/blocks.
     """
-    settings, table = config.evaluate, count.at(threshold)
+    settings, spec = config.evaluate, config.dataset.volumes()[name]
     ignore = _in_table(_left_out(settings), connected=settings.connected)
     parts = worst_parts(table, count=settings.sites, ignore=ignore, background=settings.background)
     if not parts:
         return []
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    look = _Look(config, volume, count, threshold)
+    look = _Look(config, volume, segmented, roi)
     found = placed(
         parts,
         table,
         look.touching,
         look.nearest,
         voxel_size=volume.voxel_size,
-        offset=lengths((0,) * count.roi.dims, volume.voxel_size, volume.raw.remainder),
+        offset=lengths((0,) * roi.dims, volume.voxel_size, volume.raw.remainder),
         scored=scored_rows(table, ignore=ignore, background=settings.background),
     )
     if settings.connected:
-        found = _by_labels(found, volume, count.roi, settings)
+        found = _by_labels(found, volume, roi, settings)
     return found
 
 
@@ -80,6 +85,7 @@ class SitesJob(Job):
 
     roi:    that is scored
     ignore: labels of the truth that are left out
+    boundary: nm from a boundary of the truth within which it is not compared; None: all is
     """
 
     segmentation: SegmentsInput
@@ -89,6 +95,7 @@ class SitesJob(Job):
     connected: bool
     ignore: tuple[int, ...]
     background: Background
+    boundary: float | None
     parts: tuple[Part, ...]
 
 
@@ -123,7 +130,7 @@ class SitesFunction:
     def voxels(self, block: Block) -> Voxels:
         """Segments, objects and what is scored of them."""
         around = block.read.intersect(Roi(*self.job.roi))
-        truth, known = self.volume.read_truth(around)
+        truth, known = read_compared(self.volume, around, boundary=self.job.boundary)
         by_image = self.volume.image_sizes is not None
         objects, mask = objects_of(
             truth,
@@ -179,11 +186,9 @@ class NearestFunction(SitesFunction):
 class _Look:
     """Runs the steps that look at a volume."""
 
-    def __init__(
-        self, config: Config, volume: OpenVolume, count: Counted, threshold: float | None
-    ) -> None:
+    def __init__(self, config: Config, volume: OpenVolume, segmented: Segmented, roi: Roi) -> None:
         self.settings, self.volume = config.evaluate, volume
-        self.segmented, self.roi = count.results.at(threshold), count.roi
+        self.segmented, self.roi = segmented, roi
         self.container = run_folder(config) / "evaluation" / volume.name
         self.revision, self.root = config.segment.revision, data_root(config)
 
@@ -198,17 +203,19 @@ class _Look:
         return best(self._rows("sites_place", job, NEAREST))
 
     def _inputs(self, parts: Sequence[Part]) -> dict[str, Any]:
-        settings = self.settings
+        settings, boundary = self.settings, self.settings.metric.left_out_at_boundaries
+        read = read_of_truth(self.volume, self.roi, boundary)
         with exclusive(self.container):
             segments = self.segmented.in_blocks(self.roi, self.container, revision=self.revision)
         return {
             "segmentation": segments,
-            "truth": VolumeInput.truth(self.volume, self.root, roi=self.roi),
+            "truth": VolumeInput.truth(self.volume, self.root, roi=read),
             "roi": box_of(self.roi),
             "use_mask": settings.use_mask,
             "connected": settings.connected,
             "ignore": tuple(sorted(_left_out(settings))),
             "background": settings.background,
+            "boundary": boundary,
             "parts": tuple(parts),
         }
 
@@ -227,9 +234,10 @@ class _Look:
 
 
 def _left_out(settings: Evaluate) -> Collection[int]:
-    """Labels of the truth that no site is of: those that are ignored, and background, which is
-    nothing that is split or merged, to metrics that know it."""
-    return {*settings.ignore, *((0,) if settings.metric.knows_background else ())}
+    """Labels of the truth that no site is of: those that are ignored or not compared, and
+    background, which is nothing that is split or merged, to metrics that know it."""
+    near = () if settings.metric.left_out_at_boundaries is None else (NOT_COMPARED,)
+    return {*settings.ignore, *near, *((0,) if settings.metric.knows_background else ())}
 
 
 def _in_table(left_out: Collection[int], *, connected: bool) -> Collection[int]:

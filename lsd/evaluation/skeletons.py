@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,126 +13,21 @@ from scipy.sparse.csgraph import connected_components
 
 from lsd.arrays.ids import ids
 from lsd.arrays.skeletons import Skeletons, labels_at, voxels_of
+from lsd.evaluation.run_length import EDGES, PerSkeleton, RunLength, Runs
 
 __all__ = [
     "EDGES",
     "PerSkeleton",
     "RunLength",
     "Skeletons",
+    "Tolerance",
     "expected_run_length",
     "labels_at",
+    "run_lengths",
     "voxels_of",
 ]
 
-Runs = Literal["segment", "connected"]
-# what an edge may be
-EDGES = ("correct", "split", "merged", "omitted")
 _CORRECT, _SPLIT, _MERGED, _OMITTED = range(4)
-
-
-@dataclass(frozen=True, eq=False)
-class PerSkeleton:
-    """Scores of each skeleton, arrays in ascending order of ids.
-
-    lengths, run_lengths: nm; run_lengths: expected, on this skeleton; nan where it has no length
-    edges, edge_lengths: (skeletons, 4) number and length (nm) of edges that are correct, split,
-                         merged, omitted
-    segments_too_many:   segments that it is spread over, without background, minus 1
-    merging_segments:    segments that hold it and another skeleton
-    """
-
-    skeleton_ids: NDArray[np.uint64]
-    lengths: NDArray[np.float64]
-    run_lengths: NDArray[np.float64]
-    edges: NDArray[np.int64]
-    edge_lengths: NDArray[np.float64]
-    segments_too_many: NDArray[np.int64]
-    merging_segments: NDArray[np.int64]
-
-    def as_rows(self) -> list[dict[str, Any]]:
-        """A dictionary for each skeleton, as JSON has it; None is undefined."""
-        return [
-            {
-                "skeleton": int(self.skeleton_ids[i]),
-                "length": float(self.lengths[i]),
-                "run_length": float(self.run_lengths[i]) if self.lengths[i] > 0 else None,
-                **dict(zip(EDGES, map(int, self.edges[i]), strict=True)),
-                "segments_too_many": int(self.segments_too_many[i]),
-                "merging_segments": int(self.merging_segments[i]),
-            }
-            for i in range(len(self.skeleton_ids))
-        ]
-
-
-@dataclass(frozen=True, eq=False)
-class RunLength:
-    """Skeletons against a segmentation; lengths in nm, None where a score is undefined.
-
-    erl:     expected run length: of a place on the skeletons that is chosen at random, the mean
-             length of the correct run that it lies in.  Undefined where skeletons have no length
-    max_erl: that of a perfect segmentation;  nerl: erl / max_erl
-    correct, split, merged, omitted: numbers of edges: within one segment of one skeleton, between
-             two segments, in a segment of several skeletons, with an end on background
-    *_length: their lengths, nm
-    merging_segments:   segments that hold several skeletons
-    skeletons_too_many: in these, all but one each
-    segments_too_many:  segments that each skeleton is spread over minus 1, summed up
-    tolerance, tolerance_nm, runs: as they were asked for
-    per_skeleton: the same of each skeleton
-    """
-
-    erl: float | None
-    max_erl: float | None
-    correct: int
-    split: int
-    merged: int
-    omitted: int
-    correct_length: float
-    split_length: float
-    merged_length: float
-    omitted_length: float
-    merging_segments: int
-    skeletons_too_many: int
-    segments_too_many: int
-    tolerance: int
-    tolerance_nm: float | None
-    runs: Runs
-    per_skeleton: PerSkeleton
-
-    @property
-    def nerl(self) -> float | None:
-        """Expected run length as a fraction of what is possible."""
-        return None if self.erl is None or not self.max_erl else self.erl / self.max_erl
-
-    @property
-    def length(self) -> float:
-        """Of all skeletons, nm."""
-        return self.correct_length + self.split_length + self.merged_length + self.omitted_length
-
-    @property
-    def edge_accuracy(self) -> float | None:
-        """Fraction of the edges, by number, that are correct."""
-        count = self.correct + self.split + self.merged + self.omitted
-        return self.correct / count if count else None
-
-    @property
-    def length_accuracy(self) -> float | None:
-        """Fraction of the edges, by length, that is correct."""
-        return self.correct_length / self.length if self.length > 0 else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything by name but `per_skeleton`, as JSON has it."""
-        names = [name for name in self.__dataclass_fields__ if name != "per_skeleton"]
-        further = ("nerl", "length", "edge_accuracy", "length_accuracy")
-        return {name: getattr(self, name) for name in (*names, *further)}
-
-    def __str__(self) -> str:
-        if self.erl is None or self.max_erl is None:
-            return "ERL undefined: the skeletons have no length"
-        return (
-            f"ERL {self.erl:.1f} of {self.max_erl:.1f} nm, nERL {self.nerl:.4f}; "
-            f"{self.split} split edges, {self.merging_segments} merging segments"
-        )
 
 
 def expected_run_length(
@@ -158,46 +54,72 @@ def expected_run_length(
     Raises ValueError where `segments` are not one whole number a node, and for a tolerance below 0.
     Source: Januszewski et al. 2018.
     """
-    _check_settings(tolerance, tolerance_nm, runs)
+    tolerances = [Tolerance(tolerance, tolerance_nm)]
+    return run_lengths(skeletons, segments, tolerances=tolerances, runs=runs)[0]
+
+
+class Tolerance(NamedTuple):
+    """Of a run length, in nodes and in nm; see `expected_run_length`."""
+
+    nodes: int = 0
+    nm: float | None = None
+
+
+def run_lengths(
+    skeletons: Skeletons, segments: ArrayLike, *, tolerances: Sequence[Tolerance], runs: Runs
+) -> list[RunLength]:
+    """`expected_run_length` at several tolerances, for little more than the time of one."""
+    for tolerance in tolerances:
+        _check_settings(tolerance, runs)
     of_nodes = _segments(segments, len(skeletons))
     skeleton_ids, skeleton_of = np.unique(skeletons.skeleton_ids, return_inverse=True)
-    pairs = _Pairs.of(skeletons, skeleton_of, of_nodes)
-    merging = pairs.merging(tolerance, tolerance_nm)
-    kinds = _kinds(skeletons, of_nodes, merging[pairs.of_node])
-    lengths, owners = skeletons.lengths, skeleton_of[skeletons.places[:, 0]]
+    found = _Found(
+        skeletons, of_nodes, skeleton_ids, skeleton_of, _Pairs.of(skeletons, skeleton_of, of_nodes)
+    )
+    return [_run_length(found, tolerance, runs) for tolerance in tolerances]
+
+
+class _Found(NamedTuple):
+    """What does not depend on a tolerance; segments, skeleton_of: of each node."""
+
+    skeletons: Skeletons
+    segments: NDArray[np.uint64]
+    skeleton_ids: NDArray[np.uint64]
+    skeleton_of: NDArray[np.int64]
+    pairs: _Pairs
+
+
+def _run_length(found: _Found, tolerance: Tolerance, runs: Runs) -> RunLength:
+    skeletons, pairs = found.skeletons, found.pairs
+    merging = pairs.merging(tolerance)
+    kinds = _kinds(skeletons, found.segments, merging[pairs.of_node])
+    lengths = skeletons.lengths
     squares = _squares(
         skeletons, lengths, pair_of=pairs.of_node, correct=kinds == _CORRECT, runs=runs
     )
     per_skeleton = _per_skeleton(
-        skeleton_ids,
-        owners,
+        found.skeleton_ids,
+        found.skeleton_of[skeletons.places[:, 0]],
         kinds=kinds,
         lengths=lengths,
-        squares=_sums(skeleton_of, squares, len(skeleton_ids)),
+        squares=_sums(found.skeleton_of, squares, len(found.skeleton_ids)),
         pairs=pairs,
         merging=merging,
     )
-    total = float(lengths.sum())
-    counts, sums = per_skeleton.edges.sum(axis=0), per_skeleton.edge_lengths.sum(axis=0)
-    merging_segments = len(np.unique(pairs.segment[merging]))
-    correct, split, merged, omitted = map(int, counts)
-    correct_length, split_length, merged_length, omitted_length = map(float, sums)
+    total, merging_segments = float(lengths.sum()), len(np.unique(pairs.segment[merging]))
+    squared = float((per_skeleton.lengths**2).sum())
+    counts = per_skeleton.edges.sum(axis=0).tolist()
+    of_lengths = per_skeleton.edge_lengths.sum(axis=0).tolist()
     return RunLength(
         erl=float(squares.sum()) / total if total > 0 else None,
-        max_erl=float((per_skeleton.lengths**2).sum()) / total if total > 0 else None,
-        correct=correct,
-        split=split,
-        merged=merged,
-        omitted=omitted,
-        correct_length=correct_length,
-        split_length=split_length,
-        merged_length=merged_length,
-        omitted_length=omitted_length,
+        max_erl=squared / total if total > 0 else None,
+        **dict(zip(EDGES, counts, strict=True)),
+        **{f"{kind}_length": nm for kind, nm in zip(EDGES, of_lengths, strict=True)},
         merging_segments=merging_segments,
         skeletons_too_many=int(merging.sum()) - merging_segments,
         segments_too_many=int(per_skeleton.segments_too_many.sum()),
-        tolerance=tolerance,
-        tolerance_nm=tolerance_nm,
+        tolerance=tolerance.nodes,
+        tolerance_nm=tolerance.nm,
         runs=runs,
         per_skeleton=per_skeleton,
     )
@@ -240,20 +162,19 @@ class _Pairs:
             of_node,
         )
 
-    def merging(self, tolerance: int, tolerance_nm: float | None) -> NDArray[np.bool_]:
+    def merging(self, tolerance: Tolerance) -> NDArray[np.bool_]:
         """Pairs that count, in segments where two or more of them do."""
-        counts = self.foreground & (self.nodes > tolerance)
-        if tolerance_nm:
-            counts &= self.lengths > tolerance_nm
+        counts = self.foreground & (self.nodes > tolerance.nodes)
+        if tolerance.nm:
+            counts &= self.lengths > tolerance.nm
         in_segment = np.bincount(self.segment, counts)
         return np.asarray(counts & (in_segment[self.segment] > 1))
 
 
-def _check_settings(tolerance: int, tolerance_nm: float | None, runs: str) -> None:
-    if tolerance < 0 or (tolerance_nm is not None and not tolerance_nm >= 0):
-        raise ValueError(
-            f"tolerance is {tolerance} nodes, tolerance_nm {tolerance_nm}; allowed: 0 or more"
-        )
+def _check_settings(tolerance: Tolerance, runs: str) -> None:
+    nodes, nm = tolerance
+    if nodes < 0 or (nm is not None and not nm >= 0):
+        raise ValueError(f"tolerance is {nodes} nodes, tolerance_nm {nm}; allowed: 0 or more")
     if runs not in get_args(Runs):
         raise ValueError(f"runs is {runs!r}; allowed: {', '.join(get_args(Runs))}")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.pairs import sum_pairs
-from lsd.evaluation.disagreement import STEPS
+from lsd.segmentation.disagreement import STEPS
 from lsd.system.atomic import replacing
 
 AXES = "zyx"

@@ -62,14 +62,14 @@ class Faces(NamedTuple):
 
 class Aim(NamedTuple):
     """What is looked for: of the voxels of a part that have a face on `other` (None: of all) the
-    nearest to their middle, which is total / count.
+    nearest to their middle, which is total / places.
 
-    count: faces that there are, or voxels
+    places: faces that there are, or voxels
     total, first, last: of the places of these voxels, z y x (z: 0 in planes), voxels of the world
     """
 
     other: int | None
-    count: int
+    places: int
     total: tuple[int, int, int]
     first: tuple[int, int, int]
     last: tuple[int, int, int]
@@ -111,7 +111,7 @@ def nearest(
     """Rows of NEAREST of a block: the voxel of each part that is aimed at, where the block has one;
     targets are places in `parts`.
 
-    apart: (its distance to the middle, nm, times `count` of the aim) ** 2; of equal ones the first
+    apart: (its distance to the middle, nm, times `places` of the aim) ** 2; of equal ones the first
     """
     size = np.array(_flat(voxel_size, 0.0))
     rows = [np.empty(0, NEAREST)]
@@ -162,11 +162,20 @@ def _own_rows(
 
 
 def _face_rows(faces: Faces) -> NDArray[np.void]:
-    """Rows of TOUCH, one a face."""
-    rows = np.zeros(len(faces.target), TOUCH)
-    rows["target"], rows["other"], rows["count"] = faces.target, faces.other, 1
-    for what in ("sum", "first", "last"):
-        for axis, places in zip(AXES, faces.at.T, strict=True):
+    """Rows of TOUCH, one for each target and other part that share faces; there may be millions of
+    faces, so these become no rows themselves."""
+    order = np.lexsort((faces.other, faces.target))
+    target, other, at = faces.target[order], faces.other[order], faces.at[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (target[1:] != target[:-1]) | (other[1:] != other[:-1])
+    first = np.flatnonzero(is_first)
+    rows = np.zeros(len(first), TOUCH)
+    if not len(first):
+        return rows
+    rows["target"], rows["other"] = target[first], other[first]
+    rows["count"] = np.diff(first, append=len(order))
+    for what, added in (("sum", np.add), ("first", np.minimum), ("last", np.maximum)):
+        for axis, places in zip(AXES, added.reduceat(at, first, axis=0).T, strict=True):
             rows[f"{what}_{axis}"] = places
     return rows
 
@@ -199,7 +208,7 @@ def _nearest_face(faces: Faces, aims: Sequence[Aim], size: NDArray[np.float64]) 
 def _middles(aims: Sequence[Aim]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts (n,) and totals (n, 3).  A step from a middle is taken count times, in whole numbers,
     so that of voxels that are equally near none is nearer by rounding, wherever they lie."""
-    counts = np.array([aim.count for aim in aims], np.int64)
+    counts = np.array([aim.places for aim in aims], np.int64)
     return counts, np.array([aim.total for aim in aims], np.int64)
 
 

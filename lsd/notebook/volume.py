@@ -80,8 +80,8 @@ def open_volume(
     region: Any = (),
     **fields: Any,
 ) -> VolumeOnDisk:
-    """Opens raw, and labels if there are any, of a zarr (v2), HDF5 or TIFF file, told apart by
-    content.
+    """Opens raw, and labels if there are any, of a zarr (v2), HDF5, TIFF, numpy or NIfTI file, told
+    apart by content.
 
     path:        of the file, as the working folder sees it; ~ and $NAME are understood
     raw, labels, labels_mask: names of arrays in the file, such as "volumes/raw" (a TIFF file holds

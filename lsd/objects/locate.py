@@ -35,7 +35,8 @@ def locate(
 
     The point of an object is the centre of one of its voxels: of those that are farthest from its
     border the nearest to its centroid.  The border of the array is none.  Raises ValueError for
-    arrays of two shapes, ids that are no whole numbers and lengths that do not fit the axes.
+    arrays of two shapes, ids that are no whole numbers, confidences that do not lie in 0..1, and
+    lengths that do not fit the axes.
 
     >>> import lsd, numpy
     >>> cells = numpy.zeros((3, 5, 9), int)
@@ -50,6 +51,11 @@ def locate(
         raise ValueError(
             f"confidence has shape {sure.shape}, the segmentation {labels.shape}; give one number "
             f"for each voxel"
+        )
+    if not ((sure >= 0) & (sure <= 1)).all():
+        raise ValueError(
+            f"confidence lies in {sure.min()}..{sure.max()}; give it in 0..1: of a head of uint8 "
+            f"on disk, divide it by 255"
         )
     size = per_axis(voxel_size, "voxel_size", dims=labels.ndim, of="the segmentation")
     begin = (0,) * labels.ndim
@@ -95,9 +101,9 @@ def located_of(
 
 def of_size(located: Located, *, min_size: int, max_size: int | None) -> Located:
     """Objects that have from min_size to max_size voxels; None: or more."""
-    kept = located.voxels >= np.uint64(min_size)
+    kept = located.voxels >= min_size
     if max_size is not None:
-        kept &= located.voxels <= np.uint64(max_size)
+        kept &= located.voxels <= max_size
     return located if kept.all() else located.chosen(kept)
 
 

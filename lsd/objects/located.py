@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsd.arrays.ids import ids
+from lsd.spec.plurals import some
 
 # ids that a message names
 _NAMED = 5
@@ -114,12 +115,8 @@ def _check(
     for words, of_ids in wrong.items():
         if len(of_ids):
             what, _, way_out = words.partition("; ")
-            raise ValueError(f"{what}: {_named(of_ids)}{way_out and f'; {way_out}'}")
-
-
-def _named(of_ids: NDArray[np.uint64]) -> str:
-    more = f" and {len(of_ids) - _NAMED} more" if len(of_ids) > _NAMED else ""
-    return ", ".join(str(int(number)) for number in of_ids[:_NAMED]) + more
+            named = some([str(number) for number in of_ids.tolist()], _NAMED)
+            raise ValueError(f"{what}: {named}{way_out and f'; {way_out}'}")
 
 
 __all__ = ["Located"]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from lsd.objects.run import locate
+from lsd.network.checkpoints.restore import checkpoint_path
+from lsd.objects.run import chosen_threshold, locate
 from lsd.prediction.run import configured_workers, predict
 from lsd.spec import Config, Volume
 from lsd.spec.kinds import absent, modules_named_by
-from lsd.spec.paths import config_file, data_root, located
+from lsd.spec.paths import config_file, data_root, located, run_folder
 from lsd.spec.user_paths import expanded
 from lsd.volumes.find import expand
+from lsd.volumes.reference import locate as place
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -28,7 +29,9 @@ def located_by(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """
     if config.seeds.locator is None:
         return []
-    locator = locator_of(expand(config))
+    config = expand(config)
+    locator = locator_of(config)
+    _warn_of_other_data(config, locator)
     shared = configured_workers(locator.predict) if locator.predict.workers.count else None
     predict(locator, workers=shared)
     return locate(locator, progress=progress)
@@ -36,7 +39,11 @@ def located_by(config: Config, *, progress: Progress = log.info) -> list[Path]:
 
 def locator_of(config: Config) -> Config:
     """The config of the run that locates, with the volumes and the region of this one; its own
-    scale is that of its volumes."""
+    scale is that of its volumes.
+
+    What is located in another region than its own lies in the folder of this run, so that a block
+    of a volume does not take the place of the whole.
+    """
     run = _recorded(expanded(str(config.seeds.locator)))
     if data_root(run) != data_root(config):
         raise ValueError(
@@ -47,11 +54,26 @@ def locator_of(config: Config) -> Config:
     known = run.dataset.volumes()
     scale = next((volume.scale for volume in known.values()), None)
     others = tuple(
-        _at_scale(name, volume, scale) for name, volume in volumes.items() if name not in known
+        volume.derive(name=name, scale=scale)
+        for name, volume in volumes.items()
+        if name not in known
     )
+    if config.predict.region != run.predict.region:
+        run = _apart(run, run_folder(config))
     return run.derive(
         dataset={"test": (*run.dataset.test, *others)},
         predict={"volumes": tuple(volumes), "region": config.predict.region},
+    )
+
+
+def _apart(run: Config, folder: Path) -> Config:
+    """A run that locates with the network and the threshold of another one."""
+    checkpoint = checkpoint_path(run.predict.checkpoint, run).resolve()
+    return run.derive(
+        runs=str(folder),
+        name="locator",
+        predict={"checkpoint": str(checkpoint)},
+        locate={"threshold": chosen_threshold(run)},
     )
 
 
@@ -63,8 +85,26 @@ def table_path(config: Config, volume: str) -> Path:
     return located(config if settings.locator is None else locator_of(config), volume)
 
 
-def _at_scale(name: str, volume: Volume, scale: Any) -> Volume:
-    return volume.derive(name=name, scale=scale)
+def _warn_of_other_data(config: Config, locator: Config) -> None:
+    """Where a name means one volume to the run that locates and another one here."""
+    known, root = locator.dataset.volumes(), data_root(config)
+    for name, volume in config.dataset.named(config.predict.volumes).items():
+        here, there = (_data(each, root) for each in (volume, known[name]))
+        if here != there:
+            log.warning(
+                "volume %r is %s to the run that locates, and %s here: what it locates there is "
+                "outlined here, so both must lie in the same place of the world",
+                name,
+                there,
+                here,
+            )
+
+
+def _data(volume: Volume, root: Path) -> object:
+    """What a volume is of."""
+    if volume.path is not None:
+        return place(volume.path, root=root).resolve()
+    return volume.synthetic or volume.images
 
 
 def _recorded(folder: Path) -> Config:

@@ -66,8 +66,8 @@ def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
     as it is not there; an object that crosses faces of blocks is one.  What is done stays done, and
     neither the number of workers, the blocks nor an interruption changes a row.
 
-    Raises ValueError if a prediction is missing, and where the decoder does not say how surely a
-    voxel is of an object; BlocksFailed where blocks failed.
+    Raises ValueError if a prediction is missing, a volume has no voxel size, and where the decoder
+    does not say how surely a voxel is of an object; BlocksFailed where blocks failed.
     """
     config = expand(config)
     check_workers(config.locate.workers, section="locate")
@@ -79,6 +79,9 @@ def locate(config: Config, *, progress: Progress = log.info) -> list[Path]:
     tasks = [
         task_of(config, name, volume, thresholds=(threshold,)) for name, volume in volumes.items()
     ]
+    for task in tasks:
+        if not task.prediction.calibrated:
+            raise ValueError(f"volume {task.name!r}: {needs_nm('a table of objects')}")
     keep_config(config, sections=("segment", "locate"))
     return [_locate(task, threshold, progress) for task in tasks]
 
@@ -98,8 +101,6 @@ def chosen_threshold(config: Config) -> float:
 
 
 def _locate(task: Task, threshold: float, progress: Progress) -> Path:
-    if not task.prediction.calibrated:
-        raise ValueError(f"volume {task.name!r}: {needs_nm('a table of objects')}")
     segment_volume(task, progress=progress)
     results = open_results(task.config, task.name)
     volume = _Volume(task.config, task.name, results, threshold, task.inputs.settings)

@@ -17,21 +17,16 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
-from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.objects.at_seeds import ARRAY, SEED, counts
-from lsd.objects.task import Task, task_of
-from lsd.prediction.blocks import at_hand
+from lsd.objects.task import Task, stitching, task_of, wanted_of
 from lsd.prediction.config_file import keep_config
-from lsd.prediction.run import Wanted, with_threads
 from lsd.prediction.usage_file import noting_usage
-from lsd.segmentation.stitching.blocks import SideBySide
 from lsd.segmentation.stitching.run import write_stitched
-from lsd.spec import Config, Seeds, Stitch
+from lsd.spec import Config
 from lsd.spec.paths import objects
 from lsd.spec.plurals import counted
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import OwnArray
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -55,10 +50,7 @@ def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[P
     """
     config = expand(config)
     check_workers(config.seeds.workers, section="seeds")
-    path = checkpoint_path(config.predict.checkpoint, config)
-    restored = at_hand(lambda: from_checkpoint(path))
-    workers = config.seeds.workers if config.seeds.workers.count else None
-    wanted = Wanted(restored, path, with_threads(config.predict, workers))
+    wanted = wanted_of(config)
     tasks = [task_of(config, name, wanted) for name in config.dataset.named(config.predict.volumes)]
     keep_config(config, sections=("dataset", "predict", "segment", "seeds"))
     return [_run(config, task, progress) for task in tasks]
@@ -84,26 +76,14 @@ def _run(config: Config, task: Task, progress: Progress) -> Path:
         progress(f"{name}: {summary}")
         for line in _told(task, step):
             progress(f"{name}: {line}")
-        blocks = SideBySide.of(
-            OwnArray.of(container, ARRAY), task.job.grid, numbers=task.numbers, partial=True
-        )
         write_stitched(
-            blocks,
+            task.blocks(container),
             container,
-            settings=_stitching(config.seeds),
+            settings=stitching(config.seeds),
             made_from=step.digest,
             progress=lambda line: progress(f"{name}: {line}"),
         )
     return target
-
-
-def _stitching(settings: Seeds) -> Stitch:
-    return Stitch(
-        rule=settings.rule,
-        piece=settings.piece,
-        levels=settings.levels,
-        workers=settings.workers,
-    )
 
 
 def _told(task: Task, step: Step) -> list[str]:

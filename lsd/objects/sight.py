@@ -14,7 +14,6 @@ from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
 from lsd.segmentation.over_blocks.inputs import OpenMask, first_section
 from lsd.segmentation.predicted import channels_of
-from lsd.segmentation.sections import settings_for
 from lsd.spec import Segment
 from lsd.volumes.intensity import signed
 from lsd.volumes.volume import OpenVolume
@@ -41,8 +40,7 @@ class Sight:
         mask: OpenMask | None = None,
     ) -> None:
         self.volume, self.predictor, self.mask = volume, predictor, mask
-        self.settings = settings_for(settings, volume.spec, calibrated=volume.calibrated)
-        self.decoder = decoder_of(settings)
+        self.settings, self.decoder = settings, decoder_of(settings)
         self.voxel_size = volume.voxel_size if volume.calibrated else None
         dims = predictor.network.dims
         self.channels = {

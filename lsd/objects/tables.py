@@ -130,22 +130,23 @@ def _read_csv(path: Path) -> Columns:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         names = [name.strip() for name in next(rows, [])]
-        table = [row for row in rows if row]
-    wrong = next((n for n, row in enumerate(table, 2) if len(row) != len(names)), None)
+        # a line may be empty
+        table = [(rows.line_num, row) for row in rows if row]
+    wrong = next((line for line, row in table if len(row) != len(names)), None)
     if wrong is not None:
         raise ValueError(f"line {wrong} has another number of columns than the first")
     wanted = {*_names(3), *_names(2)}
     return {
-        name: _column(name, (row[place] for row in table))
+        name: _column(name, ((line, row[place]) for line, row in table))
         for place, name in enumerate(names)
         if name in wanted
     } | {name: np.empty(0) for name in names if name not in wanted}
 
 
-def _column(name: str, texts: Iterable[str]) -> NDArray[Any]:
+def _column(name: str, texts: Iterable[tuple[int, str]]) -> NDArray[Any]:
     number: Callable[[str], Any] = int if name in _WHOLE else float
     values = []
-    for line, text in enumerate(texts, 2):
+    for line, text in texts:
         try:
             values.append(number(text))
         except ValueError:

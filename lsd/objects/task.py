@@ -3,30 +3,32 @@ anything is computed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from funlib.geometry import Coordinate, Roi
 
 from lsd.blockwise.on_disk.step import Step
 from lsd.network import sizes
+from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.objects.at_seeds import ARRAY, SEED, STEP, SeedsJob, TableInput
 from lsd.objects.located import Located
 from lsd.objects.locator import table_path
 from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
-from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of
+from lsd.prediction.blocks import at_hand
+from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, with_threads
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import channels_read
 from lsd.segmentation.sections import settings_for
-from lsd.segmentation.stitching.blocks import in_line
+from lsd.segmentation.stitching.blocks import SideBySide, in_line
 from lsd.segmentation.threshold import picked
-from lsd.spec import Config, Predict, Segment
+from lsd.spec import Config, Predict, Segment, Stitch
 from lsd.spec import Seeds as Settings
 from lsd.spec.paths import data_root
 from lsd.system.commands import typed
-from lsd.volumes.inputs import VolumeInput, box_of
+from lsd.volumes.inputs import OwnArray, VolumeInput, box_of
 from lsd.volumes.volume import OpenVolume
 
 # of a decoder with thresholds of which none was picked
@@ -46,10 +48,39 @@ class Task:
         grid = in_line(self.job.grid, len(self.numbers))
         return Step(STEP, container, grid, self.job, arrays=(ARRAY,), rows=SEED)
 
+    def blocks(self, container: Path) -> SideBySide:
+        """What the step wrote, to be stitched."""
+        array = OwnArray.of(container, ARRAY)
+        return SideBySide.of(array, self.job.grid, numbers=self.numbers, partial=True)
+
     @property
     def numbers(self) -> list[int]:
         """Of the blocks."""
         return self.seeds.blocks(self.job.grid).tolist() or [0]
+
+
+def wanted_of(config: Config, *, threads: int | None = None) -> Wanted:
+    """What sees windows: the checkpoint, and how it predicts.
+
+    threads: of the CPU, where the config does not say how many; None: those of the workers
+    Raises ValueError where there is no such checkpoint.
+    """
+    path, settings = checkpoint_path(config.predict.checkpoint, config), config.predict
+    restored = at_hand(lambda: from_checkpoint(path))
+    if threads is not None and settings.threads is None:
+        settings = settings.derive(threads=threads)
+    workers = config.seeds.workers if config.seeds.workers.count else None
+    return Wanted(restored, path, with_threads(settings, workers))
+
+
+def stitching(settings: Settings) -> Stitch:
+    """How blocks are stitched."""
+    return Stitch(
+        rule=settings.rule,
+        piece=settings.piece,
+        levels=settings.levels,
+        workers=settings.workers,
+    )
 
 
 def task_of(config: Config, name: str, wanted: Wanted) -> Task:
@@ -65,15 +96,15 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     segment = settings_for(_decoding(config), volume.spec, calibrated=volume.calibrated)
     settings, grid = config.seeds, seeds_grid(seeds, region, config.seeds)
     margin = grid.block(0).write.begin - grid.block(0).read.begin
-    window = _window(settings, wanted)
-    read = region.grow(Coordinate(window), Coordinate(window))
+    window, seen = _window(settings, wanted), replace(wanted, settings=_reading(wanted, segment))
+    read = raw_read(volume, _read(region, window, volume, seen))
     job = SeedsJob(
-        volume=VolumeInput.raw(volume, data_root(config), roi=raw_read(volume, read)),
+        volume=VolumeInput.raw(volume, data_root(config), roi=read),
         mask=mask_of(config, name, roi=region),
         checkpoint=str(wanted.checkpoint),
         sha256=wanted.restored.sha256,
         table=TableInput.of(path, table),
-        predict=_reading(wanted, segment),
+        predict=seen.settings,
         segment=segment,
         window=window,
         overlap=settings.overlap,
@@ -100,6 +131,14 @@ def _table(path: Path, name: str, region: Roi) -> Located:
     return table
 
 
+def _read(region: Roi, window: tuple[int, ...], volume: OpenVolume, wanted: Wanted) -> Roi:
+    """What is read for windows in a region: the context of the network around them, and no more
+    than a window beside, where a block of the network is larger than what is left of one."""
+    first = wanted.plan(Roi(region.begin, window), volume).grid.block(0)
+    below, above = first.write.begin - first.read.begin, first.read.end - first.write.end
+    return region.grow(below + Coordinate(window), above + Coordinate(window))
+
+
 def _reading(wanted: Wanted, settings: Segment) -> Predict:
     """How the heads are predicted that the decoder reads."""
     read = channels_read(wanted.variant.heads(), settings, dims=wanted.restored.config.network.dims)
@@ -108,10 +147,15 @@ def _reading(wanted: Wanted, settings: Segment) -> Predict:
 
 
 def _decoding(config: Config) -> Segment:
-    """What of the settings of segmentation objects in a window follow from, with one threshold."""
+    """What of the settings of segmentation objects in a window follow from, with one threshold.
+    Raises ValueError for a threshold that the decoder would not read."""
     wanted, usual = config.segment, Segment()
-    threshold = config.seeds.threshold
-    if threshold is None and decoder_of(wanted).has_thresholds:
+    threshold, has_thresholds = config.seeds.threshold, decoder_of(wanted).has_thresholds
+    if threshold is not None and not has_thresholds:
+        raise ValueError(
+            f"segment.decoder {wanted.decoder.kind!r} has no thresholds; leave seeds.threshold out"
+        )
+    if threshold is None and has_thresholds:
         threshold = picked(config)
     on_disk = ("block", "context", "edge_context", "revision", "levels", "workers", "use_mask")
     aside = {name: getattr(usual, name) for name in on_disk}

@@ -1,5 +1,5 @@
-"""Figures of a run: sections are read from disk, files stand beside evaluation.json, and move with
-it."""
+"""Figures of a run: sections are read from disk, files stand beside the scores, are called as these
+are, and move with them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lsd.report.page.write import write_report
 from lsd.report.shown import windows
 from lsd.report.training_figure import draw_training
 from lsd.segmentation.on_disk.results import Results
-from lsd.spec import Config
-from lsd.spec.paths import data_root, run_folder
+from lsd.spec import Config, Metric
+from lsd.spec.paths import data_root, evaluation_file, run_folder
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -53,25 +53,31 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     and SVG; returns the PNG files.
 
     evaluation_sweep.png:    scores over thresholds, unless there are none
+    evaluation_skeletons_sweep.png: the same along skeletons, where volumes have some
     evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
     scored
     training.png:            losses and validation over iterations, unless nothing was trained
     """
     config = expand(config)
-    folder = run_folder(config)
     files = [
         _draw(config, name, scores, evaluation.threshold)
         for name, scores in evaluation.volumes.items()
-        if scores.scored
+        if scores.scored and config.dataset.volumes()[name].labels is not None
     ]
-    if any(volume.sweep for volume in evaluation.volumes.values()):
-        files.insert(
-            0, draw_sweep(evaluation.volumes, evaluation.threshold, folder / "evaluation_sweep.png")
-        )
+    for scores, name in ((evaluation.skeletons, "skeletons_sweep"), (evaluation.volumes, "sweep")):
+        if any(volume.sweep for volume in scores.values()):
+            files.insert(0, draw_sweep(scores, evaluation.threshold, _figure(config, name)))
+    folder = run_folder(config)
     stages = (stage.name for stage in config.variant.stages)
     curves = {stage: read_curves(folder / stage) for stage in stages}
     training = draw_training(curves, folder / "training.png")
     return [*files, *([training] if training else [])]
+
+
+def _figure(config: Config, name: str) -> Path:
+    """A file beside the scores."""
+    scores = evaluation_file(config)
+    return scores.with_name(f"{scores.stem}_{name}.png")
 
 
 def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Path:
@@ -90,7 +96,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
             for roi in shown
         ],
         _partners(config, name, scores, threshold),
-        run_folder(config) / f"evaluation_{name}.png",
+        _figure(config, name),
         title=headline(name, scores.scored, threshold),
         voxel_size=volume.voxel_size[-2:],
         unit="nm" if volume.calibrated else "pixels",
@@ -99,9 +105,10 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
 
 def _partners(config: Config, name: str, scores: VolumeScores, threshold: float | None) -> Partners:
     table = scores.table
-    if config.evaluate.connected:
-        # the pieces of the truth have other names than the labels on disk, which are drawn
-        whole = config.derive(evaluate={"connected": False})
+    if config.evaluate.connected or table is None:
+        # the pieces of the truth have other names than the labels on disk, which are drawn; and
+        # along skeletons no voxel was counted
+        whole = config.derive(evaluate={"connected": False, "metric": Metric.default})
         table = count_volume(whole, name, whole.dataset.volumes()[name]).at(threshold)
     assert table is not None, "what is drawn was scored"
     return Partners.of(table)

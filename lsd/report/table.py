@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lsd.evaluation.calibration import BINS
@@ -10,6 +10,7 @@ from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
 
 Row = Sequence[Any]
+Volumes = Mapping[str, VolumeScores]
 
 
 def table(header: Row, rows: Sequence[Row]) -> str:
@@ -40,15 +41,26 @@ def scores_table(evaluation: Evaluation) -> str:
 
     Without a threshold: the scores at every threshold instead.
     """
-    one = _any(evaluation)
-    if any(volume.scored for volume in evaluation.volumes.values()):
-        rows = [_row(name, volume, one) for name, volume in evaluation.volumes.items()]
-        rows += _parts(evaluation)
+    return _table_of(evaluation, evaluation.volumes, evaluation.part)
+
+
+def skeletons_table(evaluation: Evaluation) -> str:
+    """The same along skeletons.  At least one volume has some."""
+    return _table_of(evaluation, evaluation.skeletons, evaluation.skeletons_of)
+
+
+def _table_of(
+    evaluation: Evaluation, volumes: Volumes, pooled: Callable[[str], Score | None]
+) -> str:
+    one = _any(volumes)
+    if any(volume.scored for volume in volumes.values()):
+        rows = [_row(name, volume, one) for name, volume in volumes.items()]
+        rows += _parts(volumes, pooled)
         header = ("volume", "part", *one.row(), f"fragments' {next(iter(one.brief()))}")
     else:
         rows = [
             (n, v.part, t, *s.row().values())
-            for n, v in evaluation.volumes.items()
+            for n, v in volumes.items()
             for t, s in v.sweep.items()
         ]
         header = ("volume", "part", "threshold", *one.row())
@@ -77,11 +89,11 @@ def heads_table(evaluation: Evaluation) -> str:
     return "\n".join([table(header, rows), about])
 
 
-def _any(evaluation: Evaluation) -> Score:
+def _any(volumes: Volumes) -> Score:
     """One of the scores, which all are of one metric."""
     return next(
         score
-        for volume in evaluation.volumes.values()
+        for volume in volumes.values()
         for score in (volume.scored, *volume.sweep.values())
         if score
     )
@@ -93,12 +105,10 @@ def _row(name: str, volume: VolumeScores, one: Score) -> Row:
     return (name, volume.part, *scores, fragments)
 
 
-def _parts(evaluation: Evaluation) -> list[Row]:
-    counts = {
-        part: sum(volume.part == part for volume in evaluation.volumes.values()) for part in PARTS
-    }
-    pooled = {part: evaluation.part(part) for part in PARTS if counts[part] > 1}
-    return [("all", part, *score.row().values(), "") for part, score in pooled.items() if score]
+def _parts(volumes: Volumes, pooled: Callable[[str], Score | None]) -> list[Row]:
+    counts = {part: sum(volume.part == part for volume in volumes.values()) for part in PARTS}
+    scores = {part: pooled(part) for part in PARTS if counts[part] > 1}
+    return [("all", part, *score.row().values(), "") for part, score in scores.items() if score]
 
 
 def _text(cell: Any) -> str:

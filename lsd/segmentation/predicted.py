@@ -17,7 +17,7 @@ from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.blockwise.on_disk.written import left
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Channels, Offsets, Prediction, range_of
+from lsd.segmentation.kernels.prediction import Channels, Learned, Offsets, Prediction, range_of
 from lsd.segmentation.over_blocks.inputs import HeadInput
 from lsd.spec import Config, Head, Segment, Target, Trunk, Variant
 from lsd.spec.paths import prediction
@@ -41,7 +41,7 @@ class PredictedHead(NamedTuple):
         return Prediction.of(values, self.channels, limits=limits, voxel_size=self.array.voxel_size)
 
 
-class Learned(NamedTuple):
+class LearnedHead(NamedTuple):
     """A predicted head on disk (c, z, y, x), and what it learns.
 
     dims: axes of the network that predicts it
@@ -52,7 +52,7 @@ class Learned(NamedTuple):
     dims: int
 
 
-def learned(config: Config, volume: str, head: str) -> Learned:
+def learned(config: Config, volume: str, head: str) -> LearnedHead:
     """A predicted head of a volume with its target: that of the variant which predicted it.
 
     Raises ValueError if there is no prediction, or not all of it yet, or no such head in it.
@@ -67,7 +67,7 @@ def learned(config: Config, volume: str, head: str) -> Learned:
         )
     target = heads[head].target
     array = _open_head(path, head, channels_of(target, dims))
-    return Learned(array, target, dims)
+    return LearnedHead(array, target, dims)
 
 
 def open_heads(config: Config, volume: str) -> dict[str, PredictedHead]:
@@ -131,6 +131,7 @@ def channels_of(target: Target, dims: int) -> Channels:
         kind.neighborhood(dims),
         kind.occupancy_offsets(dims),
         kind.channel_names(dims),
+        Learned(target, dims),
     )
 
 
@@ -161,7 +162,7 @@ def is_decoded(settings: Segment, heads: Mapping[str, Head], *, dims: int) -> bo
 def head_input(head: PredictedHead, *, revision: str | None, whole: bool = True) -> HeadInput:
     """A head as what segmentation depends on; see `prediction_input`."""
     array, of = prediction_input(head.array, revision=revision, whole=whole), head.channels
-    return HeadInput(array, of.neighborhood, of.occupancy, of.names)
+    return HeadInput(array, of.neighborhood, of.occupancy, of.names, of.learned)
 
 
 def prediction_input(array: Array, *, revision: str | None, whole: bool = True) -> ArrayInput:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from lsd.arrays.pairs import Pairs, count_pairs
 from lsd.arrays.sums import sums
 from lsd.segmentation.stitching.boxes import Boxes
 from lsd.segmentation.stitching.joining import Joining
-from lsd.segmentation.stitching.own import Labelled, count_own, own_voxels
+from lsd.segmentation.stitching.own import count_own, own_voxels
 from lsd.spec import Rule
+
+_LARGEST = np.iinfo(np.int64).max
 
 
 @explaining_calls
@@ -82,10 +84,10 @@ def stitch(
         return np.asarray(labels[index][(roi - boxes.roi(index).begin).to_slices()] != 0)
 
     where = labelled if partial else None
-    own = [count_own(block, boxes, index, labelled=where) for index, block in enumerate(labels)]
-    joining = Joining(
-        np.array([len(names) for names, _ in own]), np.concatenate([names for names, _ in own])
-    )
+    is_own = [own_voxels(boxes, index, labelled=where) for index in range(len(boxes))]
+    own = [count_own(block, mask) for block, mask in zip(labels, is_own, strict=True)]
+    ids_of_blocks = [names for names, _ in own]
+    joining = Joining(np.array(list(map(len, ids_of_blocks))), np.concatenate(ids_of_blocks))
     for i, j in boxes.pairs(touching=touching).tolist():
         rois = boxes.compared(i, j)
         parts = (
@@ -95,7 +97,7 @@ def stitch(
         pairs = same(*parts, rule=rule)
         joining.join(np.full(len(pairs), i), pairs[:, 0], np.full(len(pairs), j), pairs[:, 1])
     names = joining.names(np.concatenate([voxels for _, voxels in own]))
-    return _written(labels, boxes, [ids for ids, _ in own], names, labelled=where)
+    return _written(labels, boxes, is_own, ids_of_blocks, names)
 
 
 def _boxes(
@@ -129,20 +131,19 @@ def _boxes(
 def _written(
     labels: Sequence[NDArray[Any]],
     boxes: Boxes,
-    names_in_blocks: Sequence[NDArray[np.uint64]],
+    is_own: Sequence[NDArray[np.bool_]],
+    ids_of_blocks: Sequence[NDArray[np.uint64]],
     names: NDArray[np.uint64],
-    *,
-    labelled: Labelled | None,
 ) -> NDArray[np.uint64]:
-    """The volume; names: of the labels of all blocks, one block after another; labelled: see
-    `own.owners`."""
+    """The volume; is_own: which voxels of each block belong to it; names: of the labels of all
+    blocks, one block after another."""
     hull = boxes.hull
     volume = np.zeros(hull.shape, np.uint64)
-    bounds = pairwise(np.cumsum([0, *map(len, names_in_blocks)]))
-    for index, (block, (begin, end)) in enumerate(zip(labels, bounds, strict=True)):
+    names_of_blocks = np.split(names, np.cumsum(list(map(len, ids_of_blocks)))[:-1])
+    for index, block in enumerate(labels):
+        stitched = relabel(block, ids_of_blocks[index], names_of_blocks[index])
         place = (boxes.roi(index) - hull.begin).to_slices()
-        stitched = relabel(block, names_in_blocks[index], names[begin:end])
-        np.copyto(volume[place], stitched, where=own_voxels(boxes, index, labelled=labelled))
+        np.copyto(volume[place], stitched, where=is_own[index])
     return volume
 
 
@@ -174,12 +175,19 @@ def _is_one(
 def _is_above(
     common: NDArray[np.int64], share: float, area: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether common > share * area.  In whole numbers without end: 0.29 * 100 is 28.999 in
-    floats, and products of areas leave 64 bits."""
-    exact = Fraction(str(share))
-    return np.asarray(
-        common.astype(object) * exact.denominator > area.astype(object) * exact.numerator, np.bool_
-    )
+    """Whether common > share * area.  In whole numbers without end, where 64 bits are too few: 0.29
+    * 100 is 28.999 in floats."""
+    above, below = _fraction(str(share))
+    largest = max(int(common.max(initial=0)) * below, int(area.max(initial=0)) * above)
+    if largest > _LARGEST:
+        common, area = common.astype(object), area.astype(object)
+    return np.asarray(common * below > area * above, np.bool_)
+
+
+@lru_cache(maxsize=16)
+def _fraction(share: str) -> tuple[int, int]:
+    """The number that a person wrote."""
+    return Fraction(share).as_integer_ratio()
 
 
 __all__ = ["Rule", "same", "stitch"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
-from lsd.spec import Config, Dataset, Evaluate, Segment
+from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
 from lsd.system.commands import typed
@@ -20,8 +20,14 @@ log = logging.getLogger(__name__)
 BLOCKS = ("block", "context", "edge_context", "agglomeration")
 # settings of evaluation that change no score
 COUNTING = without_effect(Evaluate)
-# and those that change no choice of a threshold: what is told beside the scores
-BESIDE = COUNTING | {"heads"}
+
+
+def beside(evaluate: Evaluate) -> frozenset[str]:
+    """Settings of evaluation that change no choice of a threshold, which is picked on
+    segmentations: what is told beside the scores (those follow from `skeletons` only where the
+    metric is against these), and whether objects at located points are scored."""
+    along = {"skeletons"} if evaluate.metric.against == "labels" else set()
+    return COUNTING | {"heads", "of"} | along
 
 
 def array_name(threshold: float) -> str:
@@ -35,15 +41,15 @@ def array_name(threshold: float) -> str:
 def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
-    That of the evaluation, else that of the validation during training; each only if it was picked
-    on what are validation volumes now, segmented and scored as the config says.
+    That of the evaluation of segmentations, else that of the validation during training; each only
+    if it was picked on what are validation volumes now, segmented and scored as the config says.
     """
-    path = evaluation_file(config)
+    path = evaluation_file(config, of="segmentation")
     evaluation = _read(path)
     if evaluation.get("threshold") is not None:
         differences = [
             *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
-            *_other_volumes(evaluation.get("picked_on", {}), config.dataset),
+            *_other_volumes(evaluation.get("picked_on", {}), config),
         ]
         if not differences:
             return float(evaluation["threshold"])
@@ -79,7 +85,7 @@ def validated(config: Config) -> float | None:
     volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
     differences = [
         *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
-        *_other_volumes(volumes, config.dataset),
+        *_other_volumes(volumes, config),
     ]
     if differences:
         _warn_unused(path, differences)
@@ -94,7 +100,7 @@ def _other_settings(
 
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
-    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": BESIDE}
+    left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": beside(evaluate)}
     settings = {
         "segment": without(scoring_settings(segment), left_out["segment"]),
         "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),
@@ -109,15 +115,18 @@ def _other_settings(
     ]
 
 
-def _other_volumes(recorded: Mapping[str, Any], dataset: Dataset) -> list[str]:
+def _other_volumes(recorded: Mapping[str, Any], config: Config) -> list[str]:
     """The recorded volumes that are no validation volumes now, or other ones, in words."""
+    # along skeletons scores are told beside it, unless the metric is against them
+    unused = () if config.evaluate.metric.against == "skeletons" else ("skeletons",)
     volumes = {
-        name: volume.model_dump(mode="json") for name, volume in dataset.part("validate").items()
+        name: without(volume.model_dump(mode="json"), unused)
+        for name, volume in config.dataset.part("validate").items()
     }
     return [
         f"volume {name!r} is no validation volume, or another one now"
         for name in recorded
-        if recorded[name] != volumes.get(name)
+        if without(recorded[name], unused) != volumes.get(name)
     ]
 
 

@@ -16,13 +16,25 @@ from lsd.spec.decoders import (
     Components,
     Consensus,
     Decoder,
+    Doubting,
     Instance,
     Interior,
     MutexWatershed,
     Watershed,
 )
 from lsd.spec.error_map import ErrorMap
-from lsd.spec.evaluate import Benchmark, Evaluate, ForegroundOverlap, Metric, ObjectDetection, Voi
+from lsd.spec.evaluate import (
+    Benchmark,
+    Cremi,
+    Evaluate,
+    ForegroundOverlap,
+    Mcm,
+    Metric,
+    Nerl,
+    ObjectDetection,
+    SkeletonScores,
+    Voi,
+)
 from lsd.spec.exports import Export, ExportFormat
 from lsd.spec.formats import Format
 from lsd.spec.hosts import Hosts
@@ -38,7 +50,12 @@ from lsd.spec.sampling import AroundObjects
 from lsd.spec.scoring import Mean, MeanAll, Quantile, Scoring, SizeDifference
 from lsd.spec.seeds import Seeds
 from lsd.spec.segment import Fragments, Mutex, Objects, Scores, Segment
-from lsd.spec.skeletons import SkeletonFiles, SkeletonFormat, SkeletonSource
+from lsd.spec.skeletons import (
+    SkeletonFiles,
+    SkeletonFormat,
+    SkeletonsOfLabels,
+    SkeletonSource,
+)
 from lsd.spec.stitching import Rule, Stitch
 from lsd.spec.sweep import Setting, Sweep
 from lsd.spec.synthetic import Somata, Synthetic
@@ -77,6 +94,11 @@ from lsd.spec.weighting import (
 )
 
 __all__ = [
+    "Cremi",
+    "Mcm",
+    "Nerl",
+    "SkeletonScores",
+    "SkeletonsOfLabels",
     "NEAREST",
     "Affinities",
     "AroundObjects",
@@ -98,6 +120,7 @@ __all__ = [
     "Descriptors",
     "Dice",
     "Discriminative",
+    "Doubting",
     "Elastic",
     "Embeddings",
     "ErrorMap",

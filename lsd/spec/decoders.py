@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from lsd.spec.base import NonNegative, NonNegativeFloat, Probability
+from lsd.spec.base import NonNegative, NonNegativeFloat, PositiveFloat, Probability
 from lsd.spec.kinds import Kind
 from lsd.spec.names import Word
 from lsd.spec.variants import Head
@@ -33,6 +33,25 @@ class Watershed(Decoder):
 
     kind: Literal["watershed"] = "watershed"
     behaviour: ClassVar[str] = "lsd.segmentation.decoders.watershed:WatershedDecoder"
+
+
+class Doubting(Decoder):
+    """As `Watershed`, but for joins of large regions, of which predicted descriptors are asked: how
+    much worse do they fit both regions joined than both apart?
+
+    head:    that is asked: descriptors, or any other that is learned from labels alone
+    weight:  the mean affinity between two regions counts less by so many times the mean difference
+             of its channels, each 0..1, that joining makes
+    regions: score up to which fragments are joined without being asked
+    near:    nm from the contact of two regions up to which the difference is looked at
+    """
+
+    kind: Literal["doubting"] = "doubting"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.doubting:DoubtingDecoder"
+    head: Word = "lsds"
+    weight: NonNegativeFloat = 1.0
+    regions: Probability = 0.7
+    near: PositiveFloat = 80.0
 
 
 class MutexWatershed(Decoder):

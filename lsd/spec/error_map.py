@@ -12,7 +12,7 @@ from lsd.spec.run import Workers
 
 class ErrorMap(Spec):
     """How far what a network predicted is from what the segmentation would have it be; see
-    lsd.evaluation.disagreement.
+    lsd.segmentation.disagreement.
 
     head:      that is compared: descriptors, or any other that is learnt from labels alone
     threshold: of the segmentation, one of segment.thresholds; None: that which validation picked,

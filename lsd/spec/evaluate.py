@@ -6,11 +6,24 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from lsd.spec.base import Id, NonNegative, OfEachAxis, Probability, Region, Several, Shape, Spec
+from lsd.spec.base import (
+    Id,
+    NonNegative,
+    NonNegativeFloat,
+    OfEachAxis,
+    Probability,
+    Region,
+    Several,
+    Shape,
+    Spec,
+)
 from lsd.spec.effect import NoEffect
 from lsd.spec.kinds import Kind
 from lsd.spec.run import Workers
 
+# what may be scored, and against what
+Scored = Literal["segmentation", "objects"]
+Against = Literal["labels", "skeletons"]
 # thresholds of the intersection over union that means of scores of objects are over
 IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
@@ -18,15 +31,23 @@ IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 class Metric(Kind):
     """How a segmentation is scored; see `lsd.evaluation.metric` for what a kind of it says.
 
-    knows_background: whether label 0, of the truth and of the segmentation, is background and no
-                      label like others.  Then its voxels count, and `Evaluate.ignore` and
+    against: what of a volume it is scored against, its "labels" or its "skeletons"
+    knows_background: whether the metric itself says what label 0 of the truth and of the
+                      segmentation is.  Then its voxels count, and `Evaluate.ignore` and
                       `background` cannot say otherwise
     """
 
     default: ClassVar[str] = "voi"
     by_name: ClassVar[bool] = True
     noun: ClassVar[str] = "metric"
+    against: ClassVar[Against] = "labels"
     knows_background: ClassVar[bool] = False
+
+    @property
+    def left_out_at_boundaries(self) -> float | None:
+        """Distance from a boundary of the truth, nm, within which its voxels are not compared;
+        None: all are."""
+        return None
 
 
 class Voi(Metric):
@@ -90,6 +111,72 @@ class ForegroundOverlap(Metric):
     objective: Literal["iou", "dice", "accuracy", "precision", "recall"] = "iou"
 
 
+class Cremi(Metric):
+    """The score of cremi.org, as its own program computes it: the root of VOI sum * adapted Rand
+    error, of truth that is not near a boundary.  The score decides.
+
+    boundary: voxels of the truth within this distance of another label in the same section are left
+              out, nm; 0 leaves out those that touch one
+    Label 0 of the truth is a label like others.  Of the segmentation, it is one label to the VOI,
+    and to the Rand error single voxels.
+    """
+
+    kind: Literal["cremi"] = "cremi"
+    behaviour: ClassVar[str] = "lsd.evaluation.cremi:CremiMetric"
+    knows_background: ClassVar[bool] = True
+    boundary: NonNegativeFloat = 25.0
+
+    @property
+    def left_out_at_boundaries(self) -> float | None:
+        """nm."""
+        return self.boundary
+
+
+class Nerl(Metric):
+    """Normalized expected run length along the skeletons of a volume, which is best at 1; see
+    `lsd.evaluation.skeletons.expected_run_length`.
+
+    tolerance:    a skeleton lies in a segment, as far as merges go, if more nodes of it do so
+    tolerance_nm: the same as a length of it
+    """
+
+    kind: Literal["nerl"] = "nerl"
+    behaviour: ClassVar[str] = "lsd.evaluation.traced:NerlMetric"
+    against: ClassVar[Against] = "skeletons"
+    tolerance: NonNegative = 0
+    tolerance_nm: NonNegativeFloat | None = None
+
+
+class Mcm(Metric):
+    """Min-cut metric along the skeletons of a volume: the cuts and joins that would repair a
+    segmentation, which is best at 0; see
+    `lsd.evaluation.mincut.min_cut_metric`."""
+
+    kind: Literal["mcm"] = "mcm"
+    behaviour: ClassVar[str] = "lsd.evaluation.traced:McmMetric"
+    against: ClassVar[Against] = "skeletons"
+
+
+class SkeletonScores(Spec):
+    """What is told of a volume that has skeletons.
+
+    tolerances:    numbers of nodes; there is a run length for each.  One stray node makes two
+                   neurons of a segment, so that dense skeletons need some
+    tolerances_nm: the same as lengths, which do not depend on how densely nodes lie; nm
+    runs:          correct edges of a skeleton within one "segment" are one run, or each piece of
+                   them that is "connected"
+    outside:       nodes outside of what is scored are left out with their edges ("crop"), or lie on
+                   background ("omit")
+    min_cut:       whether edits are counted, where segmentation left a region graph
+    """
+
+    tolerances: Annotated[tuple[NonNegative, ...], Several] = (0, 5, 50)
+    tolerances_nm: Annotated[tuple[NonNegativeFloat, ...], Several] = (500.0,)
+    runs: Literal["segment", "connected"] = "segment"
+    outside: Literal["crop", "omit"] = "crop"
+    min_cut: bool = True
+
+
 class Evaluate(Spec):
     """Scoring against the truth.
 
@@ -97,7 +184,9 @@ class Evaluate(Spec):
                  `objects` makes at located points ("objects"), which have no thresholds
     metric:      what is computed, by name; "voi": variation of information and Rand errors;
                  "objects": which objects were found; "foreground": masks; "benchmark": what
-                 benchmarks of somas report of all three
+                 benchmarks of somas report of all three; "cremi": the score of cremi.org; "nerl"
+                 and "mcm": run lengths and edits, along the skeletons of volumes
+    skeletons:   what is told of volumes that have skeletons, beside the metric
     ignore:      truth labels left out.  To "objects", "foreground" and "benchmark", 0 is the
                  background, whose voxels count though it is named here: what is not known is
                  outside of a mask, or an unknown label of the volume
@@ -119,11 +208,12 @@ class Evaluate(Spec):
     workers:     processes that count
     """
 
-    # neither is written where it is the usual one: configs and scores of before had no such field
-    of: Annotated[
-        Literal["segmentation", "objects"], Field(exclude_if=lambda of: of == "segmentation")
-    ] = "segmentation"
+    # not written where they are the usual ones: configs and scores of before had no such fields
+    of: Annotated[Scored, Field(exclude_if=lambda of: of == "segmentation")] = "segmentation"
     metric: Annotated[Metric, Field(exclude_if=lambda metric: metric == Voi())] = Voi()
+    skeletons: Annotated[
+        SkeletonScores, Field(exclude_if=lambda skeletons: skeletons == SkeletonScores())
+    ] = SkeletonScores()
     ignore: Annotated[tuple[Id, ...], Several] = (0,)
     background: Literal["label", "ignore", "singletons"] = "label"
     use_mask: bool = True
@@ -154,5 +244,15 @@ class Evaluate(Spec):
             raise ValueError(
                 f"background={self.background!r} says what label 0 of the segmentation is, which "
                 f"the metric {self.metric.kind!r} takes for background; leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _boundaries_are_of_labels(self) -> Evaluate:
+        if self.connected and self.metric.left_out_at_boundaries is not None:
+            raise ValueError(
+                f"connected=True makes new labels of the truth, whose boundaries the metric "
+                f"{self.metric.kind!r} would leave out; it compares labels as they are: leave it "
+                "out"
             )
         return self

@@ -40,9 +40,9 @@ class Kernel(Kind):
         """Its offsets in 2 or 3 axes, as many as `axes` at most; 0 among them where it is one."""
         raise TypeError(f"kernel {self.kind!r} has no offsets: give it offsets_in(dims)")
 
-    def remarks(self, voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, voxel_size: Sequence[float] | None) -> list[str]:
         """What is strange about it beside volumes of this voxel size, nm, one an axis of the
-        network."""
+        network; None where nobody knows it."""
         return []
 
     def faults(self, dims: int) -> Iterator[str]:
@@ -106,8 +106,13 @@ class Ball(Kernel):
         """Those of at most the radius; in 2D a disk."""
         return _ball(self.radius, self.voxel_size[-dims:])
 
-    def remarks(self, voxel_size: Sequence[float]) -> list[str]:
-        """A remark where volumes have other voxels than it was made for."""
+    def remarks(self, voxel_size: Sequence[float] | None) -> list[str]:
+        """A remark where volumes have other voxels than it was made for, or do not say which."""
+        if voxel_size is None:
+            return [
+                f"the kernel is a ball among voxels of {self.voxel_size} nm, and the volumes have "
+                f"no voxel size; give them theirs, or name the offsets one by one"
+            ]
         own = self.voxel_size[-len(voxel_size) :]
         if all(abs(a - b) <= 1e-3 * b for a, b in zip(own, voxel_size, strict=True)):
             return []

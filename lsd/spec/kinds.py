@@ -156,7 +156,8 @@ class Kind(Spec):
     def from_name(cls, name: str) -> Self | None:
         """The spec that a name means where it stands alone; None: it means none."""
         if not _is_family(cls):
-            return cls.model_validate({}) if name == _name(cls) else None
+            needs_more = any(field.is_required() for field in cls.model_fields.values())
+            return None if needs_more or name != _name(cls) else cls.model_validate({})
         specs = (kind.from_name(name) for kind in _registered(cls).values())
         return next((spec for spec in specs if spec is not None), None)
 

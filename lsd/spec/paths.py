@@ -6,10 +6,8 @@ import os
 from pathlib import Path
 
 from lsd.spec.config import Config
+from lsd.spec.evaluate import Scored
 from lsd.spec.user_paths import expanded
-
-# the page of a run, beside its scores
-REPORT = "report.html"
 
 
 def data_root(config: Config | None) -> Path:
@@ -86,18 +84,27 @@ def usage_file(config: Config) -> Path:
 
 
 def report_file(config: Config) -> Path:
-    """The run as a page to be read in a browser."""
-    return run_folder(config) / REPORT
+    """The run as a page to be read in a browser, with the scores that evaluate.of is about."""
+    return report_beside(evaluation_file(config))
 
 
-def evaluation_file(config: Config) -> Path:
-    """Scores of the run."""
-    return run_folder(config) / "evaluation.json"
+def report_beside(scores: Path) -> Path:
+    """The page with these scores: report.html beside evaluation.json, report-1.html beside an
+    earlier evaluation-1.json."""
+    return scores.with_name(f"{scores.stem.replace('evaluation', 'report')}.html")
+
+
+def evaluation_file(config: Config, *, of: Scored | None = None) -> Path:
+    """Scores of the run; of: what is scored, None: as evaluate.of says.  Those of objects pick no
+    threshold, so they do not take the place of those that picked one."""
+    names = {"segmentation": "evaluation.json", "objects": "objects_evaluation.json"}
+    return run_folder(config) / names[of or config.evaluate.of]
 
 
 def sites_file(config: Config) -> Path:
     """The worst splits and merges of the run's volumes, a table."""
-    return evaluation_file(config).with_name("evaluation_sites.csv")
+    scores = evaluation_file(config)
+    return scores.with_name(f"{scores.stem}_sites.csv")
 
 
 def error_map(config: Config, volume: str) -> Path:

@@ -92,8 +92,9 @@ class Segment(Spec):
     """From affinities to segmentations, one for each threshold.
 
     affinities: the head that holds them
-    decoder:    "watershed" (fragments, then agglomeration), "mutex", "components", "consensus",
-                "interior" and "instance" of objects, or one of a module that Config.imports names
+    decoder:    "watershed" (fragments, then agglomeration), "doubting" (the same, with doubts of
+                descriptors), "mutex", "components", "consensus", "interior" and "instance" of
+                objects, or one of a module that Config.imports names
     fragments:  of the watershed decoder
     mutex:      of the mutex decoder
     objects:    of decoders that take what lies above a threshold for objects

@@ -1,4 +1,5 @@
-"""Where skeletons come from: files of several formats, or the generator of a synthetic volume."""
+"""Where skeletons come from: files of several formats, the generator of a synthetic volume, or
+labels."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lsd.spec.base import PerAxis
+from lsd.spec.base import NonNegative, PerAxis, PositiveFloat
 from lsd.spec.kinds import Kind
 
 Unit = Literal["nm", "um", "voxel"]
@@ -82,6 +83,7 @@ class SkeletonSource(Kind):
     """Where the skeletons of a volume come from."""
 
     noun: ClassVar[str] = "source of skeletons"
+    default: ClassVar[str] = "files"
     by_name: ClassVar[bool] = True
 
 
@@ -111,9 +113,25 @@ class GeneratedSkeletons(SkeletonSource):
     behaviour: ClassVar[str] = "lsd.volumes.skeletons.sources:GeneratedSource"
 
 
+class SkeletonsOfLabels(SkeletonSource):
+    """Made from the labels of the volume, where nobody traced it; with kimimaro, an extra.  Made
+    once, in memory, and kept in the data root.
+
+    scale, constant: how far around a path no other one begins: scale * (distance to the boundary) +
+                     constant nm
+    min_size: labels with fewer voxels have no skeleton
+    """
+
+    kind: Literal["labels"] = "labels"
+    behaviour: ClassVar[str] = "lsd.volumes.skeletons.sources:LabelsSource"
+    scale: PositiveFloat = 1.5
+    constant: PositiveFloat = 300.0
+    min_size: NonNegative = 1000
+
+
 def _path_alone(value: Any) -> Any:
-    """A text that is no kind of source is a path."""
-    if isinstance(value, str) and value not in SkeletonSource.kinds():
+    """A text that means no source by itself is a path."""
+    if isinstance(value, str) and SkeletonSource.from_name(value) is None:
         return {"kind": "files", "path": value}
     return value
 

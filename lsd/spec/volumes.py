@@ -66,8 +66,8 @@ class Sharpen(Spec):
 class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
-    path:       container (zarr folder, HDF5 file, TIFF file, or one of a format of one's own),
-                absolute or below the data root
+    path:       container (zarr folder, HDF5, TIFF, numpy or NIfTI file, folder of NIfTI files, or
+                one of a format of one's own), absolute or below the data root
     synthetic:  a made-up volume instead of a path
     images:     2D images in folders instead of a path: raw is "images", labels are "masks"
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or
@@ -102,7 +102,8 @@ class Volume(Spec):
                 or has many millions of chunks: whoever changes it gives it another name
     skeletons:  center lines of its neurons, that segmentations are scored along: a file or a
                 pattern, absolute or below the data root, `SkeletonFiles(...)` where more is to be
-                said of them, or "generated", of a synthetic volume.  None: there are none
+                said of them; "generated", of a synthetic volume; or "labels", to make them of its
+                labels.  None: there are none
     name:       names the outputs; "<file stem>_<part>" by default
     """
 

@@ -50,8 +50,8 @@ def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
     """What a table shows of each part of the dataset, by part and heading: of test volumes all
     columns of the score, "test VOI split", of others what stands for it, "validate VOI".
 
-    Where no test volume was scored, the validation volumes have all columns too.  Of heads that
-    were counted each part has all columns.
+    Where no test volume was scored, the validation volumes have all columns too.  Along skeletons,
+    and of heads that were counted, each part has all columns.
     """
     scored = {part: score for part in PARTS if (score := evaluation.part(part)) is not None}
     scores: dict[str, float | None] = {}
@@ -59,6 +59,11 @@ def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
         columns = {} if part == "test" else score.brief()
         columns |= score.row() if part == list(scored)[-1] else {}
         scores |= {f"{part} {heading}": value for heading, value in columns.items()}
+    for part in PARTS:
+        along = evaluation.skeletons_of(part)
+        for heading, value in ({} if along is None else along.row()).items():
+            # the metric's own, where it has the same heading
+            scores.setdefault(f"{part} {heading}", value)
     for part in PARTS:
         for head, count in evaluation.heads_of(part).items():
             columns = count.all.row()

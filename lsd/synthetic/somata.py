@@ -51,9 +51,9 @@ class SomataGenerator(Generator):
         """Blocks, row by row."""
         shape = self.spec.shape
         for corner in product(*(range(0, n, BLOCK) for n in shape)):
-            ends = [min(b + BLOCK, n) for b, n in zip(corner, shape, strict=True)]
             z, y, x = corner
-            yield self.part((z, y, x), tuple(e - b for b, e in zip(corner, ends, strict=True)))
+            size = tuple(min(BLOCK, n - b) for b, n in zip(corner, shape, strict=True))
+            yield self.part((z, y, x), size)
 
     def part(self, begin: Triple, shape: tuple[int, ...]) -> Part:
         """Any box of the volume: raw uint8, somata and nuclei uint64, whose ids are those of the
@@ -77,8 +77,10 @@ class _Seen:
     """What is where in a block and its halo, per voxel (z, y, x).
 
     positions: (3, z, y, x) where each voxel lies
-    bodies, neurites: the nearest of each
-    wall:      to the membrane of the cell or neurite;  nucleus: to its surface, negative inside
+    cells, around: those of the volume, and the neurites that may come into the block
+    bodies, neurites: the nearest of each;  in_nucleus_of: the nearest nucleus
+    wall:      to the membrane of the cell or neurite;  nucleus: to the surface of the cell's own,
+               negative inside
     """
 
     noise: PlacedNoise

@@ -219,8 +219,9 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
             known = known & (sample.labels != 0)
         return values, np.broadcast_to(known, values.shape)
 
-    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float] | None) -> list[str]:
         """Remarks on axes along which the statistics say little."""
+        assert voxel_size is not None, "sigma is in nm"
         dims = len(output)
         at = scale(
             dims,

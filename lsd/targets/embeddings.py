@@ -113,7 +113,7 @@ class EmbeddingTarget(TargetKind[spec.Embeddings]):
         """Affinities of labels."""
         return affinities(sample.labels, self._offsets(sample.dims), mask=sample.known)
 
-    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float] | None) -> list[str]:
         """Embeddings are only comparable as far as they were learned together."""
         farthest: Sequence[Any] = reach(self._offsets(len(output)))
         if all(step < n for step, n in zip(farthest, output, strict=True)):

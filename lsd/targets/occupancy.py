@@ -203,6 +203,6 @@ class OccupancyTarget(TargetKind[spec.Occupancy]):
         """The offsets of mode "foreground"."""
         return self.spec.offsets_in(dims) if self.spec.mode == "foreground" else None
 
-    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float] | None) -> list[str]:
         """What the kernel says of these voxels."""
         return self.spec.kernel.remarks(voxel_size)

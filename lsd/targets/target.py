@@ -152,9 +152,9 @@ class TargetKind(ABC, Generic[Settings]):
         objects = self.spec.objects()
         return () if objects is None else (objects,)
 
-    def remarks(self, output: Sequence[int], voxel_size: Sequence[float]) -> list[str]:
+    def remarks(self, output: Sequence[int], voxel_size: Sequence[float] | None) -> list[str]:
         """What is strange, but not wrong, about learning it from outputs of that shape (voxels);
-        voxel_size: nm, as many axes."""
+        voxel_size: nm, as many axes; None where nobody knows it."""
         return []
 
     @property
@@ -225,6 +225,17 @@ def target_kind(target: spec.Target) -> TargetKind[Any]:
     if is_outside(target):
         _check_activation(target, kind)
     return kind
+
+
+def check_of_labels(target: spec.Target) -> None:
+    """ValueError for a target that is not computed from labels alone."""
+    needed = target_kind(target).arrays()
+    if needed:
+        raise ValueError(
+            f"target {target.kind!r} is computed from the array {needed[0]!r}, of which a "
+            f"segmentation says nothing; compare a head that learns from labels, such as "
+            f"descriptors"
+        )
 
 
 def channels(target: spec.Target, dims: int) -> int:

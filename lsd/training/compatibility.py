@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lsd.spec import Config
 
+# "*": whatever stands there
 MAY_CHANGE = (
     "imports",
     "name",
@@ -15,7 +16,10 @@ MAY_CHANGE = (
     "predict",
     "segment",
     "locate",
+    "seeds",
     "evaluate",
+    # scores are told along them; where validation goes by these, it scores the best again
+    *(f"dataset.{part}.*.skeletons" for part in ("train", "validate", "test")),
     *(
         f"train.{field}"
         for field in (
@@ -59,7 +63,14 @@ def differing_fields(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]
 
 
 def _may_change(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in MAY_CHANGE)
+    return any(_is_below(key.split("."), free.split(".")) for free in MAY_CHANGE)
+
+
+def _is_below(path: Sequence[str], free: Sequence[str]) -> bool:
+    """Whether a field is one of those that are free, or lies in one."""
+    return len(path) >= len(free) and all(
+        wanted in ("*", there) for there, wanted in zip(path, free, strict=False)
+    )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -43,8 +43,7 @@ def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -
     raw, output: shapes of what the stage reads and gives in training, voxels
     """
     stage, dims = learner.stage, learner.config.network.dims
-    # where nobody knows the size of a voxel, nothing is learnt that is measured in nm
-    voxel_size = (learner.voxel_size or (1.0,) * dims)[-dims:]
+    voxel_size = learner.voxel_size and learner.voxel_size[-dims:]
     for name, head in stage.heads.items():
         for remark in target_kind(head.target).remarks(output, voxel_size):
             log.warning("%s: head %s: %s", stage.name, name, remark)

@@ -16,10 +16,11 @@ import torch
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.counting import overlap_table
-from lsd.evaluation.metric import scoring
+from lsd.arrays.skeletons import Skeletons
+from lsd.batches.volumes import check_extras
+from lsd.evaluation.evidence import evidence_in_memory, has
 from lsd.evaluation.score import Score, defined, pool
-from lsd.evaluation.sweep import Sweep, best_threshold, pooled, sweep_thresholds
+from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.losses.stage import StageLosses
 from lsd.network import sizes
 from lsd.network.cascade import Cascade
@@ -30,9 +31,10 @@ from lsd.prediction.predictor import Predictor, choose_device
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.prediction import Prediction
 from lsd.segmentation.mask import read_mask
-from lsd.segmentation.predicted import channels_of
+from lsd.segmentation.predicted import channels_of, is_decoded
 from lsd.segmentation.sections import decode_volume
 from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
+from lsd.spec.evaluate import Against
 from lsd.targets import target as targets
 from lsd.targets.sections import compute_for
 from lsd.training.data_state import volume_input
@@ -44,6 +46,7 @@ from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
 from lsd.volumes.label_checks import check_labels
 from lsd.volumes.raw_checks import check_raw
+from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import OpenVolume, open_volume
 
 Array = NDArray[np.float32]
@@ -96,6 +99,7 @@ class Validator:
     heads:     the stage is scored by the losses of these; None: by what is segmented of it, or
                where it is not decoded by the losses of all
     job:       all that scores depend on, and all that scoring is given beside the network
+    skeletons: of the volumes, where the metric is against these
     yardstick: its record; only scores of equal yardsticks may be compared
     Threads and memory layout are those of training, blocks those of predict, and nothing is
     averaged over turned blocks.  The volumes are opened, and refused if they do not fit, at once.
@@ -106,6 +110,7 @@ class Validator:
         self.heads = tuple(stage.heads if heads is None else heads)
         self.predict = _prediction_settings(config.predict, config.train)
         self.job = validation_job(config, stage, by_loss=heads is not None)
+        self.skeletons = _skeletons(config, stage, by_loss=heads is not None)
         self.yardstick = self.job.record()
 
     def __bool__(self) -> bool:
@@ -171,20 +176,10 @@ class Validator:
             mask=read_mask(volume, roi, use_mask=settings.use_mask),
             first_section=roi.begin[0],
         )
-        truth, known = volume.read_truth(roi)
+        evidence = evidence_in_memory(volume, roi, evaluate, self.skeletons.get(volume.name))
         sweep: dict[float, Score] = {}
         for part, thresholds in decoded.parts(job.thresholds):
-            table = overlap_table(
-                part.fragments,
-                truth,
-                known=known if evaluate.use_mask else None,
-                connected=evaluate.connected,
-                ignore=evaluate.left_out,
-                by_image=volume.image_sizes is not None,
-            )
-            sweep |= sweep_thresholds(
-                table, part.edges, part.scores, thresholds, score=scoring(evaluate)
-            )
+            sweep |= evidence.sweep(part.fragments, part.edges, part.scores, thresholds)
         return sweep
 
     def _as_on_disk(self, name: str, values: Array, *, voxel_size: tuple[float, ...]) -> Prediction:
@@ -232,11 +227,11 @@ def validation_job(
     Without train.validate_every it has no volumes.
     by_loss: the stage is scored by losses, also where it is decoded
     """
-    volumes = _open_volumes(config)
+    volumes, against = _open_volumes(config), _against(config, stage, by_loss=by_loss)
     rois = [
         window(
             volume,
-            _scored_roi(volume, config.evaluate),
+            _scored_roi(volume, config.evaluate, against),
             stage,
             dims=config.network.dims,
             segment=config.segment,
@@ -246,10 +241,12 @@ def validation_job(
     ]
     for volume in volumes:
         check_use(volume, stage.heads, dims=config.network.dims)
-        check_labels(volume)
+        if against == "labels":
+            check_labels(volume)
         check_raw(volume)
+    skeletons = _skeletons(config, stage, by_loss=by_loss)
     root, shape = paths.data_root(config), config.network.train_shape
-    return yardstick(
+    job = yardstick(
         stage,
         volumes={
             volume.name: volume_input(volume, data_root=root, input_shape=shape)
@@ -260,9 +257,29 @@ def validation_job(
         predict=config.predict,
         segment=config.segment,
         evaluate=config.evaluate,
+        skeletons={name: lines.digest for name, lines in skeletons.items()},
         dims=config.network.dims,
         by_loss=by_loss,
     )
+    if isinstance(job, LossYardstick):
+        # a segmentation is scored without what heads learn from
+        for volume in volumes:
+            check_extras(volume, stage.heads)
+    return job
+
+
+def _against(config: Config, stage: Stage, *, by_loss: bool) -> Against:
+    """What a stage is scored against; losses are of labels."""
+    decoded = is_decoded(config.segment, stage.heads, dims=config.network.dims)
+    return config.evaluate.metric.against if decoded and not by_loss else "labels"
+
+
+def _skeletons(config: Config, stage: Stage, *, by_loss: bool) -> dict[str, Skeletons]:
+    """Of the volumes, by name, where the stage is scored along them."""
+    if _against(config, stage, by_loss=by_loss) != "skeletons":
+        return {}
+    root = paths.data_root(config)
+    return {volume.name: open_skeletons(volume, data_root=root) for volume in _open_volumes(config)}
 
 
 def _open_volumes(config: Config) -> list[OpenVolume]:
@@ -298,14 +315,15 @@ def predict_region(predictor: Predictor, volume: OpenVolume, roi: Roi) -> dict[s
     return predict_array(predictor, raw, roi=roi - read.begin, voxel_size=volume.voxel_size)
 
 
-def _scored_roi(volume: OpenVolume, evaluate: Evaluate) -> Roi:
-    """The part of a volume that is scored.  Raises ValueError where it has no labels."""
-    if volume.truth_roi is None:
+def _scored_roi(volume: OpenVolume, evaluate: Evaluate, against: Against) -> Roi:
+    """The part of a volume that is scored.  Raises ValueError where it has nothing to be scored
+    against."""
+    if not has(volume.spec, against):
         raise ValueError(
-            f"validation volume {volume.name!r} has no labels; name them, or set "
+            f"validation volume {volume.name!r} has no {against}; name them, or set "
             f"train.validate_every=0"
         )
-    return volume.part(evaluate.region, volume.truth_roi)
+    return volume.part(evaluate.region, volume.truth_roi or volume.roi)
 
 
 def _arrays(target: Target, volume: OpenVolume, roi: Roi) -> dict[str, NDArray[np.generic]]:

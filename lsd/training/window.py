@@ -74,6 +74,8 @@ def _counted(volume: OpenVolume, roi: Roi, evaluate: Evaluate, *, by_loss: bool)
 
 
 def _blocks(volume: OpenVolume, roi: Roi, evaluate: Evaluate, *, by_loss: bool) -> Blocks | None:
+    if not by_loss and evaluate.metric.against == "skeletons":
+        return None
     if not by_loss:
         return scored_blocks(volume, roi, evaluate)
     return None if known_everywhere(volume) else truth_blocks(volume, roi)

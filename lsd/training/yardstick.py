@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_serializer
+from pydantic import Field, field_serializer
 
 from lsd.segmentation.predicted import is_decoded
-from lsd.segmentation.threshold import BESIDE, BLOCKS, scoring_settings, without
+from lsd.segmentation.threshold import BLOCKS, beside, scoring_settings, without
 from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
 from lsd.spec.base import PositiveFloat, Region, Shape
 from lsd.spec.run import Thresholds
@@ -73,12 +73,15 @@ class SegmentationYardstick(Yardstick):
     """Of a stage that is decoded, and scored by a metric.
 
     score: name of the metric
+    skeletons: what tells those of each volume from others, where the metric is against them
     """
 
     score: str
     segment: Segment
     thresholds: Thresholds
     evaluate: Evaluate
+    # not written where there are none: scores of before had no such field
+    skeletons: Annotated[dict[str, str], Field(exclude_if=lambda skeletons: not skeletons)] = {}
 
     @field_serializer("segment")
     def _segment(self, segment: Segment) -> dict[str, Any]:
@@ -87,7 +90,7 @@ class SegmentationYardstick(Yardstick):
 
     @field_serializer("evaluate")
     def _evaluate(self, evaluate: Evaluate) -> dict[str, Any]:
-        return without(evaluate.model_dump(mode="json"), BESIDE)
+        return without(evaluate.model_dump(mode="json"), beside(evaluate))
 
 
 class ScoredRegion(Spec):
@@ -112,11 +115,13 @@ def yardstick(
     predict: Predict,
     segment: Segment,
     evaluate: Evaluate,
+    skeletons: Mapping[str, str],
     dims: int,
     by_loss: bool = False,
 ) -> SegmentationYardstick | LossYardstick:
     """Of a stage: by its loss where that is wanted, or it does not give what the decoder reads;
-    dims: axes of the network."""
+    dims: axes of the network.
+    skeletons: digests of those that a metric is against."""
     inputs = {
         "volumes": dict(volumes),
         "predicted": tuple(predicted),
@@ -131,4 +136,5 @@ def yardstick(
         segment=segment,
         thresholds=segment.thresholds,
         evaluate=evaluate,
+        skeletons=dict(skeletons),
     )

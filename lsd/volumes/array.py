@@ -227,11 +227,11 @@ def open_array(
     axes: Sequence[str] | None = None,
     writable: bool = False,
 ) -> Array:
-    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout), a TIFF file, or a file of
-    a format of one's own, told apart by content.
+    """Opens an array of a zarr (v2) folder, an HDF5 file (CREMI layout), a TIFF, numpy or NIfTI
+    file, a folder of NIfTI files, or a file of a format of one's own, told apart by content.
 
     name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for
-                TIFF
+                a file of one array
     voxel_size: nm, z y x; needed where the file has none
     offset:     nm, z y x; default 0
     axes:       names in the order on disk, e.g. "zyxc"; z y x by default

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable
+from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable, without_indexed
 from lsd.volumes.levels import How, coarser
 from lsd.volumes.source import Source
 
@@ -89,7 +89,7 @@ class ScaledFile(FileArray):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, made of a few pieces at a time."""
-        bounds = self._bounds(slices)
+        bounds = self.bounds(slices)
         coarse = np.empty([end - begin for begin, end in bounds], self.dtype)
         for piece in product(*(self._cuts(axis, *part) for axis, part in enumerate(bounds))):
             inside = tuple(
@@ -97,13 +97,11 @@ class ScaledFile(FileArray):
                 for (b, e), (first, _) in zip(piece, bounds, strict=True)
             )
             coarse[inside] = self._piece(piece)
-        return np.asarray(
-            coarse[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)]
-        )
+        return without_indexed(coarse, slices)
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """That of the voxels on disk that are read."""
-        bounds, handle = self._bounds(slices), self.source.handle
+        bounds, handle = self.bounds(slices), self.source.handle
         if self.level is None or self._held is None:
             yield from handle.identity(self._on_disk(bounds))
             return
@@ -146,10 +144,6 @@ class ScaledFile(FileArray):
             slice(max(begin * f - before, 0), min(end * f - before, n))
             for (begin, end), f, before, n in zip(bounds, factor, lead, self._extent, strict=True)
         )
-
-    def _bounds(self, slices: Slices) -> list[tuple[int, int]]:
-        whole = (part if isinstance(part, slice) else slice(part, part + 1) for part in slices)
-        return [part.indices(n)[:2] for part, n in zip(whole, self._shape, strict=True)]
 
     def _cuts(self, axis: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """The pieces of a part of an axis.  A first voxel that begins before the array is one by

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
+from lsd.arrays.memory import Memory
 from lsd.batches.sources import chunk_memory
-from lsd.batches.sources.chunk_memory import Memory, Remembered, budget, warn_of_large, with_memory
+from lsd.batches.sources.chunk_memory import Remembered, budget, warn_of_large, with_memory
 from lsd.spec import Volume
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array

@@ -81,6 +81,21 @@ def test_what_is_refused(folder, capsys, monkeypatch, words, status, says) -> No
     assert not (folder / "out.zarr").exists()
 
 
+def test_an_output_that_is_in_the_way_or_cannot_be_written(folder, capsys) -> None:
+    """No words of runs, which this command has none of."""
+    output = folder / "out.zarr"
+    words = (folder / "in", output, "--voxel-size=4,4,4")
+    output.mkdir()
+    (output / "notes.txt").write_text("ours")
+    errors = said(capsys, *words, status=1)
+    assert "did not write: " in errors
+    assert "move it elsewhere, or name another output\n" in errors
+    (folder / "file").write_text("")
+    errors = said(capsys, words[0], folder / "file" / "out.zarr", words[2], status=1)
+    assert "cannot write " in errors
+    assert "mend that, or name another output\n" in errors
+
+
 def test_the_script_and_the_help(folder) -> None:
     words = [str(folder / "in"), str(folder / "out.zarr"), "--voxel-size=4,4,4", "--levels=2"]
     for program in (["stitch.py"], ["-m", "lsd", "stitch"]):

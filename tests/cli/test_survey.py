@@ -103,6 +103,21 @@ def test_before_anything_is_there(config) -> None:
     assert "synthetic_test: there is no segmentation yet" in said("evaluate", config)
 
 
+def test_a_scale_of_other_axes_is_refused_before_the_volume_is_made(config) -> None:
+    flat = config.derive(
+        network=Network(
+            trunk=ResidualUNet(
+                widths=(4, 8), factors=((2, 2),), kernel=(3, 3), context=(4, 4), first_kernel=(3, 3)
+            ),
+            train_shape=(16, 16),
+        ),
+        dataset={"train": (volume(1, scale=(2, 2)),)},
+        predict={"shape": None},
+    )
+    with pytest.raises(ValueError, match=r"scale \(2, 2\) is of 2 axes, the volume of 3"):
+        said("train", flat)
+
+
 def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     trained(config.derive(train={"iterations": 2}), progress=False)
     text = said("train", config)

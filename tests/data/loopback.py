@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlparse
 
 class Files:
     """What is served.  content: by path; cuts: bytes after which the next answers are cut;
-    asked: path and Range of each request"""
+    asked: path and Range of each request; gate: files are given when so many are waited for"""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
@@ -16,6 +16,7 @@ class Files:
         self.asked: list[tuple[str, str | None]] = []
         self.has_ranges, self.tag, self.page = True, '"one"', 1000
         self.knows_if_range = True
+        self.gate: threading.Barrier | None = None
 
 
 @contextmanager
@@ -33,6 +34,8 @@ def serving(files: Files):
             files.asked.append((unquote(url.path), wanted))
             if url.query:
                 return self._send(200, _listed(files, parse_qs(url.query)), {})
+            if files.gate is not None:
+                files.gate.wait(timeout=20)
             body = files.content.get(unquote(url.path))
             if body is None:
                 return self._send(404, b"nothing", {})

@@ -14,11 +14,10 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from loopback import Files, serving
 
 import lsd.data.download
 from lsd.blockwise.on_disk.lock import exclusive
-from lsd.data.bucket import bring_bucket, objects
+from lsd.data.bucket import objects
 from lsd.data.download import download
 from lsd.data.fetch import fetch, listing, unzip
 from lsd.data.public import PUBLIC_DATA, Bucket, PublicData, PublicFile
@@ -28,17 +27,9 @@ SHA256 = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
 @pytest.fixture
-def files():
-    return Files()
-
-
-@pytest.fixture
-def address(files, monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+def address(address, files):
     files.content["/file.bin"] = BODY
-    with serving(files) as url:
-        yield url
+    return address
 
 
 def bring(address, folder, *, path="/file.bin", checksum=SHA256, told=None):
@@ -289,25 +280,6 @@ def test_no_room_while_it_is_unzipped(address, files, tmp_path, monkeypatch) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"cannot write .*or name another data root"):
         get(data_of(address), tmp_path / "file")
-
-
-def test_a_bucket_comes_as_a_folder(address, files, tmp_path) -> None:
-    files.page = 2
-    objects = {
-        f"p/x.zarr/{name}": name.encode() * 9 for name in (".zgroup", "raw/.zarray", "raw/0")
-    }
-    files.content |= {f"/{key}": body for key, body in objects.items()} | {"/q/other": b"no"}
-    bucket = Bucket(address, "p/", "training")
-    files.content["/p/x.zarr/raw/1 +"] = b"odd name"
-    # one that came before, and is not asked for again
-    (tmp_path / "training.partial/x.zarr").mkdir(parents=True)
-    (tmp_path / "training.partial/x.zarr/.zgroup").write_bytes(objects["p/x.zarr/.zgroup"])
-    assert bring_bucket(bucket, tmp_path / "training", progress=lambda *_: None) == 4
-    assert (tmp_path / "training/x.zarr/raw/0").read_bytes() == objects["p/x.zarr/raw/0"]
-    assert (tmp_path / "training/x.zarr/raw/1 +").read_bytes() == b"odd name"
-    assert "/p/x.zarr/.zgroup" not in [path for path, _ in files.asked]
-    with pytest.raises(ValueError, match="has nothing below 'z/' any more"):
-        bring_bucket(Bucket(address, "z/", "z"), tmp_path / "z", progress=lambda *_: None)
 
 
 def test_a_name_that_is_unknown(tmp_path) -> None:

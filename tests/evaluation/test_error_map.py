@@ -9,9 +9,9 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
-from lsd.evaluation.disagreement import as_steps, disagreement
 from lsd.evaluation.error_map import error_maps
 from lsd.evaluation.suspects import box_sides, read_suspects, suspects
+from lsd.segmentation.disagreement import as_steps, disagreement
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import (
@@ -183,7 +183,9 @@ def run(tmp_path):
     inside = ndimage.minimum_filter(segments, 3) == ndimage.maximum_filter(segments, 3)
     affs = np.repeat(230 * inside[np.newaxis].astype(np.uint8), 3, axis=0)
     write(prediction(config, "v"), "affs", affs, channels=3)
-    lsds = np.rint(255 * descriptors(truth, voxel_size=SIZE, sigma=30)).astype(np.uint8)
+    lsds = 255 * descriptors(truth, voxel_size=SIZE, sigma=30)
+    noise = np.random.default_rng(0).normal(0, 8, lsds.shape)
+    lsds = np.clip(np.rint(lsds + noise), 0, 255).astype(np.uint8)
     write(prediction(config, "v"), "lsds", lsds, channels=10)
     return config
 

@@ -4,17 +4,18 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from seeded_run import FLAT, balls, is_renaming, make_run, read, save, table_of
+from funlib.geometry import Coordinate, Roi
+from seeded_run import FLAT, balls, is_renaming, make_run, read, table_of
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import step_folder
-from lsd.cli.commands.objects import COMMAND
 from lsd.objects.at_seeds import ARRAY, SEED
 from lsd.objects.located import Located
 from lsd.objects.seeded import segment_at_seeds
 from lsd.objects.sight import Sight
-from lsd.objects.tables import read_located, write_located
+from lsd.objects.tables import write_located
+from lsd.objects.task import task_of, wanted_of
 from lsd.spec import paths
 from lsd.volumes.array import open_array
 
@@ -214,12 +215,28 @@ def test_another_table_makes_it_anew(tmp_path, caplog) -> None:
     assert is_renaming(read(path), LABELS * (LABELS <= 3))
 
 
+def test_raw_that_is_seen_around_windows_is_an_input(tmp_path) -> None:
+    window = Coordinate(2, 2, 2)
+    config = make_run(tmp_path, LABELS, table_of(LABELS), seeds={"window": tuple(window)})
+    wanted = wanted_of(config.derive(predict={"region": "24:36, 12:24, 18:30"}))
+    task = task_of(config, "em", wanted)
+    region, read = Roi(*task.job.region), Roi(*task.job.volume.arrays["raw"].read)
+    for begin in (region.begin, region.end - window):
+        [block] = wanted.plan(Roi(begin, window), task.volume).grid
+        assert not region.grow(window, window).contains(block.read)
+        assert read.contains(block.read)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"seeds": {"located": "no/{volume}.csv"}}, r"no table .*'em' at no/em.csv.*seeds.located"),
         ({"seeds": {"located": None}}, r"no table .*located/em.csv; make it with"),
         ({"seeds": {"window": (1, 14, 14)}}, r"seeds.window .* smaller than a step of"),
+        (
+            {"seeds": {"threshold": 0.4}, "segment": {"decoder": "interior"}},
+            r"segment.decoder 'interior' has no thresholds; leave seeds.threshold out",
+        ),
         ({"segment": {"decoder": "watershed"}}, r"segment.affinities names 'affs'"),
     ],
 )  # fmt: skip
@@ -227,26 +244,3 @@ def test_what_does_not_fit_is_refused(tmp_path, change, words) -> None:
     config = make_run(tmp_path, LABELS, table_of(LABELS))
     with pytest.raises(ValueError, match=words):
         segment_at_seeds(config.derive(**change))
-
-
-def test_the_run_that_locates_is_asked_first(tmp_path, capsys) -> None:
-    """One command from raw to instances: the coarse run predicts, segments and locates."""
-    config = make_run(tmp_path, LABELS, table_of(LABELS).chosen([0]))
-    coarse = config.derive(name="coarse", dataset={"test": ()}, predict={"volumes": ("train",)})
-    save(coarse)
-    other = {"path": "em.zarr", "raw": "raw", "scale": (2, 2, 2), "name": "other"}
-    text = coarse.derive(dataset={"train": (other,)}, locate={"threshold": 0.5})
-    (tmp_path / "runs" / "coarse" / "config.json").write_text(text.model_dump_json())
-    file = tmp_path / "fine.json"
-    seeds = {"located": None, "locator": str(tmp_path / "runs" / "coarse")}
-    file.write_text(config.derive(seeds=seeds).model_dump_json())
-    for words in (["--dry-run"], [], ["--dry-run"]):
-        with pytest.raises(SystemExit) as end:
-            COMMAND.main(["-c", str(file), *words])
-        assert end.value.code == 0
-    assert is_renaming(read(paths.objects(config, "em")), LABELS)
-    table = read_located(tmp_path / "runs" / "coarse" / "located" / "em.csv")
-    assert len(table) == COUNT
-    said = capsys.readouterr().out
-    assert "run 'coarse' locates" in said
-    assert f"em: {COUNT} points in" in said

@@ -163,6 +163,14 @@ def test_sections_of_their_own_have_borders_of_their_own():
     [
         ({"segmentation": np.zeros((2, 2), float)}, "ids must be whole numbers"),
         ({"confidence": np.zeros((2, 3))}, r"confidence has shape \(2, 3\), the segmentation"),
+        (
+            {"confidence": np.full((2, 2, 2), 255, np.uint8)},
+            "confidence lies in 255..255",
+        ),
+        (
+            {"confidence": np.full((2, 2, 2), np.nan)},
+            r"in nan..nan; give it in 0..1",
+        ),
         ({"voxel_size": (4, 4)}, "one positive number an axis, in nm, 3 for the segmentation"),
     ],
 )

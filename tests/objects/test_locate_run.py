@@ -1,6 +1,8 @@
 """Tables of the objects of a run: the same whatever the blocks, interrupted and by other
 processes."""
 
+import shutil
+
 import numpy as np
 import pytest
 from funlib.geometry import Roi
@@ -17,6 +19,7 @@ from lsd.objects.run import locate
 from lsd.objects.tables import read_located
 from lsd.spec import Affinities, Config, Dataset, Foreground, Head, Locate, Segment, Volume
 from lsd.spec.paths import located, prediction, run_folder
+from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.volume import open_volume
 
@@ -163,6 +166,19 @@ def test_decoders_that_do_not_say_where_objects_are_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="'watershed' does not say how surely"):
         locate(config)
+
+
+def test_lengths_are_asked_for_before_anything_is_computed(tmp_path):
+    config = config_of(tmp_path)
+    path = prediction(config, "em")
+    head = open_array(path, "mask").read(ROI)
+    shutil.rmtree(path)
+    create_array(
+        path, "mask", roi=ROI, voxel_size=(1,) * 3, dtype=np.uint8, channels=1, calibrated=False
+    ).write(head, ROI)
+    with pytest.raises(ValueError, match="volume 'em': a table of objects is in nm"):
+        locate(config)
+    assert not (run_folder(config) / "segmentation").exists()
 
 
 def test_parquet_is_refused_before_anything_is_computed(tmp_path, monkeypatch):

@@ -122,6 +122,18 @@ def test_what_is_no_number_is_told_by_its_line(tmp_path, column, value, words):
         read_located(path)
 
 
+def test_empty_lines_are_counted(tmp_path):
+    path = tmp_path / "cells.csv"
+    write_located(table(), path)
+    head, *rows = path.read_text().splitlines()
+    wrong = rows[1].replace(",", ",?", 1)
+    path.write_text("\n".join([head, rows[0], "", wrong, rows[2], ""]))
+    with pytest.raises(ValueError, match=r"line 4: z_nm is '\?"):
+        read_located(path)
+    path.write_text("\n".join([head, "", *rows, ""]))
+    same(read_located(path), table())
+
+
 def test_a_file_of_another_ending_or_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"called \.csv or \.parquet, got 'cells.xlsx'"):
         write_located(table(), tmp_path / "cells.xlsx")

@@ -13,9 +13,9 @@ from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.blocks import BlockDecoder
 from lsd.segmentation.decoders.decoder import PredictedValues, decoder_of
-from lsd.segmentation.kernels.prediction import Prediction, range_of
+from lsd.segmentation.kernels.prediction import Learned, Prediction, range_of
 from lsd.segmentation.scoring.scoring import scoring_of
-from lsd.spec import NEAREST, Decoder, Fragments, Scores, Scoring, Segment
+from lsd.spec import NEAREST, Decoder, Descriptors, Fragments, Scores, Scoring, Segment
 from lsd.spec.effect import NoEffect, effective
 
 FAR = (*NEAREST, (-3, 0, 0), (0, -3, 0), (0, 0, -3))
@@ -28,12 +28,17 @@ def ours(family):
 
 def heads_for(decoder, settings, seed):
     """Heads of what the decoder reads: affinities, and of the others the first of these that fits:
-    one channel, what is said of voxels around, interior and boundary."""
+    one channel, what is said of voxels around, interior and boundary, descriptors."""
     affs = noise(len(FAR), SHAPE, seed)
     others = (
         Prediction(affs[:1]),
         Prediction(affs, occupancy=FAR),
         Prediction(affs[:2] / 2, names=("interior", "boundary")),
+        Prediction(
+            noise(10, SHAPE, seed),
+            voxel_size=(1.0,) * len(SHAPE),
+            learned=Learned(Descriptors(sigma=2.0), len(SHAPE)),
+        ),
     )
     for other in others:
         heads = {

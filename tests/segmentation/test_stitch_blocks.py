@@ -16,7 +16,8 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.segmentation.stitch import Rule, stitch
-from lsd.segmentation.stitching.blocks import SideBySide, placed, side_by_side
+from lsd.segmentation.stitching import blocks as labelled
+from lsd.segmentation.stitching.blocks import OpenFiles, SideBySide, placed, side_by_side
 from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.segmentation.stitching.labels import LABEL
 from lsd.segmentation.stitching.listed import Hints, find_blocks
@@ -77,8 +78,11 @@ def test_blockwise_is_as_arrays(tmp_path_factory, seed, flat, piece, rule, touch
     dims = len(shape)
     blocks = rough(cut(instances(shape, seed), (6, 7, 8)[-dims:], (2, 3, 3)[-dims:]), seed)
     parts, begins = [b for _, b in blocks], [tuple(np.add(b, -3)) for b, _ in blocks]
+    # a minus before all numbers is not guessed
+    pattern = "y{y}_x{x}.npy" if flat else "z{z}_y{y}_x{x}.npy"
     found = find_blocks(
-        saved(folder / "in", list(zip(begins, parts, strict=True))), Hints(voxel_size=(4.0,) * dims)
+        saved(folder / "in", list(zip(begins, parts, strict=True))),
+        Hints(voxel_size=(4.0,) * dims, pattern=pattern),
     )
     asked = Stitch(rule=rule, piece=piece[-dims:], touching=touching)
     stitched = stitch_files(found, folder / "out.zarr", settings=asked)
@@ -115,6 +119,26 @@ def test_perfect_blocks_with_ids_up_to_the_largest(tmp_path) -> None:
 @pytest.fixture
 def files(tmp_path):
     return saved(tmp_path / "in", BLOCKS)
+
+
+@pytest.mark.parametrize("is_small", [False, True])
+def test_small_blocks_are_read_once(files, monkeypatch, is_small) -> None:
+    from_disk, read = OpenFiles.from_disk, []
+
+    def counted(self, index, roi):
+        read.append(index)
+        return from_disk(self, index, roi)
+
+    monkeypatch.setattr(OpenFiles, "from_disk", counted)
+    monkeypatch.setattr(labelled, "_SMALL", 8 * 9 * 10 if is_small else 1)
+    opened = find_blocks(files, SIZE).open(files)
+    expected, pairs = {tuple(begin): labels for begin, labels in BLOCKS}, opened.boxes.pairs()
+    for pair in pairs.tolist():
+        for index, roi in zip(pair, opened.boxes.compared(*pair), strict=True):
+            begin = opened.boxes.roi(index).begin
+            part = expected[tuple(begin)][(roi - begin).to_slices()]
+            np.testing.assert_array_equal(opened.read(index, roi), part)
+    assert len(read) == (len(BLOCKS) if is_small else 2 * len(pairs))
 
 
 def test_goes_on_with_what_is_done_and_makes_anew_what_is_not(files, tmp_path) -> None:

@@ -11,12 +11,15 @@ import pytest
 import tifffile
 import zarr
 from cut_blocks import PERFECT, cut, instances, is_renaming
+from funlib.geometry import Roi
 
+from lsd.cli.survey.stitching import survey
 from lsd.segmentation.stitching.listed import Hints, find_blocks
 from lsd.segmentation.stitching.named import Names, guessed
 from lsd.segmentation.stitching.run import Stitched, stitch_files
 from lsd.spec import Stitch
 from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
 
 LABELS = instances((12, 15, 16), 4)
 BLOCKS = cut(LABELS, (7, 8, 9), (2, 2, 2), seed=4, largest=2**31)
@@ -213,6 +216,25 @@ def test_half_voxels_of_all_blocks_are_kept(tmp_path) -> None:
     ]
 
 
+def test_voxels_of_no_known_size_stay_so(tmp_path) -> None:
+    for x in (0, 3):
+        array = create_array(
+            tmp_path / "in" / f"{x}.zarr",
+            "a",
+            roi=Roi((0, 0, x), (3, 4, 5)),
+            voxel_size=(1, 1, 1),
+            dtype=np.uint64,
+            calibrated=False,
+        )
+        array.write(np.ones((3, 4, 5), np.uint64), array.roi)
+    found = find_blocks(tmp_path / "in")
+    stitch_files(found, tmp_path / "out.zarr", settings=Stitch(rule=PERFECT))
+    stitched = open_array(tmp_path / "out.zarr", "segmentation")
+    assert (stitched.calibrated, stitched.shape) == (False, (3, 4, 8))
+    [size] = (line for line in survey(found, tmp_path / "out.zarr", Stitch()) if "rule:" in line)
+    assert "no voxel size" in size
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -265,6 +287,10 @@ def test_other_mistakes(tmp_path) -> None:
         ("block_z0_y64_x128.tif", 3, (0, 64, 128)),
         ("seg-x-5-y10-z3.ome.zarr", 3, (3, 10, -5)),
         ("z=1,y=2,x=3.h5", 3, (1, 2, 3)),
+        ("z_1_y_2_x_3.h5", 3, (1, 2, 3)),
+        # a minus, or what stands between name and number: nobody knows
+        ("z-0-y-64-x-128.tif", 3, None),
+        ("z-8_y-64_x-128.tif", 3, None),
         ("Y1_X2.npy", 2, None),
         ("y1_x2.npy", 2, (1, 2)),
         ("y1_x2.npy", 3, None),

@@ -90,6 +90,10 @@ def test_a_ball_among_other_voxels_is_remarked_on() -> None:
         "those of the volumes are (30.0, 4.0, 4.0) nm, among which it is none; "
         "give it voxel_size=(30.0, 4.0, 4.0)"
     )
+    [said] = kind.remarks((9, 9, 9), None)
+    assert said.startswith("the kernel is a ball among voxels of (40.0, 4.0, 4.0) nm, and the ")
+    assert "volumes have no voxel size; " in said
+    assert target_kind(Occupancy(kernel=Box(size=(1, 3, 3)))).remarks((9, 9), None) == []
 
 
 def test_targets_of_before_are_written_as_before() -> None:

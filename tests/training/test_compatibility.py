@@ -8,6 +8,7 @@ from lsd.spec import (
     Head,
     Locate,
     Network,
+    Seeds,
     Stage,
     Synthetic,
     Train,
@@ -47,6 +48,9 @@ def _config(**changes):
         {"train": Train(iterations=10, workers=7, device="cpu")},
         {"evaluate": Evaluate(connected=True)},
         {"locate": Locate(threshold=0.3, min_size=7)},
+        {"seeds": Seeds(window=(32, 32, 32), threshold=0.3)},
+        {"dataset": Dataset(train=(Volume(synthetic=Synthetic(), skeletons="generated"),))},
+        {"dataset": Dataset(train=(Volume(synthetic=Synthetic(), skeletons="lines.npz"),))},
     ],
 )
 def test_free_fields_may_change(changes) -> None:
@@ -60,7 +64,7 @@ def test_every_other_difference_is_named_with_both_values() -> None:
         dataset=Dataset(
             train=(
                 Volume(synthetic=Synthetic(seed=4), scale=(1, 2, 2)),
-                Volume(synthetic=Synthetic(), name="more"),
+                Volume(synthetic=Synthetic(), name="more", arrays={"skeletons": "x"}),
             )
         ),
     )
@@ -74,3 +78,4 @@ def test_every_other_difference_is_named_with_both_values() -> None:
     assert "dataset.train.1.name: was None, now 'more'" in message
     assert "iteration_00000010.pt" in message
     assert "train.iterations" in message.splitlines()[-1]
+    assert "dataset.train.1.arrays.skeletons: was None, now 'x'" in message

@@ -34,6 +34,7 @@ from lsd.spec import (
     Supervoxel,
     Variant,
 )
+from lsd.spec.paths import run_folder
 from lsd.targets.target import target_kind
 from lsd.training.loop import train
 from lsd.volumes.array import open_array
@@ -138,6 +139,15 @@ def test_an_array_that_volumes_lack_is_asked_for(tmp_path) -> None:
     run = run_of(tmp_path, one(**BESIDE))
     with pytest.raises(ValueError, match=r"has no array 'kinds'; .*arrays=\{'kinds': "):
         train(run, progress=False)
+
+
+def test_an_array_that_validation_lacks_is_asked_for_before_training(tmp_path) -> None:
+    run = run_of(tmp_path, one(kinds=CLASSES))
+    write_kinds(tmp_path)
+    run = with_kinds(run).derive(dataset={"validate": run.dataset.validate})
+    with pytest.raises(ValueError, match=r"has no array 'kinds'; .*arrays=\{'kinds': "):
+        train(run, progress=False)
+    assert not list(run_folder(run).rglob("*.pt"))
 
 
 def test_a_dry_run_tries_it(tmp_path) -> None:

@@ -8,7 +8,10 @@ from funlib.geometry import Roi
 from tiny_run import config
 
 from lsd.arrays.lookup import components, relabel
+from lsd.arrays.skeletons import Skeletons, labels_at
+from lsd.evaluation.mincut import min_cut_metric
 from lsd.evaluation.partition import compare
+from lsd.evaluation.skeletons import expected_run_length
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.prediction.array import predict_array
 from lsd.prediction.predictor import Predictor
@@ -20,6 +23,7 @@ from lsd.targets.target import compute
 from lsd.training.loop import train
 from lsd.training.validation import Validator, predict_region
 from lsd.volumes.array import open_array
+from lsd.volumes.skeletons import write_skeletons
 
 
 def _trained(folder, variant, **fields):
@@ -166,6 +170,59 @@ def test_scores_of_several_volumes_are_those_of_one_made_of_them(tmp_path) -> No
             segmentation = relabel(parts, ids, components(ids, edges, scores, threshold))
             sums[threshold] += compare(segmentation, labels).voi_sum / 2
     assert found.score == pytest.approx(min(sums.values()))
+
+
+def _lines(labels):
+    """A skeleton along each label: its voxels by section, one of each."""
+    voxels = np.argwhere(labels > 0)
+    owner = labels[tuple(voxels.T)]
+    _, first = np.unique(np.stack([owner, voxels[:, 0]], axis=1), axis=0, return_index=True)
+    voxels, owner = voxels[first], owner[first]
+    edges = np.flatnonzero(owner[1:] == owner[:-1])
+    ids = np.arange(len(owner))
+    return Skeletons(ids, owner, (voxels + 0.5) * 10.0, np.stack([edges, edges + 1], axis=1))
+
+
+@pytest.mark.parametrize("metric", ["nerl", "mcm"])
+def test_validation_along_skeletons(tmp_path, metric) -> None:
+    """Of a volume without labels, whose skeletons reach beyond what is predicted."""
+    run, restored = _trained(tmp_path, "mtlsd")
+    run = run.derive(evaluate=Evaluate(metric=metric))
+    raw, labels = _arrays(tmp_path)
+    write_skeletons(_lines(labels), tmp_path / "lines.npz")
+    traced = run.dataset.validate[0].derive(skeletons=str(tmp_path / "lines.npz"), labels=None)
+    run = run.derive(dataset=run.dataset.derive(validate=(traced,)))
+    validator = Validator(run, run.variant.stages[0])
+    found = validator(restored.cascade)
+    roi = Roi((28, 0, 0), (12, 24, 24))
+    assert [Roi(*box) for box in validator.job.predicted] == [roi]
+    predictor = Predictor(restored.cascade, run.network)
+    affs = predict_array(predictor, (raw / 127.5 - 1).astype(np.float32), roi=roi)["affs"]
+    affs = np.rint(affs * 255).astype(np.uint8)
+    parts = fragments(affs, min_seed_distance=4)
+    edges, scores = agglomerate(affs, parts)
+    ids = np.unique(parts)
+    lines = _lines(labels).cropped((280, 0, 0), (400, 240, 240))
+    at = {"voxel_size": (10, 10, 10), "offset": (280, 0, 0)}
+    for threshold, score in found.sweep.items():
+        if metric == "mcm":
+            nodes = labels_at(parts, lines.positions, **at)
+            expected = min_cut_metric(lines, nodes, edges, scores, threshold)
+            assert score.as_dict() == expected.as_dict()
+        else:
+            segments = relabel(parts, ids, components(ids, edges, scores, threshold))
+            nodes = labels_at(segments, lines.positions, **at)
+            assert score.nerl == pytest.approx(expected_run_length(lines, nodes).nerl)
+    assert found.score == min(score.objective for score in found.sweep.values())
+    moved = Skeletons(lines.node_ids, lines.skeleton_ids, lines.positions + 1, lines.edges)
+    write_skeletons(moved, tmp_path / "lines.npz")
+    assert Validator(run, run.variant.stages[0]).yardstick != validator.yardstick
+
+
+def test_a_metric_along_skeletons_wants_some(tmp_path) -> None:
+    run = config(tmp_path, validate_every=1).derive(evaluate=Evaluate(metric="nerl"))
+    with pytest.raises(ValueError, match="has no skeletons; name them, or set"):
+        Validator(run, run.variant.stages[0])
 
 
 def test_volumes_without_truth_are_refused_and_none_are_no_validation(tmp_path) -> None:

@@ -1,5 +1,9 @@
 """NIfTI files and folders of them, written by hand as the format's header files say."""
 
+import gzip
+import os
+import struct
+
 import numpy as np
 import pytest
 from format_writers import nifti
@@ -66,14 +70,35 @@ def test_refuses_in_words(tmp_path) -> None:
     (tmp_path / "b.nii.gz").write_bytes(b"\x1f\x8b no")
     with pytest.raises(ValueError, match="damaged NIfTI file"):
         open_array(tmp_path / "b.nii.gz")
+    # a header of gzip, and then what it cannot unzip
+    zipped = gzip.compress(bytes(content))
+    (tmp_path / "b.nii.gz").write_bytes(zipped[:10] + b"\xff" * 200)
+    with pytest.raises(ValueError, match="damaged NIfTI file"):
+        open_array(tmp_path / "b.nii.gz")
     nifti(tmp_path / "short.nii.gz", DATA)
-    nifti(tmp_path / "c.nii", DATA)
-    import gzip
-
     whole = gzip.decompress((tmp_path / "short.nii.gz").read_bytes())
     (tmp_path / "short.nii.gz").write_bytes(gzip.compress(whole[:-9]))
     array = open_array(tmp_path / "short.nii.gz", voxel_size=(1, 1, 1))
     with pytest.raises(Exception, match="cut off"):
+        array.read(array.roi)
+
+
+def test_voxels_that_begin_in_the_header_are_refused(tmp_path) -> None:
+    """Else bytes of the header would be read as voxels."""
+    nifti(tmp_path / "a.nii", DATA)
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into("<f", content, 108, 0.0)
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(ValueError, match="voxels begin at byte 0 by its header, which is 348"):
+        open_array(tmp_path / "a.nii", voxel_size=(1, 1, 1))
+
+
+def test_a_file_that_is_cut_off_while_it_is_open_is_told(tmp_path) -> None:
+    nifti(tmp_path / "a.nii", np.zeros((100, 100, 100), np.uint8))
+    array = open_array(tmp_path / "a.nii", voxel_size=(1, 1, 1))
+    assert not array.read(array.roi).any()
+    os.truncate(tmp_path / "a.nii", 4096)
+    with pytest.raises(ValueError, match=r"a.nii cannot be read.* cut off"):
         array.read(array.roi)
 
 

@@ -170,6 +170,24 @@ def test_a_voxel_size_of_the_config_does_not_hide_levels(tmp_path):
     assert coarse.voxel_size == (40, 8, 8)
 
 
+def test_a_level_as_a_container_of_its_own_is_read_itself(tmp_path):
+    """Levels beside it lie in no container that is named."""
+    with_level(tmp_path / "v.zarr", "raw", DATA, (0, 0, 0))
+    array = open_array(tmp_path / "v.zarr" / "raw" / "0")
+    coarse = at_scale(array, (1, 2, 2), "mean")
+    expected = by_definition(DATA, (0, 0, 0), (1, 2, 2), "mean", coarse.roi)
+    np.testing.assert_array_equal(coarse.read(coarse.roi), expected)
+
+
+def test_an_array_whose_levels_cannot_be_read_is_read_itself(tmp_path):
+    """As without a scale, where the config says all that the file should."""
+    with_level(tmp_path / "v.zarr", "raw", DATA, (0, 0, 0))
+    group = zarr.open_group(str(tmp_path / "v.zarr" / "raw"), mode="r+")
+    group.attrs["multiscales"] = [{"datasets": []}]
+    array = open_array(tmp_path / "v.zarr", "raw/0", voxel_size=SIZE, offset=(0, 0, 0), axes="zyx")
+    assert not reads_level(array, (1, 2, 2))
+
+
 class Pyramid(Format):
     """Arrays of one .npz file whose names end with how many voxels they join."""
 

@@ -9,7 +9,8 @@ from funlib.geometry import Coordinate, Roi
 from image_folders import write_tree
 from scaled_arrays import SIZE, by_definition, covering, write
 
-from lsd.batches.sources.chunk_memory import Memory, with_memory
+from lsd.arrays.memory import Memory
+from lsd.batches.sources.chunk_memory import with_memory
 from lsd.spec import Images, Volume
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import create_array

@@ -22,7 +22,6 @@ sweep = Sweep(
                 "affinities": "affs",
                 "decoder": Instance(by="watershed", foreground="foreground"),
                 "fragments": Fragments(min_seed_distance=7, boundaries="affinity"),
-                "thresholds": example.segment.thresholds,
             },
         ),
         "mask": example.derive(

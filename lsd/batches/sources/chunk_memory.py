@@ -6,14 +6,14 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.memory import MEMORY, Memory
 from lsd.volumes.array import Array
 from lsd.volumes.formats.format import FileArray, Slices
 from lsd.volumes.source import Source
@@ -21,29 +21,8 @@ from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
-# bytes a process: a volume of 250^3 with uint64 labels and a mask, whole
-MEMORY = 256 << 20
 # chunks from here on take long to unpack: so many of them are kept where there is memory for it
 LARGE, SEVERAL = 32 << 20, 16
-
-
-class Memory:
-    """The chunks that were read last, up to `size` bytes of them."""
-
-    def __init__(self, size: int = MEMORY) -> None:
-        self.size, self._used = size, 0
-        self._kept: OrderedDict[object, NDArray[Any]] = OrderedDict()
-
-    def get(self, key: object, read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """What is kept under `key`, else what read() gives; not to be changed."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        data = self._kept[key] = read()
-        self._used += data.nbytes
-        while self._used > self.size:
-            self._used -= self._kept.popitem(last=False)[1].nbytes
-        return data
 
 
 class Remembered(Source):

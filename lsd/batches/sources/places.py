@@ -23,7 +23,7 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
-from lsd.batches.sources.chunk_memory import Memory
+from lsd.arrays.memory import Memory
 from lsd.volumes.known_voxels import (
     LIMIT,
     Blocks,

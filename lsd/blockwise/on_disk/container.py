@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.on_disk.lock import ELSEWHERE, exclusive
 from lsd.blockwise.on_disk.owned import is_torn, remember_arrays, strangers
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import arrays_without_successor, refuse_edited, steps_of
@@ -23,29 +23,35 @@ from lsd.system.signals import held_back
 log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
+# what else a person can do where the output of a run is in the way of what is not its own
+_RENAME = "give the volume, or the run, another name="
 # in <container>/blocks: an earlier result that is being removed, and a sign that writers were
 # killed
 REPLACED, _TORN = ".replaced", ".torn"
 
 
 @contextmanager
-def working(target: Path, first: Step) -> Iterator[Path]:
+def working(target: Path, first: Step, *, elsewhere: str | None = None) -> Iterator[Path]:
     """The container to write for `target`: <target>.partial if there is one, `target` if its first
     step is the one of this run, else <target>.partial anew.  When the body ends without an error,
     it stands at `target`.
 
-    Holds the lock of `target`.  first: the step that decides; where its container lies does not
-    matter.  Raises RuntimeError where another run writes, OSError where the folder cannot be
+    Holds the lock of `target`.
+
+    first:     the step that decides; where its container lies does not matter
+    elsewhere: what else a person can do where `target` cannot be written, or is another's; None: as
+               for the outputs of a run
+    Raises RuntimeError where another run writes, OSError where the folder cannot be
     written, ValueError where something would be removed, or mixed with, that this program did not
     write.
     """
-    with exclusive(target) as killed:
+    with exclusive(target, elsewhere=elsewhere or ELSEWHERE) as killed:
         partial = partial_of(target)
         differing = None if partial.exists() else _differences(target, first)
         container = target if differing == [] else partial
         if container != target:
-            _refuse_strangers(partial)
-            _refuse_strangers(target)
+            _refuse_strangers(partial, elsewhere or _RENAME)
+            _refuse_strangers(target, elsewhere or _RENAME)
         if differing:
             refuse_edited(steps_of(target))
             log.info(
@@ -59,7 +65,7 @@ def working(target: Path, first: Step) -> Iterator[Path]:
         _remove_replaced(container)
         yield container
         if container != target:
-            _refuse_strangers(target)
+            _refuse_strangers(target, elsewhere or _RENAME)
             _say_lost(target, container)
             with held_back():
                 _swap(container, target)
@@ -101,14 +107,13 @@ def _torn(container: Path) -> Path:
     return container / "blocks" / _TORN
 
 
-def _refuse_strangers(container: Path) -> None:
+def _refuse_strangers(container: Path, elsewhere: str) -> None:
     paths = strangers(container)
     if paths:
         named = ", ".join(str(path) for path in paths[:3]) + (" and more" if len(paths) > 3 else "")
         raise ValueError(
             f"{container} holds what this program did not write: {named}; it is in the way and "
-            f"nothing of it is removed: move "
-            "it elsewhere, or give the volume, or the run, another name="
+            f"nothing of it is removed: move it elsewhere, or {elsewhere}"
         )
 
 

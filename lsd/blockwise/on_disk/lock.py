@@ -43,10 +43,12 @@ _LOCAL = frozenset(
         "zfs",
     )
 )
+# what else a person can do where the output of a run cannot be written
+ELSEWHERE = "set runs= to another folder"
 
 
 @contextmanager
-def exclusive(target: Path, *, elsewhere: str = "set runs= to another folder") -> Iterator[bool]:
+def exclusive(target: Path, *, elsewhere: str = ELSEWHERE) -> Iterator[bool]:
     """Holds <target>.lock; yields whether an earlier holder was killed without giving it back.
 
     elsewhere: what else a person can do where it cannot be written

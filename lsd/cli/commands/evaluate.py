@@ -13,12 +13,15 @@ def _evaluate(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
     from lsd.evaluation.run import evaluate
     from lsd.report.run import draw_all
-    from lsd.report.table import heads_table, scores_table
+    from lsd.report.table import heads_table, scores_table, skeletons_table
     from lsd.spec.paths import evaluation_file, sites_file
 
     evaluation = evaluate(config)
     shown = draw_all(config, evaluation)
-    say(scores_table(evaluation))
+    if evaluation.volumes:
+        say(scores_table(evaluation))
+    if evaluation.skeletons:
+        say(skeletons_table(evaluation))
     if evaluation.heads:
         say(heads_table(evaluation))
     written = (evaluation_file(config), sites_file(config), *shown.files)

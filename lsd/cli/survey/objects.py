@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 from lsd.blockwise.on_disk.inspect import status
-from lsd.cli.survey.words import amount, times
-from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
+from lsd.cli.survey.words import amount, made_anew, times
 from lsd.objects.locator import locator_of, table_path
-from lsd.objects.task import Task, task_of
-from lsd.prediction.run import Wanted, with_threads
+from lsd.objects.results import other_than_asked
+from lsd.objects.task import Task, task_of, wanted_of
 from lsd.segmentation.stitching.run import begun
 from lsd.spec import Config
-from lsd.spec.paths import objects
+from lsd.spec.paths import objects, run_folder
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
-    """Of each volume its points, the blocks that have any, and which steps are done."""
+    """Of each volume its points, the blocks that have any, which steps are done, and what would
+    become of what was done otherwise."""
     config = expand(config)
     if config.seeds.locator is not None:
-        locator = locator_of(config)
-        yield f"run {locator.name!r} locates; what it has not done is done first"
-    path = checkpoint_path(config.predict.checkpoint, config)
-    workers = config.seeds.workers if shared else None
-    wanted = Wanted(from_checkpoint(path), path, with_threads(config.predict, workers))
-    yield f"{path} sees windows; decoder {config.segment.decoder.kind}"
+        run, folder = Path(config.seeds.locator).name, run_folder(locator_of(config))
+        yield f"run {run!r} locates; what is not done in {folder} is done first"
+    wanted = wanted_of(config)
+    yield f"{wanted.checkpoint} sees windows; decoder {config.segment.decoder.kind}"
     for name in config.dataset.named(config.predict.volumes):
         table = table_path(config, name)
         if config.seeds.locator is not None and not table.is_file():
@@ -54,3 +53,6 @@ def _volume(config: Config, task: Task) -> Iterator[str]:
         yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
     if not steps:
         yield "  no step is begun"
+    differences = other_than_asked(config, task, container)
+    if other := made_anew(differences, is_partial=container != objects(config, name)):
+        yield f"  {other}"

@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.container import partial_of
 from lsd.blockwise.on_disk.inspect import Status, status
-from lsd.cli.survey.words import about, amount, times
+from lsd.cli.survey.words import about, amount, made_anew, times
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.predicted import PredictedHead, channels_read, open_heads
 from lsd.segmentation.results import other_than_asked
@@ -76,23 +76,13 @@ def _volume(config: Config, name: str, predicted: Mapping[str, PredictedHead]) -
         yield f"  {step.name}: {step.done} of {counted(step.blocks, 'block')} done{running}"
     if not steps:
         yield "  no step is begun"
-    other = _other(config, name, container) if any(step.done for step in steps) else ""
+    differences = other_than_asked(config, name, container) if any(s.done for s in steps) else []
+    is_partial = container != segmentation(config, name)
+    other = made_anew(differences, is_partial=is_partial)
     if other:
         yield f"  {other}"
     if other or not steps or any(step.done < step.blocks for step in steps):
         yield f"  {_how_long(config.segment, predicted, roi)}"
-
-
-def _other(config: Config, name: str, container: Path) -> str:
-    """What would become of steps that were done otherwise than is asked for now, "" of others."""
-    differences = other_than_asked(config, name, container)
-    if not differences:
-        return ""
-    is_partial = container != segmentation(config, name)
-    outcome = "refused, for the earlier run is not finished" if is_partial else "made anew"
-    return (
-        f"what is done with other settings or inputs would be {outcome}: {'; '.join(differences)}"
-    )
 
 
 def _container(target: Path) -> Path:

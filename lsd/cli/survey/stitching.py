@@ -21,7 +21,8 @@ def survey(blocks: BlockFiles, target: Path, settings: Stitch) -> Iterator[str]:
     yield from overview(blocks, boxes, boxes.pairs(touching=settings.touching))
     sizes = sorted({tuple(file.shape) for file in blocks.files}, key=math.prod)
     extent = times(sizes[0]) if len(sizes) == 1 else f"{times(sizes[0])} to {times(sizes[-1])}"
-    yield f"blocks of {extent}, voxels of {times(blocks.voxel_size)} nm; rule: {settings.rule}"
+    size = f"voxels of {times(blocks.voxel_size)} nm" if blocks.calibrated else "no voxel size"
+    yield f"blocks of {extent}, {size}; rule: {settings.rule}"
     grid = steps(blocks, target, settings=settings)[-1].grid
     yield (
         f"{target}: {times(grid.roi.shape)} in {counted(len(grid), 'piece')} of at most "

@@ -14,8 +14,8 @@ from lsd.spec.paths import data_root
 from lsd.spec.plurals import counted
 from lsd.volumes import generated
 from lsd.volumes.array import text
-from lsd.volumes.region import part_of
-from lsd.volumes.scale import covering
+from lsd.volumes.region import within
+from lsd.volumes.scale import whole_within
 from lsd.volumes.volume import OpenVolume, open_volume
 
 
@@ -34,10 +34,7 @@ class Surveyed:
         beyond."""
         if self.opened is not None:
             return self.opened.part(region, self.opened.raw.roi)
-        assert self.spec.synthetic is not None, "what is not opened is not made yet"
-        shape = self.spec.synthetic.shape
-        file_roi = Roi((0,) * len(shape), shape)
-        return part_of(region, self.roi, file_roi=file_roi, scale=self.spec.scale)
+        return _to_be_made(self.spec, region)
 
     def __str__(self) -> str:
         where = f"{text(self.roi)}, voxels of {times(self.voxel_size)} nm"
@@ -70,12 +67,19 @@ def listed(volumes: Mapping[str, Surveyed], *, title: str = "volumes") -> Iterat
 def _look(config: Config, name: str, spec: Volume) -> Surveyed:
     root, made = data_root(config), spec.synthetic
     if made is not None and not generated.path(made, root).exists():
-        scale = spec.scale or (1,) * len(made.shape)
+        roi, scale = _to_be_made(spec, ()), spec.scale or (1,) * len(made.shape)
         size = tuple(nm * f for nm, f in zip(made.voxel_size, scale, strict=True))
-        roi = covering(Roi((0,) * len(made.shape), made.shape), scale)
         return Surveyed(spec, None, roi, size)
     opened = open_volume(spec, name=name, data_root=root)
     return Surveyed(spec, opened, opened.roi, opened.voxel_size)
+
+
+def _to_be_made(spec: Volume, region: Region) -> Roi:
+    """What of a synthetic volume that is not made yet will lie in a region."""
+    assert spec.synthetic is not None, "what is not opened is not made yet"
+    shape = spec.synthetic.shape
+    file_roi = Roi((0,) * len(shape), shape)
+    return whole_within(within(region, file_roi), file_roi, spec.scale)
 
 
 def _labelled(volume: OpenVolume) -> str:

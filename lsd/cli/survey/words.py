@@ -1,4 +1,4 @@
-"""Sizes and times as a person reads them."""
+"""Sizes, times and outcomes as a person reads them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def duration(seconds: float) -> str:
 def about(seconds: float) -> str:
     """A duration that was guessed: "about 12 min"."""
     return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
+
+
+def made_anew(differences: Sequence[str], *, is_partial: bool) -> str:
+    """What would become of steps that were done otherwise than is asked for now, "" where they were
+    not; is_partial: they are of a run that is not finished."""
+    if not differences:
+        return ""
+    outcome = "refused, for the earlier run is not finished" if is_partial else "made anew"
+    return (
+        f"what is done with other settings or inputs would be {outcome}: {'; '.join(differences)}"
+    )
 
 
 def times(shape: Sequence[float]) -> str:

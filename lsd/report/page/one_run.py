@@ -167,11 +167,7 @@ def _neurons(recorded: Recorded) -> str:
 
 def _origin(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
     dataset = recorded.config.dataset
-    parts = {
-        name: part
-        for part in ("train", "validate", "test")
-        for name in dataset.part(part)  # type: ignore[arg-type]
-    }
+    parts = {name: part for part in ("train", "validate", "test") for name in dataset.part(part)}
     of = about.checkpoints(recorded)
     entries = {f"checkpoint of {name}": words for name, words in of.items()}
     entries["versions"] = (

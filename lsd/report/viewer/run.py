@@ -18,7 +18,8 @@ from lsd.segmentation.threshold import picked
 from lsd.spec import Config
 from lsd.spec.paths import data_root, evaluation_file, suspects
 from lsd.volumes.find import expand
-from lsd.volumes.skeletons.sources import source_of
+from lsd.volumes.skeletons.sources import open_skeletons
+from lsd.volumes.volume import open_volume
 
 # seconds between looks at whether the state was changed
 _LOOK = 1.0
@@ -101,9 +102,8 @@ def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Lay
         yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8)
     array = images["raw"].array
     if spec.skeletons is not None:
-        skeletons = source_of(spec.skeletons).open(
-            spec, voxel_size=array.voxel_size, data_root=data_root(config)
-        )
+        root = data_root(config)
+        skeletons = open_skeletons(open_volume(spec, name=name, data_root=root), data_root=root)
         yield skeleton_layer(skeletons, array)
     if evaluation_file(config).exists():
         yield from site_layers(read_sites(evaluation_file(config)).get(name, []), array)

@@ -99,12 +99,15 @@ class WatershedDecoder(GraphDecoder):
             # of an earlier run; nothing would mend them
             rmtree(step_folder(container, "contacts"), ignore_errors=True)
             return running.step(self.edges_of_blocks(inputs, container))
-        contacts = running.step(self.contacts(inputs, container))
+        return self.join_all(inputs, running, name="edges")
+
+    def join_all(self, inputs: Inputs, running: Running, *, name: str) -> Step:
+        """Regions grow over the whole volume, in a step of this name; fragments are whole."""
+        contacts = running.step(self.contacts(inputs, running.container))
         count = int(read_ledger(contacts.folder).records["count"].sum())
         _check_memory(running.name, count)
-        # one that takes long is a process of its own, so that the script hears what it is told
-        one_worker = Workers(count=int(count > LONG), timeout=LONGEST, retries=0)
-        return running.step(self.edges_of_all(inputs, container, contacts), workers=one_worker)
+        step = self.edges_of_all(inputs, running.container, contacts, name=name)
+        return running.step(step, workers=one_worker(count))
 
     def edges_of_blocks(self, inputs: Inputs, container: Path) -> Step:
         """Edges and scores, by each block for itself; fragments are whole."""
@@ -131,7 +134,9 @@ class WatershedDecoder(GraphDecoder):
         )
         return Step("contacts", container, inputs.around(context), job, rows=CONTACT)
 
-    def edges_of_all(self, inputs: Inputs, container: Path, contacts: Step) -> Step:
+    def edges_of_all(
+        self, inputs: Inputs, container: Path, contacts: Step, *, name: str = "edges"
+    ) -> Step:
         """Edges and scores of the whole volume, in one block; contacts are whole."""
         job = WholeJob(
             made_from=contacts.digest,
@@ -139,7 +144,7 @@ class WatershedDecoder(GraphDecoder):
             scores=inputs.settings.scores,
             apart=inputs.apart,
         )
-        return Step("edges", container, inputs.one_block(), job, rows=EDGE)
+        return Step(name, container, inputs.one_block(), job, rows=EDGE)
 
     def other_settings(self, inputs: Inputs, container: Path, edges: Step) -> list[str]:
         """Scores, and where regions grew."""
@@ -227,6 +232,12 @@ def watershed(
     ]
     options["in_xy"] |= len(offsets[0]) < near.ndim - 1
     return fragments(near, mask=mask, **options)
+
+
+def one_worker(contacts: int) -> Workers:
+    """Who joins all contacts: one that takes long is a process of its own, so that the script hears
+    what it is told."""
+    return Workers(count=int(contacts > LONG), timeout=LONGEST, retries=0)
 
 
 def _check_memory(name: str, contacts: int) -> None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components, relabel
 from lsd.segmentation.kernels.nearest import as_probabilities
+from lsd.spec import Target
 
 Offsets = tuple[tuple[int, ...], ...]
+
+
+class Learned(NamedTuple):
+    """What a head learned; dims: axes of its network, which sees section by section where they are
+    fewer than those of the volume."""
+
+    target: Target
+    dims: int
 
 
 @dataclass(frozen=True)
@@ -26,12 +35,14 @@ class Channels:
     occupancy:    the same of a head whose channels say whether the voxel at an offset is of an
                   object, whichever; None: it says no such thing
     names:        of the channels; empty: they have none
+    learned:      what the head learned, where that is known
     """
 
     count: int
     neighborhood: Offsets | None = None
     occupancy: Offsets | None = None
     names: tuple[str, ...] = ()
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +54,7 @@ class Prediction:
     neighborhood: an offset in voxels for each channel, without z of a 2D network; None: the head
                   holds no affinities
     range:        that the values of the head's target lie in
-    occupancy, names: as of `Channels`
+    occupancy, names, learned: as of `Channels`
     voxel_size:   nm, one for each axis of the voxels; None: it is not known
     """
 
@@ -53,6 +64,7 @@ class Prediction:
     occupancy: Offsets | None = None
     names: tuple[str, ...] = ()
     voxel_size: tuple[float, ...] | None = None
+    learned: Learned | None = None
 
     @classmethod
     def of(
@@ -71,12 +83,14 @@ class Prediction:
             channels.occupancy,
             channels.names,
             voxel_size,
+            channels.learned,
         )
 
     @property
     def channels(self) -> Channels:
         """What its channels are about."""
-        return Channels(len(self.values), self.neighborhood, self.occupancy, self.names)
+        count = len(self.values)
+        return Channels(count, self.neighborhood, self.occupancy, self.names, self.learned)
 
     @property
     def predicted(self) -> NDArray[np.float32]:

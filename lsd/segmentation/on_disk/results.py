@@ -123,6 +123,11 @@ class Results(ABC):
         """How surely each voxel is of a segment, 0..1, where the decoder says so."""
         return None
 
+    def edges(self) -> Iterator[NDArray[Any]] | None:
+        """The region graph: edges between fragments, rows of u, v and score, in pieces; None where
+        nothing was joined."""
+        return None
+
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold, of all the world 0 where there are none."""
         return self.at(threshold).read(roi)
@@ -155,6 +160,10 @@ class JoinedResults(Results):
     def fragments(self) -> Segmented:
         """Each a segment of its own."""
         return Segmented(self.array, self.made_from)
+
+    def edges(self) -> Iterator[NDArray[Any]]:
+        """Those of the container."""
+        return edge_pieces(step_folder(self.container, "edges"))
 
     def table(self, threshold: float) -> Table:
         """The segment of each fragment, from disk, or, for a threshold that was not asked for
@@ -269,13 +278,13 @@ class OtherResults(ValueError):
         self.differences = tuple(differences)
 
 
-def refuse(path: Path, differences: Sequence[str]) -> None:
-    """Raises OtherResults if segmenting again would give something else, so that nobody takes the
-    scores of one checkpoint for those of another."""
+def refuse(path: Path, differences: Sequence[str], *, command: str = "segment") -> None:
+    """Raises OtherResults if segmenting again, by the command that wrote it, would give something
+    else, so that nobody takes the scores of one checkpoint for those of another."""
     if differences:
         raise OtherResults(
-            f"{path} is not what {typed('segment')} would give now: {'; '.join(differences)}; run "
-            f"{typed('segment')} again, or evaluate with what was asked for there",
+            f"{path} is not what {typed(command)} would give now: {'; '.join(differences)}; run "
+            f"{typed(command)} again, or evaluate with what was asked for there",
             differences,
         )
 

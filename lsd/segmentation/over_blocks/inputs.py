@@ -17,7 +17,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import Grid, tile
-from lsd.segmentation.kernels.prediction import Channels, Offsets, Prediction, range_of
+from lsd.segmentation.kernels.prediction import Channels, Learned, Offsets, Prediction, range_of
 from lsd.segmentation.over_blocks.both_ends import ForegroundMask, OpenForegroundMask
 from lsd.spec import Segment
 from lsd.spec.effect import NoEffect
@@ -41,11 +41,14 @@ class HeadInput(NamedTuple):
     neighborhood: Offsets | None
     occupancy: Offsets | None = None
     names: tuple[str, ...] = ()
+    learned: Learned | None = None
 
     def described(self, array: Array) -> Callable[[NDArray[Any]], Prediction]:
         """From what is read of its array, which is open, to a prediction: with what is known of
         it."""
-        channels = Channels(array.channels or 0, self.neighborhood, self.occupancy, self.names)
+        channels = Channels(
+            array.channels or 0, self.neighborhood, self.occupancy, self.names, self.learned
+        )
         limits = range_of(array.source.handle.attrs)
         return partial(Prediction.of, channels=channels, limits=limits, voxel_size=array.voxel_size)
 

@@ -68,29 +68,14 @@ class WholeFunction:
 
     def read(self, block: Block) -> Graph:
         """What the blocks left."""
-        ledger = read_ledger(step_folder(self.container, "fragments"))
-        places = FragmentPlaces.of(ledger.records["count"], self.apart)
-        sizes = np.empty(len(places), np.int64)
-        for records, rows in ledger.rows(SIZE):
-            ends = np.cumsum(records["count"].astype(np.int64))
-            for index, begin, end in zip(
-                records["index"], ends - records["count"].astype(np.int64), ends, strict=True
-            ):
-                first = places.first[index]
-                sizes[first : first + end - begin] = rows["size"][begin:end]
-        ledger = read_ledger(step_folder(self.container, "contacts"))
-        contacts, begin = np.empty(int(ledger.records["count"].sum()), CONTACT), 0
-        for _, rows in ledger.rows(CONTACT, alone=True):
-            contacts[begin : begin + len(rows)] = rows
-            begin += len(rows)
-        return Graph(places, sizes, contacts)
+        return read_graph(self.container, self.apart)
 
     def compute(self, block: Block, source: Graph) -> Output:
         """Scores in the order in which regions join; 0 where a face cut what is one."""
         contacts, uncut = summed(source.places, source.contacts)
         regions = _regions(len(source.sizes), contacts.pairs[uncut])
         sizes = np.bincount(regions, source.sizes, minlength=1)
-        edges, between = contacts.pairs[contacts.touch], _between(contacts, regions)
+        edges, between = contacts.pairs[contacts.touch], between_regions(contacts, regions)
         del contacts
         pairs, heights = linkage(between, sizes, caution=self.caution, above=self.above)
         del between
@@ -101,6 +86,26 @@ class WholeFunction:
             ends[:, 0] == ends[:, 1], 0, meetings(len(sizes), pairs, heights, ends)
         )
         return Output(rows=rows)
+
+
+def read_graph(container: Path, apart: int) -> Graph:
+    """What the blocks of a volume left."""
+    ledger = read_ledger(step_folder(container, "fragments"))
+    places = FragmentPlaces.of(ledger.records["count"], apart)
+    sizes = np.empty(len(places), np.int64)
+    for records, rows in ledger.rows(SIZE):
+        ends = np.cumsum(records["count"].astype(np.int64))
+        for index, begin, end in zip(
+            records["index"], ends - records["count"].astype(np.int64), ends, strict=True
+        ):
+            first = places.first[index]
+            sizes[first : first + end - begin] = rows["size"][begin:end]
+    ledger = read_ledger(step_folder(container, "contacts"))
+    contacts, begin = np.empty(int(ledger.records["count"].sum()), CONTACT), 0
+    for _, rows in ledger.rows(CONTACT, alone=True):
+        contacts[begin : begin + len(rows)] = rows
+        begin += len(rows)
+    return Graph(places, sizes, contacts)
 
 
 def summed(places: FragmentPlaces, contacts: NDArray[Any]) -> tuple[Links, NDArray[np.bool_]]:
@@ -143,7 +148,7 @@ def _regions(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.unique(named, return_inverse=True)[1].reshape(-1), np.int64)
 
 
-def _between(links: Links, regions: NDArray[np.int64]) -> Links:
+def between_regions(links: Links, regions: NDArray[np.int64]) -> Links:
     """What is said of pairs of regions."""
     ends = np.sort(regions[links.pairs], axis=1)
     apart = ends[:, 0] != ends[:, 1]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lsd.arrays.ids import ids
+from lsd.arrays.memory import Memory
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.stitching.boxes import Boxes, boxes_of
 from lsd.spec import Spec
@@ -27,6 +28,8 @@ from lsd.volumes.inputs import Box, OwnArray, box_of
 from lsd.volumes.state import content
 from lsd.volumes.units import Remainder
 
+# voxels of blocks that are kept when they were read, and bytes of all that are kept
+_SMALL, _SMALL_BLOCKS = 1 << 18, 64 << 20
 # files that are kept open: those of a block and of all that share voxels with it
 _OPEN = 32
 
@@ -34,7 +37,7 @@ _OPEN = 32
 class LabelledBlocks(ABC):
     """Blocks that can be read.
 
-    boxes: where they lie; voxel_size: nm, z y x; remainder: see `Array.remainder`
+    boxes: where they lie; voxel_size: nm, z y x; remainder and calibrated: see `Array`
     partial: whether each holds the objects of its own alone, so that its 0 says nothing
     """
 
@@ -42,10 +45,24 @@ class LabelledBlocks(ABC):
     partial: bool = False
     voxel_size: tuple[float, ...]
     remainder: Remainder
+    calibrated: bool
+
+    def __init__(self) -> None:
+        self._small, self._reading = Memory(_SMALL_BLOCKS), Lock()
 
     @abstractmethod
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block in `roi`, voxels of the world, which lies in its box; ids >= 0."""
+
+    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+        """The same, not to be changed: a small block is compared with each of those around it, so
+        it is read whole, and kept for a while."""
+        box = self.boxes.roi(index)
+        if box.size > _SMALL:
+            return self.from_disk(index, roi)
+        with self._reading:
+            block = self._small.get(index, lambda: self.from_disk(index, box))
+        return np.asarray(block[(roi - box.begin).to_slices()])
 
     @property
     def region(self) -> Roi:
@@ -90,7 +107,8 @@ class BlockFiles(Spec):
     folder:     that their paths start from
     voxel_size: nm, z y x; remainder: nm, as fractions, of voxel 0 from where nm are 0
     axes:       in the files, where they do not say them
-    stated:     whether the voxel size is given by hand
+    calibrated: whether the voxel size is known, see `Array.calibrated`
+    stated:     whether it is given by hand
     """
 
     kind: Literal["files"] = "files"
@@ -100,6 +118,7 @@ class BlockFiles(Spec):
     ]
     voxel_size: tuple[float, ...]
     remainder: tuple[str, ...]
+    calibrated: bool = True
     axes: str | None = None
     stated: Annotated[bool, NoEffect("the voxel size is a field")] = False
 
@@ -242,7 +261,8 @@ class OpenFiles(LabelledBlocks):
     """Files, opened when they are first read."""
 
     def __init__(self, spec: BlockFiles) -> None:
-        self.spec, self.voxel_size = spec, spec.voxel_size
+        super().__init__()
+        self.spec, self.voxel_size, self.calibrated = spec, spec.voxel_size, spec.calibrated
         self.remainder = tuple(map(Fraction, spec.remainder))
         self._arrays = OrderedDict[int, Array]()
         self._lock = Lock()
@@ -253,7 +273,7 @@ class OpenFiles(LabelledBlocks):
         begins = np.array([file.begin for file in self.spec.files], np.int64)
         return Boxes(begins, begins + np.array([f.shape for f in self.spec.files], np.int64))
 
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a file."""
         array, file = self._array(index), self.spec.files[index]
         labels = array.read(roi + (array.roi.begin - Coordinate(file.begin)))
@@ -282,27 +302,25 @@ class OpenSideBySide(LabelledBlocks):
     """Parts of one array."""
 
     def __init__(self, spec: SideBySide, array: Array) -> None:
-        self.spec, self.array, self.voxel_size, self.remainder = (
-            spec,
-            array,
-            array.voxel_size,
-            array.remainder,
-        )
-        grid, self.partial = spec.grid, spec.partial
+        super().__init__()
+        self.spec, self.array, self.partial, grid = spec, array, spec.partial, spec.grid
+        self.voxel_size, self.remainder = array.voxel_size, array.remainder
+        self.calibrated = array.calibrated
         self.boxes = boxes_of(grid, spec.numbers)
         count = len(self.boxes)
-        self._stored = side_by_side(grid) if spec.numbers is None else in_line(grid, count)
+        stored = side_by_side(grid) if spec.numbers is None else in_line(grid, count)
+        self._stored = boxes_of(stored)
 
     @property
     def region(self) -> Roi:
         """That of its blocks, also of those that are not there."""
         return Roi(*self.spec.roi)
 
-    def read(self, index: int, roi: Roi) -> NDArray[Any]:
+    def from_disk(self, index: int, roi: Roi) -> NDArray[Any]:
         """Labels of a block."""
-        stored = self._stored.block(index).write.begin
+        stored = self._stored.begins[index] - self.boxes.begins[index]
         return ids(
-            self.array.read(roi - self.boxes.roi(index).begin + stored),
+            self.array.read(roi + Coordinate(stored.tolist())),
             f"{self.array.name}, block {index}",
         )
 

@@ -16,7 +16,7 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import load_step, step_folder
 from lsd.segmentation.stitching.blocks import Blocks, LabelledBlocks
-from lsd.segmentation.stitching.own import Labelled, count_own
+from lsd.segmentation.stitching.own import Labelled, count_own, own_voxels
 from lsd.spec.effect import Wording
 
 STEP = "labels"
@@ -55,9 +55,9 @@ class LabelsFunction:
         if not self.blocks.partial:
             return labels, None
         own = boxes.roi(block.index)
-        near = (block.index, *boxes.neighbours(block.index))
-        parts = {index: boxes.roi(index).intersect(own) for index in near}
+        parts = {index: boxes.roi(index).intersect(own) for index in boxes.neighbours(block.index)}
         masks = {index: self.blocks.labelled(index, roi) for index, roi in parts.items()}
+        parts[block.index], masks[block.index] = own, labels != 0
 
         def labelled(index: int, roi: Roi) -> NDArray[np.bool_]:
             return np.asarray(masks[index][(roi - parts[index].begin).to_slices()])
@@ -67,7 +67,8 @@ class LabelsFunction:
     def compute(self, block: Block, source: tuple[NDArray[Any], Labelled | None]) -> Output:
         """Ids in ascending order, with their voxels."""
         labels, labelled = source
-        ids, voxels = count_own(labels, self.blocks.boxes, block.index, labelled=labelled)
+        is_own = own_voxels(self.blocks.boxes, block.index, labelled=labelled)
+        ids, voxels = count_own(labels, is_own)
         rows = np.empty(len(ids), LABEL)
         rows["id"], rows["voxels"] = ids, voxels
         return Output(rows=rows)

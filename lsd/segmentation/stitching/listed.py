@@ -59,6 +59,7 @@ class _Block:
     remainder: Remainder
     shape: tuple[int, ...]
     voxel_size: tuple[float, ...]
+    calibrated: bool
     content: str
 
 
@@ -88,6 +89,7 @@ def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
         files=files,
         voxel_size=first.voxel_size,
         remainder=tuple(map(str, first.remainder)),
+        calibrated=all(block.calibrated for block in blocks),
         axes=hints.axes,
         stated=hints.voxel_size is not None,
     )
@@ -113,8 +115,15 @@ def _looked_at(entry: Entry, hints: Hints, names: Names | None) -> _Block:
             f"for each"
         )
     begin, remainder = _place(entry, array, hints, names)
-    shape = tuple(array.shape)
-    return _Block(entry, begin, remainder, shape, array.voxel_size, content_of(array))
+    return _Block(
+        entry,
+        begin,
+        remainder,
+        shape=tuple(array.shape),
+        voxel_size=array.voxel_size,
+        calibrated=array.calibrated,
+        content=content_of(array),
+    )
 
 
 def _place(

@@ -8,7 +8,7 @@ from fractions import Fraction
 from lsd.volumes.metadata import SPACE
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
-# z0_y64_x128, z-0-y-64-x-128, z=0,y=64,x=128
+# z0_y64_x128, z_0_y_64_x_128, z=0,y=64,x=-128
 _GUESS = re.compile(rf"(?:^|[^a-zA-Z0-9])([zyx])[_=]?({_NUMBER})(?![0-9])")
 _SUFFIX = re.compile(r"(\.[A-Za-z]+[0-9]?)+$")
 
@@ -40,11 +40,14 @@ class Names:
 
 
 def guessed(name: str, *, dims: int) -> Offset | None:
-    """The numbers behind z, y and x in a name, one for each axis; None where there are others."""
+    """The numbers behind z, y and x in a name, one for each axis; None where there are others, and
+    where all have a "-" before them, which may be a minus or stand between name and number."""
     pairs = _GUESS.findall(_SUFFIX.sub("", name))
     numbers = dict(pairs)
     axes = SPACE[-dims:]
     if len(pairs) != len(axes) or set(numbers) != set(axes):
+        return None
+    if all(number.startswith("-") for number in numbers.values()):
         return None
     return tuple(Fraction(numbers[axis]) for axis in axes)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numba
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from lsd.segmentation.stitching.boxes import Boxes
 NOBODY = -1
 # of a block, where in part of its box it has a label: of partial blocks, see `owners`
 Labelled = Callable[[int, Roi], NDArray[np.bool_]]
-# voxels whose distances are in memory at once, 24 bytes each
+# voxels whose distances are in memory at once, 16 bytes each
 _SLAB = 2**22
+# of blocks that are not partial
+_EVERYWHERE = np.empty((0, 0, 0), np.bool_)
 
 
 def owners(
@@ -34,20 +37,22 @@ def owners(
     labelled:   of partial blocks, which hold the objects of their own alone: where they have a
                 label.  A voxel then belongs to one of those that do
     """
-    nearest = np.full(roi.shape, np.inf)
-    owner = np.full(roi.shape, NOBODY, np.int64)
-    for index in sorted(candidates):
-        inside = boxes.roi(index).intersect(roi)
-        if inside.empty:
-            continue
-        place = (inside - roi.begin).to_slices()
-        distance = _from_middle(boxes, index, inside)
+    numbers = np.array(sorted(candidates), np.int64)
+    begins = np.maximum(boxes.begins[numbers], roi.begin)
+    ends = np.minimum(boxes.ends[numbers], roi.end)
+    # sections lie in a volume that is one voxel thick
+    shape = (1,) * (3 - roi.dims) + tuple(map(int, roi.shape))
+    nearest, owner = np.full(shape, np.inf), np.full(shape, NOBODY, np.int64)
+    for place in np.flatnonzero((begins < ends).all(axis=1)):
+        index, begin, end = int(numbers[place]), begins[place].tolist(), ends[place].tolist()
+        where = _EVERYWHERE
         if labelled is not None:
-            distance = np.where(labelled(index, inside), distance, np.inf)
-        is_nearer = distance < nearest[place]
-        nearest[place][is_nearer] = distance[is_nearer]
-        owner[place][is_nearer] = index
-    return owner
+            where = labelled(index, Roi(begin, [e - b for b, e in zip(begin, end, strict=True)]))
+            where = np.ascontiguousarray(where).reshape((1,) * (3 - where.ndim) + where.shape)
+        corner = [b - first for b, first in zip(begin, roi.begin, strict=True)]
+        squares = _squares(boxes, index, begin, end)
+        _claim(nearest, owner, index, *_three(corner, 0), *_three(squares, np.zeros(1)), where)
+    return owner.reshape(roi.shape)
 
 
 def own_voxels(boxes: Boxes, index: int, *, labelled: Labelled | None = None) -> NDArray[np.bool_]:
@@ -62,11 +67,11 @@ def own_voxels(boxes: Boxes, index: int, *, labelled: Labelled | None = None) ->
 
 
 def count_own(
-    labels: NDArray[Any], boxes: Boxes, index: int, *, labelled: Labelled | None = None
+    labels: NDArray[Any], is_own: NDArray[np.bool_]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Ids of a block in ascending order, without 0, and how many voxels of each belong to it;
-    labelled: see `owners`."""
-    pairs = count_pairs(labels, own_voxels(boxes, index, labelled=labelled).view(np.uint8))
+    is_own: see `own_voxels`."""
+    pairs = count_pairs(labels, is_own.view(np.uint8))
     is_label = pairs.first > 0
     names, number = np.unique(pairs.first[is_label], return_inverse=True)
     own = (pairs.counts * (pairs.second > 0))[is_label].astype(np.uint64)
@@ -81,13 +86,36 @@ def _slabs(roi: Roi) -> Iterator[Roi]:
         yield Roi((begin, *roi.begin[1:]), shape)
 
 
-def _from_middle(boxes: Boxes, index: int, roi: Roi) -> NDArray[np.float64]:
-    """How far each voxel of `roi` lies from the middle of a block."""
-    total = np.zeros((1,) * roi.dims)
-    for axis in range(roi.dims):
-        begin, end = int(boxes.begins[index, axis]), int(boxes.ends[index, axis])
+def _squares(
+    boxes: Boxes, index: int, begin: Sequence[int], end: Sequence[int]
+) -> list[NDArray[np.float64]]:
+    """Along each axis of a part of a block the squares of the distances from the block's middle."""
+    squares = []
+    for axis in range(len(begin)):
+        first, last = int(boxes.begins[index, axis]), int(boxes.ends[index, axis])
         # whole numbers up to the division, so that equal distances are equal
-        twice = 2 * np.arange(roi.begin[axis], roi.end[axis]) + 1 - (begin + end)
-        shape = [-1 if a == axis else 1 for a in range(roi.dims)]
-        total = total + ((twice / (end - begin)) ** 2).reshape(shape)
-    return total
+        twice = 2 * np.arange(begin[axis], end[axis]) + 1 - (first + last)
+        squares.append((twice / (last - first)) ** 2)
+    return squares
+
+
+def _three(values: Sequence[Any], missing: Any) -> list[Any]:
+    """One for each of three axes; sections have none for z."""
+    return [missing] * (3 - len(values)) + list(values)
+
+
+@numba.njit(cache=True, nogil=True)
+def _claim(nearest, owner, index, z0, y0, x0, z, y, x, where):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gives a block the voxels from (z0, y0, x0) on that it is nearest to so far.
+
+    z, y, x: squares of distances from its middle; where: it has labels, of no voxels: everywhere
+    """
+    for i in range(len(z)):
+        for j in range(len(y)):
+            for k in range(len(x)):
+                if where.size and not where[i, j, k]:
+                    continue
+                distance = z[i] + y[j] + x[k]
+                if distance < nearest[z0 + i, y0 + j, x0 + k]:
+                    nearest[z0 + i, y0 + j, x0 + k] = distance
+                    owner[z0 + i, y0 + j, x0 + k] = index

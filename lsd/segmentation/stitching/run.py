@@ -68,7 +68,8 @@ def stitch_files(
     refuse_same(target, {str(Path(blocks.folder) / file.path) for file in blocks.files})
     for line in other_blocks(blocks, begun(target)):
         progress(line)
-    with working(target, steps(blocks, target, settings=settings)[0]) as container:
+    first = steps(blocks, target, settings=settings)[0]
+    with working(target, first, elsewhere="name another output") as container:
         return write_stitched(blocks, container, settings=settings, progress=progress)
 
 
@@ -193,6 +194,7 @@ def _write(step: Step, blocks: LabelledBlocks, settings: Stitch, progress: Progr
         roi=step.grid.roi,
         voxel_size=blocks.voxel_size,
         remainder=blocks.remainder,
+        calibrated=blocks.calibrated,
         dtype=np.uint64,
         labels=True,
         chunks=chunk_shape(step.grid.write_shape),

@@ -83,7 +83,7 @@ def _files(folder: Path, names: Names | None) -> list[Path]:
     if names is not None:
         return [file for file in visible if names.offset(file.name) is not None]
     kept = [file for file in visible if _is_container(file)]
-    others = [file.name for file in visible if file not in set(kept)]
+    others = sorted({file.name for file in visible} - {file.name for file in kept})
     if others and kept:
         log.info(
             "%s in %s %s no block: %s",

@@ -4,5 +4,8 @@ zarr2    zarr v2 folders; zarr2_checked: what describes an array is known to be 
          what is written is compressed; ngff: what OME-Zarr metadata say
 hdf5     HDF5 files
 tiff     TIFF files, with the metadata of ImageJ and OME
+npy      numpy files
+nifti    NIfTI files; nifti_folder: folders of them
+image_list  2D images in files of their own, which a list names
 foreign  what is not read, by its name
 """

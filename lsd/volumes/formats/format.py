@@ -63,6 +63,7 @@ class FileArray(HandedOut):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, in a buffer of their own."""
+        check_map(self.values)
         return np.array(self.values[slices])
 
     def stated(self) -> Statement:
@@ -111,14 +112,15 @@ class FileArray(HandedOut):
         """Deletes a chunk.  Only formats that are written have it."""
         raise TypeError(f"arrays of {type(self).__name__} are read only")
 
+    def bounds(self, slices: Slices) -> list[tuple[int, int]]:
+        """Begin and end of `slices` along each axis on disk; those of an index hold one voxel."""
+        whole = (part if isinstance(part, slice) else slice(part, part + 1) for part in slices)
+        return [part.indices(n)[:2] for part, n in zip(whole, self.shape, strict=True)]
+
     def chunk_ranges(self, slices: Slices) -> list[range]:
         """Indices of the chunks that `slices` touch, along each axis on disk."""
-        ranges = []
-        for part, extent, size in zip(slices, self.shape, self.chunks or self.shape, strict=True):
-            whole = part if isinstance(part, slice) else slice(part, part + 1)
-            begin, end, _ = whole.indices(extent)
-            ranges.append(range(begin // size, -(-end // size)))
-        return ranges
+        bounds = zip(self.bounds(slices), self.chunks or self.shape, strict=True)
+        return [range(begin // size, -(-end // size)) for (begin, end), size in bounds]
 
 
 class FileFormat(ABC, Generic[FormatSpec]):
@@ -195,6 +197,20 @@ class FileFormat(ABC, Generic[FormatSpec]):
     def open_writable(self, path: Path, name: str) -> FileArray:
         """The array, for writing as well.  For a format that is written."""
         raise TypeError(f"a {self.reads} is read only")
+
+
+def check_map(values: Any) -> None:
+    """Raises ValueError for a map of a file (np.memmap) that is shorter by now: what is read of a
+    map beyond the end of its file ends the process."""
+    if not isinstance(values, np.memmap) or values.filename is None:
+        return
+    if os.stat(values.filename).st_size < values.offset + values.nbytes:
+        raise ValueError("it was cut off, or written anew, since it was opened")
+
+
+def without_indexed(data: NDArray[Any], slices: Slices) -> NDArray[Any]:
+    """`data` of the bounds of `slices` without the axes of which `slices` name one voxel."""
+    return np.asarray(data[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)])
 
 
 def stamps(files: Sequence[str]) -> bytes:

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from lsd.spec.formats import ImageList
 from lsd.spec.images import IMAGES, MASKS
-from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
+from lsd.volumes.formats.format import (
+    Chunk,
+    FileArray,
+    FileFormat,
+    Slices,
+    Unreadable,
+    stamps,
+    without_indexed,
+)
 from lsd.volumes.images.listing import HEAD, Row, read_list, rows_of
 from lsd.volumes.images.picture import read_header, read_mask, read_picture
 from lsd.volumes.metadata import SPACE, Statement
@@ -82,14 +90,12 @@ class ImageStack(FileArray):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`, 0 beyond an image."""
-        begins, ends = zip(*self._bounds(slices), strict=True)
+        begins, ends = zip(*self.bounds(slices), strict=True)
         out = np.zeros([e - b for b, e in zip(begins, ends, strict=True)], self.dtype)
         for number, section in zip(range(begins[0], ends[0]), out, strict=True):
             part = self._picture(number)[begins[1] : ends[1], begins[2] : ends[2]]
             section[: part.shape[0], : part.shape[1]] = part
-        return np.asarray(
-            out[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)]
-        )
+        return without_indexed(out, slices)
 
     def stated(self) -> Statement:
         """Sections, and no voxel size."""
@@ -97,19 +103,13 @@ class ImageStack(FileArray):
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Keys, and times and sizes of the files in `slices`."""
-        begin, end = next(iter(self._bounds(slices)))
+        begin, end = self.bounds(slices)[0]
         yield "\n".join(row.key for row in self.rows[begin:end]).encode()
         yield stamps([str(file) for file in self.pictures[begin:end]])
 
     def chunk_name(self, chunk: Chunk) -> str:
         """The file of the image."""
         return str(self.pictures[chunk[0]])
-
-    def _bounds(self, slices: Slices) -> Iterator[tuple[int, int]]:
-        for part, extent in zip(slices, self.shape, strict=True):
-            whole = part if isinstance(part, slice) else slice(part, part + 1)
-            begin, end, _ = whole.indices(extent)
-            yield begin, end
 
     def _picture(self, number: int) -> NDArray[np.generic]:
         file, size = self.pictures[number], tuple(self._sizes[number].tolist())

@@ -43,13 +43,17 @@ def levels(group: Path) -> set[str]:
 
 
 def others(array: Path) -> list[Path]:
-    """The arrays that the groups around an array list as levels of an image of which it is one."""
+    """The arrays that the groups around an array list as levels of an image of which it is one;
+    none where they say what cannot be read."""
     for group in array.parents:
         if not (group / ".zgroup").exists():
             break
         by_image: dict[int, list[Path]] = {}
-        for multiscale, dataset, where in _datasets(group):
-            by_image.setdefault(id(multiscale), []).append(group / _path(dataset, where))
+        try:
+            for multiscale, dataset, where in _datasets(group):
+                by_image.setdefault(id(multiscale), []).append(group / _path(dataset, where))
+        except ValueError:
+            break
         for paths in by_image.values():
             if array in paths:
                 return [path for path in paths if path != array]

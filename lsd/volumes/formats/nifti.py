@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.formats import Nifti
-from lsd.volumes.formats.format import FileArray, FileFormat, Slices
+from lsd.volumes.formats.format import FileArray, FileFormat, Slices, check_map
 
 SUFFIXES = (".nii", ".nii.gz")
 DTYPES = {
@@ -66,7 +67,7 @@ class NiftiFormat(FileFormat[Nifti]):
             return False
         try:
             return _layout(_head(path)) is not None
-        except (EOFError, gzip.BadGzipFile):
+        except (EOFError, gzip.BadGzipFile, zlib.error):
             return False
 
     def open(self, path: Path, name: str) -> FileArray:
@@ -95,6 +96,7 @@ class NiftiArray(FileArray):
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
         """The voxels in `slices`."""
+        check_map(self._stored)
         stored = self._stored[slices]
         if self.header.scaling is None:
             return np.array(stored, self.dtype)
@@ -146,6 +148,11 @@ class Header(NamedTuple):
             raise ValueError(
                 f"its values are of NIfTI datatype {code}; those are read that are one whole "
                 f"number or float: {', '.join(map(str, DTYPES))}"
+            )
+        if first < layout.size:
+            raise ValueError(
+                f"its voxels begin at byte {first:g} by its header, which is {layout.size} bytes "
+                f"itself: write it again"
             )
         axes = _axes([int(n) for n in extents[: int(count)]])
         slope, intercept = _unpacked(head, order, layout.scaling)

@@ -48,10 +48,6 @@ class TiffFormat(FileFormat[Tiff]):
         with path.open("rb") as file:
             return file.read(4) in MAGIC
 
-    def find(self, path: Path, name: str) -> str | None:
-        """The image, which only the empty name means."""
-        return None if name.strip("/") else ""
-
     def open(self, path: Path, name: str) -> FileArray:
         """See `TiffArray`."""
         return TiffArray(path)

@@ -63,8 +63,9 @@ class ZarrFormat(FileFormat[Zarr2]):
         return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
 
     def levels(self, path: Path, name: str) -> list[str]:
-        """Of the image that it is a level of, the others."""
-        return [_within(path, level) for level in others(path / name)]
+        """Of the image that it is a level of, the others, where they lie in the folder too."""
+        levels_of = others(path / name)
+        return [_within(path, level) for level in levels_of if level.is_relative_to(path)]
 
     def title(self, path: Path, name: str) -> str:
         """Level 0 goes by the name of its image."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class ArraysFile(SkeletonFile):
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise ValueError(f"it is no .npz file that can be read: {error}") from error
         skeletons, positions = (_one_of(names, arrays) for names in (_SKELETON, _POSITION))
         edges = _one_of(("edges",), arrays)
@@ -53,7 +54,7 @@ class ArraysFile(SkeletonFile):
             np.savez_compressed(file, **{name: getattr(skeletons, name) for name in _NAMES})
 
 
-def _one_of(names: Sequence[str], arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+def _one_of(names: Sequence[str], arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
     for name in names:
         if name in arrays:
             return arrays[name]

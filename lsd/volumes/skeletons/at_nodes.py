@@ -22,27 +22,32 @@ def labels_on_disk(array: Array, positions: ArrayLike) -> NDArray[np.uint64]:
     Nodes are grouped by the chunk that they lie in, and no chunk is read twice; one chunk is held
     at a time.  As `lsd.arrays.skeletons.labels_at` for arrays in memory.
     """
-    voxels = voxels_of(positions, voxel_size=array.voxel_size, offset=array.remainder)
+    begin = [float(nm) for nm in array.remainder]
+    voxels = voxels_of(positions, voxel_size=array.voxel_size, offset=begin)
+    return labels_in_voxels(array, voxels)
+
+
+def labels_in_voxels(array: Array, voxels: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The same, of voxels (n, axes) of the world."""
     labels = np.zeros(len(voxels), np.uint64)
     inside = np.flatnonzero(((voxels >= array.roi.begin) & (voxels < array.roi.end)).all(axis=1))
     if not len(inside):
         return labels
     begin = np.asarray(array.layout.offset)
-    _, chunk = np.unique((voxels[inside] - begin) // _chunks(array), axis=0, return_inverse=True)
+    chunks = (voxels[inside] - begin) // read_at_once(array)
+    _, chunk = np.unique(chunks, axis=0, return_inverse=True)
     order = np.argsort(chunk.reshape(-1), kind="stable")
     for nodes in np.split(inside[order], np.cumsum(np.bincount(chunk.reshape(-1)))[:-1]):
         first, last = voxels[nodes].min(axis=0), voxels[nodes].max(axis=0)
+        box = Roi(Coordinate(first), Coordinate(last - first + 1))
         # ids, since a label below 0 is no segment
-        voxels_read = ids(
-            array.read(Roi(Coordinate(first), Coordinate(last - first + 1))), array.name
-        )
-        labels[nodes] = voxels_read[tuple((voxels[nodes] - first).T)]
+        labels[nodes] = ids(array.read(box), array.name)[tuple((voxels[nodes] - first).T)]
     return labels
 
 
-def _chunks(array: Array) -> Sequence[int]:
-    """Shape of the pieces that an array is read in, z y x."""
+def read_at_once(array: Array) -> Sequence[int]:
+    """Shape of the pieces that an array is read in, z y x, from its first voxel on."""
     if array.source.in_one_piece:
-        return (_PIECE,) * array.roi.dims
-    size_of = dict(zip(array.layout.disk, array.source.chunks, strict=True))
-    return [size_of[axis] for axis in array.axes if axis != "c"]
+        return [_PIECE] * int(array.roi.dims)
+    size_of: dict[str, int] = dict(zip(array.layout.disk, array.source.chunks, strict=True))
+    return [int(size_of[axis]) for axis in array.axes if axis != "c"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,8 @@ def check_file(
 
 def _formats() -> list[SkeletonFile]:
     """Those that are defined last come first."""
-    return [behaviour(kind()) for kind in reversed(SkeletonFormat.kinds().values())]
+    kinds: list[type[Any]] = list(SkeletonFormat.kinds().values())
+    return [behaviour(kind()) for kind in reversed(kinds)]
 
 
 def _suffixes() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,13 +34,9 @@ def skeletons_of(
     min_size: voxels that a label must have
     Raises ValueError where kimimaro is not installed.  Source: Sato et al. 2000 (TEASAR).
     """
-    try:
-        import kimimaro
-    except ImportError as error:
-        raise ValueError(
-            "skeletons are made from labels by kimimaro, which is not installed: pip install "
-            "kimimaro, or lsd-framework[skeletons]"
-        ) from error
+    check_installed()
+    import kimimaro  # an extra, and slow to load
+
     array = ids(labels, "labels", dims=(3,))
     made = kimimaro.skeletonize(
         array,
@@ -52,6 +49,15 @@ def skeletons_of(
     # kimimaro gives the corner of each voxel
     middle = np.asarray(offset) + np.asarray(voxel_size, np.float64) / 2
     return _as_one({int(label): skeleton for label, skeleton in made.items()}, middle)
+
+
+def check_installed() -> None:
+    """Raises ValueError where there is nothing that makes skeletons."""
+    if importlib.util.find_spec("kimimaro") is None:
+        raise ValueError(
+            "skeletons are made from labels by kimimaro, which is not installed: pip install "
+            "kimimaro, or lsd-framework[skeletons]"
+        )
 
 
 def _as_one(made: dict[int, Any], shift: Any) -> Skeletons:

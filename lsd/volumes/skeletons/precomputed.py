@@ -1,6 +1,7 @@
-"""Precomputed skeletons of neuroglancer: a folder with `info`, and a file for each skeleton.
+"""Precomputed skeletons of neuroglancer: a folder with `info`, and a file for each skeleton, or
+shards that hold many.
 
-A file holds the numbers of vertices and edges (uint32), vertices (float32 x y z) and edges (uint32,
+A skeleton is the numbers of vertices and edges (uint32), vertices (float32 x y z), edges (uint32,
 pairs of indices), and further attributes, which are not read.
 """
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from lsd.arrays.skeletons import Skeletons
 from lsd.system.atomic import replacing, write_text
 from lsd.volumes.skeletons.format import SkeletonFile, Traced
+from lsd.volumes.skeletons.shards import entries
 
 _TYPE = "neuroglancer_skeletons"
 _IDENTITY = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
@@ -37,17 +39,14 @@ class PrecomputedFolder(SkeletonFile):
         folder = _folder(path)
         assert folder is not None, "what has none is not claimed"
         info = _info(folder) or {}
-        if info.get("sharding") is not None:
-            raise ValueError(
-                "its skeletons are sharded, which is not read here; write them unsharded, such as "
-                "with cloud-volume or igneous (`--sharded` left out)"
-            )
         transform = np.array(info.get("transform", _IDENTITY), np.float64)
         if transform.shape != (12,):
             raise ValueError(f"its transform is {transform.tolist()}; wanted: 12 numbers, 3 x 4")
         vertices, edges, owners, first = [np.zeros((0, 3))], [np.zeros((0, 2), np.uint64)], [], 1
-        for skeleton, file in _files(folder):
-            points, pairs = _parsed(file)
+        sharding = info.get("sharding")
+        stored = _files(folder) if sharding is None else entries(folder, sharding)
+        for skeleton, data in stored:
+            points, pairs = _parsed(data, f"skeleton {skeleton}")
             vertices.append(points)
             edges.append(pairs.astype(np.uint64) + np.uint64(first))
             owners.append(np.full(len(points), skeleton, np.uint64))
@@ -96,24 +95,24 @@ def _folder(path: Path) -> Path | None:
     return None
 
 
-def _files(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Ids and their files, ascending."""
+def _files(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """Ids and what their files hold, ascending."""
     named = {path.name.removesuffix(".gz"): path for path in folder.iterdir() if path.is_file()}
-    return ((int(name), named[name]) for name in sorted(filter(str.isdecimal, named), key=int))
+    names = sorted(filter(str.isdecimal, named), key=int)
+    return ((int(name), named[name].read_bytes()) for name in names)
 
 
-def _parsed(path: Path) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
-    """Vertices x y z and edges, pairs of their indices."""
-    data = path.read_bytes()
+def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
+    """Vertices x y z and edges, pairs of their indices; name: for messages."""
     data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     vertices, edges = np.frombuffer(data[:8], "<u4").tolist() if len(data) >= 8 else (1, 0)
     middle, end = 8 + 12 * vertices, 8 + 12 * vertices + 8 * edges
     if len(data) < end:
         raise ValueError(
-            f"{path.name} has {len(data)} bytes; {vertices} vertices and {edges} edges take {end}"
+            f"{name} has {len(data)} bytes; {vertices} vertices and {edges} edges take {end}"
         )
     pairs = np.frombuffer(data[middle:end], "<u4").reshape(-1, 2)
     if (pairs >= vertices).any():
-        raise ValueError(f"{path.name}: edges end at vertex {pairs.max()} of {vertices}")
+        raise ValueError(f"{name}: edges end at vertex {pairs.max()} of {vertices}")
     points = np.frombuffer(data[8:middle], "<f4").reshape(-1, 3)
     return points.astype(np.float64), pairs

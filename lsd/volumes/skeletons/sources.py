@@ -1,23 +1,77 @@
-"""The skeletons of a volume of the config: of files, or known to who made the volume."""
+"""The skeletons of a volume of the config: of files, known to who made the volume, or made of its
+labels."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from funlib.geometry import Roi
+from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.spec import Volume
 from lsd.spec.kinds import behaviour
-from lsd.spec.skeletons import GeneratedSkeletons, SkeletonFiles, SkeletonSource
+from lsd.spec.skeletons import (
+    GeneratedSkeletons,
+    SkeletonFiles,
+    SkeletonsOfLabels,
+    SkeletonSource,
+)
 from lsd.spec.user_paths import with_variables
+from lsd.volumes.array import Array
 from lsd.volumes.generated import path as synthetic_path
 from lsd.volumes.reference import locate, way_out
 from lsd.volumes.skeletons.files import check_file, read_skeletons, write_skeletons
+from lsd.volumes.skeletons.from_labels import check_installed, skeletons_of
+from lsd.volumes.state import content
+
+log = logging.getLogger(__name__)
+
+# of what is made of labels: raised when the same labels give other skeletons than before
+VERSION = 1
+
+
+class Opened(Protocol):
+    """What is asked of a `lsd.volumes.volume.OpenVolume`, which knows this module."""
+
+    @property
+    def name(self) -> str:
+        """Of the volume."""
+
+    @property
+    def spec(self) -> Volume:
+        """What the config says."""
+
+    @property
+    def raw(self) -> Array:
+        """Its image."""
+
+    @property
+    def labels(self) -> Array | None:
+        """Its truth."""
+
+    @property
+    def labels_mask(self) -> Array | None:
+        """Where that is known."""
+
+    @property
+    def roi(self) -> Roi:
+        """The part that may be used, voxels."""
+
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """Of what is read, nm, z y x."""
+
+    def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Labels, and where they are known."""
 
 
 class Source(ABC):
@@ -31,8 +85,8 @@ class Source(ABC):
         """Refuses, without reading much, what could not be opened."""
 
     @abstractmethod
-    def open(self, volume: Volume, *, voxel_size: Sequence[float], data_root: Path) -> Skeletons:
-        """The skeletons, in nm of the world.  voxel_size: of the volume, nm, z y x."""
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
+        """The skeletons, in nm of the world."""
 
 
 class FilesSource(Source):
@@ -47,14 +101,13 @@ class FilesSource(Source):
         for file in self._files(data_root):
             check_file(file, unit=unit, voxel_size=voxel_size, trust=trust)
 
-    def open(self, volume: Volume, *, voxel_size: Sequence[float], data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """All files as one value."""
-        read = read_skeletons(
-            *self._files(data_root),
-            unit=self.spec.unit,
-            voxel_size=voxel_size,
-            trust=self.spec.trust,
-        )
+        # voxels are those of the files, however many are read as one
+        scale = volume.spec.scale or (1,) * len(volume.voxel_size)
+        size = [nm / n for nm, n in zip(volume.voxel_size, scale, strict=True)]
+        files, unit, trust = self._files(data_root), self.spec.unit, self.spec.trust
+        read = read_skeletons(*files, unit=unit, voxel_size=size, trust=trust)
         if self.spec.offset is None:
             return read
         return replace(read, positions=read.positions + np.asarray(self.spec.offset))
@@ -84,15 +137,83 @@ class GeneratedSource(Source):
                 "disk; name files, skeletons='neurons.nml'"
             )
 
-    def open(self, volume: Volume, *, voxel_size: Sequence[float], data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """Made where they are not there yet."""
-        assert volume.synthetic is not None, "checked when the volume was opened"
-        file = synthetic_path(volume.synthetic, data_root).with_suffix(".skeletons.npz")
+        synthetic = volume.spec.synthetic
+        assert synthetic is not None, "checked when the volume was opened"
+        file = synthetic_path(synthetic, data_root).with_suffix(".skeletons.npz")
         if not file.exists():
             from lsd.synthetic import skeletons  # loads numba, which takes a second
 
-            write_skeletons(skeletons(volume.synthetic), file)
+            write_skeletons(skeletons(synthetic), file)
         return read_skeletons(file)
+
+
+class LabelsSource(Source):
+    """Made of the labels of the volume, once, and kept in the data root."""
+
+    def __init__(self, spec: SkeletonsOfLabels) -> None:
+        self.spec = spec
+
+    def check(self, volume: Volume, *, voxel_size: Sequence[float], data_root: Path) -> None:
+        """Whether the volume has labels, and there is what makes skeletons."""
+        if volume.labels is None:
+            raise ValueError(
+                "skeletons='labels' are made of the labels of the volume, and it has none; name "
+                "labels, or files of skeletons"
+            )
+        check_installed()
+
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
+        """Made where they are not there yet for these labels."""
+        file = data_root / f"skeletons_{volume.name}_{self._digest(volume)}.npz"
+        if not file.exists():
+            log.info("volume %r: making skeletons of its labels, kept as %s", volume.name, file)
+            _write(self._made(volume), file)
+        return read_skeletons(file)
+
+    def _made(self, volume: Opened) -> Skeletons:
+        labels, known = volume.read_truth(volume.roi)
+        begin = np.multiply(volume.roi.begin, volume.voxel_size) + np.asarray(volume.raw.remainder)
+        return skeletons_of(
+            np.where(known, labels, np.uint64(0)),
+            voxel_size=volume.voxel_size,
+            offset=begin.tolist(),
+            scale=self.spec.scale,
+            constant=self.spec.constant,
+            min_size=self.spec.min_size,
+        )
+
+    def _digest(self, volume: Opened) -> str:
+        """Of all that they are made of."""
+        arrays = [array for array in (volume.labels, volume.labels_mask) if array is not None]
+        states = [
+            volume.spec.revision or content(array.source, array.layout.slices(volume.roi))
+            for array in arrays
+        ]
+        box = [tuple(volume.roi.begin), tuple(volume.roi.shape), volume.voxel_size]
+        words = [self.spec.model_dump_json(), str(volume.spec.unknown), str(box), *states]
+        return hashlib.sha256("\n".join([str(VERSION), *words]).encode()).hexdigest()[:12]
+
+
+def _write(made: Skeletons, file: Path) -> None:
+    try:
+        write_skeletons(made, file)
+    except OSError as error:
+        raise ValueError(
+            f"skeletons made of labels are kept in the data root, and {file} cannot be written: "
+            f"{error.strerror or error}; set data_root (or $LSD_DATA) to a folder that can be"
+        ) from error
+
+
+def open_skeletons(volume: Opened, *, data_root: Path) -> Skeletons:
+    """The skeletons that the spec of a volume names.  Raises ValueError, beginning with the name of
+    the volume, where they cannot be read."""
+    assert volume.spec.skeletons is not None, "the volume names some"
+    try:
+        return source_of(volume.spec.skeletons).open(volume, data_root=data_root)
+    except ValueError as error:
+        raise ValueError(f"volume {volume.name!r}: {error}") from error
 
 
 def source_of(spec: SkeletonSource) -> Source:

@@ -17,7 +17,7 @@ from lsd import spec
 from lsd.arrays.arguments import explaining_calls, per_axis
 from lsd.arrays.ids import ids
 from lsd.targets.sections import compute_for
-from lsd.targets.target import target_kind
+from lsd.targets.target import check_of_labels, target_kind
 
 # steps that a disagreement of 1 has on disk
 STEPS = 255
@@ -67,19 +67,8 @@ def disagreement(
     for channel, value in zip(predicted, values, strict=True):
         apart += np.abs(channel - value[own])
     apart /= np.float32(len(values) * (kind.activation.high - kind.activation.low))
-    is_known = known.all(axis=0)[own]
+    is_known = np.all(known[(slice(None), *own)], axis=0)
     return np.where(is_known, np.minimum(apart, 1), np.float32(0))
-
-
-def check_of_labels(target: spec.Target) -> None:
-    """ValueError for a target that is not computed from labels alone."""
-    needed = target_kind(target).arrays()
-    if needed:
-        raise ValueError(
-            f"target {target.kind!r} is computed from the array {needed[0]!r}, of which a "
-            f"segmentation says nothing; compare a head that learns from labels, such as "
-            f"descriptors"
-        )
 
 
 def as_steps(values: NDArray[np.float32]) -> NDArray[np.uint8]:
