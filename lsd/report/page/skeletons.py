@@ -17,6 +17,8 @@ from lsd.report.recorded import Json, Recorded
 # rows of a volume that a page shows: all are in evaluation.json
 ROWS = 100
 _EDITS = {"cuts": "cuts", "merges": "joins"}
+_TITLES = {"max_erl": "max ERL (nm)"}
+_NONE: Json = {}
 _EDGES = ("correct", "split", "merged", "omitted")
 
 
@@ -39,7 +41,8 @@ def skeletons(recorded: Recorded) -> str:
 def _run_lengths(volumes: Mapping[str, Json]) -> str:
     rows, columns = list[list[Content]](), dict[str, str]()
     for name, volume in volumes.items():
-        for tolerance, values in (volume["scores"] or {}).get("run_lengths", {}).items():
+        found: Mapping[str, Json] = (volume["scores"] or _NONE).get("run_lengths", {})
+        for tolerance, values in found.items():
             columns = columns or headings(RunLength, values)
             at = pointer("skeletons", "volumes", name, "scores", "run_lengths", tolerance)
             cells = [Cell(values.get(key), f"{at}/{key}") for key in columns]
@@ -51,7 +54,7 @@ def _run_lengths(volumes: Mapping[str, Json]) -> str:
 def _edits(volumes: Mapping[str, Json]) -> str:
     rows, columns = list[list[Content]](), dict[str, str]()
     for name, volume in volumes.items():
-        values = (volume["scores"] or {}).get("edits")
+        values = (volume["scores"] or _NONE).get("edits")
         if values:
             columns = columns or headings(MinCutMetric, values)
             at = pointer("skeletons", "volumes", name, "scores", "edits")
@@ -65,7 +68,7 @@ def _charts(volumes: Mapping[str, Json], threshold: float | None) -> Iterator[Ch
     """Of each volume the nERL at each tolerance, and the edits, over thresholds."""
     for name, volume in volumes.items():
         sweep = {float(key): values for key, values in volume["sweep"].items()}
-        tolerances = next(iter(sweep.values()), {}).get("run_lengths", {})
+        tolerances = next(iter(sweep.values()), _NONE).get("run_lengths", {})
         lengths = [
             Line(
                 f"nERL {tolerance}",
@@ -124,7 +127,7 @@ def _nm(value: float | None) -> Cell:
 
 def _defined() -> dict[str, str]:
     return {
-        {**score.columns}.get(name, name.replace("_", " ")): what
+        _TITLES.get(name) or score.columns.get(name) or name.replace("_", " "): what
         for score in (RunLength, MinCutMetric)
         for name, what in score.definitions.items()
     }
