@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from lsd.cli.files import load
-from lsd.evaluation.error_map import chosen_threshold, error_maps
-from lsd.evaluation.finding_sites import found_sites
+from lsd.evaluation.error_map.finding import found_sites
+from lsd.evaluation.error_map.run import chosen_threshold, error_maps
+from lsd.evaluation.error_map.suspects import Suspect, read_suspects
+from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.run import evaluate
-from lsd.evaluation.sites import Site
-from lsd.evaluation.suspects import Suspect, read_suspects
 from lsd.segmentation.results import open_results
 from lsd.spec import Config
 from lsd.spec.paths import run_folder, suspects
