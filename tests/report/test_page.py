@@ -205,7 +205,7 @@ def test_what_steps_took_and_what_the_run_is(run, page) -> None:
     [section] = page.find("section", id="seconds-and-memory")
     noted = [json.loads(line) for line in usage_file(config).read_text().splitlines()]
     assert {each["step"] for each in noted} == {"segment", "evaluate"}
-    assert all(step in section.text for step in ("segment", "evaluate", "MiB"))
+    assert all(step in section.text for step in ("segment", "evaluate", "iB"))
     text = page.text
     assert noted[0]["versions"]["numpy"] in text
     assert f"{config.data_root}/v.zarr" in text
