@@ -71,3 +71,12 @@ def test_what_has_no_value_is_no_drawing() -> None:
     assert drawn(Chart("a", "x", "y", [Line("one", (0, 1), (None, float("inf")))])) == ""
     one = drawn(Chart("a", "x", "y", [Line("one", (3,), (0.0,))]))
     assert "nan" not in one.lower()
+
+
+def test_what_is_no_number_leaves_the_rest_to_be_read() -> None:
+    """A loss that was nan once: JSON has no such number, and a browser would read none."""
+    ys = (2.0, float("nan"), float("inf"), 1.0)
+    text = drawn(Chart("loss", "iteration", "loss", [Line("total", (1, 2, 3, 4), ys)]))
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert data(read_page(text))["lines"] == [{"xs": [1, 2, 3, 4], "ys": [2.0, None, None, 1.0]}]

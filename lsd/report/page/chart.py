@@ -20,8 +20,8 @@ _MARKED = 40
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; values that are None are left out.  style: a number, another for each curve of a
-    chart."""
+    """A curve; values that are None, or no finite numbers, are left out.  style: a number, another
+    for each curve of a chart."""
 
     name: str
     xs: Sequence[float]
@@ -102,7 +102,7 @@ def _slider(chart: Chart, lines: Sequence[Line], across: _Scale) -> str:
     content = {
         "xs": xs,
         "places": [round(across(x), 2) for x in xs],
-        "lines": [{"xs": list(line.xs), "ys": list(line.ys)} for line in lines],
+        "lines": [{"xs": list(line.xs), "ys": list(map(_or_none, line.ys))} for line in lines],
     }
     rows = "".join(
         f'<tr><th scope="row"><svg class="swatch" viewBox="0 0 28 10" aria-hidden="true">'
@@ -120,8 +120,10 @@ def _slider(chart: Chart, lines: Sequence[Line], across: _Scale) -> str:
 
 
 def as_script(content: object) -> str:
-    """JSON that stands in a script element; it cannot end it."""
-    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    """JSON that stands in a script element; it cannot end it.  Numbers are finite: JSON has no
+    others, and a browser reads nothing of what holds one."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
 
 
 def number(value: float | None) -> str:
@@ -136,14 +138,16 @@ def number(value: float | None) -> str:
     return f"{value:.2e}"
 
 
+def _or_none(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _nearest(line: Line, x: float) -> float | None:
     return min(zip(line.xs, line.ys, strict=True), key=lambda point: abs(point[0] - x))[1]
 
 
 def _defined(line: Line) -> list[tuple[float, float]]:
-    return [
-        (x, y) for x, y in zip(line.xs, line.ys, strict=True) if y is not None and math.isfinite(y)
-    ]
+    return [(x, y) for x, y in zip(line.xs, map(_or_none, line.ys), strict=True) if y is not None]
 
 
 def _scales(lines: Sequence[Line], mark: float | None) -> tuple[_Scale, _Scale]:
