@@ -135,6 +135,19 @@ def test_rows_are_sorted_by_a_click(opened) -> None:
     assert orders[1] == sorted(orders[1])
 
 
+def test_what_is_undefined_is_sorted_below_all_else(opened) -> None:
+    rows = "[...document.querySelectorAll('table.sortable')[0].tBodies[0].rows]"
+    opened.run(
+        f"{rows}.forEach((row, i) => {{ const cell = row.cells[8];"
+        " delete cell.dataset.sort; if (i != 1) cell.dataset.sort = [1, 0, 3, 2][i]; })"
+    )
+    button = opened.find("table.sortable thead button")[8]
+    found = f"return {rows}.map(row => row.cells[8].dataset.sort ?? null)"
+    for order in (["3", "2", "1", None], [None, "1", "2", "3"]):
+        opened.run("arguments[0].click()", {_KEY: button})
+        assert opened.run(found) == order
+
+
 def test_on_paper_all_layers_are_seen_and_no_slider(opened) -> None:
     assert opened.printed()[:5] == b"%PDF-"
     metrics = {"media": "print"}

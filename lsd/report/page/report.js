@@ -95,7 +95,8 @@
         const down = header.getAttribute("aria-sort") !== "descending";
         all("thead th", table).forEach((other) => other.removeAttribute("aria-sort"));
         header.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const key = (row) => Number(row.cells[column].dataset.sort ?? NaN);
+        // what is undefined is below all else: compared with nothing it would leave rows unsorted
+        const key = (row) => Number(row.cells[column].dataset.sort ?? -Infinity);
         const rows = [...body.rows].sort((a, b) => (down ? key(b) - key(a) : key(a) - key(b)) || 0);
         body.append(...rows);
       });
