@@ -102,3 +102,12 @@ def _near(text: str, mean: float, deviation: float) -> bool:
     first, _, second = text.partition(" ± ")
     close = [abs(float(a) - b) < 6e-4 for a, b in ((first, mean), (second, deviation))]
     return all(close)
+
+
+def test_links_are_addresses_whatever_runs_are_called(runs) -> None:
+    folder, configs = runs
+    other, out = folder / "elsewhere" / "again #1", folder / "linked.html"
+    shutil.copytree(run_folder(configs[0]), other)
+    assert run_command(str(run_folder(configs[0])), str(other), "--out", str(out)) == 0
+    links = read_page(out.read_text(encoding="utf-8")).find("a")
+    assert "elsewhere/again%20%231/report.html" in [each.attributes["href"] for each in links]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from funlib.geometry import Roi
 
@@ -71,7 +72,7 @@ def _links(runs: Sequence[Recorded], names: Sequence[str], folder: Path) -> str:
     for run, name in zip(runs, names, strict=True):
         path = report_file(run.config)
         if path.exists():
-            at = Path(os.path.relpath(path, folder)).as_posix()
+            at = quote(Path(os.path.relpath(path, folder)).as_posix())
             entries += f'<li><a href="{escape(at)}">{escape(name)}</a></li>'
     return f'<nav aria-label="pages of the runs"><ul>{entries}</ul></nav>' if entries else ""
 
