@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from lsd.spec import Config
+from lsd.spec.paths import run_folder
 
 # points of a curve that a page shows: more are closer together than its pixels
 POINTS = 400
@@ -26,6 +29,17 @@ class Curve:
         return Curve(
             tuple(self.iterations[i] for i in chosen), tuple(self.values[i] for i in chosen)
         )
+
+
+Curves = Mapping[str, Mapping[str, Curve]]
+
+
+def curves_of(config: Config) -> Curves:
+    """The curves of a run, by stage and tag, of stages that have some."""
+    stages = (stage.name for stage in config.variant.stages)
+    return {
+        stage: curves for stage in stages if (curves := read_curves(run_folder(config) / stage))
+    }
 
 
 def read_curves(folder: Path) -> dict[str, Curve]:

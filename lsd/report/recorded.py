@@ -12,7 +12,7 @@ from typing import Any
 from lsd.evaluation.metric import words_of
 from lsd.evaluation.score import Score
 from lsd.prediction.usage_file import read_usage
-from lsd.report.curves import Curve, read_curves
+from lsd.report.curves import Curves, curves_of
 from lsd.report.neurons import Neuron, read_neurons
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, run_folder, validation_file
@@ -36,7 +36,7 @@ class Recorded:
     config: Config
     evaluation: Json
     validation: Json
-    curves: Mapping[str, Mapping[str, Curve]]
+    curves: Curves
     usage: Sequence[Json]
     neurons: Mapping[str, Sequence[Neuron]] = field(default_factory=dict)
 
@@ -71,14 +71,11 @@ def read_recorded(config: Config) -> Recorded:
     """What there is of the run of this config.  Raises ValueError for JSON that is none."""
     evaluation = _json(evaluation_file(config))
     config = evaluated_config(expand(config), evaluation)
-    stages = (stage.name for stage in config.variant.stages)
     return Recorded(
         config=config,
         evaluation=evaluation,
         validation=_json(validation_file(config)),
-        curves={
-            stage: curves for stage in stages if (curves := read_curves(run_folder(config) / stage))
-        },
+        curves=curves_of(config),
         usage=read_usage(config),
         neurons=read_neurons(config),
     )

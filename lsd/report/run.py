@@ -11,16 +11,17 @@ from funlib.geometry import Roi
 from lsd.evaluation.counting import count_volume
 from lsd.evaluation.scored_results import scored_results
 from lsd.evaluation.scores import Evaluation, VolumeScores
-from lsd.report.curves import read_curves
+from lsd.report.curves import Curves, curves_of
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
 from lsd.report.neurons import write_neurons
-from lsd.report.page.write import write_report
+from lsd.report.page.write import write_page
+from lsd.report.recorded import read_recorded
 from lsd.report.shown import windows
 from lsd.report.training_figure import draw_training
 from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config, Metric
-from lsd.spec.paths import data_root, evaluation_file, run_folder
+from lsd.spec.paths import data_root, evaluation_file, report_file, run_folder
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -43,12 +44,17 @@ class Shown:
 def draw_all(config: Config, evaluation: Evaluation) -> Shown:
     """Writes all that shows what `evaluate` found into the run's folder: the figures of
     `draw_figures`, evaluation_neurons.csv with a row for each neuron, and report.html."""
-    figures = draw_figures(config, evaluation)
     rows = write_neurons(config, evaluation)
-    return Shown([*figures, *([rows] if rows else [])], write_report(config))
+    # once: curves of a long training take many seconds to be read
+    recorded = read_recorded(config)
+    figures = draw_figures(config, evaluation, curves=recorded.curves)
+    report = write_page(recorded, report_file(config))
+    return Shown([*figures, *([rows] if rows else [])], report)
 
 
-def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
+def draw_figures(
+    config: Config, evaluation: Evaluation, *, curves: Curves | None = None
+) -> list[Path]:
     """Draws what `evaluate` found into the run's folder, each figure as PNG, and beside it as PDF
     and SVG; returns the PNG files.
 
@@ -57,6 +63,8 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     evaluation_<volume>.png: raw, truth, segmentation and their difference, for each volume that was
     scored
     training.png:            losses and validation over iterations, unless nothing was trained
+
+    curves: of training; None: those on disk
     """
     config = expand(config)
     files = [
@@ -67,10 +75,8 @@ def draw_figures(config: Config, evaluation: Evaluation) -> list[Path]:
     for scores, name in ((evaluation.skeletons, "skeletons_sweep"), (evaluation.volumes, "sweep")):
         if any(volume.sweep for volume in scores.values()):
             files.insert(0, draw_sweep(scores, evaluation.threshold, _figure(config, name)))
-    folder = run_folder(config)
-    stages = (stage.name for stage in config.variant.stages)
-    curves = {stage: read_curves(folder / stage) for stage in stages}
-    training = draw_training(curves, folder / "training.png")
+    of_training = curves_of(config) if curves is None else curves
+    training = draw_training(of_training, run_folder(config) / "training.png")
     return [*files, *([training] if training else [])]
 
 

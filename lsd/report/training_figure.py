@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsd.report.canvas import FAINT, INK, new_figure, plain, save_figure
-from lsd.report.curves import Curve
+from lsd.report.curves import Curve, Curves
 from lsd.report.figures import COLOURS, WIDTHS
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ PANELS = {"training loss": "loss/", "validation": "validation/"}
 _FIRST = ("loss/total", "validation/score")
 
 
-def draw_training(curves: Mapping[str, Mapping[str, Curve]], path: Path) -> Path | None:
+def draw_training(curves: Curves, path: Path) -> Path | None:
     """Draws a panel of losses and one of the validation for each stage; returns the file, None
-    where there is no curve.  curves: by stage and tag, as `lsd.report.curves` reads them."""
+    where there is no curve."""
     panels = [
         (f"{stage}: {title}", chosen)
         for stage, own in curves.items()

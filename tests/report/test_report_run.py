@@ -90,6 +90,20 @@ def test_all_that_is_to_be_seen(config) -> None:
     assert all(path.stat().st_size > 100 for path in found.files)
 
 
+def test_curves_of_training_are_read_once(config, monkeypatch) -> None:
+    """Those of a long training take many seconds."""
+    segment(config)
+    evaluation, read = evaluate(config), []
+
+    def noted(folder):
+        read.append(folder)
+        return {}
+
+    monkeypatch.setattr("lsd.report.curves.read_curves", noted)
+    draw_all(config, evaluation)
+    assert read == [run_folder(config) / "main"]
+
+
 def test_mutex_has_no_sweep(config) -> None:
     pytest.importorskip("mwatershed")
     far = Head(target=Affinities(neighborhood=((-1, 0, 0), (0, -1, 0), (0, 0, -2))))

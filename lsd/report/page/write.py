@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsd.report.page.one_run import page
-from lsd.report.recorded import read_recorded
+from lsd.report.recorded import Recorded, read_recorded
 from lsd.spec import Config
 from lsd.spec.paths import report_file
 from lsd.system.atomic import write_text
@@ -20,9 +20,13 @@ def write_report(config: Config, path: Path | None = None) -> Path:
     those of evaluation.json; of volumes only the sections that are shown are read.  Raises
     ValueError where JSON of the run cannot be read, OSError where the page cannot be written.
     """
-    target = report_file(config) if path is None else path
-    write_text(target, page(read_recorded(config)), durable=False)
-    return target
+    return write_page(read_recorded(config), report_file(config) if path is None else path)
+
+
+def write_page(recorded: Recorded, path: Path) -> Path:
+    """The same, of what was read."""
+    write_text(path, page(recorded), durable=False)
+    return path
 
 
 def write_comparison(configs: Sequence[Config], path: Path) -> Path:
