@@ -88,13 +88,16 @@ def forget(step: Step) -> list[str]:
     return deleted
 
 
-def forget_other(step: Step) -> None:
+def forget_other(step: Step) -> list[str]:
     """Deletes what a step of this name left that depends on something else, finished or not: of
-    results that are soon made anew."""
-    if (step.folder / "step.json").exists():
-        earlier = load_step(step.folder)
-        if step.differs(earlier):
-            forget(earlier)
+    results that are soon made anew; in what it differed, in words."""
+    if not (step.folder / "step.json").exists():
+        return []
+    earlier = load_step(step.folder)
+    differing = step.differs(earlier)
+    if differing:
+        forget(earlier)
+    return differing
 
 
 def arrays_without_successor(earlier: Path, successor: Path) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
-from lsd.blockwise.on_disk.written import forget, left
+from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import prepare, run
 from lsd.report.images import Image, images_of, segmentation_name
 from lsd.segmentation.on_disk.results import Results
@@ -56,7 +56,9 @@ class Running:
         """
         step.container.mkdir(parents=True, exist_ok=True)
         with exclusive(step.container):
-            _forget_unfinished(step)
+            # what an earlier export began is not waited for
+            if differing := forget_other(step):
+                log.info("%s is made anew: %s", step.folder, "; ".join(differing))
             prepare(step)
             create()
             self.say(str(run(step, workers=self.workers, title=f"{self.name} {step.name}")))
@@ -94,8 +96,11 @@ class ExportedVolume:
     @cached_property
     def segmentation(self) -> Image:
         """At the threshold.  Raises ValueError where it is not written."""
-        self.results.at(self.threshold)
-        return self.image(segmentation_name(self.config, self.threshold))
+        # what is on disk is what the config asks for
+        results = self.results
+        image = self.image(segmentation_name(self.config, self.threshold))
+        results.at(self.threshold)
+        return image
 
     @cached_property
     def images(self) -> dict[str, Image]:
@@ -133,15 +138,6 @@ class Exporter(ABC, Generic[Format]):
         open."""
 
 
-def _forget_unfinished(step: Step) -> None:
-    """Where something else is asked for by now, what an earlier export began is not waited for."""
-    if _is_begun(step):
-        earlier = load_step(step.folder)
-        if left(earlier) and (differing := step.differs(earlier)):
-            log.info("%s is begun anew: %s", step.folder, "; ".join(differing))
-            forget(earlier)
-
-
 def remove_other(step: Step) -> None:
     """Removes what an earlier export wrote beside the ledger of a step, where it is not what the
     step would write.  Raises ValueError where the folder holds what this program did not write."""
@@ -153,14 +149,11 @@ def remove_other(step: Step) -> None:
             f"{folder} holds what this program did not write, and is not written over: move it "
             f"elsewhere"
         )
-    differing = step.differs(load_step(step.folder)) if _is_begun(step) else ["it was not begun"]
+    is_begun = (step.folder / "step.json").exists()
+    differing = step.differs(load_step(step.folder)) if is_begun else ["it was not begun"]
     if differing:
         log.info("%s is made anew: %s", folder, "; ".join(differing))
         shutil.rmtree(folder)
-
-
-def _is_begun(step: Step) -> bool:
-    return (step.folder / "step.json").exists()
 
 
 def exporter_of(spec: ExportFormat) -> Exporter[ExportFormat]:
