@@ -18,16 +18,14 @@ from lsd.arrays.contacts import CONTACT, contacts, numbers, together
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
-from lsd.blockwise.on_disk.step import Step, step_folder
+from lsd.blockwise.on_disk.step import Step
 from lsd.objects.over_blocks import rows_of
 from lsd.objects.tables import columns_of
 from lsd.report.exports.exporter import ExportedVolume, Exporter
 from lsd.report.exports.segments import measure, without_confidence, write_tables
 from lsd.report.images import Image, ImageInput
-from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
 from lsd.spec.exports import RegionGraph
-from lsd.spec.paths import segmentation
 from lsd.volumes.array import Array
 from lsd.volumes.units import lengths
 
@@ -43,10 +41,10 @@ class RegionGraphExport(Exporter[RegionGraph]):
 
     def write(self, volume: ExportedVolume) -> list[Path]:
         """Fragments ascend; edges stand in the order in which they were found."""
-        files = write_tables(volume, "graph_fragments", lambda: [fragment_columns(volume)])
+        nodes = fragment_columns(volume)
         touching = contacts_of(volume, fragments_of(volume))
         return [
-            *files,
+            *write_tables(volume, "graph_fragments", lambda: [nodes]),
             *write_tables(volume, "graph_edges", lambda: edge_columns(volume, touching)),
         ]
 
@@ -68,14 +66,39 @@ def fragment_columns(volume: ExportedVolume) -> dict[str, NDArray[Any]]:
     return {**without_confidence(columns_of(table)), "segment": segments}
 
 
-def edge_columns(
-    volume: ExportedVolume, touching: NDArray[np.void]
-) -> Iterator[dict[str, NDArray[Any]]]:
-    """The table of edges, in pieces; touching: rows of CONTACT, ascending."""
-    folder = step_folder(segmentation(volume.config, volume.name), "edges")
+class Touching:
+    """What is between fragments, to be looked up by pairs of them; rows: of CONTACT, ascending."""
+
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self.rows = rows
+        self.ids = np.unique(np.concatenate([rows["u"], rows["v"]]))
+        self.keys = self._keys(rows)
+
+    def of(self, ends: Mapping[str, NDArray[np.uint64]]) -> NDArray[np.void]:
+        """The row of each pair u < v, of zeros where it does not touch."""
+        found = np.zeros(len(ends["u"]), CONTACT)
+        if not len(self.rows):
+            return found
+        wanted = self._keys(ends)
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        same = self.keys[place] == wanted
+        found[same] = self.rows[place[same]]
+        return found
+
+    def _keys(self, pairs: Any) -> NDArray[np.int64]:
+        """A number for each pair, ascending with it; -1 where one of the two touches nothing."""
+        ones, others = (np.searchsorted(self.ids, pairs[end]) for end in ("u", "v"))
+        known = np.ones(len(ones), np.bool_)
+        for place, end in ((ones, "u"), (others, "v")):
+            known &= self.ids[np.minimum(place, len(self.ids) - 1)] == pairs[end]
+        return np.where(known, ones * len(self.ids) + others, -1)
+
+
+def edge_columns(volume: ExportedVolume, touching: Touching) -> Iterator[dict[str, NDArray[Any]]]:
+    """The table of edges, in pieces."""
     nothing = np.empty(0, [("u", "<u8"), ("v", "<u8"), ("score", "<f4")])
     yield _columns(nothing, touching, volume.results.array)
-    for edges in edge_pieces(folder):
+    for edges in volume.results.edges() or ():
         yield _columns(edges, touching, volume.results.array)
 
 
@@ -107,24 +130,22 @@ class ContactsFunction:
         return Output(rows=contacts(source, inside=inside, begin=begin - self.array.roi.begin))
 
 
-def contacts_of(volume: ExportedVolume, image: Image) -> NDArray[np.void]:
-    """Rows of CONTACT of the ids of an image, ascending, found block by block."""
+def contacts_of(volume: ExportedVolume, image: Image) -> Touching:
+    """What is between the ids of an image, found block by block."""
     roi = image.array.roi
     shape = [min(n, _BLOCK[roi.dims]) for n in roi.shape]
     one, none = (1,) * roi.dims, (0,) * roi.dims
     grid = tile(roi, shape, step=one, context=(one, none))
     job = ContactsJob(fragments=image.as_input())
     step = volume.running.run(Step("contacts", volume.folder / "tables", grid, job, rows=CONTACT))
-    return together(rows_of(step.folder, CONTACT))
+    return Touching(together(rows_of(step.folder, CONTACT)))
 
 
-def _columns(
-    edges: NDArray[Any], touching: NDArray[np.void], array: Array
-) -> dict[str, NDArray[Any]]:
+def _columns(edges: NDArray[Any], touching: Touching, array: Array) -> dict[str, NDArray[Any]]:
     """The table of some edges."""
     u, v = edges["u"], edges["v"]
     ends = {"u": np.minimum(u, v), "v": np.maximum(u, v)}
-    rows = _found(touching, ends)
+    rows = touching.of(ends)
     dims = array.roi.dims
     faces, sums = (numbers(rows, what)[:, -dims:] for what in ("faces", "sum"))
     size = np.array(array.voxel_size)
@@ -138,28 +159,6 @@ def _columns(
     )
     places = dict(zip(("z_nm", "y_nm", "x_nm")[-dims:], place.T, strict=True))
     return {**ends, "score": edges["score"], "faces": count, **contact, **places}
-
-
-def _found(touching: NDArray[np.void], ends: Mapping[str, NDArray[np.uint64]]) -> NDArray[np.void]:
-    """The row of CONTACT of each pair, of zeros where it does not touch."""
-    rows = np.zeros(len(ends["u"]), CONTACT)
-    if not len(touching):
-        return rows
-    ids = np.unique(np.concatenate([touching["u"], touching["v"]]))
-    known, wanted = _keys(ids, touching), _keys(ids, ends)
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    same = known[place] == wanted
-    rows[same] = touching[place[same]]
-    return rows
-
-
-def _keys(ids: NDArray[np.uint64], pairs: Any) -> NDArray[np.int64]:
-    """A number for each pair, ascending with it; -1 where one of the two is none of `ids`."""
-    ones, others = (np.searchsorted(ids, pairs[end]) for end in ("u", "v"))
-    known = np.ones(len(ones), np.bool_)
-    for place, end in ((ones, "u"), (others, "v")):
-        known &= ids[np.minimum(place, len(ids) - 1)] == pairs[end]
-    return np.where(known, ones * len(ids) + others, -1)
 
 
 def networkx_graph(volume: ExportedVolume) -> networkx.Graph:
