@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lsd.spec.base import Id, Spec
+from lsd.spec.base import MOST_ID, Id, Spec
 
 # nm, z y x, or y x
 Place = tuple[float, float, float] | tuple[float, float]
-# an id, or a place in it
-Named = Id | Place
+# an id, or a place in it; 0 is where nothing is
+Named = Annotated[int, Field(gt=0, le=MOST_ID)] | Place
 
 
 class Corrections(Spec):

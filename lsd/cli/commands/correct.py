@@ -73,9 +73,12 @@ def _do(arguments: argparse.Namespace) -> None:
     from lsd.report.exports.correct import correct, training_volume
     from lsd.report.exports.run import exported_volumes
 
-    for volume in exported_volumes(config, settings, progress=say):
-        say("written:", str(correct(volume, corrections)))
-        say(f"to train on it: {training_volume(volume)}")
+    volume, *others = exported_volumes(config, settings, progress=say)
+    if others:
+        names = ", ".join(each.name for each in (volume, *others))
+        raise ConfigError(f"corrections are of one volume, and {arguments.volume!r} means {names}")
+    say("written:", str(correct(volume, corrections)))
+    say(f"to train on it: {training_volume(volume)}")
 
 
 def read_corrections(path: Path) -> Corrections:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
-from lsd.blockwise.on_disk.step import Step, step_folder
+from lsd.blockwise.on_disk.step import Step
 from lsd.evaluation.along_skeletons.cuts import EdgePiece, graphs_of
 from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
 from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
 from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import fragments_of
 from lsd.report.images import ImageInput, image_at
-from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
+from lsd.spec import Volume
 from lsd.spec.corrections import Corrections, Named
-from lsd.spec.paths import corrected, segmentation
+from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
 from lsd.volumes.array import Array
@@ -81,16 +82,29 @@ def _create(step: Step, array: Array) -> None:
 
 
 def training_volume(volume: ExportedVolume) -> str:
-    """How a config names the corrected volume, to train on it."""
-    spec, container = (
-        volume.config.dataset.volumes()[volume.name],
-        corrected(volume.config, volume.name),
+    """How a config names the corrected volume, to train on it: what is said of raw stays, what is
+    said of the truth of before goes."""
+    spec = volume.config.dataset.volumes()[volume.name]
+    container = corrected(volume.config, volume.name)
+    learnt = spec.derive(
+        labels=f"{container}:{LABELS}",
+        labels_mask=f"{container}:{MASK}",
+        **{name: _without_truth(getattr(spec, name)) for name in ("voxel_size", "offset", "axes")},
+        **dict.fromkeys(("unknown", "skeletons", "revision", "name")),
     )
-    source = f"path={spec.path!r}" if spec.path else "synthetic=..."
-    return (
-        f"Volume({source}, raw={spec.raw!r}, labels={f'{container}:{LABELS}'!r}, "
-        f"labels_mask={f'{container}:{MASK}'!r})"
-    )
+    said = [
+        f"{name}={value!r}"
+        for name, field in Volume.model_fields.items()
+        if (value := getattr(learnt, name)) != field.default or name == "raw"
+    ]
+    return f"Volume({', '.join(said)})"
+
+
+def _without_truth(value: Any) -> Any:
+    """What a volume says of its arrays, by their names or of all, without labels and their mask."""
+    if not isinstance(value, dict):
+        return value
+    return {name: of for name, of in value.items() if name not in ("labels", "labels_mask")} or None
 
 
 def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:
@@ -135,10 +149,7 @@ def _parts(volume: ExportedVolume, cuts: Sequence[Pair]) -> dict[int, int]:
     held = np.flatnonzero(np.isin(table.segments, segments))
     ids, owners = table.places.id_of(held), np.asarray(table.segments[held])
     graphs = graphs_of(
-        segments,
-        _pieces(segmentation(volume.config, volume.name)),
-        segments_of=table.look_up,
-        threshold=threshold,
+        segments, _pieces(volume.results), segments_of=table.look_up, threshold=threshold
     )
     parts: dict[int, int] = {}
     for segment, graph in zip(segments, graphs, strict=True):
@@ -148,8 +159,8 @@ def _parts(volume: ExportedVolume, cuts: Sequence[Pair]) -> dict[int, int]:
     return parts
 
 
-def _pieces(container: Path) -> Iterator[EdgePiece]:
-    for edges in edge_pieces(step_folder(container, "edges")):
+def _pieces(results: Results) -> Iterator[EdgePiece]:
+    for edges in results.edges() or ():
         yield np.stack([edges["u"], edges["v"]], axis=1), edges["score"]
 
 

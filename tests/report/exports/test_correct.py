@@ -140,6 +140,8 @@ def test_a_config_learns_from_it(config, volume) -> None:
     ("fields", "says"),
     [
         ({"joins": [[10**15, 1]]}, "is none of the"),
+        ({"joins": [[0, "first"]]}, "should be greater than 0"),
+        ({"trusted": [0]}, "should be greater than 0"),
         ({"joins": [["first", "first"]]}, "are both in fragment"),
         ({"joins": [["first", [0.0, 0.0, 0.0]]]}, "there is no fragment at"),
         ({"joins": [["first", [0.0, 0.0]]]}, "a place of this volume has 3 numbers"),
@@ -155,10 +157,35 @@ def test_what_cannot_be_is_refused(config, volume, fields, says) -> None:
         return ids.get(end, end) if isinstance(end, str) else end
 
     given = {
-        name: [[named(end) for end in pair] for pair in pairs] for name, pairs in fields.items()
+        name: [[named(end) for end in each] if isinstance(each, list) else each for each in listed]
+        for name, listed in fields.items()
     }
     with pytest.raises(ValueError, match=says):
         correct(volume, Corrections(**given))
+
+
+def test_what_is_said_of_raw_is_said_to_train_on_it(config) -> None:
+    [spec] = config.dataset.validate
+    said = spec.derive(
+        raw_range=(10.0, 90.0),
+        voxel_size={"raw": (40, 4.5, 4), "labels": (40, 4.5, 4)},
+        unknown=7,
+        region=":, 2:, :",
+        revision="first",
+    )
+    told = config.derive(dataset={"validate": (said,)})
+    [volume] = exported_volumes(told, Export(threshold=THRESHOLD), progress=lambda line: None)
+    learnt = eval(training_volume(volume), {"Volume": Volume})
+    container = corrected(config, VOLUME)
+    assert learnt == said.derive(
+        labels=f"{container}:labels",
+        labels_mask=f"{container}:labels_mask",
+        # truth of before is not what is learnt from
+        unknown=None,
+        voxel_size={"raw": (40, 4.5, 4)},
+        revision=None,
+        name=None,
+    )
 
 
 def test_as_a_command(config, tmp_path, capsys) -> None:
@@ -172,6 +199,13 @@ def test_as_a_command(config, tmp_path, capsys) -> None:
     assert end.value.code == 0, said.err
     assert "0 joins and 1 cut; 2 segments trusted" in said.out
     assert "to train on it: Volume(path='data.zarr', raw='raw', labels='" in said.out
+    [spec] = config.dataset.validate
+    two = config.derive(dataset={"validate": (spec, spec.derive(name="other"))})
+    (run_folder(config) / "config.json").write_text(two.model_dump_json())
+    with pytest.raises(SystemExit) as end:
+        main([words[0], "validate", *words[2:]])
+    assert end.value.code == 2
+    assert "corrections are of one volume, and 'validate' means " in capsys.readouterr().err
     file.write_text(json.dumps({"cut": [[1, 2]]}))
     with pytest.raises(SystemExit) as end:
         main(words)
