@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from lsd.spec.base import PerAxis, Positive, PositiveFloat, SeveralKinds, Shape, Spec
+from lsd.spec.base import OfEachAxis, PerAxis, Positive, PositiveFloat, SeveralKinds, Shape, Spec
 from lsd.spec.effect import NoEffect
 from lsd.spec.kinds import Kind
 from lsd.spec.run import Workers
@@ -86,7 +86,7 @@ class Meshes(ExportFormat):
 
     kind: Literal["meshes"] = "meshes"
     behaviour: ClassVar[str] = "lsd.report.exports.meshes:MeshExport"
-    factor: Annotated[Shape, PerAxis] = (1, 1, 1)
+    factor: Annotated[Shape, OfEachAxis] = (1, 1, 1)
     error: PositiveFloat = 40.0
 
 
@@ -94,13 +94,13 @@ class SegmentSkeletons(ExportFormat):
     """Skeletons of the segments, beside the precomputed segmentation, which shows them, and as one
     file; with kimimaro, an extra.  The volume is read whole.
 
-    suffix:   of that file: .swc is of a folder, .nml, .graphml, .json, .csv, .npz of a file
+    suffix:   of that file; SWC files hold one skeleton each
     min_size: voxels that a segment must have
     """
 
     kind: Literal["skeletons"] = "skeletons"
     behaviour: ClassVar[str] = "lsd.report.exports.skeletons:SkeletonExport"
-    suffix: str = ".nml"
+    suffix: Literal[".nml", ".graphml", ".json", ".csv", ".npz"] = ".nml"
     min_size: Positive = 1000
 
 
@@ -111,7 +111,7 @@ class Export(Spec):
     volumes:   names of volumes, or parts of the dataset; empty: those of predict.volumes
     images:    which of its arrays: raw, truth, segmentation, fragments, corrected, or heads of the
                prediction by their names
-    threshold: whose segmentation; None: that which validation picked
+    threshold: whose segmentation; None: that which validation picked, else the only one
     workers:   who does the blocks
     """
 

@@ -22,12 +22,12 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.report.exports.exporter import ExportedVolume, Exporter, remove_other
-from lsd.report.exports.precomputed import folder_of, write_precomputed
+from lsd.report.exports.precomputed import written_below
 from lsd.report.images import ImageInput, level_of
-from lsd.spec.exports import Meshes, Precomputed
+from lsd.spec.exports import Meshes
 from lsd.system.atomic import replacing, write_text
 from lsd.volumes.levels import Factor
-from lsd.volumes.precomputed import keys_of, note_in_info
+from lsd.volumes.precomputed import note_in_info
 
 # rows: a segment that has a surface in the block
 MESHED = np.dtype([("id", "<u8")])
@@ -37,8 +37,7 @@ _FOLDER = "mesh"
 
 
 class MeshExport(Exporter[Meshes]):
-    """A folder `mesh` in that of the precomputed segmentation, which is written if it is not
-    there."""
+    """A folder `mesh` in that of the precomputed segmentation, which is written, too."""
 
     def write(self, volume: ExportedVolume) -> list[Path]:
         """Surfaces of all segments."""
@@ -46,9 +45,7 @@ class MeshExport(Exporter[Meshes]):
         if image.array.roi.dims != 3:
             raise ValueError("surfaces are of volumes, and this one is a plane; leave meshes out")
         check_installed()
-        folder = folder_of(volume, image)
-        if not keys_of(folder):
-            write_precomputed(volume.running, image, folder, Precomputed())
+        folder = written_below(volume)
         job = MeshJob(image=image.as_input(), factor=self.spec.factor, error=self.spec.error)
         step = _step(folder / _FOLDER, job, level_of(image.array, job.factor, "labels").roi)
         remove_other(step)

@@ -47,6 +47,16 @@ def folder_of(volume: ExportedVolume, image: Image) -> Path:
     return volume.folder / f"{image.name.replace('/', '_')}.precomputed"
 
 
+def written_below(volume: ExportedVolume) -> Path:
+    """The folder of the precomputed segmentation of a volume, for what lies in it beside the
+    voxels.  It is written where it is not there, not whole or of other data, as it was asked for
+    before."""
+    folder = folder_of(volume, volume.segmentation)
+    asked = [ScaleJob.model_validate(step.job.record()).spec for step in steps_of(folder)]
+    spec = asked[0] if asked else Precomputed()
+    return write_precomputed(volume.running, volume.segmentation, folder, spec)
+
+
 def write_precomputed(running: Running, image: Image, folder: Path, spec: Precomputed) -> Path:
     """Writes an image to a folder, what of it is not there yet; returns the folder.
 
@@ -59,6 +69,9 @@ def write_precomputed(running: Running, image: Image, folder: Path, spec: Precom
         for factor, scale in scales.items()
     ]
     _remove_others(folder, steps)
+    # first: whenever this is stopped, what lies there is known to be of this program
+    for step in steps:
+        step.save()
     # before a block is written: `info` lists the scales, finest first
     for scale in scales.values():
         array = image.array
@@ -122,6 +135,11 @@ def _fits(image: Image, factor: Factor, spec: Precomputed) -> bool:
 
 def _scale(image: Image, factor: Factor, spec: Precomputed) -> Scale:
     array = image.array
+    if len(spec.chunk) < array.roi.dims:
+        raise ValueError(
+            f"chunk {spec.chunk} is of {len(spec.chunk)} axes, {array.name} of {array.roi.dims}; "
+            f"give z y x"
+        )
     sizes = [float(exact(nm) * f) for nm, f in zip(array.voxel_size, factor, strict=True)]
     voxel_size, roi = space_of(sizes, covering(array.roi, factor))
     chunk = (1, *spec.chunk[-2:]) if array.roi.dims == 2 else spec.chunk
@@ -165,5 +183,6 @@ def _remove_others(folder: Path, steps: Sequence[Step]) -> None:
         log.info("%s is made anew: %s", folder, "; ".join(differing))
         for key in there:
             shutil.rmtree(folder / key, ignore_errors=True)
-        shutil.rmtree(folder / "blocks", ignore_errors=True)
+        # last what tells whose it is
         (folder / "info").unlink(missing_ok=True)
+        shutil.rmtree(folder / "blocks", ignore_errors=True)

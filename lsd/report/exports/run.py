@@ -9,10 +9,9 @@ from pathlib import Path
 from lsd.blockwise.running.checked import check_workers
 from lsd.report.exports.exporter import ExportedVolume, Running, exporter_of
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.threshold import picked
+from lsd.segmentation.threshold import chosen
 from lsd.spec import Config
 from lsd.spec.exports import Export
-from lsd.system.commands import typed
 from lsd.volumes.find import expand
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,8 @@ def export(
     Blocks are done by settings.workers, and what is done stays done: stopped, the same call goes
     on.  progress: called with a line about what was done.
     Raises ValueError where a volume has no segmentation, or one that is not what the config would
-    give, and where no threshold is named and none was picked; BlocksFailed where blocks failed.
+    give, and where no threshold is named or picked, and there are several; BlocksFailed where
+    blocks failed.
     """
     return [
         file
@@ -56,13 +56,8 @@ def exported_volumes(
 
 
 def chosen_threshold(config: Config, asked: float | None) -> float | None:
-    """The threshold that is asked for, else that which validation picked; None of a decoder without
-    thresholds.  Raises ValueError where there is neither."""
+    """The threshold that is asked for, else that which validation picked, else the only one; None
+    of a decoder without thresholds.  Raises ValueError where there is none."""
     if not decoder_of(config.segment).has_thresholds:
         return None
-    threshold = picked(config) if asked is None else asked
-    if threshold is None:
-        raise ValueError(
-            f"validation picked no threshold yet; name one, or run {typed('evaluate')} first"
-        )
-    return threshold
+    return chosen(config, asked, field="the threshold of the export")

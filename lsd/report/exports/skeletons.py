@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.report.exports.exporter import ExportedVolume, Exporter
-from lsd.report.exports.precomputed import folder_of, write_precomputed
-from lsd.spec.exports import Precomputed, SegmentSkeletons
+from lsd.report.exports.precomputed import written_below
+from lsd.spec.exports import SegmentSkeletons
 from lsd.system.memory import available
 from lsd.volumes.array import Array
-from lsd.volumes.precomputed import keys_of, note_in_info
+from lsd.volumes.precomputed import note_in_info
 from lsd.volumes.skeletons import write_skeletons
-from lsd.volumes.skeletons.from_labels import skeletons_of
+from lsd.volumes.skeletons.from_labels import check_installed, skeletons_of
 from lsd.volumes.units import lengths
 
 _FOLDER = "skeletons"
@@ -22,17 +23,22 @@ _PER_VOXEL = 24
 
 class SkeletonExport(Exporter[SegmentSkeletons]):
     """A file of all lines, and a folder `skeletons` in that of the precomputed segmentation, which
-    is written if it is not there."""
+    is written, too."""
 
     def write(self, volume: ExportedVolume) -> list[Path]:
         """Lines of all segments that are large enough."""
         image = volume.segmentation
+        if image.array.roi.dims != 3:
+            raise ValueError(
+                "center lines are of volumes, and this one is a plane; leave skeletons out"
+            )
+        check_installed()
         file = volume.folder / f"skeletons{self.spec.suffix}"
+        folder = written_below(volume)
         made = made_of(image.array, min_size=self.spec.min_size)
         write_skeletons(made, file, voxel_size=image.array.voxel_size)
-        folder = folder_of(volume, image)
-        if not keys_of(folder):
-            write_precomputed(volume.running, image, folder, Precomputed())
+        # of an earlier segmentation there may be others
+        shutil.rmtree(folder / _FOLDER, ignore_errors=True)
         write_skeletons(made, folder / _FOLDER)
         note_in_info(folder, {"skeletons": _FOLDER})
         volume.running.say(f"{len(set(made.skeleton_ids.tolist()))} skeletons, {len(made)} nodes")

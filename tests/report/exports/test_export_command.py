@@ -42,7 +42,9 @@ def test_formats_and_overrides_stand_side_by_side(config, capsys, tmp_path) -> N
         (('{"kind": "precomputed", "shards": 2}',), 2, "shards"),
         (('{"kind"',), 2, "is no JSON"),
         (("--workers=-1",), 2, "workers"),
-        ((), 1, "validation picked no threshold yet; name one, or run `"),
+        (('{"kind": "skeletons", "suffix": ".swc"}',), 2, "suffix"),
+        (('{"kind": "meshes", "factor": [2, 2]}',), 2, "give z, y and x"),
+        ((), 1, "are 0.28, 0.29, 0.6; set one, or run `"),
         (("--volumes=other", "--threshold=0.6"), 1, "other"),
     ],
 )

@@ -8,6 +8,7 @@ import tifffile
 from funlib.geometry import Roi
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
+import lsd.segmentation.run as segmenting
 from lsd.report.exports.meshes import surfaces_of
 from lsd.report.exports.run import export
 from lsd.report.exports.skeletons import made_of
@@ -49,6 +50,21 @@ def test_ome_zarr(config) -> None:
     lines = []
     export(config, settings, progress=lines.append)
     assert all("all done before" in line for line in lines)
+
+
+def test_a_pyramid_that_was_begun_gives_way_to_another(tmp_path) -> None:
+    config = segmented_run(tmp_path)
+    settings = Export(formats=OmeZarr(levels=3), threshold=THRESHOLD)
+    [folder] = export(config, settings)
+    [done] = folder.parents[1].glob("blocks/*level1/*.done")
+    # as if it had been stopped before its only block
+    done.write_bytes(b"")
+    other = config.derive(segment={"fragments": {"min_seed_distance": 1}})
+    segmenting.segment(other, progress=lambda line: None)
+    export(other, settings)
+    labels, _ = labels_of(config)
+    found = open_array(folder.parents[1], f"segmentation/{THRESHOLD}")
+    np.testing.assert_array_equal(found.read(found.roi), labels)
 
 
 def test_tiff(config) -> None:
@@ -120,7 +136,13 @@ def test_center_lines(config, tmp_path) -> None:
     pytest.importorskip("kimimaro")
     pytest.importorskip("tensorstore")
     settings = Export(formats=SegmentSkeletons(min_size=20, suffix=".npz"), threshold=THRESHOLD)
+    stale = exported(config, VOLUME) / f"segmentation_{THRESHOLD}.precomputed/skeletons/999999"
+    stale.parent.mkdir(parents=True)
+    # as an earlier segmentation may have left
+    stale.write_bytes(b"")
     file, folder = export(config, settings)
+    assert not stale.exists()
+    assert stale.parent == folder
     labels, array = labels_of(config)
     made, shown = read_skeletons(file), read_skeletons(folder)
     assert len(made)

@@ -8,14 +8,16 @@ from funlib.geometry import Roi
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 from lsd.report.exports.exporter import Running
-from lsd.report.exports.precomputed import write_precomputed
-from lsd.report.exports.run import export
+from lsd.report.exports.precomputed import write_precomputed, written_below
+from lsd.report.exports.run import export, exported_volumes
 from lsd.report.images import image_at, images_of
+from lsd.segmentation.run import segment
 from lsd.spec import Workers
 from lsd.spec.exports import Export, Precomputed
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.precomputed import create_scale
 
 tensorstore = pytest.importorskip("tensorstore")
 SMALL = Precomputed(chunk=(4, 8, 8))
@@ -141,10 +143,49 @@ def test_what_is_not_there_is_told(config) -> None:
         export(config, Export(images=("lsds",), threshold=THRESHOLD))
     with pytest.raises(ValueError, match=r"no 'segmentation/0.31' that is whole.*0.28.*thresholds"):
         export(config, Export(threshold=0.31))
-    with pytest.raises(ValueError, match="validation picked no threshold yet; name one"):
+    with pytest.raises(
+        ValueError, match=r"the export is not set, none is picked, .* are 0.28, 0.29, 0.6; set one"
+    ):
         export(config, Export())
     with pytest.raises(ValueError, match=r"a shard is 2, 4, 8 \.\. chunks a side, got 3; take 2"):
         Precomputed(sharded=True, shard=3)
+    with pytest.raises(ValueError, match=r"chunk \(8, 8\) is of 2 axes, .* of 3; give z y x"):
+        export(config, Export(formats=Precomputed(chunk=(8, 8)), threshold=THRESHOLD))
+
+
+def test_what_was_stopped_before_a_block_was_written_goes_on(tmp_path, monkeypatch) -> None:
+    """What lies there is known to be of this program, and not refused."""
+    config, made = segmented_run(tmp_path), []
+
+    def stopped(*arguments, **options):
+        if made:
+            raise KeyboardInterrupt
+        made.append(create_scale(*arguments, **options))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lsd.report.exports.precomputed.create_scale", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            export(config, Export(formats=SMALL, threshold=THRESHOLD))
+    [folder] = export(config, Export(formats=SMALL, threshold=THRESHOLD))
+    array = open_array(segmentation(config, VOLUME), f"segmentation/{THRESHOLD}")
+    found = opened(folder, 0)[..., 0].read().result().T
+    np.testing.assert_array_equal(found, array.read(array.roi))
+
+
+def test_what_lies_beside_the_voxels_is_of_the_same_segmentation(tmp_path) -> None:
+    """Surfaces of one segmentation are not shown with the voxels of an earlier one."""
+    config = segmented_run(tmp_path)
+    [folder] = export(config, Export(formats=SHARDED, threshold=THRESHOLD))
+    before = opened(folder, 0)[..., 0].read().result().T
+    other = config.derive(segment={"fragments": {"min_seed_distance": 1}})
+    segment(other, progress=lambda line: None)
+    [volume] = exported_volumes(other, Export(threshold=THRESHOLD), progress=lambda line: None)
+    assert written_below(volume) == folder
+    array = open_array(segmentation(config, VOLUME), f"segmentation/{THRESHOLD}")
+    labels = array.read(array.roi)
+    assert (before != labels).any()
+    np.testing.assert_array_equal(opened(folder, 0)[..., 0].read().result().T, labels)
+    assert "sharding" in (folder / "info").read_text(), "as it was asked for before"
 
 
 @pytest.mark.parametrize("spec", [Precomputed(chunk=(8, 8)), SHARDED])
