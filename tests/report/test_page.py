@@ -19,7 +19,7 @@ from lsd.report.colours import colours
 from lsd.report.page.write import write_report
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
-from lsd.spec.paths import config_file, evaluation_file, prediction, usage_file
+from lsd.spec.paths import config_file, evaluation_file, prediction, segmentation, usage_file
 from lsd.volumes import array as arrays
 from lsd.volumes.array import open_array
 from lsd.volumes.volume import open_volume
@@ -239,6 +239,21 @@ def test_what_is_gone_is_said_in_its_place(tmp_path) -> None:
     page = read_page(write_report(config).read_text(encoding="utf-8"))
     assert "v.zarr" in page.find("section", id="sections")[0].text
     assert numbers(page), "scores are there nonetheless"
+
+
+def test_sites_whose_segmentation_is_gone_have_their_words(tmp_path) -> None:
+    config, _, _ = make(tmp_path)
+    sites = json.loads(evaluation_file(config).read_text())["sites"]
+    path = segmentation(config, "v_validate")
+    path.rename(path.with_suffix(".gone"))
+    page = read_page(write_report(config).read_text(encoding="utf-8"))
+    [section] = page.find("section", id="error-sites")
+    assert "here is no segmentation of volume 'v_validate'" in section.text
+    listed = [site for site in sites if site["volume"] == "v_validate"]
+    shown = section.find("li", class_="site")[: len(listed)]
+    for element, site in zip(shown, listed, strict=True):
+        assert all(str(one) in element.text for one in [*site["truth"], *site["segments"]])
+        assert not element.find("img")
 
 
 def test_a_run_that_was_evaluated_on_other_volumes_than_it_was_trained_with(tmp_path) -> None:

@@ -151,13 +151,17 @@ def _sites(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
 def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
     if not found:
         return paragraph("No error was found.")
-    layer = segmentation_layer(recorded, volume.name)
-    drawn: list[tuple[Site, SitePicture | None]] = [
-        (site, draw_site(site, volume, layer)) for site in found[:SITES]
-    ]
-    left = len(found) - len(drawn)
+    shown, why = found[:SITES], ""
+    pictures: list[SitePicture | None] = [None] * len(shown)
+    try:
+        layer = segmentation_layer(recorded, volume.name)
+        pictures = [draw_site(site, volume, layer) for site in shown]
+    except (ValueError, OSError) as error:
+        why = reason(error)
+    left = len(found) - len(shown)
     more = f"{left} more, which cost less, are in evaluation_sites.csv." if left else ""
-    return sites.sites(drawn) + paragraph(more, note=True)
+    listed = sites.sites(list(zip(shown, pictures, strict=True)))
+    return listed + paragraph(why, note=True) + paragraph(more, note=True)
 
 
 def _neurons(recorded: Recorded) -> str:
