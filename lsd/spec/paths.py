@@ -73,9 +73,9 @@ def corrected(config: Config, volume: str) -> Path:
     return run_folder(config) / "corrected" / f"{volume}.zarr"
 
 
-def viewer_state(config: Config) -> Path:
-    """The state of the viewer, from which it comes up again as it was."""
-    return run_folder(config) / "viewer.json"
+def viewer_state(config: Config, volume: str) -> Path:
+    """The state of the viewer of a volume, from which it comes up again as it was."""
+    return run_folder(config) / "viewer" / f"{volume}.json"
 
 
 def usage_file(config: Config) -> Path:

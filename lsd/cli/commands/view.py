@@ -2,8 +2,8 @@
 skeletons and error sites, read from disk as they are looked at.
 
 It prints an address, which a browser of this machine opens, and serves it until Ctrl-C.  How layers
-are set, where one is and what one notes is kept in runs/NAME/viewer.json, and comes up again.  On
-another machine, `ssh -L PORT:localhost:PORT` with --port PORT brings the address here.
+are set, where one is and what one notes is kept in runs/NAME/viewer/VOLUME.json, and comes up
+again.  On another machine, `ssh -L PORT:localhost:PORT` with --port PORT brings the address here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from lsd.cli.command import guarded, quiet_libraries, say
 from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.cli.run_folder import run_config
-from lsd.spec.paths import viewer_state
 
 
 @may_be_closed()
@@ -52,7 +51,7 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
     add("--screenshot", type=Path, metavar="FILE",
         help="take a picture (PNG) by a browser that nobody sees, and end")  # fmt: skip
     add("--state", type=Path, metavar="FILE",
-        help="where the state is kept (default: RUN/viewer.json)")  # fmt: skip
+        help="where the state is kept (default: RUN/viewer/VOLUME.json)")  # fmt: skip
     add("--host", default="127.0.0.1", metavar="ADDRESS",
         help="that is listened at (default: %(default)s, this machine alone)")  # fmt: skip
     add("--port", type=int, default=0, metavar="N", help="default: one that is free")
@@ -70,13 +69,7 @@ def _do(arguments: argparse.Namespace) -> None:
     from lsd.report.viewer.browser import screenshot
     from lsd.report.viewer.run import view
 
-    viewing = view(
-        config,
-        *volumes,
-        file=arguments.state or viewer_state(config),
-        host=arguments.host,
-        port=arguments.port,
-    )
+    viewing = view(config, *volumes, file=arguments.state, host=arguments.host, port=arguments.port)
     if arguments.screenshot:
         screenshot(viewing.viewer, arguments.screenshot)
         say("written:", str(arguments.screenshot))

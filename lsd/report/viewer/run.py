@@ -16,7 +16,7 @@ from lsd.report.viewer.state import as_it_was, first_state, save, saved
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config
-from lsd.spec.paths import data_root, evaluation_file, suspects
+from lsd.spec.paths import data_root, evaluation_file, suspects, viewer_state
 from lsd.volumes.find import expand
 from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import open_volume
@@ -60,7 +60,7 @@ def view(
     config: Config,
     volume: str | None = None,
     *,
-    file: Path,
+    file: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Viewing:
@@ -68,7 +68,8 @@ def view(
     corrected, skeletons and error sites, in nm, read from disk as they are looked at.
 
     volume: by its name; None: the first one that was predicted
-    file:   state to begin with, where it is there, and to be kept
+    file:   state to begin with, where it is there, and to be kept; None: that of the volume in the
+            run's folder
     host, port: the address that is listened at; port 0: any that is free
     Raises ValueError where neuroglancer is not installed, or there is no such volume.
     """
@@ -78,6 +79,7 @@ def view(
     array = images["raw"].array
     layers = [*_layers(config, name, images)]
     state = first_state(layers, array, title=f"{config.name}: {name}")
+    file = file or viewer_state(config, name)
     library.set_server_bind_address(host, port)
     viewer = library.Viewer()
     viewer.set_state(as_it_was(state, saved(file)))

@@ -121,6 +121,18 @@ def test_the_state_comes_up_again(config, viewing) -> None:
     assert len(again.viewer.volume_manager.volumes) == len(viewing.viewer.volume_manager.volumes)
 
 
+def test_each_volume_has_a_state_of_its_own(config) -> None:
+    """Places and chosen segments of one mean nothing in another."""
+    one = view(config)
+    with one.viewer.txn() as state:
+        state.position = [3, 4, 5]
+    one.keep()
+    other = view(config, "data_test")
+    assert other.viewer.state.position.tolist() == [14, 10, 11]
+    assert view(config, VOLUME).viewer.state.position.tolist() == [3, 4, 5]
+    assert {one.file.name, other.file.name} == {f"{VOLUME}.json", "data_test.json"}
+
+
 def test_what_is_refused(config, tmp_path) -> None:
     with pytest.raises(ValueError, match=f"no volume 'other'; there are: {VOLUME}"):
         view(config, "other", file=tmp_path / "viewer.json")

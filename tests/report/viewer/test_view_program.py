@@ -31,7 +31,8 @@ def test_it_is_served_until_it_is_interrupted(tmp_path) -> None:
             program.send_signal(signal.SIGINT)
         _, told = program.communicate(timeout=60)
     assert program.returncode == 130, told
-    assert str(folder / "viewer.json") in said
+    state = folder / "viewer" / f"{VOLUME}.json"
+    assert str(state) in said
     assert "the same command brings it up again as it was" in told
-    layers = json.loads((folder / "viewer.json").read_text())["layers"]
+    layers = json.loads(state.read_text())["layers"]
     assert [layer["name"] for layer in layers][:2] == ["raw", "truth"]
