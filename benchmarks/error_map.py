@@ -7,7 +7,7 @@ places that are drawn at random from all segmented voxels.  What is found lies i
 runs/<name>/error_map/found.json:
 
     python -m benchmarks error_map -c config/examples/fib25_mtlsd.py predict.volumes=validate
-    python -m benchmarks error_map -c my_config.py error_map.cell=160 --near 200
+    python -m benchmarks error_map -c my_config.py error_map.cell=160 --near 160
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 
 from lsd.cli.files import load
-from lsd.evaluation.error_map import chosen_threshold, error_maps
-from lsd.evaluation.finding_sites import found_sites
+from lsd.evaluation.error_map.finding import found_sites
+from lsd.evaluation.error_map.run import chosen_threshold, error_maps
+from lsd.evaluation.error_map.suspects import Suspect, read_suspects
+from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.run import evaluate
-from lsd.evaluation.sites import Site
-from lsd.evaluation.suspects import Suspect, read_suspects
 from lsd.segmentation.results import open_results
 from lsd.spec import Config
 from lsd.spec.paths import run_folder, suspects
 from lsd.volumes.units import lengths
 
 # nm that a suspect may lie from an error, and how many times places are drawn at random
-NEAR, DRAWS = 160.0, 20
+NEAR, DRAWS = 80.0, 20
 # bits that an error must cost: crumbs along jagged borders are none
 WORTH = 1e-4
 

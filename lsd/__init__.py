@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lsd import spec as spec
+    from lsd.evaluation.error_sites.placing import error_sites as error_sites
     from lsd.evaluation.partition import compare as compare
-    from lsd.evaluation.placing import error_sites as error_sites
     from lsd.losses.modules import EmbeddingLoss as EmbeddingLoss
     from lsd.losses.modules import MalisLoss as MalisLoss
     from lsd.losses.modules import SupervoxelLoss as SupervoxelLoss
@@ -77,7 +77,7 @@ _HOMES = {
     "compare": "lsd.evaluation.partition",
     "consensus": "lsd.targets.occupancy",
     "descriptors": "lsd.targets.descriptors",
-    "error_sites": "lsd.evaluation.placing",
+    "error_sites": "lsd.evaluation.error_sites.placing",
     "fragments": "lsd.segmentation.fragments",
     "load": "lsd.notebook.network",
     "locate": "lsd.objects.locate",

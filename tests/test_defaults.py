@@ -33,6 +33,7 @@ OTHERS = {
     "device": "None: the cores, by numba; 'auto' of the config is torch's",
     "average_precision.thresholds": "of overlap; the config's are of joining",
     "VolumeScores.__init__.sites": "sites that were found; the config's is how many are told",
+    "AlongSkeletons.__init__.sites": "as of VolumeScores",
     "Evaluation.__init__.heads": "scores that were found, by name; the config's names heads",
 }
 

@@ -20,7 +20,7 @@ from lsd.batches.augmentations.augmentation import augmentation_kind
 from lsd.batches.keys import KNOWN, RAW, At, Provider, array
 from lsd.batches.keys import LABELS as LABELS_KEY
 from lsd.batches.sources.source import EVERYWHERE
-from lsd.evaluation.at_nodes import AtNodes
+from lsd.evaluation.along_skeletons.at_nodes import AtNodes
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.partition import compare
 from lsd.evaluation.score import Score

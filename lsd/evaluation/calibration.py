@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lsd.arrays.arguments import explaining_calls
 from lsd.arrays.ids import set_voxels
 from lsd.arrays.sums import sums
-from lsd.evaluation.foreground import ForegroundScore
+from lsd.evaluation.metrics.foreground import ForegroundScore
 from lsd.evaluation.undefined import ratio
 
 BINS = 15

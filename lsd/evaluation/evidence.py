@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.skeletons import Skeletons
-from lsd.evaluation.at_nodes import joined_at_nodes
+from lsd.evaluation.along_skeletons.at_nodes import joined_at_nodes
+from lsd.evaluation.along_skeletons.nodes import nodes_of_volume, part_of_skeletons, voxels_in
 from lsd.evaluation.boundaries import read_compared
 from lsd.evaluation.counting import count_volume, overlap_table
 from lsd.evaluation.metric import scoring
-from lsd.evaluation.nodes import nodes_of_volume, part_of_skeletons, voxels_in
 from lsd.evaluation.score import Score
 from lsd.evaluation.sweep import sweep_thresholds
 from lsd.segmentation.on_disk.results import Results

@@ -10,8 +10,16 @@ from numpy.typing import ArrayLike
 from lsd.arrays.ids import ids
 from lsd.arrays.lookup import components
 from lsd.arrays.skeletons import Skeletons
-from lsd.evaluation.cuts import EdgePiece, Ids, Lines, Numbers, SegmentsOf, graphs_of, separate
-from lsd.evaluation.edit_counts import EditsPerSkeleton, MinCutMetric
+from lsd.evaluation.along_skeletons.cuts import (
+    EdgePiece,
+    Ids,
+    Lines,
+    Numbers,
+    SegmentsOf,
+    graphs_of,
+    separate,
+)
+from lsd.evaluation.along_skeletons.edit_counts import EditsPerSkeleton, MinCutMetric
 
 __all__ = ["EditsPerSkeleton", "MinCutMetric", "edits", "min_cut_metric"]
 

@@ -84,13 +84,15 @@ class Ranking:
 
 def _is_right(overlaps: Overlaps, scores: NDArray[np.float64], iou: Fraction) -> NDArray[np.bool_]:
     """Segments that take an object when each, the highest score first, takes the free one that it
-    shares the largest part of the union with."""
+    shares the largest part of the union with; of equal ones the last, as COCO's program does."""
     places = np.flatnonzero(overlaps.at_least(iou))
     contested = is_contested(overlaps, places)
     right = np.zeros(len(overlaps.segments), np.bool_)
     right[overlaps.segment[places[~contested]]] = True
     rest = places[contested]
-    order = np.lexsort((-overlaps.ious[rest], -scores[overlaps.segment[rest]]))
+    order = np.lexsort(
+        (-overlaps.object[rest], -overlaps.ious[rest], -scores[overlaps.segment[rest]])
+    )
     taken: set[int] = set()
     pairs = zip(overlaps.segment[rest][order], overlaps.object[rest][order], strict=True)
     for segment, of_object in pairs:

@@ -12,18 +12,18 @@ from typing import Any
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
+from lsd.evaluation.along_skeletons.nodes import nodes_of_volume
+from lsd.evaluation.along_skeletons.traced import skeleton_scoring
 from lsd.evaluation.earlier import keep_earlier
+from lsd.evaluation.error_sites.over_blocks import sites_of_volume
+from lsd.evaluation.error_sites.sites import Site, write_csv
 from lsd.evaluation.evidence import Evidence, has, open_evidence
 from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import scoring
-from lsd.evaluation.nodes import nodes_of_volume
 from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, AlongSkeletons, Evaluation, VolumeScores
-from lsd.evaluation.sites import Site, write_csv
-from lsd.evaluation.sites_over_blocks import sites_of_volume
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
-from lsd.evaluation.traced import skeleton_scoring
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of

@@ -9,11 +9,11 @@ from typing import Any
 from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.along_skeletons.traced import SkeletonScore
+from lsd.evaluation.error_sites.sites import Site, as_list
 from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
-from lsd.evaluation.sites import Site, as_list
 from lsd.evaluation.sweep import Sweep
-from lsd.evaluation.traced import SkeletonScore
 from lsd.spec import Part
 
 PARTS: tuple[Part, ...] = ("train", "validate", "test")

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from lsd.arrays.ids import ids
 from lsd.arrays.skeletons import Skeletons, labels_at, voxels_of
-from lsd.evaluation.run_length import EDGES, PerSkeleton, RunLength, Runs
+from lsd.evaluation.along_skeletons.run_length import EDGES, PerSkeleton, RunLength, Runs
 
 __all__ = [
     "EDGES",

@@ -36,6 +36,8 @@ def noting_usage(
     def decorated(function: Step[P, R]) -> Step[P, R]:
         @wraps(function)
         def noted(config: Config, /, *arguments: P.args, **options: P.kwargs) -> R:
+            # one that is wrong is refused in words, before anything asks for its fields
+            config = config.checked()
             if unless(config) or not is_first():
                 return function(config, *arguments, **options)
             with _noted(step, usage_file(config)):

@@ -12,7 +12,7 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
-from lsd.evaluation.sites import Site
+from lsd.evaluation.error_sites.sites import Site
 from lsd.report.colours import MERGED, SPLIT, Picture, colours, grey, magnified, overlay
 from lsd.report.layers import Layer
 from lsd.volumes.volume import OpenVolume

@@ -35,25 +35,6 @@ class Watershed(Decoder):
     behaviour: ClassVar[str] = "lsd.segmentation.decoders.watershed:WatershedDecoder"
 
 
-class Doubting(Decoder):
-    """As `Watershed`, but for joins of large regions, of which predicted descriptors are asked: how
-    much worse do they fit both regions joined than both apart?
-
-    head:    that is asked: descriptors, or any other that is learned from labels alone
-    weight:  the mean affinity between two regions counts less by so many times the mean difference
-             of its channels, each 0..1, that joining makes
-    regions: score up to which fragments are joined without being asked
-    near:    nm from the contact of two regions up to which the difference is looked at
-    """
-
-    kind: Literal["doubting"] = "doubting"
-    behaviour: ClassVar[str] = "lsd.segmentation.decoders.doubting:DoubtingDecoder"
-    head: Word = "lsds"
-    weight: NonNegativeFloat = 1.0
-    regions: Probability = 0.7
-    near: PositiveFloat = 80.0
-
-
 class MutexWatershed(Decoder):
     """Mutex watershed, by which far affinities keep apart; `segment.mutex` sets how."""
 
@@ -142,3 +123,22 @@ class Instance(Decoder):
     by: Literal["mutex", "watershed"] = "mutex"
     foreground: Word | None = None
     inside: Probability = 0.5
+
+
+class Doubting(Decoder):
+    """As `Watershed`, but for joins of large regions, of which predicted descriptors are asked: how
+    much worse do they fit both regions joined than both apart?
+
+    head:    that is asked: descriptors, or any other that is learned from labels alone
+    weight:  the mean affinity between two regions counts less by so many times the mean difference
+             of its channels, each 0..1, that joining makes
+    regions: score up to which fragments are joined without being asked
+    near:    nm from the contact of two regions up to which the difference is looked at
+    """
+
+    kind: Literal["doubting"] = "doubting"
+    behaviour: ClassVar[str] = "lsd.segmentation.decoders.doubting:DoubtingDecoder"
+    head: Word = "lsds"
+    weight: NonNegativeFloat = 1.0
+    regions: Probability = 0.7
+    near: PositiveFloat = 80.0

@@ -55,7 +55,7 @@ class Voi(Metric):
     threshold."""
 
     kind: Literal["voi"] = "voi"
-    behaviour: ClassVar[str] = "lsd.evaluation.voi:VoiMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.metrics.voi:VoiMetric"
 
 
 class ObjectDetection(Metric):
@@ -73,7 +73,7 @@ class ObjectDetection(Metric):
     """
 
     kind: Literal["objects"] = "objects"
-    behaviour: ClassVar[str] = "lsd.evaluation.objects:ObjectsMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.metrics.objects:ObjectsMetric"
     knows_background: ClassVar[bool] = True
     objective: Literal[
         "accuracy", "ranked", "precision", "recall", "f1", "sq", "pq", "aji", "best_dice"
@@ -92,7 +92,7 @@ class Benchmark(Metric):
     """
 
     kind: Literal["benchmark"] = "benchmark"
-    behaviour: ClassVar[str] = "lsd.evaluation.benchmark:BenchmarkMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.metrics.benchmark:BenchmarkMetric"
     knows_background: ClassVar[bool] = True
     objective: Literal["ap", "ap50", "ap75", "dice", "jaccard", "voi", "arand"] = "ap"
     min_size: NonNegative = 0
@@ -106,7 +106,7 @@ class ForegroundOverlap(Metric):
     """
 
     kind: Literal["foreground"] = "foreground"
-    behaviour: ClassVar[str] = "lsd.evaluation.foreground:ForegroundMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.metrics.foreground:ForegroundMetric"
     knows_background: ClassVar[bool] = True
     objective: Literal["iou", "dice", "accuracy", "precision", "recall"] = "iou"
 
@@ -122,7 +122,7 @@ class Cremi(Metric):
     """
 
     kind: Literal["cremi"] = "cremi"
-    behaviour: ClassVar[str] = "lsd.evaluation.cremi:CremiMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.metrics.cremi:CremiMetric"
     knows_background: ClassVar[bool] = True
     boundary: NonNegativeFloat = 25.0
 
@@ -141,7 +141,7 @@ class Nerl(Metric):
     """
 
     kind: Literal["nerl"] = "nerl"
-    behaviour: ClassVar[str] = "lsd.evaluation.traced:NerlMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.along_skeletons.traced:NerlMetric"
     against: ClassVar[Against] = "skeletons"
     tolerance: NonNegative = 0
     tolerance_nm: NonNegativeFloat | None = None
@@ -153,7 +153,7 @@ class Mcm(Metric):
     `lsd.evaluation.mincut.min_cut_metric`."""
 
     kind: Literal["mcm"] = "mcm"
-    behaviour: ClassVar[str] = "lsd.evaluation.traced:McmMetric"
+    behaviour: ClassVar[str] = "lsd.evaluation.along_skeletons.traced:McmMetric"
     against: ClassVar[Against] = "skeletons"
 
 

@@ -174,15 +174,21 @@ def test_validation_picks_the_threshold(traced, metric) -> None:
     assert found.chosen_on == "validation volumes: a"
     scored = found.volumes["a"].scored
     assert scored.objective == pytest.approx(objective[found.threshold])
-    drawn = draw_figures(config, found)
-    assert {path.name for path in drawn} >= {
+
+
+def test_what_is_shown(traced) -> None:
+    """Sections of a volume with labels though no voxel was counted; curves and tables."""
+    config = with_evaluate(only(traced, "a"), metric="nerl")
+    found = evaluate(config)
+    assert {path.name for path in draw_figures(config, found)} == {
         "evaluation_sweep.png",
         "evaluation_skeletons_sweep.png",
         "evaluation_a.png",
     }
-    for table in (scores_table(found), skeletons_table(found)):
-        assert "a " in table
-        assert "c " in table
+    assert "nERL  ERL (nm)" in scores_table(found)
+    table = skeletons_table(found)
+    for heading in ("nERL 5 nodes", "nERL 500 nm", "split edges", "MCM"):
+        assert heading in table
 
 
 def test_a_threshold_stays_picked_where_somebody_traced_since(config, traced) -> None:

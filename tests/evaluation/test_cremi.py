@@ -105,7 +105,7 @@ def test_perfect_and_pooled() -> None:
     assert numbers(perfect) == pytest.approx((0, 0, 0, 0), abs=1e-12)
     merged = cremi(Contingency.of(np.ones_like(truth), truth))
     pooled = perfect.pool([merged, merged])
-    assert pooled.volumes == 3
+    assert pooled.samples == 3
     assert pooled.score == pytest.approx(2 * merged.score / 3), "the mean, as cremi.org has it"
 
 

@@ -9,8 +9,8 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
-from lsd.evaluation.error_map import error_maps
-from lsd.evaluation.suspects import box_sides, read_suspects, suspects
+from lsd.evaluation.error_map.run import error_maps
+from lsd.evaluation.error_map.suspects import box_sides, read_suspects, suspects
 from lsd.segmentation.disagreement import as_steps, disagreement
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name

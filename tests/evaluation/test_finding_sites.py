@@ -2,9 +2,9 @@
 
 import pytest
 
-from lsd.evaluation.finding_sites import found_sites
-from lsd.evaluation.sites import Site
-from lsd.evaluation.suspects import Suspect
+from lsd.evaluation.error_map.finding import found_sites
+from lsd.evaluation.error_map.suspects import Suspect
+from lsd.evaluation.error_sites.sites import Site
 
 SITES = [
     Site("split", (1, 2), (9,), (5, 50), 0.6, 3, (0.0, 0.0, 0.0)),

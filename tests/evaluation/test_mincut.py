@@ -8,7 +8,7 @@ import pytest
 
 from lsd.arrays.lookup import components
 from lsd.arrays.skeletons import Skeletons
-from lsd.evaluation.cuts import EdgePiece
+from lsd.evaluation.along_skeletons.cuts import EdgePiece
 from lsd.evaluation.mincut import edits, min_cut_metric
 
 

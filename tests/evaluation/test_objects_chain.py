@@ -112,7 +112,7 @@ def test_an_evaluation_says_the_same_and_more(config) -> None:
     assert f"{score.value:.3f}" in shown[2]
     assert "accuracy50" in shown[0]
     assert f"{expected.ece():.3f}" in heads_table(evaluation)
-    sweep, section = draw_figures(config, evaluation)
+    sweep, section, _of_training = draw_figures(config, evaluation)
     assert min(path.stat().st_size for path in (sweep, section)) > 1000
     of_sweep = scores_by_heading(evaluation)
     assert of_sweep["validate accuracy50"] == score.value

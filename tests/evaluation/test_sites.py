@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.error_sites.placing import error_sites
+from lsd.evaluation.error_sites.worst import worst_parts
 from lsd.evaluation.partition import compare
-from lsd.evaluation.placing import error_sites
-from lsd.evaluation.worst import worst_parts
 
 
 def random_pair(seed, shape=(6, 9, 8), ids=5):

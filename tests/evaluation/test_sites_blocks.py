@@ -18,9 +18,9 @@ from segmented_volumes import (
     with_thresholds,
 )
 
-from lsd.evaluation.placing import error_sites
+from lsd.evaluation.error_sites.placing import error_sites
+from lsd.evaluation.error_sites.sites import read_sites
 from lsd.evaluation.run import evaluate
-from lsd.evaluation.sites import read_sites
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import Workers

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lsd.evaluation.sites import COLUMNS, Site, as_list, read_sites, write_csv
+from lsd.evaluation.error_sites.sites import COLUMNS, Site, as_list, read_sites, write_csv
 
 SITES = {
     "a": [

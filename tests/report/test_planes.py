@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.evaluation.sites import Site
+from lsd.evaluation.error_sites.sites import Site
 from lsd.report.layers import Layer, label_colours
 from lsd.report.planes import box_of, planes
 from lsd.report.site_pictures import draw_site

@@ -11,7 +11,7 @@ from lsd.spec import Config
 
 def _map(config: Config) -> None:
     """Imports late, so that a wrong config is refused at once."""
-    from lsd.evaluation.error_map import error_maps
+    from lsd.evaluation.error_map.run import error_maps
 
     say("written:", *(str(path) for path in error_maps(config)))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lsd.blockwise.on_disk.inspect import status
 from lsd.cli.survey.words import about
-from lsd.evaluation.error_map import chosen_threshold, open_compared
+from lsd.evaluation.error_map.run import chosen_threshold, open_compared
 from lsd.spec import Config
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components
 from lsd.arrays.min_cut import Arcs
-from lsd.evaluation.cuts import RegionGraph
+from lsd.evaluation.along_skeletons.cuts import RegionGraph
 
 Ids = NDArray[np.uint64]
 

@@ -11,7 +11,7 @@ from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
 from lsd.blockwise.on_disk.step import Step, step_folder
-from lsd.evaluation.cuts import EdgePiece, graphs_of
+from lsd.evaluation.along_skeletons.cuts import EdgePiece, graphs_of
 from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
 from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
 from lsd.report.exports.exporter import ExportedVolume

@@ -8,7 +8,7 @@ from html import escape
 
 from funlib.geometry import Roi
 
-from lsd.evaluation.sites import Site, read_sites
+from lsd.evaluation.error_sites.sites import Site, read_sites
 from lsd.report.layers import layers, segmentation_layer, volume_of
 from lsd.report.page import about, scores, sites
 from lsd.report.page.chart import number

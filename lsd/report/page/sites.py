@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from lsd.evaluation.sites import Site
+from lsd.evaluation.error_sites.sites import Site
 from lsd.report.page.chart import number
 from lsd.report.page.encoded import data_url
 from lsd.report.site_pictures import SitePicture

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from lsd.evaluation.edit_counts import MinCutMetric
-from lsd.evaluation.run_length import RunLength
+from lsd.evaluation.along_skeletons.edit_counts import MinCutMetric
+from lsd.evaluation.along_skeletons.run_length import RunLength
 from lsd.report.page.chart import UNDEFINED, Chart, Line, drawn
 from lsd.report.page.document import folded, paragraph
 from lsd.report.page.scores import headings

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lsd.arrays.skeletons import Skeletons
-from lsd.evaluation.sites import Site
-from lsd.evaluation.suspects import Suspect
+from lsd.evaluation.error_map.suspects import Suspect
+from lsd.evaluation.error_sites.sites import Site
 from lsd.report.images import Image
 from lsd.report.viewer.library import neuroglancer
 from lsd.report.viewer.served import dimensions, placed, served

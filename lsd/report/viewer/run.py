@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lsd.evaluation.sites import read_sites
-from lsd.evaluation.suspects import read_suspects
+from lsd.evaluation.error_map.suspects import read_suspects
+from lsd.evaluation.error_sites.sites import read_sites
 from lsd.report.images import Image, images_of, segmentation_name
 from lsd.report.viewer.layers import Layer, image_layer, site_layers, skeleton_layer, suspect_layer
 from lsd.report.viewer.library import neuroglancer

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lsd.evaluation.cuts import RegionGraph
+from lsd.evaluation.along_skeletons.cuts import RegionGraph
 from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
 
 

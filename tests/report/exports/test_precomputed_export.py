@@ -4,14 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from funlib.geometry import Roi
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
+from lsd.report.exports.exporter import Running
+from lsd.report.exports.precomputed import write_precomputed
 from lsd.report.exports.run import export
-from lsd.report.images import images_of
+from lsd.report.images import image_at, images_of
 from lsd.spec import Workers
 from lsd.spec.exports import Export, Precomputed
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
 
 tensorstore = pytest.importorskip("tensorstore")
 SMALL = Precomputed(chunk=(4, 8, 8))
@@ -141,3 +145,22 @@ def test_what_is_not_there_is_told(config) -> None:
         export(config, Export())
     with pytest.raises(ValueError, match=r"a shard is 2, 4, 8 \.\. chunks a side, got 3; take 2"):
         Precomputed(sharded=True, shard=3)
+
+
+@pytest.mark.parametrize("spec", [Precomputed(chunk=(8, 8)), SHARDED])
+def test_a_plane_is_one_section(tmp_path, spec) -> None:
+    labels = np.random.default_rng(0).integers(0, 9, (20, 37)).astype(np.uint64) << np.uint64(33)
+    roi = Roi((-3, 5), labels.shape)
+    create_array(tmp_path / "a.zarr", "a", roi=roi, voxel_size=(4, 6), dtype=np.uint64).write(
+        labels, roi
+    )
+    image = image_at(tmp_path / "a.zarr", "a", "a", "labels")
+    running = Running("plane", Workers(), lambda line: None)
+    folder = write_precomputed(running, image, tmp_path / "out", spec)
+    scale = opened(folder, 0)
+    assert scale.domain.origin == (5, -3, 0, 0)
+    np.testing.assert_array_equal(scale[:, :, 0, 0].read().result().T, labels)
+    coarse = opened(folder, 1)
+    np.testing.assert_array_equal(
+        coarse[:, :, 0, 0].read().result().T, majority(labels[None], (1, 2, 1), (0, *roi.begin))[0]
+    )

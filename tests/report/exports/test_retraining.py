@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reported_run import ROI, VOXEL_SIZE, make, truth
 
+from lsd.evaluation.error_sites.sites import read_sites
 from lsd.evaluation.partition import compare
-from lsd.evaluation.sites import read_sites
 from lsd.report.exports.correct import correct, training_volume
 from lsd.report.exports.run import exported_volumes
 from lsd.spec import Volume

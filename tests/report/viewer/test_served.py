@@ -13,7 +13,9 @@ from lsd.volumes.create import create_array
 
 neuroglancer = pytest.importorskip("neuroglancer")
 
+from lsd.report.viewer.layers import image_layer  # noqa: E402
 from lsd.report.viewer.served import ServedArray, served  # noqa: E402
+from lsd.report.viewer.state import first_state  # noqa: E402
 
 VOXEL_SIZE = (40.0, 4.5, 4.0)
 
@@ -93,3 +95,23 @@ def test_a_browser_gets_them_in_nm(tmp_path) -> None:
     with urllib.request.urlopen(address, timeout=30) as answer:
         data = np.frombuffer(answer.read(), np.uint32).reshape(2, 2, 3, order="F")
     np.testing.assert_array_equal(data, labels[1:3, 2:4, 3:6])
+
+
+def test_a_plane_has_two_axes(tmp_path) -> None:
+    raw = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    roi = Roi((-2, 4), raw.shape)
+    create_array(tmp_path / "p.zarr", "p", roi=roi, voxel_size=(6, 4), dtype=np.uint8).write(
+        raw, roi
+    )
+    plane = Image("p", open_array(tmp_path / "p.zarr", "p"), "raw", None)
+    layer = image_layer(plane, visible=True, raw_range=(0, 255))
+    viewer = neuroglancer.Viewer()
+    viewer.set_state(first_state([layer], plane.array, title="a plane"))
+    state = viewer.state
+    assert (list(state.display_dimensions), state.layout.type) == (["x", "y"], "xy")
+    assert state.position.tolist() == [8, 1]
+    [volume] = viewer.volume_manager.volumes.values()
+    assert volume.info()["voxelOffset"].tolist() == [-2, 4]
+    data, _ = volume.get_encoded_subvolume("raw", start=(1, 2), end=(3, 5), scale_key="1,1")
+    found = np.frombuffer(data, np.uint8).reshape(2, 3, order="F")
+    np.testing.assert_array_equal(found, raw[1:3, 2:5])

@@ -9,8 +9,8 @@ from PIL import Image as Picture
 from run_with_segments import VOLUME, segmented_run
 
 from lsd.cli.commands.view import main
-from lsd.evaluation.sites import Site, as_list
-from lsd.evaluation.suspects import Suspect, write_suspects
+from lsd.evaluation.error_map.suspects import Suspect, write_suspects
+from lsd.evaluation.error_sites.sites import Site, as_list
 from lsd.report.images import images_of
 from lsd.report.viewer.browser import browser, screenshot
 from lsd.spec.paths import evaluation_file, run_folder, suspects

@@ -20,8 +20,8 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
-from lsd.evaluation.error_map_blocks import ARRAY, DisagreementJob, SuspectsJob
-from lsd.evaluation.suspects import (
+from lsd.evaluation.error_map.blocks import ARRAY, DisagreementJob, SuspectsJob
+from lsd.evaluation.error_map.suspects import (
     SUSPECT,
     Suspect,
     box_sides,

@@ -12,8 +12,8 @@ import numpy as np
 from lsd import spec
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation import partition
-from lsd.evaluation.foreground import ForegroundScore, in_words
 from lsd.evaluation.metric import Background, TableMetric, refuse_nothing
+from lsd.evaluation.metrics.foreground import ForegroundScore, in_words
 from lsd.evaluation.overlaps import Overlaps, decimal
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.ranking import Ranking

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
-from lsd.evaluation.suspects import box_sides, suspects
+from lsd.evaluation.error_map.suspects import box_sides, suspects
 from lsd.segmentation.disagreement import as_steps, disagreement
 from lsd.segmentation.kernels.prediction import Prediction, range_of
 from lsd.segmentation.on_disk.segments import SegmentsInput

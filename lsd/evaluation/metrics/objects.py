@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from lsd import spec
 from lsd.arrays.contingency import Contingency
-from lsd.evaluation.foreground import ForegroundScore, in_words
 from lsd.evaluation.likeness import Likeness
 from lsd.evaluation.matching import Found, found_at
 from lsd.evaluation.metric import Background, TableMetric, refuse_nothing
+from lsd.evaluation.metrics.foreground import ForegroundScore, in_words
 from lsd.evaluation.overlaps import Overlaps, decimal
 from lsd.evaluation.ranking import Ranking
 from lsd.evaluation.score import Score, as_objective, defined

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.evaluation.error_sites.sites import Kind
+from lsd.evaluation.error_sites.worst import Part
 from lsd.evaluation.kernels import faces as kernels
-from lsd.evaluation.sites import Kind
-from lsd.evaluation.worst import Part
 
 AXES = "zyx"
 _PLACES = tuple(f"{what}_{axis}" for what in ("sum", "first", "last") for axis in AXES)

@@ -18,9 +18,9 @@ from lsd.blockwise.on_disk.grid import Block, Grid, tile
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
-from lsd.evaluation.at_nodes import AtNodes, Graph, in_roi, scored_part
+from lsd.evaluation.along_skeletons.at_nodes import AtNodes, Graph, in_roi, scored_part
+from lsd.evaluation.along_skeletons.cuts import EdgePiece, Ids
 from lsd.evaluation.counting import counted_rows, scored_roi
-from lsd.evaluation.cuts import EdgePiece, Ids
 from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.spec import Config, SkeletonScores, Spec, Volume

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from lsd.evaluation.sites import Site
-from lsd.evaluation.suspects import Suspect
+from lsd.evaluation.error_map.suspects import Suspect
+from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.undefined import ratio
 
 

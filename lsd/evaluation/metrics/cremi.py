@@ -24,7 +24,7 @@ class CremiScore(Score):
     arand: adapted Rand error, 1 - F-score of squared overlaps; segment 0 is no segment, its voxels
            are single, and each of them counts 1 / (all voxels of the volume)
     score: sqrt((voi_split + voi_merge) * arand)
-    volumes: that these are the means of
+    samples: volumes that these are the means of
     """
 
     title: ClassVar[str] = "CREMI score of cremi.org"
@@ -50,7 +50,7 @@ class CremiScore(Score):
     voi_merge: float
     arand: float
     score: float
-    volumes: int = 1
+    samples: int = 1
 
     @property
     def objective(self) -> float:
@@ -68,12 +68,12 @@ class CremiScore(Score):
     def pool(self, others: Sequence[CremiScore]) -> CremiScore:
         """The means over volumes, as cremi.org gives them for its three."""
         scores = (self, *others)
-        volumes = sum(each.volumes for each in scores)
+        samples = sum(each.samples for each in scores)
         split, merge, arand, score = (
-            sum(getattr(each, name) * each.volumes for each in scores) / volumes
+            sum(getattr(each, name) * each.samples for each in scores) / samples
             for name in ("voi_split", "voi_merge", "arand", "score")
         )
-        return CremiScore(split, merge, arand, score, volumes)
+        return CremiScore(split, merge, arand, score, samples)
 
     def __str__(self) -> str:
         return (

@@ -22,10 +22,9 @@ from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import run
 from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
 from lsd.evaluation.counting import objects_of, pieces_of, read_of_truth
-from lsd.evaluation.metric import Background
-from lsd.evaluation.placing import counted, placed
-from lsd.evaluation.sites import Site
-from lsd.evaluation.touching import (
+from lsd.evaluation.error_sites.placing import counted, placed
+from lsd.evaluation.error_sites.sites import Site
+from lsd.evaluation.error_sites.touching import (
     NEAREST,
     TOUCH,
     Aim,
@@ -35,7 +34,8 @@ from lsd.evaluation.touching import (
     together,
     touching,
 )
-from lsd.evaluation.worst import Part, scored_rows, worst_parts
+from lsd.evaluation.error_sites.worst import Part, scored_rows, worst_parts
+from lsd.evaluation.metric import Background
 from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.spec import Config, Evaluate

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from lsd.arrays.arguments import explaining_calls, per_axis
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids, set_voxels
+from lsd.evaluation.error_sites.sites import Kind, Site
+from lsd.evaluation.error_sites.touching import AXES, Aim, Voxels, nearest, touching
+from lsd.evaluation.error_sites.worst import Part, scored_rows, worst_parts
 from lsd.evaluation.metric import Background
-from lsd.evaluation.sites import Kind, Site
-from lsd.evaluation.touching import AXES, Aim, Voxels, nearest, touching
-from lsd.evaluation.worst import Part, scored_rows, worst_parts
 from lsd.spec import Evaluate
 
 _DEFAULT = Evaluate()

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 from lsd import spec
-from lsd.evaluation.at_nodes import AtNodes
-from lsd.evaluation.edit_counts import MinCutMetric
+from lsd.evaluation.along_skeletons.at_nodes import AtNodes
+from lsd.evaluation.along_skeletons.edit_counts import MinCutMetric
+from lsd.evaluation.along_skeletons.run_length import RunLength
 from lsd.evaluation.metric import MetricKind
 from lsd.evaluation.mincut import edits
-from lsd.evaluation.run_length import RunLength
 from lsd.evaluation.score import Score
 from lsd.evaluation.skeletons import Tolerance, run_lengths
 

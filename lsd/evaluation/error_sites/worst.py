@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.error_sites.sites import Kind
 from lsd.evaluation.metric import Background
-from lsd.evaluation.sites import Kind
 
 Ids = NDArray[np.uint64]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.lookup import components
 from lsd.arrays.skeletons import Skeletons
-from lsd.evaluation.cuts import EdgePiece, Ids, SegmentsOf
+from lsd.evaluation.along_skeletons.cuts import EdgePiece, Ids, SegmentsOf
 
 
 @dataclass(frozen=True, eq=False)

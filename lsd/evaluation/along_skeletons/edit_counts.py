@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lsd.evaluation.cuts import Ids, Numbers
+from lsd.evaluation.along_skeletons.cuts import Ids, Numbers
 from lsd.evaluation.score import Score
 
 

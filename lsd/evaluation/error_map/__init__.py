@@ -1,0 +1,1 @@
+"""Where a segmentation disagrees with what a network predicted; no truth is read."""

@@ -1,0 +1,1 @@
+"""The worst splits and merges of a segmentation, and where they are."""

@@ -1,0 +1,1 @@
+"""How a segmentation is scored: one file a metric."""
