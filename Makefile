@@ -1,4 +1,4 @@
-# make demo       sets up, trains, predicts, segments, evaluates on the synthetic volume: a table and a picture
+# make demo       sets up, trains, predicts, segments, evaluates on the synthetic volume: a table, a picture and a report
 # make test       sets up, lints, type-checks, tests: some minutes
 # make test-all   the same with the long tests: real volumes, killed processes, other programs' readers
 # make bench      ours beside peers, each in an environment of its own
