@@ -65,3 +65,10 @@ def test_sizes_and_totals() -> None:
         {"step": "train", "seconds": 3.5, "memory_bytes": 9},
     ]
     assert totals(usage) == {"train": (5.5, 9), "predict": (1.0, 0)}
+
+
+def test_along_skeletons_no_voxel_of_the_truth_is_scored() -> None:
+    told = counted_by(Evaluate(metric="nerl", skeletons={"outside": "omit"}))
+    assert told.startswith("Nodes of skeletons are scored")
+    assert "Voxels" not in told
+    assert told.endswith("Nodes outside of what is scored lie on background.")

@@ -23,6 +23,11 @@ _BACKGROUND = {
     "singletons": "Each voxel of segment 0 is a segment of its own.",
 }
 
+_OUTSIDE = {
+    "crop": "Nodes outside of what is scored are left out, with their edges.",
+    "omit": "Nodes outside of what is scored lie on background.",
+}
+
 
 def versions(recorded: Recorded) -> dict[str, str]:
     """Of the last time that each program was noted with; none of runs that noted nothing."""
@@ -94,7 +99,10 @@ def how_defined(recorded: Recorded) -> str:
 
 
 def counted_by(evaluate: Evaluate) -> str:
-    """Which voxels are scored, and what background is, in sentences."""
+    """Which voxels, or nodes, are scored, and what background is, in sentences."""
+    if evaluate.metric.against == "skeletons":
+        nodes = "Nodes of skeletons are scored, by the segments that they lie in; 0 is background."
+        return f"{nodes} {_OUTSIDE[evaluate.skeletons.outside]}"
     ignored = ", ".join(map(str, evaluate.left_out))
     sentences = [
         f"Voxels of the truth labelled {ignored} are left out." if ignored else "",
