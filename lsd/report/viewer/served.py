@@ -27,6 +27,8 @@ class ServedArray:
     def __init__(self, array: Array, of: Of) -> None:
         self.array, self.of = array, of
         self.shape, self.dtype = array.shape, shown_dtype(array.dtype, of)
+        # opened once: a browser asks for hundreds of parts of each
+        self._levels: dict[Factor, tuple[Array, Coordinate]] = {}
 
     def __getitem__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
         """The voxels in slices without steps."""
@@ -35,7 +37,9 @@ class ServedArray:
     def coarser(self, slices: tuple[slice, ...], factor: Factor) -> NDArray[Any]:
         """Voxels of which each stands for `factor` of the array, counted from its begin."""
         dims = len(factor)
-        level, first = _level(self.array, factor, self.of)
+        if factor not in self._levels:
+            self._levels[factor] = _level(self.array, factor, self.of)
+        level, first = self._levels[factor]
         begin = first + Coordinate(part.start for part in slices[-dims:])
         shape = Coordinate(part.stop - part.start for part in slices[-dims:])
         data = level.read(Roi(begin, shape))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from funlib.geometry import Roi
 
-from lsd.report.images import Image
+from lsd.report.images import Image, level_of
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
@@ -74,6 +74,21 @@ def test_a_crop_and_channels(tmp_path) -> None:
     for channel in range(3):
         for place, box in boxes(expected[channel, :4], (2, 2, 2)):
             np.testing.assert_allclose(coarse[(channel, *place)], box.mean(), rtol=1e-2)
+
+
+def test_levels_are_opened_once(tmp_path, monkeypatch) -> None:
+    labels = np.ones((8, 8, 8), np.uint64)
+    array = ServedArray(image(tmp_path, labels, (0, 0, 0), "labels").array, "labels")
+    opened = []
+
+    def noted(*arguments):
+        opened.append(arguments)
+        return level_of(*arguments)
+
+    monkeypatch.setattr("lsd.report.viewer.served.level_of", noted)
+    for _ in range(3):
+        array.coarser((slice(0, 2),) * 3, (2, 2, 2))
+    assert len(opened) == 1
 
 
 def test_a_browser_gets_them_in_nm(tmp_path) -> None:
