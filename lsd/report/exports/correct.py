@@ -24,9 +24,9 @@ from lsd.spec.corrections import Corrections, Named
 from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
-from lsd.volumes.array import Array
+from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array
-from lsd.volumes.units import agree, whole_voxels
+from lsd.volumes.units import agree, lengths, whole_voxels
 
 Pair = tuple[int, int]
 # voxels that are written at once, along each axis
@@ -197,7 +197,8 @@ def _id(volume: ExportedVolume, named: Named) -> int:
 
 
 def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | None:
-    """What is painted.  ValueError where it lies on other voxels than the segmentation."""
+    """What is painted.  ValueError where it lies on other voxels than the segmentation, elsewhere,
+    or does not say where."""
     if corrections.painted is None:
         return None
     array = volume.segmentation.array
@@ -207,7 +208,17 @@ def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | N
             f"{image.array.name} has voxels of {image.array.voxel_size} nm, the segmentation of "
             f"{array.voxel_size}; paint on the voxels of the segmentation"
         )
-    image.array.on_grid(array.remainder)
+    begin = lengths(array.roi.begin, array.voxel_size, array.remainder)
+    if image.array.layout.stated.offset is None and any(begin):
+        raise ValueError(
+            f"{image.array.name} does not say where it lies, and the segmentation begins at "
+            f"{begin} nm; state its offset, in zarr and HDF5 an attribute `offset`, nm, z y x"
+        )
+    if not image.array.on_grid(array.remainder).roi.intersects(array.roi):
+        raise ValueError(
+            f"{image.array.name} covers {text(image.array.roi)}, the segmentation "
+            f"{text(array.roi)}; correct its offset, nm, z y x"
+        )
     return image.as_input()
 
 

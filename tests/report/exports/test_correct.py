@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
@@ -105,6 +106,21 @@ def test_painted_labels(config, volume, tmp_path) -> None:
     np.testing.assert_array_equal(found, expected)
     mask, _ = read(corrected(config, VOLUME), "labels_mask")
     np.testing.assert_array_equal(mask, painted > 0)
+
+
+def test_what_is_painted_says_where_it_lies(config, volume, tmp_path) -> None:
+    """A file of a program that knows no offset would be taken for what begins at 0."""
+    *_, array = segments(config)
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        painted = file.create_dataset("p", data=np.ones(array.roi.shape, np.uint32))
+        painted.attrs["resolution"] = array.voxel_size
+    corrections = Corrections(painted=f"{tmp_path}/p.h5:p")
+    with pytest.raises(ValueError, match=r"does not say where it lies, .* begins at \(200.0, 0.0"):
+        correct(volume, corrections)
+    with h5py.File(tmp_path / "p.h5", "a") as file:
+        file["p"].attrs["offset"] = (20_000, 0, 8)
+    with pytest.raises(ValueError, match=r"covers .* the segmentation .* correct its offset"):
+        correct(volume, corrections)
 
 
 def test_corrections_that_were_begun_give_way_to_others(config, volume) -> None:
