@@ -16,7 +16,9 @@ from reported_run import FIRST, ROI, VOLUMES, make, make_config
 
 from lsd.evaluation.partition import compare
 from lsd.report.colours import colours
+from lsd.report.page.one_run import _no_sites
 from lsd.report.page.write import write_report
+from lsd.report.recorded import Recorded
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
 from lsd.spec.paths import config_file, evaluation_file, prediction, segmentation, usage_file
@@ -254,6 +256,21 @@ def test_sites_whose_segmentation_is_gone_have_their_words(tmp_path) -> None:
     for element, site in zip(shown, listed, strict=True):
         assert all(str(one) in element.text for one in [*site["truth"], *site["segments"]])
         assert not element.find("img")
+
+
+@pytest.mark.parametrize(
+    ("settings", "scored", "says"),
+    [
+        ({}, True, "No error was found"),
+        ({"sites": 0}, True, "were not looked for: evaluate.sites is 0"),
+        ({"metric": "nerl"}, True, "where labels are compared, and the metric is not"),
+        ({}, False, "at a threshold, and none was picked"),
+    ],
+)
+def test_why_there_are_no_sites(run, settings, scored, says) -> None:
+    config = run[0].derive(evaluate=settings)
+    told = _no_sites(Recorded(config, {}, {}, {}, []), {"scores": {"voi": 0} if scored else None})
+    assert says in told
 
 
 def test_a_run_that_was_evaluated_on_other_volumes_than_it_was_trained_with(tmp_path) -> None:

@@ -142,15 +142,26 @@ def _sites(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
         )
     found = read_sites(evaluation_file(recorded.config))
 
-    def drawn(recorded: Recorded, volume: OpenVolume, _: Json) -> str:
-        return _sites_of(recorded, volume, found.get(volume.name, []))
+    def drawn(recorded: Recorded, volume: OpenVolume, scored: Json) -> str:
+        listed = found.get(volume.name, [])
+        return _sites_of(recorded, volume, listed) if listed else _no_sites(recorded, scored)
 
     return _of_volumes(recorded, opened, drawn)
 
 
+def _no_sites(recorded: Recorded, scored: Json) -> str:
+    """Why a volume has none."""
+    settings = recorded.config.evaluate
+    if settings.metric.against != "labels":
+        return paragraph("They are looked for where labels are compared, and the metric is not.")
+    if not settings.sites:
+        return paragraph("They were not looked for: evaluate.sites is 0.")
+    if not scored["scores"]:
+        return paragraph("They are looked for at a threshold, and none was picked.")
+    return paragraph("No error was found.")
+
+
 def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
-    if not found:
-        return paragraph("No error was found.")
     shown, why = found[:SITES], ""
     pictures: list[SitePicture | None] = [None] * len(shown)
     try:
