@@ -263,7 +263,7 @@ def test_sites_whose_segmentation_is_gone_have_their_words(tmp_path) -> None:
     [
         ({}, True, "No error was found"),
         ({"sites": 0}, True, "were not looked for: evaluate.sites is 0"),
-        ({"metric": "nerl"}, True, "where labels are compared, and the metric is not"),
+        ({"metric": "nerl"}, True, "where labels are compared, and the metric is along skeletons"),
         ({}, False, "at a threshold, and none was picked"),
     ],
 )

@@ -34,9 +34,9 @@ class SkeletonExport(Exporter[SegmentSkeletons]):
             )
         check_installed()
         file = volume.folder / f"skeletons{self.spec.suffix}"
-        folder = written_below(volume)
         made = made_of(image.array, min_size=self.spec.min_size)
         write_skeletons(made, file, voxel_size=image.array.voxel_size)
+        folder = written_below(volume)
         # of an earlier segmentation there may be others
         shutil.rmtree(folder / _FOLDER, ignore_errors=True)
         write_skeletons(made, folder / _FOLDER)

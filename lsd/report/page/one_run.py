@@ -153,7 +153,9 @@ def _no_sites(recorded: Recorded, scored: Json) -> str:
     """Why a volume has none."""
     settings = recorded.config.evaluate
     if settings.metric.against != "labels":
-        return paragraph("They are looked for where labels are compared, and the metric is not.")
+        return paragraph(
+            "They are looked for where labels are compared, and the metric is along skeletons."
+        )
     if not settings.sites:
         return paragraph("They were not looked for: evaluate.sites is 0.")
     if not scored["scores"]:

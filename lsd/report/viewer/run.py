@@ -49,11 +49,15 @@ class Viewing:
     def serve(self) -> None:
         """Serves until Ctrl-C, and keeps the state whenever it was changed."""
         state = self.viewer.state
-        while True:
-            time.sleep(_LOOK)
-            if self.viewer.state != state:
-                state = self.viewer.state
-                self.keep()
+        try:
+            while True:
+                time.sleep(_LOOK)
+                if self.viewer.state != state:
+                    state = self.viewer.state
+                    self.keep()
+        finally:
+            # what was changed since the last look
+            self.keep()
 
 
 def view(

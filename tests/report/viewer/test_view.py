@@ -2,6 +2,7 @@
 
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -131,6 +132,18 @@ def test_each_volume_has_a_state_of_its_own(config) -> None:
     assert other.viewer.state.position.tolist() == [14, 10, 11]
     assert view(config, VOLUME).viewer.state.position.tolist() == [3, 4, 5]
     assert {one.file.name, other.file.name} == {f"{VOLUME}.json", "data_test.json"}
+
+
+def test_what_was_changed_last_is_kept(viewing, monkeypatch) -> None:
+    def interrupted(_):
+        with viewing.viewer.txn() as state:
+            state.position = [6, 7, 8]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lsd.report.viewer.run.time", SimpleNamespace(sleep=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        viewing.serve()
+    assert json.loads(viewing.file.read_text())["position"] == [6, 7, 8]
 
 
 def test_what_is_refused(config, tmp_path) -> None:
