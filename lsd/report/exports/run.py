@@ -60,4 +60,4 @@ def chosen_threshold(config: Config, asked: float | None) -> float | None:
     of a decoder without thresholds.  Raises ValueError where there is none."""
     if not decoder_of(config.segment).has_thresholds:
         return None
-    return chosen(config, asked, field="the threshold of the export")
+    return chosen(config, asked, field="the threshold")

@@ -144,7 +144,8 @@ def test_what_is_not_there_is_told(config) -> None:
     with pytest.raises(ValueError, match=r"no 'segmentation/0.31' that is whole.*0.28.*thresholds"):
         export(config, Export(threshold=0.31))
     with pytest.raises(
-        ValueError, match=r"the export is not set, none is picked, .* are 0.28, 0.29, 0.6; set one"
+        ValueError,
+        match=r"the threshold is not set, none is picked, .* are 0.28, 0.29, 0.6; set one",
     ):
         export(config, Export())
     with pytest.raises(ValueError, match=r"a shard is 2, 4, 8 \.\. chunks a side, got 3; take 2"):
