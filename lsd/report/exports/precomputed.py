@@ -60,8 +60,14 @@ def written_below(volume: ExportedVolume) -> Path:
 def write_precomputed(running: Running, image: Image, folder: Path, spec: Precomputed) -> Path:
     """Writes an image to a folder, what of it is not there yet; returns the folder.
 
-    What there is of another image, or of other chunks, is removed first, which is said.
+    What there is of another image, or of other chunks, is removed first, which is said.  Raises
+    ValueError where a chunk has fewer axes than the image.
     """
+    dims = image.array.roi.dims
+    if len(spec.chunk) < dims:
+        raise ValueError(
+            f"chunk {spec.chunk} is of 2 axes, {image.array.name} of {dims}; give z y x"
+        )
     source = image.as_input()
     scales = {factor: _scale(image, factor, spec) for factor in _factors(image, spec)}
     steps = [
@@ -135,11 +141,6 @@ def _fits(image: Image, factor: Factor, spec: Precomputed) -> bool:
 
 def _scale(image: Image, factor: Factor, spec: Precomputed) -> Scale:
     array = image.array
-    if len(spec.chunk) < array.roi.dims:
-        raise ValueError(
-            f"chunk {spec.chunk} is of {len(spec.chunk)} axes, {array.name} of {array.roi.dims}; "
-            f"give z y x"
-        )
     sizes = [float(exact(nm) * f) for nm, f in zip(array.voxel_size, factor, strict=True)]
     voxel_size, roi = space_of(sizes, covering(array.roi, factor))
     chunk = (1, *spec.chunk[-2:]) if array.roi.dims == 2 else spec.chunk
