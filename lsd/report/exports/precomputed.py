@@ -86,6 +86,9 @@ def write_precomputed(running: Running, image: Image, folder: Path, spec: Precom
         )
     for step in steps:
         running.run(step)
+    if any(image.array.remainder):
+        nm = ", ".join(f"{float(rest):g}" for rest in image.array.remainder)
+        running.say(f"{image.name} lies {nm} nm (z y x) before its place: scales begin at voxels")
     return folder
 
 
@@ -127,6 +130,9 @@ def _factors(image: Image, spec: Precomputed) -> list[Factor]:
     """Voxels in one of each scale, finest first, until one chunk holds all of the last."""
     array = image.array
     made: list[Factor] = [(1,) * array.roi.dims]
+    if array.image_sizes is not None:
+        # sections are images of their own, which are read as they are
+        return made
     for factor in factors(array.voxel_size, array.roi.shape, spec.levels or _MANY):
         if spec.levels is None and _fits(image, made[-1], spec):
             break

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.report.exports.exporter import ExportedVolume, Exporter
@@ -39,10 +42,16 @@ class SkeletonExport(Exporter[SegmentSkeletons]):
         folder = written_below(volume)
         # of an earlier segmentation there may be others
         shutil.rmtree(folder / _FOLDER, ignore_errors=True)
-        write_skeletons(made, folder / _FOLDER)
+        write_skeletons(beside_voxels(made, image.array), folder / _FOLDER)
         note_in_info(folder, {"skeletons": _FOLDER})
         volume.running.say(f"{len(set(made.skeleton_ids.tolist()))} skeletons, {len(made)} nodes")
         return [file, folder / _FOLDER]
+
+
+def beside_voxels(lines: Skeletons, array: Array) -> Skeletons:
+    """Lines where a precomputed volume has their voxels: it begins at a whole one."""
+    rest = np.array([float(nm) for nm in array.remainder])
+    return replace(lines, positions=lines.positions - rest)
 
 
 def made_of(array: Array, *, min_size: int) -> Skeletons:

@@ -110,13 +110,15 @@ def served(image: Image) -> Any:
             raise library.local_volume.MeshesNotSupportedForVolume
 
     channel = array.channels is not None
+    # sections that are images of their own are read as they are
+    most = 1 if array.image_sizes is not None else math.inf if _has_levels(array) else _MADE
     volume = Served(
         on_disk,
         dimensions=dimensions(array, channel=channel),
         voxel_offset=[0] * channel + [int(n) for n in array.roi.begin],
         volume_type="segmentation" if image.holds_ids else "image",
         encoding="raw",
-        max_downsampling=math.inf if _has_levels(array) else _MADE,
+        max_downsampling=most,
     )
     return placed(volume, array, channel=channel)
 

@@ -9,9 +9,10 @@ from funlib.geometry import Roi
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 import lsd.segmentation.run as segmenting
+from lsd.arrays.skeletons import Skeletons
 from lsd.report.exports.meshes import surfaces_of
 from lsd.report.exports.run import export
-from lsd.report.exports.skeletons import made_of
+from lsd.report.exports.skeletons import beside_voxels, made_of
 from lsd.spec.exports import Export, Meshes, OmeZarr, SegmentSkeletons
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
@@ -150,6 +151,18 @@ def test_center_lines(config, tmp_path) -> None:
     voxels = np.floor(made.positions / SIZE + 1e-6).astype(int) - np.array(array.roi.begin)
     np.testing.assert_array_equal(labels[tuple(voxels.T)], made.skeleton_ids)
     assert json.loads((folder.parent / "info").read_text())["skeletons"] == folder.name
+
+
+def test_center_lines_lie_in_the_voxels_that_are_shown(tmp_path) -> None:
+    """A precomputed volume begins at a whole voxel, wherever its array does."""
+    roi = Roi((5, 0, 2), (4, 4, 4))
+    array = create_array(
+        tmp_path / "a.zarr", "a", roi=roi, voxel_size=SIZE, dtype=np.uint64, remainder=(0, 1.5, 0)
+    )
+    line = Skeletons([1], [7], [[5.5 * 40, 1.5 + 0.5 * 4.5, 2.5 * 4]], np.zeros((0, 2), np.uint64))
+    shown = beside_voxels(line, array)
+    np.testing.assert_allclose(shown.positions / SIZE, [[5.5, 0.5, 2.5]])
+    assert shown.skeleton_ids.tolist() == [7]
 
 
 def test_center_lines_of_more_than_memory_are_refused(tmp_path, monkeypatch) -> None:

@@ -5,19 +5,22 @@ import json
 import numpy as np
 import pytest
 from funlib.geometry import Roi
+from image_folders import write_tree
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 from lsd.report.exports.exporter import Running
 from lsd.report.exports.precomputed import write_precomputed, written_below
 from lsd.report.exports.run import export, exported_volumes
-from lsd.report.images import image_at, images_of
+from lsd.report.images import Image, ImageInput, image_at, images_of
 from lsd.segmentation.run import segment
-from lsd.spec import Workers
+from lsd.spec import Images, Volume, Workers
 from lsd.spec.exports import Export, Precomputed
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.inputs import VolumeInput
 from lsd.volumes.precomputed import create_scale
+from lsd.volumes.volume import open_volume
 
 tensorstore = pytest.importorskip("tensorstore")
 SMALL = Precomputed(chunk=(4, 8, 8))
@@ -187,6 +190,21 @@ def test_what_lies_beside_the_voxels_is_of_the_same_segmentation(tmp_path) -> No
     assert (before != labels).any()
     np.testing.assert_array_equal(opened(folder, 0)[..., 0].read().result().T, labels)
     assert "sharding" in (folder / "info").read_text(), "as it was asked for before"
+
+
+def test_images_of_their_own_are_no_coarser(tmp_path) -> None:
+    spec = Volume(images=Images(images="mito/*/images/*.tiff"))
+    volume = open_volume(spec, name="mito", data_root=write_tree(tmp_path))
+
+    def as_input():
+        return ImageInput(of="raw", volume=VolumeInput.raw(volume, tmp_path, roi=volume.roi))
+
+    image = Image("raw", volume.raw, "raw", as_input)
+    running = Running("mito", Workers(), lambda line: None)
+    folder = write_precomputed(running, image, tmp_path / "out", SMALL)
+    assert len(json.loads((folder / "info").read_text())["scales"]) == 1
+    found = opened(folder, 0)[..., 0].read().result().T
+    np.testing.assert_array_equal(found, volume.raw.read(volume.raw.roi))
 
 
 @pytest.mark.parametrize("spec", [Precomputed(chunk=(8, 8)), SHARDED])
