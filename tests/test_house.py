@@ -3,6 +3,7 @@ rooms that know them."""
 
 import ast
 import re
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -97,6 +98,12 @@ def test_no_file_is_too_long_to_be_read_at_once(folder) -> None:
         for path in (ROOT / folder).rglob("*.py")
     }
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Their folders are no packages, so that two of one name cannot be collected."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    assert {name for name, count in names.items() if count > 1} <= {"conftest.py"}
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

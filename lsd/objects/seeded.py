@@ -25,6 +25,7 @@ from lsd.segmentation.stitching.run import write_stitched
 from lsd.spec import Config
 from lsd.spec.paths import objects
 from lsd.spec.plurals import counted
+from lsd.system.allocator import keep_freed_memory
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
 
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 
-@noting_usage("objects")
+@noting_usage("objects", before=keep_freed_memory)
 def segment_at_seeds(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Segments the objects at the located points of every volume of predict.volumes; returns the
     containers, in that order.

@@ -30,6 +30,7 @@ from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
 from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
+from lsd.system.allocator import keep_freed_memory
 from lsd.system.commands import typed
 from lsd.targets.target import channels
 from lsd.volumes.array import text
@@ -84,7 +85,7 @@ class Wanted:
         )
 
 
-@noting_usage("predict")
+@noting_usage("predict", before=keep_freed_memory)
 def predict(
     config: Config, *, workers: Workers | None = None, progress: bool | None = None
 ) -> list[Path]:

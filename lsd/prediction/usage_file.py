@@ -25,12 +25,16 @@ Step = Callable[Concatenate[Config, P], R]
 
 
 def noting_usage(
-    step: str, *, unless: Callable[[Config], bool] = lambda _: False
+    step: str,
+    *,
+    unless: Callable[[Config], bool] = lambda _: False,
+    before: Callable[[], object] = lambda: None,
 ) -> Callable[[Step[P, R]], Step[P, R]]:
     """A decorator of what does a step of a run, whose config is its first argument: notes what it
     took, also where it fails, of equal processes in the first.
 
     unless: whether another process does the step, and notes it
+    before: called before a thread begins that looks at memory, as `lsd.system.allocator` wants it
     """
 
     def decorated(function: Step[P, R]) -> Step[P, R]:
@@ -40,6 +44,7 @@ def noting_usage(
             config = config.checked()
             if unless(config) or not is_first():
                 return function(config, *arguments, **options)
+            before()
             with _noted(step, usage_file(config)):
                 return function(config, *arguments, **options)
 

@@ -13,18 +13,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """Whether, and by which signal, the run was asked to stop."""
+    """Whether, and by which signal, the run was asked to stop: its own, or one to another process
+    that shares the run."""
 
     def __init__(self) -> None:
         self.signal: str | None = None
+        self._received = False
 
     def __bool__(self) -> bool:
         return self.signal is not None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        # the second signal means: now
-        if self:
+        # the second signal means: now; that of another process, which all are sent, is none
+        if self._received:
             raise KeyboardInterrupt
+        self._received = True
         self.signal = signal.Signals(number).name
 
 

@@ -48,7 +48,7 @@ def _starts_others(config: Config) -> bool:
     return is_shared(config.train) and rank() is None
 
 
-@noting_usage("train", unless=_starts_others)
+@noting_usage("train", unless=_starts_others, before=keep_freed_memory)
 def train(config: Config, *, progress: bool = True) -> Path:
     """Trains the stages that are neither frozen nor finished; returns the best checkpoint of the
     last stage.

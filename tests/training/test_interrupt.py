@@ -22,6 +22,16 @@ def test_first_signal_is_noted_second_stops(number) -> None:
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_after_that_of_another_process_is_the_first() -> None:
+    """All processes of a run are sent one; who heard of it by another ends as orderly."""
+    with interruptible() as interrupt:
+        interrupt.signal = "a signal to another of its processes"
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.signal == "SIGTERM"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 @pytest.mark.parametrize("iterations", [1, 3])
 def test_no_process_stops_before_it_told_the_others(tmp_path, monkeypatch, iterations) -> None:
     """The signal comes right after it was asked for: whoever left alone, others would wait for."""
