@@ -14,8 +14,9 @@ from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids, set_voxels
 from lsd.evaluation.error_sites.sites import Kind, Site
 from lsd.evaluation.error_sites.touching import AXES, Aim, Voxels, nearest, touching
-from lsd.evaluation.error_sites.worst import Part, scored_rows, worst_parts
+from lsd.evaluation.error_sites.worst import Part, worst_parts
 from lsd.evaluation.metric import Background
+from lsd.evaluation.partition import ignored_labels, scored_rows
 from lsd.spec import Evaluate
 
 _DEFAULT = Evaluate()
@@ -41,7 +42,8 @@ def error_sites(
     voxel_size: nm, one value or one an axis; places are counted from the begin of the arrays
     count:      up to so many splits and so many merges
     ignore, background, mask: see `lsd.compare`
-    Raises ValueError for shapes that differ and arrays that are no ids.
+    Raises ValueError for shapes that differ, arrays that are no ids and a background that there is
+    not.
 
     >>> import lsd, numpy
     >>> truth = numpy.array([[1, 1, 1, 1, 2, 2, 2, 2]])
@@ -52,7 +54,7 @@ def error_sites(
     """
     segments, objects = ids(segmentation, "segmentation", dims=(2, 3)), ids(truth, "truth")
     table = Contingency.of(segments, objects, mask=mask)
-    ignored = list(ignore) if isinstance(ignore, Collection) else [ignore]
+    ignored = ignored_labels(ignore)
     known = set_voxels(mask, segments.shape, of="the segmentation")
     voxels = Voxels(
         segments.astype(np.uint64),

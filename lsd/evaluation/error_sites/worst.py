@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.error_sites.sites import Kind
 from lsd.evaluation.metric import Background
+from lsd.evaluation.partition import scored_rows
 
 Ids = NDArray[np.uint64]
 
@@ -61,14 +62,6 @@ def worst_parts(
             count=count,
         ),
     ]
-
-
-def scored_rows(
-    table: Contingency, *, ignore: Collection[int], background: Background
-) -> NDArray[np.bool_]:
-    """Rows of a table whose voxels are scored."""
-    used = ~np.isin(table.objects, np.array(sorted(ignore), np.uint64))
-    return np.asarray(used & (table.segments > 0) if background == "ignore" else used)
 
 
 def _worst(
