@@ -193,6 +193,17 @@ def test_without_weight_scores_are_those_of_the_watershed() -> None:
     assert doubting.scores == pytest.approx(watershed.scores, abs=1e-6)
 
 
+def test_below_regions_nothing_is_asked() -> None:
+    truth = neurons()
+    watershed = decoder_of(SETTINGS).decode(heads_of(truth), SETTINGS)
+    settings = SETTINGS.derive(decoder=Doubting(weight=8.0, regions=0.3, near=NEAR))
+    doubting = decoder_of(settings).decode(heads_of(truth), settings)
+    for threshold in (0.1, 0.2, 0.29):
+        same = watershed.segmentation(threshold) == doubting.segmentation(threshold)
+        assert same.all()
+    assert (watershed.segmentation(0.8) != doubting.segmentation(0.8)).any()
+
+
 @pytest.fixture
 def config(tmp_path):
     truth = neurons((8, 24, 36))
@@ -258,6 +269,16 @@ def test_blocks_mend_it_too_and_other_settings_are_noticed(config) -> None:
         open_results(blocks, "v")
     segment(blocks)
     assert open_results(blocks, "v")
+
+
+def test_thresholds_at_which_nothing_is_asked_are_told(config) -> None:
+    told = []
+    segment(config.derive(segment={"thresholds": (0.2, 0.25, 0.6)}), progress=told.append)
+    [line] = [line for line in told if "not asked" in line]
+    assert "segment.decoder.regions=0.3" in line
+    assert "at 0.2, 0.25 segments are those of the watershed" in line
+    with pytest.raises(ValueError, match=r"none of segment.thresholds \(0.2, 0.3\) is higher"):
+        segment(config.derive(segment={"thresholds": (0.2, 0.3)}))
 
 
 def test_mistakes_are_told_in_words(config) -> None:
