@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from lsd.arrays.groups import group_begins
 from lsd.segmentation.disagreement import disagreement
 from lsd.segmentation.kernels.linkage import Links, linkage
 from lsd.segmentation.kernels.meetings import meetings
@@ -77,9 +78,7 @@ def together(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Rows of DOUBT, in any order, as one for each pair, ascending: added in the order of their
     sums, so that the order in which blocks were done is no matter."""
     ordered = rows[np.lexsort((rows["voxels"], rows["sum"], rows["v"], rows["u"]))]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = (ordered["u"][1:] != ordered["u"][:-1]) | (ordered["v"][1:] != ordered["v"][:-1])
-    first = np.flatnonzero(is_first)
+    first = group_begins(ordered["u"], ordered["v"])
     added = ordered[first]
     for name in ("sum", "voxels") if len(first) else ():
         added[name] = np.add.reduceat(ordered[name], first)
@@ -169,11 +168,10 @@ def _contacts(
     all_pairs, all_places = np.concatenate(pairs), np.concatenate(places)
     order = np.lexsort((all_pairs[:, 1], all_pairs[:, 0]))
     all_pairs, all_places = all_pairs[order], all_places[order]
-    is_first = np.ones(len(all_pairs), np.bool_)
-    is_first[1:] = (all_pairs[1:] != all_pairs[:-1]).any(axis=1)
-    begins = np.flatnonzero(is_first)
-    for begin, part in zip(begins, np.split(all_places, begins[1:]), strict=True):
-        yield (int(all_pairs[begin, 0]), int(all_pairs[begin, 1])), part
+    begins = group_begins(*all_pairs.T)
+    ends = np.append(begins, len(all_pairs))[1:]
+    for begin, end in zip(begins, ends, strict=True):
+        yield (int(all_pairs[begin, 0]), int(all_pairs[begin, 1])), all_places[begin:end]
 
 
 def _around(contact: NDArray[np.int64], look: Look, near: float) -> Box | None:

@@ -110,6 +110,21 @@ def test_doubts_are_those_of_the_definition() -> None:
         assert row["sum"] == pytest.approx(total, abs=1e-4)
 
 
+def test_of_regions_that_do_not_touch_nothing_is_said() -> None:
+    truth = neurons((4, 12, 16))
+    apart = truth.copy()
+    apart[:, 5:7] = 0
+    for regions in (apart, np.ones_like(truth), np.zeros_like(truth)):
+        assert len(doubts(look_at(truth, regions), near=NEAR)) == 0
+
+
+def test_where_all_was_joined_before_nothing_is_asked() -> None:
+    settings = SETTINGS.derive(decoder=Doubting(regions=0.9, near=NEAR))
+    found = decoder_of(settings).decode(heads_of(neurons()), settings)
+    assert len(found.edges) > 0
+    assert len(np.unique(found.segmentation(0.95))) == 1
+
+
 def test_a_neuron_is_better_whole_and_two_are_better_apart() -> None:
     truth = neurons()
     rows = doubts(look_at(truth, regions_of(truth)), near=NEAR)

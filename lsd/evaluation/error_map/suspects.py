@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.groups import group_begins
 from lsd.arrays.pairs import sum_pairs
 from lsd.segmentation.disagreement import STEPS
 from lsd.system.atomic import replacing
@@ -156,9 +157,7 @@ def _summed(
         np.meshgrid(*[axis - axis[0] + 1 for axis in along], indexing="ij", sparse=True), shape
     )
     box, segment = np.broadcast_to(numbers, segments.shape).reshape(-1), segments.reshape(-1)
-    is_first = np.ones(segment.size, np.bool_)
-    is_first[1:] = (box[1:] != box[:-1]) | (segment[1:] != segment[:-1])
-    runs = np.flatnonzero(is_first)
+    runs = group_begins(box, segment)
     sums = np.add.reduceat(steps.reshape(-1), runs, dtype=np.int64)
     counts = (sums > 0) & (segment[runs] > 0)
     pairs = sum_pairs(segment[runs][counts], box[runs][counts].astype(np.uint64), sums[counts])

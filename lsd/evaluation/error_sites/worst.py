@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.arrays.groups import group_begins
 from lsd.evaluation.error_sites.sites import Kind
 from lsd.evaluation.metric import Background
 from lsd.evaluation.partition import scored_rows
@@ -89,9 +90,8 @@ def _worst(
 def _larger(wholes: Ids, voxels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Voxels of the parts before each one in the same whole."""
     before = np.cumsum(voxels) - voxels
-    is_first = np.ones(len(wholes), np.bool_)
-    is_first[1:] = wholes[1:] != wholes[:-1]
-    return np.asarray(before - before[is_first][np.cumsum(is_first) - 1], np.int64)
+    first = group_begins(wholes)
+    return before - np.repeat(before[first], np.diff(first, append=len(wholes)))
 
 
 def _bits(
