@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -284,6 +285,14 @@ def test_blocks_mend_it_too_and_other_settings_are_noticed(config) -> None:
         open_results(blocks, "v")
     segment(blocks)
     assert open_results(blocks, "v")
+
+
+def test_segments_are_read_when_the_prediction_is_gone(config) -> None:
+    segment(config)
+    shutil.rmtree(prediction(config, "v"))
+    threshold = config.segment.thresholds[-1]
+    segments = open_results(config, "v").at(threshold)
+    assert np.array_equal(segments.read(segments.array.roi), written(config, threshold))
 
 
 def test_thresholds_at_which_nothing_is_asked_are_told(config) -> None:

@@ -34,6 +34,7 @@ from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import Scores, Segment, Target
 from lsd.spec.effect import effective
 from lsd.targets.target import check_of_labels
+from lsd.volumes.array import open_array
 from lsd.volumes.inputs import ArrayInput
 from lsd.volumes.volume import needs_nm
 
@@ -129,7 +130,8 @@ class DoubtingDecoder(WatershedDecoder):
         """What blocks say of their regions; `joined` is whole."""
         head = self._head(inputs, container)
         assert head.learned is not None, "misfits are refused"
-        array = head.array.open()
+        # on the grid of the prediction, which may be gone
+        array = open_array(container, FRAGMENTS)
         if not array.calibrated:
             raise ValueError(f"{array.name}: {needs_nm('what joins regions with doubts')}")
         job = DoubtsJob(
