@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def sites_of_volume(
     if not parts:
         return []
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    look = _Look(config, volume, segmented, roi)
+    look = _Look(config, volume, segmented, roi, parts)
     found = placed(
         parts,
         table,
@@ -192,25 +193,34 @@ class NearestFunction(SitesFunction):
 
 
 class _Look:
-    """Runs the steps that look at a volume."""
+    """Runs the steps that look at a volume for some parts."""
 
-    def __init__(self, config: Config, volume: OpenVolume, segmented: Segmented, roi: Roi) -> None:
+    def __init__(
+        self,
+        config: Config,
+        volume: OpenVolume,
+        segmented: Segmented,
+        roi: Roi,
+        parts: Sequence[Part],
+    ) -> None:
         self.settings, self.volume = config.evaluate, volume
-        self.segmented, self.roi = segmented, roi
+        self.segmented, self.roi, self.parts = segmented, roi, parts
         self.container = run_folder(config) / "evaluation" / volume.name
         self.revision, self.root = config.segment.revision, data_root(config)
 
-    def touching(self, parts: Sequence[Part]) -> Rows:
+    def touching(self) -> Rows:
         """Rows of TOUCH of the volume."""
-        job = TouchJob(**self._inputs(parts))
+        job = TouchJob(**self._inputs)
         return together(self._rows("sites_touch", job, TOUCH))
 
-    def nearest(self, parts: Sequence[Part], aims: Sequence[Aim]) -> Rows:
+    def nearest(self, aims: Sequence[Aim]) -> Rows:
         """Rows of NEAREST of the volume."""
-        job = NearestJob(**self._inputs(parts), aims=tuple(aims))
+        job = NearestJob(**self._inputs, aims=tuple(aims))
         return best(self._rows("sites_place", job, NEAREST))
 
-    def _inputs(self, parts: Sequence[Part]) -> dict[str, Any]:
+    @cached_property
+    def _inputs(self) -> dict[str, Any]:
+        """Made once: the state of many chunks is looked at."""
         settings, boundary = self.settings, self.settings.metric.left_out_at_boundaries
         read = read_of_truth(self.volume, self.roi, boundary)
         with exclusive(self.container):
@@ -224,7 +234,7 @@ class _Look:
             "ignore": tuple(sorted(no_objects(settings))),
             "background": _background(settings),
             "boundary": boundary,
-            "parts": tuple(parts),
+            "parts": tuple(self.parts),
         }
 
     def _rows(self, name: str, job: SitesJob, dtype: np.dtype[np.void]) -> Rows:

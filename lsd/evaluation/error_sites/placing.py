@@ -64,11 +64,12 @@ def error_sites(
         (0,) * segments.ndim,
     )
     sizes = per_axis(voxel_size, "voxel_size", dims=segments.ndim, of="these arrays")
+    parts = worst_parts(table, count=count, ignore=ignored, background=background)
     return placed(
-        worst_parts(table, count=count, ignore=ignored, background=background),
+        parts,
         table,
-        lambda parts: touching(voxels, parts),
-        lambda parts, aims: nearest(voxels, parts, aims, voxel_size=sizes),
+        lambda: touching(voxels, parts),
+        lambda aims: nearest(voxels, parts, aims, voxel_size=sizes),
         voxel_size=sizes,
         offset=(0.0,) * segments.ndim,
         scored=scored_rows(table, ignore=ignored, background=background),
@@ -93,8 +94,8 @@ def counted(
 def placed(
     parts: Sequence[Part],
     table: Contingency,
-    touching_parts: Callable[[Sequence[Part]], Rows],
-    nearest_voxels: Callable[[Sequence[Part], Sequence[Aim]], Rows],
+    touching_parts: Callable[[], Rows],
+    nearest_voxels: Callable[[Sequence[Aim]], Rows],
     *,
     voxel_size: Sequence[float],
     offset: Sequence[float],
@@ -102,15 +103,16 @@ def placed(
 ) -> list[Site]:
     """The sites of `parts`, worst first.
 
-    touching_parts, nearest_voxels: look at the volume; rows of TOUCH and of NEAREST of all of it
+    touching_parts, nearest_voxels: look at the volume; rows of TOUCH and of NEAREST of the parts in
+            all of it
     offset: nm, of voxel 0 of the world;  scored: rows of the table that count
     """
     if not parts:
         return []
     sizes = _sizes(parts, table, scored)
-    touch = touching_parts(parts)
+    touch = touching_parts()
     aims = [_aim_at(place, part, touch, sizes) for place, part in enumerate(parts)]
-    rows = nearest_voxels(parts, aims)
+    rows = nearest_voxels(aims)
     assert np.array_equal(rows["target"], np.arange(len(parts))), "each part has a voxel"
     found = [
         _site(part, aim, sizes, _centre(row, voxel_size, offset))
