@@ -21,6 +21,7 @@ from lsd.segmentation.kernels.linkage import Links, linkage
 from lsd.segmentation.kernels.meetings import meetings
 from lsd.segmentation.kernels.prediction import Learned
 from lsd.targets.sections import context_for
+from lsd.targets.target import target_kind
 
 # rows: two regions u < v that touch, the sum of what joining them changes, and the voxels that were
 # looked at
@@ -197,9 +198,12 @@ def _change(
     """Sum over the voxels of a pair near its contact of what joining it changes, and how many they
     are."""
     far = margin(look.learned, look.voxel_size, near=near)
+    # samples are those of both apart, of all that is looked at
+    flat = look.regions.ndim - look.learned.dims
+    strides = (1,) * flat + (target_kind(look.learned.target).stride,) * look.learned.dims
     around = tuple(
-        slice(max(0, part.start - n), min(part.stop + n, extent))
-        for part, n, extent in zip(box, far, look.regions.shape, strict=True)
+        slice(max(0, part.start - n) // stride * stride, min(part.stop + n, extent))
+        for part, n, extent, stride in zip(box, far, look.regions.shape, strides, strict=True)
     )
     joined = np.isin(look.regions[around], np.array(pair, np.uint64))
     begin = [part.start for part in around]

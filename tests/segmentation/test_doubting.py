@@ -57,24 +57,29 @@ def regions_of(truth):
     return regions
 
 
-def look_at(truth, regions, inside=None, around=None):
+def described(labels, target=TARGET):
+    options = {"sigma": target.sigma, "downsample": target.downsample}
+    return descriptors(labels, voxel_size=SIZE, **options)
+
+
+def look_at(truth, regions, inside=None, around=None, target=TARGET):
     """What a network that is right would predict."""
-    predicted = descriptors(truth, voxel_size=SIZE, sigma=25)
+    predicted = described(truth, target)
     whole = tuple(slice(0, n) for n in truth.shape)
     inside, around = inside or whole, around or whole
     moved = tuple(
         slice(i.start - a.start, i.stop - a.start) for i, a in zip(inside, around, strict=True)
     )
-    return Look(predicted[(slice(None), *inside)], regions[around], moved, LEARNED, SIZE)
+    learned = Learned(target, 3)
+    return Look(predicted[(slice(None), *inside)], regions[around], moved, learned, SIZE)
 
 
-def plain_doubts(truth, regions):
+def plain_doubts(truth, regions, target):
     """By the definition: slow."""
-    predicted = descriptors(truth, voxel_size=SIZE, sigma=25).astype(float)
+    predicted = described(truth, target).astype(float)
 
     def apart_from(labels):
-        values = descriptors(labels, voxel_size=SIZE, sigma=25)
-        return np.abs(values - predicted).mean(axis=0)
+        return np.abs(described(labels, target) - predicted).mean(axis=0)
 
     apart, found = apart_from(regions), {}
     for u, v in itertools.combinations(np.unique(regions).tolist(), 2):
@@ -99,11 +104,16 @@ def plain_doubts(truth, regions):
     return found
 
 
-def test_doubts_are_those_of_the_definition() -> None:
-    truth = neurons((4, 12, 16))
+@pytest.mark.parametrize(
+    ("shape", "target"),
+    [((4, 12, 16), TARGET), ((3, 8, 74), Descriptors(sigma=60.0, downsample=3))],
+)
+def test_doubts_are_those_of_the_definition(shape, target) -> None:
+    """Also where statistics are of every third voxel, and a look begins between two of them."""
+    truth = neurons(shape)
     regions = regions_of(truth)
-    rows = doubts(look_at(truth, regions), near=NEAR)
-    wanted = plain_doubts(truth, regions)
+    rows = doubts(look_at(truth, regions, target=target), near=NEAR)
+    wanted = plain_doubts(truth, regions, target)
     assert [(int(r["u"]), int(r["v"])) for r in rows] == sorted(wanted)
     for row in rows:
         total, count = wanted[int(row["u"]), int(row["v"])]
