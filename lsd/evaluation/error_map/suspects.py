@@ -21,6 +21,7 @@ from lsd.arrays.groups import group_begins
 from lsd.arrays.pairs import sum_pairs
 from lsd.segmentation.disagreement import STEPS
 from lsd.system.atomic import replacing
+from lsd.volumes.units import centre
 
 AXES = "zyx"
 # rows: a box in which a segment is suspected: its disagreement there, in steps, its voxels there,
@@ -104,9 +105,7 @@ def worst(rows: NDArray[np.void], count: int) -> NDArray[np.void]:
 def suspect_of(row: Any, voxel_size: Sequence[float], offset: Sequence[float]) -> Suspect:
     """As a value; offset: nm, of voxel 0 of the world."""
     voxel = [row[axis].item() for axis in AXES[-len(voxel_size) :]]
-    place = tuple(
-        (n + 0.5) * size + nm for n, size, nm in zip(voxel, voxel_size, offset, strict=True)
-    )
+    place = centre(voxel, voxel_size, offset)
     voxels = row["voxels"].item()
     return Suspect(row["segment"].item(), row["sum"].item() / STEPS / voxels, voxels, place)
 

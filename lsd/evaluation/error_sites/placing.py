@@ -18,6 +18,7 @@ from lsd.evaluation.error_sites.worst import Part, worst_parts
 from lsd.evaluation.metric import Background
 from lsd.evaluation.partition import ignored_labels, scored_rows
 from lsd.spec import Evaluate
+from lsd.volumes.units import centre
 
 _DEFAULT = Evaluate()
 Rows = NDArray[np.void]
@@ -115,7 +116,7 @@ def placed(
     rows = nearest_voxels(aims)
     assert np.array_equal(rows["target"], np.arange(len(parts))), "each part has a voxel"
     found = [
-        _site(part, aim, sizes, _centre(row, voxel_size, offset))
+        _site(part, aim, sizes, centre(_voxel(row, len(voxel_size)), voxel_size, offset))
         for part, aim, row in zip(parts, aims, rows, strict=True)
     ]
     return sorted(found, key=lambda site: (-site.bits, site.kind, site.truth, site.segments))
@@ -172,8 +173,5 @@ def _site(part: Part, aim: Aim, sizes: Sizes, place: tuple[float, ...]) -> Site:
     return Site(part.kind, segments, truth, voxels, part.bits, contact, place)
 
 
-def _centre(row: Any, voxel_size: Sequence[float], offset: Sequence[float]) -> tuple[float, ...]:
-    voxel = [row[axis].item() for axis in AXES[-len(voxel_size) :]]
-    return tuple(
-        (n + 0.5) * size + nm for n, size, nm in zip(voxel, voxel_size, offset, strict=True)
-    )
+def _voxel(row: Any, dims: int) -> list[int]:
+    return [row[axis].item() for axis in AXES[-dims:]]
