@@ -16,5 +16,5 @@ def test_groups_begin_where_a_column_changes(count) -> None:
     rows = zip(first.tolist(), second.tolist(), range(count), strict=True)
     wanted = [next(own)[2] for _, own in groupby(rows, key=lambda row: row[:2])]
     assert group_begins(first, second).tolist() == wanted
-    alone = [next(own)[0] for _, own in groupby(range(count), key=lambda row: first[row])]
+    alone = [next(own) for _, own in groupby(range(count), key=lambda row: first[row])]
     assert group_begins(first).tolist() == alone
