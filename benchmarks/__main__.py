@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,29 +43,28 @@ WANTED: dict[str, int | None] = {
     "skeletons": 1,
     "export": None,
 }
+# what has arguments of its own
+OTHERS: dict[str, Callable[[list[str]], int]] = {
+    "compare": compare.main,
+    "accuracy": accuracy.main,
+    "error_map": error_map.main,
+    "doubts": doubts.main,
+    "gpu": gpu.main,
+}
 RESULTS = Path(__file__).parent / "results"
 
 
 def main(names: list[str]) -> int:
     """Runs what is named, or all; returns 1 if one failed or fell short of what is wanted, else
     0."""
-    if names[:1] == ["compare"]:
-        return compare.main(names[1:])
-    if names[:1] == ["accuracy"]:
-        return accuracy.main(names[1:])
-    if names[:1] == ["error_map"]:
-        return error_map.main(names[1:])
-    if names[:1] == ["doubts"]:
-        return doubts.main(names[1:])
-    if names[:1] == ["gpu"]:
-        return gpu.main(names[1:])
+    if names and names[0] in OTHERS:
+        return OTHERS[names[0]](names[1:])
+    known = ", ".join((*WANTED, *OTHERS))
     if {"-h", "--help"} & set(names):
-        others = ("compare", "accuracy", "error_map", "doubts", "gpu")
-        print(f"{__doc__}\nThere are: {', '.join((*WANTED, *others))}.")
+        print(f"{__doc__}\nThere are: {known}.")
         return 0
     unknown = sorted(set(names) - set(WANTED))
     if unknown:
-        known = ", ".join((*WANTED, "compare"))
         print(f"there is no benchmark {', '.join(unknown)}; there are: {known}", file=sys.stderr)
         return 2
     results = {name: measure(name) for name in names or WANTED}

@@ -4,7 +4,8 @@ before large regions are joined?
 The volumes of predict.volumes must be predicted, with the head that is asked.  They are segmented
 by the decoder watershed and by doubting with each weight, in runs beside the one that is named
 (<name>_doubts_<weight>, with its predictions); the threshold of each is picked on validation
-volumes, and so is the weight.  What is found lies in runs/<name>/doubts.json:
+volumes, and so is the weight, by the objective of evaluate.metric.  What is found lies in
+runs/<name>/doubts.json:
 
     python -m benchmarks doubts -c config/examples/fib25_mtlsd.py
     python -m benchmarks doubts -c my_config.py --weights 0.5,1,2 segment.caution=0.25
@@ -20,6 +21,7 @@ from typing import Any
 
 from benchmarks.error_map import arguments
 from lsd.evaluation.run import evaluate
+from lsd.evaluation.scores import PARTS
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Doubting, Watershed
 from lsd.spec.paths import run_folder
@@ -43,8 +45,8 @@ def main(words: list[str]) -> int:
 
 
 def run(config: Config, *, weights: Sequence[float] = WEIGHTS) -> dict[str, Any]:
-    """By decoder and weight: the threshold, the scores of validation and test volumes at it, and
-    seconds; and which is picked on validation."""
+    """By decoder and weight: the threshold, the scores of validation and test volumes at it, also
+    along skeletons where they have some, and seconds; and which is picked on validation."""
     asked = config.segment.decoder
     asked = asked if isinstance(asked, Doubting) else Doubting()
     runs = {
@@ -59,7 +61,7 @@ def run(config: Config, *, weights: Sequence[float] = WEIGHTS) -> dict[str, Any]
         )
     found = {name: _scored(one, config) for name, one in runs.items()}
     validated = {
-        name: one["validate"]["voi_sum"] for name, one in found.items() if "validate" in one
+        name: one["objective"] for name, one in found.items() if one["objective"] is not None
     }
     picked = min(validated, key=lambda name: validated[name]) if validated else None
     return {"picked on validation": picked, **found}
@@ -74,9 +76,12 @@ def _scored(config: Config, predicted: Config) -> dict[str, Any]:
     segment(config)
     seconds = time.perf_counter() - begin
     found = evaluate(config)
-    parts = {part: found.part(part) for part in ("train", "validate", "test")}
+    scores = {part: found.part(part) for part in PARTS}
+    along = {f"{part}, along skeletons": found.skeletons_of(part) for part in PARTS}
+    validated = scores["validate"]
     return {
         "threshold": found.threshold,
+        "objective": validated and validated.objective,
         "segmentation, s": seconds,
-        **{part: score.as_dict() for part, score in parts.items() if score},
+        **{name: score.as_dict() for name, score in {**scores, **along}.items() if score},
     }

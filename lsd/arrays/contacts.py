@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.groups import group_begins
+
 AXES = "zyx"
 # rows: two ids u < v that share faces of voxels; how many of these are across each axis, and the
 # sums of the middles of all, in halves of a voxel from the begin of the volume, 0 along z of planes
@@ -50,9 +52,7 @@ def contacts(
 def together(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Rows of CONTACT, in any order, as one for each pair, ascending."""
     ordered = rows[np.lexsort((rows["v"], rows["u"]))]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = (ordered["u"][1:] != ordered["u"][:-1]) | (ordered["v"][1:] != ordered["v"][:-1])
-    first = np.flatnonzero(is_first)
+    first = group_begins(ordered["u"], ordered["v"])
     combined = ordered[first]
     for name in CONTACT.names[2:] if CONTACT.names and len(first) else ():
         combined[name] = np.add.reduceat(ordered[name], first)

@@ -21,7 +21,7 @@ from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
-from lsd.evaluation.boundaries import boundary_margin, read_compared
+from lsd.evaluation.boundaries import NOT_COMPARED, boundary_margin, read_compared
 from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.spec import Config, Evaluate, Volume
@@ -227,6 +227,21 @@ def pieces_of(
         connectivity=8 if by_image else None,
     )
     return pieces.astype(np.uint64), labels
+
+
+def no_objects(settings: Evaluate) -> frozenset[int]:
+    """Labels of the truth that are no objects: those that are left out or not compared, and the
+    background of a metric that has one."""
+    near = () if settings.metric.left_out_at_boundaries is None else (NOT_COMPARED,)
+    background = (0,) if settings.metric.has_background else ()
+    return frozenset((*settings.left_out, *near, *background))
+
+
+def no_objects_in_tables(settings: Evaluate) -> frozenset[int]:
+    """The same by the names that objects have in tables of overlaps: where they are pieces of
+    labels no piece is left out, but 0 may be, which is none."""
+    labels = no_objects(settings)
+    return labels & {0} if settings.connected else labels
 
 
 def _kept(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,19 +200,35 @@ def score(
     background: Background = _DEFAULT.background,
 ) -> Partition:
     """Scores of a table of counts; see `compare`."""
-    ignored = np.unique(ids(list(ignore) if isinstance(ignore, Collection) else [ignore], "ignore"))
-    used = ~np.isin(table.objects, ignored.astype(np.uint64))
-    if background == "ignore":
-        used &= table.segments > 0
-    elif background not in ("label", "singletons"):
-        raise ValueError(f"background is {background!r}; allowed: label, ignore, singletons")
-    refuse_nothing(table, ignored.tolist(), counted=int(table.voxels[used].sum()))
+    ignored = ignored_labels(ignore)
+    used = scored_rows(table, ignore=ignored, background=background)
+    refuse_nothing(table, ignored, counted=int(table.voxels[used].sum()))
     return _score(
         table.segments[used],
         table.objects[used],
         table.voxels[used].astype(float),
         background == "singletons",
     )
+
+
+def ignored_labels(ignore: int | Collection[int]) -> list[int]:
+    """Labels that are left out, or one, in ascending order.  Raises ValueError for what is no
+    label."""
+    given = list(ignore) if isinstance(ignore, Collection) else [ignore]
+    return [int(label) for label in np.unique(ids(given, "ignore"))]
+
+
+def scored_rows(
+    table: Contingency, *, ignore: Collection[int], background: Background
+) -> NDArray[np.bool_]:
+    """Rows of a table whose voxels are scored; see `compare`.  Raises ValueError for a background
+    that there is not."""
+    if background not in get_args(Background):
+        raise ValueError(
+            f"background is {background!r}; allowed: {', '.join(get_args(Background))}"
+        )
+    used = ~np.isin(table.objects, np.array(sorted(ignore), np.uint64))
+    return np.asarray(used & (table.segments > 0) if background == "ignore" else used)
 
 
 def _score(

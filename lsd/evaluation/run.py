@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
 from lsd.evaluation.along_skeletons.nodes import nodes_of_volume
@@ -212,17 +213,14 @@ def _scores(
         fragments,
         sweep,
         table=table,
-        sites=_sites(config, name, evidence, threshold),
+        sites=() if table is None else _sites(config, name, evidence, threshold, table),
     )
 
 
 def _sites(
-    config: Config, name: str, evidence: Evidence, threshold: float | None
+    config: Config, name: str, evidence: Evidence, threshold: float | None, table: Contingency
 ) -> tuple[Site, ...]:
-    """The worst splits and merges of a volume; none where no labels were counted."""
-    table = evidence.table(threshold)
-    if table is None:
-        return ()
+    """The worst splits and merges of a volume."""
     segmented = evidence.results.at(threshold)
     return tuple(sites_of_volume(config, name, table, segmented=segmented, roi=evidence.roi))
 

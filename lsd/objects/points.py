@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.distances import distances_to_others
+from lsd.arrays.groups import group_begins
 from lsd.objects.measures import AXES, centroids, renumbered
 
 # rows: the voxel of an object (in a block) that is chosen: how deep it lies, in steps, its squared
@@ -77,9 +78,7 @@ def best(rows: NDArray[np.void]) -> NDArray[np.void]:
     # the last key counts first; np.uint64 has no negative numbers
     shallow = np.iinfo(np.uint64).max - rows["depth"]
     ordered = rows[np.lexsort((*places, rows["apart"], shallow, rows["id"]))]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = ordered["id"][1:] != ordered["id"][:-1]
-    return ordered[is_first]
+    return ordered[group_begins(ordered["id"])]
 
 
 def _depths(

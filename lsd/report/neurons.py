@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.sums import sums
+from lsd.evaluation.counting import no_objects_in_tables
+from lsd.evaluation.partition import scored_rows
 from lsd.evaluation.scores import Evaluation
 from lsd.spec import Config, Evaluate
 from lsd.spec.paths import evaluation_file
@@ -143,12 +145,8 @@ def _rows(lines: csv.DictReader[str]) -> Iterator[tuple[str, Neuron]]:
 
 
 def _counted(table: Contingency, settings: Evaluate) -> Contingency:
-    """Without what is not scored, and, of a metric that knows background, without that."""
-    left_out = set() if settings.connected else set(settings.left_out)
-    left_out |= {0} if settings.metric.knows_background else set()
-    used = ~np.isin(table.objects, np.array(sorted(left_out), np.uint64))
-    if settings.background == "ignore":
-        used &= table.segments > 0
+    """Without what is not scored, and without the background of a metric that has one."""
+    used = scored_rows(table, ignore=no_objects_in_tables(settings), background=settings.background)
     return Contingency(table.segments[used], table.objects[used], table.voxels[used])
 
 

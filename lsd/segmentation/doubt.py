@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from lsd.arrays.groups import group_begins
 from lsd.segmentation.disagreement import disagreement
 from lsd.segmentation.kernels.linkage import Links, linkage
 from lsd.segmentation.kernels.meetings import meetings
 from lsd.segmentation.kernels.prediction import Learned
 from lsd.targets.sections import context_for
+from lsd.targets.target import target_kind
 
 # rows: two regions u < v that touch, the sum of what joining them changes, and the voxels that were
 # looked at
@@ -77,9 +79,7 @@ def together(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Rows of DOUBT, in any order, as one for each pair, ascending: added in the order of their
     sums, so that the order in which blocks were done is no matter."""
     ordered = rows[np.lexsort((rows["voxels"], rows["sum"], rows["v"], rows["u"]))]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = (ordered["u"][1:] != ordered["u"][:-1]) | (ordered["v"][1:] != ordered["v"][:-1])
-    first = np.flatnonzero(is_first)
+    first = group_begins(ordered["u"], ordered["v"])
     added = ordered[first]
     for name in ("sum", "voxels") if len(first) else ():
         added[name] = np.add.reduceat(ordered[name], first)
@@ -169,11 +169,10 @@ def _contacts(
     all_pairs, all_places = np.concatenate(pairs), np.concatenate(places)
     order = np.lexsort((all_pairs[:, 1], all_pairs[:, 0]))
     all_pairs, all_places = all_pairs[order], all_places[order]
-    is_first = np.ones(len(all_pairs), np.bool_)
-    is_first[1:] = (all_pairs[1:] != all_pairs[:-1]).any(axis=1)
-    begins = np.flatnonzero(is_first)
-    for begin, part in zip(begins, np.split(all_places, begins[1:]), strict=True):
-        yield (int(all_pairs[begin, 0]), int(all_pairs[begin, 1])), part
+    begins = group_begins(*all_pairs.T)
+    ends = np.append(begins, len(all_pairs))[1:]
+    for begin, end in zip(begins, ends, strict=True):
+        yield (int(all_pairs[begin, 0]), int(all_pairs[begin, 1])), all_places[begin:end]
 
 
 def _around(contact: NDArray[np.int64], look: Look, near: float) -> Box | None:
@@ -199,9 +198,12 @@ def _change(
     """Sum over the voxels of a pair near its contact of what joining it changes, and how many they
     are."""
     far = margin(look.learned, look.voxel_size, near=near)
+    # samples are those of both apart, of all that is looked at
+    flat = look.regions.ndim - look.learned.dims
+    strides = (1,) * flat + (target_kind(look.learned.target).stride,) * look.learned.dims
     around = tuple(
-        slice(max(0, part.start - n), min(part.stop + n, extent))
-        for part, n, extent in zip(box, far, look.regions.shape, strict=True)
+        slice(max(0, part.start - n) // stride * stride, min(part.stop + n, extent))
+        for part, n, extent, stride in zip(box, far, look.regions.shape, strides, strict=True)
     )
     joined = np.isin(look.regions[around], np.array(pair, np.uint64))
     begin = [part.start for part in around]

@@ -132,7 +132,9 @@ class Doubting(Decoder):
     head:    that is asked: descriptors, or any other that is learned from labels alone
     weight:  the mean affinity between two regions counts less by so many times the mean difference
              of its channels, each 0..1, that joining makes
-    regions: score up to which fragments are joined without being asked
+    regions: score up to which fragments are joined without being asked, so that at thresholds below
+             it segments are those of `Watershed`.  0.5: affinities by themselves rather say that
+             both are one
     near:    nm from the contact of two regions up to which the difference is looked at
     """
 
@@ -140,5 +142,5 @@ class Doubting(Decoder):
     behaviour: ClassVar[str] = "lsd.segmentation.decoders.doubting:DoubtingDecoder"
     head: Word = "lsds"
     weight: NonNegativeFloat = 1.0
-    regions: Probability = 0.7
+    regions: Probability = 0.5
     near: PositiveFloat = 80.0

@@ -44,6 +44,12 @@ class Metric(Kind):
     knows_background: ClassVar[bool] = False
 
     @property
+    def has_background(self) -> bool:
+        """Whether label 0 is background to it, which is no object and no segment, and not a label
+        like others; so it is to all that know it, unless a kind says otherwise."""
+        return self.knows_background
+
+    @property
     def left_out_at_boundaries(self) -> float | None:
         """Distance from a boundary of the truth, nm, within which its voxels are not compared;
         None: all are."""
@@ -125,6 +131,11 @@ class Cremi(Metric):
     behaviour: ClassVar[str] = "lsd.evaluation.metrics.cremi:CremiMetric"
     knows_background: ClassVar[bool] = True
     boundary: NonNegativeFloat = 25.0
+
+    @property
+    def has_background(self) -> bool:
+        """Label 0 is a label."""
+        return False
 
     @property
     def left_out_at_boundaries(self) -> float | None:

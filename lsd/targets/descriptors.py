@@ -202,6 +202,11 @@ class DescriptorTarget(TargetKind[spec.Descriptors]):
         # a voxel has the statistics of its cell, which begins up to factor - 1 before it
         return Coordinate(factor * cell + (factor if factor > 1 else 0) for cell in cells)
 
+    @property
+    def stride(self) -> int:
+        """Statistics are of the first voxels of cells."""
+        return self.spec.downsample
+
     def compute(self, sample: Sample) -> tuple[Values, Known]:
         """See `descriptors`; background is known where it is trained to 0."""
         values = descriptors(

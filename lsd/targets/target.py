@@ -132,6 +132,12 @@ class TargetKind(ABC, Generic[Settings]):
         a kind says so.  voxel_size: nm, one an axis."""
         return Coordinate((0,) * len(voxel_size))
 
+    @property
+    def stride(self) -> int:
+        """Voxels along each axis from one sample of the labels to the next: the target of a region
+        is that of the whole where it begins at a multiple of so many.  1 unless a kind says so."""
+        return 1
+
     def logit_channels(self, dims: int) -> int:
         """How many channels the network gives; as many as the values have unless a kind, whose
         activation makes others of them, says so."""

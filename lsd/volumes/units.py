@@ -108,6 +108,15 @@ def lengths(
     )
 
 
+def centre(
+    voxel: Sequence[int], voxel_size: Sequence[float], offset: Sequence[float]
+) -> tuple[float, ...]:
+    """The middle of a voxel, nm; offset: of voxel 0, nm."""
+    return tuple(
+        (n + 0.5) * size + nm for n, size, nm in zip(voxel, voxel_size, offset, strict=True)
+    )
+
+
 def agree(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether two voxel sizes are the same up to the rounding of floats in files (one in a
     million)."""

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from lsd.evaluation.error_map.run import error_maps
 from lsd.evaluation.error_map.suspects import box_sides, read_suspects, suspects
+from lsd.prediction.usage_file import read_usage
 from lsd.segmentation.disagreement import as_steps, disagreement
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
@@ -260,6 +261,14 @@ def test_workers_map_the_same(run) -> None:
     shared = mapped(error_maps_by_two)
     assert np.array_equal(alone[0], shared[0])
     assert alone[1] == shared[1]
+
+
+def test_the_image_says_what_was_compared_and_the_run_what_it_took(run) -> None:
+    segment(run)
+    mapped(run)
+    attributes = open_array(error_map(run, "v"), "disagreement").source.handle.attrs
+    assert (attributes["head"], attributes["threshold"]) == ("lsds", 0.5)
+    assert [noted["step"] for noted in read_usage(run)] == ["segment", "error_map"]
 
 
 def test_mistakes_are_told_in_words(run) -> None:

@@ -142,6 +142,14 @@ def test_so_many_are_told_of_each_kind_and_they_are_the_worst() -> None:
     assert error_sites(truth, truth) == []
 
 
+def test_what_is_no_background_and_no_label_is_refused() -> None:
+    segments, truth = random_pair(5)
+    with pytest.raises(ValueError, match="background is 'ignored'; allowed: label, ignore, sing"):
+        error_sites(segments, truth, background="ignored")
+    with pytest.raises(ValueError, match="ignore: ids are 0"):
+        error_sites(segments, truth, ignore=(0, -1))
+
+
 def test_a_part_that_touches_smaller_ones_alone_shows_where_it_was_cut() -> None:
     """Two halves and a crumb between them: the second half is cut off at the crumb."""
     segments = np.array([[1] * 6 + [3] + [2] * 5])

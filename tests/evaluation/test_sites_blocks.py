@@ -16,14 +16,16 @@ from segmented_volumes import (
     truth_of,
     with_evaluate,
     with_thresholds,
+    write,
 )
 
+from lsd.evaluation.boundaries import NOT_COMPARED
 from lsd.evaluation.error_sites.placing import error_sites
 from lsd.evaluation.error_sites.sites import read_sites
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
-from lsd.spec import Workers
+from lsd.spec import Cremi, Workers
 from lsd.spec.paths import evaluation_file, run_folder, sites_file
 
 
@@ -113,6 +115,32 @@ def test_a_threshold_that_was_not_segmented_has_sites(config) -> None:
     wanted = expected_sites(config, "a", 0.45)
     assert shown(evaluation.sites["a"]) == shown(wanted)
     assert shown(evaluate(other).sites["a"]) == shown(wanted)
+
+
+def test_the_background_of_a_metric_is_no_part_of_a_site(config) -> None:
+    """Objects that lie in segment 0 were missed, not merged."""
+    dark = only(config, "a").derive(segment={"fragments": {"foreground_only": True}})
+    segment(dark)
+    evaluation = evaluate(with_evaluate(dark, metric="objects"))
+    found = evaluation.sites["a"]
+    assert not segments_of(dark, "a", array_name(evaluation.threshold)).all()
+    assert len(found) > 5
+    assert not any(0 in (*site.segments, *site.truth) for site in found)
+    wanted = expected_sites(dark, "a", evaluation.threshold, background="ignore")
+    assert shown(found) == shown(wanted)
+
+
+def test_to_a_metric_without_background_sites_are_of_label_0_too(config, tmp_path) -> None:
+    truth = truth_of(0)
+    truth[4:11, 6:16, 6:18] = 0
+    write(tmp_path / "a.zarr", "labels", truth)
+    settings = {"metric": Cremi(boundary=8), "use_mask": False, "sites": 10_000}
+    volume = evaluate(with_evaluate(only(config, "a"), **settings)).volumes["a"]
+    for kind, voi in (("split", volume.scored.voi_split), ("merge", volume.scored.voi_merge)):
+        assert sum(s.bits for s in volume.sites if s.kind == kind) == pytest.approx(voi)
+    objects = {label for site in volume.sites for label in site.truth}
+    assert 0 in objects
+    assert NOT_COMPARED not in objects
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.boundaries import NOT_COMPARED
+from lsd.evaluation.metric import scoring
 from lsd.evaluation.partition import compare
 from lsd.report.neurons import Neuron, neurons
 from lsd.spec import Evaluate
@@ -81,3 +83,14 @@ def test_a_case_by_hand() -> None:
         split=pytest.approx(split), merge=pytest.approx(np.log2(3) / 6),
     )  # fmt: skip
     assert (second.largest, second.share, second.precision) == (6, 1.0, pytest.approx(2 / 3))
+
+
+def test_of_the_score_of_cremi_rows_are_of_all_that_is_compared() -> None:
+    """0 of the truth is a label; what is near a boundary is none."""
+    truth = np.array([0, 0, 0, 1, 1, 2, 2, 2, NOT_COMPARED, NOT_COMPARED], np.uint64)
+    table = Contingency.of(np.array([5, 5, 6, 6, 7, 7, 0, 8, 5, 9]), truth)
+    cremi = Evaluate(metric="cremi")
+    rows, score = neurons(table, cremi), scoring(cremi)(table)
+    assert {row.object for row in rows} == {0, 1, 2}
+    assert sum(row.split for row in rows) == pytest.approx(score.voi_split)
+    assert sum(row.merge for row in rows) == pytest.approx(score.voi_merge)

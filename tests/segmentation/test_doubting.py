@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -56,24 +57,29 @@ def regions_of(truth):
     return regions
 
 
-def look_at(truth, regions, inside=None, around=None):
+def described(labels, target=TARGET):
+    options = {"sigma": target.sigma, "downsample": target.downsample}
+    return descriptors(labels, voxel_size=SIZE, **options)
+
+
+def look_at(truth, regions, inside=None, around=None, target=TARGET):
     """What a network that is right would predict."""
-    predicted = descriptors(truth, voxel_size=SIZE, sigma=25)
+    predicted = described(truth, target)
     whole = tuple(slice(0, n) for n in truth.shape)
     inside, around = inside or whole, around or whole
     moved = tuple(
         slice(i.start - a.start, i.stop - a.start) for i, a in zip(inside, around, strict=True)
     )
-    return Look(predicted[(slice(None), *inside)], regions[around], moved, LEARNED, SIZE)
+    learned = Learned(target, 3)
+    return Look(predicted[(slice(None), *inside)], regions[around], moved, learned, SIZE)
 
 
-def plain_doubts(truth, regions):
+def plain_doubts(truth, regions, target):
     """By the definition: slow."""
-    predicted = descriptors(truth, voxel_size=SIZE, sigma=25).astype(float)
+    predicted = described(truth, target).astype(float)
 
     def apart_from(labels):
-        values = descriptors(labels, voxel_size=SIZE, sigma=25)
-        return np.abs(values - predicted).mean(axis=0)
+        return np.abs(described(labels, target) - predicted).mean(axis=0)
 
     apart, found = apart_from(regions), {}
     for u, v in itertools.combinations(np.unique(regions).tolist(), 2):
@@ -98,16 +104,36 @@ def plain_doubts(truth, regions):
     return found
 
 
-def test_doubts_are_those_of_the_definition() -> None:
-    truth = neurons((4, 12, 16))
+@pytest.mark.parametrize(
+    ("shape", "target"),
+    [((4, 12, 16), TARGET), ((3, 8, 74), Descriptors(sigma=60.0, downsample=3))],
+)
+def test_doubts_are_those_of_the_definition(shape, target) -> None:
+    """Also where statistics are of every third voxel, and a look begins between two of them."""
+    truth = neurons(shape)
     regions = regions_of(truth)
-    rows = doubts(look_at(truth, regions), near=NEAR)
-    wanted = plain_doubts(truth, regions)
+    rows = doubts(look_at(truth, regions, target=target), near=NEAR)
+    wanted = plain_doubts(truth, regions, target)
     assert [(int(r["u"]), int(r["v"])) for r in rows] == sorted(wanted)
     for row in rows:
         total, count = wanted[int(row["u"]), int(row["v"])]
         assert row["voxels"] == count
         assert row["sum"] == pytest.approx(total, abs=1e-4)
+
+
+def test_of_regions_that_do_not_touch_nothing_is_said() -> None:
+    truth = neurons((4, 12, 16))
+    apart = truth.copy()
+    apart[:, 5:7] = 0
+    for regions in (apart, np.ones_like(truth), np.zeros_like(truth)):
+        assert len(doubts(look_at(truth, regions), near=NEAR)) == 0
+
+
+def test_where_all_was_joined_before_nothing_is_asked() -> None:
+    settings = SETTINGS.derive(decoder=Doubting(regions=0.9, near=NEAR))
+    found = decoder_of(settings).decode(heads_of(neurons()), settings)
+    assert len(found.edges) > 0
+    assert len(np.unique(found.segmentation(0.95))) == 1
 
 
 def test_a_neuron_is_better_whole_and_two_are_better_apart() -> None:
@@ -193,6 +219,17 @@ def test_without_weight_scores_are_those_of_the_watershed() -> None:
     assert doubting.scores == pytest.approx(watershed.scores, abs=1e-6)
 
 
+def test_below_regions_nothing_is_asked() -> None:
+    truth = neurons()
+    watershed = decoder_of(SETTINGS).decode(heads_of(truth), SETTINGS)
+    settings = SETTINGS.derive(decoder=Doubting(weight=8.0, regions=0.3, near=NEAR))
+    doubting = decoder_of(settings).decode(heads_of(truth), settings)
+    for threshold in (0.1, 0.2, 0.29):
+        same = watershed.segmentation(threshold) == doubting.segmentation(threshold)
+        assert same.all()
+    assert (watershed.segmentation(0.8) != doubting.segmentation(0.8)).any()
+
+
 @pytest.fixture
 def config(tmp_path):
     truth = neurons((8, 24, 36))
@@ -258,6 +295,24 @@ def test_blocks_mend_it_too_and_other_settings_are_noticed(config) -> None:
         open_results(blocks, "v")
     segment(blocks)
     assert open_results(blocks, "v")
+
+
+def test_segments_are_read_when_the_prediction_is_gone(config) -> None:
+    segment(config)
+    shutil.rmtree(prediction(config, "v"))
+    threshold = config.segment.thresholds[-1]
+    segments = open_results(config, "v").at(threshold)
+    assert np.array_equal(segments.read(segments.array.roi), written(config, threshold))
+
+
+def test_thresholds_at_which_nothing_is_asked_are_told(config) -> None:
+    told = []
+    segment(config.derive(segment={"thresholds": (0.2, 0.25, 0.6)}), progress=told.append)
+    [line] = [line for line in told if "not asked" in line]
+    assert "segment.decoder.regions=0.3" in line
+    assert "at 0.2, 0.25 segments are those of the watershed" in line
+    with pytest.raises(ValueError, match=r"none of segment.thresholds \(0.2, 0.3\) is higher"):
+        segment(config.derive(segment={"thresholds": (0.2, 0.3)}))
 
 
 def test_mistakes_are_told_in_words(config) -> None:

@@ -30,6 +30,7 @@ from lsd.evaluation.error_map.suspects import (
     write_suspects,
 )
 from lsd.prediction.config_file import keep_config
+from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.disagreement import STEPS
 from lsd.segmentation.on_disk.results import Segmented
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 
 
+@noting_usage("error_map")
 def error_maps(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Compares what was predicted of each volume of predict.volumes with its segmentation; returns
     the tables of suspects, in that order.
@@ -84,10 +86,12 @@ def chosen_threshold(config: Config) -> float | None:
 
 @dataclass(frozen=True)
 class Compared:
-    """A volume whose prediction and segmentation are to be compared."""
+    """A volume whose prediction and segmentation, at a threshold, are to be compared; None: it has
+    none."""
 
     config: Config
     name: str
+    threshold: float | None
     head: LearnedHead
     segmented: Segmented
 
@@ -123,7 +127,8 @@ def open_compared(config: Config, name: str, threshold: float | None) -> Compare
         check_of_labels(head.target)
     except ValueError as error:
         raise ValueError(f"error_map.head names {config.error_map.head!r}: {error}") from error
-    return Compared(config, name, head, open_results(config, name).at(threshold))
+    segmented = open_results(config, name).at(threshold)
+    return Compared(config, name, threshold, head, segmented)
 
 
 def _compare(volume: Compared, progress: Progress) -> Path:
@@ -180,7 +185,8 @@ def _create(volume: Compared, step: Step) -> None:
         attributes={
             "range": [0, STEPS],
             "values": [0, 1],
-            "error_map": volume.settings.model_dump(mode="json", exclude={"workers"}),
+            "head": volume.settings.head,
+            "threshold": volume.threshold,
         },
     )
 

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.groups import group_begins
 from lsd.arrays.pairs import sum_pairs
 from lsd.segmentation.disagreement import STEPS
 from lsd.system.atomic import replacing
+from lsd.volumes.units import centre
 
 AXES = "zyx"
 # rows: a box in which a segment is suspected: its disagreement there, in steps, its voxels there,
@@ -103,9 +105,7 @@ def worst(rows: NDArray[np.void], count: int) -> NDArray[np.void]:
 def suspect_of(row: Any, voxel_size: Sequence[float], offset: Sequence[float]) -> Suspect:
     """As a value; offset: nm, of voxel 0 of the world."""
     voxel = [row[axis].item() for axis in AXES[-len(voxel_size) :]]
-    place = tuple(
-        (n + 0.5) * size + nm for n, size, nm in zip(voxel, voxel_size, offset, strict=True)
-    )
+    place = centre(voxel, voxel_size, offset)
     voxels = row["voxels"].item()
     return Suspect(row["segment"].item(), row["sum"].item() / STEPS / voxels, voxels, place)
 
@@ -156,9 +156,7 @@ def _summed(
         np.meshgrid(*[axis - axis[0] + 1 for axis in along], indexing="ij", sparse=True), shape
     )
     box, segment = np.broadcast_to(numbers, segments.shape).reshape(-1), segments.reshape(-1)
-    is_first = np.ones(segment.size, np.bool_)
-    is_first[1:] = (box[1:] != box[:-1]) | (segment[1:] != segment[:-1])
-    runs = np.flatnonzero(is_first)
+    runs = group_begins(box, segment)
     sums = np.add.reduceat(steps.reshape(-1), runs, dtype=np.int64)
     counts = (sums > 0) & (segment[runs] > 0)
     pairs = sum_pairs(segment[runs][counts], box[runs][counts].astype(np.uint64), sums[counts])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,14 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import run
-from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
-from lsd.evaluation.counting import objects_of, pieces_of, read_of_truth
+from lsd.evaluation.boundaries import read_compared
+from lsd.evaluation.counting import (
+    no_objects,
+    no_objects_in_tables,
+    objects_of,
+    pieces_of,
+    read_of_truth,
+)
 from lsd.evaluation.error_sites.placing import counted, placed
 from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.error_sites.touching import (
@@ -34,8 +41,9 @@ from lsd.evaluation.error_sites.touching import (
     together,
     touching,
 )
-from lsd.evaluation.error_sites.worst import Part, scored_rows, worst_parts
+from lsd.evaluation.error_sites.worst import Part, worst_parts
 from lsd.evaluation.metric import Background
+from lsd.evaluation.partition import scored_rows
 from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.spec import Config, Evaluate
@@ -60,12 +68,12 @@ def sites_of_volume(
     runs/<name>/evaluation/<volume>/blocks.
     """
     settings, spec = config.evaluate, config.dataset.volumes()[name]
-    ignore = _in_table(_left_out(settings), connected=settings.connected)
-    parts = worst_parts(table, count=settings.sites, ignore=ignore, background=settings.background)
+    ignore, background = no_objects_in_tables(settings), _background(settings)
+    parts = worst_parts(table, count=settings.sites, ignore=ignore, background=background)
     if not parts:
         return []
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    look = _Look(config, volume, segmented, roi)
+    look = _Look(config, volume, segmented, roi, parts)
     found = placed(
         parts,
         table,
@@ -73,7 +81,7 @@ def sites_of_volume(
         look.nearest,
         voxel_size=volume.voxel_size,
         offset=lengths((0,) * roi.dims, volume.voxel_size, volume.raw.remainder),
-        scored=scored_rows(table, ignore=ignore, background=settings.background),
+        scored=scored_rows(table, ignore=ignore, background=background),
     )
     if settings.connected:
         found = _by_labels(found, volume, roi, settings)
@@ -139,7 +147,8 @@ class SitesFunction:
             ignore=self.job.ignore,
             by_image=by_image,
         )
-        ignore = _in_table(self.job.ignore, connected=self.job.connected)
+        # pieces have names of their own, and what is no object is not among what is known of them
+        ignore = () if self.job.connected else self.job.ignore
         segments = self.segments.read(around)
         return Voxels(
             segments,
@@ -184,25 +193,34 @@ class NearestFunction(SitesFunction):
 
 
 class _Look:
-    """Runs the steps that look at a volume."""
+    """Runs the steps that look at a volume for some parts."""
 
-    def __init__(self, config: Config, volume: OpenVolume, segmented: Segmented, roi: Roi) -> None:
+    def __init__(
+        self,
+        config: Config,
+        volume: OpenVolume,
+        segmented: Segmented,
+        roi: Roi,
+        parts: Sequence[Part],
+    ) -> None:
         self.settings, self.volume = config.evaluate, volume
-        self.segmented, self.roi = segmented, roi
+        self.segmented, self.roi, self.parts = segmented, roi, parts
         self.container = run_folder(config) / "evaluation" / volume.name
         self.revision, self.root = config.segment.revision, data_root(config)
 
-    def touching(self, parts: Sequence[Part]) -> Rows:
+    def touching(self) -> Rows:
         """Rows of TOUCH of the volume."""
-        job = TouchJob(**self._inputs(parts))
+        job = TouchJob(**self._inputs)
         return together(self._rows("sites_touch", job, TOUCH))
 
-    def nearest(self, parts: Sequence[Part], aims: Sequence[Aim]) -> Rows:
+    def nearest(self, aims: Sequence[Aim]) -> Rows:
         """Rows of NEAREST of the volume."""
-        job = NearestJob(**self._inputs(parts), aims=tuple(aims))
+        job = NearestJob(**self._inputs, aims=tuple(aims))
         return best(self._rows("sites_place", job, NEAREST))
 
-    def _inputs(self, parts: Sequence[Part]) -> dict[str, Any]:
+    @cached_property
+    def _inputs(self) -> dict[str, Any]:
+        """Made once: the state of many chunks is looked at."""
         settings, boundary = self.settings, self.settings.metric.left_out_at_boundaries
         read = read_of_truth(self.volume, self.roi, boundary)
         with exclusive(self.container):
@@ -213,10 +231,10 @@ class _Look:
             "roi": box_of(self.roi),
             "use_mask": settings.use_mask,
             "connected": settings.connected,
-            "ignore": tuple(sorted(_left_out(settings))),
-            "background": settings.background,
+            "ignore": tuple(sorted(no_objects(settings))),
+            "background": _background(settings),
             "boundary": boundary,
-            "parts": tuple(parts),
+            "parts": tuple(self.parts),
         }
 
     def _rows(self, name: str, job: SitesJob, dtype: np.dtype[np.void]) -> Rows:
@@ -233,17 +251,9 @@ class _Look:
         return np.concatenate([np.empty(0, dtype), *rows])
 
 
-def _left_out(settings: Evaluate) -> Collection[int]:
-    """Labels of the truth that no site is of: those that are ignored or not compared, and
-    background, which is nothing that is split or merged, to metrics that know it."""
-    near = () if settings.metric.left_out_at_boundaries is None else (NOT_COMPARED,)
-    return {*settings.ignore, *near, *((0,) if settings.metric.knows_background else ())}
-
-
-def _in_table(left_out: Collection[int], *, connected: bool) -> Collection[int]:
-    """What is left out by the names that objects have: where they are pieces of labels, no piece
-    is, but background may be."""
-    return {0} & {*left_out} if connected else left_out
+def _background(settings: Evaluate) -> Background:
+    """What segment 0 is: to metrics that have a background nothing that holds or cuts objects."""
+    return "ignore" if settings.metric.has_background else settings.background
 
 
 def _by_labels(

@@ -14,9 +14,11 @@ from lsd.arrays.contingency import Contingency
 from lsd.arrays.ids import ids, set_voxels
 from lsd.evaluation.error_sites.sites import Kind, Site
 from lsd.evaluation.error_sites.touching import AXES, Aim, Voxels, nearest, touching
-from lsd.evaluation.error_sites.worst import Part, scored_rows, worst_parts
+from lsd.evaluation.error_sites.worst import Part, worst_parts
 from lsd.evaluation.metric import Background
+from lsd.evaluation.partition import ignored_labels, scored_rows
 from lsd.spec import Evaluate
+from lsd.volumes.units import centre
 
 _DEFAULT = Evaluate()
 Rows = NDArray[np.void]
@@ -41,7 +43,8 @@ def error_sites(
     voxel_size: nm, one value or one an axis; places are counted from the begin of the arrays
     count:      up to so many splits and so many merges
     ignore, background, mask: see `lsd.compare`
-    Raises ValueError for shapes that differ and arrays that are no ids.
+    Raises ValueError for shapes that differ, arrays that are no ids and a background that there is
+    not.
 
     >>> import lsd, numpy
     >>> truth = numpy.array([[1, 1, 1, 1, 2, 2, 2, 2]])
@@ -52,7 +55,7 @@ def error_sites(
     """
     segments, objects = ids(segmentation, "segmentation", dims=(2, 3)), ids(truth, "truth")
     table = Contingency.of(segments, objects, mask=mask)
-    ignored = list(ignore) if isinstance(ignore, Collection) else [ignore]
+    ignored = ignored_labels(ignore)
     known = set_voxels(mask, segments.shape, of="the segmentation")
     voxels = Voxels(
         segments.astype(np.uint64),
@@ -62,11 +65,12 @@ def error_sites(
         (0,) * segments.ndim,
     )
     sizes = per_axis(voxel_size, "voxel_size", dims=segments.ndim, of="these arrays")
+    parts = worst_parts(table, count=count, ignore=ignored, background=background)
     return placed(
-        worst_parts(table, count=count, ignore=ignored, background=background),
+        parts,
         table,
-        lambda parts: touching(voxels, parts),
-        lambda parts, aims: nearest(voxels, parts, aims, voxel_size=sizes),
+        lambda: touching(voxels, parts),
+        lambda aims: nearest(voxels, parts, aims, voxel_size=sizes),
         voxel_size=sizes,
         offset=(0.0,) * segments.ndim,
         scored=scored_rows(table, ignore=ignored, background=background),
@@ -91,8 +95,8 @@ def counted(
 def placed(
     parts: Sequence[Part],
     table: Contingency,
-    touching_parts: Callable[[Sequence[Part]], Rows],
-    nearest_voxels: Callable[[Sequence[Part], Sequence[Aim]], Rows],
+    touching_parts: Callable[[], Rows],
+    nearest_voxels: Callable[[Sequence[Aim]], Rows],
     *,
     voxel_size: Sequence[float],
     offset: Sequence[float],
@@ -100,18 +104,19 @@ def placed(
 ) -> list[Site]:
     """The sites of `parts`, worst first.
 
-    touching_parts, nearest_voxels: look at the volume; rows of TOUCH and of NEAREST of all of it
+    touching_parts, nearest_voxels: look at the volume; rows of TOUCH and of NEAREST of the parts in
+            all of it
     offset: nm, of voxel 0 of the world;  scored: rows of the table that count
     """
     if not parts:
         return []
     sizes = _sizes(parts, table, scored)
-    touch = touching_parts(parts)
+    touch = touching_parts()
     aims = [_aim_at(place, part, touch, sizes) for place, part in enumerate(parts)]
-    rows = nearest_voxels(parts, aims)
+    rows = nearest_voxels(aims)
     assert np.array_equal(rows["target"], np.arange(len(parts))), "each part has a voxel"
     found = [
-        _site(part, aim, sizes, _centre(row, voxel_size, offset))
+        _site(part, aim, sizes, centre(_voxel(row, len(voxel_size)), voxel_size, offset))
         for part, aim, row in zip(parts, aims, rows, strict=True)
     ]
     return sorted(found, key=lambda site: (-site.bits, site.kind, site.truth, site.segments))
@@ -168,8 +173,5 @@ def _site(part: Part, aim: Aim, sizes: Sizes, place: tuple[float, ...]) -> Site:
     return Site(part.kind, segments, truth, voxels, part.bits, contact, place)
 
 
-def _centre(row: Any, voxel_size: Sequence[float], offset: Sequence[float]) -> tuple[float, ...]:
-    voxel = [row[axis].item() for axis in AXES[-len(voxel_size) :]]
-    return tuple(
-        (n + 0.5) * size + nm for n, size, nm in zip(voxel, voxel_size, offset, strict=True)
-    )
+def _voxel(row: Any, dims: int) -> list[int]:
+    return [row[axis].item() for axis in AXES[-dims:]]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.groups import group_begins
 from lsd.evaluation.error_sites.sites import Kind
 from lsd.evaluation.error_sites.worst import Part
 from lsd.evaluation.kernels import faces as kernels
@@ -95,9 +96,7 @@ def together(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Rows of TOUCH, in any order, as one for each target and other part, ascending."""
     keys = ("target", "own", "other")
     ordered = rows[np.lexsort([rows[name] for name in reversed(keys)])]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = np.any([ordered[name][1:] != ordered[name][:-1] for name in keys], axis=0)
-    first = np.flatnonzero(is_first)
+    first = group_begins(*[ordered[name] for name in keys])
     combined = ordered[first]
     for name in ("count", *_PLACES) if len(first) else ():
         add = {"first": np.minimum, "last": np.maximum}.get(name.split("_")[0], np.add)
@@ -132,9 +131,7 @@ def nearest(
 def best(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Of rows of NEAREST one for each target, ascending: the nearest, of equal ones the first."""
     ordered = rows[np.lexsort([rows[name] for name in ("x", "y", "z", "apart", "target")])]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = ordered["target"][1:] != ordered["target"][:-1]
-    return ordered[is_first]
+    return ordered[group_begins(ordered["target"])]
 
 
 def _by_kind(parts: Sequence[Part]) -> Iterator[tuple[Kind, NDArray[np.int64]]]:
@@ -166,9 +163,7 @@ def _face_rows(faces: Faces) -> NDArray[np.void]:
     faces, so these become no rows themselves."""
     order = np.lexsort((faces.other, faces.target))
     target, other, at = faces.target[order], faces.other[order], faces.at[order]
-    is_first = np.ones(len(order), np.bool_)
-    is_first[1:] = (target[1:] != target[:-1]) | (other[1:] != other[:-1])
-    first = np.flatnonzero(is_first)
+    first = group_begins(target, other)
     rows = np.zeros(len(first), TOUCH)
     if not len(first):
         return rows

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.arrays.groups import group_begins
 from lsd.evaluation.error_sites.sites import Kind
 from lsd.evaluation.metric import Background
+from lsd.evaluation.partition import scored_rows
 
 Ids = NDArray[np.uint64]
 
@@ -63,14 +65,6 @@ def worst_parts(
     ]
 
 
-def scored_rows(
-    table: Contingency, *, ignore: Collection[int], background: Background
-) -> NDArray[np.bool_]:
-    """Rows of a table whose voxels are scored."""
-    used = ~np.isin(table.objects, np.array(sorted(ignore), np.uint64))
-    return np.asarray(used & (table.segments > 0) if background == "ignore" else used)
-
-
 def _worst(
     kind: Kind,
     wholes: Ids,
@@ -96,9 +90,8 @@ def _worst(
 def _larger(wholes: Ids, voxels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Voxels of the parts before each one in the same whole."""
     before = np.cumsum(voxels) - voxels
-    is_first = np.ones(len(wholes), np.bool_)
-    is_first[1:] = wholes[1:] != wholes[:-1]
-    return np.asarray(before - before[is_first][np.cumsum(is_first) - 1], np.int64)
+    first = group_begins(wholes)
+    return before - np.repeat(before[first], np.diff(first, append=len(wholes)))
 
 
 def _bits(

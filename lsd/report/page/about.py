@@ -107,7 +107,7 @@ def counted_by(evaluate: Evaluate) -> str:
     sentences = [
         f"Voxels of the truth labelled {ignored} are left out." if ignored else "",
         "Label 0 is background, of the truth and of the segmentation."
-        if evaluate.metric.knows_background
+        if evaluate.metric.has_background
         else _BACKGROUND[evaluate.background],
         "Only what is known counts: inside of the mask, and not the unknown label."
         if evaluate.use_mask

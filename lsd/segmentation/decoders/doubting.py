@@ -6,7 +6,7 @@ fragments -> contacts -> joined -> doubts -> edges -> segmentation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from lsd.segmentation.scoring.scoring import scoring_of
 from lsd.spec import Scores, Segment, Target
 from lsd.spec.effect import effective
 from lsd.targets.target import check_of_labels
+from lsd.volumes.array import open_array
 from lsd.volumes.inputs import ArrayInput
 from lsd.volumes.volume import needs_nm
 
@@ -42,11 +43,18 @@ class DoubtingDecoder(WatershedDecoder):
     """By the settings of `Segment`, of which scoring must be a mean, over the whole volume."""
 
     def reads(self, settings: Segment) -> tuple[str, ...]:
-        """Affinities, and the head that is asked."""
+        """Affinities, and the head that is asked.  Raises ValueError where it would not be."""
         if not settings.scoring.is_mean or settings.agglomeration == "blocks":
             raise ValueError(
                 f"segment.decoder {self.spec.kind!r} lets regions grow over the whole volume by "
                 f"means; set segment.scoring=mean (or mean_all) and segment.agglomeration=auto"
+            )
+        if max(settings.thresholds) <= self.spec.regions:
+            raise ValueError(
+                f"segment.decoder {self.spec.kind!r} joins up to score {self.spec.regions:g} "
+                f"without being asked, and none of segment.thresholds "
+                f"({_listed(settings.thresholds)}) is higher; set segment.decoder.regions below "
+                f"them, or segment.decoder=watershed"
             )
         return (settings.affinities, self.spec.head)
 
@@ -104,6 +112,14 @@ class DoubtingDecoder(WatershedDecoder):
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
         """Edges without doubts, doubts, and edges with them."""
         container = running.container
+        below = [
+            threshold for threshold in inputs.settings.thresholds if threshold < self.spec.regions
+        ]
+        if below:
+            running.say(
+                f"joins up to segment.decoder.regions={self.spec.regions:g} are not asked about; "
+                f"at {_listed(below)} segments are those of the watershed decoder"
+            )
         joined = self.join_all(inputs, running, name=JOINED)
         doubts_of_blocks = running.step(self.doubts_step(inputs, container, joined))
         contacts = read_ledger(step_folder(container, "contacts")).records["count"].sum()
@@ -114,7 +130,8 @@ class DoubtingDecoder(WatershedDecoder):
         """What blocks say of their regions; `joined` is whole."""
         head = self._head(inputs, container)
         assert head.learned is not None, "misfits are refused"
-        array = head.array.open()
+        # on the grid of the prediction, which may be gone
+        array = open_array(container, FRAGMENTS)
         if not array.calibrated:
             raise ValueError(f"{array.name}: {needs_nm('what joins regions with doubts')}")
         job = DoubtsJob(
@@ -191,6 +208,10 @@ class DoubtingDecoder(WatershedDecoder):
         whole = tuple(slice(0, n) for n in made.fragments.shape)
         regions = relabel(made.fragments, made.nodes, of_fragments)
         return Look(head.predicted, regions, whole, head.learned, head.voxel_size)
+
+
+def _listed(thresholds: Sequence[float]) -> str:
+    return ", ".join(f"{threshold:g}" for threshold in thresholds)
 
 
 def _named(line: str) -> str:

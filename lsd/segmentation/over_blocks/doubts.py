@@ -10,7 +10,6 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.lookup import relabel
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.ledger import read_ledger
@@ -25,6 +24,7 @@ from lsd.segmentation.doubt import (
     together,
 )
 from lsd.segmentation.kernels.prediction import Channels, Learned, Prediction, range_of
+from lsd.segmentation.on_disk.segments import OpenSegments
 from lsd.segmentation.on_disk.tables import FragmentPlaces, Table, segments_of
 from lsd.segmentation.over_blocks.edges import EDGE, edge_pieces
 from lsd.segmentation.over_blocks.inputs import Apart
@@ -64,19 +64,18 @@ class DoubtsFunction:
     8 bytes for each fragment of the volume, beside what a block takes."""
 
     def __init__(self, job: DoubtsJob, container: Path) -> None:
-        self.job, self.fragments, self.head = job, job.fragments.open(container), job.head.open()
+        self.job, self.head = job, job.head.open()
         counts = read_ledger(step_folder(container, "fragments")).records["count"]
         places = FragmentPlaces.of(counts, job.apart)
         edges = edge_pieces(step_folder(container, JOINED))
-        self.table = Table(places, segments_of(places, edges, job.regions))
+        table = Table(places, segments_of(places, edges, job.regions))
+        self.regions = OpenSegments(job.fragments.open(container), table)
 
     def read(self, block: Block) -> Look | None:
         """What was predicted of the block, and the regions of it and around; None where none
         touch."""
-        around = block.read.intersect(self.fragments.roi)
-        fragments = self.fragments.read(around)
-        unique = fastremap.unique(fragments)
-        regions = relabel(fragments, unique, self.table.look_up(unique))
+        around = block.read.intersect(self.regions.ids.roi)
+        regions = self.regions.read(around)
         if np.count_nonzero(fastremap.unique(regions)) < 2:
             return None
         learned = Learned(self.job.target, self.job.dims)
