@@ -224,9 +224,9 @@ def test_500_neurons_in_seconds() -> None:
 
 
 def test_a_segment_of_nearly_everything_in_seconds() -> None:
-    """20,000 fragments that all hang together, of which nearly each cut takes one off: a cut does
+    """10,000 fragments that all hang together, of which nearly each cut takes one off: a cut does
     not look at all that is left."""
-    neurons, length = 200, 100
+    neurons, length = 100, 100
     fragment = np.arange(1, neurons * length + 1).reshape(neurons, length)
     rng = np.random.default_rng(0)
     pairs = ((fragment[:, :-1], fragment[:, 1:]), (fragment[:-1], fragment[1:]))
@@ -234,8 +234,8 @@ def test_a_segment_of_nearly_everything_in_seconds() -> None:
     skeletons = nodes(*np.repeat(np.arange(neurons), length), positions=_grid(neurons, length))
     begin = time.process_time()
     found = min_cut_metric(skeletons, fragment.reshape(-1), edges, rng.random(len(edges)) / 2, 0.6)
-    assert time.process_time() - begin < 20
-    assert found.splits > 10_000
+    assert time.process_time() - begin < 10
+    assert found.splits > 5_000
     assert found.splits - (neurons - 1) == found.remerges == found.merges
 
 
