@@ -1,8 +1,8 @@
 """Weakest cuts of a graph, one after another, in parts of it that become smaller.
 
 Dinic's algorithm: of the paths with the fewest edges as many as there are, then longer ones, until
-there is none.  It looks no farther from the source than paths reach, which is the more worth the
-closer source and sink are.
+there is none.  Paths are looked for from both ends by turns, so a cut takes the time of its smaller
+side: the weakest one mostly takes a few nodes off a large graph, beside the source or the sink.
 """
 
 from __future__ import annotations
@@ -56,14 +56,28 @@ class Arcs:
         part: (nodes,) a number for each node; only those of the number of the source are looked at.
               Source and sink have the same
         """
+        return self._side(part, source, sink, whole=True)
+
+    def either_side(self, part: Numbers, source: int, sink: int) -> Numbers:
+        """Nodes on one side of the same cut, whichever is found first: the smaller one but for cuts
+        that are as weak.  For parts that hang together by edges with a capacity; both sides do so
+        again."""
+        return self._side(part, source, sink, whole=False)
+
+    def _side(self, part: Numbers, source: int, sink: int, *, whole: bool) -> Numbers:
         queue = self._room[2]
         arcs = (self.first, self.heads, self.twins, self.capacities)
-        count = _source_side(*arcs, *self._room, part, source, sink)
-        return queue[:count].copy()
+        count = _cut(*arcs, *self._room, part, source, sink, whole)
+        return (queue[:count] if count > 0 else queue[count:]).copy()
+
+
+# level of a node that was not seen.  Those that the source reaches have their distance from it,
+# those that reach the sink -2 - their distance to it
+_UNSEEN = -1
 
 
 @numba.njit(cache=True, nogil=True)
-def _source_side(  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _cut(  # type: ignore[no-untyped-def]  # noqa: ANN202
     first,  # noqa: ANN001
     heads,  # noqa: ANN001
     twins,  # noqa: ANN001
@@ -77,37 +91,51 @@ def _source_side(  # type: ignore[no-untyped-def]  # noqa: ANN202
     part,  # noqa: ANN001
     source,  # noqa: ANN001
     sink,  # noqa: ANN001
+    whole,  # noqa: ANN001
 ):
-    """Number of nodes on the side, which stand at the begin of `queue`; room is left as it was."""
+    """The number of nodes on the side of the source, which stand at the begin of `queue`, or less
+    than 0: of those on the side of the sink, at its end; room is left as it was.
+
+    whole: whether it is to be the side of the source
+    """
     touched = [source]
     seen[source] = True
     while True:
-        count = _by_distance(first, heads, residual, levels, queue, part, source, sink)
-        for i in range(count):
+        ahead, behind, looked, length = _meet(
+            first, heads, twins, residual, levels, queue, part, source, sink
+        )
+        if length < 0:
+            break
+        for i in range(-behind, ahead):
             node = queue[i]
+            if i < 0:
+                # distances from the source, as those of the others
+                levels[node] += length + 2
             nexts[node] = first[node]
             if not seen[node]:
                 seen[node] = True
                 touched.append(node)
-        reached = levels[sink] >= 0
-        if reached:
-            _fill(first, heads, twins, residual, levels, nexts, path, source, sink)
-        for i in range(count):
-            levels[queue[i]] = -1
-        if not reached:
-            break
+        _fill(first, heads, twins, residual, levels, nexts, path, source, sink)
+        for i in range(-behind, ahead):
+            levels[queue[i]] = _UNSEEN
+    ahead, looked = _go_on(
+        first, heads, twins, capacities, residual, levels, queue, part, ahead, behind, looked, whole
+    )
+    for i in range(-behind, ahead):
+        levels[queue[i]] = _UNSEEN
     for node in touched:
         seen[node] = False
         for arc in range(first[node], first[node + 1]):
             residual[arc] = capacities[arc]
             residual[twins[arc]] = capacities[arc]
-    return count
+    return ahead if looked == ahead else -behind
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_distance(  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _meet(  # type: ignore[no-untyped-def]  # noqa: ANN202
     first,  # noqa: ANN001
     heads,  # noqa: ANN001
+    twins,  # noqa: ANN001
     residual,  # noqa: ANN001
     levels,  # noqa: ANN001
     queue,  # noqa: ANN001
@@ -115,20 +143,106 @@ def _by_distance(  # type: ignore[no-untyped-def]  # noqa: ANN202
     source,  # noqa: ANN001
     sink,  # noqa: ANN001
 ):
-    """Levels of the nodes that the source reaches, as far as the sink; their number in `queue`."""
-    levels[source], queue[0], count, i = 0, source, 1, 0
-    while i < count:
+    """Levels of nodes from the source and from the sink, layer by layer of the end that has seen
+    fewer, until they meet or one of them sees no more.
+
+    Returns how many nodes are seen from the source, at the begin of `queue`, and from the sink, at
+    its end; of how many of the first the arcs were looked at; and the length of the shortest paths,
+    -1 where there is none.
+    """
+    levels[source], levels[sink] = 0, -2
+    queue[0], queue[-1] = source, sink
+    ahead, behind, looked, looked_back, length = 1, 1, 0, 0, -1
+    while length < 0 and looked < ahead and looked_back < behind:
+        if ahead <= behind:
+            for i in range(looked, ahead):
+                ahead, met = _look(
+                    first, heads, twins, residual, levels, queue, part, queue[i], ahead, 1
+                )
+                length = max(length, met)
+                looked += 1
+        else:
+            for i in range(looked_back, behind):
+                behind, met = _look(
+                    first, heads, twins, residual, levels, queue, part, queue[-1 - i], behind, -1
+                )
+                length = max(length, met)
+                looked_back += 1
+    return ahead, behind, looked, length
+
+
+@numba.njit(cache=True, nogil=True)
+def _look(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    first,  # noqa: ANN001
+    heads,  # noqa: ANN001
+    twins,  # noqa: ANN001
+    residual,  # noqa: ANN001
+    levels,  # noqa: ANN001
+    queue,  # noqa: ANN001
+    part,  # noqa: ANN001
+    node,  # noqa: ANN001
+    count,  # noqa: ANN001
+    step,  # noqa: ANN001
+):
+    """Sees the nodes that a node reaches (step 1), or that reach it (-1).
+
+    Returns how many are seen from that end by now, and the length of a path, -1 where the nodes of
+    the other end are not met.
+    """
+    length = -1
+    for arc in range(first[node], first[node + 1]):
+        head = heads[arc]
+        if part[head] != part[node] or residual[arc if step > 0 else twins[arc]] == 0:
+            continue
+        if levels[head] == _UNSEEN:
+            levels[head] = levels[node] + step
+            queue[count if step > 0 else -1 - count] = head
+            count += 1
+        elif (levels[head] > _UNSEEN) != (step > 0):
+            # one distance, -2 - the other one, and the arc between
+            length = abs(levels[node]) + abs(levels[head]) - 1
+    return count, length
+
+
+@numba.njit(cache=True, nogil=True)
+def _go_on(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    first,  # noqa: ANN001
+    heads,  # noqa: ANN001
+    twins,  # noqa: ANN001
+    capacities,  # noqa: ANN001
+    residual,  # noqa: ANN001
+    levels,  # noqa: ANN001
+    queue,  # noqa: ANN001
+    part,  # noqa: ANN001
+    ahead,  # noqa: ANN001
+    behind,  # noqa: ANN001
+    looked,  # noqa: ANN001
+    whole,  # noqa: ANN001
+):
+    """Looks farther from the source, after no path is left: to the end, or until it is clear that
+    the source reaches all that the sink does not see.
+
+    What neither of them does takes in flow and gives it to the sink's side, which it then touches.
+    So it is clear when all that touches the sink's side is seen from the source.  Returns how many
+    nodes are, and of how many the arcs were looked at: all, where the side of the source is whole.
+    """
+    while whole and looked < ahead:
+        ahead, _ = _look(
+            first, heads, twins, residual, levels, queue, part, queue[looked], ahead, 1
+        )
+        looked += 1
+    for i in range(-behind, 0):
         node = queue[i]
-        i += 1
-        if levels[sink] >= 0 and levels[node] >= levels[sink]:
-            break
         for arc in range(first[node], first[node + 1]):
             head = heads[arc]
-            if residual[arc] > 0 and levels[head] < 0 and part[head] == part[source]:
-                levels[head] = levels[node] + 1
-                queue[count] = head
-                count += 1
-    return count
+            if capacities[arc] == 0 or part[head] != part[node]:
+                continue
+            while levels[head] == _UNSEEN and looked < ahead:
+                ahead, _ = _look(
+                    first, heads, twins, residual, levels, queue, part, queue[looked], ahead, 1
+                )
+                looked += 1
+    return ahead, looked
 
 
 @numba.njit(cache=True, nogil=True)

@@ -23,20 +23,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lsd import spec
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.score import Score
+from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.spec.kinds import behaviour
 
 Background = Literal["label", "ignore", "singletons"]
 
 
 class MetricKind(ABC):
-    """What every metric does.  Made from its spec (`self.spec`)."""
+    """What every metric does.  Made from its spec (`self.spec`).
+
+    cuts_graph: whether it needs the region graph that segments were joined by
+    """
+
+    cuts_graph: ClassVar[bool] = False
 
     def __init__(self, spec: spec.Metric) -> None:
         # of the kind that this class belongs to, so its fields are known to it alone
@@ -100,6 +106,17 @@ def refuse_nothing(table: Contingency, ignored: Collection[int], *, counted: int
         raise ValueError(
             f"nothing to score: all {voxels} voxels are truth labelled {sorted(ignored)} or "
             "background; check region, mask and ignore"
+        )
+
+
+def check_joined(settings: spec.Evaluate, segment: spec.Segment) -> None:
+    """Refuses a metric that needs a region graph, where the decoder leaves none."""
+    metric: MetricKind = behaviour(settings.metric)
+    if metric.cuts_graph and not decoder_of(segment).has_region_graph:
+        raise ValueError(
+            f"the metric {settings.metric.kind!r} cuts the region graph of fragments, and the "
+            f"decoder {segment.decoder.kind!r} leaves none; take evaluate.metric='nerl', or the "
+            f"decoder 'watershed'"
         )
 
 

@@ -111,18 +111,26 @@ def at_nodes(fragments: ArrayLike, count: int) -> Ids:
 
 def _shared(fragments: Ids, owner: Numbers) -> tuple[Ids, Numbers]:
     """Fragments that hold nodes of several skeletons, and these skeletons, one for each pair."""
-    names, fragment = np.unique(fragments, return_inverse=True)
-    pairs = np.unique(np.stack([fragment, owner], axis=1), axis=0)
-    several = (np.bincount(pairs[:, 0], minlength=len(names)) > 1) & (names > 0)
-    return names[several], pairs[several[pairs[:, 0]], 1]
+    names, fragment, skeleton = _held(fragments, owner)
+    several = (np.bincount(fragment, minlength=len(names)) > 1) & (names > 0)
+    return names[several], skeleton[several[fragment]]
 
 
 def _by_number_of_skeletons(segments: Ids, owner: Numbers) -> tuple[Numbers, Ids]:
     """The skeletons of segments that hold one, one for each segment; segments that hold several."""
-    names, segment = np.unique(segments, return_inverse=True)
-    pairs = np.unique(np.stack([segment, owner], axis=1), axis=0)
-    several = np.bincount(pairs[:, 0], minlength=len(names)) > 1
-    return pairs[~several[pairs[:, 0]], 1], names[several]
+    names, segment, skeleton = _held(segments, owner)
+    several = np.bincount(segment, minlength=len(names)) > 1
+    return skeleton[~several[segment]], names[several]
+
+
+def _held(parts: Ids, owner: Numbers) -> tuple[Ids, Numbers, Numbers]:
+    """The names of the parts that nodes are in; and each pair of a part, by its place among these,
+    and a skeleton that has nodes in it."""
+    names, place = np.unique(parts, return_inverse=True)
+    count = int(owner.max(initial=0)) + 1
+    # a number for each pair, which is sorted faster than two; of places, so that none overflows
+    part, skeleton = np.divmod(np.unique(place * count + owner), count)
+    return names, part, skeleton
 
 
 def _of(lines: Lines, segments: Ids, wanted: Ids) -> Iterator[Lines]:

@@ -20,7 +20,7 @@ from lsd.evaluation.error_sites.over_blocks import sites_of_volume
 from lsd.evaluation.error_sites.sites import Site, write_csv
 from lsd.evaluation.evidence import Evidence, has, open_evidence
 from lsd.evaluation.heads import check_heads, count_heads
-from lsd.evaluation.metric import scoring
+from lsd.evaluation.metric import check_joined, scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, AlongSkeletons, Evaluation, VolumeScores
@@ -69,6 +69,8 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     volumes = _with_evidence(config, named)
     check_workers(config.evaluate.workers, section="evaluate")
     check_heads(config, volumes)
+    if config.evaluate.of == "segmentation":
+        check_joined(config.evaluate, config.segment)
     score = scoring(config.evaluate)
     evidence: dict[str, Evidence] = {}
     sweeps, heads = {}, {}

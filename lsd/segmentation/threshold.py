@@ -82,7 +82,15 @@ def validated(config: Config) -> float | None:
         return None
     # earlier versions recorded the settings of segmentation alone
     yardstick = validation.get("yardstick", validation)
-    volumes = {name: volume["spec"] for name, volume in yardstick.get("volumes", {}).items()}
+    # in a volume that is read there are none; those that scores are along are recorded beside it
+    along = {
+        name: {"skeletons": lines["source"]}
+        for name, lines in yardstick.get("skeletons", {}).items()
+    }
+    volumes = {
+        name: volume["spec"] | along.get(name, {})
+        for name, volume in yardstick.get("volumes", {}).items()
+    }
     differences = [
         *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
         *_other_volumes(volumes, config),

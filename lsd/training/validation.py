@@ -7,7 +7,7 @@ scored by its loss over the same regions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lsd.arrays.skeletons import Skeletons
 from lsd.batches.volumes import check_extras
 from lsd.evaluation.evidence import evidence_in_memory, has
+from lsd.evaluation.metric import check_joined
 from lsd.evaluation.score import Score, defined, pool
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.losses.stage import StageLosses
@@ -40,7 +41,12 @@ from lsd.targets.sections import compute_for
 from lsd.training.data_state import volume_input
 from lsd.training.loss_score import LossScore, score_losses
 from lsd.training.window import window
-from lsd.training.yardstick import LossYardstick, SegmentationYardstick, yardstick
+from lsd.training.yardstick import (
+    LossYardstick,
+    SegmentationYardstick,
+    SkeletonsInput,
+    yardstick,
+)
 from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
@@ -109,8 +115,9 @@ class Validator:
         self.stage, self.network = stage, config.network
         self.heads = tuple(stage.heads if heads is None else heads)
         self.predict = _prediction_settings(config.predict, config.train)
-        self.job = validation_job(config, stage, by_loss=heads is not None)
-        self.skeletons = _skeletons(config, stage, by_loss=heads is not None)
+        by_loss = heads is not None
+        self.skeletons = _skeletons(config, stage, by_loss=by_loss)
+        self.job = validation_job(config, stage, skeletons=self.skeletons, by_loss=by_loss)
         self.yardstick = self.job.record()
 
     def __bool__(self) -> bool:
@@ -220,11 +227,12 @@ class Validator:
 
 
 def validation_job(
-    config: Config, stage: Stage, *, by_loss: bool = False
+    config: Config, stage: Stage, *, skeletons: Mapping[str, Skeletons], by_loss: bool = False
 ) -> SegmentationYardstick | LossYardstick:
     """What the validation of a stage depends on.  Raises ValueError where a volume does not fit.
 
     Without train.validate_every it has no volumes.
+    skeletons: of these, by name, where the stage is scored along them
     by_loss: the stage is scored by losses, also where it is decoded
     """
     volumes, against = _open_volumes(config), _against(config, stage, by_loss=by_loss)
@@ -244,7 +252,8 @@ def validation_job(
         if against == "labels":
             check_labels(volume)
         check_raw(volume)
-    skeletons = _skeletons(config, stage, by_loss=by_loss)
+    if against == "skeletons" and volumes:
+        check_joined(config.evaluate, config.segment)
     root, shape = paths.data_root(config), config.network.train_shape
     job = yardstick(
         stage,
@@ -257,7 +266,11 @@ def validation_job(
         predict=config.predict,
         segment=config.segment,
         evaluate=config.evaluate,
-        skeletons={name: lines.digest for name, lines in skeletons.items()},
+        skeletons={
+            volume.name: SkeletonsInput(source=source, content=skeletons[volume.name].digest)
+            for volume in volumes
+            if (source := volume.spec.skeletons) is not None and volume.name in skeletons
+        },
         dims=config.network.dims,
         by_loss=by_loss,
     )
@@ -275,11 +288,15 @@ def _against(config: Config, stage: Stage, *, by_loss: bool) -> Against:
 
 
 def _skeletons(config: Config, stage: Stage, *, by_loss: bool) -> dict[str, Skeletons]:
-    """Of the volumes, by name, where the stage is scored along them."""
+    """Of the volumes that have some, by name, where the stage is scored along them."""
     if _against(config, stage, by_loss=by_loss) != "skeletons":
         return {}
     root = paths.data_root(config)
-    return {volume.name: open_skeletons(volume, data_root=root) for volume in _open_volumes(config)}
+    return {
+        volume.name: open_skeletons(volume, data_root=root)
+        for volume in _open_volumes(config)
+        if has(volume.spec, "skeletons")
+    }
 
 
 def _open_volumes(config: Config) -> list[OpenVolume]:

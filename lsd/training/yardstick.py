@@ -18,6 +18,7 @@ from lsd.segmentation.threshold import BLOCKS, beside, scoring_settings, without
 from lsd.spec import Evaluate, Precision, Predict, Segment, Spec, Stage
 from lsd.spec.base import PositiveFloat, Region, Shape
 from lsd.spec.run import Thresholds
+from lsd.spec.skeletons import AnySkeletons
 from lsd.volumes.inputs import Box, VolumeInput
 
 # to be raised whenever the same settings would give other scores
@@ -69,11 +70,18 @@ class Yardstick(Spec):
         }
 
 
+class SkeletonsInput(Spec):
+    """Skeletons that a metric is against; content: tells them from others of the same source."""
+
+    source: AnySkeletons
+    content: str
+
+
 class SegmentationYardstick(Yardstick):
     """Of a stage that is decoded, and scored by a metric.
 
     score: name of the metric
-    skeletons: what tells those of each volume from others, where the metric is against them
+    skeletons: of each volume, where the metric is against them
     """
 
     score: str
@@ -81,7 +89,9 @@ class SegmentationYardstick(Yardstick):
     thresholds: Thresholds
     evaluate: Evaluate
     # not written where there are none: scores of before had no such field
-    skeletons: Annotated[dict[str, str], Field(exclude_if=lambda skeletons: not skeletons)] = {}
+    skeletons: Annotated[
+        dict[str, SkeletonsInput], Field(exclude_if=lambda skeletons: not skeletons)
+    ] = {}
 
     @field_serializer("segment")
     def _segment(self, segment: Segment) -> dict[str, Any]:
@@ -115,13 +125,13 @@ def yardstick(
     predict: Predict,
     segment: Segment,
     evaluate: Evaluate,
-    skeletons: Mapping[str, str],
+    skeletons: Mapping[str, SkeletonsInput],
     dims: int,
     by_loss: bool = False,
 ) -> SegmentationYardstick | LossYardstick:
     """Of a stage: by its loss where that is wanted, or it does not give what the decoder reads;
     dims: axes of the network.
-    skeletons: digests of those that a metric is against."""
+    skeletons: those that a metric is against, by the name of the volume."""
     inputs = {
         "volumes": dict(volumes),
         "predicted": tuple(predicted),

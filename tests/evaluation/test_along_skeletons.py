@@ -15,7 +15,8 @@ from segmented_volumes import (
 )
 
 from lsd.arrays.skeletons import Skeletons, labels_at
-from lsd.evaluation.mincut import min_cut_metric
+from lsd.evaluation.along_skeletons import at_nodes
+from lsd.evaluation.mincut import edits, min_cut_metric
 from lsd.evaluation.run import evaluate
 from lsd.evaluation.skeletons import expected_run_length
 from lsd.report.run import draw_figures
@@ -215,6 +216,32 @@ def test_nodes_outside_may_lie_on_background(traced) -> None:
             inside(lines), at(inside(lines), config, "c", array_name(0.4))
         ).omitted
     )
+
+
+def test_edits_are_counted_once(traced, monkeypatch) -> None:
+    """At each threshold, and of fragments, also where the metric is what else is told."""
+    counted = []
+
+    def noting(*arguments, threshold, **others):
+        counted.append(threshold)
+        return edits(*arguments, threshold=threshold, **others)
+
+    monkeypatch.setattr(at_nodes, "edits", noting)
+    config = with_evaluate(only(traced, "c"), metric="mcm")
+    evaluate(config)
+    at_thresholds = [threshold for threshold in counted if threshold is not None]
+    assert sorted(at_thresholds) == sorted(config.segment.thresholds)
+
+
+def test_edits_alone(traced) -> None:
+    """Where no run length is asked for."""
+    none = {"tolerances": (), "tolerances_nm": ()}
+    found = evaluate(with_evaluate(only(traced, "c"), skeletons=none)).skeletons["c"]
+    scored = found.sweep[0.4]
+    expected = scored.edits.per_skeleton.as_rows()
+    assert len(expected) > 1
+    assert scored.per_skeleton() == [{**row, "run_lengths": {}} for row in expected]
+    assert scored.objective == scored.edits.mcm
 
 
 def test_scores_of_volumes_are_pooled_as_one(traced) -> None:

@@ -223,6 +223,22 @@ def test_500_neurons_in_seconds() -> None:
     assert found.splits - (neurons - 1) == found.remerges
 
 
+def test_a_segment_of_nearly_everything_in_seconds() -> None:
+    """10,000 fragments that all hang together, of which nearly each cut takes one off: a cut does
+    not look at all that is left."""
+    neurons, length = 100, 100
+    fragment = np.arange(1, neurons * length + 1).reshape(neurons, length)
+    rng = np.random.default_rng(0)
+    pairs = ((fragment[:, :-1], fragment[:, 1:]), (fragment[:-1], fragment[1:]))
+    edges = np.concatenate([np.stack([u.ravel(), v.ravel()], 1) for u, v in pairs])
+    skeletons = nodes(*np.repeat(np.arange(neurons), length), positions=_grid(neurons, length))
+    begin = time.process_time()
+    found = min_cut_metric(skeletons, fragment.reshape(-1), edges, rng.random(len(edges)) / 2, 0.6)
+    assert time.process_time() - begin < 10
+    assert found.splits > 5_000
+    assert found.splits - (neurons - 1) == found.remerges == found.merges
+
+
 def _grid(neurons: int, length: int) -> np.ndarray:
     places = np.stack(np.mgrid[:neurons, :length], axis=-1).reshape(-1, 2)
     return np.c_[np.zeros(len(places)), places] * 100.0

@@ -1,5 +1,8 @@
 """Validation against the same chain put together by hand, and its loss against brute force."""
 
+import json
+import shutil
+
 import cc3d
 import numpy as np
 import pytest
@@ -18,7 +21,9 @@ from lsd.prediction.predictor import Predictor
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.fragments import fragments
 from lsd.segmentation.mutex import mutex
+from lsd.segmentation.threshold import validated
 from lsd.spec import Evaluate, Segment
+from lsd.spec.paths import validation_file
 from lsd.targets.target import compute
 from lsd.training.loop import train
 from lsd.training.validation import Validator, predict_region
@@ -183,15 +188,20 @@ def _lines(labels):
     return Skeletons(ids, owner, (voxels + 0.5) * 10.0, np.stack([edges, edges + 1], axis=1))
 
 
+def _along(run, folder, **fields):
+    """The run whose validation volume has these skeletons."""
+    write_skeletons(_lines(_arrays(folder)[1]), folder / "lines.npz")
+    traced = run.dataset.validate[0].derive(skeletons=str(folder / "lines.npz"), **fields)
+    return run.derive(dataset=run.dataset.derive(validate=(traced,)))
+
+
 @pytest.mark.parametrize("metric", ["nerl", "mcm"])
 def test_validation_along_skeletons(tmp_path, metric) -> None:
     """Of a volume without labels, whose skeletons reach beyond what is predicted."""
     run, restored = _trained(tmp_path, "mtlsd")
     run = run.derive(evaluate=Evaluate(metric=metric))
     raw, labels = _arrays(tmp_path)
-    write_skeletons(_lines(labels), tmp_path / "lines.npz")
-    traced = run.dataset.validate[0].derive(skeletons=str(tmp_path / "lines.npz"), labels=None)
-    run = run.derive(dataset=run.dataset.derive(validate=(traced,)))
+    run = _along(run, tmp_path, labels=None)
     validator = Validator(run, run.variant.stages[0])
     found = validator(restored.cascade)
     roi = Roi((28, 0, 0), (12, 24, 24))
@@ -222,6 +232,29 @@ def test_validation_along_skeletons(tmp_path, metric) -> None:
 def test_a_metric_along_skeletons_wants_some(tmp_path) -> None:
     run = config(tmp_path, validate_every=1).derive(evaluate=Evaluate(metric="nerl"))
     with pytest.raises(ValueError, match="has no skeletons; name them, or set"):
+        Validator(run, run.variant.stages[0])
+
+
+def test_the_threshold_that_was_found_along_skeletons_is_used(tmp_path) -> None:
+    """And not for other skeletons of the same volume."""
+    run = config(tmp_path, validate_every=5).derive(evaluate=Evaluate(metric="nerl"))
+    run = _along(run, tmp_path)
+    train(run, progress=False)
+    found = json.loads(validation_file(run).read_text())
+    assert validated(run) == found["threshold"]
+    shutil.copy(tmp_path / "lines.npz", tmp_path / "others.npz")
+    traced = run.dataset.validate[0].derive(skeletons=str(tmp_path / "others.npz"))
+    other = run.derive(dataset=run.dataset.derive(validate=(traced,)))
+    assert validated(other) is None
+
+
+def test_edits_want_a_region_graph(tmp_path) -> None:
+    """Before training, and not where the first validation would come."""
+    run = config(tmp_path, "lr", validate_every=1).derive(evaluate=Evaluate(metric="mcm"))
+    run = _along(run, tmp_path)
+    assert Validator(run, run.variant.stages[0])
+    run = run.derive(segment=run.segment.derive(decoder="mutex"))
+    with pytest.raises(ValueError, match=r"'mcm' cuts the region graph .* 'mutex' leaves none"):
         Validator(run, run.variant.stages[0])
 
 

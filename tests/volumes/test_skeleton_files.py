@@ -114,6 +114,14 @@ def test_graphml_of_networkx(tmp_path) -> None:
     assert theirs.nodes["11"]["position_x"] == 64
 
 
+def test_graphml_keys_are_of_all_where_nothing_is_said(tmp_path) -> None:
+    write_skeletons(SKELETONS, tmp_path / "x.graphml")
+    content = (tmp_path / "x.graphml").read_text()
+    assert ' for="node"' in content
+    path = text(tmp_path, "y.graphml", content.replace(' for="node"', ""))
+    assert as_graph(read_skeletons(path)) == as_graph(SKELETONS)
+
+
 @pytest.mark.parametrize("edges", ["links", "edges"])
 def test_node_link_of_networkx(tmp_path, edges) -> None:
     content = networkx.node_link_data(graph_of("skeleton_id"), edges=edges)
@@ -163,6 +171,20 @@ def test_precomputed_has_a_transform_and_may_be_below_a_segmentation(tmp_path) -
     )
     for path in (folder, folder.parent):
         assert as_graph(read_skeletons(path)) == as_graph(expected)
+
+
+def test_precomputed_of_before_go(tmp_path) -> None:
+    write_skeletons(SKELETONS, tmp_path / "folder")
+    left = SKELETONS.kept(SKELETONS.skeleton_ids == 9)
+    write_skeletons(left, tmp_path / "folder")
+    assert as_graph(read_skeletons(tmp_path / "folder")) == as_graph(left)
+
+
+def test_a_number_of_vertices_is_not_taken_for_compressed_data(tmp_path) -> None:
+    """35,615 begin with the bytes that those of gzip begin with."""
+    (tmp_path / "info").write_text(json.dumps({"@type": "neuroglancer_skeletons"}))
+    precomputed(tmp_path, 5, np.zeros((0x8B1F, 3)), np.zeros((0, 2)))
+    assert len(read_skeletons(tmp_path)) == 0x8B1F
 
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
@@ -230,6 +252,15 @@ def test_arrays_whose_edges_are_indices(tmp_path) -> None:
     assert as_graph(read_skeletons(tmp_path / "x.npz")) == as_graph(SKELETONS)
 
 
+def test_indices_are_whole(tmp_path) -> None:
+    edges = SKELETONS.places + 0.5
+    np.savez(
+        tmp_path / "x.npz", skeleton_id=SKELETONS.skeleton_ids, positions=POSITIONS, edges=edges
+    )
+    with pytest.raises(ValueError, match="edges: ids must be whole numbers"):
+        read_skeletons(tmp_path / "x.npz")
+
+
 def test_ids_are_exact_up_to_the_last(tmp_path) -> None:
     large = 2**64 - 1
     lines = Skeletons(
@@ -278,6 +309,8 @@ REFUSED = {
     "no graph": ("x.json", "[1]", "no node-link graph"),
     "no json": ("x.json", "{", "no JSON"),
     "no columns": ("x.csv", "a,b\n1,2\n", "has no column skeleton_id"),
+    "short row": ("x.csv", "skeleton_id,treenode_id,parent_treenode_id,x,y,z\n5,1,,4\n",
+                  "the row '5, 1, , 4' has 4 cells, its header 6"),
     "no npz": ("x.npz", "PK", "no .npz file that can be read"),
     "suffix": ("x.obj", "", "allowed: .swc, .nml, .graphml"),
 }  # fmt: skip

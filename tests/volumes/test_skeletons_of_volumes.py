@@ -112,6 +112,31 @@ def test_made_of_labels(two_tubes, caplog) -> None:
     assert len(list(two_tubes.glob("skeletons_one_*.npz"))) == 2
 
 
+def test_a_revision_is_one_of_its_array(two_tubes) -> None:
+    """Other labels of the same revision have skeletons of their own."""
+    pytest.importorskip("kimimaro", reason="the extra `skeletons` is not installed")
+    labels = open_array(two_tubes / "v.zarr", "labels")
+    other = create_array(
+        two_tubes / "v.zarr", "other", roi=labels.roi, voxel_size=(10, 10, 10), dtype=np.uint64
+    )
+    other.write(np.where(labels.read(labels.roi) == 7, np.uint64(8), np.uint64(0)), labels.roi)
+    settings = SkeletonsOfLabels(min_size=100)
+    for name, owners in (("labels", [7, 9]), ("other", [8])):
+        made = skeletons_of(two_tubes, settings, labels=name, revision="1")
+        assert np.unique(made.skeleton_ids).tolist() == owners
+
+
+def test_labels_that_lie_elsewhere_have_other_skeletons(two_tubes) -> None:
+    """Of the same voxels, in a part of the volume that begins before them."""
+    pytest.importorskip("kimimaro", reason="the extra `skeletons` is not installed")
+    settings, first = SkeletonsOfLabels(min_size=100), []
+    part = {"region": ((4, 12), (0, 24), (0, 40)), "fit": "intersect", "labels": "labels"}
+    for offset in ({}, {"offset": {"labels": (30, 0, -30)}}):
+        made = skeletons_of(two_tubes, settings, **part, **offset)
+        first.append(made.positions.min(axis=0))
+    assert (first[1] - first[0]).tolist() == [10, 0, 0]
+
+
 def test_without_what_makes_them_or_labels(two_tubes, monkeypatch) -> None:
     with pytest.raises(ValueError, match="made of the labels of the volume, and it has none"):
         opened(two_tubes, skeletons="labels")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lsd.cli.survey.volumes import listed, surveyed
 from lsd.cli.survey.words import about
 from lsd.evaluation.evidence import has
+from lsd.evaluation.metric import check_joined
 from lsd.evaluation.scored_results import scored_results
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, objects, segmentation
@@ -26,6 +27,8 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     metric = config.evaluate.metric
     of_objects = config.evaluate.of == "objects"
     scored, command = (objects, "objects") if of_objects else (segmentation, "segment")
+    if not of_objects:
+        check_joined(config.evaluate, config.segment)
     scored_voxels = 0
     for name, volume in volumes.items():
         against = [what for what in (metric.against, "skeletons") if has(volume.spec, what)]

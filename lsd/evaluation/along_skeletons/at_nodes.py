@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from lsd.arrays.lookup import components
 from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.along_skeletons.cuts import EdgePiece, Ids, SegmentsOf
+from lsd.evaluation.along_skeletons.edit_counts import MinCutMetric
+from lsd.evaluation.mincut import edits
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """How segments were joined of fragments.
+    """How segments were joined of fragments along skeletons.
 
     fragments:   (n,) at each node
     threshold:   up to which edges join; None: none does
@@ -26,10 +28,22 @@ class Graph:
     edges:       of the region graph, (m, 2) and scores (m,), in pieces, from the first on each time
     """
 
+    skeletons: Skeletons
     fragments: Ids
     threshold: float | None
     segments_of: SegmentsOf
     edges: Callable[[], Iterable[EdgePiece]]
+
+    @cached_property
+    def edits(self) -> MinCutMetric:
+        """Those that repair the segments; counted once, however many ask."""
+        return edits(
+            self.skeletons,
+            self.fragments,
+            threshold=self.threshold,
+            segments_of=self.segments_of,
+            edges=self.edges(),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +59,7 @@ class AtNodes:
     @classmethod
     def unjoined(cls, skeletons: Skeletons, fragments: Ids) -> AtNodes:
         """Fragments before anything was joined."""
-        graph = Graph(fragments, None, lambda some: some, lambda: ())
+        graph = Graph(skeletons, fragments, None, lambda some: some, lambda: ())
         return cls(skeletons, fragments, graph)
 
 
@@ -61,18 +75,12 @@ def joined_at_nodes(
     pieces = [(edges, scores)] if len(edges) else []
     for threshold in sorted(thresholds):
         segments_of = partial(_look_up, known, components(known, edges, scores, threshold))
-        graph = Graph(fragments, threshold, segments_of, lambda: pieces)
+        graph = Graph(skeletons, fragments, threshold, segments_of, lambda: pieces)
         yield threshold, AtNodes(skeletons, segments_of(fragments), graph)
 
 
 def _look_up(known: Ids, segments: Ids, fragments: Ids) -> Ids:
     return segments[np.searchsorted(known, fragments)]
-
-
-def scored_part(skeletons: Skeletons, voxels: NDArray[np.int64], roi: Roi) -> Skeletons:
-    """The nodes whose voxel lies in `roi`, with their edges; a node that loses its last edge goes,
-    too.  voxels: (n, axes) of each node."""
-    return skeletons.without_stubs(in_roi(voxels, roi))
 
 
 def in_roi(voxels: NDArray[np.int64], roi: Roi) -> NDArray[np.bool_]:

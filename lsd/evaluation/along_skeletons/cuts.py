@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from heapq import nlargest
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from lsd.arrays.min_cut import Arcs
+from lsd.arrays.union_find import joined
 
 Ids = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
@@ -18,6 +20,11 @@ SegmentsOf = Callable[[Ids], Ids]
 # ends (m, 2) and scores (m,)
 EdgePiece = tuple[Ids, NDArray[Any]]
 
+# nodes by their skeleton, ascending
+Held = dict[int, Numbers]
+
+# the skeleton of a fragment without nodes
+_NOBODY = -1
 # flows are of whole numbers: capacities are counted in millionths
 _STEPS = 1_000_000
 
@@ -95,40 +102,67 @@ def separate(graph: RegionGraph, lines: Lines) -> Separated:
 
     A cut takes the edges with the lowest sum of capacities, between the fragments of the closest
     nodes of the two; one side is what is still reached from the first of them.
+    lines: no fragment holds nodes of several skeletons
     """
     names = np.union1d(graph.edges, lines.fragments)
-    arcs = Arcs.of(len(names), np.searchsorted(names, graph.edges), graph.capacities)
-    places, part = np.searchsorted(names, lines.fragments), np.zeros(len(names), np.int64)
+    ends = np.searchsorted(names, graph.edges)
+    arcs, part = Arcs.of(len(names), ends, graph.capacities), np.zeros(len(names), np.int64)
+    # edges without capacity hold nothing together
+    apart = joined(len(names), ends[graph.capacities > 0]).any()
+    weakest = arcs.source_side if apart else arcs.either_side
+    places = np.searchsorted(names, lines.fragments)
     skeletons, owner = np.unique(lines.skeletons, return_inverse=True)
-    stack = [np.arange(len(places))]
-    cuts: list[tuple[int, int]] = []
-    parts: list[int] = []
+    owner_of = np.full(len(names), _NOBODY)
+    owner_of[places] = owner
+    stack, cuts, parts = [_by_skeleton(owner)], list[tuple[int, int]](), list[int]()
     while stack:
-        nodes = stack.pop()
-        counts = np.bincount(owner[nodes])
-        present = np.flatnonzero(counts)
-        if len(present) == 1:
-            parts.append(present[0])
+        held = stack.pop()
+        if len(held) == 1:
+            parts += held
             continue
-        first, second = present[np.lexsort((present, counts[present]))[-2:]]
+        first, second = _most_nodes(held)
         cuts.append((first, second))
-        between = _closest(lines.positions[nodes], owner[nodes], first, second)
-        begin, end = places[nodes[list(between)]].tolist()
+        begin, end = _closest(lines.positions, held[first], held[second])
+        side = weakest(part, int(places[begin]), int(places[end]))
         # of the parts that a cut makes, one gets a new number
-        part[arcs.source_side(part, begin, end)] = len(cuts)
-        beside = part[places[nodes]] == len(cuts)
-        stack += [nodes[beside], nodes[~beside]]
+        part[side] = len(cuts)
+        there = np.unique(owner_of[side])
+        stack += [held, _taken(held, there, places=places, part=part, number=len(cuts))]
     return Separated(
         skeletons[np.array(cuts, np.int64)].reshape(-1, 2), skeletons[np.array(parts, np.int64)]
     )
 
 
-def _closest(
-    positions: NDArray[np.float64], owner: Numbers, first: int, second: int
-) -> tuple[int, int]:
-    """The closest nodes of two skeletons; of pairs that are as close, the one that comes first.
-    owner: the skeleton of each node."""
-    ones, others = (np.flatnonzero(owner == skeleton) for skeleton in (first, second))
+def _by_skeleton(owner: Numbers) -> Held:
+    """owner: the skeleton of each node, numbered from 0."""
+    nodes, last = np.argsort(owner, kind="stable"), np.cumsum(np.bincount(owner))
+    return dict(enumerate(np.split(nodes, last[:-1])))
+
+
+def _most_nodes(held: Held) -> tuple[int, int]:
+    """The two skeletons with the most nodes, the one with most last."""
+    most, next_most = nlargest(2, held, key=lambda skeleton: (len(held[skeleton]), skeleton))
+    return next_most, most
+
+
+def _taken(held: Held, skeletons: Numbers, *, places: Numbers, part: Numbers, number: int) -> Held:
+    """Takes off the nodes of some skeletons whose fragments are in the part of this number.
+
+    places: of the fragment of each node;  part: of each fragment
+    """
+    taken = {}
+    for skeleton in skeletons[skeletons != _NOBODY].tolist():
+        nodes = held.pop(skeleton)
+        inside = part[places[nodes]] == number
+        taken[skeleton] = nodes[inside]
+        if not inside.all():
+            held[skeleton] = nodes[~inside]
+    return taken
+
+
+def _closest(positions: NDArray[np.float64], ones: Numbers, others: Numbers) -> tuple[int, int]:
+    """The closest of some nodes and others; of pairs that are as close, the one that comes
+    first."""
     distances, _ = KDTree(positions[others]).query(positions[ones])
     one = ones[np.argmin(distances)]
     squares = ((positions[others] - positions[one]) ** 2).sum(axis=1)

@@ -18,7 +18,7 @@ from lsd.blockwise.on_disk.grid import Block, Grid, tile
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
-from lsd.evaluation.along_skeletons.at_nodes import AtNodes, Graph, in_roi, scored_part
+from lsd.evaluation.along_skeletons.at_nodes import AtNodes, Graph, in_roi
 from lsd.evaluation.along_skeletons.cuts import EdgePiece, Ids
 from lsd.evaluation.counting import counted_rows, scored_roi
 from lsd.evaluation.scored_results import scored_results
@@ -55,6 +55,7 @@ class SegmentedNodes:
     skeletons: Skeletons
     read: Callable[[Segmented], Ids]
     _ids: dict[str, Ids] = field(default_factory=dict)
+    _graphs: dict[float, Graph] = field(default_factory=dict)
 
     def at(self, threshold: float | None) -> AtNodes:
         """The segmentation at a threshold; None: of a decoder without thresholds.  Segmentations
@@ -64,9 +65,9 @@ class SegmentedNodes:
         segments = segmented.segments(ids)
         if threshold is None or self.results.edges() is None:
             return AtNodes(self.skeletons, segments)
-        return AtNodes(
-            self.skeletons, segments, Graph(ids, threshold, segmented.segments, self._edges)
-        )
+        graph = Graph(self.skeletons, ids, threshold, segmented.segments, self._edges)
+        # whose edits are counted once, whatever is told of them
+        return AtNodes(self.skeletons, segments, self._graphs.setdefault(threshold, graph))
 
     def table(self, threshold: float | None) -> None:
         """None: no voxels were counted."""
@@ -140,7 +141,7 @@ def part_of_skeletons(
         raise ValueError(f"{about}{box}; check unit, offset and the order of axes, z y x")
     if inside.mean() < _OUTSIDE:
         log.warning("%s; are unit, offset and the order of axes right?", about)
-    return skeletons if settings.outside == "omit" else scored_part(skeletons, voxels, roi)
+    return skeletons if settings.outside == "omit" else skeletons.without_stubs(inside)
 
 
 def voxels_in(

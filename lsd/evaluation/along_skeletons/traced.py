@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from lsd import spec
@@ -13,7 +14,6 @@ from lsd.evaluation.along_skeletons.at_nodes import AtNodes
 from lsd.evaluation.along_skeletons.edit_counts import MinCutMetric
 from lsd.evaluation.along_skeletons.run_length import RunLength
 from lsd.evaluation.metric import MetricKind
-from lsd.evaluation.mincut import edits
 from lsd.evaluation.score import Score
 from lsd.evaluation.skeletons import Tolerance, run_lengths
 
@@ -54,15 +54,17 @@ class SkeletonScore(Score):
         """A dictionary for each skeleton: lengths and edges at the first tolerance, the expected
         run length (nm) at each, and its edits."""
         by_tolerance = {each.name: each.per_skeleton.as_rows() for each in self.run_lengths}
+        edited = self.edits.per_skeleton.as_rows() if self.edits else []
         first: list[dict[str, Any]] = next(iter(by_tolerance.values()), [])
-        edited = self.edits.per_skeleton.as_rows() if self.edits else [{} for _ in first]
+        # as long as one another, or empty
+        both = zip_longest(first, edited, fillvalue=dict[str, Any]())
         return [
             {
                 **row,
                 "run_lengths": {name: rows[n]["run_length"] for name, rows in by_tolerance.items()},
                 **edits_of_row,
             }
-            for n, (row, edits_of_row) in enumerate(zip(first, edited, strict=True))
+            for n, (row, edits_of_row) in enumerate(both)
         ]
 
     def row(self) -> dict[str, float | None]:
@@ -120,6 +122,8 @@ class NerlMetric(MetricKind):
 class McmMetric(MetricKind):
     """`spec.Mcm`."""
 
+    cuts_graph = True
+
     def scoring(self, settings: spec.Evaluate) -> Callable[[AtNodes], MinCutMetric]:
         """The edits.  Raises ValueError where nothing was joined."""
         return _edits
@@ -154,11 +158,4 @@ def _edits(at: AtNodes) -> MinCutMetric:
             "the metric 'mcm' cuts the region graph of fragments, and this segmentation was not "
             "joined of any; take evaluate.metric='nerl', or the decoder 'watershed'"
         )
-    graph = at.graph
-    return edits(
-        at.skeletons,
-        graph.fragments,
-        threshold=graph.threshold,
-        segments_of=graph.segments_of,
-        edges=graph.edges(),
-    )
+    return at.graph.edits

@@ -50,6 +50,7 @@ class DecoderKind(ABC):
     has_thresholds: whether there is a segmentation for each threshold, and a best one to be picked.
                     Without, there is one
     has_foreground: whether its results say how surely each voxel is of a segment
+    has_region_graph: whether its results hold fragments, and the edges that join them
     joins_least:    which of several thresholds gives the smaller segments
     reads_affinities: whether the head that segment.affinities names must hold affinities
     reads_occupancy: whether the heads that it reads must say of voxels around whether they are of
@@ -62,6 +63,7 @@ class DecoderKind(ABC):
 
     has_thresholds: bool = False
     has_foreground: bool = False
+    has_region_graph: bool = False
     joins_least: Literal["lowest", "highest"] = "lowest"
     reads_affinities: bool = False
     reads_occupancy: bool = False

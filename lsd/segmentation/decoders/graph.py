@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, step_folder
@@ -52,6 +52,10 @@ class GraphDecoder(DecoderKind):
     pieces = "fragments"
     first_step = "fragments"
     settings_field: ClassVar[str]
+
+    def __init__(self, spec: Any) -> None:
+        super().__init__(spec)
+        self.has_region_graph = self.has_thresholds
 
     @abstractmethod
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:

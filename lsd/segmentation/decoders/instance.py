@@ -39,6 +39,7 @@ class InstanceDecoder(DecoderKind):
         kinds = {"mutex": MutexWatershed(), "watershed": Watershed()}
         self.joins: DecoderKind = behaviour(kinds[spec.by])
         self.has_thresholds, self.takes = self.joins.has_thresholds, self.joins.takes
+        self.has_region_graph = self.joins.has_region_graph
         self.pieces, self.first_step = self.joins.pieces, self.joins.first_step
 
     def reads(self, settings: Segment) -> tuple[str, ...]:

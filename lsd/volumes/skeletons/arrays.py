@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.ids import ids
 from lsd.arrays.skeletons import Skeletons
 from lsd.system.atomic import replacing
 from lsd.volumes.skeletons.format import SkeletonFile, Traced
@@ -43,8 +44,9 @@ class ArraysFile(SkeletonFile):
             raise ValueError(
                 f"edges are indices of the {len(skeletons)} nodes, and {edges[outside][0]} is none"
             )
-        ids = np.arange(1, len(skeletons) + 1, dtype=np.uint64)
-        return Traced(ids, skeletons, positions, ids[edges.astype(np.int64)], numbered=True)
+        names = np.arange(1, len(skeletons) + 1, dtype=np.uint64)
+        places = ids(edges, "edges").astype(np.int64)
+        return Traced(names, skeletons, positions, names[places], numbered=True)
 
     def write(
         self, skeletons: Skeletons, path: Path, *, voxel_size: Sequence[float] | None

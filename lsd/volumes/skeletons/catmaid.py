@@ -41,6 +41,11 @@ class CatmaidFile(SkeletonFile):
                     f"{', '.join(_COLUMNS)}"
                 )
             cells = [row for row in rows if row]
+        short = next((row for row in cells if len(row) < len(header)), None)
+        if short is not None:
+            raise ValueError(
+                f"the row {', '.join(short)!r} has {len(short)} cells, its header {len(header)}"
+            )
         columns = {name: [row[header.index(name)].strip() for row in cells] for name in _COLUMNS}
         nodes = [whole_number(text, "a treenode_id") for text in columns["treenode_id"]]
         edges = [

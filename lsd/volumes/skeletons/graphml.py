@@ -29,7 +29,7 @@ class GraphMlFile(SkeletonFile):
         try:
             for _, element in ElementTree.iterparse(path):
                 tag = element.tag.rpartition("}")[2]
-                if tag == "key" and element.get("for") in ("node", "all"):
+                if tag == "key" and element.get("for", "all") in ("node", "all"):
                     names[element.get("id", "")] = element.get("attr.name", "")
                 elif tag == "node":
                     name = element.get("id", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def _renumbered(trees: list[_Tree]) -> list[tuple[int, int]]:
     for tree in trees:
         number_of = {node: place for place, node in enumerate(tree.nodes, start=first)}
         if len(number_of) < len(tree.nodes):
-            twice = sorted({node for node in tree.nodes if tree.nodes.count(node) > 1})
+            twice = sorted(node for node, count in Counter(tree.nodes).items() if count > 1)
             raise ValueError(f"thing {tree.skeleton} has nodes that are there twice: {twice[:5]}")
         unknown = sorted({node for edge in tree.edges for node in edge if node not in number_of})
         if unknown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class NodeLinkFile(SkeletonFile):
             ) from error
         nodes = dict(zip(names, content["nodes"], strict=True))
         if len(nodes) < len(names):
-            twice = sorted({str(name) for name in names if names.count(name) > 1})
+            twice = sorted(str(name) for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"nodes that are there twice: {', '.join(twice[:5])}; give each once")
         return from_graph(nodes, edges, skeleton=("skeleton_id",))
 

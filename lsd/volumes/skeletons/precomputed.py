@@ -22,6 +22,8 @@ from lsd.volumes.skeletons.format import SkeletonFile, Traced
 from lsd.volumes.skeletons.shards import entries
 
 _TYPE = "neuroglancer_skeletons"
+# two bytes alone may be a number of vertices
+_GZIP = b"\x1f\x8b\x08"
 _IDENTITY = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
 
 
@@ -63,8 +65,11 @@ class PrecomputedFolder(SkeletonFile):
     def write(
         self, skeletons: Skeletons, path: Path, *, voxel_size: Sequence[float] | None
     ) -> None:
-        """A folder, vertices in nm, rounded to float32."""
+        """A folder, vertices in nm, rounded to float32; skeletons that it held before go."""
         path.mkdir(parents=True, exist_ok=True)
+        if _folder(path) == path:
+            for file in _by_id(path).values():
+                file.unlink()
         owner = skeletons.skeleton_ids
         for skeleton in np.unique(owner):
             own = skeletons.kept(owner == skeleton)
@@ -97,14 +102,18 @@ def _folder(path: Path) -> Path | None:
 
 def _files(folder: Path) -> Iterator[tuple[int, bytes]]:
     """Ids and what their files hold, ascending."""
+    return ((skeleton, path.read_bytes()) for skeleton, path in sorted(_by_id(folder).items()))
+
+
+def _by_id(folder: Path) -> dict[int, Path]:
+    """The file of each skeleton."""
     named = {path.name.removesuffix(".gz"): path for path in folder.iterdir() if path.is_file()}
-    names = sorted(filter(str.isdecimal, named), key=int)
-    return ((int(name), named[name].read_bytes()) for name in names)
+    return {int(name): path for name, path in named.items() if name.isdecimal()}
 
 
 def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
     """Vertices x y z and edges, pairs of their indices; name: for messages."""
-    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    data = gzip.decompress(data) if data[:3] == _GZIP else data
     vertices, edges = np.frombuffer(data[:8], "<u4").tolist() if len(data) >= 8 else (1, 0)
     middle, end = 8 + 12 * vertices, 8 + 12 * vertices + 8 * edges
     if len(data) < end:
