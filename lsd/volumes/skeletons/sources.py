@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+from funlib.geometry import Roi
+from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.spec import Volume
@@ -29,16 +31,48 @@ from lsd.volumes.generated import path as synthetic_path
 from lsd.volumes.reference import locate, way_out
 from lsd.volumes.skeletons.files import check_file, read_skeletons, write_skeletons
 from lsd.volumes.skeletons.from_labels import check_installed, skeletons_of
+from lsd.volumes.state import address, content
 from lsd.volumes.units import lengths
-
-if TYPE_CHECKING:
-    # which knows this module
-    from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
 # of what is made of labels: raised when the same labels give other skeletons than before
 VERSION = 1
+
+
+class Opened(Protocol):
+    """What is asked of a `lsd.volumes.volume.OpenVolume`, which knows this module."""
+
+    @property
+    def name(self) -> str:
+        """Of the volume."""
+
+    @property
+    def spec(self) -> Volume:
+        """What the config says."""
+
+    @property
+    def raw(self) -> Array:
+        """Its image."""
+
+    @property
+    def labels(self) -> Array | None:
+        """Its truth."""
+
+    @property
+    def labels_mask(self) -> Array | None:
+        """Where that is known."""
+
+    @property
+    def roi(self) -> Roi:
+        """The part that may be used, voxels."""
+
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """Of what is read, nm, z y x."""
+
+    def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Labels, and where they are known."""
 
 
 class Source(ABC):
@@ -52,7 +86,7 @@ class Source(ABC):
         """Refuses, without reading much, what could not be opened."""
 
     @abstractmethod
-    def open(self, volume: OpenVolume, *, data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """The skeletons, in nm of the world."""
 
 
@@ -68,7 +102,7 @@ class FilesSource(Source):
         for file in self._files(data_root):
             check_file(file, unit=unit, voxel_size=voxel_size, trust=trust)
 
-    def open(self, volume: OpenVolume, *, data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """All files as one value."""
         # voxels are those of the files, however many are read as one
         scale = volume.spec.scale or (1,) * len(volume.voxel_size)
@@ -104,7 +138,7 @@ class GeneratedSource(Source):
                 "disk; name files, skeletons='neurons.nml'"
             )
 
-    def open(self, volume: OpenVolume, *, data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """Made where they are not there yet."""
         synthetic = volume.spec.synthetic
         assert synthetic is not None, "checked when the volume was opened"
@@ -131,7 +165,7 @@ class LabelsSource(Source):
             )
         check_installed()
 
-    def open(self, volume: OpenVolume, *, data_root: Path) -> Skeletons:
+    def open(self, volume: Opened, *, data_root: Path) -> Skeletons:
         """Made where they are not there yet for these labels."""
         file = data_root / f"skeletons_{volume.name}_{self._digest(volume)}.npz"
         if not file.exists():
@@ -139,7 +173,7 @@ class LabelsSource(Source):
             _write(self._made(volume), file)
         return read_skeletons(file)
 
-    def _made(self, volume: OpenVolume) -> Skeletons:
+    def _made(self, volume: Opened) -> Skeletons:
         labels, known = volume.read_truth(volume.roi)
         return skeletons_of(
             np.where(known, labels, np.uint64(0)),
@@ -150,7 +184,7 @@ class LabelsSource(Source):
             min_size=self.spec.min_size,
         )
 
-    def _digest(self, volume: OpenVolume) -> str:
+    def _digest(self, volume: Opened) -> str:
         """Of all that they are made of."""
         arrays = [array for array in (volume.labels, volume.labels_mask) if array is not None]
         states = [_state(array, volume) for array in arrays]
@@ -159,12 +193,14 @@ class LabelsSource(Source):
         return hashlib.sha256("\n".join([str(VERSION), *words]).encode()).hexdigest()[:12]
 
 
-def _state(array: Array, volume: OpenVolume) -> str:
+def _state(array: Array, volume: Opened) -> str:
     """What tells an array from another.  A revision says nothing of arrays in other places."""
-    from lsd.volumes.inputs import ArrayState  # which knows this module
-
-    state = ArrayState.of(array, volume.roi, revision=volume.spec.revision)
-    return state.model_dump_json(exclude={"place"} if state.revision is None else None)
+    begin = tuple(array.layout.offset)
+    if volume.spec.revision is None:
+        inside = array.layout.slices(array.roi.intersect(volume.roi))
+        return f"{begin} {content(array.source, inside)}"
+    place = address(array.source.path.resolve(), array.source.name)
+    return f"{begin} {place} {volume.spec.revision}"
 
 
 def _write(made: Skeletons, file: Path) -> None:
@@ -177,7 +213,7 @@ def _write(made: Skeletons, file: Path) -> None:
         ) from error
 
 
-def open_skeletons(volume: OpenVolume, *, data_root: Path) -> Skeletons:
+def open_skeletons(volume: Opened, *, data_root: Path) -> Skeletons:
     """The skeletons that the spec of a volume names.  Raises ValueError, beginning with the name of
     the volume, where they cannot be read."""
     assert volume.spec.skeletons is not None, "the volume names some"
