@@ -7,17 +7,19 @@ side: the weakest one mostly takes a few nodes off a large graph, beside the sou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
+# level of a node that was not seen.  Those that the source reaches have their distance from it,
+# those that reach the sink -2 - their distance to it
+_UNSEEN = -1
 
 
-@dataclass(frozen=True, eq=False)
-class Arcs:
+class Graph(NamedTuple):
     """A graph of nodes 0, 1, .., each edge as two arcs.
 
     first:    (nodes + 1,) where the arcs of each node begin;  heads: (arcs,) where they lead to
@@ -28,9 +30,37 @@ class Arcs:
     heads: Numbers
     twins: Numbers
     capacities: NDArray[np.int32]
-    _room: tuple[NDArray[np.int32], Numbers, Numbers, Numbers, Numbers, NDArray[np.bool_]] = field(
-        init=False, repr=False
-    )
+
+
+class Room(NamedTuple):
+    """What a cut works in; as it was after each.
+
+    residual: (arcs,) capacities that are left;  levels, seen: of nodes that are looked at
+    queue:    nodes, those seen from the source at its begin, from the sink at its end
+    nexts:    the arc of each node that is tried next;  path: arcs from the source
+    """
+
+    residual: NDArray[np.int32]
+    levels: Numbers
+    queue: Numbers
+    nexts: Numbers
+    path: Numbers
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Room:
+        """For cuts of a graph."""
+        nodes = len(graph.first) - 1
+        places = (np.zeros(nodes, np.int64) for _ in range(3))
+        levels, seen = np.full(nodes, _UNSEEN), np.zeros(nodes, np.bool_)
+        return cls(graph.capacities.copy(), levels, *places, seen)
+
+
+class Arcs:
+    """A graph that is cut, and room for that."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph, self._room = graph, Room.of(graph)
 
     @classmethod
     def of(cls, nodes: int, ends: Numbers, capacities: NDArray[np.int32]) -> Arcs:
@@ -41,13 +71,7 @@ class Arcs:
         place[order] = np.arange(len(order))
         twins = place[(order + len(ends)) % max(len(order), 1)]
         first = np.searchsorted(tails[order], np.arange(nodes + 1))
-        return cls(first, heads[order], twins, np.tile(capacities, 2)[order])
-
-    def __post_init__(self) -> None:
-        nodes = len(self.first) - 1
-        levels, places = np.full(nodes, -1), (np.zeros(nodes, np.int64) for _ in range(3))
-        room = (self.capacities.copy(), levels, *places, np.zeros(nodes, np.bool_))
-        object.__setattr__(self, "_room", room)
+        return cls(Graph(first, heads[order], twins, np.tile(capacities, 2)[order]))
 
     def source_side(self, part: Numbers, source: int, sink: int) -> Numbers:
         """Nodes on the side of `source` of the weakest cut to `sink`, the fewest if several cuts
@@ -65,84 +89,51 @@ class Arcs:
         return self._side(part, source, sink, whole=False)
 
     def _side(self, part: Numbers, source: int, sink: int, *, whole: bool) -> Numbers:
-        queue = self._room[2]
-        arcs = (self.first, self.heads, self.twins, self.capacities)
-        count = _cut(*arcs, *self._room, part, source, sink, whole)
+        queue = self._room.queue
+        count = _cut(self._graph, self._room, part, source, sink, whole)
         return (queue[:count] if count > 0 else queue[count:]).copy()
 
 
-# level of a node that was not seen.  Those that the source reaches have their distance from it,
-# those that reach the sink -2 - their distance to it
-_UNSEEN = -1
-
-
 @numba.njit(cache=True, nogil=True)
-def _cut(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first,  # noqa: ANN001
-    heads,  # noqa: ANN001
-    twins,  # noqa: ANN001
-    capacities,  # noqa: ANN001
-    residual,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    queue,  # noqa: ANN001
-    nexts,  # noqa: ANN001
-    path,  # noqa: ANN001
-    seen,  # noqa: ANN001
-    part,  # noqa: ANN001
-    source,  # noqa: ANN001
-    sink,  # noqa: ANN001
-    whole,  # noqa: ANN001
-):
+def _cut(graph: Graph, room: Room, part: Numbers, source: int, sink: int, whole: bool) -> int:
     """The number of nodes on the side of the source, which stand at the begin of `queue`, or less
     than 0: of those on the side of the sink, at its end; room is left as it was.
 
     whole: whether it is to be the side of the source
     """
     touched = [source]
-    seen[source] = True
+    room.seen[source] = True
     while True:
-        ahead, behind, looked, length = _meet(
-            first, heads, twins, residual, levels, queue, part, source, sink
-        )
+        ahead, behind, looked, length = _meet(graph, room, part, source, sink)
         if length < 0:
             break
         for i in range(-behind, ahead):
-            node = queue[i]
+            node = room.queue[i]
             if i < 0:
                 # distances from the source, as those of the others
-                levels[node] += length + 2
-            nexts[node] = first[node]
-            if not seen[node]:
-                seen[node] = True
+                room.levels[node] += length + 2
+            room.nexts[node] = graph.first[node]
+            if not room.seen[node]:
+                room.seen[node] = True
                 touched.append(node)
-        _fill(first, heads, twins, residual, levels, nexts, path, source, sink)
+        _fill(graph, room, source, sink)
         for i in range(-behind, ahead):
-            levels[queue[i]] = _UNSEEN
-    ahead, looked = _go_on(
-        first, heads, twins, capacities, residual, levels, queue, part, ahead, behind, looked, whole
-    )
+            room.levels[room.queue[i]] = _UNSEEN
+    ahead, looked = _go_on(graph, room, part, ahead, behind, looked, whole)
     for i in range(-behind, ahead):
-        levels[queue[i]] = _UNSEEN
+        room.levels[room.queue[i]] = _UNSEEN
     for node in touched:
-        seen[node] = False
-        for arc in range(first[node], first[node + 1]):
-            residual[arc] = capacities[arc]
-            residual[twins[arc]] = capacities[arc]
+        room.seen[node] = False
+        for arc in range(graph.first[node], graph.first[node + 1]):
+            room.residual[arc] = graph.capacities[arc]
+            room.residual[graph.twins[arc]] = graph.capacities[arc]
     return ahead if looked == ahead else -behind
 
 
 @numba.njit(cache=True, nogil=True)
-def _meet(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first,  # noqa: ANN001
-    heads,  # noqa: ANN001
-    twins,  # noqa: ANN001
-    residual,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    queue,  # noqa: ANN001
-    part,  # noqa: ANN001
-    source,  # noqa: ANN001
-    sink,  # noqa: ANN001
-):
+def _meet(
+    graph: Graph, room: Room, part: Numbers, source: int, sink: int
+) -> tuple[int, int, int, int]:
     """Levels of nodes from the source and from the sink, layer by layer of the end that has seen
     fewer, until they meet or one of them sees no more.
 
@@ -150,75 +141,51 @@ def _meet(  # type: ignore[no-untyped-def]  # noqa: ANN202
     its end; of how many of the first the arcs were looked at; and the length of the shortest paths,
     -1 where there is none.
     """
-    levels[source], levels[sink] = 0, -2
-    queue[0], queue[-1] = source, sink
+    room.levels[source], room.levels[sink] = 0, -2
+    room.queue[0], room.queue[-1] = source, sink
     ahead, behind, looked, looked_back, length = 1, 1, 0, 0, -1
     while length < 0 and looked < ahead and looked_back < behind:
         if ahead <= behind:
             for i in range(looked, ahead):
-                ahead, met = _look(
-                    first, heads, twins, residual, levels, queue, part, queue[i], ahead, 1
-                )
+                ahead, met = _look(graph, room, part, room.queue[i], ahead, 1)
                 length = max(length, met)
                 looked += 1
         else:
             for i in range(looked_back, behind):
-                behind, met = _look(
-                    first, heads, twins, residual, levels, queue, part, queue[-1 - i], behind, -1
-                )
+                behind, met = _look(graph, room, part, room.queue[-1 - i], behind, -1)
                 length = max(length, met)
                 looked_back += 1
     return ahead, behind, looked, length
 
 
 @numba.njit(cache=True, nogil=True)
-def _look(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first,  # noqa: ANN001
-    heads,  # noqa: ANN001
-    twins,  # noqa: ANN001
-    residual,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    queue,  # noqa: ANN001
-    part,  # noqa: ANN001
-    node,  # noqa: ANN001
-    count,  # noqa: ANN001
-    step,  # noqa: ANN001
-):
+def _look(
+    graph: Graph, room: Room, part: Numbers, node: int, count: int, step: int
+) -> tuple[int, int]:
     """Sees the nodes that a node reaches (step 1), or that reach it (-1).
 
     Returns how many are seen from that end by now, and the length of a path, -1 where the nodes of
     the other end are not met.
     """
     length = -1
-    for arc in range(first[node], first[node + 1]):
-        head = heads[arc]
-        if part[head] != part[node] or residual[arc if step > 0 else twins[arc]] == 0:
+    for arc in range(graph.first[node], graph.first[node + 1]):
+        head = graph.heads[arc]
+        if part[head] != part[node] or room.residual[arc if step > 0 else graph.twins[arc]] == 0:
             continue
-        if levels[head] == _UNSEEN:
-            levels[head] = levels[node] + step
-            queue[count if step > 0 else -1 - count] = head
+        if room.levels[head] == _UNSEEN:
+            room.levels[head] = room.levels[node] + step
+            room.queue[count if step > 0 else -1 - count] = head
             count += 1
-        elif (levels[head] > _UNSEEN) != (step > 0):
+        elif (room.levels[head] > _UNSEEN) != (step > 0):
             # one distance, -2 - the other one, and the arc between
-            length = abs(levels[node]) + abs(levels[head]) - 1
+            length = abs(room.levels[node]) + abs(room.levels[head]) - 1
     return count, length
 
 
 @numba.njit(cache=True, nogil=True)
-def _go_on(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first,  # noqa: ANN001
-    heads,  # noqa: ANN001
-    twins,  # noqa: ANN001
-    capacities,  # noqa: ANN001
-    residual,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    queue,  # noqa: ANN001
-    part,  # noqa: ANN001
-    ahead,  # noqa: ANN001
-    behind,  # noqa: ANN001
-    looked,  # noqa: ANN001
-    whole,  # noqa: ANN001
-):
+def _go_on(
+    graph: Graph, room: Room, part: Numbers, ahead: int, behind: int, looked: int, whole: bool
+) -> tuple[int, int]:
     """Looks farther from the source, after no path is left: to the end, or until it is clear that
     the source reaches all that the sink does not see.
 
@@ -227,61 +194,47 @@ def _go_on(  # type: ignore[no-untyped-def]  # noqa: ANN202
     nodes are, and of how many the arcs were looked at: all, where the side of the source is whole.
     """
     while whole and looked < ahead:
-        ahead, _ = _look(
-            first, heads, twins, residual, levels, queue, part, queue[looked], ahead, 1
-        )
+        ahead, _ = _look(graph, room, part, room.queue[looked], ahead, 1)
         looked += 1
     for i in range(-behind, 0):
-        node = queue[i]
-        for arc in range(first[node], first[node + 1]):
-            head = heads[arc]
-            if capacities[arc] == 0 or part[head] != part[node]:
+        node = room.queue[i]
+        for arc in range(graph.first[node], graph.first[node + 1]):
+            head = graph.heads[arc]
+            if graph.capacities[arc] == 0 or part[head] != part[node]:
                 continue
-            while levels[head] == _UNSEEN and looked < ahead:
-                ahead, _ = _look(
-                    first, heads, twins, residual, levels, queue, part, queue[looked], ahead, 1
-                )
+            while room.levels[head] == _UNSEEN and looked < ahead:
+                ahead, _ = _look(graph, room, part, room.queue[looked], ahead, 1)
                 looked += 1
     return ahead, looked
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first,  # noqa: ANN001
-    heads,  # noqa: ANN001
-    twins,  # noqa: ANN001
-    residual,  # noqa: ANN001
-    levels,  # noqa: ANN001
-    nexts,  # noqa: ANN001
-    path,  # noqa: ANN001
-    source,  # noqa: ANN001
-    sink,  # noqa: ANN001
-):
+def _fill(graph: Graph, room: Room, source: int, sink: int) -> None:
     """Sends flow along paths that go up a level with each arc, until there is none."""
     depth, node = 0, source
     while True:
         if node == sink:
-            least, at = residual[path[0]], 0
+            least, at = room.residual[room.path[0]], 0
             for i in range(1, depth):
-                if residual[path[i]] < least:
-                    least, at = residual[path[i]], i
+                if room.residual[room.path[i]] < least:
+                    least, at = room.residual[room.path[i]], i
             for i in range(depth):
-                residual[path[i]] -= least
-                residual[twins[path[i]]] += least
-            depth, node = at, heads[twins[path[at]]]
+                room.residual[room.path[i]] -= least
+                room.residual[graph.twins[room.path[i]]] += least
+            depth, node = at, graph.heads[graph.twins[room.path[at]]]
             continue
-        while nexts[node] < first[node + 1]:
-            arc = nexts[node]
-            if residual[arc] > 0 and levels[heads[arc]] == levels[node] + 1:
+        while room.nexts[node] < graph.first[node + 1]:
+            arc = room.nexts[node]
+            if room.residual[arc] > 0 and room.levels[graph.heads[arc]] == room.levels[node] + 1:
                 break
-            nexts[node] += 1
-        if nexts[node] < first[node + 1]:
-            path[depth] = nexts[node]
-            node = heads[path[depth]]
+            room.nexts[node] += 1
+        if room.nexts[node] < graph.first[node + 1]:
+            room.path[depth] = room.nexts[node]
+            node = graph.heads[room.path[depth]]
             depth += 1
         elif depth == 0:
             return
         else:
             depth -= 1
-            node = heads[twins[path[depth]]]
-            nexts[node] += 1
+            node = graph.heads[graph.twins[room.path[depth]]]
+            room.nexts[node] += 1
