@@ -39,6 +39,19 @@ class _Help(argparse.Action):
         parser.exit()
 
 
+def bare_parser(
+    description: str | None, program: str | None, *, add_help: bool = True
+) -> argparse.ArgumentParser:
+    """A parser without arguments, whose help is as wide as the terminal; program: None: the
+    script."""
+    return argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        add_help=add_help,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
+    )
+
+
 def parser(
     description: str,
     *,
@@ -53,12 +66,7 @@ def parser(
     sections: top fields of the config that the help lists first; default: config, None: CONFIGS
     plans:    whether there is a --dry-run; workers: section whose number of workers --workers sets
     """
-    made = argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        add_help=False,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
-    )
+    made = bare_parser(description, program, add_help=False)
     helped = type("Help", (_Help,), {"sections": tuple(sections)})
     made.add_argument(
         "-h", "--help", action=helped, nargs="?", metavar="SECTION",

@@ -80,13 +80,8 @@ class Command:
             plans=self.survey is not None,
             workers=self.workers,
         ).parse_intermixed_args(argv)
-        logging.basicConfig(
-            level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-        )
         logging.captureWarnings(True)
-        quiet_libraries()
-        hand_on()
-        sleep_where_idle()
+        set_up(debug=arguments.debug)
         started = [sys.argv[0]] if program is None else program.split()
         words = (*started, *(sys.argv[1:] if argv is None else argv))
         is_dry = getattr(arguments, "dry_run", False)
@@ -114,6 +109,15 @@ class Command:
         else:
             run = self.by_workers if shared and self.by_workers else self.run
             _logged(run, config, words)
+
+
+def set_up(*, debug: bool) -> None:
+    """What a command does before its work: messages are lines, other libraries are quiet, threads
+    that wait sleep, and messages name commands as they are typed, in processes of its own too."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format="%(message)s")
+    quiet_libraries()
+    hand_on()
+    sleep_where_idle()
 
 
 def main(

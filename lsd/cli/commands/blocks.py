@@ -7,11 +7,11 @@ verify runs/<name>     marks what is missing or damaged as not done; run the com
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lsd.cli.arguments import bare_parser
 from lsd.cli.command import guarded
 from lsd.cli.pipes import may_be_closed
 from lsd.system.commands import typed
@@ -20,9 +20,7 @@ from lsd.system.commands import typed
 @may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if verify finds anything."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__, program)
     parser.add_argument(
         "what", choices=("status", "verify"), metavar="status|verify", help="what to do"
     )

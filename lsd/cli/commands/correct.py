@@ -17,41 +17,31 @@ runs/NAME/corrected/VOLUME.zarr then holds `labels` and `labels_mask`.
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from lsd.cli.command import GOES_ON, guarded, quiet_libraries, say
+from lsd.cli.arguments import bare_parser
+from lsd.cli.command import GOES_ON, guarded, say, set_up
 from lsd.cli.commands.export import settings_of
-from lsd.cli.help import width
 from lsd.cli.pipes import may_be_closed
 from lsd.cli.run_folder import run_config
 from lsd.spec.corrections import Corrections
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.user_paths import expanded
-from lsd.system.commands import hand_on
 
 
 @may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-    )
-    quiet_libraries()
-    hand_on()
+    set_up(debug=arguments.debug)
     guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=__doc__,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
-    )
+    parser = bare_parser(__doc__, program)
     add = parser.add_argument
     add("run", metavar="RUN", help="folder of the run, as in runs/NAME")
     add("volume", metavar="VOLUME", help="of the run, by its name")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lsd.cli.arguments import bare_parser
 from lsd.cli.command import guarded, say
 from lsd.cli.pipes import may_be_closed
 
@@ -26,9 +27,7 @@ Region = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 @may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 where what is named cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__, program)
     parser.add_argument(
         "path", type=Path, help="a table of objects, .csv or .parquet, or a file of a segmentation"
     )

@@ -7,12 +7,12 @@ runs/<name> runs/<other>    writes report.html into the folder that holds them
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lsd.cli.arguments import bare_parser
 from lsd.cli.command import guarded, quiet_libraries, say
 from lsd.cli.pipes import may_be_closed
 from lsd.cli.run_folder import run_config
@@ -22,9 +22,7 @@ from lsd.spec.user_paths import expanded
 @may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 0 done, 1 failed, 2 no run."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__, program)
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="folder of a run")
     add("--out", type=Path, metavar="FILE", help="of the page (default: see above)")

@@ -14,21 +14,19 @@ ids 1..n, the same for any number of processes; stopped, the same command goes o
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from lsd.cli.command import GOES_ON, guarded, quiet_libraries
-from lsd.cli.help import width
+from lsd.cli.arguments import bare_parser
+from lsd.cli.command import GOES_ON, guarded, set_up
 from lsd.cli.pipes import may_be_closed
 from lsd.spec import Rule, Stitch, Workers
 from lsd.spec.kinds import import_kinds
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.user_paths import expanded
-from lsd.system.commands import hand_on
 
 if TYPE_CHECKING:
     from lsd.segmentation.stitching.listed import Hints
@@ -40,11 +38,7 @@ _DEFAULT = Stitch()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-    )
-    quiet_libraries()
-    hand_on()
+    set_up(debug=arguments.debug)
     guarded(
         lambda: _do(arguments),
         debug=arguments.debug,
@@ -53,11 +47,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=__doc__,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
-    )
+    parser = bare_parser(__doc__, program)
     rule, add = _DEFAULT.rule, parser.add_argument
     add("folder", metavar="FOLDER", help="of the blocks; or one file with all, or a list of them")
     add("output", metavar="OUTPUT", help="zarr folder to write, as in stitched.zarr")

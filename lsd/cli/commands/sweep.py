@@ -8,18 +8,16 @@ which are then compared; key=value changes all of them.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from lsd.cli.command import guarded, quiet_libraries
+from lsd.cli.arguments import bare_parser
+from lsd.cli.command import guarded, set_up
 from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
-from lsd.system.commands import hand_on
-from lsd.system.threads import sleep_where_idle
 
 EXAMPLE = "config/examples/sweep.py"
 
@@ -27,20 +25,12 @@ EXAMPLE = "config/examples/sweep.py"
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if a run failed; the others are done nevertheless."""
     arguments = _parser(program).parse_intermixed_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-    )
-    quiet_libraries()
-    # runs are processes of their own, whose messages name commands as they are typed here
-    hand_on()
-    sleep_where_idle()
+    set_up(debug=arguments.debug)
     guarded(lambda: _do(arguments), debug=arguments.debug)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__, program)
     add = parser.add_argument
     add("-c", "--config", action="append", required=True, metavar="FILE",
         help=f"file with a sweep, as {EXAMPLE}; or with configs: -c a.py -c b.py")  # fmt: skip

@@ -9,14 +9,13 @@ again.  On another machine, `ssh -L PORT:localhost:PORT` with --port PORT brings
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsd.cli.command import guarded, quiet_libraries, say
-from lsd.cli.help import width
+from lsd.cli.arguments import bare_parser
+from lsd.cli.command import guarded, say, set_up
 from lsd.cli.pipes import may_be_closed
 from lsd.cli.run_folder import run_config
 
@@ -25,10 +24,7 @@ from lsd.cli.run_folder import run_config
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else logging.INFO, format="%(message)s"
-    )
-    quiet_libraries()
+    set_up(debug=arguments.debug)
     guarded(
         lambda: _do(arguments),
         debug=arguments.debug,
@@ -37,11 +33,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=__doc__,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
-    )
+    parser = bare_parser(__doc__, program)
     add = parser.add_argument
     add("run", metavar="RUN", help="folder of the run, as in runs/NAME")
     add("words", nargs="*", metavar="VOLUME",
