@@ -51,9 +51,9 @@ class Room(NamedTuple):
     def of(cls, graph: Graph) -> Room:
         """For cuts of a graph."""
         nodes = len(graph.first) - 1
-        places = (np.zeros(nodes, np.int64) for _ in range(3))
+        queue, nexts, path = np.zeros((3, nodes), np.int64)
         levels, seen = np.full(nodes, _UNSEEN), np.zeros(nodes, np.bool_)
-        return cls(graph.capacities.copy(), levels, *places, seen)
+        return cls(graph.capacities.copy(), levels, queue, nexts, path, seen)
 
 
 class Arcs:
@@ -94,7 +94,7 @@ class Arcs:
         return (queue[:count] if count > 0 else queue[count:]).copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _cut(graph: Graph, room: Room, part: Numbers, source: int, sink: int, whole: bool) -> int:
     """The number of nodes on the side of the source, which stand at the begin of `queue`, or less
     than 0: of those on the side of the sink, at its end; room is left as it was.
@@ -127,10 +127,10 @@ def _cut(graph: Graph, room: Room, part: Numbers, source: int, sink: int, whole:
         for arc in range(graph.first[node], graph.first[node + 1]):
             room.residual[arc] = graph.capacities[arc]
             room.residual[graph.twins[arc]] = graph.capacities[arc]
-    return ahead if looked == ahead else -behind
+    return ahead if looked == ahead else -behind  # type: ignore[no-any-return]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _meet(
     graph: Graph, room: Room, part: Numbers, source: int, sink: int
 ) -> tuple[int, int, int, int]:
@@ -158,7 +158,7 @@ def _meet(
     return ahead, behind, looked, length
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _look(
     graph: Graph, room: Room, part: Numbers, node: int, count: int, step: int
 ) -> tuple[int, int]:
@@ -182,7 +182,7 @@ def _look(
     return count, length
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _go_on(
     graph: Graph, room: Room, part: Numbers, ahead: int, behind: int, looked: int, whole: bool
 ) -> tuple[int, int]:
@@ -208,7 +208,7 @@ def _go_on(
     return ahead, looked
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fill(graph: Graph, room: Room, source: int, sink: int) -> None:
     """Sends flow along paths that go up a level with each arc, until there is none."""
     depth, node = 0, source

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from funlib.geometry import Roi
-from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.skeletons import Skeletons
@@ -18,6 +17,7 @@ from lsd.evaluation.counting import count_volume, overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
 from lsd.evaluation.sweep import sweep_thresholds
+from lsd.segmentation.kernels.prediction import Decoded
 from lsd.segmentation.on_disk.results import Results
 from lsd.spec import Config, Evaluate, Volume
 from lsd.spec.evaluate import Against
@@ -61,14 +61,8 @@ def has(volume: Volume, against: Against) -> bool:
 class InMemory(Protocol):
     """What a metric is against, of a region of a volume in memory."""
 
-    def sweep(
-        self,
-        fragments: NDArray[np.uint64],
-        edges: NDArray[Any],
-        scores: NDArray[Any],
-        thresholds: Iterable[float],
-    ) -> dict[float, Score]:
-        """Scores of fragments of the region, joined up to each threshold."""
+    def sweep(self, decoded: Decoded, thresholds: Iterable[float]) -> dict[float, Score]:
+        """Scores of the fragments of the region, joined up to each threshold."""
 
 
 class LabelsInMemory:
@@ -82,23 +76,18 @@ class LabelsInMemory:
         self.known = known if settings.use_mask else None
         self.settings, self.by_image = settings, volume.image_sizes is not None
 
-    def sweep(
-        self,
-        fragments: NDArray[np.uint64],
-        edges: NDArray[Any],
-        scores: NDArray[Any],
-        thresholds: Iterable[float],
-    ) -> dict[float, Score]:
+    def sweep(self, decoded: Decoded, thresholds: Iterable[float]) -> dict[float, Score]:
         """By a table of what fragments share with the labels."""
         table = overlap_table(
-            fragments,
+            decoded.fragments,
             self.truth,
             known=self.known,
             connected=self.settings.connected,
             ignore=self.settings.left_out,
             by_image=self.by_image,
         )
-        return sweep_thresholds(table, edges, scores, thresholds, score=scoring(self.settings))
+        score = scoring(self.settings)
+        return sweep_thresholds(table, decoded.edges, decoded.scores, thresholds, score=score)
 
 
 class NodesInMemory:
@@ -112,19 +101,15 @@ class NodesInMemory:
         self.places = voxels_in(self.skeletons, volume, roi)
         self.settings = settings
 
-    def sweep(
-        self,
-        fragments: NDArray[np.uint64],
-        edges: NDArray[Any],
-        scores: NDArray[Any],
-        thresholds: Iterable[float],
-    ) -> dict[float, Score]:
+    def sweep(self, decoded: Decoded, thresholds: Iterable[float]) -> dict[float, Score]:
         """By the fragments at their nodes."""
         inside, places = self.places
         ids = np.zeros(len(self.skeletons), np.uint64)
-        ids[inside] = fragments[tuple(places.T)]
+        ids[inside] = decoded.fragments[tuple(places.T)]
         score = scoring(self.settings)
-        joined = joined_at_nodes(self.skeletons, ids, edges, scores, list(thresholds))
+        joined = joined_at_nodes(
+            self.skeletons, ids, decoded.edges, decoded.scores, list(thresholds)
+        )
         return {threshold: score(at) for threshold, at in joined}
 
 

@@ -20,6 +20,7 @@ from lsd.evaluation.along_skeletons.cuts import (
     separate,
 )
 from lsd.evaluation.along_skeletons.edit_counts import EditsPerSkeleton, MinCutMetric
+from lsd.evaluation.skeletons import ids_at_nodes
 
 __all__ = ["EditsPerSkeleton", "MinCutMetric", "edits", "min_cut_metric"]
 
@@ -46,7 +47,7 @@ def min_cut_metric(
     """
     pairs = ids(edges, "edges").astype(np.uint64, copy=False).reshape(-1, 2)
     heights = np.asarray(scores)
-    nodes = at_nodes(fragments, len(skeletons))
+    nodes = ids_at_nodes(fragments, len(skeletons), "fragment")
     known = np.unique(np.concatenate([nodes, pairs.reshape(-1)]))
     segments = components(known, pairs, heights, threshold)
     return edits(
@@ -96,17 +97,6 @@ def edits(
             names, cuts, np.maximum(parts - 1, 0), _counts([holders], len(names))
         ),
     )
-
-
-def at_nodes(fragments: ArrayLike, count: int) -> Ids:
-    """Fragments at nodes.  Raises ValueError where they are not one whole number a node."""
-    checked = ids(fragments, "fragments").astype(np.uint64, copy=False)
-    if checked.shape != (count,):
-        raise ValueError(
-            f"fragments have shape {checked.shape}; wanted: ({count},), the fragment at each node "
-            f"in the order of node_ids"
-        )
-    return checked
 
 
 def _shared(fragments: Ids, owner: Numbers) -> tuple[Ids, Numbers]:

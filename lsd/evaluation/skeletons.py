@@ -71,7 +71,7 @@ def run_lengths(
     """`expected_run_length` at several tolerances, for little more than the time of one."""
     for tolerance in tolerances:
         _check_settings(tolerance, runs)
-    of_nodes = _segments(segments, len(skeletons))
+    of_nodes = ids_at_nodes(segments, len(skeletons), "segment")
     skeleton_ids, skeleton_of = np.unique(skeletons.skeleton_ids, return_inverse=True)
     found = _Found(
         skeletons, of_nodes, skeleton_ids, skeleton_of, _Pairs.of(skeletons, skeleton_of, of_nodes)
@@ -179,14 +179,18 @@ def _check_settings(tolerance: Tolerance, runs: str) -> None:
         raise ValueError(f"runs is {runs!r}; allowed: {', '.join(get_args(Runs))}")
 
 
-def _segments(segments: ArrayLike, nodes: int) -> NDArray[np.uint64]:
-    of_nodes = ids(segments, "segments").astype(np.uint64, copy=False)
-    if of_nodes.shape != (nodes,):
+def ids_at_nodes(values: ArrayLike, count: int, noun: str) -> NDArray[np.uint64]:
+    """Ids of segments or fragments, uint64, one for each of `count` nodes.
+
+    Raises ValueError where they are not one whole number a node; noun: what they are of, for that.
+    """
+    checked = ids(values, f"{noun}s").astype(np.uint64, copy=False)
+    if checked.shape != (count,):
         raise ValueError(
-            f"segments have shape {of_nodes.shape}; wanted: ({nodes},), the segment at each node "
-            f"in the order of node_ids"
+            f"{noun}s have shape {checked.shape}; wanted: ({count},), the {noun} at each node in "
+            f"the order of node_ids"
         )
-    return of_nodes
+    return checked
 
 
 def _kinds(

@@ -16,6 +16,7 @@ from lsd.report.curves import Curves, curves_of
 from lsd.report.neurons import Neuron, read_neurons
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, run_folder, validation_file
+from lsd.system.json_files import read_object
 from lsd.volumes.find import expand
 
 Json = Mapping[str, Any]
@@ -69,12 +70,12 @@ class Recorded:
 
 def read_recorded(config: Config) -> Recorded:
     """What there is of the run of this config.  Raises ValueError for JSON that is none."""
-    evaluation = _json(evaluation_file(config))
+    evaluation = read_object(evaluation_file(config))
     config = evaluated_config(expand(config), evaluation)
     return Recorded(
         config=config,
         evaluation=evaluation,
-        validation=_json(validation_file(config)),
+        validation=read_object(validation_file(config)),
         curves=curves_of(config),
         usage=read_usage(config),
         neurons=read_neurons(config),
@@ -101,15 +102,3 @@ def evaluated_config(config: Config, evaluation: Json) -> Config:
     if thresholds:
         whole["segment"]["thresholds"] = thresholds
     return Config.model_validate(whole)
-
-
-def _json(path: Path) -> Json:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}; delete it, or write it again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {type(content).__name__}, wanted: an object; delete it")
-    return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
 from lsd.system.commands import typed
+from lsd.system.json_files import read_object
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def picked(config: Config) -> float | None:
     if it was picked on what are validation volumes now, segmented and scored as the config says.
     """
     path = evaluation_file(config, of="segmentation")
-    evaluation = _read(path)
+    evaluation = read_object(path)
     if evaluation.get("threshold") is not None:
         differences = [
             *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
@@ -77,7 +77,7 @@ def validated(config: Config) -> float | None:
     """The threshold that validation during training found best; None if there was none, or it was
     picked otherwise."""
     path = validation_file(config)
-    validation = _read(path)
+    validation = read_object(path)
     if validation.get("threshold") is None:
         return None
     # earlier versions recorded the settings of segmentation alone
@@ -161,17 +161,3 @@ def scoring_settings(settings: Segment) -> dict[str, Any]:
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Settings but those of these names."""
     return {name: value for name, value in settings.items() if name not in names}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}; delete it, or write it again") from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"{path} holds {type(content).__name__}, wanted: an object with a threshold; delete it"
-        )
-    return content

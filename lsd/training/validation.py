@@ -186,7 +186,7 @@ class Validator:
         evidence = evidence_in_memory(volume, roi, evaluate, self.skeletons.get(volume.name))
         sweep: dict[float, Score] = {}
         for part, thresholds in decoded.parts(job.thresholds):
-            sweep |= evidence.sweep(part.fragments, part.edges, part.scores, thresholds)
+            sweep |= evidence.sweep(part, thresholds)
         return sweep
 
     def _as_on_disk(self, name: str, values: Array, *, voxel_size: tuple[float, ...]) -> Prediction:

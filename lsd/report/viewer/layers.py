@@ -13,7 +13,7 @@ from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.error_map.suspects import Suspect
 from lsd.evaluation.error_sites.sites import Site
 from lsd.report.images import Image
-from lsd.report.viewer.library import neuroglancer
+from lsd.report.viewer.extra import neuroglancer
 from lsd.report.viewer.served import dimensions, placed, served
 from lsd.volumes.array import Array
 

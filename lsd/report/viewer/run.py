@@ -10,8 +10,8 @@ from typing import Any
 from lsd.evaluation.error_map.suspects import read_suspects
 from lsd.evaluation.error_sites.sites import read_sites
 from lsd.report.images import Image, images_of, segmentation_name
+from lsd.report.viewer.extra import neuroglancer
 from lsd.report.viewer.layers import Layer, image_layer, site_layers, skeleton_layer, suspect_layer
-from lsd.report.viewer.library import neuroglancer
 from lsd.report.viewer.state import as_it_was, first_state, save, saved
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.threshold import picked

@@ -11,7 +11,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.report.images import Image, Of, level_of
-from lsd.report.viewer.library import neuroglancer
+from lsd.report.viewer.extra import neuroglancer
 from lsd.volumes import containers
 from lsd.volumes.array import Array
 from lsd.volumes.levels import Factor

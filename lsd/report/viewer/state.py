@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lsd.report.viewer.extra import neuroglancer
 from lsd.report.viewer.layers import Layer
-from lsd.report.viewer.library import neuroglancer
 from lsd.system.atomic import write_text
 from lsd.volumes.array import Array
 
