@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,26 @@ class Skeletons:
             self.positions[chosen],
             self.edges[inside],
         )
+
+    def each(self) -> Iterator[tuple[int, Skeletons]]:
+        """The skeletons one after another, ids ascending; their nodes and edges stay in order."""
+        owner = self.skeleton_ids[self.places[:, 0]]
+        nodes, edges = (np.argsort(of, kind="stable") for of in (self.skeleton_ids, owner))
+        names, begins = np.unique(self.skeleton_ids[nodes], return_index=True)
+        edge_begins = np.searchsorted(owner[edges], names)
+        for name, own, between in zip(
+            names.tolist(), np.split(nodes, begins[1:]), np.split(edges, edge_begins[1:]),
+            strict=False,
+        ):  # fmt: skip
+            yield (
+                name,
+                Skeletons(
+                    self.node_ids[own],
+                    self.skeleton_ids[own],
+                    self.positions[own],
+                    self.edges[between],
+                ),
+            )
 
     def cropped(self, begin: Sequence[float], end: Sequence[float]) -> Skeletons:
         """What lies in a box, begin <= position < end (nm); a node that loses its last edge goes,

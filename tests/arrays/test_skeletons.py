@@ -86,3 +86,19 @@ def test_labels_outside_are_background() -> None:
     found = labels_at(labels, positions, voxel_size=(5, 5, 5))
     assert found.dtype == np.uint64
     assert found.tolist() == [1, LARGE, 0, 0, 2]
+
+
+def test_each_is_what_is_kept_of_it() -> None:
+    """Nodes and edges of several, mixed, one of them without an edge; none of none."""
+    rng = np.random.default_rng(0)
+    owner = np.array([7, 2**64 - 1, 3], np.uint64)[rng.integers(0, 2, 40)]
+    owner[-1] = 3
+    ids = rng.permutation(np.arange(1, 41)).astype(np.uint64)
+    edges = np.concatenate([np.stack([own[:-1], own[1:]], 1) for own in
+                            (ids[owner == 7], ids[owner == 2**64 - 1])])  # fmt: skip
+    lines = Skeletons(ids, owner, rng.random((40, 3)), rng.permutation(edges))
+    each = list(lines.each())
+    assert [name for name, _ in each] == [3, 7, 2**64 - 1]
+    for name, own in each:
+        assert own.digest == lines.kept(owner == np.uint64(name)).digest
+    assert not list(lines.kept(owner == 5).each())

@@ -71,19 +71,17 @@ class NmlFile(SkeletonFile):
         """In voxels of `voxel_size`, which stands in the file."""
         if voxel_size is None:
             raise ValueError(f"{path}: NML counts in voxels; say voxel_size=, nm, z y x")
-        positions = (skeletons.positions / np.asarray(voxel_size, np.float64)).tolist()
         z, y, x = (repr(float(size)) for size in voxel_size)
-        owner = skeletons.skeleton_ids[skeletons.places[:, 0]]
         with replacing(path) as staged, staged.open("w") as file:
             file.write("<things>\n<parameters>")
             file.write(f'<scale x="{x}" y="{y}" z="{z}" unit="nanometer"/></parameters>\n')
-            for skeleton in np.unique(skeletons.skeleton_ids):
+            for skeleton, own in skeletons.each():
+                positions = (own.positions / np.asarray(voxel_size, np.float64)).tolist()
                 file.write(f"<thing id={quoteattr(str(skeleton))}>\n<nodes>\n")
-                for place in np.flatnonzero(skeletons.skeleton_ids == skeleton):
-                    node, (k, j, i) = skeletons.node_ids[place], positions[place]
+                for node, (k, j, i) in zip(own.node_ids, positions, strict=True):
                     file.write(f'<node id="{node}" x="{i!r}" y="{j!r}" z="{k!r}"/>\n')
                 file.write("</nodes>\n<edges>\n")
-                for first, second in skeletons.edges[owner == skeleton]:
+                for first, second in own.edges:
                     file.write(f'<edge source="{first}" target="{second}"/>\n')
                 file.write("</edges>\n</thing>\n")
             file.write("</things>\n")

@@ -70,9 +70,7 @@ class PrecomputedFolder(SkeletonFile):
         if _folder(path) == path:
             for file in _by_id(path).values():
                 file.unlink()
-        owner = skeletons.skeleton_ids
-        for skeleton in np.unique(owner):
-            own = skeletons.kept(owner == skeleton)
+        for skeleton, own in skeletons.each():
             counts = np.array([len(own), len(own.edges)], "<u4")
             parts = (counts, own.positions[:, ::-1].astype("<f4"), own.places.astype("<u4"))
             with replacing(path / str(skeleton)) as staged:
