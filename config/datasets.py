@@ -85,6 +85,11 @@ def sharpened(volumes: tuple[Volume, ...], amount: float) -> tuple[Volume, ...]:
     return tuple(volume.derive(sharpen=Sharpen(amount=amount)) for volume in volumes)
 
 
+def traced(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """The made-up volumes with the center lines of their neurons, which their generator knows."""
+    return tuple(volume.derive(skeletons="generated") for volume in volumes)
+
+
 def synthetic(seed: int, *shape: int) -> tuple[Volume, ...]:
     """A made-up volume with its truth, 10 nm."""
     return (Volume(synthetic=Synthetic(seed=seed, shape=shape), labels=IDS),)
@@ -125,14 +130,14 @@ def published(folder: str) -> tuple[Volume, ...]:
 DATASETS = {
     "synthetic": Dataset(
         train=synthetic(1, 128, 128, 128),
-        validate=synthetic(2, 64, 96, 96),
-        test=synthetic(3, 64, 128, 128),
+        validate=traced(synthetic(2, 64, 96, 96)),
+        test=traced(synthetic(3, 64, 128, 128)),
         augment=AUGMENTATIONS["light"],
     ),
     "synthetic_sections": Dataset(
         train=synthetic_sections(1, 40, 224, 224),
-        validate=synthetic_sections(2, 16, 192, 192),
-        test=synthetic_sections(3, 20, 224, 224),
+        validate=traced(synthetic_sections(2, 16, 192, 192)),
+        test=traced(synthetic_sections(3, 20, 224, 224)),
         augment=AUGMENTATIONS["light_sections"],
     ),
     # FIB-SEM, fly medulla, 10 nm: one volume of 250^3

@@ -3,6 +3,10 @@
 Descriptors say where a neuron goes and how thick it is around a voxel.  A network that learned them
 says so of raw alone; those of a segmentation follow from its segments.  Where both differ, a
 segment is not what the network saw: part of a neuron, or of two.
+
+A network sees neurons go on where a volume ends, so segments have to as well: beyond the border
+they are as in a mirror.  Cut off there instead, they would disagree most along the border, whatever
+is wrong elsewhere.
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, per_axis
 from lsd.arrays.ids import ids
-from lsd.targets.sections import compute_for
+from lsd.targets.sections import compute_for, context_for
 from lsd.targets.target import check_of_labels, target_kind
 
 # steps that a disagreement of 1 has on disk
 STEPS = 255
+# where a part of an array begins and ends along each axis
+Ends = Sequence[tuple[int, int]]
 
 
 @explaining_calls
@@ -44,31 +50,61 @@ def disagreement(
     dims:         axes of the network, which saw section by section where they are fewer; None: all
     inside:       what of the segmentation was predicted; the rest is context.  None: all
 
-    Near the border of the arrays the target may lack context (`TargetKind.context`), as it did in
-    training.  Raises ValueError for shapes that do not fit, and for a target that needs more than
-    labels.
+    Where the segmentation lacks context that the target needs (`TargetKind.context`), it is
+    mirrored at its border; what the target says of two voxels stays unknown where one lies there.
+    Raises ValueError for shapes that do not fit, and for a target that needs more than labels.
     """
     segments = ids(segmentation, "segmentation", dims=(2, 3)).astype(np.uint64, copy=False)
     sizes = per_axis(voxel_size, "voxel_size", dims=segments.ndim, of="this segmentation")
     check_of_labels(target)
     kind = target_kind(target)
     axes = segments.ndim if dims is None else dims
-    own = inside or (slice(None),) * segments.ndim
-    wanted = (kind.channels(axes), *segments[own].shape)
+    parts = inside or (slice(None),) * segments.ndim
+    own: Ends = [part.indices(n)[:2] for part, n in zip(parts, segments.shape, strict=True)]
+    wanted = (kind.channels(axes), *(end - begin for begin, end in own))
     if np.shape(predicted) != wanted:
         raise ValueError(
             f"predicted has shape {np.shape(predicted)}; wanted: {wanted}, the channels of the "
             f"target and the shape of the segmentation, or of what is inside"
         )
+    segments, own, there = _with_context(segments, own, target, voxel_size=sizes, dims=axes)
     values, known = compute_for(
-        target, segments, dims=axes, known=None, arrays={}, voxel_size=sizes
+        target, segments, dims=axes, known=there, arrays={}, voxel_size=sizes
     )
+    looked_at = tuple(slice(begin, end) for begin, end in own)
     apart = np.zeros(wanted[1:], np.float32)
     for channel, value in zip(predicted, values, strict=True):
-        apart += np.abs(channel - value[own])
+        apart += np.abs(channel - value[looked_at])
     apart /= np.float32(len(values) * (kind.activation.high - kind.activation.low))
-    is_known = np.all(known[(slice(None), *own)], axis=0)
+    is_known = np.all(known[(slice(None), *looked_at)], axis=0)
     return np.where(is_known, np.minimum(apart, 1), np.float32(0))
+
+
+def _with_context(
+    segments: NDArray[np.uint64],
+    own: Ends,
+    target: spec.Target,
+    *,
+    voxel_size: Sequence[float],
+    dims: int,
+) -> tuple[NDArray[np.uint64], Ends, NDArray[np.bool_] | None]:
+    """Segments with all context of `own` that the target needs, where `own` lies in them, and which
+    voxels were there before; None: all."""
+    stride, context = target_kind(target).stride, context_for(target, voxel_size, dims=dims)
+    lacking = [
+        (max(0, far - begin), max(0, far - (extent - end)))
+        for (begin, end), extent, far in zip(own, segments.shape, context, strict=True)
+    ]
+    if not np.any(lacking):
+        return segments, own, None
+    # so far that samples stay where they were
+    lacking = [(-(-before // stride) * stride, after) for before, after in lacking]
+    moved = [
+        (begin + before, end + before)
+        for (begin, end), (before, _) in zip(own, lacking, strict=True)
+    ]
+    there = np.pad(np.ones(segments.shape, np.bool_), lacking)
+    return np.pad(segments, lacking, mode="symmetric"), moved, there
 
 
 def as_steps(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -51,17 +51,37 @@ def halves(shape=(12, 20, 40)):
     return truth, segments
 
 
+def seen(labels):
+    """Their descriptors, neurons going on beyond the border."""
+    inside = tuple(slice(10, 10 + n) for n in labels.shape)
+    return descriptors(np.pad(labels, 10, mode="symmetric"), voxel_size=SIZE, sigma=30)[:, *inside]
+
+
 def test_it_is_the_mean_difference_over_the_channels() -> None:
     truth, segments = halves()
     segments[:, :, :3] = 0
-    predicted = descriptors(truth, voxel_size=SIZE, sigma=30)
+    predicted, own = seen(truth), seen(segments)
     found = disagreement(predicted, segments, TARGET, voxel_size=SIZE)
-    own = descriptors(segments, voxel_size=SIZE, sigma=30)
     expected = np.abs(predicted.astype(float) - own).mean(axis=0)
     expected[segments == 0] = 0
     assert found.dtype == np.float32
     assert found == pytest.approx(expected, abs=1e-6)
     assert disagreement(predicted, truth, TARGET, voxel_size=10).max() == 0
+
+
+@pytest.mark.parametrize("downsample", [1, 2])
+def test_neurons_that_go_on_beyond_the_border_agree_up_to_it(downsample) -> None:
+    """Of a volume from which a part is cut across its neurons: as if there was no border."""
+    target = Descriptors(sigma=30.0, downsample=downsample)
+    whole = np.repeat(np.repeat([[[1], [2], [0], [3]]], 6, axis=1), 60, axis=2)
+    whole = np.repeat(whole, 30, axis=0).astype(np.uint64)
+    predicted = descriptors(whole, voxel_size=SIZE, sigma=30, downsample=downsample)
+    cut = (slice(12, 18), slice(None), slice(20, 40))
+    found = disagreement(predicted[:, *cut], whole[cut], target, voxel_size=SIZE)
+    # along y it is cut nowhere: neurons end there
+    assert found[:, 10:14].max() < 1e-6
+    cut_off = descriptors(whole[cut], voxel_size=SIZE, sigma=30, downsample=downsample)
+    assert np.abs(cut_off - predicted[:, *cut])[:, :, 10:12].max() > 0.1
 
 
 def test_it_is_a_fraction_of_the_range_of_the_target() -> None:
@@ -184,7 +204,7 @@ def run(tmp_path):
     inside = ndimage.minimum_filter(segments, 3) == ndimage.maximum_filter(segments, 3)
     affs = np.repeat(230 * inside[np.newaxis].astype(np.uint8), 3, axis=0)
     write(prediction(config, "v"), "affs", affs, channels=3)
-    lsds = 255 * descriptors(truth, voxel_size=SIZE, sigma=30)
+    lsds = 255 * seen(truth)
     noise = np.random.default_rng(0).normal(0, 8, lsds.shape)
     lsds = np.clip(np.rint(lsds + noise), 0, 255).astype(np.uint8)
     write(prediction(config, "v"), "lsds", lsds, channels=10)

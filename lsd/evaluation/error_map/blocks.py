@@ -31,7 +31,7 @@ class DisagreementJob(Job):
     dims: axes of the network, which saw section by section where they are fewer
     """
 
-    version: Version = 1
+    version: Version = 2
     head: ArrayInput
     segmentation: SegmentsInput
     target: Target

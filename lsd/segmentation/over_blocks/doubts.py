@@ -44,7 +44,7 @@ class DoubtsJob(Job):
     made_from: digest of the step whose edges up to `regions` say what is one region
     """
 
-    version: Version = 1
+    version: Version = 2
     fragments: OwnArray
     head: ArrayInput
     target: Target
