@@ -104,7 +104,7 @@ def _with_context(
         for (begin, end), (before, _) in zip(own, lacking, strict=True)
     ]
     there = np.pad(np.ones(segments.shape, np.bool_), lacking)
-    return np.pad(segments, lacking, mode="symmetric"), moved, there
+    return np.pad(segments, lacking, mode="reflect"), moved, there
 
 
 def as_steps(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -131,9 +131,12 @@ class OpenVolume:
         # labels say what is known where they say what is not
         return self._known(roi, None if self.spec.unknown is None else self._labels(roi))
 
-    def read_truth(self, roi: Roi) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """`read_labels` and `read_known`, each voxel read once."""
-        labels = self._labels(roi)
+    def read_truth(
+        self, roi: Roi, *, mirrored: bool = False
+    ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """`read_labels` and `read_known`, each voxel read once; mirrored: labels beyond their
+        array, where nothing is known, are as raw is there, but for folders of images."""
+        labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
         known = self._known(roi, labels)
         if self.labels is not None and self.spec.images and self.spec.images.holds == "instances":
             labels = across_images(labels, self.labels, roi)
@@ -197,10 +200,10 @@ class OpenVolume:
         world = tuple(int(n) for n in self.raw.layout.offset + Coordinate(index))
         return f"voxel {index}" + ("" if world == index else f" of the array, {world} of the world")
 
-    def _labels(self, roi: Roi) -> NDArray[np.uint64]:
+    def _labels(self, roi: Roi, *, mirrored: bool = False) -> NDArray[np.uint64]:
         if self.labels is None:
             return np.zeros(roi.shape, dtype=np.uint64)
-        labels = self.labels.read(roi, beyond="zero")
+        labels = self.labels.read(roi, beyond="reflect" if mirrored else "zero")
         if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
             raise ValueError(
                 f"volume {self.name!r}: {self.labels.name} holds the negative label {labels.min()} "

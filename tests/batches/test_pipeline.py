@@ -43,12 +43,19 @@ def test_without_augmentation_batches_are_crops(root):
 
 
 def test_targets_are_those_of_the_whole_volume(root):
+    """Whose neurons go on beyond its border, where nothing is known, as in a mirror."""
     arrays = make_volume(root / "whole.zarr", seed=4)
-    crops = 0
+    labels, far, crops = arrays["labels"], 12, 0
+    mirrored = np.pad(labels, far, mode="reflect")
+    inside = tuple(slice(far, far + n) for n in labels.shape)
+    known = np.pad(np.ones_like(labels), far)
     for batch in batches(config(root, volumes=(volume("whole.zarr"),), min_masked=1.0), 4):
         crop = place(arrays, batch.labels[0, 0], 0)
         for name, head in (("affs", AFFS), ("lsds", LSDS)):
-            values, mask = target.compute(head.target, arrays["labels"], voxel_size=SIZE)
+            values, mask = (
+                whole[:, *inside]
+                for whole in target.compute(head.target, mirrored, voxel_size=SIZE, known=known)
+            )
             np.testing.assert_allclose(batch.targets[name][0], values[:, *crop], atol=2e-5)
             np.testing.assert_array_equal(batch.weights[name][0] > 0, mask[:, *crop])
             assert batch.targets[name].dtype == batch.weights[name].dtype == np.float32

@@ -61,7 +61,7 @@ def described(labels, target=TARGET):
     """Neurons go on beyond the border, in whole cells."""
     options = {"sigma": target.sigma, "downsample": target.downsample}
     inside = tuple(slice(24, 24 + n) for n in labels.shape)
-    return descriptors(np.pad(labels, 24, mode="symmetric"), voxel_size=SIZE, **options)[:, *inside]
+    return descriptors(np.pad(labels, 24, mode="reflect"), voxel_size=SIZE, **options)[:, *inside]
 
 
 def look_at(truth, regions, inside=None, around=None, target=TARGET):

@@ -20,7 +20,9 @@ class VolumeSource(Provider):
     raw: float32 in [0, 1], or uint8 in [0, 255], which takes a quarter of the memory on the way to
          the first node that
     computes with it (see nodes.unit); reflected beyond the array
-    labels: uint64, and further arrays: 0 beyond their own extent, where nothing is known
+    labels: uint64, reflected beyond their array as raw is, where nothing is known: targets of
+         voxels within see neurons go on there, as the network does
+    further arrays: 0 beyond their own extent
     """
 
     def __init__(self, volume: OpenVolume, *, extras: Sequence[str] = ()) -> None:
@@ -42,7 +44,8 @@ class VolumeSource(Provider):
         truth = [key for key in (LABELS, KNOWN) if key in request]
         if truth:
             roi = total(request[key].roi for key in truth)
-            both = dict(zip((LABELS, KNOWN), self.volume.read_truth(roi), strict=True))
+            read = self.volume.read_truth(roi, mirrored=True)
+            both = dict(zip((LABELS, KNOWN), read, strict=True))
             for key in truth:
                 batch[key] = array(both[key], roi).crop(request[key].roi, copy=False)
         return batch
