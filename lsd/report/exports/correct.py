@@ -171,8 +171,13 @@ def _segment(volume: ExportedVolume, fragment: int) -> int:
 
 def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | None:
     """What is painted.  ValueError where it lies on other voxels than the segmentation, elsewhere,
-    or does not say where."""
+    or does not say where, and where there is none and `nothing` names an id of it."""
     if corrections.painted is None:
+        if corrections.nothing is not None:
+            raise ValueError(
+                f"nothing is {corrections.nothing}, an id of what is painted, and nothing is "
+                f"painted; name painted, or leave nothing out"
+            )
         return None
     array = volume.segmentation.array
     image = image_at(*_container_and_name(corrections.painted), "painted", "labels")

@@ -162,6 +162,7 @@ def test_a_config_learns_from_it(config, volume) -> None:
         ({"joins": [[10**15, "first"]]}, r"joins.0.0: there is no fragment 1000000000000000 in "),
         ({"trusted": ["first", 10**15]}, r"trusted.1: there is no fragment 1000000000000000 in "),
         ({"joins": [[0, "first"]]}, "should be greater than 0"),
+        ({"nothing": 7}, "nothing is 7, an id of what is painted, and nothing is painted; name"),
         ({"trusted": [0]}, "should be greater than 0"),
         ({"joins": [["first", "first"]]}, "are both in fragment"),
         ({"joins": [["first", [0.0, 0.0, 0.0]]]}, "joins.0.1: there is no fragment at"),
@@ -178,7 +179,9 @@ def test_what_cannot_be_is_refused(config, volume, fields, says) -> None:
         return ids.get(end, end) if isinstance(end, str) else end
 
     given = {
-        name: [
+        name: listed
+        if isinstance(listed, int)
+        else [
             [named(end) for end in each] if isinstance(each, list) else named(each)
             for each in listed
         ]
