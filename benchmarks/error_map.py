@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from lsd.cli.files import load
 from lsd.evaluation.error_map.finding import found_sites
-from lsd.evaluation.error_map.run import chosen_threshold, error_maps
+from lsd.evaluation.error_map.run import compared_threshold, error_maps
 from lsd.evaluation.error_map.suspects import Suspect, read_suspects
 from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.run import evaluate
@@ -60,7 +60,7 @@ def run(config: Config, *, near: float = NEAR) -> dict[str, Any]:
     config = config.derive(evaluate={"sites": 10_000})
     evaluation = evaluate(config)
     error_maps(config)
-    threshold = chosen_threshold(config)
+    threshold = compared_threshold(config)
     found = {}
     for name, sites in evaluation.sites.items():
         box = _scored_box(config, name, evaluation.volumes[name].roi)

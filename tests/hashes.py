@@ -69,10 +69,7 @@ def _weights(path: Path):
 
 def _scores(path: Path):
     content = json.loads(path.read_bytes())
-    # who did the blocks is no score
-    yield (
-        path,
-        json.dumps(
-            {key: value for key, value in content.items() if key not in ("segment", "evaluate")}
-        ).encode(),
-    )
+    # who did the blocks is no score, nor when the files were written that it is made from
+    aside = ("segment", "evaluate", "made_from")
+    scores = {key: value for key, value in content.items() if key not in aside}
+    yield path, json.dumps(scores).encode()

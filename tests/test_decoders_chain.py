@@ -13,6 +13,7 @@ from lsd.evaluation.run import evaluate
 from lsd.network.cascade import Cascade
 from lsd.prediction.run import predict
 from lsd.report.run import draw_figures
+from lsd.segmentation.made_from import SAME, of_run
 from lsd.segmentation.objects import objects
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -83,6 +84,10 @@ def test_the_chain(trained, name) -> None:
     config = trained.derive(segment={"decoder": DECODERS[name]})
     told: list[str] = []
     segment(config, progress=told.append)
+    file = paths.evaluation_file(config)
+    if file.exists():
+        # of the decoder before
+        assert all(each.is_other for each in of_run(config, json.loads(file.read_text())).values())
     evaluation = evaluate(config)
     volume = evaluation.volumes["boxes"]
     assert volume.scored is not None
@@ -98,7 +103,8 @@ def test_the_chain(trained, name) -> None:
     truth = open_array(config.dataset.test[0].path, "labels").read(found.roi)
     inside, real = segments > 0, truth > 0
     expected = (inside & real).sum() / (inside | real).sum()
-    scores = json.loads(paths.evaluation_file(config).read_text())
+    scores = json.loads(file.read_text())
+    assert of_run(config, scores) == dict.fromkeys(evaluation.volumes, SAME)
     assert scores["volumes"]["boxes"]["scores"]["iou"] == pytest.approx(expected)
     if name == "consensus":
         assert draw_figures(config, evaluation)

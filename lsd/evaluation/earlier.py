@@ -18,7 +18,7 @@ from lsd.spec.paths import report_beside
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
 # what follows from what is scored, or tells where it lies; evaluations of before told neither
-_ALONG = ("sites", "dataset")
+_ALONG = ("sites", "dataset", "made_from")
 # of figures and tables that belong to an evaluation
 _BESIDE = (".png", ".pdf", ".svg", ".csv")
 # what is meant where nothing is written
@@ -86,9 +86,13 @@ def _changes(earlier: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
                 ", ".join(names_in(content)) or "none" for content in (earlier, new)
             )
             changes.append(f"{noun}: {recorded} there, {wanted} asked for")
-    if changes or _scores(earlier) == _scores(new):
+    if changes:
         return changes
-    return ["the same settings gave other scores"]
+    if _scores(earlier) != _scores(new):
+        return ["the same settings gave other scores"]
+    # figures, tables and sites beside it name the segments of the one that was scored
+    noted = earlier.get("made_from")
+    return [] if noted in (None, new.get("made_from")) else ["it is of another segmentation"]
 
 
 def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from lsd.evaluation.sweep import Sweep, best_threshold, pooled
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.made_from import MadeFrom, made_from
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment, Volume
 from lsd.spec.paths import evaluation_file, segmentation, sites_file
@@ -87,7 +88,10 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     keep_config(config, sections=("dataset", "segment", "evaluate"))
     evaluation = _evaluation(config, evidence, sweeps)
     skeletons = _skeletons(config, nodes, along, evaluation.threshold)
-    evaluation = replace(evaluation, heads=heads, skeletons=skeletons)
+    scored = {**nodes, **evidence}
+    evaluation = replace(
+        evaluation, heads=heads, skeletons=skeletons, made_from=_made_from(config, scored)
+    )
     for name in named if config.evaluate.of == "segmentation" else ():
         if line := _where_written(
             segmentation(config, name),
@@ -149,6 +153,15 @@ def _skeletons(
             **vars(_scores(config, name, nodes[name], sweeps[name], threshold, score))
         )
         for name in nodes
+    }
+
+
+def _made_from(config: Config, scored: Mapping[str, Evidence]) -> dict[str, MadeFrom]:
+    """What the scores of each volume are of."""
+    thresholds = sorted({*config.segment.thresholds}) if has_thresholds(config) else [None]
+    return {
+        name: made_from(config, name, each.results.written_by(thresholds), of=config.evaluate.of)
+        for name, each in scored.items()
     }
 
 

@@ -14,6 +14,7 @@ from lsd.evaluation.error_sites.sites import Site, as_list
 from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
 from lsd.evaluation.sweep import Sweep
+from lsd.segmentation.made_from import MadeFrom
 from lsd.spec import Part
 
 PARTS: tuple[Part, ...] = ("train", "validate", "test")
@@ -75,6 +76,7 @@ class Evaluation:
     volumes:   by name, in the dataset's order
     heads:     of evaluate.heads, what was predicted beside what it learns; by volume and head
     skeletons: of volumes that have some, by name
+    made_from: the segmentation of each volume, as `lsd.segmentation.made_from` tells it
     """
 
     threshold: float | None
@@ -82,6 +84,7 @@ class Evaluation:
     volumes: dict[str, VolumeScores]
     heads: Mapping[str, Mapping[str, HeadCounts]] = field(default_factory=dict)
     skeletons: Mapping[str, AlongSkeletons] = field(default_factory=dict)
+    made_from: Mapping[str, MadeFrom] = field(default_factory=dict)
 
     def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
@@ -117,6 +120,7 @@ class Evaluation:
             "parts": {part: scores.as_dict() for part, scores in parts.items() if scores},
             "volumes": {name: volume.as_dict() for name, volume in self.volumes.items()},
             "sites": as_list(self.sites),
+            "made_from": dict(self.made_from),
         }
         further = {"heads": self._heads} if self.heads else {}
         further |= {"skeletons": self._skeletons} if self.skeletons else {}

@@ -18,7 +18,7 @@ from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
 from lsd.prediction.blocks import at_hand
 from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, with_threads
-from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.decoders.decoder import decoder_of, refuse_unread
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import channels_read
 from lsd.segmentation.sections import settings_for
@@ -150,12 +150,9 @@ def _decoding(config: Config) -> Segment:
     """What of the settings of segmentation objects in a window follow from, with one threshold.
     Raises ValueError for a threshold that the decoder would not read."""
     wanted, usual = config.segment, Segment()
-    threshold, has_thresholds = config.seeds.threshold, decoder_of(wanted).has_thresholds
-    if threshold is not None and not has_thresholds:
-        raise ValueError(
-            f"segment.decoder {wanted.decoder.kind!r} has no thresholds; leave seeds.threshold out"
-        )
-    if threshold is None and has_thresholds:
+    threshold = config.seeds.threshold
+    refuse_unread(wanted, threshold, field="seeds.threshold")
+    if threshold is None and decoder_of(wanted).has_thresholds:
         threshold = picked(config)
     on_disk = ("block", "context", "edge_context", "revision", "levels", "workers", "use_mask")
     aside = {name: getattr(usual, name) for name in on_disk}

@@ -123,7 +123,7 @@ def _own_names(recorded: Recorded, name: str) -> Callable[[NDArray[Any]], NDArra
     """
     rows: list[Neuron] = (
         []
-        if recorded.config.evaluate.connected
+        if recorded.config.evaluate.connected or not recorded.names_segments_of(name)
         else [row for row in recorded.neurons.get(name, ()) if row.largest and row.is_named]
     )
     own: Mapping[int, int] = {row.largest: row.object for row in rows}

@@ -14,6 +14,8 @@ from lsd.evaluation.score import Score
 from lsd.prediction.usage_file import read_usage
 from lsd.report.curves import Curves, curves_of
 from lsd.report.neurons import Neuron, read_neurons
+from lsd.report.of_now import sentences, without_scores
+from lsd.segmentation.made_from import SAME, Standing, of_run
 from lsd.spec import Config
 from lsd.spec.paths import evaluation_file, run_folder, validation_file
 from lsd.system.json_files import read_object
@@ -32,6 +34,8 @@ class Recorded:
     curves:     of training, by stage and tag
     usage:      what steps took, a dictionary for each time that one was done
     neurons:    rows of each volume
+    standing:   of each scored volume, how its scores stand to the segmentation that there is; those
+                of another one are in neither `evaluation` nor `neurons`
     """
 
     config: Config
@@ -40,6 +44,7 @@ class Recorded:
     curves: Curves
     usage: Sequence[Json]
     neurons: Mapping[str, Sequence[Neuron]] = field(default_factory=dict)
+    standing: Mapping[str, Standing] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -63,6 +68,21 @@ class Recorded:
         volumes: Mapping[str, Json] = self.evaluation.get("volumes", {})
         return volumes
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was evaluated, and nothing of that is of the segmentations that there are."""
+        return bool(self.standing) and all(each.is_other for each in self.standing.values())
+
+    def names_segments_of(self, volume: str) -> bool:
+        """Whether ids of segments in what was recorded are for sure those of the segmentation that
+        there is."""
+        return self.standing.get(volume, SAME).is_known
+
+    def notices(self, volume: str | None = None) -> list[str]:
+        """A sentence for those volumes whose scores are not, or not for sure, of what is there;
+        volume: of this one alone."""
+        return sentences(self.standing, evaluation_file(self.config).name, volume)
+
     def words(self) -> type[Score]:
         """The scores of the metric that the run was evaluated by, for their words."""
         return words_of(self.config.evaluate)
@@ -70,15 +90,20 @@ class Recorded:
 
 def read_recorded(config: Config) -> Recorded:
     """What there is of the run of this config.  Raises ValueError for JSON that is none."""
-    evaluation = read_object(evaluation_file(config))
-    config = evaluated_config(expand(config), evaluation)
+    config, written = expand(config), read_object(evaluation_file(config))
+    standing = of_run(config, written)
+    others = {name for name, each in standing.items() if each.is_other}
+    evaluation = without_scores(written, others)
+    config = evaluated_config(config, evaluation)
+    rows = read_neurons(config)
     return Recorded(
         config=config,
         evaluation=evaluation,
         validation=read_object(validation_file(config)),
         curves=curves_of(config),
         usage=read_usage(config),
-        neurons=read_neurons(config),
+        neurons={name: own for name, own in rows.items() if name not in others},
+        standing=standing,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
+from lsd.segmentation.made_from import others
 from lsd.spec import Config, Evaluate, Segment
 from lsd.spec.effect import without_effect
 from lsd.spec.paths import evaluation_file, validation_file
@@ -42,7 +43,8 @@ def picked(config: Config) -> float | None:
     """The threshold for volumes without truth; None if none was picked yet.
 
     That of the evaluation of segmentations, else that of the validation during training; each only
-    if it was picked on what are validation volumes now, segmented and scored as the config says.
+    if it was picked on what are validation volumes now, segmented and scored as the config says,
+    the former on the segmentations that there are.
     """
     path = evaluation_file(config, of="segmentation")
     evaluation = read_object(path)
@@ -50,6 +52,7 @@ def picked(config: Config) -> float | None:
         differences = [
             *_other_settings(evaluation, config.segment, config.evaluate, in_blocks=True),
             *_other_volumes(evaluation.get("picked_on", {}), config),
+            *others(config, evaluation.get("made_from", {}), evaluation.get("picked_on", {})),
         ]
         if not differences:
             return float(evaluation["threshold"])

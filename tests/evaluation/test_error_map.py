@@ -10,9 +10,11 @@ from funlib.geometry import Roi
 from scipy import ndimage
 
 from lsd.evaluation.error_map.run import error_maps
+from lsd.evaluation.error_map.standing import standing_of_map
 from lsd.evaluation.error_map.suspects import box_sides, read_suspects, suspects
 from lsd.prediction.usage_file import read_usage
 from lsd.segmentation.disagreement import as_steps, disagreement
+from lsd.segmentation.made_from import SAME
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import (
@@ -22,6 +24,7 @@ from lsd.spec import (
     Descriptors,
     ErrorMap,
     Head,
+    Interior,
     Mask,
     Network,
     ResidualUNet,
@@ -298,3 +301,19 @@ def test_mistakes_are_told_in_words(run) -> None:
     several = run.derive(segment={"thresholds": (0.4, 0.5)})
     with pytest.raises(ValueError, match=r"error_map.threshold is not set, none is picked"):
         error_maps(several)
+    final = run.derive(segment={"decoder": Interior()})
+    with pytest.raises(ValueError, match=r"no thresholds; leave error_map.threshold out, got 0.5"):
+        error_maps(final.derive(error_map={"threshold": 0.5}))
+
+
+def test_a_map_is_told_from_one_of_another_segmentation(run) -> None:
+    assert not standing_of_map(run, "v").is_known, "there is none"
+    segment(run)
+    mapped(run)
+    assert standing_of_map(run, "v") == SAME
+    other = run.derive(segment={"fragments": {"min_seed_distance": 7}})
+    segment(other)
+    standing = standing_of_map(other, "v")
+    assert standing == (True, "the segmentation was made anew since", "`lsd error_map`")
+    mapped(other)
+    assert standing_of_map(other, "v") == SAME

@@ -30,6 +30,7 @@ from lsd.cli.run_folder import run_config
 from lsd.spec.corrections import Corrections
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.user_paths import expanded
+from lsd.system.json_files import line_of
 
 
 @may_be_closed()
@@ -61,13 +62,23 @@ def _do(arguments: argparse.Namespace) -> None:
     settings = settings_of(arguments, volumes=(arguments.volume,))
     config = run_config(arguments.run, arguments.words)
     from lsd.report.exports.correct import correct, training_volume
+    from lsd.report.exports.named import UnknownNames
     from lsd.report.exports.run import exported_volumes
 
     volume, *others = exported_volumes(config, settings, progress=say)
     if others:
         names = ", ".join(each.name for each in (volume, *others))
         raise ConfigError(f"corrections are of one volume, and {arguments.volume!r} means {names}")
-    say("written:", str(correct(volume, corrections)))
+    try:
+        written = correct(volume, corrections)
+    except UnknownNames as error:
+        text = expanded(arguments.corrections).read_text(encoding="utf-8")
+        told = (
+            f"{arguments.corrections}, line {line_of(text, name.place)}: {name}"
+            for name in error.names
+        )
+        raise ConfigError("\n".join(told)) from error
+    say("written:", str(written))
     say(f"to train on it: {training_volume(volume)}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lsd.blockwise.on_disk.inspect import status
 from lsd.cli.survey.words import about
-from lsd.evaluation.error_map.run import chosen_threshold, open_compared
+from lsd.evaluation.error_map.run import compared_threshold, open_compared
 from lsd.spec import Config
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
@@ -19,7 +19,7 @@ RATE = 3e5
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Of each volume what is compared, and which steps there are."""
     config = expand(config)
-    threshold, voxels = chosen_threshold(config), 0
+    threshold, voxels = compared_threshold(config), 0
     at_threshold = "" if threshold is None else f" at threshold {threshold:g}"
     for name in config.dataset.named(config.predict.volumes):
         # ValueError where the command would refuse it

@@ -31,13 +31,12 @@ from lsd.evaluation.error_map.suspects import (
 )
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.usage_file import noting_usage
-from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.decoders.decoder import chosen_threshold
 from lsd.segmentation.disagreement import STEPS
 from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.segmentation.results import open_results
-from lsd.segmentation.threshold import chosen
 from lsd.spec import Config, ErrorMap, paths
 from lsd.spec.plurals import counted
 from lsd.targets.sections import context_for
@@ -63,12 +62,13 @@ def error_maps(config: Config, *, progress: Progress = log.info) -> list[Path]:
     disagrees most, worst first.  What is done stays done; neither the number of workers nor an
     interruption changes a value, the size of blocks hardly.
 
-    Raises ValueError if a prediction or a segmentation is missing, or the head learns from more
-    than labels; BlocksFailed where blocks failed.
+    Raises ValueError if a prediction or a segmentation is missing, the head learns from more than
+    labels, or error_map.threshold is set of a decoder that has none; BlocksFailed where blocks
+    failed.
     """
     config = expand(config)
     check_workers(config.error_map.workers, section="error_map")
-    threshold = chosen_threshold(config)
+    threshold = compared_threshold(config)
     volumes = [
         open_compared(config, name, threshold)
         for name in config.dataset.named(config.predict.volumes)
@@ -77,11 +77,9 @@ def error_maps(config: Config, *, progress: Progress = log.info) -> list[Path]:
     return [_compare(volume, progress) for volume in volumes]
 
 
-def chosen_threshold(config: Config) -> float | None:
+def compared_threshold(config: Config) -> float | None:
     """That of the segmentation that is compared; None: the decoder has none."""
-    if not decoder_of(config.segment).has_thresholds:
-        return None
-    return chosen(config, config.error_map.threshold, field="error_map.threshold")
+    return chosen_threshold(config, config.error_map.threshold, field="error_map.threshold")
 
 
 @dataclass(frozen=True)

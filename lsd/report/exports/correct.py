@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
 from lsd.blockwise.on_disk.step import Step
@@ -16,19 +15,19 @@ from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictio
 from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
 from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import fragments_of
+from lsd.report.exports.named import Pair, ends, id_of, refuse_unknown
 from lsd.report.images import ImageInput, image_at
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
 from lsd.spec import Volume
-from lsd.spec.corrections import Corrections, Named
+from lsd.spec.corrections import Corrections
 from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
 from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array
-from lsd.volumes.units import agree, lengths, whole_voxels
+from lsd.volumes.units import agree, lengths
 
-Pair = tuple[int, int]
 # voxels that are written at once, along each axis
 _BLOCK = {2: 1024, 3: 128}
 
@@ -46,9 +45,10 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
     `labels`, and as `labels_mask` what of it is known; returns the container.
 
     Blocks that are done stay done; other corrections make all of it anew.
-    Raises ValueError where a fragment is not there, what is to be apart is joined, or what is
-    painted lies on other voxels.
+    Raises UnknownNames where a fragment is not there, ValueError where what is to be apart is
+    joined, or what is painted lies on other voxels.
     """
+    refuse_unknown(volume, corrections)
     changes = _changed(volume, corrections)
     job = CorrectedJob(
         segmentation=volume.segmentation.as_input(),
@@ -117,20 +117,19 @@ def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:
 
 
 def _changed(volume: ExportedVolume, corrections: Corrections) -> Changed:
-    joins = [_ends(volume, pair) for pair in corrections.joins]
-    cuts = [_ends(volume, pair) for pair in corrections.cuts]
+    joins = [ends(volume, pair) for pair in corrections.joins]
+    cuts = [ends(volume, pair) for pair in corrections.cuts]
     parts = _parts(volume, cuts) if cuts else {}
 
     def part(fragment: int) -> int:
         return parts.get(fragment) or _segment(volume, fragment)
 
     names = joined([(part(one), part(other)) for one, other in joins])
-    ends = {end for pair in cuts for end in pair}
-    refuse_contradictions(cuts, {end: part(end) for end in ends}, names)
+    refuse_contradictions(cuts, {end: part(end) for pair in cuts for end in pair}, names)
     named = (
         [end for pair in (*joins, *cuts) for end in pair]
         if corrections.trusted is None
-        else [_id(volume, name) for name in corrections.trusted]
+        else [id_of(volume, name) for name in corrections.trusted]
     )
     trusted = {names.get(part(end), part(end)) for end in named}
     return Changed(
@@ -170,36 +169,15 @@ def _segment(volume: ExportedVolume, fragment: int) -> int:
     return int(segmented.segments(np.array([fragment], np.uint64))[0])
 
 
-def _ends(volume: ExportedVolume, pair: tuple[Named, Named]) -> Pair:
-    one, other = (_id(volume, end) for end in pair)
-    if one == other:
-        raise ValueError(f"{pair[0]} and {pair[1]} are both in fragment {one}; name two")
-    return one, other
-
-
-def _id(volume: ExportedVolume, named: Named) -> int:
-    """The fragment that is meant.  ValueError where there is none."""
-    segmented = volume.results.at(volume.threshold)
-    if isinstance(named, tuple):
-        array = segmented.array
-        if len(named) != array.roi.dims:
-            raise ValueError(f"a place of this volume has {array.roi.dims} numbers, got {named}")
-        rest = [nm - float(part) for nm, part in zip(named, array.remainder, strict=True)]
-        # the voxel that holds the place, not the nearest corner
-        middle = [nm - size / 2 for nm, size in zip(rest, array.voxel_size, strict=True)]
-        voxel = whole_voxels(middle, array.voxel_size)
-        ids = array.read(Roi(voxel, (1,) * len(named)), beyond="zero")
-        if not ids.any():
-            raise ValueError(f"there is no fragment at {named} nm of volume {volume.name!r}")
-        return int(ids.reshape(-1)[0])
-    segmented.check(np.array([named], np.uint64))
-    return int(named)
-
-
 def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | None:
     """What is painted.  ValueError where it lies on other voxels than the segmentation, elsewhere,
-    or does not say where."""
+    or does not say where, and where there is none and `nothing` names an id of it."""
     if corrections.painted is None:
+        if corrections.nothing is not None:
+            raise ValueError(
+                f"nothing is {corrections.nothing}, an id of what is painted, and nothing is "
+                f"painted; name painted, or leave nothing out"
+            )
         return None
     array = volume.segmentation.array
     image = image_at(*_container_and_name(corrections.painted), "painted", "labels")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from lsd.blockwise.running.checked import check_workers
 from lsd.report.exports.exporter import ExportedVolume, Running, exporter_of
-from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.threshold import chosen
+from lsd.segmentation.decoders.decoder import chosen_threshold
 from lsd.spec import Config
 from lsd.spec.exports import Export
 from lsd.volumes.find import expand
@@ -26,8 +25,8 @@ def export(
     Blocks are done by settings.workers, and what is done stays done: stopped, the same call goes
     on.  progress: called with a line about what was done.
     Raises ValueError where a volume has no segmentation, or one that is not what the config would
-    give, and where no threshold is named or picked, and there are several; BlocksFailed where
-    blocks failed.
+    give, where no threshold is named or picked, and there are several, and where one is named of a
+    decoder that has none; BlocksFailed where blocks failed.
     """
     return [
         file
@@ -43,7 +42,7 @@ def exported_volumes(
     """The volumes that are exported.  Raises ValueError as `export` does."""
     config = expand(config)
     check_workers(settings.workers, section="export")
-    threshold = chosen_threshold(config, settings.threshold)
+    threshold = chosen_threshold(config, settings.threshold, field="the threshold (--threshold)")
     return [
         ExportedVolume(
             config=config,
@@ -53,11 +52,3 @@ def exported_volumes(
         )
         for name in config.dataset.named(settings.volumes or config.predict.volumes)
     ]
-
-
-def chosen_threshold(config: Config, asked: float | None) -> float | None:
-    """The threshold that is asked for, else that which validation picked, else the only one; None
-    of a decoder without thresholds.  Raises ValueError where there is none."""
-    if not decoder_of(config.segment).has_thresholds:
-        return None
-    return chosen(config, asked, field="the threshold")

@@ -87,7 +87,7 @@ def how_defined(recorded: Recorded) -> str:
     of_scores |= {name: what for name, what in words.definitions.items() if name not in shown}
     body = definitions(of_scores) if of_scores else ""
     body += definitions({"what is scored": counted_by(recorded.config.evaluate)})
-    if recorded.evaluation:
+    if recorded.evaluation and not recorded.is_outdated:
         body += definitions({"threshold": f"Picked on {recorded.evaluation.get('chosen_on', '')}."})
     if recorded.neurons:
         body += "<h3>A row for each neuron</h3>" + definitions(COLUMNS)

@@ -62,12 +62,15 @@ def _summary(recorded: Recorded) -> str:
     now = time.strftime("%Y-%m-%d %H:%M")
     if not recorded.evaluation:
         return paragraph(f"Not evaluated yet; as it was at {now}.")
+    notices = "".join(map(paragraph, recorded.notices()))
+    if recorded.is_outdated:
+        return notices + paragraph(f"Written at {now}.")
     threshold = (
         "no threshold" if recorded.threshold is None else f"threshold {recorded.threshold:g}"
     )
     chosen = recorded.evaluation.get("chosen_on", "")
     line = f"Scored at {threshold}, from {chosen}; written at {now}."
-    return paragraph(line) + f'<div class="tiles">{"".join(_tiles(recorded))}</div>'
+    return notices + paragraph(line) + f'<div class="tiles">{"".join(_tiles(recorded))}</div>'
 
 
 def _tiles(recorded: Recorded) -> Iterator[str]:
@@ -143,6 +146,8 @@ def _sites(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
     found = read_sites(evaluation_file(recorded.config))
 
     def drawn(recorded: Recorded, volume: OpenVolume, scored: Json) -> str:
+        if not recorded.names_segments_of(volume.name):
+            return "".join(map(paragraph, recorded.notices(volume.name)))
         listed = found.get(volume.name, [])
         return _sites_of(recorded, volume, listed) if listed else _no_sites(recorded, scored)
 

@@ -40,7 +40,8 @@ def comparison(runs: Sequence[Recorded], *, folder: Path) -> str:
             f"{len(runs)} runs side by side. Runs whose configs differ by name and seed alone are "
             f"taken together for a mean."
         )
-        + _links(runs, names, folder),
+        + _links(runs, names, folder)
+        + _notices(runs, names),
         {
             "Scores": _scores(runs, names),
             "Seeds": _seeds(runs, names),
@@ -64,7 +65,7 @@ def titles(runs: Sequence[Recorded]) -> list[str]:
 
 
 def _first_scored(runs: Sequence[Recorded]) -> Recorded:
-    return next((run for run in runs if run.evaluation), runs[0])
+    return next((run for run in runs if run.evaluation and not run.is_outdated), runs[0])
 
 
 def _links(runs: Sequence[Recorded], names: Sequence[str], folder: Path) -> str:
@@ -75,6 +76,12 @@ def _links(runs: Sequence[Recorded], names: Sequence[str], folder: Path) -> str:
             at = quote(Path(os.path.relpath(path, folder)).as_posix())
             entries += f'<li><a href="{escape(at)}">{escape(name)}</a></li>'
     return f'<nav aria-label="pages of the runs"><ul>{entries}</ul></nav>' if entries else ""
+
+
+def _notices(runs: Sequence[Recorded], names: Sequence[str]) -> str:
+    """Whose scores are not, or not for sure, of the segmentations that there are."""
+    pairs = zip(runs, names, strict=True)
+    return "".join(paragraph(f"{name}: {each}") for run, name in pairs for each in run.notices())
 
 
 def _scores(runs: Sequence[Recorded], names: Sequence[str]) -> str:
@@ -89,8 +96,9 @@ def _scores(runs: Sequence[Recorded], names: Sequence[str]) -> str:
             shown = UNDEFINED if threshold is None else f"{threshold:g}"
             seed = Cell(run.config.train.seed)
             rows.append([name, title, part, seed, Cell(threshold, text=shown), *cells])
-        if not run.evaluation:
-            rows.append([name, "not evaluated", "", Cell(run.config.train.seed), Cell(None)])
+        if not run.evaluation or run.is_outdated:
+            says = "evaluated before it was segmented anew" if run.evaluation else "not evaluated"
+            rows.append([name, says, "", Cell(run.config.train.seed), Cell(None)])
     header = ["run", "volume", "part", "seed", "threshold", *columns.values()]
     filled = [[*row, *[Cell(None)] * (len(header) - len(row))] for row in rows]
     return table(header, filled, name="scores")

@@ -19,6 +19,8 @@ from lsd.volumes.array import Array
 
 _GREY = "#uicontrol invlerp normalized\nvoid main() { emitGrayscale(normalized()); }"
 _COLOURS = {"split": "#ffcc00", "merge": "#ff2266"}
+# layers of points that are of a segmentation, and no notes of people
+OF_A_SEGMENTATION = ("splits", "merges", "suspects")
 # skeletons that are shown at first: all would be too much for a browser
 _SHOWN = 500
 

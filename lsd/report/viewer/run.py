@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lsd.evaluation.error_map.standing import standing_of_map
 from lsd.evaluation.error_map.suspects import read_suspects
-from lsd.evaluation.error_sites.sites import read_sites
+from lsd.evaluation.error_sites.sites import Site, read_sites
 from lsd.report.images import Image, images_of, segmentation_name
+from lsd.report.of_now import sentence
 from lsd.report.viewer.extra import neuroglancer
 from lsd.report.viewer.layers import Layer, image_layer, site_layers, skeleton_layer, suspect_layer
 from lsd.report.viewer.state import as_it_was, first_state, save, saved
 from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.made_from import standing
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config
 from lsd.spec.paths import data_root, evaluation_file, suspects, viewer_state
+from lsd.system.json_files import read_object
 from lsd.volumes.find import expand
 from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import open_volume
+
+log = logging.getLogger(__name__)
 
 # seconds between looks at whether the state was changed
 _LOOK = 1.0
@@ -111,10 +118,35 @@ def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Lay
         root = data_root(config)
         skeletons = open_skeletons(open_volume(spec, name=name, data_root=root), data_root=root)
         yield skeleton_layer(skeletons, array)
-    if evaluation_file(config).exists():
-        yield from site_layers(read_sites(evaluation_file(config)).get(name, []), array)
-    if suspects(config, name).exists():
+    if sites := _sites(config, name):
+        yield from site_layers(sites, array)
+    if suspects(config, name).exists() and _are_of_now(config, name):
         yield suspect_layer(read_suspects(suspects(config, name)), array)
+
+
+def _sites(config: Config, name: str) -> list[Site]:
+    """The error sites of a volume; none, which is told, where they are not for sure those of the
+    segmentation that there is."""
+    file = evaluation_file(config)
+    own = read_sites(file).get(name, []) if file.exists() else []
+    if not own:
+        return []
+    noted = read_object(file).get("made_from", {})
+    of = standing(config, name, noted.get(name))
+    if not of.is_known:
+        log.warning("%s", sentence(of, file.name, [name]))
+    return own if of.is_known else []
+
+
+def _are_of_now(config: Config, name: str) -> bool:
+    """Whether suspects are those of the segmentation that there is; told where they are not."""
+    of = standing_of_map(config, name)
+    if not of.is_known:
+        log.warning(
+            "the suspects in %s are not shown: %s; to have those of what is there, run %s",
+            suspects(config, name), of.why, of.way_out,
+        )  # fmt: skip
+    return of.is_known
 
 
 def _chosen(config: Config, images: dict[str, Image]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lsd.report.viewer.extra import neuroglancer
-from lsd.report.viewer.layers import Layer
+from lsd.report.viewer.layers import OF_A_SEGMENTATION, Layer
 from lsd.system.atomic import write_text
 from lsd.volumes.array import Array
 
@@ -48,13 +48,18 @@ def first_state(layers: Sequence[Layer], array: Array, *, title: str) -> Any:
 def as_it_was(state: Any, earlier: Mapping[str, Any]) -> Any:
     """A first state with what was saved: the view, how each layer was set, and notes of people.
 
-    Data are those of now, since an address of before is one of a server that is gone.
+    Data are those of now, since an address of before is one of a server that is gone, and points
+    of before are of a segmentation that may be, too.
     """
     first = state.to_json()
     view = {name: value for name, value in earlier.items() if name not in _DATA}
     before = {layer.get("name"): layer for layer in earlier.get("layers", [])}
     layers = [_layer(layer, before.pop(layer["name"], {})) for layer in first["layers"]]
-    notes = [layer for layer in before.values() if layer.get("type") == _NOTES]
+    notes = [
+        layer
+        for name, layer in before.items()
+        if layer.get("type") == _NOTES and name not in OF_A_SEGMENTATION
+    ]
     return neuroglancer().ViewerState({**first, **view, "layers": [*layers, *notes]})
 
 

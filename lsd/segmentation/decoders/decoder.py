@@ -24,8 +24,8 @@ from lsd.segmentation.kernels.prediction import Channels, Heads, Segmentations
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
 from lsd.segmentation.over_blocks.running import Running
-from lsd.segmentation.threshold import array_name
-from lsd.spec import Segment
+from lsd.segmentation.threshold import array_name, chosen
+from lsd.spec import Config, Segment
 from lsd.spec.kinds import behaviour
 
 
@@ -135,3 +135,25 @@ def decoder_of(settings: Segment) -> DecoderKind:
     """The decoder of the config."""
     decoder: DecoderKind = behaviour(settings.decoder)
     return decoder
+
+
+def chosen_threshold(config: Config, asked: float | None, *, field: str) -> float | None:
+    """The threshold that is asked for, else that which validation picked, else the only one; None
+    of a decoder without thresholds.
+
+    field: that asks for it.  Raises ValueError where there is none, and for one that the decoder
+    would not read.
+    """
+    if decoder_of(config.segment).has_thresholds:
+        return chosen(config, asked, field=field)
+    refuse_unread(config.segment, asked, field=field)
+    return None
+
+
+def refuse_unread(settings: Segment, threshold: float | None, *, field: str) -> None:
+    """Raises ValueError for a threshold that the decoder would not read."""
+    if threshold is not None and not decoder_of(settings).has_thresholds:
+        raise ValueError(
+            f"segment.decoder {settings.decoder.kind!r} has no thresholds; leave {field} out, got "
+            f"{threshold:g}"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.grid import tile
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
-from lsd.blockwise.on_disk.written import left
+from lsd.blockwise.on_disk.written import left, steps_of
 from lsd.segmentation.on_disk.lists import SEGMENTATION
 from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.on_disk.tables import (
@@ -128,6 +128,11 @@ class Results(ABC):
         nothing was joined."""
         return None
 
+    def written_by(self, thresholds: Iterable[float | None]) -> list[Step]:
+        """The steps on disk that its segmentations at these thresholds follow from."""
+        names = {self.at(each).array.source.name.removesuffix("/0") for each in thresholds}
+        return [step for step in steps_of(self.array.source.path) if names & {*step.arrays}]
+
     def read(self, roi: Roi, threshold: float | None) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold, of all the world 0 where there are none."""
         return self.at(threshold).read(roi)
@@ -164,6 +169,10 @@ class JoinedResults(Results):
     def edges(self) -> Iterator[NDArray[Any]]:
         """Those of the container."""
         return edge_pieces(step_folder(self.container, "edges"))
+
+    def written_by(self, thresholds: Iterable[float | None]) -> list[Step]:
+        """Fragments and edges, whatever the threshold."""
+        return [load_step(step_folder(self.container, name)) for name in ("fragments", "edges")]
 
     def table(self, threshold: float) -> Table:
         """The segment of each fragment, from disk, or, for a threshold that was not asked for

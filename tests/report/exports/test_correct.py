@@ -5,13 +5,17 @@ import json
 import h5py
 import numpy as np
 import pytest
+from kinds_outside.decoders import Pieces
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 from scipy import ndimage
 
 from lsd.cli.commands.correct import main
+from lsd.cli.commands.export import main as export_main
+from lsd.prediction.config_file import keep_config
 from lsd.report.exports.correct import correct, training_volume
 from lsd.report.exports.run import export, exported_volumes
 from lsd.segmentation.over_blocks.edges import edge_pieces
+from lsd.segmentation.run import segment
 from lsd.spec import Volume
 from lsd.spec.corrections import Corrections
 from lsd.spec.exports import Export, Precomputed
@@ -155,11 +159,13 @@ def test_a_config_learns_from_it(config, volume) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"joins": [[10**15, 1]]}, "is none of the"),
+        ({"joins": [[10**15, "first"]]}, r"joins.0.0: there is no fragment 1000000000000000 in "),
+        ({"trusted": ["first", 10**15]}, r"trusted.1: there is no fragment 1000000000000000 in "),
         ({"joins": [[0, "first"]]}, "should be greater than 0"),
+        ({"nothing": 7}, "nothing is 7, an id of what is painted, and nothing is painted; name"),
         ({"trusted": [0]}, "should be greater than 0"),
         ({"joins": [["first", "first"]]}, "are both in fragment"),
-        ({"joins": [["first", [0.0, 0.0, 0.0]]]}, "there is no fragment at"),
+        ({"joins": [["first", [0.0, 0.0, 0.0]]]}, "joins.0.1: there is no fragment at"),
         ({"joins": [["first", [0.0, 0.0]]]}, "a place of this volume has 3 numbers"),
         ({"cuts": [["first", "last"]], "joins": [["first", "last"]]}, "are to be apart, and joins"),
     ],
@@ -173,7 +179,12 @@ def test_what_cannot_be_is_refused(config, volume, fields, says) -> None:
         return ids.get(end, end) if isinstance(end, str) else end
 
     given = {
-        name: [[named(end) for end in each] if isinstance(each, list) else each for each in listed]
+        name: listed
+        if isinstance(listed, int)
+        else [
+            [named(end) for end in each] if isinstance(each, list) else named(each)
+            for each in listed
+        ]
         for name, listed in fields.items()
     }
     with pytest.raises(ValueError, match=says):
@@ -227,3 +238,55 @@ def test_as_a_command(config, tmp_path, capsys) -> None:
         main(words)
     assert end.value.code == 2
     assert "cut" in capsys.readouterr().err
+
+
+def test_every_id_that_is_not_there_is_told_with_its_line(config, tmp_path, capsys) -> None:
+    """As where corrections were noted on another segmentation."""
+    fragments, labels, _ = segments(config)
+    one, other = merged(fragments, labels)
+    gone = int(fragments.max()) + 5
+    file = tmp_path / "corrections.json"
+    pairs = f'"cuts": [[{one}, {other}],\n  [{one}, {gone}]]'
+    trusted = f'"trusted": [{one},\n   {gone + 1},\n   [0.0, 0.0, 0.0]]'
+    file.write_text(f'{{\n "margin": 2, {pairs},\n "joins": [],\n {trusted}}}\n')
+    with pytest.raises(SystemExit) as end:
+        main([str(run_folder(config)), VOLUME, str(file), "--threshold", str(THRESHOLD)])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{file}, line 3: cuts.1.1: there is no fragment {gone} in " in said
+    assert f"{file}, line 6: trusted.1: there is no fragment {gone + 1} in " in said
+    assert f"{file}, line 7: trusted.2: there is no fragment at (0.0, 0.0, 0.0) nm of " in said
+    assert said.count("there is no") == 3
+
+
+def final_run(tmp_path):
+    """Of a decoder without thresholds; its config."""
+    config = segmented_run(tmp_path).derive(
+        segment={"decoder": Pieces(head="affs")}, imports=("kinds_outside.decoders",)
+    )
+    segment(config, progress=lambda line: None)
+    keep_config(config, sections=("segment",))
+    return config
+
+
+def test_a_decoder_without_thresholds(tmp_path, capsys) -> None:
+    config = final_run(tmp_path)
+    with pytest.raises(ValueError, match=r"'pieces' has no thresholds; leave .* out, got 0.5"):
+        exported_volumes(config, Export(threshold=0.5), progress=lambda line: None)
+    file = tmp_path / "corrections.json"
+    file.write_text("{}")
+    run = str(run_folder(config))
+    for command, words in ((main, [run, VOLUME, str(file)]), (export_main, [run, "segments"])):
+        with pytest.raises(SystemExit) as end:
+            command([*words, "--threshold", "0.5"])
+        assert end.value.code == 1
+        assert "has no thresholds; leave the threshold" in capsys.readouterr().err
+    # ids of its segments are looked for as well
+    labels, _ = read(segmentation(config, VOLUME), "segmentation/pieces")
+    there, gone = (int(n) for n in (labels.max(), labels.max() + np.uint64(1)))
+    [volume] = exported_volumes(config, Export(), progress=lambda line: None)
+    with pytest.raises(ValueError, match=f"joins.0.1: there is no segment {gone} in "):
+        correct(volume, Corrections(joins=[(there, gone)]))
+    least = int(labels[labels > 0].min())
+    found, _ = read(correct(volume, Corrections(joins=[(there, least)])), "labels")
+    np.testing.assert_array_equal(found, np.where(labels == there, least, labels))

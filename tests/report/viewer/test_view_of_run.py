@@ -9,12 +9,15 @@ import pytest
 from PIL import Image as Picture
 from run_with_segments import VOLUME, segmented_run
 
+from lsd.blockwise.on_disk.job import Recorded
+from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.cli.commands.view import main
 from lsd.evaluation.error_map.suspects import Suspect, write_suspects
 from lsd.evaluation.error_sites.sites import Site, as_list
 from lsd.report.images import images_of
 from lsd.report.viewer.browser import browser, screenshot
-from lsd.spec.paths import evaluation_file, run_folder, suspects
+from lsd.segmentation.run import segment
+from lsd.spec.paths import error_map, evaluation_file, run_folder, segmentation, suspects
 from lsd.volumes.array import open_array
 from lsd.volumes.skeletons import write_skeletons
 
@@ -41,9 +44,26 @@ def config(tmp_path_factory):
     config = config.derive(
         dataset=config.dataset.derive(validate=(volume.derive(skeletons="line.npz"),))
     )
-    write_suspects([SUSPECT], suspects(config, VOLUME))
-    evaluation_file(config).write_text(json.dumps({"sites": as_list({VOLUME: [SITE]})}))
+    note(config)
     return config
+
+
+def note(config):
+    """A site and a suspect of the segmentation that there is."""
+    write_suspects([SUSPECT], suspects(config, VOLUME))
+    steps = {path.parent.name: load_step(path.parent).digest for path in written(config)}
+    noted = {VOLUME: {"segmentation": {name: steps[name] for name in ("fragments", "edges")}}}
+    scores = {"sites": as_list({VOLUME: [SITE]}), "made_from": noted}
+    evaluation_file(config).write_text(json.dumps(scores))
+    segments = {"ids": {"made_from": steps["fragments"]}, "table": {"made_from": steps["edges"]}}
+    compared = Recorded({"segmentation": segments, "head": {"made_from": ""}}, {})
+    grid = load_step(written(config)[0].parent).grid
+    Step("disagreement", error_map(config, VOLUME), grid, compared).save()
+
+
+def written(config):
+    """What is known of the steps of its segmentation."""
+    return sorted(segmentation(config, VOLUME).glob("blocks/*/step.json"))
 
 
 @pytest.fixture
@@ -95,6 +115,29 @@ def test_places_of_errors_and_lines_are_in_voxels_of_the_world(viewing) -> None:
     np.testing.assert_allclose(made.vertex_positions, LINE.positions / (40, 4.5, 4), rtol=1e-6)
     assert made.edges.tolist() == [[0, 1]]
     assert source.get_skeleton(8) is None
+
+
+def test_what_is_of_another_segmentation_is_left_out_and_told(tmp_path, caplog) -> None:
+    config = segmented_run(tmp_path)
+    note(config)
+    file = tmp_path / "viewer.json"
+    assert {"merges", "suspects"} <= set(layers(view(config, file=file)))
+    assert not caplog.messages
+    fewer = config.derive(segment={"fragments": {"min_seed_distance": 7}})
+    segment(fewer, progress=lambda line: None)
+    assert not {"merges", "suspects"} & set(layers(view(fewer, file=file)))
+    of_sites, of_suspects = caplog.messages
+    assert "error sites of data_validate in evaluation.json are of another" in of_sites
+    assert "the segmentation was made anew since" in of_sites
+    assert of_sites.endswith("run `lsd evaluate`.")
+    assert of_suspects.endswith(
+        "made anew since; to have those of what is there, run `lsd error_map`"
+    )
+    # as earlier versions wrote it
+    caplog.clear()
+    evaluation_file(config).write_text(json.dumps({"sites": as_list({VOLUME: [SITE]})}))
+    assert "merges" not in layers(view(fewer, file=file))
+    assert "does not note which segmentation" in caplog.messages[0]
 
 
 def test_the_state_comes_up_again(config, viewing) -> None:
