@@ -14,6 +14,9 @@ VENV := .venv
 export PYTHON TORCH TORCH_INDEX VENV
 BIN := $(VENV)/bin
 
+# a program that is started once more is not compiled once more: tests start some thousand
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-all lint bench clean
 
 setup:

@@ -47,7 +47,13 @@ def volume(seed: int) -> Volume:
     )
 
 
-def small(tmp_path: Path, variant: Variant, *, dims: int) -> Config:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Where the volumes are made, once for all."""
+    return tmp_path_factory.mktemp("data")
+
+
+def small(tmp_path: Path, data: Path, variant: Variant, *, dims: int) -> Config:
     trunk = ResidualUNet(
         widths=(4, 8), factors=((2,) * dims,), kernel=(3,) * dims, context=(4,) * dims
     )
@@ -62,15 +68,15 @@ def small(tmp_path: Path, variant: Variant, *, dims: int) -> Config:
         predict=Predict(threads=1),
         segment=Segment(thresholds=(0.3, 0.7)),
         runs=str(tmp_path / "runs"),
-        data_root=str(tmp_path / "data"),
+        data_root=str(data),
     )
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("name", OWN)
-def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
+def test_the_variants_of_the_guide(tmp_path, data, name, dims) -> None:
     """As docs/guide.md writes them, from training to scores; each of their heads is there."""
-    config = small(tmp_path, OWN[name], dims=dims)
+    config = small(tmp_path, data, OWN[name], dims=dims)
     train(config, progress=False)
     predict(config)
     segment(config)
@@ -88,14 +94,17 @@ def test_the_variants_of_the_guide(tmp_path, name, dims) -> None:
     assert found["threshold"] in config.segment.thresholds
     assert evaluation.volumes["synthetic_test"].scored.voi_sum > 0
     assert "synthetic_test" in scores_table(evaluation)
-    assert all(path.stat().st_size > 1000 for path in draw_figures(config, evaluation))
+    # of volumes, which are of three axes for either network, and of curves of losses, which are of
+    # the variant
+    if dims == 3:
+        assert all(path.stat().st_size > 1000 for path in draw_figures(config, evaluation))
 
 
 @pytest.mark.slow
-def test_the_scripts(tmp_path) -> None:
+def test_the_scripts(tmp_path, data) -> None:
     """As the README says it: the same config, four commands; then a wrong one."""
     config = tmp_path / "my config.json"
-    config.write_text(small(tmp_path, OWN["mine"], dims=3).model_dump_json())
+    config.write_text(small(tmp_path, data, OWN["mine"], dims=3).model_dump_json())
     printed = {
         name: run(name, "-c", str(config))
         for name in ("trainer", "predicter", "segment", "evaluate")

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from lsd.arrays.ids import ids
 
@@ -113,6 +111,10 @@ class Skeletons:
 
     def pieces(self) -> Skeletons:
         """Each connected piece as a skeleton of its own, numbered from 1."""
+        # takes long to load, and few volumes have skeletons
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         first, second = self.places.T
         joined = coo_array((np.ones(len(first), np.bool_), (first, second)), (len(self),) * 2)
         _, piece = connected_components(joined, directed=False)

@@ -38,8 +38,8 @@ def save_figure(figure: Figure, path: Path) -> Path:
     """Writes a PNG, for screens, and beside it the same as PDF and SVG, for papers and slides;
     returns the PNG."""
     save(figure, path)
-    # laid out once: that takes longer than to write it
-    figure.set_layout_engine("none")
+    # laid out once, which takes longer than to write it; the engine "none" would draw all twice
+    figure.set_layout_engine(None)
     for ending in (".pdf", ".svg"):
         save(figure, path.with_suffix(ending))
     return path

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from funlib.geometry import Coordinate
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from lsd.spec import Sharpen
 
@@ -28,6 +27,8 @@ def sharpened(
     Exact but for `sharpen_margin` voxels at the borders, where raw is continued by its outermost
     values.
     """
+    from scipy.ndimage import gaussian_filter  # takes long to load, and few volumes are sharpened
+
     smooth = gaussian_filter(raw, _sigma(sharpen, voxel_size), mode="nearest", truncate=TRUNCATE)
     out: NDArray[np.float32] = raw + np.float32(sharpen.amount) * (raw - smooth)
     return out.clip(0, 1, out=out)

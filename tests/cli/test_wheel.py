@@ -2,6 +2,7 @@
 whole chain in it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,24 @@ def target(tmp_path_factory) -> Path:
     run([*pip, *build], folder, folder)
     [wheel] = folder.glob("*.whl")
     run([*pip, "install", *offline, "--target", str(folder / "site"), str(wheel)], folder, folder)
+    take_compiled(folder / "site")
     return folder / "site"
+
+
+def take_compiled(site: Path) -> None:
+    """Kernels that numba compiled in the checkout need not be compiled again: its cache goes by the
+    time of a source, and by what it holds."""
+    for index in (ROOT / "lsd").rglob("__pycache__/*.nbi"):
+        source = index.parents[1] / (index.name.partition(".")[0] + ".py")
+        installed = site / source.relative_to(ROOT)
+        if not installed.is_file():  # of a source that was there before
+            continue
+        assert installed.read_bytes() == source.read_bytes()
+        time = source.stat().st_mtime_ns
+        os.utime(installed, ns=(time, time))
+        caches = installed.parent / "__pycache__"
+        for path in (index, *index.parent.glob(f"{index.stem}.*.nbc")):
+            shutil.copy(path, caches / path.name)
 
 
 def run(command: list[str], path: Path, cwd: Path, *, status: int = 0) -> str:

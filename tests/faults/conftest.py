@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from faulted import RUNS, Script, begin, other
+from faulted import IN_BLOCKS, VOLUMES, Script, begin, other, take_prediction
 from hashes import digests
 
 from lsd.evaluation.run import evaluate
@@ -20,8 +20,14 @@ def undisturbed(tmp_path_factory):
 
     def undisturbed(name):
         if name not in made:
-            config = begin(tmp_path_factory.mktemp("run"), *RUNS[name])
-            predict(config)
+            folder, volume = tmp_path_factory.mktemp("run"), name.removesuffix(IN_BLOCKS)
+            if volume == name:
+                config = begin(folder, VOLUMES[volume])
+                predict(config)
+            else:
+                source, _ = undisturbed(volume)
+                config = other(source, runs=folder, segment={"agglomeration": "blocks"})
+                take_prediction(config, source)
             segment(config)
             evaluate(config)
             made[name] = config, digests(paths.run_folder(config))

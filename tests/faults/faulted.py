@@ -7,6 +7,7 @@ undisturbed run leaves.
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,16 +48,14 @@ VOLUMES = {
     "synthetic": Volume(synthetic=Synthetic(shape=(20, 32, 36), seed=3), labels=LABELS, name="em"),
     "fib25": Volume(path=str(FIB25), labels=LABELS, name="em", region="200:220, 100:132, 100:136"),
 }
-# name -> volume, and where regions grow
-RUNS = {
-    **{name: (volume, "whole") for name, volume in VOLUMES.items()},
-    **{f"{name}, in blocks": (volume, "blocks") for name, volume in VOLUMES.items()},
-}
+# a run whose regions grow in blocks has the same prediction as the one before it in RUNS
+IN_BLOCKS = ", in blocks"
+RUNS = [name + suffix for name in VOLUMES for suffix in ("", IN_BLOCKS)]
 THRESHOLDS = (0.3, 0.4, 0.5)
 
 
-def begin(folder: Path, volume: Volume, agglomeration: str) -> Config:
-    """A config of weights that nobody trained."""
+def begin(folder: Path, volume: Volume) -> Config:
+    """A config of weights that nobody trained; regions grow over the whole volume."""
     variant = Variant(stages=(Stage(name="affs", heads={"affs": Head(target=Affinities())}),))
     trunk = UNet(features=3, multiplier=2, factors=((2, 2, 2),), kernels=((3, 3, 3),))
     config = Config(
@@ -75,7 +74,7 @@ def begin(folder: Path, volume: Volume, agglomeration: str) -> Config:
             block=(12, 16, 16),
             context=(4, 4, 4),
             edge_context=(8, 8, 8),
-            agglomeration=agglomeration,
+            agglomeration="whole",
             caution=0.2,
             cautious_above=100,
             thresholds=THRESHOLDS,
@@ -110,6 +109,13 @@ def other(config: Config, *, runs: Path | str = "", **changes) -> Config:
     """The same in another folder, with other settings: {"segment": {"block": (1, 2, 3)}}."""
     sections = {name: getattr(config, name).derive(**update) for name, update in changes.items()}
     return config.derive(runs=str(runs or config.runs), **sections)
+
+
+def take_prediction(config: Config, source: Config) -> None:
+    """Copies the prediction of the run of `source` into that of `config`."""
+    shutil.copytree(
+        paths.run_folder(source) / "prediction", paths.run_folder(config) / "prediction"
+    )
 
 
 class Script:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faulted import Script, check, other, runs, workers
+from faulted import IN_BLOCKS, Script, check, other, runs, take_prediction, workers
 
 from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.evaluation.run import evaluate
@@ -23,9 +23,12 @@ pytestmark = pytest.mark.faults
 @runs
 @pytest.mark.parametrize("count", [1, 2])
 def test_workers_change_nothing(undisturbed, tmp_path, name, count) -> None:
-    config, expected = undisturbed(name)
-    config = other(config, runs=tmp_path, segment={"workers": workers(count)})
-    predict(config, workers=workers(count))
+    source, expected = undisturbed(name)
+    config = other(source, runs=tmp_path, segment={"workers": workers(count)})
+    if IN_BLOCKS in name:
+        take_prediction(config, source)
+    else:
+        predict(config, workers=workers(count))
     segment(config)
     evaluate(config)
     check(config, expected)
@@ -65,9 +68,13 @@ def half_written(config: Config) -> list[Path]:
 @runs
 def test_killed_three_times_and_resumed(undisturbed, start, tmp_path, name) -> None:
     """A worker, and then the script, while others are at work; once in the middle of a chunk."""
-    config, expected = undisturbed(name)
-    config = with_workers(other(config, runs=tmp_path / "runs"))
-    for command in KILLED:
+    source, expected = undisturbed(name)
+    config = with_workers(other(source, runs=tmp_path / "runs"))
+    commands = list(KILLED)
+    if IN_BLOCKS in name:
+        commands.remove("super_predicter_daisy.py")
+        take_prediction(config, source)
+    for command in commands:
         plans = list(plans_of(command, config.segment.agglomeration))
         # a worker dies when its block comes, which may be a start earlier than its plan's: others
         # go on until the script dies

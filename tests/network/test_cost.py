@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -21,6 +22,16 @@ from lsd.targets.target import target_kind
 FOLDED = ResidualUNet(
     widths=(12, 24), factors=((2, 2, 2),), fold=(2, 2, 2), features_out=8, context=(8, 8, 8)
 )
+PREDICTED = [
+    (
+        ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)),
+        "mtlsd",
+        (88, 88, 88),
+    ),
+    (UNet(features=12, multiplier=2, factors=((2, 2, 2),)), "mtlsd", (92, 92, 92)),
+    (FOLDED, "lsd", (152, 152, 152)),
+    (NETWORKS["small"].trunk, "mtlsd", (160, 160, 160)),
+]
 
 
 @pytest.mark.parametrize(
@@ -51,20 +62,14 @@ def test_operations_are_those_that_torch_counts():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
-@pytest.mark.parametrize("channels_last", [False, True])
-@pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("trunk", "variant", "shape"),
+    ("trunk", "variant", "shape", "precision", "averaged", "channels_last"),
     [
-        (
-            ResidualUNet(widths=(12, 24), factors=((2, 2, 2),), context=(4, 4, 4)),
-            "mtlsd",
-            (88, 88, 88),
-        ),
-        (UNet(features=12, multiplier=2, factors=((2, 2, 2),)), "mtlsd", (92, 92, 92)),
-        (FOLDED, "lsd", (152, 152, 152)),
-        pytest.param(NETWORKS["small"].trunk, "mtlsd", (160, 160, 160), marks=pytest.mark.slow),
+        pytest.param(*case, *ways, marks=[pytest.mark.slow] if case is PREDICTED[-1] else [])
+        for number, case in enumerate(PREDICTED)
+        for ways in product((torch.float32, torch.bfloat16), (False, True), (False, True))
+        # any two ways with each network, all three of them with every other network
+        if (number + sum(way in (torch.bfloat16, True) for way in ways)) % 2
     ],
 )
 def test_a_prediction_stays_within_the_memory_that_was_estimated(

@@ -1,6 +1,8 @@
 """Volumes of a dataset: raw and truth that fit together, or a sentence that says why not."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,13 @@ from lsd.volumes.label_checks import check_labels
 from lsd.volumes.region import within
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
+
+
+@pytest.mark.parametrize("module", ["lsd.volumes.volume", "lsd.blockwise.running.worker"])
+def test_what_every_process_of_blocks_loads_is_quick_to_load(module) -> None:
+    heavy = {"numba", "scipy", "skimage", "torch"}
+    code = f"import sys, {module}; sys.exit(bool({heavy} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_reads_raw_labels_and_what_is_known(tmp_path) -> None:

@@ -9,8 +9,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.spec.skeletons import SkeletonFormat
@@ -107,6 +105,10 @@ def parents(skeletons: Skeletons, what: str) -> NDArray[np.int64]:
 
     Raises ValueError for a cycle, which files of trees cannot hold; what: what they are called.
     """
+    # takes long to load, and few volumes have skeletons
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, connected_components
+
     count, (first, second) = len(skeletons), skeletons.places.T
     links = csr_array((np.ones(len(first), np.int8), (first, second)), shape=(count, count))
     pieces, piece = connected_components(links, directed=False)
