@@ -23,7 +23,7 @@ def command(config: Config) -> None:
     from lsd.evaluation.run import evaluate
     from lsd.prediction.run import predict
     from lsd.report.run import draw_all
-    from lsd.report.table import scores_table
+    from lsd.report.table import scores_table, skeletons_table
     from lsd.segmentation.run import segment
     from lsd.training.loop import train
 
@@ -38,6 +38,8 @@ def command(config: Config) -> None:
     segment(raw, progress=_quietly)
     baseline = evaluate(raw, progress=_quietly)
     cli.say(f"\n{config.name}: affinities of the network\n{scores_table(evaluation)}")
+    if evaluation.skeletons:
+        cli.say(f"\nalong skeletons\n{skeletons_table(evaluation)}")
     cli.say(f"\n{raw.name}: raw intensity as affinities\n{scores_table(baseline)}")
     cli.say("\npictures:", *(str(path) for path in shown.files if path.suffix == ".png"))
     cli.say("\nthe report of the run, for a browser:", shown.report.resolve().as_uri())
