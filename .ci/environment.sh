@@ -2,8 +2,8 @@
 # The environment that the Makefile works in: an allowed Python, and what constraints.txt names.
 #
 # PYTHON, TORCH, TORCH_INDEX, VENV as in the Makefile; empty: nobody named one.  Nothing is made or removed before the
-# interpreter is known to do.  $VENV/.begun says that the folder is ours; .done is written last and holds the TORCH that was
-# named: without it the environment is half made.
+# interpreter is known to do.  $VENV/.begun says that the folder is ours; .checkout, which one it imports; .done is written last
+# and holds the TORCH that was named: without it the environment is half made.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -66,6 +66,7 @@ install() {
         refuse "$torch for Python $wanted cannot be had from the registry or $TORCH_INDEX; name another build, as in:" \
             "make setup TORCH=torch==2.13.0 (on Linux that is the CUDA build, several GB)"
     pip -c constraints.txt -e ".[test]"
+    pwd >"$VENV/.checkout"
     echo "$TORCH" >"$VENV/.done"
 }
 
@@ -88,7 +89,9 @@ torch=${TORCH:-$usual} torch_there=${before:-$usual}
 [ "$torch" ] || refuse "PyTorch is no longer built for macOS on Intel; name a build of your own, as in: make setup TORCH=torch.whl"
 
 if [ "$whole" ] && [ "$there" = "$wanted" ] && [ "$torch" = "$torch_there" ]; then
-    if [ "$(find setup.py constraints.txt -newer "$VENV/.done")" ]; then install; fi
+    from=$(cat "$VENV/.checkout" 2>/dev/null) || from=""
+    # of checkouts that share an environment, the one that was set up last is what it imports
+    if [ "$from" != "$(pwd)" ] || [ "$(find setup.py constraints.txt -newer "$VENV/.done")" ]; then install; fi
     exit 0
 fi
 if [ "$VENV" != .venv ] && [ -e "$VENV" ] && [ ! -e "$VENV/.begun" ] && [ "$(ls -A "$VENV")" ]; then

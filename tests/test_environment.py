@@ -181,6 +181,19 @@ def test_what_is_there_is_left_alone_until_what_it_is_made_from_changes(checkout
     assert (checkout.folder / ".venv" / "kept").exists()
 
 
+def test_of_checkouts_that_share_an_environment_the_one_at_work_is_imported(
+    checkout, tmp_path
+) -> None:
+    """And that of a checkout that was moved."""
+    checkout.interpreter("python3.11", "3.11")
+    shared = f"VENV={tmp_path / 'shared'}"
+    succeeds(checkout.setup(shared))
+    checkout.folder = checkout.folder.rename(tmp_path / "elsewhere")
+    for installs in (True, False):
+        succeeds(checkout.setup(shared))
+        assert ("-e" in checkout.asked.read_text()) == installs
+
+
 def test_an_environment_of_another_interpreter_is_made_anew(checkout) -> None:
     for version in ("3.11", "3.12"):
         checkout.interpreter(f"python{version}", version)
