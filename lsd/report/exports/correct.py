@@ -11,6 +11,7 @@ import numpy as np
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
 from lsd.blockwise.on_disk.step import Step
 from lsd.evaluation.along_skeletons.cuts import EdgePiece, graphs_of
+from lsd.report.corrected import STEP
 from lsd.report.exports.changes import Segment, cut, joined, refuse_contradictions
 from lsd.report.exports.corrected_blocks import LABELS, MASK, CorrectedJob
 from lsd.report.exports.exporter import ExportedVolume
@@ -56,6 +57,9 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
         painted=_painted(volume, corrections),
         nothing=corrections.nothing,
         margin=corrections.margin,
+        made_from={
+            step.name: step.digest for step in volume.results.written_by((volume.threshold,))
+        },
         **changes._asdict(),
     )
     step = _step(volume, job)
@@ -113,7 +117,7 @@ def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:
     around = (job.margin,) * roi.dims
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(around, around))
     container = corrected(volume.config, volume.name)
-    return Step("corrected", container, grid, job, arrays=(LABELS, MASK))
+    return Step(STEP, container, grid, job, arrays=(LABELS, MASK))
 
 
 def _changed(volume: ExportedVolume, corrections: Corrections) -> Changed:

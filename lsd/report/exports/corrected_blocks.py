@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from funlib.geometry import Roi
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lsd.blockwise.on_disk.grid import Block
-from lsd.blockwise.on_disk.job import Job
+from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
 from lsd.report.images import ImageInput
+from lsd.spec.effect import Wording
 from lsd.volumes.array import Array
 
 LABELS, MASK = "labels", "labels_mask"
@@ -27,8 +28,10 @@ class CorrectedJob(Job):
     names:     segments and parts that are joined, and what they are called then
     nothing:   the painted id that is no segment
     trusted:   corrected segments that are known; margin: voxels around them
+    made_from: digests of the steps that wrote the segmentation, by their names
     """
 
+    version: Version = 2
     segmentation: ImageInput
     fragments: ImageInput | None = None
     painted: ImageInput | None = None
@@ -37,6 +40,7 @@ class CorrectedJob(Job):
     nothing: int | None = None
     trusted: tuple[int, ...] = ()
     margin: int = 1
+    made_from: Annotated[dict[str, str], Wording("the segmentation was made anew")] = {}
 
     def open(self, container: Path, worker: int) -> CorrectedFunction:
         """Ready to be called."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lsd.blockwise.running.checked import check_workers
+from lsd.report.corrected import is_of_now
 from lsd.report.exports.exporter import ExportedVolume, Running, exporter_of
 from lsd.segmentation.decoders.decoder import chosen_threshold
 from lsd.spec import Config
@@ -43,6 +44,9 @@ def exported_volumes(
     config = expand(config)
     check_workers(settings.workers, section="export")
     threshold = chosen_threshold(config, settings.threshold, field="the threshold (--threshold)")
+    names = config.dataset.named(settings.volumes or config.predict.volumes)
+    for name in names if "corrected" in settings.images else ():
+        is_of_now(config, name)
     return [
         ExportedVolume(
             config=config,
@@ -50,5 +54,5 @@ def exported_volumes(
             threshold=threshold,
             running=Running(name, settings.workers, progress),
         )
-        for name in config.dataset.named(settings.volumes or config.predict.volumes)
+        for name in names
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from lsd.evaluation.error_map.standing import standing_of_map
 from lsd.evaluation.error_map.suspects import read_suspects
 from lsd.evaluation.error_sites.sites import Site, read_sites
+from lsd.report.corrected import is_of_now
 from lsd.report.images import Image, images_of, segmentation_name
 from lsd.report.of_now import sentence
 from lsd.report.viewer.extra import neuroglancer
@@ -109,7 +110,7 @@ def _name(config: Config, asked: str | None) -> str:
 def _layers(config: Config, name: str, images: dict[str, Image]) -> Iterator[Layer]:
     """Raw, the picked segmentation, points and lines are seen at first; others wait."""
     spec = config.dataset.volumes()[name]
-    chosen = _chosen(config, images)
+    chosen = _chosen(config, name, images)
     for image in images.values():
         visible = image.name in ("raw", chosen)
         yield image_layer(image, visible=visible, raw_range=spec.raw_range or _UINT8)
@@ -149,9 +150,10 @@ def _are_of_now(config: Config, name: str) -> bool:
     return of.is_known
 
 
-def _chosen(config: Config, images: dict[str, Image]) -> str:
-    """What is corrected, else the segmentation at the threshold that was picked, else the last."""
-    if "corrected" in images:
+def _chosen(config: Config, name: str, images: dict[str, Image]) -> str:
+    """What is corrected of the segmentation that there is, else that at the threshold that was
+    picked, else the last."""
+    if "corrected" in images and is_of_now(config, name):
         return "corrected"
     threshold = picked(config) if decoder_of(config.segment).has_thresholds else None
     if threshold is not None or not decoder_of(config.segment).has_thresholds:

@@ -12,8 +12,10 @@ from scipy import ndimage
 from lsd.cli.commands.correct import main
 from lsd.cli.commands.export import main as export_main
 from lsd.prediction.config_file import keep_config
+from lsd.report.corrected import standing_of_corrected
 from lsd.report.exports.correct import correct, training_volume
 from lsd.report.exports.run import export, exported_volumes
+from lsd.segmentation.made_from import SAME
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.run import segment
 from lsd.spec import Volume
@@ -137,6 +139,27 @@ def test_corrections_that_were_begun_give_way_to_others(config, volume) -> None:
     correct(volume, Corrections())
     np.testing.assert_array_equal(read(container, "labels")[0], labels)
     assert not read(container, "labels_mask")[0].any()
+
+
+def test_of_which_segmentation_it_is_is_noted(tmp_path, caplog) -> None:
+    config = segmented_run(tmp_path)
+    asked = Export(threshold=THRESHOLD, images=("corrected",))
+
+    def volume_of(run):
+        return exported_volumes(run, asked, progress=lambda line: None)[0]
+
+    correct(volume_of(config), Corrections())
+    assert standing_of_corrected(config, VOLUME) == SAME
+    caplog.clear()
+    fewer = config.derive(segment={"fragments": {"min_seed_distance": 7}})
+    segment(fewer, progress=lambda line: None)
+    assert standing_of_corrected(fewer, VOLUME).is_other
+    anew = volume_of(fewer)
+    [told] = caplog.messages
+    assert "corrected of volume 'data_validate' is of another segmentation" in told
+    assert told.endswith("run `lsd correct`")
+    correct(anew, Corrections())
+    assert standing_of_corrected(fewer, VOLUME) == SAME
 
 
 def test_a_config_learns_from_it(config, volume) -> None:
