@@ -57,6 +57,10 @@ class Score(HandedOut, ABC):
         """What is followed through training beside the objective, by the curve's name."""
         return {}
 
+    def remarks(self) -> list[str]:
+        """What a reader has to know of these numbers, a sentence each."""
+        return []
+
     def brief(self) -> dict[str, float | None]:
         """What stands for it where there is a single column, by the heading of that."""
         return {self.short: self.objective}

@@ -118,6 +118,7 @@ def _run_length(found: _Found, tolerance: Tolerance, runs: Runs) -> RunLength:
         merging_segments=merging_segments,
         skeletons_too_many=int(merging.sum()) - merging_segments,
         segments_too_many=int(per_skeleton.segments_too_many.sum()),
+        too_short=pairs.too_short(tolerance, len(found.skeleton_ids)),
         tolerance=tolerance.nodes,
         tolerance_nm=tolerance.nm,
         runs=runs,
@@ -169,6 +170,14 @@ class _Pairs:
             counts &= self.lengths > tolerance.nm
         in_segment = np.bincount(self.segment, counts)
         return np.asarray(counts & (in_segment[self.segment] > 1))
+
+    def too_short(self, tolerance: Tolerance, count: int) -> int:
+        """Of `count` skeletons those that would not count in a segment that holds all of them; 0
+        where nothing is tolerated."""
+        short = np.bincount(self.skeleton, self.nodes, count) <= tolerance.nodes
+        if tolerance.nm:
+            short |= _sums(self.skeleton, self.lengths, count) <= tolerance.nm
+        return int(short.sum())
 
 
 def _check_settings(tolerance: Tolerance, runs: str) -> None:

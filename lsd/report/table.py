@@ -68,7 +68,14 @@ def _table_of(
     if evaluation.threshold is not None:
         about = f"threshold {evaluation.threshold:g}, from {evaluation.chosen_on}"
     about += f"; {one.short} in {one.unit}" if one.unit else ""
-    return "\n".join([table(header, rows), *([one.note] if one.note else []), about])
+    remarks = [
+        f"{name}: {line}" for name, each in volumes.items() for line in _remarks(each.scored)
+    ]
+    return "\n".join([table(header, rows), *([one.note] if one.note else []), *remarks, about])
+
+
+def _remarks(score: Score | None) -> list[str]:
+    return score.remarks() if score else []
 
 
 def heads_table(evaluation: Evaluation) -> str:

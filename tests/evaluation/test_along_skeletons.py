@@ -190,6 +190,9 @@ def test_what_is_shown(traced) -> None:
     table = skeletons_table(found)
     for heading in ("nERL 5 nodes", "nERL 500 nm", "split edges", "MCM"):
         assert heading in table
+    score = found.skeletons["a"].scored
+    assert all(f"a: {line}" in table for line in score.remarks())
+    assert "never count as merged" in table, "lines of the test are short"
 
 
 def test_a_threshold_stays_picked_where_somebody_traced_since(config, traced) -> None:

@@ -114,6 +114,21 @@ def test_tolerance_in_nodes_and_in_nm() -> None:
     assert found.as_dict()["tolerance_nm"] == 0
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "nm", "count"),
+    [(0, None, 0), (4, None, 0), (5, None, 1), (11, None, 2), (0, 40, 1), (0, 99, 1), (0, 100, 2)],
+)
+def test_what_is_shorter_than_a_tolerance_is_told(tolerance, nm, count) -> None:
+    """Both neurons in one segment: merges are seen only of those that are longer."""
+    found = expected_run_length(chains(5, 11), [1] * 16, tolerance=tolerance, tolerance_nm=nm)
+    assert found.too_short == found.as_dict()["too_short"] == count
+    assert found.merging_segments == (1 if count == 0 else 0)
+    assert found.pool([found]).too_short == 2 * count
+    told = [f"nERL {found.name}: {count} of 2 skeletons have no more than that, and never count as "
+            "merged"]  # fmt: skip
+    assert found.remarks() == (told if count else [])
+
+
 def test_tolerance_discards_by_pair() -> None:
     """Two skeletons merge; of a third a stray node lies in the same segment, and its edge is none
     of the merge."""

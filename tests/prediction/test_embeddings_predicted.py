@@ -116,7 +116,7 @@ def test_sections_of_a_2d_network() -> None:
     found = predicted(variant, (40, 40), trunk=FLAT)["affs"]
     assert found.shape == (3, *INSIDE.shape)
     one = predicted(variant, (40, 40), trunk=FLAT, raw=RAW[14], roi=Roi((16, 12), (18, 20)))["affs"]
-    np.testing.assert_allclose(found[:, 0], one, atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], one, atol=1e-5)
     assert found.std() > 0.01
 
 

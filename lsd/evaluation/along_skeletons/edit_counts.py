@@ -67,14 +67,14 @@ class MinCutMetric(Score):
     short: ClassVar[str] = "MCM"
     columns: ClassVar[Mapping[str, str]] = {
         "mcm": "MCM",
-        "splits": "splits",
-        "merges": "merges",
+        "splits": "cuts",
+        "merges": "joins",
         "unsplittable": "unsplittable",
     }
     over_thresholds: ClassVar[Mapping[str, str]] = {
         "mcm": "edits",
-        "splits": "splits",
-        "merges": "merges",
+        "splits": "cuts",
+        "merges": "joins",
     }
     definitions: ClassVar[Mapping[str, str]] = {
         "mcm": "Edits that would repair the segmentation along skeletons: splits and merges.",

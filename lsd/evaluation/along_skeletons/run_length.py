@@ -22,6 +22,7 @@ _COUNTS = (
     "merging_segments",
     "skeletons_too_many",
     "segments_too_many",
+    "too_short",
 )
 
 
@@ -81,6 +82,8 @@ class RunLength(Score):
     merging_segments:   segments that hold several skeletons
     skeletons_too_many: in these, all but one each
     segments_too_many:  segments that each skeleton is spread over minus 1, summed up
+    too_short:          skeletons with no more nodes or nm than the tolerance, which never count as
+                        merged
     tolerance, tolerance_nm, runs: as they were asked for
     per_skeleton: the same of each skeleton
     """
@@ -112,6 +115,8 @@ class RunLength(Score):
         "merging_segments": "Segments that hold several skeletons.",
         "skeletons_too_many": "In these, all skeletons but one each.",
         "segments_too_many": "Segments that each skeleton is spread over minus 1, summed up.",
+        "too_short": "Skeletons with no more nodes or nm than the tolerance, which never count as "
+        "merged.",
     }
     note: ClassVar[str] = (
         "ERL: expected run length along skeletons, nERL: of what is possible, best at 1; edges "
@@ -131,6 +136,7 @@ class RunLength(Score):
     merging_segments: int
     skeletons_too_many: int
     segments_too_many: int
+    too_short: int
     tolerance: int
     tolerance_nm: float | None
     runs: Runs
@@ -168,6 +174,16 @@ class RunLength(Score):
         nm = None if self.tolerance_nm is None else f"{self.tolerance_nm:g} nm"
         nodes = counted(self.tolerance, "node") if self.tolerance or nm is None else None
         return " and ".join(words for words in (nodes, nm) if words)
+
+    def remarks(self) -> list[str]:
+        """Where it says little of merges."""
+        count = len(self.per_skeleton.skeleton_ids)
+        if not self.too_short:
+            return []
+        return [
+            f"nERL {self.name}: {self.too_short} of {counted(count, 'skeleton')} have no more than "
+            f"that, and never count as merged"
+        ]
 
     def brief(self) -> dict[str, float | None]:
         """The nERL."""

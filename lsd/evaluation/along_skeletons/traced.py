@@ -79,6 +79,10 @@ class SkeletonScore(Score):
             }
         return shown | ({"MCM": self.edits.mcm} if self.edits else {"MCM": None})
 
+    def remarks(self) -> list[str]:
+        """Those of each tolerance."""
+        return [line for each in self.run_lengths for line in each.remarks()]
+
     def brief(self) -> dict[str, float | None]:
         """The nERL at the first tolerance."""
         return {f"nERL {each.name}": each.nerl for each in self.run_lengths[:1]}

@@ -69,7 +69,7 @@ def _summary(recorded: Recorded) -> str:
         "no threshold" if recorded.threshold is None else f"threshold {recorded.threshold:g}"
     )
     chosen = recorded.evaluation.get("chosen_on", "")
-    line = f"Scored at {threshold}, from {chosen}; written at {now}."
+    line = f"Scored at {threshold}, from {chosen}; this page was written at {now}."
     return notices + paragraph(line) + f'<div class="tiles">{"".join(_tiles(recorded))}</div>'
 
 
