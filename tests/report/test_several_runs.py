@@ -42,6 +42,9 @@ def test_a_table_over_runs_and_seeds(runs, capsys) -> None:
         value = at(found, pointer)
         assert text == (f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"), pointer
     assert {f"/{n}/volumes/v_test/scores/voi_sum" for n in (0, 1)} <= set(read)
+    along = "skeletons/volumes/v_validate/scores"
+    for key in ("run_lengths/0 nodes/nerl", "run_lengths/0 nodes/split", "edits/merges"):
+        assert {f"/{n}/{along}/{key}" for n in (0, 1)} <= set(read)
     [seeds] = page.find("section", id="seeds")
     sums = [each["parts"]["test"]["voi_sum"] for each in found]
     [row] = [row for row in seeds.find("tr") if "test" in [c.text for c in row.find("td")]]

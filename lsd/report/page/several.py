@@ -20,6 +20,7 @@ from lsd.report.page import about, scores
 from lsd.report.page.chart import UNDEFINED, Chart, Line, drawn, number
 from lsd.report.page.document import document, paragraph
 from lsd.report.page.one_run import reason
+from lsd.report.page.several_skeletons import along_skeletons
 from lsd.report.page.slices import slices
 from lsd.report.page.steps import duration, size, totals
 from lsd.report.page.tables import Cell, Content, table
@@ -44,6 +45,7 @@ def comparison(runs: Sequence[Recorded], *, folder: Path) -> str:
         + _notices(runs, names),
         {
             "Scores": _scores(runs, names),
+            "Along skeletons": along_skeletons(runs, names),
             "Seeds": _seeds(runs, names),
             "Thresholds": _grid(_sweeps(runs, names)),
             "Sections": _sections(runs, names),
