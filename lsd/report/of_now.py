@@ -50,12 +50,12 @@ def sentence(standing: Standing, file: str, volumes: Iterable[str]) -> str:
         return (
             f"The scores and error sites of {named} in {file} are of another segmentation than "
             f"there is now, and are not shown: {standing.why}. To score what is there, run "
-            f"{standing.way_out}."
+            f"{standing.way_out}, with the config that it was segmented with."
         )
     return (
         f"The scores of {named} in {file} may be of another segmentation than there is now: "
         f"{standing.why}. Error sites, which name segments, are not shown; to have scores of what "
-        f"is there for sure, run {standing.way_out}."
+        f"is there for sure, run {standing.way_out}, with the config that it was segmented with."
     )
 
 

@@ -21,7 +21,7 @@ from lsd.segmentation.threshold import picked
 from lsd.spec.paths import evaluation_file, prediction, segmentation
 from lsd.volumes.array import open_array
 
-AGAIN = "To score what is there, run `lsd evaluate`."
+AGAIN = "To score what is there, run `lsd evaluate`, with the config that it was segmented with."
 
 
 def quiet(line):
@@ -141,7 +141,7 @@ def test_what_an_earlier_version_scored_is_shown_and_said_to_be_unknown(tmp_path
     page = page_of(config)
     assert numbers(page)
     assert "may be of another segmentation than there is now: it does not note" in page.text
-    assert "run `lsd evaluate`." in page.text
+    assert "run `lsd evaluate`, with the config that" in page.text
     assert not page.find("li", class_="site"), "they name segments"
     # no scores are lost, and none are kept twice: they are the same
     evaluate(config, progress=quiet)

@@ -129,7 +129,7 @@ def test_what_is_of_another_segmentation_is_left_out_and_told(tmp_path, caplog) 
     of_sites, of_suspects = caplog.messages
     assert "error sites of data_validate in evaluation.json are of another" in of_sites
     assert "the segmentation was made anew since" in of_sites
-    assert of_sites.endswith("run `lsd evaluate`.")
+    assert of_sites.endswith("run `lsd evaluate`, with the config that it was segmented with.")
     assert of_suspects.endswith(
         "made anew since; to have those of what is there, run `lsd error_map`"
     )
