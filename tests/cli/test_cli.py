@@ -9,7 +9,6 @@ import pytest
 
 from lsd import cli
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
-from lsd.spec import Malis, Mse
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "config.py"
@@ -54,44 +53,10 @@ def test_the_default_config_loads() -> None:
         ),
         ("train.init.main=5.0", lambda c: c.train.init == {"main": "5.0"}),
         ("train.clip=5", lambda c: c.train.clip == 5),
-        *(
-            (
-                f"variant.stages.0.heads.affs.loss={written}",
-                lambda c: c.variant.stages[0].heads["affs"].loss == Mse(balance=True),
-            )
-            for written in (
-                '{"kind": "mse", "balance": true, "channel_weights": null}',
-                "{'kind': 'mse', 'balance': True, 'channel_weights': None}",
-                "{'kind': 'mse', 'balance': true}",
-                '{"kind": "mse", "bal\\u0061nce": true}',
-            )
-        ),
-        ("segment.fragments={'in_xy': true}", lambda c: c.segment.fragments.in_xy),
-        # an open end, as in the config file and as JSON writes it
-        *(
-            (f"predict.region={written}", lambda c: c.predict.region == ((0, 5), (None, None)))
-            for written in ("[[0, 5], [null, null]]", "((0, 5), (none, None))")
-        ),
-        # braces that are no dictionary
-        ("seeds.located={volume}.csv", lambda c: c.seeds.located == "{volume}.csv"),
-        ("seeds.located={volume}", lambda c: c.seeds.located == "{volume}"),
-        # what only the kind of before has goes with it
-        (
-            "variant.stages.0.heads.affs.loss.kind=malis",
-            lambda c: c.variant.stages[0].heads["affs"].loss == Malis(),
-        ),
     ],
 )
 def test_overrides(override, read) -> None:
     assert read(cli.load(CONFIG, [override]))
-
-
-def test_what_was_set_does_not_go_with_the_kind_of_before() -> None:
-    loss = "variant.stages.0.heads.affs.loss"
-    config = cli.load(CONFIG, [f"{loss}.weight=2", f"{loss}.kind=malis"])
-    assert config.variant.stages[0].heads["affs"].loss == Malis(weight=2)
-    with pytest.raises(cli.ConfigError, match=r"no field 'balance'; did you mean 'dense\."):
-        cli.load(CONFIG, [f"{loss}.balance=true", f"{loss}.kind=malis"])
 
 
 def test_wider_overrides_come_first() -> None:
@@ -181,10 +146,6 @@ def test_wider_overrides_come_first() -> None:
             "predict.shape: (64, 64) has 2 axes, the network 3; give one size an axis",
         ),
         ("network=3d", "no network '3d'; there are: "),
-        (
-            'variant.stages.0.heads.affs.loss={"kind":"malis","weigth":1}',
-            "variant.stages.0.heads.affs.loss: no field 'weigth'; did you mean 'weight'?",
-        ),
     ],
 )
 def test_mistakes_are_explained(override, says) -> None:
