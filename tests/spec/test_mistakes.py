@@ -11,6 +11,7 @@ from lsd.spec import (
     Dataset,
     Descriptors,
     Evaluate,
+    ForkMerge,
     Head,
     Malis,
     Mask,
@@ -18,6 +19,7 @@ from lsd.spec import (
     MutexWatershed,
     Network,
     Predict,
+    Rule,
     Segment,
     Simple,
     Stage,
@@ -104,6 +106,20 @@ from lsd.spec.mistakes import lines, suggestion
             lambda: Head(target=Affinities(), loss=3),
             "Head.loss: wants one of several kinds, so name it, as in 'mse' or {'kind': 'mse'}; "
             "got 3",
+        ),
+        (lambda: Rule(one=40), "Rule.one: input should be less than or equal to 1, got 40"),
+        (lambda: Rule(both=3), "Rule.both: input should be less than or equal to 1, got 3"),
+        (lambda: ForkMerge(factors=[]), "ForkMerge.factors: factors () add no branch to another"),
+        (lambda: ForkMerge(factors=0), "ForkMerge.factors: factors (0.0,) add no branch"),
+        *(
+            (
+                lambda kind=kind: Stage(
+                    name="x", heads={"affs": Head(target=Affinities())}, weighting=kind
+                ),
+                f"Stage: weighting '{kind}' weighs heads against each other, and stage 'x' has "
+                "one, affs; leave weighting out",
+            )
+            for kind in ("pcgrad", "project_auxiliary", "cosine_gate")
         ),
         # a loss that may hold another one
         (lambda: Malis(weigth=1), "Malis: no field 'weigth'; did you mean 'weight'?"),
