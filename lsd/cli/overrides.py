@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lsd.spec import Config
+from lsd.spec import Config, Kind
 from lsd.spec.error_place import place_of, specs
 from lsd.spec.mistakes import ConfigError, lines, suggestion, unknown
 
@@ -19,6 +21,8 @@ DICTIONARIES = {
     "network": "NETWORKS",
     "dataset.augment": "AUGMENTATIONS",
 }
+# as JSON writes them, and none
+_WORDS = {"none": None, "null": None, "true": True, "false": False}
 DEFAULT_CONFIG = Path("config") / "config.py"
 # the first of these that is there is meant where none is named
 CONFIGS = (DEFAULT_CONFIG, Path("config.py"))
@@ -46,7 +50,9 @@ def override(
                 _put(data, *opened)
                 config, _ = _validated(config, data, {})
             _check_path(config, key)
-            _put(data, key, _value(key, texts[key], dictionaries))
+            value = _value(key, texts[key], dictionaries)
+            _drop_of_other_kind(data, config, key, value, given=texts)
+            _put(data, key, value)
         except ConfigError as error:
             mistakes.append(str(error))
             continue
@@ -121,18 +127,15 @@ def _check_path(config: Config, key: str) -> None:
             fields = list(type(node).model_fields)
             if part not in fields:
                 raise ConfigError(f"{where}: " * bool(where) + unknown(part, fields, _deeper(node)))
-            node = getattr(node, part)
         elif isinstance(node, tuple):
             if not part.isdecimal() or int(part) >= len(node):
                 entries = (
                     f"entries 0..{len(node) - 1}" if node else f"no entries yet; set {where} itself"
                 )
                 raise ConfigError(f"{where} has {entries}, got {part!r}")
-            node = node[int(part)]
-        elif isinstance(node, dict):
-            node = node.get(part)
-        else:
+        elif not isinstance(node, dict):
             raise ConfigError(f"{where} is {node!r} and has no field {part!r}; set {where} itself")
+        node = _at(node, part)
 
 
 def _deeper(node: BaseModel) -> list[str]:
@@ -143,6 +146,32 @@ def _deeper(node: BaseModel) -> list[str]:
         if isinstance(value, BaseModel)
         for name in (*type(value).model_fields, *_deeper(value))
     ]
+
+
+def _drop_of_other_kind(
+    data: Any, config: Config, key: str, value: Any, *, given: Collection[str]
+) -> None:
+    """Where a key names another kind: takes away what the kind of before has and this one has not,
+    as Mse.balance, which Malis has not.  What the command line sets stays, and is refused by its
+    name; given: its keys."""
+    where, _, last = key.rpartition(".")
+    node: Any = config
+    for part in where.split(".") if last == "kind" and isinstance(value, str) else ():
+        node = _at(node, part)
+        data = data[int(part)] if isinstance(data, list) else data[part]
+    if not isinstance(node, Kind):
+        return
+    family: Any = next(base for base in type(node).__mro__ if Kind in base.__bases__)
+    other = family.kinds().get(value)
+    for name in type(node).model_fields if other else ():
+        if name not in other.model_fields and f"{where}.{name}" not in given:
+            data.pop(name, None)
+
+
+def _at(node: Any, part: str) -> Any:
+    if isinstance(node, BaseModel):
+        return getattr(node, part)
+    return node[int(part)] if isinstance(node, tuple) else node.get(part)
 
 
 def _put(data: Any, key: str, value: Any) -> None:
@@ -160,7 +189,7 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
     names = dictionaries.get(key, {})
     if text in names:
         return _plain(names[text])
-    value = _literal(text)
+    value = literal(text)
     # what has a dictionary is a structure: anything plainer was meant as a name
     if key not in DICTIONARIES or isinstance(value, (dict, list, tuple)):
         return value
@@ -174,13 +203,26 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
     )
 
 
-def _literal(text: str) -> Any:
-    if text.lower() in ("none", "null", "true", "false"):
-        return {"none": None, "null": None, "true": True, "false": False}[text.lower()]
+def literal(text: str) -> Any:
+    """The value that is written as in Python or in JSON, also where both are mixed; text that is
+    neither stays as it is."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if text.lstrip()[:1] in ("{", "["):
+            with suppress(ValueError):
+                return json.loads(text)
+        return ast.literal_eval(_InWords().visit(ast.parse(text.strip(), mode="eval")))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
+
+
+class _InWords(ast.NodeTransformer):
+    """true, false and null of JSON, and none, as Python has them."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """A constant in the place of its word."""
+        return ast.Constant(_WORDS[node.id]) if node.id in _WORDS else node
 
 
 def _plain(value: Any) -> Any:

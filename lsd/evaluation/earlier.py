@@ -12,7 +12,9 @@ from typing import Any
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.threshold import COUNTING
-from lsd.spec import Metric
+from lsd.spec import Evaluate, Segment
+from lsd.spec.base import Spec
+from lsd.spec.effect import written_out
 from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
@@ -21,8 +23,7 @@ _SETTINGS = {"segment": (), "evaluate": COUNTING}
 _ALONG = ("sites", "dataset", "made_from")
 # of figures and tables that belong to an evaluation
 _BESIDE = (".png", ".pdf", ".svg", ".csv")
-# what is meant where nothing is written
-_UNSAID = {"evaluate": {"metric": Metric.default}}
+_SPECS: dict[str, type[Spec]] = {"segment": Segment, "evaluate": Evaluate}
 
 
 def keep_earlier(path: Path, new: Mapping[str, Any]) -> str:
@@ -99,8 +100,8 @@ def _settings(content: Mapping[str, Any], section: str) -> dict[str, Any]:
     settings = content.get(section)
     if not isinstance(settings, dict):
         return {}
-    written = {key: value for key, value in settings.items() if key not in _SETTINGS[section]}
-    return _UNSAID.get(section, {}) | written
+    whole = written_out(settings, _SPECS[section])
+    return {key: value for key, value in whole.items() if key not in _SETTINGS[section]}
 
 
 def _scores(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +68,13 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     config = expand(config)
     named = config.dataset.named(config.predict.volumes)
     volumes = _with_evidence(config, named)
+    for name, there in config.dataset.tested_and_validated().items():
+        log.warning(
+            "volume %r of test is %r of validate: checkpoint and threshold are picked on what is "
+            "tested, so its scores are too good; validate on another volume or region",
+            name,
+            there,
+        )
     check_workers(config.evaluate.workers, section="evaluate")
     check_heads(config, volumes)
     if config.evaluate.of == "segmentation":
@@ -115,9 +122,25 @@ def _with_evidence(config: Config, named: Mapping[str, Volume]) -> dict[str, Vol
     if not volumes and not any(has(volume, "skeletons") for volume in named.values()):
         raise ValueError(
             f"no volume of {', '.join(config.predict.volumes)} has {against} to be scored against; "
-            f"see predict.volumes"
+            + (
+                f"name them in {_place(config, named)}.skeletons=, or take a metric of labels"
+                if against == "skeletons"
+                else "see predict.volumes"
+            )
         )
     return volumes
+
+
+def _place(config: Config, named: Collection[str]) -> str:
+    """Where the config holds one of these volumes, of test volumes first: dataset.test.0."""
+    places = (
+        f"dataset.{part}.{index}"
+        for part in reversed(PARTS)
+        for index, name in enumerate(config.dataset.names(part))
+        if name in named
+    )
+    # what a pattern stands for has no name there
+    return next(places, "dataset.test.0")
 
 
 def _along_skeletons(

@@ -20,6 +20,7 @@ from lsd.arrays.offsets import Offset, check_neighborhood
 from lsd.losses.discriminative import energy, samples_with_objects
 from lsd.losses.labelled import labelled
 from lsd.losses.malis_loss import malis_loss
+from lsd.losses.samples import check_logits
 from lsd.losses.supervoxel import Criterion
 from lsd.losses.supervoxel_loss import supervoxel_loss
 
@@ -71,7 +72,8 @@ class EmbeddingLoss(StructuredLoss):
             are objects of their own, which are not pushed apart
     mask:   of the shape of labels, not 0 where labels are known; None: everywhere
 
-    Raises ValueError where shapes do not agree, and for labels that are no whole numbers >= 0.
+    Raises ValueError where shapes do not agree, for labels that are no whole numbers >= 0, and for
+    logits of objects that are not finite where they are known.
     Source: Lee et al. 2021, "Learning and segmenting dense voxel embeddings for 3D neuron
     reconstruction".
 
@@ -103,6 +105,7 @@ class EmbeddingLoss(StructuredLoss):
 
     def loss(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
         """Mean over the samples that hold an object."""
+        check_logits(logits, (labels != 0) & known)
         energies = energy(logits, labels, known, settings=self.settings, dd=self.dd)
         return energies / samples_with_objects(labels, known).clamp(min=1)
 

@@ -26,6 +26,7 @@ from lsd.segmentation.stitching.blocks import SideBySide, in_line
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config, Predict, Segment, Stitch
 from lsd.spec import Seeds as Settings
+from lsd.spec.base import too_few
 from lsd.spec.paths import data_root
 from lsd.system.commands import typed
 from lsd.volumes.inputs import OwnArray, VolumeInput, box_of
@@ -164,9 +165,9 @@ def _window(settings: Settings, wanted: Wanted) -> tuple[int, ...]:
     network = wanted.restored.config.network
     shape = settings.window or _trained(wanted)
     step = sizes.step(network.trunk)
-    if len(shape) < network.dims or any(
-        n < s for n, s in zip(shape[-network.dims :], step, strict=True)
-    ):
+    if len(shape) < network.dims:
+        raise ValueError(f"seeds.window: {too_few(shape, network.dims)}")
+    if any(n < s for n, s in zip(shape[-network.dims :], step, strict=True)):
         raise ValueError(
             f"seeds.window {shape} is smaller than a step of the network, {tuple(step)}; give as "
             f"many voxels as objects have, z y x"

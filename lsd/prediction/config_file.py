@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lsd.blockwise.on_disk.step import differences
 from lsd.spec import Config
+from lsd.spec.effect import written_out
 from lsd.spec.paths import config_file, run_folder
 from lsd.system.atomic import write_text
 
@@ -83,9 +84,9 @@ def _relevant(
     config: Config, sections: tuple[Section, ...], volumes: Collection[str]
 ) -> dict[str, Any]:
     """What of these sections decides about results, as JSON."""
-    content: dict[str, Any] = {
-        section: getattr(config, section).model_dump(mode="json") for section in sections
-    }
+    content: dict[str, Any] = written_out(
+        {section: getattr(config, section).model_dump(mode="json") for section in sections}, Config
+    )
     for fields in content.values():
         for field in _ASIDE:
             fields.pop(field, None)

@@ -114,13 +114,38 @@ def channels_read(
         if name not in heads:
             raise ValueError(
                 f"segment.decoder {settings.decoder.kind!r} reads head {name!r}; the variant has: "
-                f"{', '.join(heads)}"
+                f"{', '.join(heads)}{_other_head(settings, name, heads, channels)}"
             )
     read = {name: channels[name] for name in decoder.reads(settings)}
     misfit = settings.decoder.misfit(settings.affinities, heads) or decoder.misfit(read)
     if misfit:
         raise ValueError(misfit)
     return read
+
+
+def _other_head(
+    settings: Segment, name: str, heads: Mapping[str, Head], channels: Mapping[str, Channels]
+) -> str:
+    """The end of a message: how the decoder is told to read a head that fits instead of `name`; ""
+    where its spec does not name it."""
+    spec = settings.decoder
+    field = next(
+        (field for field, value in vars(spec).items() if value == name and field != "kind"), ""
+    )
+    if not field:
+        return ""
+    for other in heads:
+        asked = settings.derive(decoder=spec.derive(**{field: other}))
+        decoder, misfit = decoder_of(asked), asked.decoder.misfit(asked.affinities, heads)
+        read = {each: channels[each] for each in decoder.reads(asked) if each in channels}
+        if not misfit and other in read and not decoder.misfit(read):
+            fields = type(spec).model_fields
+            usual = {
+                each for each in fields if getattr(asked.decoder, each) == fields[each].default
+            }
+            written = asked.decoder.model_dump_json(exclude=usual - {"kind", field})
+            return f"; take segment.decoder='{written}'"
+    return f"; none of them is what it reads, so take another decoder, or learn head {name!r}"
 
 
 def channels_of(target: Target, dims: int) -> Channels:

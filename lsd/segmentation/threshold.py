@@ -10,7 +10,8 @@ from typing import Any
 from lsd.blockwise.on_disk.step import differences
 from lsd.segmentation.made_from import others
 from lsd.spec import Config, Evaluate, Segment
-from lsd.spec.effect import without_effect
+from lsd.spec.base import Spec
+from lsd.spec.effect import without_effect, written_out
 from lsd.spec.paths import evaluation_file, validation_file
 from lsd.system.commands import typed
 from lsd.system.json_files import read_object
@@ -56,7 +57,8 @@ def picked(config: Config) -> float | None:
         ]
         if not differences:
             return float(evaluation["threshold"])
-        _warn_unused(path, differences)
+        instead, _ = _of_training(config)
+        _warn_unused(path, differences, instead=instead)
     return validated(config)
 
 
@@ -68,6 +70,7 @@ def chosen(config: Config, asked: float | None, *, field: str) -> float:
         return threshold
     thresholds = config.segment.thresholds
     if len({*thresholds}) == 1:
+        log.info("none is picked, so %g is taken, of segment.thresholds", thresholds[0])
         return thresholds[0]
     raise ValueError(
         f"{field} is not set, none is picked, and segment.thresholds are "
@@ -79,10 +82,17 @@ def chosen(config: Config, asked: float | None, *, field: str) -> float:
 def validated(config: Config) -> float | None:
     """The threshold that validation during training found best; None if there was none, or it was
     picked otherwise."""
-    path = validation_file(config)
-    validation = read_object(path)
+    threshold, differences = _of_training(config)
+    if differences:
+        _warn_unused(validation_file(config), differences, instead=None)
+    return threshold
+
+
+def _of_training(config: Config) -> tuple[float | None, list[str]]:
+    """The threshold of validation during training, or none, and in what it was picked otherwise."""
+    validation = read_object(validation_file(config))
     if validation.get("threshold") is None:
-        return None
+        return None, []
     # earlier versions recorded the settings of segmentation alone
     yardstick = validation.get("yardstick", validation)
     # in a volume that is read there are none; those that scores are along are recorded beside it
@@ -98,10 +108,7 @@ def validated(config: Config) -> float | None:
         *_other_settings(yardstick, config.segment, config.evaluate, in_blocks=False),
         *_other_volumes(volumes, config),
     ]
-    if differences:
-        _warn_unused(path, differences)
-        return None
-    return float(validation["threshold"])
+    return (None if differences else float(validation["threshold"])), differences
 
 
 def _other_settings(
@@ -112,18 +119,16 @@ def _other_settings(
     in_blocks: whether volumes were segmented in blocks; validation during training takes them whole
     """
     left_out = {"segment": () if in_blocks else BLOCKS, "evaluate": beside(evaluate)}
-    settings = {
-        "segment": without(scoring_settings(segment), left_out["segment"]),
-        "evaluate": without(evaluate.model_dump(mode="json"), left_out["evaluate"]),
-    }
-    return [
-        line
-        for section, wanted in settings.items()
-        if section in recorded
-        for line in differences(
-            without(recorded[section], left_out[section]), wanted, f"{section}."
+    specs: dict[str, type[Spec]] = {"segment": Segment, "evaluate": Evaluate}
+    wanted = {"segment": scoring_settings(segment), "evaluate": evaluate.model_dump(mode="json")}
+    lines = []
+    for section in [each for each in specs if each in recorded]:
+        there, now = (
+            without(written_out(each[section], specs[section]), left_out[section])
+            for each in (recorded, wanted)
         )
-    ]
+        lines += differences(there, now, f"{section}.")
+    return lines
 
 
 def _other_volumes(recorded: Mapping[str, Any], config: Config) -> list[str]:
@@ -141,12 +146,15 @@ def _other_volumes(recorded: Mapping[str, Any], config: Config) -> list[str]:
     ]
 
 
-def _warn_unused(path: Path, differences: Sequence[str]) -> None:
+def _warn_unused(path: Path, differences: Sequence[str], *, instead: float | None) -> None:
+    """instead: the threshold that is taken; None: there is none that was picked."""
+    taken = "" if instead is None else f"{instead:g}, of validation during training, is taken; "
     log.warning(
-        "the threshold in %s is not used, it was picked otherwise than the config says: %s; run %s "
-        "on validation volumes to pick one",
+        "the threshold in %s is not used, it was picked otherwise than the config says: %s; %srun "
+        "%s on validation volumes to pick one",
         path,
         "; ".join(differences),
+        taken,
         typed("evaluate"),
     )
 

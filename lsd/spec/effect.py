@@ -109,3 +109,27 @@ def _fields(value: BaseModel) -> dict[str, bool]:
 
 def _is_usual(field: FieldInfo, value: Any) -> bool:
     return field.exclude_if is not None and bool(field.exclude_if(value))
+
+
+def written_out(settings: Mapping[str, Any], spec: type[BaseModel]) -> dict[str, Any]:
+    """Fields of a spec as JSON, and of those that it holds, also fields that are not written where
+    they are the usual ones."""
+    usual = {
+        name: effective(field.default)
+        for name, field in spec.model_fields.items()
+        if field.exclude_if is not None
+    }
+    held = {
+        name: field.annotation
+        for name, field in spec.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    return {
+        **usual,
+        **{
+            name: written_out(value, held[name])
+            if isinstance(value, dict) and name in held and not issubclass(held[name], Kind)
+            else value
+            for name, value in settings.items()
+        },
+    }

@@ -148,7 +148,7 @@ class Nerl(Metric):
     `lsd.evaluation.skeletons.expected_run_length`.
 
     tolerance:    a skeleton lies in a segment, as far as merges go, if more nodes of it do so
-    tolerance_nm: the same as a length of it
+    tolerance_nm: the same as a length of it; where both are given, it lies in what has more of both
     """
 
     kind: Literal["nerl"] = "nerl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -155,13 +155,21 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
 
 
 def deeper(spec: type[BaseModel]) -> list[str]:
-    """Fields of the specs that a spec holds, as keys from it on: train.iterations."""
-    held = (
-        (name, kind)
-        for name, field in spec.model_fields.items()
-        for kind in specs(field.annotation)
-    )
-    return [f"{name}.{key}" for name, kind in held for key in (*kind.model_fields, *deeper(kind))]
+    """Fields of the specs that a spec holds, as keys from it on, each once: train.iterations.
+
+    A kind may hold one of its own family, as a loss that has another as a part: what holds a spec
+    is not gone into again below it.
+    """
+    return list(dict.fromkeys(_deeper(spec, around=())))
+
+
+def _deeper(spec: type[BaseModel], *, around: tuple[type[BaseModel], ...]) -> Iterator[str]:
+    around = (*around, spec)
+    for name, field in spec.model_fields.items():
+        for held in specs(field.annotation):
+            if held not in around:
+                yield from (f"{name}.{key}" for key in held.model_fields)
+                yield from (f"{name}.{key}" for key in _deeper(held, around=around))
 
 
 def brief(value: object) -> str:

@@ -79,6 +79,10 @@ class ForkMerge(Mode):
     @field_validator("factors")
     @classmethod
     def _ascending(cls, factors: tuple[float, ...]) -> tuple[float, ...]:
+        if not any(factors):
+            raise ValueError(
+                f"factors {factors} add no branch to another; give some above 0, as in (0.5, 1)"
+            )
         return tuple(sorted({0.0, *factors}))
 
     def rounded(self, iterations: int) -> int:

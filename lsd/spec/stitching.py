@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from lsd.spec.base import NonNegative, NonNegativeFloat, PerAxis, Positive, Shape, Spec
+from lsd.spec.base import NonNegative, PerAxis, Positive, Probability, Shape, Spec
 from lsd.spec.effect import NoEffect
 from lsd.spec.run import Workers
 
@@ -26,16 +26,16 @@ class Rule(Spec):
 
     always: more common voxels than these are enough; None: no number is
     least:  so many common voxels, or fewer, are never enough by their share
-    one:    share of either object
-    both:   share of each of the two
+    one:    share of either object, 0..1
+    both:   share of each of the two, 0..1
     Source: the soma benchmark of CVPR 2023, with 400000, 500, 0.4 and 0.3 for voxels of 40x16x16
     nm.
     """
 
     always: _Most = None
     least: NonNegative = 0
-    one: NonNegativeFloat = 0.4
-    both: NonNegativeFloat = 0.3
+    one: Probability = 0.4
+    both: Probability = 0.3
 
     def __init__(
         self,

@@ -227,6 +227,11 @@ class Stage(Spec):
     @model_validator(mode="after")
     def _weighting_has_its_target(self) -> Stage:
         self.weighting.target_of(self.targets())
+        if self.weighting.wants_several and len(self.heads) == 1:
+            raise ValueError(
+                f"weighting {self.weighting.kind!r} weighs heads against each other, and stage "
+                f"{self.name!r} has one, {', '.join(self.heads)}; leave weighting out"
+            )
         return self
 
     def targets(self) -> dict[str, Target]:

@@ -304,6 +304,17 @@ with warnings.catch_warnings():
                 if name in names or parts[name] in names
             }
 
+        def tested_and_validated(self) -> dict[str, str]:
+            """Test volumes that are validation volumes too, the same voxels of the same files, and
+            what they are called there."""
+            fields = ("path", "synthetic", "images", "raw", "labels", "region")
+            return {
+                name: other
+                for name, volume in self.part("test").items()
+                for other, validated in self.part("validate").items()
+                if all(getattr(volume, field) == getattr(validated, field) for field in fields)
+            }
+
         def names(self, part: str) -> list[str]:
             """What the volumes of a part, and their outputs, are called."""
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]

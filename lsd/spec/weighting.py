@@ -20,6 +20,8 @@ class Weighting(Kind):
     default: ClassVar[str] = "fixed"
     by_name: ClassVar[bool] = True
     noun: ClassVar[str] = "weighting"
+    # whether it is between heads, so that one head alone gives it nothing to do
+    wants_several: ClassVar[bool] = False
 
     def target_of(self, targets: Mapping[str, Target]) -> str:
         """The head that the others are there to help; targets: what each head learns.
@@ -57,6 +59,7 @@ class PCGrad(Weighting):
 
     kind: Literal["pcgrad"] = "pcgrad"
     behaviour: ClassVar[str] = "lsd.losses.weighting.pcgrad:ProjectConflicts"
+    wants_several: ClassVar[bool] = True
 
 
 class Targeted(Weighting):
@@ -65,6 +68,7 @@ class Targeted(Weighting):
     target: this head; None: the head of affinities, where the stage has one
     """
 
+    wants_several: ClassVar[bool] = True
     target: Word | None = None
 
     def target_of(self, targets: Mapping[str, Target]) -> str:

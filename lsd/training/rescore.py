@@ -12,6 +12,8 @@ from lsd.blockwise.on_disk.step import differences
 from lsd.losses.stage import StageLosses
 from lsd.network.checkpoints import checkpoint, files
 from lsd.network.checkpoints.restore import from_checkpoint, load_weights
+from lsd.spec import Config
+from lsd.spec.effect import written_out
 from lsd.training.checkpointing import record_best
 from lsd.training.learner import Learner
 from lsd.training.validation import Validator
@@ -68,4 +70,4 @@ def _reason(best: Mapping[str, Any], yardstick: Mapping[str, Any]) -> str:
     recorded = best.get("yardstick")
     if recorded is None:
         return "a version that did not note what they depend on found them"
-    return "; ".join(differences(recorded, yardstick))
+    return "; ".join(differences(written_out(recorded, Config), written_out(yardstick, Config)))

@@ -278,7 +278,7 @@ def test_skeletons_elsewhere_are_refused(traced, tmp_path) -> None:
 
 
 def test_no_volume_has_what_the_metric_is_against(config) -> None:
-    with pytest.raises(ValueError, match=r"no volume of .* has skeletons to be scored against"):
+    with pytest.raises(ValueError, match=r"has skeletons to be .* in dataset\.test\.0\.skeletons="):
         evaluate(with_evaluate(config, metric="mcm"))
 
 

@@ -212,3 +212,18 @@ def test_mutex_has_no_threshold(config) -> None:
     assert found.volumes["c"].scored == expected
     assert found.volumes["c"].sweep == {}
     assert json.loads(evaluation_file(config).read_text())["volumes"]["c"]["fragments"] is None
+
+
+@pytest.mark.parametrize("region", [(), ((2, None),)])
+def test_a_volume_that_is_tested_and_validated_is_warned_of(config, caplog, region) -> None:
+    first = config.dataset.volumes()[NAMES[0]]
+    both = {
+        "train": (),
+        "validate": first.derive(name="seen", region=region),
+        "test": first,
+    }
+    # nothing of it is segmented under the other name
+    with pytest.raises(ValueError, match="'seen'"):
+        evaluate(config.derive(dataset=both, predict={"volumes": ("validate", "test")}))
+    said = f"volume {NAMES[0]!r} of test is 'seen' of validate: checkpoint and threshold are picked"
+    assert (said in caplog.text) == (region == first.region)

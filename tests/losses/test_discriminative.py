@@ -137,10 +137,11 @@ def test_what_is_not_known_does_not_matter(rubbish) -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_nan_where_it_counts_is_seen() -> None:
+def test_nan_where_it_counts_is_told_with_its_place() -> None:
     logits = torch.zeros(1, 2, 3, 3)
     logits[0, 0, 1, 1] = float("nan")
-    assert lsd.EmbeddingLoss()(logits, np.ones((1, 3, 3), int)).isnan()
+    with pytest.raises(ValueError, match=r"nan in sample 0, channel 0, at voxel \(1, 1\)"):
+        lsd.EmbeddingLoss()(logits, np.ones((1, 3, 3), int))
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -120,8 +120,10 @@ def test_equal_configs_have_equal_hashes(config):
 
 
 def test_resolving_names(config, tmp_path):
-    with pytest.raises(ValueError, match=r"no best checkpoint in .*; train 'tiny' first"):
+    with pytest.raises(ValueError, match=r"no best checkpoint in .*; train 'tiny' first") as error:
         restore.checkpoint_path("best", config)
+    other, _ = _save(config.derive(name="OTHER"), "affs", name="best.pt")
+    assert str(error.value).endswith(f", predict.checkpoint={other}")
     first, _ = _save(config, "lsds", iteration=5)
     with pytest.raises(
         ValueError, match=r"no latest checkpoint in .*iteration_00000005.pt \(stage lsds\)"

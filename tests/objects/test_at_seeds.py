@@ -233,6 +233,7 @@ def test_raw_that_is_seen_around_windows_is_an_input(tmp_path) -> None:
         ({"seeds": {"located": "no/{volume}.csv"}}, r"no table .*'em' at no/em.csv.*seeds.located"),
         ({"seeds": {"located": None}}, r"no table .*located/em.csv; make it with"),
         ({"seeds": {"window": (1, 14, 14)}}, r"seeds.window .* smaller than a step of"),
+        ({"seeds": {"window": (14, 14)}}, r"seeds.window: .* is of 2 axes, the network of 3"),
         (
             {"seeds": {"threshold": 0.4}, "segment": {"decoder": "interior"}},
             r"segment.decoder 'interior' has no thresholds; leave seeds.threshold out",

@@ -321,8 +321,9 @@ def test_mistakes_are_told_in_words(config) -> None:
     quantile = config.derive(segment={"scoring": "hist_quant_75"})
     with pytest.raises(ValueError, match="regions grow over the whole volume by means"):
         segment(quantile)
-    with pytest.raises(ValueError, match=r"segment\.decoder 'doubting' reads head 'lsd'; the var"):
+    with pytest.raises(ValueError, match="decoder 'doubting' reads head 'lsd'; the var") as error:
         segment(config.derive(segment={"decoder": {"head": "lsd"}}))
+    assert '; take segment.decoder=\'{"kind":"doubting","head":"lsds"' in str(error.value)
     decoder = decoder_of(config.segment)
     nobody_knows = decoder.misfit({"lsds": Prediction(np.zeros((10, 2, 2, 2))).channels})
     assert "which an array does not say" in nobody_knows

@@ -52,8 +52,22 @@ def config_of(folder, decoder, *, affinities="affs", **options):
         (
             Components(),
             "affs",
-            "'components' reads head 'foreground'; the variant has: mask, both, classes, ",
+            "'components' reads head 'foreground'; the variant has: mask, both, classes, .*; take "
+            'segment.decoder=\'{"kind":"components","head":"mask"}\'',
         ),
+        # of those that are there, one that it can read, with all else that was asked
+        (
+            Consensus(weights=(1,) * 9),
+            "affs",
+            'take segment.decoder=\'{"kind":"consensus","head":"around","weights":.1.0,',
+        ),
+        (Interior(), "affs", 'take segment.decoder=\'{"kind":"interior","head":"both"}\''),
+        (
+            Instance(foreground="inside"),
+            "pairs",
+            'segment.decoder=\'{"kind":"instance","foreground":"mask"}\'',
+        ),
+        (Consensus(weights=(1, 2)), "affs", "none of them is what it reads, .* head 'occupancy'"),
         (Components(head="affs"), "affs", "holds affinities; take segment.decoder=watershed"),
         (Components(head="pairs"), "affs", "holds affinities; .* segment.affinities=pairs"),
         (

@@ -36,7 +36,7 @@ RULES = st.builds(
     always=st.one_of(st.none(), st.integers(0, 40)),
     least=st.integers(0, 8),
     one=st.sampled_from([0, 0.1, 0.29, 1 / 3, 0.4, 0.5, 1]),
-    both=st.sampled_from([0, 0.1, 0.2, 0.25, 0.3, 0.7, 1, 1.5]),
+    both=st.sampled_from([0, 0.1, 0.2, 0.25, 0.3, 0.7, 1]),
 )
 
 

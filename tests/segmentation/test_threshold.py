@@ -93,6 +93,13 @@ def test_what_is_no_matter(config, caplog, part, fields) -> None:
         ("evaluate", {"ignore": (0, 9)}, "evaluate.ignore: [0] there, [0, 9] asked for"),
         ("evaluate", {"region": ((0, 5),)}, "evaluate.region: [] there, [[0, 5]] asked for"),
         ("evaluate", {"use_mask": False}, "evaluate.use_mask: True there, False asked for"),
+        # what is not written is as usual
+        ("evaluate", {"metric": "cremi"}, "evaluate.metric: voi there, cremi asked for"),
+        (
+            "segment",
+            {"objects": {"min_size": 3}},
+            "segment.objects.min_size: 0 there, 3 asked for",
+        ),
     ],
 )
 def test_what_was_picked_otherwise_is_not_used(config, caplog, part, fields, said) -> None:
@@ -102,6 +109,16 @@ def test_what_was_picked_otherwise_is_not_used(config, caplog, part, fields, sai
         (evaluation_file(config), validation_file(config)), caplog.messages, strict=True
     )] == [True, True]  # fmt: skip
     assert "run `lsd evaluate` on validation volumes" in caplog.messages[0]
+
+
+def test_a_metric_that_is_not_written_is_named(config, caplog) -> None:
+    by_cremi = config.derive(evaluate={"metric": "cremi"})
+    content = json.loads(evaluation_file(config).read_text())
+    content["evaluate"] = by_cremi.evaluate.model_dump(mode="json")
+    _write(evaluation_file(config), content)
+    assert picked(config) == 0.4
+    [said] = caplog.messages
+    assert "evaluate.metric: cremi there, voi asked for; 0.4, of validation during" in said
 
 
 def test_blocks_are_nothing_to_the_validation_of_training(config, caplog) -> None:

@@ -4,17 +4,22 @@ import pytest
 from pydantic import ValidationError
 
 from config.config import config
+from lsd.cli.fields import sections
 from lsd.spec import (
     Affinities,
     Config,
     Dataset,
     Descriptors,
     Evaluate,
+    ForkMerge,
     Head,
+    Malis,
     Mask,
+    Mse,
     MutexWatershed,
     Network,
     Predict,
+    Rule,
     Segment,
     Simple,
     Stage,
@@ -101,6 +106,35 @@ from lsd.spec.mistakes import lines, suggestion
             lambda: Head(target=Affinities(), loss=3),
             "Head.loss: wants one of several kinds, so name it, as in 'mse' or {'kind': 'mse'}; "
             "got 3",
+        ),
+        (lambda: Rule(one=40), "Rule.one: input should be less than or equal to 1, got 40"),
+        (lambda: Rule(both=3), "Rule.both: input should be less than or equal to 1, got 3"),
+        (lambda: ForkMerge(factors=[]), "ForkMerge.factors: factors () add no branch to another"),
+        (lambda: ForkMerge(factors=0), "ForkMerge.factors: factors (0.0,) add no branch"),
+        *(
+            (
+                lambda kind=kind: Stage(
+                    name="x", heads={"affs": Head(target=Affinities())}, weighting=kind
+                ),
+                f"Stage: weighting '{kind}' weighs heads against each other, and stage 'x' has "
+                "one, affs; leave weighting out",
+            )
+            for kind in ("pcgrad", "project_auxiliary", "cosine_gate")
+        ),
+        # a loss that may hold another one
+        (lambda: Malis(weigth=1), "Malis: no field 'weigth'; did you mean 'weight'?"),
+        (lambda: Malis(dens=Mse()), "Malis: no field 'dens'; did you mean 'dense'?"),
+        (
+            lambda: Head(target=Affinities(), loss={"kind": "malis", "name": "y"}),
+            "Head.loss: no field 'name'; there are: kind, weight, dense",
+        ),
+        (
+            lambda: Head(target=Affinities(), loss={"kind": "malis", "dense": {"weigth": 1}}),
+            "Head.loss.dense: no field 'weigth'; did you mean 'weight'?",
+        ),
+        (
+            lambda: Head(target=Affinities(), balance=True),
+            "Head: no field 'balance'; did you mean 'loss.balance' or 'loss.dense.balance'?",
         ),
         (
             lambda: Head(target=Affinities(), loss="dcie"),
@@ -216,3 +250,10 @@ def test_the_same_mistake_twice_is_two() -> None:
 )
 def test_meant(name, deeper, says) -> None:
     assert suggestion(name, ["abc", "other"], deeper) == says
+
+
+@pytest.mark.parametrize("section", sections(), ids=lambda section: section.spec.__name__)
+def test_a_field_that_is_not_there_is_named_by_every_spec_of_a_config(section) -> None:
+    with pytest.raises(ValidationError) as error:
+        section.spec(zzz=1)
+    assert "no field 'zzz'; there are: " in "\n".join(lines(error.value))

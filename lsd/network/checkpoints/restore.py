@@ -185,4 +185,8 @@ def _what_there_is(config: Config) -> str:
             f"{', '.join(newest)}; repeat the overrides it was trained with, "
             f"or take -c {config_file(config)}"
         )
-    return f"train {config.name!r} first"
+    of_another = checkpoints(config.derive(name="OTHER"), config.variant.stages[-1].name)
+    return (
+        f"train {config.name!r} first, or take the network of another run, "
+        f"predict.checkpoint={of_another / files.BEST}"
+    )

@@ -27,6 +27,8 @@ from lsd.report.page.tables import Cell, Content, table
 from lsd.report.page.training import line
 from lsd.report.planes import box_of, planes
 from lsd.report.recorded import Recorded
+from lsd.spec import Config
+from lsd.spec.effect import written_out
 from lsd.spec.paths import report_file
 
 _STEPS = ("train", "predict", "segment", "evaluate")
@@ -255,5 +257,5 @@ def _differences(runs: Sequence[Recorded], names: Sequence[str]) -> str:
 
 
 def _config(run: Recorded) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(run.config.model_dump_json())
-    return content
+    # what is not written is told by its usual value
+    return written_out(json.loads(run.config.model_dump_json()), Config)

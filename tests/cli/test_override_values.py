@@ -1,0 +1,60 @@
+"""Values of overrides: as Python or as JSON writes them, and kinds that change."""
+
+from pathlib import Path
+
+import pytest
+
+from lsd import cli
+from lsd.spec import Malis, Mse
+
+CONFIG = Path(__file__).parents[2] / "config" / "config.py"
+
+
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        *(
+            (
+                f"variant.stages.0.heads.affs.loss={written}",
+                lambda c: c.variant.stages[0].heads["affs"].loss == Mse(balance=True),
+            )
+            for written in (
+                '{"kind": "mse", "balance": true, "channel_weights": null}',
+                "{'kind': 'mse', 'balance': True, 'channel_weights': None}",
+                "{'kind': 'mse', 'balance': true}",
+                '{"kind": "mse", "bal\\u0061nce": true}',
+            )
+        ),
+        ("segment.fragments={'in_xy': true}", lambda c: c.segment.fragments.in_xy),
+        # an open end, as in the config file and as JSON writes it
+        *(
+            (f"predict.region={written}", lambda c: c.predict.region == ((0, 5), (None, None)))
+            for written in ("[[0, 5], [null, null]]", "((0, 5), (none, None))")
+        ),
+        # braces that are no dictionary
+        ("seeds.located={volume}.csv", lambda c: c.seeds.located == "{volume}.csv"),
+        ("seeds.located={volume}", lambda c: c.seeds.located == "{volume}"),
+        # what only the kind of before has goes with it
+        (
+            "variant.stages.0.heads.affs.loss.kind=malis",
+            lambda c: c.variant.stages[0].heads["affs"].loss == Malis(),
+        ),
+    ],
+)
+def test_values(override, read) -> None:
+    assert read(cli.load(CONFIG, [override]))
+
+
+def test_a_mistake_in_json_is_named() -> None:
+    with pytest.raises(cli.ConfigError) as error:
+        cli.load(CONFIG, ['variant.stages.0.heads.affs.loss={"kind":"malis","weigth":1}'])
+    says = "variant.stages.0.heads.affs.loss: no field 'weigth'; did you mean 'weight'?"
+    assert str(error.value) == says
+
+
+def test_what_was_set_does_not_go_with_the_kind_of_before() -> None:
+    loss = "variant.stages.0.heads.affs.loss"
+    config = cli.load(CONFIG, [f"{loss}.weight=2", f"{loss}.kind=malis"])
+    assert config.variant.stages[0].heads["affs"].loss == Malis(weight=2)
+    with pytest.raises(cli.ConfigError, match=r"no field 'balance'; did you mean 'dense\."):
+        cli.load(CONFIG, [f"{loss}.balance=true", f"{loss}.kind=malis"])
