@@ -20,8 +20,8 @@ from lsd.report.exports.named import Pair, ends, id_of, refuse_unknown
 from lsd.report.images import ImageInput, image_at
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
-from lsd.spec import Volume
 from lsd.spec.corrections import Corrections
+from lsd.spec.in_code import as_code
 from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
@@ -96,12 +96,7 @@ def training_volume(volume: ExportedVolume) -> str:
         **{name: _without_truth(getattr(spec, name)) for name in ("voxel_size", "offset", "axes")},
         **dict.fromkeys(("unknown", "skeletons", "revision", "name")),
     )
-    said = [
-        f"{name}={value!r}"
-        for name, field in Volume.model_fields.items()
-        if (value := getattr(learnt, name)) != field.default or name == "raw"
-    ]
-    return f"Volume({', '.join(said)})"
+    return as_code(learnt, always=("raw",))
 
 
 def _without_truth(value: Any) -> Any:
