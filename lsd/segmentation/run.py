@@ -115,6 +115,7 @@ def segment_volume(task: Task, *, progress: Progress = log.info) -> Path:
 
 
 def _why_empty(task: Task) -> str:
-    inputs, settings = task.inputs, task.config.segment
+    # a threshold that was picked or asked for may be one of those of the config, or none of them
+    inputs, settings = task.inputs, task.config.segment.derive(thresholds=task.thresholds)
     mask = open_mask(inputs.mask, task.prediction)
     return why_no_segments(task.heads, decoder_of(settings), settings, mask=mask)

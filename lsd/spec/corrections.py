@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from lsd.spec.base import MOST_ID, Id, Spec
+from lsd.spec.mistakes import brief
 
 # nm, z y x, or y x
 Place = tuple[float, float, float] | tuple[float, float]
 # an id, or a place in it; 0 is where nothing is
 Named = Annotated[int, Field(gt=0, le=MOST_ID)] | Place
+
+
+def _two(value: Any, noun: str) -> Any:
+    """ValueError for what is no pair."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return value
+    raise ValueError(
+        f"a {noun} is two fragments, each an id or a place in it, as in [17, 23], got "
+        f"{brief(value)}"
+    )
+
+
+Join = Annotated[tuple[Named, Named], BeforeValidator(partial(_two, noun="join"))]
+Cut = Annotated[tuple[Named, Named], BeforeValidator(partial(_two, noun="cut"))]
 
 
 class Corrections(Spec):
@@ -31,8 +47,8 @@ class Corrections(Spec):
     margin:  voxels around what is trusted that are known too: that they are not of it
     """
 
-    joins: tuple[tuple[Named, Named], ...] = ()
-    cuts: tuple[tuple[Named, Named], ...] = ()
+    joins: tuple[Join, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     painted: Annotated[str, Field(min_length=1)] | None = None
     nothing: Id | None = None
     trusted: tuple[Named, ...] | None = None

@@ -74,7 +74,10 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             # pydantic counts what was right in it; what was not has a line of its own
             continue
-        where = place_of(spec, detail["loc"])
+        path = detail["loc"]
+        # of a tuple that is too short, the tuple is wrong, not what it lacks
+        is_short = detail["type"] == "missing" and isinstance(path[-1], int)
+        where = place_of(spec, path[:-1] if is_short else path)
         if detail["type"] == "tuple_type" and where.parts and isinstance(where.parts[-1], int):
             # numbers in the place of tuples are all wrong for one reason
             if where.parts[:-1] in flat:
@@ -189,6 +192,8 @@ def _message(detail: ErrorDetails, where: Place) -> str:
     if kind == UNKNOWN:
         owner = where.owner or BaseModel
         return unknown(str(where.parts[-1]), owner.model_fields, deeper(owner))
+    if kind == "missing" and isinstance(detail["loc"][-1], int):
+        return f"wants {_how_many(where)}, got {brief(value)}"
     if kind == "missing":
         return "it has no default, so give it"
     if kind in (EXPLAINED, "value_error"):
@@ -196,6 +201,12 @@ def _message(detail: ErrorDetails, where: Place) -> str:
     wanted = _wanted(detail)
     message = f"wants {wanted}" if wanted else f"{message[:1].lower()}{message[1:]}"
     return f"{message}{_way_out(detail, where)}, got {brief(value)}"
+
+
+def _how_many(where: Place) -> str:
+    """How many values a tuple of several has."""
+    counts = {len(get_args(kind)) for kind in where.types if get_origin(kind) is tuple}
+    return f"{' or '.join(map(str, sorted(counts)))} values" if counts else "more values"
 
 
 def _wanted(detail: ErrorDetails) -> str | None:

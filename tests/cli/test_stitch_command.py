@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from lsd.cli.commands.stitch import main
 from lsd.volumes.array import open_array
@@ -32,6 +33,21 @@ def folder(tmp_path) -> Path:
     for x in (0, 4, 20):
         np.save(tmp_path / "in" / f"b_z0_y0_x{x}.npy", block)
     return tmp_path
+
+
+def test_tiff_blocks_by_a_relative_path(folder, capsys, monkeypatch) -> None:
+    """As the guide has it."""
+    for file in (folder / "in").glob("*.npy"):
+        name = file.name.replace("b_", "block_").replace(".npy", ".tif")
+        tifffile.imwrite(file.with_name(name), np.load(file), photometric="minisblack")
+        file.unlink()
+    monkeypatch.chdir(folder)
+    pattern = "--pattern=block_z{z}_y{y}_x{x}.tif"
+    words = ("in/", "out.zarr", pattern, "--voxel-size=10,10,10")
+    assert "1 pair of them joined: 4 objects" in said(capsys, *words)
+    monkeypatch.chdir(folder.parent)
+    words = (folder / "in", folder / "out.zarr", *words[2:])
+    assert "labels: all done before" in said(capsys, *words)
 
 
 def test_from_a_folder_to_a_volume(folder, capsys) -> None:

@@ -6,6 +6,7 @@ from objects_run import make_config, read, smooth
 
 import lsd
 from lsd.notebook.heads import Heads
+from lsd.objects.run import locate
 from lsd.segmentation.objects import objects
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -129,7 +130,25 @@ def test_nothing_is_told(tmp_path, caplog) -> None:
             segment=config.segment.derive(objects={"min_size": 0}),
         )
     )
-    assert "is 0.247 at most, and the lowest of segment.thresholds is 0.5" in caplog.text
+    assert "is 0.247 at most, so no voxel reaches threshold 0.5, the one that was" in caplog.text
+
+
+def test_nothing_is_told_of_the_threshold_that_was_used(tmp_path, caplog) -> None:
+    """Which is not the lowest of the config's: there would be voxels at that one."""
+    dark = {"mask": smooth(0, 1, FLAT) // 4}
+    asked = {"decoder": Components(head="mask"), "objects": {"min_size": 0}}
+    config = make_config(
+        tmp_path, {"mask": HEADS["mask"][0]}, dark, segment={**asked, "thresholds": (0.1, 0.9)}
+    ).derive(locate={"threshold": 0.9})
+    locate(config)
+    [told] = [line for line in caplog.messages if "no objects" in line]
+    assert "is 0.247 at most, so no voxel reaches threshold 0.9, the one that was used" in told
+    assert "0.1" not in told
+    caplog.clear()
+    segment(config)
+    assert "no objects" not in caplog.text
+    segment(config.derive(segment={"thresholds": (0.4, 0.9)}))
+    assert "no voxel reaches threshold 0.4, the lowest that was used" in caplog.text
 
 
 def test_in_a_notebook() -> None:

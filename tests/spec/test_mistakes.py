@@ -29,6 +29,7 @@ from lsd.spec import (
     Volume,
 )
 from lsd.spec.collected import collecting
+from lsd.spec.corrections import Corrections
 from lsd.spec.mistakes import lines, suggestion
 
 
@@ -48,6 +49,22 @@ from lsd.spec.mistakes import lines, suggestion
         (lambda: Train(clip=0), "Train.clip: input should be greater than 0, or None, got 0"),
         (lambda: Train(threads=0), "Train.threads: input should be greater than 0, or None, got 0"),
         (lambda: Train(betas=0.9), "Train.betas: wants a tuple of 2, got 0.9"),
+        (lambda: Train(betas=(0.9,)), "Train.betas: wants 2 values, got (0.9,)"),
+        (lambda: Train(betas=()), "Train.betas: wants 2 values, got ()"),
+        (
+            lambda: Volume(path="a", raw="r", region=((0, 1), (2,))),
+            "Volume.region.1: wants 2 values, got (2,)",
+        ),
+        (
+            lambda: Corrections(joins=((11,), (3, (1.0, 2.0)))),
+            "Corrections.joins.0: a join is two fragments, each an id or a place in it, as in "
+            "[17, 23], got (11,)",
+        ),
+        (
+            lambda: Corrections(cuts=((1, 2), 11)),
+            "Corrections.cuts.1: a cut is two fragments, each an id or a place in it, as in "
+            "[17, 23], got 11",
+        ),
         (lambda: Train(iterations="many"), "Train.iterations: wants a whole number, got 'many'"),
         (lambda: Predict(shape=64), "Predict.shape: wants a tuple, as in (64, 64, 64), got 64"),
         (

@@ -139,7 +139,7 @@ def test_files_are_their_own_time_and_size(tmp_path, form) -> None:
             file["raw"] = data
             file["raw"].attrs["resolution"] = (4, 4, 4)
     else:
-        tifffile.imwrite(path, data)
+        tifffile.imwrite(path, data, photometric="minisblack")
     array = open_array(path, "raw" if form == "hdf5" else "", voxel_size=(4, 4, 4))
     before = ArrayState.of(array).content
     assert ArrayState.of(array).content == before
@@ -148,6 +148,34 @@ def test_files_are_their_own_time_and_size(tmp_path, form) -> None:
         opened.seek(-1, os.SEEK_END)
         opened.write(b"\1")
     assert ArrayState.of(array).content != before
+
+
+@pytest.mark.parametrize("form", ["npy", "tiff", "hdf5", "linked.hdf5"])
+def test_the_path_that_names_a_file_is_no_part_of_its_content(tmp_path, monkeypatch, form) -> None:
+    """A relative path, an absolute one, and one through a link name the same voxels."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    name, data = f"data.{form}", np.zeros((4, 5, 6), np.uint8)
+    path, inside = tmp_path / "in" / name, "raw" if form.endswith("hdf5") else ""
+    if form == "npy":
+        np.save(path, data)
+    elif form == "tiff":
+        tifffile.imwrite(path, data, photometric="minisblack")
+    else:
+        own = path.with_name("a.hdf5") if form.startswith("linked") else path
+        with h5py.File(own, "w") as file:
+            file["raw"] = data
+    if form.startswith("linked"):
+        # the file that it leads to comes first among absolute paths, and last among mixed ones
+        with h5py.File(path, "w") as file:
+            file["raw"] = h5py.ExternalLink("a.hdf5", "raw")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    contents = {
+        ArrayState.of(open_array(place / name, inside, voxel_size=(4, 4, 4))).content
+        for place in (Path("../in"), tmp_path / "in", tmp_path / "link")
+    }
+    assert len(contents) == 1
 
 
 def volume(tmp_path, **fields) -> Volume:

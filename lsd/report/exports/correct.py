@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ from lsd.report.exports.named import Pair, ends, id_of, refuse_unknown
 from lsd.report.images import ImageInput, image_at
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
-from lsd.spec import Volume
 from lsd.spec.corrections import Corrections
+from lsd.spec.in_code import as_code
 from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
@@ -29,6 +30,7 @@ from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array
 from lsd.volumes.units import agree, lengths
 
+log = logging.getLogger(__name__)
 # voxels that are written at once, along each axis
 _BLOCK = {2: 1024, 3: 128}
 
@@ -96,12 +98,7 @@ def training_volume(volume: ExportedVolume) -> str:
         **{name: _without_truth(getattr(spec, name)) for name in ("voxel_size", "offset", "axes")},
         **dict.fromkeys(("unknown", "skeletons", "revision", "name")),
     )
-    said = [
-        f"{name}={value!r}"
-        for name, field in Volume.model_fields.items()
-        if (value := getattr(learnt, name)) != field.default or name == "raw"
-    ]
-    return f"Volume({', '.join(said)})"
+    return as_code(learnt, always=("raw",))
 
 
 def _without_truth(value: Any) -> Any:
@@ -130,6 +127,12 @@ def _changed(volume: ExportedVolume, corrections: Corrections) -> Changed:
 
     names = joined([(part(one), part(other)) for one, other in joins])
     refuse_contradictions(cuts, {end: part(end) for pair in cuts for end in pair}, names)
+    for number, (one, other) in enumerate(joins):
+        if part(one) == part(other):
+            _tell_no_change(volume, f"joins.{number}", (one, other), "one segment")
+    for number, (one, other) in enumerate(cuts):
+        if _segment(volume, one) != _segment(volume, other):
+            _tell_no_change(volume, f"cuts.{number}", (one, other), "two segments")
     named = (
         [end for pair in (*joins, *cuts) for end in pair]
         if corrections.trusted is None
@@ -139,6 +142,15 @@ def _changed(volume: ExportedVolume, corrections: Corrections) -> Changed:
     return Changed(
         tuple(sorted(parts.items())), tuple(sorted(names.items())), tuple(sorted(trusted))
     )
+
+
+def _tell_no_change(volume: ExportedVolume, place: str, ends: Pair, of: str) -> None:
+    """Warns of a correction that may have been meant for other fragments."""
+    log.warning(
+        "%s: %s: fragments %d and %d are in %s already, so no label changes by it; are these the "
+        "fragments that were meant?",
+        volume.name, place, *ends, of,
+    )  # fmt: skip
 
 
 def _parts(volume: ExportedVolume, cuts: Sequence[Pair]) -> dict[int, int]:

@@ -22,15 +22,20 @@ from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import forget_other
 from lsd.blockwise.running.run import prepare, run
 from lsd.report.images import Image, images_of, segmentation_name
+from lsd.segmentation.on_disk.lists import SEGMENTATION
 from lsd.segmentation.on_disk.results import Results
 from lsd.segmentation.results import open_results
 from lsd.spec import Config, Workers
 from lsd.spec.exports import ExportFormat
 from lsd.spec.kinds import behaviour
+from lsd.spec.mistakes import did_you_mean
 from lsd.spec.paths import exported
+from lsd.system.commands import typed
 
 log = logging.getLogger(__name__)
 Format = TypeVar("Format", bound=ExportFormat)
+# names of images that any volume may have
+_USUAL = ("raw", "truth", "fragments", SEGMENTATION, "objects", "corrected")
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class ExportedVolume:
     def images(self) -> dict[str, Image]:
         """Those that are exported, by the names of their files."""
         return {
-            name: self.segmentation if name == "segmentation" else self.image(name)
+            name: self.segmentation if name == SEGMENTATION else self.image(name)
             for name in self.wanted
         }
 
@@ -118,12 +123,24 @@ class ExportedVolume:
         """One of its images.  Raises ValueError, with those that there are, where it is not
         whole."""
         if name not in self._there:
-            raise ValueError(
-                f"volume {self.name!r} has no {name!r} that is whole; there are: "
-                f"{', '.join(self._there)}; a threshold that is not among them is written by "
-                f"segmenting again with it in segment.thresholds"
-            )
+            raise ValueError(f"volume {self.name!r} {self._why_not(name)}")
         return self._there[name]
+
+    def has(self, name: str) -> bool:
+        """Whether there is an image of that name, and whole."""
+        return name == SEGMENTATION or name in self._there
+
+    def _why_not(self, name: str) -> str:
+        """Why there is no image of that name, with the way out."""
+        told = f"has no {name!r} that is whole; there are: {', '.join(self._there)}"
+        if name.startswith(SEGMENTATION):
+            return (
+                f"{told}; a threshold that is not among them is written by segmenting again with "
+                f"it in segment.thresholds"
+            )
+        if name == "corrected":
+            return f"{told}; it is made with {typed('correct')}"
+        return f"{told}{did_you_mean(name, {*self._there, *_USUAL} - {name})}"
 
 
 class Exporter(ABC, Generic[Format]):

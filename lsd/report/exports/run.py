@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lsd.blockwise.running.checked import check_workers
@@ -26,15 +26,33 @@ def export(
     Blocks are done by settings.workers, and what is done stays done: stopped, the same call goes
     on.  progress: called with a line about what was done.
     Raises ValueError where a volume has no segmentation, or one that is not what the config would
-    give, where no threshold is named or picked, and there are several, and where one is named of a
-    decoder that has none; BlocksFailed where blocks failed.
+    give, or not all images that are asked for, where no threshold is named or picked, and there are
+    several, and where one is named of a decoder that has none; BlocksFailed where blocks failed.
     """
+    volumes = exported_volumes(config, settings, progress=progress)
+    _check_images(volumes, settings.images)
     return [
         file
-        for volume in exported_volumes(config, settings, progress=progress)
+        for volume in volumes
         for spec in settings.formats
         for file in exporter_of(spec).write(volume)
     ]
+
+
+def _check_images(volumes: Sequence[ExportedVolume], images: Sequence[str]) -> None:
+    """Raises ValueError where one of several volumes has no such image, before any is exported."""
+    for name in images:
+        with_it = [volume.name for volume in volumes if volume.has(name)]
+        without = [volume for volume in volumes if volume.name not in with_it]
+        if with_it and without:
+            raise ValueError(
+                f"of the volumes that are exported, {', '.join(with_it)} "
+                f"{'has' if len(with_it) == 1 else 'have'} {name!r}, and "
+                f"{', '.join(volume.name for volume in without)} not; export those that have it, "
+                f"with the volumes (--volumes) {','.join(with_it)}, or leave {name!r} out"
+            )
+        for volume in without:
+            volume.image(name)
 
 
 def exported_volumes(

@@ -125,7 +125,8 @@ class DecoderKind(ABC):
         return np.asarray(np.max(highest, axis=0))
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
-        """Why nothing came out, in a few words with the way out."""
+        """Why nothing came out, in a few words with the way out; settings: with the thresholds that
+        were used."""
         return (
             f"what was predicted lies in {values.low:.3g}..{values.high:.3g}; see segment.decoder"
         )

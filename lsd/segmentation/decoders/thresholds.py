@@ -269,9 +269,11 @@ class ThresholdDecoder(DecoderKind):
         """Nothing is inside, or nothing was kept."""
         lowest = min(settings.thresholds)
         if values.strongest < lowest:
+            which = "the lowest" if len(settings.thresholds) > 1 else "the one"
             return (
-                f"the foreground, of 0..1, is {values.strongest:.3g} at most, and the lowest of "
-                f"segment.thresholds is {lowest:g}; name lower ones, or train longer"
+                f"the foreground, of 0..1, is {values.strongest:.3g} at most, so no voxel reaches "
+                f"threshold {lowest:g}, {which} that was used; use a lower one "
+                f"(segment.thresholds, of located objects locate.threshold), or train longer"
             )
         return (
             f"the foreground reaches {values.strongest:.3g}, so there are voxels at threshold "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from array import array as integers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -75,7 +75,7 @@ class FileArray(HandedOut):
 
         By default sizes and times of its files: a change anywhere in them counts.
         """
-        yield stamps(self.files)
+        yield stamps(each_once(self.files))
 
     @property
     def fill(self) -> Any:
@@ -211,6 +211,12 @@ def check_map(values: Any) -> None:
 def without_indexed(data: NDArray[Any], slices: Slices) -> NDArray[Any]:
     """`data` of the bounds of `slices` without the axes of which `slices` name one voxel."""
     return np.asarray(data[tuple(slice(None) if isinstance(part, slice) else 0 for part in slices)])
+
+
+def each_once(files: Iterable[str]) -> list[str]:
+    """The files, each once and in one order, whatever paths name them: relative ones, absolute
+    ones, or links."""
+    return sorted({os.path.realpath(file) for file in files})
 
 
 def stamps(files: Sequence[str]) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lsd.spec.formats import Hdf5
 from lsd.volumes.attributes import KEYS, completed, from_attributes
-from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, stamps
+from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, each_once, stamps
 from lsd.volumes.metadata import Statement
 from lsd.volumes.metadata_values import unreadable
 
@@ -85,7 +85,7 @@ class Hdf5Array(FileArray):
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Size and time of all files that it takes voxels from."""
-        yield stamps(sorted({str(self.path), *files(self.values)}))
+        yield stamps(each_once({str(self.path), *files(self.values)}))
 
     def stored_chunks(self) -> Iterator[Chunk] | None:
         """As HDF5 lists them; a dataset without chunks is written whole or not at all."""

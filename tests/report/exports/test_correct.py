@@ -14,11 +14,12 @@ from lsd.cli.commands.export import main as export_main
 from lsd.prediction.config_file import keep_config
 from lsd.report.corrected import standing_of_corrected
 from lsd.report.exports.correct import correct, training_volume
+from lsd.report.exports.exporter import ExportedVolume, Running
 from lsd.report.exports.run import export, exported_volumes
 from lsd.segmentation.made_from import SAME
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.run import segment
-from lsd.spec import Volume
+from lsd.spec import Images, Sharpen, Somata, Split, Synthetic, Volume
 from lsd.spec.corrections import Corrections
 from lsd.spec.exports import Export, Precomputed
 from lsd.spec.paths import corrected, run_folder, segmentation
@@ -235,6 +236,30 @@ def test_what_is_said_of_raw_is_said_to_train_on_it(config) -> None:
         voxel_size={"raw": (40, 4.5, 4)},
         revision=None,
         name=None,
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"synthetic": Synthetic(shape=(32, 32, 32), seed=3)},
+        {"synthetic": Synthetic(kind="anisotropic", voxel_size=(40, 4, 4))},
+        {"synthetic": Somata(fraction=0.05), "raw": "volumes/raw"},
+        {"path": "data.zarr", "sharpen": Sharpen()},
+        {"images": Images(images="*/a/*.tif", split=Split(by="folder"))},
+    ],
+)
+def test_what_is_printed_stands_in_a_config(config, fields) -> None:
+    """Which imports the names of `lsd.spec`, and no others."""
+    said = Volume(**fields)
+    told = config.derive(dataset={"validate": (said.derive(name=VOLUME),)})
+    running = Running(VOLUME, told.segment.workers, print)
+    volume = ExportedVolume(config=told, wanted=(), threshold=THRESHOLD, running=running)
+    names = {}
+    exec("from lsd.spec import *", names)
+    container = corrected(told, VOLUME)
+    assert eval(training_volume(volume), names) == said.derive(
+        labels=f"{container}:labels", labels_mask=f"{container}:labels_mask"
     )
 
 
