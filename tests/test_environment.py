@@ -38,7 +38,8 @@ class Checkout:
         for name in ("Makefile", "setup.py", "constraints.txt", ".ci/environment.sh"):
             shutil.copy2(ROOT / name, self.folder / name)
         self.path.mkdir()
-        for tool in ["sh", "dirname", "cat", "find", "head", "ls", "rm", "cp", "mkdir", "touch", "uname"]:
+        tools = ["sh", "dirname", "cat", "find", "head", "ls", "rm", "cp", "mkdir", "touch", "uname"]
+        for tool in tools:
             (self.path / tool).symlink_to(shutil.which(tool) or "")
 
     def interpreter(self, name: str, version: str, *, venv: bool = True) -> Path:

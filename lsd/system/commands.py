@@ -21,6 +21,12 @@ SCRIPTS = {
     "stitch": "stitch.py",
     "blocks": "blocks.py",
     "density": "density.py",
+    "report": "report.py",
+    "view": "view.py",
+    "export": "export.py",
+    "correct": "correct.py",
+    "sweep": "sweep.py",
+    "fetch": "fetch.py",
 }
 # the folder of the scripts, as it was typed, for processes that the run starts; empty: none is used
 _VARIABLE = "LSD_SCRIPTS"
