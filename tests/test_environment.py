@@ -38,8 +38,8 @@ class Checkout:
         for name in ("Makefile", "setup.py", "constraints.txt", ".ci/environment.sh"):
             shutil.copy2(ROOT / name, self.folder / name)
         self.path.mkdir()
-        tools = ["sh", "dirname", "cat", "find", "head", "ls", "rm", "cp", "mkdir", "touch", "uname"]
-        for tool in tools:
+        files = ("rm", "cp", "mkdir", "touch")
+        for tool in ("sh", "dirname", "cat", "find", "head", "ls", "uname", *files):
             (self.path / tool).symlink_to(shutil.which(tool) or "")
 
     def interpreter(self, name: str, version: str, *, venv: bool = True) -> Path:
