@@ -175,11 +175,11 @@ def test_of_checkouts_that_share_an_environment_the_one_at_work_is_imported(
 ) -> None:
     """And that of a checkout that was moved."""
     checkout.interpreter("python3.11", "3.11")
-    shared = f"VENV={tmp_path / 'shared'}"
-    succeeds(checkout.setup(shared))
+    common = f"VENV={tmp_path / 'common'}"
+    succeeds(checkout.setup(common))
     checkout.folder = checkout.folder.rename(tmp_path / "elsewhere")
     for installs in (True, False):
-        succeeds(checkout.setup(shared))
+        succeeds(checkout.setup(common))
         assert ("-e" in checkout.asked.read_text()) == installs
 
 
