@@ -77,7 +77,7 @@ class MinCutMetric(Score):
         "merges": "joins",
     }
     definitions: ClassVar[Mapping[str, str]] = {
-        "mcm": "Edits that would repair the segmentation along skeletons: splits and merges.",
+        "mcm": "Edits that would repair the segmentation along skeletons: cuts and joins.",
         "splits": "Cuts of the region graph until no segment holds two skeletons, each the "
         "cheapest.",
         "merges": "Joins of parts after all cuts, so that each skeleton lies in one.",
@@ -133,6 +133,6 @@ class MinCutMetric(Score):
 
     def __str__(self) -> str:
         return (
-            f"MCM {self.mcm}: {self.splits} splits + {self.merges} merges; "
+            f"MCM {self.mcm}: {self.splits} cuts + {self.merges} joins; "
             f"{self.unsplittable} fragments hold several skeletons"
         )

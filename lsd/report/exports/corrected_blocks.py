@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lsd.blockwise.on_disk.grid import Block
-from lsd.blockwise.on_disk.job import Job, Version
+from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
 from lsd.report.images import ImageInput
 from lsd.spec.effect import Wording
@@ -31,7 +31,6 @@ class CorrectedJob(Job):
     made_from: digests of the steps that wrote the segmentation, by their names
     """
 
-    version: Version = 2
     segmentation: ImageInput
     fragments: ImageInput | None = None
     painted: ImageInput | None = None
