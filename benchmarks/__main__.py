@@ -3,8 +3,7 @@ and .md.
 
 A benchmark is a module here with `run() -> dict`, whose "ratio" says how many times faster than its
 peer ours is, and a `main`.  `python -m benchmarks compare CHECKOUT`, `python -m benchmarks accuracy
-KIND`, `python -m benchmarks error_map`, `.. doubts` and `python -m benchmarks gpu` are other
-matters, see there.
+KIND`, `.. error_map`, `.. doubts`, `.. somata` and `.. gpu` are other matters, see there.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, doubts, error_map, gpu
+from benchmarks import accuracy, compare, doubts, error_map, gpu, somata
 
 # at least this many times as fast as the peer; None: it has no peer
 WANTED: dict[str, int | None] = {
@@ -49,6 +48,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "accuracy": accuracy.main,
     "error_map": error_map.main,
     "doubts": doubts.main,
+    "somata": somata.main,
     "gpu": gpu.main,
 }
 RESULTS = Path(__file__).parent / "results"

@@ -124,10 +124,15 @@ def _at_random(
 
 def arguments(words: list[str], option: str) -> tuple[Config, str | None]:
     """The config that the words name, and the value of an option, None where it is not there."""
-    taken: dict[str, str] = {}
-    for name in ("-c", option):
-        if name in words[:-1]:
-            place = words.index(name)
-            taken[name] = words[place + 1]
-            del words[place : place + 2]
-    return load(Path(taken.get("-c", "config/config.py")), words), taken.get(option)
+    path, value = taken(words, "-c"), taken(words, option)
+    return load(Path(path or "config/config.py"), words), value
+
+
+def taken(words: list[str], option: str) -> str | None:
+    """Takes an option and its value out of the words; None where it is not there."""
+    if option not in words[:-1]:
+        return None
+    place = words.index(option)
+    value = words[place + 1]
+    del words[place : place + 2]
+    return value
