@@ -8,6 +8,7 @@ likewise; see `Step.digest`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,15 +71,30 @@ def standing(config: Config, volume: str, noted: Any) -> Standing:
     """
     if not _is_whole(noted):
         return _unknown("it does not note which segmentation it is of, as earlier versions did not")
+    kind = made_anew(config, volume, {kind: each.values() for kind, each in noted.items()})
+    if kind is not None:
+        return remade(kind, " and ".join(map(typed, _COMMANDS[kind])))
+    return _edits(config, volume, noted)
+
+
+def made_anew(config: Config, volume: str, noted: Mapping[str, Iterable[str]]) -> str | None:
+    """Which of "segmentation", "objects" and "prediction" of a volume is another one by now; None:
+    none of them.  What was deleted since is compared with nothing.
+
+    noted: digests of steps that something was made of, by where these lie
+    """
     for kind, container_of in _CONTAINERS.items():
         container = container_of(config, volume)
-        if kind not in noted or not container.exists():
-            continue
-        if any(_digest(container, name) != digest for name, digest in noted[kind].items()):
-            way_out = " and ".join(map(typed, _COMMANDS[kind]))
-            plural = "were" if kind == "objects" else "was"
-            return Standing(True, f"the {kind} {plural} made anew since", way_out)
-    return _edits(config, volume, noted)
+        if container.exists() and not {*noted.get(kind, ())} <= _there(container):
+            return kind
+    return None
+
+
+def remade(kind: str, way_out: str) -> Standing:
+    """Of what is of another one of these (see `made_anew`)."""
+    return Standing(
+        True, f"the {kind} {'were' if kind == 'objects' else 'was'} made anew since", way_out
+    )
 
 
 def others(config: Config, noted: Mapping[str, Any], volumes: Iterable[str]) -> list[str]:
@@ -127,9 +143,10 @@ def _digests(steps: Iterable[Step]) -> dict[str, str]:
     return {step.name: step.digest for step in steps}
 
 
-def _digest(container: Path, name: str) -> str:
-    """Of a step on disk; "" where there is none that can be read."""
-    try:
-        return load_step(step_folder(container, name)).digest
-    except ValueError:
-        return ""
+def _there(container: Path) -> set[str]:
+    """Of the steps of a container that can be read."""
+    found = set()
+    for path in step_folder(container, "").glob("*/step.json"):
+        with suppress(ValueError):
+            found.add(load_step(path.parent).digest)
+    return found

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.step import load_step, step_folder
-from lsd.blockwise.on_disk.written import steps_of
 from lsd.evaluation.error_map.blocks import ARRAY
-from lsd.segmentation.made_from import SAME, Standing
+from lsd.segmentation.made_from import SAME, Standing, made_anew, remade
 from lsd.spec import Config, paths
 from lsd.system.commands import typed
 
@@ -22,17 +20,9 @@ def standing_of_map(config: Config, volume: str) -> Standing:
     if not (folder / "step.json").exists():
         return Standing(False, "the map that they are of is gone, which would tell", way_out)
     inputs = load_step(folder).job.fingerprint()
-    for kind, container, digests in (
-        ("segmentation", paths.segmentation(config, volume), {*_of_segments(inputs)}),
-        ("prediction", paths.prediction(config, volume), {*_made_from(inputs.get("head"))}),
-    ):
-        if container.exists() and not digests <= {*_there(container)}:
-            return Standing(True, f"the {kind} was made anew since", way_out)
-    return SAME
-
-
-def _there(container: Path) -> Iterator[str]:
-    return (step.digest for step in steps_of(container))
+    noted = {"segmentation": _of_segments(inputs), "prediction": _made_from(inputs.get("head"))}
+    kind = made_anew(config, volume, noted)
+    return SAME if kind is None else remade(kind, way_out)
 
 
 def _of_segments(inputs: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lsd.report.exports.exporter import ExportedVolume
 from lsd.segmentation.on_disk.results import Segmented, pieces
-from lsd.segmentation.on_disk.tables import Table
 from lsd.spec.corrections import Corrections, Named
 from lsd.volumes.units import whole_voxels
 
@@ -112,18 +111,9 @@ def _missing(segmented: Segmented, ids: NDArray[np.uint64]) -> NDArray[np.uint64
     """Those that are none of the array's, ascending; where no table tells, the array is looked
     through until all are found."""
     if segmented.table is not None:
-        is_there = [_has(segmented.table, one) for one in ids]
-        return ids[~np.array(is_there, np.bool_)]
+        return ids[~segmented.table.places.hold(ids)]
     for roi in pieces(segmented.array.roi):
         if not len(ids):
             break
         ids = np.setdiff1d(ids, segmented.array.read(roi).astype(np.uint64, copy=False))
     return ids
-
-
-def _has(table: Table, fragment: np.uint64) -> bool:
-    try:
-        table.places.place_of(np.array([fragment]))
-    except ValueError:
-        return False
-    return True

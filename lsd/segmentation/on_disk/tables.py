@@ -72,18 +72,27 @@ class FragmentPlaces:
 
     def place_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         """Places of fragments (not 0).  Raises ValueError for an id that is none of them."""
+        places = self._places(ids)
+        if (places < 0).any():
+            raise ValueError(
+                f"fragment {np.asarray(ids)[places < 0][0]} is none of the {len(self)} there are; "
+                f"are they of another run?"
+            )
+        return places
+
+    def hold(self, ids: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether each id is that of a fragment."""
+        return self._places(ids) >= 0
+
+    def _places(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """-1 for an id that is none."""
         ids = np.asarray(ids, dtype=np.uint64)
         block = (ids - np.uint64(1)) // np.uint64(self.apart)
         inside = (ids > 0) & (block < len(self.first) - 1)
         block = np.where(inside, block, 0).astype(np.int64)
         within = (ids - np.uint64(1)) % np.uint64(self.apart)
         inside &= within < (self.first[block + 1] - self.first[block]).astype(np.uint64)
-        if not inside.all():
-            raise ValueError(
-                f"fragment {ids[~inside][0]} is none of the {len(self)} there are; are they of "
-                f"another run?"
-            )
-        return np.asarray(self.first[block] + within.astype(np.int64))
+        return np.where(inside, self.first[block] + within.astype(np.int64), -1)
 
 
 @dataclass(frozen=True, eq=False)
