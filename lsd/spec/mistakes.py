@@ -190,8 +190,12 @@ def _message(detail: ErrorDetails, where: Place) -> str:
     if kind == UNKNOWN and detail["msg"].startswith("no field"):
         return message
     if kind == UNKNOWN:
-        owner = where.owner or BaseModel
-        return unknown(str(where.parts[-1]), owner.model_fields, deeper(owner))
+        owner, name = where.owner or BaseModel, str(where.parts[-1])
+        return (
+            f"no field {name!r}; in code, a field of another one is given as {_nested(name)}"
+            if name in deeper(owner)
+            else unknown(name, owner.model_fields, deeper(owner))
+        )
     if kind == "missing" and isinstance(detail["loc"][-1], int):
         return f"wants {_how_many(where)}, got {brief(value)}"
     if kind == "missing":
@@ -201,6 +205,15 @@ def _message(detail: ErrorDetails, where: Place) -> str:
     wanted = _wanted(detail)
     message = f"wants {wanted}" if wanted else f"{message[:1].lower()}{message[1:]}"
     return f"{message}{_way_out(detail, where)}, got {brief(value)}"
+
+
+def _nested(name: str) -> str:
+    """As in train={'schedule': {'kind': ..}}, of a dotted name."""
+    first, *others = name.split(".")
+    inner = ".."
+    for other in reversed(others):
+        inner = f"{{{other!r}: {inner}}}"
+    return f"{first}={inner}"
 
 
 def _how_many(where: Place) -> str:

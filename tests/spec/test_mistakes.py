@@ -43,6 +43,11 @@ from lsd.spec.mistakes import lines, suggestion
             "'decoder.threshold' or 'fragments.threshold'?",
         ),
         (
+            lambda: Train().derive(**{"schedule.kind": "cosine"}),
+            "Train: no field 'schedule.kind'; in code, a field of another one is given as "
+            "schedule={'kind': ..}",
+        ),
+        (
             lambda: Train(validate_every=None),
             "Train.validate_every: wants a whole number, 0 for none or never, got None",
         ),
