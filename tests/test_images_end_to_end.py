@@ -209,6 +209,7 @@ def dry_run(command: str, made: Config, root: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_no_list(tmp_path) -> None:
     root = write_blobs(tmp_path)
     said = dry_run("train", config(root, train={"workers": 0}), root)

@@ -29,6 +29,7 @@ def batches(folder, *, dims=3, augment=(), workers=0, count=3):
         return [next(iterator) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dims", [2, 3])
 def test_workers_make_the_same_batches(tmp_path, dims) -> None:
     augment = (Elastic(jitter=(1, 1, 1)), Zoom(), Simple(), Gamma(), Noise())
@@ -72,6 +73,7 @@ def test_one_warp_holds_it_with_others() -> None:
     assert node.every == 8, "the finest of them"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dims", "workers"), [(2, 0), (3, 2)])
 def test_training_goes_on_where_it_was(tmp_path, dims, workers) -> None:
     augment = (Zoom(), Simple(), Gamma())

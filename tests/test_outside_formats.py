@@ -82,6 +82,7 @@ def test_arrays_are_read_like_any_other(slabs, archive):
     np.testing.assert_array_equal(labels.read(labels.roi), LABELS)
 
 
+@pytest.mark.slow
 def test_a_volume_of_theirs_is_trained_on_and_predicted(volume, tmp_path):
     config = Config(
         imports="kinds_outside.formats",

@@ -57,9 +57,10 @@ def test_its_parameter_is_trained_and_lies_in_checkpoints(tmp_path) -> None:
     assert from_checkpoint(paths.checkpoints(run, "main") / "best.pt").losses[KEY] == average
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "extra",
-    [{}, pytest.param({"workers": 1, "accumulate": 2, "clip": 0.05}, marks=pytest.mark.slow)],
+    [{}, {"workers": 1, "accumulate": 2, "clip": 0.05}],
     ids=["alone", "with workers"],
 )
 def test_stopped_and_gone_on_with_equals_uninterrupted(tmp_path, extra) -> None:

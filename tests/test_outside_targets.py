@@ -54,6 +54,7 @@ def trained(request, tmp_path_factory):
     return config, train(config, progress=False)
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted(trained) -> None:
     config, path = trained
     whole = checkpoint.load(path.parents[2] / "shape/checkpoints" / path.name)["model"]
@@ -69,6 +70,7 @@ def test_resumed_equals_uninterrupted(trained) -> None:
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_predicted_here_and_by_workers(trained) -> None:
     config, path = trained
     dims = config.network.dims

@@ -76,6 +76,7 @@ def _config(folder) -> Config:
     )
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_predicts_in_blocks_what_it_predicts_of_the_whole(tmp_path):
     config = _config(tmp_path)
     restored = from_checkpoint(train(config, progress=False))

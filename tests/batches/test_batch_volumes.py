@@ -19,6 +19,7 @@ def root(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_raw_smaller_than_a_sample_is_told_or_refused(root, caplog) -> None:
     """Volumes are 40x44x48: a sample as large as that is nothing to tell, one voxel more is, along
     one axis or all."""

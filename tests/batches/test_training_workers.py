@@ -176,6 +176,7 @@ def freezing(_):
     return make
 
 
+@pytest.mark.faults
 def test_frozen_processes_are_not_waited_for_once_training_is_to_stop():
     """And all of them are killed in the time of one."""
     stop, began = [], time.monotonic()

@@ -18,17 +18,14 @@ from lsd.blockwise.running.run import run
 from lsd.spec import Workers
 from lsd.system.process import descendants, kill, started
 
-pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc"),
+]
 # seconds in which a run that is told to end has ended
 SOON = 25
 LAUNCHES = {"here": None, "sh": "sh -c {quoted}", "slurm": "slurm", "lsf": "lsf"}
-every_way = pytest.mark.parametrize(
-    "launch",
-    [
-        pytest.param(value, id=name, marks=[pytest.mark.slow] if value else [])
-        for name, value in LAUNCHES.items()
-    ],
-)
+every_way = pytest.mark.parametrize("launch", LAUNCHES.values(), ids=LAUNCHES)
 
 
 def frozen(folder: Path) -> list[int]:
@@ -106,7 +103,6 @@ def test_a_frozen_worker_is_replaced_and_ended(tmp_path, cluster, launch, when) 
     assert list(made.container.rglob("*.partial")) == []
 
 
-@pytest.mark.slow
 def test_it_is_ended_when_its_time_is_over_and_not_later(tmp_path) -> None:
     """It holds memory, and a place on a GPU."""
     made = step(tmp_path, wrong={3: "freeze"}, seconds=1.5)

@@ -48,6 +48,7 @@ def test_slurm(tmp_path, cluster) -> None:
     assert jobs(made) == []
 
 
+@pytest.mark.faults
 def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     cluster.hold(101)
     made = step(tmp_path)
@@ -76,6 +77,7 @@ def test_lsf_where_a_job_never_starts(tmp_path, cluster) -> None:
     assert not cluster.running()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("number", "workers"),
     [(signal.SIGINT, SLURM), (signal.SIGTERM, LSF)],
@@ -95,6 +97,7 @@ def test_an_interrupted_driver_cancels_its_jobs(tmp_path, cluster, number, worke
     assert jobs(made) == []
 
 
+@pytest.mark.faults
 def test_jobs_of_a_killed_driver_are_cancelled_by_who_waits_for_them(tmp_path, cluster) -> None:
     cluster.hold(101)
     made = step(tmp_path, seconds=0.5)

@@ -81,6 +81,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path) -> None:
     check(made)
 
 
+@pytest.mark.faults
 def test_a_block_that_hangs_is_given_up(tmp_path) -> None:
     made = step(tmp_path, wrong={3: "hang"})
     with pytest.raises(BlocksFailed, match=r"1 of 24 (.|\n)*block 3 .*took too long"):

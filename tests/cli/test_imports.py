@@ -101,6 +101,7 @@ def test_every_command_from_any_folder(folder) -> None:
     )
 
 
+@pytest.mark.slow
 def test_they_are_named_on_the_command_line(folder) -> None:
     """For a config that does not name them, and a checkpoint that needs them."""
     project = folder / "project"

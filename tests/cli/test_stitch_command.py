@@ -112,6 +112,7 @@ def test_an_output_that_is_in_the_way_or_cannot_be_written(folder, capsys) -> No
     assert "mend that, or name another output\n" in errors
 
 
+@pytest.mark.slow
 def test_the_script_and_the_help(folder) -> None:
     words = [str(folder / "in"), str(folder / "out.zarr"), "--voxel-size=4,4,4", "--levels=2"]
     for program in (["stitch.py"], ["-m", "lsd", "stitch"]):

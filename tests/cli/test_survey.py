@@ -118,6 +118,7 @@ def test_a_scale_of_other_axes_is_refused_before_the_volume_is_made(config) -> N
         said("train", flat)
 
 
+@pytest.mark.slow
 def test_a_run_from_its_begin_to_its_end(config, tmp_path) -> None:
     trained(config.derive(train={"iterations": 2}), progress=False)
     text = said("train", config)

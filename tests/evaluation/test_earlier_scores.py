@@ -21,6 +21,7 @@ from lsd.spec import (
 from lsd.spec.paths import evaluation_file, prediction
 
 
+@pytest.mark.slow
 def test_earlier_scores_are_kept_and_named(config) -> None:
     folder, told = evaluation_file(config).parent, []
     evaluate(config, progress=told.append)

@@ -76,6 +76,7 @@ def config(tmp_path_factory) -> Config:
     return config
 
 
+@pytest.mark.slow
 def test_validation_picks_by_what_was_found(config) -> None:
     """The score of the checkpoint that is kept is that of what it predicts, on disk."""
     name = "synthetic_validate"

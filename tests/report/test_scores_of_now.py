@@ -48,6 +48,7 @@ def otherwise(config):
     return config.derive(segment={"fragments": {"in_xy": False, "min_seed_distance": 2}})
 
 
+@pytest.mark.slow
 def test_a_setting_is_changed_and_all_is_segmented_anew(tmp_path) -> None:
     config, before, _ = make(tmp_path)
     assert all(shown(page_of(config)))

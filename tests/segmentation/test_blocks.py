@@ -50,6 +50,7 @@ def test_one_block_is_the_whole(tmp_path, way, with_mask) -> None:
     assert len(np.unique(expected.segmentation(0.28))) < len(np.unique(expected.fragments))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from(sorted(WAYS)),

@@ -23,6 +23,7 @@ def test_shares_are_a_batch_and_differ_by_one_sample(size, samples) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_samples_are_the_same_whoever_makes_them(tmp_path, workers) -> None:
     run = config(tmp_path, "mtlsd", batch_size=3, workers=workers)

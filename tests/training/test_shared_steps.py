@@ -13,6 +13,7 @@ from tiny_run import config
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 PROGRAM = "import sys, shared_steps; shared_steps.main(sys.argv[1], int(sys.argv[2]))"
+pytestmark = pytest.mark.slow
 # seconds that three processes may take
 PATIENCE = 500
 
