@@ -19,7 +19,7 @@ from lsd.report.exports.exporter import ExportedVolume
 from lsd.report.exports.graph import fragments_of
 from lsd.report.exports.named import Pair, ends, id_of, refuse_unknown
 from lsd.report.images import ImageInput, image_at
-from lsd.segmentation.on_disk.results import Results
+from lsd.segmentation.on_disk.results import Results, pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
 from lsd.spec.corrections import Corrections
 from lsd.spec.in_code import as_code
@@ -208,11 +208,18 @@ def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | N
             f"{image.array.name} does not say where it lies, and the segmentation begins at "
             f"{begin} nm; state its offset, in zarr and HDF5 an attribute `offset`, nm, z y x"
         )
-    if not image.array.on_grid(array.remainder).roi.intersects(array.roi):
+    there = image.array.on_grid(array.remainder)
+    if not there.roi.intersects(array.roi):
         raise ValueError(
             f"{image.array.name} covers {text(image.array.roi)}, the segmentation "
             f"{text(array.roi)}; correct its offset, nm, z y x"
         )
+    if not any(there.read(roi).any() for roi in pieces(there.roi.intersect(array.roi))):
+        log.warning(
+            "%s: painted: %s is 0 throughout the segmentation, so no label changes by it; is it "
+            "the array that was meant?",
+            volume.name, image.array.name,
+        )  # fmt: skip
     return image.as_input()
 
 
