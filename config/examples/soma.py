@@ -64,12 +64,13 @@ def network(side: int, context: int, fold: int) -> Network:
 
 
 TRAINING = Train(
-    iterations=300,
-    learning_rate=1e-3,
-    schedule=Schedule(kind="cosine", warmup=20),
+    iterations=600,
+    learning_rate=2e-3,
+    schedule=Schedule(kind="cosine", warmup=50),
     precision="auto",
-    ema=0.98,
-    validate_every=150,
+    channels_last=True,
+    ema=0.99,
+    validate_every=300,
     workers=1,
 )
 
@@ -95,7 +96,7 @@ config = Config(
     dataset=Dataset(train=TRAIN, validate=VALIDATE, test=TEST, augment=AUGMENTATIONS["light"]),
     variant=one(outline=Head(target=InteriorBoundary(width=2), loss=Bce(balance=True))),
     network=network(80, context=16, fold=2),
-    train=TRAINING.derive(sampling=AroundObjects(min_size=SMALLEST)),
+    train=TRAINING.derive(iterations=1200, sampling=AroundObjects(min_size=SMALLEST)),
     # interiors hang together; the boundary, as wide, grows back
     segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),
     seeds=Seeds(
