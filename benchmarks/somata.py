@@ -72,12 +72,13 @@ def run(coarse: Config, fine: Config, *, side: int, part: int) -> dict[str, Any]
     made = TEST.synthetic
     assert made is not None, "it is made up"
     test = TEST.derive(synthetic=made.derive(shape=(side,) * 3, fraction=FRACTION), name="test")
-    both = [
+    found: dict[str, Any] = {
+        f"training {each.name}, s": _seconds(train, each) for each in (coarse, fine)
+    }
+    locating, outlining = (
         config.derive(dataset={"test": volume}, predict={"volumes": ("test",)})
         for config, volume in ((coarse, coarsely(test)), (fine, test))
-    ]
-    found: dict[str, Any] = {f"training {each.name}, s": _seconds(train, each) for each in both}
-    locating, outlining = both
+    )
     outlining = outlining.derive(seeds={"locator": str(run_folder(locating)), "block": BLOCK})
     # which makes it: no part of what is timed
     truth = _open(outlining)
