@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.blockwise.on_disk.grid import Block, Grid, tile
 from lsd.blockwise.on_disk.job import Job, Version
@@ -72,7 +73,7 @@ class SeedsJob(Job):
     sha256:  of the checkpoint
     predict: with heads and threads named; segment: reduced to what decoding follows from, with one
              threshold
-    window, overlap, most, min_size, rule: as of spec.Seeds
+    window, room, overlap, most, min_size, rule: as of spec.Seeds
     region:  that the blocks cover, (begin, shape); block, margin: voxels, as of their grid
     """
 
@@ -85,6 +86,8 @@ class SeedsJob(Job):
     predict: Predict
     segment: Segment
     window: tuple[int, ...]
+    # not written where there is none: steps of before had no such field
+    room: Annotated[tuple[int, ...] | None, Field(exclude_if=lambda room: room is None)] = None
     overlap: float
     most: int
     min_size: int
@@ -176,6 +179,7 @@ class SeedsFunction:
             seed.box,
             seed.voxel,
             window=Coordinate(self.job.window),
+            room=self.job.room,
             overlap=self.job.overlap,
             step=self.sight.step,
             limit=box,

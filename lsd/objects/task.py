@@ -108,6 +108,7 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
         predict=seen.settings,
         segment=segment,
         window=window,
+        room=settings.room and settings.room[-region.dims :],
         overlap=settings.overlap,
         most=settings.most,
         min_size=settings.min_size,

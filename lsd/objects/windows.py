@@ -42,14 +42,19 @@ class Lattice:
         overlap: float,
         step: Coordinate,
         limit: Roi,
+        room: Sequence[int] | None = None,
     ) -> Lattice:
         """With the middle of a box in that of the first window where it fits, else a voxel of the
         box; or as near to it as the limit leaves.
 
         overlap: share of a window that it has in common with the next one
+        room:    voxels around the box that a window has about, which is then no larger than that;
+                 None: windows are as large as `window`
         step:    windows begin at multiples of it, so that what a network says of a voxel does not
                  depend on the window
         """
+        if room is not None:
+            window = Coordinate(map(_fitted, window, box.shape, room, step))
         middle = [
             (b + e) // 2 if e - b <= n else v
             for b, e, v, n in zip(box.begin, box.end, voxel, window, strict=True)
@@ -162,6 +167,11 @@ def weights(shape: Sequence[int]) -> NDArray[np.float32]:
         distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1
         product = product * distance.reshape([-1 if a == axis else 1 for a in range(len(shape))])
     return np.asarray(product, np.float32)
+
+
+def _fitted(most: int, size: int, room: int, step: int) -> int:
+    """Voxels of a window with room around a box, in whole steps."""
+    return min(most, -(-(size + 2 * room) // step) * step)
 
 
 def _aligned(begin: int, size: int, step: int, held: tuple[int, int, int]) -> int:

@@ -22,6 +22,8 @@ class Seeds(Spec):
     located:  table of the points, CSV or Parquet, as `lsd locate` writes it; {volume} in it stands
               for the name of a volume.  None: the one of the locator, or of this run
     window:   voxels of a window, z y x; None: what leaves the network in training
+    room:     voxels around the box of a located object that its window has about, where `window` is
+              not reached; None: windows are all as large as `window`
     overlap:  share of a window that it has in common with the next one, along each axis
     most:     windows of one object; of one that asks for more, what lies in these is taken
     threshold: of a decoder with thresholds; None: the one that validation picked, else 0.5
@@ -42,6 +44,11 @@ class Seeds(Spec):
         Annotated[str, Field(min_length=1)] | None, NoEffect("its content tells the table")
     ] = None
     window: Annotated[Shape, PerAxis] | None = None
+    # not written where there is none: configs of before had no such field
+    room: Annotated[
+        Annotated[tuple[NonNegative, ...], OfEachAxis] | None,
+        Field(exclude_if=lambda room: room is None),
+    ] = None
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     most: Positive = 64
     threshold: Probability | None = None

@@ -47,6 +47,23 @@ def test_every_object_is_found_whole_and_once(tmp_path) -> None:
     assert (rows["windows"][np.isin(rows["id"], list(small))] == 1).all()
 
 
+def test_windows_with_room_around_boxes_find_the_same_in_fewer_voxels(tmp_path) -> None:
+    """Of boxes that are a voxel too small on each side as well: windows beyond are looked at."""
+    config = make_run(tmp_path, LABELS, table_of(LABELS), seeds={"window": (20, 20, 20)})
+    segment_at_seeds(config)
+    whole = rows_of(paths.objects(config, "em"))
+    for name, room in (("roomy", 2), ("tight", 0)):
+        seeds = {"room": (room, room, room)}
+        fitted = config.derive(name=name, predict=named(config), seeds=seeds)
+        [path] = segment_at_seeds(fitted)
+        assert is_renaming(read(path), LABELS)
+        rows = rows_of(path)
+        assert not rows["cut"].any()
+        alone = rows["windows"] == 1
+        assert alone.any() == (name == "roomy"), "without room an object ends at the face"
+        assert (rows["predicted"] < whole["predicted"])[alone].all()
+
+
 def test_a_network_of_sections_sees_windows_of_several(tmp_path) -> None:
     seeds = {"window": (9, 14, 14)}
     config = make_run(tmp_path, LABELS, table_of(LABELS), trunk=FLAT, seeds=seeds)

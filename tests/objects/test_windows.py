@@ -12,7 +12,7 @@ LIMIT = Roi((4, -6, 0), (60, 64, 70))
 ONE = Coordinate((1, 1, 1))
 
 
-def lattice(box, voxel, window=(16, 16, 16), overlap=0.25, step=ONE, limit=LIMIT):
+def lattice(box, voxel, window=(16, 16, 16), overlap=0.25, step=ONE, limit=LIMIT, room=None):
     return Lattice.around(
         Roi(*box),
         Coordinate(voxel),
@@ -20,6 +20,7 @@ def lattice(box, voxel, window=(16, 16, 16), overlap=0.25, step=ONE, limit=LIMIT
         overlap=overlap,
         step=Coordinate(step),
         limit=limit,
+        room=room,
     )
 
 
@@ -48,6 +49,21 @@ def test_windows_begin_at_multiples_of_the_step_and_hold_the_voxel() -> None:
             Roi(begin.tolist(), shape.tolist()).intersect(LIMIT)
         )
         assert one.roi((0, 0, 0)).contains(Coordinate(voxel.tolist()))
+
+
+def test_a_window_is_no_larger_than_the_box_with_its_room() -> None:
+    rng = np.random.default_rng(3)
+    step, room = np.array((4, 3, 1)), np.array((2, 0, 5))
+    for _ in range(200):
+        begin, shape = rng.integers(LIMIT.begin, 30), rng.integers(1, 30, 3)
+        voxel = rng.integers(begin, begin + shape)
+        box = (begin.tolist(), shape.tolist())
+        one = lattice(box, voxel.tolist(), step=tuple(step), room=tuple(room))
+        wanted = shape + 2 * room
+        for size, n, s in zip(one.first.shape, wanted, step, strict=True):
+            assert size == 16 if n >= 16 else n <= size < n + s
+        assert one.roi((0, 0, 0)).contains(Coordinate(voxel.tolist()))
+        assert all(n % s == 0 for n, s in zip(one.stride, step, strict=True))
 
 
 def test_weights_fade_out_to_the_faces() -> None:
