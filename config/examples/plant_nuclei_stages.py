@@ -79,6 +79,7 @@ config: Config = one_stage.derive(
     seeds=Seeds(
         locator="runs/plant_nuclei_coarse",
         window=(32, 64, 64),
+        room=(4, 8, 8),
         min_size=SMALLEST,
     ),
     evaluate={"of": "objects"},

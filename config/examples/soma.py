@@ -98,8 +98,8 @@ config = Config(
     variant=one(outline=Head(target=InteriorBoundary(width=2), loss=Bce(balance=True))),
     network=network(80, context=16, fold=2),
     train=TRAINING.derive(iterations=1200, sampling=AroundObjects(min_size=SMALLEST)),
-    # interiors hang together; the boundary, as wide, grows back
-    segment=Segment(decoder=Interior(head="outline", reach=2, fill_holes=True)),
+    # interiors hang together, where it is sure of them; the boundary, as wide, grows back
+    segment=Segment(decoder=Interior(head="outline", threshold=0.8, reach=2, fill_holes=True)),
     seeds=Seeds(
         locator="runs/soma_coarse",
         window=(96, 96, 96),
