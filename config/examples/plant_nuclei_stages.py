@@ -75,7 +75,7 @@ config: Config = one_stage.derive(
     network=one_stage.network.derive(train_shape=(32, 64, 64)),
     train={"iterations": 1000, "sampling": AroundObjects(min_size=SMALLEST)},
     # interiors hang together; the boundary, as wide, grows back
-    segment=Segment(decoder=Interior(head="outline", reach=3, fill_holes=True)),
+    segment=Segment(decoder=Interior(head="outline", threshold=0.8, reach=3, fill_holes=True)),
     seeds=Seeds(
         locator="runs/plant_nuclei_coarse",
         window=(32, 64, 64),
