@@ -13,7 +13,8 @@ from lsd.spec.user_paths import expanded
 
 def run_config(folder: str | Path, overrides: Iterable[str] = ()) -> Config:
     """The config that stands in the folder of a run, with "key=value" overrides; its outputs are
-    those of this folder, wherever that was moved to.
+    those of this folder, wherever that was moved to.  Of a run of a sweep that scored other volumes
+    it is the one with these.
 
     Raises ConfigError where the folder is none of a run.
     """
@@ -25,5 +26,6 @@ def run_config(folder: str | Path, overrides: Iterable[str] = ()) -> Config:
             f"{str(folder)!r} is no folder of a run: it holds no config.json{inside}; name one, as "
             f"in runs/NAME"
         )
-    config = load(path / "config.json", overrides)
+    scored = path / "scored.json"
+    config = load(scored if scored.is_file() else path / "config.json", overrides)
     return config.derive(name=path.resolve().name, runs=str(path.resolve().parent))

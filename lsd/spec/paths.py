@@ -26,6 +26,12 @@ def config_file(config: Config) -> Path:
     return run_folder(config) / "config.json"
 
 
+def scored_config_file(config: Config) -> Path:
+    """Of a run of a sweep that scores other volumes than those of its config: the config with
+    these, as JSON."""
+    return run_folder(config) / "scored.json"
+
+
 def log_file(config: Config) -> Path:
     """What the scripts said of the run, and when."""
     return run_folder(config) / "log.txt"

@@ -15,7 +15,8 @@ from lsd.report.log import RunLog
 from lsd.report.run import draw_all
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Dataset
-from lsd.spec.paths import log_file
+from lsd.spec.paths import log_file, scored_config_file
+from lsd.system.atomic import write_text
 from lsd.training.loop import train
 from lsd.volumes.find import check_volumes
 
@@ -32,7 +33,9 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
         check_volumes(config, ("train", *validated))
         with _timed(seconds, "train"):
             train(config)
-        config = config if scored is None else config.derive(dataset=scored)
+        if scored is not None:
+            config = config.derive(dataset=scored)
+            write_text(scored_config_file(config), config.model_dump_json(indent=2) + "\n")
         check_volumes(config, config.predict.volumes)
         with _timed(seconds, "predict"):
             predict(config)

@@ -11,6 +11,7 @@ from pathlib import Path
 import elsewhere
 import pytest
 
+from lsd.cli.run_folder import run_config
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
@@ -104,6 +105,11 @@ def test_other_volumes_are_scored_and_numbers_are_added(sweep) -> None:
     (result,) = run_sweep(other).results
     assert result.scores["volumes"] == 2
     assert result.scores["test VOI sum"] != usual.scores["test VOI sum"]
+    # whoever looks at the run sees the volumes that were scored
+    [one] = other.all_runs()
+    seen = run_config(run_folder(one.config))
+    assert seen.dataset == scored
+    assert evaluate(seen).part("test").voi_sum == result.scores["test VOI sum"]
 
 
 def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
