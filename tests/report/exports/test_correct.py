@@ -5,7 +5,6 @@ import json
 import h5py
 import numpy as np
 import pytest
-from funlib.geometry import Coordinate, Roi
 from kinds_outside.decoders import Pieces
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 from scipy import ndimage
@@ -114,22 +113,6 @@ def test_painted_labels(config, volume, tmp_path) -> None:
     np.testing.assert_array_equal(found, expected)
     mask, _ = read(corrected(config, VOLUME), "labels_mask")
     np.testing.assert_array_equal(mask, painted > 0)
-
-
-def test_nothing_that_is_painted_is_told(config, volume, tmp_path, caplog) -> None:
-    _, labels, array = segments(config)
-    blank = create_array(
-        tmp_path / "p.zarr", "p", roi=array.roi, voxel_size=array.voxel_size, dtype=np.uint32
-    )
-    blank.write(np.zeros(labels.shape, np.uint32), array.roi)
-    found, _ = read(correct(volume, Corrections(painted=f"{tmp_path}/p.zarr:p")), "labels")
-    np.testing.assert_array_equal(found, labels)
-    [told] = caplog.messages
-    assert "is 0 throughout the segmentation, so no label changes by it" in told
-    blank.write(np.ones((1, 1, 1), np.uint32), Roi(array.roi.end - Coordinate(1, 1, 1), (1, 1, 1)))
-    caplog.clear()
-    correct(volume, Corrections(painted=f"{tmp_path}/p.zarr:p"))
-    assert not caplog.messages
 
 
 def test_what_is_painted_says_where_it_lies(config, volume, tmp_path) -> None:

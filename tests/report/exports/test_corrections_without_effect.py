@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from funlib.geometry import Coordinate, Roi
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 from lsd.cli.commands.correct import main
@@ -13,6 +14,7 @@ from lsd.spec.corrections import Corrections
 from lsd.spec.exports import Export
 from lsd.spec.paths import run_folder, segmentation
 from lsd.volumes.array import open_array
+from lsd.volumes.create import create_array
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,24 @@ def test_what_changes_something_is_not_told(config, found, caplog) -> None:
     correct(volume, Corrections(cuts=[(most[0], most[-1])]))
     correct(volume, Corrections(joins=[(most[0], other[0])]))
     assert not [line for line in caplog.messages if "already" in line]
+
+
+def test_nothing_that_is_painted_is_told(config, found, tmp_path, caplog) -> None:
+    [volume] = exported_volumes(config, Export(threshold=THRESHOLD), progress=lambda line: None)
+    labels, like = found[1], volume.segmentation.array
+    path, whole = tmp_path / "p.zarr", like.roi
+    painted = create_array(path, "p", roi=whole, voxel_size=like.voxel_size, dtype=np.uint32)
+    painted.write(np.zeros(labels.shape, np.uint32), whole)
+    caplog.clear()
+    container = correct(volume, Corrections(painted=f"{path}:p"))
+    np.testing.assert_array_equal(read(container, "labels"), labels)
+    [told] = caplog.messages
+    assert "is 0 throughout the segmentation, so no label changes by it" in told
+    last = Roi(whole.end - Coordinate(1, 1, 1), (1, 1, 1))
+    painted.write(np.ones(last.shape, np.uint32), last)
+    caplog.clear()
+    correct(volume, Corrections(painted=f"{path}:p"))
+    assert not caplog.messages
 
 
 def test_as_a_command(config, found, tmp_path, capsys, caplog) -> None:
