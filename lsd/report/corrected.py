@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from lsd.blockwise.on_disk.step import load_step, step_folder
-from lsd.segmentation.made_from import SAME, Standing, made_anew, remade
+from lsd.segmentation.made_from import SAME, Standing, standing
 from lsd.spec import Config, paths
 from lsd.system.commands import typed
 
@@ -23,8 +23,8 @@ def standing_of_corrected(config: Config, volume: str) -> Standing:
     if not noted:
         why = "it does not note which segmentation it is of, as earlier versions did not"
         return Standing(False, why, way_out)
-    kind = made_anew(config, volume, {"segmentation": noted.values()})
-    return SAME if kind is None else remade(kind, way_out)
+    found = standing(config, volume, {"segmentation": noted})
+    return found._replace(way_out=way_out) if found.why else SAME
 
 
 def is_of_now(config: Config, volume: str) -> bool:

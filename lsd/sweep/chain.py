@@ -33,9 +33,7 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
         check_volumes(config, ("train", *validated))
         with _timed(seconds, "train"):
             train(config)
-        if scored is not None:
-            config = config.derive(dataset=scored)
-            write_text(scored_config_file(config), config.model_dump_json(indent=2) + "\n")
+        config = _noted(config, scored)
         check_volumes(config, config.predict.volumes)
         with _timed(seconds, "predict"):
             predict(config)
@@ -47,6 +45,18 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
         more = {} if further is None else _function(further)(config, evaluation)
         scores = {**scores_by_heading(evaluation), **more}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
+
+
+def _noted(config: Config, scored: Dataset | None) -> Config:
+    """The config with the volumes that are scored, kept beside that of the run where it differs."""
+    file = scored_config_file(config)
+    if scored is None:
+        # that of an earlier command
+        file.unlink(missing_ok=True)
+        return config
+    config = config.derive(dataset=scored)
+    write_text(file, config.model_dump_json(indent=2) + "\n")
+    return config
 
 
 def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:

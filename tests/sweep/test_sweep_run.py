@@ -110,6 +110,10 @@ def test_other_volumes_are_scored_and_numbers_are_added(sweep) -> None:
     seen = run_config(run_folder(one.config))
     assert seen.dataset == scored
     assert evaluate(seen).part("test").voi_sum == result.scores["test VOI sum"]
+    # and its own again once those are scored
+    (again,) = run_sweep(quickly(sweep)).results
+    assert again.scores["test VOI sum"] == usual.scores["test VOI sum"]
+    assert run_config(run_folder(one.config)).dataset == volumes
 
 
 def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
