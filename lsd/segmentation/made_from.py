@@ -84,8 +84,8 @@ def made_anew(config: Config, volume: str, noted: Mapping[str, Iterable[str]]) -
     noted: digests of steps that something was made of, by where these lie
     """
     for kind, container_of in _CONTAINERS.items():
-        container = container_of(config, volume)
-        if container.exists() and not {*noted.get(kind, ())} <= _there(container):
+        container, digests = container_of(config, volume), {*noted.get(kind, ())}
+        if digests and container.exists() and not digests <= _there(container):
             return kind
     return None
 

@@ -161,6 +161,10 @@ def test_of_which_segmentation_it_is_is_noted(tmp_path, caplog) -> None:
     assert told.endswith("run `lsd correct`")
     correct(anew, Corrections())
     assert standing_of_corrected(fewer, VOLUME) == SAME
+    fragments = open_array(segmentation(fewer, VOLUME), "fragments", writable=True)
+    fragments.write(fragments.read(fragments.roi)[::-1], fragments.roi)
+    edited = standing_of_corrected(fewer, VOLUME)
+    assert (edited.is_other, edited.is_known) == (False, False), "somebody changed it"
 
 
 def test_a_config_learns_from_it(config, volume) -> None:
