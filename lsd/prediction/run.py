@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -32,6 +32,7 @@ from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
 from lsd.system.allocator import keep_freed_memory
 from lsd.system.commands import typed
+from lsd.system.cores import cores, too_many_threads
 from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
@@ -114,6 +115,8 @@ def predict(
             "blocks among workers, run %s with --workers N",
             typed("predict"),
         )
+    for doubt in doubts(settings, workers):
+        log.warning("%s", doubt)
     # all volumes are opened before the network is built and the first is begun, so that a mistake
     # in the last one is told at once
     volumes = [
@@ -158,8 +161,17 @@ def with_threads(settings: Predict, workers: Workers | None) -> Predict:
     Sums differ in the last bits with the number of threads, so it must not follow from the number
     of workers.
     """
-    threads = settings.threads or (torch.get_num_threads() if workers is None else 1)
+    alone = min(torch.get_num_threads(), cores())
+    threads = settings.threads or (alone if workers is None else 1)
     return settings.derive(threads=threads)
+
+
+def doubts(settings: Predict, workers: Workers | None) -> Iterator[str]:
+    """What speaks against so many threads, and what to take instead."""
+    on_cpu = choose_device(settings.device).type == "cpu"
+    if on_cpu and (workers is None or not workers.launch):
+        processes = 1 if workers is None else workers.count
+        yield from too_many_threads(settings.threads, "predict.threads", processes=processes)
 
 
 def open_predicted(config: Config, name: str, spec: Volume) -> OpenVolume:
@@ -304,7 +316,7 @@ def _create(
 
 def configured_workers(settings: Predict) -> Workers:
     """The workers of the config; where it names no number, one for each GPU of this machine, or,
-    without a GPU, one for each core.
+    without a GPU, one for each core that this process may use.
 
     Raises ValueError if workers are to be launched elsewhere and their number is not set.
     """
@@ -312,7 +324,5 @@ def configured_workers(settings: Predict) -> Workers:
     if settings.workers.count:
         return settings.workers
     on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
-    count = (
-        (os.cpu_count() or 1) // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
-    )
+    count = cores() // (settings.threads or 1) if on_cpu else torch.cuda.device_count()
     return settings.workers.derive(count=max(1, count))

@@ -4,7 +4,6 @@ done, in runs/<name>/usage.jsonl."""
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lsd.spec import Config
 from lsd.spec.paths import usage_file
+from lsd.system.cores import cores
 from lsd.system.ranks import is_first
 from lsd.system.usage import Meter
 from lsd.system.versions import versions
@@ -87,7 +87,7 @@ def _append(path: Path, step: str, began: float, meter: Meter, ended: str) -> No
         "ended": ended,
         **meter.read().as_dict(),
         "host": socket.gethostname(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "versions": versions(),
     }
     with suppress(OSError), path.open("a", encoding="utf-8") as file:

@@ -1,14 +1,18 @@
-"""All runs of a sweep, one after another; what is done is skipped, what fails stops no other."""
+"""All runs of a sweep, one after another; what is done is skipped, what fails stops no other, and
+several processes share them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lsd.blockwise.on_disk.lock import Held, exclusive, holder
 from lsd.spec import Config, Dataset
 from lsd.spec.effect import effective
 from lsd.spec.paths import config_file, data_root, run_folder
@@ -24,6 +28,9 @@ from lsd.volumes.find import expand
 from lsd.volumes.volume import open_volume
 
 log = logging.getLogger(__name__)
+
+# seconds between two looks at what another process holds
+_LOOK = 2.0
 
 
 @dataclass
@@ -42,25 +49,30 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
     others, its steps are gone through again: each makes anew what is no longer right, or refuses,
     as training does where its config is another.  A run that was stopped goes on where it was.
     With another number of iterations it is refused.
+
+    Processes that run one sweep at the same time share its runs: what another is at is left for the
+    end, and waited for then.
     progress: told in a line what becomes of each.
     Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
     checkpoint.
     """
     folder = expanded(sweep.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    outcome, all_runs = Outcome(), sweep.all_runs()
-    for number, one in enumerate(all_runs, 1):
-        name = one.config.name
-        try:
-            result, how = _result(sweep, one, folder)
-        except (Failed, ValueError, OSError) as error:
-            outcome.failures[name] = str(error)
-            how = f"failed: {error}"
-        else:
-            outcome.results.append(result)
-        progress(f"{number} of {len(all_runs)}, {name}: {how}")
-        results.write(folder, outcome.results, outcome.failures)
-    return outcome
+    _note_paces(sweep, folder)
+    all_runs = sweep.all_runs()
+    found: dict[int, Result] = {}
+    failures: dict[str, str] = {}
+    with closing(_free(all_runs, progress)) as free:
+        for number in free:
+            one = all_runs[number]
+            try:
+                found[number], how = _result(sweep, one, folder)
+            except (Failed, ValueError, OSError) as error:
+                failures[one.config.name] = str(error)
+                how = f"failed: {error}"
+            progress(f"{_which(all_runs, number)}: {how}")
+            results.write(folder, _in_order(found), failures)
+    return Outcome(_in_order(found), failures)
 
 
 def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
@@ -78,6 +90,53 @@ def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info)
         )
         steps = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
         progress(f"{name}: {steps} a step; {count} iterations")
+
+
+def _free(all_runs: Sequence[Run], progress: Callable[[str], object]) -> Generator[int]:
+    """Numbers of runs, in their order, each once, while no other process does it; what another is
+    at comes at the end."""
+    left, told = list(range(len(all_runs))), set[int]()
+    while left:
+        held = []
+        for number in left:
+            target = run_folder(all_runs[number].config)
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(exclusive(target))
+                except Held:
+                    held.append(number)
+                    if number not in told:
+                        told.add(number)
+                        who = holder(target) or "done by another process"
+                        progress(f"{_which(all_runs, number)}: {who}, so left for the end")
+                    continue
+                yield number
+        if held == left:
+            time.sleep(_LOOK)
+        left = held
+
+
+def _which(all_runs: Sequence[Run], number: int) -> str:
+    return f"{number + 1} of {len(all_runs)}, {all_runs[number].config.name}"
+
+
+def _in_order(found: Mapping[int, Result]) -> list[Result]:
+    return [found[number] for number in sorted(found)]
+
+
+def _note_paces(sweep: Sweep, folder: Path) -> None:
+    """Measures before any run, by one process, what is not noted yet: beside a training, each step
+    would seem longer.  What cannot be measured is told by its runs."""
+    with ExitStack() as stack:
+        while True:
+            with suppress(Held):
+                stack.enter_context(exclusive(folder / "pace.json"))
+                break
+            time.sleep(_LOOK)
+        for name, setting in sweep.settings.items():
+            if sweep.minutes_of(name) is not None:
+                with suppress(Failed, ValueError, OSError):
+                    seconds_per_step(setting.config, setting=name, folder=folder)
 
 
 def _result(sweep: Sweep, one: Run, folder: Path) -> tuple[Result, str]:

@@ -26,7 +26,7 @@ from lsd.training import checkpointing, messages, resume
 from lsd.training.data_state import training_states
 from lsd.training.devices.joined import joined, threads
 from lsd.training.devices.ranks import ALONE, Ranks
-from lsd.training.devices.start import is_shared, train_shared
+from lsd.training.devices.start import doubts, is_shared, train_shared
 from lsd.training.faults import memory_advice
 from lsd.training.finished import final_checkpoint, iterations_done
 from lsd.training.interrupt import Interrupt, interruptible
@@ -66,6 +66,9 @@ def train(config: Config, *, progress: bool = True) -> Path:
             resume.check_start(config)
             messages.warn_of_no_validation(config)
             messages.warn_of_no_decoding(config)
+        # of several processes, who started them told
+        for doubt in doubts(config.train) if ranks.size == 1 else ():
+            log.warning("%s", doubt)
         keep_freed_memory()
         # on a GPU, what is fastest for the shapes of a run is tried out once
         fastest = torch.backends.cudnn.flags(enabled=True, benchmark=True)
@@ -300,10 +303,10 @@ def _is_due(every: int, iteration: int, train: Train, *, last: bool = False) -> 
 
 
 @contextmanager
-def cpu_threads(count: int | None) -> Iterator[None]:
-    """Inside, torch computes with so many threads; None: as many as before."""
+def cpu_threads(count: int) -> Iterator[None]:
+    """Inside, torch computes with so many threads."""
     previous = torch.get_num_threads()
-    torch.set_num_threads(count or previous)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

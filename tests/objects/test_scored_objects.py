@@ -1,6 +1,7 @@
 """Objects at located points are scored as a segmentation is, and their density drawn."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -126,6 +127,7 @@ def test_threads_that_nobody_named_are_those_that_there_were(tmp_path, monkeypat
     evaluate(config)
     count = torch.get_num_threads() + 1
     monkeypatch.setattr(torch, "get_num_threads", lambda: count)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(count))
     evaluate(config)
     with pytest.raises(ValueError, match=rf"predict\.threads: {count - 1} there, {count} asked"):
         evaluate(config.derive(predict={"threads": count}))

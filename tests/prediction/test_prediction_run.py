@@ -1,6 +1,7 @@
 """From a checkpoint and a volume on disk to heads on disk."""
 
 import json
+import os
 
 import ngff_zarr
 import numpy as np
@@ -24,12 +25,14 @@ from lsd.blockwise.running.run import BlocksFailed
 from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import predict
+from lsd.prediction.run import configured_workers, predict
 from lsd.spec import (
     Affinities,
     Head,
+    Predict,
     Stage,
     Variant,
+    Workers,
     paths,
 )
 from lsd.targets.target import channels
@@ -256,3 +259,21 @@ def test_workers_that_this_process_does_not_use_are_told(make, caplog):
         "predict.workers has no effect here" in message and "--workers" in message
         for message in caplog.messages
     )
+
+
+def test_as_many_workers_as_cores_that_are_there(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6))
+    assert configured_workers(Predict(device="cpu")).count == 6
+    assert configured_workers(Predict(device="cpu", threads=2)).count == 3
+    assert configured_workers(Predict(device="cpu", threads=9)).count == 1
+    assert configured_workers(Predict(device="cpu", workers=Workers(count=2))).count == 2
+
+
+def test_threads_that_are_more_than_the_cores_are_told(make, caplog, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(1))
+    config, _ = make()
+    config = config.derive(predict={"threads": 2})
+    predict(config)
+    assert "predict.threads=2, and there is 1 core to compute on" in caplog.text
+    asked = [*run.doubts(config.predict, Workers(count=2, launch="slurm"))]
+    assert not asked

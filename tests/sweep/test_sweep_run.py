@@ -3,21 +3,24 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import elsewhere
 import pytest
 
+from lsd.blockwise.on_disk.lock import exclusive
 from lsd.cli.run_folder import run_config
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.spec import Dataset, ForkMerge
 from lsd.spec.paths import run_folder
-from lsd.sweep import pace, results
+from lsd.sweep import pace, results, run
 from lsd.sweep.process import Failed, apart
 from lsd.sweep.run import fingerprint, run_sweep
 from lsd.system.process import descendants
@@ -114,6 +117,73 @@ def test_other_volumes_are_scored_and_numbers_are_added(sweep) -> None:
     (again,) = run_sweep(quickly(sweep)).results
     assert again.scores["test VOI sum"] == usual.scores["test VOI sum"]
     assert run_config(run_folder(one.config)).dataset == volumes
+
+
+def _done(function, config, *_) -> dict:
+    """In place of a run."""
+    return {"scores": {"seed": config.train.seed}, "threshold": None, "seconds": {}}
+
+
+def test_what_another_process_does_is_left_for_the_end(sweep, monkeypatch) -> None:
+    monkeypatch.setattr(run, "apart", _done)
+    monkeypatch.setattr(run, "_LOOK", 0.01)
+    names = [one.config.name for one in sweep.all_runs()]
+    lines: list[str] = []
+    with ExitStack() as other:
+        other.enter_context(exclusive(run_folder(sweep.all_runs()[0].config)))
+
+        def progress(line: str) -> None:
+            lines.append(line)
+            if line.startswith("4 of 4"):
+                other.close()
+
+        outcome = run_sweep(sweep, progress=progress)
+    assert lines[0] == (
+        f"1 of 4, aff_seed1: run by process {os.getpid()} on {socket.gethostname()}, so left for "
+        "the end"
+    )
+    told = [line.partition(":")[0] for line in lines[1:]]
+    assert told == [f"{number} of 4, {names[number - 1]}" for number in (2, 3, 4, 1)]
+    assert [(one.setting, one.seed) for one in outcome.results] == [
+        (one.setting, one.seed) for one in sweep.all_runs()
+    ]
+    # what another one did meanwhile is not done again
+    again = run_sweep(sweep, progress=lines.append)
+    assert lines[-1].endswith("was done before")
+    assert again.results == outcome.results
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_runs_of_a_sweep(sweep, tmp_path) -> None:
+    file = tmp_path / "sweep.json"
+    file.write_text(sweep.derive(seeds=(1,)).model_dump_json())
+    command = [sys.executable, "-c", _sweeping(file)]
+    both = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    for one in sweep.derive(seeds=(1,)).all_runs():
+        assert (run_folder(one.config) / "log.txt").read_text().count("training, to iteration") == 1
+    content = json.loads((tmp_path / "runs" / "compared" / "sweep.json").read_text())
+    assert len(content["runs"]) == 2
+    assert not content["failed"]
+
+
+def test_all_paces_are_measured_before_the_first_run(sweep, monkeypatch) -> None:
+    done: list[str] = []
+
+    def measured(function, config):
+        done.append(f"pace of {config.name}")
+        return {"main": 0.5}
+
+    def run_of(function, config, *arguments):
+        done.append(config.name)
+        assert config.train.iterations == 120
+        return _done(function, config)
+
+    monkeypatch.setattr(pace, "apart", measured)
+    monkeypatch.setattr(run, "apart", run_of)
+    run_sweep(sweep.derive(minutes=1))
+    paces = ["pace of aff", "pace of mtlsd"]
+    assert done == [*paces, "aff_seed1", "mtlsd_seed1", "aff_seed2", "mtlsd_seed2"]
 
 
 def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
@@ -224,6 +294,16 @@ def _wait(condition, *, seconds=30) -> None:
         time.sleep(0.05)
 
 
+def _sweeping(file: Path) -> str:
+    """What a process does that runs the sweep in a file."""
+    return (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\nfrom lsd.spec import Sweep\n"
+        "from lsd.sweep.run import run_sweep\n"
+        f"run_sweep(Sweep.model_validate_json(Path({str(file)!r}).read_text()))"
+    )
+
+
 @pytest.mark.slow
 def test_a_sweep_that_was_killed_ends_as_one_that_was_not(sweep, tmp_path) -> None:
     config = sweep.settings["aff"].config.derive(
@@ -232,13 +312,7 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(sweep, tmp_path) -> No
     one = sweep.derive(settings={"aff": config}, seeds=(1,))
     file = tmp_path / "sweep.json"
     file.write_text(one.model_dump_json())
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path\nfrom lsd.spec import Sweep\n"
-        "from lsd.sweep.run import run_sweep\n"
-        f"run_sweep(Sweep.model_validate_json(Path({str(file)!r}).read_text()))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-c", _sweeping(file)], stderr=subprocess.DEVNULL)
     folder = run_folder(one.all_runs()[0].config)
     _wait(lambda: any(folder.glob("main/checkpoints/*.pt")), seconds=240)
     below = descendants(process.pid)

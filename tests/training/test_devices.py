@@ -1,5 +1,7 @@
 """Words about devices, and shares of batches, without a process being started."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -75,7 +77,7 @@ def test_more_devices_than_there_are(monkeypatch) -> None:
 
 def test_processes_without_a_sample_are_told(tmp_path, caplog, monkeypatch) -> None:
     monkeypatch.setattr(start, "serve_store", lambda _: pytest.fail("enough"))
-    monkeypatch.setattr(start.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4))
     run = config(tmp_path, batch_size=2, devices=5, device="cpu")
     with pytest.raises(pytest.fail.Exception):
         start.train_shared(run, progress=False)
@@ -84,10 +86,24 @@ def test_processes_without_a_sample_are_told(tmp_path, caplog, monkeypatch) -> N
 
 
 def test_so_many_processes_as_samples_and_cores_are_not_doubted(monkeypatch) -> None:
-    monkeypatch.setattr(start.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4))
     assert not list(start.doubts(Train(batch_size=4, devices=4, device="cpu")))
     elsewhere = Train(batch_size=8, devices=4, hosts=Hosts(count=2, launch="slurm"), device="cpu")
     assert not list(start.doubts(elsewhere))
+
+
+def test_more_threads_than_cores_are_told(tmp_path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2))
+    (doubt,) = start.doubts(Train(threads=3, device="cpu"))
+    assert doubt.startswith("train.threads=3, and there are 2 cores to compute on")
+    assert doubt.endswith("take train.threads=2")
+    (doubt,) = start.doubts(Train(batch_size=2, devices=2, threads=2, device="cpu"))
+    assert doubt.startswith("train.threads=2 in each of 2 processes, and there are 2 cores")
+    assert doubt.endswith("take train.threads=1")
+    assert not list(start.doubts(Train(threads=2, device="cpu")))
+    assert not list(start.doubts(Train(device="cpu")))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert not list(start.doubts(Train(threads=3, device="cuda")))
 
 
 def test_a_run_goes_on_with_other_devices(tmp_path) -> None:

@@ -18,6 +18,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.rate import speed
 from lsd.spec.plurals import are, counted
+from lsd.system.cores import cores
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]
@@ -141,7 +142,7 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
     """What is wrong, and how many blocks are yet to be done."""
     ledger = read_ledger(step.folder)
     arrays = {name: _open(step, name) for name in step.arrays}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         reasons = list(
             pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records)
         )

@@ -47,13 +47,17 @@ _LOCAL = frozenset(
 ELSEWHERE = "set runs= to another folder"
 
 
+class Held(RuntimeError):
+    """Another process holds a lock; the message says which, and the way out."""
+
+
 @contextmanager
 def exclusive(target: Path, *, elsewhere: str = ELSEWHERE) -> Iterator[bool]:
     """Holds <target>.lock; yields whether an earlier holder was killed without giving it back.
 
     elsewhere: what else a person can do where it cannot be written
-    Raises RuntimeError naming host and pid where the holder may be alive, with the way out: which
-    file to delete.  OSError where nothing can be written, or nothing more.
+    Raises Held, a RuntimeError, naming host and pid where the holder may be alive, with the way
+    out: which file to delete.  OSError where nothing can be written, or nothing more.
     """
     path, own, stale = lock_of(target), None, False
     try:
@@ -134,7 +138,7 @@ def _link(staged: Path, path: Path, target: Path) -> bool:
         if _break(path):
             stale = True
         elif not is_gone(holder) or time.monotonic() > until:
-            raise RuntimeError(_refusal(path, target, holder)) from None
+            raise Held(_refusal(path, target, holder)) from None
         else:
             # another process is about to delete it
             time.sleep(0.05)

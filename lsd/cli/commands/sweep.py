@@ -1,5 +1,6 @@
 """Train, predict, segment and score many settings with several seeds, one run after another, and
-print the table that compares them; goes on where it was stopped.
+print the table that compares them; goes on where it was stopped.  Started several times, it shares
+the runs among the processes.
 
 -c names a file with a `sweep` (see config/examples/sweep.py), or several with a `config` each,
 which are then compared; key=value changes all of them.

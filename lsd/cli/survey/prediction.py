@@ -21,7 +21,7 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, configured_workers, step_of, with_threads
+from lsd.prediction.run import STEP, Wanted, configured_workers, doubts, step_of, with_threads
 from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
@@ -60,6 +60,8 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         yield f"checkpoint: {path}, {at}"
     predictor = _predictor(config, wanted)
     yield _network(predictor)
+    for doubt in doubts(config.predict, workers):
+        yield f"warning: {doubt}"
     yield from _volumes(config, volumes, wanted, predictor, workers.count if workers else 1)
     yield "nothing was changed"
 

@@ -43,11 +43,10 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
 
 
 def _processes(train: Train) -> Iterator[str]:
-    if not is_shared(train):
-        return
-    if not train.hosts.launch:
-        check_devices(train)
-    yield sharing(train)
+    if is_shared(train):
+        if not train.hosts.launch:
+            check_devices(train)
+        yield sharing(train)
     for doubt in doubts(train):
         yield f"warning: {doubt}"
 

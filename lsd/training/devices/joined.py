@@ -13,6 +13,7 @@ import torch.distributed as dist
 
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Train
+from lsd.system.cores import cores
 from lsd.system.ranks import rank
 from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.devices.store import connect, of_group
@@ -47,11 +48,9 @@ def joined(train: Train) -> Iterator[Ranks]:
         logging.getLogger("lsd").setLevel(level)
 
 
-def threads(train: Train, ranks: Ranks) -> int | None:
+def threads(train: Train, ranks: Ranks) -> int:
     """Of the CPU, for the network: as the config says, else the process's part of the cores."""
-    if train.threads or ranks.local == 1:
-        return train.threads
-    return max(1, torch.get_num_threads() // ranks.local)
+    return train.threads or max(1, min(torch.get_num_threads(), cores()) // ranks.local)
 
 
 def _take_device(train: Train) -> bool:

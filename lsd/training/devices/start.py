@@ -4,7 +4,6 @@ together."""
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from lsd.spec import Config, Train
 from lsd.spec.kinds import imported
 from lsd.spec.paths import run_folder
 from lsd.spec.plurals import counted
+from lsd.system.cores import cores, too_many_threads
 from lsd.training.devices.elsewhere import Elsewhere
 from lsd.training.devices.host import Host
 from lsd.training.devices.store import (
@@ -113,20 +113,24 @@ def sharing(train: Train) -> str:
 
 
 def doubts(train: Train) -> Iterator[str]:
-    """What speaks against so many processes, and what to take instead."""
-    size, cores = _processes(train), os.cpu_count() or 1
+    """What speaks against so many processes and threads, and what to take instead."""
+    size, there = _processes(train), cores()
     if size > train.batch_size:
         yield (
             f"train.batch_size={train.batch_size} is shared by {size} processes, so "
             f"{size - train.batch_size} of them have nothing to learn from; take "
             f"train.batch_size={size}, or fewer train.devices"
         )
-    if not train.hosts.launch and choose_device(train.device).type == "cpu" and size > cores:
+    if train.hosts.launch or choose_device(train.device).type != "cpu":
+        return
+    if size > there:
         yield (
-            f"train.devices={train.devices} processes share {counted(cores, 'core')}, so they wait "
-            f"for each other; take train.devices={cores} at most, or 1, which computes with all "
+            f"train.devices={train.devices} processes share {counted(there, 'core')}, so they wait "
+            f"for each other; take train.devices={there} at most, or 1, which computes with all "
             "of them"
         )
+    else:
+        yield from too_many_threads(train.threads, "train.threads", processes=size)
 
 
 def _reached_at(train: Train) -> str:
