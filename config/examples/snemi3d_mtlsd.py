@@ -20,5 +20,5 @@ config = fib25.derive(
     # voxels are smaller and neurites wider than in FIB-25, so seeds lie further apart than the
     # default of 10
     segment={"fragments": Fragments(in_xy=True, min_seed_distance=20)},
-    evaluate=Evaluate(),
+    evaluate=Evaluate(connected=True),
 )

@@ -39,10 +39,12 @@ Background = Literal["label", "ignore", "singletons"]
 class MetricKind(ABC):
     """What every metric does.  Made from its spec (`self.spec`).
 
-    cuts_graph: whether it needs the region graph that segments were joined by
+    cuts_graph:   whether it needs the region graph that segments were joined by
+    finds_wholes: whether an object of the truth whose pieces lie apart should be one segment
     """
 
     cuts_graph: ClassVar[bool] = False
+    finds_wholes: ClassVar[bool] = False
 
     def __init__(self, spec: spec.Metric) -> None:
         # of the kind that this class belongs to, so its fields are known to it alone

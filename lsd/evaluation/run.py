@@ -15,6 +15,7 @@ from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
 from lsd.evaluation.along_skeletons.nodes import nodes_of_volume
 from lsd.evaluation.along_skeletons.traced import skeleton_scoring
+from lsd.evaluation.apart import tell_apart
 from lsd.evaluation.earlier import keep_earlier
 from lsd.evaluation.error_sites.over_blocks import sites_of_volume
 from lsd.evaluation.error_sites.sites import Site, write_csv
@@ -97,7 +98,11 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
     skeletons = _skeletons(config, nodes, along, evaluation.threshold)
     scored = {**nodes, **evidence}
     evaluation = replace(
-        evaluation, heads=heads, skeletons=skeletons, made_from=_made_from(config, scored)
+        evaluation,
+        heads=heads,
+        skeletons=skeletons,
+        made_from=_made_from(config, scored),
+        apart=tell_apart(config, {name: evidence[name].roi for name in volumes}),
     )
     for name in named if config.evaluate.of == "segmentation" else ():
         if line := _where_written(

@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.along_skeletons.traced import SkeletonScore
+from lsd.evaluation.apart import Apart
 from lsd.evaluation.error_sites.sites import Site, as_list
 from lsd.evaluation.heads import HeadCounts
 from lsd.evaluation.score import Score, pool
@@ -77,6 +78,7 @@ class Evaluation:
     heads:     of evaluate.heads, what was predicted beside what it learns; by volume and head
     skeletons: of volumes that have some, by name
     made_from: the segmentation of each volume, as `lsd.segmentation.made_from` tells it
+    apart:     objects of the truth of each volume that lie in pieces, where some do
     """
 
     threshold: float | None
@@ -85,6 +87,7 @@ class Evaluation:
     heads: Mapping[str, Mapping[str, HeadCounts]] = field(default_factory=dict)
     skeletons: Mapping[str, AlongSkeletons] = field(default_factory=dict)
     made_from: Mapping[str, MadeFrom] = field(default_factory=dict)
+    apart: Mapping[str, Apart] = field(default_factory=dict)
 
     def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
@@ -122,6 +125,8 @@ class Evaluation:
             "sites": as_list(self.sites),
             "made_from": dict(self.made_from),
         }
+        if self.apart:
+            scores["apart"] = {name: each.as_dict() for name, each in self.apart.items()}
         further = {"heads": self._heads} if self.heads else {}
         further |= {"skeletons": self._skeletons} if self.skeletons else {}
         return scores | {name: section() for name, section in further.items()}

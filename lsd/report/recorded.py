@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lsd.evaluation.apart import Apart
 from lsd.evaluation.metric import words_of
 from lsd.evaluation.score import Score
 from lsd.prediction.usage_file import read_usage
@@ -77,6 +78,11 @@ class Recorded:
         """Whether ids of segments in what was recorded are for sure those of the segmentation that
         there is."""
         return self.standing.get(volume, SAME).is_known
+
+    def apart(self) -> Mapping[str, Apart]:
+        """Objects of the truth that lie in pieces, of each volume that is shown."""
+        noted = self.evaluation.get("apart", {})
+        return {name: Apart(**noted[name]) for name in self.volumes if name in noted}
 
     def notices(self, volume: str | None = None) -> list[str]:
         """A sentence for those volumes whose scores are not, or not for sure, of what is there;

@@ -2,16 +2,21 @@
 
 import numpy as np
 import pytest
+from reported_run import make_config
 
 from lsd.arrays.contingency import Contingency
 from lsd.arrays.skeletons import Skeletons
+from lsd.evaluation.error_sites.sites import Site
 from lsd.evaluation.metric import scoring, words_of
 from lsd.evaluation.mincut import min_cut_metric
+from lsd.evaluation.partition import compare
 from lsd.evaluation.skeletons import expected_run_length
 from lsd.report.page.about import counted_by
 from lsd.report.page.chart import UNDEFINED
-from lsd.report.page.scores import headings, objective, swept
+from lsd.report.page.scores import headings, objective, scores_table, swept
+from lsd.report.page.sites import sites
 from lsd.report.page.steps import duration, size, totals
+from lsd.report.recorded import Recorded
 from lsd.spec import Evaluate, Metric
 
 LINE = Skeletons([1, 2, 3], [1, 1, 1], [[0, 0, 0], [0, 0, 1], [0, 0, 2]], [(1, 2), (2, 3)])
@@ -65,6 +70,24 @@ def test_sizes_and_totals() -> None:
         {"step": "train", "seconds": 3.5, "memory_bytes": 9},
     ]
     assert totals(usage) == {"train": (5.5, 9), "predict": (1.0, 0)}
+
+
+def test_objects_of_the_truth_in_pieces_are_noted(tmp_path) -> None:
+    scored = compare(np.array([[1, 1, 2]]), np.array([[7, 0, 7]])).as_dict()
+    volume = {"part": "test", "scores": scored, "fragments": None, "sweep": {}}
+    noted = {"objects": 1, "of": 1, "voi_split": 1.0}
+    written = {"volumes": {"v": volume}, "apart": {"v": noted, "gone": noted}}
+    config = make_config(tmp_path)
+    text = scores_table(Recorded(config, written, {}, {}, []))
+    assert "v: 1 of 1 object of the truth lies in pieces that are apart" in text
+    assert "gone" not in text
+    assert "pieces" not in scores_table(Recorded(config, {"volumes": {"v": volume}}, {}, {}, []))
+
+
+@pytest.mark.parametrize(("voxels", "contact", "is_said"), [((9, 3), 5, True), ((3, 9), 5, False)])
+def test_a_split_from_smaller_parts_alone_is_said(voxels, contact, is_said) -> None:
+    site = Site("split", (4, 5), (7,), voxels, 0.1, contact, (1.0, 2.0, 3.0))
+    assert ("no larger part of the neuron touches the first" in sites([(site, None)])) is is_said
 
 
 def test_along_skeletons_no_voxel_of_the_truth_is_scored() -> None:

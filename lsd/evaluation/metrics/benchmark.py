@@ -169,6 +169,8 @@ class BenchmarkScore(Score):
 class BenchmarkMetric(TableMetric):
     """`spec.Benchmark`."""
 
+    finds_wholes = True
+
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
     ) -> BenchmarkScore:

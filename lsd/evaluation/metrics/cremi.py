@@ -85,6 +85,8 @@ class CremiScore(Score):
 class CremiMetric(TableMetric):
     """`spec.Cremi`."""
 
+    finds_wholes = True
+
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
     ) -> CremiScore:

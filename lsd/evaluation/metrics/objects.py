@@ -223,6 +223,8 @@ class ObjectScore(Score):
 class ObjectsMetric(TableMetric):
     """`spec.ObjectDetection`."""
 
+    finds_wholes = True
+
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
     ) -> ObjectScore:

@@ -12,6 +12,8 @@ from lsd.evaluation.partition import Partition, score
 class VoiMetric(TableMetric):
     """`spec.Voi`."""
 
+    finds_wholes = True
+
     def score(
         self, table: Contingency, *, ignore: Collection[int], background: Background
     ) -> Partition:

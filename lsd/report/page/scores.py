@@ -56,8 +56,9 @@ def scores_table(recorded: Recorded) -> str:
         [title, part, *(Cell(values.get(name), f"{at}/{name}") for name in columns)]
         for title, part, at, values in listed
     ]
-    return table(["volume", "part", *columns.values()], rows, name="scores") + paragraph(
-        words.note, note=True
+    notes = [words.note, *(f"{name}: {each}." for name, each in recorded.apart().items())]
+    return table(["volume", "part", *columns.values()], rows, name="scores") + "".join(
+        paragraph(note, note=True) for note in notes
     )
 
 

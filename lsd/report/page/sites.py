@@ -22,6 +22,8 @@ def _site(place: int, site: Site, picture: SitePicture | None) -> str:
         f"{axis} {number(v)}" for axis, v in zip("zyx"[-len(site.place) :], site.place, strict=True)
     )
     touch = f"{site.contact:,} faces touch" if site.contact else "the parts do not touch"
+    if site.kind == "split" and site.contact and site.voxels[1] < site.voxels[0]:
+        touch += "; no larger part of the neuron touches the first"
     return (
         f'<li class="site"><p><b>{place}. {site.kind}</b>, {number(site.bits)} bits of VOI</p>'
         f"<p>{_words(site)}</p><p>at {nm} nm; {touch}</p>{trio}</li>"
