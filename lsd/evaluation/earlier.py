@@ -20,7 +20,7 @@ from lsd.spec.paths import report_beside
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
 # what follows from what is scored, or tells where it lies; evaluations of before told neither
-_ALONG = ("sites", "dataset", "made_from", "apart")
+_ALONG = ("sites", "dataset", "made_from", "apart", "skeletons_apart")
 # of figures and tables that belong to an evaluation
 _BESIDE = (".png", ".pdf", ".svg", ".csv")
 _SPECS: dict[str, type[Spec]] = {"segment": Segment, "evaluate": Evaluate}

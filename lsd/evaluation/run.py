@@ -13,6 +13,7 @@ from typing import Any
 from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
+from lsd.evaluation.along_skeletons.apart import tell_skeletons_apart
 from lsd.evaluation.along_skeletons.nodes import nodes_of_volume
 from lsd.evaluation.along_skeletons.traced import skeleton_scoring
 from lsd.evaluation.apart import tell_apart
@@ -103,6 +104,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         skeletons=skeletons,
         made_from=_made_from(config, scored),
         apart=tell_apart(config, {name: evidence[name].roi for name in volumes}),
+        skeletons_apart=tell_skeletons_apart(nodes),
     )
     for name in named if config.evaluate.of == "segmentation" else ():
         if line := _where_written(

@@ -9,6 +9,7 @@ from typing import Any
 from funlib.geometry import Roi
 
 from lsd.arrays.contingency import Contingency
+from lsd.evaluation.along_skeletons.apart import SkeletonsApart
 from lsd.evaluation.along_skeletons.traced import SkeletonScore
 from lsd.evaluation.apart import Apart
 from lsd.evaluation.error_sites.sites import Site, as_list
@@ -78,7 +79,8 @@ class Evaluation:
     heads:     of evaluate.heads, what was predicted beside what it learns; by volume and head
     skeletons: of volumes that have some, by name
     made_from: the segmentation of each volume, as `lsd.segmentation.made_from` tells it
-    apart:     objects of the truth of each volume that lie in pieces, where some do
+    apart, skeletons_apart: objects of the truth of each volume that lie in pieces, and skeletons,
+               where some do
     """
 
     threshold: float | None
@@ -88,6 +90,7 @@ class Evaluation:
     skeletons: Mapping[str, AlongSkeletons] = field(default_factory=dict)
     made_from: Mapping[str, MadeFrom] = field(default_factory=dict)
     apart: Mapping[str, Apart] = field(default_factory=dict)
+    skeletons_apart: Mapping[str, SkeletonsApart] = field(default_factory=dict)
 
     def part(self, part: str) -> Score | None:
         """Scores at the threshold of all volumes of a part of the dataset as one; None if none was
@@ -125,8 +128,9 @@ class Evaluation:
             "sites": as_list(self.sites),
             "made_from": dict(self.made_from),
         }
-        if self.apart:
-            scores["apart"] = {name: each.as_dict() for name, each in self.apart.items()}
+        for name, in_pieces in (("apart", self.apart), ("skeletons_apart", self.skeletons_apart)):
+            if in_pieces:
+                scores[name] = {volume: each.as_dict() for volume, each in in_pieces.items()}
         further = {"heads": self._heads} if self.heads else {}
         further |= {"skeletons": self._skeletons} if self.skeletons else {}
         return scores | {name: section() for name, section in further.items()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lsd.evaluation.along_skeletons.apart import SkeletonsApart
 from lsd.evaluation.apart import Apart
 from lsd.evaluation.metric import words_of
 from lsd.evaluation.score import Score
@@ -83,6 +84,12 @@ class Recorded:
         """Objects of the truth that lie in pieces, of each volume that is shown."""
         noted = self.evaluation.get("apart", {})
         return {name: Apart(**noted[name]) for name in self.volumes if name in noted}
+
+    def skeletons_apart(self) -> Mapping[str, SkeletonsApart]:
+        """Skeletons that do, the same."""
+        noted = self.evaluation.get("skeletons_apart", {})
+        shown = self.evaluation.get("skeletons", {}).get("volumes", {})
+        return {name: SkeletonsApart(**noted[name]) for name in shown if name in noted}
 
     def notices(self, volume: str | None = None) -> list[str]:
         """A sentence for those volumes whose scores are not, or not for sure, of what is there;

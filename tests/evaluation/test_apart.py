@@ -6,13 +6,17 @@ import logging
 import numpy as np
 import pytest
 from scipy import ndimage
-from segmented_volumes import only, with_evaluate
+from segmented_volumes import ROI, VOXEL_SIZE, only, with_evaluate
 
+from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation import apart as module
+from lsd.evaluation.along_skeletons.apart import SkeletonsApart, skeletons_apart
 from lsd.evaluation.apart import Apart, apart
 from lsd.evaluation.partition import compare
 from lsd.evaluation.run import evaluate
+from lsd.evaluation.skeletons import expected_run_length
 from lsd.spec.paths import data_root, evaluation_file
+from lsd.volumes.skeletons import write_skeletons
 from lsd.volumes.volume import open_volume
 
 LARGE = np.uint64(2**64 - 1)
@@ -88,3 +92,52 @@ def test_the_cremi_score_has_no_pieces_to_take(config, caplog) -> None:
     assert evaluate(config).apart["a"].objects > 1
     (told,) = [message for message in caplog.messages if "lie in pieces" in message]
     assert "evaluate.connected" not in told
+
+
+def test_skeletons_in_pieces_have_the_run_length_of_their_pieces() -> None:
+    rng = np.random.default_rng(4)
+    count = 60
+    owner = np.repeat(np.arange(1, 7, dtype=np.uint64), count // 6)
+    positions = rng.random((count, 3)) * 500
+    edges = [
+        (n, n + 1) for n in range(count - 1) if owner[n] == owner[n + 1] and rng.random() < 0.8
+    ]
+    skeletons = Skeletons(np.arange(count), owner, positions, edges)
+    # node by node: a node without an edge from before begins a piece
+    begins = [n == 0 or (n - 1, n) not in edges for n in range(count)]
+    segments = np.cumsum(begins).astype(np.uint64)
+    expected = expected_run_length(skeletons, segments)
+    with_length = [
+        len({segments[n] for n, _ in edges if owner[n] == one}) for one in np.unique(owner)
+    ]
+    found = skeletons_apart(skeletons)
+    assert found.nerl == pytest.approx(expected.nerl)
+    assert found.nerl < 1
+    assert (found.skeletons, found.of) == (sum(n > 1 for n in with_length), 6)
+    alone = skeletons_apart(Skeletons([1, 2], [5, 5], [[0, 0, 0], [0, 0, 1]], []))
+    assert alone == SkeletonsApart(0, 1, None)
+
+
+def test_an_evaluation_tells_of_skeletons_in_pieces(config, tmp_path, caplog) -> None:
+    """One bends out of the volume and comes back."""
+    begin, end = np.multiply(ROI.begin, VOXEL_SIZE), np.multiply(ROI.end, VOXEL_SIZE)
+    ways = [(0, 0, 0), (8, 0, 0), None, (8, 24, 0), (8, 40, 0)]
+    places = [end + 50 if way is None else begin + 4 + np.array(way) for way in ways]
+    write_skeletons(
+        Skeletons(range(5), [1] * 5, places, [(n, n + 1) for n in range(4)]), tmp_path / "a.npz"
+    )
+    config = only(config, "a")
+    part = "validate" if config.dataset.validate else "test"
+    volume = getattr(config.dataset, part)[0].derive(skeletons="a.npz")
+    config = config.derive(dataset=config.dataset.derive(**{part: (volume,)}))
+    caplog.clear()
+    found = evaluate(config)
+    expected = SkeletonsApart(1, 1, pytest.approx((8**2 + 16**2) / 24**2))
+    assert found.skeletons_apart == {"a": expected}
+    content = json.loads(evaluation_file(config).read_text())["skeletons_apart"]
+    assert content == {"a": found.skeletons_apart["a"].as_dict()}
+    (told,) = [message for message in caplog.messages if "with a segment for each piece" in message]
+    assert told.startswith("a: 1 of 1 skeleton lies in pieces")
+    assert told.endswith("nERL is 0.556")
+    # of nothing else
+    assert not evaluate(with_evaluate(config, skeletons={"outside": "omit"})).skeletons_apart

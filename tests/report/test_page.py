@@ -4,6 +4,7 @@ elsewhere."""
 import base64
 import json
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from reported_run import FIRST, ROI, VOLUMES, make, make_config
 from lsd.evaluation.partition import compare
 from lsd.report.colours import colours
 from lsd.report.page.one_run import _no_sites
+from lsd.report.page.skeletons import skeletons
 from lsd.report.page.write import write_report
-from lsd.report.recorded import Recorded
+from lsd.report.recorded import Recorded, read_recorded
 from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
 from lsd.spec.paths import config_file, evaluation_file, prediction, segmentation, usage_file
@@ -200,6 +202,17 @@ def test_scores_along_skeletons(run, page) -> None:
         assert cells[1] == f"{each['length']:,.0f}"
         edges = [str(each[kind]) for kind in ("correct", "split", "merged", "omitted")]
         assert cells[-6:-2] == edges
+
+
+def test_skeletons_in_pieces_are_noted(run, tmp_path) -> None:
+    config, _, _ = run
+    recorded = read_recorded(config)
+    noted = {"skeletons": 2, "of": 4, "nerl": 0.5}
+    written = {**recorded.evaluation, "skeletons_apart": {VOLUMES[0]: noted, "gone": noted}}
+    shown = skeletons(replace(recorded, evaluation=written))
+    assert f"{VOLUMES[0]}: 2 of 4 skeletons lie in pieces" in shown
+    assert "gone" not in shown
+    assert "in pieces" not in skeletons(recorded)
 
 
 def test_what_steps_took_and_what_the_run_is(run, page) -> None:

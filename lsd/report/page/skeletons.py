@@ -31,6 +31,10 @@ def skeletons(recorded: Recorded) -> str:
     charts = "".join(drawn(chart) for chart in _charts(volumes, recorded.threshold))
     return (
         _run_lengths(volumes)
+        + "".join(
+            paragraph(f"{name}: {each}.", note=True)
+            for name, each in recorded.skeletons_apart().items()
+        )
         + _edits(volumes)
         + (f'<div class="charts">{charts}</div>' if charts else "")
         + "".join(_each(name, volume) for name, volume in volumes.items())
