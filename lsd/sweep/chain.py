@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +44,7 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
             evaluation = evaluate(config)
         draw_all(config, evaluation)
         more = {} if further is None else _function(further)(config, evaluation)
-        scores = {**scores_by_heading(evaluation), **more}
+        scores = {**scores_by_heading(evaluation), **numbers(more, of=further or "")}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
 
@@ -82,6 +83,28 @@ def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
             columns = count.all.row()
             scores |= {f"{part} {head} {heading}": value for heading, value in columns.items()}
     return scores
+
+
+def numbers(found: Any, *, of: str) -> dict[str, float | None]:
+    """What a function `of` a person's own gives by name, as plain numbers; what is not finite is
+    undefined, None.  Raises ValueError for what is no number."""
+    if not isinstance(found, Mapping):
+        raise ValueError(
+            f"{of} gives {type(found).__name__}; wanted: a dictionary, numbers by name"
+        )
+    return {str(name): _number(value, f"{of} gives {name!r}") for name, value in found.items()}
+
+
+def _number(value: Any, what: str) -> float | None:
+    if value is None or isinstance(value, int):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{what}: {value!r}; wanted: a number, or None where it is undefined"
+        ) from error
+    return number if math.isfinite(number) else None
 
 
 @contextmanager
