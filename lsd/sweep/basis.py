@@ -7,16 +7,19 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lsd.spec import Config, Dataset
 from lsd.spec.effect import effective
 from lsd.spec.paths import data_root
+from lsd.spec.skeletons import SkeletonFiles
 from lsd.spec.sweep import Run, Sweep
 from lsd.sweep.pace import iterations
 from lsd.sweep.process import Failed
 from lsd.sweep.results import Result
 from lsd.training.data_state import volume_input
 from lsd.volumes.find import expand
+from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import open_volume
 
 
@@ -38,13 +41,16 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
     if scored is not None:
         spec["scored"] = effective(scored)
         volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
-    root, data = data_root(config), {}
+    root, data = data_root(config), dict[str, dict[str, list[Any]]]()
     for name, volume in volumes.items():
         opened = open_volume(volume, name=name, data_root=root)
         arrays = volume_input(opened, data_root=root, input_shape=config.network.train_shape).arrays
         data[name] = {
             array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
         }
+        # others follow from the labels, or from the spec
+        if isinstance(opened.spec.skeletons, SkeletonFiles):
+            data[name]["skeletons"] = [open_skeletons(opened, data_root=root).digest]
     content = json.dumps([spec, further, data], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 

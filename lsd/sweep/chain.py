@@ -43,7 +43,7 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
         with _timed(seconds, "evaluate"):
             evaluation = evaluate(config)
         draw_all(config, evaluation)
-        more = {} if further is None else _function(further)(config, evaluation)
+        more = {} if further is None else further_function(further)(config, evaluation)
         scores = {**scores_by_heading(evaluation), **numbers(more, of=further or "")}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
@@ -114,6 +114,13 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     seconds[step] = round(time.perf_counter() - begin, 2)
 
 
-def _function(name: str) -> Any:
+def further_function(name: str) -> Any:
+    """The function of a sweep's `further`.  Raises ValueError where there is none."""
     module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"further={name!r}: {error}") from error
+    if not callable(found):
+        raise ValueError(f"further={name!r}: {module} has no function {function!r}")
+    return found

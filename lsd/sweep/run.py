@@ -18,7 +18,7 @@ from lsd.spec.sweep import Run, Sweep
 from lsd.spec.user_paths import expanded
 from lsd.sweep import results
 from lsd.sweep.basis import Current, fingerprint, timed
-from lsd.sweep.chain import do
+from lsd.sweep.chain import do, further_function
 from lsd.sweep.failure import Failure, forget_failure, names_of_failures, read_failure
 from lsd.sweep.pace import iterations, seconds_per_step
 from lsd.sweep.process import Ended, Failed, apart
@@ -56,8 +56,10 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
     was another one, or had other data, then.
     progress: told in a line what becomes of each.
     Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
-    checkpoint.
+    checkpoint; ValueError, before any run, where there is no function `further`.
     """
+    if sweep.further is not None:
+        further_function(sweep.further)
     folder = expanded(sweep.folder)
     folder.mkdir(parents=True, exist_ok=True)
     all_runs = sweep.all_runs()

@@ -20,6 +20,7 @@ from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.spec import Dataset, ForkMerge
 from lsd.spec.paths import run_folder
+from lsd.spec.skeletons import SkeletonFiles
 from lsd.sweep import pace, results, run
 from lsd.sweep.process import Ended, Failed, apart
 from lsd.sweep.run import fingerprint, run_sweep
@@ -195,6 +196,8 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
     assert fingerprint(config, config.dataset, None) != first
     assert fingerprint(config, None, "mine:scores") != first
+    assert _of_skeletons(config, tmp_path, x=10) == _of_skeletons(config, tmp_path, x=10) != first
+    assert _of_skeletons(config, tmp_path, x=12) != _of_skeletons(config, tmp_path, x=10)
     chunk = next(
         path
         for path in (tmp_path / "data").rglob("*")
@@ -202,6 +205,25 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     )
     os.utime(chunk, ns=(1, 1))
     assert fingerprint(config, None, None) != first
+
+
+def _of_skeletons(config, folder, *, x) -> str:
+    """The fingerprint where the test volume has a file of skeletons, whose nodes lie at x."""
+    file = folder / "neuron_5.swc"
+    file.write_text(f"1 0 {x} 10 10 1 -1\n2 0 {x} 20 10 1 1\n")
+    skeletons = SkeletonFiles(path=str(file), unit="nm")
+    test = [volume.derive(skeletons=skeletons) for volume in config.dataset.test]
+    return fingerprint(config.derive(dataset={"test": test}), None, None)
+
+
+def test_a_function_that_is_not_there_is_told_before_any_run(sweep, monkeypatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(run, "apart", lambda function, config, *_: begun.append(config.name))
+    with pytest.raises(ValueError, match="further='elsewhere:mine': elsewhere has no function 'm"):
+        run_sweep(sweep.derive(further="elsewhere:mine"))
+    with pytest.raises(ValueError, match="further='nowhere:mine': No module named 'nowhere'"):
+        run_sweep(sweep.derive(further="nowhere:mine"))
+    assert not begun
 
 
 def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch) -> None:
