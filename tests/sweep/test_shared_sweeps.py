@@ -1,5 +1,5 @@
 """What processes of one sweep, and commands one after another, leave to each other: results that
-are still right, and failures."""
+are still right, and failures; numbers of one's own."""
 
 import json
 
@@ -121,3 +121,13 @@ def test_numbers_of_ones_own_are_plain() -> None:
         numbers({"a": "good"}, of="mine:scores")
     with pytest.raises(ValueError, match="mine:scores gives list; wanted: a dictionary"):
         numbers([1], of="mine:scores")
+
+
+def test_a_function_that_is_not_there_is_told_before_any_run(sweep, monkeypatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(run, "apart", lambda function, config, *_: begun.append(config.name))
+    with pytest.raises(ValueError, match="further='elsewhere:mine': elsewhere has no function 'm"):
+        run_sweep(sweep.derive(further="elsewhere:mine"))
+    with pytest.raises(ValueError, match="further='nowhere:mine': No module named 'nowhere'"):
+        run_sweep(sweep.derive(further="nowhere:mine"))
+    assert not begun

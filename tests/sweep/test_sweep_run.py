@@ -216,16 +216,6 @@ def _of_skeletons(config, folder, *, x) -> str:
     return fingerprint(config.derive(dataset={"test": test}), None, None)
 
 
-def test_a_function_that_is_not_there_is_told_before_any_run(sweep, monkeypatch) -> None:
-    begun: list[str] = []
-    monkeypatch.setattr(run, "apart", lambda function, config, *_: begun.append(config.name))
-    with pytest.raises(ValueError, match="further='elsewhere:mine': elsewhere has no function 'm"):
-        run_sweep(sweep.derive(further="elsewhere:mine"))
-    with pytest.raises(ValueError, match="further='nowhere:mine': No module named 'nowhere'"):
-        run_sweep(sweep.derive(further="nowhere:mine"))
-    assert not begun
-
-
 def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch) -> None:
     config, asked = sweep.settings["mtlsd"].config, []
 
