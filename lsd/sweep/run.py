@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -23,6 +24,7 @@ from lsd.sweep.failure import Failure, forget_failure, names_of_failures, read_f
 from lsd.sweep.pace import iterations, seconds_per_step
 from lsd.sweep.process import Ended, Failed, apart
 from lsd.sweep.results import Result
+from lsd.system.ranks import rank
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +58,10 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
     was another one, or had other data, then.
     progress: told in a line what becomes of each.
     Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
-    checkpoint; ValueError, before any run, where there is no function `further`.
+    checkpoint; ValueError, before any run, where there is no function `further`, and where this is
+    one of several processes that train together.
     """
+    _check_alone()
     if sweep.further is not None:
         further_function(sweep.further)
     folder = expanded(sweep.folder)
@@ -85,6 +89,7 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
 def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
     """Notes how long a step of each setting takes, and says how many iterations its minutes are.
     Best done while the machine is idle."""
+    _check_alone()
     folder = expanded(sweep.folder)
     for name, setting in sweep.settings.items():
         config = setting.config
@@ -97,6 +102,16 @@ def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info)
         )
         steps = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
         progress(f"{name}: {steps} a step; {count} iterations")
+
+
+def _check_alone() -> None:
+    """Trainings of different runs would take each other for one, and add up their gradients."""
+    if rank() is not None and os.environ["WORLD_SIZE"] != "1":
+        raise ValueError(
+            "processes that torchrun starts train one run together, and those of a sweep train "
+            "another each; start the command itself as often as you like, each time with a GPU of "
+            "its own (CUDA_VISIBLE_DEVICES), and the runs are shared; or set train.devices"
+        )
 
 
 def _free(all_runs: Sequence[Run], progress: Callable[[str], object]) -> Generator[int]:

@@ -131,3 +131,19 @@ def test_a_function_that_is_not_there_is_told_before_any_run(sweep, monkeypatch)
     with pytest.raises(ValueError, match="further='nowhere:mine': No module named 'nowhere'"):
         run_sweep(sweep.derive(further="nowhere:mine"))
     assert not begun
+
+
+def test_processes_that_train_one_run_together_do_no_sweep(sweep, monkeypatch) -> None:
+    """Each would train another run, and the gradients of all be added up."""
+    begun: list[str] = []
+    monkeypatch.setattr(run, "apart", lambda function, config, *_: begun.append(config.name))
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    for command in (run_sweep, run.measure_paces):
+        with pytest.raises(ValueError, match="start the command itself as often as you like"):
+            command(sweep)
+    assert not begun
+    # alone in its group it is as any other
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setattr(run, "apart", Runs())
+    assert not run_sweep(sweep).failures
