@@ -23,6 +23,7 @@ from lsd.system.allocator import keep_freed_memory
 from lsd.system.atomic import write_text
 from lsd.system.ranks import rank
 from lsd.training import checkpointing, messages, resume
+from lsd.training.compatibility import check_shared
 from lsd.training.data_state import training_states
 from lsd.training.devices.joined import joined, threads
 from lsd.training.devices.ranks import ALONE, Ranks
@@ -62,6 +63,8 @@ def train(config: Config, *, progress: bool = True) -> Path:
     if _starts_others(config):
         return train_shared(config, progress=progress)
     with joined(config.train) as ranks:
+        # torchrun on several machines: each has read a file of its own
+        check_shared(ranks.from_first(config.model_dump_json), config, rank=ranks.rank)
         if ranks.is_first:
             resume.check_start(config)
             messages.warn_of_no_validation(config)
