@@ -213,15 +213,17 @@ def fit(
     """
     train, network = learner.config.train, learner.config.network
     start, mode = learner.iteration, training_mode(train.mode)
-    ranks, stopped = learner.ranks, False
+    ranks, stopped, whole = learner.ranks, False, True
     while learner.iteration < train.iterations and not (stopped := _stopped(interrupt, ranks)):
+        before = learner.iteration
         try:
             with memory_advice(train, network):
                 update = mode.step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:
-                stopped = True
+                # an iteration of several steps, or with a merge, may be half done
+                stopped, whole = True, learner.iteration == before
                 break
             raise
         bar.advance(update.loss)
@@ -232,7 +234,7 @@ def fit(
                 _validate_safely(learner, validator, board=board, bar=bar)
             if _is_due(train.checkpoint_every, learner.iteration, train):
                 checkpointing.save(learner)
-    if ranks.is_first:
+    if ranks.is_first and whole:
         checkpointing.save(learner)
     return stopped
 
