@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lsd.spec import Config, Dataset
+from lsd.spec import Config, Dataset, Predict
 from lsd.spec.effect import effective
 from lsd.spec.paths import data_root
 from lsd.spec.skeletons import SkeletonFiles
@@ -37,6 +37,8 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
     disk."""
     config = expand(config)
     spec = {name: value for name, value in effective(config).items() if name != "runs"}
+    if chosen := _chosen(config.predict):
+        spec["predicted"] = chosen
     volumes = dict(config.dataset.volumes())
     if scored is not None:
         spec["scored"] = effective(scored)
@@ -48,11 +50,24 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
         data[name] = {
             array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
         }
-        # others follow from the labels, or from the spec
-        if isinstance(opened.spec.skeletons, SkeletonFiles):
-            data[name]["skeletons"] = [open_skeletons(opened, data_root=root).digest]
+        if (skeletons := opened.spec.skeletons) is not None:
+            data[name]["skeletons"] = [effective(skeletons)]
+        # others follow from the labels, or from the volume
+        if isinstance(skeletons, SkeletonFiles):
+            data[name]["skeletons"] += [open_skeletons(opened, data_root=root).digest]
     content = json.dumps([spec, further, data], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _chosen(predict: Predict) -> dict[str, Any]:
+    """What of prediction changes none of its steps, but says which weights and volumes are scored,
+    and in which blocks; only what is not usual, as results of before have none of it."""
+    usual = Predict()
+    return {
+        name: value
+        for name in ("checkpoint", "volumes", "region", "memory", "shape")
+        if (value := getattr(predict, name)) != getattr(usual, name)
+    }
 
 
 class Current:

@@ -196,6 +196,13 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
     assert fingerprint(config, config.dataset, None) != first
     assert fingerprint(config, None, "mine:scores") != first
+    # what makes no step another one, but chooses what is scored
+    for chosen in (
+        {"checkpoint": "best"}, {"volumes": ("test",)}, {"region": "0:16, :, :"}, {"memory": 9}
+    ):  # fmt: skip
+        assert fingerprint(config.derive(predict=chosen), None, None) != first
+    test = [volume.derive(skeletons="generated") for volume in config.dataset.test]
+    assert fingerprint(config.derive(dataset={"test": test}), None, None) != first
     assert _of_skeletons(config, tmp_path, x=10) == _of_skeletons(config, tmp_path, x=10) != first
     assert _of_skeletons(config, tmp_path, x=12) != _of_skeletons(config, tmp_path, x=10)
     chunk = next(
