@@ -15,7 +15,7 @@ from lsd.spec.paths import data_root
 from lsd.spec.skeletons import SkeletonFiles
 from lsd.spec.sweep import Run, Sweep
 from lsd.sweep.pace import iterations
-from lsd.sweep.process import Failed
+from lsd.sweep.process import FAULTS
 from lsd.sweep.results import Result
 from lsd.training.data_state import volume_input
 from lsd.volumes.find import expand
@@ -103,5 +103,5 @@ class Current:
         try:
             config = timed(self._sweep, one, self._folder)
             return fingerprint(config, self._sweep.scored, self._sweep.further)
-        except (Failed, ValueError, OSError):
+        except FAULTS:
             return None

@@ -27,6 +27,10 @@ class Failed(RuntimeError):
     """What was done in another process failed; the message is its own."""
 
 
+# what stops a run, and no other: of data that cannot be opened, formats of one's own among them
+FAULTS = (RuntimeError, ValueError, OSError, LookupError, ImportError, MemoryError)
+
+
 class Ended(Failed):
     """That process was ended from outside, which says nothing of what it did."""
 

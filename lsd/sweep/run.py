@@ -22,7 +22,7 @@ from lsd.sweep.basis import Current, fingerprint, timed
 from lsd.sweep.chain import do, further_function
 from lsd.sweep.failure import Failure, forget_failure, names_of_failures, read_failure
 from lsd.sweep.pace import iterations, seconds_per_step
-from lsd.sweep.process import Ended, Failed, apart
+from lsd.sweep.process import FAULTS, Ended, Failed, apart
 from lsd.sweep.results import Result
 from lsd.system.ranks import rank
 
@@ -77,9 +77,9 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
             one = all_runs[number]
             try:
                 found[number], how = _result(sweep, one, folder, failed_before)
-            except (Failed, ValueError, OSError) as error:
-                failures[one.config.name] = str(error)
-                how = f"failed: {error}"
+            except FAULTS as error:
+                failures[one.config.name] = said = str(error) or type(error).__name__
+                how = f"failed: {said}"
             progress(f"{_which(all_runs, number)}: {how}")
             results.write(folder, _in_order(found), failures, counts=counts)
     done = _in_order(found)
@@ -170,7 +170,7 @@ def _note_paces(sweep: Sweep, folder: Path, progress: Callable[[str], object]) -
             time.sleep(_LOOK)
         for name, setting in sweep.settings.items():
             if sweep.minutes_of(name) is not None:
-                with suppress(Failed, ValueError, OSError):
+                with suppress(*FAULTS):
                     seconds_per_step(setting.config, setting=name, folder=folder)
 
 

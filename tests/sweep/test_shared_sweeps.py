@@ -68,6 +68,20 @@ def test_what_failed_in_another_process_is_not_tried_again(
     assert not (folder / FAILURE).exists()
 
 
+@pytest.mark.parametrize("error", [RuntimeError("a driver"), KeyError("raw"), MemoryError()])
+def test_what_is_wrong_with_the_data_of_a_run_stops_no_other(sweep, monkeypatch, error) -> None:
+    def of_data(config, *_) -> str:
+        if config.name == "aff_seed1":
+            raise error
+        return config.name
+
+    monkeypatch.setattr(run, "fingerprint", of_data)
+    monkeypatch.setattr(run, "apart", Runs())
+    outcome = run_sweep(sweep)
+    assert len(outcome.results) == 3
+    assert outcome.failures == {"aff_seed1": str(error) or "MemoryError"}
+
+
 def left(sweep, setting: str, seed: int, depends_on: str) -> Result:
     """A result that an earlier command left."""
     made = Result(setting, seed, depends_on, {"VOI": 1.0}, 0.5, 3, {})
