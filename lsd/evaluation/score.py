@@ -63,19 +63,24 @@ class Score(HandedOut, ABC):
 
     def brief(self) -> dict[str, float | None]:
         """What stands for it where there is a single column, by the heading of that."""
-        return {self.short: self.objective}
+        return {self.short: self._shown}
 
     def row(self) -> dict[str, float | None]:
         """What a table shows, by heading; None is undefined."""
         values = self.as_dict()
         shown = {heading: values[name] for name, heading in self.columns.items()}
-        return shown or {self.title: self.objective}
+        return shown or {self.title: self._shown}
 
     def swept(self) -> dict[str, float | None]:
         """What is drawn over thresholds, by name, what is most important first; None is
         undefined."""
         values = self.as_dict()
-        return {name: values[name] for name in self.over_thresholds} or {"score": self.objective}
+        return {name: values[name] for name in self.over_thresholds} or {"score": self._shown}
+
+    @property
+    def _shown(self) -> float | None:
+        """The objective, None where it is undefined."""
+        return self.objective if math.isfinite(self.objective) else None
 
     def labels(self) -> list[str]:
         """How a figure calls what `swept` gives, in its order."""

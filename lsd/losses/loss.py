@@ -146,7 +146,8 @@ class HeadLoss(nn.Module):
 
     @abstractmethod
     def forward(self, sample: LossSample, totals: Totals) -> Tensor:
-        """The loss of `sample.head`, a scalar in fp32 with its graph.
+        """The loss of `sample.head`, a scalar in fp32 with its graph; of a sample in which nothing
+        counts, a 0 without one will do.
 
         totals: what `totals` gives, of the whole batch.  Divide by these and not by what the sample
                 holds: then the losses of all shares add up to the loss of the batch.  What follows

@@ -84,17 +84,28 @@ class StageLosses(nn.Module):
         return {name: self.head(name).totals(sample.of(name)) for name in wanted}
 
     def forward(self, sample: LossSample, totals: Mapping[str, Totals]) -> dict[str, Tensor]:
-        """The loss of each head in totals, a scalar with its graph; totals: of the whole batch."""
-        losses = {
-            name: self.head(name)(sample.of(name), of_head) for name, of_head in totals.items()
-        }
-        for name, loss in losses.items():
-            if not isinstance(loss, Tensor) or loss.ndim:
-                raise ValueError(
-                    f"loss {self.head(name).spec.kind!r} of head {name!r} gives "
-                    f"{_what(loss)}; it must give one number, a tensor without axes"
-                )
-        return losses
+        """The loss of each head in totals, a scalar with its graph; totals: of the whole batch.
+
+        Raises ValueError where a loss is no such scalar.
+        """
+        return {name: self._loss(sample.of(name), of_head) for name, of_head in totals.items()}
+
+    def _loss(self, sample: LossSample, totals: Totals) -> Tensor:
+        head = self.head(sample.head)
+        loss, said = head(sample, totals), f"loss {head.spec.kind!r} of head {sample.head!r} gives"
+        if not isinstance(loss, Tensor) or loss.ndim:
+            raise ValueError(
+                f"{said} {_what(loss)}; it must give one number, a tensor without axes"
+            )
+        if loss.requires_grad or not sample.own_logits.requires_grad:
+            return loss
+        if loss != 0:
+            raise ValueError(
+                f"{said} {loss.item():g} without a gradient, so nothing would be learned; compute "
+                "it from sample.own_logits or own_values with torch, without detach() and numpy"
+            )
+        # of a batch in which nothing counts: 0, and so is its gradient, whatever the logits are
+        return sample.own_logits[:0].float().sum()
 
     def weighted(
         self, losses: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None

@@ -83,17 +83,15 @@ class Sweep(Spec):
     def all_runs(self) -> list[Run]:
         """Every run: the first seed of all settings, then the second, so that a sweep that is
         stopped early can be read."""
-        return [
-            Run(name, seed, self._config(name, seed))
-            for seed in self.seeds
-            for name in self.settings
-        ]
+        return [self.one_run(name, seed) for seed in self.seeds for name in self.settings]
+
+    def one_run(self, setting: str, seed: int) -> Run:
+        """A run of a setting with a seed, which need not be one of the sweep's."""
+        config = self.settings[setting].config.derive(
+            name=f"{setting}_seed{seed}", runs=self.folder, train={"seed": seed}
+        )
+        return Run(setting, seed, config)
 
     def minutes_of(self, setting: str) -> float | None:
         """That a run of the setting trains; None: as many iterations as its config says."""
         return self.settings[setting].minutes or self.minutes
-
-    def _config(self, setting: str, seed: int) -> Config:
-        return self.settings[setting].config.derive(
-            name=f"{setting}_seed{seed}", runs=self.folder, train={"seed": seed}
-        )

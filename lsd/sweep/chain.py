@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,8 +43,8 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
         with _timed(seconds, "evaluate"):
             evaluation = evaluate(config)
         draw_all(config, evaluation)
-        more = {} if further is None else _function(further)(config, evaluation)
-        scores = {**scores_by_heading(evaluation), **more}
+        more = {} if further is None else further_function(further)(config, evaluation)
+        scores = {**scores_by_heading(evaluation), **numbers(more, of=further or "")}
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
 
@@ -84,6 +85,28 @@ def scores_by_heading(evaluation: Evaluation) -> dict[str, float | None]:
     return scores
 
 
+def numbers(found: Any, *, of: str) -> dict[str, float | None]:
+    """What a function `of` a person's own gives by name, as plain numbers; what is not finite is
+    undefined, None.  Raises ValueError for what is no number."""
+    if not isinstance(found, Mapping):
+        raise ValueError(
+            f"{of} gives {type(found).__name__}; wanted: a dictionary, numbers by name"
+        )
+    return {str(name): _number(value, f"{of} gives {name!r}") for name, value in found.items()}
+
+
+def _number(value: Any, what: str) -> float | None:
+    if value is None or isinstance(value, int):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{what}: {value!r}; wanted: a number, or None where it is undefined"
+        ) from error
+    return number if math.isfinite(number) else None
+
+
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     begin = time.perf_counter()
@@ -91,6 +114,13 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     seconds[step] = round(time.perf_counter() - begin, 2)
 
 
-def _function(name: str) -> Any:
+def further_function(name: str) -> Any:
+    """The function of a sweep's `further`.  Raises ValueError where there is none."""
     module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"further={name!r}: {error}") from error
+    if not callable(found):
+        raise ValueError(f"further={name!r}: {module} has no function {function!r}")
+    return found

@@ -27,11 +27,19 @@ class Failed(RuntimeError):
     """What was done in another process failed; the message is its own."""
 
 
+# what stops a run, and no other: of data that cannot be opened, formats of one's own among them
+FAULTS = (RuntimeError, ValueError, OSError, LookupError, ImportError, MemoryError)
+
+
+class Ended(Failed):
+    """That process was ended from outside, which says nothing of what it did."""
+
+
 def apart(function: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
     """function(*arguments) in another process; its result must be JSON, its arguments be picklable.
 
-    Raises Failed with the message of what it raised, or how it ended; KeyboardInterrupt once it has
-    ended, where this process was interrupted.
+    Raises Failed with the message of what it raised, Ended where a signal ended it;
+    KeyboardInterrupt once it has ended, where this process was interrupted.
     """
     told, tell = os.pipe()
     code = (
@@ -69,22 +77,21 @@ def _outcome(process: subprocess.Popen[bytes], task: bytes, outcome: IO[bytes]) 
     if interrupted:
         raise KeyboardInterrupt(content.get("interrupted", ""))
     if "interrupted" in content:
-        raise Failed(content["interrupted"])
+        raise Ended(content["interrupted"])
     if "error" in content:
         raise Failed(content["error"])
     if "result" not in content:
-        raise Failed(_ended(status))
+        raise _ended(status)
     result: dict[str, Any] = content["result"]
     return result
 
 
-def _ended(status: int) -> str:
+def _ended(status: int) -> Failed:
     if status < 0:
         name = signal.Signals(-status).name
-        return f"its process was ended by {name}" + (
-            ", as the system does where memory runs out" if name == "SIGKILL" else ""
-        )
-    return f"its process ended with status {status}"
+        why = ", as the system does where memory runs out" if name == "SIGKILL" else ""
+        return Ended(f"its process was ended by {name}{why}")
+    return Failed(f"its process ended with status {status}")
 
 
 def serve_task(tell: int, modules: Mapping[str, str]) -> None:
@@ -95,19 +102,20 @@ def serve_task(tell: int, modules: Mapping[str, str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.captureWarnings(True)
     logging.getLogger("numexpr").setLevel(logging.WARNING)
-    outcome: dict[str, Any]
     try:
         take_over(modules)
         name, arguments = pickle.load(sys.stdin.buffer)
         module, _, function = name.partition(":")
-        outcome = {"result": getattr(importlib.import_module(module), function)(*arguments)}
+        result = getattr(importlib.import_module(module), function)(*arguments)
+        # before anything is told: what is no JSON is an error, too
+        outcome = json.dumps({"result": result})
     except KeyboardInterrupt as error:
-        outcome = {"interrupted": str(error) or "interrupted"}
+        outcome = json.dumps({"interrupted": str(error) or "interrupted"})
     except Exception as error:
         traceback.print_exc()
-        outcome = {"error": str(error) or type(error).__name__}
+        outcome = json.dumps({"error": str(error) or type(error).__name__})
     with os.fdopen(tell, "w") as pipe:
-        json.dump(outcome, pipe)
+        pipe.write(outcome)
 
 
 def _interrupt(number: int, frame: object) -> None:

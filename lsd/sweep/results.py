@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,27 @@ def read(folder: Path) -> Result | None:
         return None
 
 
-def with_others(results: Sequence[Result], folder: Path) -> list[Result]:
-    """These results, and those of other runs that earlier commands left in the sweep's folder."""
+def with_others(
+    results: Sequence[Result], folder: Path, *, counts: Callable[[Result], bool] = lambda _: True
+) -> list[Result]:
+    """These results, and those of other runs in the sweep's folder, of earlier commands and of
+    other processes; counts: whether such a one is still one of the sweep."""
     own = {(result.setting, result.seed) for result in results}
     kept = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
     others = [each for each in kept if each and (each.setting, each.seed) not in own]
-    return [*results, *others]
+    return [*results, *filter(counts, others)]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over seeds.  deviation: standard deviation; None of a single one."""
+    """A number over seeds.
+
+    values:    of those that have it;  undefined: how many have not
+    deviation: standard deviation; None of a single one
+    """
 
     values: tuple[float, ...]
+    undefined: int = 0
 
     @property
     def mean(self) -> float:
@@ -74,32 +83,37 @@ class Spread:
         low, high = min(self.values), max(self.values)
         return {
             "mean": self.mean, "deviation": self.deviation, "least": low, "most": high,
-            "values": list(self.values),
+            "values": list(self.values), "undefined": self.undefined,
         }  # fmt: skip
 
     def __str__(self) -> str:
         spread = "" if self.deviation is None else f" ± {_number(self.deviation)}"
-        return f"{_number(self.mean)}{spread}"
+        seeds = f" ({len(self.values)} of {len(self.values) + self.undefined})"
+        return f"{_number(self.mean)}{spread}{seeds if self.undefined else ''}"
 
 
 def spreads(results: Iterable[Result]) -> dict[str, dict[str, Spread]]:
     """Of each setting, each number over its seeds; numbers that a seed left undefined are those of
     the others."""
-    values: dict[str, dict[str, list[float]]] = {}
+    by_setting: dict[str, list[Mapping[str, float | None]]] = {}
     for result in results:
-        numbers = values.setdefault(result.setting, {})
-        for name, value in result.scores.items():
-            if value is not None:
-                numbers.setdefault(name, []).append(value)
-    return {
-        setting: {name: Spread(tuple(all_values)) for name, all_values in numbers.items()}
-        for setting, numbers in values.items()
-    }
+        by_setting.setdefault(result.setting, []).append(result.scores)
+    return {setting: _spreads(scores) for setting, scores in by_setting.items()}
+
+
+def _spreads(seeds: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
+    """Of one setting."""
+    values: dict[str, list[float]] = {}
+    for scores in seeds:
+        for name, value in scores.items():
+            if value is not None and math.isfinite(value):
+                values.setdefault(name, []).append(value)
+    return {name: Spread(tuple(each), len(seeds) - len(each)) for name, each in values.items()}
 
 
 def rows(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     """A heading and a row for each setting: its seeds, iterations, and each number's mean and
-    standard deviation."""
+    standard deviation, with the seeds that have it where others have not."""
     by_setting = spreads(results)
     names = list(dict.fromkeys(name for numbers in by_setting.values() for name in numbers))
     body = []
@@ -122,10 +136,16 @@ def as_markdown(results: Sequence[Result]) -> str:
     return markdown(*rows(results))
 
 
-def write(folder: Path, results: Sequence[Result], failures: Mapping[str, str]) -> None:
-    """sweep.json and sweep.md in the sweep's folder, with what earlier commands left there;
-    failures: what was said, by run."""
-    results = with_others(results, folder)
+def write(
+    folder: Path,
+    results: Sequence[Result],
+    failures: Mapping[str, str],
+    *,
+    counts: Callable[[Result], bool] = lambda _: True,
+) -> None:
+    """sweep.json and sweep.md in the sweep's folder, `with_others`; failures: what was said, by
+    run."""
+    results = with_others(results, folder, counts=counts)
     content = {
         "settings": {
             setting: {name: spread.as_dict() for name, spread in numbers.items()}

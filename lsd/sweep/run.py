@@ -3,29 +3,28 @@ several processes share them."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lsd.blockwise.on_disk.lock import Held, exclusive, holder
-from lsd.spec import Config, Dataset
-from lsd.spec.effect import effective
-from lsd.spec.paths import config_file, data_root, run_folder
+from lsd.blockwise.on_disk.lock import Held, exclusive, holder, lock_of
+from lsd.spec import Config
+from lsd.spec.paths import config_file, run_folder
 from lsd.spec.sweep import Run, Sweep
 from lsd.spec.user_paths import expanded
 from lsd.sweep import results
-from lsd.sweep.chain import do
+from lsd.sweep.basis import Current, fingerprint, timed
+from lsd.sweep.chain import do, further_function
+from lsd.sweep.failure import Failure, forget_failure, names_of_failures, read_failure
 from lsd.sweep.pace import iterations, seconds_per_step
-from lsd.sweep.process import Failed, apart
+from lsd.sweep.process import FAULTS, Ended, Failed, apart
 from lsd.sweep.results import Result
-from lsd.training.data_state import volume_input
-from lsd.volumes.find import expand
-from lsd.volumes.volume import open_volume
+from lsd.system.ranks import rank
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +34,13 @@ _LOOK = 2.0
 
 @dataclass
 class Outcome:
-    """results: of runs that are done, in the order of the sweep; failures: what was said, by run"""
+    """results: of runs that are done, in the order of the sweep; failures: what was said, by run
+    table: these results, and what else in the sweep's folder is compared with them
+    """
 
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    table: list[Result] = field(default_factory=list)
 
 
 def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> Outcome:
@@ -51,33 +53,43 @@ def run_sweep(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> 
     With another number of iterations it is refused.
 
     Processes that run one sweep at the same time share its runs: what another is at is left for the
-    end, and waited for then.
+    end, and waited for then; what failed in another meanwhile is told, and not tried again.
+    The table has other results of the folder, too, unless they are of a setting of the sweep that
+    was another one, or had other data, then.
     progress: told in a line what becomes of each.
     Raises KeyboardInterrupt where it is stopped, after the run that is under way wrote a
-    checkpoint.
+    checkpoint; ValueError, before any run, where there is no function `further`, and where this is
+    one of several processes that train together.
     """
+    _check_alone()
+    if sweep.further is not None:
+        further_function(sweep.further)
     folder = expanded(sweep.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _note_paces(sweep, folder)
     all_runs = sweep.all_runs()
+    failed_before = names_of_failures(run_folder(one.config) for one in all_runs)
+    _note_paces(sweep, folder, progress)
+    counts = Current(sweep, folder, told=progress)
     found: dict[int, Result] = {}
     failures: dict[str, str] = {}
     with closing(_free(all_runs, progress)) as free:
         for number in free:
             one = all_runs[number]
             try:
-                found[number], how = _result(sweep, one, folder)
-            except (Failed, ValueError, OSError) as error:
-                failures[one.config.name] = str(error)
-                how = f"failed: {error}"
+                found[number], how = _result(sweep, one, folder, failed_before)
+            except FAULTS as error:
+                failures[one.config.name] = said = str(error) or type(error).__name__
+                how = f"failed: {said}"
             progress(f"{_which(all_runs, number)}: {how}")
-            results.write(folder, _in_order(found), failures)
-    return Outcome(_in_order(found), failures)
+            results.write(folder, _in_order(found), failures, counts=counts)
+    done = _in_order(found)
+    return Outcome(done, failures, results.with_others(done, folder, counts=counts))
 
 
 def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info) -> None:
     """Notes how long a step of each setting takes, and says how many iterations its minutes are.
     Best done while the machine is idle."""
+    _check_alone()
     folder = expanded(sweep.folder)
     for name, setting in sweep.settings.items():
         config = setting.config
@@ -90,6 +102,16 @@ def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info)
         )
         steps = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
         progress(f"{name}: {steps} a step; {count} iterations")
+
+
+def _check_alone() -> None:
+    """Trainings of different runs would take each other for one, and add up their gradients."""
+    if rank() is not None and os.environ["WORLD_SIZE"] != "1":
+        raise ValueError(
+            "processes that torchrun starts train one run together, and those of a sweep train "
+            "another each; start the command itself as often as you like, each time with a GPU of "
+            "its own (CUDA_VISIBLE_DEVICES), and the runs are shared; or set train.devices"
+        )
 
 
 def _free(all_runs: Sequence[Run], progress: Callable[[str], object]) -> Generator[int]:
@@ -107,13 +129,22 @@ def _free(all_runs: Sequence[Run], progress: Callable[[str], object]) -> Generat
                     held.append(number)
                     if number not in told:
                         told.add(number)
-                        who = holder(target) or "done by another process"
-                        progress(f"{_which(all_runs, number)}: {who}, so left for the end")
+                        who = f"{_which(all_runs, number)}: {_holder(target)}"
+                        progress(f"{who}, so left for the end; {_way_out(target)}")
                     continue
                 yield number
         if held == left:
             time.sleep(_LOOK)
         left = held
+
+
+def _holder(target: Path) -> str:
+    return holder(target) or "done by another process"
+
+
+def _way_out(target: Path) -> str:
+    """Where the holder of a lock was killed, and nobody here can know."""
+    return f"if you know that this process is gone, delete {lock_of(target)}"
 
 
 def _which(all_runs: Sequence[Run], number: int) -> str:
@@ -124,32 +155,50 @@ def _in_order(found: Mapping[int, Result]) -> list[Result]:
     return [found[number] for number in sorted(found)]
 
 
-def _note_paces(sweep: Sweep, folder: Path) -> None:
+def _note_paces(sweep: Sweep, folder: Path, progress: Callable[[str], object]) -> None:
     """Measures before any run, by one process, what is not noted yet: beside a training, each step
     would seem longer.  What cannot be measured is told by its runs."""
+    target, told = folder / "pace.json", False
     with ExitStack() as stack:
         while True:
             with suppress(Held):
-                stack.enter_context(exclusive(folder / "pace.json"))
+                stack.enter_context(exclusive(target))
                 break
+            if not told:
+                told = True
+                progress(f"{target}: {_holder(target)}, so waited for; {_way_out(target)}")
             time.sleep(_LOOK)
         for name, setting in sweep.settings.items():
             if sweep.minutes_of(name) is not None:
-                with suppress(Failed, ValueError, OSError):
+                with suppress(*FAULTS):
                     seconds_per_step(setting.config, setting=name, folder=folder)
 
 
-def _result(sweep: Sweep, one: Run, folder: Path) -> tuple[Result, str]:
-    """The result of a run, and what was done for it, in words."""
-    config = _timed(sweep, one, folder)
-    depends_on = fingerprint(config, sweep.scored, sweep.further)
-    earlier = results.read(run_folder(config))
+def _result(
+    sweep: Sweep, one: Run, folder: Path, failed_before: frozenset[str]
+) -> tuple[Result, str]:
+    """The result of a run, and what was done for it, in words.
+
+    failed_before: names of failures that this process may try again
+    """
+    config = timed(sweep, one, folder)
+    depends_on, own = fingerprint(config, sweep.scored, sweep.further), run_folder(config)
+    earlier, failure = results.read(own), read_failure(own)
     if earlier is not None and earlier.depends_on == depends_on:
         return earlier, "was done before"
+    if failure and failure.name not in failed_before and failure.depends_on == depends_on:
+        raise Failed(f"{failure.said} (in another process of this sweep)")
     _check_length(config)
-    outcome = apart(do, config, sweep.scored, sweep.further)
+    forget_failure(own)
+    try:
+        outcome = apart(do, config, sweep.scored, sweep.further)
+    except Ended:
+        raise
+    except Failed as error:
+        Failure(str(error), depends_on).save(own)
+        raise
     made = Result(one.setting, one.seed, depends_on, iterations=config.train.iterations, **outcome)
-    made.save(run_folder(config))
+    made.save(own)
     again = "" if earlier is None else " again, since its config or data were others"
     return made, f"done{again}: {_words(made)}"
 
@@ -166,35 +215,6 @@ def _check_length(config: Config) -> None:
             f"{file.parent} was begun with {begun} iterations, {config.train.iterations} are asked "
             f"for; give the sweep another name (--name), or delete that folder"
         )
-
-
-def _timed(sweep: Sweep, one: Run, folder: Path) -> Config:
-    """The config of a run with the iterations that its minutes are."""
-    minutes = sweep.minutes_of(one.setting)
-    if minutes is None:
-        return one.config
-    count = iterations(one.config, minutes, setting=one.setting, folder=folder)
-    return one.config.derive(train={"iterations": count})
-
-
-def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> str:
-    """Digest of all that the result of a run follows from: its config, and the data as they are on
-    disk."""
-    config = expand(config)
-    spec = {name: value for name, value in effective(config).items() if name != "runs"}
-    volumes = dict(config.dataset.volumes())
-    if scored is not None:
-        spec["scored"] = effective(scored)
-        volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
-    root, data = data_root(config), {}
-    for name, volume in volumes.items():
-        opened = open_volume(volume, name=name, data_root=root)
-        arrays = volume_input(opened, data_root=root, input_shape=config.network.train_shape).arrays
-        data[name] = {
-            array: [state.layout, state.dtype, state.content] for array, state in arrays.items()
-        }
-    content = json.dumps([spec, further, data], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _words(result: Result) -> str:

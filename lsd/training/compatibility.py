@@ -1,7 +1,10 @@
-"""Which fields of a config may change between a run and its continuation."""
+"""Which fields of a config may change between a run and its continuation, or differ between the
+processes of a run."""
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -40,6 +43,9 @@ MAY_CHANGE = (
     ),
 )
 
+# what processes that share a run may have each for itself: where it finds things, who makes batches
+OWN = ("data_root", "runs", "train.workers")
+
 
 def check_same(recorded: Config, config: Config, *, where: str) -> None:
     """Raises ValueError, naming every field with both values, if `config` cannot continue the run
@@ -54,16 +60,37 @@ def check_same(recorded: Config, config: Config, *, where: str) -> None:
         )
 
 
+def check_shared(first: str, config: Config, *, rank: int) -> None:
+    """Raises ValueError, naming every field with both values, where process number `rank` of a run
+    has another config than the first process; first: that one's, as JSON."""
+    theirs = json.loads(first)
+    differing = list(_differing(theirs, json.loads(config.model_dump_json()), free=OWN))
+    if differing:
+        lines = "\n".join(f"  {key}: {old!r}, here {new!r}" for key, old, new in differing)
+        raise ValueError(
+            f"process {rank} has another config than the first process of the run, on "
+            f"{socket.gethostname()}:\n{lines}\n"
+            "give the same command and the same files to all of them"
+        )
+
+
 def differing_fields(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
     """(field, old value, new value) of every field that differs and must not."""
-    olds, news = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    both = (config.model_dump(mode="json") for config in (old, new))
+    return _differing(*both, free=MAY_CHANGE)
+
+
+def _differing(
+    old: dict[str, Any], new: dict[str, Any], *, free: Sequence[str]
+) -> Iterator[tuple[str, Any, Any]]:
+    olds, news = _flat(old), _flat(new)
     for key in {**olds, **news}:
-        if olds.get(key) != news.get(key) and not _may_change(key):
+        if olds.get(key) != news.get(key) and not _is_free(key, free):
             yield key, olds.get(key), news.get(key)
 
 
-def _may_change(key: str) -> bool:
-    return any(_is_below(key.split("."), free.split(".")) for free in MAY_CHANGE)
+def _is_free(key: str, free: Sequence[str]) -> bool:
+    return any(_is_below(key.split("."), each.split(".")) for each in free)
 
 
 def _is_below(path: Sequence[str], free: Sequence[str]) -> bool:

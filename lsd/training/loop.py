@@ -23,6 +23,7 @@ from lsd.system.allocator import keep_freed_memory
 from lsd.system.atomic import write_text
 from lsd.system.ranks import rank
 from lsd.training import checkpointing, messages, resume
+from lsd.training.compatibility import check_shared
 from lsd.training.data_state import training_states
 from lsd.training.devices.joined import joined, threads
 from lsd.training.devices.ranks import ALONE, Ranks
@@ -62,6 +63,8 @@ def train(config: Config, *, progress: bool = True) -> Path:
     if _starts_others(config):
         return train_shared(config, progress=progress)
     with joined(config.train) as ranks:
+        # torchrun on several machines: each has read a file of its own
+        check_shared(ranks.from_first(config.model_dump_json), config, rank=ranks.rank)
         if ranks.is_first:
             resume.check_start(config)
             messages.warn_of_no_validation(config)
@@ -210,15 +213,17 @@ def fit(
     """
     train, network = learner.config.train, learner.config.network
     start, mode = learner.iteration, training_mode(train.mode)
-    ranks, stopped = learner.ranks, False
+    ranks, stopped, whole = learner.ranks, False, True
     while learner.iteration < train.iterations and not (stopped := _stopped(interrupt, ranks)):
+        before = learner.iteration
         try:
             with memory_advice(train, network):
                 update = mode.step(learner, batches)
         except RuntimeError:
             # whoever stops us may have ended, or frozen, the processes that make batches, too
             if interrupt:
-                stopped = True
+                # an iteration of several steps, or with a merge, may be half done
+                stopped, whole = True, learner.iteration == before
                 break
             raise
         bar.advance(update.loss)
@@ -229,7 +234,7 @@ def fit(
                 _validate_safely(learner, validator, board=board, bar=bar)
             if _is_due(train.checkpoint_every, learner.iteration, train):
                 checkpointing.save(learner)
-    if ranks.is_first:
+    if ranks.is_first and whole:
         checkpointing.save(learner)
     return stopped
 

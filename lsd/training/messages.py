@@ -69,10 +69,12 @@ def finished(config: Config, stage: Stage) -> str:
 
 def interrupted(interrupt: Interrupt, learner: Learner) -> str:
     """By what, where, and how to go on."""
+    # there is none where the first iteration was half done
     path = newest_checkpoint(learner.config, learner.stage)
+    goes_on = f"goes on from {path}" if path else "begins anew"
     return (
         f"interrupted by {interrupt.signal} in iteration {learner.iteration} of stage "
-        f"{learner.stage.name!r}; the same command goes on from {path}"
+        f"{learner.stage.name!r}; the same command {goes_on}"
     )
 
 

@@ -1,14 +1,18 @@
 """The losses of a stage's heads, their sum, and a batch in shares."""
 
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
 import pytest
 import torch
 from kinds_outside.targets import Flow
 from shared_batch import assert_shares_add_up
 from torch.nn.functional import binary_cross_entropy, mse_loss
 
-from lsd.losses.loss import LossSample
+from lsd.losses.loss import HeadLoss, LossSample
 from lsd.losses.stage import StageLosses
-from lsd.spec import Affinities, Descriptors, Head, Loss
+from lsd.spec import Affinities, CosineGate, Descriptors, Fixed, Head, Loss, PCGrad
 
 HEADS = {
     "lsds": Head(target=Descriptors(), loss=Loss(weight=2)),
@@ -85,3 +89,53 @@ def test_a_loss_that_does_not_fit_the_target_is_refused_or_told():
     odd = {"lsds": Head(target=Descriptors(), loss=Loss(balance=True)), "affs": HEADS["train"]}
     [said] = StageLosses(odd).remarks()
     assert said.startswith("head lsds: balance takes values above 0.5 for positives")
+
+
+class Odd(Loss):
+    """A loss of one's own."""
+
+    kind: Literal["odd"] = "odd"
+    behaviour: ClassVar[str] = f"{__name__}:OddLoss"
+    gives: str = "nothing"
+
+
+class OddLoss(HeadLoss):
+    def forward(self, sample, totals):
+        if self.spec.gives == "nothing":
+            return torch.zeros(())
+        return (sample.own_values.detach() - sample.own_target).square().mean()
+
+
+@pytest.mark.parametrize("weighting", [Fixed(), PCGrad(), CosineGate(target="affs")])
+def test_a_loss_of_a_batch_in_which_nothing_counts_may_be_a_bare_0(weighting):
+    """Its head learns nothing then, and the others what they do."""
+    sample, heads = sample_of(), {"lsds": Head(target=Descriptors(), loss=Odd())}
+    losses = StageLosses({**heads, "affs": HEADS["affs"]}, weighting=weighting)
+    logits = [sample.logits[name] for name in ("lsds", "affs")]
+    weights = torch.nn.Parameter(torch.ones(()))
+    on_trunk = {name: tensor * weights for name, tensor in sample.logits.items()}
+    shared = replace(sample, logits=on_trunk)
+    found = losses.weighted(losses(shared, losses.totals(shared)))
+    losses.balancer.backward(
+        losses.balancer(found), found, [weights, *logits], scale=lambda loss: loss
+    )
+    losses.balancer.complete([weights, *logits], sum=lambda _: None, rng=np.random.default_rng(0))
+    alone = StageLosses({"affs": HEADS["affs"]})
+    wanted = alone.weighted(alone(sample, alone.totals(sample)))["affs"]
+    [gradient] = torch.autograd.grad(wanted, logits[1])
+    torch.testing.assert_close(logits[1].grad, gradient)
+    torch.testing.assert_close(weights.grad, (gradient * logits[1]).sum())
+    assert not logits[0].grad.any()
+
+
+def test_a_loss_without_a_gradient_is_refused():
+    losses = StageLosses({"lsds": Head(target=Descriptors(), loss=Odd(gives="what cannot be"))})
+    sample = sample_of()
+    with pytest.raises(ValueError, match=r"'lsds' gives 0\.\d+ without a gradient, so nothing"):
+        losses(sample, losses.totals(sample))
+    # validation wants none
+    with torch.no_grad():
+        scored = replace(
+            sample, logits={name: each.detach() for name, each in sample.logits.items()}
+        )
+        assert losses(scored, losses.totals(scored))["lsds"] > 0

@@ -1,6 +1,7 @@
 """Several runs side by side, and the command that writes pages."""
 
 import json
+import math
 import shutil
 import statistics
 
@@ -9,7 +10,7 @@ from page_reader import at, data, numbers, outside, read_page
 from reported_run import make
 
 from lsd.cli.commands import report
-from lsd.report.page.several import seed_groups
+from lsd.report.page.several import over_seeds, seed_groups
 from lsd.report.recorded import read_recorded
 from lsd.spec.paths import evaluation_file, run_folder
 
@@ -89,6 +90,21 @@ def test_runs_that_differ_by_more_than_their_seed_have_no_common_mean(runs) -> N
     evaluation = {k: v for k, v in recorded[1].evaluation.items() if k != "volumes"}
     changed = type(recorded[1])(other, evaluation, {}, {}, [])
     assert seed_groups([recorded[0], changed]) == [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "text"),
+    [
+        ([0.25, 0.75], 0.5, "0.500 ± 0.354"),
+        ([0.25, None, 0.75], 0.5, "0.500 ± 0.354 (2 of 3)"),
+        ([math.inf, 0.25, math.nan], 0.25, "0.250 (1 of 3)"),
+        ([0.25], 0.25, ""),
+        ([None, None], None, ""),
+    ],
+)
+def test_a_mean_says_of_how_many_seeds_it_is(values, mean, text) -> None:
+    found = over_seeds(values)
+    assert (found.value, found.text) == (mean, text)
 
 
 def test_what_is_no_run_is_refused_in_words(tmp_path, capsys) -> None:

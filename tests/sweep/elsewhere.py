@@ -14,6 +14,10 @@ def raises(text) -> dict:
     raise ValueError(text)
 
 
+def no_json() -> dict:
+    return {"value": 1.5, "set": {1, 2}}
+
+
 def is_killed() -> dict:
     os.kill(os.getpid(), signal.SIGKILL)
     return {}

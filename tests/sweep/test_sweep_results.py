@@ -1,6 +1,7 @@
 """Means and spreads over seeds; the table; what a sweep is as a value."""
 
 import json
+import math
 import statistics
 
 import pytest
@@ -29,6 +30,7 @@ def test_spreads_are_those_of_statistics() -> None:
     assert voi.deviation == pytest.approx(statistics.stdev([1.0, 1.5]))
     # a seed that left a number undefined is no 0
     assert found["aff"]["merges"].values == (12,)
+    assert found["aff"]["merges"].undefined == 1
     assert found["mtlsd"]["VOI"].deviation is None
     assert voi.as_dict()["values"] == [1.0, 1.5]
     assert (voi.as_dict()["least"], voi.as_dict()["most"]) == (1.0, 1.5)
@@ -38,13 +40,20 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     heading, body = results.rows(RESULTS)
     assert heading == ["setting", "seeds", "iterations", "VOI", "merges", "ERL"]
     assert body == [
-        ["aff", "2", "100", "1.250 ± 0.354", "12", "-"],
+        ["aff", "2", "100", "1.250 ± 0.354", "12 (1 of 2)", "-"],
         ["mtlsd", "1", "100", "0.250", "-", "7"],
     ]
     lines = results.as_markdown(RESULTS).splitlines()
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: |"
     assert lines[3] == "| mtlsd | 1 | 100 | 0.250 | - | 7 |"
     assert "1.250 ± 0.354" in results.as_text(RESULTS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_is_undefined(value) -> None:
+    seeds = [result("aff", 1, AP=0.25), result("aff", 2, AP=value), result("aff", 3, AP=0.75)]
+    assert results.rows(seeds)[1] == [["aff", "3", "100", "0.500 ± 0.354 (2 of 3)"]]
+    assert results.rows(seeds[1:2])[1] == [["aff", "1", "100"]]
 
 
 def test_numbers_have_digits_that_a_person_reads() -> None:

@@ -20,8 +20,9 @@ from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.spec import Dataset, ForkMerge
 from lsd.spec.paths import run_folder
+from lsd.spec.skeletons import SkeletonFiles
 from lsd.sweep import pace, results, run
-from lsd.sweep.process import Failed, apart
+from lsd.sweep.process import Ended, Failed, apart
 from lsd.sweep.run import fingerprint, run_sweep
 from lsd.system.process import descendants
 from lsd.training.loop import train
@@ -127,10 +128,11 @@ def _done(function, config, *_) -> dict:
 def test_what_another_process_does_is_left_for_the_end(sweep, monkeypatch) -> None:
     monkeypatch.setattr(run, "apart", _done)
     monkeypatch.setattr(run, "_LOOK", 0.01)
-    names = [one.config.name for one in sweep.all_runs()]
+    names = [each.config.name for each in sweep.all_runs()]
+    one = sweep.all_runs()[0].config
     lines: list[str] = []
     with ExitStack() as other:
-        other.enter_context(exclusive(run_folder(sweep.all_runs()[0].config)))
+        other.enter_context(exclusive(run_folder(one)))
 
         def progress(line: str) -> None:
             lines.append(line)
@@ -140,7 +142,7 @@ def test_what_another_process_does_is_left_for_the_end(sweep, monkeypatch) -> No
         outcome = run_sweep(sweep, progress=progress)
     assert lines[0] == (
         f"1 of 4, aff_seed1: run by process {os.getpid()} on {socket.gethostname()}, so left for "
-        "the end"
+        f"the end; if you know that this process is gone, delete {run_folder(one)}.lock"
     )
     told = [line.partition(":")[0] for line in lines[1:]]
     assert told == [f"{number} of 4, {names[number - 1]}" for number in (2, 3, 4, 1)]
@@ -194,6 +196,15 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
     assert fingerprint(config, config.dataset, None) != first
     assert fingerprint(config, None, "mine:scores") != first
+    # what makes no step another one, but chooses what is scored
+    for chosen in (
+        {"checkpoint": "best"}, {"volumes": ("test",)}, {"region": "0:16, :, :"}, {"memory": 9}
+    ):  # fmt: skip
+        assert fingerprint(config.derive(predict=chosen), None, None) != first
+    test = [volume.derive(skeletons="generated") for volume in config.dataset.test]
+    assert fingerprint(config.derive(dataset={"test": test}), None, None) != first
+    assert _of_skeletons(config, tmp_path, x=10) == _of_skeletons(config, tmp_path, x=10) != first
+    assert _of_skeletons(config, tmp_path, x=12) != _of_skeletons(config, tmp_path, x=10)
     chunk = next(
         path
         for path in (tmp_path / "data").rglob("*")
@@ -201,6 +212,15 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     )
     os.utime(chunk, ns=(1, 1))
     assert fingerprint(config, None, None) != first
+
+
+def _of_skeletons(config, folder, *, x) -> str:
+    """The fingerprint where the test volume has a file of skeletons, whose nodes lie at x."""
+    file = folder / "neuron_5.swc"
+    file.write_text(f"1 0 {x} 10 10 1 -1\n2 0 {x} 20 10 1 1\n")
+    skeletons = SkeletonFiles(path=str(file), unit="nm")
+    test = [volume.derive(skeletons=skeletons) for volume in config.dataset.test]
+    return fingerprint(config.derive(dataset={"test": test}), None, None)
 
 
 def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch) -> None:
@@ -252,8 +272,10 @@ def test_a_function_in_another_process() -> None:
     assert found["pid"] != os.getpid()
     with pytest.raises(Failed, match="what was wrong"):
         apart(elsewhere.raises, "what was wrong")
-    with pytest.raises(Failed, match="ended by SIGKILL, as the system does where memory runs out"):
+    with pytest.raises(Ended, match="ended by SIGKILL, as the system does where memory runs out"):
         apart(elsewhere.is_killed)
+    with pytest.raises(Failed, match="Object of type set is not JSON serializable"):
+        apart(elsewhere.no_json)
 
 
 INTERRUPTED = """

@@ -1,6 +1,8 @@
 """Words about devices, and shares of batches, without a process being started."""
 
 import os
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,10 +11,12 @@ from tiny_run import config
 
 from lsd.batches.pipeline import Batches
 from lsd.spec import Hosts, Train
-from lsd.training.compatibility import check_same
+from lsd.training import loop
+from lsd.training.compatibility import check_same, check_shared
 from lsd.training.devices import start
 from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.devices.store import Report
+from lsd.volumes.find import expand
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -114,6 +118,34 @@ def test_a_run_goes_on_with_other_devices(tmp_path) -> None:
 
 def _report(rank: int, kind: str, said: str = "said", **fields) -> Report:
     return Report(rank, kind, said, host="node", pid=7, **fields)
+
+
+@dataclass(frozen=True)
+class Second(Ranks):
+    """The second of two processes, of which the first has a config of its own."""
+
+    rank: int = 1
+    size: int = 2
+    config: str = ""
+
+    def from_first(self, ask):
+        return self.config
+
+
+def test_processes_with_other_configs_train_nothing(tmp_path, monkeypatch) -> None:
+    """As where torchrun is given two files on two machines."""
+    run = expand(config(tmp_path))
+
+    first = run.derive(train={"seed": 7, "iterations": 9})
+    second = Second(config=first.model_dump_json())
+    monkeypatch.setattr(loop, "joined", lambda train: nullcontext(second))
+    with pytest.raises(ValueError, match="process 1 has another config than the first") as said:
+        loop.train(run, progress=False)
+    assert "train.seed: 7, here " in str(said.value)
+    assert "train.iterations: 9, here " in str(said.value)
+    # folders may be called otherwise on another machine
+    elsewhere = run.derive(runs="elsewhere", data_root="/elsewhere", train={"workers": 3})
+    check_shared(elsewhere.model_dump_json(), run, rank=1)
 
 
 def test_who_died_is_told_before_those_who_lost_it() -> None:

@@ -156,21 +156,49 @@ class Killed(BaseException):
     """As if the process ended here: nothing is written any more."""
 
 
-@pytest.mark.parametrize("place", ["between branches", "while they are scored", "after a merge"])
-def test_killed_at_any_point_and_resumed(tmp_path, monkeypatch, place) -> None:
+def _killed() -> BaseException:
+    return Killed()
+
+
+def _stopped() -> BaseException:
+    """What it was told to be stopped by broke what it was about, as another process of the run."""
+    signal.raise_signal(signal.SIGTERM)
+    return RuntimeError("another process has gone")
+
+
+PLACES = ["between branches", "while they are scored", "after a merge"]
+
+
+@pytest.mark.parametrize(
+    ("end", "place"),
+    [*((_killed, place) for place in PLACES), *((_stopped, p) for p in PLACES[:2])],
+)
+def test_killed_at_any_point_and_resumed(tmp_path, monkeypatch, end, place) -> None:
     fields = FIELDS | {"checkpoint_every": 3}
     straight = forked(tmp_path, name="straight", **fields)
     train(straight, progress=False)
     broken = forked(tmp_path, name="broken", **fields)
     with monkeypatch.context() as patch:
-        _kill(patch, place)
-        with pytest.raises(Killed):
+        _kill(patch, place, end)
+        with pytest.raises((Killed, KeyboardInterrupt)):
             train(broken, progress=False)
     train(broken, progress=False)
     assert_same(after(straight, 6), after(broken, 6))
 
 
-def _kill(patch, place: str) -> None:
+def test_stopped_in_the_midst_of_the_first_iteration_nothing_is_left(tmp_path, monkeypatch) -> None:
+    run = forked(tmp_path, **FIELDS)
+
+    def ends(*_):
+        raise _stopped()
+
+    monkeypatch.setattr(forkmerge, "_seen_together", ends)
+    with pytest.raises(KeyboardInterrupt, match="the same command begins anew"):
+        train(run, progress=False)
+    assert not list(paths.checkpoints(run, "main").glob("*.pt"))
+
+
+def _kill(patch, place: str, end) -> None:
     """At the fourth iteration, which ends the second round; the checkpoint is of the third."""
     calls = [0]
 
@@ -178,7 +206,7 @@ def _kill(patch, place: str) -> None:
         def counted(*args, **named):
             calls[0] += 1
             if calls[0] == number:
-                raise Killed
+                raise end()
             return function(*args, **named)
 
         return counted

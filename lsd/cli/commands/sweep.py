@@ -51,8 +51,7 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 def _do(arguments: argparse.Namespace) -> None:
     sweep = _sweep(arguments)
     # what takes seconds to be imported, once all that was given is right
-    from lsd.spec.user_paths import expanded
-    from lsd.sweep.results import as_text, with_others
+    from lsd.sweep.results import as_text
     from lsd.sweep.run import measure_paces, run_sweep
 
     if arguments.dry_run:
@@ -66,9 +65,8 @@ def _do(arguments: argparse.Namespace) -> None:
         measure_paces(sweep, progress=_say)
         return
     outcome = run_sweep(sweep, progress=_say)
-    results = with_others(outcome.results, expanded(sweep.folder))
-    if results:
-        _say(f"\n{as_text(results)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
+    if outcome.table:
+        _say(f"\n{as_text(outcome.table)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
     if outcome.failures:
         failed = "\n".join(f"  {name}: {error}" for name, error in outcome.failures.items())
         raise RuntimeError(f"{len(outcome.failures)} runs failed:\n{failed}")

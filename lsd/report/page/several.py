@@ -4,6 +4,7 @@ the same sections."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,11 +124,13 @@ def _seeds(runs: Sequence[Recorded], names: Sequence[str]) -> str:
             if len(found) < 2:
                 continue
             columns = columns or scores.headings(runs[members[0]].words(), found[0])
-            cells = [_spread([values.get(key) for values in found]) for key in columns]
+            cells = [over_seeds([values.get(key) for values in found]) for key in columns]
             of = ", ".join(names[n] for n in members)
             rows.append([of, part, Cell(len(found)), *cells])
     header = ["runs", "part", "scored", *columns.values()]
-    note = "Mean ± standard deviation of the sample."
+    note = (
+        "Mean ± standard deviation of the sample; of fewer seeds where it is undefined for others."
+    )
     return table(header, rows, name="means over seeds") + paragraph(note, note=True) if rows else ""
 
 
@@ -143,14 +146,16 @@ def seed_groups(runs: Sequence[Recorded]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _spread(values: Sequence[float | None]) -> Cell:
-    defined = [value for value in values if value is not None]
+def over_seeds(values: Sequence[float | None]) -> Cell:
+    """Mean and standard deviation of the seeds where a number is defined, and how many these are
+    where it is not in others."""
+    defined = [value for value in values if value is not None and math.isfinite(value)]
     if not defined:
         return Cell(None)
     mean = statistics.fmean(defined)
-    if len(defined) == 1:
-        return Cell(mean)
-    return Cell(mean, text=f"{number(mean)} ± {number(statistics.stdev(defined))}")
+    spread = f" ± {number(statistics.stdev(defined))}" if len(defined) > 1 else ""
+    seeds = "" if len(defined) == len(values) else f" ({len(defined)} of {len(values)})"
+    return Cell(mean, text=f"{number(mean)}{spread}{seeds}" if spread or seeds else "")
 
 
 def _sweeps(runs: Sequence[Recorded], names: Sequence[str]) -> Iterator[Chart]:
