@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import tifffile
-from image_folders import SIZES, mask, picture, write_png, write_tree
+from image_folders import SIZES, mask, picture, write_bits, write_png, write_tree
 from PIL import Image
 
 from lsd.spec import Images, Split
@@ -289,6 +289,26 @@ def test_grey_that_was_saved_as_colours(tmp_path, mode) -> None:
     assert (read_picture(write_png(tmp_path / "a.png", GREY, mode=mode)) == GREY).all()
     tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY] * 3, axis=-1), photometric="rgb")
     assert (read_picture(tmp_path / "a.tif") == GREY).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_numbers_of_a_mask_are_those_of_the_file(tmp_path, bits) -> None:
+    """Readers of pictures spread greys of few bits over 0..255; numbers of a mask are names."""
+    names = np.minimum(GREY.astype(np.uint16), 2**bits - 1)
+    names[0, 0] = 2**bits - 1
+    assert (read_mask(write_bits(tmp_path / "a.png", names, bits=bits)) == names).all()
+
+
+@pytest.mark.parametrize(("mode", "colours", "channels"), [("RGB", 2, 3), ("LA", 4, 2)])
+def test_colours_of_16_bits_are_not_halved(tmp_path, mode, colours, channels) -> None:
+    """Pillow reads the upper 8 bits: masks of less than 256 objects would be empty."""
+    pixels = np.stack([GREY.astype(np.uint16)] * channels, axis=-1)
+    file = write_bits(tmp_path / "a.png", pixels, bits=16, colours=colours)
+    for read in (read_header, read_mask, read_picture):
+        with pytest.raises(ValueError, match=r"a\.png cannot be read: .* with 16 bits a channel"):
+            read(file)
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([pixels[..., 0]] * 3, -1), photometric="rgb")
+    assert (read_mask(tmp_path / "a.tif") == GREY).all()
 
 
 def test_colours_and_palettes(tmp_path) -> None:
