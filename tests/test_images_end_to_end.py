@@ -295,6 +295,20 @@ def test_the_example_of_mitolab(tmp_path) -> None:
                 last = max(last, int(section.max()))
 
 
+def test_what_lies_beyond_an_image_never_counts(done) -> None:
+    """Not even without masks: it would be background that was found."""
+    made, _ = done
+    scores = evaluate(
+        made.derive(evaluate={"use_mask": False, "metric": "foreground", "heads": ("affs",)})
+    )
+    for name in parts(made):
+        sizes = [(row.height, row.width) for row in rows(made, name)]
+        assert scores.volumes[name].scored.voxels == sum(h * w for h, w in sizes)
+        # edges along y, then along x
+        counted = [channel.voxels for channel in scores.heads[name]["affs"].channels]
+        assert counted == [sum((h - 1) * w for h, w in sizes), sum(h * (w - 1) for h, w in sizes)]
+
+
 def test_pieces_of_classes_are_counted_by_image(done) -> None:
     """Masks of classes, whose objects are connected pieces: those of two images are two."""
     made, _ = done

@@ -20,6 +20,16 @@ def scored(
     return np.asarray(counts & known if settings.use_mask else counts)
 
 
+def where_scored(
+    volume: OpenVolume, roi: Roi, known: NDArray[np.bool_], *, use_mask: bool
+) -> NDArray[np.bool_] | None:
+    """Where voxels of `roi` count: where they are known or, without masks, wherever there are any,
+    which beyond an image there are not; None: everywhere."""
+    if use_mask:
+        return known
+    return None if volume.image_sizes is None else volume.read_inside(roi)
+
+
 def scored_blocks(
     volume: OpenVolume, roi: Roi, settings: Evaluate, *, limit: int = LIMIT
 ) -> Blocks | None:
