@@ -176,6 +176,8 @@ def test_a_run_goes_on_where_it_was(done, caplog) -> None:
 
 
 def test_what_images_cannot_do(done, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"'mito_train': evaluate\.ignore names label 2, and"):
+        evaluate(done[0].derive(evaluate={"ignore": (0, 2)}))
     root = write_blobs(tmp_path)
     lsds = Variant(stages=Stage(heads={"lsds": Head(target=Descriptors(sigma=20))}))
     with pytest.raises(ValueError, match=r"sigma of head 'lsds' is in nm, and the volume has no"):

@@ -20,6 +20,18 @@ def scored(
     return np.asarray(counts & known if settings.use_mask else counts)
 
 
+def check_ignored(volume: OpenVolume, settings: Evaluate) -> None:
+    """Raises ValueError where labels are to be ignored that the truth does not have, since each
+    image counts its own."""
+    ignored = [label for label in settings.left_out if label]
+    if ignored and volume.spec.names_by_image:
+        raise ValueError(
+            f"volume {volume.name!r}: evaluate.ignore names label {ignored[0]}, and numbers of its "
+            f"masks are names of objects within their image; say unknown={ignored[0]} of the "
+            f"volume, or, if they are classes, Images(..., holds='classes')"
+        )
+
+
 def where_scored(
     volume: OpenVolume, roi: Roi, known: NDArray[np.bool_], *, use_mask: bool
 ) -> NDArray[np.bool_] | None:
@@ -34,6 +46,7 @@ def scored_blocks(
     volume: OpenVolume, roi: Roi, settings: Evaluate, *, limit: int = LIMIT
 ) -> Blocks | None:
     """Blocks of `roi` that may hold voxels that are scored; None where all of it may be."""
+    check_ignored(volume, settings)
     masked = settings.use_mask and not known_everywhere(volume)
     if 0 not in settings.left_out and not masked:
         return None  # background counts everywhere

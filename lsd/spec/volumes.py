@@ -218,6 +218,12 @@ class Volume(Spec):
         return PurePath(with_variables(path)).stem if path else "synthetic"
 
     @property
+    def names_by_image(self) -> bool:
+        """Whether its labels are names within an image, so that other, unique ones are read."""
+        has_names = self.images is not None and self.images.holds == "instances"
+        return has_names and self.labels is not None
+
+    @property
     def is_pattern(self) -> bool:
         """Whether its path has wildcards, so that what it stands for, and is called, is known on
         disk only."""

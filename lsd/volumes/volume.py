@@ -139,7 +139,7 @@ class OpenVolume:
         array, where nothing is known, are as raw is there, but for folders of images."""
         labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
         known = self._known(roi, labels)
-        if self.labels is not None and self.spec.images and self.spec.images.holds == "instances":
+        if self.labels is not None and self.spec.names_by_image:
             labels = across_images(labels, self.labels, roi)
         return labels, known
 

@@ -7,7 +7,18 @@ import tifffile
 from funlib.geometry import Roi
 from image_folders import SIZES, mask, picture, write_png, write_tree
 
-from lsd.spec import Head, Images, InteriorBoundary, Sharpen, SignedDistance, Split, Volume
+from lsd.evaluation.scored import scored_blocks
+from lsd.spec import (
+    Evaluate,
+    Head,
+    Images,
+    InteriorBoundary,
+    Semantic,
+    Sharpen,
+    SignedDistance,
+    Split,
+    Volume,
+)
 from lsd.volumes.create import create_array
 from lsd.volumes.images.checks import check_use
 from lsd.volumes.images.listing import read_list
@@ -73,6 +84,20 @@ def test_objects_of_two_images_have_two_names(root) -> None:
 def test_classes_mean_the_same_everywhere(root) -> None:
     volume = opened(root, MITO.derive(holds="classes"))
     assert set(np.unique(volume.read_labels(volume.roi))) == {0, 1, 2}
+
+
+def test_names_are_no_classes(root) -> None:
+    """Labels that count anew in each image can be neither learned as classes nor ignored."""
+    heads = {"kinds": Head(target=Semantic(classes=(1, 2)))}
+    ignoring, background = Evaluate(ignore=(0, 2)), Evaluate(ignore=(0,))
+    names, classes = opened(root), opened(root, MITO.derive(holds="classes"))
+    with pytest.raises(ValueError, match=r"head 'kinds' learns classes, .*holds='classes'"):
+        check_use(names, heads, dims=2)
+    with pytest.raises(ValueError, match=r"evaluate\.ignore names label 2, .*say unknown=2 of"):
+        scored_blocks(names, names.roi, ignoring)
+    scored_blocks(names, names.roi, background)
+    check_use(classes, heads, dims=2)
+    scored_blocks(classes, classes.roi, ignoring)
 
 
 def test_large_ids_keep_apart_and_crops_agree(root) -> None:
