@@ -22,7 +22,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
 from lsd.evaluation.boundaries import NOT_COMPARED, boundary_margin, read_compared
-from lsd.evaluation.scored import check_ignored, where_scored
+from lsd.evaluation.scored import check_scored, where_scored
 from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.spec import Config, Evaluate, Volume
@@ -291,10 +291,10 @@ def read_of_truth(volume: OpenVolume, roi: Roi, boundary: float | None) -> Roi:
 def scored_roi(settings: Evaluate, volume: OpenVolume, results: Results, *, truth: Roi) -> Roi:
     """The part of a volume that is scored, voxels; truth: where there is any.
 
-    Raises ValueError where it was not segmented, or with voxels of another size, and for ignored
-    labels that it cannot have.
+    Raises ValueError where it was not segmented, or with voxels of another size, and as
+    `check_scored`.
     """
-    check_ignored(volume, settings)
+    check_scored(volume, settings)
     if not agree(volume.voxel_size, results.array.voxel_size):
         raise ValueError(
             f"volume {volume.name!r}: voxel size of the truth is {volume.voxel_size} nm, of "

@@ -173,6 +173,14 @@ def test_targets_in_nm_want_a_voxel_size(root, target, field) -> None:
     check_use(opened(root), {"a": Head(target=InteriorBoundary())}, dims=2)
 
 
+def test_a_metric_in_nm_wants_a_voxel_size(root) -> None:
+    cremi = Evaluate(metric="cremi")
+    without, with_size = opened(root), opened(root, voxel_size=(4, 4))
+    with pytest.raises(ValueError, match="'cremi' leaves out at boundaries is in nm, and the vol"):
+        scored_blocks(without, without.roi, cremi)
+    scored_blocks(with_size, with_size.roi, cremi)
+
+
 @pytest.mark.parametrize("images", ["mito/*/images/*.tiff", 3])
 def test_what_is_no_images_is_told_of(images) -> None:
     with pytest.raises(ValueError, match="wants several fields by name: images, masks"):
