@@ -219,6 +219,22 @@ def test_sizes_and_types_that_differ(root) -> None:
         listed(MITO, root=root)
 
 
+@pytest.mark.parametrize("names", [(255, 255), (1, 2), (1, 0)])
+def test_masks_that_tell_no_objects_apart(root, caplog, names) -> None:
+    for file in sorted((root / "mito").glob("*/masks/*.tiff")):
+        numbers = tifffile.imread(file)
+        tifffile.imwrite(file, np.array([0, *names], np.uint16)[numbers])
+    with caplog.at_level(logging.WARNING):
+        listed(MITO, root=root)
+    told = "masks hold 255 and 0 alone, in up to 2 pieces an image" in caplog.text
+    assert told == (names == (255, 255))
+    (root / "mito.csv").unlink()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        listed(MITO.derive(holds="classes"), root=root)
+    assert not caplog.text
+
+
 def test_an_array_of_a_list(root) -> None:
     file = listed(MITO.derive(split=Split(fractions=(0.5, 0.25, 0.25))), root=root)
     rows = read_list(file)
