@@ -4,6 +4,7 @@ import csv
 import itertools
 import logging
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -305,6 +306,27 @@ def test_grey_that_was_saved_as_colours(tmp_path, mode) -> None:
     assert (read_picture(write_png(tmp_path / "a.png", GREY, mode=mode)) == GREY).all()
     tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY] * 3, axis=-1), photometric="rgb")
     assert (read_picture(tmp_path / "a.tif") == GREY).all()
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"II*\0", b"II*\0 and no more", b"\x89PNG\r\n\x1a\n", b"GIF"]
+)
+def test_files_that_were_cut_are_named(tmp_path, begin) -> None:
+    (tmp_path / "a.png").write_bytes(begin)
+    for read in (read_header, read_mask):
+        with pytest.raises(ValueError, match=r"a\.png cannot be read: "):
+            read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("most", [4, 8])
+def test_sections_may_be_large(tmp_path, monkeypatch, most) -> None:
+    """Pillow takes pictures of many pixels for an attack: it warns, and refuses twice as many."""
+    file = write_png(tmp_path / "a.png", GREY)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    with warnings.catch_warnings(action="error"):
+        assert read_header(file)[:2] == GREY.shape
+        assert (read_picture(file) == GREY).all()
+    assert most == Image.MAX_IMAGE_PIXELS
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])

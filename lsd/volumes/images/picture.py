@@ -32,7 +32,8 @@ def read_header(path: Path) -> Header:
     """Size and type of an image, without its pixels.  Raises ValueError that names the file."""
     try:
         return _tiff_header(path) if _is_tiff(path) else _header(path)
-    except (ValueError, OSError) as error:
+    # each reader has errors of its own
+    except Exception as error:
         raise _unreadable(path, error) from error
 
 
@@ -134,10 +135,15 @@ def _pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
 
 
 def _opened(path: Path) -> Image.Image:
+    limit = Image.MAX_IMAGE_PIXELS
     try:
+        # sections are large, and no attack on who names them
+        Image.MAX_IMAGE_PIXELS = None
         image = Image.open(path)
     except UnidentifiedImageError as error:
         raise ValueError("it is no TIFF, PNG or other image that is read, or damaged") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
     if image.mode in _COLOURS and _bits(path) > 8:
         image.close()
         # Pillow would leave out the lower half of each number
