@@ -364,6 +364,12 @@ def test_colours_and_palettes(tmp_path) -> None:
     with pytest.raises(ValueError, match="places in a palette"):
         read_picture(tmp_path / "p.png")
     assert (read_mask(tmp_path / "p.png") == np.array(image)).all()
+    palette = np.arange(3 * 256, dtype=np.uint16).reshape(3, 256)
+    tifffile.imwrite(tmp_path / "p.tif", GREY, photometric="palette", colormap=palette)
+    with pytest.raises(ValueError, match="places in a palette"):
+        read_picture(tmp_path / "p.tif")
+    assert (read_mask(tmp_path / "p.tif") == GREY).all()
+    assert read_header(tmp_path / "p.tif") == (3, 4, np.uint8)
 
 
 def test_masks_that_are_no_names(tmp_path) -> None:

@@ -17,6 +17,7 @@ from lsd.volumes.formats.tiff import MAGIC, check_codec
 # palette, which are the numbers of a mask
 _GREY = {"1": "bool", "L": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _COLOURS = {"RGB": 3, "RGBA": 3, "LA": 1}
+_OF_PALETTE = "its numbers are places in a palette; save it as one channel of grey"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -65,7 +66,7 @@ def read_mask(path: Path) -> NDArray[np.uint64]:
 
 def _read(path: Path, *, of_mask: bool) -> NDArray[np.generic]:
     try:
-        pixels = _tiff_pixels(path) if _is_tiff(path) else _pixels(path, of_mask=of_mask)
+        pixels = (_tiff_pixels if _is_tiff(path) else _pixels)(path, of_mask=of_mask)
         return _one_channel(pixels)
     except Unreadable:
         raise
@@ -87,10 +88,12 @@ def _tiff_header(path: Path) -> Header:
         return Header(height, width, np.dtype(page.dtype).newbyteorder("="))
 
 
-def _tiff_pixels(path: Path) -> NDArray[Any]:
+def _tiff_pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
     with tifffile.TiffFile(path) as file:
         page = _page(file)
         check_codec(page)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not of_mask:
+            raise ValueError(_OF_PALETTE)
         pixels = page.asarray()
     return np.moveaxis(pixels, 0, -1) if _channels_first(page) else pixels
 
@@ -103,10 +106,8 @@ def _page(file: tifffile.TiffFile) -> Any:
             f"page, or name it as Volume(path=...)"
         )
     page: Any = file.pages[0]
-    if page.dtype is None or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-        raise ValueError(
-            "its numbers are places in a palette or of no known type; save it as one channel"
-        )
+    if page.dtype is None:
+        raise ValueError("its numbers are of no known type; save it as integers or floats")
     return page
 
 
@@ -122,7 +123,7 @@ def _header(path: Path) -> Header:
 def _pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
     with _opened(path) as image:
         if image.mode == "P" and not of_mask:
-            raise ValueError("its numbers are places in a palette; save it as one channel of grey")
+            raise ValueError(_OF_PALETTE)
         if image.mode not in (*_GREY, *_COLOURS, "P"):
             raise ValueError(f"its mode is {image.mode}; save it as one channel of grey")
         pixels = np.array(image)
