@@ -306,6 +306,12 @@ def test_grey_that_was_saved_as_colours(tmp_path, mode) -> None:
     assert (read_picture(write_png(tmp_path / "a.png", GREY, mode=mode)) == GREY).all()
     tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY] * 3, axis=-1), photometric="rgb")
     assert (read_picture(tmp_path / "a.tif") == GREY).all()
+    write_png(tmp_path / "b.tif", GREY, mode=mode)
+    assert (read_picture(tmp_path / "b.tif") == GREY).all()
+    both = np.stack([GREY, GREY + 1], axis=-1)
+    tifffile.imwrite(tmp_path / "c.tif", both, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(ValueError, match="it has 2 channels that differ"):
+        read_picture(tmp_path / "c.tif")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from lsd.volumes.formats.tiff import MAGIC, check_codec
 # palette, which are the numbers of a mask
 _GREY = {"1": "bool", "L": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _COLOURS = {"RGB": 3, "RGBA": 3, "LA": 1}
+_ALPHAS = ((tifffile.EXTRASAMPLE.ASSOCALPHA,), (tifffile.EXTRASAMPLE.UNASSALPHA,))
 _OF_PALETTE = "its numbers are places in a palette; save it as one channel of grey"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -94,8 +95,10 @@ def _tiff_pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
         check_codec(page)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not of_mask:
             raise ValueError(_OF_PALETTE)
-        pixels = page.asarray()
-    return np.moveaxis(pixels, 0, -1) if _channels_first(page) else pixels
+        pixels: NDArray[Any] = page.asarray()
+    pixels = np.moveaxis(pixels, 0, -1) if _channels_first(page) else pixels
+    # the last channel says what is seen through, as in Pillow's modes LA and RGBA
+    return pixels[..., :-1] if page.extrasamples[-1:] in _ALPHAS else pixels
 
 
 def _page(file: tifffile.TiffFile) -> Any:
