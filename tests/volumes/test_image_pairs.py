@@ -54,6 +54,10 @@ def test_names_that_two_sources_share_are_two_images(root) -> None:
         ("s*_t*.png", None, ["s1_t2.png", "s1_t10.png"], ["1_t10", "1_t2"]),
         ("./raw/*.png", "raw/./*.tif", ["raw/a.png", "raw/a.tif"], ["a"]),
         ("odd (1).+/*.png", None, ["odd (1).+/a.png"], ["a"]),
+        ("a/[^x].png", None, ["a/x.png", "a/^.png", "a/b.png"], ["^", "x"]),
+        ("a/[!x].png", None, ["a/x.png", "a/^.png"], ["^"]),
+        ("a/[]b].png", None, ["a/].png", "a/b.png"], ["]", "b"]),
+        ("a[[]1]/*.png", None, ["a[1]/b.png"], ["[/b"]),
     ],
 )  # fmt: skip
 def test_a_key_is_what_wildcards_stand_for(tmp_path, images, masks, files, keys) -> None:
@@ -71,6 +75,12 @@ def test_partners_that_miss_are_named(root) -> None:
     touch(root, *(f"mito/c/masks/{n}.tiff" for n in range(5)))
     with pytest.raises(ValueError, match=r"mask without image: .*c/masks/0\.tiff.* and 2 more"):
         find_pairs(MITO, root=root)
+
+
+def test_masks_of_another_ending_are_told_what_was_looked_for(tmp_path) -> None:
+    touch(tmp_path, "raw/1.jpg", "seg/1.png")
+    with pytest.raises(ValueError, match=r"wants a mask by the pattern 'seg/\*\.jpg'"):
+        find_pairs(Images(images="raw/*.jpg", masks="seg"), root=tmp_path)
 
 
 def test_two_files_of_one_key_are_refused(tmp_path) -> None:
