@@ -199,15 +199,18 @@ class Volume(Spec):
     def _one_value_an_axis(self) -> Volume:
         if not isinstance(self.voxel_size, tuple):
             return self
-        axes = len(self.voxel_size)
-        offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
-        scale = self.scale or self.voxel_size
+        # the voxel size of images may be of y and x alone
+        axes = len(self.voxel_size) if self.images is None else 3
+        as_wanted = (0,) * axes
+        offset = self.offset if isinstance(self.offset, tuple) else as_wanted
+        scale = self.scale or as_wanted
         for field, values in (("offset", offset), ("region", self.region), ("scale", scale)):
             # a region may leave its last axes out
             if len(values) > axes or (len(values) < axes and field != "region"):
+                others = "voxel_size" if self.images is None else "a volume of images"
                 raise ValueError(
-                    f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
-                    f"{axes}; give both alike"
+                    f"{field} {values} is of {counted(len(values), 'axis')}, {others} of {axes}; "
+                    f"give both alike"
                 )
         return self
 

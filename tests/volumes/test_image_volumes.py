@@ -143,6 +143,20 @@ def test_a_region_is_of_images(root) -> None:
     assert not volume.read_known(volume.raw.roi)[[0, 3]].any()
 
 
+def test_what_is_read_of_images_with_a_voxel_size(root) -> None:
+    """Which is of y and x; a region is of z, y and x."""
+    roi = Roi((1, 0, 0), (2, 20, 20))
+    for size in ((8, 6), (8, 8, 6)):
+        volume = opened(root, voxel_size=size, region="0:4, 0:30, :", unknown=2)
+        assert volume.roi == Roi((0, 0, 0), (4, 30, 30))
+        for job in (VolumeInput.truth, VolumeInput.known):
+            read = job(volume, root, roi=roi).open()
+            assert (read.read_known(roi) == volume.read_known(roi)).all()
+            assert read.voxel_size == (8, 8, 6)
+    with pytest.raises(ValueError, match="is of 2 axes, a volume of images of 3; give both alike"):
+        opened(root, voxel_size=(8, 6), offset=(0, 0))
+
+
 @pytest.mark.parametrize(
     ("size", "read"), [(None, (1, 1, 1)), ((8, 6), (8, 8, 6)), ((40, 8, 6), (40, 8, 6))]
 )
