@@ -197,6 +197,14 @@ def test_a_list_that_was_edited_badly(root, line, words) -> None:
         read_list(file)
 
 
+def test_a_list_that_a_spreadsheet_saved(root) -> None:
+    file = listed(MITO.derive(split=Split(fractions=(0.5, 0, 0.5))), root=root)
+    rows = read_list(file)
+    file.write_bytes(file.read_text().replace("\n", "\r\n").encode("utf-8-sig"))
+    assert read_list(file) == rows
+    assert open_array(file, "images").shape == (4, 40, 30)
+
+
 def test_a_part_that_the_list_does_not_have(root) -> None:
     listed(MITO, root=root)
     with pytest.raises(ValueError, match="says of 4 images no part"):

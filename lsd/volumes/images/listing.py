@@ -148,7 +148,8 @@ def read_list(file: Path) -> tuple[Row, ...]:
 
 @lru_cache(maxsize=8)
 def _rows(file: Path, changed: int, size: int) -> tuple[Row, ...]:
-    with file.open(newline="", encoding="utf-8") as text:
+    # spreadsheets write a mark before the first line
+    with file.open(newline="", encoding="utf-8-sig") as text:
         lines = csv.reader(text)
         if tuple(next(lines, [])) != COLUMNS:
             raise ValueError(f"{file} is no list of images: its first line must be {HEAD}")
