@@ -7,6 +7,7 @@ import tifffile
 from funlib.geometry import Roi
 from image_folders import SIZES, mask, picture, write_png, write_tree
 
+from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
 from lsd.evaluation.scored import scored_blocks
 from lsd.spec import (
     Evaluate,
@@ -193,6 +194,16 @@ def test_a_metric_in_nm_wants_a_voxel_size(root) -> None:
     with pytest.raises(ValueError, match="'cremi' leaves out at boundaries is in nm, and the vol"):
         scored_blocks(without, without.roi, cremi)
     scored_blocks(with_size, with_size.roi, cremi)
+
+
+def test_the_border_of_an_image_is_no_boundary(root) -> None:
+    """Of truth that is not compared near boundaries, whatever the size of the largest image."""
+    for key, size in SIZES.items():
+        tifffile.imwrite(root / f"mito/{key[0]}/masks/{key[2:]}.tiff", np.full(size, 7, np.uint16))
+    volume = opened(root, voxel_size=(4, 4))
+    labels, known = read_compared(volume, volume.roi, boundary=8.0)
+    assert not (labels == NOT_COMPARED).any()
+    assert (known == volume.read_inside(volume.roi)).all()
 
 
 @pytest.mark.parametrize("images", ["mito/*/images/*.tiff", 3])
