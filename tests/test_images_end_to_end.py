@@ -16,7 +16,10 @@ import lsd
 from lsd.evaluation.partition import compare
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
+from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.kernels.prediction import Prediction
 from lsd.segmentation.run import segment
+from lsd.segmentation.sections import decode_volume
 from lsd.spec import (
     Affinities,
     Bce,
@@ -173,6 +176,8 @@ def test_a_run_goes_on_where_it_was(done, caplog) -> None:
 
 
 def test_what_images_cannot_do(done, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"'mito_train': evaluate\.ignore names label 2, and"):
+        evaluate(done[0].derive(evaluate={"ignore": (0, 2)}))
     root = write_blobs(tmp_path)
     lsds = Variant(stages=Stage(heads={"lsds": Head(target=Descriptors(sigma=20))}))
     with pytest.raises(ValueError, match=r"sigma of head 'lsds' is in nm, and the volume has no"):
@@ -218,6 +223,30 @@ def test_a_dry_run_writes_no_list(tmp_path) -> None:
     assert not (root / "runs").exists()
 
 
+def check_consensus_of_each_image(
+    made: Config, name: str, probability: np.ndarray, occupancy: np.ndarray
+) -> None:
+    """What was predicted of an image alone says where its objects are, on disk and in memory."""
+    kernel = made.variant.heads()["occupancy"].target.offsets_in(2)
+    volume = open_volume(made.dataset.volumes()[name], name=name, data_root=Path(made.data_root))
+    expected = np.zeros_like(probability)
+    for z, (height, width) in enumerate(volume.image_sizes):
+        expected[z, :height, :width] = lsd.consensus(occupancy[:, z, :height, :width], kernel)[0]
+    assert (volume.image_sizes < volume.raw.roi.shape[1:]).any()
+    assert np.array_equal(probability, expected)
+    decoded = decode_volume(
+        decoder_of(made.segment),
+        volume,
+        {"occupancy": Prediction(occupancy, occupancy=kernel)},
+        made.segment,
+        roi=volume.raw.roi,
+        mask=volume.read_inside(volume.raw.roi),
+    )
+    for threshold in made.segment.thresholds:
+        array = open_array(paths.segmentation(made, name), f"segmentation/{threshold}")
+        assert np.array_equal(decoded.segmentation(threshold), array.read(array.roi))
+
+
 def test_the_example_of_mitolab(tmp_path) -> None:
     """config/examples/mitolab.py on a tree of its layout, smaller and for a few iterations."""
     from config.examples.mitolab import config as example
@@ -226,7 +255,7 @@ def test_the_example_of_mitolab(tmp_path) -> None:
     (root / "mito").rename(root / "cem_mitolab")
     small = example.derive(
         network=config(root).network,
-        train={"iterations": 6, "batch_size": 4, "workers": 0, "validate_every": 3}
+        train={"iterations": 3, "batch_size": 4, "workers": 0, "validate_every": 3}
         | {"device": "cpu", "threads": 1, "precision": "fp32"},
         dataset={
             part: volume.derive(images={"split": {"fractions": (0.5, 0.25, 0.25)}})
@@ -248,6 +277,7 @@ def test_the_example_of_mitolab(tmp_path) -> None:
         occupancy = open_array(paths.prediction(small, name), "occupancy")
         probability = foreground.read(foreground.roi)
         assert occupancy.shape == (9, *foreground.shape)
+        check_consensus_of_each_image(small, name, probability, occupancy.read(occupancy.roi))
         for threshold in (0.4, 0.5):
             array = open_array(paths.segmentation(small, name), f"segmentation/{threshold}")
             segments = array.read(array.roi)
@@ -265,6 +295,20 @@ def test_the_example_of_mitolab(tmp_path) -> None:
                 assert ((section > 0) == kept).all()
                 assert not count or section[section > 0].min() > last
                 last = max(last, int(section.max()))
+
+
+def test_what_lies_beyond_an_image_never_counts(done) -> None:
+    """Not even without masks: it would be background that was found."""
+    made, _ = done
+    scores = evaluate(
+        made.derive(evaluate={"use_mask": False, "metric": "foreground", "heads": ("affs",)})
+    )
+    for name in parts(made):
+        sizes = [(row.height, row.width) for row in rows(made, name)]
+        assert scores.volumes[name].scored.voxels == sum(h * w for h, w in sizes)
+        # edges along y, then along x
+        counted = [channel.voxels for channel in scores.heads[name]["affs"].channels]
+        assert counted == [sum((h - 1) * w for h, w in sizes), sum(h * (w - 1) for h, w in sizes)]
 
 
 def test_pieces_of_classes_are_counted_by_image(done) -> None:

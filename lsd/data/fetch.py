@@ -29,6 +29,8 @@ def listing(data: Mapping[str, PublicData] = PUBLIC_DATA) -> Iterator[str]:
         untried = "" if each.is_tried else "; its address was not tried when this was written"
         yield f"    {each.size}; licence: {each.licence}; cite {each.citation}"
         yield f"    {each.page}{untried}"
+        if each.by_hand:
+            yield f"    by hand: {each.by_hand}"
 
 
 def fetch(
@@ -41,8 +43,8 @@ def fetch(
 ) -> None:
     """Brings a data set to the data root; what is there already is left alone.
 
-    Raises ValueError for a name that is unknown, and as `download`, and RuntimeError where another
-    process brings the same.
+    Raises ValueError for a name that is unknown, for a data set that people must bring by hand, and
+    as `download`, and RuntimeError where another process brings the same.
     """
     if name not in data:
         raise ValueError(
@@ -50,6 +52,10 @@ def fetch(
         )
     chosen = data[name]
     say(f"{name}: {chosen.title}; licence: {chosen.licence}; cite {chosen.citation}")
+    if chosen.by_hand:
+        raise ValueError(
+            f"{name} wants a click in a browser, so it cannot be fetched: {chosen.by_hand} ({root})"
+        )
     wanted: tuple[PublicFile | Bucket, ...] = (*chosen.files, *chosen.buckets)
     for each in wanted:
         place = root / each.place

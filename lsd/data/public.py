@@ -56,6 +56,7 @@ class PublicData:
     """A data set.
 
     title, size, licence, citation, page: for people; page: where it is described
+    by_hand: of one that is given out to people alone, what to do: a sentence without its begin
     """
 
     title: str
@@ -65,6 +66,7 @@ class PublicData:
     page: str
     files: tuple[PublicFile, ...] = ()
     buckets: tuple[Bucket, ...] = ()
+    by_hand: str = ""
     is_tried: bool = False
 
 
@@ -134,6 +136,18 @@ PUBLIC_DATA: dict[str, PublicData] = {
                 "md5:3d25a7025f66698f33c7850ace885939",
                 unzips="snemi3d",
             ),
+        ),
+    ),
+    "emads": PublicData(
+        title="EMADS: cell bodies of the full adult fly brain, 40x16x16 nm",
+        size="not stated",
+        licence="not stated beside the data; ask the authors",
+        citation="Liu et al. 2023, CVPR",
+        page="https://github.com/liuxy1103/EMADS",
+        by_hand=(
+            "open https://drive.google.com/drive/folders/1WLVaU3sGd8RQfwsBIBomZyNwl4m2D8pc in a "
+            "browser, click on the name of the folder and on Download, unzip what comes, and put "
+            "it below emads/ of the data root, in the folders that config/examples/emads.py names"
         ),
     ),
     "fib25": _lsd("FIB-25, fly medulla", "fib25", "Takemura et al. 2015, PNAS"),

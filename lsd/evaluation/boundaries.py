@@ -39,7 +39,10 @@ def read_compared(
     assert volume.truth_roi is not None, "only volumes with labels are compared"
     around = roi.grow(margin, margin).intersect(volume.truth_roi)
     labels, known = volume.read_truth(around)
-    near = near_boundaries(labels, voxel_size=volume.voxel_size, distance=boundary)
+    near = np.zeros(labels.shape, np.bool_)
+    # beyond an image there is no other label, as beyond an array
+    for part in volume.images_in(around):
+        near[part] = near_boundaries(labels[part], voxel_size=volume.voxel_size, distance=boundary)
     labels = np.where(near, np.uint64(NOT_COMPARED), labels)
     own = (roi - around.begin).to_slices()
     return np.ascontiguousarray(labels[own]), np.ascontiguousarray(known[own])

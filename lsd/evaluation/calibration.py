@@ -55,8 +55,9 @@ class Calibration:
         return cls(np.zeros(0, np.float16), none, none)
 
     def __add__(self, other: Calibration) -> Calibration:
+        wide = np.result_type(self.values, other.values)
         return Calibration.of(
-            np.concatenate([self.values, other.values]),
+            np.concatenate([_widened(each.values, wide) for each in (self, other)]),
             np.concatenate([self.zeros, other.zeros]),
             np.concatenate([self.ones, other.ones]),
         )
@@ -136,6 +137,12 @@ class Calibration:
             "best IoU": None if best is None else self.at(best).iou,
             "at": best,
         }
+
+
+def _widened(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Values of narrower floats as the decimals that they print as: a float32 0.7 is 0.7 in float64
+    too, and no less."""
+    return values if values.dtype == dtype else values.astype(str).astype(dtype)
 
 
 @explaining_calls

@@ -22,6 +22,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import run
 from lsd.evaluation.boundaries import NOT_COMPARED, boundary_margin, read_compared
+from lsd.evaluation.scored import check_scored, where_scored
 from lsd.evaluation.scored_results import scored_results
 from lsd.segmentation.on_disk.results import Results, Segmented
 from lsd.spec import Config, Evaluate, Volume
@@ -32,6 +33,7 @@ from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
 
+Source = tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_] | None]
 PAIR = np.dtype([("segment", "<u8"), ("object", "<u8"), ("voxels", "<i8")])
 
 
@@ -146,20 +148,19 @@ class CountsFunction:
         self.volume, self.job = job.truth.open(), job
         self.segmentation = job.segmentation.open().on_grid(self.volume.raw.remainder)
 
-    def read(self, block: Block) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]:
-        """Segmentation, truth and where it is known."""
+    def read(self, block: Block) -> Source:
+        """Segmentation, truth and where voxels count."""
         truth, known = read_compared(self.volume, block.write, boundary=self.job.boundary)
-        return self.segmentation.read(block.write, beyond="zero"), truth, known
+        counts = where_scored(self.volume, block.write, known, use_mask=self.job.use_mask)
+        return self.segmentation.read(block.write, beyond="zero"), truth, counts
 
-    def compute(
-        self, block: Block, source: tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.bool_]]
-    ) -> Output:
+    def compute(self, block: Block, source: Source) -> Output:
         """Their pairs, in ascending order."""
-        segmentation, truth, known = source
+        segmentation, truth, counts = source
         table = overlap_table(
             segmentation,
             truth,
-            known=known if self.job.use_mask else None,
+            known=counts,
             connected=self.job.connected,
             ignore=self.job.ignore,
             by_image=self.volume.image_sizes is not None,
@@ -290,8 +291,10 @@ def read_of_truth(volume: OpenVolume, roi: Roi, boundary: float | None) -> Roi:
 def scored_roi(settings: Evaluate, volume: OpenVolume, results: Results, *, truth: Roi) -> Roi:
     """The part of a volume that is scored, voxels; truth: where there is any.
 
-    Raises ValueError where it was not segmented, or with voxels of another size.
+    Raises ValueError where it was not segmented, or with voxels of another size, and as
+    `check_scored`.
     """
+    check_scored(volume, settings)
     if not agree(volume.voxel_size, results.array.voxel_size):
         raise ValueError(
             f"volume {volume.name!r}: voxel size of the truth is {volume.voxel_size} nm, of "

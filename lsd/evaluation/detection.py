@@ -165,9 +165,11 @@ def _means(
             f"scores have shape {values.shape}, the segmentation {labels.shape}; give one number a "
             "voxel, or one a segment, as in {segment: score}"
         )
+    # numpy compares int64 with uint64 as float64, in which large ids are one
+    labels = labels.astype(np.uint64, copy=False)
     counted = np.isin(labels, overlaps.segments)
     if mask is not None:
         counted &= np.asarray(mask, np.bool_)
-    place = np.searchsorted(overlaps.segments, labels[counted].astype(np.uint64))
+    place = np.searchsorted(overlaps.segments, labels[counted])
     total = np.bincount(place, values[counted].astype(np.float64), len(overlaps.segments))
     return np.asarray(total / np.bincount(place, minlength=len(overlaps.segments)))

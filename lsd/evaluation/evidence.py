@@ -16,6 +16,7 @@ from lsd.evaluation.boundaries import read_compared
 from lsd.evaluation.counting import count_volume, overlap_table
 from lsd.evaluation.metric import scoring
 from lsd.evaluation.score import Score
+from lsd.evaluation.scored import where_scored
 from lsd.evaluation.sweep import sweep_thresholds
 from lsd.segmentation.kernels.prediction import Decoded
 from lsd.segmentation.on_disk.results import Results
@@ -73,7 +74,7 @@ class LabelsInMemory:
     ) -> None:
         boundary = settings.metric.left_out_at_boundaries
         self.truth, known = read_compared(volume, roi, boundary=boundary)
-        self.known = known if settings.use_mask else None
+        self.known = where_scored(volume, roi, known, use_mask=settings.use_mask)
         self.settings, self.by_image = settings, volume.image_sizes is not None
 
     def sweep(self, decoded: Decoded, thresholds: Iterable[float]) -> dict[float, Score]:

@@ -111,7 +111,7 @@ class HeadCountsFunction:
         """What was predicted, and the truth around."""
         labels, known = self.volume.read_truth(block.read)
         if not self.job.use_mask:
-            known = _inside(block.read, self.volume.roi)
+            known = _inside(block.read, self.volume)
         arrays = {name: self.volume.read_array(name, block.read) for name in self.volume.arrays}
         return Source(self.head.read(block.write), labels, known, arrays)
 
@@ -131,11 +131,11 @@ class HeadCountsFunction:
         return Output(rows=np.concatenate(rows))
 
 
-def _inside(roi: Roi, volume: Roi) -> NDArray[np.bool_]:
-    """Of `roi`, what lies in the volume: beyond, there is no truth."""
+def _inside(roi: Roi, volume: OpenVolume) -> NDArray[np.bool_]:
+    """Of `roi`, what lies in the volume, and in its images: beyond, there is no truth."""
     inside = np.zeros(roi.shape, np.bool_)
-    inside[(roi.intersect(volume) - roi.begin).to_slices()] = True
-    return inside
+    inside[(roi.intersect(volume.roi) - roi.begin).to_slices()] = True
+    return inside & volume.read_inside(roi)
 
 
 def _rows(channel: int, predicted: NDArray[Any], target: Values, valid: Known) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lsd.spec import Evaluate
 from lsd.volumes.known_voxels import LIMIT, Blocks, known_everywhere, truth_blocks
-from lsd.volumes.volume import OpenVolume
+from lsd.volumes.volume import OpenVolume, needs_nm
 
 
 def scored(
@@ -20,10 +20,36 @@ def scored(
     return np.asarray(counts & known if settings.use_mask else counts)
 
 
+def check_scored(volume: OpenVolume, settings: Evaluate) -> None:
+    """Raises ValueError where labels are to be ignored that the truth does not have, since each
+    image counts its own, and where a length is asked of a volume without a voxel size."""
+    if settings.metric.left_out_at_boundaries and not volume.calibrated:
+        of_metric = f"what the metric {settings.metric.kind!r} leaves out at boundaries"
+        raise ValueError(f"volume {volume.name!r}: {needs_nm(of_metric)}")
+    ignored = [label for label in settings.left_out if label]
+    if ignored and volume.spec.names_by_image:
+        raise ValueError(
+            f"volume {volume.name!r}: evaluate.ignore names label {ignored[0]}, and numbers of its "
+            f"masks are names of objects within their image; say unknown={ignored[0]} of the "
+            f"volume, or, if they are classes, Images(..., holds='classes')"
+        )
+
+
+def where_scored(
+    volume: OpenVolume, roi: Roi, known: NDArray[np.bool_], *, use_mask: bool
+) -> NDArray[np.bool_] | None:
+    """Where voxels of `roi` count: where they are known or, without masks, wherever there are any,
+    which beyond an image there are not; None: everywhere."""
+    if use_mask:
+        return known
+    return None if volume.image_sizes is None else volume.read_inside(roi)
+
+
 def scored_blocks(
     volume: OpenVolume, roi: Roi, settings: Evaluate, *, limit: int = LIMIT
 ) -> Blocks | None:
     """Blocks of `roi` that may hold voxels that are scored; None where all of it may be."""
+    check_scored(volume, settings)
     masked = settings.use_mask and not known_everywhere(volume)
     if 0 not in settings.left_out and not masked:
         return None  # background counts everywhere

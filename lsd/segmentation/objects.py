@@ -49,7 +49,8 @@ def objects(
                   the border of the volume or what is outside of the mask, or a second object, stays
     split:        nm: what hangs together by a neck that is nowhere farther than this from its
                   border is parted there.  Parts that reach farther in grow, those nearer to their
-                  middle first, until they meet; 0: nothing is parted
+                  middle first, until they meet; 0: nothing is parted.  Where the volume or the
+                  mask ends is no border of an object
     voxel_size:   nm, z y x; asked for where objects are split
 
     Neither array is changed.  Raises ValueError for shapes and settings that do not fit, and for a

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.segmentation.decoders.decoder import DecoderKind
@@ -41,20 +42,22 @@ def decode_volume(
     heads: Heads,
     settings: Segment,
     *,
+    roi: Roi,
     mask: NDArray[Any] | None,
-    first_section: int,
 ) -> Segmentations:
-    """What a decoder makes of the heads of a region of a volume; other arguments as of
-    `DecoderKind.decode`."""
+    """What a decoder makes of the heads of a region of a volume; roi: that region, voxels; other
+    arguments as of `DecoderKind.decode`."""
+    first = int(roi.begin[0])
     if volume.image_sizes is None:
-        return decoder.decode(heads, settings, mask=mask, first_section=first_section)
+        return decoder.decode(heads, settings, mask=mask, first_section=first)
     settings = settings_for(settings, volume.spec, calibrated=volume.calibrated)
-    return OfImages(
-        [
-            decoder.decode(section, settings, mask=inside, first_section=z)
-            for section, inside, z in sections(heads, mask, first_section)
-        ]
-    )
+    made = []
+    for section, inside, z in sections(heads, mask, first):
+        images = volume.images_in(Roi((z, *roi.begin[1:]), (1, *roi.shape[1:])))
+        made.append(
+            decoder.decode_section(section, settings, images=images, mask=inside, first_section=z)
+        )
+    return OfImages(made)
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,8 +113,9 @@ class Instance(Decoder):
 
     by:         what joins voxels: the mutex watershed, or the watershed and agglomeration, as set
                 by segment.mutex, or segment.fragments and segment.scoring
-    foreground: head of one channel in 0..1 that says where objects are; None: where the highest
-                affinity of a voxel says so
+    foreground: head that says where objects are, of one channel in 0..1, or of local occupancy
+                vectors in mode "foreground", of which that of the voxel itself says so; None: where
+                the highest affinity of a voxel says so
     inside:     value from which on there is foreground
     """
 

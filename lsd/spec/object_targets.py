@@ -113,6 +113,10 @@ class Semantic(OfObjects):
     classes: Annotated[tuple[Id, ...], Several, Field(min_length=1)]
     ignore: Annotated[tuple[Id, ...], Several] = ()
 
+    def wants_classes(self) -> bool:
+        """Where it is about the labels."""
+        return self.array is None
+
     @model_validator(mode="after")
     def _each_label_means_one_thing(self) -> Semantic:
         named = (0, *self.classes)

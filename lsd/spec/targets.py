@@ -50,6 +50,11 @@ class Target(Kind):
         """Name of the array (Volume.arrays) whose objects it is about; None: the labels."""
         return None
 
+    def wants_classes(self) -> bool:
+        """Whether it takes labels for numbers of classes, which mean the same everywhere; for names
+        of objects unless a kind says so."""
+        return False
+
 
 class OfObjects(Target):
     """Targets of the objects of labels, or of those of another array.

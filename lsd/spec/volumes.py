@@ -199,15 +199,18 @@ class Volume(Spec):
     def _one_value_an_axis(self) -> Volume:
         if not isinstance(self.voxel_size, tuple):
             return self
-        axes = len(self.voxel_size)
-        offset = self.offset if isinstance(self.offset, tuple) else self.voxel_size
-        scale = self.scale or self.voxel_size
+        # the voxel size of images may be of y and x alone
+        axes = len(self.voxel_size) if self.images is None else 3
+        as_wanted = (0,) * axes
+        offset = self.offset if isinstance(self.offset, tuple) else as_wanted
+        scale = self.scale or as_wanted
         for field, values in (("offset", offset), ("region", self.region), ("scale", scale)):
             # a region may leave its last axes out
             if len(values) > axes or (len(values) < axes and field != "region"):
+                others = "voxel_size" if self.images is None else "a volume of images"
                 raise ValueError(
-                    f"{field} {values} is of {counted(len(values), 'axis')}, voxel_size of "
-                    f"{axes}; give both alike"
+                    f"{field} {values} is of {counted(len(values), 'axis')}, {others} of {axes}; "
+                    f"give both alike"
                 )
         return self
 
@@ -216,6 +219,12 @@ class Volume(Spec):
         """Name of the container without folders and suffix; "synthetic" for a synthetic volume."""
         path = self.images.list_file if self.images else self.path
         return PurePath(with_variables(path)).stem if path else "synthetic"
+
+    @property
+    def names_by_image(self) -> bool:
+        """Whether its labels are names within an image, so that other, unique ones are read."""
+        has_names = self.images is not None and self.images.holds == "instances"
+        return has_names and self.labels is not None
 
     @property
     def is_pattern(self) -> bool:

@@ -180,8 +180,8 @@ class Validator:
             volume,
             heads,
             settings,
+            roi=roi,
             mask=read_mask(volume, roi, use_mask=settings.use_mask),
-            first_section=roi.begin[0],
         )
         evidence = evidence_in_memory(volume, roi, evaluate, self.skeletons.get(volume.name))
         sweep: dict[float, Score] = {}

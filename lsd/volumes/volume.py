@@ -17,6 +17,7 @@ import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
+from lsd.arrays.offsets import Slices
 from lsd.spec import Region, Volume
 from lsd.spec.images import IMAGES, MASKS
 from lsd.volumes.array import Array, open_array, text
@@ -138,24 +139,28 @@ class OpenVolume:
         array, where nothing is known, are as raw is there, but for folders of images."""
         labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
         known = self._known(roi, labels)
-        if self.labels is not None and self.spec.images and self.spec.images.holds == "instances":
+        if self.labels is not None and self.spec.names_by_image:
             labels = across_images(labels, self.labels, roi)
         return labels, known
 
     def read_inside(self, roi: Roi) -> NDArray[np.bool_]:
         """Where there is an image, bool (z, y, x); of a volume, where raw is."""
         inside = np.zeros(roi.shape, dtype=bool)
-        for part in self.image_rois(roi):
-            inside[(part - roi.begin).to_slices()] = True
+        for part in self.images_in(roi):
+            inside[part] = True
         return inside
 
     def image_rois(self, roi: Roi) -> list[Roi]:
         """The part of each image that lies in `roi`; of a volume, its one part."""
         common = roi.intersect(self.raw.roi)
-        if self.image_sizes is None or common.empty:
-            return [common]
+        if self.image_sizes is None:
+            return [] if common.empty else [common]
         images = (self.raw.image(z) for z in range(common.begin[0], common.end[0]))
         return [part for image in images if not (part := image.intersect(common)).empty]
+
+    def images_in(self, roi: Roi) -> list[Slices]:
+        """The same, where they lie in an array of `roi`."""
+        return [tuple((part - roi.begin).to_slices()) for part in self.image_rois(roi)]
 
     def _known(self, roi: Roi, labels: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
         known = np.zeros(roi.shape, dtype=bool)

@@ -287,6 +287,16 @@ def test_a_name_that_is_unknown(tmp_path) -> None:
         fetch("mitolb", tmp_path, say=print, bars=lambda name: lambda *_: None)
 
 
+def test_a_set_that_wants_a_click_says_where_and_how(tmp_path) -> None:
+    said = []
+    with pytest.raises(ValueError, match=r"emads wants a click .*: open https://\S+ in a browser"):
+        fetch("emads", tmp_path, say=said.append, bars=lambda name: lambda *_: None)
+    assert "licence" in said[0]
+    assert PUBLIC_DATA["emads"].by_hand in "\n".join(listing())
+    assert not list(tmp_path.iterdir())
+    assert all(each.files or each.buckets or each.by_hand for each in PUBLIC_DATA.values())
+
+
 def test_the_list_says_what_people_must_know() -> None:
     text = "\n".join(listing())
     for name, each in PUBLIC_DATA.items():

@@ -255,3 +255,13 @@ def test_what_is_no_probability_is_refused(config, tmp_path) -> None:
         ).write(predicted_head(config, name, 1), elsewhere)
     with pytest.raises(ValueError, match="holds nothing of what is scored"):
         evaluate(with_evaluate(config, heads="mito"))
+
+
+@pytest.mark.parametrize("surely", [np.float64(1), np.float16(1), np.uint8(255)])
+def test_values_keep_their_precision_in_sums(surely) -> None:
+    """0.2 and 2 / 15, an end of a bin, are a little more or less as float32."""
+    alone = calibration(np.array([0.2, 2 / 15, 0.7], np.float32), np.ones(3))
+    both = alone + calibration(np.array([surely]), np.zeros(1))
+    assert [both.at(threshold).both for threshold in (0.7, 0.2, 0.1)] == [1, 2, 3]
+    of_bins, of_both = ([one["voxels"] for one in each.bins()] for each in (alone, both))
+    assert of_both == [*of_bins[:-1], of_bins[-1] + 1]

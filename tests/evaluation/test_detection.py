@@ -157,6 +157,24 @@ def test_ranked_by_hand() -> None:
     assert average_precision(segments, truth, kind="accuracy", thresholds=[0.5]) == 2 / 5
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_scores_of_large_ids_are_their_own(dtype) -> None:
+    """Many ids of int64 beside those of uint64 are compared as float64 by numpy: the id after 2**60
+    would be 2**60, and what lies on the object that is left out counted."""
+    numbers = np.repeat(np.arange(40), 3)
+    segments = np.append(numbers * 2**50 + 2**60, [2**60 + 1] * 2).astype(dtype)
+    truth = np.append(numbers + 1, [99, 99])
+    truth[60:120] = 0
+    # those that lie beside objects are least sure, the second less than the others
+    probability = np.append(np.repeat([0.9, 0.2, *[0.9] * 18, *[0.15] * 20], 3), [0.0, 0.0])
+    given = {int(segment): value for segment, value in zip(segments, probability, strict=True)}
+    found = [
+        average_precision(segments, truth, kind="ranked", thresholds=0.5, scores=scores, min_size=3)
+        for scores in (probability, given)
+    ]
+    assert found == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("kind", ["accuracy", "ranked"])
 def test_names_of_segments_do_not_matter(kind) -> None:
     """Also where many segments are of one size, which decides their rank."""

@@ -1,6 +1,8 @@
 """Instances of affinities that both ends of a pair speak of: true ones give the labels back, and
 blocks are the whole."""
 
+import shutil
+
 import numpy as np
 import pytest
 from objects_run import another_run, decoded, known, make_config, read, smooth
@@ -11,8 +13,10 @@ from lsd.segmentation.decode import decode
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.kernels.both_ends import highest, merged, once_each
 from lsd.segmentation.kernels.prediction import Prediction
+from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
 from lsd.spec import Box, Foreground, Fragments, Head, Occupancy, Segment
+from lsd.spec.paths import prediction
 from lsd.targets.occupancy import occupancy
 
 pytest.importorskip("mwatershed")
@@ -140,12 +144,16 @@ def test_it_is_what_the_other_decoder_makes_within_the_foreground(by) -> None:
     assert found.max() > 3
 
 
-@pytest.mark.parametrize("foreground", [None, "inside"])
+@pytest.mark.parametrize("foreground", [None, "inside", "around"])
 @pytest.mark.parametrize("use_mask", [False, True])
 def test_by_mutex_from_disk(tmp_path, foreground, use_mask) -> None:
     target = Occupancy(kernel=Box(size=(3, 3, 3)))
     heads = {"affs": Head(target=target), "inside": Head(target=Foreground())}
+    around = Occupancy(mode="foreground", kernel=((0, 0, 1), (0, 0, 0), (0, 1, 0)))
+    heads["around"] = Head(target=around)
     arrays = {"affs": smooth(7, 26, SHAPE), "inside": smooth(8, 1, SHAPE)}
+    # what a voxel says of itself is foreground
+    arrays["around"] = np.concatenate([smooth(9, 1, SHAPE), arrays["inside"], smooth(6, 1, SHAPE)])
     asked = Segment(
         decoder={"kind": "instance", "foreground": foreground, "inside": 0.6},
         mutex={"bias": (0.1, -0.3)},
@@ -160,6 +168,9 @@ def test_by_mutex_from_disk(tmp_path, foreground, use_mask) -> None:
         assert not found[arrays["inside"][0] < 0.6 * 255].any()
     if use_mask:
         assert not found[~known(config)].any()
+    # what was read is told by what is there, once the prediction is gone
+    shutil.rmtree(prediction(config, "em"))
+    assert open_results(config, "em").array.name.endswith("segmentation/mutex")
 
 
 def test_by_watershed_over_blocks(tmp_path) -> None:

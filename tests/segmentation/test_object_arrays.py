@@ -125,6 +125,22 @@ def balls(shape: tuple[int, ...], size: tuple[float, ...], *centres_radii) -> np
     return inside
 
 
+@pytest.mark.parametrize("split", [1, 2, 3, 4, 6])
+def test_a_mask_ends_as_an_array_does(split) -> None:
+    """So an image has the same objects however large the section is that it lies in."""
+    y, x = np.mgrid[:40, :40]
+    discs = np.hypot(y - 8, x - 20) < 8
+    discs |= np.hypot(y - 22, x - 20) < 8
+    image = (slice(0, 30), slice(0, 21))
+    mask = np.zeros(discs.shape, np.bool_)
+    mask[image] = True
+    alone = objects(discs[image], split=split, voxel_size=(1, 1))
+    within = objects(discs, mask=mask, split=split, voxel_size=(1, 1))
+    np.testing.assert_array_equal(within[image], alone)
+    assert not within[~mask].any()
+    assert alone.max() == (2 if split > 3 else 1)
+
+
 @pytest.mark.parametrize("size", [(4.0, 4.0, 4.0), (12.0, 4.0, 4.0), (4.0, 4.0)])
 def test_split_where_the_neck_is(size) -> None:
     shape = (20, 40, 64)[-len(size) :]

@@ -1,5 +1,7 @@
 """Folders of 2D images and masks as MitoLab has them on disk, written by tifffile and Pillow."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,30 @@ def write_png(file: Path, pixels: np.ndarray, *, mode: str | None = None) -> Pat
     file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(pixels)
     (image if mode is None else image.convert(mode)).save(file)
+    return file
+
+
+def write_bits(file: Path, pixels: np.ndarray, *, bits: int, colours: int = 0) -> Path:
+    """A PNG of so many bits a number, which Pillow does not write: of grey (y, x), or of another
+    kind of colours, by its number in PNG, (y, x, c)."""
+    height, width = pixels.shape[:2]
+    # bits of each number, the highest first
+    each = pixels.astype(">u2").view(np.uint8).reshape(height, -1, 2)
+    rows = np.packbits(
+        np.unpackbits(each, axis=-1).reshape(height, -1, 16)[..., 16 - bits :].reshape(height, -1),
+        axis=1,
+    )
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    file.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(content)) + name + content
+            + struct.pack(">I", zlib.crc32(name + content))
+            for name, content in chunks
+        )
+    )  # fmt: skip
     return file
 
 

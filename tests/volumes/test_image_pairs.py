@@ -8,14 +8,12 @@ import re
 import numpy as np
 import pytest
 import tifffile
-from image_folders import SIZES, mask, picture, write_png, write_tree
-from PIL import Image
+from image_folders import SIZES, mask, picture, write_tree
 
 from lsd.spec import Images, Split
 from lsd.volumes.array import open_array
 from lsd.volumes.images.listing import listed, read_list
 from lsd.volumes.images.pairs import find_pairs
-from lsd.volumes.images.picture import read_header, read_mask, read_picture
 from lsd.volumes.images.splitting import split_keys
 
 MITO = Images(images="mito/*/images/*.tiff", masks="mito/*/masks/*.tiff")
@@ -53,6 +51,10 @@ def test_names_that_two_sources_share_are_two_images(root) -> None:
         ("s*_t*.png", None, ["s1_t2.png", "s1_t10.png"], ["1_t10", "1_t2"]),
         ("./raw/*.png", "raw/./*.tif", ["raw/a.png", "raw/a.tif"], ["a"]),
         ("odd (1).+/*.png", None, ["odd (1).+/a.png"], ["a"]),
+        ("a/[^x].png", None, ["a/x.png", "a/^.png", "a/b.png"], ["^", "x"]),
+        ("a/[!x].png", None, ["a/x.png", "a/^.png"], ["^"]),
+        ("a/[]b].png", None, ["a/].png", "a/b.png"], ["]", "b"]),
+        ("a[[]1]/*.png", None, ["a[1]/b.png"], ["[/b"]),
     ],
 )  # fmt: skip
 def test_a_key_is_what_wildcards_stand_for(tmp_path, images, masks, files, keys) -> None:
@@ -70,6 +72,12 @@ def test_partners_that_miss_are_named(root) -> None:
     touch(root, *(f"mito/c/masks/{n}.tiff" for n in range(5)))
     with pytest.raises(ValueError, match=r"mask without image: .*c/masks/0\.tiff.* and 2 more"):
         find_pairs(MITO, root=root)
+
+
+def test_masks_of_another_ending_are_told_what_was_looked_for(tmp_path) -> None:
+    touch(tmp_path, "raw/1.jpg", "seg/1.png")
+    with pytest.raises(ValueError, match=r"wants a mask by the pattern 'seg/\*\.jpg'"):
+        find_pairs(Images(images="raw/*.jpg", masks="seg"), root=tmp_path)
 
 
 def test_two_files_of_one_key_are_refused(tmp_path) -> None:
@@ -189,6 +197,14 @@ def test_a_list_that_was_edited_badly(root, line, words) -> None:
         read_list(file)
 
 
+def test_a_list_that_a_spreadsheet_saved(root) -> None:
+    file = listed(MITO.derive(split=Split(fractions=(0.5, 0, 0.5))), root=root)
+    rows = read_list(file)
+    file.write_bytes(file.read_text().replace("\n", "\r\n").encode("utf-8-sig"))
+    assert read_list(file) == rows
+    assert open_array(file, "images").shape == (4, 40, 30)
+
+
 def test_a_part_that_the_list_does_not_have(root) -> None:
     listed(MITO, root=root)
     with pytest.raises(ValueError, match="says of 4 images no part"):
@@ -217,6 +233,22 @@ def test_sizes_and_types_that_differ(root) -> None:
     tifffile.imwrite(root / "mito/a/images/one.tiff", np.zeros((24, 24), np.uint16))
     with pytest.raises(ValueError, match=r"several types.*a/images/one\.tiff is uint16"):
         listed(MITO, root=root)
+
+
+@pytest.mark.parametrize("names", [(255, 255), (1, 2), (1, 0)])
+def test_masks_that_tell_no_objects_apart(root, caplog, names) -> None:
+    for file in sorted((root / "mito").glob("*/masks/*.tiff")):
+        numbers = tifffile.imread(file)
+        tifffile.imwrite(file, np.array([0, *names], np.uint16)[numbers])
+    with caplog.at_level(logging.WARNING):
+        listed(MITO, root=root)
+    told = "masks hold 255 and 0 alone, in up to 2 pieces an image" in caplog.text
+    assert told == (names == (255, 255))
+    (root / "mito.csv").unlink()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        listed(MITO.derive(holds="classes"), root=root)
+    assert not caplog.text
 
 
 def test_an_array_of_a_list(root) -> None:
@@ -255,66 +287,3 @@ def test_an_image_that_changed_since(root) -> None:
     (root / "mito/a/images/one.tiff").write_bytes(b"II*\0 and then nothing")
     with pytest.raises(ValueError, match=r"a/images/one\.tiff cannot be read"):
         images.read(images.roi)
-
-
-GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, bool])
-def test_png(tmp_path, dtype) -> None:
-    pixels = (GREY > 3) if dtype is bool else GREY.astype(dtype)
-    file = write_png(tmp_path / "a.png", pixels)
-    header, read = read_header(file), read_picture(file)
-    assert (header.height, header.width, header.dtype) == (*read.shape, read.dtype)
-    assert (read == pixels).all()
-    assert (read_mask(file) == pixels).all()
-
-
-@pytest.mark.parametrize(
-    "dtype", ["u1", "<u2", ">u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8", "bool"]
-)
-def test_tiff(tmp_path, dtype) -> None:
-    pixels = GREY.astype(dtype)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, byteorder="<" if dtype[0] != ">" else ">")
-    header, read = read_header(tmp_path / "a.tif"), read_picture(tmp_path / "a.tif")
-    assert (header.height, header.width) == (3, 4)
-    assert header.dtype == read.dtype == pixels.dtype.newbyteorder("=")
-    assert (read == pixels).all()
-    if pixels.dtype.kind != "f":
-        assert (read_mask(tmp_path / "a.tif") == pixels).all()
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
-def test_grey_that_was_saved_as_colours(tmp_path, mode) -> None:
-    assert (read_picture(write_png(tmp_path / "a.png", GREY, mode=mode)) == GREY).all()
-    tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY] * 3, axis=-1), photometric="rgb")
-    assert (read_picture(tmp_path / "a.tif") == GREY).all()
-
-
-def test_colours_and_palettes(tmp_path) -> None:
-    colours = np.zeros((3, 4, 3), np.uint8)
-    colours[1, 1] = 5, 6, 7
-    file = write_png(tmp_path / "a.png", colours)
-    with pytest.raises(ValueError, match=r"a\.png cannot be read: it has 3 channels that differ"):
-        read_picture(file)
-    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb")
-    with pytest.raises(ValueError, match="it has 3 channels that differ"):
-        read_mask(tmp_path / "a.tif")
-    image = Image.fromarray(GREY, mode="L").convert("P")
-    image.putpalette(list(itertools.chain.from_iterable((n, 255 - n, n) for n in range(256))))
-    image.save(tmp_path / "p.png")
-    with pytest.raises(ValueError, match="places in a palette"):
-        read_picture(tmp_path / "p.png")
-    assert (read_mask(tmp_path / "p.png") == np.array(image)).all()
-
-
-def test_masks_that_are_no_names(tmp_path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.int16) - 2)
-    with pytest.raises(ValueError, match=r"a\.tif holds -2"):
-        read_mask(tmp_path / "a.tif")
-    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.float32))
-    with pytest.raises(ValueError, match="holds float32; a mask holds whole numbers"):
-        read_mask(tmp_path / "a.tif")
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
-    with pytest.raises(ValueError, match="holds 5 pages"):
-        read_header(tmp_path / "a.tif")

@@ -7,7 +7,19 @@ import tifffile
 from funlib.geometry import Roi
 from image_folders import SIZES, mask, picture, write_png, write_tree
 
-from lsd.spec import Head, Images, InteriorBoundary, Sharpen, SignedDistance, Split, Volume
+from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
+from lsd.evaluation.scored import scored_blocks
+from lsd.spec import (
+    Evaluate,
+    Head,
+    Images,
+    InteriorBoundary,
+    Semantic,
+    Sharpen,
+    SignedDistance,
+    Split,
+    Volume,
+)
 from lsd.volumes.create import create_array
 from lsd.volumes.images.checks import check_use
 from lsd.volumes.images.listing import read_list
@@ -75,6 +87,20 @@ def test_classes_mean_the_same_everywhere(root) -> None:
     assert set(np.unique(volume.read_labels(volume.roi))) == {0, 1, 2}
 
 
+def test_names_are_no_classes(root) -> None:
+    """Labels that count anew in each image can be neither learned as classes nor ignored."""
+    heads = {"kinds": Head(target=Semantic(classes=(1, 2)))}
+    ignoring, background = Evaluate(ignore=(0, 2)), Evaluate(ignore=(0,))
+    names, classes = opened(root), opened(root, MITO.derive(holds="classes"))
+    with pytest.raises(ValueError, match=r"head 'kinds' learns classes, .*holds='classes'"):
+        check_use(names, heads, dims=2)
+    with pytest.raises(ValueError, match=r"evaluate\.ignore names label 2, .*say unknown=2 of"):
+        scored_blocks(names, names.roi, ignoring)
+    scored_blocks(names, names.roi, background)
+    check_use(classes, heads, dims=2)
+    scored_blocks(classes, classes.roi, ignoring)
+
+
 def test_large_ids_keep_apart_and_crops_agree(root) -> None:
     numbers = np.zeros(SIZES["a/one"], np.uint64)
     numbers[0:4], numbers[6:9], numbers[12:15], numbers[20:22] = 7, 2**31, 2**64 - 1, 2**64 - 2
@@ -118,6 +144,20 @@ def test_a_region_is_of_images(root) -> None:
     assert not volume.read_known(volume.raw.roi)[[0, 3]].any()
 
 
+def test_what_is_read_of_images_with_a_voxel_size(root) -> None:
+    """Which is of y and x; a region is of z, y and x."""
+    roi = Roi((1, 0, 0), (2, 20, 20))
+    for size in ((8, 6), (8, 8, 6)):
+        volume = opened(root, voxel_size=size, region="0:4, 0:30, :", unknown=2)
+        assert volume.roi == Roi((0, 0, 0), (4, 30, 30))
+        for job in (VolumeInput.truth, VolumeInput.known):
+            read = job(volume, root, roi=roi).open()
+            assert (read.read_known(roi) == volume.read_known(roi)).all()
+            assert read.voxel_size == (8, 8, 6)
+    with pytest.raises(ValueError, match="is of 2 axes, a volume of images of 3; give both alike"):
+        opened(root, voxel_size=(8, 6), offset=(0, 0))
+
+
 @pytest.mark.parametrize(
     ("size", "read"), [(None, (1, 1, 1)), ((8, 6), (8, 8, 6)), ((40, 8, 6), (40, 8, 6))]
 )
@@ -146,6 +186,24 @@ def test_targets_in_nm_want_a_voxel_size(root, target, field) -> None:
         check_use(opened(root), heads, dims=2)
     check_use(opened(root, voxel_size=(8, 8)), heads, dims=2)
     check_use(opened(root), {"a": Head(target=InteriorBoundary())}, dims=2)
+
+
+def test_a_metric_in_nm_wants_a_voxel_size(root) -> None:
+    cremi = Evaluate(metric="cremi")
+    without, with_size = opened(root), opened(root, voxel_size=(4, 4))
+    with pytest.raises(ValueError, match="'cremi' leaves out at boundaries is in nm, and the vol"):
+        scored_blocks(without, without.roi, cremi)
+    scored_blocks(with_size, with_size.roi, cremi)
+
+
+def test_the_border_of_an_image_is_no_boundary(root) -> None:
+    """Of truth that is not compared near boundaries, whatever the size of the largest image."""
+    for key, size in SIZES.items():
+        tifffile.imwrite(root / f"mito/{key[0]}/masks/{key[2:]}.tiff", np.full(size, 7, np.uint16))
+    volume = opened(root, voxel_size=(4, 4))
+    labels, known = read_compared(volume, volume.roi, boundary=8.0)
+    assert not (labels == NOT_COMPARED).any()
+    assert (known == volume.read_inside(volume.roi)).all()
 
 
 @pytest.mark.parametrize("images", ["mito/*/images/*.tiff", 3])

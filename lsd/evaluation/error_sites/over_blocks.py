@@ -44,6 +44,7 @@ from lsd.evaluation.error_sites.touching import (
 from lsd.evaluation.error_sites.worst import Part, worst_parts
 from lsd.evaluation.metric import Background
 from lsd.evaluation.partition import scored_rows
+from lsd.evaluation.scored import where_scored
 from lsd.segmentation.on_disk.results import Segmented
 from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.spec import Config, Evaluate
@@ -142,7 +143,7 @@ class SitesFunction:
         by_image = self.volume.image_sizes is not None
         objects, mask = objects_of(
             truth,
-            known=known if self.job.use_mask else None,
+            known=where_scored(self.volume, around, known, use_mask=self.job.use_mask),
             connected=self.job.connected,
             ignore=self.job.ignore,
             by_image=by_image,
@@ -263,7 +264,7 @@ def _by_labels(
     truth, known = volume.read_truth(roi)
     _, labels = pieces_of(
         truth,
-        known=known if settings.use_mask else None,
+        known=where_scored(volume, roi, known, use_mask=settings.use_mask),
         ignore=settings.left_out,
         by_image=volume.image_sizes is not None,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.arrays.offsets import reach
 from lsd.segmentation.decoders.thresholds import ThresholdDecoder
-from lsd.segmentation.kernels.prediction import Channels, Heads, Offsets, Prediction
+from lsd.segmentation.kernels.prediction import Channels, Heads, Offsets, Prediction, centre
 from lsd.segmentation.over_blocks.foreground import FOREGROUND
 from lsd.segmentation.over_blocks.inputs import HeadInput
 from lsd.spec import Segment
@@ -57,7 +57,7 @@ class ConsensusDecoder(ThresholdDecoder):
                 f"segment.decoder.weights are {len(weights)}, and head {head!r} has "
                 f"{len(occupancy)} channels; give one for each, not all of them 0, or none"
             )
-        if self.spec.centre and not any(not any(offset) for offset in occupancy):
+        if self.spec.centre and centre(occupancy) is None:
             return (
                 f"segment.decoder.centre takes what a voxel says of itself, and head {head!r} has "
                 f"no channel of the offset 0; leave centre out"
@@ -80,8 +80,9 @@ class ConsensusDecoder(ThresholdDecoder):
         assert head.occupancy is not None, "the head fits"
         probability, variance = _consensus(head, head.occupancy, self.spec.weights or None)
         if self.spec.centre:
-            centre = next(i for i, offset in enumerate(head.occupancy) if not any(offset))
-            probability = head.scaled(centre)
+            own = centre(head.occupancy)
+            assert own is not None, "the head fits"
+            probability = head.scaled(own)
         return {FOREGROUND: probability, VARIANCE: variance}
 
 

@@ -50,10 +50,11 @@ class InstanceDecoder(DecoderKind):
     def misfit(self, channels: Mapping[str, Channels]) -> str | None:
         """A foreground that is not one channel, or no far affinities for the mutex watershed."""
         foreground = self.spec.foreground
-        if foreground is not None and channels[foreground].count != 1:
+        if foreground is not None and channels[foreground].of_itself is None:
             return (
                 f"segment.decoder.foreground names head {foreground!r}, which has "
-                f"{channels[foreground].count} channels; name one of a single channel, or none"
+                f"{channels[foreground].count} channels, and none for the offset 0; name one of a "
+                f"single channel, or none"
             )
         offsets = [offset for each in channels.values() for offset in each.neighborhood or ()]
         if self.spec.by == "watershed" or any(sum(map(abs, offset)) > 1 for offset in offsets):
@@ -95,7 +96,7 @@ class InstanceDecoder(DecoderKind):
         heads = {settings.affinities: HeadInput(affinities.on_disk, affinities.offsets)}
         if self.spec.foreground is not None:
             mask = ForegroundMask.model_validate(record["mask"])
-            heads[self.spec.foreground] = HeadInput(mask.source, None)
+            heads[self.spec.foreground] = HeadInput(mask.source, None, mask.occupancy)
         return heads
 
     def array_name(self, threshold: float | None) -> str:
@@ -125,7 +126,10 @@ class InstanceDecoder(DecoderKind):
         if self.spec.foreground is None:
             foreground = highest(affinities.values, once)
         else:
-            foreground = heads[self.spec.foreground].scaled(0)
+            head = heads[self.spec.foreground]
+            channel = head.channels.of_itself
+            assert channel is not None, "the head fits"
+            foreground = head.scaled(channel)
         return {settings.affinities: affinities}, foreground >= self.spec.inside
 
     def _inputs(self, inputs: Inputs) -> Inputs:
@@ -137,6 +141,9 @@ class InstanceDecoder(DecoderKind):
         foreground = self.spec.foreground
         source = affinities if foreground is None else inputs.heads[foreground].array
         assert inputs.mask is None or isinstance(inputs.mask, VolumeInput), "of the volume"
-        mask = ForegroundMask(source=source, inside=self.spec.inside, known=inputs.mask)
+        occupancy = None if foreground is None else inputs.heads[foreground].occupancy
+        mask = ForegroundMask(
+            source=source, inside=self.spec.inside, known=inputs.mask, occupancy=occupancy
+        )
         heads = {name: HeadInput(affinities, once_each(head.neighborhood))}
         return replace(inputs, heads=heads, mask=mask)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.arrays.offsets import Slices
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, step_folder
 from lsd.blockwise.on_disk.written import forget, steps_of
@@ -89,9 +91,28 @@ class ThresholdDecoder(DecoderKind):
         () where it follows from the voxel alone."""
         return ()
 
-    def checked_maps(self, heads: Heads) -> dict[str, NDArray[np.float32]]:
+    def checked_maps(
+        self, heads: Heads, images: Sequence[Slices] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """What `maps` gives, float32.  Raises ValueError where one has another shape than the
-        heads."""
+        heads.
+
+        images: parts of the heads (z, y, x) that are images of their own: each is looked at alone,
+                since nothing was predicted around it, and beyond them there is 0.  None: all is one
+        """
+        if images is None:
+            return self._checked_maps(heads)
+        shape = next(iter(heads.values())).values.shape[1:]
+        whole = {name: np.zeros(shape, np.float32) for name in (FOREGROUND, *self.further)}
+        for image in images:
+            alone = {
+                name: replace(head, values=head.values[:, *image]) for name, head in heads.items()
+            }
+            for name, each in self._checked_maps(alone).items():
+                whole[name][image] = each
+        return whole
+
+    def _checked_maps(self, heads: Heads) -> dict[str, NDArray[np.float32]]:
         shape = next(iter(heads.values())).values.shape[1:]
         maps = {name: np.asarray(each, np.float32) for name, each in self.maps(heads).items()}
         for name, each in maps.items():
@@ -112,10 +133,32 @@ class ThresholdDecoder(DecoderKind):
         first_section: int = 0,
     ) -> Thresholded:
         """Objects of all, at any threshold.  Raises ValueError for heads that do not fit."""
+        return self._decoded(heads, settings, mask=mask, images=None)
+
+    def decode_section(
+        self,
+        heads: Heads,
+        settings: Segment,
+        *,
+        images: Sequence[Slices],
+        mask: NDArray[Any] | None,
+        first_section: int,
+    ) -> Thresholded:
+        """Objects of an image, whose foreground follows from the image alone."""
+        return self._decoded(heads, settings, mask=mask, images=images)
+
+    def _decoded(
+        self,
+        heads: Heads,
+        settings: Segment,
+        *,
+        mask: NDArray[Any] | None,
+        images: Sequence[Slices] | None,
+    ) -> Thresholded:
         wrong = self.misfit({name: head.channels for name, head in heads.items()})
         if wrong:
             raise ValueError(wrong)
-        foreground = self.checked_maps(heads)[FOREGROUND]
+        foreground = self.checked_maps(heads, images)[FOREGROUND]
         known = None if mask is None else np.asarray(mask) != 0
         voxel_size = next(iter(heads.values())).voxel_size
         return Thresholded(
@@ -131,7 +174,7 @@ class ThresholdDecoder(DecoderKind):
         """The foreground, and what else `maps` gives."""
         heads = dict(inputs.heads)
         grid = inputs.around(self.context(heads) or (0,) * inputs.roi.dims)
-        job = ForegroundJob.of(heads, self.spec)
+        job = ForegroundJob.of(heads, self.spec, images=inputs.images)
         return Step("foreground", container, grid, job, arrays=(FOREGROUND, *self.further))
 
     def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:

@@ -69,7 +69,7 @@ def pieces(
     voxel_size: nm; asked for where objects are split
     """
     connectivity = connectivity_of(settings, inside.ndim)
-    labels, objects = _parted(inside, connectivity, settings.split, voxel_size)
+    labels, objects = _parted(inside, known, connectivity, settings.split, voxel_size)
     if settings.fill_holes:
         background = known & ~inside
         holes, _ = connected_components(
@@ -80,7 +80,11 @@ def pieces(
 
 
 def _parted(
-    inside: NDArray[np.bool_], connectivity: int, split: float, voxel_size: Sequence[float] | None
+    inside: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    connectivity: int,
+    split: float,
+    voxel_size: Sequence[float] | None,
 ) -> tuple[NDArray[np.uint32], int]:
     """Connected voxels, split by distance where that is asked for: labels 1..n, and n."""
     if not split:
@@ -91,7 +95,9 @@ def _parted(
             "segment.objects.split is in nm, and the voxel size is not known; give voxel_size=, in "
             "nm, or leave split out"
         )
-    distance = _distances(inside, voxel_size, by_section=connectivity in (4, 8))
+    # what is not known is no border of an object, as what is beyond the array is none
+    distance = _distances(inside | ~known, voxel_size, by_section=connectivity in (4, 8))
+    distance[~inside] = 0
     cores, ids = connected_components((distance > split).view(np.uint8), connectivity=connectivity)
     height = np.minimum(distance * (_STEPS / min(voxel_size)), _FARTHEST).astype(np.int32)
     steps = neighbours(connectivity, inside.ndim)
@@ -106,7 +112,8 @@ def _parted(
 def _distances(
     inside: NDArray[np.bool_], voxel_size: Sequence[float], *, by_section: bool
 ) -> NDArray[np.float32]:
-    """To the nearest voxel that is not inside, nm; the border of the array is none."""
+    """To the nearest voxel that is not inside, nm; the border of the array is none.  A new
+    array."""
     if by_section and inside.ndim == 3:
         planes = [_distances(plane, voxel_size[1:], by_section=False) for plane in inside]
         return np.stack(planes)

@@ -44,6 +44,19 @@ class Channels:
     names: tuple[str, ...] = ()
     learned: Learned | None = None
 
+    @property
+    def of_itself(self) -> int | None:
+        """The channel that says of a voxel whether it is of an object: that of the offset 0, or the
+        only one; None where there is none."""
+        return (
+            (0 if self.count == 1 else None) if self.occupancy is None else centre(self.occupancy)
+        )
+
+
+def centre(offsets: Offsets | None) -> int | None:
+    """The place of the offset 0; None where it is not among them."""
+    return next((n for n, offset in enumerate(offsets or ()) if not any(offset)), None)
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:

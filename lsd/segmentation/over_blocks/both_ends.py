@@ -4,15 +4,16 @@ say, and where objects are."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.arrays.offsets import reach
 from lsd.segmentation.kernels.both_ends import highest, merged, once_each
-from lsd.segmentation.kernels.prediction import Offsets, Prediction, range_of
+from lsd.segmentation.kernels.prediction import Offsets, Prediction, centre, range_of
 from lsd.spec import Spec
 from lsd.volumes.array import Array, Beyond
 from lsd.volumes.inputs import ArrayInput, VolumeInput
@@ -73,17 +74,21 @@ class ForegroundMask(Spec):
 
     source: a head of one channel, or affinities of which the highest says so
     inside: value from which on there is an object; known: the volume whose known voxels are
-            segmented, None: all are
+            segmented, None: all are; occupancy: offsets of the channels of the head, of which 0
+            says so; None: it has one channel
     """
 
     source: ArrayInput | BothEnds
     inside: float
     known: VolumeInput | None = None
+    # not written where there is none: jobs of before had no such field
+    occupancy: Annotated[Offsets | None, Field(exclude_if=lambda offsets: offsets is None)] = None
 
     def open(self) -> OpenForegroundMask:
         """Ready to be read.  Raises ValueError if an array is another one by now."""
         known = None if self.known is None else self.known.open()
-        return OpenForegroundMask(self.source.open(), self.inside, known)
+        channel = centre(self.occupancy) or 0
+        return OpenForegroundMask(self.source.open(), self.inside, known, channel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +98,7 @@ class OpenForegroundMask:
     source: Array
     inside: float
     known: OpenVolume | None
+    channel: int
 
     @property
     def image_sizes(self) -> NDArray[np.int64] | None:
@@ -110,6 +116,6 @@ class OpenForegroundMask:
             foreground = self.source.read_highest(roi)
         else:
             limits = range_of(self.source.source.handle.attrs)
-            foreground = Prediction(self.source.read(roi), None, limits).scaled(0)
+            foreground = Prediction(self.source.read(roi), None, limits).scaled(self.channel)
         inside: NDArray[np.bool_] = foreground >= self.inside
         return inside if self.known is None else inside & self.known.read_known(roi)

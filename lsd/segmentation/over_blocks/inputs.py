@@ -68,6 +68,12 @@ class Inputs:
     mask: MaskInput | None
 
     @property
+    def images(self) -> VolumeInput | None:
+        """The volume that says where its images lie; None where its sections are no images."""
+        mask = self.mask
+        return mask if isinstance(mask, VolumeInput) and mask.volume.images else None
+
+    @property
     def grid(self) -> Grid:
         """Its blocks."""
         return segmentation_grid(self.roi, self.settings)

@@ -8,6 +8,7 @@ that begins.
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ class ImageListFormat(FileFormat[ImageList]):
         if path.suffix != ".csv" or not path.is_file():
             return False
         with path.open("rb") as file:
-            return file.read(len(HEAD)) == HEAD.encode()
+            begin = file.read(len(BOM_UTF8) + len(HEAD))
+        return begin.removeprefix(BOM_UTF8).startswith(HEAD.encode())
 
     def names(self, path: Path) -> list[str]:
         """Of images, and of masks where there are any."""

@@ -24,11 +24,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from lsd.arrays.components import connected_components
 from lsd.spec import Images
 from lsd.spec.plurals import counted, some
 from lsd.system.atomic import write_text
 from lsd.volumes.images.pairs import Pair, find_pairs
-from lsd.volumes.images.picture import read_header
+from lsd.volumes.images.picture import read_header, read_mask
 from lsd.volumes.images.splitting import PARTS, split_keys
 from lsd.volumes.reference import locate
 
@@ -38,6 +39,8 @@ COLUMNS = ("key", "part", "height", "width", "image", "mask")
 HEAD = ",".join(COLUMNS)
 # how many keys a message names
 _NAMED = 3
+# about so many masks are read while a list is made
+_LOOKED_AT = 20
 # the folder of lists that are only looked at
 _aside: ContextVar[Path | None] = ContextVar("aside", default=None)
 
@@ -93,8 +96,9 @@ def list_rows(images: Images, pairs: Mapping[str, Pair]) -> list[Row]:
     """A row for each pair: parts in their order, in each the images of one size together, so that
     few voxels are computed that belong to none.
 
-    Looks at the header of each file.  Raises ValueError where a mask is of another size than its
-    image, or images are of several types.
+    Looks at the header of each file, and at some masks.  Raises ValueError where a mask is of
+    another size than its image, or images are of several types; warns of masks of instances that
+    are one number.
     """
     log.info("looking at %s, once for all runs", counted(len(pairs), "image"))
     parts: Mapping[str, str] = split_keys(pairs, images.split) if images.split else {}
@@ -109,6 +113,8 @@ def list_rows(images: Images, pairs: Mapping[str, Pair]) -> list[Row]:
         )
     for key, pair in pairs.items():
         _check_mask(pair, (headers[key].height, headers[key].width))
+    if images.holds == "instances":
+        _warn_of_plain_masks([pair.mask for pair in pairs.values() if pair.mask])
     rows = [
         Row(key, parts.get(key, ""), headers[key].height, headers[key].width, *pair)
         for key, pair in pairs.items()
@@ -142,7 +148,8 @@ def read_list(file: Path) -> tuple[Row, ...]:
 
 @lru_cache(maxsize=8)
 def _rows(file: Path, changed: int, size: int) -> tuple[Row, ...]:
-    with file.open(newline="", encoding="utf-8") as text:
+    # spreadsheets write a mark before the first line
+    with file.open(newline="", encoding="utf-8-sig") as text:
         lines = csv.reader(text)
         if tuple(next(lines, [])) != COLUMNS:
             raise ValueError(f"{file} is no list of images: its first line must be {HEAD}")
@@ -182,6 +189,23 @@ def _check_mask(pair: Pair, size: tuple[int, int]) -> None:
         raise ValueError(
             f"{pair.mask} is of {header.height}x{header.width} pixels, its image {pair.image} of "
             f"{size[0]}x{size[1]}; they must be the same"
+        )
+
+
+def _warn_of_plain_masks(masks: Sequence[Path]) -> None:
+    """Warns where all masks that are looked at hold one number, in several pieces: no names."""
+    numbers, pieces = set[int](), 0
+    for mask in masks[:: max(1, len(masks) // _LOOKED_AT)]:
+        found, labels = connected_components(read_mask(mask))
+        numbers |= set(labels[1:].tolist())
+        pieces = max(pieces, int(found.max(initial=0)))
+    if len(numbers) == 1 and pieces > 1:
+        log.warning(
+            "masks hold %s and 0 alone, in up to %s an image, which are one object to "
+            "holds='instances'; evaluate.connected=True counts pieces, and masks that tell objects "
+            "apart teach more",
+            numbers.pop(),
+            counted(pieces, "piece"),
         )
 
 

@@ -17,7 +17,8 @@ from lsd.volumes.reference import way_out
 
 # how many paths a message names
 _NAMED = 3
-_WILDCARD = re.compile(r"\*+|\?|\[[^\]]+\]")
+# a bracket that closes comes first where it is one of those in brackets
+_WILDCARD = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]")
 
 
 class Pair(NamedTuple):
@@ -117,13 +118,15 @@ def _wildcard(mark: str) -> str:
         return "[^/]*"
     if mark == "?":
         return "[^/]"
-    inside = mark[1:-1].replace("\\", r"\\")
-    return f"[^{inside[1:]}]" if inside[0] == "!" else f"[{inside}]"
+    other = mark[1] == "!"
+    # all that means something in an expression but not in a pattern; - means the same
+    inside = re.sub(r"([\\^\[\]&~|])", r"\\\1", mark[2 if other else 1 : -1])
+    return f"[{'^' if other else ''}{inside}]"
 
 
 def _check_partners(found: Mapping[str, Path], masks: Mapping[str, Path], images: Images) -> None:
     for these, others, one, other, pattern in (
-        (found, masks, "image", "mask", images.masks),
+        (found, masks, "image", "mask", _mask_pattern(images)),
         (masks, found, "mask", "image", images.images),
     ):
         alone = sorted(str(path) for key, path in these.items() if key not in others)

@@ -17,6 +17,9 @@ from lsd.volumes.formats.tiff import MAGIC, check_codec
 # palette, which are the numbers of a mask
 _GREY = {"1": "bool", "L": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _COLOURS = {"RGB": 3, "RGBA": 3, "LA": 1}
+_ALPHAS = ((tifffile.EXTRASAMPLE.ASSOCALPHA,), (tifffile.EXTRASAMPLE.UNASSALPHA,))
+_OF_PALETTE = "its numbers are places in a palette; save it as one channel of grey"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Header(NamedTuple):
@@ -31,7 +34,8 @@ def read_header(path: Path) -> Header:
     """Size and type of an image, without its pixels.  Raises ValueError that names the file."""
     try:
         return _tiff_header(path) if _is_tiff(path) else _header(path)
-    except (ValueError, OSError) as error:
+    # each reader has errors of its own
+    except Exception as error:
         raise _unreadable(path, error) from error
 
 
@@ -41,16 +45,17 @@ def read_picture(path: Path) -> NDArray[np.generic]:
     Colours are read where the channels are equal, as of a grey image that was saved so.  Raises
     Unreadable, which names the file, for any other, and for a file that is lost or damaged.
     """
-    return _read(path, of_palette=False)
+    return _read(path, of_mask=False)
 
 
 def read_mask(path: Path) -> NDArray[np.uint64]:
-    """The numbers of a mask (y, x); of an image with a palette, places in that.
+    """The numbers of a mask (y, x); of an image with a palette, places in that; of greys of 1, 2 or
+    4 bits, as they are in the file.
 
     Raises Unreadable, which names the file, for numbers below 0 or with fractions, and as
     `read_picture`.
     """
-    numbers = _read(path, of_palette=True)
+    numbers = _read(path, of_mask=True)
     if numbers.dtype.kind == "f":
         raise Unreadable(
             f"{path} holds {numbers.dtype}; a mask holds whole numbers: save it as integers"
@@ -60,9 +65,9 @@ def read_mask(path: Path) -> NDArray[np.uint64]:
     return numbers.astype(np.uint64)
 
 
-def _read(path: Path, *, of_palette: bool) -> NDArray[np.generic]:
+def _read(path: Path, *, of_mask: bool) -> NDArray[np.generic]:
     try:
-        pixels = _tiff_pixels(path) if _is_tiff(path) else _pixels(path, of_palette=of_palette)
+        pixels = (_tiff_pixels if _is_tiff(path) else _pixels)(path, of_mask=of_mask)
         return _one_channel(pixels)
     except Unreadable:
         raise
@@ -84,12 +89,16 @@ def _tiff_header(path: Path) -> Header:
         return Header(height, width, np.dtype(page.dtype).newbyteorder("="))
 
 
-def _tiff_pixels(path: Path) -> NDArray[Any]:
+def _tiff_pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
     with tifffile.TiffFile(path) as file:
         page = _page(file)
         check_codec(page)
-        pixels = page.asarray()
-    return np.moveaxis(pixels, 0, -1) if _channels_first(page) else pixels
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not of_mask:
+            raise ValueError(_OF_PALETTE)
+        pixels: NDArray[Any] = page.asarray()
+    pixels = np.moveaxis(pixels, 0, -1) if _channels_first(page) else pixels
+    # the last channel says what is seen through, as in Pillow's modes LA and RGBA
+    return pixels[..., :-1] if page.extrasamples[-1:] in _ALPHAS else pixels
 
 
 def _page(file: tifffile.TiffFile) -> Any:
@@ -100,10 +109,8 @@ def _page(file: tifffile.TiffFile) -> Any:
             f"page, or name it as Volume(path=...)"
         )
     page: Any = file.pages[0]
-    if page.dtype is None or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-        raise ValueError(
-            "its numbers are places in a palette or of no known type; save it as one channel"
-        )
+    if page.dtype is None:
+        raise ValueError("its numbers are of no known type; save it as integers or floats")
     return page
 
 
@@ -116,22 +123,46 @@ def _header(path: Path) -> Header:
         return Header(image.height, image.width, np.dtype(_GREY.get(image.mode, "u1")))
 
 
-def _pixels(path: Path, *, of_palette: bool) -> NDArray[Any]:
+def _pixels(path: Path, *, of_mask: bool) -> NDArray[Any]:
     with _opened(path) as image:
-        if image.mode == "P" and not of_palette:
-            raise ValueError("its numbers are places in a palette; save it as one channel of grey")
+        if image.mode == "P" and not of_mask:
+            raise ValueError(_OF_PALETTE)
         if image.mode not in (*_GREY, *_COLOURS, "P"):
             raise ValueError(f"its mode is {image.mode}; save it as one channel of grey")
         pixels = np.array(image)
+        bits = _bits(path)
+        if of_mask and image.mode == "L" and bits < 8:
+            # Pillow spreads the greys of few bits over 0..255
+            pixels //= np.uint8(255 // (2**bits - 1))
         # what is seen through, if anything is, is no colour
         return pixels[..., : _COLOURS[image.mode]] if image.mode in _COLOURS else pixels
 
 
 def _opened(path: Path) -> Image.Image:
+    limit = Image.MAX_IMAGE_PIXELS
     try:
-        return Image.open(path)
+        # sections are large, and no attack on who names them
+        Image.MAX_IMAGE_PIXELS = None
+        image = Image.open(path)
     except UnidentifiedImageError as error:
         raise ValueError("it is no TIFF, PNG or other image that is read, or damaged") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    if image.mode in _COLOURS and _bits(path) > 8:
+        image.close()
+        # Pillow would leave out the lower half of each number
+        raise ValueError(
+            f"its mode is {image.mode} with 16 bits a channel, of which 8 are read; save it as one "
+            f"channel of grey, or as TIFF"
+        )
+    return image
+
+
+def _bits(path: Path) -> int:
+    """Bits of a number of a PNG file; 8 of any other."""
+    with path.open("rb") as file:
+        begin = file.read(25)
+    return begin[24] if begin.startswith(_PNG) and len(begin) > 24 else 8
 
 
 def _one_channel(pixels: NDArray[Any]) -> NDArray[np.generic]:
