@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.components import connected_components
 from lsd.evaluation.metric import MetricKind
+from lsd.evaluation.scored import scored
 from lsd.spec import Config
 from lsd.spec.kinds import behaviour
 from lsd.spec.paths import data_root
@@ -50,13 +51,13 @@ class Apart:
         )
 
 
-def apart(truth: NDArray[np.unsignedinteger[Any]], scored: NDArray[np.bool_]) -> Apart:
+def apart(truth: NDArray[np.unsignedinteger[Any]], counts: NDArray[np.bool_]) -> Apart:
     """The objects of an array of labels that lie in pieces, which touch by a face, edge or corner;
     0 is none.
 
-    scored: voxels that are looked at
+    counts: voxels that are scored
     """
-    pieces, labels = connected_components(np.where(scored, truth, 0))
+    pieces, labels = connected_components(np.where(counts, truth, 0))
     flat, total = pieces.reshape(-1), np.zeros(len(labels), np.int64)
     for begin in range(0, len(flat), _AT_ONCE):
         total += np.bincount(flat[begin : begin + _AT_ONCE], minlength=len(labels))
@@ -100,5 +101,4 @@ def _in_volume(config: Config, name: str, roi: Roi) -> Apart:
     if volume.image_sizes is not None or roi.size > MOST:
         return Apart(0, 0, 0.0)
     truth, known = volume.read_truth(roi)
-    scored = ~np.isin(truth, np.array(sorted(settings.left_out), np.uint64))
-    return apart(truth, scored & known if settings.use_mask else scored)
+    return apart(truth, scored(truth, known, settings))
