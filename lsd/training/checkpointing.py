@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 
 from lsd.network.checkpoints import checkpoint, files
 from lsd.spec.paths import validation_file
@@ -35,10 +36,15 @@ def save_best(learner: Learner) -> None:
 
 
 def record_best(learner: Learner) -> None:
-    """Writes validation.json: scores and threshold of the best, and what they depend on."""
+    """Writes validation.json: scores and threshold of the best, and what they depend on; a score
+    that is undefined is null there."""
     # a version that did not note what scores depend on wrote the file itself
     if learner.best and "yardstick" in learner.best:
-        write_text(validation_file(learner.config), json.dumps(learner.best, indent=2) + "\n")
+        record = dict(learner.best)
+        if not math.isfinite(record["score"]):
+            # infinity is no JSON
+            record["score"] = None
+        write_text(validation_file(learner.config), json.dumps(record, indent=2) + "\n")
 
 
 def restore_best(learner: Learner) -> None:

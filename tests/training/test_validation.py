@@ -1,7 +1,9 @@
 """Validation against the same chain put together by hand, and its loss against brute force."""
 
 import json
+import math
 import shutil
+from types import SimpleNamespace
 
 import cc3d
 import numpy as np
@@ -25,6 +27,7 @@ from lsd.segmentation.threshold import validated
 from lsd.spec import Evaluate, Segment
 from lsd.spec.paths import validation_file
 from lsd.targets.target import compute
+from lsd.training.checkpointing import record_best
 from lsd.training.loop import train
 from lsd.training.validation import Validator, predict_region
 from lsd.volumes.array import open_array
@@ -277,3 +280,15 @@ def test_training_goes_on_where_validation_began(tmp_path) -> None:
     assert cascade.training
     assert all(torch.equal(value, before[key]) for key, value in cascade.state_dict().items())
     assert not any(parameter.is_inference() for parameter in cascade.parameters())
+
+
+def test_a_score_that_is_undefined_is_null(tmp_path) -> None:
+    def strict(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    run = config(tmp_path)
+    for score, written in ((math.inf, None), (0.25, 0.25)):
+        best = {"yardstick": {}, "iteration": 3, "score": score, "threshold": 0.5}
+        record_best(SimpleNamespace(config=run, best=best))
+        record = json.loads(validation_file(run).read_text(), parse_constant=strict)
+        assert record == {**best, "score": written}

@@ -19,6 +19,7 @@ from lsd.cli.command import guarded, set_up
 from lsd.cli.files import load_settings
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
+from lsd.spec.plurals import counted
 
 EXAMPLE = "config/examples/sweep.py"
 
@@ -69,7 +70,7 @@ def _do(arguments: argparse.Namespace) -> None:
         _say(f"\n{as_text(outcome.table)}\n\nwritten: {sweep.folder}/sweep.json, sweep.md")
     if outcome.failures:
         failed = "\n".join(f"  {name}: {error}" for name, error in outcome.failures.items())
-        raise RuntimeError(f"{len(outcome.failures)} runs failed:\n{failed}")
+        raise RuntimeError(f"{counted(len(outcome.failures), 'run')} failed:\n{failed}")
 
 
 def _sweep(arguments: argparse.Namespace) -> Sweep:
