@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lsd.network.cascade import Cascade
 from lsd.network.precision import autocast
+from lsd.network.threads import computing_with
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
 from lsd.spec import Network, Predict
@@ -117,14 +118,11 @@ class Predictor:
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
         training = [module for module in self.cascade.modules() if module.training]
-        threads = torch.get_num_threads()
         self.cascade.eval()
-        torch.set_num_threads(self.settings.threads or threads)
         try:
-            with torch.inference_mode():
+            with computing_with(self.settings.threads), torch.inference_mode():
                 yield
         finally:
-            torch.set_num_threads(threads)
             # one by one: a frozen stage of a cascade in training stays in eval mode
             for module in training:
                 module.training = True

@@ -19,6 +19,7 @@ from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
 from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
 from lsd.network.summary import described, parameter_count, size
+from lsd.network.threads import threads
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.config_file import Section, keep_config
@@ -161,9 +162,8 @@ def with_threads(settings: Predict, workers: Workers | None) -> Predict:
     Sums differ in the last bits with the number of threads, so it must not follow from the number
     of workers.
     """
-    alone = min(torch.get_num_threads(), cores())
-    threads = settings.threads or (alone if workers is None else 1)
-    return settings.derive(threads=threads)
+    asked = settings.threads if workers is None else settings.threads or 1
+    return settings.derive(threads=threads(asked))
 
 
 def doubts(settings: Predict, workers: Workers | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from funlib.geometry import Coordinate
 from lsd.batches.pipeline import Batch, Batches
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.network import sizes
+from lsd.network.threads import computing_with
 from lsd.prediction.usage_file import noting_usage
 from lsd.spec import Config, Stage, Train, paths
 from lsd.system.allocator import keep_freed_memory
@@ -78,7 +79,7 @@ def train(config: Config, *, progress: bool = True) -> Path:
         with (
             _only_run(config, ranks),
             interruptible() as interrupt,
-            cpu_threads(threads(config.train, ranks)),
+            computing_with(threads(config.train, ranks)),
             fastest,
         ):
             for stage in config.variant.stages:
@@ -305,14 +306,3 @@ def _is_due(every: int, iteration: int, train: Train, *, last: bool = False) -> 
     """Whether something is done after this iteration; last: also after the last of all."""
     is_last = last and iteration == train.iterations
     return every > 0 and (iteration % every == 0 or is_last)
-
-
-@contextmanager
-def cpu_threads(count: int) -> Iterator[None]:
-    """Inside, torch computes with so many threads."""
-    previous = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(previous)

@@ -17,6 +17,7 @@ from torch import Tensor
 from lsd.batches.pipeline import Batch
 from lsd.network import cost, sizes
 from lsd.network.precision import autocast, choose
+from lsd.network.threads import computing_with
 from lsd.spec import Config, Stage
 from lsd.targets.target import target_kind
 from lsd.training.learner import Learner
@@ -62,16 +63,12 @@ def work(config: Config, stage: Stage, shape: Sequence[int]) -> int:
 
 def seconds_of_a_pass(learner: Learner) -> float:
     """Seconds of a batch of random raw forward and back, of the learner's own train_shape."""
-    train, threads = learner.config.train, torch.get_num_threads()
-    torch.set_num_threads(train.threads or threads)
-    try:
+    with computing_with(learner.config.train.threads):
         _pass(learner)
         begin = time.perf_counter()
         for _ in range(_PASSES):
             _pass(learner)
         return (time.perf_counter() - begin) / _PASSES
-    finally:
-        torch.set_num_threads(threads)
 
 
 def memory_of_a_step(learner: Learner, shape: Sequence[int]) -> int:

@@ -12,7 +12,6 @@ from tiny_run import VOXEL_SIZE, config, curve
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
 from lsd.spec import Config, Schedule, paths
-from lsd.training import loop
 from lsd.training.faults import NotFiniteError
 from lsd.training.loop import train
 
@@ -165,13 +164,6 @@ def test_half_precision_scales_gradients(tmp_path) -> None:
     content = checkpoint.load(train(run, progress=False))
     assert content["scaler"]["scale"] > 1
     assert content["scheduler"]["last_epoch"] <= 3
-
-
-def test_threads_are_set_inside_only(tmp_path) -> None:
-    before = torch.get_num_threads()
-    with loop.cpu_threads(before + 1):
-        assert torch.get_num_threads() == before + 1
-    assert torch.get_num_threads() == before
 
 
 def test_tiny_variants_are_those_of_the_house() -> None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
+from lsd.network.threads import threads as network_threads
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Train
-from lsd.system.cores import cores
 from lsd.system.ranks import rank
 from lsd.training.devices.ranks import ALONE, Ranks
 from lsd.training.devices.store import connect, of_group
@@ -50,7 +50,7 @@ def joined(train: Train) -> Iterator[Ranks]:
 
 def threads(train: Train, ranks: Ranks) -> int:
     """Of the CPU, for the network: as the config says, else the process's part of the cores."""
-    return train.threads or max(1, min(torch.get_num_threads(), cores()) // ranks.local)
+    return train.threads or max(1, network_threads(None) // ranks.local)
 
 
 def _take_device(train: Train) -> bool:
