@@ -81,8 +81,8 @@ class Train(Spec):
     hosts:         machines that training is sent to, through Slurm, LSF or a command of your own
     seed:          everything random follows from it and the iteration
     workers:       processes that make batches, for each of `devices`; 0: those themselves
-    threads:       of the CPU inside the network; None: one for each core.  Part of what a result
-                   depends on
+    threads:       of the CPU inside the network; None: one for each core.  The last bits of a
+                   result depend on it
     checkpoint_every: iterations between checkpoints
     keep:          how many checkpoints are kept (the best and the latest always)
     log_every:     iterations between scalars in tensorboard; 0: never
@@ -208,7 +208,7 @@ class Predict(Spec):
     levels:      how many of an image pyramid are written of each head; 1: level 0 alone
     precision, channels_last, compile, device: as in training
     threads:     of the CPU inside the network; None: one for each core, of workers one each.
-                 Part of what a result depends on
+                 The last bits of a prediction depend on it, so blocks of several are not mixed
     workers:     of super_predicter_daisy.py and `lsd predict --workers`; count 0: one for each GPU,
                  without any one for each core (and one thread each)
     """

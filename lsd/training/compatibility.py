@@ -37,6 +37,7 @@ MAY_CHANGE = (
             "device",
             "devices",
             "hosts",
+            "threads",
             "small",
             "changed_data",
         )

@@ -45,7 +45,7 @@ def _config(**changes):
                 validate_every=3,
             )
         },
-        {"train": Train(iterations=10, workers=7, device="cpu")},
+        {"train": Train(iterations=10, workers=7, device="cpu", threads=3)},
         {"evaluate": Evaluate(connected=True)},
         {"locate": Locate(threshold=0.3, min_size=7)},
         {"seeds": Seeds(window=(32, 32, 32), threshold=0.3)},
