@@ -233,7 +233,8 @@ def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch
     monkeypatch.setattr(pace, "apart", apart)
     options = {"setting": "mtlsd", "folder": tmp_path}
     assert pace.iterations(config, 2, **options) == 240
-    assert pace.iterations(config.derive(train={"seed": 7, "iterations": 9}), 1, **options) == 120
+    other = {"seed": 7, "iterations": 9, "changed_data": "accept"}
+    assert pace.iterations(config.derive(train=other), 1, **options) == 120
     assert len(asked) == 1
     assert asked[0].train.iterations == pace.ITERATIONS
     assert asked[0].train.validate_every == 0
