@@ -1,15 +1,17 @@
-"""Scores of objects of the validation volumes, with how sure they are, and whether the probability
-that they are made of is one."""
+"""Scores of objects of validation and test volumes, with how sure they are, and whether the
+probability that they are made of is one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.bootstrap import SCORES, Truth, bootstrap, interval
+from lsd.arrays.components import connected_components
 from lsd.evaluation.calibration import Calibration, calibration
 from lsd.evaluation.scores import Evaluation
 from lsd.segmentation.decoders.decoder import decoder_of
@@ -28,45 +30,111 @@ PERCENT = ("low", "high")
 def of_objects(config: Config, evaluation: Evaluation) -> dict[str, float | None]:
     """AP50, PQ and IoU with intervals, by drawing objects again; the expected calibration error of
     the foreground, where the decoder has one; of a consensus the same of what each voxel says of
-    itself, and the difference."""
-    truth = _truth(config)
-    segments = _numbered(
-        [open_results(config, name).read(roi, evaluation.threshold) for name, roi in _rois(config)]
-    )
-    foreground = _foreground(config, config.segment)
-    if foreground is None:
-        return _with_intervals("", bootstrap(truth, segments)[:, 0])
-    calibrated = calibration(foreground, truth.objects)
-    scores = _calibrated("", calibrated)
-    if not isinstance(config.segment.decoder, Consensus):
-        return scores | _with_intervals("", bootstrap(truth, segments)[:, 0])
-    alone = config.segment.derive(decoder=config.segment.decoder.derive(centre=True))
-    centre = _foreground(config, alone)
-    assert centre is not None, "it has one"
-    drawn = bootstrap(truth, segments, _best(centre, truth, config))
-    calibrated_alone = calibration(centre, truth.objects)
-    return {
-        **scores,
-        **_with_intervals("", drawn[:, 0]),
-        **_calibrated("centre ", calibrated_alone),
-        **_with_intervals("centre ", drawn[:, 1]),
-        **_with_intervals("consensus - centre ", drawn[:, 0] - drawn[:, 1]),
-    }
+    itself, and the difference.  Of test volumes, where they are scored, all of it as "test ..".
+
+    What each voxel says of itself has a threshold of its own, which is the best on validation.
+    """
+    validated = _Part.of(config, "validate")
+    scores = validated.scores(evaluation.threshold)
+    if config.dataset.test:
+        tested = _Part.of(config, "test").scores(evaluation.threshold, validated)
+        scores |= {f"test {name}": value for name, value in tested.items()}
+    return scores
 
 
-def _rois(config: Config) -> Iterator[tuple[str, Roi]]:
-    for name, spec in config.dataset.part("validate").items():
-        yield name, open_volume(spec, name=name, data_root=data_root(config)).roi
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Volumes of one part of the dataset; of several, each is a section.
+
+    regions: what is scored of each, by name
+    """
+
+    config: Config
+    regions: dict[str, Roi]
+    truth: Truth
+
+    @classmethod
+    def of(cls, config: Config, part: Literal["validate", "test"]) -> _Part:
+        """Reads the truth."""
+        volumes = [
+            open_volume(spec, name=name, data_root=data_root(config))
+            for name, spec in config.dataset.part(part).items()
+        ]
+        by_source = dict[str, list[NDArray[np.uint64]]]()
+        for volume in volumes:
+            source = f"{volume.spec.path}:{volume.spec.labels}"
+            by_source.setdefault(source, []).append(volume.read_truth(volume.roi)[0])
+        labels = [of_a_stack(np.concatenate(sections)) for sections in by_source.values()]
+        truth = Truth.of(_numbered(labels), by_section=len(volumes) > 1)
+        return cls(config, {volume.name: volume.roi for volume in volumes}, truth)
+
+    def scores(
+        self, threshold: float | None, chosen_on: _Part | None = None
+    ) -> dict[str, float | None]:
+        """See `of_objects`; chosen_on: volumes that a threshold is chosen on, else these."""
+        segments = _numbered(
+            [
+                open_results(self.config, name).read(roi, threshold)
+                for name, roi in self.regions.items()
+            ]
+        )
+        foreground = self._foreground(self.config.segment)
+        if foreground is None:
+            return _with_intervals("", bootstrap(self.truth, segments)[:, 0])
+        scores = _calibrated("", calibration(foreground, self.truth.objects))
+        decoder = self.config.segment.decoder
+        if not isinstance(decoder, Consensus):
+            return scores | _with_intervals("", bootstrap(self.truth, segments)[:, 0])
+        alone = self.config.segment.derive(decoder=decoder.derive(centre=True))
+        centre = self._foreground(alone)
+        assert centre is not None, "it has one"
+        best = (chosen_on or self)._best_threshold(alone)
+        drawn = bootstrap(self.truth, segments, self._above(best, centre))
+        return {
+            **scores,
+            **_with_intervals("", drawn[:, 0]),
+            **_calibrated("centre ", calibration(centre, self.truth.objects)),
+            **_with_intervals("centre ", drawn[:, 1]),
+            **_with_intervals("consensus - centre ", drawn[:, 0] - drawn[:, 1]),
+        }
+
+    def _foreground(self, settings: Segment) -> Maps | None:
+        """What the decoder makes objects of, 0 to 1; None: it has none."""
+        decoder = decoder_of(settings)
+        if not isinstance(decoder, ThresholdDecoder):
+            return None
+        maps = []
+        for name, roi in self.regions.items():
+            heads = open_heads(self.config.derive(segment=settings), name)
+            maps.append(decoder.foreground({head: each.read(roi) for head, each in heads.items()}))
+        return np.concatenate(maps)
+
+    def _above(self, threshold: float, foreground: Maps) -> NDArray[np.uint64]:
+        """Objects of it, in all volumes."""
+        settings = self.config.segment.objects
+        if len(self.regions) > 1:
+            # every section is an image of its own
+            settings = settings.derive(connectivity=4)
+        return objects_of(foreground >= threshold, None, settings, voxel_size=None)
+
+    def _best_threshold(self, settings: Segment) -> float:
+        """Of those of the config, that with the highest panoptic quality."""
+        foreground = self._foreground(settings)
+        assert foreground is not None, "asked only where there is one"
+        quality = [
+            bootstrap(self.truth, self._above(threshold, foreground), draws=0)[
+                0, 0, SCORES.index("PQ")
+            ]
+            for threshold in settings.thresholds
+        ]
+        return settings.thresholds[int(np.nanargmax(quality))]
 
 
-def _truth(config: Config) -> Truth:
-    """Of all validation volumes: of several, each is a section."""
-    volumes = [
-        open_volume(spec, name=name, data_root=data_root(config))
-        for name, spec in config.dataset.part("validate").items()
-    ]
-    labels = np.concatenate([volume.read_truth(volume.roi)[0] for volume in volumes])
-    return Truth.of(labels, by_section=len(volumes) > 1)
+def of_a_stack(labels: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Of a mask, whose sections follow one another, what hangs together through them; of ids, these
+    themselves."""
+    is_mask = labels.max(initial=0) <= 1
+    return connected_components(labels)[0].astype(np.uint64) if is_mask else labels
 
 
 def _numbered(images: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -74,34 +142,6 @@ def _numbered(images: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     before = np.cumsum([0, *(image.max(initial=0) for image in images[:-1])]).astype(np.uint64)
     shifted = (np.where(image > 0, image + n, 0) for image, n in zip(images, before, strict=True))
     return np.concatenate(list(shifted))
-
-
-def _foreground(config: Config, settings: Segment) -> Maps | None:
-    """What the decoder makes objects of, 0 to 1, of all validation volumes; None: it has none."""
-    decoder = decoder_of(settings)
-    if not isinstance(decoder, ThresholdDecoder):
-        return None
-    maps = []
-    for name, roi in _rois(config):
-        heads = open_heads(config.derive(segment=settings), name)
-        maps.append(decoder.foreground({head: each.read(roi) for head, each in heads.items()}))
-    return np.concatenate(maps)
-
-
-def _best(foreground: Maps, truth: Truth, config: Config) -> NDArray[np.uint64]:
-    """Its objects at the threshold with the highest panoptic quality."""
-    settings = config.segment.objects
-    if len(config.dataset.validate) > 1:
-        # every section is an image of its own
-        settings = settings.derive(connectivity=4)
-    candidates = [
-        objects_of(foreground >= threshold, None, settings, voxel_size=None)
-        for threshold in config.segment.thresholds
-    ]
-    quality = [
-        bootstrap(truth, objects, draws=0)[0, 0, SCORES.index("PQ")] for objects in candidates
-    ]
-    return candidates[int(np.nanargmax(quality))]
 
 
 def _with_intervals(prefix: str, drawn: NDArray[np.float64]) -> dict[str, float | None]:

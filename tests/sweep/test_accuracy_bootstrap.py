@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.accuracy import KINDS
 from benchmarks.accuracy.bootstrap import SCORES, Truth, bootstrap, interval
+from benchmarks.accuracy.objects import of_a_stack
 from lsd.cli.files import load_settings
 from lsd.evaluation.detection import match
 
@@ -87,3 +88,28 @@ def test_settings_of_objects_differ_in_what_they_learn(kind: str) -> None:
     assert len({config.variant.model_dump_json() for config in configs}) == len(configs)
     assert len({config.dataset.model_dump_json() for config in configs}) == 1
     assert not configs[0].dataset.test
+
+
+def test_what_is_scored_at_the_end_is_trained_as_it_was_compared() -> None:
+    """The same runs, and the same volumes to pick a threshold on."""
+    (compared, _), (tested, _) = (
+        load_settings(KINDS[kind]) for kind in ("mitochondria", "mitochondria_tested")
+    )
+    assert compared is not None
+    assert tested is not None
+    assert tested.folder == compared.folder
+    for one in tested.all_runs():
+        assert one == compared.one_run(one.setting, one.seed)
+        assert tested.scored is not None
+        assert tested.scored.validate == one.config.dataset.validate
+        assert len(tested.scored.test) == 5
+
+
+def test_a_mask_is_objects_that_go_through_sections_and_ids_are_kept() -> None:
+    mask = np.zeros((2, 6, 9), np.uint64)
+    mask[:, 1:3, 1:3] = mask[1, 1:3, 6:8] = 1
+    objects = of_a_stack(mask)
+    assert objects[0, 1, 1] == objects[1, 1, 1]
+    assert len(np.unique(objects[objects > 0])) == 2
+    assert np.array_equal(objects > 0, mask > 0)
+    assert np.array_equal(of_a_stack(mask * 7), mask * 7)
