@@ -1,6 +1,6 @@
 # make demo       sets up, trains, predicts, segments, evaluates on the synthetic volume: a table, a picture and a report
 # make test       sets up, lints, type-checks, tests: some minutes
-# make test-all   the same with the long tests: real volumes, killed processes, other programs' readers
+# make test-all   the same with the long tests: real volumes, killed processes, other programs' readers; types of macOS too
 # make bench      ours beside peers, each in an environment of its own
 #
 # PYTHON       3.11, 3.12 or 3.13: "make test PYTHON=python3.12"; unnamed: that of the environment, else the first that is found
@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 # a program that is started once more is not compiled once more: tests start some thousand
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-all lint bench clean
+.PHONY: setup demo test test-all lint lint-all bench clean
 
 setup:
 	@sh .ci/environment.sh
@@ -25,17 +25,19 @@ setup:
 demo: setup
 	"$(BIN)/python" demo.py
 
-# macOS lacks functions that Linux has; the type checker knows which
 lint: setup
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
+
+# macOS lacks functions that Linux has; the type checker knows which
+lint-all: lint
 	"$(BIN)/mypy" --platform darwin --cache-dir .mypy_cache/darwin
 
 test: lint
 	"$(BIN)/python" -m pytest -n 2 -m "not slow and not faults"
 
-test-all: lint
+test-all: lint-all
 	"$(BIN)/python" -m pytest -n 2
 
 bench: setup

@@ -1,4 +1,4 @@
-"""Which tests are too long for `make test`: those that take more than seven seconds of the
+"""Which tests are too long for `make test`: those that take more than five seconds of the
 processor and are not marked.
 
 Processor time, with that of processes which a test started and waited for: what else the machine
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 LONG = ("slow", "faults")
-MOST_SECONDS = 7.0
+MOST_SECONDS = 5.0
 _KEY = "processor seconds"
 
 
