@@ -13,7 +13,8 @@ seconds of a step and the table lie in runs/accuracy_<kind>, or below the folder
 Each setting trains on 192^3 voxels, picks its checkpoint on 128^3, its threshold on 256^3, and is
 scored on another 256^3: VOI, ARAND, expected run length, segments that merge, edges that are split.
 
-fib25, snemi3d, mitochondria and nuclei are sweeps over real volumes, which data_root= names.
+fib25, snemi3d, mitochondria and nuclei are sweeps over real volumes, which data_root= names;
+mitochondria_tested scores its end on sections that were kept for it.
 """
 
 from __future__ import annotations
