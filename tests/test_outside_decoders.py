@@ -209,6 +209,7 @@ def test_nothing_is_told(config, caplog) -> None:
     assert "em: no fragments: what was predicted lies in 0..1" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_script_imports_what_the_config_names(config, tmp_path) -> None:
     asked = config.derive(segment={**PIECES.model_dump(), **BLOCKS, "workers": {"count": 1}})
     file = tmp_path / "mine.py"

@@ -61,6 +61,7 @@ def test_beyond_the_truth_nothing_is_known(root):
         assert len(np.unique(batch.raw)) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augment", [(), FULL], ids=["plain", "full"])
 def test_enough_of_each_output_is_known(root, augment):
     mask = np.random.default_rng(0).random((5, 6, 6)) < 0.7

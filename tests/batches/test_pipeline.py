@@ -93,6 +93,7 @@ def test_a_batch_follows_from_seed_and_number(root, augment):
     assert other[0].raw.tobytes() != first[0].raw.tobytes()
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_batches(root):
     made = config(root, augment=FULL)
     alone = batches(made, 4)

@@ -38,6 +38,7 @@ def root(tmp_path_factory):
 TURNED = (spec.Elastic(spacing=(20, 20, 20), jitter=(1, 1, 1), isotropic=True), spec.Simple())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"labels_mask": "mask"}, {"unknown": 0}], ids=["mask", "unknown"]
 )

@@ -109,6 +109,7 @@ def test_the_module_of_further_numbers_is_found_by_other_processes(tmp_path) -> 
     assert imported()["my_numbers"] == str(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_script_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "sweep.py", "-c", EXAMPLE, "--dry-run", "--seeds", "3"],

@@ -38,6 +38,7 @@ def volumes(draw):
     return affs, labels, chosen, mask
 
 
+@pytest.mark.slow
 @given(volumes())
 @settings(max_examples=80, deadline=None)
 def test_equals_plain_kruskal(volume):

@@ -78,6 +78,7 @@ def test_files(config, connected) -> None:
         assert "<svg" in path.with_suffix(".svg").read_text()
 
 
+@pytest.mark.slow
 def test_all_that_is_to_be_seen(config) -> None:
     with TensorBoard(run_folder(config) / "main", iterations_done=0) as board:
         for step in range(1, 60):

@@ -110,6 +110,7 @@ def test_another_prediction_is_segmented_with_the_same_settings(tmp_path, caplog
     assert picked(config) == evaluation.threshold
 
 
+@pytest.mark.slow
 def test_a_prediction_that_was_made_anew_and_is_not_segmented_yet(tmp_path) -> None:
     config, _, _ = make(tmp_path)
     for volume, checkpoint in zip(VOLUMES, ("first", "first"), strict=True):
@@ -134,6 +135,7 @@ def predicted_by(config, volume, checkpoint):
     Step("predicted", prediction(config, volume), grid, job).save()
 
 
+@pytest.mark.slow
 def test_what_an_earlier_version_scored_is_shown_and_said_to_be_unknown(tmp_path) -> None:
     config, _, _ = make(tmp_path)
     scores = scores_of(config)
@@ -151,6 +153,7 @@ def test_what_an_earlier_version_scored_is_shown_and_said_to_be_unknown(tmp_path
     assert page_of(config).find("li", class_="site")
 
 
+@pytest.mark.slow
 def test_a_segmentation_that_somebody_edited(tmp_path) -> None:
     config, _, _ = make(tmp_path)
     step = load_step(segmentation(config, VOLUMES[0]) / "blocks" / "fragments")
@@ -170,6 +173,7 @@ def test_what_was_deleted_is_compared_with_nothing(tmp_path) -> None:
     assert [name for name in numbers(page_of(config)) if VOLUMES[0] in name]
 
 
+@pytest.mark.slow
 def test_several_runs(tmp_path) -> None:
     first, second = (make(tmp_path, name=name, seed=seed)[0] for name, seed in (("a", 1), ("b", 2)))
     path = tmp_path / "both.html"

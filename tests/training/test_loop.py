@@ -16,6 +16,7 @@ from lsd.training.faults import NotFiniteError
 from lsd.training.loop import train
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(tmp_path) -> None:
     runs = [
         config(tmp_path, name=f"workers{n}", workers=n, batch_size=2, iterations=3) for n in (0, 2)

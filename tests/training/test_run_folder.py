@@ -188,6 +188,7 @@ def test_training_begins_with_a_line(tmp_path, caplog, variant) -> None:
     assert checkpoint.load(path)["versions"] == versions()
 
 
+@pytest.mark.slow
 def test_prediction_begins_with_a_line(tmp_path, caplog) -> None:
     run = _with(config(tmp_path, "mtlsd", iterations=1), "predict", volumes=("validate",))
     path = train(run, progress=False)

@@ -41,6 +41,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, cap
         )
 
 
+@pytest.mark.slow
 def test_killed_without_warning_and_resumed_equals_uninterrupted(tmp_path) -> None:
     """SIGKILL in the second stage, in the middle of writing a checkpoint."""
     straight = config(tmp_path, "acrlsd", name="straight", iterations=4, checkpoint_every=2)
