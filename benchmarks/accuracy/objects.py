@@ -4,6 +4,8 @@ probability that they are made of is one."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -60,11 +62,11 @@ class _Part:
             open_volume(spec, name=name, data_root=data_root(config))
             for name, spec in config.dataset.part(part).items()
         ]
-        by_source = dict[str, list[NDArray[np.uint64]]]()
-        for volume in volumes:
-            source = f"{volume.spec.path}:{volume.spec.labels}"
-            by_source.setdefault(source, []).append(volume.read_truth(volume.roi)[0])
-        labels = [of_a_stack(np.concatenate(sections)) for sections in by_source.values()]
+        stacks = groupby(volumes, key=lambda volume: (volume.spec.path, volume.spec.labels))
+        labels = [
+            of_a_stack(np.concatenate([volume.read_truth(volume.roi)[0] for volume in sections]))
+            for _, sections in stacks
+        ]
         truth = Truth.of(_numbered(labels), by_section=len(volumes) > 1)
         return cls(config, {volume.name: volume.roi for volume in volumes}, truth)
 
@@ -82,18 +84,14 @@ class _Part:
         if foreground is None:
             return _with_intervals("", bootstrap(self.truth, segments)[:, 0])
         scores = _calibrated("", calibration(foreground, self.truth.objects))
-        decoder = self.config.segment.decoder
-        if not isinstance(decoder, Consensus):
+        if not isinstance(self.config.segment.decoder, Consensus):
             return scores | _with_intervals("", bootstrap(self.truth, segments)[:, 0])
-        alone = self.config.segment.derive(decoder=decoder.derive(centre=True))
-        centre = self._foreground(alone)
-        assert centre is not None, "it has one"
-        best = (chosen_on or self)._best_threshold(alone)
-        drawn = bootstrap(self.truth, segments, self._above(best, centre))
+        best = (chosen_on or self)._best_of_centre
+        drawn = bootstrap(self.truth, segments, self._above(best, self._centre))
         return {
             **scores,
             **_with_intervals("", drawn[:, 0]),
-            **_calibrated("centre ", calibration(centre, self.truth.objects)),
+            **_calibrated("centre ", calibration(self._centre, self.truth.objects)),
             **_with_intervals("centre ", drawn[:, 1]),
             **_with_intervals("consensus - centre ", drawn[:, 0] - drawn[:, 1]),
         }
@@ -117,17 +115,24 @@ class _Part:
             settings = settings.derive(connectivity=4)
         return objects_of(foreground >= threshold, None, settings, voxel_size=None)
 
-    def _best_threshold(self, settings: Segment) -> float:
-        """Of those of the config, that with the highest panoptic quality."""
+    @cached_property
+    def _centre(self) -> Maps:
+        """Of a consensus, what each voxel says of itself, 0 to 1."""
+        decoder = self.config.segment.decoder
+        assert isinstance(decoder, Consensus)
+        settings = self.config.segment.derive(decoder=decoder.derive(centre=True))
         foreground = self._foreground(settings)
-        assert foreground is not None, "asked only where there is one"
-        quality = [
-            bootstrap(self.truth, self._above(threshold, foreground), draws=0)[
-                0, 0, SCORES.index("PQ")
-            ]
-            for threshold in settings.thresholds
-        ]
-        return settings.thresholds[int(np.nanargmax(quality))]
+        assert foreground is not None, "it has one"
+        return foreground
+
+    @cached_property
+    def _best_of_centre(self) -> float:
+        """Of the thresholds of the config, that with the highest panoptic quality."""
+        thresholds = self.config.segment.thresholds
+        candidates = (self._above(threshold, self._centre) for threshold in thresholds)
+        place = SCORES.index("PQ")
+        quality = [bootstrap(self.truth, objects, draws=0)[0, 0, place] for objects in candidates]
+        return thresholds[int(np.nanargmax(quality))]
 
 
 def of_a_stack(labels: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -20,9 +20,8 @@ from lsd.training.step_time import recorded_rate
 
 # iterations that are timed, and how many of them make one reading
 ITERATIONS, _READING = 40, 4
-# of a config, and of its training, that change no step's time
+# of a config that change no step's time
 _NOT_TIMED = ("name", "runs", "data_root", "predict", "segment", "locate", "evaluate")
-_NOT_TIMED_OF_TRAIN = ("changed_data",)
 
 
 def iterations(config: Config, minutes: float, *, setting: str, folder: Path) -> int:
@@ -39,11 +38,11 @@ def seconds_per_step(config: Config, *, setting: str, folder: Path) -> dict[str,
     or where the config is another one.  Raises Failed where that training fails.
     """
     measured = _short(config, folder / "pace", setting)
-    depends_on = _of_a_step(_plain(measured))
+    depends_on = {name: value for name, value in _plain(measured).items() if name not in _NOT_TIMED}
     file = folder / "pace.json"
     noted_before: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     pace = noted_before.get(setting)
-    if pace is None or _of_a_step(pace["depends_on"]) != depends_on:
+    if pace is None or pace["depends_on"] != depends_on:
         shutil.rmtree(run_folder(measured), ignore_errors=True)
         pace = {
             "seconds": apart(measure, measured),
@@ -83,16 +82,10 @@ def _short(config: Config, folder: Path, setting: str) -> Config:
             "log_every": _READING,
             "checkpoint_every": ITERATIONS,
             "mode": config.train.mode.shortened(ITERATIONS),
+            # it begins anew, so there are no data of before
+            "changed_data": "refuse",
         },
     )
-
-
-def _of_a_step(plain: dict[str, Any]) -> dict[str, Any]:
-    """What of a config may change the time of a step."""
-    timed = {name: value for name, value in plain.items() if name not in _NOT_TIMED}
-    kept = timed["train"].items()
-    timed["train"] = {name: value for name, value in kept if name not in _NOT_TIMED_OF_TRAIN}
-    return timed
 
 
 def _plain(config: Config) -> dict[str, Any]:
