@@ -1,6 +1,7 @@
 """File systems that are small, or read only, for the time of a test; and what tests take (see
 `tiers`)."""
 
+import signal
 import subprocess
 
 import pytest
@@ -9,6 +10,13 @@ from tiers import pytest_itemcollected, pytest_runtest_call, pytest_terminal_sum
 from lsd.spec import kinds
 
 __all__ = ["pytest_itemcollected", "pytest_runtest_call", "pytest_terminal_summary"]
+
+
+def pytest_configure() -> None:
+    """A shell that starts `make test &` has Ctrl-C ignored by it and by all that it starts; the
+    tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
