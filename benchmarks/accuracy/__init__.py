@@ -14,7 +14,8 @@ Each setting trains on 192^3 voxels, picks its checkpoint on 128^3, its threshol
 scored on another 256^3: VOI, ARAND, expected run length, segments that merge, edges that are split.
 
 fib25, snemi3d, mitochondria and nuclei are sweeps over real volumes, which data_root= names;
-mitochondria_tested scores its end on sections that were kept for it.
+mitochondria_tested, snemi3d_tested and fib25_tested score their ends on sections that were kept for
+it.
 """
 
 from __future__ import annotations

@@ -90,11 +90,10 @@ def test_settings_of_objects_differ_in_what_they_learn(kind: str) -> None:
     assert not configs[0].dataset.test
 
 
-def test_what_is_scored_at_the_end_is_trained_as_it_was_compared() -> None:
+@pytest.mark.parametrize(("kind", "count"), [("mitochondria", 5), ("fib25", 1), ("snemi3d", 1)])
+def test_what_is_scored_at_the_end_is_trained_as_it_was_compared(kind: str, count: int) -> None:
     """The same runs, and the same volumes to pick a threshold on."""
-    (compared, _), (tested, _) = (
-        load_settings(KINDS[kind]) for kind in ("mitochondria", "mitochondria_tested")
-    )
+    (compared, _), (tested, _) = (load_settings(KINDS[name]) for name in (kind, f"{kind}_tested"))
     assert compared is not None
     assert tested is not None
     assert tested.folder == compared.folder
@@ -102,7 +101,8 @@ def test_what_is_scored_at_the_end_is_trained_as_it_was_compared() -> None:
         assert one == compared.one_run(one.setting, one.seed)
         assert tested.scored is not None
         assert tested.scored.validate == one.config.dataset.validate
-        assert len(tested.scored.test) == 5
+        assert not one.config.dataset.test
+        assert len(tested.scored.test) == count
 
 
 def test_a_mask_is_objects_that_go_through_sections_and_ids_are_kept() -> None:
