@@ -115,7 +115,7 @@ def rows(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     """A heading and a row for each setting: its seeds, iterations, and each number's mean and
     standard deviation, with the seeds that have it where others have not."""
     by_setting = spreads(results)
-    names = list(dict.fromkeys(name for numbers in by_setting.values() for name in numbers))
+    names = _names(by_setting)
     body = []
     for setting, numbers in by_setting.items():
         own = [result for result in results if result.setting == setting]
@@ -125,6 +125,26 @@ def rows(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     return ["setting", "seeds", "iterations", *names], body
 
 
+def rows_of_seeds(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """A heading and a row for each run, settings in their order and seeds in theirs: iterations,
+    the threshold, and each number.  A mean of few seeds does not show how far one lies off."""
+    by_setting = spreads(results)
+    names = _names(by_setting)
+    order = list(by_setting)
+    body = []
+    for run in sorted(results, key=lambda run: (order.index(run.setting), run.seed)):
+        numbers = _spreads([run.scores])
+        cells = [str(numbers[name]) if name in numbers else "-" for name in names]
+        threshold = "-" if run.threshold is None else f"{run.threshold:g}"
+        body.append([run.setting, str(run.seed), str(run.iterations), threshold, *cells])
+    return ["setting", "seed", "iterations", "threshold", *names], body
+
+
+def _names(by_setting: Mapping[str, Mapping[str, Spread]]) -> list[str]:
+    """Of all numbers, in the order in which they come."""
+    return list(dict.fromkeys(name for numbers in by_setting.values() for name in numbers))
+
+
 def as_text(results: Sequence[Result]) -> str:
     """The table for a terminal."""
     heading, body = rows(results)
@@ -132,8 +152,8 @@ def as_text(results: Sequence[Result]) -> str:
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """The table for a document."""
-    return markdown(*rows(results))
+    """The table for a document, and below it that of the seeds."""
+    return f"{markdown(*rows(results))}\n{markdown(*rows_of_seeds(results))}"
 
 
 def write(

@@ -49,6 +49,22 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert "1.250 ± 0.354" in results.as_text(RESULTS)
 
 
+def test_each_seed_has_a_row_below_those_of_the_settings() -> None:
+    mixed = [RESULTS[1], RESULTS[2], RESULTS[0]]
+    heading, body = results.rows_of_seeds(mixed)
+    assert heading == ["setting", "seed", "iterations", "threshold", "VOI", "merges", "ERL"]
+    assert body == [
+        ["aff", "1", "100", "0.5", "1", "12", "-"],
+        ["aff", "2", "100", "0.5", "1.500", "-", "-"],
+        ["mtlsd", "1", "100", "0.5", "0.250", "-", "7"],
+    ]
+    means, seeds = results.as_markdown(mixed).split("\n\n")
+    assert len(means.splitlines()) == 2 + 2
+    assert len(seeds.splitlines()) == 2 + 3
+    undefined = Result("aff", 3, "x", {"AP": math.nan, "IoU": 0.5}, None, 100, {})
+    assert results.rows_of_seeds([undefined])[1] == [["aff", "3", "100", "-", "0.500"]]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_is_undefined(value) -> None:
     seeds = [result("aff", 1, AP=0.25), result("aff", 2, AP=value), result("aff", 3, AP=0.75)]
