@@ -21,10 +21,10 @@ import torch
 from benchmarks.step import noise_batches
 from config.networks import NETWORKS
 from config.variants import VARIANTS
+from lsd.network.threads import computing_with
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Dataset, ForkMerge, Mode, Plain, Stage, Train, Variant, Volume
 from lsd.training.learner import Learner, new_learner
-from lsd.training.loop import cpu_threads
 from lsd.training.modes.mode import training_mode
 
 BRANCHES = "forkmerge, 2 branches"
@@ -70,7 +70,7 @@ def measure(kind: str, *, steps: int) -> dict[str, Any]:
     peak."""
     config = _config(kind)
     batches = noise_batches(config)
-    with cpu_threads(1 if choose_device("auto").type == "cpu" else None):
+    with computing_with(1 if choose_device("auto").type == "cpu" else None):
         before = _peak()
         learner = new_learner(config, config.variant.stages[0])
         mode = training_mode(config.train.mode)
