@@ -77,7 +77,7 @@ def _plain(learner: Learner, batches: Iterator[Batch]) -> None:
         )
         loss = loss + (weights * (torch.sigmoid(logit) - target) ** 2).mean()
     learner.optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     learner.optimizer.step()
 
 

@@ -24,7 +24,7 @@ NAMES = ("raw", "labels", "mask", "lsds", "lsds_weights", "affs", "affs_mask", "
 ON_DISK = ("volumes/raw", "volumes/labels/neuron_ids", "volumes/labels/labels_mask")
 
 
-def pipeline(container, voxel):
+def pipeline(container: str, voxel: int) -> tuple[gp.Pipeline, gp.BatchRequest]:
     """The paper's isotropic set-up: raw 196^3, output 92^3, descriptors downsampled by 2."""
     keys = raw, labels, mask, lsds, lsds_weights, affs, affs_mask, affs_weights = [
         gp.ArrayKey(name.upper()) for name in NAMES
@@ -67,7 +67,7 @@ def pipeline(container, voxel):
     return nodes, request
 
 
-def main():
+def main() -> None:
     container, voxel, count = sys.argv[1:]
     nodes, request = pipeline(container, int(voxel))
     seconds = []
