@@ -21,7 +21,8 @@ from lsd.train.gp import AddLocalShapeDescriptor  # noqa: E402  (of lsds)
 
 INPUT, OUTPUT, SIGMA, ELASTIC = 196, 92, 80, 150
 NAMES = ("raw", "labels", "mask", "lsds", "lsds_weights", "affs", "affs_mask", "affs_weights")
-ON_DISK = ("volumes/raw", "volumes/labels/neuron_ids", "volumes/labels/labels_mask")
+# each is an OME-Zarr image, whose voxels are in its array "0"
+ON_DISK = ("volumes/raw/0", "volumes/labels/neuron_ids/0", "volumes/labels/labels_mask/0")
 
 
 def pipeline(container: str, voxel: int) -> tuple[gp.Pipeline, gp.BatchRequest]:
