@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import accuracy, compare, doubts, error_map, gpu, somata
+from lsd.system.cores import cores
 
 # at least this many times as fast as the peer; None: it has no peer
 WANTED: dict[str, int | None] = {
@@ -125,7 +126,7 @@ def machine() -> dict[str, Any]:
     ours among them."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[2], 1),
     }

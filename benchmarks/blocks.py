@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lsd.batches.augmentations.grow_boundary import grow_boundary
+from lsd.evaluation.partition import Partition
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -204,8 +205,8 @@ NOISE = 0.15
 def _score(config: Config) -> float:
     segment(config, progress=_silent)
     scores = evaluate(_set(config, thresholds=THRESHOLDS), progress=_silent).part("test")
-    assert scores is not None
-    return float(scores.voi_sum)
+    assert isinstance(scores, Partition)
+    return scores.voi_sum
 
 
 def _silent(_: str) -> None:

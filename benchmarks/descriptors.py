@@ -61,7 +61,8 @@ def volume(size: int, objects: int) -> npt.NDArray[np.uint64]:
     """Voronoi cells of random points."""
     points = np.random.default_rng(0).uniform(0, size, (objects, 3))
     grid = np.stack(np.meshgrid(*3 * [np.arange(size)], indexing="ij"), -1).reshape(-1, 3)
-    return (cKDTree(points).query(grid)[1] + 1).reshape((size,) * 3).astype(np.uint64)
+    nearest: npt.NDArray[np.intp] = cKDTree(points).query(grid)[1]
+    return (nearest + 1).reshape((size,) * 3).astype(np.uint64)
 
 
 def _ours(

@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.error_map import arguments
 from lsd.evaluation.run import evaluate
+from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS
 from lsd.segmentation.run import segment
 from lsd.spec import Config, Doubting, Watershed
@@ -76,12 +77,12 @@ def _scored(config: Config, predicted: Config) -> dict[str, Any]:
     segment(config)
     seconds = time.perf_counter() - begin
     found = evaluate(config)
-    scores = {part: found.part(part) for part in PARTS}
+    scores: dict[str, Score | None] = {part: found.part(part) for part in PARTS}
     along = {f"{part}, along skeletons": found.skeletons_of(part) for part in PARTS}
     validated = scores["validate"]
     return {
         "threshold": found.threshold,
         "objective": validated and validated.objective,
         "segmentation, s": seconds,
-        **{name: score.as_dict() for name, score in {**scores, **along}.items() if score},
+        **{name: score.as_dict() for name, score in (scores | along).items() if score},
     }

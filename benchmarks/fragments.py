@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import volumes
 from benchmarks.environment import environment, run_in
@@ -67,7 +68,7 @@ def run(*, size: int = 200, repeats: int = 3) -> dict[str, Any]:
     }
 
 
-def _timed(affs: np.ndarray) -> tuple[float, np.ndarray]:
+def _timed(affs: NDArray[np.uint8]) -> tuple[float, NDArray[np.uint64]]:
     start = time.process_time()
     labels = fragments(affs, min_seed_distance=DISTANCE)
     return time.process_time() - start, labels

@@ -13,7 +13,8 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from benchmarks.cells import cells
 from lsd.spec import Box, Occupancy
 from lsd.targets.affinities import affinities
 from lsd.targets.in_blocks import target_blocks
-from lsd.targets.occupancy import consensus, occupancy
+from lsd.targets.occupancy import Mode, consensus, occupancy
 
 TILE = 128
 OFFSETS = Box().offsets_in(3)
@@ -36,10 +37,10 @@ def run(*, side: int = 512, repeats: int = 5) -> dict[str, Any]:
     # as many affinities as instances have: the middle is none
     steps = [offset for offset in OFFSETS if any(offset)]
     of_affinities = _seconds(lambda: affinities(labels, steps), repeats) / len(steps)
+    modes: tuple[Mode, ...] = get_args(Mode)
     of_modes = {
-        mode: _seconds(lambda mode=mode: occupancy(labels, OFFSETS, mode=mode), repeats)
-        / len(OFFSETS)
-        for mode in ("foreground", "instance")
+        mode: _seconds(partial(occupancy, labels, OFFSETS, mode=mode), repeats) / len(OFFSETS)
+        for mode in modes
     }
     prediction = np.random.default_rng(0).random((len(OFFSETS), *labels.shape), np.float32)
     return {

@@ -161,7 +161,7 @@ def _round(
     """Seconds of a plain pass, of our prediction, and of its bare passes."""
     # what a layout's first pass pays for memory and kernels is no part of any
     _plain(
-        cascade.to(memory_format=torch.contiguous_format),
+        cascade.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
         min(sizes.smallest_raw(AFF, config.network.trunk)),
     )
     plain_pass = _seconds(lambda: _plain(cascade, plain))
@@ -247,7 +247,7 @@ def _plain(cascade: Cascade, size: int) -> None:
 
 def _fast(cascade: Cascade, smallest: int) -> Callable[[Sequence[int], int], None]:
     """The network as ours runs it, its layout paid for: does so many passes over raw of a shape."""
-    network = cascade.to(memory_format=torch.channels_last_3d)
+    network = cascade.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def passes(shape: Sequence[int], count: int) -> None:
         raw = torch.rand(1, 1, *shape)

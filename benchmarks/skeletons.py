@@ -67,7 +67,8 @@ def lines_through(truth: NDArray[np.uint64], nodes: int) -> Skeletons:
     voxels, owner = voxels[order], owner[order]
     first = np.flatnonzero(owner[1:] == owner[:-1])
     edges = np.stack([first, first + 1], axis=1)
-    return Skeletons(np.arange(len(owner)), owner, (voxels + 0.5) * VOXEL_SIZE, edges)
+    ids = np.arange(len(owner), dtype=np.uint64)
+    return Skeletons(ids, owner, (voxels + 0.5) * VOXEL_SIZE, edges.astype(np.uint64))
 
 
 def _peer(lines: Skeletons, array: Array, folder: Path) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _written(segmentation: NDArray[np.uint64], path: Path) -> Array:
 def _million() -> dict[str, Any]:
     """A thousand lines of a thousand nodes, ten of which are a segment."""
     count = 1_000_000
-    ids = np.arange(count)
+    ids = np.arange(count, dtype=np.uint64)
     inner = ids[ids % 1000 > 0]
     positions = np.stack([ids * 0.0, ids * 0.0, ids * 10.0], axis=1)
     lines = Skeletons(ids, ids // 1000, positions, np.stack([inner - 1, inner], axis=1))
@@ -127,10 +128,11 @@ def _edits(neurons: int) -> dict[str, Any]:
     scores[len(within) :][wrong] = rng.uniform(0.1, 0.4, int(wrong.sum()))
     places = np.stack(np.meshgrid(np.arange(neurons), np.arange(length), indexing="ij"), axis=-1)
     positions = np.concatenate([places.reshape(-1, 2) * 100.0, np.zeros((fragments.size, 1))], 1)
-    owner = np.repeat(np.arange(neurons), length)
+    owner = np.repeat(np.arange(neurons, dtype=np.uint64), length)
     ids = fragments.ravel()
     lines = Skeletons(ids, owner, positions, within)
-    edges, found = np.concatenate([within, between]), {}
+    edges = np.concatenate([within, between])
+    found: dict[str, float | str] = {}
     for threshold in (0.3, 0.45):
         start = time.process_time()
         edits = min_cut_metric(lines, ids, edges, scores.astype(np.float32), threshold)

@@ -17,10 +17,10 @@ import torch
 from config.variants import VARIANTS
 from lsd.batches.pipeline import Batch
 from lsd.network.sizes import output_shape
+from lsd.network.threads import computing_with
 from lsd.spec import Config, Dataset, Network, Train, UNet
 from lsd.targets.target import channels
 from lsd.training.learner import Learner, new_learner
-from lsd.training.loop import cpu_threads
 from lsd.training.step import step
 
 
@@ -29,7 +29,7 @@ def run(*, multiplier: int = 5, side: int = 172, repeats: int = 1) -> dict[str, 
 
     multiplier: of feature maps from level to level; side: of the input, voxels
     """
-    with cpu_threads(1):
+    with computing_with(1):
         plain = _seconds(_plain, step_config(multiplier, side, {}), repeats)
         ours = _seconds(
             step,
@@ -77,7 +77,7 @@ def _plain(learner: Learner, batches: Iterator[Batch]) -> None:
         )
         loss = loss + (weights * (torch.sigmoid(logit) - target) ** 2).mean()
     learner.optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     learner.optimizer.step()
 
 

@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 from funlib.geometry import Roi
+from numpy.typing import NDArray
 
 from benchmarks.scale.process import ROOT, command, fresh
 from lsd.arrays.contingency import Contingency
-from lsd.blockwise.on_disk.grid import Grid, chunk_shape, tile
+from lsd.blockwise.on_disk.grid import Block, Grid, chunk_shape, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.ledger import RECORD
 from lsd.blockwise.on_disk.output import Output
@@ -48,9 +49,9 @@ STEPS = (labels, joins, names, stitched)
 KILLS = 3
 
 
-def truth(roi: Roi) -> np.ndarray:
+def truth(roi: Roi) -> NDArray[np.uint64]:
     """Objects of the endless volume in `roi`: cells around the points of a lattice that are moved a
-    little, each by its number alone, with gaps between them; uint64."""
+    little, each by its number alone, with gaps between them."""
     nearest = np.full(roi.shape, REACH**2 + 1.0, np.float32)
     labels = np.zeros(roi.shape, np.uint64)
     cells = [
@@ -64,7 +65,12 @@ def truth(roi: Roi) -> np.ndarray:
     return labels
 
 
-def _draw(nearest: np.ndarray, labels: np.ndarray, point: np.ndarray, number: int) -> None:
+def _draw(
+    nearest: NDArray[np.float32],
+    labels: NDArray[np.uint64],
+    point: NDArray[np.float64],
+    number: int,
+) -> None:
     """A cell into the voxels that no other point is nearer to."""
     begins = np.maximum(np.ceil(point - REACH), 0).astype(int)
     ends = np.minimum(np.floor(point + REACH) + 1, nearest.shape).astype(int)
@@ -100,11 +106,10 @@ class Made:
     def __init__(self, blocks: Grid) -> None:
         self.grid = blocks
 
-    def read(self, block):
+    def read(self, block: Block) -> None:
         """Nothing is read."""
-        return
 
-    def compute(self, block, source) -> Output:
+    def compute(self, block: Block, source: None) -> Output:
         """Ids are those of the volume, and the block's number above them."""
         labels = truth(self.grid.block(block.index).read.intersect(self.grid.roi))
         labels[labels > 0] ^= np.uint64(block.index + 1) << np.uint64(44)

@@ -9,7 +9,6 @@ process had before the network was made.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,10 +20,11 @@ import torch
 from benchmarks.step import noise_batches
 from config.networks import NETWORKS
 from config.variants import VARIANTS
+from lsd.network.threads import computing_with
 from lsd.prediction.predictor import choose_device
 from lsd.spec import Config, Dataset, ForkMerge, Mode, Plain, Stage, Train, Variant, Volume
+from lsd.system.usage import Meter
 from lsd.training.learner import Learner, new_learner
-from lsd.training.loop import cpu_threads
 from lsd.training.modes.mode import training_mode
 
 BRANCHES = "forkmerge, 2 branches"
@@ -70,8 +70,8 @@ def measure(kind: str, *, steps: int) -> dict[str, Any]:
     peak."""
     config = _config(kind)
     batches = noise_batches(config)
-    with cpu_threads(1 if choose_device("auto").type == "cpu" else None):
-        before = _peak()
+    with computing_with(1 if choose_device("auto").type == "cpu" else None), Meter() as meter:
+        before = _peak(meter)
         learner = new_learner(config, config.variant.stages[0])
         mode = training_mode(config.train.mode)
         mode.prepare(learner)
@@ -80,9 +80,10 @@ def measure(kind: str, *, steps: int) -> dict[str, Any]:
             begin = _now(learner)
             mode.step(learner, batches)
             seconds.append(_now(learner) - begin)
+        memory = _peak(meter) - before
     return {
         "seconds": min(seconds[1:]),
-        "memory": _peak() - before,
+        "memory": memory,
         "device": str(learner.device),
     }
 
@@ -109,10 +110,11 @@ def _now(learner: Learner) -> float:
     return time.process_time()
 
 
-def _peak() -> int:
+def _peak(meter: Meter) -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    # ru_maxrss would begin with what the process held that started this one
+    return meter.read().memory
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def _rows(
     of_segment[homeless] = len(ids) + places[stray][on_place][matched.home[first] < 0] - 1
 
     def added(units_of: NDArray[np.int64], values: NDArray[np.generic]) -> NDArray[np.float64]:
-        return np.bincount(units_of, values.astype(np.float64), units)
+        return np.asarray(np.bincount(units_of, values.astype(np.float64), units), np.float64)
 
     def counted(units_of: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.bincount(units_of, minlength=units).astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsd.evaluation.scores import Evaluation
 from lsd.evaluation.skeletons import Skeletons, expected_run_length, labels_at
@@ -43,7 +44,9 @@ def along_skeletons(config: Config, evaluation: Evaluation) -> dict[str, float |
     }
 
 
-def segments_at(lines: Skeletons, config: Config, name: str, threshold: float | None) -> np.ndarray:
+def segments_at(
+    lines: Skeletons, config: Config, name: str, threshold: float | None
+) -> NDArray[np.uint64]:
     """The segment at each node."""
     segmented = open_results(config, name).at(threshold)
     array = segmented.array

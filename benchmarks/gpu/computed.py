@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from lsd.spec.kinds import behaviour
 from lsd.synthetic import synthesize
 from lsd.targets.descriptors import descriptors
 from lsd.targets.target import target_kind
+from lsd.targets.windows import Mode
 from lsd.training.learner import new_learner
 from lsd.training.step import step
 
@@ -30,10 +33,12 @@ def descriptors_equal(setting: Setting) -> Iterator[Line]:
     """Descriptors on the device and on the CPU, both windows, with and without downsampling."""
     side = 48 if setting.rehearsal else 128
     labels = synthesize(Synthetic(shape=(side,) * 3, seed=2))[IDS]
-    for mode, downsample in product(("gaussian", "sphere"), (1, 2)):
-        at = {"voxel_size": (10, 10, 10), "sigma": 40, "downsample": downsample, "mode": mode}
-        ours = descriptors(labels, **at)
-        there = descriptors(labels, **at, device=str(setting.device))
+    modes: tuple[Mode, ...] = get_args(Mode)
+    for mode, downsample in product(modes, (1, 2)):
+        of_labels = partial(
+            descriptors, labels, voxel_size=10, sigma=40, downsample=downsample, mode=mode
+        )
+        ours, there = of_labels(), of_labels(device=str(setting.device))
         yield at_most(
             f"descriptors of {side}^3, {mode}, downsample {downsample}: largest difference",
             float(np.abs(ours - there).max()),
@@ -43,12 +48,12 @@ def descriptors_equal(setting: Setting) -> Iterator[Line]:
 
 def losses_equal(setting: Setting) -> Iterator[Line]:
     """Each kind of loss, its value and its gradient, on the device and on the CPU."""
-    for kind in spec.Loss.kinds().values():
-        if not kind.__module__.startswith("lsd."):
+    for kind, cls in spec.Loss.kinds().items():
+        if not cls.__module__.startswith("lsd."):
             continue
         here, there = (_loss(kind, torch.device(name)) for name in ("cpu", setting.device))
-        yield at_most(f"loss {kind.__name__}: value", _apart(here[0], there[0]), ROUNDED)
-        yield at_most(f"loss {kind.__name__}: gradient", _apart(here[1], there[1]), ROUNDED)
+        yield at_most(f"loss {cls.__name__}: value", _apart(here[0], there[0]), ROUNDED)
+        yield at_most(f"loss {cls.__name__}: gradient", _apart(here[1], there[1]), ROUNDED)
 
 
 def network_equals(setting: Setting) -> Iterator[Line]:
@@ -64,9 +69,9 @@ def network_equals(setting: Setting) -> Iterator[Line]:
     yield at_most(f"{SMALL}, a step: norm of the gradient", norm, TF32)
 
 
-def _loss(kind: type[spec.Loss], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _loss(kind: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Value and gradient, on the CPU, of a loss of what it can learn, by labels that are blocks."""
-    loss = behaviour(kind())
+    loss = behaviour(spec.Loss(kind=kind))
     assert isinstance(loss, HeadLoss)
     learned = (spec.Affinities(), spec.Embeddings(), spec.Semantic(classes=(1, 2)))
     targets = map(target_kind, learned)

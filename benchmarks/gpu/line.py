@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from lsd.prediction.predictor import choose_device
+from lsd.system.cores import cores
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Setting:
     @property
     def workers(self) -> int:
         """Processes that can make batches beside this one."""
-        return max(1, len(os.sched_getaffinity(0)) - 1)
+        return max(1, cores() - 1)
 
     def wait(self) -> None:
         """Until the device has done all that it was asked for."""
@@ -87,6 +87,6 @@ def described(name: str) -> dict[str, Any]:
         "device": str(device),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "python": platform.python_version(),
     }

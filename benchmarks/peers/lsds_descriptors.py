@@ -12,7 +12,7 @@ import numpy as np
 from lsd.train.local_shape_descriptor import get_local_shape_descriptors  # of lsds
 
 
-def main():
+def main() -> None:
     path, sigma, voxel_size, downsample, repeats, output = sys.argv[1:]
     labels, seconds = np.load(path), []
     for _ in range(int(repeats)):

@@ -13,9 +13,12 @@ import sys
 import tarfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 ARCHIVE = (
     "https://files.pythonhosted.org/packages/a3/01/"
@@ -32,7 +35,7 @@ extern "C" void pairs(int n, const uint64_t* labels, int m, const uint64_t* firs
 """
 
 
-def main():
+def main() -> None:
     volume, folder = np.load(sys.argv[1]), Path(sys.argv[2])
     library, edges = built(folder), edges_of(volume)
     seconds, sums = 0.0, []
@@ -43,7 +46,7 @@ def main():
     print(json.dumps({"seconds": seconds, "sums": sums}))
 
 
-def built(folder):
+def built(folder: Path) -> ctypes.CDLL:
     data = urllib.request.urlopen(ARCHIVE, timeout=60).read()
     if hashlib.sha256(data).hexdigest() != SHA256:
         sys.exit(f"{ARCHIVE} is another file than it was")
@@ -59,7 +62,7 @@ def built(folder):
     return ctypes.CDLL(str(source / "shim.so"))
 
 
-def edges_of(volume):
+def edges_of(volume: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
     """Both ends, affinity, and whether it is inside an object, of each edge."""
     affs, labels = volume["affs"], volume["labels"]
     places = np.arange(labels.size, dtype=np.uint64).reshape(labels.shape)
@@ -73,13 +76,23 @@ def edges_of(volume):
     return [np.concatenate(arrays) for arrays in zip(*columns, strict=True)]
 
 
-def counted(library, labels, first, second, affs, inside, *, positive):
+def counted(
+    library: ctypes.CDLL,
+    labels: NDArray[np.uint64],
+    first: NDArray[np.uint64],
+    second: NDArray[np.uint64],
+    affs: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    *,
+    positive: int,
+) -> tuple[NDArray[np.uint64], float]:
     forced = np.where(inside, affs, 0) if positive else np.where(inside, 1, affs)
     counts = np.zeros(len(first), np.uint64)
-    arrays = [labels.ravel(), first, second, forced.astype(np.float32), counts]
-    ids, one, other, weights, out = (ctypes.c_void_p(array.ctypes.data) for array in arrays)
+    weights = forced.astype(np.float32)
+    arrays: list[NDArray[Any]] = [labels.ravel(), first, second, weights, counts]
+    ids, one, other, affinities, out = (ctypes.c_void_p(array.ctypes.data) for array in arrays)
     begin = time.process_time()
-    library.pairs(labels.size, ids, len(first), one, other, weights, positive, out)
+    library.pairs(labels.size, ids, len(first), one, other, affinities, positive, out)
     taken = time.process_time() - begin
     return counts[inside == bool(positive)], taken
 

@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+Moment = tuple[float, float]
 
 
-def main():
+def main() -> None:
     folder, blocks, edges = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     rng = np.random.default_rng(0)
     u = (
@@ -41,13 +44,15 @@ def main():
     print(json.dumps({**times, "bytes": size, "files": blocks}))
 
 
-def write(path, u, v, score):
+def write(
+    path: Path, u: NDArray[np.uint64], v: NDArray[np.uint64], score: NDArray[np.float32]
+) -> None:
     partial = path.with_suffix(".partial")
     pq.write_table(pa.table({"u": u, "v": v, "score": score}), partial)
     os.replace(partial, path)
 
 
-def read(path):
+def read(path: Path) -> int:
     # faster than read_table, which looks for more than one file
     with pq.ParquetFile(path) as file:
         table = file.read(use_threads=False)
@@ -56,11 +61,11 @@ def read(path):
     return len(u)
 
 
-def now():
+def now() -> Moment:
     return time.perf_counter(), time.process_time()
 
 
-def between(what, begin, end):
+def between(what: str, begin: Moment, end: Moment) -> dict[str, float]:
     return {what: end[0] - begin[0], f"{what} cpu": end[1] - begin[1]}
 
 

@@ -10,27 +10,31 @@ and of labels at them, as JSON.
 import json
 import sys
 import time
+from collections.abc import Sequence
 
+import numpy as np
 import tensorstore
+from numpy.typing import NDArray
 from segmentation_skeleton_metrics.datamodules.graph_loading import DataLoader
 from segmentation_skeleton_metrics.skeleton_metrics import SplitEdgePercentMetric
 from segmentation_skeleton_metrics.utils.img_util import Image
 
 
-class Local(Image):
+class Local(Image):  # type: ignore[misc]
     """A zarr array (z, y, x) on this machine, as the package opens those of a cloud."""
 
-    def _load_image(self):
+    def _load_image(self) -> None:
         store = {"driver": "file", "path": self.img_path}
         pool = {"cache_pool": {"total_bytes_limit": 1_000_000_000}}
         opened = tensorstore.open({"driver": "zarr", "kvstore": store, "context": pool})
         self.img = opened.result()[tensorstore.newaxis, tensorstore.newaxis]
 
-    def read(self, voxel, shape):
-        return super().read(voxel, shape).read().result()
+    def read(self, voxel: Sequence[int], shape: Sequence[int]) -> NDArray[np.uint64]:
+        labels: NDArray[np.uint64] = super().read(voxel, shape).read().result()
+        return labels
 
 
-def main():
+def main() -> None:
     image = Local(sys.argv[2])
     start, wall = time.process_time(), time.perf_counter()
     graphs = DataLoader(verbose=False).load_groundtruth(sys.argv[1], image)

@@ -12,7 +12,7 @@ import numpy as np
 from skimage.metrics import adapted_rand_error, variation_of_information
 
 
-def main():
+def main() -> None:
     segmentation, truth, repeats = np.load(sys.argv[1]), np.load(sys.argv[2]), int(sys.argv[3])
     seconds = []
     for _ in range(repeats):

@@ -21,10 +21,11 @@ from lsd.train.gp import AddLocalShapeDescriptor  # noqa: E402  (of lsds)
 
 INPUT, OUTPUT, SIGMA, ELASTIC = 196, 92, 80, 150
 NAMES = ("raw", "labels", "mask", "lsds", "lsds_weights", "affs", "affs_mask", "affs_weights")
-ON_DISK = ("volumes/raw", "volumes/labels/neuron_ids", "volumes/labels/labels_mask")
+# each is an OME-Zarr image, whose voxels are in its array "0"
+ON_DISK = ("volumes/raw/0", "volumes/labels/neuron_ids/0", "volumes/labels/labels_mask/0")
 
 
-def pipeline(container, voxel):
+def pipeline(container: str, voxel: int) -> tuple[gp.Pipeline, gp.BatchRequest]:
     """The paper's isotropic set-up: raw 196^3, output 92^3, descriptors downsampled by 2."""
     keys = raw, labels, mask, lsds, lsds_weights, affs, affs_mask, affs_weights = [
         gp.ArrayKey(name.upper()) for name in NAMES
@@ -67,7 +68,7 @@ def pipeline(container, voxel):
     return nodes, request
 
 
-def main():
+def main() -> None:
     container, voxel, count = sys.argv[1:]
     nodes, request = pipeline(container, int(voxel))
     seconds = []

@@ -8,13 +8,15 @@ run as JSON, CPU seconds.
 import json
 import sys
 import time
+from typing import Any
 
 import mahotas
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 
-def main():
+def main() -> None:
     foreground, distance, repeats, output = (
         np.load(sys.argv[1]),
         int(sys.argv[2]),
@@ -26,7 +28,9 @@ def main():
     print(json.dumps(min((times for _, times in runs), key=lambda times: sum(times.values()))))
 
 
-def fragments(foreground, distance):
+def fragments(
+    foreground: NDArray[np.bool_], distance: int
+) -> tuple[NDArray[np.integer[Any]], dict[str, float]]:
     start = time.process_time()
     inside = ndimage.distance_transform_edt(foreground)
     middle = time.process_time()

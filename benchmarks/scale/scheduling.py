@@ -43,7 +43,7 @@ def run(scale: float) -> dict[str, Any]:
     """Milliseconds a block of 10,000, start-up excluded: the time of all, less that of a tenth of
     them."""
     many = max(200, int(10_000 * scale))
-    results = {"empty blocks": many}
+    results: dict[str, float] = {"empty blocks": many}
     for workers, name in ((0, "in this process"), (1, "one worker"), (2, "two workers")):
         few, all_of_them = (
             fresh("benchmarks.scale.scheduling:empty", count=n, workers=workers)

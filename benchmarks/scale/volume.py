@@ -82,7 +82,7 @@ def run(scale: float) -> dict[str, Any]:
 
 
 def _shown(case: Case, shape: str, cost: Cost, voxels: int) -> dict[str, Any]:
-    results = {
+    results: dict[str, str | float] = {
         "": f"{shape}, {case.workers or 1} process{'es' if case.workers > 1 else ''}; {cost.result}"
     }
     results |= {
