@@ -6,10 +6,12 @@ from lsd.spec import (
     Descriptors,
     Discriminative,
     Embeddings,
+    Fixed,
     Head,
     Mse,
     Stage,
     Variant,
+    Weighting,
 )
 
 LONG_RANGE = (
@@ -29,11 +31,12 @@ AFFS = Head(target=Affinities(), loss=Mse(balance=True))
 LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Mse(balance=True))
 EMBEDDINGS = Head(target=Embeddings(), loss=Discriminative())
 LSDS = Head(target=Descriptors(sigma=80, downsample=2))
+FIXED = Fixed()
 
 
-def one(**heads: Head) -> Variant:
-    """One network that reads raw and has these heads."""
-    return Variant(stages=(Stage(heads=heads),))
+def one(*, weighting: Weighting = FIXED, **heads: Head) -> Variant:
+    """One network that reads raw and has these heads; weighting: of them against each other."""
+    return Variant(stages=(Stage(heads=heads, weighting=weighting),))
 
 
 def auto_context(*reads: str) -> Variant:

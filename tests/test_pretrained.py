@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from config.examples.fib25_mtlsd import config
+from config.examples.fib25_mtlsd import config as fib25
+from config.examples.snemi3d_mtlsd import config as snemi3d
 from lsd.network.checkpoints.restore import from_checkpoint
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -28,10 +29,18 @@ def test_a_file_is_small_and_has_the_hash_that_is_named(name) -> None:
     assert hashlib.sha256(content).hexdigest() == ROWS[name]
 
 
-def test_the_network_is_that_of_the_example() -> None:
-    restored = from_checkpoint(FOLDER / "fib25_mtlsd.pt")
-    assert restored.config.network == config.network
-    assert restored.config.variant == config.variant
-    assert restored.config.segment == config.segment
-    assert restored.voxel_size == (10, 10, 10)
-    assert round(sum(weight.numel() for weight in restored.cascade.parameters()) / 1e6, 1) == 1.8
+@pytest.mark.parametrize(
+    ("name", "example", "voxel_size", "millions"),
+    [
+        ("fib25_mtlsd.pt", fib25, (10, 10, 10), 1.8),
+        ("snemi3d_mtlsd.pt", snemi3d, (30, 6, 6), 1.6),
+    ],
+)
+def test_the_network_is_that_of_the_example(name, example, voxel_size, millions) -> None:
+    restored = from_checkpoint(FOLDER / name)
+    assert restored.config.network == example.network
+    assert restored.config.variant == example.variant
+    assert restored.config.segment == example.segment
+    assert restored.voxel_size == voxel_size
+    weights = sum(weight.numel() for weight in restored.cascade.parameters())
+    assert round(weights / 1e6, 1) == millions

@@ -20,7 +20,8 @@ KEPT = ("stage", "iteration", "normalisation", "voxel_size", "best")
 def export(source: str | Path, target: str | Path) -> str:
     """Writes the averaged weights of a checkpoint as float16 to target, and gives its sha256.
 
-    The config goes with them, but for the folders of the machine it was trained on.
+    The config goes with them, but for what is of the machine it was trained on: folders, threads
+    and devices.
 
     The result is a checkpoint like any other: predict.checkpoint and train.init take it.  Networks
     compute with float32 made of these weights, which differ from the trained ones by a relative
@@ -30,7 +31,12 @@ def export(source: str | Path, target: str | Path) -> str:
     content = checkpoint.load(source)
     half = {key: value.to(torch.float16) for key, value in weights(content).items()}
     # where it was trained is no one else's matter
-    config = config_of(content, where=source).derive(runs="runs", data_root=None)
+    config = config_of(content, where=source).derive(
+        runs="runs",
+        data_root=None,
+        train={"threads": None, "device": "auto"},
+        predict={"threads": None, "device": "auto"},
+    )
     kept = {key: content[key] for key in KEPT if key in content}
     named = {"config": config.model_dump_json(), "config_hash": config_hash(config)}
     return checkpoint.save(target, {**kept, **named, "model": half})

@@ -19,7 +19,10 @@ SMALL = Network(
 
 
 def test_export(tmp_path) -> None:
-    small = config.derive(network=SMALL, runs="/home/me/runs", data_root="/home/me")
+    here = {"threads": 1, "device": "cpu"}
+    small = config.derive(
+        network=SMALL, runs="/home/me/runs", data_root="/home/me", train=here, predict=here
+    )
     torch.manual_seed(0)
     trained, averaged = Cascade(small.variant, SMALL.trunk), Cascade(small.variant, SMALL.trunk)
     source, target = tmp_path / "full.pt", tmp_path / "given away.pt"
@@ -41,7 +44,10 @@ def test_export(tmp_path) -> None:
     given = from_checkpoint(target)
     assert given.sha256 == sha256
     assert given.iteration == 7
-    assert given.config == small.derive(runs="runs", data_root=None), "no folder of another machine"
+    anywhere = {"threads": None, "device": "auto"}
+    assert given.config == small.derive(
+        runs="runs", data_root=None, train=anywhere, predict=anywhere
+    ), "nothing of another machine"
     assert "optimizer" not in checkpoint.load(target)
     weights = sum(value.numel() for value in averaged.state_dict().values())
     assert target.stat().st_size < 2 * weights + 40_000 + len(

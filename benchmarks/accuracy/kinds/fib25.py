@@ -2,7 +2,7 @@
 descriptors that weigh 1 and as the screening chose, as long as their curves ask for.  Validation
 only: the test sections are for the end."""
 
-from benchmarks.accuracy.settings import mtlsd, weighed
+from benchmarks.accuracy.settings import mtlsd
 from config.examples.fib25_mtlsd import AFFS
 from config.examples.fib25_mtlsd import config as example
 from config.variants import one
@@ -18,7 +18,7 @@ sweep = Sweep(
     settings={
         "aff": base.derive(variant=one(affs=AFFS)),
         "mtlsd_1": base.derive(variant=mtlsd(1)),
-        "mtlsd_uncertainty": base.derive(variant=weighed(Uncertainty())),
+        "mtlsd_uncertainty": base.derive(variant=mtlsd(weighting=Uncertainty())),
     },
     seeds=(1, 2, 3),
     scored=Dataset(validate=example.dataset.validate),
