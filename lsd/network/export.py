@@ -6,7 +6,9 @@ python -m lsd.network.export runs/fib25_mtlsd/main/checkpoints/best.pt pretraine
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,7 +20,8 @@ KEPT = ("stage", "iteration", "normalisation", "voxel_size", "best")
 
 
 def export(source: str | Path, target: str | Path) -> str:
-    """Writes the averaged weights of a checkpoint as float16 to target, and gives its sha256.
+    """Writes the averaged weights of a checkpoint as float16 to target, and gives the sha256 that its
+    last bytes hold, which is of all before them.
 
     The config goes with them, but for what is of the machine it was trained on: folders, threads
     and devices.
@@ -42,6 +45,12 @@ def export(source: str | Path, target: str | Path) -> str:
     return checkpoint.save(target, {**kept, **named, "model": half})
 
 
+def main(argv: Sequence[str]) -> None:
+    """Exports, and prints the sha256 of the file as `sha256sum` does.  argv: source, target"""
+    source, target = argv
+    export(source, target)
+    sys.stdout.write(f"{hashlib.sha256(Path(target).read_bytes()).hexdigest()}  {target}\n")
+
+
 if __name__ == "__main__":
-    logged = export(*sys.argv[1:3])
-    sys.stdout.write(f"{logged}  {sys.argv[2]}\n")
+    main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """An exported checkpoint predicts what the trained one does, from half the bytes and without what
 only training needs."""
 
+import hashlib
 import json
 
 import torch
@@ -9,7 +10,7 @@ from config.config import config
 from lsd.network.cascade import Cascade
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
-from lsd.network.export import export
+from lsd.network.export import export, main
 from lsd.spec import Network, ResidualUNet
 
 SMALL = Network(
@@ -18,7 +19,7 @@ SMALL = Network(
 )
 
 
-def test_export(tmp_path) -> None:
+def test_export(tmp_path, capsys) -> None:
     here = {"threads": 1, "device": "cpu"}
     small = config.derive(
         network=SMALL, runs="/home/me/runs", data_root="/home/me", train=here, predict=here
@@ -40,6 +41,10 @@ def test_export(tmp_path) -> None:
         },
     )
     sha256 = export(source, target)
+
+    main([str(source), str(target)])
+    of_the_file = hashlib.sha256(target.read_bytes()).hexdigest()
+    assert capsys.readouterr().out == f"{of_the_file}  {target}\n"
 
     given = from_checkpoint(target)
     assert given.sha256 == sha256
