@@ -20,8 +20,8 @@ KEPT = ("stage", "iteration", "normalisation", "voxel_size", "best")
 
 
 def export(source: str | Path, target: str | Path) -> str:
-    """Writes the averaged weights of a checkpoint as float16 to target, and gives the sha256 that its
-    last bytes hold, which is of all before them.
+    """Writes the averaged weights of a checkpoint as float16 to target, and gives the sha256 that
+    its last bytes hold, which is of all before them.
 
     The config goes with them, but for what is of the machine it was trained on: folders, threads
     and devices.
