@@ -110,13 +110,19 @@ def _sorted(table: _Table) -> Pairs:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def slot(first, second, counts, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Where the pair stands in a table, or the free place (count 0) where it belongs."""
+def hashed(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """32 bits in which each bit of the pair, uint64, has a part."""
     mixed = (a * np.uint64(0x9E3779B97F4A7C15)) ^ (b * np.uint64(0xC2B2AE3D27D4EB4F))
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return mixed >> np.uint64(32)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def slot(first, second, counts, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Where the pair stands in a table, or the free place (count 0) where it belongs."""
     last = counts.size - 1
-    place = np.int64((mixed >> np.uint64(32)) & np.uint64(last))
+    place = np.int64(hashed(a, b) & np.uint64(last))
     while counts[place] and (first[place] != a or second[place] != b):
         place = (place + 1) & last
     return place

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from lsd.arrays.lookup import components
 from lsd.segmentation.agglomeration import agglomerate
-from lsd.segmentation.kernels.linkage import linkage, links
+from lsd.segmentation.kernels.linkage import Links, linkage, links
 from lsd.targets.affinities import affinities
 
 NEAR = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
@@ -176,6 +176,27 @@ def test_many_pairs_and_none():
     assert len(links(affs, NEAR, np.ones_like(labels)).pairs) == 0
     pairs, _ = linkage(found, np.bincount(labels.reshape(-1).astype(int)))
     assert len(pairs) == labels.max() - 1, "all of them in the end"
+
+
+def test_a_region_with_very_many_neighbours():
+    """One region takes in crumbs that touch it, some of which touch each other; that all links of
+    a large region are gone through at each of its merges would take minutes here."""
+    rng = np.random.default_rng(0)
+    crumbs = np.arange(2, 120_002)
+    beside = np.stack([crumbs[:-1:4], crumbs[1::4]], axis=1)
+    pairs = np.concatenate([np.stack([np.ones_like(crumbs), crumbs], axis=1), beside])
+    means = np.concatenate([rng.random(len(crumbs)) * 0.9, rng.random(len(beside)) * 0.05 + 0.92])
+    weights = rng.integers(1, 9, len(pairs)).astype(float)
+    between = Links(pairs, means * weights, weights.copy(), np.ones(len(pairs), np.bool_))
+    merges, heights = linkage(between, np.ones(120_002, np.int64), caution=0)
+    # crumbs that touch join first, and then count together; the region takes all in their order
+    first, second = (np.searchsorted(crumbs, side) for side in beside.T)
+    total = weights[first] + weights[second]
+    together = (means[first] * weights[first] + means[second] * weights[second]) / total
+    alone = np.delete(means[: len(crumbs)], np.concatenate([first, second]))
+    expected = np.concatenate([means[len(crumbs) :], together, alone])
+    assert len(merges) == len(crumbs)
+    np.testing.assert_allclose(np.sort(heights), np.sort(1 - expected), atol=1e-6)
 
 
 def test_a_region_that_grew_a_little_waits_a_little_longer():

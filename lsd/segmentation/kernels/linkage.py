@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.offsets import views
-from lsd.arrays.pairs import slot
+from lsd.arrays.pairs import hashed, slot
 from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.spec import Segment
 
@@ -174,11 +174,44 @@ def _height(ends, mean, sizes, caution, above):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _place(table, ends, dead, one, other):  # type: ignore[no-untyped-def]
+    """Where the link between two regions stands in a table of links, open addressing, or the free
+    place (-1) where it belongs.  What stands where its regions were before they joined others is
+    passed over, or found as what it has become."""
+    u, v, last = min(one, other), max(one, other), len(table) - 1
+    place = np.int64(hashed(np.uint64(u), np.uint64(v)) & np.uint64(last))
+    while table[place] >= 0:
+        link = table[place]
+        a, b = ends[link]
+        if not dead[link] and min(a, b) == u and max(a, b) == v:
+            break
+        place = (place + 1) & last
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(table, ends, dead):  # type: ignore[no-untyped-def]
+    """Makes the table that of all living links, and gives their number."""
+    table[:] = -1
+    used = 0
+    for link in range(len(ends)):
+        if not dead[link]:
+            table[_place(table, ends, dead, ends[link, 0], ends[link, 1])] = link
+            used += 1
+    return used
+
+
+@numba.njit(cache=True, nogil=True)
 def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]
     """Regions are lists of their links: entry 2 link + side.  A link that was added to another is
     dead; one that changed has a new version, and what the heap holds of older ones is passed over.
     Heights rise with sizes, so a link whose regions grew stands too low in the heap: it is put back
-    at its height when its turn comes."""
+    at its height when its turn comes.
+
+    Of two regions that become one, only the links of that with fewer are gone through, and a table
+    says which of them the other has already.  So however large a region becomes, a link is moved
+    only as often as what it belongs to doubles.
+    """
     number, count = len(ends), len(sizes)
     following = np.full(2 * number, -1)
     head, tail, degree = np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64)
@@ -198,7 +231,11 @@ def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no
         if touch[link]
     ]
     heapify(heap)
-    to = np.full(count, -1)  # the link from the region that grows to each other
+    places = 16
+    while places < 2 * number:
+        places *= 2
+    table = np.empty(places, np.int64)
+    used = _fill(table, ends, dead)
     merges, heights, done = np.empty((count, 2), np.int64), np.empty(count, np.float64), 0
     while heap:
         height, link, known = heappop(heap)
@@ -215,19 +252,19 @@ def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no
         done += 1
         sizes[large] += sizes[small]
         dead[link] = True
-        entry = head[large]
-        while entry >= 0:
-            if not dead[entry >> 1]:
-                to[ends[entry >> 1, 1 - (entry & 1)]] = entry >> 1
-            entry = following[entry]
         entry = head[small]
         while entry >= 0:
             moved, side = entry >> 1, entry & 1
             if not dead[moved]:
-                other = ends[moved, 1 - side]
-                kept = to[other]
+                place = _place(table, ends, dead, ends[moved, 1 - side], large)
+                kept = table[place]
                 ends[moved, side] = large
-                if kept >= 0:
+                if kept < 0:
+                    table[place] = moved
+                    used += 1
+                    if 4 * used > 3 * len(table):
+                        used = _fill(table, ends, dead)
+                else:
                     sums[kept] += sums[moved]
                     weights[kept] += weights[moved]
                     touch[kept] |= touch[moved]
@@ -239,8 +276,4 @@ def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no
         following[tail[large]] = head[small]
         tail[large] = tail[small]
         degree[large] += degree[small]
-        entry = head[large]
-        while entry >= 0:
-            to[ends[entry >> 1, 1 - (entry & 1)]] = -1
-            entry = following[entry]
     return merges[:done], heights[:done]
