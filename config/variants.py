@@ -6,7 +6,6 @@ from lsd.spec import (
     Descriptors,
     Discriminative,
     Embeddings,
-    Fixed,
     Head,
     Mse,
     Stage,
@@ -31,11 +30,15 @@ AFFS = Head(target=Affinities(), loss=Mse(balance=True))
 LONG_AFFS = Head(target=Affinities(neighborhood=LONG_RANGE), loss=Mse(balance=True))
 EMBEDDINGS = Head(target=Embeddings(), loss=Discriminative())
 LSDS = Head(target=Descriptors(sigma=80, downsample=2))
-FIXED = Fixed()
 
 
-def one(*, weighting: Weighting = FIXED, **heads: Head) -> Variant:
-    """One network that reads raw and has these heads; weighting: of them against each other."""
+def one(**heads: Head) -> Variant:
+    """One network that reads raw and has these heads."""
+    return Variant(stages=(Stage(heads=heads),))
+
+
+def weighed(weighting: Weighting, /, **heads: Head) -> Variant:
+    """The same, of which the heads are weighed against each other while they are learned."""
     return Variant(stages=(Stage(heads=heads, weighting=weighting),))
 
 

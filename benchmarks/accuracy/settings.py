@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from config.examples.fib25_mtlsd import AFFS, LSDS
 from config.examples.fib25_mtlsd import config as fib25
-from config.variants import EMBEDDINGS, FIXED, LONG_RANGE, one
+from config.variants import EMBEDDINGS, LONG_RANGE, one, weighed
 from config.variants import VARIANTS as PAPER
 from lsd.spec import (
     Affinities,
@@ -45,10 +45,12 @@ def base(*, dataset: Dataset, network: Network, fragments: Fragments) -> Config:
     )
 
 
-def mtlsd(weight: float = 1, weighting: Weighting = FIXED) -> Variant:
-    """Descriptors and affinities; weight: of the descriptors' loss, that of the affinities being
-    1; weighting: of both against each other, while they are learned."""
-    return one(weighting=weighting, lsds=LSDS.derive(loss={"weight": weight}), affs=AFFS)
+def mtlsd(descriptors: float | Weighting) -> Variant:
+    """Descriptors and affinities; descriptors: what their loss weighs, that of the affinities being
+    1, or how both are weighed against each other while they are learned."""
+    if isinstance(descriptors, Weighting):
+        return weighed(descriptors, lsds=LSDS.derive(loss={"weight": 1}), affs=AFFS)
+    return one(lsds=LSDS.derive(loss={"weight": descriptors}), affs=AFFS)
 
 
 def acrlsd() -> Variant:
@@ -88,9 +90,9 @@ SETTINGS: dict[str, Callable[[Config], Config]] = {
     "mtlsd_0.1": _with(mtlsd(0.1)),
     "mtlsd_1": _with(mtlsd(1)),
     "mtlsd_10": _with(mtlsd(10)),
-    "mtlsd_uncertainty": _with(mtlsd(weighting=Uncertainty())),
-    "mtlsd_pcgrad": _with(mtlsd(weighting=PCGrad())),
-    "mtlsd_cosine_gate": _with(mtlsd(weighting=CosineGate())),
+    "mtlsd_uncertainty": _with(mtlsd(Uncertainty())),
+    "mtlsd_pcgrad": _with(mtlsd(PCGrad())),
+    "mtlsd_cosine_gate": _with(mtlsd(CosineGate())),
     "mtlsd_forkmerge": forkmerge,
     "acrlsd": _with(acrlsd()),
     "aff_malis": _with(one(affs=AFFS.derive(loss=Malis(dense=Bce(balance=True))))),

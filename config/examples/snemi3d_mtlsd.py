@@ -5,7 +5,7 @@ from config.datasets import AUGMENTATIONS, DATASETS
 from config.examples.fib25_mtlsd import AFFS, LSDS
 from config.examples.fib25_mtlsd import config as fib25
 from config.networks import NETWORKS
-from config.variants import one
+from config.variants import weighed
 from lsd.spec import Evaluate, Fragments, Uncertainty
 
 config = fib25.derive(
@@ -13,7 +13,7 @@ config = fib25.derive(
     dataset=DATASETS["snemi3d"].derive(augment=AUGMENTATIONS["light_sections"]),
     # descriptors weighed as they are learned: the best way to have them in the screening of
     # benchmarks/results/accuracy.md, and no weight is to be tried
-    variant=one(weighting=Uncertainty(), lsds=LSDS.derive(loss={"weight": 1}), affs=AFFS),
+    variant=weighed(Uncertainty(), lsds=LSDS.derive(loss={"weight": 1}), affs=AFFS),
     network=NETWORKS["small_aniso"],
     # scores go on to improve where 500 iterations end
     train={"iterations": 1500, "validate_every": 250},

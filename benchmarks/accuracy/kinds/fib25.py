@@ -18,7 +18,7 @@ sweep = Sweep(
     settings={
         "aff": base.derive(variant=one(affs=AFFS)),
         "mtlsd_1": base.derive(variant=mtlsd(1)),
-        "mtlsd_uncertainty": base.derive(variant=mtlsd(weighting=Uncertainty())),
+        "mtlsd_uncertainty": base.derive(variant=mtlsd(Uncertainty())),
     },
     seeds=(1, 2, 3),
     scored=Dataset(validate=example.dataset.validate),
