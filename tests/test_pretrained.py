@@ -8,6 +8,7 @@ import pytest
 
 from config.examples.fib25_mtlsd import config as fib25
 from config.examples.snemi3d_mtlsd import config as snemi3d
+from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -27,6 +28,15 @@ def test_a_file_is_small_and_has_the_hash_that_is_named(name) -> None:
     content = (FOLDER / name).read_bytes()
     assert len(content) <= 5 * 2**20
     assert hashlib.sha256(content).hexdigest() == ROWS[name]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_file_says_nothing_of_the_machine_it_was_trained_on(name) -> None:
+    """No text in it is, or holds, an absolute path."""
+    content = {
+        key: value for key, value in checkpoint.load(FOLDER / name).items() if key != "model"
+    }
+    assert not re.search(r"""["'](/|[A-Za-z]:\\|~)""", repr(content))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def export(source: str | Path, target: str | Path) -> str:
     its last bytes hold, which is of all before them.
 
     The config goes with them, but for what is of the machine it was trained on: folders, threads
-    and devices.
+    and devices, of the volumes it was validated on as well.
 
     The result is a checkpoint like any other: predict.checkpoint and train.init take it.  Networks
     compute with float32 made of these weights, which differ from the trained ones by a relative
@@ -41,6 +41,9 @@ def export(source: str | Path, target: str | Path) -> str:
         predict={"threads": None, "device": "auto"},
     )
     kept = {key: content[key] for key in KEPT if key in content}
+    if kept.get("best"):
+        # volumes it was validated on, with their folders
+        kept["best"] = {k: v for k, v in kept["best"].items() if k != "yardstick"}
     named = {"config": config.model_dump_json(), "config_hash": config_hash(config)}
     return checkpoint.save(target, {**kept, **named, "model": half})
 

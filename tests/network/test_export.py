@@ -37,6 +37,7 @@ def test_export(tmp_path, capsys) -> None:
             "model": dict(trained.state_dict()),
             "ema": dict(averaged.state_dict()),
             "normalisation": {"to": [-1.0, 1.0]},
+            "best": {"score": 0.5, "yardstick": {"raw": {"place": "/home/me/raw.zarr"}}},
             "optimizer": optimizer,
         },
     )
@@ -53,7 +54,10 @@ def test_export(tmp_path, capsys) -> None:
     assert given.config == small.derive(
         runs="runs", data_root=None, train=anywhere, predict=anywhere
     ), "nothing of another machine"
-    assert "optimizer" not in checkpoint.load(target)
+    content = checkpoint.load(target)
+    assert "optimizer" not in content
+    assert content["best"] == {"score": 0.5}
+    assert b"/home/me" not in target.read_bytes()
     weights = sum(value.numel() for value in averaged.state_dict().values())
     assert target.stat().st_size < 2 * weights + 40_000 + len(
         json.dumps(small.model_dump(mode="json"))
