@@ -202,20 +202,12 @@ def _fill(table, ends, dead):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]
-    """Regions are lists of their links: entry 2 link + side.  A link that was added to another is
-    dead; one that changed has a new version, and what the heap holds of older ones is passed over.
-    Heights rise with sizes, so a link whose regions grew stands too low in the heap: it is put back
-    at its height when its turn comes.
-
-    Of two regions that become one, only the links of that with fewer are gone through, and a table
-    says which of them the other has already.  So however large a region becomes, a link is moved
-    only as often as what it belongs to doubles.
-    """
-    number, count = len(ends), len(sizes)
-    following = np.full(2 * number, -1)
+def _lists(ends, count):  # type: ignore[no-untyped-def]
+    """Of each region the list of its links, as its first and last entry, for each entry the one
+    that follows (-1: none), and how many there are; entry 2 link + side."""
+    following = np.full(2 * len(ends), -1)
     head, tail, degree = np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64)
-    for link in range(number):
+    for link in range(len(ends)):
         for side in range(2):
             node, entry = ends[link, side], 2 * link + side
             if tail[node] < 0:
@@ -224,6 +216,22 @@ def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no
                 following[tail[node]] = entry
             tail[node] = entry
             degree[node] += 1
+    return head, tail, following, degree
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(ends, sums, weights, touch, sizes, caution, above):  # type: ignore[no-untyped-def]
+    """Regions are `_lists` of their links. A link that was added to another is dead; one that
+    changed has a new version, and what the heap holds of older ones is passed over. Heights rise
+    with sizes, so a link whose regions grew stands too low in the heap: it is put back at its
+    height when its turn comes.
+
+    Of two regions that become one, only the links of that with fewer are gone through, and a table
+    says which of them the other has already.  So however large a region becomes, a link is moved
+    only as often as what it belongs to doubles.
+    """
+    number, count = len(ends), len(sizes)
+    head, tail, following, degree = _lists(ends, count)
     version, dead = np.zeros(number, np.int64), np.zeros(number, np.bool_)
     heap = [
         (1 - sums[link] / weights[link], link, version[link])
