@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from lsd.arrays.arguments import explaining_calls, whole_number
 from lsd.arrays.ids import ids, set_voxels
 from lsd.arrays.offsets import warn_beyond
-from lsd.losses.kernels.edges import LARGEST, edges_of, fitting_offsets
+from lsd.losses.kernels.edges import LARGEST, POSITIVE, edges_of, fitting_offsets
+from lsd.losses.kernels.joined import joined_components
 from lsd.losses.kernels.kruskal import pairs_of_one_label, pairs_of_two_labels
 
 Counts = NDArray[np.int64]
@@ -66,9 +67,10 @@ def pair_counts(
         known = np.ones(ground.shape, np.bool_)
     keys, top = _keys(affs)
     edges = edges_of(names, known, offsets)
+    objects = joined_components(edges.classes == POSITIVE, edges.steps)
 
     def counted(one_pass: Any) -> Counts:
-        pairs: Counts = one_pass(keys, edges, names.reshape(-1), count=count, top=top)
+        pairs: Counts = one_pass(keys, edges, names.reshape(-1), objects, count=count, top=top)
         return pairs.reshape(affs.shape)
 
     passes = (pairs_of_one_label, pairs_of_two_labels)

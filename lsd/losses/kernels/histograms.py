@@ -63,6 +63,25 @@ def singletons(labels: NDArray[np.int32], count: int) -> Sets:
     )
 
 
+def united(labels: NDArray[np.int32], components: NDArray[np.int32], count: int) -> Sets:
+    """Each component a set, and all of its voxels of one label.
+
+    components: the first voxel of that of each voxel, flat; further arguments as for `singletons`
+    """
+    sets = singletons(labels, count)
+    _unite_all(components, sets.parents, sets.roots)
+    return sets
+
+
+@numba.njit(cache=True, nogil=True)
+def _unite_all(components, parents, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for voxel in range(len(components)):
+        first = components[voxel]
+        if first != voxel:
+            parents[voxel] = first
+            roots[first, LABELLED] += roots[voxel, LABELLED]
+
+
 @numba.njit(cache=True, nogil=True)
 def _fill(labels, parents, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for voxel in range(len(labels)):

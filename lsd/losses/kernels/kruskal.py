@@ -5,7 +5,7 @@ voxels are in few sets.  So that quarter is sorted and joined, the rest is looke
 that still matter, in the order of memory, and so on (filter-Kruskal, Osipov et al. 2009).
 
 Nearly all of the time is spent in waiting for memory; four things are done against it, see
-`_leave_out`, `_grouped` and `_read_ahead`, and `histograms`, whose table stays small.
+`_leave_out`, `_join_all` and `_read_ahead`, and `histograms`, whose table stays small.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.union_find import find
-from lsd.losses.kernels.edges import NEGATIVE, OUTSIDE, POSITIVE, Edges
-from lsd.losses.kernels.histograms import join_sets, singletons
+from lsd.losses.kernels.edges import NEGATIVE, OUTSIDE, POSITIVE, UNKNOWN, Edges
+from lsd.losses.kernels.histograms import Sets, join_sets, singletons, united
+from lsd.losses.kernels.joined import joined_components
 from lsd.losses.kernels.ordering import sort_descending, split_off_highest
 
 # of the edges that are left, how many are sorted at once
@@ -27,49 +28,80 @@ _FRACTION = 0.25
 _FEW = 1 << 16
 # edges whose sets are looked up at once
 _BATCH = 128
+# the half of a turn that is the edge, and the highest key of 32 bits
+_EDGE = np.uint64(0xFFFFFFFF)
 
 
 def pairs_of_two_labels(
-    keys: NDArray[Any], edges: Edges, labels: NDArray[np.int32], *, count: int, top: int
+    keys: NDArray[Any],
+    edges: Edges,
+    labels: NDArray[np.int32],
+    objects: NDArray[np.int32],
+    *,
+    count: int,
+    top: int,
 ) -> NDArray[np.int64]:
     """For each negative edge, how many pairs of voxels of two labels it joins where all positive
     edges have the affinity 1.
 
-    keys:   unsigned integers (channels, voxels), in the order of affinities; top: that of 1
-    labels: 0 (none) .. count, flat
+    keys:    unsigned integers (channels, voxels), in the order of affinities; top: that of 1
+    labels:  0 (none) .. count, flat
+    objects: the components that positive edges make, by their first voxels (`joined_components`)
     """
-    return _pass(keys, edges, labels, count=count, counted=NEGATIVE, forced=POSITIVE, top=top)
+    rules = _rules(keys, counted=NEGATIVE, forced=POSITIVE, given=top, top=top)
+    together = np.zeros(len(labels), np.int32)
+    if _another_at(keys.reshape(-1), edges.classes.reshape(-1), rules):
+        return _pass(keys, edges, rules, singletons(labels, count), together)
+    return _pass(keys, edges, rules, united(labels, objects, count), together)
 
 
 def pairs_of_one_label(
-    keys: NDArray[Any], edges: Edges, labels: NDArray[np.int32], *, count: int, top: int
-) -> NDArray[np.int64]:
-    """For each positive edge, how many pairs of voxels of one label it joins where all negative
-    edges have the affinity 0; arguments as for `pairs_of_two_labels`."""
-    return _pass(keys, edges, labels, count=count, counted=POSITIVE, forced=NEGATIVE, top=top)
-
-
-def _pass(
     keys: NDArray[Any],
     edges: Edges,
     labels: NDArray[np.int32],
+    objects: NDArray[np.int32],
     *,
     count: int,
-    counted: int,
-    forced: int,
     top: int,
 ) -> NDArray[np.int64]:
+    """For each positive edge, how many pairs of voxels of one label it joins where all negative
+    edges have the affinity 0; arguments as for `pairs_of_two_labels`."""
+    rules = _rules(keys, counted=POSITIVE, forced=NEGATIVE, given=0, top=top)
+    groups = objects
+    if (edges.classes == UNKNOWN).any():
+        joining = (edges.classes == POSITIVE) | (edges.classes == UNKNOWN)
+        groups = joined_components(joining, edges.steps)
+    return _pass(keys, edges, rules, singletons(labels, count), groups)
+
+
+def _rules(keys: NDArray[Any], *, counted: int, forced: int, given: int, top: int) -> Any:
+    """Which edges are counted, which are forced to a key, to which one, and the key of 1."""
+    of_keys = keys.dtype.type
+    return np.uint8(counted), np.uint8(forced), of_keys(given), of_keys(top)
+
+
+def _pass(
+    keys: NDArray[Any], edges: Edges, rules: Any, sets: Sets, groups: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """groups: a number below that of voxels for each voxel; edges between 0 and 1 do not lead from
+    one group to another."""
     # written to all over, so the system should not give it page by page, as it does zeros
     pairs = np.full(keys.shape, 0, np.int64)
-    sets = singletons(labels, count)
-    given = keys.dtype.type(top if forced == POSITIVE else 0)
-    rules = (np.uint8(counted), np.uint8(forced), given, keys.dtype.type(top))
     flat, classes = keys.reshape(-1), edges.classes.reshape(-1)
     kept = classes.copy()
-    _leave_out(flat, classes, edges.steps, rules, len(labels), kept)
-    edge_keys, numbers = np.empty(flat.shape, flat.dtype), np.empty(flat.shape, np.int32)
-    _join_all(flat, kept, edges.steps, rules, sets, edge_keys, numbers, pairs.reshape(-1))
+    if keys.itemsize <= 4:
+        _leave_out(flat, classes, edges.steps, rules, len(groups), kept)
+    _join_all(flat, kept, edges.steps, rules, sets, groups, pairs.reshape(-1))
     return pairs
+
+
+@numba.njit(cache=True, nogil=True)
+def _another_at(keys, classes, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Whether an edge has the key that others are forced to, and is none of them."""
+    for edge in range(len(keys)):
+        if keys[edge] == rules[2] and classes[edge] != rules[1] and classes[edge] != OUTSIDE:
+            return True
+    return False
 
 
 @numba.njit(cache=True, nogil=True)
@@ -78,7 +110,8 @@ def _leave_out(keys, classes, steps, rules, voxels, kept):  # type: ignore[no-un
     before: the last edge of a cycle never does.
 
     Cycles are of two offsets c and d: from a voxel to its neighbours at c and d, and from both to
-    the one at c + d.  Half of all edges are found so, in the order of memory.
+    the one at c + d.  Half of all edges are found so, in the order of memory.  Keys have at most 32
+    bits.
     """
     for c in range(len(steps)):
         for d in range(c + 1, min(c + 3, len(steps))):
@@ -89,36 +122,37 @@ def _leave_out(keys, classes, steps, rules, voxels, kept):  # type: ignore[no-un
                 beside, beyond = one + steps[d], other + steps[c]
                 if classes[beside] == OUTSIDE or classes[beyond] == OUTSIDE:
                     continue
-                last = _later(keys, classes, rules, one, beside)
-                last = _later(
-                    keys, classes, rules, last, _later(keys, classes, rules, other, beyond)
+                last = max(
+                    max(_turn(keys, classes, rules, one), _turn(keys, classes, rules, beside)),
+                    max(_turn(keys, classes, rules, other), _turn(keys, classes, rules, beyond)),
                 )
-                kept[last] = OUTSIDE
+                kept[np.int64(last & _EDGE)] = OUTSIDE
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _later(keys, classes, rules, first, second):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """That of two edges that comes later in the order in which they join."""
+def _turn(keys, classes, rules, edge):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """A number that is higher for edges that join later; its lower half is the edge.
+
+    The highest of such numbers is found without a branch, which would be guessed wrong at each
+    second edge.
+    """
     forced, given = rules[1], rules[2]
-    one = given if classes[first] == forced else keys[first]
-    other = given if classes[second] == forced else keys[second]
-    if one == other:
-        return max(first, second)
-    return first if one < other else second
+    key = np.uint64(given if classes[edge] == forced else keys[edge])
+    return ((_EDGE - key) << np.uint64(32)) | np.uint64(edge)
 
 
 @numba.njit(cache=True, nogil=True)
-def _join_all(keys, classes, steps, rules, sets, edge_keys, numbers, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _join_all(keys, classes, steps, rules, sets, groups, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Joins along all edges, those of affinity 1, then those between 0 and 1, then those of 0.
 
-    edge_keys, numbers: room for all edges, for those that are sorted
+    Groups have nothing to do with each other, so those between 0 and 1 are joined group by group:
+    where a group is an object, work stays within a near cache.
     """
-    parents, counted = sets[0], rules[0]
+    counted = rules[0]
     _join_equal(keys, classes, steps, rules, rules[3], sets, pairs)
-    left, at_zero = _gather(keys, classes, steps, rules, parents, edge_keys, numbers)
-    ends = np.array([left])
-    if counted == POSITIVE:
-        ends = _grouped(steps, parents, edge_keys[:left], numbers[:left])
+    ends, at_zero = _count_apart(keys, classes, steps, rules, sets[0], groups)
+    edge_keys, numbers = np.empty(ends[-1], keys.dtype), np.empty(ends[-1], np.int32)
+    _list_apart(keys, classes, steps, rules, sets[0], groups, ends, edge_keys, numbers)
     begin = 0
     for end in ends:
         if begin < end:
@@ -127,36 +161,6 @@ def _join_all(keys, classes, steps, rules, sets, edge_keys, numbers, pairs):  # 
         begin = end
     if at_zero:
         _join_equal(keys, classes, steps, rules, keys.dtype.type(0), sets, pairs)
-
-
-@numba.njit(cache=True, nogil=True)
-def _grouped(steps, parents, edge_keys, numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Lists edges component by component, each in their order; returns where they end.
-
-    Components of all listed edges have nothing to do with each other, and edges inside objects make
-    one of each object.  So work stays within an object, which is small enough for a near cache.
-    """
-    voxels, joined = len(parents), parents.copy()
-    for edge in numbers:
-        channel = edge // voxels
-        voxel = edge - channel * voxels
-        first, second = find(joined, voxel), find(joined, voxel + steps[channel])
-        joined[max(first, second)] = min(first, second)
-    # roots of sets that were joined before need not be their first voxels
-    for voxel in range(voxels):
-        joined[voxel] = find(joined, voxel)
-    ends = np.zeros(voxels, np.int64)
-    for edge in numbers:
-        ends[joined[edge % voxels]] += 1
-    ends = np.cumsum(ends)
-    ungrouped_keys, ungrouped = edge_keys.copy(), numbers.copy()
-    for i in range(len(numbers) - 1, -1, -1):
-        component = joined[ungrouped[i] % voxels]
-        ends[component] -= 1
-        edge_keys[ends[component]], numbers[ends[component]] = ungrouped_keys[i], ungrouped[i]
-    # each end has become a begin, which is where the one before ends
-    ends[:-1], ends[-1] = ends[1:], len(numbers)
-    return ends
 
 
 @numba.njit(cache=True, nogil=True)
@@ -233,26 +237,45 @@ def _join_equal(keys, classes, steps, rules, key, sets, pairs):  # type: ignore[
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(keys, classes, steps, rules, parents, edge_keys, numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Lists the edges between 0 and 1 whose ends are apart.
-
-    Returns how many there are, and whether edges at 0 are among those that are counted.
-    """
+def _count_apart(keys, classes, steps, rules, parents, groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """How many edges between 0 and 1 whose ends are apart are in groups up to each, and whether
+    edges at 0 are among those that are counted."""
     counted, forced, given, top = rules
-    voxels, left, at_zero = len(parents), 0, False
+    voxels, at_zero = len(parents), False
+    ends = np.zeros(voxels, np.int64)
     for c in range(len(steps)):
         for voxel in range(voxels):
+            kind = classes[c * voxels + voxel]
+            if kind == OUTSIDE:
+                continue
+            key = given if kind == forced else keys[c * voxels + voxel]
+            if key == 0:
+                at_zero |= kind == counted
+            elif key != top and find(parents, voxel) != find(parents, voxel + steps[c]):
+                ends[groups[voxel]] += 1
+    for group in range(1, voxels):
+        ends[group] += ends[group - 1]
+    return ends, at_zero
+
+
+@numba.njit(cache=True, nogil=True)
+def _list_apart(keys, classes, steps, rules, parents, groups, ends, edge_keys, numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lists those edges group by group, each in their order, from the last one on."""
+    _, forced, given, top = rules
+    voxels = len(parents)
+    for c in range(len(steps) - 1, -1, -1):
+        for voxel in range(voxels - 1, -1, -1):
             edge = c * voxels + voxel
             kind = classes[edge]
             if kind == OUTSIDE:
                 continue
             key = given if kind == forced else keys[edge]
-            if key == 0:
-                at_zero |= kind == counted
-            elif key != top and find(parents, voxel) != find(parents, voxel + steps[c]):
-                edge_keys[left], numbers[left] = key, edge
-                left += 1
-    return left, at_zero
+            if 0 < key < top and find(parents, voxel) != find(parents, voxel + steps[c]):
+                group = groups[voxel]
+                ends[group] -= 1
+                edge_keys[ends[group]], numbers[ends[group]] = key, edge
+    # each end has become a begin, which is where the one before ends
+    ends[:-1], ends[-1] = ends[1:], len(numbers)
 
 
 @numba.njit(cache=True, nogil=True)
