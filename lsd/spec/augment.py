@@ -158,7 +158,7 @@ class GrowBoundary(Augmentation):
     """Erodes every label, so that neurons are apart.
 
     steps: how many voxels
-    in_xy: in the plane alone, for serial sections
+    in_xy: in the plane alone, for serial sections; with 2D networks it always is
     """
 
     kind: Literal["grow_boundary"] = "grow_boundary"

@@ -4,7 +4,8 @@ import pytest
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
 from lsd import spec
-from lsd.batches.augmentations.grow_boundary import GrowBoundaryNode, grow_boundary
+from lsd.batches.augmentations.augmentation import augmentation_kind
+from lsd.batches.augmentations.grow_boundary import grow_boundary
 from lsd.batches.keys import KNOWN, LABELS, Provider, array
 
 
@@ -82,11 +83,13 @@ class Blocks(Provider):
         return batch
 
 
-@pytest.mark.parametrize("in_xy", [False, True])
-def test_the_node_sees_what_lies_outside(in_xy):
+@pytest.mark.parametrize(("in_xy", "flat"), [(False, False), (True, False), (False, True)])
+def test_the_node_sees_what_lies_outside(in_xy, flat):
+    """Of a 2D network, and of a folder of images, no section is the boundary of another."""
     roi = gp.Roi((3, 4, 5), (6, 5, 4))
-    pipeline = Blocks() + GrowBoundaryNode(spec.GrowBoundary(steps=2, in_xy=in_xy))
+    kind = augmentation_kind(spec.GrowBoundary(steps=2, in_xy=in_xy))
+    pipeline = Blocks() + kind.node(voxel_size=(1, 1, 1), flat=flat)
     with gp.build(pipeline):
         batch = pipeline.request_batch(gp.BatchRequest({LABELS: gp.ArraySpec(roi=roi)}))
-    whole = grow_boundary(blocks(0, (12, 12, 12)), steps=2, in_xy=in_xy)
+    whole = grow_boundary(blocks(0, (12, 12, 12)), steps=2, in_xy=in_xy or flat)
     np.testing.assert_array_equal(batch[LABELS].data, whole[roi.to_slices()])

@@ -79,19 +79,20 @@ class GrowBoundaryAugmentation(AugmentationKind[spec.GrowBoundary]):
 
     def node(self, *, voxel_size: Sequence[float], flat: bool) -> gp.BatchFilter:
         """A node that asks for the labels that reach in from outside."""
-        return GrowBoundaryNode(self.spec)
+        return GrowBoundaryNode(self.spec, flat=flat)
 
 
 class GrowBoundaryNode(Filter):
     """Grows the boundaries of the labels, as if it saw the whole volume."""
 
-    def __init__(self, grow: spec.GrowBoundary) -> None:
-        self.grow = grow
+    def __init__(self, grow: spec.GrowBoundary, *, flat: bool = False) -> None:
+        """flat: sections of a 2D network, or images, of which no one is another's boundary."""
+        self.steps, self.in_xy = grow.steps, grow.in_xy or flat
 
     def prepare(self, request: gp.BatchRequest) -> gp.BatchRequest:
         """Asks for labels around the region as well, since boundaries reach in from there."""
-        steps = self.grow.steps
-        margin = gp.Coordinate(0 if self.grow.in_xy else steps, steps, steps)
+        steps = self.steps
+        margin = gp.Coordinate(0 if self.in_xy else steps, steps, steps)
         roi = request[LABELS].roi.grow(margin, margin)
         return gp.BatchRequest({LABELS: At(roi), KNOWN: At(roi)})
 
@@ -99,6 +100,6 @@ class GrowBoundaryNode(Filter):
         """Changes labels alone."""
         labels, known = batch[LABELS], batch[KNOWN].data
         grown = gp.Batch()
-        data = grow_boundary(labels.data, steps=self.grow.steps, in_xy=self.grow.in_xy, known=known)
+        data = grow_boundary(labels.data, steps=self.steps, in_xy=self.in_xy, known=known)
         grown[LABELS] = array(data, labels.spec.roi)
         return grown
