@@ -77,7 +77,7 @@ class HeadCountsJob(Job):
     dims: axes of the network, which sees section by section where they are fewer
     """
 
-    version: Version = 1
+    version: Version = 2
     head: ArrayInput
     truth: VolumeInput
     target: Target
@@ -109,7 +109,7 @@ class HeadCountsFunction:
 
     def read(self, block: Block) -> Source:
         """What was predicted, and the truth around."""
-        labels, known = self.volume.read_truth(block.read)
+        labels, known = self.volume.read_truth(block.read, mirrored=True)
         if not self.job.use_mask:
             known = _inside(block.read, self.volume)
         arrays = {name: self.volume.read_array(name, block.read) for name in self.volume.arrays}

@@ -9,12 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
+from lsd.spec import Target
 from lsd.targets.activation import Invertible
+from lsd.targets.sections import compute_for, context_for
+from lsd.targets.target import Known, Values, target_kind
+from lsd.volumes.volume import OpenVolume
 
 Array = NDArray[np.float32]
 
@@ -60,6 +65,22 @@ class LossScore(Score):
 
     def __str__(self) -> str:
         return f"validation loss {self.objective:.4f}"
+
+
+def learned_of(target: Target, volume: OpenVolume, roi: Roi, *, dims: int) -> tuple[Values, Known]:
+    """What a network of `dims` axes learns in a region of a volume, and where it is known: (c, z,
+    y, x), computed as batches are of the labels around, in which neurons go on beyond the border.
+    """
+    margin = context_for(target, volume.voxel_size, dims=dims)
+    around = roi.grow(margin, margin)
+    labels, known = volume.read_truth(around, mirrored=True)
+    arrays = {name: volume.read_array(name, around) for name in target_kind(target).arrays()}
+    both = compute_for(
+        target, labels, dims=dims, known=known, arrays=arrays, voxel_size=volume.voxel_size
+    )
+    inside = (slice(None), *(roi - around.begin).to_slices())
+    values, mask = (np.ascontiguousarray(array[inside]) for array in both)
+    return values, mask
 
 
 def score_losses(

@@ -34,12 +34,11 @@ from lsd.segmentation.kernels.prediction import Prediction
 from lsd.segmentation.mask import read_mask
 from lsd.segmentation.predicted import channels_of, is_decoded
 from lsd.segmentation.sections import decode_volume
-from lsd.spec import Config, Evaluate, Predict, Stage, Target, Train, paths
+from lsd.spec import Config, Evaluate, Predict, Stage, Train, paths
 from lsd.spec.evaluate import Against
 from lsd.targets import target as targets
-from lsd.targets.sections import compute_for
 from lsd.training.data_state import volume_input
-from lsd.training.loss_score import LossScore, score_losses
+from lsd.training.loss_score import LossScore, learned_of, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import (
     LossYardstick,
@@ -207,17 +206,7 @@ class Validator:
         return score_losses(
             losses,
             predicted,
-            {
-                name: compute_for(
-                    head.target,
-                    labels,
-                    dims=dims,
-                    known=known,
-                    arrays=_arrays(head.target, volume, roi),
-                    voxel_size=volume.voxel_size,
-                )
-                for name, head in heads.items()
-            },
+            {name: learned_of(head.target, volume, roi, dims=dims) for name, head in heads.items()},
             labels=labels,
             known=known,
             voxel_size=volume.voxel_size,
@@ -244,6 +233,7 @@ def validation_job(
             dims=config.network.dims,
             segment=config.segment,
             evaluate=config.evaluate,
+            by_loss=by_loss,
         )
         for volume in volumes
     ]
@@ -341,9 +331,3 @@ def _scored_roi(volume: OpenVolume, evaluate: Evaluate, against: Against) -> Roi
             f"train.validate_every=0"
         )
     return volume.part(evaluate.region, volume.truth_roi or volume.roi)
-
-
-def _arrays(target: Target, volume: OpenVolume, roi: Roi) -> dict[str, NDArray[np.generic]]:
-    """Further truth that a target is computed from."""
-    names = targets.target_kind(target).arrays()
-    return {name: volume.read_array(name, roi) for name in names}

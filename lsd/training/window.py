@@ -25,7 +25,14 @@ WORTH = 0.5
 
 
 def window(
-    volume: OpenVolume, roi: Roi, stage: Stage, *, dims: int, segment: Segment, evaluate: Evaluate
+    volume: OpenVolume,
+    roi: Roi,
+    stage: Stage,
+    *,
+    dims: int,
+    segment: Segment,
+    evaluate: Evaluate,
+    by_loss: bool = False,
 ) -> Roi:
     """The smallest part of `roi` that holds all that counts for a stage's score, with the context
     of a segmented block, and of the targets, around it.
@@ -33,10 +40,10 @@ def window(
     It is all of `roi` where it would be more than half of it, so a volume with dense truth is
     validated as a whole.
     dims: axes of the network
+    by_loss: the stage is scored by losses, also where it is decoded
     """
-    counted = _counted(
-        volume, roi, evaluate, by_loss=not is_decoded(segment, stage.heads, dims=dims)
-    )
+    by_loss = by_loss or not is_decoded(segment, stage.heads, dims=dims)
+    counted = _counted(volume, roi, evaluate, by_loss=by_loss)
     if counted is None:
         return roi
     margin = _margin(volume, stage, segment, dims=dims)

@@ -112,6 +112,8 @@ class ScoredRegion(Spec):
 class LossYardstick(Yardstick):
     """Of a stage that is scored by its loss."""
 
+    # 2: targets are those of training near borders, too
+    version: int = VERSION + 1
     score: Literal["loss"] = "loss"
     evaluate: ScoredRegion
 

@@ -135,8 +135,12 @@ class OpenVolume:
     def read_truth(
         self, roi: Roi, *, mirrored: bool = False
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """`read_labels` and `read_known`, each voxel read once; mirrored: labels beyond their
-        array, where nothing is known, are as raw is there, but for folders of images."""
+        """`read_labels` and `read_known`, each voxel read once.
+
+        mirrored: labels beyond their array, or the region of it, where nothing is known, are as in
+                  a mirror, but for folders of images.  So is raw, but for beyond a region, where it
+                  is what lies there; labels there may not be good, or are kept for a test
+        """
         labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
         known = self._known(roi, labels)
         if self.labels is not None and self.spec.names_by_image:
