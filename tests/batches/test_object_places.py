@@ -37,7 +37,10 @@ def folder(tmp_path_factory):
     raw = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
     mask = np.ones(SHAPE, np.uint8)
     mask[:, :, 40:] = 0
-    write_arrays(folder / "full.zarr", raw=raw, labels=labels, fires=fires, mask=mask)
+    # little, around the one object that is large
+    few = np.zeros(SHAPE, np.uint8)
+    few[18:37, :32, 24:48] = 1
+    write_arrays(folder / "full.zarr", raw=raw, labels=labels, fires=fires, mask=mask, few=few)
     return folder
 
 
@@ -146,6 +149,25 @@ def test_enough_is_known_of_every_sample(folder) -> None:
         assert volume.read_known(Roi(begin, OUTPUT)).mean() >= 0.8
 
 
+@pytest.mark.parametrize("negatives", [0, 0.5, 1])
+def test_where_little_is_known_no_draw_fails(folder, monkeypatch, negatives) -> None:
+    """One of a hundred places is known, and one of three objects; it may be tried but once."""
+    monkeypatch.setattr("lsd.batches.sources.object_places.TRIES", 1)
+    volume = _open(folder, labels_mask="few")
+    # as if all objects were known that are in the file
+    boxes = ObjectBoxes.of(_open(folder), AroundObjects(min_size=2))
+    location = _location(volume, min_masked=0.95, negatives=negatives, places=boxes, jitter=0.3)
+    found = location.find_places()
+    draws = _draws(location)
+    for begin in draws:
+        assert volume.read_known(Roi(begin, OUTPUT)).mean() >= 0.95
+    empty = np.mean([not volume.read_labels(Roi(begin, OUTPUT)).any() for begin in draws])
+    # a negative is the emptiest place of many, and none of them need be empty
+    assert negatives / 2 <= empty <= negatives
+    told = _location(volume, min_masked=0.95, negatives=negatives, places=found, jitter=0.3)
+    assert _draws(told) == draws
+
+
 def test_what_another_process_found_changes_no_draw(folder) -> None:
     volume = _open(folder)
     alone = _location(volume, fires="f", negatives=0.5)
@@ -161,10 +183,16 @@ def test_where_nothing_suits_it_is_said(folder) -> None:
         _location(_open(folder), fires="g")
     # half of the one object is known, and of its surroundings
     half = _open(folder, labels_mask="mask", region="141:145, 10:16, 44:52")
-    with pytest.raises(ValueError, match=r"less was known than train.min_masked"):
-        Location(
-            half, output=(4, 6, 8), min_masked=0.5, sampling=AroundObjects(jitter=0)
-        ).find_places()
+    boxes = ObjectBoxes.of(_open(folder), AroundObjects(min_size=2))
+    for negatives, why in (
+        (0.0, "around each of its 3 less is known than train.min_masked asks for; lower it"),
+        (1.0, "nowhere is as much known as train.min_masked asks for; lower it"),
+    ):
+        sampling = AroundObjects(jitter=0, negatives=negatives)
+        with pytest.raises(ValueError, match=why):
+            Location(
+                half, output=(4, 6, 8), min_masked=0.5, sampling=sampling, places=boxes
+            ).find_places()
 
 
 def test_a_volume_without_objects_gives_negatives(folder) -> None:

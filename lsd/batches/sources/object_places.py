@@ -10,8 +10,9 @@ A negative holds no object: it lies anywhere, or around what an earlier network 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.arrays.pairs import count_pairs
+from lsd.batches.sources.places import PlaceIndex
 from lsd.spec import AroundObjects
 from lsd.targets.objects import find_objects
 from lsd.volumes.known_voxels import truth_blocks
@@ -26,18 +28,24 @@ from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
-# draws before it is said that nothing suits, and of places without an object
+# draws before all places that suit are looked up, and of places without an object
 TRIES, EMPTY_TRIES = 200, 50
+# draws around each object where all are looked at
+EACH = 8
 Boxes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectBoxes:
     """Boxes (n, 2, 3), begin and end in voxels of the world: of the objects of a volume, and of
-    what an earlier network took for objects where there is none."""
+    what an earlier network took for objects where there is none.
+
+    known: all places where enough is known, where they are rare and were looked for
+    """
 
     objects: Boxes
     false: Boxes
+    known: PlaceIndex | None = None
 
     @classmethod
     def of(cls, volume: OpenVolume, settings: AroundObjects) -> ObjectBoxes:
@@ -86,6 +94,17 @@ class ObjectPlaces:
             self._negative(rng)
         return self.boxes
 
+    @cached_property
+    def _around_each(self) -> NDArray[np.int64]:
+        """A place around each object around which enough is known, (n, 3)."""
+        log.info(
+            "volume %r: little is known around its objects; looking at all %d of them",
+            self.volume.name,
+            len(self.boxes.objects),
+        )
+        places = (self._around_one(i) for i in range(len(self.boxes.objects)))
+        return np.array([place for place in places if place is not None], np.int64).reshape(-1, 3)
+
     @property
     def _has_positives(self) -> bool:
         """A volume without objects gives negatives, where such are wanted."""
@@ -104,12 +123,15 @@ class ObjectPlaces:
         begin = self._known_near(self.boxes.objects, rng)
         if begin is not None:
             return begin
+        if len(self._around_each):
+            chosen = self._around_each[int(rng.integers(len(self._around_each)))]
+            return Coordinate(chosen.tolist())
         large = f" of {self.settings.min_size} voxels or more" if self.settings.min_size else ""
         why = (
             f"it has none{large}; leave it out, or let train.sampling.negatives be above 0"
             if not len(self.boxes.objects)
-            else f"in {TRIES} of them less was known than train.min_masked asks for; lower it, or "
-            f"take a smaller network.train_shape"
+            else f"around each of its {len(self.boxes.objects)} less is known than "
+            f"train.min_masked asks for; lower it, or take a smaller network.train_shape"
         )
         raise ValueError(
             f"volume {self.volume.name!r}: train.sampling wants samples around objects, and {why}"
@@ -117,20 +139,55 @@ class ObjectPlaces:
 
     def _negative(self, rng: np.random.Generator) -> Coordinate:
         """With no object in it, or, where there is no such place among many, with little of one."""
+        anywhere = (rng.integers(self.low, self.high, endpoint=True) for _ in range(EMPTY_TRIES))
+        if (begin := self._emptiest(anywhere)) is not None:
+            return begin
+        if self.boxes.known is None:
+            self.boxes = replace(self.boxes, known=self._look())
+        known = self.boxes.known
+        assert known is not None
+        drawn = (np.asarray(known.draw(self.volume, rng)) for _ in range(EMPTY_TRIES))
+        begin = self._emptiest(drawn)
+        assert begin is not None, "places that suit do not"
+        return begin
+
+    def _emptiest(self, begins: Iterable[NDArray[np.int64]]) -> Coordinate | None:
+        """The one of those where enough is known that holds least of objects; the first with none
+        ends it."""
         best, least = None, self.output.prod() + 1
-        for _ in range(EMPTY_TRIES):
-            begin = rng.integers(self.low, self.high, endpoint=True)
+        for begin in begins:
             labelled, known = self._counts(begin)
             if known >= self.needed and labelled < least:
                 best, least = begin, labelled
             if least == 0:
                 break
-        if best is None:
+        return None if best is None else Coordinate(best.tolist())
+
+    def _look(self) -> PlaceIndex:
+        """All places where enough is known."""
+        log.info("volume %r: little of it is known; looking for where it is", self.volume.name)
+        places = PlaceIndex.of(
+            self.volume,
+            output=Coordinate(self.output.tolist()),
+            needed=self.needed,
+            low=Coordinate(self.low.tolist()),
+            high=Coordinate(self.high.tolist()),
+            labelled=False,
+        )
+        if not places.count:
             raise ValueError(
-                f"volume {self.volume.name!r}: in {EMPTY_TRIES} places less was known than "
-                f"train.min_masked asks for; lower it, or set train.sampling.negatives=0"
+                f"volume {self.volume.name!r}: nowhere is as much known as train.min_masked asks "
+                f"for; lower it, take a smaller network.train_shape, or set the volume's region= "
+                f"to where its truth is"
             )
-        return Coordinate(best.tolist())
+        return places
+
+    def _around_one(self, number: int) -> NDArray[np.int64] | None:
+        """Around an object, where enough is known; the same each time.  None: not in a few
+        draws."""
+        rng = np.random.default_rng(number)
+        begins = (self._around(self.boxes.objects[number], rng) for _ in range(EACH))
+        return next((begin for begin in begins if self._counts(begin)[1] >= self.needed), None)
 
     def _known_near(self, boxes: Boxes, rng: np.random.Generator) -> Coordinate | None:
         """Around one of the boxes, each as likely, where enough is known; None: there is none."""

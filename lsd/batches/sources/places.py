@@ -126,6 +126,7 @@ class PlaceIndex:
 
     parts: by their place in the grid, a box of begins and how many of it suit; no others do
     whole: all of the volume was looked at
+    labelled: only those suit that hold a voxel with a label
     """
 
     output: Coordinate
@@ -133,6 +134,7 @@ class PlaceIndex:
     low: Coordinate
     high: Coordinate
     truth: Truth
+    labelled: bool = True
     parts: dict[tuple[int, ...], tuple[Roi, int]] = field(default_factory=dict)
     memory: Memory = field(default_factory=lambda: Memory(BITS))
 
@@ -163,10 +165,11 @@ class PlaceIndex:
         needed: int,
         low: Coordinate,
         high: Coordinate,
+        labelled: bool = True,
         limit: int = LIMIT,
     ) -> PlaceIndex:
         """Looks for them; begins from low to high, both included."""
-        places = cls(output, needed, low, high, look(volume, limit=limit))
+        places = cls(output, needed, low, high, look(volume, limit=limit), labelled)
         for index in sorted(places._candidates()):
             begins = places._trimmed(index, volume.roi)
             if begins.empty:
@@ -244,10 +247,10 @@ class PlaceIndex:
         return Roi(begins.begin, begins.shape + self.output - 1)
 
     def _candidates(self) -> set[tuple[int, ...]]:
-        """Parts some outputs of which hold a voxel of a box that has labels."""
+        """Parts some outputs of which hold a voxel of a box of what they are to hold."""
         indices: set[tuple[int, ...]] = set()
         side, low, high = (np.asarray(value) for value in (self._side, self.low, self.high))
-        for begin, end in self.truth.labelled:
+        for begin, end in self.truth.labelled if self.labelled else self.truth.boxes:
             first = np.clip(begin - np.asarray(self.output) + 1, low, high)
             last = np.clip(end - 1, low, high)
             indices.update(
@@ -272,8 +275,7 @@ class PlaceIndex:
 
         def find() -> NDArray[Any]:
             labels, known = volume.read_truth(self._seen(begins))
-            return np.packbits(
-                suitable(known, known & (labels > 0), self.output, self.needed), axis=-1
-            )
+            wanted = known & (labels > 0) if self.labelled else known
+            return np.packbits(suitable(known, wanted, self.output, self.needed), axis=-1)
 
         return self.memory.get(index, find)
