@@ -37,6 +37,7 @@ from lsd.spec.paths import evaluation_file, segmentation, sites_file
 from lsd.system.atomic import replacing
 from lsd.system.commands import typed
 from lsd.volumes.find import expand
+from lsd.volumes.metadata_values import plain
 
 log = logging.getLogger(__name__)
 
@@ -330,7 +331,8 @@ def _write(config: Config, evaluation: Evaluation) -> str:
         part: [volume.model_dump(mode="json") for volume in getattr(config.dataset, part)]
         for part in PARTS
     }
-    content = {**evaluation.as_dict(), **options}
+    # a metric of one's own may give numbers of numpy
+    content = plain({**evaluation.as_dict(), **options})
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")
         kept = keep_earlier(path, content)

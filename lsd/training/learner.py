@@ -26,7 +26,7 @@ from lsd.system.versions import versions
 from lsd.training.average import Average, averaged
 from lsd.training.data_state import States
 from lsd.training.devices.ranks import ALONE, Ranks
-from lsd.training.optimiser import optimizer, scheduler, trained
+from lsd.training.optimiser import optimizer, restore_scheduler, scheduler, trained
 
 
 @dataclass
@@ -163,7 +163,7 @@ class Learner:
             self.average.load(state["ema"])
             self.average_of_losses.load(state.get("ema_of_losses", {}))
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
+        restore_scheduler(self.scheduler, state["scheduler"], self.config.train)
         self.scaler.load_state_dict(state["scaler"])
         self.iteration = state["iteration"]
 

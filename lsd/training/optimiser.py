@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 import torch
@@ -50,6 +50,16 @@ def trained(parameters: Iterable[torch.nn.Parameter]) -> list[torch.nn.Parameter
 def scheduler(optimizer: torch.optim.Optimizer, train: Train) -> LambdaLR:
     """Sets the learning rate of each step to train.learning_rate times `factor`."""
     return LambdaLR(optimizer, lambda iteration: factor(iteration, train))
+
+
+def restore_scheduler(restored: LambdaLR, state: Mapping[str, Any], train: Train) -> None:
+    """Goes on from a state; the next step has the rate that train gives it, also where that has
+    another number of iterations than the state was made with."""
+    restored.load_state_dict(dict(state))
+    rates = [base * factor(restored.last_epoch, train) for base in restored.base_lrs]
+    for group, rate in zip(restored.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    restored._last_lr = rates
 
 
 def factor(iteration: int, train: Train) -> float:

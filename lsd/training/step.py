@@ -21,6 +21,10 @@ from lsd.training.devices.whole import whole_losses
 from lsd.training.faults import check_finite, not_finite_error
 from lsd.training.learner import Learner
 
+# of gradients in fp16, which begins at 2^16 and is halved at each that overflows: below it, what is
+# not finite is not for the scale
+LOWEST_SCALE = 2.0**-16
+
 
 @dataclass(frozen=True)
 class Update:
@@ -140,6 +144,12 @@ def _apply(learner: Learner) -> None:
     scale = learner.scaler.get_scale()
     learner.scaler.step(learner.optimizer)
     learner.scaler.update()
+    if learner.scaler.is_enabled() and learner.scaler.get_scale() < LOWEST_SCALE:
+        raise not_finite_error(
+            "the gradient is not finite at any scale, last",
+            iteration=learner.iteration,
+            checkpoint=files.newest_file(learner.checkpoints),
+        )
     if learner.scaler.get_scale() >= scale:
         learner.scheduler.step()
     learner.update_averages()

@@ -50,6 +50,7 @@ from lsd.volumes.images.checks import check_use
 from lsd.volumes.inputs import box_of
 from lsd.volumes.intensity import signed
 from lsd.volumes.label_checks import check_labels
+from lsd.volumes.metadata_values import plain
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -73,7 +74,8 @@ class Validation:
     @property
     def score(self) -> float:
         """The number that validations are compared by: lower is better."""
-        return self.scores.objective
+        # a metric of one's own may give numbers of numpy
+        return float(self.scores.objective)
 
     def __str__(self) -> str:
         threshold = "" if self.threshold is None else f" at threshold {self.threshold:g}"
@@ -85,7 +87,8 @@ class Validation:
         if self.threshold is not None:
             record["threshold"] = self.threshold
         # a metric of one's own may use these names for something else
-        return record | self.scores.as_dict() | record
+        both: dict[str, Any] = plain(record | self.scores.as_dict() | record)
+        return both
 
     def curves(self) -> dict[str, float]:
         """For tensorboard."""

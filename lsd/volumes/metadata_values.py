@@ -49,14 +49,16 @@ def shown(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Numbers and words without the names of their types, which numpy prints; lists for tuples and
-    arrays."""
+    """Numbers and words without the names of their types, which numpy prints, as JSON and
+    checkpoints have them; lists for tuples and arrays, within mappings, too."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 

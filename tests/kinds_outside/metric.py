@@ -34,10 +34,11 @@ class ImpurityScore(Score):
 
     @property
     def objective(self):
-        return (self.merged + self.split * self.cut) / self.voxels
+        # numbers of numpy, as code often has them
+        return np.float64((self.merged + self.split * self.cut) / self.voxels)
 
     def as_dict(self):
-        return {"merged": self.merged, "cut": self.cut, "impurity": self.objective}
+        return {"merged": np.int64(self.merged), "cut": self.cut, "impurity": self.objective}
 
     def pool(self, others):
         every = (self, *others)

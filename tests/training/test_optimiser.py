@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lsd.spec import Schedule, Train
-from lsd.training.optimiser import factor, optimizer, scheduler
+from lsd.training.optimiser import factor, optimizer, restore_scheduler, scheduler
 
 
 def _train(**schedule):
@@ -61,3 +61,24 @@ def test_scheduler_follows_factor() -> None:
         assert adam.param_groups[0]["lr"] == pytest.approx(0.1 * factor(iteration, train))
         adam.step()
         steps.step()
+
+
+def test_a_restored_scheduler_follows_the_iterations_of_now() -> None:
+    """A run of 100 iterations ended at rate 0, and goes on to 200, which is half way."""
+    short, long = _train(kind="cosine"), _train(kind="cosine").derive(iterations=200)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    first = optimizer([weight], short)
+    ended = scheduler(first, short)
+    for _ in range(100):
+        first.step()
+        ended.step()
+    assert first.param_groups[0]["lr"] == 0
+    second = optimizer([weight], long)
+    second.load_state_dict(first.state_dict())
+    restored = scheduler(second, long)
+    restore_scheduler(restored, ended.state_dict(), long)
+    assert second.param_groups[0]["lr"] == pytest.approx(0.05)
+    assert restored.get_last_lr() == [pytest.approx(0.05)]
+    second.step()
+    restored.step()
+    assert second.param_groups[0]["lr"] == pytest.approx(0.1 * factor(101, long))

@@ -13,9 +13,10 @@ from tiny_run import AFFS, NETWORKS, config
 from lsd.batches.pipeline import Batch
 from lsd.network.cascade import Cascade
 from lsd.spec import Head, Loss, Schedule, Stage, Variant
+from lsd.training.faults import NotFiniteError
 from lsd.training.learner import Learner
 from lsd.training.resume import begin
-from lsd.training.step import step
+from lsd.training.step import LOWEST_SCALE, step
 
 NEAR = Head(target=AFFS.target)
 FAR = Head(target=AFFS.target, loss=Loss(kind="bce", weight=0.3))
@@ -250,3 +251,17 @@ def test_a_step_that_overflows_is_left_out(tmp_path) -> None:
     assert all(
         torch.equal(weight, before[name]) for name, weight in learner.cascade.named_parameters()
     )
+
+
+def test_gradients_that_are_finite_at_no_scale_stop_training(tmp_path) -> None:
+    """In fp16, where a step that overflows is left out: not all of them."""
+    learner = _learner(tmp_path, "run", precision="fp16", iterations=9)
+    learner.scaler.load_state_dict({**learner.scaler.state_dict(), "scale": 2 * LOWEST_SCALE})
+    weight = next(weight for weight in learner.cascade.parameters() if weight.requires_grad)
+    weight.register_hook(lambda gradient: gradient * math.nan)
+    before = weight.detach().clone()
+    batches = iter(noise(2))
+    step(learner, batches)
+    with pytest.raises(NotFiniteError, match="finite at any scale, last in iteration 1; training"):
+        step(learner, batches)
+    assert torch.equal(weight, before)
