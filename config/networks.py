@@ -1,4 +1,5 @@
-"""NETWORKS: trunks and the sizes they are trained with.  The first three are the paper's."""
+"""NETWORKS: trunks and the sizes they are trained with.  `iso` and `aniso` are the paper's; `iso2d`
+is the same U-Net in 2D."""
 
 from lsd.spec import Network, ResidualUNet, UNet
 

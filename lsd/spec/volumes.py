@@ -92,8 +92,8 @@ class Volume(Spec):
                 uint8, otherwise an error
     invalid:    what to do with NaN and inf in raw: refuse, or set to the low end and mask out
     sharpen:    what is done to raw as it is read; None: nothing
-    unknown:    the label that means "not annotated" (see specs of the field: 0 inside the mask is
-                background)
+    unknown:    the label that means "not annotated": its voxels are neither trained nor scored.
+                None: no label does, so label 0 is background wherever labels_mask does not hide it
     fit:        what to do where raw and labels differ in extent: refuse, or use the intersection
     weight:     how often this volume is drawn in training, relative to the others
     revision:   names the state of the data.  Without one, what was made from an array is made anew
