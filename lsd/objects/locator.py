@@ -22,12 +22,12 @@ Progress = Callable[[str], object]
 
 def located_by(config: Config, *, progress: Progress = log.info) -> list[Path]:
     """Predicts, segments and lists the objects of predict.volumes by the run that seeds.locator
-    names, as far as that is not done; returns the tables.  Without a locator there is nothing to
-    do.
+    names, as far as that is not done; returns the tables.  Without a locator, or where
+    seeds.located names tables instead, there is nothing to do.
 
     Raises ValueError where there is no such run, or it does not know how to locate.
     """
-    if config.seeds.locator is None:
+    if not config.seeds.asks_locator:
         return []
     config = expand(config)
     locator = locator_of(config)
@@ -82,7 +82,7 @@ def table_path(config: Config, volume: str) -> Path:
     settings = config.seeds
     if settings.located is not None:
         return expanded(settings.located.replace("{volume}", volume))
-    return located(config if settings.locator is None else locator_of(config), volume)
+    return located(locator_of(config) if settings.asks_locator else config, volume)
 
 
 def _warn_of_other_data(config: Config, locator: Config) -> None:

@@ -90,7 +90,7 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     if volume.image_sizes is not None:
         raise ValueError(f"volume {name!r} is of images; objects at points are those of volumes")
     path, region = table_path(config, name), region_of(volume, wanted)
-    table = _table(path, name, region)
+    table = _table(path, name, region, config.seeds)
     seeds = Seeds.of(
         table, voxel_size=volume.voxel_size, remainder=volume.raw.remainder, region=region
     )
@@ -120,12 +120,16 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     return Task(volume, job, seeds)
 
 
-def _table(path: Path, name: str, region: Roi) -> Located:
+def _table(path: Path, name: str, region: Roi, settings: Settings) -> Located:
     if not path.is_file():
+        way_out = (
+            "or say seeds.located=none, so that the run of seeds.locator is asked"
+            if settings.located is not None and settings.locator is not None
+            else "name one in seeds.located, or the run that locates in seeds.locator"
+        )
         raise ValueError(
             f"there is no table of located objects of volume {name!r} at {path}; make it with "
-            f"{typed('locate')}, name one in seeds.located, or the run that locates in "
-            f"seeds.locator"
+            f"{typed('locate')}, {way_out}"
         )
     table = read_located(path)
     if len(table) and table.dims != region.dims:

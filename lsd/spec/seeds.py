@@ -20,7 +20,8 @@ class Seeds(Spec):
               scale: what it does not have of these volumes is predicted, segmented and located
               first.  None: that was done before
     located:  table of the points, CSV or Parquet, as `lsd locate` writes it; {volume} in it stands
-              for the name of a volume.  None: the one of the locator, or of this run
+              for the name of a volume.  Where it is named, the locator is not asked.  None: the
+              table of the locator, or of this run
     window:   voxels of a window, z y x; None: what leaves the network in training
     room:     voxels around the box of a located object that its window has about, where `window` is
               not reached; None: windows are all as large as `window`
@@ -59,6 +60,11 @@ class Seeds(Spec):
     piece: Annotated[Shape, PerAxis] | None = None
     levels: Annotated[Positive, NoEffect("they are made from level 0, by a step of their own")] = 1
     workers: Annotated[Workers, NoEffect("who does the blocks changes no value")] = Workers()
+
+    @property
+    def asks_locator(self) -> bool:
+        """Whether the table is what the locator leaves, and not one that is named."""
+        return self.locator is not None and self.located is None
 
 
 __all__ = ["Seeds"]

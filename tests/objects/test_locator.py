@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from seeded_run import SIZE, balls, is_renaming, make_run, read, save, table_of
+from seeded_run import OFFSET, SIZE, balls, is_renaming, make_run, read, save, table_of
 
 from lsd.cli.commands.objects import COMMAND
 from lsd.objects.locator import located_by
@@ -47,6 +47,36 @@ def test_the_run_that_locates_is_asked_first(config, tmp_path, capsys, caplog) -
     assert "run 'coarse' locates" in said
     assert f"em: {COUNT} points in" in said
     assert "to the run that locates" not in caplog.text
+
+
+@pytest.mark.parametrize("locator", ["coarse", "gone"])
+def test_tables_that_are_named_take_the_place_of_the_run(config, tmp_path, capsys, locator) -> None:
+    """The run is not asked, nor need it be there."""
+    run = str(tmp_path / "runs" / locator)
+    named = config.derive(seeds={"located": str(tmp_path / "{volume}.csv"), "locator": run})
+    before = sorted((tmp_path / "runs" / "coarse").rglob("*"))
+    file = tmp_path / "fine.json"
+    file.write_text(named.model_dump_json())
+    for words in (["--dry-run"], []):
+        with pytest.raises(SystemExit) as end:
+            COMMAND.main(["-c", str(file), *words])
+        assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert "locates" not in said
+    assert "em: 1 point in" in said
+    # that of the table: of the run there would be all
+    own = read_located(tmp_path / "em.csv")
+    place = tuple((own.point[0] // SIZE).astype(int) - OFFSET)
+    assert np.array_equal(read(paths.objects(named, "em")) > 0, LABELS[place] == LABELS)
+    assert sorted((tmp_path / "runs" / "coarse").rglob("*")) == before
+
+
+def test_a_table_that_is_named_and_not_there_is_not_located(config) -> None:
+    named = config.derive(seeds={"located": "no/{volume}.csv"})
+    assert located_by(named) == []
+    words = r"no table .*'em' at no/em.csv; make it with .*, or say seeds.located=none"
+    with pytest.raises(ValueError, match=words):
+        segment_at_seeds(named)
 
 
 def test_a_block_does_not_take_the_place_of_the_whole(config, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Segment objects at located points: from raw to one volume of instances.
 
-Where seeds.locator names a run, its network locates the objects first."""
+Where seeds.locator names a run, its network locates the objects first, unless seeds.located names
+tables of them."""
 
 from __future__ import annotations
 

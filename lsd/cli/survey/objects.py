@@ -22,14 +22,14 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     """Of each volume its points, the blocks that have any, which steps are done, and what would
     become of what was done otherwise."""
     config = expand(config)
-    if config.seeds.locator is not None:
-        run, folder = Path(config.seeds.locator).name, run_folder(locator_of(config))
+    if config.seeds.asks_locator:
+        run, folder = Path(str(config.seeds.locator)).name, run_folder(locator_of(config))
         yield f"run {run!r} locates; what is not done in {folder} is done first"
     wanted = wanted_of(config)
     yield f"{wanted.checkpoint} sees windows; decoder {config.segment.decoder.kind}"
     for name in config.dataset.named(config.predict.volumes):
         table = table_path(config, name)
-        if config.seeds.locator is not None and not table.is_file():
+        if config.seeds.asks_locator and not table.is_file():
             yield f"{name}: there is no {table} yet"
             continue
         yield from _volume(config, task_of(config, name, wanted))
