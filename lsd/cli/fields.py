@@ -7,6 +7,7 @@ Meanings are the lines "name: meaning" of the docstrings of specs.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ _LONGEST = 40
 
 @dataclass(frozen=True)
 class Field:
-    """name: as it is written in a config; default: as text, "" where a section follows or none is;
-    meaning: sentences, in one line"""
+    """name: as it is written in a config; default: as text, of a kind its name, "" where a section
+    says it or none is; meaning: sentences, in one line"""
 
     name: str
     default: str
@@ -126,7 +127,8 @@ def _held(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
 
 
 def _default(info: FieldInfo) -> str:
-    if info.is_required() or isinstance(info.default, BaseModel):
+    is_section = isinstance(info.default, BaseModel) and not isinstance(info.default, Kind)
+    if info.is_required() or is_section:
         return ""
     text = _shown(info.default)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
@@ -134,6 +136,9 @@ def _default(info: FieldInfo) -> str:
 
 def _shown(value: Any) -> str:
     """As it is written on a command line."""
+    if isinstance(value, Kind):
+        fields = value.model_dump(mode="json", exclude_defaults=True)
+        return value.to_name() or json.dumps({"kind": value.kind, **fields})
     if isinstance(value, tuple):
         items = (repr(item) if isinstance(item, str) else _shown(item) for item in value)
         return f"({', '.join(items)}{',' if len(value) == 1 else ''})"

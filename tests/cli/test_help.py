@@ -14,7 +14,7 @@ from lsd import cli, spec
 from lsd.cli import program
 from lsd.cli.fields import meanings, sections
 from lsd.cli.help import listed
-from lsd.spec import AroundObjects, Config
+from lsd.spec import AroundObjects, Config, Decoder, Scoring
 from lsd.spec.mistakes import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +136,44 @@ def test_defaults_are_what_a_command_line_reads() -> None:
                     node = getattr(node, part)
                 assert getattr(node, field.name) == default, (key, field.name)
     assert cli.load(CONFIG) == config
+
+
+def test_fields_that_hold_a_kind_show_which(capsys) -> None:
+    """By the name that the command line takes, where one is meant without."""
+    shown = {
+        "segment": ("decoder=watershed", "scoring=mean"),
+        "evaluate": ("metric=voi",),
+        "train": ("mode=plain",),
+        "variant": ("weighting=fixed", "loss=mse", "kernel=box"),
+    }
+    for section, lines in shown.items():
+        text = said(capsys, "train", "--help", section)
+        for line in lines:
+            assert re.search(rf"^  {line}( |$)", text, re.MULTILINE), line
+    # one that has to be given, and sections, whose own fields have the defaults
+    [target] = [field for field in _fields_of(spec.Head) if field.name == "target"]
+    assert (target.default, target.required) == ("", True)
+    [fragments] = [field for field in _fields_of(spec.Segment) if field.name == "fragments"]
+    assert fragments.default == ""
+
+
+def _fields_of(one):
+    return next(section.fields for section in sections() if section.spec is one)
+
+
+def test_a_default_that_takes_more_than_a_name_is_shown_with_its_fields() -> None:
+    class Held(spec.Spec):
+        """Two.
+
+        scoring: of edges; decoder: of them
+        """
+
+        scoring: Scoring = spec.Quantile(quantile=75)
+        decoder: Decoder = spec.Doubting(head="shapes")
+
+    own = {field.name: field.default for field in sections(Held)[0].fields}
+    assert own["scoring"] == "hist_quant_75"
+    assert json.loads(own["decoder"]) == {"kind": "doubting", "head": "shapes"}
 
 
 def test_print_config_is_read_by_c(capsys, tmp_path, monkeypatch) -> None:
