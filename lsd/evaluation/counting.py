@@ -230,6 +230,23 @@ def pieces_of(
     return pieces.astype(np.uint64), labels
 
 
+def labels_of_pieces(config: Config, name: str, roi: Roi) -> NDArray[np.uint64] | None:
+    """The labels in the file of the pieces of a volume's truth in `roi` (voxels), by the numbers
+    that pieces have in tables of overlaps; None where objects are labels anyway."""
+    settings = config.evaluate
+    if not settings.connected:
+        return None
+    volume = open_volume(config.dataset.volumes()[name], name=name, data_root=data_root(config))
+    truth, known = volume.read_truth(roi)
+    _, labels = pieces_of(
+        truth,
+        known=where_scored(volume, roi, known, use_mask=settings.use_mask),
+        ignore=settings.left_out,
+        by_image=volume.image_sizes is not None,
+    )
+    return labels
+
+
 def no_objects(settings: Evaluate) -> frozenset[int]:
     """Labels of the truth that are no objects: those that are left out or not compared, and the
     background of a metric that has one."""

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lsd.arrays.contingency import Contingency
 from lsd.blockwise.on_disk.written import is_written
 from lsd.blockwise.running.checked import check_workers
 from lsd.evaluation.along_skeletons.apart import tell_skeletons_apart
 from lsd.evaluation.along_skeletons.nodes import nodes_of_volume
 from lsd.evaluation.along_skeletons.traced import skeleton_scoring
 from lsd.evaluation.apart import tell_apart
+from lsd.evaluation.counting import labels_of_pieces
 from lsd.evaluation.earlier import keep_earlier
 from lsd.evaluation.error_sites.over_blocks import sites_of_volume
-from lsd.evaluation.error_sites.sites import Site, write_csv
+from lsd.evaluation.error_sites.sites import write_csv
 from lsd.evaluation.evidence import Evidence, has, open_evidence
 from lsd.evaluation.heads import check_heads, count_heads
 from lsd.evaluation.metric import check_joined, scoring
@@ -252,6 +252,13 @@ def _scores(
         scored = sweep.get(threshold) if threshold is not None else None
         scored = scored or score(evidence.at(threshold))
     table = evidence.table(threshold)
+    if table is None:
+        return VolumeScores(part, evidence.roi, scored, fragments, sweep)
+    labels = labels_of_pieces(config, name, evidence.roi)
+    segmented = evidence.results.at(threshold)
+    sites = sites_of_volume(
+        config, name, table, segmented=segmented, roi=evidence.roi, labels=labels
+    )
     return VolumeScores(
         part,
         evidence.roi,
@@ -259,16 +266,9 @@ def _scores(
         fragments,
         sweep,
         table=table,
-        sites=() if table is None else _sites(config, name, evidence, threshold, table),
+        sites=tuple(sites),
+        labels=labels,
     )
-
-
-def _sites(
-    config: Config, name: str, evidence: Evidence, threshold: float | None, table: Contingency
-) -> tuple[Site, ...]:
-    """The worst splits and merges of a volume."""
-    segmented = evidence.results.at(threshold)
-    return tuple(sites_of_volume(config, name, table, segmented=segmented, roi=evidence.roi))
 
 
 def _where_written(

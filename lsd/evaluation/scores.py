@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from funlib.geometry import Roi
+from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.along_skeletons.apart import SkeletonsApart
@@ -33,6 +35,8 @@ class VolumeScores:
     sweep:     at every threshold of the config; empty where the decoder has none
     table:     of the segments that are scored and the truth; None where there is no score
     sites:     the worst splits and merges, worst first (`evaluate.sites`)
+    labels:    in the file, of pieces of the truth, by the numbers that these have in the table
+               (`evaluate.connected`); None: its objects are labels
     """
 
     part: str
@@ -42,6 +46,7 @@ class VolumeScores:
     sweep: Sweep = field(default_factory=dict)
     table: Contingency | None = field(default=None, repr=False)
     sites: tuple[Site, ...] = field(default=(), repr=False)
+    labels: NDArray[np.uint64] | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

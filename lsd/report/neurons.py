@@ -30,7 +30,9 @@ _COLUMNS = {"object": "truth"}
 class Neuron:
     """An object of the truth.
 
-    object:    its id; voxels: that are scored
+    object:    its id, of a piece of the truth its number; voxels: that are scored
+    label:     in the file, of a piece that of the whole; None: of a piece in a table of before,
+               which did not say
     segments:  that have voxels of it, without segment 0
     largest:   the segment that has most of them, 0 where none has any
     share:     of its voxels that are in that segment
@@ -41,6 +43,7 @@ class Neuron:
     """
 
     object: int
+    label: int | None
     voxels: int
     segments: int
     largest: int
@@ -61,10 +64,13 @@ class Neuron:
         return self.precision > 0.5
 
 
-def neurons(table: Contingency, settings: Evaluate) -> list[Neuron]:
+def neurons(
+    table: Contingency, settings: Evaluate, labels: NDArray[np.uint64] | None = None
+) -> list[Neuron]:
     """A row for each object of a table, what costs most first.
 
     settings: which objects are left out, and what segment 0 is; bits add up to the VOI of the table
+    labels:   of pieces of the truth, by their numbers; None: objects are labels
     """
     counted = _counted(table, settings)
     objects, of_object = np.unique(counted.objects, return_inverse=True)
@@ -84,10 +90,11 @@ def neurons(table: Contingency, settings: Evaluate) -> list[Neuron]:
     for place, row in enumerate(largest.tolist()):
         found = bool(is_segment[row])
         shared, area = int(counted.voxels[row]) * found, int(areas[of_segment[row]])
-        size = int(sizes[place])
+        size, own = int(sizes[place]), int(objects[place])
         rows.append(
             Neuron(
-                object=int(objects[place]),
+                object=own,
+                label=own if labels is None else int(labels[own]),
                 voxels=size,
                 segments=int(number[place]),
                 largest=int(counted.segments[row]),
@@ -103,30 +110,33 @@ def neurons(table: Contingency, settings: Evaluate) -> list[Neuron]:
 
 def write_neurons(config: Config, evaluation: Evaluation) -> Path | None:
     """Writes evaluation_neurons.csv; None where nothing was scored."""
-    tables = {
-        name: volume.table
+    rows = {
+        name: neurons(volume.table, config.evaluate, volume.labels)
         for name, volume in evaluation.volumes.items()
         if volume.table is not None
     }
-    if not tables:
+    if not rows:
         return None
     path = neurons_file(config)
     with replacing(path) as staged, staged.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         names = [each.name for each in fields(Neuron)]
         writer.writerow(["volume", *(_COLUMNS.get(name, name) for name in names)])
-        for volume, table in tables.items():
-            for row in neurons(table, config.evaluate):
+        for volume, own in rows.items():
+            for row in own:
                 writer.writerow([volume, *(getattr(row, name) for name in names)])
     return path
 
 
 def read_neurons(config: Config) -> Mapping[str, list[Neuron]]:
-    """The rows of each volume, as `write_neurons` wrote them; none where there is no such file."""
+    """The rows of each volume, as `write_neurons` wrote them; none where there is no such file.
+
+    config: that the run was evaluated with
+    """
     path, found = neurons_file(config), dict[str, list[Neuron]]()
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
-            for volume, row in _rows(csv.DictReader(file)):
+            for volume, row in _rows(csv.DictReader(file), in_pieces=config.evaluate.connected):
                 found.setdefault(volume, []).append(row)
     return found
 
@@ -137,11 +147,18 @@ def neurons_file(config: Config) -> Path:
     return scores.with_name(f"{scores.stem}_neurons.csv")
 
 
-def _rows(lines: csv.DictReader[str]) -> Iterator[tuple[str, Neuron]]:
-    types = {each.name: int if each.type == "int" else float for each in fields(Neuron)}
+def _rows(lines: csv.DictReader[str], *, in_pieces: bool) -> Iterator[tuple[str, Neuron]]:
+    """in_pieces: objects are pieces of labels; tables of before did not say of which."""
+    types = {
+        each.name: int if each.type == "int" else float
+        for each in fields(Neuron)
+        if each.name != "label"
+    }
     for line in lines:
         values = {name: kind(line[_COLUMNS.get(name, name)]) for name, kind in types.items()}
-        yield line["volume"], Neuron(**values)  # type: ignore[arg-type]
+        label = line.get("label", None if in_pieces else line["truth"])
+        own = None if label is None else int(label)
+        yield line["volume"], Neuron(**values, label=own)  # type: ignore[arg-type]
 
 
 def _counted(table: Contingency, settings: Evaluate) -> Contingency:

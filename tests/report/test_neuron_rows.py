@@ -79,7 +79,7 @@ def test_a_case_by_hand() -> None:
     )
     split = (2 * 1 + 1 * 2 + 1 * 2) / 6  # log2 of 4/2, 4/1 and 4/1
     assert first == Neuron(
-        object=1, voxels=4, segments=2, largest=5, share=0.5, precision=1.0, iou=0.5,
+        object=1, label=1, voxels=4, segments=2, largest=5, share=0.5, precision=1.0, iou=0.5,
         split=pytest.approx(split), merge=pytest.approx(np.log2(3) / 6),
     )  # fmt: skip
     assert (second.largest, second.share, second.precision) == (6, 1.0, pytest.approx(2 / 3))
@@ -94,3 +94,17 @@ def test_of_the_score_of_cremi_rows_are_of_all_that_is_compared() -> None:
     assert {row.object for row in rows} == {0, 1, 2}
     assert sum(row.split for row in rows) == pytest.approx(score.voi_split)
     assert sum(row.merge for row in rows) == pytest.approx(score.voi_merge)
+
+
+def test_pieces_have_the_labels_that_they_are_of() -> None:
+    """Ids that no double and no signed integer holds."""
+    labels = np.array([0, 2**64 - 1, 2**64 - 2, 2**64 - 1], np.uint64)
+    pieces = np.array([1, 1, 2, 3, 3, 3])
+    table = Contingency.of(np.array([5, 5, 6, 6, 6, 7]), pieces)
+    rows = neurons(table, Evaluate(connected=True), labels)
+    assert {(row.object, row.label) for row in rows} == {
+        (1, 2**64 - 1),
+        (2, 2**64 - 2),
+        (3, 2**64 - 1),
+    }
+    assert all(row.label == row.object for row in neurons(table, Evaluate()))

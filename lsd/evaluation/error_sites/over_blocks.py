@@ -26,7 +26,6 @@ from lsd.evaluation.counting import (
     no_objects,
     no_objects_in_tables,
     objects_of,
-    pieces_of,
     read_of_truth,
 )
 from lsd.evaluation.error_sites.placing import counted, placed
@@ -57,12 +56,19 @@ Rows = NDArray[np.void]
 
 
 def sites_of_volume(
-    config: Config, name: str, table: Contingency, *, segmented: Segmented, roi: Roi
+    config: Config,
+    name: str,
+    table: Contingency,
+    *,
+    segmented: Segmented,
+    roi: Roi,
+    labels: NDArray[np.uint64] | None = None,
 ) -> list[Site]:
     """The worst splits and merges of a segmentation of a volume, worst first: as many of each as
     evaluate.sites says, as `error_sites` finds them in arrays.
 
     table: what it shares with the truth in `roi` (voxels)
+    labels: of pieces of the truth, which sites are then named by (`labels_of_pieces`)
 
     The table of overlaps says which they are; the volume is looked at twice for where they are,
     the second time only around them.  What was found of blocks stands in
@@ -84,9 +90,11 @@ def sites_of_volume(
         offset=lengths((0,) * roi.dims, volume.voxel_size, volume.raw.remainder),
         scored=scored_rows(table, ignore=ignore, background=background),
     )
-    if settings.connected:
-        found = _by_labels(found, volume, roi, settings)
-    return found
+    if labels is None:
+        return found
+    return [
+        replace(site, truth=tuple(int(labels[piece]) for piece in site.truth)) for site in found
+    ]
 
 
 class SitesJob(Job):
@@ -255,22 +263,6 @@ class _Look:
 def _background(settings: Evaluate) -> Background:
     """What segment 0 is: to metrics that have a background nothing that holds or cuts objects."""
     return "ignore" if settings.metric.has_background else settings.background
-
-
-def _by_labels(
-    sites: Sequence[Site], volume: OpenVolume, roi: Roi, settings: Evaluate
-) -> list[Site]:
-    """Sites of pieces of the truth, with the labels that these are of."""
-    truth, known = volume.read_truth(roi)
-    _, labels = pieces_of(
-        truth,
-        known=where_scored(volume, roi, known, use_mask=settings.use_mask),
-        ignore=settings.left_out,
-        by_image=volume.image_sizes is not None,
-    )
-    return [
-        replace(site, truth=tuple(int(labels[piece]) for piece in site.truth)) for site in sites
-    ]
 
 
 def _overlap(aim: Aim, roi: Roi) -> bool:

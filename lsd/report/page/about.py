@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from lsd.report.page.document import folded, paragraph
-from lsd.report.page.neurons import COLUMNS
+from lsd.report.page.neurons import columns
 from lsd.report.page.scores import headings, rows_of
 from lsd.report.page.tables import Content, definitions, table
 from lsd.report.recorded import Recorded
@@ -90,7 +90,8 @@ def how_defined(recorded: Recorded) -> str:
     if recorded.evaluation and not recorded.is_outdated:
         body += definitions({"threshold": f"Picked on {recorded.evaluation.get('chosen_on', '')}."})
     if recorded.neurons:
-        body += "<h3>A row for each neuron</h3>" + definitions(COLUMNS)
+        rows = columns(in_pieces=recorded.config.evaluate.connected)
+        body += "<h3>A row for each neuron</h3>" + definitions(rows)
     return body + paragraph(
         "A number of this page is that of evaluation.json, rounded to three decimals; a dash is a "
         "number that is undefined.",

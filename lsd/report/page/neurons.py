@@ -10,9 +10,14 @@ from lsd.report.page.tables import Cell, Content, table
 
 # rows that a page shows: all are in evaluation_neurons.csv
 ROWS = 100
+_UNTOLD = (
+    "evaluation_neurons.csv is of an earlier version, which did not say what labels of the file "
+    "these pieces are of; evaluate again to have them."
+)
 COLUMNS = {
     "neuron": "Id of the neuron in the truth (of a truth that was relabelled into pieces, of the "
     "piece).",
+    "label": "Label in the file that the piece is of, as error sites name it.",
     "voxels": "Voxels of it that are scored.",
     "segments": "Segments that hold any of them, without segment 0.",
     "largest": "The segment that holds most of them.",
@@ -24,11 +29,21 @@ COLUMNS = {
 }
 
 
-def neurons_table(rows: Sequence[Neuron], *, volume: str) -> str:
-    """The neurons that cost most, to be sorted by any column."""
+def columns(*, in_pieces: bool) -> dict[str, str]:
+    """What the columns of a table are.
+
+    in_pieces: rows are of pieces of the truth, whose numbers are no labels of the file
+    """
+    return {name: what for name, what in COLUMNS.items() if in_pieces or name != "label"}
+
+
+def neurons_table(rows: Sequence[Neuron], *, volume: str, in_pieces: bool) -> str:
+    """The neurons that cost most, to be sorted by any column; in_pieces: see `columns`."""
+    is_told = in_pieces and all(row.label is not None for row in rows)
     cells: list[list[Content]] = [
         [
             Cell(row.object, text=str(row.object)),
+            *([Cell(row.label, text=str(row.label))] if is_told else []),
             Cell(row.voxels, text=f"{row.voxels:,}"),
             Cell(row.segments),
             Cell(row.largest, text=str(row.largest)),
@@ -38,5 +53,6 @@ def neurons_table(rows: Sequence[Neuron], *, volume: str) -> str:
     ]
     left = len(rows) - len(cells)
     more = f"{left} more, which cost less, are in evaluation_neurons.csv." if left > 0 else ""
-    name = f"neurons of {volume}"
-    return table(list(COLUMNS), cells, sortable=True, name=name) + paragraph(more, note=True)
+    name, header = f"neurons of {volume}", list(columns(in_pieces=is_told))
+    shown = table(header, cells, sortable=True, name=name) + paragraph(more, note=True)
+    return shown + paragraph(_UNTOLD if in_pieces and not is_told else "", note=True)

@@ -183,8 +183,9 @@ def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
 
 
 def _neurons(recorded: Recorded) -> str:
+    in_pieces = recorded.config.evaluate.connected
     return "".join(
-        f"<h3>{escape(name)}</h3>{neurons_table(rows, volume=name)}"
+        f"<h3>{escape(name)}</h3>{neurons_table(rows, volume=name, in_pieces=in_pieces)}"
         for name, rows in recorded.neurons.items()
     )
 
