@@ -135,12 +135,9 @@ class OpenVolume:
     def read_truth(
         self, roi: Roi, *, mirrored: bool = False
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """`read_labels` and `read_known`, each voxel read once.
-
-        mirrored: labels beyond their array, or the region of it, where nothing is known, are as in
-                  a mirror, but for folders of images.  So is raw, but for beyond a region, where it
-                  is what lies there; labels there may not be good, or are kept for a test
-        """
+        """`read_labels` and `read_known`, each voxel read once; mirrored: labels beyond their array
+        or its region, where nothing is known, are as in a mirror; as raw is, but for what of it
+        lies beyond a region, and but for folders of images."""
         labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
         known = self._known(roi, labels)
         if self.labels is not None and self.spec.names_by_image:
@@ -198,8 +195,7 @@ class OpenVolume:
         if bad is not None:
             raise ValueError(
                 f"volume {self.name!r}: {self.raw.name} holds {raw[bad]} at "
-                f"{self._place(roi.begin + Coordinate(bad))}; "
-                "mend it, or set invalid='mask'"
+                f"{self._place(roi.begin + Coordinate(bad))}; mend it, or set invalid='mask'"
             )
         return to_unit(raw, self.spec.raw_range)
 
