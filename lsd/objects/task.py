@@ -17,7 +17,7 @@ from lsd.objects.locator import table_path
 from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
 from lsd.prediction.blocks import at_hand
-from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, with_threads
+from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, settled
 from lsd.segmentation.decoders.decoder import decoder_of, refuse_unread
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import channels_read
@@ -71,7 +71,7 @@ def wanted_of(config: Config, *, threads: int | None = None) -> Wanted:
     if threads is not None and settings.threads is None:
         settings = settings.derive(threads=threads)
     workers = config.seeds.workers if config.seeds.workers.count else None
-    return Wanted(restored, path, with_threads(settings, workers))
+    return Wanted(restored, path, settled(settings, workers))
 
 
 def stitching(settings: Settings) -> Stitch:

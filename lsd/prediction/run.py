@@ -18,6 +18,7 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
 from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
+from lsd.network.precision import choose
 from lsd.network.summary import described, parameter_count, size
 from lsd.network.threads import threads
 from lsd.prediction import blocks
@@ -109,7 +110,7 @@ def predict(
     be, BlocksFailed where blocks failed.
     """
     config = expand(config)
-    settings = with_threads(config.predict, workers)
+    settings = settled(config.predict, workers)
     if workers is None and settings.workers != Workers():
         log.warning(
             "predict.workers has no effect here, since this process predicts alone; to share the "
@@ -156,20 +157,35 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     return f"{heads}: {network}, {counted(workers.count, 'worker')}"
 
 
-def with_threads(settings: Predict, workers: Workers | None) -> Predict:
-    """The settings with the threads that a block is predicted with.
+def settled(settings: Predict, workers: Workers | None) -> Predict:
+    """The settings with the threads and the precision that a block is predicted with, so that
+    blocks of several are not mixed.
 
     Sums differ in the last bits with the number of threads, so it must not follow from the number
-    of workers.
+    of workers.  What precision "auto" is elsewhere, nobody knows here.
     """
     asked = settings.threads if workers is None else settings.threads or 1
-    return settings.derive(threads=threads(asked))
+    precision = settings.precision
+    if _are_here(workers):
+        precision = choose(precision, choose_device(settings.device).type)
+    return settings.derive(threads=threads(asked), precision=precision)
+
+
+def _are_here(workers: Workers | None) -> bool:
+    return workers is None or not workers.launch
 
 
 def doubts(settings: Predict, workers: Workers | None) -> Iterator[str]:
-    """What speaks against so many threads, and what to take instead."""
+    """What speaks against so many threads, or against a precision that is of each machine, and
+    what to take instead."""
     on_cpu = choose_device(settings.device).type == "cpu"
-    if on_cpu and (workers is None or not workers.launch):
+    if not _are_here(workers) and settings.precision == "auto":
+        yield (
+            "predict.precision=auto is of each worker's machine: blocks of machines with bf16 and "
+            "without it differ by more than rounding; where there are both, set "
+            "predict.precision=fp32"
+        )
+    if on_cpu and _are_here(workers):
         processes = 1 if workers is None else workers.count
         yield from too_many_threads(settings.threads, "predict.threads", processes=processes)
 

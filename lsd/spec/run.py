@@ -206,7 +206,8 @@ class Predict(Spec):
     shape:       input of one block in voxels, instead of either
     small:       where a volume is smaller than one input: pad it (by reflection) or refuse
     levels:      how many of an image pyramid are written of each head; 1: level 0 alone
-    precision, channels_last, compile, device: as in training
+    precision, channels_last, compile, device: as in training; blocks of several precisions are not
+                 mixed, so "auto" is settled where the run begins, if its workers are there
     threads:     of the CPU inside the network; None: one for each core, of workers one each.
                  The last bits of a prediction depend on it, so blocks of several are not mixed
     workers:     of super_predicter_daisy.py and `lsd predict --workers`; count 0: one for each GPU,

@@ -22,6 +22,7 @@ from predicted_run import (
 
 from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
+from lsd.network import precision
 from lsd.network.checkpoints import checkpoint, files
 from lsd.prediction import run
 from lsd.prediction.predictor import Predictor
@@ -267,6 +268,27 @@ def test_as_many_workers_as_cores_that_are_there(monkeypatch):
     assert configured_workers(Predict(device="cpu", threads=2)).count == 3
     assert configured_workers(Predict(device="cpu", threads=9)).count == 1
     assert configured_workers(Predict(device="cpu", workers=Workers(count=2))).count == 2
+
+
+@pytest.mark.parametrize("built_in", [False, True])
+def test_a_precision_of_the_machine_is_named(make, monkeypatch, built_in):
+    """So that one machine does not go on with the blocks of another."""
+    monkeypatch.setattr(precision, "_has_bf16", lambda device: built_in)
+    precision.choose.cache_clear()
+    config, _ = make()
+    config = config.derive(predict={"precision": "auto", "device": "cpu"})
+    here = "bf16" if built_in else "fp32"
+    assert run.settled(config.predict, None).precision == here
+    assert run.settled(config.predict, Workers(count=2)).precision == here
+    elsewhere = run.settled(config.predict, Workers(count=2, launch="slurm"))
+    assert elsewhere.precision == "auto"
+    (doubt,) = run.doubts(elsewhere, Workers(count=2, launch="slurm"))
+    assert "set predict.precision=fp32" in doubt
+    if not built_in:
+        (path,) = predict(config)
+        attributes = json.loads((path / "affs" / "0" / ".zattrs").read_text())
+        assert attributes["prediction"]["precision"] == "fp32"
+    precision.choose.cache_clear()
 
 
 def test_threads_that_are_more_than_the_cores_are_told(make, caplog, monkeypatch):

@@ -21,7 +21,7 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, configured_workers, doubts, step_of, with_threads
+from lsd.prediction.run import STEP, Wanted, configured_workers, doubts, settled, step_of
 from lsd.spec import Config, Network, Predict, Variant
 from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
@@ -46,7 +46,7 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
     config = expand(config)
     workers = configured_workers(config.predict) if shared else None
-    config = config.derive(predict=with_threads(config.predict, workers))
+    config = config.derive(predict=settled(config.predict, workers))
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
     yield from listed(volumes)
