@@ -86,16 +86,32 @@ def test_hdf5_files_with_attributes(tmp_path) -> None:
     assert [float(n) for n in array.remainder] == [1.5, pytest.approx(100 - 19 * 5.24), 0]
 
 
+def ome_zarr(path, labels, place=None):
+    group = zarr.open_group(str(path), mode="w")
+    group.create_dataset("0", data=labels.astype(np.uint32), chunks=(4, 4, 4))
+    steps = [{"type": "scale", "scale": [n / 1000 for n in SIZE]}]
+    if place:
+        steps += [{"type": "translation", "translation": [n / 1000 for n in place]}]
+    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
+    datasets = [{"path": "0", "coordinateTransformations": steps}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+
+
 def test_ome_zarr_folders_with_translations(tmp_path) -> None:
     for number, (begin, labels) in enumerate(BLOCKS):
-        group = zarr.open_group(str(tmp_path / f"{number}.zarr"), mode="w")
-        group.create_dataset("0", data=labels.astype(np.uint32), chunks=(4, 4, 4))
-        steps = [{"type": "scale", "scale": [n / 1000 for n in SIZE]}]
-        steps += [{"type": "translation", "translation": [n / 1000 for n in nm(begin)]}]
-        axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
-        datasets = [{"path": "0", "coordinateTransformations": steps}]
-        group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+        ome_zarr(tmp_path / f"{number}.zarr", labels, nm(begin))
     whole(find_blocks(tmp_path), tmp_path.parent / "ome.zarr")
+
+
+def test_ome_zarr_folders_with_a_scale_alone_lie_where_their_names_say(tmp_path) -> None:
+    for (z, y, x), labels in BLOCKS:
+        ome_zarr(tmp_path / f"z{z}_y{y}_x{x}.zarr", labels)
+    found = find_blocks(tmp_path)
+    assert sorted(file.begin for file in found.files) == sorted(begin for begin, _ in BLOCKS)
+    assert whole(found, tmp_path.parent / "scales.zarr").offset == (0, 0, 0)
+    (tmp_path / "z0_y0_x0.zarr").rename(tmp_path / "first.zarr")
+    with pytest.raises(ValueError, match=r"first\.zarr.* does not say where it lies"):
+        find_blocks(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["zarr", "hdf5"])

@@ -86,6 +86,30 @@ def test_ome_zarr(tmp_path) -> None:
     assert open_array(path / "raw").voxel_size == (5.24, 4.0, 4.0)
 
 
+def test_a_scale_of_ome_zarr_alone_says_no_offset(tmp_path, caplog) -> None:
+    path = save(tmp_path)
+    ome(path, scale=[40, 4, 4])
+    array = open_array(path, "raw", offset=(80, 0, 0))
+    assert (array.offset, array.layout.stated.offset) == (Coordinate(2, 0, 0), None)
+    assert not caplog.records
+    assert open_array(path, "raw").offset == Coordinate(0, 0, 0)
+    # what attributes say of the place is then no contradiction
+    ome(save(tmp_path, resolution=[40, 4, 4], offset=[80, 0, 0]), scale=[40, 4, 4])
+    assert open_array(path, "raw").offset == Coordinate(2, 0, 0)
+
+
+@pytest.mark.parametrize("own", [None, [0, 0, 0]])
+def test_a_translation_of_all_levels_says_an_offset(tmp_path, own) -> None:
+    path = save(tmp_path)
+    ome(path, scale=[40, 4, 4], translation=own)
+    group = zarr.open_group(str(path))
+    [image] = group.attrs["multiscales"]
+    image["coordinateTransformations"] = [{"type": "translation", "translation": [80, 4, 0]}]
+    group.attrs["multiscales"] = [image]
+    array = open_array(path, "raw")
+    assert (array.offset, array.layout.stated.offset) == (Coordinate(2, 1, 0), (80, 4, 0))
+
+
 def test_ome_zarr_of_bioformats(tmp_path) -> None:
     path = save(tmp_path, DATA[None, None])
     ome(

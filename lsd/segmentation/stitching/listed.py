@@ -68,9 +68,10 @@ def find_blocks(path: Path, hints: Hints = _NOTHING) -> BlockFiles:
     (CSV or JSON) names.
 
     Where each lies is said by the list, by names where there is a pattern, else by its file
-    (attributes, OME-Zarr), else by names that are as z0_y64_x128.  Raises ValueError, naming the
-    block, where that is not known, for files that cannot be read or hold no ids, for voxel sizes
-    that differ, for blocks that lie between the voxels of another, and for two in one place.
+    (attributes, a translation of OME-Zarr), else by names that are as z0_y64_x128.  Raises
+    ValueError, naming the block, where that is not known, for files that cannot be read or hold no
+    ids, for voxel sizes that differ, for blocks that lie between the voxels of another, and for two
+    in one place.
     """
     if hints.nm and hints.step:
         raise ValueError("offsets are either in nm or count blocks: give one of --nm and --step")

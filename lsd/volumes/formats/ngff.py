@@ -134,7 +134,9 @@ def _statement(multiscale: Json, dataset: Json, where: str) -> Statement:
             axis: nanometres([scale[axes.index(axis)]], str(unit))[0]
             for axis, unit in units.items()
         },
-        offset={
+        offset=None
+        if translation is None
+        else {
             axis: nanometres([translation[axes.index(axis)]], str(unit))[0]
             for axis, unit in units.items()
         },
@@ -158,21 +160,21 @@ def _unit(entry: Json, where: str) -> str | None:
 
 def _affine(
     dataset: Json, whole: Json, dims: int, where: str
-) -> tuple[list[Fraction] | None, list[Fraction]]:
-    """Scale and translation of a dataset: its own, then those of the whole; no scale where none is
-    given."""
-    scale, translation, scaled = [Fraction(1)] * dims, [Fraction(0)] * dims, False
+) -> tuple[list[Fraction] | None, list[Fraction] | None]:
+    """Scale and translation of a dataset: its own, then those of the whole; None where none is
+    given: a scale alone does not say where an array lies."""
+    scale, translation, given = [Fraction(1)] * dims, [Fraction(0)] * dims, set()
     for owner, of in ((dataset, where), (whole, where.partition(".datasets")[0])):
         name = f"{of}.coordinateTransformations"
         for step in mappings(owner.get("coordinateTransformations"), name):
             values = _step(step, dims, name)
-            scaled = scaled or step["type"] == "scale"
+            given.add(step["type"])
             if step["type"] == "scale":
                 scale = [a * b for a, b in zip(scale, values, strict=True)]
                 translation = [a * b for a, b in zip(translation, values, strict=True)]
             elif step["type"] == "translation":
                 translation = [a + b for a, b in zip(translation, values, strict=True)]
-    return (scale if scaled else None), translation
+    return (scale if "scale" in given else None), (translation if "translation" in given else None)
 
 
 def _step(step: Json, dims: int, name: str) -> tuple[Fraction, ...]:
