@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+import tifffile
 from funlib.geometry import Roi
 from small_volume import opened, save
 
@@ -13,7 +14,7 @@ from lsd.synthetic import skeletons as generated
 from lsd.synthetic import synthesize
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
-from lsd.volumes.skeletons import from_labels, write_skeletons
+from lsd.volumes.skeletons import from_labels, sources, write_skeletons
 from lsd.volumes.skeletons.at_nodes import labels_on_disk
 from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import open_volume
@@ -135,6 +136,75 @@ def test_labels_that_lie_elsewhere_have_other_skeletons(two_tubes) -> None:
         made = skeletons_of(two_tubes, settings, **part, **offset)
         first.append(made.positions.min(axis=0))
     assert (first[1] - first[0]).tolist() == [10, 0, 0]
+
+
+def a_node_per_voxel(labels, *, voxel_size, offset, **_):
+    """Stands for skeletons: all that they could tell of labels."""
+    voxels = np.argwhere(labels > 0)
+    none = np.zeros((0, 2), np.int64)
+    positions = np.multiply(voxels, voxel_size) + np.asarray([float(nm) for nm in offset])
+    return Skeletons(np.arange(len(voxels)), labels[labels > 0], positions, none)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    monkeypatch.setattr(sources, "check_installed", lambda: None)
+    monkeypatch.setattr(sources, "skeletons_of", a_node_per_voxel)
+
+
+def kept_and_anew(specs, folder):
+    """Of one volume that is read in several ways: what is kept for each, after those before it, is
+    what is made of it in a folder where nothing is kept."""
+    made = []
+    for number, spec in enumerate(specs):
+        volume = open_volume(Volume(skeletons="labels", **spec), name="one", data_root=folder)
+        (folder / str(number)).mkdir()
+        anew = open_skeletons(volume, data_root=folder / str(number))
+        kept = open_skeletons(volume, data_root=folder)
+        np.testing.assert_array_equal(kept.positions, anew.positions)
+        np.testing.assert_array_equal(kept.skeleton_ids, anew.skeleton_ids)
+        made.append(anew.digest)
+    assert len(set(made)) == len(made), "the test is of what makes a difference"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"offset": (-4, 0, 0)},
+        {"invalid": "mask"},
+        {"axes": {"labels": "xyz"}},
+        {"axes": {"labels": "xyz"}, "revision": "1"},
+        {"labels_mask": "mask"},
+        {"labels_mask": "mask", "axes": {"labels_mask": "zxy"}},
+        {"unknown": 1},
+        {"voxel_size": (20, 10, 10)},
+        {"region": ((0, 4), (0, 6), (0, 6))},
+    ],
+)
+def test_kept_ones_are_those_that_would_be_made(tmp_path, stand_in, other) -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.random((6, 6, 6), np.float32)
+    raw[:, :, 3:] = np.nan
+    labels = rng.integers(0, 3, raw.shape, dtype=np.uint64)
+    mask = rng.integers(0, 2, raw.shape, dtype=np.uint8)
+    save(tmp_path, size=(10, 10, 10), raw=raw, labels=labels, mask=mask)
+    usual = {"path": "v.zarr", "raw": "raw", "labels": "labels", "raw_range": (0, 1)}
+    # a revision says nothing of how the same array is read
+    usual["revision"] = other.get("revision")
+    kept_and_anew([usual, {**usual, **other}], tmp_path)
+
+
+def test_kept_ones_of_images_are_those_that_would_be_made(tmp_path, stand_in) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            image = rng.integers(0, 3, (6, 6), dtype=np.uint8)
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", image)
+    images = {"images": "images/*.tif", "masks": "masks/*.tif"}
+    kept_and_anew(
+        [{"images": {**images, "holds": of}} for of in ("instances", "classes")], tmp_path
+    )
 
 
 def test_without_what_makes_them_or_labels(two_tubes, monkeypatch) -> None:

@@ -37,7 +37,7 @@ from lsd.volumes.units import lengths
 log = logging.getLogger(__name__)
 
 # of what is made of labels: raised when the same labels give other skeletons than before
-VERSION = 1
+VERSION = 2
 
 
 class Opened(Protocol):
@@ -186,21 +186,30 @@ class LabelsSource(Source):
 
     def _digest(self, volume: Opened) -> str:
         """Of all that they are made of."""
+        roi, spec = volume.roi, volume.spec
         arrays = [array for array in (volume.labels, volume.labels_mask) if array is not None]
+        # raw says where labels are known: by what of it is finite, and by where its images end
+        masks = spec.invalid == "mask" and volume.raw.dtype.kind == "f"
+        if masks or volume.raw.image_sizes is not None:
+            arrays.append(volume.raw)
         states = [_state(array, volume) for array in arrays]
-        box = [tuple(volume.roi.begin), tuple(volume.roi.shape), volume.voxel_size]
-        words = [self.spec.model_dump_json(), str(volume.spec.unknown), str(box), *states]
+        remainder = tuple(map(str, volume.raw.remainder))
+        box = [tuple(roi.begin), tuple(roi.shape), volume.voxel_size, remainder]
+        said = [spec.unknown, masks, spec.names_by_image]
+        words = [self.spec.model_dump_json(), str(said), str(box), *states]
         return hashlib.sha256("\n".join([str(VERSION), *words]).encode()).hexdigest()[:12]
 
 
 def _state(array: Array, volume: Opened) -> str:
-    """What tells an array from another.  A revision says nothing of arrays in other places."""
-    begin = tuple(array.layout.offset)
+    """What tells an array from another.  A revision says nothing of arrays in other places, and
+    neither of them in which order its axes are read."""
+    layout = array.layout
+    lies = f"{tuple(layout.offset)} {layout.disk} {layout.extent}"
     if volume.spec.revision is None:
-        inside = array.layout.slices(array.roi.intersect(volume.roi))
-        return f"{begin} {content(array.source, inside)}"
+        inside = layout.slices(array.roi.intersect(volume.roi))
+        return f"{lies} {content(array.source, inside)}"
     place = address(array.source.path.resolve(), array.source.name)
-    return f"{begin} {place} {volume.spec.revision}"
+    return f"{lies} {place} {volume.spec.revision}"
 
 
 def _write(made: Skeletons, file: Path) -> None:
