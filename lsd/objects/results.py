@@ -55,7 +55,7 @@ def other_than_asked(config: Config, task: Task, container: Path) -> list[str]:
     later = steps(
         task.blocks(container),
         container,
-        settings=stitching(config.seeds),
+        settings=stitching(config.seeds, task.volume),
         made_from=seeds.digest,
     )
     begun = (step for step in later if (step.folder / "step.json").exists())

@@ -80,7 +80,7 @@ def _run(config: Config, task: Task, progress: Progress) -> Path:
         write_stitched(
             task.blocks(container),
             container,
-            settings=stitching(config.seeds),
+            settings=stitching(config.seeds, task.volume),
             made_from=step.digest,
             progress=lambda line: progress(f"{name}: {line}"),
         )

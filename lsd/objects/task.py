@@ -3,6 +3,7 @@ anything is computed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +27,8 @@ from lsd.segmentation.stitching.blocks import SideBySide, in_line
 from lsd.segmentation.threshold import picked
 from lsd.spec import Config, Predict, Segment, Stitch
 from lsd.spec import Seeds as Settings
-from lsd.spec.base import too_few
 from lsd.spec.paths import data_root
+from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.volumes.inputs import OwnArray, VolumeInput, box_of
 from lsd.volumes.volume import OpenVolume
@@ -74,11 +75,11 @@ def wanted_of(config: Config, *, threads: int | None = None) -> Wanted:
     return Wanted(restored, path, settled(settings, workers))
 
 
-def stitching(settings: Settings) -> Stitch:
-    """How blocks are stitched."""
+def stitching(settings: Settings, volume: OpenVolume) -> Stitch:
+    """How blocks are stitched.  Raises ValueError for pieces of too few axes."""
     return Stitch(
         rule=settings.rule,
-        piece=settings.piece,
+        piece=settings.piece and _of_axes("piece", settings.piece, volume),
         levels=settings.levels,
         workers=settings.workers,
     )
@@ -96,8 +97,13 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
     )
     segment = settings_for(_decoding(config), volume.spec, calibrated=volume.calibrated)
     settings, grid = config.seeds, seeds_grid(seeds, region, config.seeds)
+    # what is wrong with it is told before windows are predicted, for hours maybe
+    stitching(settings, volume)
     margin = grid.block(0).write.begin - grid.block(0).read.begin
-    window, seen = _window(settings, wanted), replace(wanted, settings=_reading(wanted, segment))
+    window, seen = (
+        _window(settings, wanted, volume),
+        replace(wanted, settings=_reading(wanted, segment)),
+    )
     read = raw_read(volume, _read(region, window, volume, seen))
     job = SeedsJob(
         volume=VolumeInput.raw(volume, data_root(config), roi=read),
@@ -165,25 +171,35 @@ def _decoding(config: Config) -> Segment:
     return wanted.derive(thresholds=(_USUAL if threshold is None else threshold,), **aside)
 
 
-def _window(settings: Settings, wanted: Wanted) -> tuple[int, ...]:
+def _of_axes(field: str, values: Sequence[int], volume: OpenVolume) -> tuple[int, ...]:
+    """Of a setting with a number an axis those of the axes of a volume.  Raises ValueError for too
+    few."""
+    dims = volume.roi.dims
+    if len(values) < dims:
+        raise ValueError(
+            f"seeds.{field}: {tuple(values)} is of {counted(len(values), 'axis')}, volume "
+            f"{volume.name!r} of {dims}; give {' '.join('zyx'[-dims:])}"
+        )
+    return tuple(int(n) for n in values[-dims:])
+
+
+def _window(settings: Settings, wanted: Wanted, volume: OpenVolume) -> tuple[int, ...]:
     """Voxels of a window.  Raises ValueError for one that is smaller than a step of the network."""
     network = wanted.restored.config.network
-    shape = settings.window or _trained(wanted)
-    step = sizes.step(network.trunk)
-    if len(shape) < network.dims:
-        raise ValueError(f"seeds.window: {too_few(shape, network.dims)}")
+    given = settings.window or _trained(wanted, volume)
+    shape, step = _of_axes("window", given, volume), sizes.step(network.trunk)
     if any(n < s for n, s in zip(shape[-network.dims :], step, strict=True)):
         raise ValueError(
             f"seeds.window {shape} is smaller than a step of the network, {tuple(step)}; give as "
             f"many voxels as objects have, z y x"
         )
-    return tuple(int(n) for n in shape)
+    return shape
 
 
-def _trained(wanted: Wanted) -> tuple[int, ...]:
+def _trained(wanted: Wanted, volume: OpenVolume) -> tuple[int, ...]:
     """What leaves the network in training."""
     network = wanted.restored.config.network
-    if network.dims == 2:
+    if network.dims < volume.roi.dims:
         raise ValueError(
             "the network sees sections alone, so training does not say how many of them an object "
             "has; set seeds.window, voxels z y x"

@@ -22,7 +22,8 @@ class Seeds(Spec):
     located:  table of the points, CSV or Parquet, as `lsd locate` writes it; {volume} in it stands
               for the name of a volume.  Where it is named, the locator is not asked.  None: the
               table of the locator, or of this run
-    window:   voxels of a window, z y x; None: what leaves the network in training
+    window:   voxels of a window, z y x, of which the last axes count in 2D; None: what leaves the
+              network in training, unless that sees sections of a volume
     room:     voxels around the box of a located object that its window has about, where `window` is
               not reached; None: windows are all as large as `window`
     overlap:  share of a window that it has in common with the next one, along each axis
@@ -33,7 +34,8 @@ class Seeds(Spec):
     margin:   voxels around a block, that objects of its points may reach into; None: so many that
               each box of the table has half of its size of room
     rule:     when an object of one block and one of another are one
-    piece:    voxels of the volume that are written at once; None: see `Stitch`
+    piece:    voxels of the volume that are written at once, the last axes of it in 2D; None: see
+              `Stitch`
     levels:   how many of an image pyramid are written; 1: level 0 alone
     workers:  who does the blocks
     """

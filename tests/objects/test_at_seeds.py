@@ -74,12 +74,32 @@ def test_a_network_of_sections_sees_windows_of_several(tmp_path) -> None:
         segment_at_seeds(without)
 
 
-def test_a_plane_has_objects_at_points_too(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("window", "piece", "taken"),
+    [
+        ((16, 16), None, (16, 16)),
+        ((1, 16, 16), (8, 30, 20), (16, 16)),
+        # what leaves in training: of 18 voxels a convolution leaves 16, of their halves 6, of 12 10
+        (None, (30, 20), (10, 10)),
+    ],
+)
+def test_a_plane_has_objects_at_points_too(tmp_path, window, piece, taken) -> None:
     labels = balls((70, 60), count=7, radius=7)
-    seeds = {"window": (16, 16)}
+    seeds = {"window": window, "piece": piece}
     config = make_run(tmp_path, labels, table_of(labels), trunk=FLAT, seeds=seeds)
+    assert task_of(config, "em", wanted_of(config)).job.window == taken
     [path] = segment_at_seeds(config)
     assert is_renaming(read(path), labels)
+
+
+@pytest.mark.parametrize("field", ["window", "piece"])
+def test_sections_are_no_volume_for_windows_of_a_plane(tmp_path, field) -> None:
+    seeds = {"window": (9, 14, 14), field: (14, 14)}
+    config = make_run(tmp_path, LABELS, table_of(LABELS), trunk=FLAT, seeds=seeds)
+    says = rf"seeds.{field}: \(14, 14\) is of 2 axes, volume 'em' of 3; give z y x"
+    with pytest.raises(ValueError, match=says):
+        segment_at_seeds(config)
+    assert not paths.objects(config, "em").parent.exists(), "before anything is computed"
 
 
 def test_blocks_without_a_point_are_not_there(tmp_path) -> None:
@@ -250,7 +270,7 @@ def test_raw_that_is_seen_around_windows_is_an_input(tmp_path) -> None:
         ({"seeds": {"located": "no/{volume}.csv"}}, r"no table .*'em' at no/em.csv.*seeds.located"),
         ({"seeds": {"located": None}}, r"no table .*located/em.csv; make it with"),
         ({"seeds": {"window": (1, 14, 14)}}, r"seeds.window .* smaller than a step of"),
-        ({"seeds": {"window": (14, 14)}}, r"seeds.window: .* is of 2 axes, the network of 3"),
+        ({"seeds": {"window": (14, 14)}}, r"seeds.window: .* is of 2 axes, volume 'em' of 3"),
         (
             {"seeds": {"threshold": 0.4}, "segment": {"decoder": "interior"}},
             r"segment.decoder 'interior' has no thresholds; leave seeds.threshold out",
