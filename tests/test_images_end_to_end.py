@@ -41,6 +41,7 @@ from lsd.spec import (
 from lsd.training.loop import train
 from lsd.volumes.array import open_array
 from lsd.volumes.images.listing import read_list
+from lsd.volumes.levels import coarser
 from lsd.volumes.volume import open_volume
 
 sys.path.append(str(Path(__file__).parent / "volumes"))
@@ -173,6 +174,21 @@ def test_a_run_goes_on_where_it_was(done, caplog) -> None:
         predict(made)
         segment(made)
     assert "blocks done" not in caplog.text.replace("0 blocks done", "")
+
+
+def test_levels_of_images_are_of_each_image_alone(done) -> None:
+    made, _ = done
+    predict(made.derive(predict={"levels": 3}))
+    segment(made.derive(segment={"levels": 3}))
+    for name in parts(made):
+        for path, array, how in (
+            (paths.prediction(made, name), "affs", "mean"),
+            (paths.segmentation(made, name), "segmentation/0.3", "majority"),
+        ):
+            base, level = (open_array(path, each) for each in (array, f"{array}/2"))
+            for z, section in enumerate(np.moveaxis(base.read(base.roi), -3, 0)):
+                found = level.read(level.roi)[..., z, :, :]
+                np.testing.assert_array_equal(found, coarser(section, (4, 4), how))
 
 
 def test_what_images_cannot_do(done, tmp_path) -> None:

@@ -17,7 +17,7 @@ from lsd.blockwise.on_disk.grid import Block, chunk_shape, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
-from lsd.blockwise.on_disk.written import forget
+from lsd.blockwise.on_disk.written import forget, steps_of
 from lsd.blockwise.running.run import Summary, prepare, refuse_others, run
 from lsd.spec import Workers
 from lsd.spec.effect import Wording
@@ -30,6 +30,8 @@ from lsd.volumes.scaled import ScaledSource, Scaling
 
 log = logging.getLogger(__name__)
 
+# no array has more voxels along an axis than levels could halve
+_MOST = 64
 # voxels of a level that are written at once, along each axis
 _BLOCK = {2: 1024, 3: 128}
 
@@ -39,22 +41,28 @@ def make_levels(
     how: Mapping[str, How],
     *,
     levels: int,
+    by_image: bool = False,
     workers: Workers | None = None,
     title: str = "",
 ) -> Iterator[Summary]:
     """Levels 1 .. levels - 1 of arrays that `source`, which is whole, wrote; yields what was done
     for each level.
 
-    how: of each array to be made coarser, the mean or the majority; all are of one shape.  A level
-         is listed in the metadata of
-    its image when it is whole.  Arrays of earlier versions stand where their levels would be: they
-    get none, which is said.
+    how:      of each array to be made coarser, the mean or the majority; all are of one shape
+    by_image: whether sections are images of their own, which stay apart
+    A level is listed in the metadata of its image when it is whole.  Arrays of earlier versions
+    stand where their levels would be: they get none, which is said.
     """
     how = {name: of for name, of in how.items() if not _is_plain(source.container, name, levels)}
     if levels < 2 or not how:
         return
     base = open_array(source.container, next(iter(how)))
-    for level, factor in enumerate(factors(base.voxel_size, base.roi.shape, levels), start=1):
+    there = _there(source)
+    # as many as there are, though fewer may be asked for
+    most = max((levels, *(level + 1 for level in there)))
+    by_level = factors(base.voxel_size, base.roi.shape, most, by_image=by_image)
+    _forget_others(there, by_level)
+    for level, factor in enumerate(by_level[: levels - 1], start=1):
         refuse_others(source.container, [f"{name}/{level}" for name in how])
         _forget_what_is_gone(source, how, level)
         step = _step(
@@ -122,6 +130,20 @@ class _Part:
     def read(self, roi: Roi) -> NDArray[Any]:
         """What the level is to hold in `roi`."""
         return self.scaled.read(self.level.layout.slices(roi))
+
+
+def _there(source: Step) -> dict[int, Step]:
+    """The levels that are begun, by their number."""
+    names = {_name(source, level): level for level in range(1, _MOST)}
+    return {names[step.name]: step for step in steps_of(source.container) if step.name in names}
+
+
+def _forget_others(there: Mapping[int, Step], by_level: Sequence[Factor]) -> None:
+    """Levels of other voxels than they are made of now are made again, or are no more."""
+    for level, step in there.items():
+        wanted = list(by_level[level - 1]) if level <= len(by_level) else None
+        if step.job.fingerprint().get("factor") != wanted:
+            forget(step)
 
 
 def _forget_what_is_gone(source: Step, how: Mapping[str, How], level: int) -> None:

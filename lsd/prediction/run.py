@@ -273,7 +273,12 @@ def _predict(
         )
         means: dict[str, How] = dict.fromkeys(wanted.targets(), "mean")
         for summary in make_levels(
-            step, means, levels=wanted.settings.levels, workers=workers, title=volume.name
+            step,
+            means,
+            levels=wanted.settings.levels,
+            by_image=volume.image_sizes is not None,
+            workers=workers,
+            title=volume.name,
         ):
             log.info("%s: %s", volume.name, summary)
     return target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,12 +59,14 @@ class Image:
     name:     as people ask for it; array: on disk, (c?, z, y, x)
     of:       what its voxels are
     as_input: what makes it an input of a block function; it looks at all of its chunks
+    by_image: whether its sections are images of their own, which nobody joins along z
     """
 
     name: str
     array: Array
     of: Of
     as_input: Callable[[], ImageInput]
+    by_image: bool = False
 
     @property
     def holds_ids(self) -> bool:
@@ -99,7 +101,8 @@ def images_of(config: Config, volume: str) -> dict[str, Image]:
         *_objects(objects(config, volume)),
         *_corrected(corrected(config, volume)),
     ]
-    return {image.name: image for image in found}
+    by_image = opened.image_sizes is not None
+    return {image.name: replace(image, by_image=by_image) for image in found}
 
 
 def segmentation_name(config: Config, threshold: float | None) -> str:

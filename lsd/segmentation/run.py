@@ -32,13 +32,14 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Task:
-    """A predicted volume, ready to be segmented."""
+    """A predicted volume, ready to be segmented; by_image: its sections are images of their own."""
 
     config: Config
     name: str
     heads: Mapping[str, PredictedHead]
     thresholds: tuple[float, ...]
     inputs: Inputs
+    by_image: bool = False
 
     @property
     def prediction(self) -> Array:
@@ -88,7 +89,8 @@ def task_of(config: Config, name: str, volume: Volume, *, thresholds: Iterable[f
     refuse_same(segmentation(config, name), sources)
     settings = settings_for(config.segment, volume, calibrated=first.calibrated)
     inputs = Inputs(settings, first.roi, heads, mask)
-    return Task(config, name, predicted, tuple(sorted({*thresholds})), inputs)
+    by_image = volume.images is not None
+    return Task(config, name, predicted, tuple(sorted({*thresholds})), inputs, by_image=by_image)
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
@@ -105,6 +107,7 @@ def segment_volume(task: Task, *, progress: Progress = log.info) -> Path:
             name=task.name,
             container=container,
             prediction=task.prediction,
+            by_image=task.by_image,
             settings=config.segment,
             attributes=scoring_settings(config.segment),
             progress=progress,

@@ -19,19 +19,25 @@ How = Literal["mean", "majority", "all"]
 Factor = tuple[int, ...]
 
 
-def factors(voxel_size: Sequence[float], shape: Sequence[int], levels: int) -> list[Factor]:
+def factors(
+    voxel_size: Sequence[float], shape: Sequence[int], levels: int, *, by_image: bool = False
+) -> list[Factor]:
     """Voxels of level 0 along each axis in one of level 1, 2, .. levels - 1; fewer where nothing is
     left to halve.
 
     Each level halves the axes whose voxels are at most sqrt(2) times as long as the shortest, so
     voxels become about isotropic first: of 40 x 4 x 4 nm the levels are 1 x 2 x 2, 1 x 4 x 4, 1 x 8
     x 8, then 2 x 16 x 16.  An axis of one voxel stays.
+
+    by_image: sections are images of their own, so none of them is joined with the next
     """
     by_level: list[Factor] = []
     factor = (1,) * len(shape)
     for _ in range(levels - 1):
         long = [size * f for size, f in zip(voxel_size, factor, strict=True)]
         open_axes = [-(-n // f) > 1 for n, f in zip(shape, factor, strict=True)]
+        if by_image:
+            open_axes[0] = False
         if not any(open_axes):
             break
         shortest = min(nm for nm, is_open in zip(long, open_axes, strict=True) if is_open)

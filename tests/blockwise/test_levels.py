@@ -3,6 +3,7 @@ other readers."""
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 
@@ -221,3 +222,28 @@ def test_arrays_of_earlier_versions_have_none(tmp_path, caplog) -> None:
     assert "affs is of an earlier version, which has no room for levels" in caplog.text
     assert open_array(step.container, "affs").read(ROI).shape == (3, *ROI.shape)
     assert containers.find_array(step.container, "segmentation/0.5/1")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_levels_of_images_take_the_place_of_those_that_mixed_them(
+    tmp_path, monkeypatch, whole
+) -> None:
+    step = source(tmp_path, voxel_size=(4.0, 4.0, 4.0))
+    compute = LevelFunction.compute
+
+    def failing(self, block, data):
+        if any(name.endswith("/3") for name in data) and not whole:
+            raise RuntimeError("an elephant")
+        return compute(self, block, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LevelFunction, "compute", failing)
+        with nullcontext() if whole else pytest.raises(BlocksFailed):
+            make(step)
+    mixed = open_array(step.container, "affs/1")
+    assert mixed.shape == (3, 11, 25, 19)
+    # the last of the earlier ones is no more, though nobody asks for another
+    assert all(summary.done for summary in make(step, levels=3, by_image=True))
+    check(step, FACTORS, levels=3)
+    assert not (step.container / "affs" / "3").exists()
+    assert [summary.done for summary in make(step, levels=3, by_image=True)] == [0, 0]

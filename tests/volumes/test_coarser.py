@@ -90,3 +90,11 @@ def test_of_as_many_voxels_the_smallest_id_and_0_counts() -> None:
 def test_finer_axes_are_halved_first(voxel_size, shape, expected) -> None:
     assert factors(voxel_size, shape, 4) == expected
     assert factors(voxel_size, shape, 1) == []
+
+
+def test_sections_that_are_images_stay_apart() -> None:
+    in_plane = [(1, 2, 2), (1, 4, 4), (1, 8, 8)]
+    for z in (1, 8, 40):
+        assert factors((z, 8, 8), (100, 900, 900), 4, by_image=True) == in_plane
+    assert factors((8, 8, 8), (100, 3, 2), 9, by_image=True) == [(1, 2, 2), (1, 4, 2)]
+    assert factors((8, 8, 8), (100, 1, 1), 9, by_image=True) == []

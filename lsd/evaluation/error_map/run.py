@@ -99,6 +99,11 @@ class Compared:
         return self.config.error_map
 
     @property
+    def by_image(self) -> bool:
+        """Whether its sections are images of their own."""
+        return self.config.dataset.volumes()[self.name].images is not None
+
+    @property
     def path(self) -> Path:
         """Of the container."""
         return paths.error_map(self.config, self.name)
@@ -144,6 +149,7 @@ def _compare(volume: Compared, progress: Progress) -> Path:
             step,
             means,
             levels=volume.settings.levels,
+            by_image=volume.by_image,
             workers=volume.settings.workers,
             title=f"{volume.name} {step.name}",
         ):

@@ -33,6 +33,7 @@ class OmeZarrExport(Exporter[OmeZarr]):
                     step,
                     {image.name: "majority" if image.holds_ids else "mean"},
                     levels=self.spec.levels,
+                    by_image=image.by_image,
                     workers=volume.running.workers,
                     title=image.name,
                 ):

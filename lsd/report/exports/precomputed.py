@@ -131,9 +131,10 @@ def _factors(image: Image, spec: Precomputed) -> list[Factor]:
     array = image.array
     made: list[Factor] = [(1,) * array.roi.dims]
     if array.image_sizes is not None:
-        # sections are images of their own, which are read as they are
+        # a folder of images is read as it is
         return made
-    for factor in factors(array.voxel_size, array.roi.shape, spec.levels or _MANY):
+    voxel_size, shape, levels = array.voxel_size, array.roi.shape, spec.levels or _MANY
+    for factor in factors(voxel_size, shape, levels, by_image=image.by_image):
         if spec.levels is None and _fits(image, made[-1], spec):
             break
         made.append(factor)
@@ -141,8 +142,10 @@ def _factors(image: Image, spec: Precomputed) -> list[Factor]:
 
 
 def _fits(image: Image, factor: Factor, spec: Precomputed) -> bool:
-    shape = covering(image.array.roi, factor).shape
-    return all(n <= chunk for n, chunk in zip(shape, spec.chunk[-len(shape) :], strict=True))
+    # images stay apart, however many there are
+    axes = 2 if image.by_image else image.array.roi.dims
+    shape = covering(image.array.roi, factor).shape[-axes:]
+    return all(n <= chunk for n, chunk in zip(shape, spec.chunk[-axes:], strict=True))
 
 
 def _scale(image: Image, factor: Factor, spec: Precomputed) -> Scale:

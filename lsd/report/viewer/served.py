@@ -110,8 +110,9 @@ def served(image: Image) -> Any:
             raise library.local_volume.MeshesNotSupportedForVolume
 
     channel = array.channels is not None
-    # sections that are images of their own are read as they are
-    most = 1 if array.image_sizes is not None else math.inf if _has_levels(array) else _MADE
+    # neuroglancer would join sections that are images of their own
+    apart = image.by_image or array.image_sizes is not None
+    most = 1 if apart else math.inf if _has_levels(array) else _MADE
     volume = Served(
         on_disk,
         dimensions=dimensions(array, channel=channel),

@@ -26,6 +26,7 @@ class Running:
 
     name:       of the volume
     prediction: whose grid all arrays have
+    by_image:   whether its sections are images of their own
     attributes: of arrays whose step has no settings of its own
     progress:   told in a line what was done
     """
@@ -33,6 +34,7 @@ class Running:
     name: str
     container: Path
     prediction: Array
+    by_image: bool
     settings: Segment
     attributes: Mapping[str, Any]
     progress: Callable[[str], object]
@@ -82,6 +84,7 @@ class Running:
             step,
             how,
             levels=self.settings.levels,
+            by_image=self.by_image,
             workers=self.settings.workers,
             title=f"{self.name} {step.name}",
         ):
