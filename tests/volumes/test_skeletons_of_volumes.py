@@ -82,6 +82,17 @@ def test_generated_ones_are_made_once(tmp_path) -> None:
     assert [file.stat().st_mtime_ns for file in files] == [written]
 
 
+@pytest.mark.parametrize("scale", [(1, 1, 1), (1, 2, 2)])
+def test_generated_ones_lie_where_the_volume_does(tmp_path, scale) -> None:
+    made = Volume(synthetic={"shape": (16, 32, 32), "seed": 2}, skeletons="generated", scale=scale)
+    moved = made.derive(offset=(400, -7, 0), labels="volumes/labels/neuron_ids")
+    found, expected = (
+        open_skeletons(open_volume(volume, name="made", data_root=tmp_path), data_root=tmp_path)
+        for volume in (moved, made)
+    )
+    assert np.allclose(found.positions, expected.positions + (400, -7, 0))
+
+
 @pytest.fixture
 def two_tubes(tmp_path):
     """Labels 7 and 9 along x, in a volume that does not begin at 0, and a crumb."""

@@ -27,6 +27,7 @@ from lsd.spec.skeletons import (
 )
 from lsd.spec.user_paths import with_variables
 from lsd.volumes.array import Array
+from lsd.volumes.consistency import value_for
 from lsd.volumes.generated import path as synthetic_path
 from lsd.volumes.reference import locate, way_out
 from lsd.volumes.skeletons.files import check_file, read_skeletons, write_skeletons
@@ -147,7 +148,12 @@ class GeneratedSource(Source):
             from lsd.synthetic import skeletons  # loads numba, which takes a second
 
             _write(skeletons(synthetic), file)
-        return read_skeletons(file)
+        made = read_skeletons(file)
+        # they begin with the volume, which the config may have put elsewhere
+        offset = value_for(volume.spec.offset, "raw")
+        return (
+            made if offset is None else replace(made, positions=made.positions + np.asarray(offset))
+        )
 
 
 class LabelsSource(Source):
