@@ -90,7 +90,7 @@ def test_generated_ones_lie_where_the_volume_does(tmp_path, scale) -> None:
         open_skeletons(open_volume(volume, name="made", data_root=tmp_path), data_root=tmp_path)
         for volume in (moved, made)
     )
-    assert np.allclose(found.positions, expected.positions + (400, -7, 0))
+    assert np.allclose(found.positions, expected.positions + np.array([400, -7, 0]))
 
 
 @pytest.fixture
