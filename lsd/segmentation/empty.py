@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
-from lsd.segmentation.kernels.nearest import as_probabilities
 from lsd.segmentation.on_disk.results import pieces
 from lsd.segmentation.over_blocks.inputs import OpenMask
 from lsd.segmentation.predicted import PredictedHead
@@ -25,15 +25,16 @@ def why_no_segments(
 
     mask: where there may be segments; None: everywhere
     """
-    low, high, strongest, voxels = 1.0, 0.0, 0.0, 0
+    low, high, strongest, voxels = np.inf, -np.inf, 0.0, 0
     first = next(iter(heads.values())).array
     for roi in pieces(first.roi):
         predictions = {name: head.read(roi) for name, head in heads.items()}
         in_mask = np.ones(roi.shape, np.bool_) if mask is None else mask.read_known(roi)
         voxels += int(np.count_nonzero(in_mask))
-        stored = [prediction.values for prediction in predictions.values()]
-        low = min(low, *(float(as_probabilities(values.min())) for values in stored))
-        high = max(high, *(float(as_probabilities(values.max())) for values in stored))
+        for prediction in predictions.values():
+            values = prediction.values
+            ends = replace(prediction, values=np.stack([values.min(), values.max()])).predicted
+            low, high = min(low, float(ends[0])), max(high, float(ends[1]))
         strength = decoder.strength(predictions, settings) * in_mask
         strongest = max(strongest, float(strength.max(initial=0)))
     if not voxels:

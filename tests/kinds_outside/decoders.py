@@ -39,6 +39,32 @@ class PiecesDecoder(BlockDecoder):
         return ndimage.label(inside)[0].astype(np.uint64)
 
 
+class Above(Decoder):
+    """Connected pieces of where a channel of a head is high.
+
+    head, channel: by their names; None: the first channel
+    level:         above which a voxel is inside, in the range of the head
+    """
+
+    kind: Literal["above"] = "above"
+    behaviour: ClassVar[str] = "kinds_outside.decoders:AboveDecoder"
+    head: str
+    channel: str | None = None
+    level: float = 0.5
+
+
+class AboveDecoder(BlockDecoder):
+    """By `Above`."""
+
+    def reads(self, settings):
+        return (self.spec.head,)
+
+    def segments(self, heads, *, mask, first_section):
+        head, channel = heads[self.spec.head], self.spec.channel
+        values = head.predicted[0 if channel is None else head.names.index(channel)]
+        return ndimage.label(values > self.spec.level)[0].astype(np.uint64)
+
+
 class Dark(Decoder):
     """Objects are where a head is low.
 

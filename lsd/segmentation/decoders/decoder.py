@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ from lsd.spec.kinds import behaviour
 class PredictedValues:
     """Which values a decoder finds in the predicted heads of a volume.
 
-    low, high: of all that is predicted, in 0..1
+    low, high: of all that is predicted, in the range of its head
     strongest: the highest of `DecoderKind.strength` inside the mask
     dtype:     of the predictions
     """
@@ -134,9 +135,12 @@ class DecoderKind(ABC):
         return f"segmentation/{self.spec.kind}" if threshold is None else array_name(threshold)
 
     def strength(self, heads: Heads, settings: Segment) -> NDArray[np.float32]:
-        """What decides whether a voxel is in a segment, (z, y, x) in 0..1, for `why_nothing`."""
-        highest = [head.probabilities.max(axis=0) for head in heads.values()]
-        return np.asarray(np.max(highest, axis=0))
+        """What decides whether a voxel is in a segment, (z, y, x) in 0..1, for `why_nothing`: the
+        highest of all channels, each between the ends of its head's range."""
+        scaled = (
+            head.scaled(channel) for head in heads.values() for channel in range(len(head.values))
+        )
+        return reduce(np.maximum, scaled)
 
     def why_nothing(self, values: PredictedValues, settings: Segment) -> str:
         """Why nothing came out, in a few words with the way out; settings: with the thresholds that
