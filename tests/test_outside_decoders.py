@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from funlib.geometry import Roi
-from kinds_outside.decoders import Above, Pieces, Strongest
+from kinds_outside.decoders import Pieces, Strongest
 from scipy import ndimage
 
 from lsd.arrays.pairs import count_pairs
@@ -37,9 +37,7 @@ from lsd.spec import (
     Head,
     Network,
     Segment,
-    SignedDistance,
     Stage,
-    Target,
     UNet,
     Variant,
     Volume,
@@ -209,40 +207,6 @@ def test_a_head_that_is_not_there_is_named(config) -> None:
 def test_nothing_is_told(config, caplog) -> None:
     segment(config.derive(segment={"decoder": Pieces(highest=-1)}))
     assert "em: no fragments: what was predicted lies in 0..1" in caplog.text
-
-
-def with_head(
-    config: Config, name: str, target: Target, values: np.ndarray, *, limits=(0, 1)
-) -> Config:
-    """With another head, of which these values (c, z, y, x) in `limits` are predicted."""
-    array = create_array(
-        prediction(config, "em"),
-        name,
-        roi=ROI,
-        voxel_size=SIZE,
-        dtype=values.dtype,
-        channels=len(values),
-        attributes={"prediction": {"values": limits}},
-    )
-    array.write(values, ROI)
-    return config.derive(variant={"stages": (Stage(heads={name: Head(target=target)}),)})
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
-def test_nothing_is_told_of_a_head_that_reaches_below_0(config, caplog, dtype) -> None:
-    """The words are of what the head gave, and the segmentation of nothing is whole."""
-    stored = 5 + smooth(0, 1) // 2
-    distance = stored if dtype == np.uint8 else (stored * (2 / 255) - 1).astype(dtype)
-    config = with_head(config, "distance", SignedDistance(), distance, limits=(-1, 1))
-    decoder = decoder_of(config.segment.derive(decoder=Above(head="distance")))
-    head = Prediction(distance, None, (-1, 1))
-    ends = {"a": head, "b": Prediction(np.full((2, *ROI.shape), 77, np.uint8))}
-    expected = np.maximum(stored[0], 77) / 255
-    np.testing.assert_allclose(decoder.strength(ends, config.segment), expected, atol=1e-6)
-    segment(config.derive(segment={"decoder": Above(head="distance", level=5.0)}))
-    low, high = (f"{float(end) * 2 / 255 - 1:.3g}" for end in (stored.min(), stored.max()))
-    assert f"em: no fragments: what was predicted lies in {low}..{high}; see" in caplog.text
-    assert not read(config, "segmentation/above").any()
 
 
 @pytest.mark.slow

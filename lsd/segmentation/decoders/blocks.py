@@ -5,26 +5,32 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.decoders.graph import GraphDecoder
-from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets
+from lsd.segmentation.kernels.prediction import Decoded, Heads, Learned, Offsets
 from lsd.segmentation.on_disk.results import in_config_words
 from lsd.segmentation.over_blocks.edges import EDGE, FacesJob
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT, FragmentsJob
-from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
+from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, learned_heads
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Decoder as DecoderSpec
 from lsd.spec import Segment
 from lsd.spec.answering import title_at
+from lsd.spec.code import is_outside
+from lsd.spec.effect import Wording
 from lsd.spec.kinds import behaviour
 from lsd.volumes.inputs import ArrayInput
+
+_UNTOLD = Wording("the decoder was not told all that is known of its heads")
+_WHERE_ANY = Field(exclude_if=lambda of_heads: not of_heads)
 
 
 class BlockDecoder(GraphDecoder):
@@ -83,12 +89,17 @@ class BlockDecoder(GraphDecoder):
 
     def fragments_job(self, inputs: Inputs) -> FragmentsJob:
         """By the spec alone."""
+        heads = inputs.heads
+        told = heads if is_outside(self.spec) else {}
         return SegmentsOfBlocksJob(
-            heads={name: head.array for name, head in inputs.heads.items()},
-            neighborhoods={name: head.neighborhood for name, head in inputs.heads.items()},
+            heads={name: head.array for name, head in heads.items()},
+            neighborhoods={name: head.neighborhood for name, head in heads.items()},
             settings=self.spec,
             mask=inputs.mask,
             apart=inputs.apart,
+            occupancies={name: head.occupancy for name, head in told.items() if head.occupancy},
+            names={name: head.names for name, head in told.items() if head.names},
+            learned=learned_heads(heads, self.spec),
         )
 
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
@@ -117,17 +128,32 @@ class BlockDecoder(GraphDecoder):
 
 
 class SegmentsOfBlocksJob(FragmentsJob):
-    """What a `BlockDecoder` makes of each block; settings: its spec."""
+    """What a `BlockDecoder` makes of each block; settings: its spec.
+
+    occupancies, names, learned: of heads that have them, for a decoder of one's own, which may go
+                                 by them; those of this package go by what they read
+    """
 
     version: Version = 1
     heads: dict[str, ArrayInput]
     neighborhoods: dict[str, Offsets | None]
     settings: DecoderSpec
+    # not written where there are none: jobs of before had no such fields
+    occupancies: Annotated[dict[str, Offsets], _UNTOLD, _WHERE_ANY] = {}
+    names: Annotated[dict[str, tuple[str, ...]], _UNTOLD, _WHERE_ANY] = {}
+    learned: Annotated[dict[str, Learned], _UNTOLD, _WHERE_ANY] = {}
 
     def inputs(self) -> dict[str, HeadInput]:
         """All of its heads."""
         return {
-            name: HeadInput(head, self.neighborhoods[name]) for name, head in self.heads.items()
+            name: HeadInput(
+                head,
+                self.neighborhoods[name],
+                self.occupancies.get(name),
+                self.names.get(name, ()),
+                self.learned.get(name),
+            )
+            for name, head in self.heads.items()
         }
 
     def fragments(

@@ -14,8 +14,8 @@ from lsd.arrays.offsets import Slices
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
 from lsd.blockwise.on_disk.output import Output
-from lsd.segmentation.kernels.prediction import Heads, Offsets
-from lsd.segmentation.over_blocks.inputs import HeadInput
+from lsd.segmentation.kernels.prediction import Heads, Learned, Offsets
+from lsd.segmentation.over_blocks.inputs import HeadInput, learned_heads
 from lsd.spec import Decoder
 from lsd.spec.effect import Wording
 from lsd.spec.kinds import behaviour
@@ -40,6 +40,7 @@ class ForegroundJob(Job):
 
     neighborhoods, occupancies, names: of the channels of each head; settings: the decoder's spec;
     images: the volume whose sections are images of their own; None: they are not
+    learned: see `learned_heads`
     """
 
     version: Version = 1
@@ -54,6 +55,11 @@ class ForegroundJob(Job):
         Wording("images were not looked at one by one"),
         Field(exclude_if=lambda images: images is None),
     ] = None
+    learned: Annotated[
+        dict[str, Learned],
+        Wording("the decoder was not told all that is known of its heads"),
+        Field(exclude_if=lambda learned: not learned),
+    ] = {}
 
     @classmethod
     def of(
@@ -67,13 +73,18 @@ class ForegroundJob(Job):
             names={name: head.names for name, head in heads.items()},
             settings=settings,
             images=images,
+            learned=learned_heads(heads, settings),
         )
 
     def inputs(self) -> dict[str, HeadInput]:
         """The heads, by name."""
         return {
             name: HeadInput(
-                array, self.neighborhoods[name], self.occupancies[name], self.names[name]
+                array,
+                self.neighborhoods[name],
+                self.occupancies[name],
+                self.names[name],
+                self.learned.get(name),
             )
             for name, array in self.heads.items()
         }

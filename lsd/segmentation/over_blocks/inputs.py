@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from lsd.blockwise.on_disk.grid import Grid, tile
 from lsd.segmentation.kernels.prediction import Channels, Learned, Offsets, Prediction, range_of
 from lsd.segmentation.over_blocks.both_ends import ForegroundMask, OpenForegroundMask
-from lsd.spec import Segment
+from lsd.spec import Decoder, Segment
+from lsd.spec.code import is_outside
 from lsd.spec.effect import NoEffect
 from lsd.volumes.array import Array
 from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
@@ -51,6 +52,18 @@ class HeadInput(NamedTuple):
         )
         limits = range_of(array.source.handle.attrs)
         return partial(Prediction.of, channels=channels, limits=limits, voxel_size=array.voxel_size)
+
+
+def learned_heads(heads: Mapping[str, HeadInput], decoder: Decoder) -> dict[str, Learned]:
+    """What heads learned, as far as that is known, for a decoder of one's own, which may go by it.
+
+    One of this package does not, where it makes what a block holds: its results follow from less.
+    """
+    return {
+        name: head.learned
+        for name, head in heads.items()
+        if head.learned is not None and is_outside(decoder)
+    }
 
 
 @dataclass(frozen=True)
