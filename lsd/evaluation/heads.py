@@ -20,7 +20,7 @@ from lsd.evaluation.counting import counted_rows
 from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.spec import Config, Target, Volume
 from lsd.spec.paths import data_root, run_folder
-from lsd.targets.sections import compute_for, context_for
+from lsd.targets.sections import compute_for, reach_for, whole_strides
 from lsd.targets.target import Known, Values, target_kind
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
@@ -181,7 +181,7 @@ def _step(
             "a region that overlaps it"
         )
     kind = target_kind(read.target)
-    margin = context_for(read.target, volume.voxel_size, dims=read.dims)
+    margin = reach_for(read.target, volume.voxel_size, dims=read.dims)
     arrays = [name for name in kind.arrays() if name in volume.arrays]
     for name in kind.arrays():
         # refused in words where the volume has no such array
@@ -195,7 +195,7 @@ def _step(
         dims=read.dims,
         use_mask=config.evaluate.use_mask,
     )
-    shape = config.evaluate.block[-roi.dims :]
+    shape = whole_strides(config.evaluate.block[-roi.dims :], read.target, dims=read.dims)
     grid = tile(inside, shape, step=(1,) * roi.dims, context=(margin, margin))
     return Step(f"calibration_{head}", container, grid, job, rows=COUNTS)
 

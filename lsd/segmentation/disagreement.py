@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, per_axis
 from lsd.arrays.ids import ids
-from lsd.targets.sections import compute_for, context_for
+from lsd.targets.sections import compute_for, reach_for
 from lsd.targets.target import check_of_labels, target_kind
 
 # steps that a disagreement of 1 has on disk
@@ -90,7 +90,7 @@ def _with_context(
 ) -> tuple[NDArray[np.uint64], Ends, NDArray[np.bool_] | None]:
     """Segments with all context of `own` that the target needs, where `own` lies in them, and which
     voxels were there before; None: all."""
-    stride, context = target_kind(target).stride, context_for(target, voxel_size, dims=dims)
+    stride, context = target_kind(target).stride, reach_for(target, voxel_size, dims=dims)
     lacking = [
         (max(0, far - begin), max(0, far - (extent - end)))
         for (begin, end), extent, far in zip(own, segments.shape, context, strict=True)

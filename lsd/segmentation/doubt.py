@@ -20,7 +20,7 @@ from lsd.segmentation.disagreement import disagreement
 from lsd.segmentation.kernels.linkage import Links, linkage
 from lsd.segmentation.kernels.meetings import meetings
 from lsd.segmentation.kernels.prediction import Learned
-from lsd.targets.sections import context_for
+from lsd.targets.sections import reach_for
 from lsd.targets.target import target_kind
 
 # rows: two regions u < v that touch, the sum of what joining them changes, and the voxels that were
@@ -47,10 +47,18 @@ class Look(NamedTuple):
 def margin(learned: Learned, voxel_size: Sequence[float], *, near: float) -> tuple[int, ...]:
     """Voxels of regions around those that are looked at: as far as a contact may be, and as the
     target looks."""
-    context = context_for(learned.target, voxel_size, dims=learned.dims)
+    context = reach_for(learned.target, voxel_size, dims=learned.dims)
+    wide = [max(far, ceil(near / size) + 1) for far, size in zip(context, voxel_size, strict=True)]
+    # blocks that begin where the whole is sampled are read from there on, too
     return tuple(
-        max(int(far), ceil(near / size) + 1) for far, size in zip(context, voxel_size, strict=True)
+        -(-n // stride) * stride
+        for n, stride in zip(wide, _strides(learned, len(wide)), strict=True)
     )
+
+
+def _strides(learned: Learned, axes: int) -> tuple[int, ...]:
+    """Voxels from one sample of labels to the next, along each of so many axes."""
+    return (1,) * (axes - learned.dims) + (target_kind(learned.target).stride,) * learned.dims
 
 
 def doubts(look: Look, *, near: float) -> NDArray[np.void]:
@@ -199,8 +207,7 @@ def _change(
     are."""
     far = margin(look.learned, look.voxel_size, near=near)
     # samples are those of both apart, of all that is looked at
-    flat = look.regions.ndim - look.learned.dims
-    strides = (1,) * flat + (target_kind(look.learned.target).stride,) * look.learned.dims
+    strides = _strides(look.learned, look.regions.ndim)
     around = tuple(
         slice(max(0, part.start - n) // stride * stride, min(part.stop + n, extent))
         for part, n, extent, stride in zip(box, far, look.regions.shape, strides, strict=True)

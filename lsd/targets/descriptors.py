@@ -187,6 +187,10 @@ def _slots(dims: int, components: str | None) -> tuple[int, ...]:
 class DescriptorTarget(TargetKind[spec.Descriptors]):
     """Descriptors as what a head learns."""
 
+    def __init__(self, settings: spec.Descriptors) -> None:
+        super().__init__(settings)
+        self.is_local = not settings.connected
+
     def channels(self, dims: int) -> int:
         """The channels of `descriptors`, or the chosen components of them."""
         return channel_count(dims, self.spec.components)

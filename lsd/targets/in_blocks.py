@@ -10,6 +10,7 @@ import numpy as np
 
 from lsd import spec
 from lsd.arrays.arguments import explaining_calls, whole_number
+from lsd.targets.sections import reach_for
 from lsd.targets.target import Known, Values, compute, target_kind
 
 Slices = tuple[slice, ...]
@@ -47,16 +48,25 @@ def target_blocks(
     voxel_size: nm, one an axis
     threads:    None: as many as this process has cores
 
-    Each is computed with the context around it that its kind names, so blocks are parts of the
-    whole; memory is that of a block.  Raises ValueError for a block of another number of axes.
+    Each is computed with what lies around it as far as its kind looks, so blocks are parts of the
+    whole; memory is that of a block.  Raises ValueError for a block of another number of axes, and
+    for a target that follows from more than what lies around, as pieces that hang together do.
     """
     shape = tuple(labels.shape)
     sides = tuple(whole_number(side, "a side of a block", low=1) for side in block)
     if len(sides) != len(shape):
         raise ValueError(f"block {sides} is of {len(sides)} axes, labels of {len(shape)}")
-    context = target_kind(target).context(voxel_size)
+    kind = target_kind(target)
+    if not kind.is_local:
+        raise ValueError(
+            f"target {target.kind!r} follows from whole objects, wherever they go on, so blocks "
+            f"are no parts of the whole; compute it at once (descriptors of pieces that are apart "
+            f"are those of lsd.arrays.components.connected_components(labels)[0] with "
+            f"connected=False)"
+        )
+    around = reach_for(target, voxel_size, dims=len(shape))
     for region in _regions(shape, sides):
-        read, inside = _with_context(region, context, shape)
+        read, inside = _with_context(region, around, shape, stride=kind.stride)
         values, valid = compute(
             target,
             np.asarray(labels[read]),
@@ -81,12 +91,13 @@ def _regions(shape: Sequence[int], sides: Sequence[int]) -> Iterator[Slices]:
 
 
 def _with_context(
-    region: Slices, context: Sequence[int], shape: Sequence[int]
+    region: Slices, around: Sequence[int], shape: Sequence[int], *, stride: int
 ) -> tuple[Slices, Slices]:
-    """The region with its context, as far as there is some, and where it lies in that."""
+    """The region with what lies around, as far as there is some, and where it lies in that; begins
+    where the whole is sampled."""
     read = tuple(
-        slice(max(part.start - around, 0), min(part.stop + around, n))
-        for part, around, n in zip(region, context, shape, strict=True)
+        slice(max(part.start - far, 0) // stride * stride, min(part.stop + far, n))
+        for part, far, n in zip(region, around, shape, strict=True)
     )
     inside = tuple(
         slice(part.start - wide.start, part.stop - wide.start)

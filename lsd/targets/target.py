@@ -103,6 +103,8 @@ class TargetKind(ABC, Generic[Settings]):
                 values of the target
     binary:     whether values are 0 or 1, so that both can be balanced
     is_foreground: whether it is one channel that is 1 on the objects that it is about, 0 elsewhere
+    is_local:   whether the target of a voxel follows from labels within `context` and `partners`;
+                not so of what looks at whole objects, wherever they go on
 
     dims is 2 or 3 everywhere: of the network, not of the volume.  What a kind cannot do in 2D or
     in 3D is said by its spec (`lsd.spec.Target.faults`), before anything runs.
@@ -111,6 +113,7 @@ class TargetKind(ABC, Generic[Settings]):
     activation: Readout = Sigmoid()
     binary: bool = False
     is_foreground: bool = False
+    is_local: bool = True
 
     def __init__(self, settings: Settings) -> None:
         self.spec = settings

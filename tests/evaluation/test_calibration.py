@@ -14,9 +14,11 @@ from lsd.evaluation.run import evaluate
 from lsd.report.table import heads_table
 from lsd.segmentation.threshold import picked
 from lsd.spec import (
+    NEAREST,
     Affinities,
     Boundary,
     Descriptors,
+    Embeddings,
     Head,
     Mask,
     Network,
@@ -24,6 +26,7 @@ from lsd.spec import (
     Stage,
 )
 from lsd.spec.paths import evaluation_file, prediction
+from lsd.targets.affinities import affinities
 from lsd.targets.boundary import boundary
 from lsd.volumes.create import create_array
 
@@ -219,6 +222,22 @@ def test_a_flat_network_learns_sections_by_themselves(config) -> None:
         near, sure = (each[0, 2:-2, 2:-2] for each in both)
         expected += calibration(predicted, near, mask=sure)
     assert found.as_dict() == expected.as_dict()
+
+
+@pytest.mark.parametrize("block", [(256, 256, 256), (4, 9, 5)])
+def test_affinities_of_embeddings_are_counted_over_faces_of_blocks(config, block) -> None:
+    target = Embeddings(neighborhood=(*NEAREST, (0, -4, 3)))
+    config = with_heads(config, emb=target)
+    values = predicted_head(config, "c", 4)
+    write(prediction(config, "c"), "emb", values, channels=4)
+    asked = with_evaluate(config, heads="emb", block=block)
+    found = count_heads(asked, "c", config.dataset.test[0], ROI)["emb"]
+    known = np.ones(ROI.shape, bool)
+    known[:, :4] = False
+    both = zip(values, *affinities(truth_of(2), target.neighborhood, mask=known), strict=True)
+    for own, (predicted, is_one, sure) in zip(found.channels, both, strict=True):
+        expected = calibration(predicted, is_one, mask=sure)
+        assert own.as_dict() == expected.as_dict()
 
 
 def test_several_channels_are_told_apart(config) -> None:

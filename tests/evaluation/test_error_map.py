@@ -18,10 +18,12 @@ from lsd.segmentation.made_from import SAME
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import (
+    NEAREST,
     Affinities,
     Config,
     Dataset,
     Descriptors,
+    Embeddings,
     ErrorMap,
     Head,
     Interior,
@@ -37,6 +39,7 @@ from lsd.spec import (
 from lsd.spec.paths import error_map, prediction, segmentation
 from lsd.spec.paths import suspects as suspects_file
 from lsd.targets.descriptors import descriptors
+from lsd.targets.target import target_kind
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 
@@ -249,6 +252,33 @@ def test_blocks_map_what_arrays_do(run) -> None:
     assert segments[at] == worst.segment
     whole, blocks = by_blocks.values()
     assert [s.place for s in whole[:3]] == [s.place for s in blocks[:3]]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Descriptors(sigma=30.0, downsample=3),
+        Embeddings(neighborhood=(*NEAREST, (0, -3, 0), (0, 4, -5))),
+    ],
+    ids=["of every third", "embeddings"],
+)
+def test_the_map_is_the_same_whatever_the_blocks(run, target) -> None:
+    """Where samples are some voxels apart, and of pairs of voxels."""
+    heads = {**run.variant.heads(), "asked": Head(target=target)}
+    config = run.derive(variant={"stages": (Stage(heads=heads),)}, error_map={"head": "asked"})
+    like = open_array(prediction(config, "v"), "lsds")
+    count = target_kind(target).channels(3)
+    values = np.random.default_rng(0).integers(0, 256, (count, *like.roi.shape), np.uint8)
+    path, options = prediction(config, "v"), {"voxel_size": SIZE, "channels": count}
+    create_array(path, "asked", roi=like.roi, dtype=np.uint8, **options).write(values, like.roi)
+    segment(config)
+    whole, _ = mapped(config)
+    segments = open_array(segmentation(config, "v"), array_name(0.5)).read(like.roi)
+    expected = disagreement(values / np.float32(255), segments, target, voxel_size=SIZE)
+    assert np.abs(whole - as_steps(expected).astype(int)).max() <= 1, "rounding"
+    assert whole.any()
+    blocks, _ = mapped(config.derive(error_map={"block": (7, 8, 16)}))
+    np.testing.assert_array_equal(blocks, whole)
 
 
 def test_it_goes_on_where_it_was_and_notices_another_segmentation(run) -> None:

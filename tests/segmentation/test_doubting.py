@@ -147,11 +147,15 @@ def test_a_neuron_is_better_whole_and_two_are_better_apart() -> None:
     assert min(change[10, 20], change[15, 25]) > 0.01
 
 
-def test_blocks_add_up_to_the_whole() -> None:
+@pytest.mark.parametrize(
+    ("target", "near"), [(TARGET, NEAR), (Descriptors(sigma=25.0, downsample=3), 120.0)]
+)
+def test_blocks_add_up_to_the_whole(target, near) -> None:
+    """Also where statistics are of every third voxel, and a contact may be farther than these."""
     truth = neurons()
     regions = regions_of(truth)
-    whole = doubts(look_at(truth, regions), near=NEAR)
-    far = margin(LEARNED, SIZE, near=NEAR)
+    whole = doubts(look_at(truth, regions, target=target), near=near)
+    far = margin(Learned(target, 3), SIZE, near=near)
     parts = []
     for corner in itertools.product(*(range(0, n, 9) for n in truth.shape)):
         inside = tuple(slice(c, min(c + 9, n)) for c, n in zip(corner, truth.shape, strict=True))
@@ -159,7 +163,8 @@ def test_blocks_add_up_to_the_whole() -> None:
             slice(max(0, part.start - m), min(part.stop + m, n))
             for part, m, n in zip(inside, far, truth.shape, strict=True)
         )
-        parts.append(doubts(look_at(truth, regions, inside, around), near=NEAR))
+        look = look_at(truth, regions, inside, around, target=target)
+        parts.append(doubts(look, near=near))
     added = together(np.concatenate(parts))
     assert np.array_equal(added[["u", "v", "voxels"]], whole[["u", "v", "voxels"]])
     assert added["sum"] == pytest.approx(whole["sum"], abs=1e-3)

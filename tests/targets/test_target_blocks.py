@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lsd import spec
+from lsd.arrays.components import connected_components
 from lsd.targets.in_blocks import target_blocks
 from lsd.targets.target import compute
 
@@ -19,6 +20,9 @@ TARGETS = {
     "distance": spec.SignedDistance(reach=30),
     "classes": spec.Semantic(classes=(1, 2, 3), ignore=4),
     "another array": spec.Foreground(array="mito"),
+    "embeddings": spec.Embeddings(neighborhood=(*spec.NEAREST, (0, -5, 2))),
+    "descriptors": spec.Descriptors(sigma=20.0, background="ignore"),
+    "of every third": spec.Descriptors(sigma=24.0, downsample=3),
 }
 
 
@@ -67,3 +71,15 @@ def test_a_block_has_the_axes_of_labels() -> None:
                 spec.Foreground(), np.ones((3, 4, 5), int), block=(8, 8), voxel_size=(8, 8, 8)
             )
         )
+
+
+def test_pieces_are_refused_that_go_on_beyond_any_block() -> None:
+    labels = np.zeros((6, 12, 12), np.uint64)
+    labels[:, :3], labels[:, 5:] = 1, 1
+    target, options = spec.Descriptors(sigma=30.0), {"voxel_size": (20, 8, 8)}
+    pieces = target.derive(connected=True)
+    with pytest.raises(ValueError, match=r"follows from whole objects.*connected_components"):
+        next(target_blocks(pieces, labels, block=(3, 4, 5), **options))
+    whole, _ = compute(pieces, labels, **options)
+    for part in target_blocks(target, connected_components(labels)[0], block=(3, 4, 5), **options):
+        np.testing.assert_array_equal(part.values, whole[(slice(None), *part.region)])

@@ -39,7 +39,7 @@ from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.segmentation.results import open_results
 from lsd.spec import Config, ErrorMap, paths
 from lsd.spec.plurals import counted
-from lsd.targets.sections import context_for
+from lsd.targets.sections import reach_for, whole_strides
 from lsd.targets.target import check_of_labels
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
@@ -169,8 +169,8 @@ def _map_step(volume: Compared, segments: SegmentsInput) -> Step:
         target=head.target,
         dims=head.dims,
     )
-    context = context_for(head.target, head.array.voxel_size, dims=head.dims)
-    shape = volume.settings.block[-roi.dims :]
+    context = reach_for(head.target, head.array.voxel_size, dims=head.dims)
+    shape = whole_strides(volume.settings.block[-roi.dims :], head.target, dims=head.dims)
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(context, context))
     return Step(ARRAY, volume.path, grid, job, arrays=(ARRAY,))
 
