@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ from lsd.targets.target import Known, Values, target_kind
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
+
+log = logging.getLogger(__name__)
 
 COUNTS = np.dtype([("channel", "<i4"), ("value", "<f8"), ("zeros", "<i8"), ("ones", "<i8")])
 
@@ -51,23 +54,39 @@ class HeadCounts:
         return self.all.as_dict() | by_channel
 
 
-def check_heads(config: Config, volumes: Iterable[str]) -> None:
-    """Raises ValueError where a head of evaluate.heads was not predicted, or does not learn what is
-    0 or 1."""
-    for name in volumes:
-        for head in config.evaluate.heads:
-            _check_binary(head, learned(config, name, head).target)
+def check_heads(config: Config, volumes: Mapping[str, Volume]) -> None:
+    """Raises ValueError where a head of evaluate.heads was not predicted, does not learn what is 0
+    or 1, or none of the volumes has what it learns from."""
+    for head in config.evaluate.heads:
+        targets = {name: learned(config, name, head).target for name in volumes}
+        for target in targets.values():
+            _check_binary(head, target)
+        if targets and not any(_has_truth(volumes[name], targets[name]) for name in targets):
+            raise ValueError(
+                f"evaluate.heads names {head!r}, which learns from labels, and there are none of "
+                f"{', '.join(volumes)}; name labels of one, or leave the head out"
+            )
 
 
 def count_heads(config: Config, name: str, spec: Volume, roi: Roi) -> dict[str, HeadCounts]:
     """The heads of evaluate.heads in `roi` of a volume, where it is known what they learn; counted
-    block by block, in bounded memory.
+    block by block, in bounded memory.  Of a volume without labels, as one with skeletons may be,
+    only those that learn from another array; others are told.
 
     Counts of blocks stand in runs/<name>/evaluation/<volume>/blocks, and are not made again for the
     same prediction.
     """
-    volume = open_volume(spec, name=name, data_root=data_root(config))
-    return {head: _count(config, volume, head, roi) for head in config.evaluate.heads}
+    volume, counts = open_volume(spec, name=name, data_root=data_root(config)), {}
+    for head in config.evaluate.heads:
+        if _has_truth(spec, learned(config, name, head).target):
+            counts[head] = _count(config, volume, head, roi)
+        else:
+            log.warning(
+                "%s: head %r is not counted: it learns from labels, and the volume has none",
+                name,
+                head,
+            )
+    return counts
 
 
 class HeadCountsJob(Job):
@@ -198,6 +217,12 @@ def _step(
     shape = whole_strides(config.evaluate.block[-roi.dims :], read.target, dims=read.dims)
     grid = tile(inside, shape, step=(1,) * roi.dims, context=(margin, margin))
     return Step(f"calibration_{head}", container, grid, job, rows=COUNTS)
+
+
+def _has_truth(volume: Volume, target: Target) -> bool:
+    """Whether a volume has what a target is about: where it has no labels, no voxel is known to be
+    background."""
+    return volume.labels is not None or target.objects() is not None
 
 
 def _check_binary(head: str, target: Target) -> None:

@@ -213,7 +213,7 @@ class Evaluate(Spec):
                  told with their places; 0: none, which spares a second look at the volume
     heads:       of these, how far what is predicted is a probability: the expected calibration
                  error, and accuracy, IoU and Dice at each threshold of the head, against what it
-                 learns, which must be 0 or 1
+                 learns, which must be 0 or 1; not in volumes without the labels that it learns from
     region:      part of each volume to score; empty: all of it
     block:       voxels that are counted at once
     workers:     processes that count

@@ -8,6 +8,7 @@ from funlib.geometry import Roi
 from plain_objects import flat
 from segmented_volumes import NAMES, ROI, VOXEL_SIZE, only, truth_of, with_evaluate, write
 
+from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.calibration import BINS, THRESHOLDS, Calibration, added, calibration
 from lsd.evaluation.heads import count_heads
 from lsd.evaluation.run import evaluate
@@ -19,8 +20,10 @@ from lsd.spec import (
     Boundary,
     Descriptors,
     Embeddings,
+    Foreground,
     Head,
     Mask,
+    Nerl,
     Network,
     ResidualUNet,
     Stage,
@@ -29,6 +32,7 @@ from lsd.spec.paths import evaluation_file, prediction
 from lsd.targets.affinities import affinities
 from lsd.targets.boundary import boundary
 from lsd.volumes.create import create_array
+from lsd.volumes.skeletons import write_skeletons
 
 
 def naive_ece(predicted, truth, bins=BINS):
@@ -238,6 +242,49 @@ def test_affinities_of_embeddings_are_counted_over_faces_of_blocks(config, block
     for own, (predicted, is_one, sure) in zip(found.channels, both, strict=True):
         expected = calibration(predicted, is_one, mask=sure)
         assert own.as_dict() == expected.as_dict()
+
+
+def test_without_labels_nothing_is_background(config, tmp_path, caplog) -> None:
+    """Of a volume with skeletons alone, what learns from labels is not counted."""
+    config = with_heads(config, fg=Foreground(), mito=Mask(array="mito"))
+    begin = np.multiply(ROI.begin, VOXEL_SIZE)
+    nodes = begin + np.multiply([[1.5, 8.5, 3.5], [1.5, 9.5, 3.5]], VOXEL_SIZE)
+    write_skeletons(Skeletons([1, 2], [1, 1], nodes, [[1, 2]]), tmp_path / "s.npz")
+    for name in NAMES:
+        write(tmp_path / f"{name}.zarr", "mito", inside_mitochondria(name))
+        for head in ("fg", "mito"):
+            write(prediction(config, name), head, predicted_head(config, name, 1), channels=1)
+
+    def traced(volume, **fields):
+        return volume.derive(
+            arrays={"mito": "mito"},
+            voxel_size={"mito": VOXEL_SIZE},
+            skeletons=str(tmp_path / "s.npz"),
+            **fields,
+        )
+
+    (first, _), (last,) = config.dataset.validate, config.dataset.test
+    dataset = {"validate": (traced(first),), "test": (traced(last, labels=None),)}
+    asked = with_evaluate(config.derive(dataset=dataset), heads=("fg", "mito"), metric=Nerl())
+    found = evaluate(asked)
+    assert [list(found.heads[name]) for name in ("a", "c")] == [["fg", "mito"], ["mito"]]
+    assert "c: head 'fg' is not counted: it learns from labels" in caplog.text
+    known = np.ones(ROI.shape, bool)
+    known[:, :4] = False
+    for name, head, truth in (
+        ("a", "fg", truth_of(0) > 0),
+        ("c", "mito", inside_mitochondria("c") > 0),
+    ):
+        expected = calibration(predicted_head(config, name, 1)[0], truth, mask=known)
+        assert found.heads[name][head].all.as_dict() == expected.as_dict()
+    assert [line.split()[:3] for line in heads_table(found).splitlines()[2:-1]] == [
+        ["a", "validate", "fg"],
+        ["a", "validate", "mito"],
+        ["c", "test", "mito"],
+    ]
+    with pytest.raises(ValueError, match="names 'fg', which learns from labels, and there are no"):
+        evaluate(only(asked, "c"))
+    evaluate(only(with_evaluate(asked, heads="mito"), "c"))
 
 
 def test_several_channels_are_told_apart(config) -> None:
