@@ -14,6 +14,8 @@ SPLIT = (0.10, 0.45, 0.95)
 MERGED = (1.0, 0.45, 0.05)
 FALSE = (0.85, 0.10, 0.45)
 UNKNOWN = (0.93, 0.88, 0.55)
+# no id of a volume is made of these bits
+_OTHER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def colours(ids: NDArray[Any]) -> Picture:
@@ -30,6 +32,17 @@ def colours(ids: NDArray[Any]) -> Picture:
     ramp = np.abs((hue[..., None] * 6 + np.array([0, 4, 2], np.float32)) % 6 - 3) - 1
     picture = light[..., None] * (1 - strength[..., None] * (1 - np.clip(ramp, 0, 1)))
     return np.where(np.asarray(ids)[..., None] == 0, 0, picture).astype(np.float32)
+
+
+def called(ids: NDArray[Any], names: NDArray[Any]) -> NDArray[np.uint64]:
+    """Ids for colours: the names of what has one, all others under an id that is nobody's name, as
+    segment 7 is not neuron 7; 0 stays 0.
+
+    names: of each id, 0 where it has none
+    """
+    own, names = np.asarray(ids).astype(np.uint64), np.asarray(names).astype(np.uint64)
+    stays = (own == 0) | (own == _OTHER)  # which are each other's
+    return np.where(names > 0, names, np.where(stays, own, own ^ _OTHER))
 
 
 def grey(raw: NDArray[Any]) -> Picture:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.contingency import Contingency
+from lsd.report.colours import called
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +52,10 @@ class Partners:
         return np.asarray((objects > 0) & (self.main_segment(objects) != segments))
 
     def names(self, segments: NDArray[Any]) -> NDArray[np.uint64]:
-        """Segments under the name of their object where they are its largest: then both have one
-        colour."""
+        """What segments are coloured by: the object that they are the largest of, so that both
+        have one colour; of all others an id that is no object's."""
         objects = self.main_object(segments)
-        return np.where(
-            (objects > 0) & (self.main_segment(objects) == segments), objects, segments
-        ).astype(np.uint64)
+        return called(segments, np.where(self.main_segment(objects) == segments, objects, 0))
 
 
 def _largest(

@@ -12,7 +12,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from lsd.evaluation.scored_results import has_thresholds, scored_results
-from lsd.report.colours import Picture, boundaries, channels_as_colours, colours
+from lsd.report.colours import Picture, boundaries, called, channels_as_colours, colours
 from lsd.report.neurons import Neuron
 from lsd.report.recorded import Recorded
 from lsd.segmentation.on_disk.results import Results
@@ -97,27 +97,32 @@ def segmentation_layer(recorded: Recorded, name: str, *, title: str = "segmentat
     if threshold is None and has_thresholds(recorded.config):
         raise ValueError("no threshold was picked, so there is no one segmentation to be shown")
     results = scored_results(recorded.config, name)
-    named = _own_names(recorded, name)
-    at = "" if threshold is None else f" at threshold {threshold:g}"
-    about = f"segments{at}; one that is mostly of a neuron has the colour that it has in the truth"
+    own = _own_names(recorded, name)
+    about = "segments" if threshold is None else f"segments at threshold {threshold:g}"
+    if own:
+        about += "; one that is mostly of a neuron has the colour that it has in the truth"
 
     def draw(ids: NDArray[Any]) -> Picture:
-        return label_colours(named(ids))
+        return label_colours(ids, colours(called(ids, _names(ids, own))))
 
     return Layer(title, about, _reader(results, threshold), draw, exact=True)
 
 
-def label_colours(ids: NDArray[Any]) -> Picture:
-    """Labels (y, x) in colours, dark where they touch: (y, x, 3)."""
-    return np.where(boundaries(ids)[..., None], 0.15 * colours(ids), colours(ids))
+def label_colours(ids: NDArray[Any], palette: Picture | None = None) -> Picture:
+    """Labels (y, x) in colours, dark where they touch: (y, x, 3).
+
+    palette: their colours, where these are not those of the ids; lines are between ids
+    """
+    own = colours(ids) if palette is None else palette
+    return np.where(boundaries(ids)[..., None], 0.15 * own, own).astype(np.float32)
 
 
 def _reader(results: Results, threshold: float | None) -> Read:
     return lambda roi: results.read(roi, threshold)
 
 
-def _own_names(recorded: Recorded, name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Calls segments as the objects that they are the largest of and mostly are.
+def _own_names(recorded: Recorded, name: str) -> Mapping[int, int]:
+    """The object that a segment is the largest of and mostly is, by segment.
 
     Pieces of a truth that was relabelled have other names than the labels on disk.
     """
@@ -126,14 +131,14 @@ def _own_names(recorded: Recorded, name: str) -> Callable[[NDArray[Any]], NDArra
         if recorded.config.evaluate.connected or not recorded.names_segments_of(name)
         else [row for row in recorded.neurons.get(name, ()) if row.largest and row.is_named]
     )
-    own: Mapping[int, int] = {row.largest: row.object for row in rows}
+    return {row.largest: row.object for row in rows}
 
-    def named(ids: NDArray[Any]) -> NDArray[Any]:
-        unique, place = np.unique(ids, return_inverse=True)
-        names = np.array([own.get(one, one) for one in unique.tolist()], np.uint64)
-        return names[place].reshape(ids.shape)
 
-    return named
+def _names(ids: NDArray[Any], own: Mapping[int, int]) -> NDArray[np.uint64]:
+    """Of each id, 0 where it has none."""
+    unique, place = np.unique(ids, return_inverse=True)
+    names = np.array([own.get(one, 0) for one in unique.tolist()], np.uint64)
+    return names[place].reshape(ids.shape)
 
 
 def _heads(config: Config, name: str) -> Iterator[Layer]:
