@@ -62,22 +62,33 @@ def draw_site(
     return SitePicture(
         site,
         raw=grey(raw),
-        truth=_parts(raw, truth, site.truth),
-        segmentation=_parts(raw, segments, site.segments),
+        truth=_parts(raw, truth, site.truth, within=_is_any(segments, site.segments)),
+        segmentation=_parts(raw, segments, site.segments, within=_is_any(truth, site.truth)),
         mark=(middle[1], middle[0]),
         size=(width, height),
     )
 
 
-def _parts(raw: NDArray[Any], labels: NDArray[Any], ids: Sequence[int]) -> Picture:
+def _is_any(labels: NDArray[Any], ids: Sequence[int]) -> NDArray[np.bool_]:
+    return np.isin(labels, np.array(ids, np.uint64))
+
+
+def _parts(
+    raw: NDArray[Any], labels: NDArray[Any], ids: Sequence[int], *, within: NDArray[np.bool_]
+) -> Picture:
     """Raw with these labels laid over it; all labels where none of these is there, as of a truth
-    that was relabelled."""
-    shown = np.where(np.isin(labels, np.array(ids, np.uint64)), labels, 0)
+    that was relabelled.
+
+    within: where a site's objects are of segments, its segments of objects: 0, which is no object
+            and lies nearly everywhere, is shown there alone
+    """
+    shown = np.zeros(labels.shape, np.uint8)
+    palette = np.zeros((*labels.shape, 3), np.float32)
+    for number, (one, colour) in enumerate(zip(ids, PARTS, strict=False), 1):
+        own = labels == one if one else (labels == 0) & within
+        shown[own], palette[own] = number, colour
     if not shown.any():
         return overlay(raw, labels, colours(labels))
-    palette = np.zeros((*labels.shape, 3), np.float32)
-    for one, colour in zip(ids, PARTS, strict=False):
-        palette[labels == one] = colour
     return overlay(raw, shown, palette)
 
 

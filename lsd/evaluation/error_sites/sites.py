@@ -38,10 +38,11 @@ class Site:
 
     kind:     "split": an object lies in two segments; "merge": a segment holds two objects
     segments: of a split that of the part where the place is, then that of the other part; of a
-              merge the one that holds both
+              merge the one that holds both.  An object of which no segment has anything, where
+              voxels of segment 0 count each as their own, has 0 alone, and no other part
     truth:    of a merge the object of the part where the place is, then that of the other part; of
               a split the one that both are of
-    voxels:   of the part where the place is, and of the other part
+    voxels:   of the part where the place is, and of the other part, 0 where there is none
     bits:     of VOI that joining the part to all larger parts of its object would spare, or parting
               it from all larger ones of its segment.  Those of all splits of a volume add up to its
               VOI split, those of all merges to its VOI merge
@@ -73,6 +74,11 @@ class Site:
             "contact": self.contact,
             "place": list(self.place),
         }
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is an object that lies in no segment."""
+        return self.kind == "split" and len(self.segments) == 1
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Site:

@@ -21,17 +21,26 @@ def _site(place: int, site: Site, picture: SitePicture | None) -> str:
     nm = ", ".join(
         f"{axis} {number(v)}" for axis, v in zip("zyx"[-len(site.place) :], site.place, strict=True)
     )
-    touch = f"{site.contact:,} faces touch" if site.contact else "the parts do not touch"
-    if site.kind == "split" and site.contact and site.voxels[1] < site.voxels[0]:
-        touch += "; no larger part of the neuron touches the first"
     return (
         f'<li class="site"><p><b>{place}. {site.kind}</b>, {number(site.bits)} bits of VOI</p>'
-        f"<p>{_words(site)}</p><p>at {nm} nm; {touch}</p>{trio}</li>"
+        f"<p>{_words(site)}</p><p>at {nm} nm{_touch(site)}</p>{trio}</li>"
     )
+
+
+def _touch(site: Site) -> str:
+    """How both parts meet; nothing of one that is alone."""
+    if site.is_lost:
+        return ""
+    touch = f"; {site.contact:,} faces touch" if site.contact else "; the parts do not touch"
+    if site.kind == "split" and site.contact and site.voxels[1] < site.voxels[0]:
+        touch += "; no larger part of the neuron touches the first"
+    return touch
 
 
 def _words(site: Site) -> str:
     first, other = site.voxels
+    if site.is_lost:
+        return f"neuron {site.truth[0]} lies in no segment: {_part('first', f'{first:,}')} voxels"
     sizes = f"{_part('first', f'{first:,}')} and {_part('other', f'{other:,}')} voxels"
     if site.kind == "split":
         a, b = site.segments

@@ -139,7 +139,6 @@ def described(site: Site) -> str:
     """A line about a site: what it costs, and which ids it is about."""
     one, other = site.voxels
     segments, truth = (", ".join(map(str, ids)) for ids in (site.segments, site.truth))
-    return (
-        f"{site.kind}, {site.bits:.3g} bits: segment {segments}; truth {truth}; "
-        f"{one} and {other} voxels"
-    )
+    held = "in no segment" if site.is_lost else f"segment {segments}"
+    sizes = f"{one}" if site.is_lost else f"{one} and {other}"
+    return f"{site.kind}, {site.bits:.3g} bits: {held}; truth {truth}; {sizes} voxels"
