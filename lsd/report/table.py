@@ -8,14 +8,15 @@ from typing import Any
 from lsd.evaluation.calibration import BINS
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS, Evaluation, VolumeScores
+from lsd.system.decimals import decimals
 
 Row = Sequence[Any]
 Volumes = Mapping[str, VolumeScores]
 
 
 def table(header: Row, rows: Sequence[Row]) -> str:
-    """Rows below a header, columns aligned: numbers to the right, with three decimals, everything
-    else to the left; what is undefined (None) is "-"."""
+    """Rows below a header, columns aligned: numbers to the right, with three decimals (very small
+    ones with a power of ten), everything else to the left; what is undefined (None) is "-"."""
     lines = [[_text(cell) for cell in row] for row in (header, *rows)]
     right = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -121,4 +122,4 @@ def _parts(volumes: Volumes, pooled: Callable[[str], Score | None]) -> list[Row]
 def _text(cell: Any) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return decimals(cell) if isinstance(cell, float) else str(cell)

@@ -12,6 +12,7 @@ from typing import Any
 
 from lsd.report.table import markdown, table
 from lsd.system.atomic import write_text
+from lsd.system.decimals import decimals
 
 RESULT = "result.json"
 
@@ -179,7 +180,7 @@ def write(
 
 
 def _number(value: float) -> str:
-    """Three decimals, fewer of large numbers."""
+    """Three decimals, fewer of large numbers; very small ones with a power of ten."""
     if float(value).is_integer() and abs(value) >= 1:
         return f"{value:.0f}"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    return decimals(value) if abs(value) < 100 else f"{value:.1f}"

@@ -16,6 +16,7 @@ from lsd.evaluation.score import Score
 from lsd.losses.loss import LossSample
 from lsd.losses.stage import StageLosses
 from lsd.spec import Target
+from lsd.system.decimals import decimals
 from lsd.targets.activation import Invertible
 from lsd.targets.sections import compute_for, context_for
 from lsd.targets.target import Known, Values, target_kind
@@ -64,7 +65,7 @@ class LossScore(Score):
         return LossScore(means, self.weights, volumes)
 
     def __str__(self) -> str:
-        return f"validation loss {self.objective:.4f}"
+        return f"validation loss {decimals(self.objective, 4)}"
 
 
 def learned_of(target: Target, volume: OpenVolume, roi: Roi, *, dims: int) -> tuple[Values, Known]:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from lsd.blockwise.rate import Bar
+from lsd.system.decimals import decimals
 
 
 class Progress:
@@ -41,7 +42,7 @@ class Progress:
         if not self._bar.disable:
             rate = self._bar.speed.now
             speed = f", {tqdm.format_sizeof(rate * self._voxels, 'voxel/s')}" if rate else ""
-            self._say(f"loss {loss:.4f}{speed}", refresh=False)
+            self._say(f"loss {decimals(loss, 4)}{speed}", refresh=False)
             self._bar.update()
 
     def throughput(self) -> dict[str, float]:

@@ -29,6 +29,12 @@ def test_columns_are_aligned() -> None:
     ]
 
 
+def test_what_is_small_is_no_zero() -> None:
+    rows = [("a", 3e-5), ("b", 0.0), ("c", 0.00123)]
+    lines = table(("name", "score"), rows).splitlines()[2:]
+    assert lines == ["a     3.00e-05", "b        0.000", "c        0.001"]
+
+
 def test_scores() -> None:
     volumes = {
         "a": _volume("validate"),

@@ -8,6 +8,7 @@ from typing import Any
 from lsd.report.table import markdown
 from lsd.spec import paths
 from lsd.system.atomic import write_text
+from lsd.system.decimals import decimals
 from lsd.training.learner import Learner
 from lsd.training.modes.greedy import Merged
 
@@ -31,10 +32,10 @@ def merged_record(merged: Merged, names: Sequence[str], *, iteration: int) -> di
 def merge_in_words(record: Mapping[str, Any]) -> str:
     """A merge in one line."""
     branches = "; ".join(
-        f"{name} scores {branch['score']:.4f} and gets {branch['share']:.0%}"
+        f"{name} scores {decimals(branch['score'], 4)} and gets {branch['share']:.0%}"
         for name, branch in record["branches"].items()
     )
-    return f"branches merged: {branches}; together {record['score']:.4f}"
+    return f"branches merged: {branches}; together {decimals(record['score'], 4)}"
 
 
 def write_history(learner: Learner) -> None:
@@ -53,6 +54,6 @@ def merges_table(merges: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for record in merges:
         branches = [record["branches"][name] for name in names]
-        shown = [f"{branch['score']:.4f}, {branch['share']:.0%}" for branch in branches]
-        rows.append([str(record["iteration"]), *shown, f"{record['score']:.4f}"])
+        shown = [f"{decimals(branch['score'], 4)}, {branch['share']:.0%}" for branch in branches]
+        rows.append([str(record["iteration"]), *shown, decimals(record["score"], 4)])
     return markdown(head, rows)
