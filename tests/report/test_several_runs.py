@@ -4,13 +4,15 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 
 import pytest
 from page_reader import at, data, numbers, outside, read_page
 from reported_run import make
 
 from lsd.cli.commands import report
-from lsd.report.page.several import over_seeds, seed_groups
+from lsd.evaluation.metrics.foreground import ForegroundScore
+from lsd.report.page.several import _scores, _seeds, _sweeps, over_seeds, seed_groups
 from lsd.report.recorded import read_recorded
 from lsd.spec.paths import evaluation_file, run_folder
 
@@ -71,6 +73,36 @@ def test_curves_in_one_drawing_and_sections_side_by_side(runs) -> None:
     assert [line["ys"][0] for line in loss] == [pytest.approx(1.0), pytest.approx(2 / 3)]
     slices = data(page.find("div", class_="slices")[0])
     assert slices["titles"] == ["raw", "truth", "first", "second"]
+
+
+def test_runs_of_several_metrics_share_no_drawing_and_no_table(runs) -> None:
+    """Of the one VOI, of the other, and of another seed of it, the foreground."""
+    voi = read_recorded(runs[1][0])
+    fields = {"evaluate": {"metric": {"kind": "foreground"}}}
+    values = ForegroundScore(both=10, segments_alone=2, objects_alone=3, neither=50)
+    scored = values.as_dict()
+    volumes = {"v_test": {"part": "test", "scores": scored, "fragments": None, "sweep": {}}}
+    volumes["v_test"]["sweep"]["0.3"] = scored
+    found = {"threshold": 0.3, "volumes": volumes, "parts": {"test": scored}}
+    others = [
+        replace(voi, config=voi.config.derive(**fields, train={"seed": n}), evaluation=found)
+        for n in (1, 2)
+    ]
+    both, names = [voi, *others], ["voi", "one", "two"]
+    drawn = {(c.title, c.y): [line.name for line in c.lines] for c in _sweeps(both, names)}
+    assert drawn[("v_test", "VOI sum [bits]")] == ["voi"]
+    (other,) = [key for key in drawn if key[0] == "v_test" and key[1] != "VOI sum [bits]"]
+    assert drawn[other] == ["one", "two"]
+    first, second = read_page(_scores(both, names)).find("table")
+    assert "VOI sum" in first.text
+    assert "VOI sum" not in second.text
+    shown = [[cell.text for cell in row.find("td")] for row in second.find("tr")][1:]
+    assert len(shown) == 2
+    assert "one" in second.text
+    assert "two" in second.text
+    assert all(f"{scored['iou']:.3f}" in row for row in shown)
+    (means,) = read_page(_seeds(both, names)).find("table")
+    assert f"{scored['iou']:.3f} ± 0" in means.text
 
 
 def test_a_folder_that_was_moved(runs) -> None:

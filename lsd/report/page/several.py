@@ -33,6 +33,8 @@ from lsd.spec.effect import written_out
 from lsd.spec.paths import report_file
 
 _STEPS = ("train", "predict", "segment", "evaluate")
+# the numbers of a score that a table shows, with their headings
+Columns = tuple[tuple[str, str], ...]
 
 
 def comparison(runs: Sequence[Recorded], *, folder: Path) -> str:
@@ -90,28 +92,37 @@ def _notices(runs: Sequence[Recorded], names: Sequence[str]) -> str:
 
 
 def _scores(runs: Sequence[Recorded], names: Sequence[str]) -> str:
-    rows, columns = list[list[Content]](), dict[str, str]()
+    """A table for all runs that are scored by the same numbers; beside the first, runs without."""
+    tables, without = dict[Columns, list[list[Content]]](), list[list[Content]]()
     for n, (run, name) in enumerate(zip(runs, names, strict=True)):
         for title, part, at, values in scores.rows_of(run):
             if at.endswith("/fragments"):
                 continue
-            columns = columns or scores.headings(run.words(), values)
-            cells = [Cell(values.get(key), f"/{n}{at}/{key}") for key in columns]
+            columns = tuple(scores.headings(run.words(), values).items())
+            cells = [Cell(values.get(key), f"/{n}{at}/{key}") for key, _ in columns]
             threshold = run.threshold
             shown = UNDEFINED if threshold is None else f"{threshold:g}"
             seed = Cell(run.config.train.seed)
-            rows.append([name, title, part, seed, Cell(threshold, text=shown), *cells])
+            row: list[Content] = [name, title, part, seed, Cell(threshold, text=shown), *cells]
+            tables.setdefault(columns, []).append(row)
         if not run.evaluation or run.is_outdated:
             says = "evaluated before it was segmented anew" if run.evaluation else "not evaluated"
-            rows.append([name, says, "", Cell(run.config.train.seed), Cell(None)])
-    header = ["run", "volume", "part", "seed", "threshold", *columns.values()]
-    filled = [[*row, *[Cell(None)] * (len(header) - len(row))] for row in rows]
-    return table(header, filled, name="scores")
+            without.append([name, says, "", Cell(run.config.train.seed), Cell(None)])
+    first = next(iter(tables), ())
+    tables[first] = [
+        *tables.get(first, []),
+        *([*row, *[Cell(None)] * len(first)] for row in without),
+    ]
+    header = ["run", "volume", "part", "seed", "threshold"]
+    return "".join(
+        table([*header, *(title for _, title in columns)], rows, name="scores")
+        for columns, rows in tables.items()
+    )
 
 
 def _seeds(runs: Sequence[Recorded], names: Sequence[str]) -> str:
     """Mean and standard deviation of runs that differ by their seed alone."""
-    rows, columns = list[list[Content]](), dict[str, str]()
+    tables = dict[Columns, list[list[Content]]]()
     for members in seed_groups(runs):
         if len(members) < 2:
             continue
@@ -123,15 +134,21 @@ def _seeds(runs: Sequence[Recorded], names: Sequence[str]) -> str:
             ]
             if len(found) < 2:
                 continue
-            columns = columns or scores.headings(runs[members[0]].words(), found[0])
-            cells = [over_seeds([values.get(key) for values in found]) for key in columns]
+            columns = tuple(scores.headings(runs[members[0]].words(), found[0]).items())
+            cells = [over_seeds([values.get(key) for values in found]) for key, _ in columns]
             of = ", ".join(names[n] for n in members)
-            rows.append([of, part, Cell(len(found)), *cells])
-    header = ["runs", "part", "scored", *columns.values()]
+            tables.setdefault(columns, []).append([of, part, Cell(len(found)), *cells])
+    if not tables:
+        return ""
+    header = ["runs", "part", "scored"]
+    shown = "".join(
+        table([*header, *(title for _, title in columns)], rows, name="means over seeds")
+        for columns, rows in tables.items()
+    )
     note = (
         "Mean ± standard deviation of the sample; of fewer seeds where it is undefined for others."
     )
-    return table(header, rows, name="means over seeds") + paragraph(note, note=True) if rows else ""
+    return shown + paragraph(note, note=True)
 
 
 def seed_groups(runs: Sequence[Recorded]) -> list[list[int]]:
@@ -159,30 +176,33 @@ def over_seeds(values: Sequence[float | None]) -> Cell:
 
 
 def _sweeps(runs: Sequence[Recorded], names: Sequence[str]) -> Iterator[Chart]:
-    """A drawing for each volume, a curve for each run."""
+    """A drawing for each volume and each number that stands for scores, a curve for each run."""
     for volume in dict.fromkeys(name for run in runs for name in run.volumes):
-        lines, y = list[Line](), ""
+        drawings = dict[str, list[Line]]()
         for n, (run, name) in enumerate(zip(runs, names, strict=True)):
             sweep: Mapping[str, Any] = run.volumes.get(volume, {}).get("sweep") or {}
             if not sweep:
                 continue
             key, title = scores.objective(run.words(), next(iter(sweep.values())))
             unit = run.words().unit
-            y = y or (f"{title} [{unit}]" if unit else title)
             thresholds = [float(threshold) for threshold in sweep]
-            lines.append(Line(name, thresholds, [v.get(key) for v in sweep.values()], n))
-        yield Chart(volume, "threshold", y, lines)
+            curve = Line(name, thresholds, [v.get(key) for v in sweep.values()], n)
+            drawings.setdefault(f"{title} [{unit}]" if unit else title, []).append(curve)
+        for y, lines in drawings.items():
+            yield Chart(volume, "threshold", y, lines)
 
 
 def _training(runs: Sequence[Recorded], names: Sequence[str]) -> Iterator[Chart]:
     for tag, title in (("loss/total", "training loss"), ("validation/score", "validation")):
         for stage in dict.fromkeys(stage for run in runs for stage in run.curves):
-            lines = [
-                line(name, run.curves[stage][tag], n)
-                for n, (run, name) in enumerate(zip(runs, names, strict=True))
-                if tag in run.curves.get(stage, {})
-            ]
-            yield Chart(f"{stage}: {title}", "iteration", title, lines)
+            drawings = dict[str, list[Line]]()
+            for n, (run, name) in enumerate(zip(runs, names, strict=True)):
+                if tag in run.curves.get(stage, {}):
+                    # the same losses, but scores of several metrics are not in one drawing
+                    of = run.words().title if tag == "validation/score" else ""
+                    drawings.setdefault(of, []).append(line(name, run.curves[stage][tag], n))
+            for lines in drawings.values():
+                yield Chart(f"{stage}: {title}", "iteration", title, lines)
 
 
 def _grid(charts: Iterator[Chart]) -> str:
