@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.grid import tile
 from lsd.objects.locate import located_of
 from lsd.objects.located import Located
 from lsd.objects.measures import AXES, MEASURE, centroids, measures, together
 from lsd.objects.points import DEEPEST
 from lsd.volumes.array import Array
+from lsd.volumes.of_ids import of_ids, read_ids
 from lsd.volumes.units import lengths
 
 BLOCK = (256, 256, 256)
@@ -25,13 +25,14 @@ def objects_of(segmentation: Array, *, block: Sequence[int] = BLOCK) -> Located:
     Points are centroids, which may lie outside of an object that is no ball; confidences are 1.
     Raises ValueError for an array that is no ids.
     """
+    segmentation = of_ids(segmentation, "ids of objects")
     begin, none = segmentation.roi.begin, (0,) * segmentation.roi.dims
     grid = tile(
         segmentation.roi, tuple(block)[-len(none) :], step=(1,) * len(none), context=(none, none)
     )
     parts = [np.empty(0, MEASURE)]
     for part in grid:
-        labels = ids(segmentation.read(part.write), segmentation.name).astype(np.uint64)
+        labels = read_ids(segmentation, part.write, noun="id")
         ones = np.ones(labels.shape, np.float32)
         parts.append(measures(labels, ones, begin=part.write.begin - begin))
     rows = together(np.concatenate(parts))

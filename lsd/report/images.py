@@ -22,6 +22,7 @@ from lsd.volumes.array import Array, open_array
 from lsd.volumes.create import has_array
 from lsd.volumes.inputs import ArrayInput, ArrayState, VolumeInput
 from lsd.volumes.levels import Factor
+from lsd.volumes.of_ids import of_ids
 from lsd.volumes.scale import at_scale, covering
 from lsd.volumes.volume import OpenVolume, open_volume
 
@@ -43,7 +44,8 @@ class ImageInput(Spec):
     def open(self) -> Array:
         """The array.  Raises ValueError if it is another one by now."""
         if self.array is not None:
-            return self.array.open()
+            opened_array = self.array.open()
+            return opened_array.without_channel() if self.of == "labels" else opened_array
         assert self.volume is not None, "it lies somewhere"
         opened = self.volume.open()
         if self.of == "raw":
@@ -159,15 +161,16 @@ def _whole(container: Path) -> list[str]:
 
 
 def image_at(container: Path, array: str, name: str, of: Of) -> Image:
-    """An array of any container, as people call it."""
+    """An array of any container, as people call it.  ValueError for labels that are no ids."""
     opened = open_array(container, array)
+    shown = of_ids(opened, "ids") if of == "labels" else opened
 
     def as_input() -> ImageInput:
         state = ArrayState.of(opened, opened.roi, where=name)
         path, inside = str(container.resolve()), opened.source.name
         return ImageInput(of=of, array=ArrayInput(path=path, name=inside, state=state))
 
-    return Image(name, opened, of, as_input)
+    return Image(name, shown, of, as_input)
 
 
 def _by_threshold(name: str) -> tuple[float, str]:

@@ -39,8 +39,8 @@ class Corrections(Spec):
     joins:   pairs of fragments that are of one neuron
     cuts:    pairs that are not: their segment is cut in two where the region graph is weakest
              between them
-    painted: an array of ids of the volume's voxels, "file.zarr:name"; 0 where the segmentation is
-             right.  The id of a segment means that segment, any other a new one
+    painted: an array of ids of the volume's voxels, "file.zarr:name", integers >= 0; 0 where the
+             segmentation is right.  The id of a segment means that segment, any other a new one
     nothing: the painted id that means that there is no segment
     trusted: fragments, or segments, whose whole neuron is right now, which training may learn from;
              None: those that joins and cuts are about.  What is painted is trusted in any case

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import Slices
 from lsd.spec import Region, Volume
 from lsd.spec.images import IMAGES, MASKS
-from lsd.volumes.array import Array, open_array, text
+from lsd.volumes.array import Array, Beyond, open_array
 from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
 from lsd.volumes.generated import check_instances, generate
 from lsd.volumes.images.ids import across_images
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.levels import How
 from lsd.volumes.metadata_values import unreadable
+from lsd.volumes.of_ids import NegativeIds, of_ids, read_ids
 from lsd.volumes.reference import check_there, locate, split
 from lsd.volumes.region import part_of, within
 from lsd.volumes.scale import at_scale, covered, whole_within
@@ -208,14 +209,11 @@ class OpenVolume:
     def _labels(self, roi: Roi, *, mirrored: bool = False) -> NDArray[np.uint64]:
         if self.labels is None:
             return np.zeros(roi.shape, dtype=np.uint64)
-        labels = self.labels.read(roi, beyond="reflect" if mirrored else "zero")
-        if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
-            raise ValueError(
-                f"volume {self.name!r}: {self.labels.name} holds the negative label {labels.min()} "
-                f"in {text(roi)}; "
-                "ids are 0 and above"
-            )
-        return labels.astype(np.uint64, copy=False)
+        beyond: Beyond = "reflect" if mirrored else "zero"
+        try:
+            return read_ids(self.labels, roi, beyond=beyond)
+        except NegativeIds as error:
+            raise ValueError(f"volume {self.name!r}: {error}") from error
 
 
 def open_volume(volume: Volume, *, name: str, data_root: Path) -> OpenVolume:
@@ -328,11 +326,8 @@ def needs_nm(what: str) -> str:
 def _single(role: str, array: Array) -> Array:
     """Truth, of one channel where no other is of use.  ValueError for labels that are no
     integers."""
-    if role == "labels" and array.dtype.kind not in "bui":
-        raise ValueError(
-            f"{array.name} is {array.dtype}; labels are integers: convert them, float ids are "
-            f"not exact"
-        )
+    if role == "labels":
+        return of_ids(array)
     return array if role.startswith("arrays.") else array.without_channel()
 
 

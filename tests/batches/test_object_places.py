@@ -11,6 +11,7 @@ from lsd.batches.pipeline import Batches
 from lsd.batches.sources.location import Location
 from lsd.batches.sources.object_places import ObjectBoxes
 from lsd.spec import AroundObjects, Images, Volume
+from lsd.volumes.create import create_array
 from lsd.volumes.volume import open_volume
 
 SHAPE, OFFSET = (60, 48, 56), (100, -20, 7)
@@ -141,6 +142,38 @@ def test_half_of_the_negatives_lie_where_a_network_fired_falsely(folder) -> None
     draws = np.array(_draws(_location(volume, negatives=1, fires="f", jitter=0)))
     around = (np.abs(draws + np.array(OUTPUT) / 2 - false.mean(axis=0)) <= 0.5).all(axis=1)
     assert 0.4 < around.mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "says"),
+    [
+        ("i4", -1, "full.zarr:fires holds the negative id -1 in "),
+        # probabilities are no objects: all of them would be object 0
+        ("f4", 0.5, "full.zarr:fires is float32; ids of train.sampling.fires are integers"),
+    ],
+)
+def test_what_fires_must_be_ids(folder, tmp_path, dtype, value, says) -> None:
+    there = _open(folder)
+    fires = there.read_array("f", there.roi).astype(dtype)
+    fires[-1, -1, -1] = value
+    raw, labels = np.ones(SHAPE, np.uint8), there.read_labels(there.roi)
+    write_arrays(tmp_path / "full.zarr", raw=raw, labels=labels, fires=fires)
+    with pytest.raises(ValueError, match=says):
+        ObjectBoxes.of(_open(tmp_path), AroundObjects(fires="f"))
+
+
+def test_what_fires_may_have_one_channel(folder, tmp_path) -> None:
+    there = _open(folder)
+    raw, labels = np.ones(SHAPE, np.uint8), there.read_labels(there.roi)
+    write_arrays(tmp_path / "full.zarr", raw=raw, labels=labels)
+    create_array(
+        tmp_path / "full.zarr", "fires", roi=there.roi, voxel_size=(8, 8, 8), dtype="i2", channels=1
+    ).write(there.read_array("f", there.roi).astype(np.int16)[None], there.roi)
+    found, wanted = (
+        ObjectBoxes.of(_open(each), AroundObjects(fires="f")) for each in (tmp_path, folder)
+    )
+    assert len(wanted.false) == 1
+    np.testing.assert_array_equal(found.false, wanted.false)
 
 
 def test_enough_is_known_of_every_sample(folder) -> None:

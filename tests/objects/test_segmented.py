@@ -52,6 +52,28 @@ def test_nothing_is_an_empty_table(tmp_path) -> None:
     assert len(objects_of(array)) == 0
 
 
+def test_one_channel_is_a_segmentation(tmp_path, array) -> None:
+    again = create_array(
+        tmp_path / "c.zarr", "s", roi=array.roi, voxel_size=SIZE, dtype="i8", channels=1
+    )
+    again.write(labels().astype(np.int64)[None], array.roi)
+    found, wanted = objects_of(again), objects_of(array)
+    for column in ("id", "point", "begin", "end", "voxels"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(wanted, column), column)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "says"),
+    [("i8", -3, "s holds the negative id -3 in "), ("f4", 2.0, "s is float32; ids of objects are")],
+)
+def test_what_is_no_ids_has_no_objects(tmp_path, dtype, value, says) -> None:
+    roi = Roi((0, 0, 0), (8, 8, 8))
+    array = create_array(tmp_path / "v.zarr", "s", roi=roi, voxel_size=SIZE, dtype=dtype)
+    array.write(np.full(roi.shape, value, dtype), roi)
+    with pytest.raises(ValueError, match=says):
+        objects_of(array)
+
+
 def test_the_command_reads_a_segmentation(array, tmp_path, capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([str(tmp_path / "v.zarr"), "--bins", "2"])

@@ -24,6 +24,7 @@ from lsd.batches.sources.places import PlaceIndex
 from lsd.spec import AroundObjects
 from lsd.targets.objects import find_objects
 from lsd.volumes.known_voxels import truth_blocks
+from lsd.volumes.of_ids import of_ids, read_ids
 from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
@@ -235,14 +236,15 @@ def _labelled(volume: OpenVolume) -> Iterator[_Block]:
 
 
 def _fired(volume: OpenVolume, name: str) -> Iterator[_Block]:
-    """What an earlier network took for objects."""
+    """What an earlier network took for objects.  ValueError for what is no ids."""
     volume.read_array(name, Roi(volume.roi.begin, (1, 1, 1)))
+    ids = of_ids(volume.arrays[name], "ids of train.sampling.fires")
     # blocks in which nothing of the array was written are passed over, not those without truth
     unmasked = volume.spec.derive(labels_mask=None, unknown=None)
-    fired = replace(volume, labels=volume.arrays[name], labels_mask=None, spec=unmasked)
+    fired = replace(volume, labels=ids, labels_mask=None, spec=unmasked)
     for roi in _blocks(fired):
         labels, known = volume.read_truth(roi)
-        yield roi, volume.read_array(name, roi), known & (labels == 0)
+        yield roi, read_ids(ids, roi, beyond="zero", noun="id"), known & (labels == 0)
 
 
 def _blocks(volume: OpenVolume) -> Sequence[Roi]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from funlib.geometry import Roi
 
 from lsd.blockwise.on_disk.grid import chunk_shape, tile
 from lsd.blockwise.on_disk.step import Step
@@ -28,6 +29,7 @@ from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
 from lsd.volumes.array import Array, text
 from lsd.volumes.create import create_array
+from lsd.volumes.of_ids import NegativeIds, read_ids
 from lsd.volumes.units import agree, lengths
 
 log = logging.getLogger(__name__)
@@ -186,8 +188,8 @@ def _segment(volume: ExportedVolume, fragment: int) -> int:
 
 
 def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | None:
-    """What is painted.  ValueError where it lies on other voxels than the segmentation, elsewhere,
-    or does not say where, and where there is none and `nothing` names an id of it."""
+    """What is painted.  ValueError where it is no ids, lies on other voxels than the segmentation,
+    elsewhere, or does not say where, and where there is none and `nothing` names an id of it."""
     if corrections.painted is None:
         if corrections.nothing is not None:
             raise ValueError(
@@ -214,13 +216,30 @@ def _painted(volume: ExportedVolume, corrections: Corrections) -> ImageInput | N
             f"{image.array.name} covers {text(image.array.roi)}, the segmentation "
             f"{text(array.roi)}; correct its offset, nm, z y x"
         )
-    if not any(there.read(roi).any() for roi in pieces(there.roi.intersect(array.roi))):
+    if not _has_ids(there, there.roi.intersect(array.roi)):
         log.warning(
             "%s: painted: %s is 0 throughout the segmentation, so no label changes by it; is it "
             "the array that was meant?",
             volume.name, image.array.name,
         )  # fmt: skip
     return image.as_input()
+
+
+def _has_ids(painted: Array, roi: Roi) -> bool:
+    """Whether any voxel of `roi` is painted.  ValueError for negative ids, which may be anywhere
+    in it."""
+    found = False
+    for piece in pieces(roi):
+        try:
+            found |= bool(read_ids(painted, piece, noun="id").any())
+        except NegativeIds as error:
+            raise ValueError(
+                f"{error}: leave 0 where the segmentation is right, and let `nothing` name an id "
+                f"above 0 where there is no segment"
+            ) from error
+        if found and painted.dtype.kind != "i":
+            break
+    return found
 
 
 def _container_and_name(reference: str) -> tuple[Path, str]:

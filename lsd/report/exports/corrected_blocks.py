@@ -16,6 +16,7 @@ from lsd.blockwise.on_disk.output import Output
 from lsd.report.images import ImageInput
 from lsd.spec.effect import Wording
 from lsd.volumes.array import Array
+from lsd.volumes.of_ids import read_ids
 
 LABELS, MASK = "labels", "labels_mask"
 Ids = NDArray[np.uint64]
@@ -119,4 +120,4 @@ def _ids(array: Array | None, roi: Roi) -> Ids | None:
     """Ids of `roi`, 0 beyond the array."""
     if array is None:
         return None
-    return array.read(roi, beyond="zero").astype(np.uint64, copy=False)
+    return read_ids(array, roi, beyond="zero", noun="id")

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from lsd.arrays.ids import ids
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
@@ -112,12 +113,14 @@ class ScaleFunction:
     """Writes each block of a scale, from the image, which is made coarser as it is read."""
 
     def __init__(self, job: ScaleJob, container: Path) -> None:
-        self.level = level_of(job.image.open(), job.factor, job.image.of)
+        self.level, self.of = level_of(job.image.open(), job.factor, job.image.of), job.image.of
         self.store = open_scale(container, job.scale)
 
     def read(self, block: Block) -> NDArray[Any]:
         """Voxels (c, z, y, x) of the block."""
-        return read_level(self.level, block.write)
+        found = read_level(self.level, block.write)
+        # of ids the volume has no sign: -1 would be the largest of them
+        return ids(found, self.level.name) if self.of == "labels" else found
 
     def compute(self, block: Block, source: NDArray[Any]) -> Output:
         """Writes them: the volume is no array of the container."""

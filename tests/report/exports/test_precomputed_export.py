@@ -8,6 +8,7 @@ from funlib.geometry import Roi
 from image_folders import write_tree
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.report.exports.exporter import Running
 from lsd.report.exports.precomputed import write_precomputed, written_below
 from lsd.report.exports.run import export, exported_volumes
@@ -94,6 +95,22 @@ def test_every_image_of_a_run(config) -> None:
         assert json.loads((folder / "info").read_text())["type"] == (
             "segmentation" if name in ("truth", "fragments") else "image"
         )
+
+
+def test_a_negative_label_is_no_large_id(tmp_path) -> None:
+    """As -1 for what nobody annotated: of ids the format has no sign."""
+    config = segmented_run(tmp_path)
+    roi = open_array(tmp_path / "data.zarr", "labels").roi
+    labels = np.ones(roi.shape, np.int32)
+    labels[0, 0, 0] = -1
+    create_array(
+        tmp_path / "signed.zarr", "labels", roi=roi, voxel_size=(40, 4.5, 4), dtype=np.int32
+    ).write(labels, roi)
+    [spec] = config.dataset.validate
+    signed = spec.derive(labels=f"{tmp_path}/signed.zarr:labels", name=VOLUME)
+    config = config.derive(dataset={"validate": (signed,)})
+    with pytest.raises(BlocksFailed, match=r"ids are 0 .background. or positive, got -1"):
+        export(config, Export(formats=SMALL, images=("truth",), threshold=THRESHOLD))
 
 
 def test_what_is_done_stays_done_and_other_data_are_written_anew(config, caplog) -> None:
