@@ -61,9 +61,10 @@ def _do(arguments: argparse.Namespace) -> None:
     corrections = read_corrections(expanded(arguments.corrections))
     settings = settings_of(arguments, volumes=(arguments.volume,))
     config = run_config(arguments.run, arguments.words)
-    from lsd.report.exports.correct import correct, training_volume
+    from lsd.report.exports.correct import correct
     from lsd.report.exports.named import UnknownNames
     from lsd.report.exports.run import exported_volumes
+    from lsd.report.exports.training import raw_to_write, training_volume
 
     volume, *others = exported_volumes(config, settings, progress=say)
     if others:
@@ -79,6 +80,8 @@ def _do(arguments: argparse.Namespace) -> None:
         )
         raise ConfigError("\n".join(told)) from error
     say("written:", str(written))
+    if command := raw_to_write(volume):
+        say(f"it is read at a scale; before training, write raw so too: `{command}`")
     say(f"to train on it: {training_volume(volume)}")
 
 

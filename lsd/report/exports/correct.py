@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from funlib.geometry import Roi
@@ -23,7 +23,6 @@ from lsd.report.images import ImageInput, image_at
 from lsd.segmentation.on_disk.results import Results, pieces
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
 from lsd.spec.corrections import Corrections
-from lsd.spec.in_code import as_code
 from lsd.spec.paths import corrected
 from lsd.spec.plurals import counted
 from lsd.spec.user_paths import expanded
@@ -87,27 +86,6 @@ def _create(step: Step, array: Array) -> None:
             labels=True,
             chunks=chunk_shape(step.grid.write_shape),
         )
-
-
-def training_volume(volume: ExportedVolume) -> str:
-    """How a config names the corrected volume, to train on it: what is said of raw stays, what is
-    said of the truth of before goes."""
-    spec = volume.config.dataset.volumes()[volume.name]
-    container = corrected(volume.config, volume.name)
-    learnt = spec.derive(
-        labels=f"{container}:{LABELS}",
-        labels_mask=f"{container}:{MASK}",
-        **{name: _without_truth(getattr(spec, name)) for name in ("voxel_size", "offset", "axes")},
-        **dict.fromkeys(("unknown", "skeletons", "revision", "name")),
-    )
-    return as_code(learnt, always=("raw",))
-
-
-def _without_truth(value: Any) -> Any:
-    """What a volume says of its arrays, by their names or of all, without labels and their mask."""
-    if not isinstance(value, dict):
-        return value
-    return {name: of for name, of in value.items() if name not in ("labels", "labels_mask")} or None
 
 
 def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:

@@ -13,9 +13,10 @@ from lsd.cli.commands.correct import main
 from lsd.cli.commands.export import main as export_main
 from lsd.prediction.config_file import keep_config
 from lsd.report.corrected import standing_of_corrected
-from lsd.report.exports.correct import correct, training_volume
+from lsd.report.exports.correct import correct
 from lsd.report.exports.exporter import ExportedVolume, Running
 from lsd.report.exports.run import export, exported_volumes
+from lsd.report.exports.training import training_volume
 from lsd.segmentation.made_from import SAME
 from lsd.segmentation.over_blocks.edges import edge_pieces
 from lsd.segmentation.run import segment
@@ -238,6 +239,7 @@ def test_what_is_said_of_raw_is_said_to_train_on_it(config) -> None:
         # truth of before is not what is learnt from
         unknown=None,
         voxel_size={"raw": (40, 4.5, 4)},
+        fit="intersect",
         revision=None,
         name=None,
     )
@@ -263,7 +265,7 @@ def test_what_is_printed_stands_in_a_config(config, fields) -> None:
     exec("from lsd.spec import *", names)
     container = corrected(told, VOLUME)
     assert eval(training_volume(volume), names) == said.derive(
-        labels=f"{container}:labels", labels_mask=f"{container}:labels_mask"
+        labels=f"{container}:labels", labels_mask=f"{container}:labels_mask", fit="intersect"
     )
 
 

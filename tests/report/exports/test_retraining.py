@@ -6,8 +6,9 @@ from reported_run import ROI, VOXEL_SIZE, make, truth
 
 from lsd.evaluation.error_sites.sites import read_sites
 from lsd.evaluation.partition import compare
-from lsd.report.exports.correct import correct, training_volume
+from lsd.report.exports.correct import correct
 from lsd.report.exports.run import exported_volumes
+from lsd.report.exports.training import training_volume
 from lsd.spec import Volume
 from lsd.spec.corrections import Corrections
 from lsd.spec.exports import Export
