@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.blockwise.on_disk.written import is_written
 from lsd.segmentation.decoders.decoder import decoder_of
@@ -27,6 +29,8 @@ from lsd.volumes.scale import at_scale, covering
 from lsd.volumes.volume import OpenVolume, open_volume
 
 Of = Literal["raw", "labels", "values"]
+# ids as they are on disk, or of images that count their own, those that scores and tables name
+Names = Literal["on_disk", "of_scores"]
 CORRECTED = "labels"
 
 
@@ -34,10 +38,12 @@ class ImageInput(Spec):
     """An array as what a block function depends on.
 
     of:     what its voxels are: raw, ids, or values of a head
+    names:  which ids labels of a volume have
     volume: whose raw or labels it is; array: where else it lies
     """
 
     of: Of
+    names: Annotated[Names, Field(exclude_if=lambda names: names == "on_disk")] = "on_disk"
     volume: VolumeInput | None = None
     array: ArrayInput | None = None
 
@@ -50,8 +56,22 @@ class ImageInput(Spec):
         opened = self.volume.open()
         if self.of == "raw":
             return opened.raw.cropped(opened.roi)
-        assert opened.labels is not None, "it was an input"
-        return opened.labels
+        return truth_of(opened, names=self.names)
+
+
+class ScoredLabels(Array):
+    """Labels of a volume of images under the names that no two images share, as they are scored."""
+
+    def __init__(self, volume: OpenVolume, labels: Array) -> None:
+        super().__init__(labels.source, labels.layout, np.dtype(np.uint64), roi=labels.roi)
+        self.volume = volume
+
+    def cropped(self, roi: Roi) -> ScoredLabels:
+        """The same labels, confined to `roi`, which must lie within."""
+        return ScoredLabels(self.volume, super().cropped(roi))
+
+    def _read(self, roi: Roi) -> NDArray[np.generic]:
+        return self.volume.read_labels(roi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +140,19 @@ def _of_volume(volume: OpenVolume, root: Path) -> Iterator[Image]:
     yield Image("raw", volume.raw.cropped(volume.roi), "raw", raw)
     if volume.labels is not None:
         roi = volume.labels.roi
+        names: Names = "of_scores" if volume.spec.names_by_image else "on_disk"
 
         def truth() -> ImageInput:
-            return ImageInput(of="labels", volume=VolumeInput.truth(volume, root, roi=roi))
+            labels = VolumeInput.truth(volume, root, roi=roi)
+            return ImageInput(of="labels", names=names, volume=labels)
 
-        yield Image("truth", volume.labels, "labels", truth)
+        yield Image("truth", truth_of(volume, names=names), "labels", truth)
+
+
+def truth_of(volume: OpenVolume, *, names: Names) -> Array:
+    """The labels of a volume that has some."""
+    assert volume.labels is not None, "it has labels"
+    return volume.labels if names == "on_disk" else ScoredLabels(volume, volume.labels)
 
 
 def _heads(container: Path) -> Iterator[Image]:

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from funlib.geometry import Roi
-from image_folders import write_tree
+from image_folders import SIZES, mask, write_tree
 from run_with_segments import THRESHOLD, VOLUME, segmented_run
+from segmented_run import make_config
 
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.report.exports.exporter import Running
@@ -14,7 +15,7 @@ from lsd.report.exports.precomputed import write_precomputed, written_below
 from lsd.report.exports.run import export, exported_volumes
 from lsd.report.images import Image, ImageInput, image_at, images_of
 from lsd.segmentation.run import segment
-from lsd.spec import Images, Volume, Workers
+from lsd.spec import Dataset, Images, Volume, Workers
 from lsd.spec.exports import Export, Precomputed
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
@@ -222,6 +223,29 @@ def test_images_of_their_own_are_no_coarser(tmp_path) -> None:
     assert len(json.loads((folder / "info").read_text())["scales"]) == 1
     found = opened(folder, 0)[..., 0].read().result().T
     np.testing.assert_array_equal(found, volume.raw.read(volume.raw.roi))
+
+
+def test_truth_of_images_has_the_ids_that_scores_and_tables_name(tmp_path) -> None:
+    images = Images(images="mito/*/images/*.tiff", masks="mito/*/masks/*.tiff")
+    config = make_config(tmp_path).derive(
+        dataset=Dataset(validate=(Volume(images=images),)), data_root=str(write_tree(tmp_path))
+    )
+    [name] = config.dataset.volumes()
+    truth = images_of(config, name)["truth"]
+    running = Running(name, Workers(), lambda line: None)
+    folder = write_precomputed(running, truth, tmp_path / "out", SMALL)
+    found = opened(folder, 0)[..., 0].read().result().T
+    # as the masks number them, small images first, each image in numbers of its own
+    for z, key in enumerate(sorted(SIZES, key=lambda key: (SIZES[key], key))):
+        own = mask(key, SIZES[key]).astype(np.uint64)
+        expected = np.where(own > 0, own + np.uint64(z * 2**32), 0)
+        np.testing.assert_array_equal(found[z, : own.shape[0], : own.shape[1]], expected)
+    volume = open_volume(config.dataset.volumes()[name], name=name, data_root=tmp_path)
+    np.testing.assert_array_equal(found, volume.read_labels(volume.roi))
+    np.testing.assert_array_equal(found, truth.array.read(truth.array.roi))
+    # what was written under the ids on disk is not taken for it
+    assert "names" in truth.as_input().model_dump()
+    assert "names" not in images_of(config, name)["raw"].as_input().model_dump()
 
 
 @pytest.mark.parametrize("spec", [Precomputed(chunk=(8, 8)), SHARDED])
