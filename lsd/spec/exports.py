@@ -55,7 +55,8 @@ class OmeZarr(ExportFormat):
 
 
 class TiffSections(ExportFormat):
-    """A folder of TIFF files for each image, one a section, called after its z."""
+    """A folder of TIFF files for each image, one a section, called after its z, or after its number
+    where the image begins before 0: in the order of their names they are the image."""
 
     kind: Literal["tiff"] = "tiff"
     behaviour: ClassVar[str] = "lsd.report.exports.tiff:TiffExport"

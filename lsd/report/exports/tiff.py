@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.blockwise.on_disk.grid import Block, tile
 from lsd.blockwise.on_disk.job import Job
@@ -18,6 +19,8 @@ from lsd.volumes.tiff_sections import write_section
 
 # bytes that are read at once: whole chunks where they are not more
 _BYTES = 1 << 29
+# of the number in the name of a file, at least
+_DIGITS = 5
 
 
 class TiffExport(Exporter[TiffSections]):
@@ -30,13 +33,30 @@ class TiffExport(Exporter[TiffSections]):
             step = _step(volume.folder / f"{image.name.replace('/', '_')}.tiff", image)
             remove_other(step)
             folders.append(volume.running.run(step).container)
+            assert isinstance(step.job, SectionsJob), "it was made here"
+            if before := step.job.before:
+                volume.running.say(
+                    f"{image.name} begins at z = {-before}, and names of files count from there: "
+                    f"{step.job.file_name(-before)} is that section"
+                )
         return folders
 
 
 class SectionsJob(Job):
-    """A file for each section of an image; see `SectionsFunction`."""
+    """A file for each section of an image; see `SectionsFunction`.
+
+    before: sections of the image before 0 of the world: names count from the first of them on,
+            since programs read files in the order of their names
+    digits: of a number in a name, as many in each
+    """
 
     image: ImageInput
+    before: Annotated[int, Field(exclude_if=lambda before: before == 0)] = 0
+    digits: Annotated[int, Field(exclude_if=lambda digits: digits == _DIGITS)] = _DIGITS
+
+    def file_name(self, z: int) -> str:
+        """Of a section of the world."""
+        return f"z{z + self.before:0{self.digits}d}.tif"
 
     def open(self, container: Path, worker: int) -> SectionsFunction:
         """Ready to be called."""
@@ -47,7 +67,7 @@ class SectionsFunction:
     """Writes z00000.tif and so on, called after the sections of the world."""
 
     def __init__(self, job: SectionsJob, container: Path) -> None:
-        self.array, self.container = job.image.open(), container
+        self.job, self.array, self.container = job, job.image.open(), container
 
     def read(self, block: Block) -> NDArray[Any]:
         """(c, z, y, x)."""
@@ -59,7 +79,7 @@ class SectionsFunction:
         for number in range(source.shape[1]):
             section = source[:, number] if self.array.channels else source[0, number]
             write_section(
-                self.container / f"z{first + number:05d}.tif",
+                self.container / self.job.file_name(first + number),
                 section,
                 voxel_size=self.array.voxel_size[-2:],
                 calibrated=self.array.calibrated,
@@ -77,4 +97,12 @@ def _step(container: Path, image: Image) -> Step:
         most = max(1, min(_BYTES // section, array.source.chunks[-3]))
         shape[0] = min(shape[0], most)
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(none, none))
-    return Step("sections", container, grid, SectionsJob(image=image.as_input()))
+    return Step("sections", container, grid, _job(image))
+
+
+def _job(image: Image) -> SectionsJob:
+    roi = image.array.roi
+    begin, end = (int(roi.begin[0]), int(roi.end[0])) if roi.dims == 3 else (0, 1)
+    before = max(-begin, 0)
+    digits = max(_DIGITS, len(str(end - 1 + before)))
+    return SectionsJob(image=image.as_input(), before=before, digits=digits)

@@ -1,6 +1,7 @@
 """OME-Zarr, TIFF, surfaces and center lines of a run, against its arrays."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ from run_with_segments import THRESHOLD, VOLUME, segmented_run
 
 import lsd.segmentation.run as segmenting
 from lsd.arrays.skeletons import Skeletons
+from lsd.report.exports.exporter import Running
 from lsd.report.exports.meshes import surfaces_of
 from lsd.report.exports.run import export
 from lsd.report.exports.skeletons import beside_voxels, made_of
-from lsd.spec.exports import Export, Meshes, OmeZarr, SegmentSkeletons
+from lsd.report.exports.tiff import TiffExport
+from lsd.report.images import image_at
+from lsd.spec import Workers
+from lsd.spec.exports import Export, Meshes, OmeZarr, SegmentSkeletons, TiffSections
 from lsd.spec.paths import exported, segmentation
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
@@ -83,6 +88,26 @@ def test_tiff(config) -> None:
     (folders[0] / "blocks").rename(folders[0].parent / "aside")
     with pytest.raises(ValueError, match="did not write, and is not written over"):
         export(config, Export(formats="tiff", threshold=THRESHOLD))
+
+
+@pytest.mark.parametrize("begin", [-7, -12, 99_995])
+def test_sections_in_the_order_of_their_names_are_the_image(tmp_path, begin) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 5, 6)).astype(np.uint8)
+    roi = Roi((begin, 0, 2), pixels.shape)
+    array = create_array(tmp_path / "a.zarr", "a", roi=roi, voxel_size=SIZE, dtype=np.uint8)
+    array.write(pixels, roi)
+    lines = []
+    volume = SimpleNamespace(
+        folder=tmp_path,
+        images={"raw": image_at(tmp_path / "a.zarr", "a", "raw", "raw")},
+        running=Running("big", Workers(), lines.append),
+    )
+    [folder] = TiffExport(TiffSections()).write(volume)
+    files = sorted(folder.glob("*.tif"))
+    np.testing.assert_array_equal(np.stack([tifffile.imread(file) for file in files]), pixels)
+    # where numbers are no longer z, it is said which section is the first
+    told = any(f"begins at z = {begin}" in line and "z00000.tif" in line for line in lines)
+    assert told == (begin < 0)
 
 
 def test_surfaces_hold_the_voxels_of_their_segment(config) -> None:
