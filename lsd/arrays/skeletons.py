@@ -22,7 +22,7 @@ class Skeletons:
 
     node_ids:     (n,) ids of nodes, each once
     skeleton_ids: (n,) which skeleton each node belongs to
-    positions:    (n, 3) nm, z y x; in 2D (n, 2)
+    positions:    (n, 3) nm, z y x; in 2D (n, 2), also where n is 0
     edges:        (m, 2) pairs of node ids
     places:       (m, 2) indices of the same nodes, which follow from these
     Ids are whole numbers up to 2**64 - 1.  Cycles, several pieces of one skeleton and nodes without
@@ -162,7 +162,8 @@ def _ids(values: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[np.uin
 
 def _positions(values: ArrayLike, nodes: NDArray[np.uint64]) -> NDArray[np.float64]:
     positions = np.asarray(values, np.float64)
-    positions = positions.reshape(0, 3) if positions.size == 0 and not len(nodes) else positions
+    if positions.size == 0 and not len(nodes) and positions.shape != (0, 2):
+        positions = positions.reshape(0, 3)
     if positions.ndim != 2 or len(positions) != len(nodes) or positions.shape[1] not in (2, 3):
         raise ValueError(
             f"positions have shape {positions.shape}; wanted: ({len(nodes)}, 3), nm, z y x, one "

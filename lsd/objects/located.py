@@ -28,7 +28,7 @@ class Located:
     volume:     (n,) cubic micrometres
     confidence: (n,) mean of how surely its voxels are of an object, 0..1
 
-    Of planes, arrays (n, 3) are (n, 2), y x, and volumes are areas.  Raises ValueError, with the
+    Of planes, arrays (n, 3) are (n, 2), y x, also where n is 0, and volumes are areas.  Raises ValueError, with the
     ids, for what is there twice, lies nowhere or outside of its own box, or has no voxel.
     """
 
@@ -42,7 +42,8 @@ class Located:
 
     def __post_init__(self) -> None:
         numbers = np.atleast_1d(ids(self.id, "id").astype(np.uint64, copy=False))
-        dims = np.shape(self.point)[-1] if np.size(self.point) else 3
+        # none of a plane are none of a plane: their columns are others
+        dims = 2 if np.shape(self.point)[1:] == (2,) else 3
         checked: dict[str, NDArray[Any]] = {
             "id": numbers,
             "voxels": ids(self.voxels, "voxels").astype(np.uint64, copy=False),

@@ -74,6 +74,17 @@ def test_cropped_is_half_open_and_drops_what_it_isolates() -> None:
     assert cropped.edges.tolist() == [[1, 2], [2, 3]]
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_what_is_left_of_none_can_be_cropped_again(dims) -> None:
+    line = Skeletons([1, 2], [7, 7], [[0.0] * dims, [9.0] * dims], [[1, 2]])
+    nothing = line.cropped((20,) * dims, (30,) * dims)
+    assert nothing.positions.shape == (0, dims)
+    again = nothing.cropped((0,) * dims, (30,) * dims)
+    assert (len(again), again.positions.shape) == (0, (0, dims))
+    # lists of nothing do not say, and are of a volume
+    assert Skeletons([], [], [], []).positions.shape == (0, 3)
+
+
 def test_the_voxel_of_a_node() -> None:
     assert voxels_of([[0.3, -0.1, 5.9]], voxel_size=(0.1, 1, 2)).tolist() == [[3, -1, 2]]
     assert voxels_of([[100, 7]], voxel_size=(4, 4), offset=(92, 8)).tolist() == [[2, -1]]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from lsd.objects.distribution import distribution
 from lsd.objects.locate import locate, located_of
 from lsd.objects.measures import measures, together
 from lsd.objects.points import deepest
+from lsd.objects.tables import read_located, write_located
 
 SIZE = (40.0, 5.24, 4.0)
 
@@ -107,6 +109,20 @@ def test_nothing_is_no_row():
     located = locate(np.zeros((3, 4, 5), int), voxel_size=SIZE)
     assert len(located) == 0
     assert located.point.shape == (0, 3)
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (4, 5, 6)])
+def test_a_table_of_nothing_has_the_columns_of_one_of_something(tmp_path, shape):
+    labels = np.zeros(shape, int)
+    heads = []
+    for number in (0, 1):
+        labels[..., 1:3] = number
+        write_located(locate(labels, voxel_size=4), tmp_path / "cells.csv")
+        heads.append((tmp_path / "cells.csv").read_text().splitlines()[0])
+    assert heads[0] == heads[1]
+    read = read_located(tmp_path / "cells.csv").chosen(slice(0, 0))
+    found = distribution(read, begin=(0,) * len(shape), end=shape)
+    assert (found.power, found.density) == (str(len(shape)), 0)
 
 
 @pytest.mark.parametrize("block", [(7, 24, 26), (3, 5, 4), (1, 24, 2)])

@@ -41,7 +41,8 @@ def same(one, other):
 def test_what_is_written_is_read_again(tmp_path, ending, count, dims):
     if ending == "parquet":
         pytest.importorskip("pyarrow")
-    located = table(count, dims) if count else table(0)
+    located = table(count, dims)
+    assert located.dims == dims
     write_located(located, tmp_path / f"cells.{ending}")
     same(read_located(tmp_path / f"cells.{ending}"), located)
     assert [path.name for path in tmp_path.iterdir()] == [f"cells.{ending}"]

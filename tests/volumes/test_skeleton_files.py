@@ -252,6 +252,13 @@ def test_arrays_whose_edges_are_indices(tmp_path) -> None:
     assert as_graph(read_skeletons(tmp_path / "x.npz")) == as_graph(SKELETONS)
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_file_of_no_node_has_the_axes_that_it_states(tmp_path, dims) -> None:
+    line = Skeletons([1, 2], [7, 7], [[0.0] * dims, [9.0] * dims], [[1, 2]])
+    write_skeletons(line.kept(np.zeros(2, np.bool_)), tmp_path / "none.npz")
+    assert read_skeletons(tmp_path / "none.npz").positions.shape == (0, dims)
+
+
 def test_indices_are_whole(tmp_path) -> None:
     edges = SKELETONS.places + 0.5
     np.savez(

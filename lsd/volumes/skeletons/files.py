@@ -146,7 +146,7 @@ def _unit(
 
 
 def _axes(traced: Traced) -> int:
-    return int(np.shape(traced.positions)[-1]) if np.size(traced.positions) else 3
+    return 2 if np.shape(traced.positions)[1:] == (2,) else 3
 
 
 def _joined(parts: Sequence[Skeletons]) -> Skeletons:
