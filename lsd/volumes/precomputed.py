@@ -37,13 +37,18 @@ class Scale:
 
 
 def stored_dtype(dtype: DTypeLike, *, ids: bool) -> np.dtype[Any]:
-    """The type by which values are stored; of ids uint32 or uint64."""
+    """The type by which values are stored; of ids uint32 or uint64.
+
+    The format has neither int64 nor floats of other sizes than float32, which is taken for them:
+    whole numbers from 2**24 on are rounded.
+    """
     kind = np.dtype(dtype)
     if ids:
         return np.dtype(np.uint64 if kind.itemsize > 4 else np.uint32)
     if kind.kind == "b":
         return np.dtype(np.uint8)
-    return np.dtype(np.float32) if kind.kind == "f" else kind
+    is_missing = kind.kind == "f" or kind == np.int64
+    return np.dtype(np.float32) if is_missing else kind
 
 
 def create_scale(

@@ -225,6 +225,23 @@ def test_images_of_their_own_are_no_coarser(tmp_path) -> None:
     np.testing.assert_array_equal(found, volume.raw.read(volume.raw.roi))
 
 
+@pytest.mark.parametrize(
+    "dtype", ["bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
+)
+@pytest.mark.parametrize("of", ["raw", "labels"])
+def test_every_type_of_an_array_has_one_of_the_format(tmp_path, dtype, of) -> None:
+    numbers = np.arange(48).reshape(3, 4, 4)
+    data = (numbers - (20 if dtype[0] == "i" and of == "raw" else 0)).astype(dtype)
+    roi = Roi((0, 0, 0), data.shape)
+    create_array(
+        tmp_path / "a.zarr", "a", roi=roi, voxel_size=(40, 4, 4), dtype=data.dtype
+    ).write(data, roi)
+    image = image_at(tmp_path / "a.zarr", "a", "a", of)
+    running = Running("typed", Workers(), lambda line: None)
+    folder = write_precomputed(running, image, tmp_path / "out", SMALL)
+    np.testing.assert_array_equal(opened(folder, 0)[..., 0].read().result().T, data)
+
+
 def test_truth_of_images_has_the_ids_that_scores_and_tables_name(tmp_path) -> None:
     images = Images(images="mito/*/images/*.tiff", masks="mito/*/masks/*.tiff")
     config = make_config(tmp_path).derive(
