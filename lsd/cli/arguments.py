@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,10 @@ from lsd.cli.files import load
 from lsd.cli.help import listed, width
 from lsd.cli.overrides import CONFIGS
 from lsd.spec.mistakes import ConfigError
+
+
+# what begins with a minus and is no option: numbers as people write them, and lists of them
+_NEGATIVE = re.compile(r"-\.?\d[\d.,eE+\s-]*$")
 
 
 class _Help(argparse.Action):
@@ -42,14 +47,17 @@ class _Help(argparse.Action):
 def bare_parser(
     description: str | None, program: str | None, *, add_help: bool = True
 ) -> argparse.ArgumentParser:
-    """A parser without arguments, whose help is as wide as the terminal; program: None: the
-    script."""
-    return argparse.ArgumentParser(
+    """A parser without arguments, whose help is as wide as the terminal, and which takes negative
+    numbers for values, also several at once, as in --begin -400,0,16; program: None: the script."""
+    made = argparse.ArgumentParser(
         prog=program,
         description=description,
         add_help=add_help,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
     )
+    # argparse knows -4 and -0.4, and takes all else for options
+    made._negative_number_matcher = _NEGATIVE
+    return made
 
 
 def parser(

@@ -74,6 +74,16 @@ def test_what_is_no_ids_has_no_objects(tmp_path, dtype, value, says) -> None:
         objects_of(array)
 
 
+@pytest.mark.parametrize("begin", [("--begin", "-400,-96.5,-1e2"), ("--begin=-400,-96.5,-1e2",)])
+def test_the_region_may_begin_before_zero(array, tmp_path, begin) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([str(tmp_path / "v.zarr"), *begin, "--end", "1000,600,600", "--bins", "1"])
+    rows = [row.split(",") for row in (tmp_path / "v_density.csv").read_text().splitlines()]
+    # um
+    slabs = {axis: (float(low), float(high)) for what, axis, low, high, *_ in rows[1:4]}
+    assert slabs == {"z": (-0.4, 1.0), "y": (-0.0965, 0.6), "x": (-0.1, 0.6)}
+
+
 def test_the_command_reads_a_segmentation(array, tmp_path, capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([str(tmp_path / "v.zarr"), "--bins", "2"])
