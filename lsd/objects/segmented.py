@@ -15,6 +15,7 @@ from lsd.objects.points import DEEPEST
 from lsd.volumes.array import Array
 from lsd.volumes.of_ids import of_ids, read_ids
 from lsd.volumes.units import lengths
+from lsd.volumes.volume import needs_nm
 
 BLOCK = (256, 256, 256)
 
@@ -23,9 +24,11 @@ def objects_of(segmentation: Array, *, block: Sequence[int] = BLOCK) -> Located:
     """The objects of an array of ids, 0 where there is none, read in blocks one after the other.
 
     Points are centroids, which may lie outside of an object that is no ball; confidences are 1.
-    Raises ValueError for an array that is no ids.
+    Raises ValueError for an array that is no ids, or has no voxel size.
     """
     segmentation = of_ids(segmentation, "ids of objects")
+    if not segmentation.calibrated:
+        raise ValueError(f"{segmentation.name}: {needs_nm('a table of objects')}")
     begin, none = segmentation.roi.begin, (0,) * segmentation.roi.dims
     grid = tile(
         segmentation.roi, tuple(block)[-len(none) :], step=(1,) * len(none), context=(none, none)

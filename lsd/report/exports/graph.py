@@ -2,7 +2,8 @@
 
 graph_fragments: as the table of segments has it, of each fragment, and the segment that it is of
 graph_edges:     u v score faces contact_um2 z_nm y_nm x_nm; u and v join where score <= threshold;
-                 a place is the middle of the contact, nan where the two do not touch
+                 a place is the middle of the contact, nan where the two do not touch; without a
+                 voxel size there is no contact, and places are z y x, in voxels
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.objects.over_blocks import rows_of
-from lsd.objects.tables import columns_of
 from lsd.report.exports.exporter import ExportedVolume, Exporter
-from lsd.report.exports.segments import measure, without_confidence, write_tables
+from lsd.report.exports.segments import measure, segment_columns, write_tables
 from lsd.report.images import Image, ImageInput
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS
 from lsd.spec.exports import RegionGraph
@@ -61,9 +61,10 @@ def fragments_of(volume: ExportedVolume) -> Image:
 
 def fragment_columns(volume: ExportedVolume) -> dict[str, NDArray[Any]]:
     """The table of fragments."""
-    table = measure(volume, fragments_of(volume))
+    image = fragments_of(volume)
+    table = measure(volume, image)
     segments = volume.results.at(volume.threshold).segments(table.id)
-    return {**without_confidence(columns_of(table)), "segment": segments}
+    return {**segment_columns(table, image.array), "segment": segments}
 
 
 class Touching:
@@ -153,12 +154,15 @@ def _columns(edges: NDArray[Any], touching: Touching, array: Array) -> dict[str,
     with np.errstate(invalid="ignore"):
         middle = sums / count[:, None] / 2 * size
     place = middle + np.array(lengths(array.roi.begin, array.voxel_size, array.remainder))
+    columns = {**ends, "score": edges["score"], "faces": count}
+    if not array.calibrated:
+        return {**columns, **dict(zip("zyx"[-dims:], place.T, strict=True))}
     across = np.prod(size) / size
     contact = (
         {"contact_um2": faces @ across / 1e6} if dims == 3 else {"contact_um": faces @ across / 1e3}
     )
     places = dict(zip(("z_nm", "y_nm", "x_nm")[-dims:], place.T, strict=True))
-    return {**ends, "score": edges["score"], "faces": count, **contact, **places}
+    return {**columns, **contact, **places}
 
 
 def networkx_graph(volume: ExportedVolume) -> networkx.Graph:

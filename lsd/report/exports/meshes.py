@@ -28,6 +28,7 @@ from lsd.spec.exports import Meshes
 from lsd.system.atomic import replacing, write_text
 from lsd.volumes.levels import Factor
 from lsd.volumes.precomputed import note_in_info
+from lsd.volumes.volume import needs_nm
 
 # rows: a segment that has a surface in the block
 MESHED = np.dtype([("id", "<u8")])
@@ -44,6 +45,8 @@ class MeshExport(Exporter[Meshes]):
         image = volume.segmentation
         if image.array.roi.dims != 3:
             raise ValueError("surfaces are of volumes, and this one is a plane; leave meshes out")
+        if not image.array.calibrated:
+            raise ValueError(f"volume {volume.name!r}: {needs_nm('how exact surfaces are')}")
         check_installed()
         folder = written_below(volume)
         job = MeshJob(image=image.as_input(), factor=self.spec.factor, error=self.spec.error)

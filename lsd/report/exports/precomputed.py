@@ -87,6 +87,8 @@ def write_precomputed(running: Running, image: Image, folder: Path, spec: Precom
         )
     for step in steps:
         running.run(step)
+    if not image.array.calibrated:
+        running.say(f"{image.name} has no voxel size, and the format wants one: a voxel is 1 nm")
     if any(image.array.remainder):
         nm = ", ".join(f"{float(rest):g}" for rest in image.array.remainder)
         running.say(f"{image.name} lies {nm} nm (z y x) before its place: scales begin at voxels")

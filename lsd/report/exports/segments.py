@@ -23,6 +23,7 @@ from lsd.objects.tables import columns_of, write_columns
 from lsd.report.exports.exporter import ExportedVolume, Exporter
 from lsd.report.images import Image, ImageInput
 from lsd.spec.exports import SegmentTable
+from lsd.volumes.array import Array
 from lsd.volumes.units import lengths
 
 # voxels that are measured at once, along each axis
@@ -36,7 +37,8 @@ class SegmentTableExport(Exporter[SegmentTable]):
     def write(self, volume: ExportedVolume) -> list[Path]:
         """One row a segment, ascending."""
         table = measure(volume, volume.segmentation)
-        return write_tables(volume, "segments", lambda: [without_confidence(columns_of(table))])
+        columns = segment_columns(table, volume.segmentation.array)
+        return write_tables(volume, "segments", lambda: [columns])
 
 
 class MeasuresJob(Job):
@@ -80,9 +82,20 @@ def measure(volume: ExportedVolume, image: Image) -> Located:
     return located_of(rows, in_the_middle(rows), voxel_size=array.voxel_size, offset=offset)
 
 
-def without_confidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Columns of a table of segments: how surely they are there nobody said."""
-    return {name: column for name, column in columns.items() if name != "confidence"}
+def segment_columns(table: Located, array: Array) -> dict[str, NDArray[Any]]:
+    """Columns of a table of the ids of an array: how surely they are there nobody said.
+
+    Without a voxel size places are counted in voxels, and called "z", "begin_z" and so on; how
+    large ids are is said by their voxels alone.
+    """
+    columns = {name: column for name, column in columns_of(table).items() if name != "confidence"}
+    if array.calibrated:
+        return columns
+    return {
+        name.removesuffix("_nm"): column
+        for name, column in columns.items()
+        if not name.startswith(("volume", "area"))
+    }
 
 
 def write_tables(volume: ExportedVolume, name: str, pieces: Pieces) -> list[Path]:

@@ -18,6 +18,7 @@ from lsd.volumes.precomputed import note_in_info
 from lsd.volumes.skeletons import write_skeletons
 from lsd.volumes.skeletons.from_labels import check_installed, skeletons_of
 from lsd.volumes.units import lengths
+from lsd.volumes.volume import needs_nm
 
 _FOLDER = "skeletons"
 # bytes of memory a voxel, of ids and what lines are found with
@@ -35,6 +36,8 @@ class SkeletonExport(Exporter[SegmentSkeletons]):
             raise ValueError(
                 "center lines are of volumes, and this one is a plane; leave skeletons out"
             )
+        if not image.array.calibrated:
+            raise ValueError(f"volume {volume.name!r}: {needs_nm('how far center lines reach')}")
         check_installed()
         file = volume.folder / f"skeletons{self.spec.suffix}"
         made = made_of(image.array, min_size=self.spec.min_size)

@@ -178,7 +178,8 @@ def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
         why = reason(error)
     left = len(found) - len(shown)
     more = f"{left} more, which cost less, are in evaluation_sites.csv." if left else ""
-    listed = sites.sites(list(zip(shown, pictures, strict=True)))
+    drawn = list(zip(shown, pictures, strict=True))
+    listed = sites.sites(drawn, calibrated=volume.calibrated)
     return listed + paragraph(why, note=True) + paragraph(more, note=True)
 
 

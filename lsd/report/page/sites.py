@@ -11,19 +11,24 @@ from lsd.report.page.encoded import data_url
 from lsd.report.site_pictures import SitePicture
 
 
-def sites(drawn: Sequence[tuple[Site, SitePicture | None]]) -> str:
-    """A list of sites; one whose pictures could not be read has its words alone."""
-    return f'<ol class="sites">{"".join(_site(n, *each) for n, each in enumerate(drawn, 1))}</ol>'
+def sites(drawn: Sequence[tuple[Site, SitePicture | None]], *, calibrated: bool = True) -> str:
+    """A list of sites; one whose pictures could not be read has its words alone.
+
+    calibrated: whether places are in nm; where no voxel size is known, they are in voxels
+    """
+    unit = " nm" if calibrated else " (voxels)"
+    listed = "".join(_site(n, *each, unit=unit) for n, each in enumerate(drawn, 1))
+    return f'<ol class="sites">{listed}</ol>'
 
 
-def _site(place: int, site: Site, picture: SitePicture | None) -> str:
+def _site(place: int, site: Site, picture: SitePicture | None, *, unit: str) -> str:
     trio = "" if picture is None else _trio(picture)
-    nm = ", ".join(
+    lengths = ", ".join(
         f"{axis} {number(v)}" for axis, v in zip("zyx"[-len(site.place) :], site.place, strict=True)
     )
     return (
         f'<li class="site"><p><b>{place}. {site.kind}</b>, {number(site.bits)} bits of VOI</p>'
-        f"<p>{_words(site)}</p><p>at {nm} nm{_touch(site)}</p>{trio}</li>"
+        f"<p>{_words(site)}</p><p>at {lengths}{unit}{_touch(site)}</p>{trio}</li>"
     )
 
 
