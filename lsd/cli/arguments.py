@@ -14,7 +14,6 @@ from lsd.cli.help import listed, width
 from lsd.cli.overrides import CONFIGS
 from lsd.spec.mistakes import ConfigError
 
-
 # what begins with a minus and is no option: numbers as people write them, and lists of them
 _NEGATIVE = re.compile(r"-\.?\d[\d.,eE+\s-]*$")
 

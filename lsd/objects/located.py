@@ -28,8 +28,9 @@ class Located:
     volume:     (n,) cubic micrometres
     confidence: (n,) mean of how surely its voxels are of an object, 0..1
 
-    Of planes, arrays (n, 3) are (n, 2), y x, also where n is 0, and volumes are areas.  Raises ValueError, with the
-    ids, for what is there twice, lies nowhere or outside of its own box, or has no voxel.
+    Of planes, arrays (n, 3) are (n, 2), y x, also where n is 0, and volumes are areas.  Raises
+    ValueError, with the ids, for what is there twice, lies nowhere or outside of its own box, or
+    has no voxel.
     """
 
     id: NDArray[np.uint64]

@@ -233,9 +233,9 @@ def test_every_type_of_an_array_has_one_of_the_format(tmp_path, dtype, of) -> No
     numbers = np.arange(48).reshape(3, 4, 4)
     data = (numbers - (20 if dtype[0] == "i" and of == "raw" else 0)).astype(dtype)
     roi = Roi((0, 0, 0), data.shape)
-    create_array(
-        tmp_path / "a.zarr", "a", roi=roi, voxel_size=(40, 4, 4), dtype=data.dtype
-    ).write(data, roi)
+    create_array(tmp_path / "a.zarr", "a", roi=roi, voxel_size=(40, 4, 4), dtype=data.dtype).write(
+        data, roi
+    )
     image = image_at(tmp_path / "a.zarr", "a", "a", of)
     running = Running("typed", Workers(), lambda line: None)
     folder = write_precomputed(running, image, tmp_path / "out", SMALL)
