@@ -1,5 +1,6 @@
 """Precomputed volumes: opened again by tensorstore they are the images, scale by scale."""
 
+import itertools
 import json
 
 import numpy as np
@@ -225,10 +226,13 @@ def test_images_of_their_own_are_no_coarser(tmp_path) -> None:
     np.testing.assert_array_equal(found, volume.raw.read(volume.raw.roi))
 
 
+WHOLE, FLOATS = ["bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"], ["f2", "f4", "f8"]
+
+
 @pytest.mark.parametrize(
-    "dtype", ["bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
+    ("dtype", "of"),
+    [*itertools.product(WHOLE, ["raw", "labels"]), *((dtype, "raw") for dtype in FLOATS)],
 )
-@pytest.mark.parametrize("of", ["raw", "labels"])
 def test_every_type_of_an_array_has_one_of_the_format(tmp_path, dtype, of) -> None:
     numbers = np.arange(48).reshape(3, 4, 4)
     data = (numbers - (20 if dtype[0] == "i" and of == "raw" else 0)).astype(dtype)
@@ -240,6 +244,14 @@ def test_every_type_of_an_array_has_one_of_the_format(tmp_path, dtype, of) -> No
     running = Running("typed", Workers(), lambda line: None)
     folder = write_precomputed(running, image, tmp_path / "out", SMALL)
     np.testing.assert_array_equal(opened(folder, 0)[..., 0].read().result().T, data)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_floats_are_no_ids(tmp_path, dtype) -> None:
+    roi = Roi((0, 0, 0), (3, 4, 4))
+    create_array(tmp_path / "a.zarr", "a", roi=roi, voxel_size=(40, 4, 4), dtype=dtype)
+    with pytest.raises(ValueError, match="ids are integers: convert them"):
+        image_at(tmp_path / "a.zarr", "a", "a", "labels")
 
 
 def test_truth_of_images_has_the_ids_that_scores_and_tables_name(tmp_path) -> None:
