@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from lsd.system.decimals import decimals
+
 # of the drawing, in its own units; it is scaled to the width that there is
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420.0, 260.0, 56.0, 10.0, 10.0, 36.0
 # styles that the stylesheet tells apart by colour and by dashes
@@ -133,9 +135,7 @@ def number(value: float | None) -> str:
         return UNDEFINED
     if float(value).is_integer() and abs(value) < 1e6:
         return f"{value:.0f}"
-    if 0.001 <= abs(value) < 1e5:
-        return f"{value:.3f}"
-    return f"{value:.2e}"
+    return decimals(value) if abs(value) < 1e5 else f"{value:.2e}"
 
 
 def _or_none(value: float | None) -> float | None:
