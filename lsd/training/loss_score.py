@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from funlib.geometry import Roi
+from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
 
 from lsd.evaluation.score import Score
@@ -68,20 +68,44 @@ class LossScore(Score):
         return f"validation loss {decimals(self.objective, 4)}"
 
 
-def learned_of(target: Target, volume: OpenVolume, roi: Roi, *, dims: int) -> tuple[Values, Known]:
-    """What a network of `dims` axes learns in a region of a volume, and where it is known: (c, z,
-    y, x), computed as batches are of the labels around, in which neurons go on beyond the border.
-    """
-    margin = context_for(target, volume.voxel_size, dims=dims)
-    around = roi.grow(margin, margin)
+class LearnedRegion(NamedTuple):
+    """What the heads of a stage learn in a region: of each its target and where that is known, (c,
+    z, y, x); labels, and where they are known, (z, y, x)."""
+
+    targets: Mapping[str, tuple[Values, Known]]
+    labels: NDArray[np.uint64]
+    known: NDArray[np.bool_]
+
+
+def learned_in(
+    volume: OpenVolume, roi: Roi, targets: Mapping[str, Target], *, dims: int
+) -> LearnedRegion:
+    """What a network of `dims` axes learns in a region of a volume, computed as batches are of the
+    labels around, in which neurons go on beyond the border; labels are read once."""
+    margins = {
+        name: context_for(each, volume.voxel_size, dims=dims) for name, each in targets.items()
+    }
+    widest = Coordinate(np.max([*margins.values()], axis=0).tolist())
+    around = roi.grow(widest, widest)
     labels, known = volume.read_truth(around, mirrored=True)
-    arrays = {name: volume.read_array(name, around) for name in target_kind(target).arrays()}
-    both = compute_for(
-        target, labels, dims=dims, known=known, arrays=arrays, voxel_size=volume.voxel_size
-    )
-    inside = (slice(None), *(roi - around.begin).to_slices())
-    values, mask = (np.ascontiguousarray(array[inside]) for array in both)
-    return values, mask
+    found: dict[str, tuple[Values, Known]] = {}
+    for name, target in targets.items():
+        own = roi.grow(margins[name], margins[name])
+        part, inside = (own - around.begin).to_slices(), (roi - own.begin).to_slices()
+        values, mask = compute_for(
+            target,
+            labels[part],
+            dims=dims,
+            known=known[part],
+            arrays={array: volume.read_array(array, own) for array in target_kind(target).arrays()},
+            voxel_size=volume.voxel_size,
+        )
+        found[name] = (
+            np.ascontiguousarray(values[:, *inside]),
+            np.ascontiguousarray(mask[:, *inside]),
+        )
+    inner = (roi - around.begin).to_slices()
+    return LearnedRegion(found, np.ascontiguousarray(labels[inner]), known[inner])
 
 
 def score_losses(

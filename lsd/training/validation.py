@@ -38,7 +38,7 @@ from lsd.spec import Config, Evaluate, Predict, Stage, Train, paths
 from lsd.spec.evaluate import Against
 from lsd.targets import target as targets
 from lsd.training.data_state import volume_input
-from lsd.training.loss_score import LossScore, learned_of, score_losses
+from lsd.training.loss_score import LossScore, learned_in, score_losses
 from lsd.training.window import window
 from lsd.training.yardstick import (
     LossYardstick,
@@ -204,14 +204,15 @@ class Validator:
     ) -> LossScore:
         """Loss of each head over a region."""
         predicted = predict_region(predictor, volume, roi)
-        labels, known = volume.read_truth(roi)
         heads, dims = self.stage.heads, self.network.dims
+        wanted = {name: head.target for name, head in heads.items()}
+        learned = learned_in(volume, roi, wanted, dims=dims)
         return score_losses(
             losses,
             predicted,
-            {name: learned_of(head.target, volume, roi, dims=dims) for name, head in heads.items()},
-            labels=labels,
-            known=known,
+            learned.targets,
+            labels=learned.labels,
+            known=learned.known,
             voxel_size=volume.voxel_size,
             weights={name: heads[name].loss.weight for name in self.heads},
             flat=dims == 2,
