@@ -61,9 +61,9 @@ class Spec(BaseModel):
             "cosine"}})
 
         A mapping for a field that holds a spec changes the fields it names and leaves the others
-        (one that names another `kind` stands for itself); anything else takes the field's place:
-        values, tuples, dictionaries like train.init.  Raises ValidationError, a ValueError, that
-        names all mistakes at once, by dotted path.
+        (one that names another of several kinds, such as a loss, stands for itself); anything else
+        takes the field's place: values, tuples, dictionaries like train.init.  Raises
+        ValidationError, a ValueError, that names all mistakes at once, by dotted path.
         """
         data = _changed(self, changes)
         try:
@@ -72,6 +72,10 @@ class Spec(BaseModel):
             stand_in = type(self).__new__(type(self))
             _stand_in(stand_in, data, error)
             return stand_in
+
+    def _is_changed_by(self, change: Mapping[str, Any]) -> bool:
+        """Whether fields of a mapping change this spec, rather than stand for another one."""
+        return True
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As `derive`: no copy of a spec is without validation."""
@@ -122,16 +126,10 @@ def _changed(spec: Spec, changes: Mapping[str, Any]) -> Changed:
         within = (
             isinstance(current, Spec)
             and isinstance(change, Mapping)
-            and _same_kind(current, change)
+            and current._is_changed_by(change)
         )
         merged[name] = _changed(cast(Spec, current), change) if within else change
     return merged
-
-
-def _same_kind(spec: Spec, change: Mapping[str, Any]) -> bool:
-    return "kind" not in type(spec).model_fields or change.get(
-        "kind", spec.__dict__.get("kind")
-    ) == spec.__dict__.get("kind")
 
 
 # what int64 and uint64 hold: numbers of voxels, and ids

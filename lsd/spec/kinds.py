@@ -147,6 +147,11 @@ class Kind(Spec):
         written = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
         return core_schema.no_info_plain_validator_function(cls._any, serialization=written)
 
+    def _is_changed_by(self, change: Mapping[str, Any]) -> bool:
+        """Not by what names another kind."""
+        own = self.__dict__.get("kind")
+        return bool(change.get("kind", own) == own)
+
     @classmethod
     def kinds(cls) -> Mapping[str, type[Self]]:
         """The kinds of a family, by name, in the order in which they were defined."""

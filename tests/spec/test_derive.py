@@ -88,6 +88,12 @@ def test_what_was_said_before_stays() -> None:
     )
 
 
+def test_a_field_called_kind_is_one_of_several_where_there_are_no_kinds() -> None:
+    base = config.train.derive(schedule=Schedule(kind="cosine", warmup=100, final=0.02))
+    changed = config.derive(train=base).derive(train={"schedule": {"kind": "linear"}})
+    assert changed.train.schedule == Schedule(kind="linear", warmup=100, final=0.02)
+
+
 def test_all_mistakes_at_once_by_their_dotted_path() -> None:
     changes = {
         "train": {"iterations": -5, "iterations_typo": 1},
