@@ -15,6 +15,7 @@ from lsd.spec.base import (
     Several,
     Shape,
     Spec,
+    Whole,
 )
 from lsd.spec.decoders import Decoder, Watershed
 from lsd.spec.names import Word
@@ -34,7 +35,7 @@ class Fragments(Spec):
     filter_fragments:  drop fragments whose mean affinity is lower
     epsilon_agglomerate: merge up to this score at once; 0: do not
     min_size:          drop fragments of fewer voxels
-    blank_sections:    z of sections to leave 0
+    blank_sections:    z of sections to leave 0, in voxels of the world
     """
 
     in_xy: bool = False
@@ -45,7 +46,7 @@ class Fragments(Spec):
     filter_fragments: Probability = 0.0
     epsilon_agglomerate: Probability = 0.0
     min_size: NonNegative = 0
-    blank_sections: Annotated[tuple[NonNegative, ...], Several] = ()
+    blank_sections: Annotated[tuple[Whole, ...], Several] = ()
 
 
 class Mutex(Spec):

@@ -88,6 +88,15 @@ def test_blank_sections_are_no_matter_and_empty_ones_keep_ids_apart(boundaries) 
     assert sum(map(len, seen)) == len(set().union(*seen)), "no id in two sections"
 
 
+def test_blank_sections_may_lie_before_the_origin_of_the_world() -> None:
+    settings = Segment(fragments=Fragments(min_seed_distance=3, blank_sections=(-3, 2, 40)))
+    affs = _affs(2)[:3]
+    found = decode(affs, NEAREST, settings, first_section=-4).fragments
+    assert not found[[1, 6]].any()
+    expected = fragments(affs, min_seed_distance=3, blank_sections=(1, 6))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_nothing_is_divided_by_zero() -> None:
     affs = np.ones((3, 4, 6, 6), np.float32)
     with np.errstate(all="raise"):
