@@ -16,10 +16,10 @@ from lsd.spec.error_place import Place, members, place_of, specs
 Lines = list[InitErrorDetails]
 # the spec that fields are named from without saying so
 WHOLE = "Config"
-# the types of errors that have our words already; the second is pydantic's own for a field that is
-# not there
-EXPLAINED = "explained"
-UNKNOWN = "extra_forbidden"
+# the types of errors that have our words already; of the second the place, too, is as it is told
+EXPLAINED, PLACED = "explained", "placed"
+# pydantic's own for a field that is not there, and how our words for it begin
+UNKNOWN, _NO_FIELD = "extra_forbidden", "no field"
 _LONGEST = 120
 _KINDS = {
     "int": "a whole number",
@@ -75,6 +75,11 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
             # pydantic counts what was right in it; what was not has a line of its own
             continue
         path = detail["loc"]
+        if _is_placed(detail):
+            kind, message = detail["type"], {"message": detail["msg"]}
+            words = PydanticCustomError(kind, "{message}", message)
+            errors[path] = InitErrorDetails(type=words, loc=path, input=detail["input"])
+            continue
         # of a tuple that is too short, the tuple is wrong, not what it lacks
         is_short = detail["type"] == "missing" and isinstance(path[-1], int)
         where = place_of(spec, path[:-1] if is_short else path)
@@ -83,13 +88,19 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
             if where.parts[:-1] in flat:
                 continue
             flat.add(where.parts[:-1])
-        kind = UNKNOWN if detail["type"] == UNKNOWN else EXPLAINED
+        kind = UNKNOWN if detail["type"] == UNKNOWN else PLACED
         message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
         # of a field that may be of several types each is tried, and the first says what is usual
         errors.setdefault(
             where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"])
         )
     return list(errors.values())
+
+
+def _is_placed(detail: ErrorDetails) -> bool:
+    """Whether an error was explained before, so that its place is no longer pydantic's path."""
+    is_unknown = detail["type"] == UNKNOWN and detail["msg"].startswith(_NO_FIELD)
+    return detail["type"] == PLACED or is_unknown
 
 
 def without_index(error: ValidationError) -> ValidationError:
@@ -127,7 +138,7 @@ def not_a_kind(value: object, kinds: Mapping[str, type[Any]]) -> str:
 
 def unknown(name: str, fields: Iterable[str], deeper: Sequence[str] = ()) -> str:
     """A message which says that there is no field of this name, and which was probably meant."""
-    return f"no field {name!r}{suggestion(name, fields, deeper)}"
+    return f"{_NO_FIELD} {name!r}{suggestion(name, fields, deeper)}"
 
 
 def suggestion(name: str, allowed: Iterable[str], deeper: Sequence[str] = ()) -> str:
@@ -187,12 +198,10 @@ def brief(value: object) -> str:
 def _message(detail: ErrorDetails, where: Place) -> str:
     kind, value = detail["type"], detail["input"]
     message = detail["msg"].removeprefix("Value error, ")
-    if kind == UNKNOWN and detail["msg"].startswith("no field"):
-        return message
     if kind == UNKNOWN:
         owner, name = where.owner or BaseModel, str(where.parts[-1])
         return (
-            f"no field {name!r}; in code, a field of another one is given as {_nested(name)}"
+            f"{_NO_FIELD} {name!r}; in code, a field of another one is given as {_nested(name)}"
             if name in deeper(owner)
             else unknown(name, owner.model_fields, deeper(owner))
         )

@@ -51,6 +51,10 @@ from lsd.spec.mistakes import lines, suggestion
             lambda: Train(validate_every=None),
             "Train.validate_every: wants a whole number, 0 for none or never, got None",
         ),
+        (
+            lambda: Segment(decoder={"kind": "watershed", "mutex": 3}),
+            "Segment.decoder: no field 'mutex'; there are: kind",
+        ),
         (lambda: Train(clip=0), "Train.clip: input should be greater than 0, or None, got 0"),
         (lambda: Train(threads=0), "Train.threads: input should be greater than 0, or None, got 0"),
         (lambda: Train(betas=0.9), "Train.betas: wants a tuple of 2, got 0.9"),
