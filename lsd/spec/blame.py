@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from lsd.spec.mistakes import lines
+
 # of this package
 OURS = __name__.partition(".")[0]
 # whose errors are sentences already
@@ -54,7 +58,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def in_words(error: BaseException) -> str:
-    """An error as messages show it: its class and its text."""
+    """An error as messages show it: its class and its text; of a spec, what is wrong with it."""
+    if isinstance(error, ValidationError):
+        return "; ".join(lines(error))
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     if type(error).__module__.startswith("pydantic.") and "non-annotated attribute" in message:
         return _without_type(message)
