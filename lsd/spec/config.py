@@ -22,6 +22,9 @@ from lsd.spec.segment import Segment
 from lsd.spec.variants import Variant
 from lsd.spec.volumes import Dataset
 
+# what Python calls a config file, a script or a notebook while it runs
+_FILES_THAT_RUN = ("<run_path>", "__main__")
+
 
 class Config(Spec):
     """What config/config.py holds.
@@ -88,6 +91,12 @@ class Config(Spec):
     def _names_its_modules(self) -> Config:
         for spec in kinds.outside(self):
             module = type(spec).__module__
+            if module in _FILES_THAT_RUN and module not in self.imports:
+                raise ValueError(
+                    f"kind {spec.kind!r} is defined in the file that runs, which other processes "
+                    f"and whoever reads a checkpoint cannot import; move its classes to a module "
+                    f"beside it, and name that, as in imports=('my_kinds',)"
+                )
             if not any(f"{module}.".startswith(f"{name}.") for name in self.imports):
                 raise ValueError(
                     f"kind {spec.kind!r} is defined in module {module!r}; name it, as in "

@@ -64,10 +64,6 @@ def _registered(cls: type[Spec]) -> dict[str, type[Any]]:
     return _families.get(cls, {})
 
 
-def _place(cls: type[Spec]) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
-
-
 def _written(spec: Any, info: Any) -> Any:
     """A kind as it is written in a config: its name alone, where that says all."""
     name = spec.name_alone()
@@ -116,21 +112,23 @@ class Kind(Spec):
                 )
             # what several kinds have in common
             return
-        name, registered = _name(cls), _registered(_family(cls))
         module, colon, attribute = cls.behaviour.partition(":")
         if not (cls.is_data or (module and colon and attribute)):
             raise TypeError(
                 f"{cls.__qualname__} does not say what it does: give it "
                 f'behaviour: ClassVar[str] = "module:Class"'
             )
-        field = cls.model_fields["kind"]
-        if not field.is_required() and field.default not in get_args(field.annotation):
+        field, registered = cls.model_fields["kind"], _registered(_family(cls))
+        name, *more = get_args(field.annotation)
+        if more:
+            raise TypeError(f"{cls.__qualname__}: a kind has one name, and {name!r} is it already")
+        if not field.is_required() and field.default != name:
             raise TypeError(
                 f'{cls.__qualname__}: kind: Literal["{name}"] and its default {field.default!r} '
                 f"differ; write the same name twice"
             )
-        other = registered.get(name)
-        if other is not None and _place(other) != _place(cls):
+        other, place = registered.get(name), (cls.__module__, cls.__qualname__)
+        if other and (other.__module__, other.__qualname__) != place:
             raise TypeError(
                 f"{cls.__qualname__}: kind {name!r} of {_family(cls).__name__} is defined in "
                 f"{other.__module__} already; give it another name"

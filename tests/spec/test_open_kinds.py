@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import pytest
 from pydantic import ValidationError
 
+from lsd import cli
 from lsd.spec import Affinities, Bce, Dataset, Head, Kind, Loss, Mse, Simple, Spec, Target
 from lsd.spec.kinds import behaviour, import_kinds, imported, outside
 from lsd.spec.mistakes import lines
@@ -111,6 +112,12 @@ def test_what_cannot_work_is_an_error_where_it_is_defined() -> None:
         class Melon(Fruit):
             behaviour: ClassVar[str] = "a:b"
 
+    with pytest.raises(TypeError, match="Fig: a kind has one name, and 'fig' is it"):
+        # its JSON would name a kind that nobody knows
+        class Fig(Fruit):
+            kind: Literal["fig", "date"] = "date"
+            behaviour: ClassVar[str] = "a:b"
+
     with pytest.raises(TypeError, match=r"'apple' of Fruit is defined in .* already"):
 
         class Other(Fruit):
@@ -139,6 +146,7 @@ def test_modules_are_imported_when_a_person_names_them_and_refused_in_words(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_kinds.py").write_text("1 / 0\n")
     (tmp_path / "needs_more.py").write_text("import not_installed_anywhere\n")
+    (tmp_path / "wrong_spec.py").write_text("from lsd.spec import Train\nTrain(itertions=3)\n")
     (tmp_path / "fine_kinds.py").write_text("")
     with pytest.raises(
         ValueError, match=r"there is no module .no_such_kinds.; start in the folder"
@@ -148,6 +156,11 @@ def test_modules_are_imported_when_a_person_names_them_and_refused_in_words(
         import_kinds(["broken_kinds"])
     with pytest.raises(ValueError, match=r"needs_more\.py, line 1: .*No module named 'not_"):
         import_kinds(["needs_more"])
+    with pytest.raises(
+        ValueError, match=r"wrong_spec\.py, line 2: Train: no field 'itertions'; did"
+    ) as e:
+        import_kinds(["wrong_spec"])
+    assert "type=" not in str(e.value)
     import_kinds(["fine_kinds"])
     assert imported()["fine_kinds"] == str(tmp_path)
 
@@ -194,3 +207,11 @@ def test_a_config_names_the_modules_of_its_kinds_and_is_data_elsewhere(tmp_path)
     assert "target 'distance' is unknown" in said
     read = f"from lsd.spec.kinds import import_kinds\nimport_kinds(['my_distance'])\n{read}"
     assert not ran(read)
+
+
+def test_a_kind_of_the_file_that_runs_is_to_be_moved(tmp_path) -> None:
+    file = tmp_path / "my_config.py"
+    made = CONFIG.replace("made", "config") % ("Distance()", "()")
+    file.write_text(textwrap.dedent(MODULE) + textwrap.dedent(made))
+    with pytest.raises(ValueError, match=r"'distance' is defined in the file that runs, .* move"):
+        cli.load(file)
