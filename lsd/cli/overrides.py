@@ -43,13 +43,13 @@ def override(
         except ConfigError as error:
             mistakes.append(str(error))
     data, wrong = _plain(config), None
-    for key in sorted(texts, key=lambda key: key.count(".")):
+    for key in sorted(texts, key=_depth):
         try:
             # against the last config that was right: dataset=x changes what dataset.train.0 is
             if (opened := _opened(config, key)) is not None:
                 _put(data, *opened)
                 config, _ = _validated(config, data, {})
-            _check_path(config, key)
+            _check_path(config, key, data)
             value = _value(key, texts[key], dictionaries)
             _drop_of_other_kind(data, config, key, value, given=texts)
             _put(data, key, value)
@@ -101,15 +101,21 @@ def _split(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
+def _depth(key: str) -> tuple[int, bool]:
+    """What keys are sorted by: which kind it is comes before the fields that the kind has."""
+    return key.count("."), not key.endswith(".kind")
+
+
 def _opened(config: Config, key: str) -> tuple[str, dict[str, Any]] | None:
     """Where a key goes on below a spec that is not set, which has usual values: its place, and
     these; None where there is no such."""
     node: Any = config
     *parents, _ = key.split(".")
     for depth, part in enumerate(parents):
-        if not isinstance(node, BaseModel) or part not in type(node).model_fields:
+        if not _has(node, part):
             return None
-        held, node = specs(type(node).model_fields[part].annotation), getattr(node, part)
+        fields = type(node).model_fields if isinstance(node, BaseModel) else {}
+        held, node = specs(fields[part].annotation) if fields else (), _at(node, part)
         if node is None and len(held) == 1:
             [spec] = held
             if any(field.is_required() for field in spec.model_fields.values()):
@@ -118,11 +124,25 @@ def _opened(config: Config, key: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def _check_path(config: Config, key: str) -> None:
+def _has(node: Any, part: str) -> bool:
+    if isinstance(node, BaseModel):
+        return part in type(node).model_fields
+    if isinstance(node, tuple):
+        return part.isdecimal() and int(part) < len(node)
+    return isinstance(node, dict) and part in node
+
+
+def _check_path(config: Config, key: str, data: Any) -> None:
+    """Raises ConfigError for a key that leads nowhere; data: the config, with what was set so far,
+    also where that is not right yet, as a kind whose fields are to come."""
     node: Any = config
     parts = key.split(".")
     for depth, part in enumerate(parts):
         where = ".".join(parts[:depth])
+        if isinstance(node, Kind) and (kind := _other_kind(node, _in_data(data, parts[:depth]))):
+            if part not in kind.model_fields:
+                raise ConfigError(f"{where}: {unknown(part, kind.model_fields)}")
+            return
         if isinstance(node, BaseModel):
             fields = list(type(node).model_fields)
             if part not in fields:
@@ -161,11 +181,32 @@ def _drop_of_other_kind(
         data = data[int(part)] if isinstance(data, list) else data[part]
     if not isinstance(node, Kind):
         return
-    family: Any = next(base for base in type(node).__mro__ if Kind in base.__bases__)
-    other = family.kinds().get(value)
+    other = _of_family(node, value)
     for name in type(node).model_fields if other else ():
         if name not in other.model_fields and f"{where}.{name}" not in given:
             data.pop(name, None)
+
+
+def _of_family(node: Kind, name: object) -> type[Kind] | None:
+    """The kind of this name in the family of a kind."""
+    family: Any = next(base for base in type(node).__mro__ if Kind in base.__bases__)
+    kind: type[Kind] | None = family.kinds().get(str(name))
+    return kind
+
+
+def _other_kind(node: Kind, data: Any) -> type[Kind] | None:
+    """The kind that data name in the place of a kind, where it is another one."""
+    name = data.get("kind", node.kind) if isinstance(data, dict) else node.kind
+    return None if name == node.kind else _of_family(node, name)
+
+
+def _in_data(data: Any, parts: Iterable[str]) -> Any:
+    """What data hold at a place; None where an earlier override made something else of it."""
+    with suppress(LookupError, TypeError, ValueError):
+        for part in parts:
+            data = data[int(part)] if isinstance(data, list) else data[part]
+        return data
+    return None
 
 
 def _at(node: Any, part: str) -> Any:
