@@ -40,6 +40,7 @@ Scale = Annotated[
 RawRange = tuple[float, float]
 Name = Annotated[str, Field(min_length=1)]
 Part = Literal["train", "validate", "test"]
+PARTS: tuple[Part, ...] = ("train", "validate", "test")
 # one value for all arrays of a volume, or values by their names; what is wrong is told of the one
 # that was meant
 Value = TypeVar("Value")
@@ -259,24 +260,29 @@ with warnings.catch_warnings():
 
         @model_validator(mode="after")
         def _names_are_unique(self) -> Dataset:
-            plain = [
-                name
-                for part in ("train", "validate", "test")
+            part_of = [
+                (name, part)
+                for part in PARTS
                 for name, volume in zip(self.names(part), getattr(self, part), strict=True)
                 if not volume.is_pattern
             ]
-            faults = [f"{name!r} {fault(name)}" for name in plain if fault(name)]
-            if faults:
+            plain = [name for name, _ in part_of]
+            if faults := [f"{name!r} {fault(name)}" for name in plain if fault(name)]:
                 raise ValueError(
                     f"a volume without a name gives its outputs that of its file, and {faults[0]}; "
                     f"give it a name="
                 )
-            twice = sorted(name for name, count in Counter(plain).items() if count > 1)
-            if twice:
+            if twice := sorted(name for name, count in Counter(plain).items() if count > 1):
                 raise ValueError(
                     f"several volumes are called {', '.join(twice)}; give each a name=, outputs "
                     f"are named after it"
                 )
+            for name, part in part_of:
+                if name in PARTS and name != part:
+                    raise ValueError(
+                        f"a volume of {part} is called {name!r}, which means all volumes of that "
+                        f"part; give it another name="
+                    )
             return self
 
         def part(self, part: Part) -> dict[str, Volume]:
@@ -299,14 +305,12 @@ with warnings.catch_warnings():
             """
             volumes = self.volumes()
             for name in names:
-                if name not in (*volumes, "train", "validate", "test"):
+                if name not in (*volumes, *PARTS):
                     raise ValueError(
                         f"there is no volume {name!r}; allowed: train, validate, test, "
                         f"{', '.join(volumes)}"
                     )
-            parts = {
-                name: part for part in ("train", "validate", "test") for name in self.names(part)
-            }
+            parts = {name: part for part in PARTS for name in self.names(part)}
             return {
                 name: volume
                 for name, volume in volumes.items()

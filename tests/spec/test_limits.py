@@ -73,6 +73,13 @@ def test_names_that_follow_from_files(path) -> None:
     assert Dataset(test=Volume(path=path, name="mine")).volumes().keys() == {"mine"}
 
 
+def test_names_of_volumes_that_mean_those_of_another_part() -> None:
+    with pytest.raises(ValidationError, match="a volume of train is called 'test'"):
+        Dataset(train=Volume(path="a", name="test"), test=Volume(path="b"))
+    named = Dataset(train=Volume(path="a", name="train"), test=Volume(path="*/b", name="train"))
+    assert [*named.volumes()] == ["train"]
+
+
 @pytest.mark.parametrize(
     ("build", "says"),
     [
