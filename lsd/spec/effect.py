@@ -113,7 +113,7 @@ def _is_usual(field: FieldInfo, value: Any) -> bool:
 
 def written_out(settings: Mapping[str, Any], spec: type[BaseModel]) -> dict[str, Any]:
     """Fields of a spec as JSON, and of those that it holds, also fields that are not written where
-    they are the usual ones."""
+    they are the usual ones; of specs that may be left out so, those fields that have an effect."""
     usual = {
         name: effective(field.default)
         for name, field in spec.model_fields.items()
@@ -124,12 +124,10 @@ def written_out(settings: Mapping[str, Any], spec: type[BaseModel]) -> dict[str,
         for name, field in spec.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-    return {
-        **usual,
-        **{
-            name: written_out(value, held[name])
-            if isinstance(value, dict) and name in held and not issubclass(held[name], Kind)
-            else value
-            for name, value in settings.items()
-        },
-    }
+    written = {**usual, **settings}
+    for name, value in settings.items():
+        if isinstance(value, dict) and name in held and not issubclass(held[name], Kind):
+            idle = without_effect(held[name]) if name in usual else ()
+            fields = {key: field for key, field in value.items() if key not in idle}
+            written[name] = written_out(fields, held[name])
+    return written

@@ -1,16 +1,19 @@
 """Modules of kinds of one's own: edits are part of what a result depends on."""
 
 import importlib
+import json
 import sys
 import textwrap
 from typing import ClassVar, Literal
 
 import pytest
 
-from lsd.spec import Affinities, Head, Target
+from config.config import config
+from lsd.blockwise.on_disk.step import differences
+from lsd.spec import Affinities, Config, Head, Target
 from lsd.spec import code as codes
 from lsd.spec.code import code_digest, code_digests, is_outside
-from lsd.spec.effect import effective, wordings
+from lsd.spec.effect import effective, wordings, written_out
 
 MODULE = """
     from typing import ClassVar, Literal
@@ -71,3 +74,15 @@ def test_the_module_of_the_class_counts_before_it_is_imported(tmp_path, monkeypa
     codes._digest.cache_clear()
     importlib.import_module("late_behaviour")
     assert code_digests(Head(target=Late())) == before
+
+
+def test_what_is_not_written_differs_in_what_was_set_alone() -> None:
+    other = config.derive(locate={"min_size": 5}, error_map={"suspects": 3})
+    first, second = (
+        written_out(json.loads(made.model_dump_json()), Config) for made in (config, other)
+    )
+    assert differences(first, second) == [
+        "error_map.suspects: 100 there, 3 asked for",
+        "locate.min_size: 0 there, 5 asked for",
+    ]
+    assert second["predict"]["volumes"] == ["validate", "test"]
