@@ -280,7 +280,7 @@ with warnings.catch_warnings():
             for name, part in part_of:
                 if name in PARTS and name != part:
                     raise ValueError(
-                        f"a volume of {part} is called {name!r}, as a part is; give it another name="
+                        f"a volume of {part} is called {name!r}, as a part; give it another name="
                     )
             return self
 
