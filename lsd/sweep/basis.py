@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lsd.network.checkpoints import checkpoint
 from lsd.spec import Config, Dataset, Predict
 from lsd.spec.effect import effective
 from lsd.spec.paths import data_root
 from lsd.spec.skeletons import SkeletonFiles
 from lsd.spec.sweep import Run, Sweep
+from lsd.spec.user_paths import expanded
 from lsd.sweep.pace import iterations
 from lsd.sweep.process import FAULTS
 from lsd.sweep.results import Result
@@ -40,6 +42,8 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
     if chosen := _chosen(config.predict):
         spec["predicted"] = chosen
     volumes = dict(config.dataset.volumes())
+    if weights := _weights(config):
+        spec["weights"] = weights
     if scored is not None:
         spec["scored"] = effective(scored)
         volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
@@ -68,6 +72,14 @@ def _chosen(predict: Predict) -> dict[str, Any]:
         for name in ("checkpoint", "volumes", "region", "memory", "shape")
         if (value := getattr(predict, name)) != getattr(usual, name)
     }
+
+
+def _weights(config: Config) -> dict[str, str]:
+    """The sha256 of the checkpoints that a config names by their paths, which may be written
+    anew."""
+    names = [*config.train.init.values()]
+    names += [] if config.predict.is_own_checkpoint else [config.predict.checkpoint]
+    return {name: checkpoint.verify(expanded(name)) for name in names}
 
 
 class Current:
