@@ -182,8 +182,9 @@ def _drop_of_other_kind(
     if not isinstance(node, Kind):
         return
     other = _of_family(node, value)
-    for name in type(node).model_fields if other else ():
-        if name not in other.model_fields and f"{where}.{name}" not in given:
+    known = type(node).model_fields if other is None else other.model_fields
+    for name in type(node).model_fields:
+        if name not in known and f"{where}.{name}" not in given:
             data.pop(name, None)
 
 

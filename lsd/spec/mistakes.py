@@ -76,9 +76,7 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
             continue
         path = detail["loc"]
         if _is_placed(detail):
-            kind, message = detail["type"], {"message": detail["msg"]}
-            words = PydanticCustomError(kind, "{message}", message)
-            errors[path] = InitErrorDetails(type=words, loc=path, input=detail["input"])
+            errors[path] = _told(detail["type"], detail["msg"], path, detail["input"])
             continue
         # of a tuple that is too short, the tuple is wrong, not what it lacks
         is_short = detail["type"] == "missing" and isinstance(path[-1], int)
@@ -89,12 +87,15 @@ def line_errors(error: ValidationError, spec: type[BaseModel]) -> Lines:
                 continue
             flat.add(where.parts[:-1])
         kind = UNKNOWN if detail["type"] == UNKNOWN else PLACED
-        message = PydanticCustomError(kind, "{message}", {"message": _message(detail, where)})
+        told = _told(kind, _message(detail, where), where.parts, detail["input"])
         # of a field that may be of several types each is tried, and the first says what is usual
-        errors.setdefault(
-            where.parts, InitErrorDetails(type=message, loc=where.parts, input=detail["input"])
-        )
+        errors.setdefault(where.parts, told)
     return list(errors.values())
+
+
+def _told(kind: str, message: str, place: tuple[int | str, ...], value: Any) -> InitErrorDetails:
+    words = PydanticCustomError(kind, "{message}", {"message": message})
+    return InitErrorDetails(type=words, loc=place, input=value)
 
 
 def _is_placed(detail: ErrorDetails) -> bool:
