@@ -16,7 +16,6 @@ import pytest
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.cli.run_folder import run_config
 from lsd.evaluation.run import evaluate
-from lsd.network.checkpoints import checkpoint
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
 from lsd.spec import Dataset, ForkMerge
@@ -187,21 +186,6 @@ def test_all_paces_are_measured_before_the_first_run(sweep, monkeypatch) -> None
     run_sweep(sweep.derive(minutes=1))
     paces = ["pace of aff", "pace of mtlsd"]
     assert done == [*paces, "aff_seed1", "mtlsd_seed1", "aff_seed2", "mtlsd_seed2"]
-
-
-@pytest.mark.parametrize(
-    "named", [lambda file: {"train": {"init": {"main": file}}},
-              lambda file: {"predict": {"checkpoint": file}}],
-)  # fmt: skip
-def test_a_fingerprint_is_of_the_weights_that_a_config_names(sweep, tmp_path, named) -> None:
-    file = tmp_path / "named.pt"
-    config = sweep.all_runs()[0].config.derive(**named(str(file)))
-    seen = []
-    for iteration in (1, 2, 1):
-        content = {"config": "{}", "stage": "main", "iteration": iteration}
-        checkpoint.save(file, {**content, "model": {}, "normalisation": {}})
-        seen.append(fingerprint(config, None, None))
-    assert seen[0] == seen[2] != seen[1]
 
 
 def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
