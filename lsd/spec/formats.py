@@ -23,6 +23,20 @@ class Zarr2(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.zarr2:ZarrFormat"
 
 
+class Zarr3(Format):
+    """zarr v3 folders, with OME-Zarr metadata or without; read only."""
+
+    kind: Literal["zarr3"] = "zarr3"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.zarr3:Zarr3Format"
+
+
+class N5(Format):
+    """N5 folders; read only."""
+
+    kind: Literal["n5"] = "n5"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.n5:N5Format"
+
+
 class Hdf5(Format):
     """HDF5 files."""
 
@@ -65,4 +79,15 @@ class NiftiFolder(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.nifti_folder:NiftiFolderFormat"
 
 
-__all__ = ["Format", "Hdf5", "ImageList", "Nifti", "NiftiFolder", "Npy", "Tiff", "Zarr2"]
+__all__ = [
+    "Format",
+    "Hdf5",
+    "ImageList",
+    "N5",
+    "Nifti",
+    "NiftiFolder",
+    "Npy",
+    "Tiff",
+    "Zarr2",
+    "Zarr3",
+]

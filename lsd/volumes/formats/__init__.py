@@ -1,7 +1,11 @@
 """File formats of arrays, one a file; see `format` for what each offers and how to write one.
 
 zarr2    zarr v2 folders; zarr2_checked: what describes an array is known to be whole; codec: how
-         what is written is compressed; ngff: what OME-Zarr metadata say
+         what is written is compressed
+zarr3    zarr v3 folders; zarr3_codecs: how chunks and shards are made
+n5       N5 folders
+folders  what these three have in common; groups: where each keeps what is said of a folder; ngff:
+         what OME-Zarr metadata say; chunk_files: chunks that are files; compressed: their bytes
 hdf5     HDF5 files
 tiff     TIFF files, with the metadata of ImageJ and OME
 npy      numpy files

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FOLDERS = {
-    "attributes.json": "an N5 container",
     "info": "a neuroglancer precomputed volume",
     "header.wkw": "a webKnossos (WKW) data set",
     "datasource-properties.json": "a webKnossos data set",
@@ -38,10 +37,6 @@ MAGIC = {
 def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
     """The error for a container that is there but none of those that are read; read: what one of
     each is called."""
-    if (path / "zarr.json").exists():
-        return ValueError(
-            f"{path} is zarr v3; zarr v2 is read: convert it, or write it with zarr_format=2"
-        )
     known = f"{', '.join(read[:-1])} or {read[-1]}"
     kind = (_folder if path.is_dir() else _file)(path)
     if kind == "empty":

@@ -1,4 +1,4 @@
-"""What OME-Zarr `multiscales` (0.4) of a group say of its arrays.
+"""What OME-Zarr `multiscales` (0.4, 0.5) of a group say of its arrays.
 
 Scales without a unit are no statement: converters write 1 there when they know nothing.
 """
@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lsd.volumes.attributes import NO_LENGTH, from_attributes
+from lsd.volumes.formats import groups
 from lsd.volumes.metadata import SPACE, Statement, axis_names
-from lsd.volumes.metadata_values import as_tuple, json_object, mapping, mappings, numbers, shown
+from lsd.volumes.metadata_values import as_tuple, mapping, mappings, numbers, shown
 from lsd.volumes.units import nanometres
 
 Json = Mapping[str, Any]
@@ -45,9 +46,7 @@ def levels(group: Path) -> set[str]:
 def others(array: Path) -> list[Path]:
     """The arrays that the groups around an array list as levels of an image of which it is one;
     none where they say what cannot be read."""
-    for group in array.parents:
-        if not (group / ".zgroup").exists():
-            break
+    for group in groups.around(array):
         by_image: dict[int, list[Path]] = {}
         try:
             for multiscale, dataset, where in _datasets(group):
@@ -63,9 +62,7 @@ def others(array: Path) -> list[Path]:
 def around(array: Path) -> Statement:
     """What the multiscales of the groups around an array say of it.  A sentence in `wrong` begins
     with the file."""
-    for group in array.parents:
-        if not (group / ".zgroup").exists():
-            break
+    for group in groups.around(array):
         try:
             for multiscale, dataset, where in _datasets(group):
                 if _path(dataset, where) == array.relative_to(group).as_posix():
@@ -77,11 +74,9 @@ def around(array: Path) -> Statement:
 
 def _datasets(group: Path) -> Iterator[tuple[Json, Json, str]]:
     """Each multiscale with each of its datasets, finest first, and where they stand."""
-    file = group / ".zattrs"
-    for i, multiscale in enumerate(
-        mappings(json_object(file).get("multiscales"), f"{file}: multiscales")
-    ):
-        where = f"{file}: multiscales[{i}]"
+    described, title = groups.multiscales(group)
+    for i, multiscale in enumerate(mappings(described, title)):
+        where = f"{title}[{i}]"
         datasets = mappings(multiscale.get("datasets"), f"{where}.datasets")
         if not datasets:
             raise ValueError(

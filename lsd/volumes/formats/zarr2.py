@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
 import struct
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,22 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.formats import Zarr2
-from lsd.volumes.attributes import completed, from_attributes
-from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable, stamps
-from lsd.volumes.formats.ngff import around, finest, levels, others
-from lsd.volumes.formats.zarr2_checked import groups_around, open_zarr
-from lsd.volumes.metadata import Statement, join_statements
+from lsd.volumes.formats.chunk_files import ROW, indices_of_files, stamps_of
+from lsd.volumes.formats.folders import FolderFormat, stated_of
+from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable
+from lsd.volumes.formats.zarr2_checked import open_zarr
+from lsd.volumes.metadata import Statement
 from lsd.volumes.metadata_values import json_object
 
-_LEVEL = re.compile(r"s?\d+")
 _BLOSC_SIZE = slice(12, 16)
-# to look at a file is to wait, on a network more than on a disk of this machine
-_THREADS = 8
-# files that one thread looks at in one go
-_ROW = 4096
 
 
-class ZarrFormat(FileFormat[Zarr2]):
+class ZarrFormat(FolderFormat[Zarr2]):
     """Folders with a .zgroup or a .zarray."""
 
     reads = "zarr v2 folder"
@@ -40,36 +32,9 @@ class ZarrFormat(FileFormat[Zarr2]):
         """Whether the folder has the files that mark a zarr group or array."""
         return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zarray"))
 
-    def names(self, path: Path) -> list[str]:
-        """Of all arrays in the folder; an image with its levels is one."""
-        names = []
-        for folder, below, files in os.walk(path):
-            if ".zarray" in files:
-                names.append(_name(path, Path(folder)))
-                below.clear()
-        return names
-
-    def find(self, path: Path, name: str) -> str | None:
-        """The name of an array; of a multiscale group that of its finest array."""
-        name = name.strip("/")
-        if ".." in Path(name).parts:
-            return None
-        if (path / name / ".zarray").exists():
-            return name
-        below = finest(path / name)
-        if below:
-            return self.find(path, "/".join(part for part in (name, below) if part))
-        # where the group lost its metadata, those of the array may do
-        return f"{name}/0" if name and (path / name / "0" / ".zarray").exists() else None
-
-    def levels(self, path: Path, name: str) -> list[str]:
-        """Of the image that it is a level of, the others, where they lie in the folder too."""
-        levels_of = others(path / name)
-        return [_within(path, level) for level in levels_of if level.is_relative_to(path)]
-
-    def title(self, path: Path, name: str) -> str:
-        """Level 0 goes by the name of its image."""
-        return super().title(path, name.removesuffix("/0"))
+    def is_array(self, folder: Path) -> bool:
+        """Whether .zarray describes it."""
+        return (folder / ".zarray").exists()
 
     def open(self, path: Path, name: str) -> FileArray:
         """See `ZarrArray`."""
@@ -113,23 +78,13 @@ class ZarrArray(FileArray):
 
     def stated(self) -> Statement:
         """What its attributes, and the groups around it, say."""
-        dims = len(self.shape)
-        own_statement = from_attributes(json_object(self.folder / ".zattrs"), dims)
-        return completed(
-            join_statements(own_statement, around(self.folder)),
-            groups_around(self.folder),
-            self.name,
-            dims,
-        )
+        attributes = json_object(self.folder / ".zattrs")
+        return stated_of(self.folder, attributes, self.name, len(self.shape))
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Its metadata, then size and time of each chunk; one that is not there counts as well."""
         yield (self.folder / ".zarray").read_bytes()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            # in rounds, so that what waits stays small however many chunks there are
-            rows = iter(self._rows(slices))
-            while ahead := [row for _, row in zip(range(4 * _THREADS), rows, strict=False)]:
-                yield from pool.map(stamps, ahead)
+        yield from stamps_of(self._rows(slices))
 
     def check(self, slices: Slices, title: str) -> None:
         """What zarr reads without a word: chunks that are not there, cut Blosc chunks (numcodecs
@@ -151,13 +106,13 @@ class ZarrArray(FileArray):
 
     def stored_chunks(self) -> Iterator[Chunk]:
         """Indices of the chunks that have a file."""
-        return _chunk_files(self.folder, len(self.values.chunks), self.separator)
+        return indices_of_files(self.folder, len(self.values.chunks), self.separator)
 
     def why_empty(self, title: str) -> str:
         """Chunks that are called otherwise than .zarray says, or none at all."""
         separator = self.separator
         other = "/" if separator == "." else "."
-        for index in _chunk_files(self.folder, len(self.values.chunks), other):
+        for index in indices_of_files(self.folder, len(self.values.chunks), other):
             is_called, wanted = other.join(map(str, index)), separator.join(map(str, index))
             return (
                 f"chunks of {self.folder} are called {is_called} where its .zarray says {wanted}: "
@@ -173,8 +128,8 @@ class ZarrArray(FileArray):
         for indices in product(*outer):
             begin = separator.join(map(str, indices)) + separator if indices else ""
             row += [f"{folder}/{begin}{index}" for index in inner]
-            if len(row) >= _ROW:
-                yield from (row[at : at + _ROW] for at in range(0, len(row), _ROW))
+            if len(row) >= ROW:
+                yield from (row[at : at + ROW] for at in range(0, len(row), ROW))
                 row = []
         if row:
             yield row
@@ -184,40 +139,7 @@ class ZarrArray(FileArray):
         return self.folder / key.removeprefix(self.values._key_prefix)
 
 
-def _name(path: Path, array: Path) -> str:
-    """What an array of a zarr folder is called: a level of an image by the image's name."""
-    is_level = array != path and _LEVEL.fullmatch(array.name) and array.name in levels(array.parent)
-    return _within(path, array.parent if is_level else array)
-
-
-def _within(path: Path, array: Path) -> str:
-    return array.relative_to(path).as_posix().removeprefix(".")
-
-
 def _is_cut(file: Path) -> bool:
     with file.open("rb") as opened:
         header = opened.read(16)
     return len(header) < 16 or file.stat().st_size < struct.unpack("<I", header[_BLOSC_SIZE])[0]
-
-
-def _chunk_files(folder: Path, axes: int, separator: str) -> Iterator[Chunk]:
-    """Indices of chunk files, by their names."""
-    if separator == "/" and axes > 1:
-        for name in _numbers(folder):
-            below = _chunk_files(folder / str(name), axes - 1, separator)
-            yield from ((name, *rest) for rest in below)
-        return
-    if not folder.is_dir():
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            parts = entry.name.split(".")
-            if len(parts) == axes and all(part.isdigit() for part in parts) and entry.is_file():
-                yield tuple(map(int, parts))
-
-
-def _numbers(folder: Path) -> list[int]:
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return [int(entry.name) for entry in entries if entry.name.isdigit()]

@@ -37,16 +37,6 @@ def open_zarr(array: Path, *, writable: bool = False) -> Any:
         raise ValueError(f"{file} is damaged, or says what zarr does not know: {error}") from error
 
 
-def groups_around(array: Path) -> list[Mapping[str, Any]]:
-    """The attributes of the groups around an array, the nearest first."""
-    attributes = []
-    for folder in array.parents:
-        if not (folder / ".zgroup").exists():
-            break
-        attributes.append(json_object(folder / ".zattrs"))
-    return attributes
-
-
 def _check_fields(fields: Mapping[str, Any], file: Path) -> None:
     missing = [name for name in FIELDS if name not in fields]
     if missing:
