@@ -19,7 +19,8 @@ FORMATS = Path(__file__).parents[2] / ".." / "shared" / "data" / "formats"
 SIZE = (50.0, 4.0, 4.0)
 OFFSET = (2, 200, 160)
 NOWHERE = (0, 0, 0)
-# file, array, which of the two it holds, offset in voxels; None: the file states no voxel size
+# file, array, which of the two it holds ("uint16": raw in this type), offset in voxels; None: the
+# file states no voxel size
 READ = [
     ("zarrpy3_v2.zarr", "raw", "raw", OFFSET),
     ("zarrpy3_v2.zarr", "labels", "labels", OFFSET),
@@ -37,14 +38,18 @@ READ = [
     ("bigtiff_labels_uint64.tif", "", "labels", None),
     ("tiled_deflate.tif", "", "raw", None),
     ("volume.nii.gz", "", "raw", NOWHERE),
+    ("zarrpy3_v3.zarr", "raw", "raw", OFFSET),
+    ("zarrpy3_v3.zarr", "labels", "labels", OFFSET),
+    ("zarrpy3_v3_sharded.zarr", "raw", "raw", OFFSET),
+    ("zarrpy3_v3_sharded.zarr", "labels", "labels", OFFSET),
+    ("zarrpy3_v3_gzip_bigendian_F.zarr", "raw", "uint16", NOWHERE),
+    ("omezarrpy_0.5.zarr", "", "raw", OFFSET),
+    ("omezarrpy_0.5.zarr", "labels/regions", "labels", OFFSET),
+    ("tensorstore_zarr3_sharded", "", "labels", None),
+    ("tensorstore.n5", "raw", "raw", NOWHERE),
+    ("tensorstore.n5", "labels", "labels", NOWHERE),
 ]  # fmt: skip
 REFUSED = {
-    "zarrpy3_v3.zarr": "is zarr v3; zarr v2 is read",
-    "zarrpy3_v3_sharded.zarr": "is zarr v3",
-    "zarrpy3_v3_gzip_bigendian_F.zarr": "is zarr v3",
-    "omezarrpy_0.5.zarr": "is zarr v3",
-    "tensorstore_zarr3_sharded": "is zarr v3",
-    "tensorstore.n5": "is an N5 container, which is not read",
     "precomputed_raw": "is a neuroglancer precomputed volume",
     "precomputed_cseg": "is a neuroglancer precomputed volume",
     "precomputed_cseg_sharded": "is a neuroglancer precomputed volume",
@@ -82,7 +87,8 @@ def test_is_read_exactly(file, name, what, offset) -> None:
             open_array(there(file), name)
     array = open_array(there(file), name, voxel_size=None if offset else SIZE).without_channel()
     assert (array.voxel_size, tuple(array.offset)) == (SIZE, offset or NOWHERE)
-    expected = np.load(there("expected.npz"))[what]
+    arrays = np.load(there("expected.npz"))
+    expected = arrays["raw"].astype(what) if what == "uint16" else arrays[what]
     found = array.read(array.roi)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
@@ -228,9 +234,8 @@ def change_json(file, **fields) -> None:
         ("noname", b"PK\x03\x04abcd", "is a zip file"),
         ("a.swc", b"1 0 0 0 0 1 -1", "is a skeleton"),
         ("a.h5", b"", "is empty: it is still being written or copied"),
-        ("a.txt", b"hello", "is no zarr v2 folder, HDF5 file, TIFF file( or|,) numpy file"),
+        ("a.txt", b"hello", "is no zarr v2 folder, zarr v3 folder, N5 folder, HDF5 file"),
         ("stack/001.png", b"\x89PNG", r"stack is a folder of images \(\.png\)"),
-        ("stack/attributes.json", b"{}", "stack is an N5 container"),
         ("stack/color/1/header.wkw", b"WKW", "stack is no zarr v2 folder"),
     ],
 )
