@@ -36,7 +36,7 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
     to do where the server cannot be reached or does not have the file, there is no room, or the
     checksum is another one; what has come so far stays, but for a wrong checksum.
     """
-    part = target.with_name(f"{target.name}.part")
+    part, _ = parts_of(target)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(_TRIES):
@@ -45,7 +45,7 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
         else:
             raise http.client.HTTPException("the server never gave what was asked for")
         name = (checksum or "sha256").partition(":")[0]
-        made = f"{name}:{_digest(part, name)}"
+        made = checksum_of(part, name)
         if checksum is not None and made != checksum:
             _forget(part)
             raise ValueError(
@@ -70,6 +70,18 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
             f"there is no room left for {target}; make some, or name another data root, and run it "
             f"again: it goes on from what has come so far"
         ) from error
+
+
+def parts_of(target: Path) -> tuple[Path, Path]:
+    """Where what has come so far lies, and what the server calls this state of it."""
+    part = target.with_name(f"{target.name}.part")
+    return part, part.with_name(f"{part.name}.from")
+
+
+def checksum_of(file: Path, name: str) -> str:
+    """That of a file, as "md5:..." or "sha256:..."; name: which of them."""
+    with file.open("rb") as content:
+        return f"{name}:{hashlib.file_digest(content, name).hexdigest()}"
 
 
 def opened(request: urllib.request.Request | str) -> Any:
@@ -189,11 +201,6 @@ def _check_room(part: Path, wanted: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if wanted > free:
         raise OSError(errno.ENOSPC, f"{wanted} bytes are wanted, {free} are free")
-
-
-def _digest(file: Path, name: str) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, name).hexdigest()
 
 
 def _not_given(url: str, target: Path, error: urllib.error.HTTPError) -> str:

@@ -27,6 +27,20 @@ def test_a_bucket_comes_as_a_folder(address, files, tmp_path) -> None:
         bring_bucket(Bucket(address, "z/", "z"), tmp_path / "z", progress=lambda *_: None)
 
 
+def test_a_bucket_that_was_replaced_meanwhile_holds_nothing_of_before(
+    address, files, tmp_path
+) -> None:
+    files.content |= {"/p/a/.zarray": b"new", "/p/a/0/0": b"one", "/p/y/1": b"", "/p/b": b"2"}
+    before = {"a/.zarray": b"old", "a/0.0": b"one", "b/c/d": b"", "a/1.part": b"o", "y": b"one"}
+    for name, body in before.items():
+        (tmp_path / "t.partial" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "t.partial" / name).write_bytes(body)
+    bring_bucket(Bucket(address, "p/", "t"), tmp_path / "t", progress=lambda *_: None)
+    there = {path.relative_to(tmp_path / "t") for path in (tmp_path / "t").rglob("*")}
+    assert {str(path) for path in there} == {"a", "a/0", "a/0/0", "a/.zarray", "y", "y/1", "b"}
+    assert (tmp_path / "t/a/.zarray").read_bytes() == b"new"
+
+
 def test_objects_of_a_bucket_come_several_at_once(address, files, tmp_path) -> None:
     files.content |= {f"/p/{n}": bytes([n] * n) for n in range(1, 9)}
     files.gate, told = threading.Barrier(4), []
