@@ -12,6 +12,7 @@ import http.client
 import os
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ Progress = Callable[[int, int | None], object]
 _PIECE = 1 << 20
 # seconds without a byte; how often a connection that is cut is made again
 _PATIENCE, _TRIES = 60.0, 5
+# answers of a server that is busy, as a bucket is that many ask; seconds until it is asked again,
+# twice as many each time
+_BUSY, _PAUSE = (429, 500, 502, 503, 504), 1.0
 
 
 def download(url: str, target: Path, *, checksum: str | None, progress: Progress) -> str:
@@ -40,7 +44,7 @@ def download(url: str, target: Path, *, checksum: str | None, progress: Progress
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(_TRIES):
-            if _continue(url, part, progress, last=attempt == _TRIES - 1):
+            if _continue(url, part, progress, attempt=attempt):
                 break
         else:
             raise http.client.HTTPException("the server never gave what was asked for")
@@ -97,8 +101,9 @@ def opened(request: urllib.request.Request | str) -> Any:
         raise urllib.error.URLError(error) from error
 
 
-def _continue(url: str, part: Path, progress: Progress, *, last: bool) -> bool:
+def _continue(url: str, part: Path, progress: Progress, *, attempt: int) -> bool:
     """Asks for what is missing; whether all is here then."""
+    last = attempt == _TRIES - 1
     begin, state = _state(part)
     request = urllib.request.Request(
         url, headers={"User-Agent": "lsd", "Accept-Encoding": "identity"}
@@ -110,6 +115,11 @@ def _continue(url: str, part: Path, progress: Progress, *, last: bool) -> bool:
         with opened(request) as answer:
             return _receive(answer, part, begin, state, progress, last=last)
     except urllib.error.HTTPError as error:
+        if error.code in _BUSY:
+            if last:
+                raise http.client.HTTPException(f"{error.code} {error.reason}") from error
+            time.sleep(_PAUSE * 2**attempt)
+            return False
         if error.code != 416:
             raise
         # nothing lies beyond what is here: it is whole, or of another state of the file

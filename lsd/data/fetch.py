@@ -63,15 +63,21 @@ def fetch(
             say(f"{place} is there already")
             continue
         with exclusive(place, elsewhere="name another data root"):
-            if isinstance(each, Bucket):
-                count = bring_bucket(each, place, progress=bars(each.folder))
-                say(f"{counted(count, 'file')} came")
-            else:
+            # who held the lock may have brought it
+            if not place.exists():
                 _bring(each, root, say=say, bars=bars)
         say(f"{place} is there")
 
 
-def _bring(file: PublicFile, root: Path, *, say: Say, bars: Bars) -> None:
+def _bring(each: PublicFile | Bucket, root: Path, *, say: Say, bars: Bars) -> None:
+    if isinstance(each, Bucket):
+        count = bring_bucket(each, root / each.place, progress=bars(each.folder))
+        say(f"{counted(count, 'file')} came")
+    else:
+        _bring_file(each, root, say=say, bars=bars)
+
+
+def _bring_file(file: PublicFile, root: Path, *, say: Say, bars: Bars) -> None:
     target = root / file.path
     if not target.exists():
         made = download(file.url, target, checksum=file.checksum, progress=bars(file.path))

@@ -8,11 +8,13 @@ from urllib.parse import parse_qs, unquote, urlparse
 
 class Files:
     """What is served.  content: by path; cuts: bytes after which the next answers are cut;
-    asked: path and Range of each request; gate: files are given when so many are waited for"""
+    busy: statuses of the next answers; asked: path and Range of each request; gate: files are given
+    when so many are waited for"""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
         self.cuts: list[int] = []
+        self.busy: list[int] = []
         self.asked: list[tuple[str, str | None]] = []
         self.has_ranges, self.tag, self.page = True, '"one"', 1000
         self.knows_if_range = True
@@ -36,6 +38,8 @@ def serving(files: Files):
                 return self._send(200, _listed(files, parse_qs(url.query)), {})
             if files.gate is not None:
                 files.gate.wait(timeout=20)
+            if files.busy:
+                return self._send(files.busy.pop(0), b"", {})
             body = files.content.get(unquote(url.path))
             if body is None:
                 return self._send(404, b"nothing", {})

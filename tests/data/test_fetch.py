@@ -11,6 +11,8 @@ import subprocess
 import sys
 import zipfile
 from collections import namedtuple
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,18 @@ def test_what_is_cut_is_gone_on_with(address, files, tmp_path) -> None:
     assert (tmp_path / "file.bin").read_bytes() == BODY
     ranges = [wanted for _, wanted in files.asked]
     assert ranges == [None, "bytes=3000000-", "bytes=3500000-"]
+
+
+def test_a_busy_server_is_asked_again(address, files, tmp_path, monkeypatch) -> None:
+    waited = []
+    monkeypatch.setattr("lsd.data.download.time.sleep", waited.append)
+    files.cuts, files.busy = [1_000_000], [503, 429]
+    bring(address, tmp_path)
+    assert (tmp_path / "file.bin").read_bytes() == BODY
+    assert waited == [1, 2]
+    files.busy = [503] * 9
+    with pytest.raises(ValueError, match=r"cannot be reached \(503 Service Unavailable\); .* kept"):
+        bring(address, tmp_path)
 
 
 def test_a_run_that_ended_is_gone_on_with(address, files, tmp_path) -> None:
@@ -253,6 +267,24 @@ def test_an_archive_that_holds_nothing_or_is_packed_in_another_way(tmp_path, mon
     with pytest.raises(ValueError, match=r"by another program, so that .*/set is there"):
         unzip(archive, folder)
     assert [entry.name for entry in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_what_another_process_brought_meanwhile_stays(
+    address, files, tmp_path, monkeypatch
+) -> None:
+    files.content["/p/a"] = b"ours"
+    known = data_of(address)["set"]
+    data = {"set": replace(known, files=(), buckets=(Bucket(address, "p/", "set"),))}
+
+    @contextmanager
+    def after_another(place, **_):
+        place.mkdir()
+        (place / "a").write_bytes(b"theirs")
+        yield
+
+    monkeypatch.setattr("lsd.data.fetch.exclusive", after_another)
+    get(data, tmp_path)
+    assert (tmp_path / "set/a").read_bytes() == b"theirs"
 
 
 def test_one_at_a_time(address, files, tmp_path) -> None:
