@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,10 @@ def synthesize(synthetic: Synthetic) -> dict[str, NDArray[Any]]:
 def parts(synthetic: Synthetic) -> Iterator[Part]:
     """The same in parts that make up the volume, each made when it is asked for.
 
-    Neuropil is grown as a whole, and is one part.  Raises ValueError as `synthesize` does.
+    Neuropil is grown as a whole, and is one part.  Raises ValueError as `synthesize` does, and
+    where the parts of a kind of one's own are not the volume.
     """
-    return _generator(synthetic).parts()
+    return _whole(synthetic, _generator(synthetic).parts())
 
 
 def skeletons(synthetic: Synthetic) -> Skeletons:
@@ -55,6 +57,42 @@ def skeletons(synthetic: Synthetic) -> Skeletons:
     Raises ValueError as `synthesize` does, and where a kind has no neurons.
     """
     return _generator(synthetic).skeletons()
+
+
+def _whole(synthetic: Synthetic, parts: Iterator[Part]) -> Iterator[Part]:
+    """The parts.  Raises ValueError for one that is no part of the volume, where arrays differ from
+    those of the first, and at the end if voxels are missing."""
+    wanted, voxels = None, 0
+    for part in parts:
+        dtypes = {name: data.dtype for name, data in part.arrays.items()}
+        wanted = wanted or dtypes
+        if not dtypes or dtypes != wanted:
+            raise _misfit(synthetic, part, f"has {_told(dtypes)}, the first {_told(wanted)}")
+        shapes = {name: data.shape for name, data in part.arrays.items()}
+        inside = len(part.shape) == len(part.begin) == len(synthetic.shape) and all(
+            0 <= place.start <= place.stop <= n
+            for place, n in zip(part.place, synthetic.shape, strict=True)
+        )
+        if len(set(shapes.values())) > 1 or not inside:
+            raise _misfit(synthetic, part, f"has {_told(shapes)}, of {synthetic.shape}")
+        voxels += prod(part.shape)
+        yield part
+    if voxels != prod(synthetic.shape):
+        raise ValueError(
+            f"the parts of a synthetic volume of kind {synthetic.kind!r} have {voxels} voxels, and "
+            f"the volume {synthetic.shape} has {prod(synthetic.shape)}; give each voxel once"
+        )
+
+
+def _misfit(synthetic: Synthetic, part: Part, what: str) -> ValueError:
+    return ValueError(
+        f"a part of a synthetic volume of kind {synthetic.kind!r}, at {part.begin}, {what}; parts "
+        f"are boxes of the volume, and all have the same arrays"
+    )
+
+
+def _told(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in values.items()) or "no array"
 
 
 def _generator(synthetic: Synthetic) -> Generator:

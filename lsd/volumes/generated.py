@@ -15,6 +15,7 @@ import numpy as np
 from funlib.geometry import Roi
 
 from lsd.spec import Synthetic
+from lsd.spec.code import code_digest
 from lsd.volumes.array import Array
 from lsd.volumes.create import create_array
 
@@ -25,10 +26,12 @@ VERSION = 1
 
 
 def path(synthetic: Synthetic, data_root: Path) -> Path:
-    """Where the volume is kept: named by its spec, and by the version of what makes it."""
+    """Where the volume is kept: named by its spec, and by the version of what makes it, of a kind
+    of one's own by its code."""
     shape = "x".join(map(str, synthetic.shape))
     size = "x".join(f"{nm:g}" for nm in synthetic.voxel_size)
-    digest = hashlib.sha256(f"{VERSION} {synthetic.model_dump_json()}".encode()).hexdigest()[:8]
+    depends = f"{VERSION} {synthetic.model_dump_json()}{code_digest(synthetic)}"
+    digest = hashlib.sha256(depends.encode()).hexdigest()[:8]
     name = f"synthetic_{synthetic.kind}_{shape}_{size}nm_seed{synthetic.seed}_{digest}.zarr"
     return data_root / name
 
