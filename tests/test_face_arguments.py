@@ -74,7 +74,9 @@ def test_the_keyword_that_was_meant_is_suggested(name, wrong, meant) -> None:
         getattr(lsd, name)(*arguments, **{**named, wrong: 0})
 
 
-@pytest.mark.parametrize("wrong", [(-1, 0, 0), 3, "zyx", [("a", 0, 0)], None])
+@pytest.mark.parametrize(
+    "wrong", [(-1, 0, 0), 3, "zyx", [("a", 0, 0)], [(float("inf"), 0, 0)], None]
+)
 def test_a_neighborhood_is_a_list_of_offsets(wrong) -> None:
     words = r"a neighborhood is a list of offsets .*as in \[\(-1, 0, 0\), .*; got "
     with pytest.raises(ValueError, match=words):

@@ -114,14 +114,15 @@ def offsets_of(neighborhood: Any) -> tuple[Offset, ...]:
     Raises ValueError where it is no list of offsets, such as one offset alone.
     """
     try:
-        offsets = tuple(tuple(number(step, "step") for step in offset) for offset in neighborhood)
-    except (TypeError, ValueError):
+        # fractions stay, so that whoever checks them can say so
+        return tuple(
+            tuple(_whole(number(step, "step")) for step in offset) for offset in neighborhood
+        )
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
             "a neighborhood is a list of offsets in voxels, one for each channel, as in "
             f"[(-1, 0, 0), (0, -1, 0), (0, 0, -1)]; got {brief(neighborhood)}"
         ) from None
-    # fractions stay, so that whoever checks them can say so
-    return tuple(tuple(int(n) if n == int(n) else n for n in offset) for offset in offsets)  # type: ignore[misc]
 
 
 def derived(settings: Settings, **values: Any) -> Settings:
@@ -157,6 +158,11 @@ def _title(function: Callable[..., object]) -> str:
     """What people call it by."""
     name = function.__name__
     return function.__qualname__.split(".")[-2] if name == "__init__" else name
+
+
+def _whole(single: float) -> Any:
+    """A whole number as such, a fraction as it is.  Raises OverflowError for infinity."""
+    return int(single) if single == int(single) else single
 
 
 def _is_one(values: Any) -> bool:

@@ -8,6 +8,8 @@ import cc3d
 import numpy as np
 import numpy.typing as npt
 
+from lsd.arrays.ids import native
+
 
 def connected_components(
     labels: npt.NDArray[Any], *, connectivity: int | None = None
@@ -21,6 +23,8 @@ def connected_components(
 
     Pieces are numbered 1..n, and piece 0 is background.
     """
+    # cc3d takes no others
+    labels = np.require(native(labels), requirements="W")
     if labels.ndim == 3 and connectivity in (4, 8):
         pieces = _by_section(labels, connectivity)
     else:

@@ -10,6 +10,8 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 
+from lsd.arrays.ids import native
+
 
 def distances_to_others(
     labels: npt.NDArray[Any],
@@ -27,7 +29,7 @@ def distances_to_others(
     Exact, and linear in voxels, whatever the number of objects.
     """
     # edt computes nothing where a label is 0
-    named = fastremap.renumber(labels, preserve_zero=False)[0]
+    named = fastremap.renumber(native(labels), preserve_zero=False)[0]
     if known is not None:
         named = 2 * named.astype(np.uint32) + known
     distances: npt.NDArray[np.float32] = edt.edt(

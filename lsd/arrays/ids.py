@@ -42,6 +42,11 @@ def ids(values: npt.ArrayLike, name: str, *, dims: tuple[int, ...] = ()) -> npt.
             f"{name}: ids are 0 (background) or positive, got {array.min()}; set what is unknown "
             f"to 0 and mask it out"
         )
+    return native(array)
+
+
+def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in this machine's byte order."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

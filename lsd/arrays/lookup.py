@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.arrays.ids import ids as whole_numbers
+from lsd.arrays.ids import native
 from lsd.arrays.union_find import joined
 
 
@@ -21,14 +22,12 @@ def components(
 
     A segment is named by its smallest fragment; 0 stays 0 and joins nothing.  The order of nodes
     and edges does not matter.  Raises ValueError if a used edge ends outside `nodes`, for a score
-    or threshold that is not a number, and where there is not one score for each edge.
+    or threshold that is not a number, and where edges are no pairs with a score each.
     """
     ids, position = np.unique(whole_numbers(nodes, "nodes").astype(np.uint64), return_inverse=True)
-    pairs, heights = (
-        whole_numbers(edges, "edges").astype(np.uint64).reshape(-1, 2),
-        np.asarray(scores),
-    )
-    if heights.shape != (len(pairs),):
+    pairs, heights = whole_numbers(edges, "edges").astype(np.uint64), np.asarray(scores)
+    pairs = pairs if pairs.size else pairs.reshape(0, 2)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or heights.shape != (len(pairs),):
         raise ValueError(
             f"edges have shape {np.shape(edges)}, scores {heights.shape}; wanted: (m, 2) and (m,)"
         )
@@ -79,7 +78,7 @@ def relabel(
 def compact(labels: NDArray[Any], *, min_size: int = 0) -> NDArray[np.uint64]:
     """`labels` renumbered 1..n in ascending order: uint64.  0 stays, and what has fewer than
     `min_size` voxels becomes 0."""
-    ids, sizes = fastremap.unique(labels, return_counts=True)
+    ids, sizes = fastremap.unique(native(labels), return_counts=True)
     kept = (ids > 0) & (sizes >= min_size)
     return relabel(labels, ids, np.where(kept, np.cumsum(kept), 0))
 

@@ -47,10 +47,10 @@ class Skeletons:
         arrays = (nodes, skeletons, positions, edges, places)
         names = ("node_ids", "skeleton_ids", "positions", "edges", "places")
         for name, array in zip(names, arrays, strict=True):
-            # what was checked stays as it is
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            # what was checked stays as it is, whatever becomes of the arrays that were given
+            own = array.copy()
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
 
     def __len__(self) -> int:
         """Number of nodes."""
@@ -141,11 +141,19 @@ def labels_at(
     offset: Sequence[float] | float = 0.0,
 ) -> NDArray[np.uint64]:
     """The label of `labels` (z, y, x) at each position (n, 3), nm: uint64 (n,), 0 outside of the
-    array.  offset: where the array begins, nm."""
-    voxels = voxels_of(positions, voxel_size=voxel_size, offset=offset)
-    inside = _all((voxels >= 0) & (voxels < labels.shape))
+    array.  offset: where the array begins, nm.  Raises ValueError for labels that are no ids, and
+    positions of other axes."""
+    array, places = ids(labels, "labels"), np.asarray(positions, np.float64)
+    places = places if places.size else places.reshape(0, array.ndim)
+    if places.ndim != 2 or places.shape[1] != array.ndim:
+        raise ValueError(
+            f"positions have shape {places.shape}, labels {array.shape}; wanted: "
+            f"(n, {array.ndim}), nm"
+        )
+    voxels = voxels_of(places, voxel_size=voxel_size, offset=offset)
+    inside = _all((voxels >= 0) & (voxels < array.shape))
     of_positions = np.zeros(len(voxels), np.uint64)
-    of_positions[inside] = ids(labels, "labels")[tuple(voxels[inside].T)]
+    of_positions[inside] = array[tuple(voxels[inside].T)]
     return of_positions
 
 

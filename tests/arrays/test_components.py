@@ -39,3 +39,15 @@ def test_nothing_has_no_pieces() -> None:
     pieces, ids = connected_components(np.zeros((3, 4, 5), np.uint64))
     assert not pieces.any()
     assert ids.tolist() == [0]
+
+
+@pytest.mark.parametrize("connectivity", [4, 8, 26])
+@pytest.mark.parametrize("dtype", [">u8", ">i4", "u1", "?"])
+def test_pieces_of_any_byte_order_and_of_what_may_not_be_changed(dtype, connectivity) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, (4, 7, 8)).astype(dtype)
+    expected = connected_components(labels.astype(np.uint32), connectivity=connectivity)
+    labels.setflags(write=False)
+    for found, wanted in zip(
+        connected_components(labels, connectivity=connectivity), expected, strict=True
+    ):
+        assert (found == (wanted > 0 if found.dtype == np.bool_ else wanted)).all()

@@ -59,3 +59,10 @@ def test_what_is_not_known_is_another_label() -> None:
 def test_one_label_is_infinitely_far_from_others() -> None:
     assert np.isinf(distances_to_others(np.ones((3, 4, 5), int), (1, 1, 1))).all()
     assert distances_to_others(np.zeros((0, 4, 5), int), (1, 1, 1)).shape == (0, 4, 5)
+
+
+@pytest.mark.parametrize("dtype", [">u8", ">i2"])
+def test_distances_of_another_byte_order(dtype) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, (4, 7, 8)).astype(np.uint8)
+    found = distances_to_others(labels.astype(dtype), (40, 4, 4))
+    np.testing.assert_array_equal(found, distances_to_others(labels, (40, 4, 4)))

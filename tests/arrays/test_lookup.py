@@ -64,6 +64,13 @@ def test_edge_to_nowhere() -> None:
     assert components(np.array([1, 2]), np.array([[1, 9]]), np.array([0.6]), 0.5).tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("edges", [[[1, 2, 1], [2, 3, 3]], [[1, 2, 3], [2, 3, 1]] * 3, [1, 2, 3]])
+def test_edges_that_are_no_pairs_are_refused(edges) -> None:
+    """As pairs in columns are, of which there are as many numbers."""
+    with pytest.raises(ValueError, match=r"edges have shape .*wanted: \(m, 2\) and \(m,\)"):
+        components([1, 2, 3], edges, np.zeros(np.size(edges) // 2), 0.5)
+
+
 def test_relabel_is_exact_for_large_ids() -> None:
     ids = np.array([2**53, 2**53 + 1, BIG, BIG - 1, 1], np.uint64)
     labels = np.random.default_rng(0).choice(np.append(ids, np.uint64(0)), (5, 6, 7))
@@ -87,4 +94,5 @@ def test_compact() -> None:
     labels = np.array([[5, 5, 9], [0, BIG, BIG]], np.uint64)
     assert compact(labels).tolist() == [[1, 1, 2], [0, 3, 3]]
     assert compact(labels, min_size=2).tolist() == [[1, 1, 0], [0, 2, 2]]
+    assert compact(labels.astype(">u8"), min_size=2).tolist() == [[1, 1, 0], [0, 2, 2]]
     assert compact(np.zeros((2, 2), np.int32)).tolist() == [[0, 0], [0, 0]]

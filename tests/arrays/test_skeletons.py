@@ -113,3 +113,21 @@ def test_each_is_what_is_kept_of_it() -> None:
     for name, own in each:
         assert own.digest == lines.kept(owner == np.uint64(name)).digest
     assert not list(lines.kept(owner == 5).each())
+
+
+def test_skeletons_stay_whatever_becomes_of_the_arrays() -> None:
+    given = [np.array([1, 2], np.uint64), np.array([7, 7], np.uint64), np.zeros((2, 3))]
+    lines = Skeletons(*given, np.array([[1, 2]], np.uint64))
+    for array in given:
+        array[:] = 9
+    assert (lines.node_ids.tolist(), lines.skeleton_ids.tolist()) == ([1, 2], [7, 7])
+    assert not lines.positions.any()
+
+
+def test_labels_at_positions_of_any_kind() -> None:
+    labels = [[[1, 2], [3, 4]]]
+    found = labels_at(labels, [(0, 0, 9), (0, 10, 19.5), (0, 20, 0)], voxel_size=(10, 10, 10))
+    assert found.tolist() == [1, 4, 0]
+    assert labels_at(labels, [], voxel_size=(10, 10, 10)).shape == (0,)
+    with pytest.raises(ValueError, match=r"positions have shape \(1, 2\), .*wanted: \(n, 3\), nm"):
+        labels_at(labels, [(0, 0)], voxel_size=(10, 10, 10))
