@@ -81,29 +81,32 @@ def measure(name: str) -> dict[str, Any]:
     except Exception as error:
         # one peer that cannot be installed leaves the other benchmarks alone
         traceback.print_exc()
-        return {"error": f"{type(error).__name__}: {error}"}
+        result = {"error": f"{type(error).__name__}: {error}"}
     for key, value in result.items():
         print(f"    {key:36} {shown(value)}", flush=True)
-    return dict(result)
+    # others of the same day may have run on another machine, or on a busy one
+    return {"machine": machine(), **result}
 
 
 def write(results: dict[str, dict[str, Any]]) -> None:
     """Adds to today's results; what was not run today stays out, what was run again is replaced."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.date.today().isoformat()}.json"
-    before = json.loads(path.read_text())["results"] if path.exists() else {}
-    content = {"machine": machine(), "results": before | results}
+    before = _before(json.loads(path.read_text())) if path.exists() else {}
+    content = {"results": before | results}
     path.write_text(json.dumps(content, indent=2) + "\n")
     path.with_suffix(".md").write_text(markdown(path.stem, content))
 
 
+def _before(content: dict[str, Any]) -> dict[str, Any]:
+    """Results of a file; those of files that name one machine have it each."""
+    machine = {"machine": content["machine"]} if "machine" in content else {}
+    return {name: {**machine, **result} for name, result in content["results"].items()}
+
+
 def markdown(date: str, content: dict[str, Any]) -> str:
-    """The results as a table a benchmark, after the machine they were found on."""
-    lines = [
-        f"# Benchmarks, {date}",
-        "",
-        "; ".join(f"{key} {value}" for key, value in content["machine"].items()),
-    ]
+    """The results as a table a benchmark, each with the machine it was found on."""
+    lines = [f"# Benchmarks, {date}"]
     for name, result in content["results"].items():
         ratio = (
             f": {shown(result['ratio'])} times its peer, wanted {WANTED.get(name)}"
@@ -138,7 +141,9 @@ def short(name: str, result: dict[str, Any]) -> bool:
 
 
 def shown(value: object) -> str:
-    """A number in four digits, anything else as it is."""
+    """A number in four digits, a machine in words, anything else as it is."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {each}" for key, each in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.error_map import arguments
+from benchmarks.seconds import seconds_of
 from lsd.evaluation.run import evaluate
 from lsd.evaluation.score import Score
 from lsd.evaluation.scores import PARTS
@@ -47,7 +47,8 @@ def main(words: list[str]) -> int:
 
 def run(config: Config, *, weights: Sequence[float] = WEIGHTS) -> dict[str, Any]:
     """By decoder and weight: the threshold, the scores of validation and test volumes at it, also
-    along skeletons where they have some, and seconds; and which is picked on validation."""
+    along skeletons where they have some, and seconds, None where it was segmented before; and
+    which is picked on validation."""
     asked = config.segment.decoder
     asked = asked if isinstance(asked, Doubting) else Doubting()
     runs = {
@@ -71,11 +72,13 @@ def run(config: Config, *, weights: Sequence[float] = WEIGHTS) -> dict[str, Any]
 def _scored(config: Config, predicted: Config) -> dict[str, Any]:
     folder, there = run_folder(config), run_folder(predicted) / "prediction"
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "prediction").exists():
-        (folder / "prediction").symlink_to(there.resolve())
-    begin = time.perf_counter()
-    segment(config)
-    seconds = time.perf_counter() - begin
+    link = folder / "prediction"
+    if link.is_symlink():
+        # runs may have been moved or copied since
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(there.resolve())
+    seconds = seconds_of(segment, config, makes="segmentation")
     found = evaluate(config)
     scores: dict[str, Score | None] = {part: found.part(part) for part in PARTS}
     along = {f"{part}, along skeletons": found.skeletons_of(part) for part in PARTS}

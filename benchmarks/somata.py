@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 
 from benchmarks.error_map import taken
+from benchmarks.seconds import seconds_of
 from config.examples import soma
 from config.examples.soma import SCALE, SMALLEST, TEST, coarsely
 from lsd.blockwise.on_disk.ledger import read_ledger
@@ -68,12 +67,12 @@ def main(words: list[str]) -> int:
 
 
 def run(coarse: Config, fine: Config, *, side: int, part: int) -> dict[str, Any]:
-    """Scores, voxels that a network gave, and seconds of both ways."""
+    """Scores, voxels that a network gave, and seconds of both ways; None of what was before."""
     made = TEST.synthetic
     assert made is not None, "it is made up"
     test = TEST.derive(synthetic=made.derive(shape=(side,) * 3, fraction=FRACTION), name="test")
     found: dict[str, Any] = {
-        f"training {each.name}, s": _seconds(train, each) for each in (coarse, fine)
+        f"training {each.name}, s": seconds_of(train, each, makes="main") for each in (coarse, fine)
     }
     locating, outlining = (
         config.derive(dataset={"test": volume}, predict={"volumes": ("test",)})
@@ -102,9 +101,9 @@ def _open(config: Config) -> OpenVolume:
 def _two_stages(config: Config, volume: OpenVolume, roi: Roi) -> dict[str, Any]:
     locator = locator_of(config)
     seconds = {
-        "predicting coarsely, s": _seconds(predict, locator),
-        "locating, s": _seconds(locate, locator),
-        "outlining, s": _seconds(segment_at_seeds, config),
+        "predicting coarsely, s": seconds_of(predict, locator, makes="prediction"),
+        "locating, s": seconds_of(locate, locator, makes="located"),
+        "outlining, s": seconds_of(segment_at_seeds, config, makes="objects"),
     }
     rows = [rows for _, rows in read_ledger(step_folder(objects(config, "test"), STEP)).rows(SEED)]
     count = counts(np.concatenate(rows))
@@ -124,8 +123,8 @@ def _two_stages(config: Config, volume: OpenVolume, roi: Roi) -> dict[str, Any]:
 def _one_stage(config: Config, roi: Roi) -> dict[str, Any]:
     config = config.derive(evaluate={"of": "segmentation"})
     seconds = {
-        "predicting, s": _seconds(predict, config),
-        "segmenting, s": _seconds(segment, config),
+        "predicting, s": seconds_of(predict, config, makes="prediction"),
+        "segmenting, s": seconds_of(segment, config, makes="segmentation"),
     }
     return {**_named(evaluate(config).part("test")), "fine voxels": int(roi.size), **seconds}
 
@@ -165,9 +164,3 @@ def arithmetic(found: dict[str, Any]) -> dict[str, float]:
 
 def _named(score: Score | None) -> dict[str, float | None]:
     return {} if score is None else dict(score.row())
-
-
-def _seconds(step: Callable[[Config], object], config: Config) -> float:
-    since = time.perf_counter()
-    step(config)
-    return time.perf_counter() - since
