@@ -36,7 +36,7 @@ def labelled(logits: Tensor, labels: Any, mask: Any = None) -> tuple[Tensor, Ten
     known = set_voxels(None if mask is None else _array(mask), named.shape)
     where = np.ones(shape, np.bool_) if known is None else known.reshape(shape)
     # torch computes little with uint64; ids stay what they are, bit by bit
-    bits = np.ascontiguousarray(named.reshape(shape), np.uint64).view(np.int64)
+    bits = np.require(named.reshape(shape), np.uint64, ["C", "W"]).view(np.int64)
     return (
         torch.from_numpy(bits).to(logits.device),
         torch.from_numpy(np.ascontiguousarray(where)).to(logits.device),

@@ -165,3 +165,8 @@ def test_several_tensors_are_as_one(several) -> None:
     assert torch.equal(found, combine(rows, kind="pcgrad", orders=[[1], [0]]))
     with pytest.raises(ValueError, match=r"of one shape, dtype and device, got \(2,\) .*\(1,\)"):
         combine(several([rows[0], rows[1, :1]]), kind="pcgrad")
+
+
+def test_gradients_of_another_byte_order() -> None:
+    gradients = np.array([[1.0, 2.0], [3.0, -1.0]], ">f8")
+    assert combine(gradients, kind="fixed").tolist() == [4.0, 1.0]

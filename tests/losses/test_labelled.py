@@ -59,3 +59,11 @@ def test_masks(dtype) -> None:
 def test_what_cannot_be_meant_is_refused(logits, labels, mask, says) -> None:
     with pytest.raises(ValueError, match=says):
         labelled(logits, labels, mask)
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_that_may_not_be_changed() -> None:
+    """As of a file that is mapped into memory; torch warns of such."""
+    labels = LABELS.astype(np.uint64)
+    labels.setflags(write=False)
+    assert (as_ids(labelled(LOGITS, labels)[0])[:, 0] == LABELS).all()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from lsd.arrays.ids import native
 from lsd.losses.weighting.balancer import Balancer, Orders, factors_of, random_orders
 from lsd.spec import Weighting
 from lsd.spec.kinds import behaviour
@@ -56,7 +57,7 @@ def combine(
     """
     tensors = _tensors(gradients)
     if tensors is None:
-        return _combined(torch.tensor(np.asarray(gradients)), kind, target, orders).numpy()
+        return _combined(torch.tensor(native(np.asarray(gradients))), kind, target, orders).numpy()
     return _combined(tensors.detach(), kind, target, orders)
 
 
