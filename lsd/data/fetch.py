@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.data.bucket import bring_bucket
-from lsd.data.download import Progress, download
+from lsd.data.download import Progress, checksum_of, download
 from lsd.data.public import PUBLIC_DATA, Bucket, PublicData, PublicFile
 from lsd.spec.mistakes import suggestion
 from lsd.spec.plurals import counted
@@ -79,9 +79,17 @@ def _bring(each: PublicFile | Bucket, root: Path, *, say: Say, bars: Bars) -> No
 
 def _bring_file(file: PublicFile, root: Path, *, say: Say, bars: Bars) -> None:
     target = root / file.path
-    if not target.exists():
+    if target.exists():
+        # an archive that a person brought
+        made = checksum_of(target, (file.checksum or "sha256").partition(":")[0])
+        if file.checksum not in (None, made):
+            raise ValueError(
+                f"{target} has the checksum {made}, published is {file.checksum}: it is damaged, "
+                f"or another file; delete it, and bring it once more"
+            )
+    else:
         made = download(file.url, target, checksum=file.checksum, progress=bars(file.path))
-        _tell_checksum(file, target, made, say)
+    _tell_checksum(file, target, made, say)
     if file.unzips is not None:
         unzip(target, root / file.unzips)
         target.unlink()
