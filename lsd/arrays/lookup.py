@@ -7,7 +7,7 @@ from typing import Any
 import fastremap
 import numba
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lsd.arrays.ids import ids as whole_numbers
 from lsd.arrays.ids import native
@@ -25,9 +25,8 @@ def components(
     or threshold that is not a number, and where edges are no pairs with a score each.
     """
     ids, position = np.unique(whole_numbers(nodes, "nodes").astype(np.uint64), return_inverse=True)
-    pairs, heights = whole_numbers(edges, "edges").astype(np.uint64), np.asarray(scores)
-    pairs = pairs if pairs.size else pairs.reshape(0, 2)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or heights.shape != (len(pairs),):
+    pairs, heights = edge_pairs(edges), np.asarray(scores)
+    if heights.shape != (len(pairs),):
         raise ValueError(
             f"edges have shape {np.shape(edges)}, scores {heights.shape}; wanted: (m, 2) and (m,)"
         )
@@ -52,6 +51,16 @@ def components(
         )
     result: NDArray[np.uint64] = ids[joined(len(ids), ends)][position]
     return result
+
+
+def edge_pairs(edges: ArrayLike) -> NDArray[np.uint64]:
+    """Edges as uint64 (m, 2).  Raises ValueError for another shape, as that of pairs in columns,
+    which would be other pairs."""
+    pairs = whole_numbers(edges, "edges").astype(np.uint64, copy=False)
+    pairs = pairs if pairs.size else pairs.reshape(0, 2)
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"edges have shape {pairs.shape}; wanted: (m, 2) and (m,) scores")
+    return pairs
 
 
 def relabel(

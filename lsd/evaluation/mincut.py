@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lsd.arrays.ids import ids
-from lsd.arrays.lookup import components
+from lsd.arrays.lookup import components, edge_pairs
 from lsd.arrays.skeletons import Skeletons
 from lsd.evaluation.along_skeletons.cuts import (
     EdgePiece,
@@ -45,7 +44,7 @@ def min_cut_metric(
     Raises ValueError where fragments are not one whole number a node, or scores not one an edge.
     Source: Sheridan et al. 2023.
     """
-    pairs = ids(edges, "edges").astype(np.uint64, copy=False).reshape(-1, 2)
+    pairs = edge_pairs(edges)
     heights = np.asarray(scores)
     nodes = ids_at_nodes(fragments, len(skeletons), "fragment")
     known = np.unique(np.concatenate([nodes, pairs.reshape(-1)]))

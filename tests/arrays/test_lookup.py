@@ -8,6 +8,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from lsd.arrays.lookup import compact, components, relabel
+from lsd.arrays.skeletons import Skeletons
+from lsd.evaluation.mincut import min_cut_metric
 
 BIG = 2**64 - 1
 
@@ -69,6 +71,9 @@ def test_edges_that_are_no_pairs_are_refused(edges) -> None:
     """As pairs in columns are, of which there are as many numbers."""
     with pytest.raises(ValueError, match=r"edges have shape .*wanted: \(m, 2\) and \(m,\)"):
         components([1, 2, 3], edges, np.zeros(np.size(edges) // 2), 0.5)
+    lines = Skeletons([1, 2], [7, 7], [(0, 0, 0), (0, 0, 9)], [(1, 2)])
+    with pytest.raises(ValueError, match=r"edges have shape .*wanted: \(m, 2\)"):
+        min_cut_metric(lines, [1, 2], edges, np.zeros(np.size(edges) // 2), 0.5)
 
 
 def test_relabel_is_exact_for_large_ids() -> None:
