@@ -18,7 +18,8 @@ from lsd.objects.locator import table_path
 from lsd.objects.seeds import Seeds, seeds_grid
 from lsd.objects.tables import read_located
 from lsd.prediction.blocks import at_hand
-from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of, settled
+from lsd.prediction.run import Wanted, open_predicted, raw_read, region_of
+from lsd.prediction.settled import settled
 from lsd.segmentation.decoders.decoder import decoder_of, refuse_unread
 from lsd.segmentation.mask import mask_of
 from lsd.segmentation.predicted import channels_read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -18,15 +17,14 @@ from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.checked import check_workers
 from lsd.blockwise.running.run import prepare, run
 from lsd.network.checkpoints.restore import Restored, checkpoint_path, from_checkpoint
-from lsd.network.precision import choose
 from lsd.network.summary import described, parameter_count, size
-from lsd.network.threads import threads
 from lsd.prediction import blocks
 from lsd.prediction.blocks import HeadsJob
 from lsd.prediction.config_file import Section, keep_config
 from lsd.prediction.plan import Plan, check_axes, plan, smallest
 from lsd.prediction.predictor import choose_device
 from lsd.prediction.record import attributes
+from lsd.prediction.settled import doubts, settled
 from lsd.prediction.usage_file import noting_usage
 from lsd.prediction.voxels import other_voxels
 from lsd.spec import Config, Predict, Target, Variant, Volume, Workers
@@ -34,7 +32,7 @@ from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
 from lsd.system.allocator import keep_freed_memory
 from lsd.system.commands import typed
-from lsd.system.cores import cores, too_many_threads
+from lsd.system.cores import cores
 from lsd.targets.target import channels
 from lsd.volumes.array import text
 from lsd.volumes.create import create_array, refuse_same
@@ -129,7 +127,7 @@ def predict(
     wanted = Wanted(blocks.at_hand(lambda: from_checkpoint(path)), path, settings)
     planned = [(volume, _plan(volume, wanted)) for volume in volumes]
     keep_config(config, sections=_sections(settings))
-    _compare_heads(config.variant, wanted)
+    compare_heads(config.variant, wanted)
     log.info("%s", _beginning(wanted, workers))
     return [_predict(config, volume, wanted, plan, workers, progress) for volume, plan in planned]
 
@@ -157,46 +155,18 @@ def _beginning(wanted: Wanted, workers: Workers | None) -> str:
     return f"{heads}: {network}, {counted(workers.count, 'worker')}"
 
 
-def settled(settings: Predict, workers: Workers | None) -> Predict:
-    """The settings with the threads and the precision that a block is predicted with, so that
-    blocks of several are not mixed.
-
-    Sums differ in the last bits with the number of threads, so it must not follow from the number
-    of workers.  What precision "auto" is elsewhere, nobody knows here.
-    """
-    asked = settings.threads if workers is None else settings.threads or 1
-    precision = settings.precision
-    if _are_here(workers):
-        precision = choose(precision, choose_device(settings.device).type)
-    return settings.derive(threads=threads(asked), precision=precision)
-
-
-def _are_here(workers: Workers | None) -> bool:
-    return workers is None or not workers.launch
-
-
-def doubts(settings: Predict, workers: Workers | None) -> Iterator[str]:
-    """What speaks against so many threads, or against a precision that is of each machine, and
-    what to take instead."""
-    on_cpu = choose_device(settings.device).type == "cpu"
-    if not _are_here(workers) and settings.precision == "auto":
-        yield (
-            "predict.precision=auto is of each worker's machine: blocks of machines with bf16 and "
-            "without it differ by more than rounding; where there are both, set "
-            "predict.precision=fp32"
-        )
-    if on_cpu and _are_here(workers):
-        processes = 1 if workers is None else workers.count
-        yield from too_many_threads(settings.threads, "predict.threads", processes=processes)
-
-
 def open_predicted(config: Config, name: str, spec: Volume) -> OpenVolume:
     """A volume whose raw is to be predicted.  Raises ValueError for raw that nothing can be made
     of."""
     volume = open_volume(spec, name=name, data_root=data_root(config))
-    refuse_same(prediction(config, name), [volume.raw.source.path])
-    check_raw(volume)
+    check_predicted(config, volume)
     return volume
+
+
+def check_predicted(config: Config, volume: OpenVolume) -> None:
+    """Raises ValueError for raw that nothing can be made of, or that would be written into."""
+    refuse_same(prediction(config, volume.name), [volume.raw.source.path])
+    check_raw(volume)
 
 
 def _plan(volume: OpenVolume, wanted: Wanted) -> Plan:
@@ -239,7 +209,7 @@ def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
         log.warning("volume %r has %s", volume.name, words)
 
 
-def _compare_heads(variant: Variant, wanted: Wanted) -> None:
+def compare_heads(variant: Variant, wanted: Wanted) -> None:
     """Warns if the checkpoint predicts other heads than the variant of the config would."""
     own, predicted = (", ".join(each.stages[-1].heads) for each in (variant, wanted.variant))
     if own != predicted:

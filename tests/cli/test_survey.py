@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
+from funlib.geometry import Roi
 
 from lsd.cli.commands import evaluate, predict, segment, train
 from lsd.cli.survey.words import about, amount, duration, times
@@ -38,6 +40,7 @@ from lsd.targets.target import TargetKind
 from lsd.training.loop import train as trained
 from lsd.training.messages import warn_of_no_decoding
 from lsd.training.step_time import smaller_input, work
+from lsd.volumes.create import create_array
 
 COMMANDS = {module.COMMAND.name: module.COMMAND for module in (train, predict, segment, evaluate)}
 
@@ -227,6 +230,42 @@ def test_what_the_command_would_refuse_is_refused(config) -> None:
         said("train", missing)
     with pytest.raises(ValueError, match="device 'cuda:9' is not available"):
         said("train", config.derive(train={"device": "cuda:9"}))
+
+
+def test_a_prediction_that_would_be_refused_is_refused(config, tmp_path, caplog) -> None:
+    roi = Roi((0, 0, 0), (24, 32, 32))
+    for name, value in (("flat", 7), ("varied", None)):
+        array = create_array(
+            tmp_path / f"{name}.zarr", "raw", roi=roi, voxel_size=(40, 4, 4), dtype=np.uint8
+        )
+        noise = np.random.default_rng(3).integers(0, 256, roi.shape).astype(np.uint8)
+        array.write(np.full(roi.shape, value, np.uint8) if value else noise, roi)
+    trained(config, progress=False)
+
+    def of(name: str, **fields) -> Config:
+        test = (Volume(path=str(tmp_path / f"{name}.zarr"), raw="raw", name=name),)
+        return config.derive(dataset={"test": test}, predict={"volumes": (name,), **fields})
+
+    with pytest.raises(ValueError, match=r"raw, .*, is one value everywhere"):
+        said("predict", of("flat"))
+    small = {"small": "refuse", "region": "0:24, 0:32, 0:32"}
+    assert "voxels of 40x4x4 nm" in said("predict", of("varied", **small))
+    # what the command warns of
+    assert "'varied' has voxels of 40x4x4 nm, the network was trained on 10x10x10" in caplog.text
+    thin = of("varied", small="refuse")
+    thin = thin.derive(dataset={"test": [thin.dataset.test[0].derive(scale=(4, 1, 1))]})
+    for what in (lambda: said("predict", thin), lambda: predicted(thin, progress=False)):
+        with pytest.raises(ValueError, match=r"the network reads at least .*predict\.small=pad"):
+            what()
+
+
+def test_what_is_sent_elsewhere_is_tried_with_the_device_that_is_here(config) -> None:
+    sent = config.derive(
+        predict={"device": "cuda", "workers": {"count": 2, "launch": "slurm"}},
+        train={"device": "cuda", "hosts": {"count": 2, "launch": "slurm"}, "batch_size": 2},
+    )
+    assert "3D, tried here on " in said("predict", sent, shared=True)
+    assert "memory of a step: about" in said("train", sent)
 
 
 def test_processes_that_share_a_run(config) -> None:

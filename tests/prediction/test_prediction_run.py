@@ -24,7 +24,7 @@ from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.running.run import BlocksFailed
 from lsd.network import precision
 from lsd.network.checkpoints import checkpoint, files
-from lsd.prediction import run
+from lsd.prediction import run, settled
 from lsd.prediction.predictor import Predictor
 from lsd.prediction.run import configured_workers, predict
 from lsd.spec import (
@@ -278,11 +278,11 @@ def test_a_precision_of_the_machine_is_named(make, monkeypatch, built_in):
     config, _ = make()
     config = config.derive(predict={"precision": "auto", "device": "cpu"})
     here = "bf16" if built_in else "fp32"
-    assert run.settled(config.predict, None).precision == here
-    assert run.settled(config.predict, Workers(count=2)).precision == here
-    elsewhere = run.settled(config.predict, Workers(count=2, launch="slurm"))
+    assert settled.settled(config.predict, None).precision == here
+    assert settled.settled(config.predict, Workers(count=2)).precision == here
+    elsewhere = settled.settled(config.predict, Workers(count=2, launch="slurm"))
     assert elsewhere.precision == "auto"
-    (doubt,) = run.doubts(elsewhere, Workers(count=2, launch="slurm"))
+    (doubt,) = settled.doubts(elsewhere, Workers(count=2, launch="slurm"))
     assert "set predict.precision=fp32" in doubt
     if not built_in:
         (path,) = predict(config)
@@ -297,5 +297,23 @@ def test_threads_that_are_more_than_the_cores_are_told(make, caplog, monkeypatch
     config = config.derive(predict={"threads": 2})
     predict(config)
     assert "predict.threads=2, and there is 1 core to compute on" in caplog.text
-    asked = [*run.doubts(config.predict, Workers(count=2, launch="slurm"))]
+    asked = [*settled.doubts(config.predict, Workers(count=2, launch="slurm"))]
     assert not asked
+
+
+def test_workers_elsewhere_have_the_device_that_is_not_here(make, monkeypatch):
+    """A cluster is sent work from a machine without a GPU."""
+    config, _ = make()
+    config = config.derive(predict={"device": "cuda"})
+    with pytest.raises(ValueError, match="device 'cuda' is not available"):
+        predict(config)
+    begun = []
+
+    def done(step, *, workers, **_):
+        begun.append(step.job.settings.device)
+        raise BlocksFailed("as far as this goes")
+
+    monkeypatch.setattr(run, "run", done)
+    with pytest.raises(BlocksFailed):
+        predict(config, workers=Workers(count=2, launch="slurm"))
+    assert begun == ["cuda"]

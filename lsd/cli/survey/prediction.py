@@ -21,8 +21,17 @@ from lsd.network.cascade import Cascade
 from lsd.network.checkpoints.restore import checkpoint_path, from_checkpoint
 from lsd.prediction.plan import Plan, block_memory
 from lsd.prediction.predictor import Predictor
-from lsd.prediction.run import STEP, Wanted, configured_workers, doubts, settled, step_of
-from lsd.spec import Config, Network, Predict, Variant
+from lsd.prediction.run import (
+    STEP,
+    Wanted,
+    check_predicted,
+    compare_heads,
+    configured_workers,
+    region_of,
+    step_of,
+)
+from lsd.prediction.settled import doubts, settled
+from lsd.spec import Config, Network, Predict, Variant, Workers
 from lsd.spec.paths import data_root, prediction
 from lsd.spec.plurals import counted
 from lsd.volumes.find import expand
@@ -43,13 +52,19 @@ class Done:
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
-    """Volumes, the network, and of each volume its blocks, their memory, and how many are left."""
+    """Volumes, the network, and of each volume its blocks, their memory, and how many are left.
+
+    Raises ValueError for what the command would refuse.
+    """
     config = expand(config)
     workers = configured_workers(config.predict) if shared else None
     config = config.derive(predict=settled(config.predict, workers))
     volumes = surveyed(config, config.predict.volumes)
     wanted: Wanted | None = None
     yield from listed(volumes)
+    for volume in volumes.values():
+        if volume.opened is not None:
+            check_predicted(config, volume.opened)
     try:
         path = checkpoint_path(config.predict.checkpoint, config)
         wanted = Wanted(from_checkpoint(path), path, config.predict)
@@ -58,28 +73,35 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     else:
         at = f"stage {wanted.restored.stage}, iteration {wanted.restored.iteration}"
         yield f"checkpoint: {path}, {at}"
-    predictor = _predictor(config, wanted)
-    yield _network(predictor)
+        compare_heads(config.variant, wanted)
+    predictor = _predictor(config, wanted, _tried(config.predict, workers))
+    yield _network(predictor, workers)
     for doubt in doubts(config.predict, workers):
         yield f"warning: {doubt}"
     yield from _volumes(config, volumes, wanted, predictor, workers.count if workers else 1)
     yield "nothing was changed"
 
 
-def _predictor(config: Config, wanted: Wanted | None) -> Predictor:
+def _tried(settings: Predict, workers: Workers | None) -> Predict:
+    """With what a block is tried here: workers elsewhere may have a device that is not here."""
+    return settings.derive(device="auto") if workers and workers.launch else settings
+
+
+def _predictor(config: Config, wanted: Wanted | None, settings: Predict) -> Predictor:
     """Of the checkpoint, or of the network as it would be trained."""
     if wanted is not None:
         network = wanted.restored.config.network
-        return Predictor(wanted.restored.cascade, network, settings=config.predict)
+        return Predictor(wanted.restored.cascade, network, settings=settings)
     cascade = Cascade(config.variant, config.network.trunk)
-    return Predictor(cascade, config.network, settings=config.predict)
+    return Predictor(cascade, config.network, settings=settings)
 
 
-def _network(predictor: Predictor) -> str:
+def _network(predictor: Predictor, workers: Workers | None) -> str:
     heads = ", ".join(f"{name} ({counted(n, 'channel')})" for name, n in predictor.channels.items())
     count = cost.parameters(predictor.network.trunk, predictor.variant)
     axes = predictor.network.dims
-    return f"network: {count:,} parameters, {axes}D, on {predictor.device}; gives {heads}"
+    where = "tried here on" if workers and workers.launch else "on"
+    return f"network: {count:,} parameters, {axes}D, {where} {predictor.device}; gives {heads}"
 
 
 def _volumes(
@@ -91,7 +113,8 @@ def _volumes(
 ) -> Iterator[str]:
     seconds, left, measured = 0.0, 0, False
     for name, volume in volumes.items():
-        plan = predictor.plan(_part(config.predict, volume), voxel_size=volume.voxel_size)
+        roi = _part(config.predict, volume, wanted)
+        plan = predictor.plan(roi, voxel_size=volume.voxel_size)
         done = _done(config, name, volume, wanted, plan)
         yield f"{name}: {_blocks(plan)}; {_state(done, plan)}"
         yield f"  {_sizes(plan, predictor)}"
@@ -109,7 +132,9 @@ def _volumes(
     yield f"{about(seconds / at_once)}{shared}: {how}"
 
 
-def _part(settings: Predict, volume: Surveyed) -> Roi:
+def _part(settings: Predict, volume: Surveyed, wanted: Wanted | None) -> Roi:
+    if wanted is not None and volume.opened is not None:
+        return region_of(volume.opened, wanted)
     return volume.part(settings.region) if settings.region else volume.roi
 
 

@@ -27,6 +27,9 @@ from lsd.volumes.find import expand
 def survey(config: Config, shared: bool) -> Iterator[str]:
     """Volumes, the network, and of each stage its sizes, memory, and what is left of it."""
     config = expand(config)
+    if config.train.hosts.launch:
+        # machines elsewhere may have a device that is not here, where a sample is tried
+        config = config.derive(train={"device": "auto"})
     check_start(config)
     yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
