@@ -21,6 +21,7 @@ MAY_CHANGE = (
     "locate",
     "seeds",
     "evaluate",
+    "error_map",
     # scores are told along them; where validation goes by these, it scores the best again
     *(f"dataset.{part}.*.skeletons" for part in ("train", "validate", "test")),
     *(
