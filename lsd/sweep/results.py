@@ -53,8 +53,15 @@ def with_others(
     """These results, and those of other runs in the sweep's folder, of earlier commands and of
     other processes; counts: whether such a one is still one of the sweep."""
     own = {(result.setting, result.seed) for result in results}
-    kept = [read(file.parent) for file in sorted(folder.glob(f"*/{RESULT}"))]
-    others = [each for each in kept if each and (each.setting, each.seed) not in own]
+    kept = [(file.parent.name, read(file.parent)) for file in sorted(folder.glob(f"*/{RESULT}"))]
+    others = [
+        each
+        for name, each in kept
+        # a copy of a run that a person keeps beside it is no other seed
+        if each
+        and name == f"{each.setting}_seed{each.seed}"
+        and (each.setting, each.seed) not in own
+    ]
     return [*results, *filter(counts, others)]
 
 

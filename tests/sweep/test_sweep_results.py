@@ -116,6 +116,12 @@ def test_results_of_earlier_commands_stay_in_the_table(tmp_path) -> None:
     assert content["settings"]["mtlsd"]["VOI"]["mean"] == 0.125
 
 
+def test_a_copy_of_a_run_is_no_other_seed(tmp_path) -> None:
+    RESULTS[1].save(tmp_path / "aff_seed2")
+    RESULTS[1].save(tmp_path / "aff_seed2_before")
+    assert results.with_others([], tmp_path) == [RESULTS[1]]
+
+
 def test_runs_of_a_sweep(sweep) -> None:
     runs = sweep.all_runs()
     names = [run.config.name for run in runs]
