@@ -44,7 +44,10 @@ def do(config: Config, scored: Dataset | None, further: str | None) -> dict[str,
             evaluation = evaluate(config)
         draw_all(config, evaluation)
         more = {} if further is None else further_function(further)(config, evaluation)
-        scores = {**scores_by_heading(evaluation), **numbers(more, of=further or "")}
+        # a metric of one's own may give numbers of numpy, too
+        metric = f"evaluate.metric={config.evaluate.metric.kind}"
+        scores = numbers(scores_by_heading(evaluation), of=metric)
+        scores |= numbers(more, of=further or "")
     return {"scores": scores, "threshold": evaluation.threshold, "seconds": seconds}
 
 

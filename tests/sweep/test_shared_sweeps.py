@@ -2,13 +2,14 @@
 are still right, and failures; numbers of one's own."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from lsd.spec.paths import run_folder
-from lsd.sweep import run
+from lsd.sweep import chain, run
 from lsd.sweep.basis import fingerprint
 from lsd.sweep.chain import numbers
 from lsd.sweep.failure import FAILURE
@@ -120,6 +121,17 @@ def test_results_of_another_config_are_not_compared(sweep, monkeypatch) -> None:
 def table(folder) -> set:
     content = json.loads((folder / "sweep.json").read_text())
     return {(one["setting"], one["seed"]) for one in content["runs"]}
+
+
+def test_numbers_of_a_metric_of_ones_own_are_plain(sweep, monkeypatch) -> None:
+    found = {"test purity": np.float32(0.5), "test pieces": np.int64(3), "test odd": np.nan}
+    for step in ("check_volumes", "train", "predict", "segment", "evaluate", "draw_all"):
+        monkeypatch.setattr(chain, step, lambda *_: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr(chain, "scores_by_heading", lambda _: found)
+    outcome = chain.do(sweep.all_runs()[0].config, None, None)
+    # as it goes from one process to another
+    scores = json.loads(json.dumps(outcome))["scores"]
+    assert scores == {"test purity": 0.5, "test pieces": 3, "test odd": None}
 
 
 def test_numbers_of_ones_own_are_plain() -> None:
