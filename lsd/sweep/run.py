@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lsd.blockwise.on_disk.lock import Held, exclusive, holder, lock_of
+from lsd.blockwise.on_disk.lock import Held, exclusive, holder
 from lsd.spec import Config
 from lsd.spec.paths import config_file, run_folder
 from lsd.spec.sweep import Run, Sweep
@@ -21,15 +21,13 @@ from lsd.sweep import results
 from lsd.sweep.basis import Current, fingerprint, timed
 from lsd.sweep.chain import do, further_function
 from lsd.sweep.failure import Failure, forget_failure, names_of_failures, read_failure
-from lsd.sweep.pace import iterations, seconds_per_step
+from lsd.sweep.pace import LOOK, iterations, seconds_per_step, way_out
 from lsd.sweep.process import FAULTS, Ended, Failed, apart
 from lsd.sweep.results import Result
+from lsd.system.decimals import decimals
 from lsd.system.ranks import rank
 
 log = logging.getLogger(__name__)
-
-# seconds between two looks at what another process holds
-_LOOK = 2.0
 
 
 @dataclass
@@ -93,14 +91,14 @@ def measure_paces(sweep: Sweep, *, progress: Callable[[str], object] = log.info)
     folder = expanded(sweep.folder)
     for name, setting in sweep.settings.items():
         config = setting.config
-        seconds = seconds_per_step(config, setting=name, folder=folder)
+        seconds = seconds_per_step(config, setting=name, folder=folder, progress=progress)
         minutes = sweep.minutes_of(name)
         count = (
             config.train.iterations
             if minutes is None
             else iterations(config, minutes, setting=name, folder=folder)
         )
-        steps = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
+        steps = ", ".join(f"{stage} {decimals(value)} s" for stage, value in seconds.items())
         progress(f"{name}: {steps} a step; {count} iterations")
 
 
@@ -130,21 +128,16 @@ def _free(all_runs: Sequence[Run], progress: Callable[[str], object]) -> Generat
                     if number not in told:
                         told.add(number)
                         who = f"{_which(all_runs, number)}: {_holder(target)}"
-                        progress(f"{who}, so left for the end; {_way_out(target)}")
+                        progress(f"{who}, so left for the end; {way_out(target)}")
                     continue
                 yield number
         if held == left:
-            time.sleep(_LOOK)
+            time.sleep(LOOK)
         left = held
 
 
 def _holder(target: Path) -> str:
     return holder(target) or "done by another process"
-
-
-def _way_out(target: Path) -> str:
-    """Where the holder of a lock was killed, and nobody here can know."""
-    return f"if you know that this process is gone, delete {lock_of(target)}"
 
 
 def _which(all_runs: Sequence[Run], number: int) -> str:
@@ -158,20 +151,10 @@ def _in_order(found: Mapping[int, Result]) -> list[Result]:
 def _note_paces(sweep: Sweep, folder: Path, progress: Callable[[str], object]) -> None:
     """Measures before any run, by one process, what is not noted yet: beside a training, each step
     would seem longer.  What cannot be measured is told by its runs."""
-    target, told = folder / "pace.json", False
-    with ExitStack() as stack:
-        while True:
-            with suppress(Held):
-                stack.enter_context(exclusive(target))
-                break
-            if not told:
-                told = True
-                progress(f"{target}: {_holder(target)}, so waited for; {_way_out(target)}")
-            time.sleep(_LOOK)
-        for name, setting in sweep.settings.items():
-            if sweep.minutes_of(name) is not None:
-                with suppress(*FAULTS):
-                    seconds_per_step(setting.config, setting=name, folder=folder)
+    for name, setting in sweep.settings.items():
+        if sweep.minutes_of(name) is not None:
+            with suppress(*FAULTS):
+                seconds_per_step(setting.config, setting=name, folder=folder, progress=progress)
 
 
 def _result(
@@ -220,7 +203,7 @@ def _check_length(config: Config) -> None:
 def _words(result: Result) -> str:
     total = sum(result.seconds.values())
     numbers = ", ".join(
-        f"{name} {value:.3f}"
+        f"{name} {decimals(value)}"
         for name, value in list(result.scores.items())[:6]
         if value is not None
     )

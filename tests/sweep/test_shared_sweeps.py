@@ -134,6 +134,15 @@ def test_numbers_of_a_metric_of_ones_own_are_plain(sweep, monkeypatch) -> None:
     assert scores == {"test purity": 0.5, "test pieces": 3, "test odd": None}
 
 
+def test_a_small_number_is_said_as_in_the_table(sweep, monkeypatch) -> None:
+    monkeypatch.setattr(
+        run, "apart", lambda *_: {"scores": {"loss": 3e-5}, "threshold": None, "seconds": {}}
+    )
+    lines: list[str] = []
+    run_sweep(sweep.derive(seeds=(1,)), progress=lines.append)
+    assert lines[0].endswith("loss 3.00e-05")
+
+
 def test_numbers_of_ones_own_are_plain() -> None:
     found = {
         "a": np.float32(0.5), "b": np.int64(3), "c": torch.tensor(0.25), "d": None, "e": np.nan,

@@ -18,7 +18,7 @@ from lsd.cli.run_folder import run_config
 from lsd.evaluation.run import evaluate
 from lsd.prediction.run import predict
 from lsd.segmentation.run import segment
-from lsd.spec import Dataset, ForkMerge
+from lsd.spec import Dataset
 from lsd.spec.paths import run_folder
 from lsd.spec.skeletons import SkeletonFiles
 from lsd.sweep import pace, results, run
@@ -127,7 +127,7 @@ def _done(function, config, *_) -> dict:
 
 def test_what_another_process_does_is_left_for_the_end(sweep, monkeypatch) -> None:
     monkeypatch.setattr(run, "apart", _done)
-    monkeypatch.setattr(run, "_LOOK", 0.01)
+    monkeypatch.setattr(run, "LOOK", 0.01)
     names = [each.config.name for each in sweep.all_runs()]
     one = sweep.all_runs()[0].config
     lines: list[str] = []
@@ -223,50 +223,7 @@ def _of_skeletons(config, folder, *, x) -> str:
     return fingerprint(config.derive(dataset={"test": test}), None, None)
 
 
-def test_minutes_become_iterations_by_noted_seconds(sweep, tmp_path, monkeypatch) -> None:
-    config, asked = sweep.settings["mtlsd"].config, []
-
-    def apart(function, measured):
-        asked.append(measured)
-        return {"main": 0.5}
-
-    monkeypatch.setattr(pace, "apart", apart)
-    options = {"setting": "mtlsd", "folder": tmp_path}
-    assert pace.iterations(config, 2, **options) == 240
-    other = {"seed": 7, "iterations": 9, "changed_data": "accept"}
-    assert pace.iterations(config.derive(train=other), 1, **options) == 120
-    assert len(asked) == 1
-    assert asked[0].train.iterations == pace.ITERATIONS
-    assert asked[0].train.validate_every == 0
-    # another network takes another time
-    wider = config.derive(train={"batch_size": 2})
-    pace.iterations(wider, 1, **options)
-    assert len(asked) == 2
-    content = json.loads((tmp_path / "pace.json").read_text())["mtlsd"]
-    assert content["seconds"] == {"main": 0.5}
-
-
-def test_minutes_of_a_training_in_rounds_are_whole_rounds(sweep, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pace, "apart", lambda function, measured: {"main": 0.5})
-    config = sweep.settings["mtlsd"].config.derive(
-        train={"mode": ForkMerge(every=100), "iterations": 300}
-    )
-    options = {"setting": "mtlsd", "folder": tmp_path}
-    assert pace.iterations(config, 2, **options) == 200
-    # less than a round is one
-    assert pace.iterations(config, 0.1, **options) == 100
-
-
 @pytest.mark.slow
-def test_seconds_are_measured(sweep, tmp_path) -> None:
-    begin = time.perf_counter()
-    config = sweep.settings["mtlsd"].config
-    seconds = pace.seconds_per_step(config, setting="mtlsd", folder=tmp_path)
-    took = time.perf_counter() - begin
-    assert list(seconds) == ["main"]
-    assert 0 < seconds["main"] * pace.ITERATIONS < took
-
-
 def test_a_function_in_another_process() -> None:
     found = apart(elsewhere.number, 7)
     assert found["value"] == 7
