@@ -46,7 +46,12 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
         spec["weights"] = weights
     if scored is not None:
         spec["scored"] = effective(scored)
-        volumes |= expand(config.derive(dataset=scored)).dataset.volumes()
+        others = expand(config.derive(dataset=scored)).dataset.volumes()
+        # names say nothing: most datasets have a volume "validate"
+        volumes |= {
+            name if volumes.get(name, volume) == volume else f"scored {name}": volume
+            for name, volume in others.items()
+        }
     root, data = data_root(config), dict[str, dict[str, list[Any]]]()
     for name, volume in volumes.items():
         opened = open_volume(volume, name=name, data_root=root)

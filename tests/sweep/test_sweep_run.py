@@ -26,8 +26,14 @@ from lsd.sweep.process import Ended, Failed, apart
 from lsd.sweep.run import fingerprint, run_sweep
 from lsd.system.process import descendants
 from lsd.training.loop import train
+from lsd.volumes import generated
 
 ROOT = Path(__file__).parents[2]
+
+
+def made(config, seed: int):
+    """A volume like that of the config, of another seed."""
+    return config.dataset.test[0].derive(synthetic={"seed": seed})
 
 
 def quickly(sweep, **changes):
@@ -203,6 +209,16 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
         assert fingerprint(config.derive(predict=chosen), None, None) != first
     test = [volume.derive(skeletons="generated") for volume in config.dataset.test]
     assert fingerprint(config.derive(dataset={"test": test}), None, None) != first
+    # whose names are those of the config's own volumes
+    scored = Dataset(validate=made(config, 4), test=made(config, 5))
+    of_scored = fingerprint(config, scored, None)
+    own = generated.path(config.dataset.validate[0].synthetic, tmp_path / "data")
+    edited = next(path for path in own.rglob("neuron_ids/**/0*") if path.is_file())
+    before = edited.stat()
+    os.utime(edited, ns=(1, 1))
+    assert fingerprint(config, scored, None) != of_scored
+    os.utime(edited, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert fingerprint(config, scored, None) == of_scored
     assert _of_skeletons(config, tmp_path, x=10) == _of_skeletons(config, tmp_path, x=10) != first
     assert _of_skeletons(config, tmp_path, x=12) != _of_skeletons(config, tmp_path, x=10)
     chunk = next(
