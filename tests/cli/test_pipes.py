@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
         ("-m", "lsd", "train", "--help"),
         ("-m", "lsd", "--version"),
         ("trainer.py", "--print-config"),
+        ("sweep.py", "-c", "config/examples/sweep.py", "--dry-run"),
     ],
     ids=" ".join,
 )

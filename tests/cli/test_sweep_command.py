@@ -51,6 +51,17 @@ def test_configs_are_settings(capsys) -> None:
     ]
 
 
+def test_some_of_the_settings_are_runs_of_the_same_sweep(capsys) -> None:
+    both = ("-c", CONFIGS[0], "-c", CONFIGS[1], "--seeds", "1", "--dry-run")
+    [line] = said(capsys, *both, "--only", "fib25_mtlsd").splitlines()
+    assert line in said(capsys, *both).splitlines()
+
+
+def test_configs_alone_say_the_folder_of_sweeps(capsys) -> None:
+    [line] = said(capsys, "-c", CONFIGS[0], "runs=/elsewhere", "--dry-run").splitlines()
+    assert line.startswith("/elsewhere/fib25_aff/fib25_aff_seed0: ")
+
+
 def test_overrides_are_those_of_each_config() -> None:
     whole, settings = load_settings(EXAMPLE, ["train.batch_size=5", "variant=aff"])
     assert whole is not None
@@ -68,6 +79,11 @@ def test_overrides_are_those_of_each_config() -> None:
         (("-c", EXAMPLE, "--seeds", "1,1"), "seeds (1, 1) holds one twice"),
         (("-c", EXAMPLE, "--seeds", "one"), "wants numbers"),
         (("-c", EXAMPLE, "--minutes", "0"), "minutes"),
+        (("-c", EXAMPLE, "runs=/elsewhere"), "the sweep says runs of each run; give --runs"),
+        (("-c", EXAMPLE, "name=mine"), "give --name"),
+        (("-c", CONFIGS[0], "name=mine"), "give --name"),
+        (("-c", CONFIGS[0], "train.seed=3"), "give --seeds"),
+        (("-c", EXAMPLE, "--minutes", "1", "train.iterations=3"), "each run trains some minutes"),
         (("-c", EXAMPLE, "-c", CONFIGS[0]), "a file with a sweep stands alone"),
         (("-c", CONFIGS[0], "-c", CONFIGS[0]), "two configs are called 'fib25_aff'"),
         (("-c", "nowhere.py"), "no config file 'nowhere.py'"),

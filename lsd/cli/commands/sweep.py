@@ -17,13 +17,17 @@ from pydantic import ValidationError
 from lsd.cli.arguments import bare_parser
 from lsd.cli.command import guarded, set_up
 from lsd.cli.files import load_settings
+from lsd.cli.pipes import may_be_closed
 from lsd.spec import Setting, Sweep
 from lsd.spec.mistakes import ConfigError, lines, suggestion
 from lsd.spec.plurals import counted
 
 EXAMPLE = "config/examples/sweep.py"
+# fields of a config that a sweep says for each of its runs, and what sets them
+_OF_EACH_RUN = {"train.seed": "--seeds", "name": "--name", "runs": "--runs"}
 
 
+@may_be_closed()
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> None:
     """Exit status 1 if a run failed; the others are done nevertheless."""
     arguments = _parser(program).parse_intermixed_args(argv)
@@ -51,10 +55,6 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 
 def _do(arguments: argparse.Namespace) -> None:
     sweep = _sweep(arguments)
-    # what takes seconds to be imported, once all that was given is right
-    from lsd.sweep.results import as_text
-    from lsd.sweep.run import measure_paces, run_sweep
-
     if arguments.dry_run:
         for one in sweep.all_runs():
             minutes = sweep.minutes_of(one.setting)
@@ -62,6 +62,10 @@ def _do(arguments: argparse.Namespace) -> None:
             how = f"{train} iterations" if minutes is None else _minutes(minutes)
             _say(f"{sweep.folder}/{one.config.name}: {how}")
         return
+    # what takes seconds to be imported, once all that was given is right
+    from lsd.sweep.results import as_text
+    from lsd.sweep.run import measure_paces, run_sweep
+
     if arguments.measure:
         measure_paces(sweep, progress=_say)
         return
@@ -79,7 +83,10 @@ def _sweep(arguments: argparse.Namespace) -> Sweep:
     sweeps = [sweep for sweep, _ in loaded if sweep is not None]
     if len(sweeps) > 1 or (sweeps and len(loaded) > 1):
         raise ConfigError("a file with a sweep stands alone; give -c once, or files with configs")
-    settings = _together([found for _, found in loaded], arguments.only)
+    settings = _together([found for _, found in loaded])
+    # of all of them, so that it is the same sweep with --only
+    name = "_".join(settings)
+    settings = _only(settings, arguments.only)
     changes = {
         key: value
         for key in ("name", "runs", "seeds", "minutes")
@@ -87,22 +94,46 @@ def _sweep(arguments: argparse.Namespace) -> Sweep:
     }
     try:
         if sweeps:
-            return sweeps[0].derive(settings=settings, **changes)
-        runs = next(iter(settings.values())).config.runs
-        return Sweep(**{"name": "_".join(settings), "settings": settings, "runs": runs, **changes})
+            sweep = sweeps[0].derive(settings=settings, **changes)
+        else:
+            runs = next(iter(settings.values())).config.runs
+            sweep = Sweep(**{"name": name, "settings": settings, "runs": runs, **changes})
     except ValidationError as error:
         raise ConfigError("\n".join(lines(error))) from error
+    _refuse_idle(arguments.overrides, sweep, is_file=bool(sweeps))
+    return sweep
 
 
-def _together(
-    found: Sequence[dict[str, Setting]], only: Sequence[str] | None
-) -> dict[str, Setting]:
+def _refuse_idle(overrides: Sequence[str], sweep: Sweep, *, is_file: bool) -> None:
+    """Raises ConfigError for overrides of what the sweep says, which would change nothing.
+
+    is_file: whether a file says the sweep; the folder of runs of configs alone is that of the sweep
+    """
+    for text in overrides:
+        key = text.partition("=")[0].strip()
+        if key in _OF_EACH_RUN and (is_file or key != "runs"):
+            raise ConfigError(
+                f"{text!r} changes nothing, since the sweep says {key} of each run; give "
+                f"{_OF_EACH_RUN[key]}"
+            )
+        if key == "train.iterations" and all(map(sweep.minutes_of, sweep.settings)):
+            raise ConfigError(
+                f"{text!r} changes nothing, since each run trains some minutes; give --minutes, or "
+                f"take them out of the sweep"
+            )
+
+
+def _together(found: Sequence[dict[str, Setting]]) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for more in found:
         twice = settings.keys() & more.keys()
         if twice:
             raise ConfigError(f"two configs are called {twice.pop()!r}; give one another name")
         settings |= more
+    return settings
+
+
+def _only(settings: dict[str, Setting], only: Sequence[str] | None) -> dict[str, Setting]:
     unknown = [name for name in only or () if name not in settings]
     if unknown:
         raise ConfigError(f"no setting {unknown[0]!r}{suggestion(unknown[0], settings)}")
