@@ -253,6 +253,43 @@ def test_a_result_that_cannot_be_replaced_stays(tmp_path, target, monkeypatch) -
     check(tmp_path, target, **NEW)
 
 
+@pytest.mark.parametrize("when", ["before it goes on", "before it ends"])
+def test_what_a_person_makes_of_a_result_while_the_next_is_made_is_kept(
+    tmp_path, target, when
+) -> None:
+    """Proofreading in place, beside a run that was stopped, or in the midst of it."""
+    write(tmp_path, target, **OLD)
+    made = step(tmp_path, **NEW)
+    proofread = open_array(target, "out").read(ROI) + np.uint64(1)
+
+    def edit() -> None:
+        open_array(target, "out", writable=True).write(proofread, ROI)
+
+    def stopped() -> None:
+        with working(target, made):
+            raise KeyboardInterrupt
+
+    def edited_meanwhile() -> None:
+        with working(target, made) as container:
+            _do(made, container)
+            edit()
+
+    refused = pytest.raises(ValueError, match=r"v1\.2\.zarr/out was changed since.*move it elsewhere")
+    if when == "before it ends":
+        with refused:
+            edited_meanwhile()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            stopped()
+        edit()
+    with refused:
+        write(tmp_path, target, **NEW)
+    np.testing.assert_array_equal(open_array(target, "out").read(ROI), proofread)
+    shutil.rmtree(target / "out")
+    write(tmp_path, target, **NEW)
+    check(tmp_path, target, **NEW)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_the_new_result_is_put_in_place(tmp_path, target, number, monkeypatch) -> None:
     write(tmp_path, target, **OLD)

@@ -51,9 +51,8 @@ def working(target: Path, first: Step, *, elsewhere: str | None = None) -> Itera
         container = target if differing == [] else partial
         if container != target:
             _refuse_strangers(partial, elsewhere or _RENAME)
-            _refuse_strangers(target, elsewhere or _RENAME)
+            _refuse_in_the_way(target, elsewhere or _RENAME)
         if differing:
-            refuse_edited(steps_of(target))
             log.info(
                 "%s is made anew, and stays until that is done: %s", target, "; ".join(differing)
             )
@@ -65,7 +64,8 @@ def working(target: Path, first: Step, *, elsewhere: str | None = None) -> Itera
         _remove_replaced(container)
         yield container
         if container != target:
-            _refuse_strangers(target, elsewhere or _RENAME)
+            # somebody may have been at work there meanwhile
+            _refuse_in_the_way(target, elsewhere or _RENAME)
             _say_lost(target, container)
             with held_back():
                 _swap(container, target)
@@ -115,6 +115,12 @@ def _refuse_strangers(container: Path, elsewhere: str) -> None:
             f"{container} holds what this program did not write: {named}; it is in the way and "
             f"nothing of it is removed: move it elsewhere, or {elsewhere}"
         )
+
+
+def _refuse_in_the_way(target: Path, elsewhere: str) -> None:
+    """ValueError where an earlier result holds what a person made: it would go with it."""
+    _refuse_strangers(target, elsewhere)
+    refuse_edited(steps_of(target))
 
 
 def _swap(container: Path, target: Path) -> None:
