@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,13 @@ def replacing(path: Path, *, many_writers: bool = False, durable: bool = False) 
     """Yields a path beside `path` to write to; when the body ends without an error, it takes the
     place of `path`.
 
-    many_writers: several processes may replace the file at once, so each has a name of its own
+    many_writers: several processes or threads, also of machines that share a disk, may replace the
+                  file at once, so each has a name of its own
     durable:      it is on the disk, and not only in the system's memory, before it takes the place
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(
-        f"{path.name}.{os.getpid()}.partial" if many_writers else f"{path.name}.partial"
+        f"{path.name}.{uuid.uuid4().hex}.partial" if many_writers else f"{path.name}.partial"
     )
     staged.unlink(missing_ok=True)
     try:
@@ -29,7 +32,12 @@ def replacing(path: Path, *, many_writers: bool = False, durable: bool = False) 
     finally:
         staged.unlink(missing_ok=True)
     if durable:
-        _sync(path.parent)
+        try:
+            _sync(path.parent)
+        except OSError as error:
+            # some file systems know this of files only
+            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+                raise
 
 
 def write_text(path: Path, text: str, *, many_writers: bool = True, durable: bool = True) -> None:
