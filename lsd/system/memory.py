@@ -25,8 +25,7 @@ def _machine(path: Path) -> int | None:
 
 def _group(folder: Path) -> int | None:
     limit = "".join(lines(folder / "memory.max")).strip()
-    used = next(
-        (line.split()[1] for line in lines(folder / "memory.stat") if line.startswith("anon ")),
-        None,
-    )
-    return max(0, int(limit) - int(used)) if limit.isdigit() and used is not None else None
+    stat = dict(line.split(" ", 1) for line in lines(folder / "memory.stat") if " " in line)
+    # what processes share is nobody's file, and is not given up either
+    used = int(stat.get("anon", 0)) + int(stat.get("shmem", 0))
+    return max(0, int(limit) - used) if limit.isdigit() and "anon" in stat else None

@@ -22,6 +22,16 @@ def test_the_least_of_machine_and_groups(tmp_path) -> None:
     assert available(root=tmp_path) == 0
 
 
+def test_memory_that_processes_share_is_taken(tmp_path) -> None:
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text("0::/\n")
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("3000000\n")
+    (group / "memory.stat").write_text("anon 1000000\nfile 700000\nshmem 500000\n")
+    assert available(root=tmp_path) == 1_500_000
+
+
 def test_here_it_is_less_than_the_machine_has() -> None:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found = available()
