@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lsd.blockwise.on_disk import lock
 from lsd.blockwise.on_disk.lock import exclusive, holder
 
 HOLD = """
@@ -151,3 +152,26 @@ def test_a_folder_that_cannot_be_made(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"cannot write .*out\.zarr: .*runs="):
         exclusive(tmp_path / "file" / "out.zarr").__enter__()
+
+
+def test_a_server_that_made_the_link_and_says_that_it_was_there(tmp_path, monkeypatch) -> None:
+    """NFS, where an answer was lost and it is asked again."""
+    real = os.link
+
+    def twice(source, target):
+        real(source, target)
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", twice)
+    with exclusive(tmp_path / "out.zarr") as stale:
+        assert not stale
+        assert files(tmp_path) == ["out.zarr.lock"]
+    assert files(tmp_path) == []
+
+
+def test_a_lock_that_is_a_link_to_nothing_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(lock, "_CLEARING", 0.1)
+    (tmp_path / "out.zarr.lock").symlink_to(tmp_path / "gone")
+    with pytest.raises(OSError, match=r"out\.zarr\.lock is a link that leads nowhere; delete it"):
+        exclusive(tmp_path / "out.zarr").__enter__()
+    assert files(tmp_path) == ["out.zarr.lock"]

@@ -132,8 +132,13 @@ def _link(staged: Path, path: Path, target: Path) -> bool:
             os.link(staged, path)
             return stale
         except FileExistsError:
+            # a server may make a link and say that it is there already, when it is asked twice
+            if _is_same(staged, path):
+                return stale
             holder = _read(path)
         if holder is None:
+            if path.is_symlink() and time.monotonic() > until:
+                raise OSError(f"{path} is a link that leads nowhere; delete it") from None
             continue
         if _break(path):
             stale = True
@@ -142,6 +147,12 @@ def _link(staged: Path, path: Path, target: Path) -> bool:
         else:
             # another process is about to delete it
             time.sleep(0.05)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samefile(one, other)
+    return False
 
 
 def _break(path: Path) -> bool:
