@@ -274,7 +274,7 @@ def test_what_a_person_makes_of_a_result_while_the_next_is_made_is_kept(
             _do(made, container)
             edit()
 
-    refused = pytest.raises(ValueError, match=r"v1\.2\.zarr/out was changed since.*move it elsewhere")
+    refused = pytest.raises(ValueError, match=r"v1\.2\.zarr/out was changed since.*move it else")
     if when == "before it ends":
         with refused:
             edited_meanwhile()
