@@ -12,7 +12,8 @@ import pytest
 from cluster import CANCEL, LSF, SLURM, check, driver, jobs, until
 from toy import step
 
-from lsd.blockwise.on_disk.ledger import read_failures, read_ledger
+from lsd.blockwise.on_disk.failures import read_failures
+from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import load_step
 from lsd.blockwise.running import launch
 from lsd.blockwise.running.launch import Launch, cancel

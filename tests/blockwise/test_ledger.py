@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsd.blockwise.on_disk import ledger as ledger_module
-from lsd.blockwise.on_disk.ledger import (
-    RECORD,
-    Failure,
-    Failures,
-    Journal,
-    clear_failures,
-    read_failures,
-    read_ledger,
-    rewrite,
-)
+from lsd.blockwise.on_disk.failures import Failure, Failures, clear_failures, read_failures
+from lsd.blockwise.on_disk.ledger import RECORD, Journal, read_ledger, rewrite
 
 ROWS = np.dtype([("value", "<u8"), ("weight", "<f4")])
 
@@ -190,6 +182,17 @@ def test_failures_are_told_whole_and_cut_where_they_are_long(tmp_path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".failed"]
     clear_failures(tmp_path)
     assert read_failures(tmp_path) == []
+
+
+def test_failures_within_one_step_of_a_file_systems_clock_are_seen(tmp_path) -> None:
+    journal, watched = Journal(tmp_path), Failures(tmp_path)
+    [file] = tmp_path.iterdir()
+    at = file.stat().st_mtime_ns
+    for count in range(3):
+        os.utime(file, ns=(at, at))
+        assert len(watched.all()) == count
+        journal.fail(Failure(count, "no space left", "", fatal=True))
+    journal.close()
 
 
 def test_room_for_what_goes_wrong_is_taken_at_once_on_any_system(tmp_path, monkeypatch) -> None:

@@ -30,6 +30,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsd.blockwise.on_disk.failures import Failure
 from lsd.blockwise.on_disk.output import Output
 from lsd.system.atomic import replacing, write_text
 
@@ -50,22 +51,6 @@ _ODD = np.arange(1, 2 * (RECORD.itemsize // 4 - 1), 2, dtype=np.uint64) * np.uin
 
 # kept free for what went wrong, so that it can be said where the disk is full
 _FAILURE_BYTES = 1 << 14
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a block failed; index None: its worker did not start.  fatal: no other block can do
-    better (disk full)."""
-
-    index: int | None
-    error: str
-    trace: str
-    fatal: bool = False
-
-    @property
-    def end(self) -> str:
-        """What is said where it ends a run."""
-        return f"{self.error}; make room, then the same command goes on from here"
 
 
 class Journal:
@@ -265,49 +250,12 @@ def read_ledger(folder: Path) -> Ledger:
     return Ledger(folder, records[first], files[first], names)
 
 
-def read_failures(folder: Path) -> list[Failure]:
-    """What went wrong since the failures were last cleared."""
-    return [failure for path in sorted(folder.glob("*.failed")) for failure in _failures(path)]
-
-
-class Failures:
-    """What goes wrong while workers are at work; files that did not change are not read again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._seen: dict[Path, tuple[int, list[Failure]]] = {}
-
-    def all(self) -> list[Failure]:
-        """All so far."""
-        for path in self.folder.glob("*.failed"):
-            with suppress(OSError):
-                changed = path.stat().st_mtime_ns
-                if self._seen.get(path, (None,))[0] != changed:
-                    self._seen[path] = (changed, _failures(path))
-        return [failure for _, failures in self._seen.values() for failure in failures]
-
-
-def clear_failures(folder: Path) -> None:
-    """Forgets what went wrong in an earlier run."""
-    for path in folder.glob("*.failed"):
-        path.unlink(missing_ok=True)
-
-
 def rewrite(ledger: Ledger, kept: NDArray[np.bool_]) -> None:
     """Leaves only the records that `kept` marks, file by file, each whole or not at all.  No worker
     may be at work."""
     for number, name in enumerate(ledger.names):
         with replacing(ledger.folder / f"{name}.done") as staged:
             staged.write_bytes(ledger.records[(ledger.files == number) & kept].tobytes())
-
-
-def _failures(path: Path) -> list[Failure]:
-    failures = []
-    with suppress(OSError):
-        for line in path.read_bytes().rstrip(b"\0").splitlines():
-            with suppress(ValueError, TypeError):
-                failures.append(Failure(**json.loads(line)))
-    return failures
 
 
 def _records(path: Path) -> NDArray[Any]:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lsd.blockwise.on_disk.ledger import Failure, Journal, read_failures
+from lsd.blockwise.on_disk.failures import Failure, read_failures
+from lsd.blockwise.on_disk.ledger import Journal
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.slot import take_slot
 from lsd.blockwise.running.submit import CannotStart, Submitted, cancel_noted, submit_command

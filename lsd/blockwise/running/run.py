@@ -14,13 +14,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsd.blockwise.on_disk.container import delete_torn_files
-from lsd.blockwise.on_disk.ledger import (
-    clear_failures,
-    note_whole,
-    read_failures,
-    read_ledger,
-    was_whole,
-)
+from lsd.blockwise.on_disk.failures import clear_failures, read_failures
+from lsd.blockwise.on_disk.ledger import note_whole, read_ledger, was_whole
 from lsd.blockwise.on_disk.owned import foreign_arrays
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.blockwise.on_disk.container import note_torn
-from lsd.blockwise.on_disk.ledger import Failure, Failures
+from lsd.blockwise.on_disk.failures import Failure, Failures
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.crew import Crew
 from lsd.blockwise.running.launch import Launch, cancel, is_free

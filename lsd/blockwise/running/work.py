@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from lsd.blockwise.on_disk.ledger import Failure, Journal
+from lsd.blockwise.on_disk.failures import Failure
+from lsd.blockwise.on_disk.ledger import Journal
 from lsd.blockwise.on_disk.output import Function, Output
 from lsd.blockwise.on_disk.step import Step
 from lsd.volumes.array import Array, open_array
