@@ -254,3 +254,17 @@ def test_the_log_of_a_worker_that_fails_is_quoted(tmp_path, cluster) -> None:
         match=r"exited with 127: Submitted batch job 10. python: not found \(.*logs/worker-..log\)",
     ):
         run(step(tmp_path), workers=SLURM)
+
+
+def test_a_path_is_handed_on_as_it_is_called(tmp_path, monkeypatch) -> None:
+    """Where a link of this machine leads may be another place on the next."""
+    (tmp_path / "disk7").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "disk7")
+    folder = tmp_path / "data" / "v.zarr" / "blocks" / "toy"
+    for given in (folder, folder.relative_to(tmp_path)):
+        monkeypatch.chdir(tmp_path)
+        there = Launch(given, "toy", "toy:ToyJob", True, SLURM)
+        words = shlex.split(there.command("context", 3, place=0))
+        assert f"--output={folder}/logs/worker-3.log" in words
+        [wrapped] = [word for word in words if word.startswith("--wrap=")]
+        assert f" {folder} toy:ToyJob " in wrapped

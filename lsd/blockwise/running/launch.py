@@ -78,13 +78,13 @@ class Launch:
         """What a shell here is given, for a worker that finds the scheduler by `context`.
 
         worker: its number, which names its log; place: 0 .. workers.count - 1, that of the one it
-                replaces
+                replaces.  Links in a path stay: where they lead may be another place elsewhere
         """
         words = [
             sys.executable,
             "-m",
             "lsd.blockwise.running.worker",
-            str(self.folder.resolve()),
+            str(self.folder.absolute()),
             self.function,
         ]
         words += ["--context", context, "--cwd", str(Path.cwd())]
@@ -107,7 +107,7 @@ class Launch:
         journal.close()
 
     def _log(self, worker: int) -> Path:
-        return self.folder.resolve() / "logs" / f"worker-{worker}.log"
+        return self.folder.absolute() / "logs" / f"worker-{worker}.log"
 
     def _wait(self, context: str, worker: int, scheduler: Scheduler) -> None:
         # what an earlier run left there is not to be quoted

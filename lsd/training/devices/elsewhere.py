@@ -91,7 +91,8 @@ class Elsewhere:
         return self._folder / "jobs"
 
     def _log(self, place: int) -> Path:
-        return self._folder.resolve() / f"machine-{place}.log"
+        # links in a path stay: where they lead may be another place elsewhere
+        return self._folder.absolute() / f"machine-{place}.log"
 
     def _show(self) -> None:
         """Whole lines that the first machine wrote since the last look."""
