@@ -146,7 +146,8 @@ def create_level(
     one of level 0 further on.  No viewer is told of it before `announce_level`.
     """
     base, folder = open_array(path, name), Path(path) / name / str(level)
-    if not (folder / ".zarray").exists():
+    is_there = (folder / ".zarray").exists()
+    if not is_there or not (folder / ".zattrs").exists():
         size = [float(exact(nm) * f) for nm, f in zip(base.voxel_size, factor, strict=True)]
         begin = base.source.handle.attrs["offset"]
         place = [
@@ -160,7 +161,11 @@ def create_level(
         )
         wanted = chunk_sizes(shape, dims, base.dtype, chunks)
         attrs = plain_attributes(base.axes, size, place, calibrated=base.calibrated)
-        new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=attrs)
+        if is_there:
+            # who made it was killed before it could say so
+            zarr.open_array(str(folder), mode="r+").attrs.put(attrs)
+        else:
+            new_array(folder, shape=shape, chunks=wanted, dtype=base.dtype, attributes=attrs)
     return open_array(path, f"{name}/{level}", writable=True)
 
 

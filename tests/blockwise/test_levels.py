@@ -21,7 +21,7 @@ from lsd.blockwise.on_disk.inspect import verify_blocks
 from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.step import Step
 from lsd.blockwise.running.run import BlocksFailed, prepare
-from lsd.volumes import containers, scaled
+from lsd.volumes import containers, create, scaled
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array, remove_array
 from lsd.volumes.levels import coarser
@@ -247,3 +247,27 @@ def test_levels_of_images_take_the_place_of_those_that_mixed_them(
     check(step, FACTORS, levels=3)
     assert not (step.container / "affs" / "3").exists()
     assert [summary.done for summary in make(step, levels=3, by_image=True)] == [0, 0]
+
+
+def test_a_level_whose_maker_was_killed_before_it_could_say_what_it_is(
+    tmp_path, monkeypatch
+) -> None:
+    made = source(tmp_path)
+    with monkeypatch.context() as patch:
+        new = create.new_array
+
+        def killed(folder, **fields):
+            new(folder, **fields)
+            (folder / ".zattrs").unlink()
+            raise KeyboardInterrupt
+
+        patch.setattr(create, "new_array", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(make_levels(made, HOW, levels=2))
+    list(make_levels(made, HOW, levels=2))
+    other = source(tmp_path / "other")
+    list(make_levels(other, HOW, levels=2))
+    for name in HOW:
+        one, two = (open_array(step.container, f"{name}/1") for step in (made, other))
+        assert (one.voxel_size, one.offset) == (two.voxel_size, two.offset)
+        np.testing.assert_array_equal(one.read(one.roi), two.read(two.roi))
