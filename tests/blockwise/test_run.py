@@ -2,6 +2,8 @@
 wrong."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -117,6 +119,26 @@ def test_other_blocks_are_not_mixed(tmp_path) -> None:
     other = step(tmp_path, context=(0, 0, 0))
     run(other)
     check(other)
+
+
+LOG = """
+import logging, os, sys
+from pathlib import Path
+from lsd.blockwise.running.scheduler import stderr_to
+
+logging.basicConfig(format="%(message)s")
+with stderr_to(Path(sys.argv[1])):
+    logging.warning("1 of 24 blocks")
+    os.write(2, b"of the scheduler\\n")
+logging.warning("done")
+"""
+
+
+def test_the_log_is_seen_while_workers_are_at_work(tmp_path) -> None:
+    command = [sys.executable, "-c", LOG, str(tmp_path / "scheduler.log")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == "1 of 24 blocks\ndone\n"
+    assert (tmp_path / "scheduler.log").read_text() == "of the scheduler\n"
 
 
 def test_blocks_that_share_a_chunk_are_refused(tmp_path) -> None:

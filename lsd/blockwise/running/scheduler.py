@@ -7,6 +7,7 @@ by an earlier step.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -203,7 +204,7 @@ def stderr_to(path: Path) -> Iterator[None]:
     """What the scheduler itself writes to stderr goes to a file: it repeats, with tracebacks, what
     is in the journals.
 
-    What Python writes inside, such as a progress bar, still goes to the terminal.
+    What Python writes inside, such as a progress bar or the log, still goes to the terminal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     log, previous, terminal, (read_end, write_end) = (
@@ -218,9 +219,23 @@ def stderr_to(path: Path) -> Iterator[None]:
     sys.stderr.flush()
     os.dup2(write_end, 2)
     os.close(write_end)
+    # those of the log hold on to the stream that was there when they were made
+    handlers = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is previous
+    ]
     try:
         if _number(previous) == 2:
-            sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
+            sys.stderr = os.fdopen(
+                os.dup(terminal),
+                "w",
+                buffering=1,
+                encoding=previous.encoding,
+                errors=previous.errors,
+            )
+            for handler in handlers:
+                handler.setStream(sys.stderr)
         yield
     finally:
         with held_back():
@@ -228,6 +243,8 @@ def stderr_to(path: Path) -> Iterator[None]:
             os.close(terminal)
             keeper.join(1.0)
             if sys.stderr is not previous:
+                for handler in handlers:
+                    handler.setStream(previous)
                 sys.stderr.close()
                 sys.stderr = previous
 
