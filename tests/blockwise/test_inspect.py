@@ -1,6 +1,7 @@
 """status and verify: what says done is there, or is done again."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -11,8 +12,9 @@ from toy import step
 from lsd.blockwise.on_disk.inspect import status, steps, verify_blocks
 from lsd.blockwise.on_disk.ledger import RECORD, read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
-from lsd.blockwise.running.run import BlocksFailed, run
+from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.volumes.array import open_array
+from lsd.volumes.formats.zarr2 import ZarrArray
 
 
 def chunk(made, index):
@@ -64,8 +66,10 @@ def _flip(made) -> None:
 
 
 def _swap(made) -> None:
-    """A chunk of another block of the same shape: readable, and wrong."""
+    """A chunk of another block of the same shape: readable, and wrong; while blocks are yet to
+    come, nobody edits."""
     shutil.copy(chunk(made, 0), chunk(made, 2))
+    (made.folder / "whole").unlink()
 
 
 def _lose(made) -> None:
@@ -152,8 +156,8 @@ def test_results_that_are_linked_or_hidden_are_seen(tmp_path) -> None:
     (tmp_path / "disk" / "round").symlink_to(runs)
     [found] = status(runs)
     assert found.done == found.blocks == 24
-    array = open_array(made.container, "out", writable=True)
-    array.write(array.read(array.roi) + 1, array.roi)
+    for index in range(24):
+        chunk(made, index).unlink()
     assert len(verify_blocks(runs)) == 24
 
 
@@ -167,3 +171,50 @@ def test_verify_tells_the_next_run_of_a_writer_that_was_killed(tmp_path) -> None
     lock.write_text(json.dumps({**there, "pid": 2**22 + 1}))
     verify_blocks(tmp_path)
     assert (made.container / "blocks" / ".torn").exists()
+
+
+def test_what_a_person_edited_is_told_and_stays(tmp_path) -> None:
+    """Also beside a block that is lost, and after that is there again."""
+    made = step(tmp_path)
+    run(made)
+    array, write = open_array(made.container, "out", writable=True), made.grid.block(7).write
+    proofread = array.read(write) + np.uint64(1)
+    array.write(proofread, write)
+    _lose(made)
+    told = []
+    assert [found.index for found in verify_blocks(tmp_path, progress=told.append)] == [2]
+    assert "22 of 24 blocks are there and intact, 1 is others since somebody changed out" in told[0]
+    assert verify_blocks(tmp_path, progress=told.append) != []
+    for _ in range(2):
+        run(step(tmp_path))
+        assert verify_blocks(tmp_path, progress=told.append) == []
+        assert told[-1].endswith(f"delete {made.folder} to make it anew")
+        np.testing.assert_array_equal(array.read(write), proofread)
+    # what is made of other settings does not take its place
+    with pytest.raises(ValueError, match="out was changed since this program wrote it"):
+        prepare(step(tmp_path, context=(0, 0, 0)))
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), MemoryError(), OSError(24, "files")])
+def test_what_cannot_be_read_from_here_is_no_damage(tmp_path, monkeypatch, error) -> None:
+    made = step(tmp_path)
+    run(made)
+    with monkeypatch.context() as patch:
+
+        def fails(*_):
+            raise error
+
+        patch.setattr(ZarrArray, "read", fails)
+        with pytest.raises((ValueError, OSError, MemoryError)):
+            verify_blocks(tmp_path)
+    assert verify_blocks(tmp_path) == []
+    assert len(read_ledger(made.folder)) == 24
+
+
+def test_chunks_are_not_gone_through_for_steps(tmp_path, monkeypatch) -> None:
+    made, listed, real = step(tmp_path), [], os.scandir
+    run(made)
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or real(path))
+    assert list(steps(tmp_path)) == [made.folder]
+    array = str(made.container / "out" / "0")
+    assert [path for path in listed if path.startswith(array)] == [array]

@@ -3,6 +3,7 @@ was written."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +13,38 @@ from pathlib import Path
 import numpy as np
 
 from lsd.blockwise.on_disk.container import REPLACED, note_torn, target_of
-from lsd.blockwise.on_disk.ledger import Ledger, note_whole, read_ledger, rewrite, was_whole
+from lsd.blockwise.on_disk.ledger import (
+    Ledger,
+    note_whole,
+    noted_arrays,
+    read_ledger,
+    rewrite,
+    was_whole,
+)
 from lsd.blockwise.on_disk.lock import exclusive, holder
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import Step, load_step
+from lsd.blockwise.on_disk.written import edited
 from lsd.blockwise.rate import speed
 from lsd.spec.plurals import are, counted
 from lsd.system.cores import cores
 from lsd.volumes.array import Array, open_array, text
 
 Progress = Callable[[str], object]
+
+# of a block that can be read, and is another than was noted
+_ANOTHER = "its data are not what was written: another checksum"
+# what says nothing of the bytes on disk, but of who reads them: permissions, memory, open files, a
+# server that does not answer
+_HERE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +105,10 @@ def steps(folder: Path) -> Iterator[Path]:
         visited.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if name != REPLACED)
         if "step.json" in files:
-            below.clear()
             yield Path(root)
+        # no step lies in another, nor among the chunks of an array, which may be millions
+        if "step.json" in files or ".zarray" in files:
+            below.clear()
 
 
 def status(folder: Path) -> list[Status]:
@@ -97,8 +122,10 @@ def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Fin
 
     Blocks that are missing, damaged or another's are marked as not done, and their chunks deleted,
     so that running the script again makes them anew.  Blocks that are yet to be done, of a step
-    that was never whole, are no finding.  progress: told each step.  Raises RuntimeError where a
-    run is at work, ValueError where there is no step.
+    that was never whole, are no finding, nor is what a person made of an array after its last block
+    was done: it stays, and is told.  progress: told each step.  Raises RuntimeError where a run is
+    at work, ValueError where there is no step, OSError or MemoryError where blocks cannot be read
+    from here whatever they hold.
     """
     findings: list[Finding] = []
     for path in _some(folder):
@@ -107,14 +134,14 @@ def verify_blocks(folder: Path, *, progress: Progress | None = None) -> list[Fin
             if killed:
                 # the lock that told it is taken, so the next run is told by this
                 note_torn(step.container)
-            of_step, undone = _verify(step)
+            of_step, undone, others = _verify(step)
         findings += of_step
         if progress:
             blocks = len(step.grid)
-            intact = blocks - undone - len(of_step)
+            intact = blocks - undone - len(of_step) - others
             of_all = f"{intact} of {counted(blocks, 'block')} {are(blocks)}"
             later = f", {undone} {are(undone)} not done yet" if undone else ""
-            progress(f"{path}: {of_all} there and intact{later}")
+            progress(f"{path}: {of_all} there and intact{later}{_told(step, others)}")
     return findings
 
 
@@ -138,20 +165,36 @@ def _status(step: Step) -> Status:
     )
 
 
-def _verify(step: Step) -> tuple[list[Finding], int]:
-    """What is wrong, and how many blocks are yet to be done."""
+def _told(step: Step, others: int) -> str:
+    """What is said of blocks that a person made others."""
+    names = ", ".join(edited(step)) if others else ""
+    return (
+        f", {others} {are(others)} others since somebody changed {names}, which stays so; delete "
+        f"{step.folder} to make it anew"
+        if others
+        else ""
+    )
+
+
+def _verify(step: Step) -> tuple[list[Finding], int, int]:
+    """What is wrong, how many blocks are yet to be done, and how many a person made others."""
     ledger = read_ledger(step.folder)
     arrays = {name: _open(step, name) for name in step.arrays}
+    changed = edited(step) if all(isinstance(array, Array) for array in arrays.values()) else []
     with ThreadPoolExecutor(cores()) as pool:
         reasons = list(
             pool.map(lambda record: _wrong(step, ledger, arrays, record), ledger.records)
         )
+    others = reasons.count(_ANOTHER) if changed else 0
+    if others:
+        reasons = ["" if reason == _ANOTHER else reason for reason in reasons]
     is_damaged = np.array([bool(reason) for reason in reasons], dtype=bool)
     if is_damaged.any():
         rewrite(ledger, ~is_damaged)
         if was_whole(step.folder):
             # what is deleted here is nobody's edit
-            note_whole(step.folder, {})
+            noted = noted_arrays(step.folder)
+            note_whole(step.folder, {name: noted[name] for name in changed})
         for index in ledger.done[is_damaged & (ledger.done < len(step.grid))]:
             for array in arrays.values():
                 if isinstance(array, Array):
@@ -164,7 +207,7 @@ def _verify(step: Step) -> tuple[list[Finding], int]:
     whole = was_whole(step.folder)
     reasons_of = {**missing, **damaged} if whole else damaged
     findings = [_finding(step, index, reason) for index, reason in sorted(reasons_of.items())]
-    return findings, 0 if whole else len(missing)
+    return findings, 0 if whole else len(missing), others
 
 
 def _finding(step: Step, index: int, reason: str) -> Finding:
@@ -176,7 +219,7 @@ def _open(step: Step, name: str) -> Array | str:
     try:
         return open_array(step.container, name, writable=True)
     except (ValueError, OSError) as error:
-        return str(error)
+        return _of_disk(error)
 
 
 def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: np.void) -> str:
@@ -192,6 +235,16 @@ def _wrong(step: Step, ledger: Ledger, arrays: dict[str, Array | str], record: n
             data[name] = array.read(write)
         rows = None if step.rows is None else ledger.block_rows(index, step.rows)
     except (ValueError, OSError) as error:
-        return str(error)
+        return _of_disk(error)
     same = Output(data, rows).digest() == int(record["digest"])
-    return "" if same else "its data are not what was written: another checksum"
+    return "" if same else _ANOTHER
+
+
+def _of_disk(error: Exception) -> str:
+    """What an error says is wrong on disk; it is raised where it says nothing of that, since what
+    is wrong on disk is deleted."""
+    # a sentence, what the library said, and what that is from; an error may be its own cause
+    for cause in (error, error.__cause__, getattr(error.__cause__, "__cause__", None)):
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _HERE):
+            raise error
+    return str(error)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lsd.blockwise.on_disk.container import delete_torn_files
 from lsd.blockwise.on_disk.failures import clear_failures, read_failures
-from lsd.blockwise.on_disk.ledger import note_whole, read_ledger, was_whole
+from lsd.blockwise.on_disk.ledger import note_whole, noted_arrays, read_ledger, was_whole
 from lsd.blockwise.on_disk.owned import foreign_arrays
 from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
@@ -131,6 +131,11 @@ def run(
     _check_chunks(step)
     clear_failures(step.folder)
     pending = read_ledger(step.folder).missing(len(step.grid))
+    # what becomes of other blocks makes nobody's edit ours
+    noted = noted_arrays(step.folder) if len(pending) else {}
+    kept = {name: noted[name] for name in edited(step)} if noted else {}
+    if noted:
+        note_whole(step.folder, kept)
     if 0 < len(pending) < workers.count:
         log.info(
             "%s: %s %s left for %d workers; smaller blocks would give work to all",
@@ -171,8 +176,8 @@ def run(
     _check_inputs(step)
     clear_failures(step.folder)
     if len(summary.pending) or not was_whole(step.folder):
-        note_whole(step.folder, {name: content_of(step, name) for name in step.arrays})
-    else:
+        note_whole(step.folder, {name: content_of(step, name) for name in step.arrays} | kept)
+    if kept or not len(summary.pending):
         warn_of_edits(step)
     return summary.finished()
 
