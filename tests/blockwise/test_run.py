@@ -7,10 +7,14 @@ import sys
 
 import numpy as np
 import pytest
+from funlib.geometry import Roi
 from toy import ROI, ROWS, expected, step
 
+from lsd.blockwise.on_disk.grid import tile
+from lsd.blockwise.on_disk.job import Job
 from lsd.blockwise.on_disk.ledger import read_ledger
-from lsd.blockwise.on_disk.step import load_step
+from lsd.blockwise.on_disk.output import Output
+from lsd.blockwise.on_disk.step import Step, load_step
 from lsd.blockwise.on_disk.written import left
 from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.spec import Workers
@@ -139,6 +143,26 @@ def test_the_log_is_seen_while_workers_are_at_work(tmp_path) -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stderr == "1 of 24 blocks\ndone\n"
     assert (tmp_path / "scheduler.log").read_text() == "of the scheduler\n"
+
+
+class _Line(Job):
+    """A row for each number of a line."""
+
+    def open(self, container, worker):
+        return self
+
+    def read(self, block):
+        return block.index
+
+    def compute(self, block, source):
+        return Output(rows=np.full(1, source, ROWS["value"]).view(ROWS))
+
+
+def test_numbers_in_a_line_are_no_voxels(tmp_path) -> None:
+    grid = tile(Roi((0,), (5,)), (1,), step=(1,), context=((0,), (0,)))
+    summary = run(Step("line", tmp_path / "line.zarr", grid, _Line(), rows=ROWS))
+    assert (summary.done, summary.voxels) == (5, 0)
+    assert "voxels" not in str(summary)
 
 
 def test_blocks_that_share_a_chunk_are_refused(tmp_path) -> None:

@@ -43,7 +43,7 @@ class Summary:
     """What became of the blocks of a step.
 
     done: in this run; skipped: done before; retried: attempts beyond the first; voxels: written in
-          this run
+          this run, 0 where blocks are numbers in a line
     rate: blocks per second, without what the start took; None where nothing else was done
     """
 
@@ -61,7 +61,7 @@ class Summary:
         blocks = f"{self.name}: {counted(self.done, 'block')} done"
         skipped = f", {self.skipped} skipped (done before)" if self.skipped else ""
         retried = f", {self.retried} retried" if self.retried else ""
-        fast = "" if self.rate is None else f", {speed(self.voxels, self.done / self.rate)}"
+        fast = f", {speed(self.voxels, self.done / self.rate)}" if self.rate and self.voxels else ""
         return f"{blocks}{skipped}{retried}, {self.seconds:.0f} s{fast}"
 
 
@@ -200,8 +200,11 @@ class _Counted:
     def finished(self) -> Summary:
         grid, seconds = self.step.grid, time.perf_counter() - self.since
         whole = len(self.pending) == len(grid)
+        # blocks that are numbers in a line have none
         voxels = (
-            int(grid.roi.size)
+            0
+            if grid.roi.dims == 1
+            else int(grid.roi.size)
             if whole
             else sum(int(grid.block(int(index)).write.size) for index in self.pending)
         )
