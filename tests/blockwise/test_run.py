@@ -2,6 +2,7 @@
 wrong."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -123,6 +124,15 @@ def test_other_blocks_are_not_mixed(tmp_path) -> None:
     other = step(tmp_path, context=(0, 0, 0))
     run(other)
     check(other)
+
+
+def test_an_array_that_somebody_deleted_is_written_again(tmp_path) -> None:
+    made = step(tmp_path)
+    run(made)
+    shutil.rmtree(made.container / "out")
+    prepare(made)
+    assert run(step(tmp_path)).done == len(made.grid)
+    check(made)
 
 
 LOG = """

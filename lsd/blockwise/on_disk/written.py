@@ -7,7 +7,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lsd.blockwise.on_disk.ledger import noted_arrays, read_ledger
+import numpy as np
+
+from lsd.blockwise.on_disk.ledger import (
+    note_whole,
+    noted_arrays,
+    read_ledger,
+    rewrite,
+    was_whole,
+)
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
@@ -86,6 +94,23 @@ def forget(step: Step) -> list[str]:
         remove_array(step.container, name)
     shutil.rmtree(step.folder, ignore_errors=True)
     return deleted
+
+
+def do_lost_anew(step: Step) -> list[str]:
+    """Has the blocks of a step on disk done again where somebody deleted an array of it; names of
+    the arrays that are gone.
+
+    Raises ValueError where another of its arrays was edited.
+    """
+    ledger = read_ledger(step.folder)
+    lost = [name for name in step.arrays if not has_array(step.container, name)]
+    if not lost or not len(ledger):
+        return []
+    refuse_edited([step])
+    rewrite(ledger, np.zeros(len(ledger), bool))
+    if was_whole(step.folder):
+        note_whole(step.folder, {})
+    return lost
 
 
 def forget_other(step: Step) -> list[str]:

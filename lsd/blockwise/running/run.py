@@ -18,7 +18,7 @@ from lsd.blockwise.on_disk.failures import clear_failures, read_failures
 from lsd.blockwise.on_disk.ledger import note_whole, noted_arrays, read_ledger, was_whole
 from lsd.blockwise.on_disk.owned import foreign_arrays
 from lsd.blockwise.on_disk.step import Step, load_step
-from lsd.blockwise.on_disk.written import content_of, edited, forget, made_of
+from lsd.blockwise.on_disk.written import content_of, do_lost_anew, edited, forget, made_of
 from lsd.blockwise.rate import Bar, Rate, speed
 from lsd.blockwise.running.in_process import run_in_process
 from lsd.blockwise.running.scheduler import run_workers, stderr_to
@@ -70,7 +70,8 @@ def prepare(step: Step) -> None:
 
     A step of another fingerprint is forgotten, with its arrays and all that was made from it, which
     is said.  Raises ValueError, naming what differs, where it, or a step that is made from it, is
-    begun and not whole; and where another wrote an array of its name.
+    begun and not whole; and where another wrote an array of its name.  An array that somebody
+    deleted is written again, all of it.
     """
     folder = step.folder
     refuse_others(step.container, step.arrays)
@@ -91,6 +92,8 @@ def prepare(step: Step) -> None:
                     step.container,
                     ", ".join(removed),
                 )
+        elif lost := do_lost_anew(step):
+            log.info("%s: %s is not there any more, and made anew", folder, ", ".join(lost))
     step.save()
 
 
