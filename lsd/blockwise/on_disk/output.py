@@ -39,8 +39,8 @@ class Output:
 
 
 class Function(Protocol):
-    """What is done with a block.  Reading, computing and writing overlap, each in one block at a
-    time."""
+    """What is done with a block.  Two blocks are under way at once, each in a thread of its own:
+    one alone is computed at a time, but two may be read."""
 
     def read(self, block: Block) -> Any:
         """All that the block needs from disk."""

@@ -62,7 +62,7 @@ class FileArray(HandedOut):
         return self.values.dtype
 
     def read(self, slices: Slices) -> NDArray[np.generic]:
-        """The voxels in `slices`, in a buffer of their own."""
+        """The voxels in `slices`, in a buffer of their own; two threads may ask at once."""
         check_map(self.values)
         return np.array(self.values[slices])
 
