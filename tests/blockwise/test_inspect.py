@@ -12,6 +12,7 @@ from toy import step
 from lsd.blockwise.on_disk.inspect import status, steps, verify_blocks
 from lsd.blockwise.on_disk.ledger import RECORD, read_ledger
 from lsd.blockwise.on_disk.lock import exclusive
+from lsd.blockwise.on_disk.written import edited
 from lsd.blockwise.running.run import BlocksFailed, prepare, run
 from lsd.volumes.array import open_array
 from lsd.volumes.formats.zarr2 import ZarrArray
@@ -101,6 +102,7 @@ def test_what_is_damaged_is_named_and_made_again(tmp_path, damage) -> None:
     assert run(made).done == 1
     check(made)
     assert verify_blocks(tmp_path) == []
+    assert edited(made) == []
 
 
 def test_blocks_that_are_yet_to_come_are_no_damage(tmp_path) -> None:

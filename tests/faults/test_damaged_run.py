@@ -97,7 +97,8 @@ def _take_edges_of_another_run(container: Path, other: Path) -> None:
 
 
 def _take_fragments_of_another_run(container: Path, other: Path) -> None:
-    for part in ("fragments", "blocks/fragments"):
+    # with all arrays of their step: one that stays would be somebody's edit
+    for part in ("fragments", "uncut", "blocks/fragments"):
         shutil.rmtree(container / part)
         shutil.copytree(other / part, container / part)
 

@@ -192,9 +192,9 @@ def _verify(step: Step) -> tuple[list[Finding], int, int]:
     if is_damaged.any():
         rewrite(ledger, ~is_damaged)
         if was_whole(step.folder):
-            # what is deleted here is nobody's edit
+            # what is lost, or deleted here, is nobody's edit
             noted = noted_arrays(step.folder)
-            note_whole(step.folder, {name: noted[name] for name in changed})
+            note_whole(step.folder, {name: noted[name] for name in changed} if others else {})
         for index in ledger.done[is_damaged & (ledger.done < len(step.grid))]:
             for array in arrays.values():
                 if isinstance(array, Array):
