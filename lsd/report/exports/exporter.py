@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from lsd.blockwise.on_disk.container import delete_torn_files
 from lsd.blockwise.on_disk.lock import exclusive
 from lsd.blockwise.on_disk.step import Step, load_step, step_folder
 from lsd.blockwise.on_disk.written import forget_other
@@ -60,7 +61,9 @@ class Running:
         create: makes the arrays that it writes, where they are not there
         """
         step.container.mkdir(parents=True, exist_ok=True)
-        with exclusive(step.container):
+        with exclusive(step.container) as killed:
+            if killed:
+                delete_torn_files(step.container)
             # what an earlier export began is not waited for
             if differing := forget_other(step):
                 log.info("%s is made anew: %s", step.folder, "; ".join(differing))
