@@ -20,13 +20,15 @@ def is_outside(kind: Kind) -> bool:
 def code_digest(kind: Kind) -> str:
     """What tells the code of a kind from what it was before it was edited; "" where it has no file,
     as in a notebook.  It is that of the file when this process first asked."""
-    return "-".join(map(_digest, modules_outside(type(kind))))
+    return "-".join(map(module_digest, modules_outside(type(kind))))
 
 
 def code_digests(value: Any) -> dict[str, str]:
     """The digest of each module outside of this package that defines kinds inside a value."""
     return {
-        module: _digest(module) for kind in outside(value) for module in modules_outside(type(kind))
+        module: module_digest(module)
+        for kind in outside(value)
+        for module in modules_outside(type(kind))
     }
 
 
@@ -39,6 +41,8 @@ def _file(module: str) -> str | None:
 
 
 @cache
-def _digest(module: str) -> str:
+def module_digest(module: str) -> str:
+    """What tells the file of a module from what it was before it was edited, when this process
+    first asked; "" where it has none.  Raises ModuleNotFoundError where there is no module."""
     file = _file(module)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""

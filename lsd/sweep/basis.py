@@ -11,6 +11,7 @@ from typing import Any
 
 from lsd.network.checkpoints import checkpoint
 from lsd.spec import Config, Dataset, Predict
+from lsd.spec.code import module_digest
 from lsd.spec.effect import effective
 from lsd.spec.paths import data_root
 from lsd.spec.skeletons import SkeletonFiles
@@ -64,6 +65,9 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
         # others follow from the labels, or from the volume
         if isinstance(skeletons, SkeletonFiles):
             data[name]["skeletons"] += [open_skeletons(opened, data_root=root).digest]
+    if further is not None:
+        # its numbers are those of the function as it is
+        spec["further"] = module_digest(further.partition(":")[0])
     content = json.dumps([spec, further, data], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
