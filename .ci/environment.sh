@@ -61,6 +61,7 @@ make_anew() {
 }
 
 install() {
+    echo "setup: installs $torch, then the versions of constraints.txt, into $VENV (2.6 GB and more; some minutes, prints no more)"
     # torch first: left to the other packages, pip would take another build of it
     pip "$torch" 2>/dev/null || pip "$torch" --extra-index-url "$TORCH_INDEX" ||
         refuse "$torch for Python $wanted cannot be had from the registry or $TORCH_INDEX; name another build, as in:" \

@@ -107,6 +107,14 @@ def refused(checkout: Checkout, *named: str, says: str) -> None:
     assert checkout.asked.read_text() == ""
 
 
+def test_what_is_installed_is_said_before_minutes_of_silence(checkout) -> None:
+    checkout.interpreter("python3.11", "3.11")
+    first = checkout.setup()
+    succeeds(first)
+    assert re.match(r"setup: installs torch==2\S+, then .* into \.venv \(.*minutes", first.stdout)
+    assert checkout.setup().stdout == ""
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.1", "3.9", "3.10", "3.14", "13.11", "4.0", ""])
 def test_an_interpreter_of_another_version_is_refused(checkout, version) -> None:
     path = checkout.interpreter("python", version)
