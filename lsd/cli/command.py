@@ -24,7 +24,7 @@ from lsd.report.log import RunLog, note
 from lsd.spec import Config
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.paths import log_file
-from lsd.system.commands import hand_on
+from lsd.system.commands import hand_on, of_config
 from lsd.system.ranks import is_first
 from lsd.system.threads import sleep_where_idle
 
@@ -85,11 +85,12 @@ class Command:
         started = [sys.argv[0]] if program is None else program.split()
         words = (*started, *(sys.argv[1:] if argv is None else argv))
         is_dry = getattr(arguments, "dry_run", False)
-        guarded(
-            lambda: self._do(arguments, words),
-            debug=arguments.debug,
-            interrupted="interrupted; nothing was changed" if is_dry else GOES_ON,
-        )
+        with of_config(arguments.config, arguments.overrides):
+            guarded(
+                lambda: self._do(arguments, words),
+                debug=arguments.debug,
+                interrupted="interrupted; nothing was changed" if is_dry else GOES_ON,
+            )
 
     def _do(self, arguments: argparse.Namespace, words: Sequence[str]) -> None:
         count = getattr(arguments, "workers", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lsd.system.commands import SCRIPTS, hand_on, typed
+from lsd.system.commands import SCRIPTS, hand_on, of_config, typed
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +56,21 @@ def test_processes_of_the_run_know_it_too(monkeypatch, program, expected) -> Non
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout.strip() == expected
+
+
+def test_config_and_overrides_are_repeated_as_without_them_another_run_is_meant(
+    monkeypatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["segment.py"])
+    with of_config(Path("my lab/mine.py"), ["name=mine", "predict.region=0:50, :, :"]):
+        words = "-c 'my lab/mine.py' name=mine 'predict.region=0:50, :, :'"
+        assert typed("predict") == f"`python predicter.py {words}`"
+        # takes the folder of a run
+        assert typed("export") == "`python export.py`"
+    assert typed("predict") == "`python predicter.py`"
+    with of_config(None, []):
+        assert typed("predict") == "`python predicter.py`"
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values())
