@@ -43,12 +43,25 @@ class _Help(argparse.Action):
         parser.exit()
 
 
+class _OfConfig(argparse.ArgumentParser):
+    """Of a command whose config is changed by key=value, which people write as options."""
+
+    def error(self, message: str) -> NoReturn:
+        if "unrecognized arguments: -" in message:
+            message += "; fields of the config are key=value, as in train.batch_size=2"
+        super().error(message)
+
+
 def bare_parser(
-    description: str | None, program: str | None, *, add_help: bool = True
+    description: str | None,
+    program: str | None,
+    *,
+    add_help: bool = True,
+    kind: type[argparse.ArgumentParser] = argparse.ArgumentParser,
 ) -> argparse.ArgumentParser:
     """A parser without arguments, whose help is as wide as the terminal, and which takes negative
     numbers for values, also several at once, as in --begin -400,0,16; program: None: the script."""
-    made = argparse.ArgumentParser(
+    made = kind(
         prog=program,
         description=description,
         add_help=add_help,
@@ -73,7 +86,7 @@ def parser(
     sections: top fields of the config that the help lists first; default: config, None: CONFIGS
     plans:    whether there is a --dry-run; workers: section whose number of workers --workers sets
     """
-    made = bare_parser(description, program, add_help=False)
+    made = bare_parser(description, program, add_help=False, kind=_OfConfig)
     helped = type("Help", (_Help,), {"sections": tuple(sections)})
     made.add_argument(
         "-h", "--help", action=helped, nargs="?", metavar="SECTION",

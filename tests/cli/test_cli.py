@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lsd import cli
+from lsd.cli.arguments import parser
 from lsd.cli.overrides import DEFAULT_CONFIG, DICTIONARIES
 
 ROOT = Path(__file__).parents[2]
@@ -324,3 +325,12 @@ def test_a_wrong_config_is_refused_fast(override, says) -> None:
         line.endswith(("| torch", "| gunpowder", "| zarr")) for line in result.stderr.splitlines()
     )
     assert time.monotonic() - begin < 10
+
+
+def test_a_field_that_is_written_as_an_option_is_told_how_to_be_written(capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser("", program="train").parse_intermixed_args(["--iterations", "10"])
+    assert ended.value.code == 2
+    assert "--iterations; fields of the config are key=value, as in train.batch_size=2" in (
+        capsys.readouterr().err
+    )
