@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 from collections.abc import Iterator
@@ -114,9 +115,13 @@ def _damage(path: Path) -> Iterator[None]:
 
 
 def _neighbours(path: Path) -> str:
+    """What there is instead; names that are almost so come first, of many in a folder too."""
     folder = next(parent for parent in path.parents if parent.exists())
     if not folder.is_dir():
         return f"; {folder} is a file"
     names = sorted(entry.name for entry in folder.iterdir())
+    missing = path.relative_to(folder).parts[0]
+    alike = difflib.get_close_matches(missing, names)
+    names = [*alike, *(name for name in names if name not in alike)]
     shown = ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
     return f"; {folder.resolve()} holds: {shown or 'nothing'}"

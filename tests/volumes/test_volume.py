@@ -288,3 +288,11 @@ def test_real_volumes(path, region) -> None:
     assert len(np.unique(labels)) > 3
     assert 0.2 < volume.read_raw(roi).mean() < 0.8
     assert known.mean() > 0.5
+
+
+def test_of_many_files_those_are_named_first_that_may_have_been_meant(tmp_path) -> None:
+    save(tmp_path, raw=RAW)
+    for number in range(100):
+        (tmp_path / f"{number}").touch()
+    with pytest.raises(ValueError, match=r"there is no .*vv.zarr; .* holds: v.zarr, 0, 1, 10, "):
+        opened(tmp_path, path="vv.zarr")
