@@ -38,6 +38,7 @@ from lsd.system.atomic import replacing
 from lsd.system.commands import typed
 from lsd.volumes.find import expand
 from lsd.volumes.metadata_values import plain
+from lsd.volumes.trained_on import trained_on
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
             name,
             there,
         )
+    for name, warning in trained_on(config.dataset):
+        if name in volumes:
+            log.warning("%s", warning)
     check_workers(config.evaluate.workers, section="evaluate")
     check_heads(config, volumes)
     if config.evaluate.of == "segmentation":

@@ -70,6 +70,7 @@ def train(config: Config, *, progress: bool = True) -> Path:
             resume.check_start(config)
             messages.warn_of_no_validation(config)
             messages.warn_of_no_decoding(config)
+            messages.warn_of_trained(config)
         # of several processes, who started them told
         for doubt in doubts(config.train) if ranks.size == 1 else ():
             log.warning("%s", doubt)

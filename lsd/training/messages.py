@@ -14,6 +14,7 @@ from lsd.targets.target import target_kind
 from lsd.training.finished import iterations_done, newest_checkpoint
 from lsd.training.interrupt import Interrupt
 from lsd.training.learner import Learner
+from lsd.volumes.trained_on import trained_on
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,12 @@ def warn_of_no_decoding(config: Config) -> None:
     reason = why_not_decoded(config.segment, config.variant, dims=config.network.dims)
     if reason:
         log.warning("%s; training goes on, and %s will refuse this", reason, typed("segment"))
+
+
+def warn_of_trained(config: Config) -> None:
+    """Warns, once for the whole run, of volumes to be scored that hold voxels of training."""
+    for _, warning in trained_on(config.dataset):
+        log.warning("%s", warning)
 
 
 def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -> None:

@@ -227,3 +227,14 @@ def test_a_volume_that_is_tested_and_validated_is_warned_of(config, caplog, regi
         evaluate(config.derive(dataset=both, predict={"volumes": ("validate", "test")}))
     said = f"volume {NAMES[0]!r} of test is 'seen' of validate: checkpoint and threshold are picked"
     assert (said in caplog.text) == (region == first.region)
+
+
+def test_a_volume_that_was_trained_on_is_warned_of(config, caplog) -> None:
+    first = config.dataset.volumes()[NAMES[0]]
+    both = {"train": first.derive(name="learned"), "validate": (), "test": first}
+    # nothing of it is segmented
+    with pytest.raises(ValueError, match="there is no segmentation"):
+        evaluate(config.derive(dataset=both, predict={"volumes": "test"}, name="nothing_yet"))
+    assert f"volume {NAMES[0]!r} of test holds voxels of 'learned', which is trained on" in (
+        caplog.text
+    )

@@ -22,6 +22,7 @@ from lsd.training.learner import Learner, new_learner
 from lsd.training.modes.mode import training_mode
 from lsd.training.resume import check_start
 from lsd.volumes.find import expand
+from lsd.volumes.trained_on import trained_on
 
 
 def survey(config: Config, shared: bool) -> Iterator[str]:
@@ -34,6 +35,8 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     yield from listed(surveyed(config, ("train",)), title="volumes to train on")
     if config.train.validate_every:
         yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
+    for _, warning in trained_on(config.dataset):
+        yield f"warning: {warning}"
     reason = why_not_decoded(config.segment, config.variant, dims=config.network.dims)
     if reason:
         yield f"warning: {reason}; training does without, and {typed('segment')} will refuse this"

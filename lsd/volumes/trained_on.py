@@ -1,0 +1,46 @@
+"""Volumes that are scored, and hold voxels that were trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from lsd.spec import Dataset, Volume
+from lsd.spec.volumes import Part
+
+_PARTS: tuple[Part, ...] = ("validate", "test")
+# what says which raw it is
+_FIELDS = ("path", "synthetic", "images", "raw")
+
+
+def trained_on(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Name and warning of each volume with truth, to validate or to test with, of which a part is
+    of a training volume: of the same raw by the same path, in regions that meet."""
+    training = dataset.part("train")
+    for part in _PARTS:
+        for name, volume in dataset.part(part).items():
+            if not (volume.labels or volume.skeletons or volume.images):
+                continue
+            for other, trained in training.items():
+                if _meet(volume, trained):
+                    yield (
+                        name,
+                        f"volume {name!r} of {part} holds voxels of {other!r}, which is trained "
+                        f"on, so its scores are too good; {part} with another volume or region",
+                    )
+
+
+def _meet(volume: Volume, other: Volume) -> bool:
+    return all(getattr(volume, field) == getattr(other, field) for field in _FIELDS) and all(
+        _begin(ours) < _end(theirs) and _begin(theirs) < _end(ours)
+        for ours, theirs in zip_longest(volume.region, other.region, fillvalue=(None, None))
+    )
+
+
+def _begin(axis: tuple[int | None, int | None]) -> float:
+    return -math.inf if axis[0] is None else axis[0]
+
+
+def _end(axis: tuple[int | None, int | None]) -> float:
+    return math.inf if axis[1] is None else axis[1]

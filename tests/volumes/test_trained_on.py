@@ -1,0 +1,45 @@
+"""Volumes to be scored that hold voxels of training are found, and no others."""
+
+import pytest
+
+from lsd.spec import Dataset, Volume
+from lsd.volumes.trained_on import trained_on
+
+WHOLE = Volume(path="cube.h5", raw="em", labels="seg")
+
+
+def named(*, train: Volume = WHOLE, test: Volume) -> list[str]:
+    return [name for name, _ in trained_on(Dataset(train=train, test=test))]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "meet"),
+    [
+        ("100:128", "128:148", False),
+        ("100:128", "127:148", True),
+        ("100:128", "", True),
+        ("", "", True),
+        (":128", "128:", False),
+        (":128, :, 0:10", "120:, :, 10:20", False),
+        (":128, :, 0:11", "120:, :, 10:20", True),
+        (":, :50", "3:4", True),
+    ],
+)
+def test_regions_that_meet_are_told(train, test, meet) -> None:
+    found = named(train=WHOLE.derive(region=train), test=WHOLE.derive(region=test))
+    assert found == (["cube_test"] if meet else [])
+
+
+def test_what_is_said_names_both_and_a_way_out() -> None:
+    ((_, said),) = trained_on(Dataset(train=WHOLE, validate=WHOLE.derive(name="mine")))
+    assert said == (
+        "volume 'mine' of validate holds voxels of 'cube_train', which is trained on, so its "
+        "scores are too good; validate with another volume or region"
+    )
+
+
+def test_other_raw_is_not_trained_on_and_what_has_no_truth_is_not_scored() -> None:
+    assert named(test=WHOLE.derive(path="other.h5")) == []
+    assert named(test=WHOLE.derive(raw="em2")) == []
+    assert named(test=WHOLE.derive(labels=None)) == []
+    assert named(test=WHOLE.derive(labels="mitochondria")) == ["cube_test"]
