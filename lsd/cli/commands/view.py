@@ -25,11 +25,7 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
     set_up(debug=arguments.debug)
-    guarded(
-        lambda: _do(arguments),
-        debug=arguments.debug,
-        interrupted="no longer served; the same command brings it up again as it was",
-    )
+    guarded(lambda: _do(arguments), debug=arguments.debug)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
@@ -71,4 +67,9 @@ def _do(arguments: argparse.Namespace) -> None:
     sys.stdout.flush()
     if arguments.open:
         webbrowser.open(viewing.address)
-    viewing.serve()
+    try:
+        viewing.serve()
+    except KeyboardInterrupt:
+        # how one stops looking is no error
+        sys.stderr.write("no longer served; the same command brings it up again as it was\n")
+        sys.exit(130)
