@@ -26,7 +26,7 @@ from lsd.cli.arguments import bare_parser
 from lsd.cli.command import GOES_ON, guarded, say, set_up
 from lsd.cli.commands.export import settings_of
 from lsd.cli.pipes import may_be_closed
-from lsd.cli.run_folder import run_config
+from lsd.cli.run_folder import messages_of_run, run_config
 from lsd.spec.corrections import Corrections
 from lsd.spec.mistakes import ConfigError, lines
 from lsd.spec.user_paths import expanded
@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
     set_up(debug=arguments.debug)
-    guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
+    with messages_of_run(arguments.run, arguments.words):
+        guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:

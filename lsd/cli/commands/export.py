@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from lsd.cli.arguments import bare_parser
 from lsd.cli.command import GOES_ON, guarded, say, set_up
 from lsd.cli.pipes import may_be_closed
-from lsd.cli.run_folder import run_config
+from lsd.cli.run_folder import messages_of_run, run_config
 from lsd.spec import Workers
 from lsd.spec.exports import Export
 from lsd.spec.mistakes import ConfigError, lines
@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
     set_up(debug=arguments.debug)
-    guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
+    with messages_of_run(arguments.run, _overrides(arguments.words)):
+        guarded(lambda: _do(arguments), debug=arguments.debug, interrupted=GOES_ON)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
@@ -61,14 +62,18 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 
 def _do(arguments: argparse.Namespace) -> None:
     """Imports late, so that wrong arguments are refused at once."""
-    formats = [word for word in arguments.words if word.startswith("{") or "=" not in word]
-    overrides = [word for word in arguments.words if word not in formats]
+    overrides = _overrides(arguments.words)
+    formats = [word for word in arguments.words if word not in overrides]
     # first: it may name modules with formats
     config = run_config(arguments.run, overrides)
     settings = _settings(arguments, formats)
     from lsd.report.exports.run import export
 
     say("written:", *(str(file) for file in export(config, settings, progress=say)))
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    return [word for word in words if "=" in word and not word.startswith("{")]
 
 
 def _settings(arguments: argparse.Namespace, formats: Sequence[str]) -> Export:

@@ -17,7 +17,7 @@ from pathlib import Path
 from lsd.cli.arguments import bare_parser
 from lsd.cli.command import guarded, say, set_up
 from lsd.cli.pipes import may_be_closed
-from lsd.cli.run_folder import run_config
+from lsd.cli.run_folder import messages_of_run, run_config
 
 
 @may_be_closed()
@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> No
     """Exit status 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     arguments = _parser(program).parse_intermixed_args(argv)
     set_up(debug=arguments.debug)
-    guarded(lambda: _do(arguments), debug=arguments.debug)
+    with messages_of_run(arguments.run, _overrides(arguments.words)):
+        guarded(lambda: _do(arguments), debug=arguments.debug)
 
 
 def _parser(program: str | None) -> argparse.ArgumentParser:
@@ -49,7 +50,7 @@ def _parser(program: str | None) -> argparse.ArgumentParser:
 
 def _do(arguments: argparse.Namespace) -> None:
     """Imports late, so that wrong arguments are refused at once."""
-    overrides = [word for word in arguments.words if "=" in word]
+    overrides = _overrides(arguments.words)
     volumes = [word for word in arguments.words if "=" not in word]
     if len(volumes) > 1:
         raise ValueError(f"one volume is looked at, got {', '.join(volumes)}")
@@ -73,3 +74,7 @@ def _do(arguments: argparse.Namespace) -> None:
         # how one stops looking is no error
         sys.stderr.write("no longer served; the same command brings it up again as it was\n")
         sys.exit(130)
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    return [word for word in words if "=" in word]
