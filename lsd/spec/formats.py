@@ -37,6 +37,13 @@ class N5(Format):
     behaviour: ClassVar[str] = "lsd.volumes.formats.n5:N5Format"
 
 
+class PrecomputedVolume(Format):
+    """Volumes as neuroglancer reads them; read only."""
+
+    kind: Literal["precomputed"] = "precomputed"
+    behaviour: ClassVar[str] = "lsd.volumes.formats.precomputed:PrecomputedFormat"
+
+
 class Hdf5(Format):
     """HDF5 files."""
 
@@ -87,6 +94,7 @@ __all__ = [
     "Nifti",
     "NiftiFolder",
     "Npy",
+    "PrecomputedVolume",
     "Tiff",
     "Zarr2",
     "Zarr3",

@@ -48,12 +48,11 @@ READ = [
     ("tensorstore_zarr3_sharded", "", "labels", None),
     ("tensorstore.n5", "raw", "raw", NOWHERE),
     ("tensorstore.n5", "labels", "labels", NOWHERE),
+    ("precomputed_raw", "", "raw", OFFSET),
+    *((name, "", "labels", OFFSET)
+      for name in ("precomputed_cseg", "precomputed_cseg_sharded", "cloudvolume_gz")),
 ]  # fmt: skip
 REFUSED = {
-    "precomputed_raw": "is a neuroglancer precomputed volume",
-    "precomputed_cseg": "is a neuroglancer precomputed volume",
-    "precomputed_cseg_sharded": "is a neuroglancer precomputed volume",
-    "cloudvolume_gz": "is a neuroglancer precomputed volume",
     "volume.mrc": "is an MRC file",
     "volume_int8.rec": "is an MRC file",
     "volume.nrrd": "is an NRRD file",
@@ -234,7 +233,7 @@ def change_json(file, **fields) -> None:
         ("noname", b"PK\x03\x04abcd", "is a zip file"),
         ("a.swc", b"1 0 0 0 0 1 -1", "is a skeleton"),
         ("a.h5", b"", "is empty: it is still being written or copied"),
-        ("a.txt", b"hello", "is no zarr v2 folder, zarr v3 folder, N5 folder, HDF5 file"),
+        ("a.txt", b"hello", "is no zarr v2 folder, zarr v3 folder, N5 folder, neuroglancer"),
         ("stack/001.png", b"\x89PNG", r"stack is a folder of images \(\.png\)"),
         ("stack/color/1/header.wkw", b"WKW", "stack is no zarr v2 folder"),
     ],

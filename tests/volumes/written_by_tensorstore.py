@@ -12,7 +12,7 @@ import json, sys
 import numpy as np, tensorstore as ts
 for spec, values, parts in json.load(open(sys.argv[1])):
     values = np.load(values)
-    store = ts.open(spec, create=True, open=False).result()
+    store = ts.open(spec, create=True, open=False).result()[ts.d[:].translate_to[0]]
     for part in parts:
         part = tuple(slice(*bounds) for bounds in part)
         store[part] = values[part].astype(store.dtype.numpy_dtype)

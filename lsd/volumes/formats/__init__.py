@@ -4,7 +4,8 @@ zarr2    zarr v2 folders; zarr2_checked: what describes an array is known to be 
          what is written is compressed
 zarr3    zarr v3 folders; zarr3_codecs: how chunks and shards are made
 n5       N5 folders
-folders  what these three have in common; groups: where each keeps what is said of a folder; ngff:
+precomputed  neuroglancer's volumes; segment_blocks: how they compress ids
+folders  what zarr and N5 have in common; groups: where each keeps what is said of a folder; ngff:
          what OME-Zarr metadata say; chunk_files: chunks that are files; compressed: their bytes
 hdf5     HDF5 files
 tiff     TIFF files, with the metadata of ImageJ and OME

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FOLDERS = {
-    "info": "a neuroglancer precomputed volume",
     "header.wkw": "a webKnossos (WKW) data set",
     "datasource-properties.json": "a webKnossos data set",
 }
@@ -62,7 +61,7 @@ def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
 
 def _folder(path: Path) -> str | None:
     for folder in (path, *_below(path)):
-        kind = next((kind for marker, kind in FOLDERS.items() if _marks(folder / marker)), None)
+        kind = next((kind for marker, kind in FOLDERS.items() if (folder / marker).is_file()), None)
         if kind:
             return kind if folder == path else f"a folder that holds {kind}, {folder.name!r}"
     if (path / ".zattrs").exists():
@@ -72,11 +71,6 @@ def _folder(path: Path) -> str | None:
     if images:
         return f"a folder of images ({', '.join(sorted(images))})"
     return None if any(path.iterdir()) else "empty"
-
-
-def _marks(file: Path) -> bool:
-    """Whether the file is there; of the many that are called info, one that describes a volume."""
-    return file.is_file() and (file.name != "info" or b'"scales"' in file.read_bytes()[:100_000])
 
 
 def _below(path: Path) -> list[Path]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.system.atomic import replacing, write_text
+from lsd.volumes.shards import Shards
 from lsd.volumes.skeletons.format import SkeletonFile, Traced
-from lsd.volumes.skeletons.shards import entries
 
 _TYPE = "neuroglancer_skeletons"
 # two bytes alone may be a number of vertices
@@ -46,7 +46,7 @@ class PrecomputedFolder(SkeletonFile):
             raise ValueError(f"its transform is {transform.tolist()}; wanted: 12 numbers, 3 x 4")
         vertices, edges, owners, first = [np.zeros((0, 3))], [np.zeros((0, 2), np.uint64)], [], 1
         sharding = info.get("sharding")
-        stored = _files(folder) if sharding is None else entries(folder, sharding)
+        stored = _files(folder) if sharding is None else Shards(folder, sharding).all()
         for skeleton, data in stored:
             points, pairs = _parsed(data, f"skeleton {skeleton}")
             vertices.append(points)
