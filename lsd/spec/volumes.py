@@ -175,21 +175,24 @@ class Volume(Spec):
             )
         return self
 
-    @property
-    def array_names(self) -> list[str]:
-        """Raw, the truth that it has, and its further arrays."""
-        truth = (role for role in ("labels", "labels_mask") if getattr(self, role))
-        return ["raw", *truth, *self.arrays]
-
     @model_validator(mode="after")
     def _names_its_arrays(self) -> Volume:
+        array_names = [
+            "raw",
+            *(role for role in ("labels", "labels_mask") if getattr(self, role)),
+            *self.arrays,
+        ]
         for field in ("voxel_size", "offset", "axes"):
             value = getattr(self, field)
-            named = value if isinstance(value, dict) else {}
-            if wrong := [name for name in named if name not in self.array_names]:
+            wrong = (
+                [name for name in value if name not in array_names]
+                if isinstance(value, dict)
+                else []
+            )
+            if wrong:
                 raise ValueError(
                     f"{field} names {', '.join(map(repr, wrong))}; arrays of the volume are "
-                    f"{', '.join(self.array_names)}"
+                    f"{', '.join(array_names)}"
                 )
         return self
 
@@ -329,13 +332,11 @@ with warnings.catch_warnings():
             return [volume.name or f"{volume.stem}_{part}" for volume in getattr(self, part)]
 
         def _complete(self, volume: Volume) -> Volume:
-            """With the voxel size of the dataset, of arrays for which the volume says none."""
-            if self.voxel_size is None or isinstance(volume.voxel_size, tuple):
-                return volume
-            size: Any = self.voxel_size
-            if volume.voxel_size is not None:
-                size = dict.fromkeys(volume.array_names, size) | volume.voxel_size
-            return volume.derive(voxel_size=size)
+            return (
+                volume
+                if volume.voxel_size or not self.voxel_size
+                else volume.derive(voxel_size=self.voxel_size)
+            )
 
 
 __all__ = [

@@ -133,7 +133,3 @@ def test_volumes_take_the_voxel_size_of_the_dataset() -> None:
         test=(Volume(path="a"), Volume(path="b", voxel_size=(1, 2, 3))), voxel_size=(5.24, 4, 4)
     )
     assert [v.voxel_size for v in dataset.part("test").values()] == [(5.24, 4, 4), (1, 2, 3)]
-    # one that is said of some arrays leaves that of the others
-    named = Volume(path="a", labels="ids", voxel_size={"labels": (1, 2, 3)})
-    [volume] = dataset.derive(test=named).part("test").values()
-    assert volume.voxel_size == {"raw": (5.24, 4, 4), "labels": (1, 2, 3)}
