@@ -248,7 +248,7 @@ with warnings.catch_warnings():
         train:      volumes to train on
         validate:   volumes that pick the best checkpoint and the threshold
         test:       volumes to score, or to predict: these need no labels
-        voxel_size: nm, z y x, of every volume; None: the files (or the volumes) say
+        voxel_size: nm, z y x, of every volume that says none; None: the files do
         augment:    what is done to training batches, in this order
         """
 
