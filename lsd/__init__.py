@@ -3,7 +3,7 @@
 For notebooks and scripts, `import lsd` gives functions over numpy arrays, and losses for training
 loops in torch.  Each is loaded when it is first used, and help(lsd.segment) says how to use it:
 
-    lsd.open_volume     raw and labels of a zarr, HDF5 or TIFF file
+    lsd.open_volume     raw and labels of a zarr, N5, HDF5 or TIFF file
     lsd.descriptors     local shape descriptors of labels
     lsd.affinities      affinities of labels
     lsd.occupancy       local occupancy vectors of labels

@@ -80,8 +80,8 @@ def open_volume(
     region: Any = (),
     **fields: Any,
 ) -> VolumeOnDisk:
-    """Opens raw, and labels if there are any, of a zarr (v2), HDF5, TIFF, numpy or NIfTI file, told
-    apart by content.
+    """Opens raw, and labels if there are any, of a zarr, N5 or precomputed folder, an HDF5, TIFF,
+    numpy or NIfTI file, told apart by content.
 
     path:        of the file, as the working folder sees it; ~ and $NAME are understood
     raw, labels, labels_mask: names of arrays in the file, such as "volumes/raw" (a TIFF file holds
@@ -110,7 +110,9 @@ def open_volume(
     (2, 32)
     """
     if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"path is that of a zarr, HDF5 or TIFF file, got {brief(path)}")
+        raise ValueError(
+            f"path is that of a zarr folder, an HDF5 or TIFF file .., got {brief(path)}"
+        )
     for name in fields:
         if name not in Volume.model_fields:
             allowed = dict.fromkeys((*keywords(open_volume), *Volume.model_fields))

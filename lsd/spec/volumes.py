@@ -67,8 +67,8 @@ class Sharpen(Spec):
 class Volume(Spec):
     """Arrays that belong together: raw, and for training and scoring also labels and masks.
 
-    path:       container (zarr folder, HDF5, TIFF, numpy or NIfTI file, folder of NIfTI files, or
-                one of a format of one's own), absolute or below the data root
+    path:       container (zarr, N5 or precomputed folder, HDF5, TIFF, numpy or NIfTI file, folder
+                of NIfTI files, or of a format of one's own), absolute or below the data root
     synthetic:  a made-up volume instead of a path
     images:     2D images in folders instead of a path: raw is "images", labels are "masks"
     raw, labels, labels_mask, arrays:  array names inside the container.  A name "other.tif:" or

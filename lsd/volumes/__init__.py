@@ -2,8 +2,8 @@
 
 units, metadata, layout   what a file says of an array, and where its voxels lie
 attributes, metadata_values  what attributes state, field by field
-formats                   zarr, HDF5, TIFF, numpy and NIfTI files, and those of one's own: one file
-                          a format
+formats                   zarr, N5, precomputed, HDF5, TIFF, numpy and NIfTI, and those of one's
+                          own: one file a format
 containers, source        files that hold arrays, and their chunks, whatever the format
 array, create, levels     an array read by regions of the world; arrays that are written, and
                           coarser

@@ -72,7 +72,8 @@ def entries(path: Path, *, array: str = "", names: Names | None = None) -> list[
     if not kept:
         called = "" if names is None else f" called as {names.pattern!r}"
         raise ValueError(
-            f"{path} holds no block{called}; blocks are zarr folders, HDF5, TIFF or numpy files"
+            f"{path} holds no block{called}; blocks are zarr or N5 folders, HDF5, TIFF or numpy "
+            f"files"
         )
     return kept
 
