@@ -110,9 +110,7 @@ def open_volume(
     (2, 32)
     """
     if not isinstance(path, str | os.PathLike):
-        raise ValueError(
-            f"path is that of a zarr folder, an HDF5 or TIFF file .., got {brief(path)}"
-        )
+        raise ValueError(f"path is that of a zarr, N5, HDF5 or TIFF file, got {brief(path)}")
     for name in fields:
         if name not in Volume.model_fields:
             allowed = dict.fromkeys((*keywords(open_volume), *Volume.model_fields))

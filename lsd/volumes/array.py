@@ -228,7 +228,8 @@ def open_array(
     writable: bool = False,
 ) -> Array:
     """Opens an array of a zarr, N5 or precomputed folder, an HDF5 file (CREMI layout), a TIFF,
-    numpy or NIfTI file, a folder of NIfTI files, or of a format of one's own, told apart by content.
+    numpy or NIfTI file, a folder of NIfTI files, or a file of a format of one's own, told apart by
+    content.
 
     name:       of the array inside; of a multiscale zarr group, to mean its finest array; empty for
                 a file of one array

@@ -84,9 +84,7 @@ def test_one_number_is_the_voxel_size_of_all_axes(tmp_path) -> None:
     assert lsd.open_volume(tmp_path / "raw.tif", voxel_size=8).voxel_size == (8, 8, 8)
     with pytest.raises(ValueError, match=r"nope\.tif"):
         lsd.open_volume(tmp_path / "nope.tif", voxel_size=8)
-    with pytest.raises(
-        ValueError, match="path is that of a zarr folder, an HDF5 or TIFF file .., got 3"
-    ):
+    with pytest.raises(ValueError, match="path is that of a zarr, N5, HDF5 or TIFF file, got 3"):
         lsd.open_volume(3)
 
 

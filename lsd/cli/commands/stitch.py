@@ -1,7 +1,7 @@
 """Stitch labelled blocks that overlap, of whatever program, to one volume.
 
-FOLDER is a folder of files (zarr, N5, HDF5, TIFF, numpy), a block each; a file of which each array is a
-block; or a list of blocks, CSV (path,z,y,x) or JSON ([{"path": .., "offset": [z, y, x]}, ..]).
+FOLDER is a folder of files (zarr, N5, HDF5, TIFF, numpy), a block each; a file whose arrays are
+blocks; or a list of blocks, CSV (path,z,y,x) or JSON ([{"path": .., "offset": [z, y, x]}, ..]).
 Where a block lies is said by the list, by its name (--pattern), or by its file (attribute offset,
 OME-Zarr).  Two labels of blocks that share voxels are one object by the rule
 
