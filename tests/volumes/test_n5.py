@@ -100,6 +100,10 @@ def test_n5_is_0_where_nothing_was_written(folder) -> None:
     os.utime(folder / "part/0/1/0", ns=(1, 1))
     after = [list(array.identity(part)) for part in (written, (slice(4, 9),) * 3)]
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]
+    change(folder / "part", note="a person's", resolution=[4, 4, 40])
+    assert list(array.identity((slice(4, 9),) * 3)) == after[1]
+    change(folder / "part", blockSize=[16, 8, 5])
+    assert list(array.identity((slice(4, 9),) * 3)) != after[1]
 
 
 def block(values, *, kind=0, counted=b"", content=None) -> bytes:

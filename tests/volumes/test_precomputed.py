@@ -209,6 +209,8 @@ def test_content_of_precomputed_is_its_files(folder, tmp_path) -> None:
         array, part = PrecomputedArray(tmp_path / name, "fine"), (slice(4, 8),) * 3
         file = array.file_of((1, 0, 0))
         before = list(array.identity(part))
+        change(tmp_path / name, mesh="mesh")
+        assert list(array.identity(part)) == before
         os.utime(file, ns=(1, 1))
         assert list(array.identity(part)) != before
 

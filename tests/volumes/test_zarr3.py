@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from odd_files import FILES, MULTISCALES, ODD_VALUES, error_of
@@ -222,7 +223,9 @@ def test_content_of_zarr3_is_its_files(folder, tmp_path) -> None:
     os.utime(tmp_path / "a/c/1/1/1", ns=(1, 1))
     after = [list(array.identity(part)) for part in (first, last)]
     assert (after[0] == before[0], after[1] == before[1]) == (True, False)
-    (tmp_path / "a/zarr.json").write_text((tmp_path / "a/zarr.json").read_text() + " ")
+    change(tmp_path / "a", attributes={"note": "a person's"}, dimension_names=["z", "y", "x"])
+    assert list(array.identity(first)) == before[0]
+    change(tmp_path / "a", fill_value=7)
     assert list(array.identity(first)) != before[0]
 
 
@@ -326,3 +329,15 @@ def test_names_of_the_axes_of_zarr3(folder, tmp_path) -> None:
     assert array.voxel_size == (40.0, 6.0, 4.0)
     expected = values_of(SPECS["plain"]).transpose(2, 1, 0)
     np.testing.assert_array_equal(array.read(array.roi), expected)
+
+
+def test_a_folder_of_both_versions_is_read_as_before(folder, tmp_path) -> None:
+    """As programs leave it that write what describes v3 beside that of v2."""
+    raw = numbers((4, 5, 6), "uint16")
+    array = zarr.open_array(str(tmp_path / "a"), mode="w", shape=raw.shape, dtype="u2")
+    array[...] = raw
+    array.attrs["resolution"] = [40, 4, 4]
+    shutil.copy(folder / "plain/zarr.json", tmp_path / "a")
+    found = open_array(tmp_path / "a")
+    assert found.voxel_size == SIZE
+    np.testing.assert_array_equal(found.read(found.roi), raw)

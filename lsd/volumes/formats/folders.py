@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from abc import abstractmethod
@@ -110,8 +111,9 @@ class FolderArray(FileArray):
         self.folder, self.name, self._fill = folder, name, fill
 
     @abstractmethod
-    def metadata_file(self) -> Path:
-        """What describes the array."""
+    def encoding_fields(self) -> groups.Json:
+        """What its voxels follow from, beside its files: as it is described, but for what is said
+        about it."""
 
     @abstractmethod
     def file_of(self, index: Chunk) -> Path:
@@ -151,8 +153,9 @@ class FolderArray(FileArray):
         return stated_of(self.folder, self.attrs, self.name, len(self.shape))
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
-        """Its metadata, then size and time of each file; one that is not there counts as well."""
-        yield self.metadata_file().read_bytes()
+        """How it is encoded, then size and time of each file; one that is not there counts as
+        well."""
+        yield json.dumps(self.encoding_fields(), sort_keys=True).encode()
         yield from stamps_of(self._rows(slices))
 
     def _rows(self, slices: Slices) -> Iterator[list[str]]:

@@ -14,31 +14,38 @@ from typing import Any
 from lsd.volumes.metadata_values import json_object, mapping
 
 ZARR3, N5 = "zarr.json", "attributes.json"
-_MARKS = (".zgroup", ZARR3, N5)
+_ZARR2 = (".zgroup", ".zarray")
 Json = Mapping[str, Any]
+
+
+def is_zarr2(folder: Path) -> bool:
+    """Whether a folder is a group or an array of zarr v2, whatever else it may be as well."""
+    return any((folder / mark).exists() for mark in _ZARR2)
 
 
 def is_group(folder: Path) -> bool:
     """Whether the folder says that it holds arrays."""
-    return any((folder / mark).exists() for mark in _MARKS)
+    return any((folder / mark).exists() for mark in (".zgroup", ZARR3, N5))
 
 
 def attributes(folder: Path) -> Json:
     """The attributes of a group or an array.  ValueError for a file that is damaged."""
-    if (folder / ZARR3).exists():
-        file = folder / ZARR3
+    file = _file(folder)
+    if file.name == ZARR3:
         return mapping(json_object(file).get("attributes"), f"{file}: attributes")
-    return json_object(folder / (N5 if (folder / N5).exists() else ".zattrs"))
+    return json_object(file)
 
 
 def multiscales(folder: Path) -> tuple[Any, str]:
     """What a folder says of its images, None where it says nothing; and where that stands."""
-    if (folder / ZARR3).exists():
-        where = f"{folder / ZARR3}: attributes.ome"
-        of_image = mapping(attributes(folder).get("ome"), where)
-        return of_image.get("multiscales"), f"{where}.multiscales"
-    file = folder / (N5 if (folder / N5).exists() else ".zattrs")
-    return json_object(file).get("multiscales"), f"{file}: multiscales"
+    file, of_folder = _file(folder), attributes(folder)
+    where = f"{file}: "
+    if file.name == ZARR3:
+        where += "attributes."
+        if "ome" in of_folder:
+            where += "ome."
+            of_folder = mapping(of_folder["ome"], where.rstrip("."))
+    return of_folder.get("multiscales"), f"{where}multiscales"
 
 
 def around(array: Path) -> list[Path]:
@@ -49,3 +56,9 @@ def around(array: Path) -> list[Path]:
             break
         groups.append(folder)
     return groups
+
+
+def _file(folder: Path) -> Path:
+    """Where the attributes of a folder stand."""
+    others = () if is_zarr2(folder) else (ZARR3, N5)
+    return next((folder / name for name in others if (folder / name).exists()), folder / ".zattrs")

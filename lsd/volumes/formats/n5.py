@@ -31,6 +31,7 @@ from lsd.volumes.units import LARGEST
 _TYPES = (
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
 )  # fmt: skip
+_OF_N5 = ("dimensions", "blockSize", "dataType", "compression", "compressionType")
 # attributes that do not follow the order of the axes on disk
 _BY_NAME = ("transform", "pixelResolution")
 # kinds of blocks
@@ -44,8 +45,9 @@ class N5Format(FolderFormat[N5]):
     suffixes = (".n5",)
 
     def claims(self, path: Path) -> bool:
-        """Whether the folder has the file that describes it."""
-        return (path / groups.N5).is_file()
+        """Whether the folder has the file that describes it, and is not zarr."""
+        is_zarr = groups.is_zarr2(path) or (path / groups.ZARR3).exists()
+        return (path / groups.N5).is_file() and not is_zarr
 
     def is_array(self, folder: Path) -> bool:
         """Whether attributes.json gives it dimensions."""
@@ -82,9 +84,9 @@ class N5Array(FolderArray):
         described = Described(shape, np.dtype(kind))
         super().__init__(folder, name, described, chunks=block, attrs=turned_round(fields))
 
-    def metadata_file(self) -> Path:
-        """attributes.json."""
-        return self.file
+    def encoding_fields(self) -> dict[str, Any]:
+        """What N5 itself knows of attributes.json."""
+        return {name: value for name, value in json_object(self.file).items() if name in _OF_N5}
 
     def file_of(self, index: Chunk) -> Path:
         """A folder an axis, x first."""

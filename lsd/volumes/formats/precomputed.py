@@ -29,6 +29,7 @@ from lsd.volumes.shards import Shards
 from lsd.volumes.units import LARGEST
 
 _INFO = "info"
+_OF_VOLUME = ("data_type", "num_channels")
 _TYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32")
 _SEGMENTS, _PICTURES = "compressed_segmentation", ("jpeg", "png")
 _ENCODINGS = ("raw", _SEGMENTS, *_PICTURES)
@@ -120,9 +121,14 @@ class PrecomputedArray(FolderArray):
             attrs=_attributes(scale, lead, self.begin),
         )
 
-    def metadata_file(self) -> Path:
-        """The `info` of the volume."""
-        return self.file
+    def encoding_fields(self) -> dict[str, Any]:
+        """Of the volume and of the scale; other programs note meshes there as well."""
+        info = json_object(self.file)
+        [scale] = [scale for scale in _scales(self.file.parent) if scale.get("key") == self.name][
+            :1
+        ]
+        of_scale = {name: value for name, value in scale.items() if name != "resolution"}
+        return {"scale": of_scale, **{name: info.get(name) for name in _OF_VOLUME}}
 
     def stated(self) -> Statement:
         """What `info` says."""

@@ -15,6 +15,7 @@ from lsd.spec.formats import Zarr2
 from lsd.volumes.formats.chunk_files import ROW, indices_of_files, stamps_of
 from lsd.volumes.formats.folders import FolderFormat, stated_of
 from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable
+from lsd.volumes.formats.groups import is_zarr2
 from lsd.volumes.formats.zarr2_checked import open_zarr
 from lsd.volumes.metadata import Statement
 from lsd.volumes.metadata_values import json_object
@@ -30,7 +31,7 @@ class ZarrFormat(FolderFormat[Zarr2]):
 
     def claims(self, path: Path) -> bool:
         """Whether the folder has the files that mark a zarr group or array."""
-        return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zarray"))
+        return path.is_dir() and is_zarr2(path)
 
     def is_array(self, folder: Path) -> bool:
         """Whether .zarray describes it."""

@@ -14,7 +14,7 @@ from lsd.spec.formats import Zarr3
 from lsd.volumes.formats.chunk_files import indices_of_files
 from lsd.volumes.formats.folders import Described, FolderArray, FolderFormat
 from lsd.volumes.formats.format import Chunk, FileArray
-from lsd.volumes.formats.groups import ZARR3
+from lsd.volumes.formats.groups import ZARR3, is_zarr2
 from lsd.volumes.formats.zarr3_codecs import chain, named, whole_numbers
 from lsd.volumes.metadata_values import json_object, mapping, shown
 
@@ -32,8 +32,8 @@ class Zarr3Format(FolderFormat[Zarr3]):
     suffixes = (".zarr",)
 
     def claims(self, path: Path) -> bool:
-        """Whether the folder has the file that marks a group or array."""
-        return (path / ZARR3).is_file()
+        """Whether the folder has the file that marks a group or array, and is not of v2, too."""
+        return (path / ZARR3).is_file() and not is_zarr2(path)
 
     def is_array(self, folder: Path) -> bool:
         """Whether zarr.json says so."""
@@ -89,9 +89,11 @@ class Zarr3Array(FolderArray):
         """Of a shard, or a chunk."""
         return self._file_shape
 
-    def metadata_file(self) -> Path:
-        """zarr.json."""
-        return self.folder / ZARR3
+    def encoding_fields(self) -> dict[str, Any]:
+        """zarr.json without attributes and the names of axes."""
+        said = ("attributes", "dimension_names", "consolidated_metadata")
+        fields = json_object(self.folder / ZARR3)
+        return {name: value for name, value in fields.items() if name not in said}
 
     def file_of(self, index: Chunk) -> Path:
         """As chunk_key_encoding says."""
