@@ -81,7 +81,7 @@ class PrecomputedArray(FolderArray):
     def __init__(self, path: Path, key: str) -> None:
         self.file = path / _INFO
         info = json_object(self.file)
-        [scale] = [scale for scale in _scales(path) if scale.get("key") == key][:1]
+        scale = _scale(path, key)
         where = f"{self.file}: scale {key}"
         channels = info.get("num_channels", 1)
         if type(channels) is not int or not 1 <= channels < LARGEST:
@@ -124,9 +124,7 @@ class PrecomputedArray(FolderArray):
     def encoding_fields(self) -> dict[str, Any]:
         """Of the volume and of the scale; other programs note meshes there as well."""
         info = json_object(self.file)
-        [scale] = [scale for scale in _scales(self.file.parent) if scale.get("key") == self.name][
-            :1
-        ]
+        scale = _scale(self.file.parent, self.name)
         of_scale = {name: value for name, value in scale.items() if name != "resolution"}
         return {"scale": of_scale, **{name: info.get(name) for name in _OF_VOLUME}}
 
@@ -262,6 +260,10 @@ def _place(number: int, grid: tuple[int, ...]) -> Chunk:
 def _scales(path: Path) -> list[Mapping[str, Any]]:
     file = path / _INFO
     return mappings(json_object(file).get("scales"), f"{file}: scales")
+
+
+def _scale(path: Path, key: str) -> Mapping[str, Any]:
+    return next(scale for scale in _scales(path) if scale.get("key") == key)
 
 
 def _keys(path: Path) -> list[str]:
