@@ -1,6 +1,7 @@
 """How an array of three sections is written in each file format of this package."""
 
 import gzip
+import json
 import struct
 
 import h5py
@@ -56,8 +57,53 @@ def _nifti_folder(path, data) -> None:
     nifti(path / "raw.nii.gz", data)
 
 
+def _put(path, described, chunk, content) -> None:
+    """One chunk, and the file that says what it is."""
+    name, fields = described
+    (path / chunk).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text(json.dumps(fields))
+    (path / chunk).write_bytes(content)
+
+
+def _zarr3(path, data) -> None:
+    fields = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": data.shape,
+        "data_type": str(data.dtype),
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": data.shape}},
+        "chunk_key_encoding": {"name": "default"},
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+        "fill_value": 0,
+        "attributes": {},
+    }
+    _put(path, ("zarr.json", fields), "c/0/0/0", data.tobytes())
+
+
+def _n5(path, data) -> None:
+    sizes = data.shape[::-1]
+    fields = {"n5": "2.0.0", "dimensions": sizes, "blockSize": sizes, "dataType": str(data.dtype),
+              "compression": {"type": "raw"}}  # fmt: skip
+    content = (
+        struct.pack(">HHIII", 0, 3, *sizes) + data.astype(data.dtype.newbyteorder(">")).tobytes()
+    )
+    _put(path, ("attributes.json", fields), "0/0/0", content)
+
+
+def _precomputed(path, data) -> None:
+    sizes = data.shape[::-1]
+    scale = {"key": "0", "size": sizes, "chunk_sizes": [sizes], "encoding": "raw",
+             "resolution": [4, 4, 40], "voxel_offset": [0, 0, 0]}  # fmt: skip
+    fields = {"type": "image", "data_type": str(data.dtype), "num_channels": 1, "scales": [scale]}
+    chunk = "0/" + "_".join(f"0-{size}" for size in sizes)
+    _put(path, ("info", fields), chunk, data.tobytes())
+
+
 WRITERS = {
     "zarr": _zarr,
+    "zarr3": _zarr3,
+    "n5": _n5,
+    "precomputed": _precomputed,
     "hdf5": _hdf5,
     "tiff": tifffile.imwrite,
     "npy": np.save,

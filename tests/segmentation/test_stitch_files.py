@@ -278,7 +278,7 @@ def test_lists_that_are_wrong(tmp_path, name, content, says) -> None:
 def test_other_mistakes(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"there is no .*nothing; name the folder"):
         find_blocks(tmp_path / "nothing")
-    with pytest.raises(ValueError, match="holds no block; blocks are zarr folders"):
+    with pytest.raises(ValueError, match="holds no block; blocks are zarr or N5 folders"):
         find_blocks(tmp_path)
     np.save(tmp_path / "z0_y0_x0.npy", np.ones((2, 3, 4), np.uint8))
     with pytest.raises(ValueError, match=r"states no voxel size.* set --voxel-size"):

@@ -46,7 +46,7 @@ def test_an_edit_is_part_of_what_a_result_depends_on(module) -> None:
     assert code_digests(Head(target=kind())) == {kind.__module__: code_digest(kind())}
     file.write_text(file.read_text() + "# a word\n")
     # as the next process sees it
-    codes._digest.cache_clear()
+    codes.module_digest.cache_clear()
     after = effective(Head(target=kind()))
     assert {name: a for name, a in after["target"].items() if a != before["target"][name]} == {
         "code": code_digest(kind())
@@ -71,7 +71,7 @@ def test_the_module_of_the_class_counts_before_it_is_imported(tmp_path, monkeypa
     before = code_digests(Head(target=Late()))
     assert before.keys() == {__name__, "late_behaviour"}
     assert all(before.values())
-    codes._digest.cache_clear()
+    codes.module_digest.cache_clear()
     importlib.import_module("late_behaviour")
     assert code_digests(Head(target=Late())) == before
 

@@ -212,6 +212,10 @@ def test_a_config_names_the_modules_of_its_kinds_and_is_data_elsewhere(tmp_path)
 def test_a_kind_of_the_file_that_runs_is_to_be_moved(tmp_path) -> None:
     file = tmp_path / "my_config.py"
     made = CONFIG.replace("made", "config") % ("Distance()", "()")
-    file.write_text(textwrap.dedent(MODULE) + textwrap.dedent(made))
-    with pytest.raises(ValueError, match=r"'distance' is defined in the file that runs, .* move"):
+    # no name that another test has
+    module = MODULE.replace('"distance"', '"distance_in_a_config"')
+    file.write_text(textwrap.dedent(module) + textwrap.dedent(made))
+    with pytest.raises(
+        ValueError, match=r"'distance_in_a_config' is defined in the file that runs, .* move"
+    ):
         cli.load(file)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsd.spec import Synthetic
-from lsd.spec.code import _digest
+from lsd.spec.code import module_digest
 from lsd.synthetic import Part, synthesize
 from lsd.synthetic.synthesize import _whole
 from lsd.volumes.generated import generate, path
@@ -37,7 +37,7 @@ def test_an_edited_kind_is_made_once_more(tmp_path, monkeypatch) -> None:
     assert generate(spec, tmp_path) == first
     # as another process finds it
     file.write_text(MODULE.replace(", 1,", ", 2,"))
-    _digest.cache_clear()
+    module_digest.cache_clear()
     assert path(spec, tmp_path) != first
     assert path(Synthetic(), tmp_path).name == (
         "synthetic_isotropic_128x128x128_10x10x10nm_seed0_d5e05926.zarr"
