@@ -32,6 +32,14 @@ def indices_of_files(folder: Path, axes: int, separator: str) -> Iterator[Chunk]
                 yield tuple(map(int, parts))
 
 
+def content(file: Path) -> bytes | None:
+    """What a file holds; None where there is none."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def stamps_of(rows: Iterable[list[str]]) -> Iterator[bytes]:
     """Time and size of files, which come in rows of at most ROW; -1 of one that is not there."""
     with ThreadPoolExecutor(_THREADS) as pool:

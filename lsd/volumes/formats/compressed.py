@@ -24,9 +24,14 @@ _POLYNOMIAL = 0x82F63B78
 
 def from_blosc(data: Bytes) -> bytes:
     """What Blosc compressed.  numcodecs reads past the end of a buffer that was cut off."""
-    if len(data) < 16 or len(data) < struct.unpack("<I", data[_BLOSC_SIZE])[0]:
+    if is_cut_blosc(data, len(data)):
         raise ValueError("it is truncated")
     return bytes(blosc.decompress(data))
+
+
+def is_cut_blosc(begin: Bytes, size: int) -> bool:
+    """Whether what Blosc compressed is longer than `size`; begin: its first 16 bytes at least."""
+    return len(begin) < 16 or size < struct.unpack("<I", begin[_BLOSC_SIZE])[0]
 
 
 def from_zstd(data: Bytes) -> bytes:

@@ -121,7 +121,8 @@ class FolderArray(FileArray):
 
     @abstractmethod
     def decoded(self, ranges: list[range]) -> Iterator[tuple[Chunk, NDArray[Any]]]:
-        """The chunks in ranges of indices that are on disk, each whole."""
+        """The chunks in ranges of indices that are on disk, each whole, or as far as the array
+        goes."""
 
     @property
     def file_shape(self) -> tuple[int, ...]:

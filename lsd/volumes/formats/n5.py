@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lsd.spec.formats import N5
 from lsd.volumes.attributes import KEYS
 from lsd.volumes.formats import groups
-from lsd.volumes.formats.chunk_files import indices_of_files
+from lsd.volumes.formats.chunk_files import content, indices_of_files
 from lsd.volumes.formats.compressed import DECODERS, Bytes
 from lsd.volumes.formats.folders import Described, FolderArray, FolderFormat
 from lsd.volumes.formats.format import Chunk, FileArray
@@ -95,9 +95,8 @@ class N5Array(FolderArray):
     def decoded(self, ranges: list[range]) -> Iterator[tuple[Chunk, NDArray[Any]]]:
         """Each block that has a file."""
         for index in product(*ranges):
-            file = self.file_of(index)
-            if file.exists():
-                yield index, self._block(file.read_bytes())
+            if (data := content(self.file_of(index))) is not None:
+                yield index, self._block(data)
 
     def stored_chunks(self) -> Iterator[Chunk]:
         """Those that have a file."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lsd.spec.formats import PrecomputedVolume
 from lsd.volumes.attributes import from_attributes
+from lsd.volumes.formats.chunk_files import content
 from lsd.volumes.formats.folders import Described, FolderArray
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable
 from lsd.volumes.formats.segment_blocks import decoded as decoded_segments
@@ -192,11 +193,10 @@ class PrecomputedArray(FolderArray):
     def _bytes(self, index: Chunk) -> bytes | None:
         if self.shards is not None:
             return self.shards.get(self._number(index))
-        file = self.file_of(index)
-        return file.read_bytes() if file.exists() else None
+        return content(self.file_of(index))
 
     def _chunk(self, data: bytes, index: Chunk) -> NDArray[Any]:
-        """Voxels, as large as all chunks are: those at the border are stored smaller."""
+        """Voxels, as far as the array goes."""
         shape = (self.channels, *(
             min(n, size - i * n) for i, n, size in zip(index, self.chunk, self.size, strict=True)
         ))  # fmt: skip
@@ -212,13 +212,7 @@ class PrecomputedArray(FolderArray):
             values = np.frombuffer(data, self.dtype.newbyteorder("<")).reshape(shape)
         else:
             raise ValueError(f"it holds {len(data)} bytes of {wanted}")
-        values = values if self.channels > 1 else values[0]
-        if values.shape == self.chunks:
-            return values
-        assert self.chunks is not None
-        whole = np.zeros(self.chunks, self.dtype)
-        whole[tuple(map(slice, values.shape))] = values
-        return whole
+        return values if self.channels > 1 else values[0]
 
     def _picture(self, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         """Pixels in the order x, y, z, whatever the width of the picture; channels are colours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 
 from lsd.spec.formats import Zarr2
 from lsd.volumes.formats.chunk_files import ROW, indices_of_files, stamps_of
+from lsd.volumes.formats.compressed import is_cut_blosc
 from lsd.volumes.formats.folders import FolderFormat, stated_of
 from lsd.volumes.formats.format import Chunk, FileArray, Slices, Unreadable
 from lsd.volumes.formats.groups import is_zarr2
 from lsd.volumes.formats.zarr2_checked import open_zarr
 from lsd.volumes.metadata import Statement
 from lsd.volumes.metadata_values import json_object
-
-_BLOSC_SIZE = slice(12, 16)
 
 
 class ZarrFormat(FolderFormat[Zarr2]):
@@ -142,5 +140,4 @@ class ZarrArray(FileArray):
 
 def _is_cut(file: Path) -> bool:
     with file.open("rb") as opened:
-        header = opened.read(16)
-    return len(header) < 16 or file.stat().st_size < struct.unpack("<I", header[_BLOSC_SIZE])[0]
+        return is_cut_blosc(opened.read(16), file.stat().st_size)

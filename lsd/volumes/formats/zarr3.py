@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.formats import Zarr3
-from lsd.volumes.formats.chunk_files import indices_of_files
+from lsd.volumes.formats.chunk_files import content, indices_of_files
 from lsd.volumes.formats.folders import Described, FolderArray, FolderFormat
 from lsd.volumes.formats.format import Chunk, FileArray
 from lsd.volumes.formats.groups import ZARR3, is_zarr2
@@ -104,9 +104,8 @@ class Zarr3Array(FolderArray):
         shards = self.codecs.shards
         if shards is None:
             for index in product(*ranges):
-                file = self.file_of(index)
-                if file.exists():
-                    yield index, self.codecs.decode(file.read_bytes())
+                if (data := content(self.file_of(index))) is not None:
+                    yield index, self.codecs.decode(data)
             return
         grid = shards.grid
         files = (
