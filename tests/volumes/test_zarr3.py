@@ -17,7 +17,7 @@ from written_by_tensorstore import everything, numbers, write
 from lsd.spec import Volume
 from lsd.volumes import containers
 from lsd.volumes.array import open_array
-from lsd.volumes.formats.compressed import crc32c
+from lsd.volumes.formats.checksum import crc32c
 from lsd.volumes.formats.zarr3 import Zarr3Array
 from lsd.volumes.stored_chunks import stored
 from lsd.volumes.volume import open_volume

@@ -6,7 +6,8 @@ zarr3    zarr v3 folders; zarr3_codecs: how chunks and shards are made
 n5       N5 folders
 precomputed  neuroglancer's volumes; segment_blocks: how they compress ids
 folders  what zarr and N5 have in common; groups: where each keeps what is said of a folder; ngff:
-         what OME-Zarr metadata say; chunk_files: chunks that are files; compressed: their bytes
+         what OME-Zarr metadata say; chunk_files: chunks that are files; compressed, checksum:
+         their bytes
 hdf5     HDF5 files
 tiff     TIFF files, with the metadata of ImageJ and OME
 npy      numpy files

@@ -9,17 +9,12 @@ import struct
 import zlib
 from collections.abc import Callable
 
-import numba
-import numpy as np
 from numcodecs import blosc, zstd
-from numpy.typing import NDArray
 
 Bytes = bytes | memoryview
 # in the header of a Blosc buffer: its length
 _BLOSC_SIZE = slice(12, 16)
 _CRC_SIZE = 4
-# CRC32C (Castagnoli), reflected
-_POLYNOMIAL = 0x82F63B78
 
 
 def from_blosc(data: Bytes) -> bytes:
@@ -41,15 +36,13 @@ def from_zstd(data: Bytes) -> bytes:
 
 def from_crc32c(data: Bytes) -> bytes:
     """What stands before a checksum of it.  ValueError where that is another one."""
+    # compiles, which not every program that opens a file is to wait for
+    from lsd.volumes.formats.checksum import crc32c
+
     content, end = bytes(data[:-_CRC_SIZE]), bytes(data[-_CRC_SIZE:])
     if len(end) < _CRC_SIZE or crc32c(content) != struct.unpack("<I", end)[0]:
         raise ValueError("its checksum is another one")
     return content
-
-
-def crc32c(data: bytes) -> int:
-    """The checksum CRC32C of bytes."""
-    return int(_crc32c(np.frombuffer(data, np.uint8), _TABLE))
 
 
 DECODERS: dict[str, Callable[[Bytes], bytes]] = {
@@ -61,24 +54,3 @@ DECODERS: dict[str, Callable[[Bytes], bytes]] = {
     "xz": lzma.decompress,
     "crc32c": from_crc32c,
 }
-
-
-def _table() -> NDArray[np.uint32]:
-    table = np.empty(256, np.uint32)
-    for byte in range(256):
-        entry = byte
-        for _ in range(8):
-            entry = entry >> 1 ^ (_POLYNOMIAL if entry & 1 else 0)
-        table[byte] = entry
-    return table
-
-
-_TABLE = _table()
-
-
-@numba.njit(cache=True, nogil=True)
-def _crc32c(data, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    crc = np.uint32(0xFFFFFFFF)
-    for byte in data:
-        crc = table[(crc ^ byte) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
-    return crc ^ np.uint32(0xFFFFFFFF)

@@ -23,7 +23,6 @@ from lsd.volumes.attributes import from_attributes
 from lsd.volumes.formats.chunk_files import content
 from lsd.volumes.formats.folders import Described, FolderArray
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable
-from lsd.volumes.formats.segment_blocks import decoded as decoded_segments
 from lsd.volumes.metadata import SPACE, Statement
 from lsd.volumes.metadata_values import json_object, mappings, shown
 from lsd.volumes.shards import Shards
@@ -205,6 +204,9 @@ class PrecomputedArray(FolderArray):
         if data[:3] == _GZIP and not (self.encoding == "raw" and len(data) == wanted):
             data = gzip.decompress(data)
         if self.encoding == _SEGMENTS:
+            # compiles, which not every program that opens a file is to wait for
+            from lsd.volumes.formats.segment_blocks import decoded as decoded_segments
+
             values = decoded_segments(data, shape, self.block, self.dtype)
         elif self.encoding in _PICTURES:
             values = self._picture(data, shape)
