@@ -12,7 +12,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from odd_files import FILES, MULTISCALES, ODD_VALUES, error_of
-from written_by_tensorstore import everything, numbers, write
+from written_by_tensorstore import any_parts, everything, numbers, write
 
 from lsd.spec import Volume
 from lsd.volumes import containers
@@ -123,17 +123,6 @@ def folder(tmp_path_factory):
     parts = {name: (spec, values_of(spec), PARTS) for name, (spec, _) in IN_PARTS.items()}
     write(folder, whole | parts)
     return folder
-
-
-def any_parts(shape):
-    """Slices, and single voxels."""
-    rng = np.random.default_rng(1)
-    for _ in range(12):
-        bounds = [sorted(rng.integers(0, n + 1, 2)) for n in shape]
-        some = [slice(int(begin), int(end)) for begin, end in bounds]
-        one = int(rng.integers(len(shape)))
-        yield tuple(some)
-        yield (*some[:one], int(rng.integers(shape[one])), *some[one + 1 :])
 
 
 def is_read(path, expected) -> None:

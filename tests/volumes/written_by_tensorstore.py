@@ -44,3 +44,14 @@ def numbers(shape, dtype="u1", seed=0):
     if np.dtype(dtype).kind == "f":
         return np.random.default_rng(seed).normal(0, 100, shape).astype(dtype)
     return bits.view(dtype)[..., 0]
+
+
+def any_parts(shape):
+    """Slices, and single voxels."""
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        bounds = [sorted(rng.integers(0, n + 1, 2)) for n in shape]
+        some = [slice(int(begin), int(end)) for begin, end in bounds]
+        one = int(rng.integers(len(shape)))
+        yield tuple(some)
+        yield (*some[:one], int(rng.integers(shape[one])), *some[one + 1 :])
