@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lsd.spec.imported_files import with_imported
 from lsd.spec.kinds import Kind, modules_outside, outside
 
 
@@ -32,17 +33,25 @@ def code_digests(value: Any) -> dict[str, str]:
     }
 
 
-def _file(module: str) -> str | None:
-    if module in sys.modules:
-        return getattr(sys.modules[module], "__file__", None)
-    # that of a class is imported when it is first asked for, and is the same before
-    module_spec = importlib.util.find_spec(module)
-    return module_spec.origin if module_spec else None
-
-
 @cache
 def module_digest(module: str) -> str:
-    """What tells the file of a module from what it was before it was edited, when this process
-    first asked; "" where it has none.  Raises ModuleNotFoundError where there is no module."""
+    """What tells a module from what it was before it was edited, when this process first asked:
+    its file, and those of a person's own that it imports, as of a base class.  "" where it has no
+    file.  Raises ModuleNotFoundError where there is no module."""
     file = _file(module)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+    if file is None:
+        return ""
+    # a module alone has the digest that it had before imports counted
+    whole, *others = (each.read_bytes() for each in with_imported(file, module))
+    whole += b"".join(hashlib.sha256(other).digest() for other in others)
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def _file(module: str) -> Path | None:
+    if module in sys.modules:
+        name = getattr(sys.modules[module], "__file__", None)
+    else:
+        # that of a class is imported when it is first asked for, and is the same before
+        module_spec = importlib.util.find_spec(module)
+        name = module_spec.origin if module_spec else None
+    return Path(name) if name else None

@@ -63,7 +63,9 @@ def wordings(value: Any, prefix: str = "") -> dict[str, str]:
         return {}
     wording_of = {}
     if isinstance(value, Kind) and is_outside(value):
-        wording_of[f"{prefix}code"] = f"module {type(value).__module__} was edited"
+        wording_of[f"{prefix}code"] = (
+            f"module {type(value).__module__}, or one that it imports, was edited"
+        )
     for name, field in type(value).model_fields.items():
         words = next((mark.words for mark in field.metadata if isinstance(mark, Wording)), None)
         if words is not None:

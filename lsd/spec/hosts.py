@@ -7,8 +7,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from lsd.spec.base import Positive, Spec
+from lsd.spec.effect import NoEffect
 
 LaunchCommand = Annotated[str, Field(min_length=1)]
+_REACHED = NoEffect("how a machine is reached changes no result")
 
 
 def check_launch(launch: str | None) -> None:
@@ -34,9 +36,9 @@ class Hosts(Spec):
     """
 
     count: Positive = 1
-    launch: LaunchCommand | None = None
-    options: str = ""
-    host: str | None = None
+    launch: Annotated[LaunchCommand | None, _REACHED] = None
+    options: Annotated[str, _REACHED] = ""
+    host: Annotated[str | None, _REACHED] = None
 
     @model_validator(mode="after")
     def _can_start(self) -> Hosts:

@@ -29,6 +29,8 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Thresholds = Annotated[tuple[Probability, ...], Several, Field(min_length=1)]
 Names = Annotated[tuple[str, ...], Several]
 _IN_BLOCKS = NoEffect("the blocks that follow from it are part of every fingerprint")
+_TOLD = NoEffect("it is about what is shown of a training, not about its steps")
+_BEGINS = NoEffect("it decides whether to begin or to go on")
 
 
 def _device(name: str) -> str:
@@ -119,18 +121,20 @@ class Train(Spec):
     hosts: Hosts = Hosts()
     threads: Positive | None = None
     seed: NonNegative = 0
-    workers: NonNegative = 2
+    workers: Annotated[NonNegative, NoEffect("a batch follows from seed and number")] = 2
     min_masked: Probability = 0.5
     # not written where there is none: configs of before had no such field
     sampling: Annotated[
         AroundObjects | None, Field(exclude_if=lambda sampling: sampling is None)
     ] = None
-    changed_data: Literal["refuse", "accept"] = "refuse"
-    small: Literal["pad", "refuse"] = "pad"
-    checkpoint_every: Positive = 1000
-    keep: Positive = 3
-    log_every: NonNegative = 10
-    snapshot_every: NonNegative = 1000
+    changed_data: Annotated[Literal["refuse", "accept"], _BEGINS] = "refuse"
+    small: Annotated[Literal["pad", "refuse"], _BEGINS] = "pad"
+    checkpoint_every: Annotated[
+        Positive, NoEffect("a run that goes on from a checkpoint is as if it had not been stopped")
+    ] = 1000
+    keep: Annotated[Positive, NoEffect("the best and the latest are kept always")] = 3
+    log_every: Annotated[NonNegative, _TOLD] = 10
+    snapshot_every: Annotated[NonNegative, _TOLD] = 1000
     validate_every: NonNegative = 0
     init: dict[str, str] = {}
     frozen: Names = ()

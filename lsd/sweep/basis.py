@@ -25,6 +25,9 @@ from lsd.volumes.find import expand
 from lsd.volumes.skeletons.sources import open_skeletons
 from lsd.volumes.volume import open_volume
 
+# fields of a config that say where things lie; what the data are is looked at
+_PLACES = ("runs", "data_root")
+
 
 def timed(sweep: Sweep, one: Run, folder: Path) -> Config:
     """The config of a run with the iterations that its minutes are."""
@@ -39,7 +42,7 @@ def fingerprint(config: Config, scored: Dataset | None, further: str | None) -> 
     """Digest of all that the result of a run follows from: its config, and the data as they are on
     disk."""
     config = expand(config)
-    spec = {name: value for name, value in effective(config).items() if name != "runs"}
+    spec = {name: value for name, value in effective(config).items() if name not in _PLACES}
     if chosen := _chosen(config.predict):
         spec["predicted"] = chosen
     volumes = dict(config.dataset.volumes())

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lsd.blockwise.on_disk.lock import Held, exclusive, holder, lock_of
-from lsd.spec import Config
-from lsd.spec.effect import effective
+from lsd.spec import Config, Train
+from lsd.spec.effect import effective, without_effect
 from lsd.spec.paths import run_folder
 from lsd.sweep.process import Failed, apart
 from lsd.system.atomic import write_text
@@ -148,7 +148,11 @@ def _short(config: Config, folder: Path, setting: str) -> Config:
 
 def _plain(config: Config) -> dict[str, Any]:
     """What a step's time follows from, as JSON."""
-    return _timed(json.loads(json.dumps(effective(config))))
+    whole, train = effective(config), config.train
+    # how many processes make batches changes no result, but its time
+    timed = {*without_effect(Train), "hosts"}
+    whole["train"] |= json.loads(train.model_dump_json(include=timed))
+    return _timed(json.loads(json.dumps(whole)))
 
 
 def _timed(config: dict[str, Any]) -> dict[str, Any]:

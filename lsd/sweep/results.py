@@ -95,7 +95,7 @@ class Spread:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        spread = "" if self.deviation is None else f" ± {_number(self.deviation)}"
+        spread = "" if self.deviation is None else f" ± {_deviation(self.deviation)}"
         seeds = f" ({len(self.values)} of {len(self.values) + self.undefined})"
         return f"{_number(self.mean)}{spread}{seeds if self.undefined else ''}"
 
@@ -184,6 +184,11 @@ def write(
     }
     write_text(folder / "sweep.json", json.dumps(content, indent=1) + "\n")
     write_text(folder / "sweep.md", as_markdown(results))
+
+
+def _deviation(value: float) -> str:
+    """As `_number`, but with a fourth decimal rather than a power of ten."""
+    return f"{value:.1g}" if 1e-4 <= value < 1e-3 else _number(value)
 
 
 def _number(value: float) -> str:

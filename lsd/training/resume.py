@@ -139,7 +139,8 @@ def _warn_of_edited_modules(
     for module, digest in recorded.items():
         if digests.get(module, digest) != digest:
             log.warning(
-                "module %s was edited since %s was trained: the run goes on with it as it is now",
+                "module %s, or one that it imports, was edited since %s was trained: the run goes "
+                "on with it as it is now",
                 module,
                 checkpoint,
             )

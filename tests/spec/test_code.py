@@ -14,6 +14,7 @@ from lsd.spec import Affinities, Config, Head, Target
 from lsd.spec import code as codes
 from lsd.spec.code import code_digest, code_digests, is_outside
 from lsd.spec.effect import effective, wordings, written_out
+from lsd.spec.imported_files import with_imported
 
 MODULE = """
     from typing import ClassVar, Literal
@@ -51,7 +52,8 @@ def test_an_edit_is_part_of_what_a_result_depends_on(module) -> None:
     assert {name: a for name, a in after["target"].items() if a != before["target"][name]} == {
         "code": code_digest(kind())
     }
-    assert wordings(Head(target=kind()))["target.code"] == f"module {kind.__module__} was edited"
+    words = f"module {kind.__module__}, or one that it imports, was edited"
+    assert wordings(Head(target=kind()))["target.code"] == words
 
 
 def test_kinds_of_this_package_have_a_version_instead() -> None:
@@ -74,6 +76,34 @@ def test_the_module_of_the_class_counts_before_it_is_imported(tmp_path, monkeypa
     codes.module_digest.cache_clear()
     importlib.import_module("late_behaviour")
     assert code_digests(Head(target=Late())) == before
+
+
+def test_an_edit_of_what_a_module_imports_counts(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    files = {
+        "a_lab/__init__.py": "",
+        "a_lab/kinds/__init__.py": "",
+        # imports itself in a circle, and what is not there
+        "a_lab/kinds/one.py": "import torch.nn\nfrom . import base\nimport a_lab_tools, not_there",
+        "a_lab/kinds/base.py": "from ..deep import *\nfrom a_lab.kinds.one import x",
+        "a_lab/deep.py": "def late():\n    from a_lab import name",
+        "a_lab_tools.py": "import numpy, lsd.spec",
+        "a_lab/other.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    module = "a_lab.kinds.one"
+    counted = {tmp_path / name for name in files} - {tmp_path / "a_lab/other.py"}
+    found = with_imported(tmp_path / "a_lab/kinds/one.py", module)
+    assert sorted(found) == sorted(counted)
+    before = codes.module_digest(module)
+    for name in files:
+        path = tmp_path / name
+        path.write_text(f"{path.read_text()}\n# a word\n")
+        codes.module_digest.cache_clear()
+        assert (codes.module_digest(module) != before) == (path in counted), name
+        before = codes.module_digest(module)
 
 
 def test_what_is_not_written_differs_in_what_was_set_alone() -> None:

@@ -81,6 +81,7 @@ def test_small_numbers_of_settings_are_told_apart() -> None:
     shown = [str(Spread(values)) for values in ((3e-5, 4e-5), (1e-5,), (-2e-7,), (1.0, 1.00002))]
     assert shown[:3] == ["3.50e-05 ± 7.07e-06", "1.00e-05", "-2.00e-07"]
     assert shown[3] == "1.000 ± 1.41e-05"
+    assert str(Spread((0.689, 0.690))) == "0.690 ± 0.0007"
     # whatever the size, what is read is within half of the last digit
     for power in range(-12, 6):
         for value in (1.2345 * 10.0**power, -9.87 * 10.0**power):

@@ -200,6 +200,15 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     assert fingerprint(config, None, None) == first
     assert fingerprint(config.derive(runs=str(tmp_path / "moved")), None, None) == first
     assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
+    # what changes no step
+    for told in (
+        {"workers": 7}, {"hosts": {"options": "-p gpu"}}, {"log_every": 3}, {"snapshot_every": 3},
+        {"keep": 9}, {"checkpoint_every": 77}, {"changed_data": "accept"}, {"small": "refuse"},
+    ):  # fmt: skip
+        assert fingerprint(config.derive(train=told), None, None) == first
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(config.data_root)
+    assert fingerprint(config.derive(data_root=str(elsewhere)), None, None) == first
     assert fingerprint(config, config.dataset, None) != first
     assert fingerprint(config, None, "mine:scores") != first
     # what makes no step another one, but chooses what is scored
