@@ -33,7 +33,7 @@ from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.made_from import MadeFrom, made_from
 from lsd.segmentation.threshold import scoring_settings, validated
 from lsd.spec import Config, Segment, Volume
-from lsd.spec.paths import evaluation_file, segmentation, sites_file
+from lsd.spec.paths import data_root, evaluation_file, segmentation, sites_file
 from lsd.system.atomic import replacing
 from lsd.system.commands import typed
 from lsd.volumes.find import expand
@@ -79,7 +79,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
             name,
             there,
         )
-    for name, warning in trained_on(config.dataset):
+    for name, warning in trained_on(config.dataset, data_root=data_root(config)):
         if name in volumes:
             log.warning("%s", warning)
     check_workers(config.evaluate.workers, section="evaluate")

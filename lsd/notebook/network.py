@@ -131,7 +131,7 @@ class Network:
         )
         roi, read, size = self._source(raw, voxel_size, _range(raw_range))
         check_axes(self.config.network, roi.dims)
-        words = other_voxels(size, self._restored)
+        words = other_voxels(size, self._restored.voxel_size, dims=self.config.network.dims)
         if words:
             warn_caller(f"raw has {words}")
         predictor = Predictor(self._restored.cascade, self.config.network, settings=wanted)

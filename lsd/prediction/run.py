@@ -204,7 +204,8 @@ def _check_size(volume: OpenVolume, wanted: Wanted) -> None:
 
 
 def _compare_voxels(volume: OpenVolume, restored: Restored) -> None:
-    words = other_voxels(volume.voxel_size, restored) if volume.calibrated else ""
+    dims, known = restored.config.network.dims, restored.voxel_size
+    words = other_voxels(volume.voxel_size, known, dims=dims) if volume.calibrated else ""
     if words:
         log.warning("volume %r has %s", volume.name, words)
 

@@ -134,6 +134,8 @@ def train_stage(
             _board(config, stage, ranks, iterations_done=done) as board,
         ):
             learner = _begin(config, stage, ranks, batches, raw=raw, output=output)
+            if validator:
+                messages.warn_of_other_voxels(learner, validator.open())
             if validator and learner.iteration and needs_rescoring(learner, validator):
                 with bar.doing("validating"):
                     rescore_best(learner, validator)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lsd.network.summary import described, size
+from lsd.prediction.voxels import other_voxels
 from lsd.segmentation.predicted import why_not_decoded
 from lsd.spec import Config, Stage, Train
+from lsd.spec.paths import data_root
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.targets.target import target_kind
@@ -15,6 +17,7 @@ from lsd.training.finished import iterations_done, newest_checkpoint
 from lsd.training.interrupt import Interrupt
 from lsd.training.learner import Learner
 from lsd.volumes.trained_on import trained_on
+from lsd.volumes.volume import OpenVolume
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ def warn_of_no_decoding(config: Config) -> None:
 
 def warn_of_trained(config: Config) -> None:
     """Warns, once for the whole run, of volumes to be scored that hold voxels of training."""
-    for _, warning in trained_on(config.dataset):
+    for _, warning in trained_on(config.dataset, data_root=data_root(config)):
         log.warning("%s", warning)
 
 
@@ -57,6 +60,15 @@ def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -
     for remark in learner.losses.remarks():
         log.warning("%s: %s", stage.name, remark)
     log.info("%s: %s", stage.name, _beginning(learner, raw, output))
+
+
+def warn_of_other_voxels(learner: Learner, volumes: Iterable[OpenVolume]) -> None:
+    """Warns of volumes to validate with whose voxels are of another size than those of training."""
+    for volume in volumes:
+        known = learner.voxel_size if volume.calibrated else None
+        words = other_voxels(volume.voxel_size, known, dims=learner.config.network.dims)
+        if words:
+            log.warning("volume %r to validate with has %s", volume.name, words)
 
 
 def finished(config: Config, stage: Stage) -> str:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from itertools import zip_longest
+from pathlib import Path
 
 from lsd.spec import Dataset, Volume
+from lsd.spec.user_paths import with_variables
 from lsd.spec.volumes import Part
 
 _PARTS: tuple[Part, ...] = ("validate", "test")
 # what says which raw it is
-_FIELDS = ("path", "synthetic", "images", "raw")
+_FIELDS = ("synthetic", "images", "raw")
 
 
-def trained_on(dataset: Dataset) -> Iterator[tuple[str, str]]:
+def trained_on(dataset: Dataset, *, data_root: Path) -> Iterator[tuple[str, str]]:
     """Name and warning of each volume with truth, to validate or to test with, of which a part is
-    of a training volume: of the same raw by the same path, in regions that meet."""
+    of a training volume: of the same raw of one file, in regions that meet."""
     training = dataset.part("train")
     for part in _PARTS:
         for name, volume in dataset.part(part).items():
             if not (volume.labels or volume.skeletons or volume.images):
                 continue
             for other, trained in training.items():
-                if _meet(volume, trained):
+                if _is_one(volume, trained, data_root) and _meet(volume, trained):
                     yield (
                         name,
                         f"volume {name!r} of {part} holds voxels of {other!r}, which is trained "
@@ -31,8 +34,18 @@ def trained_on(dataset: Dataset) -> Iterator[tuple[str, str]]:
                     )
 
 
+def _is_one(volume: Volume, other: Volume, root: Path) -> bool:
+    same = all(getattr(volume, field) == getattr(other, field) for field in _FIELDS)
+    return same and _place(volume, root) == _place(other, root)
+
+
+def _place(volume: Volume, root: Path) -> str | None:
+    """Where its file lies, whatever the path is written like."""
+    return volume.path and os.path.realpath(root / with_variables(volume.path))
+
+
 def _meet(volume: Volume, other: Volume) -> bool:
-    return all(getattr(volume, field) == getattr(other, field) for field in _FIELDS) and all(
+    return all(
         _begin(ours) < _end(theirs) and _begin(theirs) < _end(ours)
         for ours, theirs in zip_longest(volume.region, other.region, fillvalue=(None, None))
     )

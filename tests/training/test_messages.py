@@ -2,6 +2,7 @@
 
 from tiny_run import config
 
+from lsd.cli.survey.training import survey
 from lsd.training.loop import train
 from lsd.training.progress import Progress
 
@@ -44,3 +45,23 @@ def test_a_single_iteration_is_not_told_in_the_plural(tmp_path, caplog) -> None:
     caplog.clear()
     train(run, progress=False)
     assert any("main: its only iteration is done" in text for text in caplog.messages)
+
+
+def test_voxels_of_another_size_to_validate_with_are_told(tmp_path, caplog) -> None:
+    run = config(tmp_path, iterations=1, validate_every=1)
+    [own] = run.dataset.validate
+    coarse = own.derive(voxel_size=(10, 10, 20))
+    other = run.derive(name="other", dataset={"validate": [coarse]})
+    words = "voxels of 10x10x20 nm, the network was trained on 10x10x10: "
+    for dry in (lambda each: "\n".join(survey(each, shared=False)), _told(caplog)):
+        assert words in dry(other)
+        assert "the network was trained on" not in dry(run)
+
+
+def _told(caplog):
+    def told(run):
+        caplog.clear()
+        train(run, progress=False)
+        return caplog.text
+
+    return told

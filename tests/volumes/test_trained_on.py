@@ -1,15 +1,18 @@
 """Volumes to be scored that hold voxels of training are found, and no others."""
 
+from pathlib import Path
+
 import pytest
 
 from lsd.spec import Dataset, Volume
 from lsd.volumes.trained_on import trained_on
 
+ROOT = Path("data")
 WHOLE = Volume(path="cube.h5", raw="em", labels="seg")
 
 
 def named(*, train: Volume = WHOLE, test: Volume) -> list[str]:
-    return [name for name, _ in trained_on(Dataset(train=train, test=test))]
+    return [name for name, _ in trained_on(Dataset(train=train, test=test), data_root=ROOT)]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,8 @@ def test_regions_that_meet_are_told(train, test, meet) -> None:
 
 
 def test_what_is_said_names_both_and_a_way_out() -> None:
-    ((_, said),) = trained_on(Dataset(train=WHOLE, validate=WHOLE.derive(name="mine")))
+    dataset = Dataset(train=WHOLE, validate=WHOLE.derive(name="mine"))
+    ((_, said),) = trained_on(dataset, data_root=ROOT)
     assert said == (
         "volume 'mine' of validate holds voxels of 'cube_train', which is trained on, so its "
         "scores are too good; validate with another volume or region"
@@ -43,3 +47,11 @@ def test_other_raw_is_not_trained_on_and_what_has_no_truth_is_not_scored() -> No
     assert named(test=WHOLE.derive(raw="em2")) == []
     assert named(test=WHOLE.derive(labels=None)) == []
     assert named(test=WHOLE.derive(labels="mitochondria")) == ["cube_test"]
+
+
+def test_one_file_by_two_paths_is_one(tmp_path) -> None:
+    (tmp_path / "cube.h5").touch()
+    (tmp_path / "link.h5").symlink_to("cube.h5")
+    for path in ("./cube.h5", str(tmp_path / "cube.h5"), "link.h5"):
+        dataset = Dataset(train=WHOLE, test=WHOLE.derive(path=path, name="mine"))
+        assert [name for name, _ in trained_on(dataset, data_root=tmp_path)] == ["mine"]

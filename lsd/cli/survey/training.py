@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lsd.cli.survey.trial import sample
-from lsd.cli.survey.volumes import listed, surveyed
+from lsd.cli.survey.volumes import Surveyed, listed, surveyed
 from lsd.cli.survey.words import about, amount, duration, times
 from lsd.network import cost, sizes
+from lsd.prediction.voxels import other_voxels
 from lsd.segmentation.predicted import why_not_decoded
 from lsd.spec import Config, Stage, Train
-from lsd.spec.paths import run_folder
+from lsd.spec.paths import data_root, run_folder
 from lsd.spec.plurals import counted
 from lsd.system.commands import typed
 from lsd.targets.target import channels
@@ -32,10 +33,13 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
         # machines elsewhere may have a device that is not here, where a sample is tried
         config = config.derive(train={"device": "auto"})
     check_start(config)
-    yield from listed(surveyed(config, ("train",)), title="volumes to train on")
+    volumes = surveyed(config, ("train",))
+    yield from listed(volumes, title="volumes to train on")
     if config.train.validate_every:
-        yield from listed(surveyed(config, ("validate",)), title="volumes to validate with")
-    for _, warning in trained_on(config.dataset):
+        validated = surveyed(config, ("validate",))
+        yield from listed(validated, title="volumes to validate with")
+        yield from _other_voxels(validated, volumes, dims=config.network.dims)
+    for _, warning in trained_on(config.dataset, data_root=data_root(config)):
         yield f"warning: {warning}"
     reason = why_not_decoded(config.segment, config.variant, dims=config.network.dims)
     if reason:
@@ -46,6 +50,18 @@ def survey(config: Config, shared: bool) -> Iterator[str]:
     for stage in config.variant.stages:
         yield from _stage(config, stage)
     yield f"in {run_folder(config)}; nothing was changed"
+
+
+def _other_voxels(
+    validated: Mapping[str, Surveyed], volumes: Mapping[str, Surveyed], *, dims: int
+) -> Iterator[str]:
+    """Warnings of volumes to validate with that have other voxels than those to train on."""
+    sizes_known = [size for volume in volumes.values() if (size := volume.calibrated_size)]
+    for name, volume in validated.items():
+        if (size := volume.calibrated_size) and sizes_known:
+            words = other_voxels(size, sizes_known[0], dims=dims)
+            if words:
+                yield f"warning: volume {name!r} has {words}"
 
 
 def _processes(train: Train) -> Iterator[str]:

@@ -29,6 +29,12 @@ class Surveyed:
     roi: Roi
     voxel_size: tuple[float, ...]
 
+    @property
+    def calibrated_size(self) -> tuple[float, ...] | None:
+        """Voxel size; None where nobody knows it."""
+        known = self.opened is None or self.opened.calibrated
+        return self.voxel_size if known else None
+
     def part(self, region: Region) -> Roi:
         """The voxels of raw that lie in a region of the config.  ValueError if it reaches
         beyond."""
