@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lsd.spec import Config
@@ -48,13 +48,16 @@ MAY_CHANGE = (
 # what processes that share a run may have each for itself: where it finds things, who makes batches
 OWN = ("data_root", "runs", "train.workers")
 
+# fields that a message names, before it counts the others
+_SHOWN = 12
+
 
 def check_same(recorded: Config, config: Config, *, where: str) -> None:
-    """Raises ValueError, naming every field with both values, if `config` cannot continue the run
+    """Raises ValueError, naming fields with both values, if `config` cannot continue the run
     `recorded` in `where`."""
     differing = list(differing_fields(recorded, config))
     if differing:
-        lines = "\n".join(f"  {key}: was {old!r}, now {new!r}" for key, old, new in differing)
+        lines = _listed(f"{key}: was {old!r}, now {new!r}" for key, old, new in differing)
         raise ValueError(
             f"the config differs from the one {where} was trained with:\n{lines}\n"
             "take these values back, or give the run another name=; "
@@ -63,17 +66,25 @@ def check_same(recorded: Config, config: Config, *, where: str) -> None:
 
 
 def check_shared(first: str, config: Config, *, rank: int) -> None:
-    """Raises ValueError, naming every field with both values, where process number `rank` of a run
+    """Raises ValueError, naming fields with both values, where process number `rank` of a run
     has another config than the first process; first: that one's, as JSON."""
     theirs = json.loads(first)
     differing = list(_differing(theirs, json.loads(config.model_dump_json()), free=OWN))
     if differing:
-        lines = "\n".join(f"  {key}: {old!r}, here {new!r}" for key, old, new in differing)
+        lines = _listed(f"{key}: {old!r}, here {new!r}" for key, old, new in differing)
         raise ValueError(
             f"process {rank} has another config than the first process of the run, on "
             f"{socket.gethostname()}:\n{lines}\n"
             "give the same command and the same files to all of them"
         )
+
+
+def _listed(differing: Iterable[str]) -> str:
+    """A line for each of those that lie least deep, and how many more there are: of another dataset
+    or network, nearly all fields differ."""
+    lines = sorted(differing, key=lambda line: line.partition(":")[0].count("."))
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join(f"  {line}" for line in [*lines[:_SHOWN], *more])
 
 
 def differing_fields(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from lsd.blockwise.on_disk.step import load_step
 from lsd.blockwise.running import launch
 from lsd.blockwise.running.launch import Launch, cancel
 from lsd.blockwise.running.run import BlocksFailed, run
+from lsd.blockwise.running.submit import cancel_noted
 from lsd.spec import Workers
 
 
@@ -268,3 +270,18 @@ def test_a_path_is_handed_on_as_it_is_called(tmp_path, monkeypatch) -> None:
         assert f"--output={folder}/logs/worker-3.log" in words
         [wrapped] = [word for word in words if word.startswith("--wrap=")]
         assert f" {folder} toy:ToyJob " in wrapped
+
+
+def test_jobs_that_cannot_be_cancelled_here_stay_noted(tmp_path, monkeypatch, caplog) -> None:
+    noted = tmp_path / "jobs"
+    noted.write_text("scancel 12\nscancel 13\nbkill 14\nended scancel 13\n")
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    (binaries / "bkill").symlink_to(shutil.which("true"))
+    monkeypatch.setenv("PATH", str(binaries))
+    assert cancel_noted(noted) == ["scancel 12", "bkill 14"]
+    assert noted.read_text() == "scancel 12\n"
+    assert "on a machine that can, run: scancel 12" in caplog.text
+    (binaries / "scancel").symlink_to(binaries / "bkill")
+    assert cancel_noted(noted) == ["scancel 12"]
+    assert not noted.exists()

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from lsd.spec import (
@@ -9,6 +11,7 @@ from lsd.spec import (
     Head,
     Locate,
     Network,
+    ResidualUNet,
     Seeds,
     Stage,
     Synthetic,
@@ -17,7 +20,7 @@ from lsd.spec import (
     Variant,
     Volume,
 )
-from lsd.training.compatibility import check_same
+from lsd.training.compatibility import check_same, differing_fields
 
 
 def _config(**changes):
@@ -78,6 +81,22 @@ def test_every_other_difference_is_named_with_both_values() -> None:
     assert "dataset.train.0.synthetic.seed: was 0, now 4" in message
     assert "dataset.train.0.scale.1: was None, now 2" in message
     assert "dataset.train.1.name: was None, now 'more'" in message
+    # a volume has more fields than a message names
+    assert ("dataset.train.1.arrays.skeletons", None, "x") in differing_fields(_config(), changed)
     assert "iteration_00000010.pt" in message
     assert "train.iterations" in message.splitlines()[-1]
-    assert "dataset.train.1.arrays.skeletons: was None, now 'x'" in message
+
+
+def test_of_many_fields_those_that_lie_least_deep_are_named_and_the_others_counted() -> None:
+    folded = Network(trunk=ResidualUNet(), train_shape=(96, 96, 96))
+    other = _config(network=folded, train=Train(iterations=10, seed=3), dataset=Dataset(
+        train=(Volume(path="a.zarr", raw="raw", labels="labels"),)
+    ))  # fmt: skip
+    with pytest.raises(ValueError, match="differs from the one") as caught:
+        check_same(_config(), other, where="a.pt")
+    lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert "train.seed: was 0, now 3" in lines
+    assert len(lines) == 1 + 12 + 1 + 1
+    [counted] = [line for line in lines if re.fullmatch(r"and \d+ more", line)]
+    both = differing_fields(_config(), other)
+    assert int(counted.split()[1]) == len(list(both)) - 12

@@ -7,6 +7,7 @@ a file while they last, so that whoever comes next can cancel those that are lef
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -19,7 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsd.system.atomic import write_text
 from lsd.system.process import descendants, kill, started
+
+log = logging.getLogger(__name__)
 
 # seconds that a command has to say its last words, and to end, told to
 _LOOK, _END = 1.0, 2.0
@@ -76,7 +80,11 @@ def submit_command(
 
 
 def cancel_noted(jobs: Path) -> list[str]:
-    """Cancels the jobs that a file notes and that have not ended; returns them, and deletes it."""
+    """Cancels the jobs that a file notes and that have not ended; returns them, and deletes it.
+
+    Where a command to cancel cannot be run, as on a machine without the scheduler, those jobs stay
+    noted, and a warning names them.
+    """
     if not jobs.exists():
         return []
     noted = jobs.read_text(errors="replace").splitlines()
@@ -84,8 +92,15 @@ def cancel_noted(jobs: Path) -> list[str]:
     # the file lies in an output folder: nothing but the presets' commands and a number is run from
     # it
     left = [line for line in dict.fromkeys(noted) if line not in ended and _is_job(line)]
-    _cancel(left)
-    jobs.unlink(missing_ok=True)
+    if kept := _cancel(left):
+        log.warning(
+            "jobs of before may still run, since they could not be cancelled here; on a machine "
+            "that can, run: %s",
+            "; ".join(kept),
+        )
+        write_text(jobs, "".join(f"{job}\n" for job in kept))
+    else:
+        jobs.unlink(missing_ok=True)
     return left
 
 
@@ -184,17 +199,21 @@ def _is_job(line: str) -> bool:
     )
 
 
-def _cancel(jobs: list[str]) -> None:
+def _cancel(jobs: list[str]) -> list[str]:
+    """Returns those whose command could not be run, or did not end."""
+    failed: list[str] = []
     for command in sorted({job.split()[0] for job in jobs}):
         numbers = [job.split()[1] for job in jobs if job.split()[0] == command]
         for begin in range(0, len(numbers), _AT_ONCE):
-            with suppress(OSError, subprocess.TimeoutExpired):
+            some = numbers[begin : begin + _AT_ONCE]
+            try:
+                # of jobs that have ended meanwhile, schedulers say that they failed
                 subprocess.run(
-                    [command, *numbers[begin : begin + _AT_ONCE]],
-                    capture_output=True,
-                    check=False,
-                    timeout=_CANCELLING,
+                    [command, *some], capture_output=True, check=False, timeout=_CANCELLING
                 )
+            except (OSError, subprocess.TimeoutExpired):
+                failed += [f"{command} {number}" for number in some]
+    return failed
 
 
 def _last_line(log: Path) -> str:
