@@ -50,7 +50,7 @@ def override(
                 _put(data, *opened)
                 config, _ = _validated(config, data, {})
             _check_path(config, key, data)
-            value = _value(key, texts[key], dictionaries)
+            value = _several_names(config, key, _value(key, texts[key], dictionaries))
             _drop_of_other_kind(data, config, key, value, given=texts)
             _put(data, key, value)
         except ConfigError as error:
@@ -243,6 +243,21 @@ def _value(key: str, text: str, dictionaries: Mapping[str, Mapping[str, Any]]) -
         f"never does); name a .py config with -c that imports it, as in -c {DEFAULT_CONFIG} "
         f"{key}={text}"
     )
+
+
+def _several_names(config: Config, key: str, value: Any) -> Any:
+    """Names with commas between them, with brackets or without, where a field takes names; a name
+    that has a comma is written as JSON."""
+    if not isinstance(value, str) or "," not in value:
+        return value
+    node: Any = config
+    *parents, last = key.split(".")
+    for part in parents:
+        node = _at(node, part) if _has(node, part) else None
+    field = type(node).model_fields.get(last) if isinstance(node, BaseModel) else None
+    if field is None or field.annotation != tuple[str, ...]:
+        return value
+    return [name.strip().strip("\"'") for name in value.strip().strip("[]()").split(",")]
 
 
 def literal(text: str) -> Any:

@@ -31,6 +31,14 @@ CONFIG = Path(__file__).parents[2] / "config" / "config.py"
             (f"predict.region={written}", lambda c: c.predict.region == ((0, 5), (None, None)))
             for written in ("[[0, 5], [null, null]]", "((0, 5), (none, None))")
         ),
+        # several names
+        *(
+            (f"predict.volumes={written}", lambda c: c.predict.volumes == ("train", "test"))
+            for written in ("train,test", "[train, test]", "('train', 'test')", '["train", "test"]')
+        ),
+        ("predict.volumes=train", lambda c: c.predict.volumes == ("train",)),
+        ("predict.region=0:5, :", lambda c: c.predict.region == ((0, 5), (None, None))),
+        ("seeds.located=a,b.csv", lambda c: c.seeds.located == "a,b.csv"),
         # braces that are no dictionary
         ("seeds.located={volume}.csv", lambda c: c.seeds.located == "{volume}.csv"),
         ("seeds.located={volume}", lambda c: c.seeds.located == "{volume}"),
