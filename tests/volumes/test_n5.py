@@ -168,6 +168,42 @@ def test_voxel_size_and_place_of_n5(tmp_path, attributes, expected) -> None:
     assert (array.voxel_size, tuple(array.offset)) == expected
 
 
+def test_a_group_of_n5_says_it_in_the_order_of_n5(tmp_path) -> None:
+    """As Paintera does, whose groups state what holds for their finest level."""
+    path = by_hand(tmp_path, VALUES, {}, downsamplingFactors=[1, 1, 1])
+    (path / "raw").rename(tmp_path / "s0")
+    (path / "raw").mkdir()
+    (tmp_path / "s0").rename(path / "raw/s0")
+    for attributes in (IN_NM, {**IN_NM, "axes": ["x", "y", "z"]}):
+        (path / "raw/attributes.json").write_text(json.dumps({"multiScale": True, **attributes}))
+        array = open_array(path, "raw")
+        assert (array.voxel_size, tuple(array.offset)) == TURNED
+    in_order = {"axis_names": ["z", "y", "x"], "resolution": SIZE, "offset": [80, 0, 60]}
+    (path / "raw/attributes.json").write_text(json.dumps(in_order))
+    array = open_array(path, "raw")
+    assert (array.voxel_size, tuple(array.offset)) == TURNED
+
+
+def test_axes_of_n5_are_in_its_order(tmp_path) -> None:
+    """As tensorstore writes an array of numpy, z y x, whose z is the fastest in the file then; and
+    xarray, which knows nothing of that order."""
+    spec = described(shape=VALUES.shape, block=[4, 4, 4], dtype="uint16")
+    spec["metadata"] |= {"axes": ["z", "y", "x"], "units": ["nm"] * 3, "resolution": list(SIZE)}
+    write(tmp_path, {"a": (spec, VALUES, everything(VALUES))})
+    files = {"0/0/0": block(VALUES[..., :4]), "1/0/0": block(VALUES[..., 4:])}
+    names = {"_ARRAY_DIMENSIONS": ["z", "y", "x"], "resolution": SIZE}
+    plane = {"axis_names": ["y", "x"], "resolution": SIZE[1:], "blockSize": [6, 4]}
+    (tmp_path / "plane").mkdir()
+    for array, expected in (
+        (open_array(tmp_path / "a"), VALUES),
+        (open_array(by_hand(tmp_path, VALUES, files, **names), "raw"), VALUES),
+        (open_array(by_hand(tmp_path / "plane", VALUES[0], {"0/0": block(VALUES[0])}, **plane),
+                    "raw"), VALUES[0]),
+    ):  # fmt: skip
+        assert array.voxel_size == SIZE[-expected.ndim :]
+        np.testing.assert_array_equal(array.read(array.roi), expected)
+
+
 def test_voxel_size_of_n5_that_may_be_that_of_another_level(tmp_path) -> None:
     resolution = {"dimensions": [6, 4, 40], "unit": "nm"}
     path = by_hand(tmp_path, VALUES, {}, pixelResolution=resolution, downsamplingFactors=[2, 2, 1])

@@ -11,10 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lsd.volumes.attributes import KEYS
+from lsd.volumes.metadata import SPACE
 from lsd.volumes.metadata_values import json_object, mapping
 
 ZARR3, N5 = "zarr.json", "attributes.json"
 _ZARR2 = (".zgroup", ".zarray")
+# attributes with an entry an axis, in the order of the axes on disk
+_LISTS = set(KEYS) - {"transform", "pixelResolution"}
 Json = Mapping[str, Any]
 
 
@@ -29,11 +33,31 @@ def is_group(folder: Path) -> bool:
 
 
 def attributes(folder: Path) -> Json:
-    """The attributes of a group or an array.  ValueError for a file that is damaged."""
+    """The attributes of a group or an array, of axes as arrays are read.  ValueError for a file
+    that is damaged."""
     file = _file(folder)
     if file.name == ZARR3:
         return mapping(json_object(file).get("attributes"), f"{file}: attributes")
-    return json_object(file)
+    return turned_round(json_object(file)) if file.name == N5 else json_object(file)
+
+
+def turned_round(attributes: Json) -> Json:
+    """Attributes of N5, for axes in the order z y x.
+
+    Lists, and `axes`, are in the order of N5, x y z.  Programs that know arrays of Python alone
+    write them as they are there, with `axis_names` that say so or, as xarray does, with
+    `_ARRAY_DIMENSIONS`.
+    """
+    names, axes = attributes.get("axis_names"), attributes.get("axes")
+    space = [name for name in names if name in SPACE] if isinstance(names, list) else []
+    in_order = len(space) > 1 and space == [name for name in SPACE if name in space]
+    if in_order or "_ARRAY_DIMENSIONS" in attributes:
+        return attributes
+    named = {"axis_names": axes} if names is None and isinstance(axes, list) else {}
+    return {
+        key: value[::-1] if key in _LISTS and isinstance(value, list) else value
+        for key, value in {**named, **attributes}.items()
+    }
 
 
 def multiscales(folder: Path) -> tuple[Any, str]:

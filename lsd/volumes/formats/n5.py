@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.spec.formats import N5
-from lsd.volumes.attributes import KEYS
 from lsd.volumes.formats import groups
 from lsd.volumes.formats.chunk_files import content, indices_of_files
 from lsd.volumes.formats.compressed import DECODERS, Bytes
@@ -32,8 +31,6 @@ _TYPES = (
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
 )  # fmt: skip
 _OF_N5 = ("dimensions", "blockSize", "dataType", "compression", "compressionType")
-# attributes that do not follow the order of the axes on disk
-_BY_NAME = ("transform", "pixelResolution")
 # kinds of blocks
 _PLAIN, _COUNTED = 0, 1
 
@@ -82,7 +79,7 @@ class N5Array(FolderArray):
             )
         self.decompress = _decoder(fields, self.file)
         described = Described(shape, np.dtype(kind))
-        super().__init__(folder, name, described, chunks=block, attrs=turned_round(fields))
+        super().__init__(folder, name, described, chunks=block, attrs=groups.turned_round(fields))
 
     def encoding_fields(self) -> dict[str, Any]:
         """What N5 itself knows of attributes.json."""
@@ -140,27 +137,6 @@ class N5Array(FolderArray):
         fitting = tuple(slice(min(n, m)) for n, m in zip(sizes, self.chunks, strict=True))
         whole[fitting] = block[fitting]
         return whole
-
-
-def turned_round(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes of an array, for axes in the order z y x.
-
-    Lists are in the order of N5, x y z, but where axis_names says otherwise: programs that know
-    arrays of Python alone write them as they are there.
-    """
-    names = attributes.get("axis_names", attributes.get("axes"))
-    in_order = isinstance(names, list) and "z" in names and names.index("z") < _last_x(names)
-    described = {"axis_names": names, **attributes} if isinstance(names, list) else attributes
-    return {
-        key: value[::-1]
-        if key in KEYS and key not in _BY_NAME and isinstance(value, list) and not in_order
-        else value
-        for key, value in described.items()
-    }
-
-
-def _last_x(names: list[Any]) -> int:
-    return names.index("x") if "x" in names else len(names)
 
 
 def _sizes(
