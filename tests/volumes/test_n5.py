@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -140,6 +141,22 @@ def test_zlib_of_n5_by_hand(tmp_path) -> None:
     settings = {"compression": {"type": "gzip", "useZlib": True}, "blockSize": [6, 4, 4]}
     array = open_array(by_hand(tmp_path, VALUES, {"0/0/0": content}, **settings), "raw",
                        voxel_size=SIZE)  # fmt: skip
+    np.testing.assert_array_equal(array.read(array.roi), VALUES)
+
+
+def test_zstd_of_n5_that_was_written_piece_by_piece(tmp_path, monkeypatch) -> None:
+    """As programs of Java write it: the frame does not say how long its content is.  Here its only
+    block is the content as it is."""
+    content = VALUES.astype(">u2").tobytes()
+    frame = b"\x28\xb5\x2f\xfd\x00\x58" + (len(content) << 3 | 1).to_bytes(3, "little") + content
+    settings = {"compression": {"type": "zstd"}, "blockSize": [6, 4, 4]}
+    path = by_hand(tmp_path, VALUES, {"0/0/0": block(VALUES, content=frame)}, **settings)
+    array = open_array(path, "raw", voxel_size=SIZE)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "imagecodecs", None)
+        with pytest.raises(ValueError, match=r"0/0/0 cannot be decoded here.*install imagecodecs"):
+            array.read(array.roi)
+    pytest.importorskip("imagecodecs")
     np.testing.assert_array_equal(array.read(array.roi), VALUES)
 
 

@@ -15,6 +15,8 @@ Bytes = bytes | memoryview
 # in the header of a Blosc buffer: its length
 _BLOSC_SIZE = slice(12, 16)
 _CRC_SIZE = 4
+# the begin of a frame; bits of the byte after it, one of which is set where it says its size
+_ZSTD, _SAYS_SIZE = b"\x28\xb5\x2f\xfd", 0xE0
 
 
 def from_blosc(data: Bytes) -> bytes:
@@ -30,7 +32,17 @@ def is_cut_blosc(begin: Bytes, size: int) -> bool:
 
 
 def from_zstd(data: Bytes) -> bytes:
-    """What Zstandard compressed."""
+    """What Zstandard compressed.  Frames that were written piece by piece do not say how long their
+    content is, and numcodecs takes those for damaged."""
+    if bytes(data[:4]) == _ZSTD and len(data) > 4 and not data[4] & _SAYS_SIZE:
+        try:
+            from imagecodecs import zstd_decode  # an extra
+        except ImportError:
+            raise ImportError(
+                "it is a Zstandard frame that does not say how long its content is: pip install "
+                "imagecodecs, which reads those"
+            ) from None
+        return bytes(zstd_decode(bytes(data)))
     return bytes(zstd.decompress(data))
 
 
