@@ -7,14 +7,16 @@ Source: neuroglancer_uint64_sharded_v1.
 
 from __future__ import annotations
 
-import gzip
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lsd.volumes.formats.compressed import from_gzip
 
 _TYPE = "neuroglancer_uint64_sharded_v1"
 _ENCODINGS = ("raw", "gzip")
@@ -60,19 +62,16 @@ class Shards:
 
     def all(self) -> Iterator[tuple[int, bytes]]:
         """Ids and their data, file by file."""
-        for path in sorted(self.folder.glob("*.shard")):
-            shard = path.read_bytes()
-            for _, index in self._indices(path, shard):
-                places = (column.tolist() for column in (index.ids, index.begins, index.sizes))
-                for name, begin, size in zip(*places, strict=True):
-                    yield name, self._decoded(_part(shard, begin, size, path))
+        for opened, index in self._indices():
+            places = (column.tolist() for column in (index.ids, index.begins, index.sizes))
+            for name, begin, size in zip(*places, strict=True):
+                yield name, self._decoded(_part(opened, begin, begin + size))
 
     def ids(self) -> Iterator[int]:
         """Of all shards."""
-        for path in sorted(self.folder.glob("*.shard")):
-            # of a file that may be large the indices alone are read
-            for _, index in self._indices(path, None):
-                yield from index.ids.tolist()
+        # of a file that may be large the indices alone are read
+        for _, index in self._indices():
+            yield from index.ids.tolist()
 
     def file_of(self, name: int) -> Path:
         """The shard that an id is in.  ValueError for a hash that is not known."""
@@ -86,16 +85,15 @@ class Shards:
         if not path.exists():
             return None
         with path.open("rb") as opened:
-            status = path.stat()
+            status = os.fstat(opened.fileno())
             minishard = self._place(name) & (2**self._minishards - 1)
             key = (path.name, status.st_mtime_ns, status.st_size, minishard)
             # blocks are read by two threads
             index = self._known.get(key)
             if index is None:
-                opened.seek(_ENTRY * minishard)
-                begin, end = _numbers(_part(opened.read(_ENTRY), 0, _ENTRY, path), path).tolist()
-                opened.seek(self._head + begin)
-                index = self._index(opened.read(end - begin), end - begin, path, at=begin)
+                place = _ENTRY * minishard
+                begin, end = _numbers(_part(opened, place, place + _ENTRY), path).tolist()
+                index = self._index(opened, begin, end)
                 if len(self._known) >= _KEPT:
                     self._known.clear()
                 self._known[key] = index
@@ -103,34 +101,28 @@ class Shards:
             if not len(found):
                 return None
             begin, size = int(index.begins[found[0]]), int(index.sizes[found[0]])
-            opened.seek(begin)
-            return self._decoded(_part(opened.read(size), 0, size, path, at=begin))
+            return self._decoded(_part(opened, begin, begin + size))
 
     @property
     def _head(self) -> int:
         """Bytes of the index of a shard."""
         return _ENTRY << self._minishards
 
-    def _indices(self, path: Path, shard: bytes | None) -> Iterator[tuple[int, _Index]]:
-        with path.open("rb") as opened:
-            head = opened.read(self._head)
-            if len(head) < self._head:
-                raise ValueError(f"{path.name} is too short: an index of it ends in its middle")
-            for number, (begin, end) in enumerate(_numbers(head, path).reshape(-1, 2).tolist()):
-                if shard is None:
-                    opened.seek(self._head + begin)
-                    data = opened.read(end - begin)
-                else:
-                    data = shard[self._head + begin : self._head + end]
-                if end > begin:
-                    yield number, self._index(data, end - begin, path, at=begin)
+    def _indices(self) -> Iterator[tuple[BinaryIO, _Index]]:
+        """Of each minishard that holds something, with its file."""
+        for path in sorted(self.folder.glob("*.shard")):
+            with path.open("rb") as opened:
+                head = _numbers(_part(opened, 0, self._head), path).reshape(-1, 2)
+                for begin, end in head.tolist():
+                    if begin != end:
+                        yield opened, self._index(opened, begin, end)
 
-    def _index(self, data: bytes, size: int, path: Path, *, at: int = 0) -> _Index:
+    def _index(self, opened: BinaryIO, begin: int, end: int) -> _Index:
         """Each id is written as its distance from the one before, each begin as its distance from
         the end of the data before."""
-        content = _part(data, 0, size, path, at=self._head + at)
+        path, content = Path(opened.name), _part(opened, self._head + begin, self._head + end)
         if self._of_index == "gzip" and content:
-            content = gzip.decompress(content)
+            content = from_gzip(content)
         numbers = _numbers(content, path)
         if len(numbers) % 3:
             raise ValueError(f"{path.name} is damaged: an index of it has {len(numbers)} numbers")
@@ -140,7 +132,7 @@ class Shards:
         return _Index(np.cumsum(ids, dtype=np.uint64), begins, sizes)
 
     def _decoded(self, data: bytes) -> bytes:
-        return gzip.decompress(data) if self._of_data == "gzip" and data else data
+        return from_gzip(data) if self._of_data == "gzip" and data else data
 
     def _place(self, name: int) -> int:
         """What the numbers of its shard and of its minishard are bits of."""
@@ -196,10 +188,10 @@ def _numbers(data: bytes, path: Path) -> NDArray[np.uint64]:
     return np.frombuffer(data, "<u8")
 
 
-def _part(data: bytes, begin: int, size: int, path: Path, *, at: int = 0) -> bytes:
-    """at: where `data` begin in the file"""
-    if begin + size > len(data):
-        raise ValueError(
-            f"{path.name} has {at + len(data)} bytes; its index names {at + begin + size}"
-        )
-    return data[begin : begin + size]
+def _part(opened: BinaryIO, begin: int, end: int) -> bytes:
+    """Bytes of a file, which it has: a damaged index may name any."""
+    path, size = Path(opened.name), os.fstat(opened.fileno()).st_size
+    if not begin <= end <= size:
+        raise ValueError(f"{path.name} has {size} bytes; its index names {begin} to {end}")
+    opened.seek(begin)
+    return opened.read(end - begin)

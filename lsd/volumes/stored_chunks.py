@@ -7,7 +7,9 @@ import numpy as np
 from funlib.geometry import Coordinate
 from numpy.typing import NDArray
 
+from lsd.spec.blame import KindError
 from lsd.volumes.array import Array
+from lsd.volumes.metadata_values import unreadable
 from lsd.volumes.source import Source
 
 Indices = NDArray[np.int64]
@@ -34,11 +36,21 @@ def stored(array: Array) -> tuple[Indices, Coordinate] | None:
 
 def chunks(source: Source) -> Indices | None:
     """Indices (n, axes on disk) of the chunks that are on disk and lie inside the array, ascending;
-    None where the format does not tell."""
-    on_disk = source.handle.stored_chunks()
-    if on_disk is None:
-        return None
-    table = np.array(list(on_disk), np.int64).reshape(-1, len(source.chunks))
+    None where the format does not tell.  ValueError naming the array where that cannot be read."""
+    try:
+        on_disk = source.handle.stored_chunks()
+        if on_disk is None:
+            return None
+        table = np.array(list(on_disk), np.int64).reshape(-1, len(source.chunks))
+    except (KindError, MemoryError):
+        raise
+    except PermissionError as error:
+        raise unreadable(source.path, error) from error
+    except Exception as error:  # each codec has errors of its own
+        raise ValueError(
+            f"which chunks of {source} are on disk cannot be read, it is damaged ({error}): copy "
+            f"or compute it again"
+        ) from error
     inside = (table * np.array(source.chunks) < np.array(source.handle.shape)).all(axis=1)
     return np.unique(table[inside], axis=0)
 

@@ -1,6 +1,9 @@
 """Chunks that are lost, cut or flipped: an error that names them, never other voxels."""
 
+import gzip
+import json
 import resource
+import struct
 
 import h5py
 import numpy as np
@@ -12,6 +15,7 @@ from numcodecs import Blosc, Zstd
 
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
+from lsd.volumes.skeletons import read_skeletons
 
 ROI = Roi((0, 0, 0), (16, 16, 16))
 # what real arrays are like: labels compress well, raw hardly
@@ -145,3 +149,14 @@ def test_chunk_that_was_never_written(tmp_path) -> None:
         tmp_path / "a.zarr", "sparse", roi=ROI, voxel_size=(1, 1, 1), dtype="u1", fill=7
     )
     assert (filled.read(ROI) == 7).all()
+
+
+@pytest.mark.parametrize("cut", [-1, -9, 12])
+def test_a_packed_skeleton_that_is_cut_is_named(tmp_path, cut) -> None:
+    (tmp_path / "info").write_text(json.dumps({"@type": "neuroglancer_skeletons"}))
+    content = struct.pack("<II6f2I", 2, 1, *range(6), 0, 1)
+    (tmp_path / "71.gz").write_bytes(gzip.compress(content))
+    assert len(read_skeletons(tmp_path)) == 2
+    (tmp_path / "71.gz").write_bytes(gzip.compress(content)[:cut])
+    with pytest.raises(ValueError, match="skeleton 71 is damaged"):
+        read_skeletons(tmp_path)

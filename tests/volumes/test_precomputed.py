@@ -18,6 +18,7 @@ from lsd.volumes import containers
 from lsd.volumes.array import open_array
 from lsd.volumes.formats.precomputed import PrecomputedArray
 from lsd.volumes.shards import murmurhash
+from lsd.volumes.stored_chunks import stored
 
 # as tensorstore has it, x y z and channels
 SIZE, CHUNK, BEGIN = [45, 20, 9], [16, 8, 4], [-3, 100, 7]
@@ -146,6 +147,8 @@ def test_precomputed_is_0_where_nothing_was_written(folder, tmp_path, name) -> N
         opened = open_array(tmp_path / "a")
         with pytest.raises(ValueError, match=r"\.br is compressed as no file that is read"):
             opened.read(opened.roi)
+        # whoever reads but what is on disk reads it, too
+        assert len(stored(opened)[0]) == 1
 
 
 def test_jpeg_of_precomputed(folder, tmp_path) -> None:
@@ -248,6 +251,26 @@ def test_damaged_chunk_of_precomputed_is_named(folder, tmp_path, name) -> None:
         opened = open_array(tmp_path / "a")
         with pytest.raises(ValueError, match=rf"{re.escape(str(file))}.*damaged"):
             opened.read(opened.roi)
+
+
+@pytest.mark.parametrize("name", ["shards", "shards_hashed", "one_shard"])
+def test_damaged_shard_of_precomputed_is_told(folder, tmp_path, name) -> None:
+    """Any flipped bit that is noticed, also where only what is on disk is asked for."""
+    shutil.copytree(folder / name, tmp_path / "a")
+    file = next(iter((tmp_path / "a/fine").iterdir()))
+    content, rng = file.read_bytes(), np.random.default_rng(0)
+    opened, noticed = open_array(tmp_path / "a"), 0
+    for place in rng.integers(0, 300, 60).tolist():
+        damaged = bytearray(content)
+        damaged[place % len(content)] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        for ask in (lambda: stored(opened), lambda: opened.read(opened.roi)):
+            error = error_of(ask)
+            assert error is None or (
+                str(tmp_path / "a") in str(error) and "memory" not in str(error)
+            )
+            noticed += error is not None
+    assert noticed > 10
 
 
 @FILES

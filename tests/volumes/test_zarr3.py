@@ -203,6 +203,23 @@ def test_flipped_byte_of_zarr3_is_noticed(folder, tmp_path, name) -> None:
         array.read(array.roi)
 
 
+def test_damaged_index_of_zarr3_is_told(folder, tmp_path) -> None:
+    """Also where only what is on disk is asked for; what no file holds is not waited for."""
+    shutil.copytree(folder / "index_first", tmp_path / "a.zarr")
+    path = tmp_path / "a.zarr/c/0/0/0"
+    content = bytearray(path.read_bytes())
+    content[13] ^= 4  # the size of the first chunk
+    path.write_bytes(content)
+    array = open_array(tmp_path / "a.zarr", voxel_size=SIZE)
+    for ask in (lambda: stored(array), lambda: array.read(array.roi)):
+        with pytest.raises(ValueError, match=r"a\.zarr.*c/0/0/0.*checksum is another one"):
+            ask()
+    content[128:132] = crc32c(bytes(content[:128])).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"c/0/0/0 cannot be read, it is damaged \(it is trunc"):
+        array.read(array.roi)
+
+
 def test_content_of_zarr3_is_its_files(folder, tmp_path) -> None:
     """A change of a shard counts for what lies in it, and one of zarr.json for all."""
     shutil.copytree(folder / "sharded", tmp_path / "a")

@@ -31,6 +31,15 @@ def is_cut_blosc(begin: Bytes, size: int) -> bool:
     return len(begin) < 16 or size < struct.unpack("<I", begin[_BLOSC_SIZE])[0]
 
 
+def from_gzip(data: Bytes) -> bytes:
+    """What gzip compressed.  ValueError for what is damaged, of which Python has errors of three
+    families."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from error
+
+
 def from_zstd(data: Bytes) -> bytes:
     """What Zstandard compressed.  Frames that were written piece by piece do not say how long their
     content is, and numcodecs takes those for damaged."""
@@ -60,7 +69,7 @@ def from_crc32c(data: Bytes) -> bytes:
 DECODERS: dict[str, Callable[[Bytes], bytes]] = {
     "blosc": from_blosc,
     "zstd": from_zstd,
-    "gzip": gzip.decompress,
+    "gzip": from_gzip,
     "zlib": zlib.decompress,
     "bzip2": bz2.decompress,
     "xz": lzma.decompress,

@@ -6,7 +6,6 @@ The format counts axes from the fastest, x y z; here they are z y x.  Lengths ar
 
 from __future__ import annotations
 
-import gzip
 import importlib
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from lsd.spec.formats import PrecomputedVolume
 from lsd.volumes.attributes import from_attributes
 from lsd.volumes.formats.chunk_files import content
+from lsd.volumes.formats.compressed import from_gzip
 from lsd.volumes.formats.folders import Described, FolderArray
 from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unreadable
 from lsd.volumes.metadata import SPACE, Statement
@@ -33,10 +33,10 @@ _OF_VOLUME = ("data_type", "num_channels")
 _TYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32")
 _SEGMENTS, _PICTURES = "compressed_segmentation", ("jpeg", "png")
 _ENCODINGS = ("raw", _SEGMENTS, *_PICTURES)
-_NAME = re.compile(r"(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)(\.gz)?")
 _GZIP = b"\x1f\x8b\x08"
 # in which other programs keep chunks; what is not looked for would be taken for not there
 _OTHERS = (".br", ".zst", ".zstd")
+_NAME = re.compile(r"(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)(\.gz|\.br|\.zstd?)?")
 
 
 class PrecomputedFormat(FileFormat[PrecomputedVolume]):
@@ -202,7 +202,7 @@ class PrecomputedArray(FolderArray):
         wanted = prod(shape) * self.dtype.itemsize
         # web servers say beside a file that it is packed; who copied it may have no such word
         if data[:3] == _GZIP and not (self.encoding == "raw" and len(data) == wanted):
-            data = gzip.decompress(data)
+            data = from_gzip(data)
         if self.encoding == _SEGMENTS:
             # compiles, which not every program that opens a file is to wait for
             from lsd.volumes.formats.segment_blocks import decoded as decoded_segments

@@ -8,13 +8,14 @@ zstd, blosc, gzip, crc32c ..   of bytes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from lsd.volumes.formats.format import Chunk
 from lsd.volumes.metadata_values import mapping, shown
 
 # in an index: of a chunk that is not there
-_NONE = np.uint64(2**64 - 1)
+_NONE = 2**64 - 1
 _ENTRY = np.dtype("<u8")
 _CHECKSUM = 4
 # zarr-python writes codecs of numcodecs by names of its own
@@ -120,24 +121,30 @@ class Sharded:
     def read(self, file: Path, ranges: Sequence[range]) -> Iterator[tuple[Chunk, NDArray[Any]]]:
         """Of a file, the chunks in ranges of their indices that are there."""
         with file.open("rb") as opened:
-            where = self._index(opened, file)
+            length = os.fstat(opened.fileno()).st_size
+            where = self._index(opened, length)
             for index in product(*ranges):
-                begin, size = where[index]
+                begin, size = map(int, where[index])
                 if begin == size == _NONE:
                     continue
-                opened.seek(int(begin))
-                yield index, self.inner.decode(_whole(opened.read(int(size)), int(size)))
+                # a damaged index may name any
+                if begin + size > length:
+                    raise ValueError(f"it is truncated: it has {length} bytes of {begin + size}")
+                opened.seek(begin)
+                yield index, self.inner.decode(opened.read(size))
 
     def stored(self, file: Path) -> Iterator[Chunk]:
         """Indices of the chunks that are in a file."""
         with file.open("rb") as opened:
-            where = self._index(opened, file)
+            try:
+                where = self._index(opened, os.fstat(opened.fileno()).st_size)
+            except ValueError as error:
+                raise ValueError(f"the index of {file}: {error}") from error
         yield from map(tuple, np.argwhere((where != _NONE).any(axis=-1)).tolist())
 
-    def _index(self, opened: Any, file: Path) -> NDArray[Any]:
-        length = file.stat().st_size
+    def _index(self, opened: BinaryIO, length: int) -> NDArray[Any]:
         if length < self.size:
-            raise ValueError(f"{file} is truncated")
+            raise ValueError("it is truncated")
         opened.seek(length - self.size if self.at_end else 0)
         return self.index.decode(opened.read(self.size))
 
@@ -207,7 +214,7 @@ def _sharded(
         raise ValueError(f"{title}: chunk_shape is {chunk}, which does not divide {shape}")
     grid = tuple(n // size for n, size in zip(shape, chunk, strict=True))
     codecs = settings.get("index_codecs")
-    index = chain(codecs, (*grid, 2), _ENTRY, fill=_NONE, title=f"{title}: index_codecs")
+    index = chain(codecs, (*grid, 2), _ENTRY, fill=np.uint64(_NONE), title=f"{title}: index_codecs")
     names = [name for name, _ in _named(codecs, title)]
     if set(names) - {"bytes", "crc32c", "transpose"}:
         raise ValueError(f"{title}: index_codecs are {names}; bytes and crc32c have a known size")

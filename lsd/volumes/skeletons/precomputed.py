@@ -7,7 +7,6 @@ pairs of indices), and further attributes, which are not read.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from lsd.arrays.skeletons import Skeletons
 from lsd.system.atomic import replacing, write_text
+from lsd.volumes.formats.compressed import from_gzip
 from lsd.volumes.shards import Shards
 from lsd.volumes.skeletons.format import SkeletonFile, Traced
 
@@ -111,7 +111,11 @@ def _by_id(folder: Path) -> dict[int, Path]:
 
 def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
     """Vertices x y z and edges, pairs of their indices; name: for messages."""
-    data = gzip.decompress(data) if data[:3] == _GZIP else data
+    if data[:3] == _GZIP:
+        try:
+            data = from_gzip(data)
+        except ValueError as error:
+            raise ValueError(f"{name} is damaged: {error}") from error
     vertices, edges = np.frombuffer(data[:8], "<u4").tolist() if len(data) >= 8 else (1, 0)
     middle, end = 8 + 12 * vertices, 8 + 12 * vertices + 8 * edges
     if len(data) < end:
