@@ -201,6 +201,14 @@ def test_scales_of_precomputed_are_levels(folder, tmp_path) -> None:
         open_array(tmp_path / "a", "medium")
 
 
+def test_precomputed_begins_at_a_whole_voxel_of_any_size(folder, tmp_path) -> None:
+    """Also where the product of size and place is no float."""
+    shutil.copytree(folder / "raw_uint8", tmp_path / "a")
+    change(tmp_path / "a", scale={"resolution": [33.333, 5.24, 0.1], "voxel_offset": [44, 17, 3]})
+    array = open_array(tmp_path / "a")
+    assert (tuple(array.offset), array.remainder) == ((3, 17, 44), (0, 0, 0))
+
+
 def test_content_of_precomputed_is_its_files(folder, tmp_path) -> None:
     for name in ("raw_uint16", "shards"):
         shutil.copytree(folder / name, tmp_path / name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -26,7 +27,7 @@ from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, Unr
 from lsd.volumes.metadata import SPACE, Statement
 from lsd.volumes.metadata_values import json_object, mappings, shown
 from lsd.volumes.shards import Shards
-from lsd.volumes.units import LARGEST
+from lsd.volumes.units import LARGEST, lengths
 
 _INFO = "info"
 _OF_VOLUME = ("data_type", "num_channels")
@@ -295,6 +296,7 @@ def _attributes(
     if not isinstance(resolution, list):
         return attributes
     attributes["resolution"] = resolution[::-1]
-    if len(resolution) == 3 and all(isinstance(n, int | float) for n in resolution):
-        attributes["offset"] = [n * at for n, at in zip(resolution[::-1], begin, strict=True)]
+    # of a resolution that is wrong it is told what
+    with suppress(ValueError):
+        attributes["offset"] = lengths(begin, resolution[::-1])
     return attributes
