@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lsd.volumes.array import open_array
+from lsd.volumes.stored_chunks import stored
 
 
 def save(path):
@@ -101,6 +102,55 @@ def test_virtual_datasets_without_their_files(tmp_path) -> None:
         match=r"whole\.h5:raw cannot be opened: its values lie in part\.h5, which is not",
     ):
         open_array(tmp_path / "whole.h5", "raw")
+
+
+def virtual(path, source, *, name="raw"):
+    layout = h5py.VirtualLayout(shape=(32, 32, 32), dtype="u1")
+    layout[...] = h5py.VirtualSource(source, name, shape=(32, 32, 32))
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("raw", layout).attrs["resolution"] = (40, 4, 4)
+
+
+def test_a_virtual_dataset_of_another_folder(tmp_path) -> None:
+    """A link leads to it, and it takes its values from beside itself; what of it is on disk nobody
+    knows, and all of it is read."""
+    (tmp_path / "there").mkdir()
+    save(tmp_path / "there/part.h5")
+    virtual(tmp_path / "there/whole.h5", "part.h5")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = h5py.ExternalLink("there/whole.h5", "raw")
+    array = open_array(tmp_path / "a.h5", "raw")
+    assert array.read(array.roi).all()
+    assert stored(array) is None
+
+
+@pytest.mark.parametrize(("lost", "name"), [("part.h5", "raw"), ("", "another")])
+def test_virtual_datasets_whose_values_are_further_away(tmp_path, lost, name) -> None:
+    """HDF5 would read zeros."""
+    save(tmp_path / "part.h5")
+    virtual(tmp_path / "whole.h5", "part.h5", name=name)
+    virtual(tmp_path / "outer.h5", "whole.h5")
+    if lost:
+        (tmp_path / lost).unlink()
+    array = open_array(tmp_path / "outer.h5", "raw")
+    with pytest.raises(ValueError, match=r"outer\.h5:raw cannot be read: its values lie in .*part"):
+        array.read(array.roi)
+
+
+def test_values_beside_a_file_and_a_program_elsewhere(tmp_path, monkeypatch) -> None:
+    """HDF5 looks for them where the program runs, be they others."""
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("a.h5", "w") as file:
+        values = file.create_dataset("raw", (4, 4, 4), "u1", external=[("values.bin", 0, 64)])
+        values[...] = 7
+    array = open_array("a.h5", "raw", voxel_size=(1, 1, 1))
+    assert (array.read(array.roi) == 7).all()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for other in (b"", bytes(64)):
+        (tmp_path / "elsewhere/values.bin").write_bytes(other)
+        with pytest.raises(ValueError, match=r"lie in values\.bin, which HDF5 looks for"):
+            open_array(tmp_path / "a.h5", "raw", voxel_size=(1, 1, 1))
 
 
 @pytest.mark.parametrize("target", ["gone.h5", "text.h5"])

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from lsd.spec.formats import Hdf5
 from lsd.volumes.attributes import KEYS, completed, from_attributes
-from lsd.volumes.formats.format import Chunk, FileArray, FileFormat, Slices, each_once, stamps
+from lsd.volumes.formats.format import (
+    Chunk,
+    FileArray,
+    FileFormat,
+    Slices,
+    Unreadable,
+    each_once,
+    stamps,
+)
 from lsd.volumes.metadata import Statement
 from lsd.volumes.metadata_values import unreadable
 
@@ -66,6 +74,7 @@ class Hdf5Array(FileArray):
         # which files it takes voxels from is asked where that is wanted: it opens all of them
         super().__init__(opened, files=(), chunks=opened.chunks, attrs=opened.attrs)
         self.path, self.name = path, name
+        self._is_whole = not opened.is_virtual
 
     @property
     def fill(self) -> Any:
@@ -87,9 +96,22 @@ class Hdf5Array(FileArray):
         """Size and time of all files that it takes voxels from."""
         yield stamps(each_once({str(self.path), *files(self.values)}))
 
+    def check(self, slices: Slices, title: str) -> None:
+        """What HDF5 reads without a word: virtual datasets of which a file, or a dataset of it, is
+        not there, or one that this takes its values from."""
+        if not self._is_whole:
+            try:
+                files(self.values)
+            except ValueError as error:
+                raise Unreadable(f"{title} cannot be read: {error}") from error
+            self._is_whole = True
+
     def stored_chunks(self) -> Iterator[Chunk] | None:
-        """As HDF5 lists them; a dataset without chunks is written whole or not at all."""
+        """As HDF5 lists them; a dataset without chunks is written whole or not at all, and of a
+        virtual one nothing is said."""
         opened = self.values
+        if opened.is_virtual:
+            return None
         if opened.chunks is None:
             return None if opened.id.get_storage_size() else iter(())
         if not hasattr(opened.id, "chunk_iter"):
@@ -118,21 +140,34 @@ def open_dataset(path: Path, name: str) -> h5py.Dataset:
     dataset = open_hdf5(path)[name]
     for code, known_as in _filters(dataset):
         _need_filter(code, known_as)
-    for file in _other_files(dataset):
-        if not (path.parent / file).exists():
+    # a link may have led to another folder
+    beside = Path(dataset.file.filename).parent
+    virtual, external = _other_files(dataset)
+    for file in (*virtual, *external):
+        if not (beside / file).exists():
             raise ValueError(f"its values lie in {file}, which is not beside it")
+    for file in external:
+        if not Path(file).exists() or not Path(file).samefile(beside / file):
+            raise ValueError(
+                f"its values lie in {file}, which HDF5 looks for in the folder that a program runs "
+                f"in: run it in {beside.resolve()}, or name that file by its whole path"
+            )
     return dataset
 
 
 def files(dataset: h5py.Dataset) -> list[str]:
     """The files that the values of a dataset lie in.  Links, virtual and external datasets lead to
-    other files, and these to further ones."""
+    other files, and these to further ones.  ValueError where one of them has no such dataset."""
     file_names, to_visit = set[str](), [(dataset.file.filename, dataset.name)]
     known = set(to_visit)
     while to_visit:
         path, name = to_visit.pop()
         file_names.add(path)
+        if not Path(path).exists():
+            raise ValueError(f"its values lie in {path}, which is not there")
         with open_hdf5(Path(path)) as file:
+            if not _is_dataset(file, name, Path(path)):
+                raise ValueError(f"its values lie in {path}:{name}, which is not there")
             item = file[name]
             # a link is followed by opening what it leads to
             file_names.add(item.file.filename)
@@ -204,15 +239,12 @@ def _need_filter(code: int, known_as: str) -> None:
         )
 
 
-def _other_files(dataset: h5py.Dataset) -> list[str]:
-    """Where values of virtual and external datasets lie; HDF5 reads fill values for those that are
-    not there."""
-    virtual = (
-        [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
-    )
-    return [
-        file for file in (*virtual, *(file for file, *_ in dataset.external or ())) if file != "."
-    ]
+def _other_files(dataset: h5py.Dataset) -> tuple[list[str], list[str]]:
+    """Where values of virtual and of external datasets lie; HDF5 reads fill values for those of the
+    former that are not there."""
+    sources = dataset.virtual_sources() if dataset.is_virtual else []
+    virtual = [source.file_name for source in sources if source.file_name != "."]
+    return virtual, [file for file, *_ in dataset.external or ()]
 
 
 def _why_closed(path: Path, error: OSError) -> str:
