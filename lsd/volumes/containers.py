@@ -29,15 +29,22 @@ def format_of(path: Path) -> FileFormat[Any]:
     try:
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", str(path))
-        # a format that was defined later may read what is special among the files of another
-        for form in [*formats()][::-1]:
-            if form.claims(path):
-                return form
+        if form := _claiming(path):
+            return form
         if not path.exists():
             raise ValueError(f"there is no {path}{_neighbours(path)}")
-        raise refusal(path, read=[form.reads for form in formats()])
+        raise refusal(
+            path,
+            read=[form.reads for form in formats()],
+            claimed=lambda inside: getattr(_claiming(inside), "reads", None),
+        )
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _claiming(path: Path) -> FileFormat[Any] | None:
+    """A format that was defined later may read what is special among the files of another."""
+    return next((form for form in [*formats()][::-1] if form.claims(path)), None)
 
 
 def formats() -> Iterator[FileFormat[Any]]:

@@ -263,6 +263,17 @@ def test_what_of_n5_is_not_read(folder, tmp_path, fields, says) -> None:
         open_array(tmp_path / "a.n5", voxel_size=SIZE)
 
 
+@pytest.mark.parametrize("name", ["raw", "volumes/raw"])
+def test_a_folder_around_an_array_of_n5_that_says_nothing(folder, tmp_path, name) -> None:
+    """As tensorstore leaves it, which writes arrays and no groups."""
+    shutil.copytree(folder / "raw", tmp_path / "a.n5" / name)
+    with pytest.raises(ValueError, match=rf"a\.n5 does not say.*in it lies \S*a\.n5/{name} \(N5 f"):
+        open_array(tmp_path / "a.n5", name, voxel_size=SIZE)
+    volume = Volume(path=f"a.n5/{name}", raw="", labels=None, voxel_size=SIZE, raw_range=(0, 9))
+    raw = open_volume(volume, name="a", data_root=tmp_path).raw
+    np.testing.assert_array_equal(raw.read(raw.roi), values_of(SPECS["raw"]).T)
+
+
 @pytest.mark.parametrize("name", ["raw", "gzip", "xz", "blosc", "zstd"])
 def test_damaged_block_of_n5_is_named(folder, tmp_path, name) -> None:
     for cut in (3, -9):

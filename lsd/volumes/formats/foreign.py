@@ -3,7 +3,8 @@ what it is not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 FOLDERS = {
@@ -33,15 +34,27 @@ MAGIC = {
 }
 
 
-def refusal(path: Path, *, read: Sequence[str]) -> ValueError:
-    """The error for a container that is there but none of those that are read; read: what one of
-    each is called."""
+def refusal(
+    path: Path, *, read: Sequence[str], claimed: Callable[[Path], str | None]
+) -> ValueError:
+    """The error for a container that is there but none of those that are read.
+
+    read:    what one of each is called
+    claimed: which of these a folder is
+    """
     known = f"{', '.join(read[:-1])} or {read[-1]}"
     kind = (_folder if path.is_dir() else _file)(path)
     if kind == "empty":
         return ValueError(
             f"{path} is empty: it is still being written or copied, or it was lost; copy or write "
             f"it again"
+        )
+    if kind is None and path.is_dir() and (inside := _inside(path, claimed)):
+        folder, found = inside
+        return ValueError(
+            f"{path} does not say what it is, as folders of arrays do; in it lies {folder} "
+            f"({found}): name that in its place; a folder that is an array itself has an empty "
+            f"name, as in path='{folder}', raw=''"
         )
     if kind is None:
         return ValueError(
@@ -71,6 +84,16 @@ def _folder(path: Path) -> str | None:
     if images:
         return f"a folder of images ({', '.join(sorted(images))})"
     return None if any(path.iterdir()) else "empty"
+
+
+def _inside(path: Path, claimed: Callable[[Path], str | None]) -> tuple[Path, str] | None:
+    """A folder in it, or one further down, that is read, and what it is called."""
+    below = _below(path)
+    with suppress(OSError):
+        for folder in (*below, *(inner for outer in below for inner in _below(outer))):
+            if found := claimed(folder):
+                return folder, found
+    return None
 
 
 def _below(path: Path) -> list[Path]:
