@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from small_volume import save
 
 from lsd.spec import Dataset, Volume
 from lsd.volumes.trained_on import trained_on
@@ -11,8 +13,8 @@ ROOT = Path("data")
 WHOLE = Volume(path="cube.h5", raw="em", labels="seg")
 
 
-def named(*, train: Volume = WHOLE, test: Volume) -> list[str]:
-    return [name for name, _ in trained_on(Dataset(train=train, test=test), data_root=ROOT)]
+def named(*, train: Volume = WHOLE, test: Volume, root: Path = ROOT) -> list[str]:
+    return [name for name, _ in trained_on(Dataset(train=train, test=test), data_root=root)]
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,17 @@ def test_one_file_by_two_paths_is_one(tmp_path) -> None:
     for path in ("./cube.h5", str(tmp_path / "cube.h5"), "link.h5"):
         dataset = Dataset(train=WHOLE, test=WHOLE.derive(path=path, name="mine"))
         assert [name for name, _ in trained_on(dataset, data_root=tmp_path)] == ["mine"]
+
+
+@pytest.mark.parametrize(("begin", "scale", "meet"), [(4, None, False), (3, None, True),
+                                                      (4, (2, 1, 1), False)])  # fmt: skip
+def test_labels_of_two_parts_of_raw_are_two_regions(tmp_path, begin, scale, meet) -> None:
+    part = np.ones((4, 10, 12), np.uint64)
+    begins = {"raw": (2, 0, 0), "ours": (2, 0, 0), "theirs": (2 + begin, 0, 0)}
+    raw = np.ones((8, 10, 12), np.uint8)
+    save(tmp_path, raw=raw, ours=part, theirs=part[: 8 - begin], offset=begins)
+    train = Volume(path="v.zarr", raw="raw", labels="ours", fit="intersect", scale=scale)
+    test = train.derive(labels="theirs", scale=None)
+    assert named(train=train, test=test, root=tmp_path) == (["v_test"] if meet else [])
+    # of files that are not here regions tell
+    assert named(train=train, test=test, root=tmp_path / "elsewhere") == ["v_test"]
