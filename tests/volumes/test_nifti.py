@@ -1,6 +1,7 @@
 """NIfTI files and folders of them, written by hand as the format's header files say."""
 
 import gzip
+import json
 import os
 import struct
 
@@ -10,6 +11,7 @@ from format_writers import nifti
 
 from lsd.spec import Volume
 from lsd.volumes.array import open_array
+from lsd.volumes.containers import format_of
 from lsd.volumes.volume import open_volume
 
 RNG = np.random.default_rng(0)
@@ -118,6 +120,27 @@ def test_a_folder_of_them_is_a_volume(tmp_path) -> None:
         open_volume(volume, name="a", data_root=tmp_path)
     by_name = volume.derive(labels="other_mask")
     assert open_volume(by_name, name="a", data_root=tmp_path).labels.dtype == np.uint8
+
+
+def test_two_files_of_one_name_are_told(tmp_path) -> None:
+    """As gunzip -k leaves them; one of them may have been edited since."""
+    nifti(tmp_path / "raw.nii.gz", DATA)
+    nifti(tmp_path / "raw.nii", DATA)
+    with pytest.raises(ValueError, match=r"holds raw\.nii and raw\.nii\.gz"):
+        open_array(tmp_path, "raw", voxel_size=(40, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("zarr.json", {"node_type": "group"}), ("attributes.json", {"n5": "2.0.0"}),
+     ("info", {"scales": [{"key": "4_4_40"}]}), (".zgroup", {"zarr_format": 2})],
+)  # fmt: skip
+def test_a_file_of_them_beside_arrays_of_others(tmp_path, file, content) -> None:
+    """The folder stays what it is."""
+    nifti(tmp_path / "label.nii.gz", DATA)
+    assert format_of(tmp_path).reads == "folder of NIfTI files"
+    (tmp_path / file).write_text(json.dumps(content))
+    assert format_of(tmp_path).reads != "folder of NIfTI files"
 
 
 def test_labels_in_a_file_of_their_own(tmp_path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from lsd.spec.formats import NiftiFolder
 from lsd.volumes.formats.format import FileArray, FileFormat
+from lsd.volumes.formats.groups import is_group, is_zarr2
 from lsd.volumes.formats.nifti import SUFFIXES, NiftiArray
+from lsd.volumes.formats.precomputed import is_precomputed
 
 
 class NiftiFolderFormat(FileFormat[NiftiFolder]):
@@ -16,8 +18,8 @@ class NiftiFolderFormat(FileFormat[NiftiFolder]):
     reads = "folder of NIfTI files"
 
     def claims(self, path: Path) -> bool:
-        """Whether it holds a NIfTI file, and nothing that makes it a zarr folder."""
-        if not path.is_dir() or any((path / name).exists() for name in (".zgroup", ".zarray")):
+        """Whether it holds a NIfTI file, and nothing that makes it a folder of another format."""
+        if not path.is_dir() or is_zarr2(path) or is_group(path) or is_precomputed(path):
             return False
         return any(entry.name.endswith(SUFFIXES) for entry in path.iterdir())
 
@@ -39,9 +41,16 @@ class NiftiFolderFormat(FileFormat[NiftiFolder]):
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """The NIfTI files of a folder by their names without the ending."""
-    return {
-        entry.name.removesuffix(".gz").removesuffix(".nii"): entry
-        for entry in path.iterdir()
-        if entry.name.endswith(SUFFIXES)
-    }
+    """The NIfTI files of a folder by their names without the ending.  ValueError for two of one
+    name, of which one may be of before."""
+    files: dict[str, Path] = {}
+    for entry in sorted(path.iterdir()):
+        if entry.name.endswith(SUFFIXES):
+            name = entry.name.removesuffix(".gz").removesuffix(".nii")
+            if name in files:
+                raise ValueError(
+                    f"{path} holds {files[name].name} and {entry.name}, and which is meant nobody "
+                    f"says: move one of them elsewhere"
+                )
+            files[name] = entry
+    return files

@@ -47,8 +47,7 @@ class PrecomputedFormat(FileFormat[PrecomputedVolume]):
 
     def claims(self, path: Path) -> bool:
         """Whether there is an `info`, and it lists scales."""
-        file = path / _INFO
-        return file.is_file() and b'"scales"' in file.read_bytes()[:100_000]
+        return is_precomputed(path)
 
     def names(self, path: Path) -> list[str]:
         """Its scales are one image."""
@@ -239,6 +238,12 @@ class PrecomputedArray(FolderArray):
         as far as an axis has so many chunks (compressed Morton code)."""
         bits = enumerate(_bits_of(self._grid()))
         return sum((index[axis] >> bit & 1) << at for at, (axis, bit) in bits)
+
+
+def is_precomputed(folder: Path) -> bool:
+    """Whether there is an `info`, and it lists scales."""
+    file = folder / _INFO
+    return file.is_file() and b'"scales"' in file.read_bytes()[:100_000]
 
 
 def _bits_of(grid: tuple[int, ...]) -> list[tuple[int, int]]:
