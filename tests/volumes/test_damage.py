@@ -13,9 +13,10 @@ import zarr
 from funlib.geometry import Roi
 from numcodecs import Blosc, Zstd
 
+from lsd.arrays.skeletons import Skeletons
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
-from lsd.volumes.skeletons import read_skeletons
+from lsd.volumes.skeletons import read_skeletons, write_skeletons
 
 ROI = Roi((0, 0, 0), (16, 16, 16))
 # what real arrays are like: labels compress well, raw hardly
@@ -160,3 +161,14 @@ def test_a_packed_skeleton_that_is_cut_is_named(tmp_path, cut) -> None:
     (tmp_path / "71.gz").write_bytes(gzip.compress(content)[:cut])
     with pytest.raises(ValueError, match="skeleton 71 is damaged"):
         read_skeletons(tmp_path)
+
+
+def test_two_files_of_one_skeleton_are_told(tmp_path) -> None:
+    """One of them may be of before; whoever writes the folder anew leaves none of them."""
+    skeletons = Skeletons([1, 2], [71, 71], [[0, 0, 0], [4, 5, 6]], [[1, 2]])
+    write_skeletons(skeletons, tmp_path / "a")
+    (tmp_path / "a/71.gz").write_bytes(gzip.compress((tmp_path / "a/71").read_bytes()))
+    with pytest.raises(ValueError, match="two files of skeleton 71"):
+        read_skeletons(tmp_path / "a")
+    write_skeletons(skeletons, tmp_path / "a")
+    np.testing.assert_array_equal(read_skeletons(tmp_path / "a").positions, skeletons.positions)

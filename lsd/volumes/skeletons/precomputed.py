@@ -68,7 +68,7 @@ class PrecomputedFolder(SkeletonFile):
         """A folder, vertices in nm, rounded to float32; skeletons that it held before go."""
         path.mkdir(parents=True, exist_ok=True)
         if _folder(path) == path:
-            for file in _by_id(path).values():
+            for _, file in _by_id(path):
                 file.unlink()
         for skeleton, own in skeletons.each():
             counts = np.array([len(own), len(own.edges)], "<u4")
@@ -99,14 +99,22 @@ def _folder(path: Path) -> Path | None:
 
 
 def _files(folder: Path) -> Iterator[tuple[int, bytes]]:
-    """Ids and what their files hold, ascending."""
-    return ((skeleton, path.read_bytes()) for skeleton, path in sorted(_by_id(folder).items()))
+    """Ids and what their files hold, ascending.  ValueError for two of one skeleton, of which one
+    may be of before."""
+    known = None
+    for skeleton, path in _by_id(folder):
+        if skeleton == known:
+            raise ValueError(
+                f"it holds two files of skeleton {skeleton}: move one of them elsewhere"
+            )
+        known = skeleton
+        yield skeleton, path.read_bytes()
 
 
-def _by_id(folder: Path) -> dict[int, Path]:
-    """The file of each skeleton."""
-    named = {path.name.removesuffix(".gz"): path for path in folder.iterdir() if path.is_file()}
-    return {int(name): path for name, path in named.items() if name.isdecimal()}
+def _by_id(folder: Path) -> list[tuple[int, Path]]:
+    """The file of each skeleton, ascending."""
+    named = [(path.name.removesuffix(".gz"), path) for path in folder.iterdir() if path.is_file()]
+    return sorted((int(name), path) for name, path in named if name.isdecimal())
 
 
 def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
