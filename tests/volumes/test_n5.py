@@ -209,7 +209,7 @@ def test_axes_of_n5_are_in_its_order(tmp_path) -> None:
     write(tmp_path, {"a": (spec, VALUES, everything(VALUES))})
     files = {"0/0/0": block(VALUES[..., :4]), "1/0/0": block(VALUES[..., 4:])}
     names = {"_ARRAY_DIMENSIONS": ["z", "y", "x"], "resolution": SIZE}
-    plane = {"axis_names": ["y", "x"], "resolution": SIZE[1:], "blockSize": [6, 4]}
+    plane = {"axis_names": ["Y", "X"], "resolution": SIZE[1:], "blockSize": [6, 4]}
     (tmp_path / "plane").mkdir()
     for array, expected in (
         (open_array(tmp_path / "a"), VALUES),

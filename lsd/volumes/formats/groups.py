@@ -49,7 +49,8 @@ def turned_round(attributes: Json) -> Json:
     `_ARRAY_DIMENSIONS`.
     """
     names, axes = attributes.get("axis_names"), attributes.get("axes")
-    space = [name for name in names if name in SPACE] if isinstance(names, list) else []
+    said = [str(name).strip().lower() for name in names] if isinstance(names, list) else []
+    space = [name for name in said if name in SPACE]
     in_order = len(space) > 1 and space == [name for name in SPACE if name in space]
     if in_order or "_ARRAY_DIMENSIONS" in attributes:
         return attributes
