@@ -94,16 +94,13 @@ class Hdf5Array(FileArray):
 
     def identity(self, slices: Slices) -> Iterator[bytes]:
         """Size and time of all files that it takes voxels from."""
-        yield stamps(each_once({str(self.path), *files(self.values)}))
+        yield stamps(each_once({str(self.path), *self._files(f"{self.path}:{self.name}")}))
 
     def check(self, slices: Slices, title: str) -> None:
         """What HDF5 reads without a word: virtual datasets of which a file, or a dataset of it, is
         not there, or one that this takes its values from."""
         if not self._is_whole:
-            try:
-                files(self.values)
-            except ValueError as error:
-                raise Unreadable(f"{title} cannot be read: {error}") from error
+            self._files(title)
             self._is_whole = True
 
     def stored_chunks(self) -> Iterator[Chunk] | None:
@@ -123,6 +120,12 @@ class Hdf5Array(FileArray):
             tuple(n // size for n, size in zip(offset, opened.chunks, strict=True))
             for offset in offsets
         )
+
+    def _files(self, title: str) -> list[str]:
+        try:
+            return files(self.values)
+        except ValueError as error:
+            raise Unreadable(f"{title} cannot be read: {error}") from error
 
 
 def open_hdf5(path: Path) -> h5py.File:
