@@ -21,7 +21,8 @@ def labelled(logits: Tensor, labels: Any, mask: Any = None) -> tuple[Tensor, Ten
     labels: whole numbers of any type, array or tensor, (b, *spatial) or (b, 1, *spatial)
     mask:   of the shape of labels, not 0 where the label is known; None: everywhere
 
-    Raises ValueError where shapes do not agree, and for labels that are no ids.
+    Raises ValueError where shapes do not agree, for a batch without a voxel, and for labels that are
+    no ids.
     """
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         what = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
@@ -30,6 +31,11 @@ def labelled(logits: Tensor, labels: Any, mask: Any = None) -> tuple[Tensor, Ten
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; allowed: (b, c, z, y, x), in 2D (b, c, y, "
             f"x); give a single sample a batch axis with logits[None]"
+        )
+    if not logits.numel():
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}, so there is nothing to learn from; leave "
+            f"such a batch out"
         )
     named = ids(_array(labels), "labels")
     shape = _spatial(logits, named.shape)
@@ -49,7 +55,11 @@ def as_ids(labels: Tensor) -> NDArray[np.uint64]:
 
 
 def _array(values: Any) -> NDArray[Any]:
-    return np.asarray(values.detach().cpu().numpy() if isinstance(values, Tensor) else values)
+    if not isinstance(values, Tensor):
+        return np.asarray(values)
+    # numpy has no bfloat16
+    plain = values.float() if values.dtype == torch.bfloat16 else values
+    return np.asarray(plain.detach().cpu().numpy())
 
 
 def _spatial(logits: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:

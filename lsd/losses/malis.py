@@ -62,6 +62,9 @@ def pair_counts(
     threads = whole_number(threads, "threads", low=1)
     warn_beyond(ground.shape, offsets)
     known = set_voxels(mask, ground.shape)
+    if not affs.size:
+        # kernels take it that there is a voxel, and do not look beyond what they are given
+        return np.zeros(affs.shape, np.int64), np.zeros(affs.shape, np.int64)
     names, count = _numbered(ground if known is None else np.where(known, ground, 0))
     if known is None:
         known = np.ones(ground.shape, np.bool_)

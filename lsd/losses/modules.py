@@ -2,7 +2,8 @@
 of the same name does for a head of a config.
 
 All of them are called as loss(logits, labels, mask=None) with labels and masks of numpy or torch
-(`lsd.losses.labelled`), and give a scalar in fp32 with its graph, also inside autocast.
+(`lsd.losses.labelled`), and give a scalar in fp32 with its graph, also inside autocast.  Where
+torch.compile meets one, it is computed as it is.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _DISCRIMINATIVE, _EMBEDDINGS, _SUPERVOXEL = (
 class StructuredLoss(nn.Module):
     """Base of losses that are called with logits, labels and a mask."""
 
+    # what is counted on arrays is no graph: torch.compile translates numpy into what it cannot build
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     @explaining_calls
     def forward(self, logits: Tensor, labels: Any, mask: Any = None) -> Tensor:
         """The loss of a batch; see the class."""

@@ -111,7 +111,7 @@ def descriptors(
         out = descriptors_on_device(volume, segmented, at, mode=mode, device=device).numpy(
             force=True
         )
-    return out.reshape(-1, *labels.shape)
+    return out.reshape(len(out), *labels.shape)
 
 
 def coarseness(shape: Sequence[int], at: Scale, *, title: str = "volume") -> Iterator[str]:

@@ -38,6 +38,11 @@ def test_masks(dtype) -> None:
         assert (labelled(LOGITS, labels, given)[1].numpy()[:, 0] == (LABELS > 50)).all()
 
 
+def test_a_mask_in_bfloat16_as_autocast_gives_it() -> None:
+    mask = torch.from_numpy(LABELS > 50)
+    assert (labelled(LOGITS, LABELS, mask.bfloat16())[1][:, 0] == mask).all()
+
+
 @pytest.mark.parametrize(
     ("logits", "labels", "mask", "says"),
     [
@@ -54,6 +59,9 @@ def test_masks(dtype) -> None:
         ),
         (LOGITS, LABELS - 50, None, "labels: ids are 0"),
         (LOGITS, LABELS, LABELS[:1] > 0, r"mask has shape \(1, 4, 5\), labels \(2, 4, 5\)"),
+        (LOGITS[:0], LABELS[:0], None, r"logits have shape \(0, 3, 4, 5\), so there is nothing"),
+        (LOGITS[..., :0], LABELS[..., :0], None, r"shape \(2, 3, 4, 0\), so there is nothing"),
+        (LOGITS, torch.ones(2, 4, 5, dtype=torch.bfloat16), None, "labels: ids must be whole"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(logits, labels, mask, says) -> None:

@@ -1,6 +1,7 @@
 """Counts of pairs against plain Python, and what they are by definition."""
 
 import itertools
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -190,6 +191,16 @@ def test_an_offset_longer_than_the_volume_is_told():
         positive, negative = pair_counts(np.ones((1, 2, 3)), np.ones((2, 3), int), [(0, -3)])
     assert not positive.any()
     assert not negative.any()
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 2, 2), (2, 0, 2), (2, 2, 0)])
+def test_without_a_voxel_there_is_no_pair(shape):
+    """Several times: what lies beyond an empty array is another thing each time."""
+    offset = (*(0,) * (len(shape) - 1), -1)
+    for _ in range(20):
+        with pytest.warns(UserWarning, match="longer") if shape[-1] == 0 else nullcontext():
+            counts = pair_counts(np.zeros((1, *shape)), np.zeros(shape, int), [offset])
+        assert [count.shape for count in counts] == [(1, *shape)] * 2
 
 
 def test_a_single_voxel_has_no_pair():

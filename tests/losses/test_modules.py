@@ -98,6 +98,31 @@ def test_a_module_is_the_kind_of_a_config(name, dims) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_compiled_it_is_computed_as_it_is(name) -> None:
+    """Of what numpy computes, torch.compile made code that could not be built."""
+    head, module = CASES[name]
+    loss, (labels, known) = module(NEAREST), case(3)
+    channels = target_kind(head.target).logit_channels(3) if name == "embeddings" else 3
+    net = torch.nn.Conv3d(1, 1 if name == "supervoxel" else channels, 1)
+    seen: list[str] = []
+
+    def built(graph, _):
+        seen.extend(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    def learned(image):
+        return loss(net(image), labels, known)
+
+    torch.manual_seed(0)
+    image = torch.randn(2, 1, *labels.shape[1:])
+    compiled = torch.compile(learned, backend=built)(image)
+    torch.testing.assert_close(compiled, learned(image))
+    [slope] = torch.autograd.grad(compiled, net.bias)
+    assert slope.isfinite().all()
+    assert not [name for name in seen if "numpy" in name or "sum" in name]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_it_is_a_module(name) -> None:
     loss = CASES[name][1](NEAREST)
     assert isinstance(loss, torch.nn.Module)

@@ -149,6 +149,14 @@ def test_perfect_and_permuted():
     np.testing.assert_array_equal([mask[::-1].T for mask in turned], found)
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 2, 2), (2, 0, 2), (2, 2, 0)])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_without_a_voxel_there_is_no_mistake(shape, criterion):
+    rule = {"connectivity": 4 if len(shape) == 2 else 6, "criterion": criterion}
+    found = critical(np.zeros(shape, int), np.zeros(shape, bool), **rule)
+    assert [mask.shape for mask in found] == [shape] * 2
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -229,6 +229,12 @@ def test_background_is_zero(device):
     ).any()
 
 
+def test_labels_without_a_voxel():
+    for shape in ((0, 4), (4, 0), (2, 0, 3)):
+        found = descriptors(np.zeros(shape, np.uint8), voxel_size=8, sigma=16)
+        assert found.shape == ({2: 6, 3: 10}[len(shape)], *shape)
+
+
 def test_labels_are_not_touched():
     labels = cells((12, 11, 13), 5)
     labels.setflags(write=False)

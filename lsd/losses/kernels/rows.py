@@ -6,6 +6,7 @@ the number of runs, of which there are never more than voxels and mostly far few
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numba
@@ -42,8 +43,10 @@ def runs_of(objects: NDArray[Any], mistaken: NDArray[np.bool_], connectivity: in
     """
     most = DIFFERING[objects.ndim][connectivity]
     height, width = objects.shape[-2:]
-    flat = np.ascontiguousarray(objects).reshape(-1, width)
-    wrong = np.ascontiguousarray(mistaken).reshape(-1, width)
+    # not -1: of an array without voxels, the number of rows does not follow
+    rows = math.prod(objects.shape[:-1])
+    flat = np.ascontiguousarray(objects).reshape(rows, width)
+    wrong = np.ascontiguousarray(mistaken).reshape(rows, width)
     first = np.zeros(len(flat) + 1, np.int64)
     # room for as many runs as voxels; what is not touched takes no memory
     columns = [np.empty(flat.size, dtype) for dtype in (np.int32, np.int32, np.bool_, flat.dtype)]
@@ -68,7 +71,8 @@ def voxels_of_runs(
 ) -> NDArray[np.bool_]:
     """The voxels of chosen runs, as a mask of the shape."""
     mask = np.zeros(shape, np.bool_)
-    _paint(runs.first, runs.begins, runs.ends, chosen, mask.reshape(-1, shape[-1]))
+    rows = mask.reshape(math.prod(shape[:-1]), shape[-1])
+    _paint(runs.first, runs.begins, runs.ends, chosen, rows)
     return mask
 
 
