@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from lsd import spec
-from lsd.arrays.arguments import explaining_calls
+from lsd.arrays.arguments import derived, explaining_calls
 from lsd.losses.balance import or_one
 from lsd.losses.loss import HeadLoss, LossSample, Totals
 from lsd.losses.misfits import not_one_each, not_probabilities
@@ -28,6 +28,8 @@ from lsd.targets.activation import Invertible
 from lsd.targets.target import TargetKind
 
 _DEFAULT = spec.Dice()
+# what rounding may take a probability beyond its ends
+_HAIR = 1e-3
 
 
 @explaining_calls
@@ -39,16 +41,61 @@ def soft_dice(
     smooth: float = _DEFAULT.smooth,
 ) -> Tensor:
     """Soft dice of probabilities, a scalar with its graph: 0 where they equal the target, 1 where
-    they have nothing in common; see the module.
+    they have nothing in common; see the module.  Computed in fp32 where values are of fewer bits.
 
-    values, target: (b, c, *spatial) in 0..1
+    values, target: (b, c, *spatial) in 0..1; a target may be bool or whole numbers
     weights:        of that shape or broadcast to it, 0 where the target is not known, whatever
                     stands there; None: 1
+
+    Raises ValueError where shapes do not agree, and for known values and targets that do not lie in
+    0..1, such as logits.
+
+    >>> import torch
+    >>> from lsd.losses.dice import soft_dice
+    >>> values = torch.tensor([[[[0.5, 1.0]]]])
+    >>> round(soft_dice(values, torch.tensor([[[[0, 1]]]])).item(), 4)  # 0.25 / (1.25 + 1 + 1)
+    0.0769
     """
-    weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
+    for name, tensor in {"values": values, "target": target, "weights": weights}.items():
+        if not isinstance(tensor, Tensor) and (tensor is not None or name != "weights"):
+            raise ValueError(f"{name} are a tensor of torch, got {type(tensor).__name__}")
+    smooth = derived(_DEFAULT, smooth=smooth).smooth
+    # 65505 voxels are too many for a sum in fp16
+    exact = torch.promote_types(values.dtype, torch.float32)
+    values, target = values.to(exact), target.to(exact)
+    weights = torch.ones_like(target) if weights is None else weights.to(exact)
+    _check_shapes(values, target, weights)
+    weights = weights.expand_as(target)
     unknown = ~(weights > 0)
-    sums = _sums(values.masked_fill(unknown, 0), target.masked_fill(unknown, 0), weights)
+    values, target = values.masked_fill(unknown, 0), target.masked_fill(unknown, 0)
+    _check_range(values, "values")
+    _check_range(target, "targets")
+    sums = _sums(values, target, weights)
     return _loss(sums, {name: total.detach() for name, total in sums.items()}, smooth=smooth)
+
+
+def _check_shapes(values: Tensor, target: Tensor, weights: Tensor) -> None:
+    shapes = f"values {tuple(values.shape)}, target {tuple(target.shape)}"
+    if values.ndim < 3 or values.shape != target.shape:
+        raise ValueError(
+            f"soft_dice got {shapes}; both are (b, c, *spatial): crop them to the same region, and "
+            f"give a target without channels one with target[:, None]"
+        )
+    fits = weights.ndim <= target.ndim and all(
+        n in (1, wanted)
+        for n, wanted in zip(reversed(weights.shape), reversed(target.shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(f"soft_dice got {shapes}, which weights {tuple(weights.shape)} do not fit")
+
+
+def _check_range(values: Tensor, noun: str) -> None:
+    """Of those that are known; NaN is refused as well."""
+    if not ((values >= -_HAIR) & (values <= 1 + _HAIR)).all():
+        raise ValueError(
+            f"soft_dice compares probabilities, and known {noun} lie in {values.min():.4g}.."
+            f"{values.max():.4g}; allowed: 0..1, so apply a sigmoid to logits"
+        )
 
 
 def _sums(values: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:

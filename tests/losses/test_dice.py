@@ -85,6 +85,44 @@ def test_gradient_is_the_slope() -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_summed_in_fp32(dtype) -> None:
+    """In fp16 a sum ended at 65504, and the loss was NaN."""
+    rng = np.random.default_rng(0)
+    shape = (1, 1, 512, 512)
+    values = torch.from_numpy(rng.random(shape)).to(dtype).requires_grad_()
+    truth = rng.random(shape) > 0.5
+    p, t = values.detach().double().numpy(), truth.astype(float)
+    wanted = ((p - t) ** 2).sum() / ((p**2).sum() + t.sum() + 1)
+    for target in (torch.from_numpy(truth), torch.from_numpy(truth).to(dtype)):
+        found = soft_dice(values, target)
+        assert found.dtype == torch.float32
+        assert found.item() == pytest.approx(wanted, rel=1e-5)
+        [slope] = torch.autograd.grad(found, values)
+        assert slope.dtype == dtype
+        assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"target": torch.ones(2, 4, 4)}, r"target \(2, 4, 4\); .* target\[:, None\]"),
+        ({"target": torch.ones(2, 3, 4, 4)}, r"values \(2, 1, 4, 4\), target \(2, 3, 4, 4\)"),
+        ({"values": torch.full((2, 1, 4, 4), 4.0)}, r"known values lie in 4\.\.4; .* sigmoid"),
+        ({"values": torch.full((2, 1, 4, 4), torch.nan)}, "known values lie in nan"),
+        ({"target": torch.full((2, 1, 4, 4), 255)}, r"known targets lie in 255\.\.255"),
+        ({"weights": torch.ones(2, 4, 4)}, r"weights \(2, 4, 4\) do not fit"),
+        ({"values": np.ones((2, 1, 4, 4))}, "values are a tensor of torch, got ndarray"),
+        ({"smooth": -1.0}, "smooth"),
+    ],
+)
+def test_what_soft_dice_cannot_mean_is_refused(change, says) -> None:
+    """A target without channels was broadcast: another number, without a word."""
+    given = {"values": torch.full((2, 1, 4, 4), 0.5), "target": torch.ones(2, 1, 4, 4), **change}
+    with pytest.raises(ValueError, match=says):
+        soft_dice(**given)
+
+
 def test_the_shares_of_a_batch_add_up_to_it() -> None:
     """Value and gradient, though the sums of shares differ and a channel is known in one alone."""
     logits, target, weights = map(torch.from_numpy, case(3, binary=True))
