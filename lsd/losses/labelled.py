@@ -21,8 +21,8 @@ def labelled(logits: Tensor, labels: Any, mask: Any = None) -> tuple[Tensor, Ten
     labels: whole numbers of any type, array or tensor, (b, *spatial) or (b, 1, *spatial)
     mask:   of the shape of labels, not 0 where the label is known; None: everywhere
 
-    Raises ValueError where shapes do not agree, for a batch without a voxel, and for labels that are
-    no ids.
+    Raises ValueError where shapes do not agree, for a batch without a voxel, and for labels that
+    are no ids.
     """
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         what = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__

@@ -35,7 +35,7 @@ _DISCRIMINATIVE, _EMBEDDINGS, _SUPERVOXEL = (
 class StructuredLoss(nn.Module):
     """Base of losses that are called with logits, labels and a mask."""
 
-    # what is counted on arrays is no graph: torch.compile translates numpy into what it cannot build
+    # torch.compile would make a graph of what numpy counts, and cannot build it
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     @explaining_calls
     def forward(self, logits: Tensor, labels: Any, mask: Any = None) -> Tensor:

@@ -6,10 +6,16 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from lsd.network.checkpoints import checkpoint, files
+from lsd.spec import Config, Stage
 from lsd.spec.paths import validation_file
 from lsd.system.atomic import write_text
+from lsd.system.json_files import read_object
+from lsd.training.finished import is_built_on, newest_checkpoint
 from lsd.training.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -38,13 +44,46 @@ def save_best(learner: Learner) -> None:
 def record_best(learner: Learner) -> None:
     """Writes validation.json: scores and threshold of the best, and what they depend on; a score
     that is undefined is null there."""
+    if learner.best:
+        _record(learner.config, learner.best)
+
+
+def _record(config: Config, best: Mapping[str, Any]) -> None:
     # a version that did not note what scores depend on wrote the file itself
-    if learner.best and "yardstick" in learner.best:
-        record = dict(learner.best)
+    if "yardstick" in best:
+        record = dict(best)
         if not math.isfinite(record["score"]):
             # infinity is no JSON
             record["score"] = None
-        write_text(validation_file(learner.config), json.dumps(record, indent=2) + "\n")
+        write_text(validation_file(config), json.dumps(record, indent=2) + "\n")
+
+
+def restore_best_of_finished(config: Config, stage: Stage) -> None:
+    """Makes best.pt and validation.json of a finished stage those that its last checkpoint says,
+    where the run was killed between that and them."""
+    path = newest_checkpoint(config, stage)
+    if path is None or is_built_on(config, stage):
+        return
+    content = checkpoint.load(path)
+    best = content["best"]
+    if best is not None and best["iteration"] != content["iteration"]:
+        return
+    if not _is_best(path, content["sha256"]):
+        files.make_best(path)
+    recorded = read_object(validation_file(config))
+    if best is not None and any(recorded.get(key) != best[key] for key in ("stage", "iteration")):
+        _record(config, best)
+
+
+def _is_best(path: Path, sha256: str) -> bool:
+    """Whether best.pt is this checkpoint, or a copy of it that is whole."""
+    best = files.best_file(path.parent)
+    if best is None or best.samefile(path):
+        return best is not None
+    try:
+        return checkpoint.verify(best) == sha256
+    except checkpoint.Damaged:
+        return False
 
 
 def restore_best(learner: Learner) -> None:

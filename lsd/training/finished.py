@@ -27,12 +27,13 @@ def final_checkpoint(config: Config, stage: Stage) -> Path | None:
     """
     newest = newest_checkpoint(config, stage)
     is_done = iterations_done(config, stage) >= config.train.iterations
-    if newest is None or not (is_done or _is_built_on(config, stage)):
+    if newest is None or not (is_done or is_built_on(config, stage)):
         return None
     return files.best_file(newest.parent) or newest
 
 
-def _is_built_on(config: Config, stage: Stage) -> bool:
+def is_built_on(config: Config, stage: Stage) -> bool:
+    """Whether a later stage has a checkpoint, which was trained on that of this one."""
     stages = config.variant.stages
     names = [each.name for each in stages]
     return any(newest_checkpoint(config, later) for later in stages[names.index(stage.name) + 1 :])

@@ -109,6 +109,8 @@ def _finish(
     if ranks.from_first(partial(final_checkpoint, config, stage)) is None:
         train_stage(config, stage, ranks, interrupt=interrupt, progress=progress)
     else:
+        if ranks.is_first:
+            checkpointing.restore_best_of_finished(config, stage)
         log.info("%s: %s", stage.name, messages.finished(config, stage))
 
 

@@ -1,5 +1,7 @@
 """A run that was stopped, in whatever way, goes on as if nothing had happened."""
 
+import itertools
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +19,7 @@ from lsd.spec import paths
 from lsd.system.process import descendants, kill
 from lsd.training import loop
 from lsd.training.loop import train
+from lsd.training.validation import Validation
 
 
 @pytest.mark.parametrize("extra", [{}, {"precision": "bf16", "channels_last": True}])
@@ -127,6 +130,59 @@ def test_best_is_named_again_if_the_run_was_killed_before(tmp_path, monkeypatch)
     path = train(run.derive(train=run.train.derive(iterations=3)), progress=False)
     assert path.name == "best.pt"
     assert paths.validation_file(run).exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("validate_every", [0, 1])
+def test_best_of_a_run_that_was_killed_between_its_last_files(
+    tmp_path, monkeypatch, validate_every, links
+) -> None:
+    """The last checkpoint is there, best.pt and validation.json are those before: the run counted
+    as finished, and its best was an older one for ever."""
+    run = config(
+        tmp_path, "acrlsd", iterations=2, validate_every=validate_every, checkpoint_every=1, keep=9
+    )
+    stage, *_ = run.variant.stages
+    make_best, at = files.make_best, files.file_name(2)
+    # each validation is better than the one before
+    scores = itertools.count(0, -1)
+    monkeypatch.setattr(Validation, "score", property(lambda _: float(next(scores))))
+
+    def killed(path):
+        if path.name == at:
+            raise ZeroDivisionError
+        make_best(path)
+
+    def copied(path, staged):
+        if Path(path).suffix == ".pt":
+            raise OSError
+        link(path, staged)
+
+    link = os.link
+    if not links:
+        monkeypatch.setattr(os, "link", copied)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "make_best", killed)
+        with pytest.raises(ZeroDivisionError):
+            train(run, progress=False)
+    folder = paths.checkpoints(run, stage.name)
+    assert content_of(folder / files.BEST)["iteration"] == 1
+    train(run, progress=False)
+    assert content_of(folder / files.BEST)["iteration"] == 2
+    begun = content_of(last(run, "affs"))["model"]
+    learned = content_of(folder / at)["model"]
+    assert_same({name: begun[name] for name in learned}, learned)
+    # once all is as it should be, nothing is touched
+    best = paths.checkpoints(run, "affs") / files.BEST
+    written = best.stat().st_mtime_ns
+    if validate_every:
+        recorded = json.loads(paths.validation_file(run).read_text())
+        assert (recorded["stage"], recorded["iteration"]) == ("affs", 2)
+        paths.validation_file(run).unlink()
+    train(run, progress=False)
+    assert best.stat().st_mtime_ns == written
+    if validate_every:
+        assert json.loads(paths.validation_file(run).read_text()) == recorded
 
 
 def test_a_validation_that_fails_loses_nothing(tmp_path, monkeypatch) -> None:
