@@ -13,7 +13,7 @@ from funlib.geometry import Roi
 from torch import Tensor
 
 from lsd.network.cascade import Cascade
-from lsd.network.precision import autocast
+from lsd.network.precision import autocast, choose
 from lsd.network.threads import computing_with
 from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
@@ -73,7 +73,8 @@ class Predictor:
         """Heads (c, *compute) of a block's raw (*read) in -1..1: values, most in 0..1, or as uint8
         holds them, 0..255.
 
-        Raises MemoryError, saying what to change, where the device runs out of memory.
+        Raises MemoryError, saying what to change, where the device runs out of memory, ValueError
+        where the network says NaN, of which uint8 would make some number.
         """
         dims = self.network.dims
         batch = torch.from_numpy(raw).reshape(-1, 1, *raw.shape[raw.ndim - dims :])
@@ -86,6 +87,7 @@ class Predictor:
                 kept=plan.kept,
                 lowest=self.settings.opinions == "lowest",
             )
+            self._check_numbers(heads)
             return {
                 name: _to_array(
                     head, dtype, storage=self.targets[name].storage, sections=raw.ndim > dims
@@ -114,6 +116,21 @@ class Predictor:
             name: target.activation.in_place(logits[name].float())
             for name, target in self.targets.items()
         }
+
+    def _check_numbers(self, heads: Mapping[str, Tensor]) -> None:
+        for name, head in heads.items():
+            if head.isnan().any():
+                precision = choose(self.settings.precision, self.device.type)
+                why = (
+                    "numbers beyond 65504 become infinite in fp16; compute in bf16 or fp32 "
+                    "(predict.precision, of a validation train.precision)"
+                    if precision == "fp16"
+                    else "the network or its weights are not in order; take an earlier checkpoint"
+                )
+                raise ValueError(
+                    f"head {name!r} is NaN at {int(head.isnan().sum())} places of a block, "
+                    f"computed in {precision}: {why}"
+                )
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ scored by its loss over the same regions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,9 +74,11 @@ class Validation:
 
     @property
     def score(self) -> float:
-        """The number that validations are compared by: lower is better."""
-        # a metric of one's own may give numbers of numpy
-        return float(self.scores.objective)
+        """The number that validations are compared by: lower is better; infinity where it is
+        undefined."""
+        # a metric of one's own may give numbers of numpy, and NaN, than which nothing is lower
+        score = float(self.scores.objective)
+        return math.inf if math.isnan(score) else score
 
     def __str__(self) -> str:
         threshold = "" if self.threshold is None else f" at threshold {self.threshold:g}"

@@ -269,3 +269,29 @@ def test_memory_that_is_out_is_reported(monkeypatch):
     monkeypatch.setattr(predict, "_run", fail)
     with pytest.raises(MemoryError, match=r"block of raw .*lower predict.memory"):
         predict_array(predict, volume(TRUNKS["valid"]))
+
+
+@pytest.mark.parametrize("variant", ["aff", "acrlsd"])
+def test_numbers_beyond_fp16_are_no_prediction(variant):
+    """They were NaN, which uint8 makes 0: a boundary everywhere, without a word."""
+    raw = volume(TRUNKS["valid2d"])
+    predict = {
+        precision: predictor(VARIANTS[variant], TRUNKS["valid2d"], precision=precision)
+        for precision in ("fp32", "fp16")
+    }
+    for each in predict.values():
+        with torch.no_grad():
+            for parameter in each.cascade.stage(VARIANTS[variant].stages[0].name).parameters():
+                parameter.mul_(300)
+    heads = predict_array(predict["fp32"], raw)
+    assert all(np.isfinite(values).all() for values in heads.values())
+    with pytest.raises(ValueError, match=r"head 'affs' is NaN at \d+ places .* fp16: .* bf16 or"):
+        predict_array(predict["fp16"], raw)
+
+
+def test_weights_that_are_no_numbers_are_no_prediction():
+    predict = predictor(VARIANTS["mtlsd"], TRUNKS["valid"], precision="fp32")
+    with torch.no_grad():
+        next(predict.cascade.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"head 'lsds' is NaN at .* in fp32: .*earlier checkpoint"):
+        predict_array(predict, volume(TRUNKS["valid"]))

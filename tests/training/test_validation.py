@@ -29,7 +29,8 @@ from lsd.spec.paths import validation_file
 from lsd.targets.target import compute
 from lsd.training.checkpointing import record_best
 from lsd.training.loop import train
-from lsd.training.validation import Validator, predict_region
+from lsd.training.loss_score import LossScore
+from lsd.training.validation import Validation, Validator, predict_region
 from lsd.volumes.array import open_array
 from lsd.volumes.skeletons import write_skeletons
 
@@ -295,3 +296,10 @@ def test_a_score_that_is_undefined_is_null(tmp_path) -> None:
         record_best(SimpleNamespace(config=run, best=best))
         record = json.loads(validation_file(run).read_text(), parse_constant=strict)
         assert record == {**best, "score": written}
+
+
+def test_a_score_that_is_no_number_is_the_worst_and_not_the_best_for_ever() -> None:
+    scores = [
+        Validation(LossScore({"lsds": loss}, {"lsds": 1.0})).score for loss in (math.nan, 9.0)
+    ]
+    assert scores == [math.inf, 9.0]
