@@ -37,13 +37,20 @@ def metric_affinities(
     dd:           half the distance from which on they are 0; that of the loss
 
     Where v + k is outside, a pair has no affinity, and 0 stands there.  Only embeddings of one pass
-    of a network may be compared.  Raises ValueError where offsets do not fit the axes, are 0, or
-    are given twice, and for a dd that is not above 0.
+    of a network may be compared.  Raises ValueError for embeddings that are no floats of torch,
+    where offsets do not fit the axes, are 0, or are given twice, and for a dd that is not above 0.
 
     >>> import torch
     >>> metric_affinities(torch.tensor([[[[0.0, 0.0, 1.5, 9.0]]]]), [(0, -1)]).tolist()
     [[[[0.0, 1.0, 0.25, 0.0]]]]
     """
+    import torch
+
+    if not isinstance(embeddings, torch.Tensor) or not embeddings.is_floating_point():
+        dtype = getattr(embeddings, "dtype", "")
+        raise ValueError(
+            f"embeddings are a tensor of floats, got {type(embeddings).__name__} {dtype}"
+        )
     shape = tuple(embeddings.shape[2:])
     offsets = check_neighborhood(offsets_of(neighborhood))
     if len(offsets[0]) != len(shape):

@@ -71,6 +71,19 @@ def test_offsets_that_do_not_fit_are_refused(neighborhood, says) -> None:
         metric_affinities(torch.zeros(1, 2, 3, 4, 5), neighborhood)
 
 
+@pytest.mark.parametrize(
+    ("embeddings", "says"),
+    [
+        (torch.ones(1, 2, 4, 4, dtype=torch.int64), r"floats, got Tensor torch\.int64"),
+        (np.ones((1, 2, 4, 4)), "floats, got ndarray float64"),
+    ],
+)
+def test_embeddings_are_floats_of_torch(embeddings, says) -> None:
+    """Affinities of whole numbers were cut to 0 and 1."""
+    with pytest.raises(ValueError, match=says):
+        metric_affinities(embeddings, [(0, -1)])
+
+
 def test_a_distance_above_0_is_wanted() -> None:
     with pytest.raises(ValueError, match=r"^dd: input should be greater than 0, got 0"):
         metric_affinities(torch.zeros(1, 2, 3, 4), [(0, 1)], dd=0)
