@@ -59,6 +59,13 @@ def tell_begin(learner: Learner, *, raw: Sequence[int], output: Sequence[int]) -
             log.warning("%s: head %s: %s", stage.name, name, remark)
     for remark in learner.losses.remarks():
         log.warning("%s: %s", stage.name, remark)
+    if learner.best is not None and not learner.config.train.validate_every:
+        log.warning(
+            "%s: train.validate_every=0, so best.pt stays what validated best so far, of iteration "
+            "%d; predict.checkpoint=latest takes what is trained from here on",
+            stage.name,
+            learner.best["iteration"],
+        )
     log.info("%s: %s", stage.name, _beginning(learner, raw, output))
 
 

@@ -3,6 +3,9 @@
 from tiny_run import config
 
 from lsd.cli.survey.training import survey
+
+
+from lsd.network.checkpoints import checkpoint
 from lsd.training.loop import train
 from lsd.training.progress import Progress
 
@@ -36,6 +39,19 @@ def test_a_run_that_goes_on_without_validation_does_not_say_that_it_validates(
     # neither where nothing is to be scored again
     train(longer.derive(train={"iterations": 3, "validate_every": 9}), progress=False)
     assert activities == ["validating"], "of the last iteration alone"
+
+
+def test_a_run_that_goes_on_without_validation_says_which_checkpoint_stays_the_best(
+    tmp_path, caplog
+) -> None:
+    """Else the iterations from there on are trained for nothing, without a word."""
+    run = config(tmp_path, "lsd", iterations=1, validate_every=1)
+    train(run, progress=False)
+    assert not [text for text in caplog.messages if "best.pt stays" in text]
+    best = train(run.derive(train={"iterations": 2, "validate_every": 0}), progress=False)
+    [said] = [text for text in caplog.messages if "best.pt stays" in text]
+    assert "of iteration 1; predict.checkpoint=latest" in said
+    assert checkpoint.load(best)["iteration"] == 1
 
 
 def test_a_single_iteration_is_not_told_in_the_plural(tmp_path, caplog) -> None:
