@@ -123,12 +123,31 @@ def _check_precision(train: Train, network: Network) -> None:
 
 def _check_continues(config: Config, path: Path, content: Mapping[str, Any]) -> None:
     """Raises ValueError unless a run with `config` may go on from this checkpoint."""
-    check_same(config_of(content, where=path), config, where=str(path))
+    before = config_of(content, where=path)
+    check_same(before, config, where=str(path))
+    _warn_of_init(before, config, path=path, stage=content["stage"])
     recorded = content.get("data")
     # checkpoints of earlier versions say nothing of their data
     states = training_states(config) if recorded else {}
     check_data(recorded or {}, states, checkpoint=path, changed_data=config.train.changed_data)
     _warn_of_edited_modules(content.get("code", {}), code_digests(config), checkpoint=path)
+
+
+def _warn_of_init(before: Config, config: Config, *, path: Path, stage: str) -> None:
+    """Paths may change, of what was moved; but another checkpoint than a stage began with begins
+    nothing any more."""
+    names = [each.name for each in config.variant.stages]
+    for name in names[: names.index(stage) + 1]:
+        old, new = before.train.init.get(name), config.train.init.get(name)
+        if new is not None and new != old:
+            log.warning(
+                "train.init names %s for stage %r, which began with %s: that changes nothing, as "
+                "the run goes on from %s; give it another name= to begin with that",
+                new,
+                name,
+                old or "weights of its own",
+                path,
+            )
 
 
 def _warn_of_edited_modules(

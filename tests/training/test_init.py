@@ -103,6 +103,24 @@ def test_a_frozen_stage_must_fit_as_it_is(tmp_path, trained) -> None:
         train(run, progress=False)
 
 
+def test_another_init_of_a_run_that_has_begun_is_told(tmp_path, caplog, trained) -> None:
+    """It changed nothing, without a word: who added it took the run for a fine-tuned one."""
+    run, best = trained
+    second = str(files.newest_file(paths.checkpoints(run, "main")))
+    begun = run.derive(name="begun", train={"iterations": 1, "init": {"main": best}})
+    train(begun, progress=False)
+    longer = begun.derive(train={"iterations": 2})
+    for init, told in (({"main": best}, []), ({}, []), ({"main": second}, [second])):
+        caplog.clear()
+        train(longer.derive(train={"init": init}), progress=False)
+        said = [text for text in caplog.messages if text.startswith("train.init names")]
+        assert [text.split()[2] for text in said] == told
+    plain = run.derive(train={"iterations": 4, "init": {"main": best}})
+    train(plain, progress=False)
+    [said] = [text for text in caplog.messages if "which began with weights of its own" in text]
+    assert "goes on from" in said
+
+
 def test_where_nothing_matches_it_is_refused(tmp_path, trained) -> None:
     other = UNet(features=3, multiplier=3, factors=((2, 2, 2),), kernels=((3, 3, 3),))
     run = _run(tmp_path, "other", Stage(heads={"lsds": LSDS}), init={"main": trained[1]}).derive(
