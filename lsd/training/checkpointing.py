@@ -60,7 +60,7 @@ def _record(config: Config, best: Mapping[str, Any]) -> None:
 
 def restore_best_of_finished(config: Config, stage: Stage) -> None:
     """Makes best.pt and validation.json of a finished stage those that its last checkpoint says,
-    where the run was killed between that and them."""
+    where the run was killed between that and them.  Raises ValueError for a damaged one."""
     path = newest_checkpoint(config, stage)
     if path is None or is_built_on(config, stage):
         return
@@ -76,14 +76,10 @@ def restore_best_of_finished(config: Config, stage: Stage) -> None:
 
 
 def _is_best(path: Path, sha256: str) -> bool:
-    """Whether best.pt is this checkpoint, or a copy of it that is whole."""
+    """Whether best.pt is this checkpoint, or a copy of it.  Raises Damaged for one that is not
+    whole."""
     best = files.best_file(path.parent)
-    if best is None or best.samefile(path):
-        return best is not None
-    try:
-        return checkpoint.verify(best) == sha256
-    except checkpoint.Damaged:
-        return False
+    return best is not None and (best.samefile(path) or checkpoint.verify(best) == sha256)
 
 
 def restore_best(learner: Learner) -> None:
