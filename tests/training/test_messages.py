@@ -3,8 +3,6 @@
 from tiny_run import config
 
 from lsd.cli.survey.training import survey
-
-
 from lsd.network.checkpoints import checkpoint
 from lsd.training.loop import train
 from lsd.training.progress import Progress
