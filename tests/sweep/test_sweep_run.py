@@ -202,7 +202,7 @@ def test_a_fingerprint_is_of_config_and_data(sweep, tmp_path) -> None:
     assert fingerprint(config.derive(train={"seed": 9}), None, None) != first
     # what changes no step
     for told in (
-        {"workers": 7}, {"hosts": {"options": "-p gpu"}}, {"log_every": 3}, {"snapshot_every": 3},
+        {"workers": 7}, {"hosts": {"launch": "slurm"}}, {"log_every": 3}, {"snapshot_every": 3},
         {"keep": 9}, {"checkpoint_every": 77}, {"changed_data": "accept"}, {"small": "refuse"},
     ):  # fmt: skip
         assert fingerprint(config.derive(train=told), None, None) == first
