@@ -18,7 +18,7 @@ from lsd.report.curves import Curves, curves_of
 from lsd.report.neurons import Neuron, read_neurons
 from lsd.report.of_now import sentences, without_scores
 from lsd.segmentation.made_from import SAME, Standing, of_run
-from lsd.spec import Config
+from lsd.spec import Config, Spec
 from lsd.spec.paths import evaluation_file, run_folder, validation_file
 from lsd.system.json_files import read_object
 from lsd.volumes.find import expand
@@ -136,7 +136,17 @@ def evaluated_config(config: Config, evaluation: Json) -> Config:
     )
     whole = json.loads(config.model_dump_json())
     for name, settings in recorded.items():
-        whole[name] = {**whole[name], **settings}
+        whole[name] = _as_written(whole[name], settings, type(getattr(config, name)))
     if thresholds:
         whole["segment"]["thresholds"] = thresholds
     return Config.model_validate(whole)
+
+
+def _as_written(trained: Json, written: Json, spec: type[Spec]) -> dict[str, Any]:
+    """Fields of a section as they are written, else as it was trained, but for those that are not
+    written where they are the usual ones: these are."""
+    may_be_left_out = {
+        name for name, field in spec.model_fields.items() if field.exclude_if is not None
+    }
+    kept = {name: value for name, value in trained.items() if name not in may_be_left_out}
+    return {**kept, **written}

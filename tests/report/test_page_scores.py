@@ -16,7 +16,8 @@ from lsd.report.page.chart import UNDEFINED
 from lsd.report.page.scores import headings, objective, scores_table, swept
 from lsd.report.page.sites import sites
 from lsd.report.page.steps import duration, size, totals
-from lsd.report.recorded import Recorded
+from lsd.report.recorded import Recorded, evaluated_config
+from lsd.segmentation.threshold import scoring_settings
 from lsd.spec import Evaluate, Metric
 
 LINE = Skeletons([1, 2, 3], [1, 1, 1], [[0, 0, 0], [0, 0, 1], [0, 0, 2]], [(1, 2), (2, 3)])
@@ -95,3 +96,26 @@ def test_along_skeletons_no_voxel_of_the_truth_is_scored() -> None:
     assert told.startswith("Nodes of skeletons are scored")
     assert "Voxels" not in told
     assert told.endswith("Nodes outside of what is scored lie on background.")
+
+
+def test_a_run_is_told_as_it_was_evaluated_where_that_was_the_usual_way(tmp_path) -> None:
+    """What is not written where it is the usual one is no setting of training."""
+    evaluated = make_config(tmp_path)
+    others = {
+        "metric": "benchmark",
+        "sites": 3,
+        "heads": ("affs",),
+        "skeletons": {"runs": "connected"},
+    }
+    trained = evaluated.derive(
+        evaluate=others, segment={"objects": {"min_size": 7}, "workers": {"count": 5}}
+    )
+    written = {
+        "evaluate": evaluated.evaluate.model_dump(mode="json"),
+        "segment": scoring_settings(evaluated.segment),
+        "volumes": {},
+    }
+    found = evaluated_config(trained, written)
+    assert found.evaluate == evaluated.evaluate
+    assert (found.segment.objects, found.segment.workers.count) == (evaluated.segment.objects, 5)
+    assert evaluated_config(trained, {}) == trained
