@@ -3,6 +3,7 @@ are in a wrong segment."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,14 @@ class Partners:
     segment_of: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, table: Contingency) -> Partners:
+    def of(cls, table: Contingency, *, left_out: Collection[int] = ()) -> Partners:
         """Of a whole volume's table; 0 is no partner, as background of either.  Of equals the
-        smaller id is taken."""
-        is_pair = (table.segments > 0) & (table.objects > 0)
+        smaller id is taken.
+
+        left_out: labels of the truth that are not scored, which are no partners either
+        """
+        unseen = np.isin(table.objects, np.array([0, *sorted(left_out)], np.uint64))
+        is_pair = (table.segments > 0) & ~unseen
         segments, objects, voxels = (
             table.segments[is_pair],
             table.objects[is_pair],

@@ -41,22 +41,17 @@ _PIXELS = 640
 @dataclass(frozen=True, eq=False)
 class SectionImages:
     """A section of a volume, all (y, x): raw in 0..1, truth and segmentation, and where the truth
-    is known.
+    is scored.
 
-    background_counts: whether label 0 of the truth is scored too, as background
+    background_counts: whether a segment on label 0 of the truth, which is background, is wrong
     """
 
     title: str
     raw: NDArray[np.float32]
     truth: NDArray[np.uint64]
     segmentation: NDArray[np.uint64]
-    known: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
     background_counts: bool = False
-
-    @property
-    def scored(self) -> NDArray[np.bool_]:
-        """Where there is known truth that counts."""
-        return self.known if self.background_counts else self.known & (self.truth > 0)
 
 
 def draw_sweep(volumes: Mapping[str, VolumeScores], threshold: float | None, path: Path) -> Path:
@@ -172,7 +167,9 @@ def _pictures(section: SectionImages, partners: Partners) -> dict[str, Picture]:
         "raw": grey(raw),
         "truth": overlay(raw, truth, colours(truth)),
         "segmentation": overlay(raw, segments, colours(partners.names(segments))),
-        "difference": _difference(raw, truth, segments, scored, partners),
+        "difference": _difference(
+            raw, truth, segments, scored, partners, false=section.background_counts
+        ),
     }
 
 
@@ -182,17 +179,20 @@ def _difference(
     segments: NDArray[Any],
     scored: NDArray[np.bool_],
     partners: Partners,
+    *,
+    false: bool,
 ) -> Picture:
-    merged, split, false = (
+    """false: whether what is in a segment and in no object is marked"""
+    merged, split, in_none = (
         partners.merged(segments, truth) & scored,
         partners.split(segments, truth) & scored,
-        (segments > 0) & (truth == 0) & scored,
+        (segments > 0) & (truth == 0) & scored & false,
     )
     # a voxel in the wrong segment is also missing from the right one: merging is the graver mistake
     palette = np.zeros((*truth.shape, 3), dtype=np.float32)
     kinds = np.zeros(truth.shape, dtype=np.uint8)
     for kind, (where, colour) in enumerate(
-        ((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED), (false, FALSE)), start=1
+        ((~scored, UNKNOWN), (split, SPLIT), (merged, MERGED), (in_none, FALSE)), start=1
     ):
         palette[where], kinds[where] = colour, kind
     picture = 0.35 + 0.65 * grey(raw)

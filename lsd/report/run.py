@@ -6,9 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from funlib.geometry import Roi
+from numpy.typing import NDArray
 
-from lsd.evaluation.counting import count_volume
+from lsd.evaluation.boundaries import NOT_COMPARED, read_compared
+from lsd.evaluation.counting import count_volume, no_objects
+from lsd.evaluation.scored import scored
 from lsd.evaluation.scored_results import scored_results
 from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.curves import Curves, curves_of
@@ -20,7 +24,7 @@ from lsd.report.recorded import read_recorded
 from lsd.report.shown import windows
 from lsd.report.training_figure import draw_training
 from lsd.segmentation.on_disk.results import Results
-from lsd.spec import Config, Metric
+from lsd.spec import Config, Evaluate, Metric
 from lsd.spec.paths import data_root, evaluation_file, report_file, run_folder
 from lsd.volumes.find import expand
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -91,16 +95,7 @@ def _draw(config: Config, name: str, scores: VolumeScores, threshold: float | No
     results = scored_results(config, name)
     shown = windows(volume, scores.roi, config.evaluate, rows=ROWS, size=WINDOW)
     return draw_sections(
-        [
-            _section(
-                volume,
-                results,
-                threshold,
-                roi,
-                background_counts=config.evaluate.metric.knows_background,
-            )
-            for roi in shown
-        ],
+        [_section(volume, results, threshold, roi, settings=config.evaluate) for roi in shown],
         _partners(config, name, scores, threshold),
         _figure(config, name),
         title=headline(name, scores.scored, threshold),
@@ -117,7 +112,7 @@ def _partners(config: Config, name: str, scores: VolumeScores, threshold: float 
         whole = config.derive(evaluate={"connected": False, "metric": Metric.default})
         table = count_volume(whole, name, whole.dataset.volumes()[name]).at(threshold)
     assert table is not None, "what is drawn was scored"
-    return Partners.of(table)
+    return Partners.of(table, left_out=no_objects(config.evaluate))
 
 
 def _section(
@@ -126,15 +121,22 @@ def _section(
     threshold: float | None,
     roi: Roi,
     *,
-    background_counts: bool,
+    settings: Evaluate,
 ) -> SectionImages:
-    truth, known = volume.read_truth(roi)
-    flat = roi.shape[-2:]
+    truth, flat = volume.read_labels(roi), roi.shape[-2:]
     return SectionImages(
         title=f"z = {roi.begin[0]}" if roi.dims == 3 else "",
         raw=volume.read_raw(roi).reshape(flat),
         truth=truth.reshape(flat),
         segmentation=results.read(roi, threshold).reshape(flat),
-        known=known.reshape(flat),
-        background_counts=background_counts,
+        scored=_scored(volume, roi, settings).reshape(flat),
+        background_counts=settings.metric.has_background,
     )
+
+
+def _scored(volume: OpenVolume, roi: Roi, settings: Evaluate) -> NDArray[np.bool_]:
+    """Where voxels of a section count."""
+    boundary = settings.metric.left_out_at_boundaries
+    compared, known = read_compared(volume, roi, boundary=boundary)
+    near = () if boundary is None else (NOT_COMPARED,)
+    return scored(compared, known, settings) & ~np.isin(compared, np.array(near, np.uint64))

@@ -92,6 +92,17 @@ def test_of_equal_partners_the_smaller_id_is_taken_whatever_the_order() -> None:
     assert more.main_object(np.array([8, 7])).tolist() == [9, 3]
 
 
+def test_what_is_not_scored_is_no_partner() -> None:
+    truth = np.array([[3, 3, 3, 1, 2, 2, 2**64 - 1, 2**64 - 1, 2**64 - 1]], np.uint64)
+    segments = np.array([[5, 5, 5, 5, 6, 6, 6, 6, 6]], np.uint64)
+    scored = (truth == 1) | (truth == 2)
+    table = Contingency.of(segments, truth)
+    partners = Partners.of(table, left_out=(3, 2**64 - 1))
+    assert partners.main_object(np.array([5, 6])).tolist() == [1, 2]
+    assert not (partners.merged(segments, truth) & scored).any()
+    assert Partners.of(table).merged(segments, truth)[scored].all()
+
+
 def test_nothing_in_common() -> None:
     partners = Partners.of(Contingency.empty())
     nothing, four = partners.names(np.array([0, 4])).tolist()

@@ -5,7 +5,8 @@ import pytest
 from funlib.geometry import Roi
 
 from lsd.evaluation.run import evaluate
-from lsd.report.run import draw_all, draw_figures
+from lsd.evaluation.scored_results import scored_results
+from lsd.report.run import _partners, _section, draw_all, draw_figures
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -20,9 +21,10 @@ from lsd.spec import (
     Variant,
     Volume,
 )
-from lsd.spec.paths import prediction, run_folder
+from lsd.spec.paths import data_root, prediction, run_folder
 from lsd.training.tensorboard import TensorBoard
 from lsd.volumes.create import create_array
+from lsd.volumes.volume import open_volume
 
 ROI = Roi((2, 0, 4), (8, 20, 24))
 VOXEL_SIZE = (30.0, 6.0, 6.0)
@@ -103,6 +105,28 @@ def test_curves_of_training_are_read_once(config, monkeypatch) -> None:
     monkeypatch.setattr("lsd.report.curves.read_curves", noted)
     draw_all(config, evaluation)
     assert read == [run_folder(config) / "main"]
+
+
+def test_what_the_cremi_score_leaves_out_is_no_difference(config) -> None:
+    """Most voxels of these neurons lie near a boundary."""
+    config = config.derive(evaluate={"metric": "cremi"})
+    segment(config)
+    evaluation = evaluate(config)
+    assert evaluation.part("test").score == 0
+    found = evaluation.volumes["v_test"]
+    partners = _partners(config, "v_test", found, evaluation.threshold)
+    volume = open_volume(
+        config.dataset.volumes()["v_test"], name="v_test", data_root=data_root(config)
+    )
+    results, roi = scored_results(config, "v_test"), Roi((4, 0, 4), (1, 20, 24))
+    shown = _section(volume, results, evaluation.threshold, roi, settings=config.evaluate)
+    table = found.table
+    scored = table.voxels[table.objects < 2**64 - 1].sum()
+    assert shown.scored.sum() == scored // ROI.shape[0]
+    assert 0 < scored < table.voxels.sum() / 2
+    inside = (shown.truth > 0) & (shown.segmentation > 0)
+    assert not (partners.merged(shown.segmentation, shown.truth) & inside).any()
+    assert not (partners.split(shown.segmentation, shown.truth) & inside).any()
 
 
 def test_mutex_has_no_sweep(config) -> None:
