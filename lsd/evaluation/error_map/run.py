@@ -135,9 +135,12 @@ def open_compared(config: Config, name: str, threshold: float | None) -> Compare
 
 
 def _compare(volume: Compared, progress: Progress) -> Path:
+    path = paths.suspects(volume.config, volume.name)
     with exclusive(volume.path) as killed:
         if killed:
             delete_torn_files(volume.path)
+        # whoever is stopped before the end has none, rather than those of another map
+        path.unlink(missing_ok=True)
         segments = volume.segments()
         step = _map_step(volume, segments)
         forget_other(step)
@@ -155,7 +158,6 @@ def _compare(volume: Compared, progress: Progress) -> Path:
         ):
             progress(f"{volume.name}: {summary}")
         listed = _suspects(volume, _suspects_step(volume, segments, step), progress)
-    path = paths.suspects(volume.config, volume.name)
     write_suspects(listed, path)
     progress(f"{volume.name}: {counted(len(listed), 'suspect')} in {path}")
     return path
