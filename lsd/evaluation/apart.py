@@ -51,11 +51,18 @@ class Apart:
         )
 
 
-def apart(truth: NDArray[np.unsignedinteger[Any]], counts: NDArray[np.bool_]) -> Apart:
+def apart(
+    truth: NDArray[np.unsignedinteger[Any]],
+    counts: NDArray[np.bool_],
+    *,
+    is_background: bool = True,
+) -> Apart:
     """The objects of an array of labels that lie in pieces, which touch by a face, edge or corner;
     0 is none.
 
-    counts: voxels that are scored
+    counts:        voxels that are scored
+    is_background: whether 0 is background, which no bits are of; False: its voxels, which hold
+                   nothing together, are among those that bits are a mean over
     """
     pieces, labels = connected_components(np.where(counts, truth, 0))
     flat, total = pieces.reshape(-1), np.zeros(len(labels), np.int64)
@@ -67,7 +74,8 @@ def apart(truth: NDArray[np.unsignedinteger[Any]], counts: NDArray[np.bool_]) ->
     if not len(objects):
         return Apart(0, 0, 0.0)
     # of two pieces and more: n log2 (N / n) of each, N voxels of the whole
-    bits = float((voxels * np.log2(whole[own] / voxels)).sum() / voxels.sum())
+    over = float(voxels.sum()) if is_background else int(np.count_nonzero(counts))
+    bits = float((voxels * np.log2(whole[own] / voxels)).sum() / over)
     return Apart(int((number > 1).sum()), len(objects), bits)
 
 
@@ -101,4 +109,6 @@ def _in_volume(config: Config, name: str, roi: Roi) -> Apart:
     if volume.image_sizes is not None or roi.size > MOST:
         return Apart(0, 0, 0.0)
     truth, known = volume.read_truth(roi)
-    return apart(truth, scored(truth, known, settings))
+    # a metric to which 0 is a label takes it for one of the truth where it is not left out
+    is_background = settings.metric.has_background
+    return apart(truth, scored(truth, known, settings), is_background=is_background)

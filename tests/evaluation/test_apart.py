@@ -55,6 +55,13 @@ def test_pieces_by_definition(shape, seed) -> None:
     assert found.voi_split == pytest.approx(bits, abs=1e-12)
 
 
+def test_where_label_0_is_scored_bits_are_over_its_voxels_too() -> None:
+    truth = np.array([[7, 7, 0, 7, 7, 0, 0, 0]], np.uint64)
+    found = apart(truth, np.ones(truth.shape, np.bool_), is_background=False)
+    pieces = np.array([[1, 1, 0, 2, 2, 0, 0, 0]])
+    assert found.voi_split == compare(pieces, truth, ignore=()).voi_split == 0.5
+
+
 def test_two_halves_are_a_bit() -> None:
     truth = np.array([[7, 7, 0, 7, 7]], np.uint64)
     found = apart(truth, truth > 0)
