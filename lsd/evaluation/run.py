@@ -27,6 +27,7 @@ from lsd.evaluation.score import Score
 from lsd.evaluation.scored_results import has_thresholds
 from lsd.evaluation.scores import PARTS, AlongSkeletons, Evaluation, VolumeScores
 from lsd.evaluation.sweep import Sweep, best_threshold, pooled
+from lsd.evaluation.undefined import finite
 from lsd.prediction.config_file import keep_config
 from lsd.prediction.usage_file import noting_usage
 from lsd.segmentation.decoders.decoder import decoder_of
@@ -335,8 +336,8 @@ def _write(config: Config, evaluation: Evaluation) -> str:
         part: [volume.model_dump(mode="json") for volume in getattr(config.dataset, part)]
         for part in PARTS
     }
-    # a metric of one's own may give numbers of numpy
-    content = plain({**evaluation.as_dict(), **options})
+    # a metric of one's own may give numbers of numpy, and NaN, of which JSON knows nothing
+    content = finite(plain({**evaluation.as_dict(), **options}))
     with replacing(path) as staged:
         staged.write_text(json.dumps(content, indent=2) + "\n")
         kept = keep_earlier(path, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -54,14 +55,19 @@ def best_threshold(
     tolerance: float = _DEFAULT.tolerance,
     joins_least: Literal["lowest", "highest"] = "lowest",
 ) -> float:
-    """The threshold with the lowest objective; among equals the one which joins least.  Raises
-    ValueError if empty.
+    """The threshold with the lowest objective; among equals the one which joins least, and NaN is
+    as undefined as infinity.  Raises ValueError if empty.
 
     tolerance:   objectives count as equal to the lowest up to this fraction above it
     joins_least: which of several thresholds does (`DecoderKind.joins_least`)
     """
     if not sweep:
         raise ValueError("no threshold to choose from")
-    equal = (1 + tolerance) * min(score.objective for score in sweep.values())
-    good = [threshold for threshold, score in sweep.items() if score.objective <= equal]
+    # a metric of one's own may give NaN, which is neither lower nor higher than anything
+    objectives = {
+        threshold: math.inf if math.isnan(score.objective) else score.objective
+        for threshold, score in sweep.items()
+    }
+    equal = (1 + tolerance) * min(objectives.values())
+    good = [threshold for threshold, objective in objectives.items() if objective <= equal]
     return min(good) if joins_least == "lowest" else max(good)

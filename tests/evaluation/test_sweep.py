@@ -1,5 +1,6 @@
 """A sweep over tables equals scoring every segmentation itself."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_best_is_the_lowest_sum_then_the_lowest_threshold() -> None:
     assert best_threshold(equal, joins_least="highest") == 0.7
     with pytest.raises(ValueError, match="no threshold"):
         best_threshold({})
+
+
+@pytest.mark.parametrize("undefined", [math.nan, np.float32("nan"), math.inf])
+def test_a_threshold_whose_score_is_undefined_is_picked_last(undefined) -> None:
+    nothing, some = _with(undefined, 0), _with(0.5, 0.75)
+    assert best_threshold({0.3: nothing, 0.5: some}) == 0.5
+    assert best_threshold({0.5: some, 0.7: nothing}, joins_least="highest") == 0.5
+    assert best_threshold({0.3: nothing, 0.5: nothing}) == 0.3
 
 
 @pytest.mark.parametrize(
