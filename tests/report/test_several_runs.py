@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 from page_reader import at, data, numbers, outside, read_page
-from reported_run import make
+from reported_run import make, make_config
 
 from lsd.cli.commands import report
 from lsd.evaluation.metrics.foreground import ForegroundScore
-from lsd.report.page.several import _scores, _seeds, _sweeps, over_seeds, seed_groups
-from lsd.report.recorded import read_recorded
+from lsd.report.page.several import _alike, _scores, _seeds, _sweeps, over_seeds, seed_groups
+from lsd.report.recorded import Recorded, read_recorded
 from lsd.spec.paths import evaluation_file, run_folder
 
 
@@ -162,3 +162,21 @@ def test_links_are_addresses_whatever_runs_are_called(runs) -> None:
     assert run_command(str(run_folder(configs[0])), str(other), "--out", str(out)) == 0
     links = read_page(out.read_text(encoding="utf-8")).find("a")
     assert "elsewhere/again%20%231/report.html" in [each.attributes["href"] for each in links]
+
+
+def test_sections_are_of_one_file(tmp_path) -> None:
+    """Relative paths mean other files where data lie elsewhere."""
+    scored = {"volumes": {"v_test": {"begin": [2, 0, 4], "end": [14, 20, 40], "part": "test"}}}
+    config = make_config(tmp_path)
+    path = str(tmp_path / "v.zarr")
+
+    def alike(volume):
+        configs = [
+            config.derive(dataset={"test": (volume,)}, data_root=str(tmp_path / root))
+            for root in (".", "elsewhere", "x/..")
+        ]
+        return _alike([Recorded(each, scored, {}, {}, []) for each in configs], "v_test")
+
+    [named] = config.dataset.test
+    assert alike(named) == [0, 2]
+    assert alike(named.derive(path=path)) == [0, 1, 2]

@@ -30,7 +30,8 @@ from lsd.report.planes import box_of, planes
 from lsd.report.recorded import Recorded
 from lsd.spec import Config
 from lsd.spec.effect import written_out
-from lsd.spec.paths import report_file
+from lsd.spec.paths import data_root, report_file
+from lsd.spec.user_paths import with_variables
 
 _STEPS = ("train", "predict", "segment", "evaluate")
 # the numbers of a score that a table shows, with their headings
@@ -230,26 +231,39 @@ def _sections(runs: Sequence[Recorded], names: Sequence[str]) -> str:
     bodies = ""
     for volume in dict.fromkeys(name for run in runs for name in run.volumes):
         alike = _alike(runs, volume)
+        others = [
+            names[n] for n, run in enumerate(runs) if volume in run.volumes and n not in alike
+        ]
         try:
             body = _section(runs, names, volume, alike)
         except (ValueError, OSError) as error:
             body = paragraph(reason(error))
-        bodies += f"<h3>{escape(volume)}</h3>{body}"
+        note = (
+            f"Not of {', '.join(others)}: other data of this name, or another region of it."
+            if others
+            else ""
+        )
+        bodies += f"<h3>{escape(volume)}</h3>{body}{paragraph(note, note=True)}"
     return bodies
 
 
 def _alike(runs: Sequence[Recorded], volume: str) -> list[int]:
     """Places of the runs whose volume of this name is that of the first which has one."""
     known = [n for n, run in enumerate(runs) if volume in run.volumes]
-    described = [
-        (
-            str(runs[n].config.dataset.volumes().get(volume)),
-            runs[n].volumes[volume]["begin"],
-            runs[n].volumes[volume]["end"],
-        )
-        for n in known
-    ]
+    described = [_scored_data(runs[n], volume) for n in known]
     return [n for n, each in zip(known, described, strict=True) if each == described[0]]
+
+
+def _scored_data(run: Recorded, volume: str) -> tuple[object, ...]:
+    """What tells the data of a volume, and the region of it that was scored, from others."""
+    spec, found = run.config.dataset.volumes().get(volume), run.volumes[volume]
+    is_whole = spec is None or spec.synthetic is not None or _is_absolute(spec.path)
+    root = None if is_whole else os.path.realpath(data_root(run.config))
+    return str(spec), root, found["begin"], found["end"]
+
+
+def _is_absolute(path: str | None) -> bool:
+    return path is not None and os.path.isabs(with_variables(path))
 
 
 def _section(
