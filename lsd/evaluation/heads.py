@@ -56,12 +56,18 @@ class HeadCounts:
 
 def check_heads(config: Config, volumes: Mapping[str, Volume]) -> None:
     """Raises ValueError where a head of evaluate.heads was not predicted, does not learn what is 0
-    or 1, or none of the volumes has what it learns from."""
+    or 1, or none of the volumes, those that the metric scores, has what it learns from."""
+    if config.evaluate.heads and not volumes:
+        raise ValueError(
+            f"evaluate.heads names {config.evaluate.heads[0]!r}, which is counted where the metric "
+            f"scores, and no volume of {', '.join(config.predict.volumes)} has "
+            f"{config.evaluate.metric.against}; leave heads out, or take a metric along skeletons"
+        )
     for head in config.evaluate.heads:
         targets = {name: learned(config, name, head).target for name in volumes}
         for target in targets.values():
             _check_binary(head, target)
-        if targets and not any(_has_truth(volumes[name], targets[name]) for name in targets):
+        if not any(_has_truth(volumes[name], targets[name]) for name in targets):
             raise ValueError(
                 f"evaluate.heads names {head!r}, which learns from labels, and there are none of "
                 f"{', '.join(volumes)}; name labels of one, or leave the head out"

@@ -236,7 +236,8 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
         return threshold, f"validation volumes: {', '.join(validation)}{within}"
     of_training = validated(config)
     if of_training is None:
-        return None, "no validation volume was segmented, and training validated nothing"
+        against = config.evaluate.metric.against
+        return None, f"no validation volume with {against} was segmented, and training picked none"
     return of_training, "validation during training"
 
 

@@ -267,6 +267,14 @@ def test_a_volume_that_nobody_labelled_is_scored_along_its_skeletons(traced) -> 
     assert found.skeletons["c"].scored.run_lengths[0].nerl > 0
 
 
+def test_where_nobody_labelled_any_volume_no_head_is_counted(traced) -> None:
+    test = (traced.dataset.test[0].derive(labels=None),)
+    alone = only(traced.derive(dataset=traced.dataset.derive(test=test)), "c")
+    assert evaluate(alone).chosen_on.startswith("no validation volume with labels was segmented")
+    with pytest.raises(ValueError, match=r"names 'affs', .* no volume of c has labels; leave"):
+        evaluate(with_evaluate(alone, heads=("affs",)))
+
+
 def test_skeletons_elsewhere_are_refused(traced, tmp_path) -> None:
     lines = lines_of("c")
     far = Skeletons(lines.node_ids, lines.skeleton_ids, lines.positions * 1000, lines.edges)
