@@ -108,7 +108,7 @@ def evaluate(config: Config, *, progress: Callable[[str], object] = log.info) ->
         evaluation,
         heads=heads,
         skeletons=skeletons,
-        made_from=_made_from(config, scored),
+        made_from=_made_from(config, scored, evaluation.threshold),
         apart=tell_apart(config, {name: evidence[name].roi for name in volumes}),
         skeletons_apart=tell_skeletons_apart(nodes),
     )
@@ -192,9 +192,13 @@ def _skeletons(
     }
 
 
-def _made_from(config: Config, scored: Mapping[str, Evidence]) -> dict[str, MadeFrom]:
-    """What the scores of each volume are of."""
-    thresholds = sorted({*config.segment.thresholds}) if has_thresholds(config) else [None]
+def _made_from(
+    config: Config, scored: Mapping[str, Evidence], picked: float | None
+) -> dict[str, MadeFrom]:
+    """What the scores of each volume are of; picked: a threshold that need be none of the swept
+    ones, as validation during training may have found it."""
+    swept = {*config.segment.thresholds, *(() if picked is None else (picked,))}
+    thresholds = sorted(swept) if has_thresholds(config) else [None]
     return {
         name: made_from(config, name, each.results.written_by(thresholds), of=config.evaluate.of)
         for name, each in scored.items()

@@ -1,6 +1,7 @@
 """What is not scored: segmentations that are not whole, or not what the config would give."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from segmented_volumes import (
 
 from lsd.blockwise.on_disk.step import step_folder
 from lsd.evaluation.partition import compare
-from lsd.evaluation.run import evaluate
+from lsd.evaluation.run import _made_from, evaluate
 from lsd.segmentation.run import segment
 from lsd.spec import (
     Affinities,
@@ -165,3 +166,12 @@ def test_errors(config, tmp_path) -> None:
     without = Dataset(test=(config.dataset.test[0].derive(labels=None),))
     with pytest.raises(ValueError, match="has labels to be scored"):
         evaluate(config.derive(dataset=without))
+
+
+def test_scores_are_of_the_picked_threshold_too_where_it_is_none_of_the_list(config) -> None:
+    """Steps that wrote another list of thresholds than is asked for now."""
+    asked = []
+    evidence = SimpleNamespace(results=SimpleNamespace(written_by=lambda t: asked.append(t) or []))
+    for picked in (0.5, 0.4, None):
+        assert _made_from(config, {"a": evidence}, picked)["a"]["segmentation"] == {}
+    assert asked == [[0.2, 0.4, 0.5, 0.6, 0.8], *[[0.2, 0.4, 0.6, 0.8]] * 2]
