@@ -19,8 +19,8 @@ from lsd.spec.paths import report_beside
 
 # sections of settings, and what in them changes no score
 _SETTINGS = {"segment": (), "evaluate": COUNTING}
-# what follows from what is scored, or tells where it lies; evaluations of before told neither
-_ALONG = ("sites", "dataset", "made_from", "apart", "skeletons_apart")
+# what follows from what is scored, or tells where it lies; evaluations of before told little of it
+_ALONG = ("sites", "dataset", "picked_on", "made_from", "apart", "skeletons_apart")
 # of figures and tables that belong to an evaluation
 _BESIDE = (".png", ".pdf", ".svg", ".csv")
 _SPECS: dict[str, type[Spec]] = {"segment": Segment, "evaluate": Evaluate}

@@ -13,6 +13,7 @@ from segmented_volumes import (
     write,
 )
 
+from lsd.evaluation.earlier import keep_earlier
 from lsd.evaluation.run import evaluate
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -83,3 +84,18 @@ def test_what_is_no_evaluation_is_kept_too(config, content) -> None:
     evaluate(config, progress=told.append)
     assert "evaluation-1.json" in told[-1]
     assert (evaluation_file(config).parent / "evaluation-1.json").read_bytes() == content
+
+
+def test_a_volume_that_is_named_otherwise_gives_no_other_scores(tmp_path) -> None:
+    """As by a path that was written out."""
+    scores = {"segment": {}, "evaluate": {}, "volumes": {"a": {"scores": {"voi_sum": 1.5}}}}
+    paths = ("a.zarr", "/data/a.zarr")
+    named = [
+        {**scores, "picked_on": {"a": {"path": path}}, "dataset": {"validate": [{"path": path}]}}
+        for path in paths
+    ]
+    file = tmp_path / "evaluation.json"
+    file.write_text(json.dumps(named[0]))
+    assert keep_earlier(file, named[1]) == ""
+    other = {**named[1], "volumes": {"a": {"scores": {"voi_sum": 1.25}}}}
+    assert keep_earlier(file, other).endswith("the same settings gave other scores")
