@@ -11,8 +11,11 @@ from lsd.evaluation.metric import scoring, words_of
 from lsd.evaluation.mincut import min_cut_metric
 from lsd.evaluation.partition import compare
 from lsd.evaluation.skeletons import expected_run_length
-from lsd.report.page.about import counted_by
+from lsd.report.neurons import Neuron
+from lsd.report.page.about import counted_by, how_defined
 from lsd.report.page.chart import UNDEFINED
+from lsd.report.page.neurons import ROWS, neurons_table
+from lsd.report.page.one_run import _sites, _summary
 from lsd.report.page.scores import headings, objective, scores_table, swept
 from lsd.report.page.sites import sites
 from lsd.report.page.steps import duration, size, totals
@@ -119,3 +122,21 @@ def test_a_run_is_told_as_it_was_evaluated_where_that_was_the_usual_way(tmp_path
     assert found.evaluate == evaluated.evaluate
     assert (found.segment.objects, found.segment.workers.count) == (evaluated.segment.objects, 5)
     assert evaluated_config(trained, {}) == trained
+
+
+def test_what_has_no_threshold_says_why_and_files_are_called_as_they_are(tmp_path) -> None:
+    config = make_config(tmp_path).derive(evaluate={"of": "objects"})
+    written = {"threshold": None, "chosen_on": "objects at located points have none", "volumes": {}}
+    recorded = Recorded(config, written, {}, {}, [])
+    assert "<p>No threshold: objects at located points have none; this page" in _summary(recorded)
+    told = how_defined(recorded)
+    assert "<dd>None: objects at located points have none.</dd>" in told
+    assert "is that of objects_evaluation.json, rounded" in told
+    assert "<p>objects_evaluation.json names no error sites" in _sites(recorded, {})
+    rows = [Neuron(1, None, 1, 1, 1, 1.0, 1.0, 1.0, 0.0, 0.0)] * (ROWS + 1)
+    told = neurons_table(rows, volume="v", in_pieces=True, file="objects_evaluation_neurons.csv")
+    assert "1 more, which cost less, are in objects_evaluation_neurons.csv." in told
+    assert "objects_evaluation_neurons.csv is of an earlier version" in told
+    recorded = Recorded(config, {**written, "threshold": 0.5, "chosen_on": "v"}, {}, {}, [])
+    assert "Scored at threshold 0.5, from v; this page" in _summary(recorded)
+    assert "<dd>Picked on v.</dd>" in how_defined(recorded)

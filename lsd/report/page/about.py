@@ -12,7 +12,7 @@ from lsd.report.page.scores import headings, rows_of
 from lsd.report.page.tables import Content, definitions, table
 from lsd.report.recorded import Recorded
 from lsd.spec import Evaluate
-from lsd.spec.paths import prediction
+from lsd.spec.paths import evaluation_file, prediction
 from lsd.volumes import containers
 from lsd.volumes.array import open_array, text
 from lsd.volumes.volume import OpenVolume
@@ -79,22 +79,24 @@ def settings(recorded: Recorded) -> str:
 
 def how_defined(recorded: Recorded) -> str:
     """How each number of the page comes about."""
-    words = recorded.words()
+    words, config = recorded.words(), recorded.config
     shown = next((headings(words, values) for *_, values in rows_of(recorded)), {})
     of_scores = {
         title: words.definitions[name] for name, title in shown.items() if name in words.definitions
     }
     of_scores |= {name: what for name, what in words.definitions.items() if name not in shown}
     body = definitions(of_scores) if of_scores else ""
-    body += definitions({"what is scored": counted_by(recorded.config.evaluate)})
+    body += definitions({"what is scored": counted_by(config.evaluate)})
     if recorded.evaluation and not recorded.is_outdated:
-        body += definitions({"threshold": f"Picked on {recorded.evaluation.get('chosen_on', '')}."})
+        chosen = recorded.evaluation.get("chosen_on", "")
+        picked = "None:" if recorded.threshold is None else "Picked on"
+        body += definitions({"threshold": f"{picked} {chosen}."})
     if recorded.neurons:
-        rows = columns(in_pieces=recorded.config.evaluate.connected)
+        rows = columns(in_pieces=config.evaluate.connected)
         body += "<h3>A row for each neuron</h3>" + definitions(rows)
     return body + paragraph(
-        "A number of this page is that of evaluation.json, rounded to three decimals; a dash is a "
-        "number that is undefined.",
+        f"A number of this page is that of {evaluation_file(config).name}, rounded to three "
+        "decimals; a dash is a number that is undefined.",
         note=True,
     )
 

@@ -8,10 +8,10 @@ from lsd.report.neurons import Neuron
 from lsd.report.page.document import paragraph
 from lsd.report.page.tables import Cell, Content, table
 
-# rows that a page shows: all are in evaluation_neurons.csv
+# rows that a page shows: all are in a table beside it
 ROWS = 100
 _UNTOLD = (
-    "evaluation_neurons.csv is of an earlier version, which did not say what labels of the file "
+    "{file} is of an earlier version, which did not say what labels of the file "
     "these pieces are of; evaluate again to have them."
 )
 COLUMNS = {
@@ -37,8 +37,11 @@ def columns(*, in_pieces: bool) -> dict[str, str]:
     return {name: what for name, what in COLUMNS.items() if in_pieces or name != "label"}
 
 
-def neurons_table(rows: Sequence[Neuron], *, volume: str, in_pieces: bool) -> str:
-    """The neurons that cost most, to be sorted by any column; in_pieces: see `columns`."""
+def neurons_table(rows: Sequence[Neuron], *, volume: str, in_pieces: bool, file: str) -> str:
+    """The neurons that cost most, to be sorted by any column.
+
+    in_pieces: see `columns`;  file: that holds all rows
+    """
     is_told = in_pieces and all(row.label is not None for row in rows)
     cells: list[list[Content]] = [
         [
@@ -52,7 +55,9 @@ def neurons_table(rows: Sequence[Neuron], *, volume: str, in_pieces: bool) -> st
         for row in rows[:ROWS]
     ]
     left = len(rows) - len(cells)
-    more = f"{left} more, which cost less, are in evaluation_neurons.csv." if left > 0 else ""
+    more = f"{left} more, which cost less, are in {file}." if left > 0 else ""
     name, header = f"neurons of {volume}", list(columns(in_pieces=is_told))
     shown = table(header, cells, sortable=True, name=name) + paragraph(more, note=True)
-    return shown + paragraph(_UNTOLD if in_pieces and not is_told else "", note=True)
+    return shown + paragraph(
+        _UNTOLD.format(file=file) if in_pieces and not is_told else "", note=True
+    )

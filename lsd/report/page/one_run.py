@@ -10,6 +10,7 @@ from funlib.geometry import Roi
 
 from lsd.evaluation.error_sites.sites import Site, read_sites
 from lsd.report.layers import layers, segmentation_layer, volume_of
+from lsd.report.neurons import neurons_file
 from lsd.report.page import about, scores, sites
 from lsd.report.page.chart import number
 from lsd.report.page.document import document, folded, paragraph
@@ -22,10 +23,10 @@ from lsd.report.page.training import training
 from lsd.report.planes import box_of, planes
 from lsd.report.recorded import Json, Recorded
 from lsd.report.site_pictures import SitePicture, draw_site
-from lsd.spec.paths import data_root, evaluation_file
+from lsd.spec.paths import data_root, evaluation_file, sites_file
 from lsd.volumes.volume import OpenVolume, open_volume
 
-# sites of a volume that are drawn: all are in evaluation_sites.csv
+# sites of a volume that are drawn: all are in a table beside it
 SITES = 12
 
 
@@ -65,11 +66,11 @@ def _summary(recorded: Recorded) -> str:
     notices = "".join(map(paragraph, recorded.notices()))
     if recorded.is_outdated:
         return notices + paragraph(f"Written at {now}.")
-    threshold = (
-        "no threshold" if recorded.threshold is None else f"threshold {recorded.threshold:g}"
+    chosen, at = recorded.evaluation.get("chosen_on", ""), recorded.threshold
+    scored = (
+        f"No threshold: {chosen}" if at is None else f"Scored at threshold {at:g}, from {chosen}"
     )
-    chosen = recorded.evaluation.get("chosen_on", "")
-    line = f"Scored at {threshold}, from {chosen}; this page was written at {now}."
+    line = f"{scored}; this page was written at {now}."
     return notices + paragraph(line) + f'<div class="tiles">{"".join(_tiles(recorded))}</div>'
 
 
@@ -137,13 +138,14 @@ def _slices(recorded: Recorded, volume: OpenVolume, found: Json) -> str:
 
 
 def _sites(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:
+    scored_in = evaluation_file(recorded.config)
     if "sites" not in recorded.evaluation:
         return (
-            paragraph("evaluation.json names no error sites; evaluate again to have them.")
+            paragraph(f"{scored_in.name} names no error sites; evaluate again to have them.")
             if recorded.evaluation
             else ""
         )
-    found = read_sites(evaluation_file(recorded.config))
+    found = read_sites(scored_in)
 
     def drawn(recorded: Recorded, volume: OpenVolume, scored: Json) -> str:
         if not recorded.names_segments_of(volume.name):
@@ -176,8 +178,8 @@ def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
         pictures = [draw_site(site, volume, layer) for site in shown]
     except (ValueError, OSError) as error:
         why = reason(error)
-    left = len(found) - len(shown)
-    more = f"{left} more, which cost less, are in evaluation_sites.csv." if left else ""
+    left, table = len(found) - len(shown), sites_file(recorded.config)
+    more = f"{left} more, which cost less, are in {table.name}." if left else ""
     drawn = list(zip(shown, pictures, strict=True))
     listed = sites.sites(drawn, calibrated=volume.calibrated)
     return listed + paragraph(why, note=True) + paragraph(more, note=True)
@@ -185,10 +187,12 @@ def _sites_of(recorded: Recorded, volume: OpenVolume, found: list[Site]) -> str:
 
 def _neurons(recorded: Recorded) -> str:
     in_pieces = recorded.config.evaluate.connected
-    return "".join(
-        f"<h3>{escape(name)}</h3>{neurons_table(rows, volume=name, in_pieces=in_pieces)}"
+    file = neurons_file(recorded.config).name
+    tables = {
+        name: neurons_table(rows, volume=name, in_pieces=in_pieces, file=file)
         for name, rows in recorded.neurons.items()
-    )
+    }
+    return "".join(f"<h3>{escape(name)}</h3>{body}" for name, body in tables.items())
 
 
 def _origin(recorded: Recorded, opened: dict[str, OpenVolume | str]) -> str:

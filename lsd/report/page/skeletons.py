@@ -13,6 +13,7 @@ from lsd.report.page.document import folded, paragraph
 from lsd.report.page.scores import headings
 from lsd.report.page.tables import Cell, Content, definitions, pointer, table
 from lsd.report.recorded import Json, Recorded
+from lsd.spec.paths import evaluation_file
 
 # rows of a volume that a page shows: all are in evaluation.json
 ROWS = 100
@@ -28,6 +29,7 @@ def skeletons(recorded: Recorded) -> str:
     volumes: Mapping[str, Json] = recorded.evaluation.get("skeletons", {}).get("volumes", {})
     if not any(volume["scores"] or volume["sweep"] for volume in volumes.values()):
         return ""
+    file = evaluation_file(recorded.config).name
     charts = "".join(drawn(chart) for chart in _charts(volumes, recorded.threshold))
     return (
         _run_lengths(volumes)
@@ -37,7 +39,7 @@ def skeletons(recorded: Recorded) -> str:
         )
         + _edits(volumes)
         + (f'<div class="charts">{charts}</div>' if charts else "")
-        + "".join(_each(name, volume) for name, volume in volumes.items())
+        + "".join(_each(name, volume, file=file) for name, volume in volumes.items())
         + folded("how these are defined", definitions(_defined()))
     )
 
@@ -91,8 +93,9 @@ def _charts(volumes: Mapping[str, Json], threshold: float | None) -> Iterator[Ch
             yield Chart(f"{name}: {title}", "threshold", title, lines, threshold, "picked")
 
 
-def _each(name: str, volume: Json) -> str:
-    """A row for each skeleton, of those first that lack most of their length."""
+def _each(name: str, volume: Json, *, file: str) -> str:
+    """A row for each skeleton, of those first that lack most of their length; file: that holds all
+    rows."""
     found: Sequence[Json] = sorted(volume.get("per_skeleton", ()), key=_lacking, reverse=True)
     if not found:
         return ""
@@ -115,7 +118,7 @@ def _each(name: str, volume: Json) -> str:
         *edited.values(),
     ]
     left = len(found) - len(rows)
-    more = f"{left} more are in evaluation.json." if left > 0 else ""
+    more = f"{left} more are in {file}." if left > 0 else ""
     body = table(header, rows, sortable=True, name=f"skeletons of {name}")
     return f"<h3>{escape(name)}</h3>{body}{paragraph(more, note=True)}"
 
