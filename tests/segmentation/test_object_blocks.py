@@ -12,6 +12,8 @@ from lsd.segmentation.results import open_results
 from lsd.segmentation.run import segment
 from lsd.spec import Foreground, Head, Segment
 from lsd.spec.paths import segmentation
+from lsd.volumes.array import open_array
+from lsd.volumes.levels import coarser
 
 HEADS = {"mask": Head(target=Foreground())}
 SHAPE, FLAT = (12, 40, 44), (40, 44)
@@ -172,6 +174,24 @@ def test_other_thresholds_and_other_settings(tmp_path) -> None:
         read(other, "segmentation/0.5"),
         objects(smooth(1, 1, SHAPE)[0] >= 127.5, min_size=9),
     )
+
+
+def test_levels_come_when_they_are_asked_for(tmp_path, caplog) -> None:
+    """Of objects that are there, too; one that a person edited meanwhile is told."""
+    config = config_of(tmp_path, **BLOCK)
+    [container] = segment(config)
+    segment(config.derive(segment={"thresholds": (0.5, 0.7), "levels": 2}))
+    for threshold in (*THRESHOLDS, 0.7):
+        # those of the first list that were not asked for along with 0.5 come with it
+        name = f"segmentation/{threshold}"
+        expected = coarser(read(config, name), (1, 2, 2), "majority")
+        np.testing.assert_array_equal(read(config, f"{name}/1"), expected)
+    expected = coarser(read(config, "foreground"), (1, 2, 2), "mean")
+    np.testing.assert_array_equal(read(config, "foreground/1"), expected)
+    array = open_array(container, "segmentation/0.5", writable=True)
+    array.write(np.zeros(array.roi.shape, np.uint64), array.roi)
+    segment(config)
+    assert "segmentation/0.5 was changed since segmentation wrote it" in caplog.text
 
 
 def written(container, array: str = "") -> dict[str, int]:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, step_folder
-from lsd.blockwise.running.run import warn_of_edits
 from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.on_disk.lists import SEGMENTATION, begun, forget_others, yet_to_run
 from lsd.segmentation.on_disk.results import (
@@ -165,10 +164,7 @@ class GraphDecoder(DecoderKind):
         for step in steps:
             arrays = {f"{SEGMENTATION}/{name}": self._table(name) for name in step.segmentations}
             running.step(segments_step(inputs, container, edges, arrays, name=step.step))
-        for written in begun(container):
-            if set(written.arrays) & {f"{SEGMENTATION}/{name}" for name in names}:
-                warn_of_edits(written)
-                running.levels(written)
+        running.levels_of(names)
 
 
 def segments_step(

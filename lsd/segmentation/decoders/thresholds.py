@@ -190,6 +190,7 @@ class ThresholdDecoder(DecoderKind):
         for asked in yet_to_run(container, names):
             ending = asked.step.removeprefix(SEGMENTATION)
             self._run(inputs, running, [float(name) for name in asked.segmentations], ending)
+        running.levels_of(names)
         return max(self._tell(inputs, running, set(names)), default=0)
 
     def _run(
@@ -220,8 +221,9 @@ class ThresholdDecoder(DecoderKind):
             apart=apart,
         )
         arrays = tuple(look_up.arrays)
-        step = Step(f"{SEGMENTATION}{ending}", container, inputs.grid, look_up, arrays=arrays)
-        running.levels(running.step(step))
+        running.step(
+            Step(f"{SEGMENTATION}{ending}", container, inputs.grid, look_up, arrays=arrays)
+        )
 
     def _pieces(
         self, inputs: Inputs, container: Path, thresholds: Sequence[float], ending: str

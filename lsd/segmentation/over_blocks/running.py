@@ -12,7 +12,8 @@ import numpy as np
 from lsd.blockwise.levels import make_levels
 from lsd.blockwise.on_disk.grid import chunk_shape
 from lsd.blockwise.on_disk.step import Step
-from lsd.blockwise.running.run import prepare, run
+from lsd.blockwise.running.run import prepare, run, warn_of_edits
+from lsd.segmentation.on_disk.lists import SEGMENTATION, begun
 from lsd.segmentation.over_blocks.fragments import UNCUT
 from lsd.spec import Segment, Workers
 from lsd.volumes.array import Array
@@ -89,3 +90,12 @@ class Running:
             title=f"{self.name} {step.name}",
         ):
             self.say(str(summary))
+
+    def levels_of(self, segmentations: Collection[str]) -> None:
+        """Coarser levels of segmentations, by what their arrays are called below segmentation/,
+        whichever steps wrote them, now or before; which were edited since is told."""
+        arrays = {f"{SEGMENTATION}/{name}" for name in segmentations}
+        for written in begun(self.container):
+            if arrays & {*written.arrays}:
+                warn_of_edits(written)
+                self.levels(written)
