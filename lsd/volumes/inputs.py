@@ -20,6 +20,7 @@ from lsd.spec import Spec, Volume
 from lsd.spec.effect import NoEffect, Wording
 from lsd.volumes.array import Array, open_array
 from lsd.volumes.state import address, content
+from lsd.volumes.units import Remainder
 from lsd.volumes.volume import OpenVolume, open_volume
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
@@ -165,8 +166,9 @@ class VolumeInput(Spec):
 
     @classmethod
     def inside(cls, volume: OpenVolume, data_root: Path) -> VolumeInput:
-        """Where its images are; nothing of them is read."""
-        spec = _reduced(volume.spec, labels=None, labels_mask=None, unknown=None, region=())
+        """Where its images are; nothing of them is read, also not whether raw is finite."""
+        nothing = {"labels": None, "labels_mask": None, "unknown": None, "region": ()}
+        spec = _reduced(volume.spec, **nothing, invalid="refuse")
         return _input(volume, spec, data_root, {})
 
     @classmethod
@@ -212,7 +214,10 @@ def box_of(roi: Roi) -> Box:
 
 
 class _Closed(Array):
-    """An array that is no input of the job, and must not be read."""
+    """An array that is no input of the job, and must not be read, on whatever grid."""
+
+    def on_grid(self, remainder: Remainder) -> Array:
+        return _closed(super().on_grid(remainder))
 
     def read(self, *_: Any, **__: Any) -> NoReturn:
         raise AssertionError(

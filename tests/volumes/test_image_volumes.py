@@ -249,6 +249,22 @@ def test_what_is_read_of_images_is_their_state(root) -> None:
     assert state.changed()
 
 
+def test_where_images_are_does_not_hang_on_what_they_hold(tmp_path) -> None:
+    """Raw is no input of it, on whatever grid, so a value that is none hides no voxel."""
+    raw = np.zeros((5, 7), np.float32)
+    raw[2, 3] = np.nan
+    (tmp_path / "mito").mkdir()
+    tifffile.imwrite(tmp_path / "mito" / "one.tiff", raw)
+    fields = {"invalid": "mask", "raw_range": (0, 1)}
+    volume = opened(tmp_path, Images(images="mito/*.tiff"), **fields)
+    assert not volume.read_known(volume.raw.roi).all()
+    inside = VolumeInput.inside(volume, tmp_path).open()
+    for there in (inside, inside.on_grid(volume.raw.remainder)):
+        assert there.read_known(volume.raw.roi).all()
+        with pytest.raises(AssertionError, match="no part of the job"):
+            there.raw.read(volume.raw.roi)
+
+
 def test_what_a_volume_is_made_of() -> None:
     volume = Volume(images=MITO)
     assert (volume.raw, volume.labels, volume.stem) == ("images", "masks", "mito")
