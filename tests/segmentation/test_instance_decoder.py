@@ -173,6 +173,28 @@ def test_by_mutex_from_disk(tmp_path, foreground, use_mask) -> None:
     assert open_results(config, "em").array.name.endswith("segmentation/mutex")
 
 
+def test_what_differs_is_told_by_its_name(tmp_path) -> None:
+    target = Occupancy(kernel=Box(size=(3, 3, 3)))
+    heads = {"affs": Head(target=target), "inside": Head(target=Foreground())}
+    arrays = {"affs": smooth(7, 26, SHAPE), "inside": smooth(8, 1, SHAPE)}
+    by_head = {"kind": "instance", "foreground": "inside"}
+    config = make_config(tmp_path, heads, arrays, segment=Segment(decoder=by_head))
+    segment(config)
+    told = {
+        r"now: segment\.decoder\.inside: 0\.5 there, 0\.6 asked for;": {
+            "decoder": {**by_head, "inside": 0.6}
+        },
+        r"now: segment\.use_mask: False there, True asked for;": {"use_mask": True},
+        r"where objects are: name: inside/0 there, affs/0 asked for": {"decoder": "instance"},
+    }
+    for words, settings in told.items():
+        with pytest.raises(ValueError, match=words):
+            open_results(config.derive(segment=settings), "em")
+    segment(config.derive(segment={"use_mask": True}))
+    with pytest.raises(ValueError, match=r"now: segment\.use_mask: True there, False asked for;"):
+        open_results(config, "em")
+
+
 def test_by_watershed_over_blocks(tmp_path) -> None:
     """What is merged is the same in each block, up to the pairs that lead out of what it reads; so
     fragments are those of the whole where their context suffices."""

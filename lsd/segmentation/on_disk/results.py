@@ -315,9 +315,20 @@ def in_config_words(lines: Sequence[str], *, settings: str, context: str = "cont
         "affinities.": "affinities: ",
         "heads.": "head ",
         "neighborhoods.": "offsets of head ",
-        "mask.volume.": "what is known of the volume: ",
-        "mask.arrays.": "what is known of the volume: ",
-        "mask.": "what is known of the volume: ",
+        # of the decoder instance
+        "mask.inside:": "segment.decoder.inside:",
+        "mask.known: None there": "segment.use_mask: False there",
+        "mask.known: another there": "segment.use_mask: True there",
+        "mask.source.": "where objects are: ",
+        "mask.occupancy:": "where objects are: offsets:",
+        **dict.fromkeys(
+            (
+                f"{where}{what}"
+                for where in ("mask.known.", "mask.")
+                for what in ("volume.", "arrays.", "")
+            ),
+            "what is known of the volume: ",
+        ),
     }
     named = []
     for line in lines:
