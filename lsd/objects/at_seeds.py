@@ -75,6 +75,7 @@ class SeedsJob(Job):
              threshold
     window, room, overlap, most, min_size, rule: as of spec.Seeds
     region:  that the blocks cover, (begin, shape); block, margin: voxels, as of their grid
+    by_seen: whether the decoder asks which voxels a window showed
     """
 
     version: Version = 1
@@ -95,6 +96,12 @@ class SeedsJob(Job):
     region: Box
     block: tuple[int, ...]
     margin: tuple[int, ...]
+    # not written where it does not matter: steps of before had no such field
+    by_seen: Annotated[
+        bool,
+        Wording("what no window showed counted as no object"),
+        Field(exclude_if=lambda by_seen: not by_seen),
+    ] = False
 
     @property
     def grid(self) -> Grid:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from funlib.geometry import Coordinate, Roi
 from numpy.typing import NDArray
@@ -71,11 +73,14 @@ class Sight:
     def decode(self, values: Values, roi: Roi, seen: NDArray[np.bool_]) -> NDArray[np.uint64]:
         """Objects (*roi.shape) of what was seen in a box."""
         heads = {
-            name: Prediction.of(
-                values[name],
-                self.channels[name],
-                limits=(target.storage.low, target.storage.high),
-                voxel_size=self.voxel_size,
+            name: replace(
+                Prediction.of(
+                    values[name],
+                    self.channels[name],
+                    limits=(target.storage.low, target.storage.high),
+                    voxel_size=self.voxel_size,
+                ),
+                seen=None if seen.all() else seen,
             )
             for name, target in self.predictor.targets.items()
         }

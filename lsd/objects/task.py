@@ -123,6 +123,7 @@ def task_of(config: Config, name: str, wanted: Wanted) -> Task:
         region=box_of(region),
         block=tuple(map(int, grid.write_shape)),
         margin=tuple(map(int, margin)),
+        by_seen=decoder_of(segment).asks_seen,
     )
     return Task(volume, job, seeds)
 

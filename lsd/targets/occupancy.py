@@ -71,18 +71,21 @@ def consensus(
     offsets: Sequence[Sequence[int]],
     *,
     weights: Sequence[float] | None = None,
+    seen: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """What all opinions on a voxel agree on: their mean and their variance, both (z, y, x) float32;
     2D drops z.
 
-        c(u) = sum_k w_k p_k(u - k) / sum_k w_k        over k of which u - k is inside
+        c(u) = sum_k w_k p_k(u - k) / sum_k w_k        over k of which u - k was seen
 
     prediction: (c, z, y, x) of mode "foreground": floats in 0..1, or uint8, whose 0..255 mean that
     offsets:    (c, 3) in voxels, in 2D (c, 2), one for each channel
     weights:    w, 0 or more, one for each channel; None: 1
+    seen:       (z, y, x), of which voxels there is a prediction; None: of all
 
     The variance, sum_k w_k (p_k(u - k) - c(u))^2 / sum_k w_k, is where the network disagrees with
-    itself.  Both are NaN where nothing is said of a voxel, which no kernel with its middle leaves.
+    itself.  Both are NaN where nothing is said of a voxel, which no kernel with its middle leaves
+    where all was seen.
     Sums are float64, and no array is made but the two.  Raises ValueError where numbers of
     channels, offsets and weights differ, and for predictions that are no numbers.
 
@@ -101,6 +104,10 @@ def consensus(
             "offset for each channel"
         )
     shape, flat = values.shape[1:], (1,) * (4 - values.ndim)
+    known = set_voxels(seen, shape, of="the prediction")
+    where = np.empty((0, 0, 0), np.bool_)
+    if known is not None:
+        where = np.ascontiguousarray(known).reshape(*flat, *shape)
     by_channel = np.zeros((len(steps), 3), np.int64)
     by_channel[:, len(flat) :] = steps
     both = np.empty((2, *flat, *shape), np.float32)
@@ -109,6 +116,7 @@ def consensus(
         by_channel,
         _weights(weights, channels=len(steps)),
         scale,
+        where,
         *both,
     )
     probability, variance = both.reshape(2, *shape)
@@ -149,10 +157,12 @@ def _consensus(
     offsets: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     scale: float,
+    seen: npt.NDArray[np.bool_],
     probability: npt.NDArray[np.float32],
     variance: npt.NDArray[np.float32],
 ) -> None:
-    """Fills both (z, y, x), a row after another: what is added up of a row stays near the core."""
+    """Fills both (z, y, x), a row after another: what is added up of a row stays near the core.
+    seen: of no voxels: all were."""
     depth, height, width = probability.shape
     total, squares, weight = np.empty(width), np.empty(width), np.empty(width)
     for z in range(depth):
@@ -164,6 +174,14 @@ def _consensus(
                 if w == 0.0 or not (0 <= from_z < depth and 0 <= from_y < height):
                     continue
                 begin, end = max(step, 0), min(width, width + step)
+                if seen.size:
+                    for x in range(begin, end):
+                        if seen[from_z, from_y, x - step]:
+                            p = np.float64(prediction[k, from_z, from_y, x - step]) * scale
+                            total[x] += w * p
+                            squares[x] += w * p * p
+                            weight[x] += w
+                    continue
                 for x in range(begin, end):
                     p = np.float64(prediction[k, from_z, from_y, x - step]) * scale
                     total[x] += w * p

@@ -96,14 +96,14 @@ def test_opposite_channels_of_instances_are_one_opinion(dims) -> None:
     assert (one[valid] != np.roll(other, pair[1], range(dims))[valid]).any()
 
 
-def consensus_by_loop(prediction, offsets, weights):
+def consensus_by_loop(prediction, offsets, weights, *, seen=None):
     """Every opinion is noted with the voxel that it is about; mean and variance of each voxel's."""
     shape = prediction.shape[1:]
     opinions = {voxel: [] for voxel in np.ndindex(shape)}
     for channel, offset in enumerate(offsets):
         for voxel in np.ndindex(shape):
             about = tuple(int(i) for i in np.add(voxel, offset))
-            if about in opinions:
+            if about in opinions and (seen is None or seen[voxel]):
                 opinions[about].append((float(prediction[(channel, *voxel)]), weights[channel]))
     mean, variance = np.full((2, *shape), np.nan)
     for voxel, said in opinions.items():
@@ -129,6 +129,21 @@ def test_consensus_equals_the_definition(kernel, dims, weighted) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@every
+@pytest.mark.parametrize("dims", [2, 3])
+def test_voxels_that_were_not_seen_have_no_opinion(kernel, dims) -> None:
+    rng = np.random.default_rng(1)
+    offsets = KERNELS[kernel].offsets_in(dims)
+    prediction = rng.random((len(offsets), *(4, 5, 6)[-dims:]))
+    seen = rng.random(prediction.shape[1:]) < 0.5
+    found = consensus(prediction, offsets, seen=seen)
+    wanted = consensus_by_loop(prediction, offsets, np.ones(len(offsets)), seen=seen)
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    with pytest.raises(ValueError, match=r"mask has shape .*, the prediction"):
+        consensus(prediction, offsets, seen=seen[1:])
 
 
 def test_what_is_said_of_no_voxel_is_nan() -> None:

@@ -28,6 +28,7 @@ class ConsensusDecoder(ThresholdDecoder):
 
     spec: spec.Consensus
     reads_occupancy = True
+    asks_seen = True
     further = (VARIANCE,)
 
     def reads(self, settings: Segment) -> tuple[str, ...]:
@@ -93,5 +94,5 @@ def _consensus(
     voxel."""
     dims = head.values.ndim - 1
     full = [(0,) * (dims - len(offset)) + tuple(offset) for offset in offsets]
-    probability, variance = consensus(head.values, full, weights=weights)
+    probability, variance = consensus(head.values, full, weights=weights, seen=head.seen)
     return np.nan_to_num(probability), np.nan_to_num(variance)

@@ -57,6 +57,8 @@ class DecoderKind(ABC):
     reads_affinities: whether the head that segment.affinities names must hold affinities
     reads_occupancy: whether the heads that it reads must say of voxels around whether they are of
                     an object, see `Channels`
+    asks_seen:      whether what it makes of a voxel goes by which of those around were predicted at
+                    all, see `Prediction.seen`
     takes:          fields of config.segment that it takes its settings from, beside its own; None:
                     it may take any
     pieces:         what of a volume its first step makes, as messages call it
@@ -69,6 +71,7 @@ class DecoderKind(ABC):
     joins_least: Literal["lowest", "highest"] = "lowest"
     reads_affinities: bool = False
     reads_occupancy: bool = False
+    asks_seen: bool = False
     takes: tuple[str, ...] | None = None
     pieces: str = "segments"
     first_step: str

@@ -33,6 +33,7 @@ class InstanceDecoder(DecoderKind):
 
     spec: Instance
     reads_affinities = True
+    asks_seen = True
 
     def __init__(self, spec: Instance) -> None:
         super().__init__(spec)
@@ -122,7 +123,8 @@ class InstanceDecoder(DecoderKind):
         an object, by the head that says so, or by the highest affinity."""
         affs = affinity_head(heads, settings)
         offsets, once = head_offsets(affs), once_each(head_offsets(affs))
-        affinities = replace(affs, values=merged(affs.values, offsets), neighborhood=once)
+        values = merged(affs.values, offsets, seen=affs.seen)
+        affinities = replace(affs, values=values, neighborhood=once)
         if self.spec.foreground is None:
             foreground = highest(affinities.values, once)
         else:

@@ -23,13 +23,19 @@ def once_each(neighborhood: Sequence[Sequence[int]]) -> tuple[Offset, ...]:
     )
 
 
-def merged(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> NDArray[Any]:
+def merged(
+    affs: NDArray[Any],
+    neighborhood: Sequence[Sequence[int]],
+    *,
+    seen: NDArray[np.bool_] | None = None,
+) -> NDArray[Any]:
     """Affinities (c, z, y, x) of the offsets that `once_each` leaves:
 
         a_k(v) = (p_k(v) + p_-k(v + k)) / 2
 
-    and p_k(v) where there is no p_-k, or v + k is outside.  `affs`, which are floats in 0..1 or
-    uint8, come back as they are where no pair of voxels is there twice.
+    and p_k(v) where there is no p_-k, or v + k is outside, or was not `seen` (z, y, x; None: all
+    was).  `affs`, which are floats in 0..1 or uint8, come back as they are where no pair of voxels
+    is there twice.
     """
     offsets, kept = [tuple(offset) for offset in neighborhood], once_each(neighborhood)
     if len(kept) == len(offsets):
@@ -39,6 +45,8 @@ def merged(affs: NDArray[Any], neighborhood: Sequence[Sequence[int]]) -> NDArray
         channel[:] = as_probabilities(affs[offsets.index(offset)])
         if _opposite(offset) in offsets:
             other = as_probabilities(affs[offsets.index(_opposite(offset))])
+            if seen is not None:
+                other = np.where(seen, other, np.float32(np.nan))
             # NaN: there is no voxel v + k
             seen_there = shift_array(other, offset, fill=np.nan)
             both = ~np.isnan(seen_there)

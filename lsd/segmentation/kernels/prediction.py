@@ -69,6 +69,8 @@ class Prediction:
     range:        that the values of the head's target lie in
     occupancy, names, learned: as of `Channels`
     voxel_size:   nm, one for each axis of the voxels; None: it is not known
+    seen:         (z, y, x), of which voxels this was predicted, elsewhere values say nothing; None:
+                  of all
     """
 
     values: NDArray[Any]
@@ -78,6 +80,7 @@ class Prediction:
     names: tuple[str, ...] = ()
     voxel_size: tuple[float, ...] | None = None
     learned: Learned | None = None
+    seen: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(
