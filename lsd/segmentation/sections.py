@@ -10,9 +10,11 @@ import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
 
+from lsd.arrays.offsets import Slices
 from lsd.segmentation.decoders.decoder import DecoderKind
 from lsd.segmentation.kernels.prediction import Decoded, Heads, Segmentations
-from lsd.segmentation.kernels.sections import after, sections
+from lsd.segmentation.kernels.sections import each_alone, placed
+from lsd.segmentation.over_blocks.inputs import first_section
 from lsd.spec import Segment, Volume
 from lsd.volumes.volume import OpenVolume, needs_nm
 
@@ -47,41 +49,43 @@ def decode_volume(
 ) -> Segmentations:
     """What a decoder makes of the heads of a region of a volume; roi: that region, voxels; other
     arguments as of `DecoderKind.decode`."""
-    first = int(roi.begin[0])
-    if volume.image_sizes is None:
+    first, images = first_section(roi.begin), volume.images_in(roi)
+    if volume.image_sizes is None or not images:
         return decoder.decode(heads, settings, mask=mask, first_section=first)
     settings = settings_for(settings, volume.spec, calibrated=volume.calibrated)
-    made = []
-    for section, inside, z in sections(heads, mask, first):
-        images = volume.images_in(Roi((z, *roi.begin[1:]), (1, *roi.shape[1:])))
-        made.append(
-            decoder.decode_section(section, settings, images=images, mask=inside, first_section=z)
-        )
-    return OfImages(made)
+    made = [
+        decoder.decode_image(alone, settings, mask=inside, first_section=z)
+        for alone, inside, z in each_alone(heads, mask, first, images)
+    ]
+    return OfImages(made, images, tuple(roi.shape))
 
 
 @dataclass(frozen=True, eq=False)
 class OfImages(Segmentations):
-    """What a decoder made of each image; ids are numbered through."""
+    """What a decoder made of each image; ids are numbered through.
 
-    images: list[Segmentations]
+    images: where each lies in the region; shape: of that, (z, y, x)
+    """
+
+    made: list[Segmentations]
+    images: list[Slices]
+    shape: tuple[int, ...]
 
     def parts(self, thresholds: Sequence[float]) -> Iterator[tuple[Decoded, tuple[float, ...]]]:
         """As of each image, of all together."""
-        for alike in zip(*(image.parts(thresholds) for image in self.images), strict=True):
-            yield _joined([decoded for decoded, _ in alike]), alike[0][1]
+        for alike in zip(*(image.parts(thresholds) for image in self.made), strict=True):
+            yield self._joined([decoded for decoded, _ in alike]), alike[0][1]
 
     def segmentation(self, threshold: float) -> NDArray[np.uint64]:
         """Segments (z, y, x) at a threshold."""
-        segments = [Decoded.final(image.segmentation(threshold)) for image in self.images]
-        return _joined(segments).fragments
+        segments = [image.segmentation(threshold) for image in self.made]
+        return placed(segments, self.images, self.shape)
 
-
-def _joined(images: Sequence[Decoded]) -> Decoded:
-    last, fragments, edges = 0, list[NDArray[np.uint64]](), list[NDArray[np.uint64]]()
-    for image in images:
-        fragments.append(after(image.fragments, last))
-        edges.append(image.edges + np.uint64(last))
-        last += int(image.fragments.max(initial=0))
-    scores = np.concatenate([image.scores for image in images])
-    return Decoded(np.concatenate(fragments), np.concatenate(edges), scores)
+    def _joined(self, of_images: Sequence[Decoded]) -> Decoded:
+        last, edges = 0, list[NDArray[np.uint64]]()
+        for image in of_images:
+            edges.append(image.edges + np.uint64(last))
+            last += int(image.fragments.max(initial=0))
+        fragments = placed([image.fragments for image in of_images], self.images, self.shape)
+        scores = np.concatenate([image.scores for image in of_images])
+        return Decoded(fragments, np.concatenate(edges), scores)

@@ -56,6 +56,12 @@ class BlockDecoder(GraphDecoder):
         first_section: z of the first section in the world
         """
 
+    def segments_of_image(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """The same of a section (1, y, x) that is an image of its own, or a part of one."""
+        return self.segments(heads, mask=mask, first_section=first_section)
+
     def decode(
         self,
         heads: Heads,
@@ -68,12 +74,29 @@ class BlockDecoder(GraphDecoder):
         known = None if mask is None else np.asarray(mask) != 0
         return Decoded.final(self.checked_segments(heads, mask=known, first_section=first_section))
 
+    def decode_image(
+        self, heads: Heads, settings: Segment, *, mask: NDArray[Any] | None, first_section: int
+    ) -> Decoded:
+        """Those of an image."""
+        known = None if mask is None else np.asarray(mask) != 0
+        segments = self.checked_segments(
+            heads, mask=known, first_section=first_section, is_image=True
+        )
+        return Decoded.final(segments)
+
     def checked_segments(
-        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+        self,
+        heads: Heads,
+        *,
+        mask: NDArray[np.bool_] | None,
+        first_section: int,
+        is_image: bool = False,
     ) -> NDArray[np.uint64]:
-        """What `segments` gives, uint64.  Raises ValueError where that is no ids of voxels."""
+        """What `segments` gives, or `segments_of_image`, uint64.  Raises ValueError where that is
+        no ids of voxels."""
         shape = next(iter(heads.values())).values.shape[1:]
-        segments = self.segments(heads, mask=mask, first_section=first_section)
+        made = self.segments_of_image if is_image else self.segments
+        segments = made(heads, mask=mask, first_section=first_section)
         title = title_at(self.spec, self, method="segments")
         if not isinstance(segments, np.ndarray) or segments.shape != shape:
             description = (
@@ -97,6 +120,7 @@ class BlockDecoder(GraphDecoder):
             settings=self.spec,
             mask=inputs.mask,
             apart=inputs.apart,
+            alone=inputs.images is not None,
             occupancies={name: head.occupancy for name, head in told.items() if head.occupancy},
             names={name: head.names for name, head in told.items() if head.names},
             learned=learned_heads(heads, self.spec),
@@ -162,3 +186,12 @@ class SegmentsOfBlocksJob(FragmentsJob):
         """Its segments."""
         decoder = cast(BlockDecoder, behaviour(self.settings))
         return decoder.checked_segments(heads, mask=mask, first_section=first_section)
+
+    def fragments_of_image(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """Those of an image."""
+        decoder = cast(BlockDecoder, behaviour(self.settings))
+        return decoder.checked_segments(
+            heads, mask=mask, first_section=first_section, is_image=True
+        )

@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lsd.arrays.offsets import Slices
 from lsd.blockwise.on_disk.step import Step
 from lsd.segmentation.kernels.prediction import Channels, Heads, Segmentations
 from lsd.segmentation.on_disk.results import Results
@@ -103,17 +102,11 @@ class DecoderKind(ABC):
               in the world
         """
 
-    def decode_section(
-        self,
-        heads: Heads,
-        settings: Segment,
-        *,
-        images: Sequence[Slices],
-        mask: NDArray[Any] | None,
-        first_section: int,
+    def decode_image(
+        self, heads: Heads, settings: Segment, *, mask: NDArray[Any] | None, first_section: int
     ) -> Segmentations:
-        """What it makes of a section (1, y, x) that is an image; images: the part that it fills, if
-        any of it, beyond which nothing was predicted; other arguments as of `decode`."""
+        """What it makes of a section (1, y, x) that is an image of its own, or a part of one;
+        arguments as of `decode`."""
         return self.decode(heads, settings, mask=mask, first_section=first_section)
 
     @abstractmethod

@@ -143,6 +143,7 @@ class DoubtingDecoder(WatershedDecoder):
             regions=self.spec.regions,
             near=self.spec.near,
             apart=inputs.apart,
+            images=inputs.images,
         )
         context = margin(head.learned, array.voxel_size, near=self.spec.near)
         return Step(DOUBTS, container, inputs.around(context), job, rows=DOUBT)

@@ -139,7 +139,7 @@ class InstanceDecoder(DecoderKind):
         name = inputs.settings.affinities
         head = inputs.heads[name]
         assert head.neighborhood is not None, "they are affinities"
-        affinities = BothEnds.of(head.array, head.neighborhood)
+        affinities = BothEnds.of(head.array, head.neighborhood, images=inputs.images)
         foreground = self.spec.foreground
         source = affinities if foreground is None else inputs.heads[foreground].array
         assert inputs.mask is None or isinstance(inputs.mask, VolumeInput), "of the volume"

@@ -45,10 +45,22 @@ class InteriorDecoder(BlockDecoder):
         self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
     ) -> NDArray[np.uint64]:
         """Interiors that hang together by faces, each with the boundary that is nearest to it."""
+        return self._segments(heads, mask, connectivity=None)
+
+    def segments_of_image(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """The same in the plane: an image has no border along z, at which a hole would be open."""
+        return self._segments(heads, mask, connectivity=4)
+
+    def _segments(
+        self, heads: Heads, mask: NDArray[np.bool_] | None, *, connectivity: int | None
+    ) -> NDArray[np.uint64]:
         interior, boundary = (heads[self.spec.head].scaled(channel) for channel in (0, 1))
         cores = objects(
             interior >= self.spec.threshold,
             mask=mask,
+            connectivity=connectivity,
             min_size=self.spec.min_size,
             fill_holes=self.spec.fill_holes,
         )

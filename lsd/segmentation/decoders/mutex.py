@@ -22,7 +22,8 @@ from lsd.segmentation.decoders.affinities import (
 from lsd.segmentation.decoders.affinities import why_nothing as why_no_affinities
 from lsd.segmentation.decoders.decoder import DecoderKind, PredictedValues
 from lsd.segmentation.kernels.nearest import as_probabilities
-from lsd.segmentation.kernels.prediction import Decoded, Heads
+from lsd.segmentation.kernels.prediction import Decoded, Heads, Prediction
+from lsd.segmentation.kernels.sections import fragments_of_images
 from lsd.segmentation.mutex import mutex
 from lsd.segmentation.on_disk.results import (
     FinalResults,
@@ -33,7 +34,7 @@ from lsd.segmentation.on_disk.results import (
     whole_step,
 )
 from lsd.segmentation.over_blocks.edges import OnAffinities
-from lsd.segmentation.over_blocks.fragments import Source
+from lsd.segmentation.over_blocks.fragments import Alone, Source
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs, MaskInput, open_mask
 from lsd.segmentation.over_blocks.running import Running
 from lsd.spec import Mutex, Segment
@@ -41,6 +42,7 @@ from lsd.spec.plurals import counted
 from lsd.volumes.array import open_array, text
 
 ARRAY = "segmentation/mutex"
+_AFFS = "affs"
 
 
 class MutexDecoder(DecoderKind):
@@ -69,7 +71,12 @@ class MutexDecoder(DecoderKind):
 
     def first(self, inputs: Inputs, container: Path) -> Step:
         """Segments, of one block that is the whole volume."""
-        job = MutexJob(**affinity_fields(inputs), settings=inputs.settings.mutex, mask=inputs.mask)
+        job = MutexJob(
+            **affinity_fields(inputs),
+            settings=inputs.settings.mutex,
+            mask=inputs.mask,
+            alone=inputs.images is not None,
+        )
         return Step("mutex", container, inputs.one_block(), job, arrays=(ARRAY,))
 
     def write(self, inputs: Inputs, running: Running, thresholds: Sequence[float]) -> int:
@@ -111,6 +118,7 @@ class MutexJob(OnAffinities):
     version: Version = 3
     settings: Mutex
     mask: MaskInput | None = None
+    alone: Alone = False
 
     def open(self, container: Path, worker: int) -> MutexFunction:
         """Ready to be called."""
@@ -133,5 +141,18 @@ class MutexFunction:
 
     def compute(self, block: Block, source: Source) -> Output:
         """They are final."""
-        options, mask = self.settings.model_dump(), source.get("mask")
-        return Output({ARRAY: mutex(source["affs"], self.neighborhood, mask=mask, **options)})
+        affs, mask = Prediction(source["affs"]), source.get("mask")
+        if self.mask is None or self.mask.image_sizes is None:
+            return Output({ARRAY: self._segments({_AFFS: affs}, mask)})
+        images = self.mask.images_in(block.write)
+        segments = fragments_of_images(
+            self._segments, {_AFFS: affs}, mask=mask, first_section=0, images=images
+        )
+        return Output({ARRAY: segments})
+
+    def _segments(
+        self, heads: Heads, mask: NDArray[np.bool_] | None, _: int = 0
+    ) -> NDArray[np.uint64]:
+        """Of a volume, or of an image."""
+        options = self.settings.model_dump()
+        return mutex(heads[_AFFS].values, self.neighborhood, mask=mask, **options)

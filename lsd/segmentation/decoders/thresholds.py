@@ -133,32 +133,10 @@ class ThresholdDecoder(DecoderKind):
         first_section: int = 0,
     ) -> Thresholded:
         """Objects of all, at any threshold.  Raises ValueError for heads that do not fit."""
-        return self._decoded(heads, settings, mask=mask, images=None)
-
-    def decode_section(
-        self,
-        heads: Heads,
-        settings: Segment,
-        *,
-        images: Sequence[Slices],
-        mask: NDArray[Any] | None,
-        first_section: int,
-    ) -> Thresholded:
-        """Objects of an image, whose foreground follows from the image alone."""
-        return self._decoded(heads, settings, mask=mask, images=images)
-
-    def _decoded(
-        self,
-        heads: Heads,
-        settings: Segment,
-        *,
-        mask: NDArray[Any] | None,
-        images: Sequence[Slices] | None,
-    ) -> Thresholded:
         wrong = self.misfit({name: head.channels for name, head in heads.items()})
         if wrong:
             raise ValueError(wrong)
-        foreground = self.checked_maps(heads, images)[FOREGROUND]
+        foreground = self.checked_maps(heads)[FOREGROUND]
         known = None if mask is None else np.asarray(mask) != 0
         voxel_size = next(iter(heads.values())).voxel_size
         return Thresholded(

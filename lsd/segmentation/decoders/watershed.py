@@ -86,6 +86,7 @@ class WatershedDecoder(GraphDecoder):
             settings=inputs.settings.fragments,
             mask=inputs.mask,
             apart=inputs.apart,
+            alone=inputs.images is not None,
         )
 
     def recorded(self, record: Mapping[str, Any], settings: Segment) -> dict[str, HeadInput]:

@@ -11,10 +11,11 @@ from funlib.geometry import Roi
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lsd.arrays.offsets import reach
+from lsd.arrays.offsets import Slices, reach
 from lsd.segmentation.kernels.both_ends import highest, merged, once_each
 from lsd.segmentation.kernels.prediction import Offsets, Prediction, centre, range_of
 from lsd.spec import Spec
+from lsd.spec.effect import Wording
 from lsd.volumes.array import Array, Beyond
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import Remainder
@@ -22,10 +23,19 @@ from lsd.volumes.volume import OpenVolume
 
 
 class BothEnds(ArrayInput):
-    """Affinities on disk that are read as `merged` gives them; offsets: of the channels on disk, in
-    voxels."""
+    """Affinities on disk that are read as `merged` gives them.
+
+    offsets: of the channels on disk, in voxels
+    images:  the volume whose sections are images of their own; None: they are not
+    """
 
     offsets: Offsets
+    # not written where they are none: jobs of before had no such field
+    images: Annotated[
+        VolumeInput | None,
+        Wording("images were not looked at one by one"),
+        Field(exclude_if=lambda images: images is None),
+    ] = None
 
     @property
     def on_disk(self) -> ArrayInput:
@@ -33,28 +43,36 @@ class BothEnds(ArrayInput):
         return ArrayInput(**{name: getattr(self, name) for name in ArrayInput.model_fields})
 
     @classmethod
-    def of(cls, array: ArrayInput, offsets: Offsets) -> BothEnds:
+    def of(cls, array: ArrayInput, offsets: Offsets, *, images: VolumeInput | None) -> BothEnds:
         """Of an array with these channels."""
         fields = {name: getattr(array, name) for name in ArrayInput.model_fields}
-        return cls(**fields, offsets=offsets)
+        return cls(**fields, offsets=offsets, images=images)
 
     def open(self) -> MergedArray:
         """The array.  Raises ValueError if it is another one by now."""
-        return MergedArray(super().open(), self.offsets)
+        array = super().open()
+        images = None if self.images is None else self.images.open().on_grid(array.remainder)
+        return MergedArray(array, self.offsets, images)
 
 
 class MergedArray(Array):
-    """Affinities on disk, of which each pair of voxels has one; offsets: of the channels there."""
+    """Affinities on disk, of which each pair of voxels has one.
 
-    def __init__(self, array: Array, offsets: Offsets) -> None:
+    offsets: of the channels there; images: the volume whose sections are images of their own
+    """
+
+    def __init__(self, array: Array, offsets: Offsets, images: OpenVolume | None) -> None:
         super().__init__(array.source, array.layout, array.dtype, roi=array.roi)
-        self.offsets = offsets
+        self.offsets, self.images = offsets, images
 
     def read(self, roi: Roi, *, beyond: Beyond = "refuse") -> NDArray[Any]:
         """As the whole would be merged: pairs that lead out of `roi` are read to their other
         end."""
         around = self._around(roi)
-        affs = merged(super().read(around, beyond=beyond), self.offsets)
+        stored = super().read(around, beyond=beyond)
+        affs = merged(stored, self.offsets)
+        for image in [] if self.images is None else self.images.images_in(around):
+            affs[:, *image] = merged(stored[:, *image], self.offsets)
         return np.ascontiguousarray(affs[:, *(roi - around.begin).to_slices()])
 
     def read_highest(self, roi: Roi) -> NDArray[np.float32]:
@@ -104,6 +122,10 @@ class OpenForegroundMask:
     def image_sizes(self) -> NDArray[np.int64] | None:
         """Of the volume, where its sections are images."""
         return None if self.known is None else self.known.image_sizes
+
+    def images_in(self, roi: Roi) -> list[Slices]:
+        """Of the volume, where they lie in an array of `roi`."""
+        return [] if self.known is None else self.known.images_in(roi)
 
     def on_grid(self, remainder: Remainder) -> OpenForegroundMask:
         """The same, its voxels counted on the grid with `remainder`, which is that of what was

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import fastremap
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
@@ -31,7 +33,7 @@ from lsd.segmentation.over_blocks.inputs import Apart
 from lsd.segmentation.over_blocks.whole import Graph, between_regions, read_graph, summed
 from lsd.spec import Scores, Target
 from lsd.spec.effect import Wording
-from lsd.volumes.inputs import ArrayInput, OwnArray
+from lsd.volumes.inputs import ArrayInput, OwnArray, VolumeInput
 
 # the step whose edges say which fragments are a region
 JOINED, DOUBTS = "joined", "doubts"
@@ -42,6 +44,7 @@ class DoubtsJob(Job):
 
     head: that is asked, and what it learned;  dims: axes of its network
     made_from: digest of the step whose edges up to `regions` say what is one region
+    images:   the volume whose sections are images of their own; None: they are not
     """
 
     version: Version = 2
@@ -53,6 +56,12 @@ class DoubtsJob(Job):
     regions: float
     near: float
     apart: Apart
+    # not written where they are none: jobs of before had no such field
+    images: Annotated[
+        VolumeInput | None,
+        Wording("images were not looked at one by one"),
+        Field(exclude_if=lambda images: images is None),
+    ] = None
 
     def open(self, container: Path, worker: int) -> DoubtsFunction:
         """Ready to be called."""
@@ -65,33 +74,43 @@ class DoubtsFunction:
 
     def __init__(self, job: DoubtsJob, container: Path) -> None:
         self.job, self.head = job, job.head.open()
+        images = job.images
+        self.images = None if images is None else images.open().on_grid(self.head.remainder)
         counts = read_ledger(step_folder(container, "fragments")).records["count"]
         places = FragmentPlaces.of(counts, job.apart)
         edges = edge_pieces(step_folder(container, JOINED))
         table = Table(places, segments_of(places, edges, job.regions))
         self.regions = OpenSegments(job.fragments.open(container), table)
 
-    def read(self, block: Block) -> Look | None:
-        """What was predicted of the block, and the regions of it and around; None where none
-        touch."""
+    def read(self, block: Block) -> list[Look]:
+        """What was predicted of the block, and the regions of it and around; of images one by one,
+        and none where none touch."""
         around = block.read.intersect(self.regions.ids.roi)
+        parts = [around] if self.images is None else self.images.image_rois(around)
+        looks = (self._look(part, block.write.intersect(part)) for part in parts)
+        return [look for look in looks if look is not None]
+
+    def compute(self, block: Block, source: list[Look]) -> Output:
+        """In ascending order."""
+        rows = [np.empty(0, DOUBT), *(doubts(look, near=self.job.near) for look in source)]
+        return Output(rows=together(np.concatenate(rows)))
+
+    def _look(self, around: Roi, own: Roi) -> Look | None:
+        """own: of the block, in what is around it."""
+        if own.empty:
+            return None
         regions = self.regions.read(around)
         if np.count_nonzero(fastremap.unique(regions)) < 2:
             return None
         learned = Learned(self.job.target, self.job.dims)
         predicted = Prediction.of(
-            self.head.read(block.write),
+            self.head.read(own),
             Channels(self.head.channels or 0, learned=learned),
             limits=range_of(self.head.source.handle.attrs),
             voxel_size=self.head.voxel_size,
         ).predicted
-        inside = (block.write - around.begin).to_slices()
+        inside = (own - around.begin).to_slices()
         return Look(predicted, regions, tuple(inside), learned, self.head.voxel_size)
-
-    def compute(self, block: Block, source: Look | None) -> Output:
-        """In ascending order."""
-        empty = np.empty(0, DOUBT)
-        return Output(rows=empty if source is None else doubts(source, near=self.job.near))
 
 
 class DoubtedJob(Job):

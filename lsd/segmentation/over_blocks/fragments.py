@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.arrays.lookup import compact
 from lsd.blockwise.on_disk.grid import Block
@@ -23,6 +25,7 @@ from lsd.segmentation.over_blocks.inputs import (
     first_section,
     open_mask,
 )
+from lsd.spec.effect import Wording
 
 FRAGMENTS = "fragments"
 # uint8; bit a of a voxel in the first plane of a block along axis a: by its block, it and the voxel
@@ -31,6 +34,12 @@ UNCUT = "uncut"
 
 # rows: a fragment's voxels, in the order of their ids
 SIZE = np.dtype([("size", "<u8")])
+
+# whether sections are images of their own; not written where they are none: jobs of before had no
+# such field
+Alone = Annotated[
+    bool, Wording("images were not looked at one by one"), Field(exclude_if=lambda alone: not alone)
+]
 
 _MASK = "mask"
 Source = dict[str, NDArray[Any]]
@@ -45,6 +54,7 @@ class FragmentsJob(Job):
 
     mask: MaskInput | None = None
     apart: Apart
+    alone: Alone = False
 
     @abstractmethod
     def inputs(self) -> dict[str, HeadInput]:
@@ -56,6 +66,12 @@ class FragmentsJob(Job):
     ) -> NDArray[np.uint64]:
         """Fragments (z, y, x) with ids 1..n of part of a volume; first_section: its z in the
         world."""
+
+    def fragments_of_image(
+        self, heads: Heads, *, mask: NDArray[np.bool_] | None, first_section: int
+    ) -> NDArray[np.uint64]:
+        """The same of a section (1, y, x) that is an image, or a part of one."""
+        return self.fragments(heads, mask=mask, first_section=first_section)
 
     def open(self, container: Path, worker: int) -> FragmentsFunction:
         """Ready to be called."""
@@ -92,28 +108,30 @@ class FragmentsFunction:
                 UNCUT: np.zeros(block.write.shape, np.uint8),
             }
             return Output(nothing, np.empty(0, SIZE))
-        begin = block.read.intersect(self.roi).begin
+        roi = block.read.intersect(self.roi)
         heads = {
             name: described(source[f"head {name}"]) for name, described in self.described.items()
         }
-        fragments = self._fragments(heads, source.get(_MASK), first_section(begin))
-        inside = (block.write - begin).to_slices()
+        fragments = self._fragments(heads, source.get(_MASK), roi)
+        inside = (block.write - roi.begin).to_slices()
         own = compact(np.ascontiguousarray(fragments[inside]))
         sizes = np.bincount(own.reshape(-1).astype(np.int64))[1:].astype(np.uint64)
         own[own > 0] += np.uint64(block.index * self.job.apart)
         return Output({FRAGMENTS: own, UNCUT: _uncut(fragments, inside)}, sizes.view(SIZE))
 
     def _fragments(
-        self, heads: Heads, mask: NDArray[np.bool_] | None, first: int
+        self, heads: Heads, mask: NDArray[np.bool_] | None, roi: Roi
     ) -> NDArray[np.uint64]:
         """Of a volume at once, of images one by one."""
 
         def made(heads: Heads, mask: NDArray[np.bool_] | None, first: int) -> NDArray[np.uint64]:
-            return self.job.fragments(heads, mask=mask, first_section=first)
+            return self.job.fragments_of_image(heads, mask=mask, first_section=first)
 
+        first = first_section(roi.begin)
         if self.mask is None or self.mask.image_sizes is None:
-            return made(heads, mask, first)
-        return fragments_of_images(made, heads, mask=mask, first_section=first)
+            return self.job.fragments(heads, mask=mask, first_section=first)
+        images = self.mask.images_in(roi)
+        return fragments_of_images(made, heads, mask=mask, first_section=first, images=images)
 
 
 def cut_pairs(

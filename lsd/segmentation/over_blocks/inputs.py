@@ -83,8 +83,8 @@ class Inputs:
     @property
     def images(self) -> VolumeInput | None:
         """The volume that says where its images lie; None where its sections are no images."""
-        mask = self.mask
-        return mask if isinstance(mask, VolumeInput) and mask.volume.images else None
+        known = self.mask.known if isinstance(self.mask, ForegroundMask) else self.mask
+        return known if known is not None and known.volume.images else None
 
     @property
     def grid(self) -> Grid:
