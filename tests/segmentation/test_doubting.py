@@ -9,11 +9,14 @@ import pytest
 from funlib.geometry import Roi
 from scipy import ndimage
 
+from lsd.blockwise.on_disk.inspect import status
+from lsd.blockwise.running.run import BlocksFailed
 from lsd.evaluation.partition import compare
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.doubt import DOUBT, Look, changes_of, doubts, margin, together
 from lsd.segmentation.kernels.prediction import Learned, Prediction
-from lsd.segmentation.results import open_results
+from lsd.segmentation.over_blocks.doubts import DoubtsFunction
+from lsd.segmentation.results import open_results, other_than_asked
 from lsd.segmentation.run import segment
 from lsd.segmentation.threshold import array_name
 from lsd.spec import (
@@ -277,9 +280,8 @@ def test_a_run_segments_as_arrays_do(config) -> None:
     for threshold in settings.thresholds:
         assert compare(written(config, threshold), found.segmentation(threshold)).voi_sum == 0
     assert open_results(config, "v").fragments is not None
-    [settings_of_step] = [
-        json.loads((segmentation(config, "v") / "blocks" / "edges" / "step.json").read_text())
-    ]
+    step = segmentation(config, "v") / "blocks" / "edges" / "step.json"
+    settings_of_step = json.loads(step.read_text())
     assert settings_of_step["depends_on"]["inputs"]["weight"] == 8.0
 
 
@@ -302,6 +304,20 @@ def test_blocks_mend_it_too_and_other_settings_are_noticed(config) -> None:
         open_results(blocks, "v")
     segment(blocks)
     assert open_results(blocks, "v")
+
+
+def test_doubts_that_were_left_half_done_are_of_no_other_decoder(config, monkeypatch) -> None:
+    blocks = config.derive(segment={"block": (8, 16, 16), "context": (4, 8, 8)})
+    monkeypatch.setattr(DoubtsFunction, "compute", None)
+    with pytest.raises(BlocksFailed):
+        segment(blocks)
+    watershed = blocks.derive(segment={"decoder": "watershed"})
+    segment(watershed)
+    container = segmentation(watershed, "v")
+    assert all(step.done == step.blocks for step in status(container))
+    cautious = watershed.derive(segment={"caution": 0.5})
+    told = other_than_asked(cautious, "v", container)
+    assert told == ["segment.caution: 0.0 there, 0.5 asked for"]
 
 
 def test_segments_are_read_when_the_prediction_is_gone(config) -> None:

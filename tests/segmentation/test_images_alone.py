@@ -1,5 +1,5 @@
-"""What is made of an image of a folder follows from it alone, whatever else lies there: on disk, over
-blocks, and in memory."""
+"""What is made of an image of a folder follows from it alone, whatever else lies there: on disk,
+over blocks, and in memory."""
 
 from dataclasses import replace
 

@@ -18,6 +18,7 @@ from lsd.arrays.offsets import reach
 from lsd.blockwise.on_disk.job import Version
 from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.step import Step, differences, load_step, step_folder
+from lsd.blockwise.on_disk.written import left, steps_of
 from lsd.segmentation.agglomeration import agglomerate
 from lsd.segmentation.decoders.affinities import (
     affinity_fields,
@@ -34,6 +35,7 @@ from lsd.segmentation.kernels.prediction import Decoded, Heads, Offsets, Predict
 from lsd.segmentation.on_disk.results import in_config_words
 from lsd.segmentation.over_blocks.both_ends import BothEnds
 from lsd.segmentation.over_blocks.contacts import CONTACT, ContactsJob
+from lsd.segmentation.over_blocks.doubts import DOUBTS, JOINED
 from lsd.segmentation.over_blocks.edges import EDGE, EdgesJob, edge_context
 from lsd.segmentation.over_blocks.fragments import FRAGMENTS, UNCUT, FragmentsJob
 from lsd.segmentation.over_blocks.inputs import HeadInput, Inputs
@@ -95,10 +97,13 @@ class WatershedDecoder(GraphDecoder):
 
     def write_edges(self, inputs: Inputs, running: Running) -> Step:
         """Edges and their scores."""
-        container = running.container
-        if inputs.settings.grown == "blocks":
-            # of an earlier run; nothing would mend them
-            rmtree(step_folder(container, "contacts"), ignore_errors=True)
+        container, in_blocks = running.container, inputs.settings.grown == "blocks"
+        # of an earlier run; nothing would mend them, nor finish what it left half done
+        others = {JOINED, DOUBTS, *(["contacts"] if in_blocks else [])}
+        for step in [step for step in steps_of(container) if step.name in others]:
+            if step.name == "contacts" or left(step):
+                rmtree(step.folder, ignore_errors=True)
+        if in_blocks:
             return running.step(self.edges_of_blocks(inputs, container))
         return self.join_all(inputs, running, name="edges")
 
