@@ -55,7 +55,8 @@ def segment(config: Config, *, progress: Progress = log.info) -> list[Path]:
     runs/<name>/segmentation/<volume>.zarr holds `fragments` and `segmentation/<threshold>`, or
     `segmentation/<decoder>` of a decoder without thresholds; in it, blocks/edges the region graph
     and tables/<threshold>.npy the segment of each fragment.  A volume with truth gets every
-    threshold of the config, one without the threshold that validation picked, if there is one.
+    threshold of the config, one without the threshold that validation picked, if there is one; so
+    does one with skeletons alone where fragments and edges say all the others.
 
     Blocks of segment.block voxels, done by segment.workers; neither their number nor an
     interruption changes a value, the size of blocks and their context do a little.  What is done
@@ -94,7 +95,9 @@ def task_of(config: Config, name: str, volume: Volume, *, thresholds: Iterable[f
 
 
 def _thresholds(config: Config, volume: Volume) -> tuple[float, ...]:
-    alone = picked(config) if volume.labels is None else None
+    # of fragments and edges any threshold is read; what is not joined of them has to be there
+    by_skeletons = volume.skeletons is not None and not decoder_of(config.segment).has_region_graph
+    alone = picked(config) if volume.labels is None and not by_skeletons else None
     return config.segment.thresholds if alone is None else (alone,)
 
 

@@ -3,9 +3,12 @@ interrupted, and where other thresholds are asked for later."""
 
 import numpy as np
 import pytest
-from objects_run import another_run, decoded, known, make_config, read, smooth
+from objects_run import ROI, SIZE, another_run, decoded, known, make_config, read, smooth
 
+import lsd.segmentation.run
+from lsd.arrays.skeletons import Skeletons
 from lsd.blockwise.on_disk.inspect import status, verify_blocks
+from lsd.evaluation.run import evaluate
 from lsd.segmentation.objects import objects
 from lsd.segmentation.over_blocks.pieces import NeighboursFunction
 from lsd.segmentation.results import open_results
@@ -14,6 +17,7 @@ from lsd.spec import Foreground, Head, Segment
 from lsd.spec.paths import segmentation
 from lsd.volumes.array import open_array
 from lsd.volumes.levels import coarser
+from lsd.volumes.skeletons import write_skeletons
 
 HEADS = {"mask": Head(target=Foreground())}
 SHAPE, FLAT = (12, 40, 44), (40, 44)
@@ -192,6 +196,21 @@ def test_levels_come_when_they_are_asked_for(tmp_path, caplog) -> None:
     array.write(np.zeros(array.roi.shape, np.uint64), array.roi)
     segment(config)
     assert "segmentation/0.5 was changed since segmentation wrote it" in caplog.text
+
+
+def test_objects_along_skeletons_are_there_at_all_thresholds(tmp_path, monkeypatch) -> None:
+    """Though one was picked: what evaluation looks at could not be joined of anything."""
+    config = config_of(tmp_path)
+    node = np.multiply(np.array(ROI.begin) + 0.5, SIZE)
+    write_skeletons(Skeletons([1], [1], [node], []), tmp_path / "one.npz")
+    [volume] = config.dataset.validate
+    traced = volume.derive(labels=None, labels_mask=None, skeletons="one.npz")
+    config = config.derive(dataset={"validate": (), "test": (traced,)})
+    config = config.derive(predict={"volumes": ("test",)}, evaluate={"metric": "nerl"})
+    monkeypatch.setattr(lsd.segmentation.run, "picked", lambda _: 0.5)
+    segment(config)
+    scores = evaluate(config)
+    assert {*scores.skeletons["em"].sweep} == {*THRESHOLDS}
 
 
 def written(container, array: str = "") -> dict[str, int]:
