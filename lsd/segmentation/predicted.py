@@ -37,8 +37,10 @@ class PredictedHead(NamedTuple):
 
     def read(self, roi: Roi) -> Prediction:
         """What of it lies in a region."""
-        values, limits = self.array.read(roi), range_of(self.array.source.handle.attrs)
-        return Prediction.of(values, self.channels, limits=limits, voxel_size=self.array.voxel_size)
+        array = self.array
+        values, limits = array.read(roi), range_of(array.source.handle.attrs)
+        size = array.voxel_size if array.calibrated else None
+        return Prediction.of(values, self.channels, limits=limits, voxel_size=size)
 
 
 class LearnedHead(NamedTuple):

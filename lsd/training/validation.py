@@ -176,8 +176,9 @@ class Validator:
     ) -> Sweep:
         settings, evaluate, decoder = job.segment, job.evaluate, decoder_of(job.segment)
         predicted = predict_region(predictor, volume, roi)
+        size = volume.voxel_size if volume.calibrated else None
         heads = {
-            name: self._as_on_disk(name, predicted[name], voxel_size=volume.voxel_size)
+            name: self._as_on_disk(name, predicted[name], voxel_size=size)
             for name in decoder.reads(settings)
         }
         decoded = decode_volume(
@@ -194,7 +195,9 @@ class Validator:
             sweep |= evidence.sweep(part, thresholds)
         return sweep
 
-    def _as_on_disk(self, name: str, values: Array, *, voxel_size: tuple[float, ...]) -> Prediction:
+    def _as_on_disk(
+        self, name: str, values: Array, *, voxel_size: tuple[float, ...] | None
+    ) -> Prediction:
         """A head as segmentation reads it from disk."""
         target = self.stage.heads[name].target
         storage = targets.target_kind(target).storage

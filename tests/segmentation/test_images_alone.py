@@ -10,8 +10,9 @@ from funlib.geometry import Roi
 from objects_run import smooth
 
 from lsd.segmentation.decoders.decoder import decoder_of
-from lsd.segmentation.kernels.prediction import Decoded
-from lsd.segmentation.predicted import open_heads
+from lsd.segmentation.kernels.prediction import Channels, Decoded
+from lsd.segmentation.over_blocks.inputs import HeadInput
+from lsd.segmentation.predicted import PredictedHead, open_heads, prediction_input
 from lsd.segmentation.run import segment
 from lsd.segmentation.sections import decode_volume
 from lsd.spec import (
@@ -167,3 +168,16 @@ def test_a_plane_has_no_first_section(tmp_path) -> None:
 
     decode_volume(Hears(), volume, {}, Segment(), roi=roi, mask=None)
     assert heard == [0]
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_decoders_are_told_whether_there_is_a_voxel_size(tmp_path, calibrated) -> None:
+    """In nm it is, or none; where nobody knows it, arrays have 1."""
+    roi, size = Roi((0, 0, 0), (1, 4, 5)), (5.0, 5.0, 5.0) if calibrated else (1.0, 1.0, 1.0)
+    fields = {"roi": roi, "voxel_size": size, "calibrated": calibrated}
+    array = create_array(tmp_path / "p.zarr", "head", dtype=np.uint8, channels=1, **fields)
+    array.write(np.zeros((1, *roi.shape), np.uint8), roi)
+    wanted = size if calibrated else None
+    assert PredictedHead(array, Channels(1)).read(roi).voxel_size == wanted
+    head = HeadInput(prediction_input(array, revision=None), None)
+    assert head.described(array)(array.read(roi)).voxel_size == wanted

@@ -205,7 +205,8 @@ class DoubtingDecoder(WatershedDecoder):
     def _look(self, heads: Heads, made: Decoded, of_fragments: NDArray[np.uint64]) -> Look:
         head = heads[self.spec.head]
         assert head.learned is not None, "misfits are refused"
-        assert head.voxel_size is not None, "what was predicted says it"
+        if head.voxel_size is None:
+            raise ValueError(needs_nm("what joins regions with doubts"))
         whole = tuple(slice(0, n) for n in made.fragments.shape)
         regions = relabel(made.fragments, made.nodes, of_fragments)
         return Look(head.predicted, regions, whole, head.learned, head.voxel_size)

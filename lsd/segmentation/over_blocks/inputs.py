@@ -51,7 +51,8 @@ class HeadInput(NamedTuple):
             array.channels or 0, self.neighborhood, self.occupancy, self.names, self.learned
         )
         limits = range_of(array.source.handle.attrs)
-        return partial(Prediction.of, channels=channels, limits=limits, voxel_size=array.voxel_size)
+        size = array.voxel_size if array.calibrated else None
+        return partial(Prediction.of, channels=channels, limits=limits, voxel_size=size)
 
 
 def learned_heads(heads: Mapping[str, HeadInput], decoder: Decoder) -> dict[str, Learned]:
