@@ -9,7 +9,9 @@ import tifffile
 from funlib.geometry import Roi
 from objects_run import smooth
 
+from lsd.evaluation.error_map.run import error_maps
 from lsd.segmentation.decoders.decoder import decoder_of
+from lsd.segmentation.disagreement import disagreement
 from lsd.segmentation.kernels.prediction import Channels, Decoded
 from lsd.segmentation.over_blocks.inputs import HeadInput
 from lsd.segmentation.predicted import PredictedHead, open_heads, prediction_input
@@ -37,7 +39,7 @@ from lsd.spec import (
     Volume,
     Watershed,
 )
-from lsd.spec.paths import prediction, segmentation
+from lsd.spec.paths import error_map, prediction, segmentation
 from lsd.volumes.array import open_array
 from lsd.volumes.create import create_array
 from lsd.volumes.volume import open_volume
@@ -150,6 +152,28 @@ def test_objects_of_images_over_blocks_are_those_of_the_whole(tmp_path) -> None:
     segment(blocks)
     array = open_array(segmentation(blocks, "em"), "segmentation/0.6")
     assert same_partition(array.read(array.roi), whole)
+
+
+def test_an_image_disagrees_as_if_it_were_alone(tmp_path) -> None:
+    """At the border of one that is smaller than the largest segments go on, too."""
+    config = predicted(tmp_path, thresholds=(0.6,))
+    segment(config)
+    error_maps(config.derive(error_map={"block": (2, 24, 24), "head": "lsds"}))
+    apart = open_array(error_map(config, "em"), "disagreement")
+    segments = open_array(segmentation(config, "em"), "segmentation/0.6")
+    head = open_array(prediction(config, "em"), "lsds")
+    found = apart.read(apart.roi)
+    for z, (height, width) in enumerate(SIZES.values()):
+        inside = (z, slice(height), slice(width))
+        alone = disagreement(
+            head.read(head.roi)[:, *inside] * np.float32(1 / 255),
+            segments.read(segments.roi)[inside],
+            HEADS["lsds"].target,
+            voxel_size=5,
+        )
+        assert np.abs(found[inside] - alone * 255).max() < 0.51
+        found[inside] = 0
+    assert not found.any()
 
 
 def test_a_plane_has_no_first_section(tmp_path) -> None:

@@ -38,15 +38,16 @@ from lsd.segmentation.on_disk.segments import SegmentsInput
 from lsd.segmentation.predicted import LearnedHead, learned, prediction_input
 from lsd.segmentation.results import open_results
 from lsd.spec import Config, ErrorMap, paths
+from lsd.spec.paths import data_root
 from lsd.spec.plurals import counted
 from lsd.targets.sections import reach_for, whole_strides
 from lsd.targets.target import check_of_labels
 from lsd.volumes.create import create_array
 from lsd.volumes.find import expand
-from lsd.volumes.inputs import OwnArray
+from lsd.volumes.inputs import OwnArray, VolumeInput
 from lsd.volumes.levels import How
 from lsd.volumes.units import lengths
-from lsd.volumes.volume import needs_nm
+from lsd.volumes.volume import needs_nm, open_volume
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
@@ -102,6 +103,14 @@ class Compared:
     def by_image(self) -> bool:
         """Whether its sections are images of their own."""
         return self.config.dataset.volumes()[self.name].images is not None
+
+    @property
+    def images(self) -> VolumeInput | None:
+        """Where these lie."""
+        spec, root = self.config.dataset.volumes()[self.name], data_root(self.config)
+        if not self.by_image:
+            return None
+        return VolumeInput.inside(open_volume(spec, name=self.name, data_root=root), root)
 
     @property
     def path(self) -> Path:
@@ -170,6 +179,7 @@ def _map_step(volume: Compared, segments: SegmentsInput) -> Step:
         segmentation=segments,
         target=head.target,
         dims=head.dims,
+        images=volume.images,
     )
     context = reach_for(head.target, head.array.voxel_size, dims=head.dims)
     shape = whole_strides(volume.settings.block[-roi.dims :], head.target, dims=head.dims)
