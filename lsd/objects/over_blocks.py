@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lsd.blockwise.on_disk.grid import Block
 from lsd.blockwise.on_disk.job import Job, Version
@@ -15,10 +17,10 @@ from lsd.blockwise.on_disk.ledger import read_ledger
 from lsd.blockwise.on_disk.output import Output
 from lsd.blockwise.on_disk.step import step_folder
 from lsd.objects.measures import MEASURE, measures, together
-from lsd.objects.points import deepest
+from lsd.objects.points import DEEPEST, deepest
 from lsd.segmentation.over_blocks.objects import StepName
 from lsd.spec.effect import Wording
-from lsd.volumes.inputs import ArrayInput
+from lsd.volumes.inputs import ArrayInput, VolumeInput
 
 
 class MeasuresJob(Job):
@@ -64,6 +66,8 @@ class PointsJob(Job):
               digest
     depth:    nm up to which it matters how far a voxel lies from the border of its object
     in_xy:    objects end with their section
+    images:   the volume whose sections are images of their own, whose borders are none of an
+              object; None: they are not
     """
 
     version: Version = 1
@@ -72,6 +76,12 @@ class PointsJob(Job):
     made_from: Annotated[str, Wording("the objects were measured anew")]
     depth: float
     in_xy: bool = False
+    # not written where they are none: jobs of before had no such field
+    images: Annotated[
+        VolumeInput | None,
+        Wording("images were not looked at one by one"),
+        Field(exclude_if=lambda images: images is None),
+    ] = None
 
     def open(self, container: Path, worker: int) -> PointsFunction:
         """Ready to be called."""
@@ -79,10 +89,11 @@ class PointsJob(Job):
 
 
 class Around(NamedTuple):
-    """Ids of a block and around it, and where the block lies in them."""
+    """Ids of a block and around it, and where the block lies in them; own: which voxels it has."""
 
     labels: NDArray[np.uint64]
     inside: tuple[slice, ...]
+    own: Roi
 
 
 class PointsFunction:
@@ -91,25 +102,38 @@ class PointsFunction:
     def __init__(self, job: PointsJob, container: Path) -> None:
         self.job, self.segmentation = job, job.segmentation.open()
         self.objects = measured(step_folder(container, job.measures))
+        remainder, images = self.segmentation.remainder, job.images
+        self.images = None if images is None else images.open().on_grid(remainder)
 
-    def read(self, block: Block) -> Around:
-        """As far around the block as it matters how far the border is."""
+    def read(self, block: Block) -> list[Around]:
+        """As far around the block as it matters how far the border is; of images one by one."""
         roi = block.read.intersect(self.segmentation.roi)
-        labels = self.segmentation.read(roi).astype(np.uint64, copy=False)
-        return Around(labels, tuple((block.write - roi.begin).to_slices()))
+        parts = [roi] if self.images is None else self.images.image_rois(roi)
+        return [
+            Around(
+                self.segmentation.read(part).astype(np.uint64, copy=False),
+                tuple((own - part.begin).to_slices()),
+                own,
+            )
+            for part in parts
+            if not (own := block.write.intersect(part)).empty
+        ]
 
-    def compute(self, block: Block, source: Around) -> Output:
+    def compute(self, block: Block, source: list[Around]) -> Output:
         """Of each of its objects."""
-        rows = deepest(
-            source.labels,
-            self.objects,
-            inside=source.inside,
-            begin=block.write.begin - self.segmentation.roi.begin,
-            voxel_size=self.segmentation.voxel_size,
-            depth=self.job.depth,
-            in_xy=self.job.in_xy,
-        )
-        return Output(rows=rows)
+        rows = [
+            deepest(
+                around.labels,
+                self.objects,
+                inside=around.inside,
+                begin=around.own.begin - self.segmentation.roi.begin,
+                voxel_size=self.segmentation.voxel_size,
+                depth=self.job.depth,
+                in_xy=self.job.in_xy,
+            )
+            for around in source
+        ]
+        return Output(rows=np.concatenate([np.empty(0, DEEPEST), *rows]))
 
 
 def measured(folder: Path) -> NDArray[Any]:

@@ -34,6 +34,7 @@ from lsd.spec.paths import located, run_folder
 from lsd.spec.plurals import counted
 from lsd.volumes.array import Array
 from lsd.volumes.find import expand
+from lsd.volumes.inputs import VolumeInput
 from lsd.volumes.units import lengths
 from lsd.volumes.volume import needs_nm
 
@@ -50,6 +51,7 @@ class _Volume:
     results: Results
     threshold: float
     settings: Segment
+    images: VolumeInput | None
 
     @property
     def container(self) -> Path:
@@ -103,7 +105,8 @@ def chosen_threshold(config: Config) -> float:
 def _locate(task: Task, threshold: float, progress: Progress) -> Path:
     segment_volume(task, progress=progress)
     results = open_results(task.config, task.name)
-    volume = _Volume(task.config, task.name, results, threshold, task.inputs.settings)
+    inputs = task.inputs
+    volume = _Volume(task.config, task.name, results, threshold, inputs.settings, inputs.images)
     with exclusive(volume.container):
         table = _table(volume, progress)
     path, locate = located(task.config, task.name), task.config.locate
@@ -169,6 +172,7 @@ def _points(volume: _Volume, measures: Step) -> Step:
         made_from=measures.digest,
         depth=depth,
         in_xy=volume.settings.objects.connectivity in (4, 8),
+        images=volume.images,
     )
     roi: Roi = array.roi
     grid = tile(roi, measures.grid.compute_shape, step=(1,) * roi.dims, context=(around, around))

@@ -9,7 +9,10 @@ import tifffile
 from funlib.geometry import Roi
 from objects_run import smooth
 
+import lsd
 from lsd.evaluation.error_map.run import error_maps
+from lsd.objects.run import locate
+from lsd.objects.tables import read_located
 from lsd.segmentation.decoders.decoder import decoder_of
 from lsd.segmentation.disagreement import disagreement
 from lsd.segmentation.kernels.prediction import Channels, Decoded
@@ -174,6 +177,23 @@ def test_an_image_disagrees_as_if_it_were_alone(tmp_path) -> None:
         assert np.abs(found[inside] - alone * 255).max() < 0.51
         found[inside] = 0
     assert not found.any()
+
+
+def test_objects_of_an_image_are_located_as_if_it_were_alone(tmp_path) -> None:
+    """Where an image ends is no border of an object, as where a volume ends is none."""
+    config = predicted(tmp_path, decoder="components", thresholds=(0.5,), block=(2, 16, 16))
+    [path] = locate(config.derive(locate={"threshold": 0.5}))
+    found = read_located(path)
+    segments = open_array(segmentation(config, "em"), "segmentation/0.5")
+    points = []
+    for z, (height, width) in enumerate(SIZES.values()):
+        alone = lsd.locate(segments.read(segments.roi)[z, :height, :width], voxel_size=5)
+        points += [
+            (int(n), (z + 0.5) * 5, *point) for n, point in zip(alone.id, alone.point, strict=True)
+        ]
+    assert len(points) > 9
+    listed = zip(found.id.tolist(), found.point.tolist(), strict=True)
+    assert [(number, *point) for number, point in listed] == sorted(points)
 
 
 def test_a_plane_has_no_first_section(tmp_path) -> None:
