@@ -190,6 +190,13 @@ def test_what_differs_is_told_by_its_name(tmp_path) -> None:
     for words, settings in told.items():
         with pytest.raises(ValueError, match=words):
             open_results(config.derive(segment=settings), "em")
+    another = r"now: segment\.decoder: another there;"
+    mutex = another_run(config, "mutex", decoder="mutex")
+    with pytest.raises(ValueError, match=another):
+        open_results(config.derive(segment={"decoder": "mutex"}), "em")
+    segment(mutex)
+    with pytest.raises(ValueError, match=another):
+        open_results(mutex.derive(segment={"decoder": by_head}), "em")
     segment(config.derive(segment={"use_mask": True}))
     with pytest.raises(ValueError, match=r"now: segment\.use_mask: True there, False asked for;"):
         open_results(config, "em")

@@ -330,6 +330,10 @@ def in_config_words(lines: Sequence[str], *, settings: str, context: str = "cont
             "what is known of the volume: ",
         ),
     }
+    # `instance` gives what it reads to another decoder, whose steps are those of that one
+    merged = next((line for line in lines if line.startswith("affinities.offsets:")), "")
+    if ": None there" in merged or "there, None asked" in merged:
+        return ["segment.decoder: another there"]
     named = []
     for line in lines:
         begin = next((name for name in names if line.startswith(name)), "")
