@@ -70,7 +70,7 @@ def test_rooms_stay_modules() -> None:
         ("descriptors", "(labels, *, voxel_size, sigma, downsample=1, components=None, mode='gau"),
         ("affinities", "(labels, neighborhood, *, mask=None)"),
         ("occupancy", "(labels, offsets, *, mode='instance', mask=None)"),
-        ("consensus", "(prediction, offsets, *, weights=None)"),
+        ("consensus", "(prediction, offsets, *, weights=None"),
         ("fragments", "(affs, *, mask=None, in_xy=False, threshold=0.5, min_seed_distance=10, "),
         ("agglomerate", "(affs, fragments, *, scoring='mean', "),
         ("compare", "(segmentation, truth, *, ignore=(0,), background='label', "),
