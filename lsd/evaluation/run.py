@@ -230,13 +230,11 @@ def _choose(config: Config, validation: Mapping[str, Sweep]) -> tuple[float | No
         return None, f"the {config.segment.decoder.kind} decoder has none"
     if validation:
         tolerance = config.evaluate.tolerance
-        threshold = best_threshold(
-            pooled(list(validation.values())),
-            tolerance=tolerance,
-            joins_least=decoder.joins_least,
-        )
-        which = f"the {decoder.joins_least} within {100 * tolerance:g}% of the best"
-        within = f" ({which})" if tolerance else ""
+        joined, least = pooled(list(validation.values())), decoder.joins_least
+        threshold = best_threshold(joined, tolerance=tolerance, joins_least=least)
+        within = f" (the {least} within {100 * tolerance:g}% of the best)" if tolerance else ""
+        if nothing := joined[threshold].nothing_to_find:
+            within = f" (the {least}, since no other is better there: {nothing})"
         return threshold, f"validation volumes: {', '.join(validation)}{within}"
     of_training = validated(config)
     if of_training is None:

@@ -53,13 +53,19 @@ class Score(HandedOut, ABC):
         """The score in words, for the log and above a figure: "VOI split 0.2 + merge 0.1 = 0.3
         bits"."""
 
+    @property
+    def nothing_to_find(self) -> str:
+        """Why no segmentation or network is better than another by this score, such as "the truth
+        has no object"; "": there is something to find."""
+        return ""
+
     def curves(self) -> dict[str, float]:
         """What is followed through training beside the objective, by the curve's name."""
         return {}
 
     def remarks(self) -> list[str]:
         """What a reader has to know of these numbers, a sentence each."""
-        return []
+        return [self.nothing_to_find] if self.nothing_to_find else []
 
     def brief(self) -> dict[str, float | None]:
         """What stands for it where there is a single column, by the heading of that."""
@@ -88,6 +94,10 @@ class Score(HandedOut, ABC):
 
 
 S = TypeVar("S", bound=Score)
+
+
+# of a truth in which each segment is a false one
+NO_OBJECT = "the truth has no object that counts, so what is found is wrong, and nothing is missed"
 
 
 def as_objective(value: float | None) -> float:

@@ -56,7 +56,8 @@ def best_threshold(
     joins_least: Literal["lowest", "highest"] = "lowest",
 ) -> float:
     """The threshold with the lowest objective; among equals the one which joins least, and NaN is
-    as undefined as infinity.  Raises ValueError if empty.
+    as undefined as infinity.  All are equal where there is nothing to find: of a truth without
+    objects the numbers are undefined where they are right.  Raises ValueError if empty.
 
     tolerance:   objectives count as equal to the lowest up to this fraction above it
     joins_least: which of several thresholds does (`DecoderKind.joins_least`)
@@ -65,7 +66,9 @@ def best_threshold(
         raise ValueError("no threshold to choose from")
     # a metric of one's own may give NaN, which is neither lower nor higher than anything
     objectives = {
-        threshold: math.inf if math.isnan(score.objective) else score.objective
+        threshold: math.inf
+        if math.isnan(score.objective) or score.nothing_to_find
+        else score.objective
         for threshold, score in sweep.items()
     }
     equal = (1 + tolerance) * min(objectives.values())

@@ -275,7 +275,10 @@ def validate(learner: Learner, validator: Validator) -> dict[str, float]:
     with learner.averaged():
         validation = validator(learner.cascade, learner.losses)
     assert not needs_rescoring(learner, validator), "the best must be scored again before"
-    is_best = learner.best is None or validation.score < learner.best["score"]
+    messages.warn_of_nothing_to_find(learner, validation.scores)
+    best = math.inf if learner.best is None else learner.best["score"]
+    # while none was defined the newest counts as the best, as without a validation
+    is_best = validation.score < best or best == math.inf
     log.info(
         "stage %s, iteration %d: %s%s",
         learner.stage.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
+from lsd.evaluation.score import Score
 from lsd.network.summary import described, size
 from lsd.prediction.voxels import other_voxels
 from lsd.segmentation.predicted import why_not_decoded
@@ -76,6 +77,17 @@ def warn_of_other_voxels(learner: Learner, volumes: Iterable[OpenVolume]) -> Non
         words = other_voxels(volume.voxel_size, known, dims=learner.config.network.dims)
         if words:
             log.warning("volume %r to validate with has %s", volume.name, words)
+
+
+def warn_of_nothing_to_find(learner: Learner, score: Score) -> None:
+    """Warns where no checkpoint is better than another by what it is validated with."""
+    if score.nothing_to_find:
+        log.warning(
+            "%s: nothing is validated, and the newest checkpoint counts as the best: %s; name "
+            "volumes with objects in dataset.validate, or a larger region of them",
+            learner.stage.name,
+            score.nothing_to_find,
+        )
 
 
 def finished(config: Config, stage: Stage) -> str:

@@ -75,10 +75,10 @@ class Validation:
     @property
     def score(self) -> float:
         """The number that validations are compared by: lower is better; infinity where it is
-        undefined."""
+        undefined, or says nothing."""
         # a metric of one's own may give numbers of numpy, and NaN, than which nothing is lower
         score = float(self.scores.objective)
-        return math.inf if math.isnan(score) else score
+        return math.inf if math.isnan(score) or self.scores.nothing_to_find else score
 
     def __str__(self) -> str:
         threshold = "" if self.threshold is None else f" at threshold {self.threshold:g}"

@@ -19,8 +19,9 @@ from lsd.evaluation.run import evaluate
 from lsd.evaluation.score import pool
 from lsd.evaluation.sweep import best_threshold
 from lsd.segmentation.threshold import array_name
-from lsd.spec import Evaluate, ForegroundOverlap, ObjectDetection
+from lsd.spec import Benchmark, Evaluate, ForegroundOverlap, ObjectDetection
 from lsd.spec.evaluate import IOUS
+from lsd.training.validation import Validation
 
 NOTHING = Contingency.of(np.zeros(5, int), np.zeros(5, int))
 
@@ -126,6 +127,34 @@ def test_neither_objects_nor_segments_is_undefined_and_never_best() -> None:
         assert flat(bad.pool([empty]).row()) == pytest.approx(
             flat(bad.row()) | ({".accuracy": 6 / 8} if metric.kind == "foreground" else {})
         )
+
+
+@pytest.mark.parametrize(
+    "metric", [ObjectDetection(), ObjectDetection(iou=0.5), ForegroundOverlap(), Benchmark()]
+)
+def test_a_truth_without_objects_picks_nothing_and_says_so(metric) -> None:
+    """Where all that is found is wrong, the numbers of nothing are undefined, and of something 0,
+    which is more than that."""
+    score = scoring(Evaluate(metric=metric))
+    nothing = score(NOTHING)
+    false = score(Contingency.of(np.array([1, 1, 1, 0]), np.array([0, 0, 0, 0])))
+    assert best_threshold({0.2: nothing, 0.8: false}) == 0.2
+    assert best_threshold({0.2: false, 0.8: nothing}, joins_least="highest") == 0.8
+    for each in (nothing, false):
+        assert each.remarks() == [each.nothing_to_find]
+        assert "no object" in each.nothing_to_find
+        assert Validation(each).score == math.inf
+    # beside a volume with objects false segments count
+    good = score(Contingency.of(np.array([1, 1, 0]), np.array([1, 1, 0])))
+    assert not good.remarks()
+    assert good.pool([false]).objective > good.pool([nothing]).objective == good.objective
+    assert best_threshold({0.2: good.pool([false]), 0.8: good.pool([nothing])}) == 0.8
+
+
+def test_background_that_is_right_is_something_to_find() -> None:
+    score = scoring(Evaluate(metric=ForegroundOverlap(objective="accuracy")))
+    false = score(Contingency.of(np.array([1, 0, 0]), np.array([0, 0, 0])))
+    assert best_threshold({0.2: false, 0.8: score(NOTHING)}) == 0.8
 
 
 def test_no_voxels_are_refused() -> None:

@@ -9,11 +9,14 @@ import torch
 from checkpointed import assert_same, content_of, last
 from tiny_run import VOXEL_SIZE, config, curve
 
+from lsd.arrays.contingency import Contingency
+from lsd.evaluation.metric import scoring
 from lsd.network.checkpoints import checkpoint
 from lsd.network.checkpoints.restore import from_checkpoint
-from lsd.spec import Config, Schedule, paths
+from lsd.spec import Config, Evaluate, ObjectDetection, Schedule, paths
 from lsd.training.faults import NotFiniteError
 from lsd.training.loop import train
+from lsd.training.validation import Validation, Validator
 
 
 @pytest.mark.slow
@@ -41,6 +44,19 @@ def test_no_iterations_gives_the_weights_of_the_seed(tmp_path) -> None:
     path = train(config(tmp_path, iterations=0), progress=False)
     assert last(config(tmp_path), "main").name == "iteration_00000000.pt"
     assert train(config(tmp_path, iterations=0), progress=False) == path
+
+
+def test_where_nothing_can_be_validated_the_newest_checkpoint_is_the_best(
+    tmp_path, caplog, monkeypatch
+) -> None:
+    run = config(tmp_path, "aff", iterations=4, checkpoint_every=1, keep=1, validate_every=2)
+    score = scoring(Evaluate(metric=ObjectDetection()))(Contingency.of([1, 0], [0, 0]))
+    monkeypatch.setattr(Validator, "__call__", lambda *_: Validation(score))
+    path = train(run, progress=False)
+    assert checkpoint.load(path)["iteration"] == 4
+    record = json.loads(paths.validation_file(run).read_text())
+    assert (record["iteration"], record["score"], record["objects"]) == (4, None, 0)
+    assert caplog.text.count("nothing is validated, and the newest checkpoint counts") == 2
 
 
 def test_newest_checkpoints_and_the_best_are_kept(tmp_path) -> None:

@@ -17,7 +17,7 @@ from lsd.evaluation.metrics.foreground import ForegroundScore, in_words
 from lsd.evaluation.overlaps import Overlaps, decimal
 from lsd.evaluation.partition import Partition
 from lsd.evaluation.ranking import Ranking
-from lsd.evaluation.score import Score, as_objective, defined
+from lsd.evaluation.score import NO_OBJECT, Score, as_objective, defined
 from lsd.evaluation.undefined import average
 from lsd.spec.evaluate import IOUS
 
@@ -114,6 +114,11 @@ class BenchmarkScore(Score):
         if self.wanted in _ERRORS and value is not None:
             return value
         return as_objective(value)
+
+    @property
+    def nothing_to_find(self) -> str:
+        """No object."""
+        return "" if self.objects else NO_OBJECT
 
     def as_dict(self) -> dict[str, Any]:
         """Every score by name, and the counts."""

@@ -10,7 +10,7 @@ from lsd import spec
 from lsd.arrays.contingency import Contingency
 from lsd.evaluation.metric import Background, TableMetric, refuse_nothing
 from lsd.evaluation.overlaps import Overlaps
-from lsd.evaluation.score import Score, as_objective, defined
+from lsd.evaluation.score import NO_OBJECT, Score, as_objective, defined
 from lsd.evaluation.undefined import ratio
 
 TITLES = {
@@ -94,6 +94,12 @@ class ForegroundScore(Score):
     def objective(self) -> float:
         """1 - the number that is wanted."""
         return as_objective(getattr(self, self.wanted))
+
+    @property
+    def nothing_to_find(self) -> str:
+        """No object, unless it is the voxels of the background that count, too."""
+        counts = self.wanted == "accuracy" or self.both + self.objects_alone
+        return "" if counts else NO_OBJECT
 
     def as_dict(self) -> dict[str, Any]:
         """Every score by name, and the voxels."""

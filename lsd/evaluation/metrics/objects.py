@@ -14,7 +14,7 @@ from lsd.evaluation.metric import Background, TableMetric, refuse_nothing
 from lsd.evaluation.metrics.foreground import ForegroundScore, in_words
 from lsd.evaluation.overlaps import Overlaps, decimal
 from lsd.evaluation.ranking import Ranking
-from lsd.evaluation.score import Score, as_objective, defined
+from lsd.evaluation.score import NO_OBJECT, Score, as_objective, defined
 from lsd.evaluation.undefined import Average, average
 from lsd.spec.evaluate import IOUS
 from lsd.spec.plurals import are, counted
@@ -102,6 +102,11 @@ class ObjectScore(Score):
     def objective(self) -> float:
         """1 - the number that is wanted."""
         return as_objective(self.value)
+
+    @property
+    def nothing_to_find(self) -> str:
+        """No object."""
+        return "" if self.likeness.objects else NO_OBJECT
 
     @property
     def value(self) -> float | None:
