@@ -14,6 +14,7 @@ from lsd.batches.sources.chunk_memory import budget, warn_of_large
 from lsd.batches.sources.location import Location, Places, truth
 from lsd.spec import Dataset, Head
 from lsd.system.memory import available
+from lsd.volumes.further import read_further
 from lsd.volumes.images.checks import check_use
 from lsd.volumes.raw_checks import check_raw
 from lsd.volumes.units import agree
@@ -62,9 +63,9 @@ def open_training(
 
 def check_extras(volume: OpenVolume, heads: Mapping[str, Head]) -> None:
     """Raises ValueError where a volume lacks an array, other than labels, that a head learns from,
-    or it cannot be read."""
+    or it cannot be read, or has several channels."""
     for name in extras(heads):
-        volume.read_array(name, Roi(volume.roi.begin, (1,) * volume.roi.dims))
+        read_further(volume, name, Roi(volume.roi.begin, (1,) * volume.roi.dims))
 
 
 def chunk_memory(volumes: Sequence[OpenVolume], processes: int) -> int:

@@ -23,6 +23,7 @@ from lsd.spec import Config, Target, Volume
 from lsd.spec.paths import data_root, run_folder
 from lsd.targets.sections import compute_for, reach_for, whole_strides
 from lsd.targets.target import Known, Values, target_kind
+from lsd.volumes.further import read_further
 from lsd.volumes.inputs import ArrayInput, VolumeInput
 from lsd.volumes.units import agree
 from lsd.volumes.volume import OpenVolume, open_volume
@@ -137,7 +138,10 @@ class HeadCountsFunction:
         labels, known = self.volume.read_truth(block.read, mirrored=True)
         if not self.job.use_mask:
             known = _inside(block.read, self.volume)
-        arrays = {name: self.volume.read_array(name, block.read) for name in self.volume.arrays}
+        arrays = {
+            name: read_further(self.volume, name, block.read, mirrored=True)
+            for name in self.volume.arrays
+        }
         return Source(self.head.read(block.write), labels, known, arrays)
 
     def compute(self, block: Block, source: Source) -> Output:
@@ -210,7 +214,7 @@ def _step(
     arrays = [name for name in kind.arrays() if name in volume.arrays]
     for name in kind.arrays():
         # refused in words where the volume has no such array
-        volume.read_array(name, Roi(inside.begin, (1,) * inside.dims))
+        read_further(volume, name, Roi(inside.begin, (1,) * inside.dims))
     job = HeadCountsJob(
         head=prediction_input(read.array, revision=config.segment.revision),
         truth=VolumeInput.truth(

@@ -20,6 +20,7 @@ from lsd.system.decimals import decimals
 from lsd.targets.activation import Invertible
 from lsd.targets.sections import compute_for, context_for
 from lsd.targets.target import Known, Values, target_kind
+from lsd.volumes.further import read_further
 from lsd.volumes.volume import OpenVolume
 
 Array = NDArray[np.float32]
@@ -97,7 +98,10 @@ def learned_in(
             labels[part],
             dims=dims,
             known=known[part],
-            arrays={array: volume.read_array(array, own) for array in target_kind(target).arrays()},
+            arrays={
+                array: read_further(volume, array, own, mirrored=True)
+                for array in target_kind(target).arrays()
+            },
             voxel_size=volume.voxel_size,
         )
         found[name] = (

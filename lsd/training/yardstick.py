@@ -141,7 +141,10 @@ def yardstick(
         "predict": BlockSize.of(predict),
     }
     if by_loss or not is_decoded(segment, stage.heads, dims=dims):
-        return LossYardstick(**inputs, evaluate=ScoredRegion(region=evaluate.region))
+        # 3: objects of other arrays go on beyond borders, too; the rest is as it was
+        of_arrays = any(head.target.objects() is not None for head in stage.heads.values())
+        version = {"version": VERSION + 2} if of_arrays else {}
+        return LossYardstick(**inputs, **version, evaluate=ScoredRegion(region=evaluate.region))
     return SegmentationYardstick(
         **inputs,
         score=evaluate.metric.kind,

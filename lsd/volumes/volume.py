@@ -178,15 +178,19 @@ class OpenVolume:
             known &= np.isfinite(self.raw.read(roi, beyond="zero"))
         return known
 
-    def read_array(self, name: str, roi: Roi) -> NDArray[np.generic]:
-        """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""
+    def further(self, name: str) -> Array:
+        """Further truth by its name in Volume.arrays.  ValueError where there is none."""
         if name not in self.arrays:
             raise ValueError(
                 f"volume {self.name!r} has no array {name!r}; its further arrays: "
                 f"{', '.join(self.arrays) or 'none'}; "
                 f"say where it lies: Volume(..., arrays={{{name!r}: 'path/in/the/file'}})"
             )
-        return self.arrays[name].read(roi, beyond="zero")
+        return self.arrays[name]
+
+    def read_array(self, name: str, roi: Roi) -> NDArray[np.generic]:
+        """Further truth by its name in Volume.arrays, (c?, z, y, x), 0 where there is none."""
+        return self.further(name).read(roi, beyond="zero")
 
     def _raw(self, roi: Roi) -> NDArray[np.float32]:
         raw = self.raw.read(roi, beyond="reflect")

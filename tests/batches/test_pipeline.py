@@ -15,11 +15,13 @@ from batch_making import (
     place,
     volume,
 )
+from funlib.geometry import Roi
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from lsd import spec
 from lsd.spec import Head, Train
 from lsd.targets import target
+from lsd.volumes.create import create_array
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,56 @@ def test_a_mask_target_reads_the_array_of_its_name(root):
         raw = (batch.raw[0, 0, 4:-4, 4:-4, 4:-4] + 1) * 127.5
         known = batch.known[0, 0]
         np.testing.assert_array_equal(batch.targets["mito"][0, 0][known], (raw > 200.5)[known])
+
+
+@pytest.mark.parametrize("augment", [(), FULL[:3]], ids=["plain", "full"])
+def test_objects_of_another_array_go_on_beyond_the_border_as_labels_do(root, augment):
+    targets = {"lsds": LSDS.target, "same": LSDS.target.derive(array="again")}
+    made = config(
+        root,
+        volumes=(volume(arrays={"again": "labels"}),),
+        heads={name: Head(target=each) for name, each in targets.items()},
+        augment=augment,
+    )
+    for batch in batches(made, 4):
+        assert (batch.weights["lsds"] > 0).any()
+        np.testing.assert_array_equal(batch.targets["same"], batch.targets["lsds"])
+
+
+@pytest.mark.parametrize(
+    "augment", [(), (spec.Simple(),), FULL[:3]], ids=["plain", "turned", "full"]
+)
+def test_the_only_channel_of_another_array_is_what_it_holds(root, augment):
+    """Its axis was taken for z where voxels are moved, and so other voxels were learned."""
+    arrays = make_volume(root / "channel.zarr", seed=6)
+    roi = Roi((100, -20, 7), arrays["mito"].shape)
+    for count in (1, 2):
+        stacked = np.stack([arrays["mito"]] * count)
+        create_array(
+            root / "channel.zarr",
+            f"stack{count}",
+            roi=roi,
+            voxel_size=SIZE,
+            dtype=np.uint8,
+            channels=count,
+        ).write(stacked, roi)
+    names = {"mito": "mito", "one": "stack1", "two": "stack2"}
+
+    def learned(*heads):
+        return config(
+            root,
+            volumes=(volume("channel.zarr", arrays=names),),
+            heads={name: Head(target=spec.Mask(array=name)) for name in heads},
+            augment=augment,
+        )
+
+    for batch in batches(learned("mito", "one"), 3):
+        assert batch.targets["mito"].any()
+        np.testing.assert_array_equal(batch.targets["one"], batch.targets["mito"])
+    with pytest.raises(
+        ValueError, match=r"volume 'channel_train'.*stack2.* has 2 channels; one is needed"
+    ):
+        batches(learned("two"), 1)
 
 
 def test_two_dimensional_networks_get_sections(root):

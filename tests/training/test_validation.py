@@ -29,7 +29,7 @@ from lsd.spec.paths import validation_file
 from lsd.targets.target import compute
 from lsd.training.checkpointing import record_best
 from lsd.training.loop import train
-from lsd.training.loss_score import LossScore
+from lsd.training.loss_score import LossScore, learned_in
 from lsd.training.validation import Validation, Validator, predict_region
 from lsd.volumes.array import open_array
 from lsd.volumes.skeletons import write_skeletons
@@ -95,6 +95,23 @@ def test_a_stage_without_affinities_is_scored_by_its_loss(tmp_path, dims) -> Non
     assert found.score == pytest.approx(np.mean((predicted - wanted) ** 2), rel=1e-4)
     assert found.threshold is None
     assert found.record() == {"score": found.score, "losses": {"lsds": found.score}}
+
+
+def test_objects_of_another_array_are_scored_as_those_of_labels(tmp_path) -> None:
+    """They go on beyond the border, too; scores of before are not compared with these."""
+    run = config(tmp_path, "lsd", validate_every=1)
+    volumes = (run.dataset.validate[0].derive(arrays={"again": "labels"}),)
+    run = run.derive(dataset=run.dataset.derive(validate=volumes))
+    stage = run.variant.stages[0]
+    validator, target = Validator(run, stage), run.variant.heads()["lsds"].target
+    [volume], [roi] = validator.open(), validator.rois
+    wanted = {"labels": target, "array": target.derive(array="again")}
+    found = learned_in(volume, roi, wanted, dims=3).targets
+    for of_labels, of_array in zip(found["labels"], found["array"], strict=True):
+        np.testing.assert_array_equal(of_array, of_labels)
+    head = stage.heads["lsds"].derive(target=wanted["array"])
+    of_array = Validator(run, stage.derive(heads={"lsds": head})).yardstick
+    assert (validator.yardstick["version"], of_array["version"]) == (2, 3)
 
 
 def _by_hand(run, restored, folder, roi) -> tuple[np.ndarray, np.ndarray]:

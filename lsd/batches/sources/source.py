@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsd.batches.keys import KNOWN, LABELS, RAW, At, Provider, array, extra, total
+from lsd.volumes.further import read_further
 from lsd.volumes.volume import OpenVolume
 
 EVERYWHERE = gp.Roi((None, None, None), (None, None, None))
@@ -22,7 +23,7 @@ class VolumeSource(Provider):
     computes with it (see nodes.unit); reflected beyond the array
     labels: uint64, reflected beyond their array as raw is, where nothing is known: targets of
          voxels within see neurons go on there, as the network does
-    further arrays: 0 beyond their own extent
+    further arrays: reflected as labels are
     """
 
     def __init__(self, volume: OpenVolume, *, extras: Sequence[str] = ()) -> None:
@@ -40,7 +41,8 @@ class VolumeSource(Provider):
             batch[RAW] = array(read_raw(self.volume, request[RAW].roi), request[RAW].roi)
         for key, name in self.extras.items():
             if key in request:
-                batch[key] = array(self.volume.read_array(name, request[key].roi), request[key].roi)
+                roi = request[key].roi
+                batch[key] = array(read_further(self.volume, name, roi, mirrored=True), roi)
         truth = [key for key in (LABELS, KNOWN) if key in request]
         if truth:
             roi = total(request[key].roi for key in truth)
