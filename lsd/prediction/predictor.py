@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -19,7 +20,7 @@ from lsd.prediction.augment import average
 from lsd.prediction.plan import Plan, plan
 from lsd.spec import Network, Predict
 from lsd.spec.blame import is_out_of_memory
-from lsd.targets.storage import Storage
+from lsd.targets.storage import TOP, Storage
 from lsd.targets.target import TargetKind, target_kind
 
 Array = npt.NDArray[Any]
@@ -74,7 +75,8 @@ class Predictor:
         holds them, 0..255.
 
         Raises MemoryError, saying what to change, where the device runs out of memory, ValueError
-        where the network says NaN, of which uint8 would make some number.
+        where the network says NaN, or an activation leaves the range of its target, of which uint8
+        would make some number.
         """
         dims = self.network.dims
         batch = torch.from_numpy(raw).reshape(-1, 1, *raw.shape[raw.ndim - dims :])
@@ -119,18 +121,31 @@ class Predictor:
 
     def _check_numbers(self, heads: Mapping[str, Tensor]) -> None:
         for name, head in heads.items():
-            if head.isnan().any():
-                precision = choose(self.settings.precision, self.device.type)
-                why = (
-                    "numbers beyond 65504 become infinite in fp16; compute in bf16 or fp32 "
-                    "(predict.precision, of a validation train.precision)"
-                    if precision == "fp16"
-                    else "the network or its weights are not in order; take an earlier checkpoint"
-                )
+            low, high = (end.item() for end in head.aminmax())
+            if math.isnan(low):
+                raise ValueError(self._not_a_number(name, head))
+            storage = self.targets[name].storage
+            # what rounds to the first or the last step is held
+            hair = (storage.high - storage.low) / (2 * TOP)
+            if not storage.low - hair < low <= high < storage.high + hair:
                 raise ValueError(
-                    f"head {name!r} is NaN at {int(head.isnan().sum())} places of a block, "
-                    f"computed in {precision}: {why}"
+                    f"head {name!r} predicts {low:.4g}..{high:.4g}, and its target holds "
+                    f"{storage.low:g}..{storage.high:g}, of which uint8 is made; give the target "
+                    f"an activation that stays within its low and high"
                 )
+
+    def _not_a_number(self, name: str, head: Tensor) -> str:
+        precision = choose(self.settings.precision, self.device.type)
+        why = (
+            "numbers beyond 65504 become infinite in fp16; compute in bf16 or fp32 "
+            "(predict.precision, of a validation train.precision)"
+            if precision == "fp16"
+            else "the network or its weights are not in order; take an earlier checkpoint"
+        )
+        return (
+            f"head {name!r} is NaN at {int(head.isnan().sum())} places of a block, computed in "
+            f"{precision}: {why}"
+        )
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

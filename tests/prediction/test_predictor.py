@@ -24,6 +24,7 @@ from lsd.spec import (
     UNet,
     Variant,
 )
+from lsd.targets.activation import Readout
 
 AFFS, LSDS = Head(target=Affinities()), Head(target=Descriptors())
 LONG = Head(target=Affinities(neighborhood=(*NEAREST, (-2, 0, 0), (0, -3, 1))))
@@ -46,6 +47,7 @@ VARIANTS = {
         )
     ),
 }
+ROI = Roi((0, 0, 0), (8, 8, 8))
 TRUNKS = {
     "valid": UNet(features=3, multiplier=2, factors=((1, 2, 2), (2, 1, 3)), kernels=((3, 3, 3),)),
     "padded": UNet(
@@ -295,3 +297,25 @@ def test_weights_that_are_no_numbers_are_no_prediction():
         next(predict.cascade.parameters()).fill_(torch.nan)
     with pytest.raises(ValueError, match=r"head 'lsds' is NaN at .* in fp32: .*earlier checkpoint"):
         predict_array(predict, volume(TRUNKS["valid"]))
+
+
+class Doubled(Readout):
+    """Values in 0..2, though it says 0..1."""
+
+    def __call__(self, logits):
+        return 2 * logits.sigmoid()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_values_beyond_the_range_of_a_target_are_no_prediction(dtype):
+    """Of 1.2, uint8 made 50 of 255: all that a network was most certain of became noise."""
+    predict = predictor(VARIANTS["mtlsd"], TRUNKS["valid"], precision="fp32")
+    predict.targets["lsds"].activation = Doubled()
+    raw = np.zeros(predict.plan(ROI, voxel_size=(1, 1, 1)).grid.block(0).read.shape, np.float32)
+    with torch.no_grad():
+        for parameter in predict.cascade.parameters():
+            parameter.fill_(0.5)
+    with pytest.raises(
+        ValueError, match=r"head 'lsds' predicts .*\.\.2, and its target holds 0\.\.1"
+    ):
+        predict.block(raw, predict.plan(ROI, voxel_size=(1, 1, 1)), dtype=dtype)
