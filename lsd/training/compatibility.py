@@ -69,7 +69,7 @@ def check_shared(first: str, config: Config, *, rank: int) -> None:
     """Raises ValueError, naming fields with both values, where process number `rank` of a run
     has another config than the first process; first: that one's, as JSON."""
     theirs = json.loads(first)
-    differing = list(_differing(theirs, json.loads(config.model_dump_json()), free=OWN))
+    differing = list(differing_values(theirs, json.loads(config.model_dump_json()), free=OWN))
     if differing:
         lines = _listed(f"{key}: {old!r}, here {new!r}" for key, old, new in differing)
         raise ValueError(
@@ -90,12 +90,14 @@ def _listed(differing: Iterable[str]) -> str:
 def differing_fields(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
     """(field, old value, new value) of every field that differs and must not."""
     both = (config.model_dump(mode="json") for config in (old, new))
-    return _differing(*both, free=MAY_CHANGE)
+    return differing_values(*both, free=MAY_CHANGE)
 
 
-def _differing(
+def differing_values(
     old: dict[str, Any], new: dict[str, Any], *, free: Sequence[str]
 ) -> Iterator[tuple[str, Any, Any]]:
+    """(path, old value, new value) of whatever differs in two nested dictionaries, but for what is
+    free."""
     olds, news = _flat(old), _flat(new)
     for key in {**olds, **news}:
         if olds.get(key) != news.get(key) and not _is_free(key, free):

@@ -195,10 +195,11 @@ def _begin(
     raw: Coordinate,
     output: Coordinate,
 ) -> Learner:
-    learner = resume.begin(config, stage, ranks)
+    voxel_size = batches.voxel_size if isinstance(batches, Batches) else None
+    learner = resume.begin(config, stage, ranks, voxel_size=voxel_size)
     if ranks.is_first:
         assert isinstance(batches, Batches), "the first process has a sample of every batch"
-        learner.voxel_size, learner.data = batches.voxel_size, training_states(config)
+        learner.data = training_states(config)
         messages.tell_begin(learner, raw=raw, output=output)
     return learner
 

@@ -61,20 +61,27 @@ def check_start(config: Config) -> None:
         _check_continues(config, *load_newest(config, begun[-1]))
 
 
-def begin(config: Config, stage: Stage, ranks: Ranks = ALONE) -> Learner:
+def begin(
+    config: Config,
+    stage: Stage,
+    ranks: Ranks = ALONE,
+    *,
+    voxel_size: tuple[float, ...] | None = None,
+) -> Learner:
     """A learner that goes on from the newest checkpoint of its stage, or starts.
 
     ranks: the processes that each need one; the first looks what is there, the others get the same
+    voxel_size: of the training data, nm; None where nobody knows it
     Raises ValueError where a checkpoint does not fit or is damaged; the message then says how to
     get back to the one before.
     """
     learner, mode = new_learner(config, stage), training_mode(config.train.mode)
-    learner.ranks = ranks
+    learner.ranks, learner.voxel_size = ranks, voxel_size
     if not ranks.is_first:
         mode.prepare(learner)
     elif newest_checkpoint(config, stage) is None:
         paths = initial_checkpoints(config, stage)
-        load_initial_weights(learner.cascade, paths, stage=stage.name)
+        load_initial_weights(learner.cascade, paths, stage=stage.name, voxel_size=voxel_size)
         learner.restart_average()
         mode.prepare(learner)
     else:

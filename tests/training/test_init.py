@@ -103,6 +103,55 @@ def test_a_frozen_stage_must_fit_as_it_is(tmp_path, trained) -> None:
         train(run, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"sigma": 40}, r"heads\.lsds\.sigma 20\.0 there, 40\.0 here"),
+        ({"activation": "elu"}, r"trunk\.activation 'relu' there, 'elu' here"),
+        ({"padding": "same", "loss": "bce"}, ""),
+    ],
+    ids=["target", "network", "what changes nothing"],
+)
+def test_a_frozen_stage_means_what_the_config_says(tmp_path, changed, says) -> None:
+    """Shapes fit, so descriptors of one sigma passed for those of another, and a network with
+    another activation said something that nobody had trained."""
+    lsd = _run(tmp_path, "lsd", Stage(name="lsds", heads={"lsds": LSDS}))
+    frozen = {"init": {"lsds": str(train(lsd, progress=False))}, "frozen": ("lsds",)}
+    target = LSDS.target.derive(sigma=changed.get("sigma", 20))
+    stages = (
+        Stage(name="lsds", heads={"lsds": Head(target=target, loss=changed.get("loss", "mse"))}),
+        Stage(name="affs", reads=("raw", "lsds"), heads={"affs": AFFS}),
+    )
+    trunk = {key: changed[key] for key in ("activation", "padding") if key in changed}
+    run = _run(tmp_path, "other", *stages, **frozen).derive(network={"trunk": trunk})
+    if not says:
+        train(run, progress=False)
+        return
+    with pytest.raises(ValueError, match=rf"stage 'lsds'.* used as they are, .*{says}"):
+        train(run, progress=False)
+
+
+def test_a_frozen_stage_that_knows_other_voxels_is_told(tmp_path, caplog) -> None:
+    lsd = _run(tmp_path, "lsd", Stage(name="lsds", heads={"lsds": LSDS}))
+    frozen = {"init": {"lsds": str(train(lsd, progress=False))}, "frozen": ("lsds",)}
+    stages = (*lsd.variant.stages, Stage(name="affs", reads=("lsds",), heads={"affs": AFFS}))
+    run = _run(tmp_path, "same", *stages, **frozen)
+    train(run, progress=False)
+    assert "used as it is" not in caplog.text
+    volumes = [each.derive(voxel_size=(20, 20, 20)) for each in run.dataset.train]
+    train(run.derive(name="larger", dataset={"train": volumes}), progress=False)
+    assert "(for stage 'lsds') is used as it is, and training volumes have voxels of" in caplog.text
+
+
+def test_weights_of_another_activation_are_told(tmp_path, caplog, trained) -> None:
+    """All of them fit, and the network that they make is another one."""
+    run = _run(tmp_path, "tuned", Stage(heads={"affs": AFFS}), init={"main": trained[1]})
+    train(run, progress=False)
+    assert "another network.trunk" not in caplog.text
+    train(run.derive(name="elu", network={"trunk": {"activation": "elu"}}), progress=False)
+    assert "trunk.activation 'relu' there, 'elu' here; what is loaded" in caplog.text
+
+
 def test_another_init_of_a_run_that_has_begun_is_told(tmp_path, caplog, trained) -> None:
     """It changed nothing, without a word: who added it took the run for a fine-tuned one."""
     run, best = trained
