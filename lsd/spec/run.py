@@ -51,7 +51,7 @@ class Schedule(Spec):
 
     kind:   after the warm-up: "constant", or down to `final` of it by "cosine" or "linear"
     warmup: iterations over which it rises linearly from 0
-    final:  fraction of the learning rate that is left at the last iteration
+    final:  fraction of the learning rate that is left once all iterations are done
     """
 
     kind: Literal["constant", "cosine", "linear"] = "constant"

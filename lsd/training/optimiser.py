@@ -65,7 +65,7 @@ def restore_scheduler(restored: LambdaLR, state: Mapping[str, Any], train: Train
 def factor(iteration: int, train: Train) -> float:
     """Factor on the learning rate in this iteration (from 0), in [0, 1].
 
-    Rises linearly over the warm-up; then stays at 1, or falls to `final` at the last iteration,
+    Rises linearly over the warm-up; then stays at 1, or falls to `final` after the last iteration,
     linearly or along half a cosine.
     """
     schedule = train.schedule
