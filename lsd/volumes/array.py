@@ -193,11 +193,13 @@ class Array:
         return Roi((z, *first[1:]), (1, *sizes[z - first[0]].tolist()))
 
     def _images(self, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
-        """Of each section of `roi` that part of it, and where its image lies."""
+        """Of each section of `roi` that part of it, and where its image lies, as far as the array
+        goes."""
         for z in range(roi.begin[0], roi.end[0]):
             section = self.index(Coordinate(z, *self.roi.begin[1:]))[0]
             image = self.image(self.layout.offset[0] + section)
-            yield Roi((image.begin[0], *roi.begin[1:]), (1, *roi.shape[1:])), image
+            part = Roi((image.begin[0], *roi.begin[1:]), (1, *roi.shape[1:]))
+            yield part, image.intersect(self.roi)
 
     def _reflected(self, roi: Roi, inside: Roi) -> NDArray[np.generic]:
         """The voxels of `roi`, those beyond `inside` mirrored."""

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from lsd.arrays.offsets import Slices
 from lsd.spec import Region, Volume
 from lsd.spec.images import IMAGES, MASKS
-from lsd.volumes.array import Array, Beyond, open_array
+from lsd.volumes.array import Array, open_array
 from lsd.volumes.consistency import check_against_files, common_roi, on_one_grid, value_for
 from lsd.volumes.generated import check_instances, generate
-from lsd.volumes.images.ids import across_images
+from lsd.volumes.images.ids import across_images, mirrored_ids
 from lsd.volumes.intensity import check_range, first_not_finite, masked, to_unit
 from lsd.volumes.levels import How
 from lsd.volumes.metadata_values import unreadable
@@ -137,9 +137,9 @@ class OpenVolume:
         self, roi: Roi, *, mirrored: bool = False
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """`read_labels` and `read_known`, each voxel read once; mirrored: labels beyond their array
-        or its region, where nothing is known, are as in a mirror; as raw is, but for what of it
-        lies beyond a region, and but for folders of images."""
-        labels = self._labels(roi, mirrored=mirrored and self.image_sizes is None)
+        or its region, of images beyond each, where nothing is known, are as in a mirror; as raw
+        is, but for what of it lies beyond a region."""
+        labels = self._labels(roi, mirrored=mirrored)
         known = self._known(roi, labels)
         if self.labels is not None and self.spec.names_by_image:
             labels = across_images(labels, self.labels, roi)
@@ -213,9 +213,10 @@ class OpenVolume:
     def _labels(self, roi: Roi, *, mirrored: bool = False) -> NDArray[np.uint64]:
         if self.labels is None:
             return np.zeros(roi.shape, dtype=np.uint64)
-        beyond: Beyond = "reflect" if mirrored else "zero"
         try:
-            return read_ids(self.labels, roi, beyond=beyond)
+            if mirrored and self.image_sizes is not None:
+                return mirrored_ids(self.labels, self.raw, roi)
+            return read_ids(self.labels, roi, beyond="reflect" if mirrored else "zero")
         except NegativeIds as error:
             raise ValueError(f"volume {self.name!r}: {error}") from error
 

@@ -274,3 +274,35 @@ def test_what_a_volume_is_made_of() -> None:
     assert "images" not in Volume(path="x.zarr").model_dump()
     with pytest.raises(ValueError, match=r"one of a path, .* and images=.*, got 2"):
         Volume(path="x.zarr", images=MITO)
+
+
+@pytest.mark.parametrize("region", [(), ((1, 4), (2, 22), (None, 25))])
+def test_objects_go_on_beyond_each_image_as_in_a_mirror(root, region) -> None:
+    """For targets of training, as raw does, which the network sees; nothing is known there, and
+    what lies beyond a region is not looked at."""
+    volume = opened(root, region=region)
+    roi = volume.roi.grow((0, 30, 35), (0, 30, 35))
+    labels, known = volume.read_truth(roi, mirrored=True)
+    assert (known == volume.read_known(roi)).all()
+    within = volume.roi.to_slices()[1:]
+    for z, key in enumerate(keys(root)[volume.roi.begin[0] :]):
+        numbers = mask(key, SIZES[key])[within].astype(np.uint64)
+        numbers[numbers > 0] += np.uint64((z + volume.roi.begin[0]) * FIRST)
+        around = [(30, 30 + volume.roi.shape[1] - numbers.shape[0]),
+                  (35, 35 + volume.roi.shape[2] - numbers.shape[1])]  # fmt: skip
+        assert (labels[z] == np.pad(numbers, around, mode="reflect")).all()
+
+
+def test_labels_of_images_in_an_array_are_mirrored_where_images_end(root) -> None:
+    """As corrected ones lie, which know nothing of sizes."""
+    listed = opened(root, MITO.derive(holds="classes"))
+    truth = create_array(
+        root / "fixed.zarr", "labels", roi=listed.roi, voxel_size=(1, 1, 1), dtype=np.uint64
+    )
+    truth.write(listed.read_labels(listed.roi), listed.roi)
+    volume = opened(
+        root, MITO.derive(holds="classes"), labels=f"{root}/fixed.zarr:labels", fit="intersect"
+    )
+    roi = volume.roi.grow((0, 9, 9), (0, 9, 9))
+    wanted, _ = listed.read_truth(roi, mirrored=True)
+    assert (volume.read_truth(roi, mirrored=True)[0] == wanted).all()
