@@ -44,7 +44,8 @@ class Corrections(Spec):
     nothing: the painted id that means that there is no segment
     trusted: fragments, or segments, whose whole neuron is right now, which training may learn from;
              None: those that joins and cuts are about.  What is painted is trusted in any case
-    margin:  voxels around what is trusted that are known too: that they are not of it
+    margin:  voxels around what is trusted that are known too: that they are not of it; of an image
+             of its own in the plane alone
     """
 
     joins: tuple[Join, ...] = ()

@@ -60,6 +60,7 @@ def correct(volume: ExportedVolume, corrections: Corrections) -> Path:
         painted=_painted(volume, corrections),
         nothing=corrections.nothing,
         margin=corrections.margin,
+        by_image=volume.segmentation.by_image,
         made_from={
             step.name: step.digest for step in volume.results.written_by((volume.threshold,))
         },
@@ -91,7 +92,7 @@ def _create(step: Step, array: Array) -> None:
 def _step(volume: ExportedVolume, job: CorrectedJob) -> Step:
     roi = volume.segmentation.array.roi
     shape = [min(n, _BLOCK[roi.dims]) for n in roi.shape]
-    around = (job.margin,) * roi.dims
+    around = job.around(roi.dims)
     grid = tile(roi, shape, step=(1,) * roi.dims, context=(around, around))
     container = corrected(volume.config, volume.name)
     return Step(STEP, container, grid, job, arrays=(LABELS, MASK))

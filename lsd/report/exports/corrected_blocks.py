@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from funlib.geometry import Roi
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy import ndimage
 
 from lsd.blockwise.on_disk.grid import Block
@@ -29,6 +30,7 @@ class CorrectedJob(Job):
     names:     segments and parts that are joined, and what they are called then
     nothing:   the painted id that is no segment
     trusted:   corrected segments that are known; margin: voxels around them
+    by_image:  sections are images of their own, so what is known of one says nothing of the next
     made_from: digests of the steps that wrote the segmentation, by their names
     """
 
@@ -40,7 +42,14 @@ class CorrectedJob(Job):
     nothing: int | None = None
     trusted: tuple[int, ...] = ()
     margin: int = 1
+    # not written of a volume, as before
+    by_image: Annotated[bool, Field(exclude_if=lambda by_image: not by_image)] = False
     made_from: Annotated[dict[str, str], Wording("the segmentation was made anew")] = {}
+
+    def around(self, dims: int) -> tuple[int, ...]:
+        """Voxels around what is trusted that are known too, along each axis."""
+        beside = (0,) if self.by_image else (self.margin,)
+        return (*(beside * (dims - 2)), self.margin, self.margin)
 
     def open(self, container: Path, worker: int) -> CorrectedFunction:
         """Ready to be called."""
@@ -91,7 +100,8 @@ class CorrectedFunction:
             if self.job.nothing is not None:
                 ids = np.where(source.painted == np.uint64(self.job.nothing), np.uint64(0), ids)
             labels, known = np.where(is_painted, ids, labels), known | is_painted
-        around = ndimage.maximum_filter(known, size=2 * self.job.margin + 1)
+        size = [2 * margin + 1 for margin in self.job.around(known.ndim)]
+        around = ndimage.maximum_filter(known, size=size)
         return Output(
             {
                 LABELS: np.ascontiguousarray(labels[source.inside]),

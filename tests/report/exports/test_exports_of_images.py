@@ -1,10 +1,13 @@
 """Exports of a folder of images: coarser ones are of each image alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 
-from lsd.report.exports.run import export
+from lsd.report.exports.correct import correct
+from lsd.report.exports.run import export, exported_volumes
 from lsd.report.images import images_of
 from lsd.segmentation.run import segment
 from lsd.spec import (
@@ -20,6 +23,7 @@ from lsd.spec import (
     Variant,
     Volume,
 )
+from lsd.spec.corrections import Corrections
 from lsd.spec.exports import Export, OmeZarr, Precomputed
 from lsd.spec.paths import exported, prediction
 from lsd.volumes.array import open_array
@@ -108,3 +112,32 @@ def test_the_viewer_joins_no_images(config) -> None:
     for image in images.values():
         assert image.by_image
         assert served(image).url.max_downsampling == 1
+
+
+@pytest.mark.parametrize("by", ["trusted", "painted"])
+def test_what_is_corrected_in_an_image_says_nothing_of_others(config, tmp_path, by) -> None:
+    """Its margin lies in the image, whose neighbours in the list are no neighbours in the world."""
+    [volume] = exported_volumes(config, Export(threshold=0.5), progress=lambda line: None)
+    array = volume.segmentation.array
+    told = array.read(array.roi)
+    if by == "painted":
+        ids = np.where(np.arange(4)[:, None, None] == 2, told, 0)
+        create_array(
+            tmp_path / "painted.zarr", "labels", roi=array.roi, voxel_size=array.voxel_size,
+            dtype=np.uint64, calibrated=False,
+        ).write(ids, array.roi)  # fmt: skip
+        corrections = Corrections(painted=f"{tmp_path}/painted.zarr:labels", margin=3)
+    else:
+        corrections = Corrections(trusted=(int(told[2].max()),), margin=3)
+    container = correct(volume, corrections)
+    known = np.zeros(told.shape, np.uint8)
+    known[2, : SIDE // 2 + 3] = 1
+    for name, wanted in (("labels", told), ("labels_mask", known)):
+        found = open_array(container, name)
+        np.testing.assert_array_equal(found.read(found.roi), wanted)
+    learnt = Volume(
+        images=Images(images="*.tif"), labels=f"{container}:labels",
+        labels_mask=f"{container}:labels_mask", fit="intersect",
+    )  # fmt: skip
+    opened = open_volume(learnt, name="em", data_root=Path(config.data_root))
+    np.testing.assert_array_equal(opened.read_known(opened.roi), known)
