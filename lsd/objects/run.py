@@ -164,14 +164,16 @@ def _measures(volume: _Volume) -> Step:
 def _points(volume: _Volume, measures: Step) -> Step:
     job, array = measures.job, volume.results.array
     assert isinstance(job, MeasuresJob), "it was made here"
-    depth = _depth(volume.settings, array)
-    around = tuple(ceil(depth / size) + 1 for size in array.voxel_size)
+    in_xy = volume.settings.objects.connectivity in (4, 8)
+    depth = _depth(volume.settings, array, in_xy=in_xy)
+    beside = [ceil(depth / size) + 1 for size in array.voxel_size]
+    around = (*(0 if in_xy else n for n in beside[:-2]), *beside[-2:])
     wanted = PointsJob(
         segmentation=job.segmentation,
         measures=measures.name,
         made_from=measures.digest,
         depth=depth,
-        in_xy=volume.settings.objects.connectivity in (4, 8),
+        in_xy=in_xy,
         images=volume.images,
     )
     roi: Roi = array.roi
@@ -179,10 +181,14 @@ def _points(volume: _Volume, measures: Step) -> Step:
     return Step(_title("points", volume), volume.container, grid, wanted, rows=DEEPEST)
 
 
-def _depth(settings: Segment, array: Array) -> float:
-    """nm that the context of a block reaches, along each axis."""
-    context = settings.context[-array.roi.dims :]
-    return min(n * size for n, size in zip(context, array.voxel_size, strict=True))
+def _depth(settings: Segment, array: Array, *, in_xy: bool) -> float:
+    """nm that the context of a block reaches, along each axis that objects reach along.
+
+    in_xy: they end with their section
+    """
+    axes = 2 if in_xy else array.roi.dims
+    context, sizes = settings.context[-axes:], array.voxel_size[-axes:]
+    return min(n * size for n, size in zip(context, sizes, strict=True))
 
 
 def _title(name: str, volume: _Volume) -> str:

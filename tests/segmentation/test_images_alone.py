@@ -179,9 +179,12 @@ def test_an_image_disagrees_as_if_it_were_alone(tmp_path) -> None:
     assert not found.any()
 
 
-def test_objects_of_an_image_are_located_as_if_it_were_alone(tmp_path) -> None:
-    """Where an image ends is no border of an object, as where a volume ends is none."""
-    config = predicted(tmp_path, decoder="components", thresholds=(0.5,), block=(2, 16, 16))
+@pytest.mark.parametrize("context", [(32, 32, 32), (0, 32, 32)])
+def test_objects_of_an_image_are_located_as_if_it_were_alone(tmp_path, context) -> None:
+    """Where an image ends is no border of an object, as where a volume ends is none; nothing of it
+    lies in other sections, so blocks may have no context there."""
+    fields = {"decoder": "components", "thresholds": (0.5,), "context": context}
+    config = predicted(tmp_path, **fields, block=(2, 16, 16))
     [path] = locate(config.derive(locate={"threshold": 0.5}))
     found = read_located(path)
     segments = open_array(segmentation(config, "em"), "segmentation/0.5")
