@@ -28,11 +28,12 @@ def value_for(value: Value | dict[str, Value] | None, array_name: str) -> Value 
 
 def check_against_files(volume: Volume, arrays: Mapping[str, Array]) -> None:
     """ValueError where one value of the config stands against files that tell the arrays apart,
-    which it would hide.
+    which it would hide; and where a path is that of a list of images.
 
     It may be used instead of what files say where they all say the same: of offsets and axes each
     array, of voxel sizes each that says one.
     """
+    _check_listed(volume, arrays)
     for field in ("voxel_size", "offset", "axes"):
         value = getattr(volume, field)
         stated = {array_name: _told(array, field) for array_name, array in arrays.items()}
@@ -87,6 +88,18 @@ def common_roi(volume: Volume, raw: Array, truth: Mapping[str, Array]) -> Roi:
         )
         raise ValueError(f"its arrays have no voxel in common: {extents}")
     return roi
+
+
+def _check_listed(volume: Volume, arrays: Mapping[str, Array]) -> None:
+    """A path does not say whose names the numbers of masks are, and that its sections are apart."""
+    listed = [name for name, array in arrays.items() if array.image_sizes is not None]
+    if listed and volume.images is None:
+        file = arrays[listed[0]].source.path
+        raise ValueError(
+            f"{listed[0]} is named as an array of {file}, which is a list of images of their own; "
+            f"a volume of these has images=Images(images=..., masks=..., file={str(file)!r}) in "
+            f"place of a path"
+        )
 
 
 def _on_grid(name: str, array: Array, raw: Array) -> Array:

@@ -306,3 +306,11 @@ def test_labels_of_images_in_an_array_are_mirrored_where_images_end(root) -> Non
     roi = volume.roi.grow((0, 9, 9), (0, 9, 9))
     wanted, _ = listed.read_truth(roi, mirrored=True)
     assert (volume.read_truth(roi, mirrored=True)[0] == wanted).all()
+
+
+def test_a_list_is_no_volume_by_its_path(root) -> None:
+    """Whose sections would hang together, and whose masks would share names."""
+    opened(root)
+    written = Volume(path="mito.csv", raw="images", labels="masks")
+    with pytest.raises(ValueError, match=r"'x': raw is named as .*mito.csv, which is a list"):
+        open_volume(written, name="x", data_root=root)
