@@ -70,7 +70,9 @@ def layers(recorded: Recorded, volume: OpenVolume) -> tuple[list[Layer], list[st
     """What there is of a volume, in the order of the work; and a sentence for what cannot be
     read."""
     problems: list[str] = []
-    found = [Layer("raw", "brightness of raw", volume.read_raw, _grey, exact=False)]
+    found = [
+        Layer("raw", "brightness of raw", lambda roi: shown_raw(volume, roi), _grey, exact=False)
+    ]
     if volume.labels is not None:
         found.append(
             Layer(
@@ -86,6 +88,15 @@ def layers(recorded: Recorded, volume: OpenVolume) -> tuple[list[Layer], list[st
     except (ValueError, OSError) as error:
         problems.append(str(error))
     return found, problems
+
+
+def shown_raw(volume: OpenVolume, roi: Roi) -> NDArray[np.float32]:
+    """Raw of a region, black beyond an image: what networks see there, its mirror image, is not
+    there."""
+    raw = volume.read_raw(roi)
+    if volume.image_sizes is not None:
+        raw[~volume.read_inside(roi)] = 0
+    return raw
 
 
 def segmentation_layer(recorded: Recorded, name: str, *, title: str = "segmentation") -> Layer:

@@ -18,6 +18,7 @@ from lsd.evaluation.scores import Evaluation, VolumeScores
 from lsd.report.curves import Curves, curves_of
 from lsd.report.differences import Partners
 from lsd.report.figures import SectionImages, draw_sections, draw_sweep, headline
+from lsd.report.layers import shown_raw
 from lsd.report.neurons import write_neurons
 from lsd.report.page.write import write_page
 from lsd.report.recorded import read_recorded
@@ -126,7 +127,7 @@ def _section(
     truth, flat = volume.read_labels(roi), roi.shape[-2:]
     return SectionImages(
         title=f"z = {roi.begin[0]}" if roi.dims == 3 else "",
-        raw=volume.read_raw(roi).reshape(flat),
+        raw=shown_raw(volume, roi).reshape(flat),
         truth=truth.reshape(flat),
         segmentation=results.read(roi, threshold).reshape(flat),
         scored=_scored(volume, roi, settings).reshape(flat),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from lsd.evaluation.error_sites.sites import Site
 from lsd.report.colours import MERGED, SPLIT, Picture, colours, grey, magnified, overlay
-from lsd.report.layers import Layer
+from lsd.report.layers import Layer, shown_raw
 from lsd.volumes.volume import OpenVolume
 
 # voxels along a side, and pixels that it has, if it can
@@ -52,7 +53,7 @@ def draw_site(
     more = max(1, PIXELS // max(flat))
     raw, truth, segments = (
         magnified(np.asarray(read(roi)).reshape(flat), more)
-        for read in (volume.read_raw, volume.read_labels, segmentation.read)
+        for read in (partial(shown_raw, volume), volume.read_labels, segmentation.read)
     )
     middle = [
         (at - begin + 0.5) / extent

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import tifffile
 from funlib.geometry import Roi
 
 from lsd.evaluation.error_sites.sites import Site
-from lsd.report.layers import Layer, label_colours
+from lsd.report.layers import Layer, label_colours, shown_raw
 from lsd.report.planes import box_of, planes
 from lsd.report.site_pictures import draw_site
-from lsd.spec import Evaluate, Volume
+from lsd.spec import Evaluate, Images, Volume
 from lsd.volumes.create import create_array
 from lsd.volumes.volume import open_volume
 
@@ -104,3 +105,19 @@ def test_a_site_is_marked_in_its_section(tmp_path, place, mark) -> None:
 def _window(section, y, x):
     top, left = min(max(y - 4, 0), 24 - 8), min(max(x - 4, 0), 40 - 8)
     return section[top : top + 8, left : left + 8]
+
+
+def test_nothing_is_shown_beyond_an_image(tmp_path) -> None:
+    """Where networks see it mirrored."""
+    sizes = {"a": (20, 30), "b": (32, 24)}
+    for name, size in sizes.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full(size, 255, np.uint8))
+    volume = open_volume(Volume(images=Images(images="*.tif")), name="v", data_root=tmp_path)
+    wanted = np.zeros((2, 32, 30), np.float32)
+    wanted[0, :20, :30], wanted[1, :32, :24] = 1, 1
+    assert volume.read_raw(volume.roi).all()
+    np.testing.assert_array_equal(shown_raw(volume, volume.roi), wanted)
+    site = Site("split", (1, 2), (1,), (3, 9), 0.1, 4, (0.5, 18.5, 18.5))
+    drawn = draw_site(site, volume, truth_layer(volume), size=8)
+    shown = wanted[0, 14:22, 14:22].repeat(32, axis=0).repeat(32, axis=1)
+    np.testing.assert_array_equal(drawn.raw[..., 0], shown)
