@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from small_volume import save
 
-from lsd.spec import Dataset, Volume
+from lsd.spec import Dataset, Images, Split, Volume
 from lsd.volumes.trained_on import trained_on
 
 ROOT = Path("data")
@@ -57,6 +58,35 @@ def test_one_file_by_two_paths_is_one(tmp_path) -> None:
     for path in ("./cube.h5", str(tmp_path / "cube.h5"), "link.h5"):
         dataset = Dataset(train=WHOLE, test=WHOLE.derive(path=path, name="mine"))
         assert [name for name, _ in trained_on(dataset, data_root=tmp_path)] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "region", "meet"),
+    [
+        ({}, {}, "", True),
+        ({}, {"part": "test"}, "", True),
+        ({"part": "train"}, {"part": "test"}, "", False),
+        ({}, {"images": "em/b?.tiff", "file": "few.csv"}, "", True),
+        ({"part": "train"}, {"images": "em/b?.tiff", "file": "few.csv"}, "", True),
+        ({"part": "test"}, {}, ":3, :, :", False),
+        ({"part": "train"}, {}, ":3, :, :", True),
+        ({"images": "em/a?.tiff", "file": "a.csv"}, {"images": "em/b?.tiff", "file": "few.csv"},
+         "", False),
+        ({}, {}, ":, 0:4, :", True),
+    ],
+)  # fmt: skip
+def test_images_that_both_lists_hold_are_told(tmp_path, train, test, region, meet) -> None:
+    (tmp_path / "em").mkdir()
+    for name in ("a1", "a2", "a3", "b1", "b2", "b3"):
+        tifffile.imwrite(tmp_path / f"em/{name}.tiff", np.zeros((8, 8), np.uint8))
+    split = Split(fractions=(0.5, 0, 0.5))
+    images = Images(images="em/*.tiff", file="all.csv", split=split)
+    ours, theirs = (
+        Volume(images=images.derive(**change), labels="x.zarr:seg", name=name)
+        for change, name in ((train, "ours"), (test, "theirs"))
+    )
+    found = named(train=ours, test=theirs.derive(region=region), root=tmp_path)
+    assert found == (["theirs"] if meet else [])
 
 
 @pytest.mark.parametrize(("begin", "scale", "meet"), [(4, None, False), (3, None, True),
