@@ -329,6 +329,5 @@ def test_planes_have_a_scale_too(tmp_path):
 def test_a_list_of_images_is_read_as_it_is(tmp_path):
     images = Images(images="mito/*/images/*.tiff", masks="mito/*/masks/*.tiff")
     file = listed(images, root=write_tree(tmp_path))
-    spec = Volume(path=str(file), raw="images", scale=(1, 2, 2))
     with pytest.raises(ValueError, match="holds images, which are read as they are"):
-        open_volume(spec, name="v", data_root=tmp_path)
+        at_scale(open_array(file, "images"), (1, 2, 2), "mean")
