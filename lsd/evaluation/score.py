@@ -59,6 +59,14 @@ class Score(HandedOut, ABC):
         has no object"; "": there is something to find."""
         return ""
 
+    @property
+    def compared(self) -> float:
+        """The objective as scores are compared by it: infinity also where it is NaN, and where
+        there is nothing to find."""
+        # a metric of one's own may give numbers of numpy, and NaN, than which nothing is lower
+        objective = float(self.objective)
+        return math.inf if math.isnan(objective) or self.nothing_to_find else objective
+
     def curves(self) -> dict[str, float]:
         """What is followed through training beside the objective, by the curve's name."""
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -64,13 +63,7 @@ def best_threshold(
     """
     if not sweep:
         raise ValueError("no threshold to choose from")
-    # a metric of one's own may give NaN, which is neither lower nor higher than anything
-    objectives = {
-        threshold: math.inf
-        if math.isnan(score.objective) or score.nothing_to_find
-        else score.objective
-        for threshold, score in sweep.items()
-    }
+    objectives = {threshold: score.compared for threshold, score in sweep.items()}
     equal = (1 + tolerance) * min(objectives.values())
     good = [threshold for threshold, objective in objectives.items() if objective <= equal]
     return min(good) if joins_least == "lowest" else max(good)

@@ -7,7 +7,6 @@ scored by its loss over the same regions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,9 +75,7 @@ class Validation:
     def score(self) -> float:
         """The number that validations are compared by: lower is better; infinity where it is
         undefined, or says nothing."""
-        # a metric of one's own may give numbers of numpy, and NaN, than which nothing is lower
-        score = float(self.scores.objective)
-        return math.inf if math.isnan(score) or self.scores.nothing_to_find else score
+        return self.scores.compared
 
     def __str__(self) -> str:
         threshold = "" if self.threshold is None else f" at threshold {self.threshold:g}"

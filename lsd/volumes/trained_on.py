@@ -14,7 +14,7 @@ from lsd.spec.volumes import Part
 from lsd.volumes.images.listing import listed, rows_of
 from lsd.volumes.volume import open_volume
 
-Axis = tuple[int | None, int | None]
+_Axis = tuple[int | None, int | None]
 
 _PARTS: tuple[Part, ...] = ("validate", "test")
 # what says which raw it is
@@ -72,7 +72,7 @@ def _place(volume: Volume, root: Path) -> str | None:
     return volume.path and os.path.realpath(root / with_variables(volume.path))
 
 
-def _meet(region: Sequence[Axis], other: Sequence[Axis]) -> bool:
+def _meet(region: Sequence[_Axis], other: Sequence[_Axis]) -> bool:
     return all(
         _begin(ours) < _end(theirs) and _begin(theirs) < _end(ours)
         for ours, theirs in zip_longest(region, other, fillvalue=(None, None))
@@ -92,9 +92,9 @@ def _covers_apart(volume: Volume, other: Volume, root: Path) -> bool:
     return bool(one.intersect(another).empty)
 
 
-def _begin(axis: Axis) -> float:
+def _begin(axis: _Axis) -> float:
     return -math.inf if axis[0] is None else axis[0]
 
 
-def _end(axis: Axis) -> float:
+def _end(axis: _Axis) -> float:
     return math.inf if axis[1] is None else axis[1]
